@@ -1,0 +1,106 @@
+# Every target that needs Python sets up .venv by itself, from requirements.lock alone.
+# The first time needs a network and half a minute; after that neither.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The interpreter to build .venv with: the first of these that will do.
+PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3
+# Processes that share the tests.
+WORKERS ?= 2
+
+BIN := .venv/bin
+# Anything that .venv depends on changes the name of the stamp: the place, because scripts
+# in .venv hold it, and the files that say what is installed and how.
+KEY := $(shell { pwd; cat requirements.lock pyproject.toml Makefile; } | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-12)
+READY := .venv/.ready-$(KEY)
+# Two makes at once: the second waits, then finds the stamp. A system without flock has no such guard.
+LOCKED := $(if $(shell command -v flock),flock .venv.lock)
+
+DEMO_OUT := demo-output
+DEMO := --model llama-2-70b --chips 576 --strategy tensor=8,pipeline=72 --tokens 8 --context 4096 --seed 1
+
+.PHONY: help demo test bench format lock clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-8s %s\n' "$$name" "$$what"; done
+
+demo: $(READY) ## simulate Llama 2 70B on 576 chips; a picture and tables go to demo-output/
+	@echo "demo: groqrack simulate $(DEMO) --out $(DEMO_OUT)"
+	@$(BIN)/groqrack simulate $(DEMO) --out $(DEMO_OUT)
+	@for picture in $(DEMO_OUT)/*.png; do if [ -e "$$picture" ]; then echo "picture: $$picture"; fi; done
+	@echo "files:   $(DEMO_OUT)/: $$(cd $(DEMO_OUT) && echo *)"
+
+test: $(READY) ## check format, lint, layers and types, then run every test (what CI runs)
+	@echo "format: ruff format --check"
+	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'" >&2; exit 1; }
+	@echo "lint:   ruff check"
+	@$(BIN)/ruff check --quiet .
+	@echo "layers: lint-imports"
+	@report=$$($(BIN)/lint-imports) || { echo "$$report"; exit 1; }
+	@echo "types:  mypy"
+	@$(BIN)/mypy --no-error-summary
+	@echo "tests:  pytest"
+	@$(BIN)/python -m pytest -q -n $(WORKERS)
+
+bench: $(READY) ## run every benchmark in benchmarks/
+	@for script in benchmarks/*.py; do \
+	  if [ -e "$$script" ]; then echo "bench: $$script"; $(BIN)/python "$$script"; fi; \
+	done
+
+format: $(READY) ## put the code in its standard form, imports sorted
+	@echo "format: ruff check --select I --fix; ruff format"
+	@$(BIN)/ruff check --quiet --select I --fix .
+	@$(BIN)/ruff format --quiet .
+
+lock: $(READY) ## remake requirements.lock from pyproject.toml; pins stay where they can
+	@echo "lock: uv pip compile"
+	@work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	$(BIN)/python -m venv "$$work/uv"; \
+	"$$work/uv/bin/pip" install -qq --disable-pip-version-check uv; \
+	cp requirements.lock "$$work/pins"; \
+	"$$work/uv/bin/uv" pip compile -q --universal --python-version 3.11 --fork-strategy fewest \
+	  --generate-hashes --no-header --extra test --extra dev -o "$$work/pins" pyproject.toml; \
+	{ echo "# What make installs, pinned for every platform. Made by 'make lock'; to take the newest"; \
+	  echo "# of everything, delete the pins below first."; \
+	  cat "$$work/pins"; } > "$$work/lock"; \
+	cat "$$work/lock" > requirements.lock
+
+clean: ## remove .venv, caches and everything a run left here
+	@echo "clean: .venv, caches, $(DEMO_OUT), results, build, dist"
+	@rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache $(DEMO_OUT) results build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY):
+	@$(LOCKED) bash -euo pipefail -c "$$SET_UP"
+
+# The stamp is written last, so a set-up that was cut short is started afresh by the next one.
+define SET_UP
+[ ! -e $(READY) ] || exit 0
+chosen= found=
+for candidate in $(PYTHON); do
+  version=$$("$$candidate" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || continue
+  if ! "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    found="$$found $$candidate ($$version)"
+  elif ! "$$candidate" -c 'import ensurepip, venv' 2>/dev/null; then
+    found="$$found $$candidate ($$version, no venv module)"
+  else
+    chosen=$$candidate
+    break
+  fi
+done
+if [ -z "$$chosen" ]; then
+  echo "error: need Python 3.11 or newer with its venv module; found:$${found:- none of $(PYTHON)}" >&2
+  echo "name one with: make PYTHON=/path/to/python3 ..." >&2
+  exit 1
+fi
+echo "set-up: .venv with Python $$version, from requirements.lock (once, about half a minute)"
+rm -rf .venv
+"$$chosen" -m venv .venv
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
+$(BIN)/python -m pip install -qq --only-binary :all: --require-hashes -r requirements.lock
+$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
+touch $(READY)
+endef
+export SET_UP

@@ -1,0 +1,210 @@
+"""The promises the repository makes about itself, whatever the code computes."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PACKAGES: list[str] = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"][
+    "packages"
+]
+MOST_LINES = 300
+# Names that say nothing about what is inside.
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "core", "base", "manager"}
+LEFT_BY_RUNS = {"__pycache__", "build", "demo-output", "dist", "results"}
+
+# Each pattern is spelt so that it does not match its own text.
+NOT_PORTABLE = {
+    "a path of one machine": re.compile(
+        r"(?<![\w.-])/(?:[w]ork|[r]oot|[h]ome|[t]mp|[U]sers)/|[.][.]/[s]hared\b"
+    ),
+    "a package index option": re.compile(r"[-_](?:[i]ndex[-_]url|[f]ind[-_]links)\b"),
+    "a registry host": re.compile(
+        r"[p]ypi\.org|[p]ythonhosted\.org|[n]pmjs\.(?:org|com)|[d]eb\.debian\.org",
+        re.IGNORECASE,
+    ),
+}
+
+
+@cache
+def repository_files() -> tuple[Path, ...]:
+    """Return the files that are, or would be, part of the repository."""
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        listing = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if listing.returncode == 0:
+            names = sorted(set(filter(None, listing.stdout.split("\0"))))
+            return tuple(ROOT / name for name in names if (ROOT / name).is_file())
+    found = []
+    for folder, subfolders, names in os.walk(ROOT):
+        subfolders[:] = sorted(
+            name
+            for name in subfolders
+            if name not in LEFT_BY_RUNS and (name == ".ci" or not name.startswith("."))
+        )
+        found += [Path(folder, name) for name in sorted(names)]
+    return tuple(found)
+
+
+def modules() -> list[Path]:
+    return [
+        path
+        for path in repository_files()
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in PACKAGES
+    ]
+
+
+def named(paths: list[Path]) -> list[str]:
+    return [path.relative_to(ROOT).as_posix() for path in paths]
+
+
+def requirements() -> list[Requirement]:
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    listed = [
+        *PYPROJECT["build-system"]["requires"],
+        *PYPROJECT["project"]["dependencies"],
+        *extras["test"],
+        *extras["dev"],
+    ]
+    return [Requirement(line) for line in listed]
+
+
+def locked_pins() -> dict[str, tuple[str, int]]:
+    """Return the version and the number of hashes of each project in the lock."""
+    text = (ROOT / "requirements.lock").read_text("utf-8")
+    entries = re.findall(
+        r"^([\w.-]+)==([\w.!+-]+)((?:.*\\\n)*.*)$", text, flags=re.MULTILINE
+    )
+    return {
+        canonicalize_name(name): (version, rest.count("--hash=sha256:"))
+        for name, version, rest in entries
+    }
+
+
+def lines_that_match(pattern: re.Pattern[str]) -> list[str]:
+    matches = []
+    for path in repository_files():
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:  # a picture
+            continue
+        matches += [
+            f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+            for number, line in enumerate(text.splitlines(), start=1)
+            if pattern.search(line)
+        ]
+    return matches
+
+
+@pytest.mark.parametrize("what", NOT_PORTABLE)
+def test_no_file_depends_on_where_it_was_written(what: str) -> None:
+    assert lines_that_match(NOT_PORTABLE[what]) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "line"),
+    [
+        ("a path of one machine", "open('/" + "tmp/out.csv')"),
+        ("a path of one machine", "see .." + "/shared/notes"),
+        ("a package index option", "--extra-index" + "-url=here"),
+        ("a registry host", "https://" + "pypi" + ".org/simple"),
+    ],
+)
+def test_what_depends_on_one_machine_is_recognised(what: str, line: str) -> None:
+    assert NOT_PORTABLE[what].search(line)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_is_introduced_by_a_docstring_and_holds_no_code(package: str) -> None:
+    tree = ast.parse((ROOT / package / "__init__.py").read_text("utf-8"))
+    assert ast.get_docstring(tree)
+    code = [
+        ast.unparse(statement)
+        for statement in tree.body[1:]
+        if not isinstance(statement, ast.Import | ast.ImportFrom)
+        and not ast.unparse(statement).startswith("__all__ = ")
+    ]
+    assert code == []
+
+
+def test_every_module_opens_by_saying_what_it_is() -> None:
+    silent = [
+        path
+        for path in modules()
+        if not ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    ]
+    assert named(silent) == []
+
+
+def test_no_module_is_longer_than_a_reader_can_hold() -> None:
+    long = [
+        path
+        for path in modules()
+        if len(path.read_text("utf-8").splitlines()) > MOST_LINES
+    ]
+    assert named(long) == []
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    empty = [
+        path
+        for path in repository_files()
+        if path.suffix == ".py" and {path.stem, path.parent.name} & EMPTY_NAMES
+    ]
+    assert named(empty) == []
+
+
+def test_no_folder_of_tests_shadows_a_package() -> None:
+    shadows = [
+        path
+        for path in repository_files()
+        if path.name == "__init__.py" and path.relative_to(ROOT).parts[0] == "tests"
+    ]
+    assert named(shadows) == []
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+def test_make_help_lists_every_target_with_what_it_does() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)
+    surroundings = {
+        name: value for name, value in os.environ.items() if not name.startswith("MAKE")
+    }
+    shown = subprocess.run(
+        ["make", "help"],
+        cwd=ROOT,
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    described = dict(line.split(maxsplit=1) for line in shown.splitlines())
+    assert sorted(described) == sorted(phony.split())
+    assert {"demo", "test", "bench", "clean", "help"} <= described.keys()
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=str)
+def test_the_lock_pins_every_requirement_with_a_hash(requirement: Requirement) -> None:
+    version, hashes = locked_pins()[canonicalize_name(requirement.name)]
+    assert requirement.specifier.contains(version)
+    assert hashes > 0
+
+
+def test_the_lock_pins_nothing_without_a_hash() -> None:
+    assert [name for name, (_, hashes) in locked_pins().items() if hashes == 0] == []
