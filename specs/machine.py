@@ -1,0 +1,275 @@
+"""The machine as frozen values with units: chip, link, FEC and formats."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from specs.errors import SpecError, nearest
+from specs.formats import Format
+from specs.reading import Spec, build, read_mapping
+from specs.steering import ClockSpec, DeskewSpec, HacSpec
+from specs.units import BITS_PER_BYTE, PS_PER_S, ceil_div
+
+
+class ChipSpec(Spec):
+    """One tensor streaming processor (TSP); ``groqrack.toml`` sources each number.
+
+    Parameters
+    ----------
+    clock_hz
+        Nominal core clock.
+    mxm_fp16_macs_per_cycle, mxm_int8_macs_per_cycle
+        Multiply-accumulates of the matrix unit in one cycle.
+    lanes, vxm_alus
+        Elements a vector instruction works on, and ALUs per lane that can be chained.
+    sram_bytes, sram_bytes_per_cycle, stream_bytes_per_cycle
+        Memory, its bandwidth, and the bandwidth of all streams together.
+    weight_feed_bytes_per_cycle
+        Effective rate at which weights reach the matrix unit at batch 1.
+    matmul_fill_cycles, vector_fill_cycles
+        Fixed cost of one matrix or vector operator: the pipeline's fill.
+    operand_bytes
+        Bytes per weight fed to the matrix unit; storage may be narrower.
+    send_cycles, receive_cycles
+        SRAM to the wire, and receive FIFO to SRAM.
+    sync_cycles
+        SYNC until all queues run.
+    instruction_bytes, program_reserve_bytes
+        Size of one instruction and SRAM kept for the program text.
+    ports
+        Chip-to-chip ports wired.
+    """
+
+    clock_hz: int = Field(gt=0, lt=10**10)
+    mxm_fp16_macs_per_cycle: int = Field(gt=0)
+    mxm_int8_macs_per_cycle: int = Field(gt=0)
+    lanes: int = Field(gt=0)
+    vxm_alus: int = Field(gt=0)
+    sram_bytes: int = Field(gt=0)
+    sram_bytes_per_cycle: int = Field(gt=0)
+    stream_bytes_per_cycle: int = Field(gt=0)
+    weight_feed_bytes_per_cycle: int = Field(gt=0)
+    matmul_fill_cycles: int = Field(ge=0)
+    vector_fill_cycles: int = Field(ge=0)
+    operand_bytes: int = Field(ge=1, le=4)
+    send_cycles: int = Field(ge=0)
+    receive_cycles: int = Field(ge=0)
+    sync_cycles: int = Field(ge=0)
+    instruction_bytes: int = Field(gt=0)
+    program_reserve_bytes: int = Field(ge=0)
+    ports: int = Field(gt=0)
+
+
+class LinkSpec(Spec):
+    """One direction of a chip-to-chip link.
+
+    Parameters
+    ----------
+    vector_bytes, wire_bytes
+        Payload of a vector, and what it takes on the wire.
+    rate_gbps
+        Payload rate in 10^9 bit/s.
+    latency_cycles
+        Least latency, wire to usable in the receive FIFO, in nominal cycles.
+    jitter_cycles
+        Span above it; a train's latency lies in ``[latency, latency + jitter]``.
+    jitter_mean_fraction, jitter_std_fraction
+        Mean and standard deviation of the jitter, as fractions of its span.
+    flight_ps_per_m, reference_length_m
+        Propagation, and the cable length that `latency_cycles` contains.
+    forward_cycles
+        What each further cut-through hop adds to the way of a vector, nominally.
+    fifo_vectors
+        Vectors the receive FIFO holds.
+    ber
+        Bit error rate before correction.
+    """
+
+    vector_bytes: int = Field(gt=0)
+    wire_bytes: int = Field(gt=0)
+    rate_gbps: int = Field(gt=0)
+    latency_cycles: int = Field(gt=0)
+    jitter_cycles: int = Field(ge=0)
+    jitter_mean_fraction: float = Field(ge=0, le=1)
+    jitter_std_fraction: float = Field(ge=0, le=1)
+    flight_ps_per_m: int = Field(ge=0)
+    reference_length_m: float = Field(ge=0)
+    forward_cycles: int = Field(gt=0)
+    fifo_vectors: int = Field(ge=1)
+    ber: float = Field(ge=0, lt=0.5)
+
+    @model_validator(mode="after")
+    def _a_vector_fits_its_frame(self) -> Self:
+        if self.wire_bytes < self.vector_bytes:
+            raise ValueError(
+                f"wire_bytes {self.wire_bytes} is below vector_bytes "
+                f"{self.vector_bytes}"
+            )
+        return self
+
+    def vectors(self, payload_bytes: int) -> int:
+        """Return the vectors that carry `payload_bytes`."""
+        return ceil_div(payload_bytes, self.vector_bytes)
+
+    def vector_offset_cycles(self, index: int, clock_hz: int) -> int:
+        """Return when vector `index` of a train follows its head, in whole cycles.
+
+        >>> link = load_machine("groqrack").link
+        >>> [link.vector_offset_cycles(i, 900_000_000) for i in (0, 1, 2, 125)]
+        [0, 24, 48, 2952]
+        """
+        bits = index * self.wire_bytes * BITS_PER_BYTE
+        return ceil_div(bits * clock_hz, self.rate_gbps * 10**9)
+
+
+class FecCode(Spec):
+    """A forward error correction code: codewords of symbols, some correctable.
+
+    Parameters
+    ----------
+    symbol_bits, codeword_symbols, data_symbols
+        Bits of a symbol, symbols on the wire, and those of them that carry data.
+    correctable_symbols
+        Wrong symbols in one codeword that the decoder repairs.
+    decode_cycles
+        Constant latency that the decoder adds, in nominal cycles.
+    """
+
+    symbol_bits: int = Field(gt=0)
+    codeword_symbols: int = Field(gt=0)
+    data_symbols: int = Field(gt=0)
+    correctable_symbols: int = Field(ge=0)
+    decode_cycles: int = Field(ge=0)
+
+
+class FecSpec(Spec):
+    """Which of the codes in ``fec_codes.toml`` the links use."""
+
+    code: str
+
+    @field_validator("code")
+    @classmethod
+    def _code_is_known(cls, code: str) -> str:
+        if code not in fec_codes():
+            raise ValueError(f"no such code; {nearest(code, fec_codes())}")
+        return code
+
+    @property
+    def parameters(self) -> FecCode:
+        """Return the code's numbers."""
+        return fec_codes()[self.code]
+
+
+class FormatsSpec(Spec):
+    """Number formats of what a chip stores and sends."""
+
+    weights: Format
+    activations: Format
+    kv_cache: Format
+
+
+class MachineSpec(Spec):
+    """Everything about the hardware but its wiring.
+
+    Parameters
+    ----------
+    name
+        What the machine is called in tables.
+    spares
+        Nodes of each rack that are kept idle to stand in for a bad one.
+    """
+
+    name: str
+    spares: int = Field(ge=0, le=8)
+    chip: ChipSpec
+    link: LinkSpec
+    clock: ClockSpec
+    hac: HacSpec
+    deskew: DeskewSpec
+    fec: FecSpec
+    formats: FormatsSpec
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Self:
+        """Return this machine with dotted paths such as ``link.ber`` set anew.
+
+        Raises
+        ------
+        SpecError
+            If a path does not exist (the nearest is named) or a value is refused.
+        """
+        content = self.model_dump()
+        known = setting_paths(self)
+        for path, value in settings.items():
+            if path not in known:
+                raise SpecError(f"--set {path}: no such key; {nearest(path, known)}")
+            *parents, last = path.split(".")
+            table = content
+            for parent in parents:
+                table = table[parent]
+            table[last] = value
+        return build(type(self), content, "--set")
+
+    def cable_extra_ps(self, length_m: float) -> int:
+        """Return what a cable adds over the reference length, in ps, never negative."""
+        extra_m = max(0.0, length_m - self.link.reference_length_m)
+        return round(extra_m * self.link.flight_ps_per_m)
+
+    def cycles_to_ps(self, cycles: int) -> int:
+        """Return `cycles` of the nominal clock in ps, rounded down."""
+        return cycles * PS_PER_S // self.chip.clock_hz
+
+
+def setting_paths(machine: MachineSpec) -> list[str]:
+    """Return every dotted path that ``--set`` takes."""
+    paths = []
+    for key, value in machine.model_dump().items():
+        if isinstance(value, dict):
+            paths += [f"{key}.{inner}" for inner in value]
+        elif key != "name":
+            paths.append(key)
+    return paths
+
+
+@cache
+def fec_codes() -> dict[str, FecCode]:
+    """Return the shipped FEC codes by name."""
+    path = Path(str(resources.files("specs") / "fec_codes.toml"))
+    return {
+        name: build(FecCode, numbers, f"fec_codes.toml [{name}]")
+        for name, numbers in read_mapping(path).items()
+    }
+
+
+def machine_names() -> list[str]:
+    """Return the names of the shipped machines, sorted."""
+    folder = resources.files("specs") / "machines"
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def load_machine(name_or_path: str | Path = "groqrack") -> MachineSpec:
+    """Return a shipped machine by name, or the machine of a TOML file.
+
+    Raises
+    ------
+    SpecError
+        If neither exists, a key is unknown or missing, or a value out of range.
+    """
+    text = str(name_or_path)
+    if text in machine_names():
+        path = Path(str(resources.files("specs") / "machines" / f"{text}.toml"))
+    else:
+        path = Path(text)
+        if not path.exists() and path.suffix != ".toml":
+            raise SpecError(
+                f"no machine {text!r} is shipped and no such file is in {Path.cwd()}; "
+                f"{nearest(text, machine_names())}"
+            )
+    return build(MachineSpec, read_mapping(path), path.name)

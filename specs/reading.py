@@ -1,0 +1,120 @@
+"""Reading a TOML or JSON file a person wrote into a frozen value, or saying why not."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from specs.errors import SpecError, nearest
+
+
+class Spec(BaseModel):
+    """A frozen value that refuses unknown keys and checks its defaults as well."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return the content of a ``.toml`` or ``.json`` file as a mapping.
+
+    Raises
+    ------
+    SpecError
+        If the file is missing, unreadable, not of that format, or no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        folder = path.absolute().parent
+        raise SpecError(f"no file {path} (looked in {folder})") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read: {error}") from None
+    try:
+        content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except json.JSONDecodeError as error:
+        raise SpecError(
+            f"{path}: not valid JSON at line {error.lineno}, column {error.colno}: "
+            f"{error.msg}; is the file complete?"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{path}: not valid TOML: {error}") from None
+    if not isinstance(content, dict):
+        raise SpecError(f"{path}: holds a {type(content).__name__}, expected keys")
+    return content
+
+
+def build(kind: type[S], content: Mapping[str, Any], origin: str) -> S:
+    """Return `content` as a value of `kind`; every fault is named in one error.
+
+    Parameters
+    ----------
+    kind
+        The class of the value.
+    content
+        Keys and values, nested as in the file.
+    origin
+        Where the content comes from, for the message.
+
+    Raises
+    ------
+    SpecError
+        If a key is unknown or missing or a value is out of range: the message
+        names each key by its dotted path, the value, and the way out.
+    """
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        faults = [_fault(kind, dict(item)) for item in error.errors()]
+        raise SpecError(f"{origin}: {'; '.join(dict.fromkeys(faults))}") from None
+
+
+def _fault(kind: type[BaseModel], item: dict[str, Any]) -> str:
+    path = _keys(kind, [str(part) for part in item["loc"]])
+    name = ".".join(path)
+    if item["type"] == "extra_forbidden":
+        hint = nearest(path[-1], _table_at(kind, path[:-1]).model_fields)
+        where = f"[{'.'.join(path[:-1])}] has" if path[:-1] else "there is"
+        return f"{where} no key {path[-1]!r}; {hint}"
+    if item["type"] == "missing":
+        return f"key {name!r} is missing"
+    message = (
+        item["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
+    )
+    # What a check of several keys together refuses shows in its message.
+    return f"{name} = {item['input']!r}: {message}" if name else message
+
+
+def _keys(kind: type[BaseModel], path: list[str]) -> list[str]:
+    """Return the keys of a fault's path, without the branch of a union it ends in."""
+    for end, part in enumerate(path, start=1):
+        table = _table(kind, part)
+        if table is None:
+            return path[:end]
+        kind = table
+    return path
+
+
+def _table_at(kind: type[BaseModel], path: list[str]) -> type[BaseModel]:
+    for part in path:
+        kind = _table(kind, part) or kind
+    return kind
+
+
+def _table(kind: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """Return the class of the table below `key`, or None if it is a plain value."""
+    field = kind.model_fields.get(key)
+    if field is None:
+        return None
+    candidates = [field.annotation, *get_args(field.annotation)]
+    return next(
+        (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)),
+        None,
+    )

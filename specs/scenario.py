@@ -1,0 +1,94 @@
+"""A scenario: everything that decides a run, from a TOML file or the command line."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from specs.errors import SpecError
+from specs.reading import Spec, build, read_mapping
+
+
+class Scenario(Spec):
+    """What to run, on what, how often, and from which seed.
+
+    Parameters
+    ----------
+    model, machine
+        Shipped name or path of each.
+    chips
+        Chips asked for; the machine may have more, the first ones are used.
+    topology
+        ``auto``, a kind of wiring, or a file of links.
+    strategy
+        How the model is split, such as ``tensor=8,pipeline=72``.
+    tokens
+        Tokens to decode for each sequence.
+    context
+        Positions in the KV cache that every token attends to.
+    batch
+        Tokens decoded together as one.
+    sequences
+        Sequences in flight in the pipeline.
+    engine
+        What executes the programs.
+    seed
+        Where all randomness comes from.
+    settings
+        Dotted paths of the machine and the values that replace its own.
+    """
+
+    model: str = "llama-2-70b"
+    machine: str = "groqrack"
+    chips: int = Field(default=576, ge=1)
+    topology: str = "auto"
+    strategy: str = "tensor=8,pipeline=72"
+    tokens: int = Field(default=8, ge=1)
+    context: int = Field(default=4096, ge=1)
+    batch: int = Field(default=1, ge=1)
+    sequences: int = Field(default=1, ge=1)
+    engine: Literal["simpy"] = "simpy"
+    seed: int = Field(default=1, ge=0)
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+def scenario(content: Mapping[str, Any], origin: str = "scenario") -> Scenario:
+    """Return the scenario that keys and values describe.
+
+    Tables such as ``[link]`` with ``ber = 1e-9`` become settings ``link.ber``.
+
+    Raises
+    ------
+    SpecError
+        If a key is unknown or a value out of range.
+    """
+    plain: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    for key, value in content.items():
+        if key == "settings" and isinstance(value, dict):
+            settings.update(value)
+        elif key == "spares":
+            settings[key] = value
+        elif isinstance(value, dict):
+            settings.update({f"{key}.{inner}": each for inner, each in value.items()})
+        else:
+            plain[key] = value
+    return build(Scenario, {"settings": settings, **plain}, origin)
+
+
+def load_scenario(path: str | Path) -> Scenario:
+    """Return the scenario of a TOML file.
+
+    Raises
+    ------
+    SpecError
+        If the file cannot be read, has a sweep table, or holds an unknown key.
+    """
+    content = read_mapping(Path(path))
+    if "sweep" in content:
+        raise SpecError(
+            f"{path}: has a [sweep] table, which is several scenarios; "
+            "remove it to run one"
+        )
+    return scenario(content, str(path))

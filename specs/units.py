@@ -1,0 +1,17 @@
+"""Units of time and size, each written once."""
+
+PS_PER_S = 10**12
+PS_PER_NS = 1_000
+PPM = 1_000_000
+BITS_PER_BYTE = 8
+BYTES_PER_GB = 10**9
+BYTES_PER_MB = 10**6
+
+
+def ceil_div(numerator: int, denominator: int) -> int:
+    """Return the quotient rounded up, exact for integers of any size.
+
+    >>> ceil_div(7, 2), ceil_div(-7, 2)
+    (4, -3)
+    """
+    return -(-numerator // denominator)

@@ -1,0 +1,246 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import specs.machine
+from specs.errors import SpecError
+from specs.formats import Format
+from specs.machine import (
+    MachineSpec,
+    fec_codes,
+    load_machine,
+    machine_names,
+    setting_paths,
+)
+
+FOLDER = Path(specs.machine.__file__).parent
+DATA = [FOLDER / "fec_codes.toml", *sorted((FOLDER / "machines").glob("*.toml"))]
+SOURCES = re.compile(
+    r"isca20|isca22|hc34|brief|gapi|nvlpx|hc26|ieee8023|seed\d{3}|assumed|D"
+)
+NOMINAL_HZ = 900_000_000
+
+
+@pytest.fixture
+def groqrack() -> MachineSpec:
+    return load_machine("groqrack")
+
+
+def written(folder: Path, **changes: str) -> Path:
+    """Return a copy of the shipped machine with lines of given keys replaced."""
+    text = (FOLDER / "machines" / "groqrack.toml").read_text(encoding="utf-8")
+    for key, line in changes.items():
+        text, count = re.subn(rf"(?m)^{key} = .*$", line, text)
+        assert count == 1
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("path", DATA, ids=lambda path: path.name)
+def test_every_number_names_its_source(path: Path) -> None:
+    lines = [
+        line
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.match(r"\w+ = ", line) and not line.startswith("name = ")
+    ]
+    assert lines
+    for line in lines:
+        source = re.search(r"# \[(\w+)\]", line)
+        assert source, line
+        assert SOURCES.fullmatch(source[1]), line
+
+
+def test_a_number_without_a_known_source_is_recognised() -> None:
+    assert SOURCES.fullmatch("seed003")
+    assert not SOURCES.fullmatch("seed3")
+    assert not SOURCES.fullmatch("hearsay")
+
+
+@pytest.mark.parametrize("name", machine_names())
+def test_every_shipped_machine_loads(name: str) -> None:
+    assert load_machine(name).name == name
+
+
+def test_a_chip_of_the_groqrack_holds_220_mib(groqrack: MachineSpec) -> None:
+    assert groqrack.chip.sram_bytes == 88 * 5 * 2**19
+    assert groqrack.chip.ports == 7 + 4
+    assert groqrack.formats.weights is Format.FP8
+
+
+@pytest.mark.parametrize(
+    ("name", "data_bits", "correctable"),
+    [("none", 2624, 0), ("secded", 2560, 1), ("rs528", 5140, 7), ("rs544", 5140, 15)],
+)
+def test_a_code_corrects_half_its_redundancy_at_most(
+    name: str, data_bits: int, correctable: int
+) -> None:
+    code = fec_codes()[name]
+    assert code.data_symbols * code.symbol_bits == data_bits
+    assert code.correctable_symbols == correctable
+    assert 2 * correctable <= code.codeword_symbols - code.data_symbols
+
+
+def test_the_code_of_a_link_comes_with_its_numbers(groqrack: MachineSpec) -> None:
+    assert groqrack.fec.parameters == fec_codes()["secded"]
+
+
+def test_a_copy_of_a_shipped_machine_is_that_machine(
+    tmp_path: Path, groqrack: MachineSpec
+) -> None:
+    assert load_machine(written(tmp_path)) == groqrack
+
+
+def test_a_machine_cannot_be_changed(groqrack: MachineSpec) -> None:
+    with pytest.raises(ValueError, match=r"frozen"):
+        groqrack.spares = 1
+
+
+def test_a_misspelt_key_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    path = written(tmp_path, fifo_vectors="fifo_vektors = 16")
+    with pytest.raises(
+        SpecError,
+        match=r"mine\.toml: key 'link\.fifo_vectors' is missing; "
+        r"\[link\] has no key 'fifo_vektors'; did you mean 'fifo_vectors'\?",
+    ):
+        load_machine(path)
+
+
+def test_a_misspelt_table_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[lnik]\n")
+    with pytest.raises(SpecError, match=r"no key 'lnik'; did you mean 'link'\?"):
+        load_machine(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "line", "message"),
+    [
+        ("rate_gbps", "rate_gbps = -100", r"link\.rate_gbps = -100: must be greater"),
+        ("drift_ppm", "drift_ppm = -1", r"clock\.drift_ppm = -1: must be greater"),
+        ("drift_ppm", "drift_ppm = nan", r"clock\.drift_ppm = nan: must be a finite"),
+        ("lanes", "lanes = 'many'", r"chip\.lanes = 'many': must be a valid integer"),
+        ("ber", "ber = 0.5", r"link\.ber = 0\.5: must be less than 0\.5"),
+        ("wire_bytes", "wire_bytes = 300", r"wire_bytes 300 is below vector_bytes 320"),
+        ("code", "code = 'rs529'", r"fec\.code = 'rs529': .* did you mean 'rs528'\?"),
+        ("kv_cache", "kv_cache = 'fp7'", r"formats\.kv_cache = 'fp7': must be 'fp32',"),
+        (
+            "interval_epochs",
+            "interval_epochs = -4",
+            r"deskew\.interval_epochs = -4: must be 'auto', 0 \(never\)",
+        ),
+        (
+            "interval_epochs",
+            "interval_epochs = 'often'",
+            r"deskew\.interval_epochs = 'often': must be a valid integer.*'auto'$",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_path(
+    tmp_path: Path, key: str, line: str, message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        load_machine(written(tmp_path, **{key: line}))
+
+
+def test_every_fault_of_a_file_is_named_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path, lanes="lanes = 0", ports="ports = 0")
+    with pytest.raises(SpecError, match=r"chip\.lanes = 0: .*chip\.ports = 0: "):
+        load_machine(path)
+
+
+def test_a_damaged_file_says_where(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"mine\.toml: not valid TOML: .*line \d+"):
+        load_machine(written(tmp_path, lanes="lanes ="))
+
+
+def test_an_unknown_machine_is_answered_with_the_nearest() -> None:
+    with pytest.raises(SpecError, match=r"'groqrak' is shipped.*mean 'groqrack'\?"):
+        load_machine("groqrak")
+
+
+def test_a_missing_machine_file_says_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"no file .*gone\.toml \(looked in "):
+        load_machine(tmp_path / "gone.toml")
+
+
+def test_settings_replace_single_numbers(groqrack: MachineSpec) -> None:
+    changed = groqrack.with_settings(
+        {"link.ber": 1e-9, "spares": 1, "formats.weights": "int4"}
+    )
+    assert (changed.link.ber, changed.spares) == (1e-9, 1)
+    assert changed.formats.weights is Format.INT4
+    assert changed.chip == groqrack.chip
+    assert groqrack.link.ber == 1e-12
+
+
+@pytest.mark.parametrize(
+    ("given_value", "kept"), [("auto", "auto"), (0, 0), (8, 8), ("8", 8)]
+)
+def test_the_deskew_interval_is_a_number_or_auto(
+    groqrack: MachineSpec, given_value: Any, kept: object
+) -> None:
+    changed = groqrack.with_settings({"deskew.interval_epochs": given_value})
+    assert changed.deskew.interval_epochs == kept
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("link.bre", r"--set link\.bre: no such key; did you mean 'link\.ber'\?"),
+        ("link", r"--set link: no such key"),
+        ("name", r"--set name: no such key"),
+        ("link.ber.more", r"--set link\.ber\.more: .* did you mean 'link\.ber'\?"),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_refused(
+    groqrack: MachineSpec, path: str, message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        groqrack.with_settings({path: 1})
+
+
+def test_a_setting_out_of_range_is_refused(groqrack: MachineSpec) -> None:
+    with pytest.raises(SpecError, match=r"--set: link\.fifo_vectors = 0: must be"):
+        groqrack.with_settings({"link.fifo_vectors": 0})
+
+
+def test_every_setting_can_be_set_to_what_it_is(groqrack: MachineSpec) -> None:
+    content = groqrack.model_dump()
+    values: dict[str, Any] = {}
+    for path in setting_paths(groqrack):
+        value: Any = content
+        for part in path.split("."):
+            value = value[part]
+        values[path] = value
+    assert {"link.ber", "clock.drift_ppm", "fec.code", "spares"} <= values.keys()
+    assert groqrack.with_settings(values) == groqrack
+
+
+def test_a_payload_fills_whole_vectors(groqrack: MachineSpec) -> None:
+    sizes = [0, 1, 320, 321, 8192]
+    assert [groqrack.link.vectors(size) for size in sizes] == [0, 1, 1, 2, 26]
+
+
+@given(index=st.integers(0, 10**6))
+def test_a_vector_follows_when_the_ones_before_it_have_left(index: int) -> None:
+    # 328 B at 100 Gb/s take 26.24 ns, which is 23.616 cycles at 900 MHz.
+    offset = load_machine().link.vector_offset_cycles(index, NOMINAL_HZ)
+    assert 0 <= 1000 * offset - 23_616 * index < 1000
+
+
+def test_only_what_a_cable_has_beyond_the_measured_one_takes_time(
+    groqrack: MachineSpec,
+) -> None:
+    assert groqrack.cable_extra_ps(0.5) == 0
+    assert groqrack.cable_extra_ps(0.75) == 0
+    assert groqrack.cable_extra_ps(2.75) == 10_000
+
+
+def test_nominal_cycles_turn_into_picoseconds(groqrack: MachineSpec) -> None:
+    assert groqrack.cycles_to_ps(9) == 10_000
+    assert groqrack.cycles_to_ps(1) == 1_111

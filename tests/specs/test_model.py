@@ -1,0 +1,190 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from specs.errors import SpecError
+from specs.model import load_model, model_from_config, model_names
+
+# Published sizes, in units of 10^9 parameters.
+PUBLISHED = {
+    "gemma-2-9b": 9.24,
+    "llama-2-70b": 68.98,
+    "llama-2-7b": 6.74,
+    "llama-3-70b": 70.55,
+    "llama-3-8b": 8.03,
+    "llama-3.1-405b": 405.85,
+    "mistral-7b": 7.24,
+    "mixtral-8x7b": 46.70,
+}
+TINY: dict[str, Any] = {
+    "model_type": "llama",
+    "hidden_size": 8,
+    "intermediate_size": 20,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "vocab_size": 100,
+}
+
+
+def written(folder: Path, config: dict[str, Any] | str) -> Path:
+    path = folder / "config.json"
+    path.write_text(config if isinstance(config, str) else json.dumps(config))
+    return path
+
+
+def without(key: str) -> dict[str, Any]:
+    return {name: value for name, value in TINY.items() if name != key}
+
+
+def test_every_shipped_model_has_a_published_size() -> None:
+    assert model_names() == sorted(PUBLISHED)
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_a_shipped_model_has_as_many_parameters_as_published(name: str) -> None:
+    model = load_model(name)
+    assert model.name == name
+    assert model.parameters / 1e9 == pytest.approx(PUBLISHED[name], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("llama-2-70b", 68_976_648_192), ("llama-3-70b", 70_553_706_496)],
+)
+def test_the_70b_models_have_exactly_their_parameters(
+    name: str, parameters: int
+) -> None:
+    assert load_model(name).parameters == parameters
+
+
+def test_parameters_of_a_tiny_model_add_up_by_hand() -> None:
+    model = model_from_config(TINY, name="tiny")
+    attention = 4 * 8 * 8
+    feed_forward = 3 * 8 * 20
+    layer = attention + feed_forward + 2 * 8
+    assert model.attention_parameters == attention
+    assert model.feed_forward_parameters == feed_forward
+    assert model.parameters == 3 * layer + 8 + 2 * 100 * 8
+
+
+def test_an_expert_model_adds_a_router_to_its_experts() -> None:
+    experts = {"model_type": "mixtral", "num_local_experts": 5}
+    config = TINY | experts | {"num_experts_per_tok": 2}
+    model = model_from_config(config, name="experts")
+    assert model.feed_forward_parameters == 5 * 3 * 8 * 20 + 5 * 8
+
+
+def test_a_tied_embedding_is_counted_once() -> None:
+    tied = model_from_config(TINY | {"tie_word_embeddings": True}, name="tied")
+    untied = model_from_config(TINY, name="untied")
+    assert untied.parameters - tied.parameters == 100 * 8
+
+
+def test_gemma_ties_its_embedding_and_normalises_outputs() -> None:
+    gemma = model_from_config(TINY | {"model_type": "gemma2"}, name="gemma")
+    assert gemma.tied_embeddings
+    assert gemma.normalises_outputs
+    assert gemma.norms_per_layer == 4
+
+
+def test_what_a_config_omits_is_multi_head_and_dense() -> None:
+    model = model_from_config(TINY | {"num_key_value_heads": None}, name="tiny")
+    assert (model.kv_heads, model.head_dim, model.experts) == (4, 2, 1)
+
+
+def test_a_head_may_be_wider_than_its_share_of_the_hidden_size() -> None:
+    assert model_from_config(TINY | {"head_dim": 5}, name="wide").query_size == 20
+
+
+def test_a_model_is_named_after_the_folder_of_its_config(tmp_path: Path) -> None:
+    folder = tmp_path / "my-model"
+    folder.mkdir()
+    path = written(folder, TINY)
+    assert load_model(path).name == "my-model"
+    assert load_model(folder) == load_model(path)
+
+
+def test_an_unmodified_config_may_hold_keys_without_a_size(tmp_path: Path) -> None:
+    path = written(tmp_path, TINY | {"rope_scaling": {"factor": 8.0}, "bos": [1]})
+    assert load_model(path).layers == 3
+
+
+def test_an_unknown_model_is_answered_with_the_nearest_and_where_it_looked() -> None:
+    with pytest.raises(SpecError, match=r"'llama-2-07b'.*did you mean 'llama-2-7b'"):
+        load_model("llama-2-07b")
+    with pytest.raises(SpecError) as caught:
+        load_model("llama-2-07b")
+    assert str(Path.cwd()) in str(caught.value)
+
+
+def test_a_missing_file_says_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"no file .*gone\.json \(looked in ") as caught:
+        load_model(tmp_path / "gone.json")
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_truncated_file_is_asked_whether_it_is_complete(tmp_path: Path) -> None:
+    path = written(tmp_path, json.dumps(TINY, indent=1)[:40])
+    with pytest.raises(SpecError, match=r"not valid JSON at line 3.*complete\?"):
+        load_model(path)
+
+
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "[1, 2]")
+    with pytest.raises(SpecError, match=r"holds a list, expected keys"):
+        load_model(path)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SpecError, match=r"config\.json: cannot be read"):
+        load_model(path)
+
+
+def test_an_unknown_architecture_is_answered_with_the_nearest() -> None:
+    with pytest.raises(SpecError, match=r"'gemma3' is not modelled; .*'gemma2'"):
+        model_from_config(TINY | {"model_type": "gemma3"}, name="new")
+
+
+def test_a_config_without_an_architecture_is_incomplete() -> None:
+    with pytest.raises(SpecError, match=r"'model_type' is missing.*complete\?"):
+        model_from_config(without("model_type"), name="nameless")
+
+
+def test_all_missing_sizes_are_named_at_once() -> None:
+    config = {"model_type": "llama", "hidden_size": 8, "vocab_size": 9}
+    with pytest.raises(
+        SpecError,
+        match=r"needs intermediate_size, num_hidden_layers, num_attention_heads;",
+    ):
+        model_from_config(config, name="short")
+
+
+@pytest.mark.parametrize("value", ["80", 80.5, True, 0, -3, None, [80]])
+def test_a_size_that_is_no_number_is_named_as_the_file_names_it(value: object) -> None:
+    with pytest.raises(SpecError, match=r"num_hidden_layers = .* whole number above 0"):
+        model_from_config(TINY | {"num_hidden_layers": value}, name="wrong")
+
+
+def test_no_key_value_heads_are_not_taken_for_an_omission() -> None:
+    with pytest.raises(SpecError, match=r"num_key_value_heads = 0: .* above 0"):
+        model_from_config(TINY | {"num_key_value_heads": 0}, name="headless")
+
+
+def test_heads_that_do_not_divide_the_hidden_size_need_a_head_dim() -> None:
+    with pytest.raises(SpecError, match=r"hidden_size 8 is no multiple of .* 3; give"):
+        model_from_config(TINY | {"num_attention_heads": 3}, name="odd")
+
+
+def test_query_heads_share_key_value_heads_evenly() -> None:
+    with pytest.raises(SpecError, match=r"4 query heads cannot share 3 key/value"):
+        model_from_config(TINY | {"num_key_value_heads": 3}, name="uneven")
+
+
+def test_a_token_uses_no_more_experts_than_there_are() -> None:
+    config = TINY | {"num_local_experts": 2, "num_experts_per_tok": 3}
+    with pytest.raises(SpecError, match=r"a token cannot use 3 of 2 experts"):
+        model_from_config(config, name="greedy")
