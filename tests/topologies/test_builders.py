@@ -1,0 +1,159 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from specs.errors import TopologyError
+from topologies.dragonfly import dragonfly_topology, outward_chips
+from topologies.metrics import describe
+from topologies.node import node_topology
+from topologies.nodes33 import nodes33_topology
+from topologies.rack import rack_topology
+from topologies.topology import Level, Topology
+
+BUILT = [
+    node_topology(),
+    rack_topology(),
+    nodes33_topology(),
+    *(dragonfly_topology(racks) for racks in (2, 3, 8, 9, 145)),
+]
+
+
+def outward_ports(topology: Topology, level: Level) -> list[int]:
+    """Ports per rack whose cables are of this level."""
+    ends = topology.rack[topology.source[topology.level == level]]
+    return [int(ports) for ports in np.bincount(ends)]
+
+
+def test_a_node_is_28_cables_and_leaves_4_ports_of_each_chip_free() -> None:
+    node = node_topology()
+    assert (node.chips, node.links) == (8, 28)
+    assert set(node.length_m.tolist()) == {0.75}
+    for chip in range(8):
+        ports = sorted(node.source_port[list(node.out_links(chip))].tolist())
+        assert ports == [0, 1, 2, 3, 4, 5, 6]
+    offset = (node.target - node.source - 1) % 8
+    assert np.array_equal(offset, node.source_port)
+
+
+def test_a_rack_on_its_own_links_each_pair_of_nodes_four_times() -> None:
+    rack = rack_topology()
+    assert rack.chips == 72
+    between = rack.level == Level.RACK
+    nodes = zip(
+        rack.node[rack.source[between]], rack.node[rack.target[between]], strict=True
+    )
+    assert set(Counter(nodes).values()) == {4}
+    assert describe(rack).degree == {"min": 11, "max": 11}
+
+
+def test_33_nodes_are_264_chips_three_hops_wide() -> None:
+    system = nodes33_topology()
+    assert system.chips == 264
+    between = system.level == Level.GLOBAL
+    nodes = zip(
+        system.node[system.source[between]],
+        system.node[system.target[between]],
+        strict=True,
+    )
+    assert set(Counter(nodes).values()) == {1}
+    assert describe(system).diameter_hops == 3
+
+
+def test_the_largest_system_has_one_cable_per_pair_of_racks() -> None:
+    largest = dragonfly_topology(145)
+    assert (largest.chips, largest.links) == (10_440, 57_420)
+    assert np.count_nonzero(largest.level[::2] == Level.GLOBAL) == 145 * 144 // 2
+    assert outward_ports(largest, Level.RACK) == [144] * 145
+    assert outward_ports(largest, Level.GLOBAL) == [144] * 145
+
+
+@pytest.mark.parametrize("racks", [2, 3, 4, 7, 8, 9, 36, 144, 145])
+def test_racks_share_their_144_outward_ports_evenly(racks: int) -> None:
+    topology = dragonfly_topology(racks)
+    assert outward_ports(topology, Level.GLOBAL) == [144] * racks
+    ends = topology.rack[topology.source] * racks + topology.rack[topology.target]
+    cables = np.bincount(ends[topology.level == Level.GLOBAL], minlength=racks**2)
+    of_pair = cables.reshape(racks, racks)[~np.eye(racks, dtype=bool)]
+    assert of_pair.max() - of_pair.min() <= 1
+    assert of_pair.min() == 144 // (racks - 1)
+
+
+@pytest.mark.parametrize("racks", [2, 5, 9])
+def test_copies_of_a_node_pair_in_a_rack_join_different_chips(racks: int) -> None:
+    topology = dragonfly_topology(racks)
+    inside = topology.level == Level.RACK
+    chips = list(
+        zip(
+            topology.source[inside].tolist(),
+            topology.target[inside].tolist(),
+            strict=True,
+        )
+    )
+    assert len(set(chips)) == len(chips)
+
+
+@pytest.mark.parametrize("topology", BUILT, ids=lambda built: f"{built.chips}")
+def test_the_neighbour_of_my_neighbour_is_me(topology: Topology) -> None:
+    at_port = {
+        (chip, port): link
+        for link, (chip, port) in enumerate(
+            zip(topology.source.tolist(), topology.source_port.tolist(), strict=True)
+        )
+    }
+    assert len(at_port) == 2 * topology.links  # each port is used once
+    for (chip, port), link in at_port.items():
+        far = int(topology.target[link]), int(topology.target_port[link])
+        back = at_port[far]
+        assert (topology.target[back], topology.target_port[back]) == (chip, port)
+
+
+@pytest.mark.parametrize("topology", BUILT, ids=lambda built: f"{built.chips}")
+def test_level_says_what_a_cable_joins(topology: Topology) -> None:
+    same_node = topology.node[topology.source] == topology.node[topology.target]
+    assert np.array_equal(same_node, topology.level == Level.LOCAL)
+    if topology.name == "dragonfly":
+        same_rack = topology.rack[topology.source] == topology.rack[topology.target]
+        assert np.array_equal(same_rack, topology.level != Level.GLOBAL)
+
+
+@pytest.mark.parametrize("racks", [2, 3, 8, 145])
+def test_turning_the_ring_of_racks_changes_nothing(racks: int) -> None:
+    topology = dragonfly_topology(racks)
+
+    def cables(turn: int) -> set[tuple[int, ...]]:
+        return set(
+            zip(
+                ((topology.source + 72 * turn) % topology.chips).tolist(),
+                topology.source_port.tolist(),
+                ((topology.target + 72 * turn) % topology.chips).tolist(),
+                topology.target_port.tolist(),
+                strict=True,
+            )
+        )
+
+    assert cables(0) == cables(1)
+
+
+def test_outward_ports_are_two_per_chip_and_neighbours_on_different_nodes() -> None:
+    chips = outward_chips()
+    assert np.bincount(chips[:72]).tolist() == [1] * 72
+    assert np.bincount(chips[72:]).tolist() == [1] * 72
+    for half in (chips[:72], chips[72:]):
+        assert (np.diff(half // 8) != 0).all()
+
+
+def test_one_rack_of_a_dragonfly_is_a_rack_on_its_own() -> None:
+    assert dragonfly_topology(1).name == "rack"
+
+
+@pytest.mark.parametrize(
+    ("racks", "message"),
+    [
+        (0, "at least 1 rack, got 0"),
+        (146, "146 racks cannot be fully connected: 144 outward ports reach 145 racks"),
+    ],
+)
+def test_impossible_numbers_of_racks_are_refused(racks: int, message: str) -> None:
+    with pytest.raises(TopologyError, match=message):
+        dragonfly_topology(racks)

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specs.errors import TopologyError
+from topologies.interchange import write_csv
+from topologies.node import node_topology
+from topologies.selection import select_topology
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "name", "chips"),
+    [
+        (1, "auto", "node", 8),
+        (8, "auto", "node", 8),
+        (9, "auto", "rack", 72),
+        (72, "auto", "rack", 72),
+        (73, "auto", "dragonfly", 144),
+        (576, "auto", "dragonfly", 576),
+        (10_440, "auto", "dragonfly", 10_440),
+        (8, "rack", "rack", 72),
+        (264, "nodes33", "nodes33", 264),
+        (64, "dragonfly", "rack", 72),
+        (100, "dragonfly", "dragonfly", 144),
+    ],
+)
+def test_the_kind_follows_from_the_number_of_chips(
+    asked: int, kind: str, name: str, chips: int
+) -> None:
+    topology = select_topology(asked, kind)
+    assert (topology.name, topology.chips) == (name, chips)
+    assert topology.active.tolist() == list(range(asked))
+
+
+@given(st.integers(1, 720))
+def test_no_chip_asked_for_is_missing(chips: int) -> None:
+    topology = select_topology(chips)
+    assert topology.active_chips == chips <= topology.chips
+
+
+def test_a_file_is_read_and_may_be_used_in_part(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    write_csv(node_topology(), path)
+    mine = select_topology(5, str(path))
+    assert (mine.name, mine.chips, mine.active_chips) == ("mine", 8, 5)
+    with pytest.raises(TopologyError, match=r"9 chips asked for, but the file has 8"):
+        select_topology(9, str(path))
+
+
+@pytest.mark.parametrize(
+    ("chips", "kind", "message"),
+    [
+        (0, "auto", "at least 1 chip, got 0"),
+        (
+            73,
+            "rack",
+            r"73 chips asked for, but topology 'rack' holds 72; use 'auto' or one "
+            r"that holds enough: 'nodes33' \(264\), 'dragonfly' \(10440\)",
+        ),
+        (9, "node", r"holds 8; .* 'rack' \(72\), 'nodes33' \(264\)"),
+        (10_441, "auto", "the largest system is 145 racks, 10440 chips; ask for 10440"),
+        (8, "dragonfyl", r"no topology 'dragonfyl'; did you mean 'dragonfly'\?"),
+    ],
+)
+def test_a_count_that_does_not_fit_is_refused(
+    chips: int, kind: str, message: str
+) -> None:
+    with pytest.raises(TopologyError, match=message):
+        select_topology(chips, kind)

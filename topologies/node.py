@@ -1,0 +1,51 @@
+"""The node: eight chips, each linked to every other."""
+
+import numpy as np
+
+from topologies.cables import CHIPS_PER_NODE, CableBundle, lay
+from topologies.topology import Level, Topology
+
+LOCAL_LENGTH_M = 0.75
+LOCAL_PORTS = CHIPS_PER_NODE - 1
+"""Ports 0 to 6 stay in the node; the four from here on leave it."""
+
+
+def local_cables(nodes: int) -> CableBundle:
+    """Return the 28 cables inside each of `nodes` nodes.
+
+    Chip `a` of a node reaches chip `b` by its port ``(b - a - 1) mod 8``, so that
+    ports 0 to 6 lead to the next, the second next, ... chip of the node.
+    """
+    a, b = np.triu_indices(CHIPS_PER_NODE, k=1)
+    first_chip = CHIPS_PER_NODE * np.arange(nodes)[:, np.newaxis]
+    return CableBundle(
+        source=(first_chip + a).ravel(),
+        source_port=np.tile((b - a - 1) % CHIPS_PER_NODE, nodes),
+        target=(first_chip + b).ravel(),
+        target_port=np.tile((a - b - 1) % CHIPS_PER_NODE, nodes),
+        level=Level.LOCAL,
+        length_m=LOCAL_LENGTH_M,
+    )
+
+
+def node_topology() -> Topology:
+    """Return one node: 8 chips, 28 cables of 0.75 m, ports 7 to 10 of a chip free.
+
+    References
+    ----------
+    .. [1] D. Abts et al., "A Software-defined Tensor Streaming Multiprocessor for
+       Large-scale Machine Learning," ISCA 2022.
+
+    Examples
+    --------
+    >>> node = node_topology()
+    >>> node.chips, node.links
+    (8, 28)
+    """
+    return lay(
+        "node",
+        [local_cables(1)],
+        chips=CHIPS_PER_NODE,
+        chips_per_rack=CHIPS_PER_NODE,
+        representatives=(0,),
+    )

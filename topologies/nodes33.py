@@ -1,0 +1,49 @@
+"""The 264-chip system: 33 nodes, one cable between each pair of them."""
+
+from topologies.arrangement import even_arrangement, group_cables
+from topologies.cables import CHIPS_PER_NODE, CableBundle, lay
+from topologies.node import LOCAL_PORTS, local_cables
+from topologies.rack import PORTS_LEAVING_NODE
+from topologies.topology import Level, Topology
+
+NODES = 33
+# Assumed: the 33 nodes stand in four neighbouring cabinets; no length is published.
+NODE_PAIR_LENGTH_M = 5.0
+
+
+def nodes33_topology() -> Topology:
+    """Return 33 nodes all to all: 264 chips, at most 3 hops, no port free.
+
+    The cable to the node `d` further round leaves from chip ``(d - 1) // 4``. The
+    cables between nodes are of level GLOBAL; the system counts as a single rack, with
+    one node in 33 to spare.
+
+    References
+    ----------
+    .. [1] D. Abts et al., "A Software-defined Tensor Streaming Multiprocessor for
+       Large-scale Machine Learning," ISCA 2022.
+
+    Examples
+    --------
+    >>> system = nodes33_topology()
+    >>> system.chips, system.links
+    (264, 1452)
+    """
+    cables = group_cables(even_arrangement(NODES, CHIPS_PER_NODE * PORTS_LEAVING_NODE))
+    between = CableBundle(
+        source=CHIPS_PER_NODE * cables.source
+        + cables.source_port // PORTS_LEAVING_NODE,
+        source_port=LOCAL_PORTS + cables.source_port % PORTS_LEAVING_NODE,
+        target=CHIPS_PER_NODE * cables.target
+        + cables.target_port // PORTS_LEAVING_NODE,
+        target_port=LOCAL_PORTS + cables.target_port % PORTS_LEAVING_NODE,
+        level=Level.GLOBAL,
+        length_m=NODE_PAIR_LENGTH_M,
+    )
+    return lay(
+        "nodes33",
+        [local_cables(NODES), between],
+        chips=CHIPS_PER_NODE * NODES,
+        chips_per_rack=CHIPS_PER_NODE * NODES,
+        representatives=tuple(range(CHIPS_PER_NODE)),
+    )

@@ -1,0 +1,117 @@
+"""Minimal paths, chosen once and for all by source and target."""
+
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specs.errors import TopologyError
+from topologies.hops import hop_counts
+from topologies.topology import Topology
+
+_MASK = 2**32 - 1
+
+
+@final
+class Routes:
+    """Static minimal routing over a topology.
+
+    Where several neighbours are equally near the target, or several cables lead to
+    one, a number mixed from source and target decides. The same pair always takes the
+    same path; different pairs spread over the choices.
+
+    Paths are found on demand: one breadth-first search per target, kept as 2 bytes per
+    chip, and each path asked for is kept too.
+
+    Parameters
+    ----------
+    topology
+        The wiring. Every chip forwards, active or not.
+    """
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._hops_to: dict[int, NDArray[np.int16]] = {}
+        self._paths: dict[tuple[int, int], tuple[int, ...]] = {}
+        # Plain integers: a NumPy scalar costs ten times as much to look at.
+        self._ends: list[int] = topology.target.tolist()
+
+    def path(self, source: int, target: int) -> tuple[int, ...]:
+        """Return the directed links from `source` to `target`, in order.
+
+        Raises
+        ------
+        TopologyError
+            If either is not a chip of the topology.
+
+        Examples
+        --------
+        >>> from topologies.node import node_topology
+        >>> Routes(node_topology()).path(0, 1)
+        (0,)
+        """
+        found = self._paths.get((source, target))
+        if found is None:
+            found = self._paths[source, target] = self._found_path(source, target)
+        return found
+
+    def hops(self, source: int, target: int) -> int:
+        """Return the number of links of a minimal path; 0 from a chip to itself.
+
+        Raises
+        ------
+        TopologyError
+            If either is not a chip of the topology.
+        """
+        if self._topology.links_between(source, target):
+            return 1
+        if source == target:
+            return 0
+        return int(self._hops_of_target(target)[source])
+
+    def _found_path(self, source: int, target: int) -> tuple[int, ...]:
+        mixed = _mixed(source * 0x9E3779B1 + target * 0x85EBCA77)
+        direct = self._topology.links_between(source, target)
+        if direct:
+            return (direct[mixed % len(direct)],)
+        if source == target:
+            return ()
+        hops = self._hops_of_target(target)
+        links: list[int] = []
+        chip = source
+        while chip != target:
+            nearer = sorted(
+                {
+                    self._ends[link]
+                    for link in self._topology.out_links(chip)
+                    if hops[self._ends[link]] < hops[chip]
+                }
+            )
+            following = nearer[mixed % len(nearer)]
+            mixed = _mixed(mixed)
+            parallel = self._topology.links_between(chip, following)
+            links.append(parallel[mixed % len(parallel)])
+            mixed = _mixed(mixed)
+            chip = following
+        return tuple(links)
+
+    def _hops_of_target(self, target: int) -> NDArray[np.int16]:
+        known = self._hops_to.get(target)
+        if known is None:
+            if not 0 <= target < self._topology.chips:
+                raise TopologyError(
+                    f"no chip {target}: chips are numbered 0 to "
+                    f"{self._topology.chips - 1}"
+                )
+            known = hop_counts(self._topology.adjacency(), [target])[:, 0]
+            self._hops_to[target] = known
+        return known
+
+
+def _mixed(number: int) -> int:
+    # Multiply and shift, so that every bit of the input reaches the low bits, which
+    # the remainder looks at. Python's hash() of integers would not mix them.
+    number &= _MASK
+    number = ((number ^ (number >> 16)) * 0x7FEB352D) & _MASK
+    number = ((number ^ (number >> 15)) * 0x846CA68B) & _MASK
+    return number ^ (number >> 16)

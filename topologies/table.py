@@ -1,0 +1,179 @@
+"""A plain table of cables, as found in files and graphs, made into a topology."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from specs.errors import TopologyError, nearest
+from topologies.cables import there_and_back
+from topologies.topology import Level, Topology
+
+DEFAULT_LENGTH_M = 1.0
+# Whatever is counted here fits 32 bits, and a slip of the finger is seen as one.
+MOST_DIGITS = 9
+LEVELS = {level.label: level for level in Level}
+
+
+class CableTable(NamedTuple):
+    """One row per cable.
+
+    Attributes
+    ----------
+    ends
+        Chips at both ends, shape ``(cables, 2)``.
+    ports
+        Ports at both ends, below 0 where any free one will do, shape ``(cables, 2)``.
+    level
+        :class:`~topologies.topology.Level` of each cable, shape ``(cables,)``.
+    length_m
+        Length of each cable, in m, shape ``(cables,)``.
+    """
+
+    ends: NDArray[np.int64]
+    ports: NDArray[np.int64]
+    level: NDArray[np.int8]
+    length_m: NDArray[np.float64]
+
+    @classmethod
+    def blank(cls, cables: int) -> "CableTable":
+        """Return a table with room for `cables` rows, ports open and lengths 1 m."""
+        return cls(
+            ends=np.zeros((cables, 2), np.int64),
+            ports=np.full((cables, 2), -1, np.int64),
+            level=np.zeros(cables, np.int8),
+            length_m=np.full(cables, DEFAULT_LENGTH_M),
+        )
+
+
+def table_topology(
+    name: str,
+    table: CableTable,
+    *,
+    chips: int,
+    places: dict[str, NDArray[np.int32]] | None,
+    ports_per_chip: int,
+) -> Topology:
+    """Return the topology of `table`, with open ports and unknown places filled in.
+
+    Parameters
+    ----------
+    name
+        Name of the topology.
+    table
+        The cables, in the order in which they are numbered.
+    chips
+        Number of chips.
+    places
+        ``rack``, ``node`` and ``slot`` of each chip, each of shape ``(chips,)``, or
+        ``None`` to derive them: chips joined by local cables form a node, and chips
+        joined without global cables a rack.
+    ports_per_chip
+        Most links a chip may have.
+
+    Raises
+    ------
+    TopologyError
+        If the wiring is impossible.
+    """
+    ends = table.ends
+    # Seen to before the ports are narrowed to 16 bits, where 65 536 would become 0.
+    for cable, end in np.argwhere(table.ports >= ports_per_chip)[:1].tolist():
+        raise TopologyError(
+            f"chip {ends[cable, end]} has no port {table.ports[cable, end]} (cable "
+            f"{cable}): ports are numbered 0 to {ports_per_chip - 1}; use one of "
+            "those or raise ports_per_chip"
+        )
+    ports = _assigned_ports(ends, table.ports)
+    if places is None:
+        places = _derived_places(chips, ends, table.level)
+    return Topology(
+        name=name,
+        chips=chips,
+        active=np.arange(chips, dtype=np.int32),
+        source=there_and_back(ends[:, 0], ends[:, 1]).astype(np.int32),
+        target=there_and_back(ends[:, 1], ends[:, 0]).astype(np.int32),
+        source_port=there_and_back(ports[:, 0], ports[:, 1]).astype(np.int16),
+        target_port=there_and_back(ports[:, 1], ports[:, 0]).astype(np.int16),
+        level=np.repeat(table.level, 2),
+        length_m=np.repeat(table.length_m, 2),
+        rack=places["rack"],
+        node=places["node"],
+        slot=places["slot"],
+        representatives=None,
+        ports_per_chip=ports_per_chip,
+    )
+
+
+def level_named(name: object, where: str) -> Level:
+    """Return the level called `name`, or raise an error that says `where`."""
+    label = str(name).lower()
+    if label not in LEVELS:
+        raise TopologyError(f"{where}: no level {label!r}; {nearest(label, LEVELS)}")
+    return LEVELS[label]
+
+
+def whole_number(value: object, name: str, where: str) -> int:
+    """Return `value` as a number from 0, or raise an error that says `where`."""
+    text = str(value).strip()
+    if not text.isdecimal() or len(text) > MOST_DIGITS:
+        raise TopologyError(
+            f"{where}: {name} must be a whole number from 0, with {MOST_DIGITS} digits "
+            f"at most, got {value!r}"
+        )
+    return int(text)
+
+
+def length_in_m(value: object, where: str) -> float:
+    """Return `value` as a length in m, or raise an error that says `where`."""
+    try:
+        length_m = float(str(value))
+    except ValueError:
+        length_m = -1.0
+    if not 0 < length_m < np.inf:
+        raise TopologyError(f"{where}: length_m must be > 0 metres, got {value!r}")
+    return length_m
+
+
+def _assigned_ports(
+    ends: NDArray[np.int64], ports: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    # Cables are served in order, after all the ports that are given, each with the
+    # lowest port of the chip that is left.
+    assigned = ports.copy()
+    taken: dict[int, set[int]] = {}
+    for chip, port in zip(ends.ravel().tolist(), ports.ravel().tolist(), strict=True):
+        taken.setdefault(chip, set()).add(port)
+    for cable, end in np.argwhere(ports < 0).tolist():
+        of_chip = taken[int(ends[cable, end])]
+        free = next(port for port in range(len(of_chip) + 1) if port not in of_chip)
+        assigned[cable, end] = free
+        of_chip.add(free)
+    return assigned
+
+
+def _derived_places(
+    chips: int, ends: NDArray[np.int64], level: NDArray[np.int8]
+) -> dict[str, NDArray[np.int32]]:
+    """Return rack, node and slot of each chip, derived from the cables' levels.
+
+    Chips joined by local cables form a node, and those joined without global cables
+    a rack; both are numbered by their lowest chip.
+    """
+
+    def parts(cable: NDArray[np.bool_]) -> NDArray[np.int32]:
+        joined = ends[cable]
+        ones = np.ones(len(joined), np.int8)
+        matrix = coo_array((ones, (joined[:, 0], joined[:, 1])), shape=(chips, chips))
+        _, part = connected_components(matrix.tocsr(), directed=False)
+        _, first, inverse = np.unique(part, return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first))[inverse].astype(np.int32)
+
+    node = parts(level == Level.LOCAL)
+    by_node = np.argsort(node, kind="stable")
+    first = np.searchsorted(node[by_node], node[by_node])
+    slot = np.zeros(chips, np.int32)
+    slot[by_node] = np.arange(chips) - first
+    return {"rack": parts(level != Level.GLOBAL), "node": node, "slot": slot}
