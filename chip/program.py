@@ -1,0 +1,194 @@
+"""The program: where the compiler and the hardware meet, as plain columns of numbers.
+
+A program is what every chip does during one token, instruction by instruction, each at
+a start cycle, together with the trains that the instructions put on the links and the
+RUNTIME_DESKEWs that keep the chips in step. It names no tensor and no layer.
+"""
+
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Slice(IntEnum):
+    """The functional slices of a chip; one slice does one thing at a time."""
+
+    ICU = 0
+    MEM = 1
+    MXM = 2
+    VXM = 3
+    C2C_OUT = 4
+    C2C_IN = 5
+
+
+class Opcode(IntEnum):
+    """What an instruction does."""
+
+    READ = 0
+    MATMUL = 1
+    VECTOR = 2
+    SEND = 3
+    FORWARD = 4
+    RECEIVE = 5
+    MARK = 6
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Instructions:
+    """All instructions of one token, sorted by chip, then start cycle.
+
+    Parameters
+    ----------
+    chip
+        Executing chip, shape ``(instructions,)`` as every column here.
+    slice, port
+        Functional slice, and the port of a C2C instruction (-1 elsewhere).
+    opcode
+        An `Opcode`.
+    start_cycle, duration_cycles
+        Program cycle of the first and number of cycles the slice is taken. A SEND or
+        FORWARD starts when its first vector enters the wire, a RECEIVE when the first
+        vector leaves the receive FIFO.
+    train
+        The train that a C2C instruction handles, -1 elsewhere.
+    operator
+        Number of the operator in program order; what a chip does for one operator ends
+        before it starts on the next.
+    """
+
+    chip: NDArray[np.int32]
+    slice: NDArray[np.int8]
+    port: NDArray[np.int16]
+    opcode: NDArray[np.int8]
+    start_cycle: NDArray[np.int64]
+    duration_cycles: NDArray[np.int64]
+    train: NDArray[np.int32]
+    operator: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        """Return the number of instructions."""
+        return len(self.chip)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trains:
+    """All trains of one token: runs of vectors back to back on one link.
+
+    Parameters
+    ----------
+    link
+        Directed link of the topology, shape ``(trains,)`` as every column here.
+    vectors
+        Vectors in the train.
+    wire_cycle
+        Program cycle of the sender at which the first vector enters the wire.
+    receive_cycle
+        Program cycle of the receiver at which the first vector leaves the FIFO.
+    previous
+        Train of which this one is the next hop, -1 if it starts here.
+    """
+
+    link: NDArray[np.int32]
+    vectors: NDArray[np.int32]
+    wire_cycle: NDArray[np.int64]
+    receive_cycle: NDArray[np.int64]
+    previous: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        """Return the number of trains."""
+        return len(self.link)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Deskews:
+    """The RUNTIME_DESKEWs of one period, sorted by chip, then start cycle.
+
+    Parameters
+    ----------
+    chip, start_cycle
+        Chip and program cycle within the period, shape ``(deskews,)``.
+    stall_cycles
+        Nominal length t of each: a RUNTIME_DESKEW takes t +/- the drift it removes.
+    interval_cycles
+        Longest time between a deskew and a vector that relies on it, for the guard.
+    """
+
+    chip: NDArray[np.int32]
+    start_cycle: NDArray[np.int64]
+    stall_cycles: int
+    interval_cycles: int
+
+    def __len__(self) -> int:
+        """Return the number of deskews in a period."""
+        return len(self.chip)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Program:
+    """What all chips execute, token after token.
+
+    Sequence ``j`` starts token ``k`` at program cycle ``k * period + j * interval``.
+
+    Parameters
+    ----------
+    chips
+        Chips of the machine.
+    instructions, trains
+        One token of one sequence.
+    deskews
+        One period of all sequences.
+    period_cycles
+        Cycles from a sequence's token to its next.
+    token_cycles
+        Cycles from a token's start to its end.
+    sequences, interval_cycles
+        Sequences in flight, and the cycles by which each starts after the one before.
+    leader
+        Chip on which a token starts and ends.
+    guard_cycles
+        Guard band that each receive keeps beyond a link's least latency.
+    """
+
+    chips: int
+    instructions: Instructions
+    trains: Trains
+    deskews: Deskews
+    period_cycles: int
+    token_cycles: int
+    sequences: int
+    interval_cycles: int
+    leader: int
+    guard_cycles: int
+
+
+def instructions_of(columns: dict[str, NDArray[np.int64]]) -> Instructions:
+    """Return instruction columns in their own types, sorted by chip and start cycle."""
+    order = np.lexsort(
+        (
+            columns["port"],
+            columns["slice"],
+            columns["start_cycle"],
+            columns["chip"],
+        )
+    )
+    types = {
+        "chip": np.int32,
+        "slice": np.int8,
+        "port": np.int16,
+        "opcode": np.int8,
+        "start_cycle": np.int64,
+        "duration_cycles": np.int64,
+        "train": np.int32,
+        "operator": np.int32,
+    }
+    assert set(types) == {field.name for field in fields(Instructions)}
+    return Instructions(
+        **{name: columns[name][order].astype(kind) for name, kind in types.items()}
+    )

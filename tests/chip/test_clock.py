@@ -1,0 +1,96 @@
+from fractions import Fraction
+from math import floor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chip.clock import Clock
+from specs.errors import SpecError
+from specs.units import PPM
+
+PS_PER_S = 10**12
+clocks = st.builds(
+    Clock,
+    frequency_hz=st.integers(1_000, 10_000_000_000),
+    phase_ps=st.integers(-(10**12), 10**12),
+)
+any_cycle = st.integers(-(10**18), 10**18)
+
+
+@given(clock=clocks, cycle=any_cycle)
+def test_an_edge_is_exact_at_any_cycle(clock: Clock, cycle: int) -> None:
+    exact = Fraction(cycle * PS_PER_S, clock.frequency_hz)
+    assert clock.edge_ps(cycle) == clock.phase_ps + floor(exact)
+
+
+@given(clock=clocks, cycle=any_cycle)
+def test_edges_come_one_after_the_other(clock: Clock, cycle: int) -> None:
+    assert clock.edge_ps(cycle) < clock.edge_ps(cycle + 1)
+
+
+@given(clock=clocks, cycle=any_cycle)
+def test_the_cycle_that_runs_at_an_edge_is_the_one_that_begins_there(
+    clock: Clock, cycle: int
+) -> None:
+    assert clock.cycle_at(clock.edge_ps(cycle)) == cycle
+    assert clock.cycle_at(clock.edge_ps(cycle) - 1) == cycle - 1
+
+
+@given(clock=clocks, time_ps=st.integers(-(10**20), 10**20))
+def test_a_cycle_runs_until_the_next_begins(clock: Clock, time_ps: int) -> None:
+    cycle = clock.cycle_at(time_ps)
+    assert clock.edge_ps(cycle) <= time_ps < clock.edge_ps(cycle + 1)
+
+
+@given(
+    clock=clocks,
+    cycles=st.lists(st.integers(-900_000_000, 900_000_000), max_size=20),
+)
+def test_many_edges_at_once_are_the_same_integers(
+    clock: Clock, cycles: list[int]
+) -> None:
+    edges = clock.edges_ps(np.array(cycles, dtype=np.int64))
+    assert edges.dtype == np.int64
+    assert edges.tolist() == [clock.edge_ps(cycle) for cycle in cycles]
+
+
+@given(clock=clocks, cycle=any_cycle)
+def test_many_edges_at_once_are_right_or_refused(clock: Clock, cycle: int) -> None:
+    try:
+        edges = clock.edges_ps(np.array([cycle], dtype=np.int64))
+    except OverflowError:
+        assert abs(cycle) > 900_000_000
+    else:
+        assert edges.tolist() == [clock.edge_ps(cycle)]
+
+
+def test_a_cycle_beyond_64_bits_is_refused() -> None:
+    clock = Clock(frequency_hz=900_000_000)
+    with pytest.raises(OverflowError, match=r"cycle 1000000000000 leaves 64 bits"):
+        clock.edges_ps(np.array([10**12], dtype=np.int64))
+
+
+def test_a_second_has_as_many_cycles_as_the_frequency() -> None:
+    clock = Clock(frequency_hz=900_045_000, phase_ps=7)
+    assert clock.edge_ps(900_045_000) == PS_PER_S + 7
+
+
+@given(nominal_hz=st.integers(10**6, 10**10), ppm=st.floats(-200, 200))
+def test_an_offset_clock_is_right_to_half_a_hertz(nominal_hz: int, ppm: float) -> None:
+    clock = Clock.with_offset(nominal_hz, ppm)
+    wanted = nominal_hz * (1 + Fraction(ppm) / PPM)
+    assert abs(clock.frequency_hz - wanted) <= Fraction(1, 2) + Fraction(1, 10**6)
+
+
+def test_two_crystals_at_their_limits_drift_100_cycles_in_a_million() -> None:
+    fast = Clock.with_offset(900_000_000, 50)
+    slow = Clock.with_offset(900_000_000, -50)
+    assert fast.cycle_at(slow.edge_ps(1_000_000)) == 1_000_100
+
+
+@pytest.mark.parametrize("frequency_hz", [0, -1])
+def test_a_crystal_that_stands_still_is_refused(frequency_hz: int) -> None:
+    with pytest.raises(SpecError, match=rf"must be > 0, got {frequency_hz}$"):
+        Clock(frequency_hz=frequency_hz)

@@ -1,0 +1,101 @@
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from chip.clock import Clock
+from chip.hac import (
+    AlignedCounter,
+    alignment_epochs,
+    half_epoch_cycles,
+    wrapped_difference,
+)
+
+PPM = 1_000_000
+counts = st.integers(-(10**12), 10**12)
+epochs = st.integers(2, 1000)
+crystals = st.builds(
+    Clock.with_offset,
+    st.just(900_000_000),
+    st.floats(-200, 200),
+    st.integers(0, 10**9),
+)
+counters = st.builds(AlignedCounter, root=crystals, error_counts=st.integers(-20, 20))
+
+
+@given(sac=counts, hac=counts, epoch=epochs)
+def test_a_difference_is_right_modulo_the_epoch_and_within_half_of_it(
+    sac: int, hac: int, epoch: int
+) -> None:
+    difference = wrapped_difference(sac, hac, epoch)
+    assert (difference - (sac - hac)) % epoch == 0
+    assert -(epoch // 2) <= difference <= epoch // 2
+
+
+@given(hac=counts, epoch=epochs, data=st.data())
+def test_a_drift_below_half_an_epoch_is_read_as_it_is(
+    hac: int, epoch: int, data: st.DataObject
+) -> None:
+    most = (epoch - 1) // 2
+    drift = data.draw(st.integers(-most, most))
+    assert wrapped_difference((hac + drift) % epoch, hac % epoch, epoch) == drift
+
+
+@given(sac=counts, hac=counts, epoch=epochs)
+def test_ahead_one_way_is_behind_the_other(sac: int, hac: int, epoch: int) -> None:
+    there = wrapped_difference(sac, hac, epoch)
+    assume(2 * abs(there) != epoch)
+    assert wrapped_difference(hac, sac, epoch) == -there
+
+
+@given(counter=counters, clock=crystals, count=st.integers(-1000, 10**12))
+def test_the_start_is_the_first_cycle_that_shows_the_count(
+    counter: AlignedCounter, clock: Clock, count: int
+) -> None:
+    start = counter.start_cycle(clock, count)
+    assert counter.count_at(clock.edge_ps(start)) >= count
+    assert counter.count_at(clock.edge_ps(start - 1)) < count
+
+
+@given(root=crystals, error=st.integers(-20, 20), time_ps=st.integers(0, 10**13))
+def test_a_counter_is_off_the_root_by_its_error(
+    root: Clock, error: int, time_ps: int
+) -> None:
+    counter = AlignedCounter(root=root, error_counts=error)
+    assert counter.count_at(time_ps) == root.cycle_at(time_ps) + error
+
+
+def test_the_root_shows_a_count_at_the_cycle_of_that_number() -> None:
+    root = Clock(frequency_hz=900_000_000)
+    assert AlignedCounter(root=root, error_counts=0).start_cycle(root, 252) == 252
+
+
+@given(
+    epoch=epochs,
+    error=st.integers(0, 10),
+    ppm=st.floats(0.001, 400),
+    sign=st.sampled_from([-1, 1]),
+)
+def test_drift_over_the_longest_deskew_interval_is_not_misread(
+    epoch: int, error: int, ppm: float, sign: int
+) -> None:
+    interval = half_epoch_cycles(epoch, error, ppm)
+    drift = sign * (int(interval * ppm / PPM) + error + 1) if interval else 0
+    assert wrapped_difference(drift, 0, epoch) == drift
+
+
+def test_the_longest_deskew_interval_at_the_limits_of_two_crystals() -> None:
+    # Half of 252, less one count of error and two of rounding, at 100 ppm.
+    assert half_epoch_cycles(252, 1, 100) == 1_230_000
+
+
+def test_crystals_that_agree_never_need_a_deskew() -> None:
+    assert half_epoch_cycles(252, 1, 0) > 10**18
+
+
+def test_a_counter_worse_than_half_an_epoch_cannot_be_deskewed() -> None:
+    assert half_epoch_cycles(252, 130, 50) == 0
+
+
+def test_each_level_of_the_tree_takes_the_epochs_its_latency_spans() -> None:
+    assert alignment_epochs(latency_cycles=228, epoch_cycles=252, height=3) == 3
+    assert alignment_epochs(latency_cycles=252, epoch_cycles=252, height=3) == 6
+    assert alignment_epochs(latency_cycles=228, epoch_cycles=252, height=0) == 0
