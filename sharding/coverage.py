@@ -1,0 +1,52 @@
+"""The check that every weight is on exactly one chip."""
+
+import numpy as np
+import pandas as pd
+
+from specs.errors import PlanError
+
+_RECTANGLE = ["row_start", "row_end", "column_start", "column_end"]
+
+
+def check_coverage(slices: pd.DataFrame) -> int:
+    """Return the elements covered, each tensor exactly once, or say where it is not.
+
+    Parameters
+    ----------
+    slices
+        The table of a plan: one row for each slice, with the whole tensor's shape in
+        ``tensor_rows`` and ``tensor_columns``.
+
+    Raises
+    ------
+    PlanError
+        If an element of a tensor is on no chip or on two, or a slice lies outside it:
+        the message names the tensor and the rows and columns.
+    """
+    covered = 0
+    for tensor, part in slices.groupby("tensor", sort=True):
+        rows = int(part["tensor_rows"].iloc[0])
+        columns = int(part["tensor_columns"].iloc[0])
+        edges = part[_RECTANGLE].to_numpy(dtype=np.int64)
+        if (edges < 0).any() or (edges > [rows, rows, columns, columns]).any():
+            raise PlanError(f"{tensor}: a slice lies outside its {rows} x {columns}")
+        row_cuts = np.unique([0, rows, *edges[:, 0], *edges[:, 1]])
+        column_cuts = np.unique([0, columns, *edges[:, 2], *edges[:, 3]])
+        # Inclusion counts on the grid of all cuts, by a two-dimensional prefix sum.
+        counts = np.zeros((len(row_cuts), len(column_cuts)), dtype=np.int64)
+        low_row, high_row = (np.searchsorted(row_cuts, edges[:, i]) for i in (0, 1))
+        low_col, high_col = (np.searchsorted(column_cuts, edges[:, i]) for i in (2, 3))
+        np.add.at(counts, (low_row, low_col), 1)
+        np.add.at(counts, (high_row, high_col), 1)
+        np.add.at(counts, (low_row, high_col), -1)
+        np.add.at(counts, (high_row, low_col), -1)
+        counts = counts.cumsum(axis=0).cumsum(axis=1)[:-1, :-1]
+        if (counts != 1).any():
+            row, column = (int(index[0]) for index in np.nonzero(counts != 1))
+            raise PlanError(
+                f"{tensor}: rows {row_cuts[row]}..{row_cuts[row + 1] - 1}, columns "
+                f"{column_cuts[column]}..{column_cuts[column + 1] - 1} are on "
+                f"{counts[row, column]} chips, expected exactly one"
+            )
+        covered += rows * columns
+    return covered

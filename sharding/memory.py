@@ -1,0 +1,85 @@
+"""What a stage keeps in the SRAM of each of its chips."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sharding.slices import Ints, block_slices, head_split
+from sharding.task import FP32_BYTES, Task
+from sharding.units import Block, Kind
+
+
+class StageMemory(NamedTuple):
+    """Bytes on each chip of a stage's group, arrays of shape ``(width,)``."""
+
+    weights: Ints
+    kv_cache: Ints
+    activations: Ints
+    program: Ints
+
+    @property
+    def total(self) -> Ints:
+        """Return all bytes on each chip."""
+        return self.weights + self.kv_cache + self.activations + self.program
+
+
+def weight_bytes(task: Task, block: Block) -> Ints:
+    """Return the bytes of `block`'s weights on each chip of the group."""
+    stored = task.machine.formats.weights
+    total = np.zeros(task.tensor, dtype=np.int64)
+    for tensor in block_slices(task.model, block, task.tensor):
+        total += -(-tensor.elements * stored.bits // 8)
+    return total
+
+
+def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
+    """Return the bytes of `block`'s keys and values on each chip of the group."""
+    if block.kind is not Kind.ATTENTION:
+        return np.zeros(task.tensor, dtype=np.int64)
+    heads = head_split(task.model.kv_heads, task.tensor)
+    positions = -(-task.context // heads.members)
+    elements = 2 * heads.heads * task.model.head_dim * positions
+    stored = task.machine.formats.kv_cache
+    return -(-elements * task.batch * sequences * stored.bits // 8)
+
+
+def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
+    """Return the bytes of the largest set of activations alive at once.
+
+    The gathered input, the partial output and the residual, each of the hidden size,
+    stay through a block; beside them are the attention scores in FP32, or the gate and
+    up outputs, or the logits.
+    """
+    model, width = task.model, task.tensor
+    heads = head_split(model.kv_heads, width)
+    positions = -(-task.context // heads.members)
+    group = model.attention_heads // model.kv_heads
+    most = np.zeros(width, dtype=np.int64)
+    for block in blocks:
+        if block.kind is Kind.ATTENTION:
+            alive = FP32_BYTES * heads.heads * group * positions
+        elif block.kind is Kind.FEED_FORWARD:
+            low, high = block.range_of(model.intermediate_size)
+            columns = -(-(high - low) // width) * model.experts_per_token
+            alive = np.full(width, 2 * task.activation_format.bytes_of(columns))
+        elif block.kind is Kind.HEAD:
+            low, high = block.range_of(model.vocabulary_size)
+            alive = np.full(width, FP32_BYTES * (-(-(high - low) // width)))
+        else:
+            alive = np.zeros(width, dtype=np.int64)
+        most = np.maximum(most, alive)
+    hidden = 3 * task.activation_format.bytes_of(model.hidden_size)
+    return (most + hidden) * task.batch
+
+
+def stage_memory(task: Task, blocks: tuple[Block, ...], sequences: int) -> StageMemory:
+    """Return what a stage of `blocks` keeps on each chip."""
+    zero = np.zeros(task.tensor, dtype=np.int64)
+    return StageMemory(
+        weights=sum((weight_bytes(task, block) for block in blocks), zero),
+        kv_cache=sum(
+            (kv_cache_bytes(task, block, sequences) for block in blocks), zero
+        ),
+        activations=activation_bytes(task, blocks),
+        program=zero + task.machine.chip.program_reserve_bytes,
+    )

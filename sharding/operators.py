@@ -1,0 +1,275 @@
+"""What a block computes and exchanges, in order, with the cycles on each chip.
+
+The residual stream lives in shards: each chip of a tensor group keeps its slice of it.
+A block scales its shard by the norm's weights, gathers all shards (the sums of squares
+ride along), computes, and scatters the partial results back onto the shards: one
+all-reduce, cut in two by whatever lies between. Between two stages only a shard
+travels.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import final
+
+import numpy as np
+
+from chip.timing import lookup_cycles
+from sharding.slices import Ints, bounds, head_sizes, head_split, shard_sizes
+from sharding.task import FP32_BYTES, Task, bytes_of
+from sharding.units import Block, Kind
+from specs.formats import Format
+
+# A candidate for the next token: its logit and its number.
+_CANDIDATE_BYTES = 8
+_TOKEN_BYTES = 4
+
+
+class Unit(StrEnum):
+    """The part of the chip that an operator keeps busy."""
+
+    MATMUL = "matmul"
+    VECTOR = "vector"
+    LOOKUP = "lookup"
+
+
+class Pattern(StrEnum):
+    """Who sends what to whom in a tensor group."""
+
+    GATHER = "gather"
+    SCATTER = "scatter"
+    TO_LEADER = "to_leader"
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Compute:
+    """An operator that every chip of the group runs on its own slice.
+
+    Parameters
+    ----------
+    name
+        What it is called in traces.
+    unit
+        What it keeps busy.
+    cycles
+        Its time on each chip, shape ``(width,)``; 0 where a chip has no part.
+    """
+
+    name: str
+    unit: Unit
+    cycles: Ints
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Exchange:
+    """A collective among the chips of the group.
+
+    Parameters
+    ----------
+    name
+        What it is called in traces.
+    pattern
+        GATHER: every member gets every shard. SCATTER: member j gets everyone's
+        contribution to shard j. TO_LEADER: the first member gets every shard.
+    shard_bytes
+        Size of each member's shard, shape ``(width,)``.
+    teams
+        Number of each member's team, shape ``(width,)``: only chips of one team
+        exchange.
+    """
+
+    name: str
+    pattern: Pattern
+    shard_bytes: Ints
+    teams: Ints
+
+
+Operator = Compute | Exchange
+
+
+def carried_bytes(task: Task, into: Block) -> Ints:
+    """Return what each chip hands to its partner when a stage ends before `into`.
+
+    Parameters
+    ----------
+    task
+        The job.
+    into
+        First block of the next stage. Inside a feed-forward or head, the normed input
+        travels beside what has been accumulated so far.
+
+    Returns
+    -------
+    NDArray
+        Bytes of each chip of the group, shape ``(width,)``.
+    """
+    if into.opens:
+        return task.shard_bytes()
+    if into.kind is Kind.FEED_FORWARD:
+        return task.shard_bytes() + task.normed_shard_bytes(task.router_bytes())
+    if into.kind is Kind.HEAD:
+        return task.normed_shard_bytes(_CANDIDATE_BYTES)
+    return task.shard_bytes() + _TOKEN_BYTES * task.batch
+
+
+def token_bytes(task: Task) -> int:
+    """Return what goes back to the first stage: the tokens just chosen."""
+    return _TOKEN_BYTES * task.batch
+
+
+def block_operators(task: Task, block: Block) -> list[Operator]:
+    """Return what `block` computes and exchanges, in order."""
+    if block.kind is Kind.ATTENTION:
+        return _attention(task)
+    if block.kind is Kind.FEED_FORWARD:
+        return _feed_forward(task, block)
+    if block.kind is Kind.HEAD:
+        return _head(task, block)
+    shard = shard_sizes(task.model.hidden_size, task.tensor) * task.batch
+    row_bytes = bytes_of(task.machine.formats.weights, shard)
+    chip = task.machine.chip
+    cycles = [lookup_cycles(chip, stored_bytes=int(n)) for n in row_bytes]
+    return [Compute("embed", Unit.LOOKUP, np.array(cycles, dtype=np.int64))]
+
+
+def _matmul(
+    task: Task,
+    name: str,
+    weights: Ints,
+    *,
+    batch: int | None = None,
+    stored: Format | None = None,
+) -> Compute:
+    cycles = task.matmul_cycles(weights, batch=batch, stored=stored)
+    return Compute(name, Unit.MATMUL, cycles)
+
+
+def _vector(
+    task: Task, name: str, elements: Ints, *, operations: int = 1, passes: int = 1
+) -> Compute:
+    cycles = task.vector_cycles(elements, operations=operations, passes=passes)
+    return Compute(name, Unit.VECTOR, cycles)
+
+
+def _one_team(task: Task) -> Ints:
+    return np.zeros(task.tensor, dtype=np.int64)
+
+
+def _normed_input(task: Task, *, opens: bool, extra_bytes: int = 0) -> list[Operator]:
+    """Return the way from residual shards to the whole normed vector on each chip."""
+    shard = shard_sizes(task.model.hidden_size, task.tensor)
+    whole = np.full(task.tensor, task.model.hidden_size, dtype=np.int64)
+    shard_bytes = task.normed_shard_bytes(extra_bytes)
+    operators: list[Operator] = []
+    if opens:
+        # Square, sum, and weigh: one chain over the shard.
+        operators.append(_vector(task, "norm", shard, operations=3))
+    return [
+        *operators,
+        Exchange("gather", Pattern.GATHER, shard_bytes, _one_team(task)),
+        # The root mean square is known only now.
+        _vector(task, "scale", whole, operations=2),
+    ]
+
+
+def _reduced_output(task: Task, *, post_norm: bool) -> list[Operator]:
+    """Return the way from partial sums on each chip back to the residual shards."""
+    shard = shard_sizes(task.model.hidden_size, task.tensor)
+    operators: list[Operator] = [
+        Exchange("scatter", Pattern.SCATTER, task.shard_bytes(), _one_team(task)),
+        _vector(task, "reduce", shard, operations=task.tensor),
+    ]
+    if post_norm:
+        squares = np.full(task.tensor, FP32_BYTES * task.batch, dtype=np.int64)
+        operators += [
+            Exchange("post_norm", Pattern.GATHER, squares, _one_team(task)),
+            _vector(task, "post_scale", shard, operations=3),
+        ]
+    return operators
+
+
+def _attention(task: Task) -> list[Operator]:
+    model, width = task.model, task.tensor
+    heads = head_split(model.kv_heads, width)
+    group = model.attention_heads // model.kv_heads
+    q_rows = head_sizes(heads, group * model.head_dim)
+    kv_rows = head_sizes(heads, model.head_dim)
+    # Members of a team share out the context of their head.
+    positions = -(-task.context // heads.members)
+    cache = heads.heads * model.head_dim * positions * task.batch
+    scores = heads.heads * group * positions
+    cached = task.machine.formats.kv_cache
+    operators = _normed_input(task, opens=True)
+    operators += [
+        _matmul(task, "qkv", (q_rows + 2 * kv_rows) * model.hidden_size),
+        _vector(task, "rotary", q_rows + kv_rows, operations=6),
+    ]
+    shared = bool((heads.members > 1).any())
+    if shared:
+        qkv = (q_rows + 2 * kv_rows) * task.batch
+        qkv_bytes = bytes_of(task.activation_format, qkv)
+        # Once there are more chips than heads, a head is a team.
+        operators.append(Exchange("share_qkv", Pattern.GATHER, qkv_bytes, heads.first))
+    operators += [
+        _matmul(task, "scores", cache, batch=group, stored=cached),
+        # Largest score; exponentials and their sum; division.
+        _vector(task, "softmax", scores, operations=4, passes=3),
+        _matmul(task, "values", cache, batch=group, stored=cached),
+    ]
+    if shared:
+        # Beside its rows each part has the largest score and the sum of every head.
+        part_bytes = bytes_of(task.activation_format, q_rows * task.batch)
+        part_bytes += 2 * FP32_BYTES * group * task.batch
+        combined = np.where(heads.members > 1, q_rows, 0)
+        most = int(heads.members.max())
+        operators += [
+            Exchange("share_values", Pattern.SCATTER, part_bytes, heads.first),
+            _vector(task, "combine", combined, operations=3 * most),
+        ]
+    operators.append(_matmul(task, "output", q_rows * model.hidden_size))
+    return operators + _reduced_output(task, post_norm=model.normalises_outputs)
+
+
+def _feed_forward(task: Task, block: Block) -> list[Operator]:
+    model = task.model
+    low, high = block.range_of(model.intermediate_size)
+    columns = np.diff(bounds(high - low, task.tensor))
+    # Different tokens of a batch may choose different experts, all of which must have
+    # their place in a static schedule; the worst case is what it holds.
+    experts = min(model.experts, model.experts_per_token * task.batch)
+    operators = _normed_input(task, opens=block.opens, extra_bytes=task.router_bytes())
+    if model.experts > 1:
+        if block.opens:
+            shard = shard_sizes(model.hidden_size, task.tensor)
+            operators.insert(1, _matmul(task, "router", shard * model.experts))
+        chosen = np.full(task.tensor, model.experts, dtype=np.int64)
+        operators.append(_vector(task, "choose", chosen, operations=4, passes=2))
+    weights = experts * columns * model.hidden_size
+    operators += [
+        _matmul(task, "gate_up", 2 * weights),
+        _vector(task, "activate", model.experts_per_token * columns, operations=6),
+        _matmul(task, "down", weights),
+    ]
+    post_norm = model.normalises_outputs and block.closes
+    return operators + _reduced_output(task, post_norm=post_norm)
+
+
+def _head(task: Task, block: Block) -> list[Operator]:
+    model = task.model
+    low, high = block.range_of(model.vocabulary_size)
+    rows = np.diff(bounds(high - low, task.tensor))
+    operators = _normed_input(task, opens=block.opens)
+    operators += [
+        _matmul(task, "logits", rows * model.hidden_size),
+        _vector(task, "candidate", rows, operations=2, passes=2),
+    ]
+    if block.closes:
+        one = np.zeros(task.tensor, dtype=np.int64)
+        one[0] = task.tensor
+        found = np.full(task.tensor, _CANDIDATE_BYTES * task.batch, dtype=np.int64)
+        operators += [
+            Exchange("candidates", Pattern.TO_LEADER, found, _one_team(task)),
+            _vector(task, "sample", one, operations=4, passes=2),
+        ]
+    return operators

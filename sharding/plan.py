@@ -1,0 +1,171 @@
+"""A sharding plan: which chip holds which slice, in which stage, and does it fit."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+import pandas as pd
+
+from sharding.capacity import does_not_fit
+from sharding.memory import StageMemory, stage_memory
+from sharding.slices import Ints, block_slices
+from sharding.stages import stage_blocks, stage_cuts
+from sharding.strategy import Strategy
+from sharding.task import Task
+from sharding.units import Block, Kind, model_units
+from specs.errors import PlanError
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """A tensor group of chips and the blocks that they hold together.
+
+    Parameters
+    ----------
+    index
+        Place in the pipeline.
+    chips
+        Chip of each member, shape ``(tensor,)``.
+    blocks
+        What the group computes, in order.
+    memory
+        What each member keeps in SRAM.
+    """
+
+    index: int
+    chips: Ints
+    blocks: tuple[Block, ...]
+    memory: StageMemory
+
+    @property
+    def layers(self) -> str:
+        """Return the layers of the stage, such as ``3-4``, or what else it holds."""
+        numbers = [
+            block.layer
+            for block in self.blocks
+            if block.kind in (Kind.ATTENTION, Kind.FEED_FORWARD)
+        ]
+        if not numbers:
+            return self.blocks[0].kind.value
+        first, last = numbers[0], numbers[-1]
+        return str(first) if first == last else f"{first}-{last}"
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ShardingPlan:
+    """A model split over the chips of a machine.
+
+    Parameters
+    ----------
+    task
+        Model, machine, tensor width, context and batch.
+    strategy
+        The split.
+    sequences
+        Sequences in flight; each keeps a KV cache of its own.
+    stages
+        The pipeline, in order.
+    """
+
+    task: Task
+    strategy: Strategy
+    sequences: int
+    stages: tuple[Stage, ...]
+
+    @property
+    def fullest_chip_bytes(self) -> int:
+        """Return the bytes in use on the fullest chip."""
+        return max(int(stage.memory.total.max()) for stage in self.stages)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Return the bytes of all weights together."""
+        return sum(int(stage.memory.weights.sum()) for stage in self.stages)
+
+    @cached_property
+    def slices(self) -> pd.DataFrame:
+        """The plan as a table, one row for each slice of a tensor.
+
+        Columns: chip, stage, layer, tensor, row_start, row_end, column_start,
+        column_end, bytes; ends are exclusive.
+        """
+        stored = self.task.machine.formats.weights
+        columns: dict[str, list[Ints | np.ndarray]] = {}
+        width = self.strategy.tensor
+        for stage in self.stages:
+            for block in stage.blocks:
+                for part in block_slices(self.task.model, block, width):
+                    held = part.elements > 0
+                    row = {
+                        "chip": stage.chips[held],
+                        "stage": np.full(held.sum(), stage.index),
+                        "layer": np.full(held.sum(), block.layer),
+                        "tensor": np.full(held.sum(), part.tensor, dtype=object),
+                        "tensor_rows": np.full(held.sum(), part.rows),
+                        "tensor_columns": np.full(held.sum(), part.columns),
+                        "row_start": part.row_start[held],
+                        "row_end": part.row_end[held],
+                        "column_start": part.column_start[held],
+                        "column_end": part.column_end[held],
+                        "bytes": -(-part.elements[held] * stored.bits // 8),
+                    }
+                    for name, values in row.items():
+                        columns.setdefault(name, []).append(values)
+        return pd.DataFrame({name: np.concatenate(v) for name, v in columns.items()})
+
+
+def plan_sharding(
+    task: Task, strategy: Strategy, chips: Ints, *, sequences: int = 1
+) -> ShardingPlan:
+    """Return the plan that `strategy` describes, stages balanced below layer grain.
+
+    Stages are formed so that the slowest takes as few cycles as possible within each
+    chip's memory; among those, cuts between blocks are preferred to cuts inside one.
+
+    Parameters
+    ----------
+    task
+        Model, machine, tensor width (equal to the strategy's), context and batch.
+    strategy
+        The split.
+    chips
+        Chips to use, in order: stage after stage, member after member.
+    sequences
+        Sequences in flight.
+
+    Raises
+    ------
+    PlanError
+        If a tensor group is wider than the hidden size, if chips are too few, or if the
+        weights, KV cache, activations and program do not fit: the message names the
+        fullest chip, the bytes that are missing, and the smallest machine or longest
+        context that fits.
+    """
+    if strategy.tensor > task.model.hidden_size:
+        raise PlanError(
+            f"tensor={strategy.tensor} is wider than the hidden size "
+            f"{task.model.hidden_size} of {task.model.name}; "
+            f"use tensor={task.model.hidden_size} or less"
+        )
+    if len(chips) < strategy.chips:
+        raise PlanError(
+            f"{strategy} takes {strategy.chips} chips but {len(chips)} are there"
+        )
+    assert task.tensor == strategy.tensor
+    units = model_units(
+        task.model, task.machine, tensor=strategy.tensor, pipeline=strategy.pipeline
+    )
+    cuts = stage_cuts(task, units, pipeline=strategy.pipeline, sequences=sequences)
+    if cuts is None:
+        raise does_not_fit(task, strategy, units, chips, sequences)
+    groups = np.asarray(chips[: strategy.chips], dtype=np.int64).reshape(
+        strategy.pipeline, strategy.tensor
+    )
+    stages = tuple(
+        Stage(index, groups[index], blocks, stage_memory(task, blocks, sequences))
+        for index, blocks in enumerate(stage_blocks(units, cuts))
+    )
+    return ShardingPlan(task, strategy, sequences, stages)

@@ -1,0 +1,103 @@
+"""The job that a plan is made for, and what its products and vectors cost on a chip."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from chip.timing import matmul_cycles, vector_cycles
+from sharding.slices import Ints, shard_sizes
+from specs.formats import Format
+from specs.machine import MachineSpec
+from specs.model import ModelSpec
+
+FP32_BYTES = 4
+
+
+def bytes_of(number_format: Format, elements: Ints) -> Ints:
+    """Return the bytes that each chip's `elements` take, whole bytes."""
+    return np.array([number_format.bytes_of(int(n)) for n in elements], dtype=np.int64)
+
+
+class Task(NamedTuple):
+    """The job that a plan is made for.
+
+    Attributes
+    ----------
+    model, machine
+        What runs on what.
+    tensor
+        Chips in a tensor group.
+    context
+        Positions in the KV cache.
+    batch
+        Tokens decoded together.
+    """
+
+    model: ModelSpec
+    machine: MachineSpec
+    tensor: int
+    context: int
+    batch: int
+
+    @property
+    def activation_format(self) -> Format:
+        """Return the format of activations."""
+        return self.machine.formats.activations
+
+    def shard_bytes(self) -> Ints:
+        """Return the bytes of each chip's shard of the residual stream."""
+        sizes = shard_sizes(self.model.hidden_size, self.tensor) * self.batch
+        return bytes_of(self.activation_format, sizes)
+
+    def normed_shard_bytes(self, extra_bytes: int = 0) -> Ints:
+        """Return a shard's bytes with what rides along for each token.
+
+        That is the shard's sum of squares, plus `extra_bytes`.
+        """
+        return self.shard_bytes() + self.batch * (FP32_BYTES + extra_bytes)
+
+    def router_bytes(self) -> int:
+        """Return the bytes of one token's partial expert scores, 0 if dense."""
+        return FP32_BYTES * self.model.experts if self.model.experts > 1 else 0
+
+    def matmul_cycles(
+        self, weights: Ints, *, batch: int | None = None, stored: Format | None = None
+    ) -> Ints:
+        """Return the cycles of a product with `weights` elements on each chip.
+
+        Parameters
+        ----------
+        weights
+            Elements of the matrix on each chip, shape ``(width,)``.
+        batch
+            Vectors that use them while they are installed; the task's if None.
+        stored
+            Their format; that of the weights if None. A wider one, such as the KV
+            cache's, is fed to the matrix unit at its own width.
+        """
+        chip = self.machine.chip
+        number_format = stored or self.machine.formats.weights
+        if stored is not None:
+            width_bytes = max(chip.operand_bytes, stored.bytes_of(1))
+            chip = chip.model_copy(update={"operand_bytes": width_bytes})
+        cycles = [
+            matmul_cycles(
+                chip,
+                weights=int(n),
+                stored_bytes=number_format.bytes_of(int(n)),
+                batch=self.batch if batch is None else batch,
+            )
+            for n in weights
+        ]
+        return np.array(cycles, dtype=np.int64)
+
+    def vector_cycles(
+        self, elements: Ints, *, operations: int = 1, passes: int = 1
+    ) -> Ints:
+        """Return the cycles of work on `elements` of each token on each chip."""
+        chip = self.machine.chip
+        cycles = [
+            vector_cycles(chip, elements=int(n), operations=operations, passes=passes)
+            for n in elements * self.batch
+        ]
+        return np.array(cycles, dtype=np.int64)
