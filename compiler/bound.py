@@ -1,0 +1,84 @@
+"""A closed-form lower bound on a token's latency: what no schedule can beat.
+
+Every stage must feed its weights and its share of the KV cache to the matrix unit;
+every block of a split layer must gather and scatter, which takes at least one vector
+over one link each; every stage must hand over, and the token must come back.
+"""
+
+import numpy as np
+
+from compiler.guard import serialisation_cycles, vectors_of
+from sharding.operators import carried_bytes
+from sharding.plan import ShardingPlan, Stage
+from sharding.slices import Ints, block_slices, head_split
+from sharding.task import Task
+from sharding.units import Block, Kind
+from specs.machine import MachineSpec
+from specs.units import ceil_div
+
+
+def lower_bound_cycles(plan: ShardingPlan) -> int:
+    """Return the lower bound in cycles for one decode token."""
+    machine = plan.task.machine
+    bound = sum(_feed_cycles(plan.task, stage) for stage in plan.stages)
+    if plan.strategy.tensor > 1:
+        exchanges = sum(
+            _exchanges(block) for stage in plan.stages for block in stage.blocks
+        )
+        bound += exchanges * hop_cycles(machine, 1)
+    for stage in plan.stages[1:]:
+        size = int(carried_bytes(plan.task, stage.blocks[0]).max())
+        bound += hop_cycles(machine, vectors_of(machine, size))
+    if plan.strategy.chips > 1:
+        bound += hop_cycles(machine, 1)
+    return bound
+
+
+def hop_cycles(machine: MachineSpec, vectors: int) -> int:
+    """Return the least cycles of a train over one link, SRAM to SRAM."""
+    return (
+        machine.chip.send_cycles
+        + machine.link.latency_cycles
+        + machine.fec.parameters.decode_cycles
+        + serialisation_cycles(machine, vectors - 1)
+        + machine.chip.receive_cycles
+    )
+
+
+def _exchanges(block: Block) -> int:
+    """Return how often the chips of a group must hear of each other for `block`."""
+    if block.kind is Kind.EMBEDDING:
+        return 0
+    # A head gathers, and only its last part sends candidates to the leader.
+    return 1 if block.kind is Kind.HEAD and not block.closes else 2
+
+
+def _feed_cycles(task: Task, stage: Stage) -> int:
+    """Return the least cycles in which a stage's fullest member feeds its operands."""
+    fed = sum((_fed_bytes(task, block) for block in stage.blocks), 0 * stage.chips)
+    return ceil_div(int(fed.max()), task.machine.chip.weight_feed_bytes_per_cycle)
+
+
+def _fed_bytes(task: Task, block: Block) -> Ints:
+    """Return the bytes that each chip must feed to its matrix unit for `block`.
+
+    The embedding is looked up and norms are vector operands: neither is fed. Of several
+    experts, the chosen ones are; at whatever place they are stored, they are alike.
+    """
+    chip, model = task.machine.chip, task.model
+    fed = np.zeros(task.tensor, dtype=np.int64)
+    if block.kind is Kind.EMBEDDING:
+        return fed
+    for tensor in block_slices(model, block, task.tensor):
+        if tensor.rows > 1:
+            fed += tensor.elements * chip.operand_bytes
+    if block.kind is Kind.FEED_FORWARD:
+        fed = fed * model.experts_per_token // model.experts
+    if block.kind is Kind.ATTENTION:
+        heads = head_split(model.kv_heads, task.tensor)
+        positions = -(-task.context // heads.members)
+        # Keys for the scores, then values.
+        cached = 2 * heads.heads * model.head_dim * positions * task.batch
+        stored = task.machine.formats.kv_cache
+        fed += cached * max(chip.operand_bytes, stored.bytes_of(1))
+    return fed

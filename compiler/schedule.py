@@ -1,0 +1,52 @@
+"""What the compiler returns: a program, and what is known about it before it runs."""
+
+from dataclasses import dataclass
+from typing import final
+
+from chip.program import Program
+from compiler.timeline import Timeline
+from compiler.transport import Spent
+from sharding.plan import ShardingPlan
+from topologies.topology import Topology
+from topologies.tree import SpanningTree
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Schedule:
+    """The static schedule of a decode token.
+
+    Parameters
+    ----------
+    plan, topology
+        What is scheduled, and on which wiring.
+    tree
+        Spanning tree along which the chips are aligned, rooted at the leader.
+    program
+        Every instruction and every train at its cycle.
+    timeline
+        The chain that the program carries out, with names for traces.
+    lower_bound_cycles
+        Closed-form bound that no schedule of this plan can beat.
+    """
+
+    plan: ShardingPlan
+    topology: Topology
+    tree: SpanningTree
+    program: Program
+    timeline: Timeline
+    lower_bound_cycles: int
+
+    @property
+    def latency_cycles(self) -> int:
+        """Return the cycles from a token to the next of the same sequence.
+
+        With more sequences than the pipeline can hold, a token waits for its turn.
+        """
+        return self.program.period_cycles
+
+    @property
+    def breakdown(self) -> Spent:
+        """Return where the cycles of a token go; the sum is `latency_cycles`."""
+        spent = self.timeline.spent
+        return spent.plus(Spent(wait=self.latency_cycles - spent.total))

@@ -1,0 +1,50 @@
+"""How many trains a token takes, known before they are scheduled one by one."""
+
+import math
+
+from compiler.collective import fewest_messages
+from sharding.plan import ShardingPlan
+from sharding.units import Kind
+from specs.errors import ScheduleError
+from topologies.topology import Topology
+
+# A schedule of this many trains takes 5 GB and two minutes to simulate.
+_MOST_TRAINS = 6_000_000
+
+
+def trains_at_least(plan: ShardingPlan, topology: Topology) -> int:
+    """Return a number of trains that a token of `plan` needs, or more.
+
+    Every block but an embedding gathers and scatters, and each message takes at least
+    one train.
+    """
+    return sum(
+        fewest_messages(topology, stage.chips)
+        * sum(2 for block in stage.blocks if block.kind is not Kind.EMBEDDING)
+        for stage in plan.stages
+    )
+
+
+def check_trains(trains: int, width: int) -> None:
+    """Refuse a schedule that is too large to be held.
+
+    Parameters
+    ----------
+    trains
+        Trains of a token.
+    width
+        Chips in a tensor group.
+
+    Raises
+    ------
+    ScheduleError
+        If there are more trains than memory allows for.
+    """
+    if trains > _MOST_TRAINS:
+        # Messages grow with the square of the width at least.
+        narrower = max(1, math.isqrt(width**2 * _MOST_TRAINS // trains))
+        raise ScheduleError(
+            f"tensor={width} takes {trains:,} trains for a token or more, and "
+            f"{_MOST_TRAINS:,} are what 5 GB of memory hold; use more pipeline stages "
+            f"and tensor={narrower} or less"
+        )

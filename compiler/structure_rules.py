@@ -1,0 +1,191 @@
+"""Rules of structure: what rides where, who is busy, and what follows what.
+
+For `compiler.verify`, independent of the code that makes programs.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.program import Opcode, Program, Slice
+from specs.errors import VerificationError
+from specs.machine import MachineSpec
+from topologies.topology import Topology
+
+Ints = NDArray[np.int64]
+
+
+def broken(rule: str, detail: str) -> VerificationError:
+    """Return the error that `rule` is broken."""
+    return VerificationError(f"{rule}: {detail}")
+
+
+def in_period(program: Program, start: Ints) -> Ints:
+    """Return start cycles of all sequences within the period, sequence-major."""
+    shifts = program.interval_cycles * np.arange(program.sequences)
+    return ((start[None, :] + shifts[:, None]) % program.period_cycles).ravel()
+
+
+def cycles_per_vector(machine: MachineSpec) -> float:
+    """Return the time of one vector on the wire, in cycles of the nominal clock."""
+    link = machine.link
+    return link.wire_bytes * 8 * machine.chip.clock_hz / (link.rate_gbps * 10**9)
+
+
+def check_ends(program: Program, topology: Topology, machine: MachineSpec) -> int:
+    """Refuse a train not sent and received once, in full, at the ends of its link."""
+    code = program.instructions
+    trains = program.trains
+    takes = np.ceil(trains.vectors * cycles_per_vector(machine) - 1e-6)
+    for opcodes, ends, ports, what in (
+        ((Opcode.SEND, Opcode.FORWARD), topology.source, topology.source_port, "sent"),
+        ((Opcode.RECEIVE,), topology.target, topology.target_port, "received"),
+    ):
+        rows = np.flatnonzero(np.isin(code.opcode, opcodes))
+        train = code.train[rows]
+        if not np.array_equal(np.sort(train), np.arange(len(trains))):
+            raise broken("a train", f"is not {what} exactly once")
+        link = trains.link[train]
+        wrong = (ends[link] != code.chip[rows]) | (ports[link] != code.port[rows])
+        if wrong.any():
+            row = rows[np.flatnonzero(wrong)[0]]
+            raise broken(
+                "wrong port",
+                f"chip {code.chip[row]} port {code.port[row]} is not an end of link "
+                f"{trains.link[code.train[row]]} (cycle {code.start_cycle[row]})",
+            )
+        cycle = trains.wire_cycle if what == "sent" else trains.receive_cycle
+        moved = cycle[train] != code.start_cycle[rows]
+        if moved.any():
+            at = int(np.flatnonzero(moved)[0])
+            raise broken(
+                "a train",
+                f"on link {link[at]} is {what} at cycle {code.start_cycle[rows[at]]}, "
+                f"but says {cycle[train[at]]}",
+            )
+        short = code.duration_cycles[rows] < takes[train]
+        if short.any():
+            at = int(np.flatnonzero(short)[0])
+            raise broken(
+                "a train is cut short",
+                f"on link {link[at]} {trains.vectors[train[at]]} vectors are {what} at "
+                f"cycle {code.start_cycle[rows[at]]} in "
+                f"{code.duration_cycles[rows[at]]} cycles, but take "
+                f"{int(takes[train[at]])}",
+            )
+    return 2 * len(trains)
+
+
+def check_exclusive(program: Program) -> int:
+    """Refuse two things at a time on a slice, or two trains on a port."""
+    code = program.instructions
+    work = code.duration_cycles > 0
+    keys = (code.chip[work], code.slice[work], code.port[work])
+    start = in_period(program, code.start_cycle[work])
+    end = start + np.tile(code.duration_cycles[work], program.sequences)
+    columns = [np.tile(key, program.sequences) for key in keys]
+    # What runs past the period's end is in the way at its beginning too.
+    late = end > program.period_cycles
+    columns = [np.concatenate([key, key[late]]) for key in columns]
+    start = np.concatenate([start, start[late] - program.period_cycles])
+    end = np.concatenate([end, end[late] - program.period_cycles])
+    order = np.lexsort((start, *columns))
+    chip, unit, port = (key[order] for key in columns)
+    start, end = start[order], end[order]
+    same = (chip[1:] == chip[:-1]) & (unit[1:] == unit[:-1]) & (port[1:] == port[:-1])
+    clash = same & (end[:-1] > start[1:])
+    if clash.any():
+        row = int(np.flatnonzero(clash)[0])
+        raise broken(
+            "a slice is used twice",
+            f"chip {chip[row]} {Slice(int(unit[row])).name} port {port[row]} is busy "
+            f"until cycle {end[row]} and starts again at cycle {start[row + 1]}",
+        )
+    return len(start)
+
+
+def check_operators(program: Program, machine: MachineSpec) -> int:
+    """Refuse an operator that starts before the one before has its results in SRAM.
+
+    A result arrives in SRAM `receive_cycles` after its last vector left the FIFO, and a
+    vector must leave SRAM `send_cycles` before it enters the wire.
+    """
+    code = program.instructions
+    rows = np.flatnonzero((code.operator >= 0) & (code.opcode != Opcode.FORWARD))
+    # What is only passed on is not an operand here.
+    previous = program.trains.previous
+    passed_on = code.opcode[rows] == Opcode.RECEIVE
+    passed_on[passed_on] = np.isin(code.train[rows[passed_on]], previous)
+    rows = rows[~passed_on]
+    start = code.start_cycle[rows].copy()
+    start[code.opcode[rows] == Opcode.SEND] -= machine.chip.send_cycles
+    end = code.start_cycle[rows] + code.duration_cycles[rows]
+    # The last vector leaves the FIFO one vector's time before the train's end.
+    vector = math.ceil(cycles_per_vector(machine))
+    end[code.opcode[rows] == Opcode.RECEIVE] += machine.chip.receive_cycles - vector
+    order = np.lexsort((code.operator[rows], code.chip[rows]))
+    rows, start, end = rows[order], start[order], end[order]
+    group = np.flatnonzero(
+        np.diff(code.chip[rows], prepend=-1) | np.diff(code.operator[rows], prepend=-1)
+    )
+    if not len(group):
+        return 0
+    begins = np.minimum.reduceat(start, group)
+    ends = np.maximum.reduceat(end, group)
+    on_chip = code.chip[rows][group]
+    early = (on_chip[1:] == on_chip[:-1]) & (begins[1:] < ends[:-1])
+    if early.any():
+        at = int(np.flatnonzero(early)[0])
+        raise broken(
+            "an operand is late",
+            f"chip {on_chip[at]} starts operator {code.operator[rows][group][at + 1]} "
+            f"at cycle {begins[at + 1]} but what it needs is there at {ends[at]}",
+        )
+    return len(group)
+
+
+def check_routes(program: Program, topology: Topology, machine: MachineSpec) -> int:
+    """Refuse a forward that is not of what has arrived, whole and in time."""
+    trains = program.trains
+    later = np.flatnonzero(trains.previous >= 0)
+    before = trains.previous[later]
+    starts_at = topology.source[trains.link[later]]
+    apart = topology.target[trains.link[before]] != starts_at
+    apart |= trains.vectors[before] != trains.vectors[later]
+    if apart.any():
+        at = int(np.flatnonzero(apart)[0])
+        raise broken(
+            "a route is broken",
+            f"train {later[at]} on link {trains.link[later[at]]} starts at chip "
+            f"{starts_at[at]} at cycle {trains.wire_cycle[later[at]]}, but the hop "
+            f"before does not bring it there",
+        )
+    link = machine.link
+    mean = link.latency_cycles + round(link.jitter_mean_fraction * link.jitter_cycles)
+    inside = max(0, link.forward_cycles - mean)
+    early = trains.wire_cycle[later] < trains.receive_cycle[before] + inside
+    if early.any():
+        at = int(np.flatnonzero(early)[0])
+        raise broken(
+            "a forward is early",
+            f"train {later[at]} enters link {trains.link[later[at]]} at cycle "
+            f"{trains.wire_cycle[later[at]]}, before the vector it forwards can be "
+            f"there at {trains.receive_cycle[before[at]] + inside}",
+        )
+    return len(later)
+
+
+def check_text(program: Program, machine: MachineSpec) -> int:
+    """Refuse more instructions on a chip than the SRAM kept for them holds."""
+    count = np.bincount(program.instructions.chip, minlength=program.chips)
+    size = count * machine.chip.instruction_bytes
+    if size.max() > machine.chip.program_reserve_bytes:
+        chip = int(size.argmax())
+        raise broken(
+            "program text is too long",
+            f"chip {chip} needs {int(size[chip]):,} bytes and reserves "
+            f"{machine.chip.program_reserve_bytes:,}; raise "
+            f"chip.program_reserve_bytes",
+        )
+    return len(count)

@@ -1,0 +1,126 @@
+"""Compiling one decode token into a static schedule."""
+
+from chip.program import Program
+from compiler.bound import lower_bound_cycles
+from compiler.deskew import best_interval, place_deskews
+from compiler.emission import emit
+from compiler.guard import Tolerance, link_timing
+from compiler.pipelining import sequence_spacing, sequence_starts
+from compiler.schedule import Schedule
+from compiler.timeline import Timeline, token_timeline
+from compiler.transport import Transporter
+from sharding.plan import ShardingPlan
+from specs.errors import ScheduleError
+from topologies.routes import Routes
+from topologies.topology import Topology
+from topologies.tree import spanning_tree
+
+# A forwarded vector may lie in the gap that was meant for a deskew; sequences a little
+# further apart leave another.
+_MOST_ATTEMPTS = 16
+
+
+def compile_token(plan: ShardingPlan, topology: Topology) -> Schedule:
+    """Return the schedule of a decode token under `plan`.
+
+    Parameters
+    ----------
+    plan
+        Who holds what; its chips are chips of `topology`.
+    topology
+        The wiring.
+
+    Raises
+    ------
+    ScheduleError
+        If no guard band, deskew interval or program size holds; the message says
+        which setting would.
+    """
+    machine = plan.task.machine
+    leader = int(plan.stages[0].chips[0])
+    tree = spanning_tree(topology, leader)
+    tolerance = Tolerance(machine=machine, tree_height=tree.height)
+    routes = Routes(topology)
+
+    def timeline(interval_cycles: int) -> tuple[Timeline, int]:
+        guard_cycles = tolerance.guard_cycles(interval_cycles)
+        timing = link_timing(topology, machine, guard_cycles)
+        transporter = Transporter(topology, machine, routes, timing)
+        chain = token_timeline(
+            plan, topology, transporter, interval_cycles=interval_cycles
+        )
+        return chain, guard_cycles
+
+    wanted = machine.deskew.interval_epochs
+    if wanted == "auto":
+        # A first chain without deskews tells how long stages are at work.
+        interval_cycles = best_interval(timeline(0)[0], tolerance)
+    else:
+        interval_cycles = tolerance.checked_interval(wanted)
+    chain, guard_cycles = timeline(interval_cycles)
+    program = _program(
+        plan,
+        topology,
+        chain,
+        tolerance=tolerance,
+        interval_cycles=interval_cycles,
+        guard_cycles=guard_cycles,
+    )
+    return Schedule(
+        plan=plan,
+        topology=topology,
+        tree=tree,
+        program=program,
+        timeline=chain,
+        lower_bound_cycles=lower_bound_cycles(plan),
+    )
+
+
+def _program(
+    plan: ShardingPlan,
+    topology: Topology,
+    chain: Timeline,
+    *,
+    tolerance: Tolerance,
+    interval_cycles: int,
+    guard_cycles: int,
+) -> Program:
+    machine = plan.task.machine
+    leader = int(plan.stages[0].chips[0])
+    stall_cycles = machine.hac.epoch_cycles
+    instructions, trains = emit(chain, topology, leader)
+    # The slowest stage sets the pace, and needs a gap to deskew in.
+    pace = max(chain.stage_cycles) + stall_cycles
+    for attempt in range(_MOST_ATTEMPTS if plan.sequences > 1 else 1):
+        following, period = sequence_spacing(
+            instructions,
+            plan.sequences,
+            at_least_cycles=pace + attempt * stall_cycles,
+            token_cycles=chain.token_cycles,
+        )
+        deskews = place_deskews(
+            instructions,
+            interval_cycles=interval_cycles,
+            longest_cycles=tolerance.longest_interval_cycles,
+            stall_cycles=stall_cycles,
+            period_cycles=period,
+            starts=sequence_starts(plan.sequences, following),
+        )
+        if deskews is not None:
+            return Program(
+                chips=topology.chips,
+                instructions=instructions,
+                trains=trains,
+                deskews=deskews,
+                period_cycles=period,
+                token_cycles=chain.token_cycles,
+                sequences=plan.sequences,
+                interval_cycles=following,
+                leader=leader,
+                guard_cycles=guard_cycles,
+            )
+    raise ScheduleError(
+        f"some chip has no gap of {stall_cycles} cycles for a RUNTIME_DESKEW within "
+        f"{interval_cycles} cycles of each vector; use a longer "
+        f"deskew.interval_epochs, or 'auto'"
+    )

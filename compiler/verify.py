@@ -1,0 +1,88 @@
+"""An independent check of a program against the machine's rules.
+
+This module and the rules it applies share no code with the rest of the compiler: they
+read the finished program and work everything out anew from the machine and the wiring.
+Each rule either holds for every instruction and every vector, under every jitter and
+drift the machine's numbers allow, or the first counter-example is named.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from chip.program import Program
+from compiler.structure_rules import (
+    check_ends,
+    check_exclusive,
+    check_operators,
+    check_routes,
+    check_text,
+)
+from compiler.timing_rules import check_deskews, check_fifos, check_receives
+from specs.machine import MachineSpec
+from topologies.topology import Topology
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """That a program keeps every rule, and how often each was tried.
+
+    Parameters
+    ----------
+    digest
+        SHA-256 of the program's columns, the first 16 hexadecimal digits.
+    checks
+        How many cases each rule was applied to.
+    """
+
+    digest: str
+    checks: dict[str, int]
+
+    def __str__(self) -> str:
+        """Return digest and number of cases in one line."""
+        return f"{self.digest} ({sum(self.checks.values()):,} checks)"
+
+
+def verify(program: Program, topology: Topology, machine: MachineSpec) -> Certificate:
+    """Return a certificate that `program` holds on `machine`.
+
+    Parameters
+    ----------
+    program
+        What the chips execute.
+    topology
+        The wiring.
+    machine
+        Chip, links, clocks.
+
+    Raises
+    ------
+    VerificationError
+        If a rule is broken; the message names chip or link, cycle and number.
+    """
+    checks = {
+        "trains ride the links they name": check_ends(program, topology, machine),
+        "no slice or port is used twice": check_exclusive(program),
+        "operators follow each other": check_operators(program, machine),
+        "forwards follow their receives": check_routes(program, topology, machine),
+        "vectors are there when received": check_receives(program, topology, machine),
+        "receive FIFOs never overflow": check_fifos(program, topology, machine),
+        "deskews disturb nothing": check_deskews(program, topology, machine),
+        "program text fits": check_text(program, machine),
+    }
+    return Certificate(digest=digest(program), checks=checks)
+
+
+def digest(program: Program) -> str:
+    """Return a hash of the program: the same for the same instructions and trains."""
+    state = hashlib.sha256()
+    for table in (program.instructions, program.trains, program.deskews):
+        for name in sorted(table.__slots__):
+            column = getattr(table, name)
+            if isinstance(column, np.ndarray):
+                state.update(np.ascontiguousarray(column, dtype=np.int64).tobytes())
+    state.update(f"{program.period_cycles} {program.interval_cycles}".encode())
+    return state.hexdigest()[:16]

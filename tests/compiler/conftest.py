@@ -1,0 +1,114 @@
+"""Small machines and models, compiled once for all tests that ask for the same."""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from compiler.schedule import Schedule
+from compiler.token import compile_token
+from sharding.plan import ShardingPlan, plan_sharding
+from sharding.strategy import Strategy
+from sharding.task import Task
+from specs.machine import load_machine
+from specs.model import NORMS_PER_LAYER, ModelSpec
+from topologies.selection import select_topology
+
+TINY = ModelSpec(
+    name="tiny",
+    family="llama",
+    hidden_size=64,
+    intermediate_size=128,
+    layers=2,
+    attention_heads=4,
+    kv_heads=2,
+    head_dim=16,
+    vocabulary_size=256,
+    tied_embeddings=False,
+    experts=1,
+    experts_per_token=1,
+    max_context_tokens=128,
+)
+Settings = tuple[tuple[str, object], ...]
+Compile = Callable[..., Schedule]
+
+
+@cache
+def _compiled(
+    tensor: int, pipeline: int, sequences: int, topology: str, settings: Settings
+) -> Schedule:
+    machine = load_machine().with_settings(dict(settings))
+    wiring = select_topology(tensor * pipeline, topology)
+    plan = plan_sharding(
+        Task(TINY, machine, tensor, 16, 1),
+        Strategy(tensor=tensor, pipeline=pipeline),
+        wiring.active.astype(np.int64),
+        sequences=sequences,
+    )
+    return compile_token(plan, wiring)
+
+
+@pytest.fixture(scope="session")
+def compiled() -> Compile:
+    """Compile a tiny model: tensor width, stages, sequences in flight, settings."""
+
+    def make(
+        tensor: int,
+        pipeline: int,
+        *,
+        sequences: int = 1,
+        topology: str = "auto",
+        **settings: object,
+    ) -> Schedule:
+        # Written link__ber here, link.ber there.
+        dotted = {key.replace("__", "."): value for key, value in settings.items()}
+        return _compiled(tensor, pipeline, sequences, topology, tuple(dotted.items()))
+
+    return make
+
+
+@st.composite
+def any_plans(draw: st.DrawFn) -> ShardingPlan:
+    """Any small model in any split: experts, post-norms, 4-bit weights, teams."""
+    family = draw(st.sampled_from(sorted(NORMS_PER_LAYER)))
+    kv_heads = draw(st.integers(1, 4))
+    experts = draw(st.integers(2, 4)) if family == "mixtral" else 1
+    model = ModelSpec(
+        name="small",
+        family=family,
+        hidden_size=draw(st.integers(24, 64)),
+        intermediate_size=draw(st.integers(8, 80)),
+        layers=draw(st.integers(1, 3)),
+        attention_heads=kv_heads * draw(st.integers(1, 3)),
+        kv_heads=kv_heads,
+        head_dim=draw(st.integers(1, 16)),
+        vocabulary_size=draw(st.integers(8, 90)),
+        tied_embeddings=draw(st.booleans()),
+        experts=experts,
+        experts_per_token=min(2, experts),
+        max_context_tokens=128,
+    )
+    machine = load_machine().with_settings(
+        {
+            "formats.weights": draw(st.sampled_from(["int4", "fp8", "fp16"])),
+            "chip.operand_bytes": draw(st.integers(1, 2)),
+            "clock.drift_ppm": draw(st.sampled_from([0, 10, 50, 200])),
+            "fec.code": draw(st.sampled_from(["none", "secded"])),
+        }
+    )
+    tensor = draw(st.sampled_from([1, 2, 3, 4, 6, 8, 12]))
+    pipeline = draw(st.integers(1, 6))
+    task = Task(
+        model, machine, tensor, draw(st.integers(1, 64)), draw(st.integers(1, 2))
+    )
+    return plan_sharding(
+        task,
+        Strategy(tensor=tensor, pipeline=pipeline),
+        select_topology(tensor * pipeline).active.astype(np.int64),
+        sequences=draw(st.sampled_from([1, 1, 2, 3, 7])),
+    )
+
+
+st.register_type_strategy(ShardingPlan, any_plans())
