@@ -1,0 +1,193 @@
+"""Adding up a run, iteration by iteration, so that memory does not grow with it."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.program import Program
+from fabric.assembly import Crystals
+from fabric.delivery import Delivery, LinkErrors
+from fabric.flight import Flight
+from fabric.loading import Layout
+from fabric.result import IterationRow, LinkTable, Record, Violation
+from fabric.slack import least_slack_ps
+from specs.machine import MachineSpec
+from topologies.topology import Topology
+
+Ints = NDArray[np.int64]
+
+# Of each kind; a run that breaks its schedule breaks it everywhere.
+_MOST_VIOLATIONS = 100
+_AS_PER_S = 10**18
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a run is made of; the values that both engines start from."""
+
+    program: Program
+    topology: Topology
+    machine: MachineSpec
+    layout: Layout
+    crystals: Crystals
+    errors: LinkErrors
+    delivery: Delivery
+
+
+@final
+class Ledger:
+    """Takes each finished iteration and keeps what the result needs of it.
+
+    Parameters
+    ----------
+    run
+        What is being run.
+    keep
+        Iterations of which every time is kept.
+    """
+
+    def __init__(self, run: Run, *, keep: frozenset[int]) -> None:
+        program, topology = run.program, run.topology
+        trains = program.trains
+        self._run = run
+        self._keep = keep
+        self.iterations: list[IterationRow] = []
+        self.records: list[Record] = []
+        self.violations: list[Violation] = []
+        self.underflows = 0
+        self.overflows = 0
+        self._digests: dict[tuple[int, int], bytes] = {}
+        period_as = np.array(
+            [_AS_PER_S // clock.frequency_hz for clock in run.crystals.clocks]
+        )
+        self._drift_as = (
+            period_as[topology.target[trains.link]]
+            - period_as[topology.source[trains.link]]
+        )
+        link, hz = run.machine.link, run.machine.chip.clock_hz
+        sizes, kind = np.unique(trains.vectors, return_inverse=True)
+        tails = [link.vector_offset_cycles(int(n) - 1, hz) for n in sizes]
+        self._tail_cycles = np.array(tails, dtype=np.int64)[kind]
+        self._used, self._row = np.unique(trains.link, return_inverse=True)
+        self._vectors = np.bincount(self._row, weights=trains.vectors).astype(np.int64)
+        none = np.zeros(len(self._used), dtype=np.int64)
+        self._least_slack = none + 2**62
+        self._corrected, self._uncorrectable = none.copy(), none.copy()
+
+    def close(self, flight: Flight) -> None:
+        """Add a finished iteration."""
+        step_ps = np.array(flight.step_ps, dtype=np.int64)
+        arrival_ps = np.array(flight.arrival_ps, dtype=np.int64)
+        late = set(flight.underflows)
+        self.add(
+            flight.sequence, flight.iteration, step_ps, arrival_ps, flight.overflows
+        )
+        # What the FIFOs noticed is what the times say.
+        head = step_ps[self._run.layout.take_step] - arrival_ps
+        assert late == set(np.flatnonzero(head < 0).tolist())
+
+    def add(
+        self,
+        sequence: int,
+        iteration: int,
+        step_ps: Ints,
+        arrival_ps: Ints,
+        overflows: dict[int, int],
+    ) -> None:
+        """Add an iteration by its times.
+
+        Parameters
+        ----------
+        sequence, iteration
+            Which one.
+        step_ps, arrival_ps
+            Global time of each step, and of each train's arrival.
+        overflows
+            Trains that found the FIFO full, and vectors that it had to hold.
+        """
+        run = self._run
+        attempt = run.delivery.attempts[sequence][iteration]
+        head = step_ps[run.layout.take_step] - arrival_ps
+        slack = least_slack_ps(head, self._tail_cycles, self._drift_as)
+        late = np.flatnonzero(slack < 0)
+        np.minimum.at(self._least_slack, self._row, slack)
+        corrected = run.errors.corrected(sequence, iteration)
+        damaged = run.errors.uncorrectable(sequence, iteration)
+        rows, links = self._row, len(self._used)
+        self._corrected += np.bincount(rows, corrected, links).astype(np.int64)
+        self._uncorrectable += np.bincount(rows, damaged, links).astype(np.int64)
+        self.underflows += len(late)
+        self.overflows += len(overflows)
+        found = [("underflow", int(train), 0) for train in late[:_MOST_VIOLATIONS]]
+        found += [("overflow", *item) for item in sorted(overflows.items())]
+        for kind, train, waiting in found:
+            if sum(each.kind == kind for each in self.violations) >= _MOST_VIOLATIONS:
+                continue
+            link = int(run.program.trains.link[train])
+            self.violations.append(
+                Violation(
+                    kind=kind,
+                    sequence=sequence,
+                    iteration=iteration,
+                    link=link,
+                    source=int(run.topology.source[link]),
+                    target=int(run.topology.target[link]),
+                    cycle=int(run.program.trains.receive_cycle[train]),
+                    margin_ps=int(slack[train]),
+                    vectors=waiting,
+                )
+            )
+        self.iterations.append(
+            IterationRow(
+                sequence=sequence,
+                iteration=iteration,
+                token=attempt.token,
+                attempt=attempt.attempt,
+                start_ps=int(step_ps[run.layout.begin_step]),
+                end_ps=int(step_ps[run.layout.end_step]),
+                delivered=attempt.clean and not len(late) and not overflows,
+            )
+        )
+        state = hashlib.sha256()
+        for column in (step_ps, arrival_ps, slack, corrected, damaged.astype(np.int64)):
+            state.update(column.tobytes())
+        self._digests[iteration, sequence] = state.digest()
+        if iteration in self._keep:
+            issued = step_ps[run.layout.step_of_instruction]
+            self.records.append(
+                Record(
+                    sequence=sequence,
+                    iteration=iteration,
+                    instruction_ps=issued,
+                    arrival_ps=arrival_ps,
+                )
+            )
+
+    def link_table(self) -> LinkTable:
+        """Return the links' table so far."""
+        return LinkTable(
+            link=self._used.astype(np.int64),
+            vectors=self._vectors * len(self.iterations),
+            least_slack_ps=self._least_slack,
+            corrected=self._corrected,
+            uncorrectable=self._uncorrectable,
+        )
+
+    def trajectory_hash(self, deskews: Ints) -> str:
+        """Return the hash of all iterations and of the deskews.
+
+        Parameters
+        ----------
+        deskews
+            Chip, start in ps and removed cycles of each, in any order, shape
+            ``(deskews, 3)``.
+        """
+        state = hashlib.sha256()
+        for key in sorted(self._digests):
+            state.update(np.array(key, dtype=np.int64).tobytes() + self._digests[key])
+        state.update(deskews[np.lexsort(deskews.T[::-1])].tobytes())
+        return state.hexdigest()

@@ -1,0 +1,41 @@
+"""Slack: how long before its RECEIVE a vector is there, exact for whole trains."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+_AS_PER_PS = 1_000_000
+
+
+def tail_drift_ps(cycles: Ints, drift_as: Ints) -> Ints:
+    """Return by how much slack has grown `cycles` after a train's first vector, in ps.
+
+    Parameters
+    ----------
+    cycles
+        Cycles from the first vector to another, the same on both sides.
+    drift_as
+        Receiver's clock period less the sender's, in attoseconds.
+    """
+    return cycles * drift_as // _AS_PER_PS
+
+
+def least_slack_ps(head_ps: Ints, tail_cycles: Ints, drift_as: Ints) -> Ints:
+    """Return the least slack of all vectors of each train, in ps.
+
+    Vector ``i`` enters the wire some cycles after the first and is taken the same
+    number of cycles after the first, each by its own crystal. So slack grows by the
+    difference of the two periods in each cycle, it is monotone along the train, and its
+    least value is at one of the ends.
+
+    Parameters
+    ----------
+    head_ps
+        Slack of the first vector, negative if it is late.
+    tail_cycles
+        Cycles from the first vector to the last.
+    drift_as
+        Receiver's clock period less the sender's, in attoseconds.
+    """
+    return head_ps + np.minimum(0, tail_drift_ps(tail_cycles, drift_as))

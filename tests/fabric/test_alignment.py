@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+import simpy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fabric.alignment import Alignment, Start, level_epochs
+from fabric.assembly import Crystals, make_crystals
+from fabric.draws import Draws
+from specs.errors import ScheduleError
+from specs.machine import MachineSpec, load_machine
+from topologies.selection import select_topology
+from topologies.tree import spanning_tree
+
+TOPOLOGIES = {
+    8: select_topology(8),
+    72: select_topology(72),
+    264: select_topology(264, "nodes33"),
+    576: select_topology(576),
+}
+
+
+def aligned(
+    machine: MachineSpec, chips: int, seed: int = 1, root: int = 0
+) -> tuple[Start, Crystals]:
+    topology, draws = TOPOLOGIES[chips], Draws(seed)
+    tree = spanning_tree(topology, root)
+    crystals = make_crystals(machine, tree, draws)
+    alignment = Alignment(
+        simpy.Environment(),
+        machine,
+        topology,
+        tree=tree,
+        crystals=crystals,
+        draws=draws,
+    )
+    return alignment.run(), crystals
+
+
+@pytest.mark.parametrize("chips", [8, 72, 264, 576])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_start_takes_the_published_number_of_epochs(chips: int, seed: int) -> None:
+    start, _ = aligned(load_machine(), chips, seed, root=seed)
+    height = spanning_tree(TOPOLOGIES[chips], seed).height
+    # The longest latency is below the epoch: one epoch for each level.
+    assert start.epochs == (228 // 252 + 1) * height
+
+
+def test_a_latency_beyond_an_epoch_costs_one_more_at_each_level() -> None:
+    slow = load_machine().with_settings({"link.latency_cycles": 300})
+    start, _ = aligned(slow, 72)
+    assert start.epochs == (319 // 252 + 1) * spanning_tree(TOPOLOGIES[72], 0).height
+
+
+@given(
+    drift_ppm=st.floats(0, 200),
+    error=st.integers(0, 3),
+    seed=st.integers(0, 2**32),
+    root=st.integers(0, 71),
+)
+def test_all_chips_begin_at_one_count_of_their_own_counters(
+    drift_ppm: float, error: int, seed: int, root: int
+) -> None:
+    machine = load_machine().with_settings(
+        {"clock.drift_ppm": drift_ppm, "hac.tracking_error_counts": error}
+    )
+    start, crystals = aligned(machine, 72, seed, root)
+    height = spanning_tree(TOPOLOGIES[72], root).height
+    begins = []
+    for clock, counter, cycle in zip(
+        crystals.clocks, crystals.counters, start.cycle, strict=True
+    ):
+        assert counter.start_cycle(clock, start.count) == cycle
+        assert abs(counter.error_counts) <= error * height
+        begins.append(clock.edge_ps(cycle))
+    # Counters are off by their error, and a cycle more to the next edge.
+    most_cycles = 2 * error * height + 1
+    assert max(begins) - min(begins) <= most_cycles * 1112 + 1
+
+
+def test_ideal_clocks_all_begin_in_the_same_picosecond() -> None:
+    machine = load_machine().with_settings(
+        {"clock.model": "ideal", "link.jitter_cycles": 0}
+    )
+    start, crystals = aligned(machine, 72)
+    begins = {
+        clock.edge_ps(cycle)
+        for clock, cycle in zip(crystals.clocks, start.cycle, strict=True)
+    }
+    assert len(begins) == 1
+    # Three epochs from the transmission on, then SYNC.
+    assert start.duration_ps == (3 * 252 + 35) * 10_000 // 9
+    assert start.count == 4 * 252 + 35
+
+
+def test_a_latency_astride_an_epoch_edge_is_refused_with_an_epoch_that_works() -> None:
+    machine = load_machine().with_settings({"hac.epoch_cycles": 220})
+    with pytest.raises(
+        ScheduleError,
+        match=r"chip \d+ takes 209 to 228 cycles, and an epoch edge of 220 cycles lies "
+        r"between .* set hac.epoch_cycles above 2\d\d",
+    ):
+        aligned(machine, 8)
+
+
+def test_a_chip_at_the_root_waits_for_nobody() -> None:
+    topology = TOPOLOGIES[8]
+    epochs, per_level = level_epochs(
+        load_machine(), topology, spanning_tree(topology, 3)
+    )
+    assert epochs.tolist() == [1, 1, 1, 0, 1, 1, 1, 1]
+    assert per_level == 1
+
+
+@given(seed=st.integers(0, 2**32))
+def test_crystals_are_within_their_tolerance_and_spread_over_it(seed: int) -> None:
+    topology = TOPOLOGIES[264]
+    crystals = make_crystals(load_machine(), spanning_tree(topology, 0), Draws(seed))
+    offset_ppm = np.array(crystals.offset_ppm)
+    assert np.abs(offset_ppm).max() <= 50.001
+    assert offset_ppm.min() < -40
+    assert offset_ppm.max() > 40
+    assert crystals.clocks[0] == crystals.root
+    assert crystals.root.phase_ps == crystals.counters[0].error_counts == 0

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fabric.assembly import jitter_ps
+from fabric.draws import Draws, Stream, component_keys, ordinals
+from specs.machine import load_machine
+
+MANY = np.arange(200_000)
+streams = st.sampled_from(list(Stream))
+
+
+@given(seed=st.integers(0, 2**63), stream=streams, event=st.integers(0, 2**40))
+def test_draws_lie_strictly_between_0_and_1(
+    seed: int, stream: Stream, event: int
+) -> None:
+    drawn = Draws(seed).uniform(stream, np.arange(1000), event)
+    assert 0 < drawn.min() < drawn.max() < 1
+
+
+@given(seed=st.integers(0, 2**63), stream=streams, event=st.integers(0, 99))
+def test_a_draw_depends_on_no_other_component(
+    seed: int, stream: Stream, event: int
+) -> None:
+    draws = Draws(seed)
+    together = draws.uniform(stream, np.array([3, 141, 59]), event)
+    alone = Draws(seed).uniform(stream, np.array([59]), event)
+    assert together[2] == alone[0]
+
+
+def test_draws_are_uniform() -> None:
+    drawn = Draws(1).uniform(Stream.JITTER, MANY)
+    # The mean of n has a standard deviation of sqrt(1 / 12 n); four of them.
+    assert drawn.mean() == pytest.approx(1 / 2, abs=4 * (1 / 12 / len(MANY)) ** 0.5)
+    assert drawn.var() == pytest.approx(1 / 12, rel=0.01)
+    share = np.histogram(drawn, bins=20, range=(0, 1))[0] / len(MANY)
+    assert share == pytest.approx(np.full(20, 1 / 20), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ((1, Stream.JITTER, 0, 0), (2, Stream.JITTER, 0, 0)),
+        ((1, Stream.JITTER, 0, 0), (1, Stream.CORRECTED, 0, 0)),
+        ((1, Stream.JITTER, 0, 0), (1, Stream.JITTER, 1, 0)),
+        ((1, Stream.JITTER, 5, 0), (1, Stream.JITTER, 6, 0)),
+        ((1, Stream.JITTER, 0, 0), (1, Stream.JITTER, 0, 1)),
+        ((1, Stream.CRYSTAL, 0, 0), (1, Stream.PHASE, 0, 0)),
+    ],
+    ids=["seed", "stream", "event", "later event", "component", "crystal and phase"],
+)
+def test_draws_of_different_things_are_uncorrelated(
+    one: tuple[int, Stream, int, int], other: tuple[int, Stream, int, int]
+) -> None:
+    first, second = (
+        Draws(seed).uniform(stream, MANY + shift, event)
+        for seed, stream, event, shift in (one, other)
+    )
+    assert abs(np.corrcoef(first, second)[0, 1]) < 4 / len(MANY) ** 0.5
+
+
+def test_a_pair_has_a_number_of_its_own() -> None:
+    keys = component_keys(np.array([0, 0, 1]), np.array([0, 1, 0]))
+    assert keys.tolist() == [0, 1, 2**32]
+
+
+@given(groups=st.lists(st.integers(0, 4), max_size=20))
+def test_ordinals_count_within_each_group(groups: list[int]) -> None:
+    counted = [groups[:place].count(group) for place, group in enumerate(groups)]
+    assert ordinals(np.array(groups, dtype=np.int64)).tolist() == counted
+
+
+def test_jitter_has_the_published_mean_spread_and_span() -> None:
+    machine = load_machine()
+    drawn_ps = jitter_ps(machine, Draws(1).uniform(Stream.JITTER, MANY))
+    cycles = 209 + drawn_ps * 0.9e-3
+    assert cycles.min() >= 209
+    assert cycles.max() <= 228
+    # Means of the seven links of isca22 table 2.
+    assert cycles.mean() == pytest.approx(216.8, abs=0.1)
+    assert cycles.std() == pytest.approx(2.76, abs=0.05)
+
+
+def test_without_jitter_every_draw_is_nothing() -> None:
+    machine = load_machine().with_settings({"link.jitter_cycles": 0})
+    assert jitter_ps(machine, np.array([0.1, 0.9])).tolist() == [0, 0]
