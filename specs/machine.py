@@ -193,8 +193,15 @@ class MachineSpec(Spec):
     fec: FecSpec
     formats: FormatsSpec
 
-    def with_settings(self, settings: Mapping[str, Any]) -> Self:
+    def with_settings(self, settings: Mapping[str, Any], origin: str = "--set") -> Self:
         """Return this machine with dotted paths such as ``link.ber`` set anew.
+
+        Parameters
+        ----------
+        settings
+            Values by path.
+        origin
+            Where they come from, for the message.
 
         Raises
         ------
@@ -205,13 +212,13 @@ class MachineSpec(Spec):
         known = setting_paths(self)
         for path, value in settings.items():
             if path not in known:
-                raise SpecError(f"--set {path}: no such key; {nearest(path, known)}")
+                raise SpecError(f"{origin} {path}: no such key; {nearest(path, known)}")
             *parents, last = path.split(".")
             table = content
             for parent in parents:
                 table = table[parent]
             table[last] = value
-        return build(type(self), content, "--set")
+        return build(type(self), content, origin)
 
     def cable_extra_ps(self, length_m: float) -> int:
         """Return what a cable adds over the reference length, in ps, never negative."""

@@ -8,12 +8,17 @@ from specs.errors import TopologyError
 from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK
 from topologies.selection import select_topology
 from topologies.topology import Topology
+from topologies.validity import PORTS_PER_CHIP
 
 _NODES_PER_RACK = CHIPS_PER_RACK // CHIPS_PER_NODE
 
 
 def select_with_spares(
-    chips: int, topology: str = "auto", *, spare_nodes: int = 0
+    chips: int,
+    topology: str = "auto",
+    *,
+    spare_nodes: int = 0,
+    ports_per_chip: int = PORTS_PER_CHIP,
 ) -> Topology:
     """Return a topology with `chips` active chips beside the spare nodes of each rack.
 
@@ -25,11 +30,13 @@ def select_with_spares(
         As in `select_topology`.
     spare_nodes
         Nodes of each rack that stay idle, the last ones.
+    ports_per_chip
+        Most links a chip may have.
 
     Raises
     ------
     TopologyError
-        If the wiring does not hold the chips and the spares.
+        If the wiring does not hold the chips and the spares, or needs more ports.
 
     Examples
     --------
@@ -39,13 +46,17 @@ def select_with_spares(
     648
     """
     if not spare_nodes:
-        return select_topology(chips, topology)
+        return _within_ports(
+            select_topology(chips, topology, ports_per_chip=ports_per_chip),
+            ports_per_chip,
+        )
     if topology in ("auto", "dragonfly", "rack"):
         usable = (_NODES_PER_RACK - spare_nodes) * CHIPS_PER_NODE
         # At least a rack: a node on its own has no spare.
         built = select_topology(-(-chips // usable) * CHIPS_PER_RACK, topology)
     else:
-        built = select_topology(chips, topology)
+        built = select_topology(chips, topology, ports_per_chip=ports_per_chip)
+    _within_ports(built, ports_per_chip)
     working = np.ones(built.chips, dtype=bool)
     for rack in np.unique(built.rack):
         in_rack = built.rack == rack
@@ -59,3 +70,15 @@ def select_with_spares(
             f"ask for --chips {len(active)}, fewer spares or a larger machine"
         )
     return replace(built, active=active[:chips])
+
+
+def _within_ports(topology: Topology, ports_per_chip: int) -> Topology:
+    """Return `topology`, or refuse it if its chips have too few ports."""
+    degree = np.bincount(topology.source)
+    chip = int(degree.argmax())
+    if degree[chip] > ports_per_chip:
+        raise TopologyError(
+            f"{topology.name}: chip {chip} has {degree[chip]} links but a chip of this "
+            f"machine has {ports_per_chip} ports; set chip.ports to {degree[chip]}"
+        )
+    return topology

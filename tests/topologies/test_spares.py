@@ -35,3 +35,8 @@ def test_the_33_node_system_has_one_spare_node_of_33() -> None:
 def test_more_chips_than_the_spares_leave_are_refused() -> None:
     with pytest.raises(TopologyError, match=r"leave 256, but 260 are asked for"):
         select_with_spares(260, "nodes33", spare_nodes=1)
+
+
+def test_wiring_that_needs_more_ports_than_a_chip_has_is_refused() -> None:
+    with pytest.raises(TopologyError, match=r"chip 0 has 7 links .* has 3 ports"):
+        select_with_spares(8, ports_per_chip=3)
