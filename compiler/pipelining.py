@@ -5,9 +5,8 @@ import numpy as np
 from chip.program import Instructions, Slice
 from sharding.slices import Ints
 
-# Steps by which the interval grows until nothing collides; more would mean a deadlock
-# of our own making.
-_MOST_STEPS = 10_000
+# The interval grows by 1/100, then 2/100, 3/100 ... of itself, or by a collision.
+_FIRST_STEP = 100
 _PORTS = 256
 
 
@@ -66,20 +65,27 @@ def sequence_spacing(
     """
     if sequences == 1:
         return 0, token_cycles
-    alone = np.zeros(1, dtype=np.int64)
-    interval = at_least_cycles
-    for _ in range(_MOST_STEPS):
+    interval, steps = at_least_cycles, 0
+    while collision := _collision(instructions, sequences, interval, token_cycles):
+        # A token apart, sequences never meet. The step grows, so that a crowded
+        # schedule is not searched cycle by cycle.
+        assert interval < token_cycles, "a token collides with itself"
+        steps += 1
+        step = max(collision, interval * steps // _FIRST_STEP)
+        interval = min(interval + step, token_cycles)
+    return interval, max(token_cycles, sequences * interval)
+
+
+def _collision(
+    instructions: Instructions, sequences: int, interval: int, token_cycles: int
+) -> int:
+    if sequences * interval >= token_cycles:
         # Modulo the interval, one token stands for all: it meets each of the others.
-        collision = collision_cycles(instructions, alone, interval)
-        period = max(token_cycles, sequences * interval)
-        if not collision and period > sequences * interval:
-            # The first sequence follows the last after another time than an interval.
-            starts = sequence_starts(sequences, interval)
-            collision = collision_cycles(instructions, starts, period)
-        if not collision:
-            return interval, period
-        interval += collision
-    raise AssertionError("no interval keeps two sequences apart")
+        alone = np.zeros(1, dtype=np.int64)
+        return collision_cycles(instructions, alone, interval)
+    # The first sequence follows the last after another time than an interval.
+    starts = sequence_starts(sequences, interval)
+    return collision_cycles(instructions, starts, token_cycles)
 
 
 def sequence_starts(sequences: int, interval_cycles: int) -> Ints:

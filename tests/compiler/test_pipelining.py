@@ -105,3 +105,12 @@ def test_a_full_pipeline_is_as_fast_as_its_slowest_stage(
     assert program.period_cycles >= sequences * program.interval_cycles
     assert schedule.breakdown.wait >= program.period_cycles - program.token_cycles
     verify(program, schedule.topology, schedule.plan.task.machine)
+
+
+def test_a_crowded_schedule_is_spaced_in_few_steps(compiled: Compile) -> None:
+    # Groups of three chips over two nodes forward for each other all the time, so that
+    # nearly every interval below a whole token collides.
+    schedule = compiled(3, 4, sequences=2)
+    program = schedule.program
+    assert program.interval_cycles <= program.token_cycles
+    verify(program, schedule.topology, schedule.plan.task.machine)
