@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from specs.errors import SpecError
 from specs.units import PPM, PS_PER_S
 
-_LARGEST_INT64 = 2**63 - 1
-
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,19 +62,8 @@ class Clock:
         return self.phase_ps + cycle * PS_PER_S // self.frequency_hz
 
     def edges_ps(self, cycles: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return `edge_ps` of each cycle, the same integers.
-
-        Raises
-        ------
-        OverflowError
-            If a cycle is so large (about 10^10) that 64 bits do not hold the product.
-        """
-        period_ps, rest = divmod(PS_PER_S, self.frequency_hz)
-        largest = int(np.abs(cycles).max(initial=0))
-        # Both products and their sum with the phase must stay below 2^63.
-        if largest * max(rest, period_ps + 1) + abs(self.phase_ps) > _LARGEST_INT64:
-            raise OverflowError(f"cycle {largest} leaves 64 bits")
-        return self.phase_ps + cycles * period_ps + cycles * rest // self.frequency_hz
+        """Return `edge_ps` of each cycle, the same integers."""
+        return edges_ps(cycles, np.int64(self.frequency_hz), np.int64(self.phase_ps))
 
     def cycle_at(self, time_ps: int) -> int:
         """Return the cycle that is running at `time_ps`: the last edge not after it.
@@ -86,3 +73,45 @@ class Clock:
         [0, 1, 12345]
         """
         return ((time_ps - self.phase_ps + 1) * self.frequency_hz - 1) // PS_PER_S
+
+
+def edges_ps(
+    cycles: NDArray[np.int64],
+    frequency_hz: NDArray[np.int64] | np.int64,
+    phase_ps: NDArray[np.int64] | np.int64,
+) -> NDArray[np.int64]:
+    """Return when each cycle begins by its own clock, exactly `Clock.edge_ps`.
+
+    Parameters
+    ----------
+    cycles
+        Cycles, any shape; up to 9 x 10^6 seconds' worth of them.
+    frequency_hz, phase_ps
+        Of each cycle's clock, or of one for all; frequencies below 3 GHz.
+    """
+    # Whole seconds first: what remains is below the frequency, and its product with
+    # the rest of a period, below the frequency too, stays within 64 bits.
+    seconds, within = np.divmod(cycles, frequency_hz)
+    period_ps, rest = np.divmod(PS_PER_S, frequency_hz)
+    fraction_ps = within * period_ps + within * rest // frequency_hz
+    return phase_ps + seconds * PS_PER_S + fraction_ps
+
+
+def cycles_at(
+    times_ps: NDArray[np.int64], frequency_hz: np.int64, phase_ps: np.int64
+) -> NDArray[np.int64]:
+    """Return the cycle running at each time, exactly `Clock.cycle_at`.
+
+    Parameters
+    ----------
+    times_ps
+        Global times, any shape.
+    frequency_hz, phase_ps
+        Of the clock; a frequency below 3 GHz.
+    """
+    seconds, within = np.divmod(times_ps - phase_ps + 1, PS_PER_S)
+    # Millionths of a second, so that no product leaves 64 bits.
+    micros, ps = np.divmod(within, 10**6)
+    ticks, millionths = np.divmod(micros * frequency_hz, 10**6)
+    rest = (millionths * 10**6 + ps * frequency_hz - 1) // PS_PER_S
+    return seconds * frequency_hz + ticks + rest

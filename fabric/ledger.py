@@ -1,41 +1,28 @@
 """Adding up a run, iteration by iteration, so that memory does not grow with it."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.program import Program
-from fabric.assembly import Crystals
-from fabric.delivery import Delivery, LinkErrors
 from fabric.flight import Flight
-from fabric.loading import Layout
-from fabric.result import IterationRow, LinkTable, Record, Violation
+from fabric.result import (
+    ChipTable,
+    IterationRow,
+    LinkTable,
+    Record,
+    RunResult,
+    Violation,
+)
+from fabric.run import Run
 from fabric.slack import least_slack_ps
-from specs.machine import MachineSpec
-from topologies.topology import Topology
 
 Ints = NDArray[np.int64]
 
 # Of each kind; a run that breaks its schedule breaks it everywhere.
 _MOST_VIOLATIONS = 100
 _AS_PER_S = 10**18
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What a run is made of; the values that both engines start from."""
-
-    program: Program
-    topology: Topology
-    machine: MachineSpec
-    layout: Layout
-    crystals: Crystals
-    errors: LinkErrors
-    delivery: Delivery
 
 
 @final
@@ -167,7 +154,45 @@ class Ledger:
                 )
             )
 
-    def link_table(self) -> LinkTable:
+    def result(self, deskews: Ints) -> RunResult:
+        """Return the result once all iterations have been added.
+
+        Parameters
+        ----------
+        deskews
+            Chip, start in ps and removed cycles of each, in any order, shape
+            ``(deskews, 3)``.
+        """
+        run, rows = self._run, self.iterations
+        chips = run.topology.chips
+        most_removed = np.zeros(chips, dtype=np.int64)
+        np.maximum.at(most_removed, deskews[:, 0], np.abs(deskews[:, 2]))
+        rows.sort(key=lambda row: (row.iteration, row.sequence))
+        delivered = {(row.sequence, row.token) for row in rows if row.delivered}
+        wanted = {(row.sequence, row.token) for row in rows}
+        per_iteration = len(run.layout) + len(run.program.trains)
+        return RunResult(
+            iterations=tuple(rows),
+            links=self._link_table(),
+            chips=ChipTable(
+                offset_ppm=np.array(run.crystals.offset_ppm),
+                deskews=np.bincount(deskews[:, 0], minlength=chips),
+                most_removed_cycles=most_removed,
+            ),
+            violations=tuple(self.violations),
+            underflows=self.underflows,
+            overflows=self.overflows,
+            replays=run.delivery.replays,
+            tokens_lost=len(wanted - delivered),
+            alignment_epochs=run.start.epochs,
+            alignment_ps=run.start.duration_ps,
+            start_count=run.start.count,
+            records=tuple(self.records),
+            events=per_iteration * len(rows) + len(deskews) + run.alignment_events,
+            trajectory_hash=self._trajectory_hash(deskews),
+        )
+
+    def _link_table(self) -> LinkTable:
         """Return the links' table so far."""
         return LinkTable(
             link=self._used.astype(np.int64),
@@ -177,15 +202,8 @@ class Ledger:
             uncorrectable=self._uncorrectable,
         )
 
-    def trajectory_hash(self, deskews: Ints) -> str:
-        """Return the hash of all iterations and of the deskews.
-
-        Parameters
-        ----------
-        deskews
-            Chip, start in ps and removed cycles of each, in any order, shape
-            ``(deskews, 3)``.
-        """
+    def _trajectory_hash(self, deskews: Ints) -> str:
+        """Return the hash of all iterations and of the deskews."""
         state = hashlib.sha256()
         for key in sorted(self._digests):
             state.update(np.array(key, dtype=np.int64).tobytes() + self._digests[key])

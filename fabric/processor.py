@@ -92,7 +92,6 @@ class Processor:
         self._period_cycles = period_cycles
         self._epoch_cycles = epoch_cycles
         self.deskews: list[DeskewRecord] = []
-        self.steps_done = 0
 
     def run(
         self, flights: FlightLog, periods: int, last_cycle: int
@@ -123,7 +122,6 @@ class Processor:
                 at_ps = (base + position + offset) * PS_PER_S // hz + phase_ps
                 yield Timeout(env, at_ps - now_ps)
                 now_ps = flight.step_ps[number] = at_ps
-                self.steps_done += 1
                 for link, train in sends:
                     link.send(flight, train)
                 for link, train in takes:
