@@ -1,0 +1,262 @@
+"""The command ``groqrack``; what is heavy is imported when it is needed."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from experiments.options import (
+    AsJson,
+    Batch,
+    Chips,
+    Context,
+    Machine,
+    Model,
+    Out,
+    ScenarioFile,
+    Seed,
+    Sequences,
+    Settings,
+    StrategyText,
+    Tokens,
+    TopologyKind,
+    scenario_from,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from experiments.run import Run
+    from specs.scenario import Scenario
+
+app = typer.Typer(
+    help="Shard a language model over a GroqRack, schedule it, and run it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_INPUT_ERROR = 2
+_MISSED = 3
+_INTERRUPTED = 130
+
+
+@app.command()
+def simulate(
+    scenario_file: ScenarioFile = None,
+    model: Model = None,
+    machine: Machine = None,
+    chips: Chips = None,
+    topology: TopologyKind = None,
+    strategy: StrategyText = None,
+    tokens: Tokens = None,
+    context: Context = None,
+    batch: Batch = None,
+    sequences: Sequences = None,
+    seed: Seed = None,
+    engine: Annotated[str | None, typer.Option(help="simpy.")] = None,
+    settings: Settings = None,
+    out: Out = None,
+    as_json: AsJson = False,
+    trace_chips: Annotated[
+        str, typer.Option(help="Chips in the trace, FIRST-LAST.")
+    ] = "0-31",
+    trace_us: Annotated[
+        str, typer.Option(help="Part of the token in the trace, FROM-TO in us.")
+    ] = "0-inf",
+) -> None:
+    """Run tokens through a sharded model and say where every cycle went."""
+    from experiments.trace import window_of
+
+    window = window_of(trace_chips, trace_us)
+    scenario = scenario_from(scenario_file, locals(), settings)
+    if out is not None:
+        from experiments.writing import check_writable
+
+        check_writable(out)
+    run = _run(scenario, quiet=as_json)
+    from experiments.report import print_report
+    from experiments.summary import summary
+
+    if as_json:
+        print(json.dumps(summary(run), indent=2))
+    else:
+        print_report(run, _console())
+    if out is not None:
+        from experiments.files import write_run
+
+        written = write_run(run, out, window)
+        if not as_json:
+            print(f"\nfiles in {out}: {' '.join(path.name for path in written)}")
+    if run.violations or run.result.tokens_lost:
+        raise typer.Exit(_MISSED)
+
+
+@app.command()
+def plan(
+    scenario_file: ScenarioFile = None,
+    model: Model = None,
+    machine: Machine = None,
+    chips: Chips = None,
+    topology: TopologyKind = None,
+    strategy: StrategyText = None,
+    context: Context = None,
+    batch: Batch = None,
+    sequences: Sequences = None,
+    settings: Settings = None,
+    out: Annotated[Path | None, typer.Option(help="File for the plan as CSV.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which chip holds which slice of the model, and whether it fits."""
+    from experiments.planning import plan_report, write_plan
+    from experiments.preparation import plan_scenario
+    from experiments.summary import plan_summary
+    from sharding.coverage import check_coverage
+
+    prepared = plan_scenario(scenario_from(scenario_file, locals(), settings))
+    check_coverage(prepared.plan.slices)
+    if out is not None:
+        write_plan(prepared, out)
+    if as_json:
+        print(json.dumps(plan_summary(prepared), indent=2))
+    else:
+        _console().print(plan_report(prepared))
+
+
+@app.command()
+def verify(
+    scenario_file: ScenarioFile = None,
+    model: Model = None,
+    machine: Machine = None,
+    chips: Chips = None,
+    topology: TopologyKind = None,
+    strategy: StrategyText = None,
+    context: Context = None,
+    batch: Batch = None,
+    sequences: Sequences = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that the schedule keeps every rule of the machine, or show where not."""
+    from compiler.verify import verify as prove
+    from experiments.preparation import compile_scenario
+    from sharding.coverage import check_coverage
+
+    scenario = scenario_from(scenario_file, locals(), settings)
+    prepared, schedule = compile_scenario(scenario)
+    covered = check_coverage(prepared.plan.slices)
+    certificate = prove(schedule.program, prepared.topology, prepared.machine)
+    checks = {"every weight is on exactly one chip": covered, **certificate.checks}
+    if as_json:
+        document = {"certificate": certificate.digest, "checks": checks}
+        print(json.dumps(document, indent=2))
+        return
+    for rule, cases in checks.items():
+        print(f"holds  {cases:>16,}  {rule}")
+    print(f"certificate {certificate.digest}")
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """List the shipped models."""
+    from specs.model import load_model, model_names
+
+    shipped = [load_model(name) for name in model_names()]
+    if as_json:
+        rows = [{**m.model_dump(), "parameters": m.parameters} for m in shipped]
+        print(json.dumps(rows, indent=2))
+        return
+    print(f"{'name':<16} {'family':<8} {'layers':>6} {'hidden':>7} {'parameters':>16}")
+    for m in shipped:
+        print(
+            f"{m.name:<16} {m.family:<8} {m.layers:>6} {m.hidden_size:>7} "
+            f"{m.parameters:>16,}"
+        )
+
+
+@app.command()
+def topology(
+    chips: Annotated[int, typer.Option(help="Chips to use.")] = 576,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--topology",
+            help="auto, node, rack, nodes33, dragonfly, or a .csv or .graphml.",
+        ),
+    ] = "auto",
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Describe a machine's wiring: links, degrees, distances."""
+    from experiments.preparation import machine_of, topology_of
+    from experiments.wiring import topology_report
+    from topologies.metrics import describe
+
+    wired = {"chips": chips, "topology": kind}
+    scenario = scenario_from(None, wired, settings)
+    described = describe(topology_of(scenario, machine_of(scenario)))
+    if as_json:
+        print(json.dumps(described.to_dict(), indent=2))
+    else:
+        _console().print(topology_report(described))
+
+
+@app.command()
+def validate(as_json: AsJson = False) -> None:
+    """Compare with published figures; exit code 3 if one is missed."""
+    from experiments.validation import validation_report, validation_rows
+
+    rows = validation_rows()
+    if as_json:
+        print(json.dumps([row.to_dict() for row in rows], indent=2))
+    else:
+        _console().print(validation_report(rows))
+    if not all(row.ok for row in rows):
+        raise typer.Exit(_MISSED)
+
+
+def main() -> None:
+    """Run the command; turn our errors into one line and an exit code."""
+    from specs.errors import RackError
+
+    try:
+        app(standalone_mode=True)
+    except RackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(_INPUT_ERROR)
+    except SystemExit as stop:
+        # Typer makes this code of Ctrl-C, without a word.
+        if stop.code == _INTERRUPTED:
+            print("interrupted; no file is left half-written", file=sys.stderr)
+        raise
+    except BrokenPipeError:
+        # The reader has seen enough, as `groqrack ... | head` does.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _run(scenario: "Scenario", *, quiet: bool) -> "Run":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from experiments.run import run_scenario
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        return run_scenario(scenario)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("planning", total=1)
+
+        def tell(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total)
+
+        return run_scenario(scenario, progress=tell)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False)

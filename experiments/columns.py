@@ -1,0 +1,114 @@
+"""What each column of each table that a run leaves means, with its unit."""
+
+_CAUSES = {
+    "compute": "arithmetic and memory on the chips of the working stage",
+    "link": "the least way of vectors: SRAM to wire, train, flight, FIFO to SRAM",
+    "guard": "guard bands: jitter span, drift and counter error of every hop",
+    "alignment": "waiting for an aligned start, after the first one",
+    "deskew": "RUNTIME_DESKEWs of the working stage, and the drift they remove",
+    "fec": "decoding forward error correction beyond the measured link latency",
+    "wait": "vectors waiting for a wire, and tokens for their turn in the pipeline",
+}
+
+COLUMNS: dict[str, dict[str, str]] = {
+    "tokens": {
+        "token": "number of the token in its sequence",
+        "sequence": "number of the sequence in flight",
+        "context_tokens": "positions in the KV cache that the token attends to",
+        "start_ps": "global time at which its first attempt began",
+        "end_ps": "global time at which it was back at the first stage",
+        "latency_ps": "end_ps - start_ps",
+        **{
+            f"{name}_ps": f"part of the latency: {text}"
+            for name, text in _CAUSES.items()
+        },
+        "replay_ps": "part of the latency: earlier attempts that were damaged",
+        "attempts": "iterations that the token took, 1 if nothing was damaged",
+    },
+    "links": {
+        "link": "number of the directed link; 2k and 2k + 1 are one cable",
+        "source": "chip that sends",
+        "target": "chip that receives",
+        "level": "local (in a node), rack (between nodes) or global (between racks)",
+        "length_m": "length of the cable in metres",
+        "vectors": "vectors carried in the run",
+        "bytes": "payload carried in the run, whole vectors",
+        "busy_ps": "time for which the wire was taken",
+        "utilisation": "busy_ps as a fraction of the run",
+        "min_slack_cycles": "least time a vector lay in the FIFO before it was taken, "
+        "in nominal cycles; negative if it was late, empty if the link was not used",
+        "fec_corrected": "codewords that the decoder repaired",
+        "fec_uncorrectable": "trains with a codeword that it could not repair",
+    },
+    "chips": {
+        "chip": "number of the chip",
+        "rack": "number of its rack",
+        "node": "number of its node in the machine",
+        "slot": "place in its node",
+        "stage": "pipeline stage, -1 if the chip holds no weights",
+        "layers": "layers of which it holds a slice, or embedding or head",
+        "weight_bytes": "weights in its SRAM",
+        "kv_bytes": "KV cache in its SRAM, all sequences at full context",
+        "activation_bytes": "largest set of activations alive at once",
+        "program_bytes": "SRAM set aside for program text",
+        "free_bytes": "SRAM left",
+        "busy_cycles": "cycles of one token in which its MXM or VXM works",
+        "ppm": "how far its crystal is from nominal, in parts per million",
+        "max_skew_ps": "largest drift that one RUNTIME_DESKEW removed, either way",
+    },
+    "plan": {
+        "chip": "chip that holds the slice",
+        "stage": "its pipeline stage",
+        "layer": "layer of the tensor; -1 the embedding, the number of layers the head",
+        "tensor": "name as in the checkpoint",
+        "row_start": "first row (output feature)",
+        "row_end": "row after the last",
+        "column_start": "first column (input feature)",
+        "column_end": "column after the last",
+        "bytes": "bytes of the slice in the format of the weights",
+    },
+    "stages": {
+        "stage": "number of the pipeline stage",
+        "chips": "chips in its tensor group",
+        "first_chip": "the first of them",
+        "layers": "layers of which it holds a part, or embedding or head",
+        "feed_forward_share": "feed-forwards held, in whole layers",
+        "fullest_chip_bytes": "bytes in use on its fullest chip",
+        "stage_cycles": "cycles from its first vector to its last",
+    },
+    "schedule": {
+        "chip": "chip that executes the instruction",
+        "slice": "functional slice",
+        "port": "chip-to-chip port, -1 for other slices",
+        "opcode": "what the instruction does",
+        "start_cycle": "program cycle at which it starts; a SEND with its first vector "
+        "on the wire, a RECEIVE with its first vector leaving the FIFO",
+        "duration_cycles": "cycles for which the slice is taken",
+        "operator": "number of the operator in program order, -1 for marks",
+        "name": "name of the operator",
+        "train": "number of the train that is sent or received, -1 if none",
+        "link": "directed link of the train, -1 if none",
+        "vectors": "vectors of the train, 0 if none",
+    },
+}
+
+
+def markdown() -> str:
+    """Return the dictionary as a Markdown page."""
+    lines = [
+        "# Columns",
+        "",
+        "What a run leaves in `--out DIR`, column by column. This page is generated",
+        "from `experiments/columns.py`; a test keeps it up to date.",
+    ]
+    for table, columns in COLUMNS.items():
+        suffix = "csv.gz" if table == "schedule" else "csv"
+        lines += [
+            "",
+            f"## {table}.{suffix}",
+            "",
+            "| column | meaning |",
+            "| --- | --- |",
+        ]
+        lines += [f"| `{name}` | {text} |" for name, text in columns.items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,48 @@
+"""The files that a run leaves in its folder."""
+
+import importlib.util
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.figure import picture_bytes, run_figure
+from experiments.run import Run
+from experiments.summary import summary
+from experiments.tables import TABLES
+from experiments.trace import Window, trace_events
+from experiments.writing import check_writable, csv_bytes, write_bytes, zipped
+
+
+def write_run(run: Run, folder: Path, window: Window) -> list[Path]:
+    """Write every file of a run into `folder`; return their paths.
+
+    Each file appears under its name only when it is complete.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written; those written before it stay.
+    """
+    check_writable(folder)
+    written = []
+    for name, table in TABLES.items():
+        written.append(_write_table(table(run), folder, name))
+    document = json.dumps(summary(run), indent=2) + "\n"
+    written.append(write_bytes(folder / "summary.json", document.encode()))
+    trace = json.dumps(trace_events(run, window), separators=(",", ":"))
+    written.append(write_bytes(folder / "trace.json.gz", zipped(trace.encode())))
+    picture = picture_bytes(run_figure(run))
+    written.append(write_bytes(folder / "token.png", picture))
+    return written
+
+
+def _write_table(table: pd.DataFrame, folder: Path, name: str) -> Path:
+    if name != "schedule":
+        return write_bytes(folder / f"{name}.csv", csv_bytes(table))
+    if importlib.util.find_spec("pyarrow"):
+        content = io.BytesIO()
+        table.to_parquet(content, compression="zstd", index=False)
+        return write_bytes(folder / f"{name}.parquet", content.getvalue())
+    return write_bytes(folder / f"{name}.csv.gz", zipped(csv_bytes(table)))

@@ -1,0 +1,107 @@
+"""Options of the command line, and the scenario that they and a file make together."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from specs.scenario import Scenario
+
+ScenarioFile = Annotated[
+    Path | None, typer.Argument(help="Scenario TOML; options override it.")
+]
+Model = Annotated[
+    str | None, typer.Option(help="Shipped model (groqrack models) or config.json.")
+]
+Machine = Annotated[str | None, typer.Option(help="groqrack, or a machine TOML.")]
+Chips = Annotated[int | None, typer.Option(help="Chips to use.")]
+TopologyKind = Annotated[
+    str | None,
+    typer.Option(help="auto, node, rack, nodes33, dragonfly, or a .csv or .graphml."),
+]
+StrategyText = Annotated[
+    str | None, typer.Option(help="How to split, such as tensor=8,pipeline=72.")
+]
+Tokens = Annotated[int | None, typer.Option(help="Tokens to decode per sequence.")]
+Context = Annotated[int | None, typer.Option(help="Positions in the KV cache.")]
+Batch = Annotated[int | None, typer.Option(help="Tokens decoded together.")]
+Sequences = Annotated[int | None, typer.Option(help="Sequences in flight.")]
+Seed = Annotated[int | None, typer.Option(help="Where all chance comes from.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set a number of the machine."),
+]
+Out = Annotated[Path | None, typer.Option(help="Folder for tables, trace and picture.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+_SCENARIO_OPTIONS = (
+    "model",
+    "machine",
+    "chips",
+    "topology",
+    "strategy",
+    "tokens",
+    "context",
+    "batch",
+    "sequences",
+    "seed",
+    "engine",
+)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the scenario options that were given on the command line."""
+    return {
+        name: options[name]
+        for name in _SCENARIO_OPTIONS
+        if options.get(name) is not None
+    }
+
+
+def scenario_from(
+    path: Path | None, options: dict[str, Any], settings: list[str] | None
+) -> "Scenario":
+    """Return the scenario of a file, with what was given on the command line instead.
+
+    Parameters
+    ----------
+    path
+        Scenario TOML, None for the defaults.
+    options
+        Options by name; what is None was not given, other names are not the scenario's.
+    settings
+        Pairs ``KEY=VALUE``.
+
+    Raises
+    ------
+    SpecError
+        If a key is unknown or a value cannot be meant.
+    """
+    from specs.scenario import load_scenario, scenario
+
+    given = _given(options)
+    base = load_scenario(path).model_dump(exclude_unset=True) if path else {}
+    merged = {**base, **given}
+    merged["settings"] = {**base.get("settings", {}), **_settings(settings)}
+    if "chips" in merged and "strategy" not in merged:
+        # The default split is made for the default number of chips.
+        merged["strategy"] = f"tensor={min(8, merged['chips'])}"
+    return scenario(merged, origin="command line")
+
+
+def _settings(pairs: list[str] | None) -> dict[str, str]:
+    from specs.errors import SpecError
+
+    values: dict[str, str] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key or not value:
+            raise SpecError(f"--set {pair}: write KEY=VALUE, as in link.ber=1e-9")
+        if "," in value:
+            raise SpecError(
+                f"--set {pair}: one value at a time, as in {key}=" + value.split(",")[0]
+            )
+        values[key.strip()] = value.strip()
+    return values

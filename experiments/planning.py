@@ -1,0 +1,51 @@
+"""A plan as a table for people, and as a file."""
+
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from experiments.preparation import Prepared
+from experiments.tables import plan_table
+from experiments.writing import check_writable, csv_bytes, write_bytes
+from specs.units import BYTES_PER_MB
+
+
+def plan_report(prepared: Prepared) -> RenderableType:
+    """Return what is split how, and one line for each stage."""
+    plan = prepared.plan
+    limit = prepared.machine.chip.sram_bytes
+    title = (
+        f"{prepared.model.name} as {plan.strategy}: "
+        f"{plan.weight_bytes / 1e9:.2f} GB of weights,\nfullest chip "
+        f"{plan.fullest_chip_bytes / BYTES_PER_MB:.1f} of "
+        f"{limit / BYTES_PER_MB:.1f} MB\n"
+    )
+    table = Table(box=None, pad_edge=False)
+    for name in ("stage", "chips", "layers", "weights MB", "KV MB", "fullest chip"):
+        table.add_column(name, justify="left" if name == "layers" else "right")
+    for stage in plan.stages:
+        memory = stage.memory
+        fullest = int(memory.total.max())
+        table.add_row(
+            str(stage.index),
+            f"{stage.chips[0]}-{stage.chips[-1]}",
+            stage.layers,
+            f"{memory.weights.sum() / BYTES_PER_MB:.1f}",
+            f"{memory.kv_cache.sum() / BYTES_PER_MB:.1f}",
+            f"{fullest / limit:.0%}",
+        )
+    return Group(Text(title), table)
+
+
+def write_plan(prepared: Prepared, path: Path) -> Path:
+    """Write the plan as CSV, one row for each slice of a tensor on a chip.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    check_writable(path.parent)
+    return write_bytes(path, csv_bytes(plan_table(prepared)))

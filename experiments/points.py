@@ -1,0 +1,48 @@
+"""One point of a comparison: a scenario run, or the reason why it cannot be."""
+
+from typing import Any
+
+from experiments.run import Run, run_scenario
+from experiments.tables import tokens_table
+from specs.errors import RackError
+from specs.scenario import Scenario
+from specs.units import PS_PER_NS, PS_PER_S
+from topologies.topology import Topology
+
+_NS_PER_US = 1_000
+
+
+def point(scenario: Scenario, topology: Topology | None = None) -> dict[str, Any]:
+    """Return a row with the strategy, per-token latency, breakdown, or a refusal.
+
+    A refused scenario has ``feasible`` False and its reason, and no numbers.
+
+    Parameters
+    ----------
+    scenario
+        What to run.
+    topology
+        Wiring to use instead of the one that the scenario names.
+    """
+    row: dict[str, Any] = {"chips": scenario.chips, "strategy": scenario.strategy}
+    try:
+        run = run_scenario(scenario, topology)
+    except RackError as error:
+        return {**row, "feasible": False, "reason": str(error)}
+    return {**row, "feasible": True, **numbers(run), "reason": ""}
+
+
+def numbers(run: Run) -> dict[str, Any]:
+    """Return the latency of a token, its rates and where its cycles went."""
+    hz = run.prepared.machine.chip.clock_hz
+    latency_ps = float(tokens_table(run)["latency_ps"].mean())
+    spent = run.schedule.breakdown._asdict()
+    slowest = max(run.schedule.timeline.stage_cycles)
+    return {
+        "latency_us": latency_ps / PS_PER_NS / _NS_PER_US,
+        "tokens_per_s_per_user": PS_PER_S / latency_ps,
+        "slowest_stage_us": slowest / hz * 1e6,
+        **{f"{cause}_us": cycles / hz * 1e6 for cause, cycles in spent.items()},
+        "fullest_chip_mb": run.prepared.plan.fullest_chip_bytes / 1e6,
+        "violations": run.violations,
+    }

@@ -1,0 +1,156 @@
+"""A run as a table that a person can read in 80 columns."""
+
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from experiments.run import Run
+from experiments.summary import summary
+from specs.units import BYTES_PER_MB
+
+Facts = dict[str, Any]
+
+_BAR_CELLS = 24
+
+
+def run_report(run: Run) -> RenderableType:
+    """Return plan, latency, where the cycles went, slack and violations."""
+    facts = summary(run)
+    return Group(
+        _plan(run, facts),
+        Text(),
+        _latency(run, facts),
+        Text(),
+        _breakdown(run),
+        Text(),
+        _health(run, facts),
+    )
+
+
+def _grid(title: str) -> Table:
+    table = Table(
+        title=title, title_justify="left", show_header=False, box=None, pad_edge=False
+    )
+    table.add_column(style="dim", min_width=22)
+    table.add_column()
+    return table
+
+
+def _plan(run: Run, facts: Facts) -> Table:
+    plan, machine, model = facts["plan"], facts["machine"], facts["model"]
+    table = _grid("Plan")
+    table.add_row(
+        "model",
+        f"{model['name']}: {model['parameters'] / 1e9:.2f} G parameters, "
+        f"{model['weight_bytes'] / 1e9:.2f} GB in "
+        f"{run.prepared.machine.formats.weights}",
+    )
+    table.add_row(
+        "machine",
+        f"{machine['name']} {machine['topology']}: {machine['chips']:,} chips, "
+        f"{machine['links']:,} cables, diameter {machine['diameter_hops']}",
+    )
+    table.add_row("strategy", f"{plan['strategy']} on {plan['chips_used']:,} chips")
+    table.add_row(
+        "fullest chip",
+        f"{plan['fullest_chip_bytes'] / BYTES_PER_MB:.1f} of "
+        f"{plan['sram_bytes_per_chip'] / BYTES_PER_MB:.1f} MB "
+        f"({plan['fullest_chip_bytes'] / plan['sram_bytes_per_chip']:.0%})",
+    )
+    schedule = facts["schedule"]
+    table.add_row(
+        "schedule",
+        f"{schedule['instructions']:,} instructions; {schedule['vectors']:,} vectors "
+        f"in {schedule['trains']:,} trains",
+    )
+    table.add_row(
+        "certificate", f"{schedule['certificate']}: {schedule['checks']:,} checks hold"
+    )
+    return table
+
+
+def _latency(run: Run, facts: Facts) -> Table:
+    latency, token = facts["iteration"]["latency_ns"], facts["token"]
+    schedule = facts["schedule"]
+    table = _grid("Latency")
+    if latency["mean"] is None:
+        table.add_row("tokens", Text("none was delivered", style="bold red"))
+        return table
+    table.add_row(
+        "per token",
+        f"{latency['p50'] / 1e3:,.3f} us (p99 {latency['p99'] / 1e3:,.3f}, "
+        f"max - min {latency['max'] - latency['min']:.3f} ns)",
+    )
+    table.add_row(
+        "for one user",
+        Text(f"{token['tokens_per_s_per_user']:,.1f} tokens/s", style="bold"),
+    )
+    if run.prepared.scenario.sequences * run.prepared.scenario.batch > 1:
+        table.add_row("all together", f"{token['tokens_per_s_pipeline']:,.1f} tokens/s")
+    table.add_row(
+        "lower bound",
+        f"{schedule['lower_bound_cycles']:,} of {schedule['latency_cycles']:,} cycles "
+        f"({schedule['lower_bound_cycles'] / schedule['latency_cycles']:.0%})",
+    )
+    return table
+
+
+def _breakdown(run: Run) -> Table:
+    total = run.schedule.latency_cycles
+    table = Table(title="Where the cycles went", title_justify="left", box=None)
+    table.pad_edge = False
+    table.add_column("", style="dim", min_width=22)
+    table.add_column("cycles", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("")
+    for cause, cycles in run.schedule.breakdown._asdict().items():
+        share = cycles / total
+        bar = "#" * round(share * _BAR_CELLS)
+        table.add_row(cause, f"{cycles:,}", f"{share:.1%}", Text(bar, style="cyan"))
+    return table
+
+
+def _health(run: Run, facts: Facts) -> Table:
+    result, program = run.result, run.schedule.program
+    table = _grid("Run")
+    used = result.links.vectors > 0
+    hz = run.prepared.machine.chip.clock_hz
+    if used.any():
+        least = result.links.least_slack_ps[used].min() * hz / 1e12
+        table.add_row(
+            "least slack",
+            f"{least:.1f} cycles of a guard band of {program.guard_cycles}",
+        )
+    broken = facts["violations"]
+    table.add_row(
+        "violations",
+        Text("none", style="green")
+        if not run.violations
+        else Text(
+            f"{broken['underflow']:,} underflows, {broken['overflow']:,} overflows",
+            style="bold red",
+        ),
+    )
+    for violation in result.violations[:3]:
+        table.add_row("", str(violation))
+    faults = facts["faults"]
+    table.add_row(
+        "faults",
+        f"{faults['fec_corrected']:,} corrected, {faults['fec_uncorrectable']:,} not, "
+        f"{faults['replays']} replays, {faults['tokens_lost']} tokens lost",
+    )
+    ran = facts["run"]
+    table.add_row(
+        "simulated",
+        f"{ran['iterations']} iterations, {ran['events']:,} events in "
+        f"{ran['wall_s']:.2f} s",
+    )
+    table.add_row("trajectory", ran["trajectory_hash"][:32])
+    return table
+
+
+def print_report(run: Run, console: Console) -> None:
+    """Print the report of a run."""
+    console.print(run_report(run))

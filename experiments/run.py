@@ -1,0 +1,116 @@
+"""Running a scenario from end to end: plan, compile, verify, simulate."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+from compiler.schedule import Schedule
+from compiler.verify import Certificate, verify
+from experiments.preparation import Prepared, compile_scenario
+from fabric.result import RunResult
+from fabric.simulation import simulate
+from specs.scenario import Scenario
+from specs.units import PS_PER_S
+from topologies.topology import Topology
+
+
+@final
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Run:
+    """A scenario that has been run.
+
+    Parameters
+    ----------
+    prepared
+        Model, machine, wiring and plan.
+    schedule, certificate
+        What the compiler made, and that it holds.
+    result
+        What the simulated hardware did.
+    wall_s
+        Seconds that the simulation took, compilation not counted.
+    peak_rss_bytes
+        Most memory that the process has had.
+    """
+
+    prepared: Prepared
+    schedule: Schedule
+    certificate: Certificate
+    result: RunResult
+    wall_s: float
+    peak_rss_bytes: int
+
+    @property
+    def simulated_s(self) -> float:
+        """Return the simulated time from the first token's start to the last's end."""
+        rows = self.result.iterations
+        span_ps = max(r.end_ps for r in rows) - min(r.start_ps for r in rows)
+        return span_ps / PS_PER_S
+
+    @property
+    def violations(self) -> int:
+        """Return the number of vectors that broke the schedule."""
+        return self.result.underflows + self.result.overflows
+
+
+def run_scenario(
+    scenario: Scenario,
+    topology: Topology | None = None,
+    *,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Run:
+    """Return the run of a scenario.
+
+    Parameters
+    ----------
+    scenario
+        What to run.
+    topology
+        Wiring to use instead of the one that the scenario names.
+    progress
+        Called with what is going on, how much of it is done, and how much there is.
+
+    Raises
+    ------
+    RackError
+        If the scenario cannot be meant or does not fit; the message says the way out.
+    """
+
+    def tell(what: str, done: int, total: int) -> None:
+        if progress is not None:
+            progress(what, done, total)
+
+    tell("compiling", 0, 1)
+    prepared, schedule = compile_scenario(scenario, topology)
+    tell("verifying", 0, 1)
+    certificate = verify(schedule.program, prepared.topology, prepared.machine)
+    total = scenario.tokens * scenario.sequences
+    tell("simulating", 0, total)
+    began = time.perf_counter()
+    result = simulate(
+        schedule.program,
+        prepared.topology,
+        prepared.machine,
+        seed=scenario.seed,
+        tokens=scenario.tokens,
+        keep=frozenset({0}),
+        progress=lambda done: tell("simulating", done, max(done, total)),
+    )
+    return Run(
+        prepared=prepared,
+        schedule=schedule,
+        certificate=certificate,
+        result=result,
+        wall_s=time.perf_counter() - began,
+        peak_rss_bytes=peak_rss_bytes(),
+    )
+
+
+def peak_rss_bytes() -> int:
+    """Return the most memory that this process has had, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # macOS counts bytes, Linux KiB.
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,92 @@
+"""What experiment scripts have in common: their options and the files they leave."""
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.figure import picture_bytes
+from experiments.writing import check_writable, csv_bytes, write_bytes
+from specs.errors import RackError
+
+_WIDTH = 80
+# Columns that a person wants first, and what they are called then.
+_SHOWN = {
+    "topology": "topology",
+    "chips": "chips",
+    "strategy": "strategy",
+    "latency_us": "token us",
+    "tokens_per_s_per_user": "tokens/s",
+    "compute_us": "compute us",
+    "link_us": "link us",
+}
+
+Experiment = Callable[[int, bool], tuple[pd.DataFrame, Figure]]
+
+
+def run_script(name: str, question: str, experiment: Experiment) -> None:
+    """Run an experiment from its command line; write its table and its picture.
+
+    Parameters
+    ----------
+    name
+        Stem of the files.
+    question
+        What the experiment asks, for ``--help``.
+    experiment
+        Takes a seed and whether to be quick; returns a table and a figure.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m experiments.{name}", description=question, allow_abbrev=False
+    )
+    parser.add_argument("--out", type=Path, default=Path("results"), help="folder")
+    parser.add_argument("--seed", type=int, default=1, help="source of all chance")
+    parser.add_argument("--quick", action="store_true", help="fewer points")
+    options = parser.parse_args()
+    if options.seed < 0:
+        parser.error(f"--seed {options.seed}: must be 0 or more")
+    try:
+        check_writable(options.out)
+        table, figure = experiment(options.seed, options.quick)
+        path = write_bytes(options.out / f"{name}.csv", csv_bytes(table))
+        picture = options.out / f"{name}.png"
+        write_bytes(picture, picture_bytes(figure))
+    except RackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; no file is left half-written", file=sys.stderr)
+        sys.exit(130)
+    print(brief(table))
+    print(f"\nwrote {path} and {picture}")
+
+
+def brief(table: pd.DataFrame) -> str:
+    """Return the columns that matter most, in lines that fit a terminal.
+
+    The reason why a point was refused is too long for a line: it is in the CSV.
+    """
+    shown = [name for name in _SHOWN if name in table.columns]
+    lines = (
+        table[shown]
+        .rename(columns=lambda name: _SHOWN[name])
+        .to_string(
+            index=False, na_rep="-", float_format=lambda number: f"{number:,.1f}"
+        )
+    )
+    refused = int((~table["feasible"]).sum())
+    if refused:
+        lines += (
+            f"\n\n-: refused, {refused} of {len(table)} points; "
+            f"the CSV has each reason, such as\n{_first_reason(table)}"
+        )
+    return lines
+
+
+def _first_reason(table: pd.DataFrame) -> str:
+    reason = str(table.loc[~table["feasible"], "reason"].iloc[0])
+    return textwrap.fill(reason, width=_WIDTH)

@@ -1,0 +1,180 @@
+"""A run as one JSON document; the keys are a contract."""
+
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from compiler.bound import lower_bound_cycles
+from experiments.preparation import Prepared
+from experiments.run import Run
+from experiments.tables import tokens_table
+from specs.machine import MachineSpec
+from specs.model import ModelSpec
+from specs.scenario import Scenario
+from specs.units import PS_PER_NS, PS_PER_S
+from topologies.metrics import TopologySummary, describe
+from topologies.topology import Topology
+
+VERSION = metadata.version("groqrack-fabric")
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return what `groqrack simulate --json` prints."""
+    result, program = run.result, run.schedule.program
+    tokens = tokens_table(run)
+    return {
+        "schema": "groqrack-fabric/simulate/1",
+        "inputs": inputs_block(run.prepared.scenario),
+        "model": model_block(run.prepared.model, run.prepared.plan.weight_bytes),
+        "machine": machine_block(
+            run.prepared.machine, run.prepared.topology, describe(run.prepared.topology)
+        ),
+        "plan": plan_block(run.prepared),
+        "schedule": {
+            "instructions": len(program.instructions),
+            "trains": len(program.trains),
+            "vectors": int(program.trains.vectors.sum()),
+            "latency_cycles": run.schedule.latency_cycles,
+            "lower_bound_cycles": run.schedule.lower_bound_cycles,
+            "guard_cycles": program.guard_cycles,
+            "deskew_interval_cycles": program.deskews.interval_cycles,
+            "sequence_interval_cycles": program.interval_cycles,
+            "certificate": run.certificate.digest,
+            "checks": sum(run.certificate.checks.values()),
+        },
+        "iteration": {
+            "count": len(tokens),
+            "latency_ns": latency_block(tokens),
+            "breakdown_cycles": run.schedule.breakdown._asdict(),
+        },
+        "token": _token_block(run, tokens),
+        "faults": {
+            "fec_corrected": int(result.links.corrected.sum()),
+            "fec_uncorrectable": int(result.links.uncorrectable.sum()),
+            "replays": result.replays,
+            "failovers": 0,
+            "tokens_lost": result.tokens_lost,
+        },
+        "violations": {
+            "underflow": result.underflows,
+            "overflow": result.overflows,
+            # The verifier has proved it before the run; it would have refused to start.
+            "link_conflict": 0,
+        },
+        "run": {
+            "engine": run.prepared.scenario.engine,
+            "seed": run.prepared.scenario.seed,
+            "iterations": len(result.iterations),
+            "events": result.events,
+            "wall_s": run.wall_s,
+            "peak_rss_bytes": run.peak_rss_bytes,
+            "realtime_factor": run.simulated_s / run.wall_s,
+            "alignment_epochs": result.alignment_epochs,
+            "alignment_ns": result.alignment_ps / PS_PER_NS,
+            "trajectory_hash": result.trajectory_hash,
+            "version": VERSION,
+        },
+    }
+
+
+def inputs_block(scenario: Scenario) -> dict[str, Any]:
+    """Return what was asked."""
+    return scenario.model_dump()
+
+
+def model_block(model: ModelSpec, weight_bytes: int) -> dict[str, Any]:
+    """Return the model's size and what its weights take on the machine."""
+    return {
+        "name": model.name,
+        "layers": model.layers,
+        "parameters": model.parameters,
+        "weight_bytes": weight_bytes,
+    }
+
+
+def machine_block(
+    machine: MachineSpec, topology: Topology, described: TopologySummary
+) -> dict[str, Any]:
+    """Return the machine's name, size and distances."""
+    return {
+        "name": machine.name,
+        "topology": topology.name,
+        "chips": topology.chips,
+        "active_chips": topology.active_chips,
+        "links": topology.links,
+        "diameter_hops": described.diameter_hops,
+        "mean_hops": described.mean_hops,
+    }
+
+
+def plan_block(prepared: Prepared) -> dict[str, Any]:
+    """Return the split and how full it makes the chips."""
+    plan = prepared.plan
+    return {
+        "strategy": str(plan.strategy),
+        "tensor": plan.strategy.tensor,
+        "pipeline": plan.strategy.pipeline,
+        "chips_used": plan.strategy.chips,
+        "fullest_chip_bytes": plan.fullest_chip_bytes,
+        "sram_bytes_per_chip": prepared.machine.chip.sram_bytes,
+    }
+
+
+def plan_summary(prepared: Prepared) -> dict[str, Any]:
+    """Return what `groqrack plan --json` prints."""
+    return {
+        "schema": "groqrack-fabric/plan/1",
+        "inputs": inputs_block(prepared.scenario),
+        "model": model_block(prepared.model, prepared.plan.weight_bytes),
+        "plan": plan_block(prepared),
+        "lower_bound_cycles": lower_bound_cycles(prepared.plan),
+        "stages": [
+            {
+                "stage": stage.index,
+                "first_chip": int(stage.chips[0]),
+                "chips": len(stage.chips),
+                "layers": stage.layers,
+                "weight_bytes": int(stage.memory.weights.sum()),
+                "kv_bytes": int(stage.memory.kv_cache.sum()),
+                "fullest_chip_bytes": int(stage.memory.total.max()),
+            }
+            for stage in prepared.plan.stages
+        ],
+    }
+
+
+def latency_block(tokens: pd.DataFrame) -> dict[str, float | None]:
+    """Return the distribution of token latencies in ns; nulls if none was delivered."""
+    names = ("min", "p50", "p99", "max", "mean")
+    if tokens.empty:
+        return dict.fromkeys(names)
+    latency_ns = tokens["latency_ps"].to_numpy() / PS_PER_NS
+    values = (
+        latency_ns.min(),
+        np.percentile(latency_ns, 50),
+        np.percentile(latency_ns, 99),
+        latency_ns.max(),
+        latency_ns.mean(),
+    )
+    return {name: float(value) for name, value in zip(names, values, strict=True)}
+
+
+def _token_block(run: Run, tokens: pd.DataFrame) -> dict[str, float | None]:
+    """Return rates; the first token's time holds the alignment but no prompt."""
+    scenario = run.prepared.scenario
+    if tokens.empty:
+        names = (
+            "tokens_per_s_per_user",
+            "tokens_per_s_pipeline",
+            "time_to_first_token_ns",
+        )
+        return dict.fromkeys(names)
+    mean_s = float(tokens["latency_ps"].mean()) / PS_PER_S
+    first_ns = float(tokens["latency_ps"].iloc[0] + run.result.alignment_ps) / PS_PER_NS
+    return {
+        "tokens_per_s_per_user": 1 / mean_s,
+        "tokens_per_s_pipeline": scenario.sequences * scenario.batch / mean_s,
+        "time_to_first_token_ns": first_ns,
+    }

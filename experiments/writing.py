@@ -1,0 +1,70 @@
+"""Writing a file so that nobody ever sees half of it."""
+
+import gzip
+import os
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from specs.errors import OutputError
+
+
+def check_writable(folder: Path) -> None:
+    """Make `folder` if need be, so that a long run does not end in a refusal.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {folder}: {error.strerror}; choose another --out"
+        ) from None
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """Return a table as CSV, lines ended alike on every system."""
+    return table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def zipped(content: bytes) -> bytes:
+    """Return content compressed; the same content gives the same bytes."""
+    return gzip.compress(content, compresslevel=6, mtime=0)
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write a file so that nobody ever sees half of it.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    try:
+        return _replace(path, content)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {path}: {error.strerror}; choose another --out"
+        ) from None
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        # mkstemp makes a file for its owner alone; a result is for everyone.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(draft).chmod(0o666 & ~umask)
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+    return path

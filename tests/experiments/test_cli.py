@@ -1,0 +1,236 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from experiments import validation
+from specs.model import model_names
+from specs.scenario import Scenario
+
+Groqrack = Callable[..., subprocess.CompletedProcess[str]]
+
+PLAN = {
+    "strategy",
+    "tensor",
+    "pipeline",
+    "chips_used",
+    "fullest_chip_bytes",
+    "sram_bytes_per_chip",
+}
+TOPOLOGY = {
+    "name",
+    "chips",
+    "active_chips",
+    "links",
+    "links_by_level",
+    "degree",
+    "diameter_hops",
+    "mean_hops",
+    "hop_histogram",
+    "diameter_gateway_hops",
+    "mean_gateway_hops",
+    "bisection_links",
+    "fingerprint",
+}
+VALIDATE = {
+    "name",
+    "source",
+    "published",
+    "ours",
+    "unit",
+    "error",
+    "tolerance",
+    "kind",
+    "ok",
+}
+
+
+def without_seed_and_tokens(options: list[str]) -> list[str]:
+    pairs = zip(options[::2], options[1::2], strict=True)
+    kept = [pair for pair in pairs if pair[0] not in {"--seed", "--tokens"}]
+    return [word for pair in kept for word in pair]
+
+
+def test_a_person_reads_the_report_in_80_columns(
+    groqrack: Groqrack, small: list[str], tmp_path: Path
+) -> None:
+    done = groqrack("simulate", *small, "--out", tmp_path / "run")
+    assert (done.returncode, done.stderr) == (0, "")
+    report, files = done.stdout.split("\nfiles in ")
+    assert max(len(line) for line in report.splitlines()) <= 80
+    for heading in ("Plan", "Latency", "Where the cycles went", "Run"):
+        assert f"\n{heading} " in f"\n{report}"
+    assert files.split(": ")[1].split() == [
+        "tokens.csv",
+        "links.csv",
+        "chips.csv",
+        "plan.csv",
+        "stages.csv",
+        next(path.name for path in (tmp_path / "run").glob("schedule.*")),
+        "summary.json",
+        "trace.json.gz",
+        "token.png",
+    ]
+
+
+def test_a_scenario_file_says_what_options_say_and_options_win(
+    groqrack: Groqrack, small_scenario: Scenario, small: list[str], tmp_path: Path
+) -> None:
+    said = small_scenario.model_dump(exclude={"settings"})
+    lines = [f"{key} = {json.dumps(value)}" for key, value in said.items()]
+    path = tmp_path / "scenario.toml"
+    path.write_text("\n".join([*lines, "", "[link]", "ber = 1e-9"]), encoding="utf-8")
+    of_file = json.loads(
+        groqrack("simulate", path, "--seed", "5", "--set", "fec.code=none", "--json")
+        .stdout
+    )  # fmt: skip
+    settings = ["--set", "link.ber=1e-09", "--set", "fec.code=none"]
+    of_options = json.loads(
+        groqrack("simulate", *small, "--seed", "5", *settings, "--json").stdout
+    )
+    assert of_file["inputs"]["seed"] == 5
+    assert of_file["run"]["trajectory_hash"] == of_options["run"]["trajectory_hash"]
+    assert of_file["inputs"]["settings"].keys() == {"link.ber", "fec.code"}
+
+
+def test_a_run_with_violations_ends_with_3_and_says_what_would_help(
+    groqrack: Groqrack, tiny_config: Path, tmp_path: Path
+) -> None:
+    options = ["--model", tiny_config, "--chips", "16", "--tokens", "40"]
+    never = ["--set", "deskew.interval_epochs=0", "--set", "clock.drift_ppm=400"]
+    told = groqrack("simulate", *options, *never, "--out", tmp_path / "run")
+    assert told.returncode == 3
+    assert "underflow" in told.stdout
+    assert "deskew more often" in told.stdout
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["violations"]["underflow"] > 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "cause"), [("fec.code=rs544", "fec"), ("clock.model=ideal", "link")]
+)
+def test_a_setting_is_obeyed_and_echoed(
+    groqrack: Groqrack, small: list[str], setting: str, cause: str
+) -> None:
+    plain = json.loads(groqrack("simulate", *small, "--json").stdout)
+    done = groqrack("simulate", *small, "--set", setting, "--json")
+    document = json.loads(done.stdout)
+    assert done.returncode == 0
+    key, _, value = setting.partition("=")
+    assert document["inputs"]["settings"] == {key: value}
+    assert document["iteration"]["breakdown_cycles"][cause] > 0
+    assert document["schedule"]["certificate"] != plain["schedule"]["certificate"]
+
+
+def test_chips_alone_get_a_strategy_that_uses_them(
+    groqrack: Groqrack, tiny_config: Path
+) -> None:
+    done = groqrack("plan", "--model", tiny_config, "--chips", "20", "--json")
+    assert json.loads(done.stdout)["plan"]["strategy"] == "tensor=8,pipeline=2"
+    done = groqrack("plan", "--model", tiny_config, "--chips", "5", "--json")
+    assert json.loads(done.stdout)["plan"]["strategy"] == "tensor=5,pipeline=1"
+
+
+def test_chips_of_a_file_get_a_strategy_that_uses_them(
+    groqrack: Groqrack, tiny_config: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "scenario.toml"
+    path.write_text(f"model = {str(tiny_config)!r}\nchips = 24\n", encoding="utf-8")
+    of_file = json.loads(groqrack("plan", path, "--json").stdout)
+    assert of_file["plan"]["strategy"] == "tensor=8,pipeline=3"
+    of_option = json.loads(groqrack("plan", path, "--chips", "16", "--json").stdout)
+    assert of_option["plan"]["strategy"] == "tensor=8,pipeline=2"
+
+
+def test_plan_prints_the_plan_and_its_stages(
+    groqrack: Groqrack, small: list[str], tmp_path: Path
+) -> None:
+    options = without_seed_and_tokens(small)
+    done = groqrack("plan", *options, "--json", "--out", tmp_path / "plan.csv")
+    document = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert document["plan"].keys() >= PLAN
+    assert [row["chips"] for row in document["stages"]] == [5, 5, 5, 5]
+    weights = sum(row["weight_bytes"] for row in document["stages"])
+    assert weights == document["model"]["weight_bytes"]
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.csv"]
+    table = groqrack("plan", *options).stdout
+    assert "tensor=5,pipeline=4" in table
+    assert max(len(line) for line in table.splitlines()) <= 80
+
+
+def test_verify_names_each_rule_and_the_certificate(
+    groqrack: Groqrack, small: list[str]
+) -> None:
+    options = without_seed_and_tokens(small)
+    document = json.loads(groqrack("verify", *options, "--json").stdout)
+    simulated = json.loads(groqrack("simulate", *small, "--json").stdout)
+    assert document["certificate"] == simulated["schedule"]["certificate"]
+    assert len(document["checks"]) == 9
+    assert min(document["checks"].values()) > 0
+    lines = groqrack("verify", *options).stdout.splitlines()
+    assert lines[-1] == f"certificate {document['certificate']}"
+    assert [line.split("  ")[-1] for line in lines[:-1]] == list(document["checks"])
+
+
+def test_models_lists_every_shipped_model(groqrack: Groqrack) -> None:
+    rows = json.loads(groqrack("models", "--json").stdout)
+    assert [row["name"] for row in rows] == model_names()
+    assert all(row["parameters"] > 6_000_000_000 for row in rows)
+    lines = groqrack("models").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["name", *model_names()]
+
+
+def test_topology_describes_the_wiring(groqrack: Groqrack) -> None:
+    document = json.loads(groqrack("topology", "--chips", "264", "--json").stdout)
+    assert document.keys() >= TOPOLOGY
+    assert document["links_by_level"].keys() == {"local", "rack", "global"}
+    assert document["degree"].keys() == {"min", "max"}
+    assert sum(document["hop_histogram"].values()) == 288 * 287
+    text = groqrack("topology", "--topology", "nodes33", "--chips", "264").stdout
+    assert "1,452" in text
+
+
+def test_validate_ends_with_3_if_a_figure_is_missed(
+    groqrack: Groqrack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def row(ours: float) -> validation.Row:
+        return validation.Row(
+            name="cables",
+            source="isca22",
+            published=100,
+            ours=ours,
+            unit="cables",
+            tolerance=0.1,
+            kind=validation.Kind.PREDICTED,
+        )
+
+    monkeypatch.setattr(validation, "validation_rows", lambda: [row(100), row(89)])
+    done = groqrack("validate")
+    assert done.returncode == 3
+    assert [line.split()[-1] for line in done.stdout.splitlines()[1:]] == ["ok", "MISS"]
+    told = groqrack("validate", "--json")
+    assert told.returncode == 3
+    rows = json.loads(told.stdout)
+    assert [row.keys() for row in rows] == [VALIDATE, VALIDATE]
+    assert [row["error"] for row in rows] == [0, pytest.approx(-0.11)]
+    monkeypatch.setattr(validation, "validation_rows", lambda: [row(91)])
+    assert groqrack("validate").returncode == 0
+
+
+def test_help_waits_for_nothing_heavy() -> None:
+    heavy = {"numpy", "simpy", "matplotlib", "pandas", "scipy", "networkx", "pydantic"}
+    program = (
+        "import sys; from experiments.cli import app\n"
+        "try: app(['--help'])\n"
+        "finally: print(*sorted({name.split('.')[0] for name in sys.modules}),"
+        " file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "simulate" in done.stdout
+    assert heavy & set(done.stderr.split()) == set()

@@ -1,0 +1,103 @@
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from experiments.__main__ import experiment_names, main
+from experiments.points import point
+from specs.scenario import Scenario
+
+NAMES = ["latency_vs_chips", "sharding_sweep", "topology_comparison"]
+CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
+
+
+def run(name: str, *options: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module(f"experiments.{name}")
+    monkeypatch.setattr(sys, "argv", [name, *options])
+    module.run_script(name, module.__doc__, module.experiment)
+
+
+def test_every_experiment_is_listed_with_its_question(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert experiment_names() == NAMES
+    main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[::2] == [f"python -m experiments.{name}" for name in NAMES]
+    assert all("?" in line for line in lines[1::2])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_experiment_leaves_a_table_and_a_picture(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run(
+        name,
+        *("--quick", "--out", str(tmp_path), "--seed", "1"),
+        monkeypatch=monkeypatch,
+    )
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"{name}.csv", f"{name}.png"]
+    table = pd.read_csv(tmp_path / f"{name}.csv")
+    ran = table[table["feasible"]]
+    assert len(ran) >= 2
+    assert (ran["violations"] == 0).all()
+    spent_us = ran[[f"{cause}_us" for cause in CAUSES]].sum(axis="columns")
+    # The schedule counts nominal cycles; a crystal is up to 50 ppm off.
+    assert spent_us.to_numpy() == pytest.approx(ran["latency_us"].to_numpy(), rel=5e-5)
+    assert imread(tmp_path / f"{name}.png").ndim == 3
+    printed = capsys.readouterr().out
+    report = printed.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_counts_at_which_the_model_does_not_fit_say_why(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    options = ("--quick", "--out", str(tmp_path))
+    run("latency_vs_chips", *options, monkeypatch=monkeypatch)
+    table = pd.read_csv(tmp_path / "latency_vs_chips.csv")
+    refused = table[~table["feasible"]]
+    assert refused["chips"].tolist() == [144]
+    assert refused["latency_us"].isna().all()
+    assert refused["reason"].str.contains("--chips 328").all()
+    printed = capsys.readouterr().out
+    assert "refused, 1 of 3 points" in printed
+    assert "--chips 328" in printed
+
+
+def test_a_point_is_a_run_or_the_reason_why_not() -> None:
+    refused = point(Scenario(chips=8, strategy="tensor=8"))
+    assert refused.keys() == {"chips", "strategy", "feasible", "reason"}
+    assert not refused["feasible"]
+    assert "lacks" in refused["reason"]
+
+
+def test_an_experiment_refuses_a_negative_seed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run("sharding_sweep", "--seed", "-1", monkeypatch=monkeypatch)
+    assert "--seed -1: must be 0 or more" in capsys.readouterr().err
+
+
+def test_an_experiment_refuses_a_folder_that_it_cannot_write(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "taken"
+    path.write_text("mine")
+    with pytest.raises(SystemExit, match="2"):
+        run("sharding_sweep", "--out", str(path), monkeypatch=monkeypatch)
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: cannot write to {path}: ")
+    assert path.read_text() == "mine"

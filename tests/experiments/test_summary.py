@@ -1,0 +1,111 @@
+"""The keys of ``groqrack simulate --json`` are a contract."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from specs.scenario import Scenario
+
+Groqrack = Callable[..., subprocess.CompletedProcess[str]]
+
+LATENCY = {"min", "p50", "p99", "max", "mean"}
+CAUSES = {"compute", "link", "guard", "alignment", "deskew", "fec", "wait"}
+PLAN = {
+    "strategy",
+    "tensor",
+    "pipeline",
+    "chips_used",
+    "fullest_chip_bytes",
+    "sram_bytes_per_chip",
+}
+SIMULATE: dict[str, set[str]] = {
+    "inputs": set(Scenario.model_fields),
+    "model": {"name", "layers", "parameters", "weight_bytes"},
+    "machine": {
+        "name",
+        "topology",
+        "chips",
+        "active_chips",
+        "links",
+        "diameter_hops",
+        "mean_hops",
+    },
+    "plan": PLAN,
+    "schedule": {
+        "instructions",
+        "trains",
+        "vectors",
+        "latency_cycles",
+        "lower_bound_cycles",
+        "certificate",
+    },
+    "iteration": {"count", "latency_ns", "breakdown_cycles"},
+    "token": {
+        "tokens_per_s_per_user",
+        "tokens_per_s_pipeline",
+        "time_to_first_token_ns",
+    },
+    "faults": {
+        "fec_corrected",
+        "fec_uncorrectable",
+        "replays",
+        "failovers",
+        "tokens_lost",
+    },
+    "violations": {"underflow", "overflow", "link_conflict"},
+    "run": {
+        "engine",
+        "seed",
+        "iterations",
+        "events",
+        "wall_s",
+        "peak_rss_bytes",
+        "realtime_factor",
+        "trajectory_hash",
+        "version",
+    },
+}
+MEASURED = ("wall_s", "peak_rss_bytes", "realtime_factor")
+
+
+def test_simulate_prints_the_documented_keys_and_nothing_else(
+    groqrack: Groqrack, small: list[str]
+) -> None:
+    done = groqrack("simulate", *small, "--json")
+    document: dict[str, Any] = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert document["schema"] == "groqrack-fabric/simulate/1"
+    missing = {
+        f"{block}.{key}"
+        for block, keys in SIMULATE.items()
+        for key in keys - document[block].keys()
+    }
+    assert missing == set()
+    assert document["iteration"]["latency_ns"].keys() == LATENCY
+    assert document["iteration"]["breakdown_cycles"].keys() == CAUSES
+
+
+def test_a_breakdown_sums_to_the_latency(groqrack: Groqrack, small: list[str]) -> None:
+    document = json.loads(groqrack("simulate", *small, "--json").stdout)
+    spent = document["iteration"]["breakdown_cycles"]
+    assert sum(spent.values()) == document["schedule"]["latency_cycles"]
+    assert (
+        document["schedule"]["lower_bound_cycles"]
+        <= document["schedule"]["latency_cycles"]
+    )
+
+
+def test_summary_json_is_what_json_prints(
+    groqrack: Groqrack, small: list[str], tmp_path: Path
+) -> None:
+    printed = json.loads(
+        groqrack("simulate", *small, "--json", "--out", tmp_path).stdout
+    )
+    assert json.loads((tmp_path / "summary.json").read_text()) == printed
+    alone = json.loads(groqrack("simulate", *small, "--json").stdout)
+    for document in (printed, alone):
+        for key in MEASURED:
+            del document["run"][key]
+    assert alone == printed

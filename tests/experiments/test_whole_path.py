@@ -1,0 +1,114 @@
+"""From a config.json to a finished run: everything either works or is refused."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from experiments.preparation import plan_scenario
+from experiments.run import run_scenario
+from experiments.summary import summary
+from sharding.coverage import check_coverage
+from specs.errors import RackError
+from specs.model import model_names
+from specs.scenario import Scenario
+
+# Each shipped model on a machine that holds it.
+MACHINES = {
+    "gemma-2-9b": (72, "tensor=8,pipeline=9"),
+    "llama-2-70b": (352, "tensor=8,pipeline=44"),
+    "llama-2-7b": (64, "tensor=8,pipeline=8"),
+    "llama-3-70b": (352, "tensor=8,pipeline=44"),
+    "llama-3-8b": (72, "tensor=8,pipeline=9"),
+    "llama-3.1-405b": (2304, "tensor=8,pipeline=288"),
+    "mistral-7b": (64, "tensor=8,pipeline=8"),
+    "mixtral-8x7b": (264, "tensor=8,pipeline=33"),
+}
+PLAN_ONLY = {"llama-3.1-405b"}
+SRAM_BYTES = (3 * 2**20, 220 * 2**20)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> dict[str, object]:
+    kv_heads = draw(st.integers(1, 4))
+    heads = kv_heads * draw(st.integers(1, 3))
+    return {
+        "model_type": draw(st.sampled_from(["llama", "mistral", "mixtral", "gemma2"])),
+        "hidden_size": heads * draw(st.integers(4, 60)),
+        "intermediate_size": draw(st.integers(16, 600)),
+        "num_hidden_layers": draw(st.integers(1, 5)),
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "num_local_experts": 4,
+        "num_experts_per_tok": 2,
+        "vocab_size": draw(st.integers(8, 600)),
+    }
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    chips = draw(st.integers(8, 200))
+    tensor = draw(st.sampled_from([t for t in range(1, 33) if chips % t == 0]))
+    return Scenario(
+        chips=chips,
+        strategy=f"tensor={tensor},pipeline={chips // tensor}",
+        context=draw(st.integers(1, 3000)),
+        batch=draw(st.integers(1, 3)),
+        sequences=draw(st.integers(1, 3)),
+        tokens=2,
+        seed=draw(st.integers(0, 2**32)),
+        settings={"chip.sram_bytes": draw(st.sampled_from(SRAM_BYTES))},
+    )
+
+
+@settings(max_examples=25)
+@given(
+    config=configs(),
+    asked=scenarios(),
+)
+def test_any_divisor_strategy_runs_without_violations_or_is_refused(
+    tmp_path_factory: pytest.TempPathFactory,
+    config: dict[str, object],
+    asked: Scenario,
+) -> None:
+    path = tmp_path_factory.mktemp("model") / "config.json"
+    path.write_text(json.dumps(config), encoding="utf-8")
+    scenario = asked.model_copy(update={"model": str(path)})
+    try:
+        run = run_scenario(scenario)
+    except RackError as error:
+        assert str(error).strip()  # noqa: PT017
+        return
+    facts = summary(run)
+    assert facts["violations"] == {"underflow": 0, "overflow": 0, "link_conflict": 0}
+    assert facts["iteration"]["count"] == 2 * scenario.sequences
+    spent = facts["iteration"]["breakdown_cycles"]
+    assert sum(spent.values()) == facts["schedule"]["latency_cycles"]
+    assert run.schedule.lower_bound_cycles <= run.schedule.latency_cycles
+    assert run.prepared.plan.fullest_chip_bytes <= facts["plan"]["sram_bytes_per_chip"]
+    latency_ns = facts["iteration"]["latency_ns"]
+    # One epoch of 252 cycles at 900 MHz.
+    assert latency_ns["max"] - latency_ns["min"] <= 280
+
+
+def test_every_shipped_model_has_a_machine() -> None:
+    assert sorted(MACHINES) == model_names()
+
+
+@pytest.mark.parametrize("name", sorted(MACHINES.keys() - PLAN_ONLY))
+def test_a_shipped_model_runs(name: str) -> None:
+    chips, strategy = MACHINES[name]
+    scenario = Scenario(model=name, chips=chips, strategy=strategy, tokens=1)
+    run = run_scenario(scenario)
+    assert run.violations == 0
+    assert run.result.tokens_lost == 0
+    assert run.schedule.lower_bound_cycles <= run.schedule.latency_cycles
+
+
+@pytest.mark.parametrize("name", sorted(PLAN_ONLY))
+def test_a_shipped_model_can_be_planned(name: str) -> None:
+    chips, strategy = MACHINES[name]
+    prepared = plan_scenario(Scenario(model=name, chips=chips, strategy=strategy))
+    assert check_coverage(prepared.plan.slices) == prepared.model.parameters
+    assert prepared.plan.fullest_chip_bytes <= prepared.machine.chip.sram_bytes

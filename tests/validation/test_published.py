@@ -1,0 +1,74 @@
+"""Published figures beside ours, each row a test of its own."""
+
+import pytest
+
+from experiments.validation import Kind, Row, validation_rows
+
+ROWS = {
+    "cables of a node": "predicted",
+    "outward ports of a node": "predicted",
+    "chips of the 33-node system": "predicted",
+    "diameter of the 33-node system": "predicted",
+    "ports inside a rack": "predicted",
+    "ports out of a rack": "predicted",
+    "chips of 145 racks": "predicted",
+    "cables of 145 racks": "predicted",
+    "diameter of 145 racks (gateway rule)": "predicted",
+    "payload of a vector on the wire": "input",
+    "one hop, SRAM to SRAM": "calibrated",
+    "LSTM of 512 on one chip": "calibrated",
+    "LSTM of 1024 on one chip": "calibrated",
+    "parameters of Llama-2-70B": "predicted",
+    "KV cache of Llama-2-70B per token": "predicted",
+    "Llama-2-70B on 576 chips, weights fed as 1 B": "predicted",
+    "Llama-2-70B on 576 chips, weights fed as 2 B": "predicted",
+}
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, Row]:
+    return {row.name: row for row in validation_rows()}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), ROWS.items(), ids=[f"{ROWS[name]}: {name}" for name in ROWS]
+)
+def test_a_published_figure_is_met(rows: dict[str, Row], name: str, kind: str) -> None:
+    row = rows[name]
+    assert row.ok, f"{row.name}: {row.ours} {row.unit}, published {row.published}"
+    assert row.kind == kind
+
+
+def test_every_row_is_tested(rows: dict[str, Row]) -> None:
+    assert list(rows) == list(ROWS)
+
+
+def row(ours: float, *, tolerance: float = 0.3) -> Row:
+    return Row(
+        name="rate",
+        source="deployment",
+        published=(200, 300),
+        ours=ours,
+        unit="tokens/s",
+        tolerance=tolerance,
+        kind=Kind.PREDICTED,
+    )
+
+
+def test_an_error_is_measured_from_the_nearer_end_of_a_range() -> None:
+    errors = [row(ours).error for ours in (100, 200, 250, 300, 360)]
+    assert errors == pytest.approx([-0.5, 0, 0, 0, 0.2])
+
+
+def test_a_figure_is_met_within_its_tolerance_only() -> None:
+    assert [row(ours).ok for ours in (139, 141, 250, 389, 391)] == [
+        *(False, True, True, True, False)
+    ]
+    assert [row(ours, tolerance=0).ok for ours in (199, 200, 301)] == [
+        *(False, True, False)
+    ]
+
+
+def test_exact_figures_are_only_asked_of_what_is_counted(rows: dict[str, Row]) -> None:
+    exact = {row.unit for row in rows.values() if row.tolerance == 0}
+    assert exact == {"cables", "ports", "chips", "hops", "bytes"}
