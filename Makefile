@@ -30,7 +30,6 @@ demo: $(READY) ## simulate Llama 2 70B on 576 chips; a picture and tables go to 
 	@echo "demo: groqrack simulate $(DEMO) --out $(DEMO_OUT)"
 	@$(BIN)/groqrack simulate $(DEMO) --out $(DEMO_OUT)
 	@for picture in $(DEMO_OUT)/*.png; do if [ -e "$$picture" ]; then echo "picture: $$picture"; fi; done
-	@echo "files:   $(DEMO_OUT)/: $$(cd $(DEMO_OUT) && echo *)"
 
 test: $(READY) ## check format, lint, layers and types, then run every test (what CI runs)
 	@echo "format: ruff format --check"
