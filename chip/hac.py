@@ -8,6 +8,9 @@ has run ahead of the other is the drift that RUNTIME_DESKEW removes (isca22).
 from dataclasses import dataclass
 from typing import final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from chip.clock import Clock
 from specs.units import PPM
 
@@ -20,6 +23,14 @@ def wrapped_difference(sac: int, hac: int, epoch_cycles: int) -> int:
     >>> wrapped_difference(100, 103, 252)
     -3
     """
+    half = epoch_cycles // 2
+    return (sac - hac + half) % epoch_cycles - half
+
+
+def wrapped_differences(
+    sac: NDArray[np.int64], hac: NDArray[np.int64], epoch_cycles: int
+) -> NDArray[np.int64]:
+    """Return `wrapped_difference` of each pair of counts, the same integers."""
     half = epoch_cycles // 2
     return (sac - hac + half) % epoch_cycles - half
 

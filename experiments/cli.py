@@ -56,7 +56,9 @@ def simulate(
     batch: Batch = None,
     sequences: Sequences = None,
     seed: Seed = None,
-    engine: Annotated[str | None, typer.Option(help="simpy.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="simpy, or replay: as exact, and fast.")
+    ] = None,
     settings: Settings = None,
     out: Out = None,
     as_json: AsJson = False,

@@ -10,6 +10,7 @@ from typing import final
 from compiler.schedule import Schedule
 from compiler.verify import Certificate, verify
 from experiments.preparation import Prepared, compile_scenario
+from fabric.replay import replay
 from fabric.result import RunResult
 from fabric.simulation import simulate
 from specs.scenario import Scenario
@@ -90,7 +91,8 @@ def run_scenario(
     total = scenario.tokens * scenario.sequences
     tell("simulating", 0, total)
     began = time.perf_counter()
-    result = simulate(
+    execute = simulate if scenario.engine == "simpy" else replay
+    result = execute(
         schedule.program,
         prepared.topology,
         prepared.machine,

@@ -23,11 +23,24 @@ _MOST_ATTEMPTS = 8
 
 
 class Attempt(NamedTuple):
-    """One iteration: its token, how often that was tried before, and if it is clean."""
+    """One iteration: its token, how often that was tried before, and what was damaged.
+
+    Attributes
+    ----------
+    token, attempt
+        Number of the token in its sequence, and of earlier attempts.
+    damaged
+        Trains with a codeword that could not be repaired.
+    """
 
     token: int
     attempt: int
-    clean: bool
+    damaged: tuple[int, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Return whether every train could be repaired."""
+        return not self.damaged
 
 
 @final
@@ -115,8 +128,8 @@ def _attempts(errors: LinkErrors, sequence: int, tokens: int) -> tuple[Attempt, 
     attempts: list[Attempt] = []
     for token in range(tokens):
         for attempt in range(_MOST_ATTEMPTS):
-            clean = not errors.uncorrectable(sequence, len(attempts)).any()
-            attempts.append(Attempt(token, attempt, clean))
-            if clean:
+            damaged = np.flatnonzero(errors.uncorrectable(sequence, len(attempts)))
+            attempts.append(Attempt(token, attempt, tuple(damaged.tolist())))
+            if not len(damaged):
                 break
     return tuple(attempts)

@@ -103,31 +103,17 @@ class Ledger:
         late = np.flatnonzero(slack < 0)
         np.minimum.at(self._least_slack, self._row, slack)
         corrected = run.errors.corrected(sequence, iteration)
-        damaged = run.errors.uncorrectable(sequence, iteration)
+        repaired = np.flatnonzero(corrected)
+        damaged = np.array(attempt.damaged, dtype=np.int64)
         rows, links = self._row, len(self._used)
-        self._corrected += np.bincount(rows, corrected, links).astype(np.int64)
-        self._uncorrectable += np.bincount(rows, damaged, links).astype(np.int64)
+        np.add.at(self._corrected, rows[repaired], corrected[repaired])
+        self._uncorrectable += np.bincount(rows[damaged], minlength=links)
         self.underflows += len(late)
         self.overflows += len(overflows)
         found = [("underflow", int(train), 0) for train in late[:_MOST_VIOLATIONS]]
-        found += [("overflow", *item) for item in sorted(overflows.items())]
-        for kind, train, waiting in found:
-            if sum(each.kind == kind for each in self.violations) >= _MOST_VIOLATIONS:
-                continue
-            link = int(run.program.trains.link[train])
-            self.violations.append(
-                Violation(
-                    kind=kind,
-                    sequence=sequence,
-                    iteration=iteration,
-                    link=link,
-                    source=int(run.topology.source[link]),
-                    target=int(run.topology.target[link]),
-                    cycle=int(run.program.trains.receive_cycle[train]),
-                    margin_ps=int(slack[train]),
-                    vectors=waiting,
-                )
-            )
+        overflowed = sorted(overflows.items())[:_MOST_VIOLATIONS]
+        found += [("overflow", *item) for item in overflowed]
+        self._violate(sequence, iteration, slack, found)
         self.iterations.append(
             IterationRow(
                 sequence=sequence,
@@ -140,8 +126,9 @@ class Ledger:
             )
         )
         state = hashlib.sha256()
-        for column in (step_ps, arrival_ps, slack, corrected, damaged.astype(np.int64)):
-            state.update(column.tobytes())
+        # Slack follows from these times, and nearly all error counts are 0.
+        for column in (step_ps, arrival_ps, repaired, corrected[repaired], damaged):
+            state.update(column.astype(np.int64, copy=False).tobytes())
         self._digests[iteration, sequence] = state.digest()
         if iteration in self._keep:
             issued = step_ps[run.layout.step_of_instruction]
@@ -153,6 +140,33 @@ class Ledger:
                     arrival_ps=arrival_ps,
                 )
             )
+
+    def _violate(
+        self,
+        sequence: int,
+        iteration: int,
+        slack_ps: Ints,
+        found: list[tuple[str, int, int]],
+    ) -> None:
+        """Keep the violations of an iteration, and the first of each kind of all."""
+        topology, trains = self._run.topology, self._run.program.trains
+        for kind, train, waiting in found:
+            link = int(trains.link[train])
+            self.violations.append(
+                Violation(
+                    kind=kind,
+                    sequence=sequence,
+                    iteration=iteration,
+                    link=link,
+                    source=int(topology.source[link]),
+                    target=int(topology.target[link]),
+                    cycle=int(trains.receive_cycle[train]),
+                    margin_ps=int(slack_ps[train]),
+                    vectors=waiting,
+                )
+            )
+        if len(self.violations) > _MOST_VIOLATIONS:
+            self.violations = _first_violations(self.violations)
 
     def result(self, deskews: Ints) -> RunResult:
         """Return the result once all iterations have been added.
@@ -179,7 +193,7 @@ class Ledger:
                 deskews=np.bincount(deskews[:, 0], minlength=chips),
                 most_removed_cycles=most_removed,
             ),
-            violations=tuple(self.violations),
+            violations=tuple(_first_violations(self.violations)),
             underflows=self.underflows,
             overflows=self.overflows,
             replays=run.delivery.replays,
@@ -209,3 +223,14 @@ class Ledger:
             state.update(np.array(key, dtype=np.int64).tobytes() + self._digests[key])
         state.update(deskews[np.lexsort(deskews.T[::-1])].tobytes())
         return state.hexdigest()
+
+
+def _first_violations(violations: list[Violation]) -> list[Violation]:
+    """Return the first of each kind, whichever iteration was added first."""
+    ordered = sorted(
+        violations, key=lambda v: (v.kind, v.iteration, v.sequence, v.cycle, v.link)
+    )
+    of_kind: dict[str, list[Violation]] = {}
+    for violation in ordered:
+        of_kind.setdefault(violation.kind, []).append(violation)
+    return [v for kind in of_kind.values() for v in kind[:_MOST_VIOLATIONS]]

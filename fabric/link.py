@@ -96,6 +96,9 @@ class Link:
         """
         now, vectors = int(self._env.now), 0
         for flight, train in self._waiting:
+            if flight.arrival_ps[train] == now:
+                # Events of one instant have no order that counts.
+                continue
             come = (now - flight.arrival_ps[train]) // self._vector_ps + 1
             vectors += min(flight.vectors[train], come)
             if vectors > self._fifo_vectors:

@@ -32,7 +32,7 @@ class Scenario(Spec):
     sequences
         Sequences in flight in the pipeline.
     engine
-        What executes the programs.
+        What executes the programs: the reference, or its vectorised equal.
     seed
         Where all randomness comes from.
     settings
@@ -48,7 +48,7 @@ class Scenario(Spec):
     context: int = Field(default=4096, ge=1)
     batch: int = Field(default=1, ge=1)
     sequences: int = Field(default=1, ge=1)
-    engine: Literal["simpy"] = "simpy"
+    engine: Literal["simpy", "replay"] = "simpy"
     seed: int = Field(default=1, ge=0)
     settings: dict[str, Any] = Field(default_factory=dict)
 

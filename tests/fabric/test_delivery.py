@@ -18,7 +18,7 @@ def errors_of(schedule: Schedule, seed: int = 1) -> LinkErrors:
 
 def test_a_clean_run_computes_each_token_once(compiled: Compile) -> None:
     delivery = plan_delivery(errors_of(compiled(2, 2, link__ber=0)), 2, 3)
-    once = tuple(Attempt(token, 0, True) for token in range(3))
+    once = tuple(Attempt(token, 0, ()) for token in range(3))
     assert delivery == Delivery(attempts=(once, once))
     assert (delivery.replays, delivery.iterations) == (0, (3, 3))
 

@@ -1,0 +1,143 @@
+"""Two engines, one meaning: every integer of a run is the same in both."""
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compiler.schedule import Schedule
+from fabric.replay import replay
+from fabric.result import RunResult
+from fabric.simulation import simulate
+from specs.errors import ScheduleError
+
+Compile = Callable[..., Schedule]
+MACHINES = pytest.mark.parametrize(
+    ("tensor", "pipeline", "topology"),
+    [(4, 2, "node"), (8, 9, "rack"), (8, 33, "nodes33"), (8, 72, "dragonfly")],
+    ids=["8", "72", "264", "576"],
+)
+
+
+def differences(one: object, other: object, name: str = "result") -> list[str]:
+    """Return the names of all parts in which two values differ, by every number."""
+    if is_dataclass(one) and not isinstance(one, type):
+        return [
+            found
+            for field in fields(one)
+            for found in differences(
+                getattr(one, field.name), getattr(other, field.name), field.name
+            )
+        ]
+    if isinstance(one, np.ndarray):
+        return [] if np.array_equal(one, np.asarray(other)) else [name]
+    if isinstance(one, tuple) and one and is_dataclass(one[0]):
+        assert isinstance(other, tuple)
+        parts = [differences(a, b, name) for a, b in zip(one, other, strict=True)]
+        return [found for part in parts for found in part]
+    return [] if one == other else [name]
+
+
+def both(schedule: Schedule, *, seed: int, tokens: int) -> tuple[RunResult, RunResult]:
+    reference, fast = (
+        engine(
+            schedule.program,
+            schedule.topology,
+            schedule.plan.task.machine,
+            seed=seed,
+            tokens=tokens,
+            keep=frozenset({0, 1}),
+        )
+        for engine in (simulate, replay)
+    )
+    return reference, fast
+
+
+@MACHINES
+def test_both_engines_agree_on_every_integer(
+    compiled: Compile, tensor: int, pipeline: int, topology: str
+) -> None:
+    schedule = compiled(tensor, pipeline, topology=topology)
+    reference, fast = both(schedule, seed=7, tokens=3)
+    assert differences(reference, fast) == []
+    assert len(fast.records) == 2
+
+
+@pytest.mark.parametrize("interval", ["auto", 0, 200])
+@given(
+    seed=st.integers(0, 2**32),
+    ppm=st.sampled_from([0.0, 10.0, 50.0, 200.0, 3_000.0]),
+    jitter=st.sampled_from([0, 1, 19, 60]),
+    fifo=st.sampled_from([2, 3, 16]),
+    ber=st.sampled_from([0.0, 1e-12, 1e-7, 3e-6, 1e-4]),
+    sequences=st.integers(1, 3),
+    split=st.sampled_from([(1, 1), (1, 3), (2, 2), (3, 4), (8, 1)]),
+)
+@settings(max_examples=80)
+def test_both_engines_agree_whatever_the_hardware_does(
+    compiled: Compile,
+    *,
+    interval: object,
+    seed: int,
+    ppm: float,
+    jitter: int,
+    fifo: int,
+    ber: float,
+    sequences: int,
+    split: tuple[int, int],
+) -> None:
+    try:
+        schedule = compiled(
+            *split,
+            sequences=sequences,
+            clock__drift_ppm=ppm,
+            link__jitter_cycles=jitter,
+            link__fifo_vectors=fifo,
+            link__ber=ber,
+            deskew__interval_epochs=interval,
+            hac__epoch_cycles=400,
+        )
+    except ScheduleError:
+        return
+    reference, fast = both(schedule, seed=seed, tokens=6)
+    assert differences(reference, fast) == []
+
+
+def test_the_engines_also_agree_on_a_run_that_breaks_its_schedule(
+    compiled: Compile,
+) -> None:
+    schedule = compiled(
+        4, 3, sequences=2, deskew__interval_epochs=0, clock__drift_ppm=2_000
+    )
+    reference, fast = both(schedule, seed=3, tokens=40)
+    assert reference.underflows > 100
+    assert differences(reference, fast) == []
+
+
+def test_the_engines_also_agree_on_full_fifos(compiled: Compile) -> None:
+    # Without deskews the crystals drift until vectors come far too early.
+    schedule = compiled(
+        8, 1, deskew__interval_epochs=0, clock__drift_ppm=3_000, link__fifo_vectors=4
+    )
+    reference, fast = both(schedule, seed=3, tokens=60)
+    assert reference.overflows > 100
+    assert differences(reference, fast) == []
+
+
+def test_progress_counts_iterations_up_to_the_last(compiled: Compile) -> None:
+    schedule = compiled(2, 2)
+    seen: list[int] = []
+    machine = schedule.plan.task.machine
+    replay(
+        schedule.program,
+        schedule.topology,
+        machine,
+        seed=1,
+        tokens=5,
+        progress=seen.append,
+    )
+    assert seen == sorted(seen)
+    assert seen[-1] == 5
