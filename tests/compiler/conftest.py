@@ -1,72 +1,14 @@
-"""Small machines and models, compiled once for all tests that ask for the same."""
-
-from collections.abc import Callable
-from functools import cache
+"""Plans of any small model, for property tests."""
 
 import numpy as np
-import pytest
 from hypothesis import strategies as st
 
-from compiler.schedule import Schedule
-from compiler.token import compile_token
 from sharding.plan import ShardingPlan, plan_sharding
 from sharding.strategy import Strategy
 from sharding.task import Task
 from specs.machine import load_machine
 from specs.model import NORMS_PER_LAYER, ModelSpec
 from topologies.selection import select_topology
-
-TINY = ModelSpec(
-    name="tiny",
-    family="llama",
-    hidden_size=64,
-    intermediate_size=128,
-    layers=2,
-    attention_heads=4,
-    kv_heads=2,
-    head_dim=16,
-    vocabulary_size=256,
-    tied_embeddings=False,
-    experts=1,
-    experts_per_token=1,
-    max_context_tokens=128,
-)
-Settings = tuple[tuple[str, object], ...]
-Compile = Callable[..., Schedule]
-
-
-@cache
-def _compiled(
-    tensor: int, pipeline: int, sequences: int, topology: str, settings: Settings
-) -> Schedule:
-    machine = load_machine().with_settings(dict(settings))
-    wiring = select_topology(tensor * pipeline, topology)
-    plan = plan_sharding(
-        Task(TINY, machine, tensor, 16, 1),
-        Strategy(tensor=tensor, pipeline=pipeline),
-        wiring.active.astype(np.int64),
-        sequences=sequences,
-    )
-    return compile_token(plan, wiring)
-
-
-@pytest.fixture(scope="session")
-def compiled() -> Compile:
-    """Compile a tiny model: tensor width, stages, sequences in flight, settings."""
-
-    def make(
-        tensor: int,
-        pipeline: int,
-        *,
-        sequences: int = 1,
-        topology: str = "auto",
-        **settings: object,
-    ) -> Schedule:
-        # Written link__ber here, link.ber there.
-        dotted = {key.replace("__", "."): value for key, value in settings.items()}
-        return _compiled(tensor, pipeline, sequences, topology, tuple(dotted.items()))
-
-    return make
 
 
 @st.composite
