@@ -65,13 +65,14 @@ def _fed_bytes(task: Task, block: Block) -> Ints:
     The embedding is looked up and norms are vector operands: neither is fed. Of several
     experts, the chosen ones are; at whatever place they are stored, they are alike.
     """
-    chip, model = task.machine.chip, task.model
+    model, formats = task.model, task.machine.formats
+    width_bytes = task.operand_bytes(formats.weights)
     fed = np.zeros(task.tensor, dtype=np.int64)
     if block.kind is Kind.EMBEDDING:
         return fed
     for tensor in block_slices(model, block, task.tensor):
         if tensor.rows > 1:
-            fed += tensor.elements * chip.operand_bytes
+            fed += tensor.elements * width_bytes
     if block.kind is Kind.FEED_FORWARD:
         fed = fed * model.experts_per_token // model.experts
     if block.kind is Kind.ATTENTION:
@@ -79,6 +80,5 @@ def _fed_bytes(task: Task, block: Block) -> Ints:
         positions = -(-task.context // heads.members)
         # Keys for the scores, then values.
         cached = 2 * heads.heads * model.head_dim * positions * task.batch
-        stored = task.machine.formats.kv_cache
-        fed += cached * max(chip.operand_bytes, stored.bytes_of(1))
+        fed += cached * task.operand_bytes(formats.kv_cache)
     return fed

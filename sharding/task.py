@@ -60,6 +60,13 @@ class Task(NamedTuple):
         """Return the bytes of one token's partial expert scores, 0 if dense."""
         return FP32_BYTES * self.model.experts if self.model.experts > 1 else 0
 
+    def operand_bytes(self, stored: Format) -> int:
+        """Return the bytes at which an element enters the matrix unit.
+
+        At least what it takes in memory, and what the machine feeds anyway.
+        """
+        return max(self.machine.chip.operand_bytes, stored.bytes_of(1))
+
     def matmul_cycles(
         self, weights: Ints, *, batch: int | None = None, stored: Format | None = None
     ) -> Ints:
@@ -72,13 +79,13 @@ class Task(NamedTuple):
         batch
             Vectors that use them while they are installed; the task's if None.
         stored
-            Their format; that of the weights if None. A wider one, such as the KV
-            cache's, is fed to the matrix unit at its own width.
+            Their format; that of the weights if None. It is fed to the matrix unit
+            at its own width if that is more than `chip.operand_bytes`.
         """
         chip = self.machine.chip
         number_format = stored or self.machine.formats.weights
-        if stored is not None:
-            width_bytes = max(chip.operand_bytes, stored.bytes_of(1))
+        width_bytes = self.operand_bytes(number_format)
+        if width_bytes != chip.operand_bytes:
             chip = chip.model_copy(update={"operand_bytes": width_bytes})
         cycles = [
             matmul_cycles(

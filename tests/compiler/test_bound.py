@@ -22,7 +22,7 @@ def test_no_schedule_beats_the_bound_and_every_schedule_is_certified(
     schedule = compile_token(plan, topology)
     assert 0 < schedule.lower_bound_cycles <= schedule.program.token_cycles
     certificate = verify(schedule.program, topology, plan.task.machine)
-    assert min(certificate.checks.values()) >= 0
+    assert certificate.checks["no slice or port is used twice"] > 0
 
 
 @given(plan=...)
