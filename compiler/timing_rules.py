@@ -76,10 +76,19 @@ def check_fifos(program: Program, topology: Topology, machine: MachineSpec) -> i
 def check_deskews(program: Program, topology: Topology, machine: MachineSpec) -> int:
     """Refuse work during a deskew, and the use of a link without a recent one.
 
-    Nor may drift between two deskews exceed half an epoch.
+    Nor may drift between two deskews exceed half an epoch. A program without deskews
+    holds on clocks that do not drift, and on no others.
     """
     deskews, code = program.deskews, program.instructions
     if not deskews.interval_cycles:
+        drift = _relative_drift(machine)
+        if drift:
+            raise broken(
+                "a program never deskews",
+                f"in one period of {program.period_cycles} cycles crystals may drift "
+                f"{math.ceil(drift * program.period_cycles)} cycles apart, and further "
+                f"in each; set deskew.interval_epochs to 'auto'",
+            )
         return 0
     period, stall = program.period_cycles, deskews.stall_cycles
     # A mark takes no time, but would be moved by a stall around it.

@@ -23,7 +23,7 @@ def run_report(run: Run) -> RenderableType:
         Text(),
         _latency(run, facts),
         Text(),
-        _breakdown(run),
+        _breakdown(facts),
         Text(),
         _health(run, facts),
     )
@@ -40,6 +40,7 @@ def _grid(title: str) -> Table:
 
 def _plan(run: Run, facts: Facts) -> Table:
     plan, machine, model = facts["plan"], facts["machine"], facts["model"]
+    scenario = run.prepared.scenario
     table = _grid("Plan")
     table.add_row(
         "model",
@@ -53,6 +54,9 @@ def _plan(run: Run, facts: Facts) -> Table:
         f"{machine['links']:,} cables, diameter {machine['diameter_hops']}",
     )
     table.add_row("strategy", f"{plan['strategy']} on {plan['chips_used']:,} chips")
+    context, trained = scenario.context, run.prepared.model.max_context_tokens
+    beyond = f" (the model was trained for {trained:,})" if context > trained else ""
+    table.add_row("context", f"{context:,} positions{beyond}")
     table.add_row(
         "fullest chip",
         f"{plan['fullest_chip_bytes'] / BYTES_PER_MB:.1f} of "
@@ -65,9 +69,10 @@ def _plan(run: Run, facts: Facts) -> Table:
         f"{schedule['instructions']:,} instructions; {schedule['vectors']:,} vectors "
         f"in {schedule['trains']:,} trains",
     )
-    table.add_row(
-        "certificate", f"{schedule['certificate']}: {schedule['checks']:,} checks hold"
-    )
+    certificate = f"{schedule['certificate']}: {schedule['checks']:,} checks hold"
+    if run.certificate is None:
+        certificate = "none: chips that drift and never deskew keep no schedule"
+    table.add_row("certificate", certificate)
     return table
 
 
@@ -97,18 +102,19 @@ def _latency(run: Run, facts: Facts) -> Table:
     return table
 
 
-def _breakdown(run: Run) -> Table:
-    total = run.schedule.latency_cycles
+def _breakdown(facts: Facts) -> Table:
+    spent = facts["iteration"]["breakdown_cycles"]
+    total = sum(spent.values())
     table = Table(title="Where the cycles went", title_justify="left", box=None)
     table.pad_edge = False
     table.add_column("", style="dim", min_width=22)
     table.add_column("cycles", justify="right")
     table.add_column("share", justify="right")
     table.add_column("")
-    for cause, cycles in run.schedule.breakdown._asdict().items():
+    for cause, cycles in spent.items():
         share = cycles / total
         bar = "#" * round(share * _BAR_CELLS)
-        table.add_row(cause, f"{cycles:,}", f"{share:.1%}", Text(bar, style="cyan"))
+        table.add_row(cause, f"{cycles:,.0f}", f"{share:.1%}", Text(bar, style="cyan"))
     return table
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtrc
 
-from specs.machine import FecCode
+from specs.fec import FecCode
 
 
 @final
@@ -46,7 +46,7 @@ def codeword_odds(code: FecCode, ber: float) -> CodewordOdds:
     --------
     RS(528,514) at a bit error rate of 1e-4:
 
-    >>> from specs.machine import fec_codes
+    >>> from specs.fec import fec_codes
     >>> f"{codeword_odds(fec_codes()['rs528'], 1e-4).uncorrectable:.6e}"
     '8.926911e-08'
     """

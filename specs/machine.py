@@ -1,14 +1,14 @@
 """The machine as frozen values with units: chip, link, FEC and formats."""
 
 from collections.abc import Mapping
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from specs.errors import SpecError, nearest
+from specs.fec import FecSpec
 from specs.formats import Format
 from specs.reading import Spec, build, read_mapping
 from specs.steering import ClockSpec, DeskewSpec, HacSpec
@@ -44,7 +44,8 @@ class ChipSpec(Spec):
         Chip-to-chip ports wired.
     """
 
-    clock_hz: int = Field(gt=0, lt=10**10)
+    # In Hz: a clock of 900 or of 900 million is a mistake or a machine.
+    clock_hz: int = Field(ge=10**6, le=3 * 10**9)
     mxm_fp16_macs_per_cycle: int = Field(gt=0)
     mxm_int8_macs_per_cycle: int = Field(gt=0)
     lanes: int = Field(gt=0)
@@ -62,6 +63,15 @@ class ChipSpec(Spec):
     instruction_bytes: int = Field(gt=0)
     program_reserve_bytes: int = Field(ge=0)
     ports: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _memory_holds_more_than_the_program(self) -> Self:
+        if self.sram_bytes <= self.program_reserve_bytes:
+            raise ValueError(
+                f"sram_bytes {self.sram_bytes} leaves nothing beside "
+                f"program_reserve_bytes {self.program_reserve_bytes}"
+            )
+        return self
 
 
 class LinkSpec(Spec):
@@ -91,7 +101,7 @@ class LinkSpec(Spec):
 
     vector_bytes: int = Field(gt=0)
     wire_bytes: int = Field(gt=0)
-    rate_gbps: int = Field(gt=0)
+    rate_gbps: int = Field(gt=0, le=10_000)
     latency_cycles: int = Field(gt=0)
     jitter_cycles: int = Field(ge=0)
     jitter_mean_fraction: float = Field(ge=0, le=1)
@@ -111,6 +121,21 @@ class LinkSpec(Spec):
             )
         return self
 
+    @model_validator(mode="after")
+    def _forwarding_takes_at_least_a_link(self) -> Self:
+        if self.forward_cycles < self.mean_latency_cycles:
+            raise ValueError(
+                f"forward_cycles {self.forward_cycles} is below the link's own mean "
+                f"latency, {self.mean_latency_cycles} cycles"
+            )
+        return self
+
+    @property
+    def mean_latency_cycles(self) -> int:
+        """Return the mean latency over the reference cable, in whole cycles."""
+        jitter = self.jitter_mean_fraction * self.jitter_cycles
+        return self.latency_cycles + round(jitter)
+
     def vectors(self, payload_bytes: int) -> int:
         """Return the vectors that carry `payload_bytes`."""
         return ceil_div(payload_bytes, self.vector_bytes)
@@ -124,44 +149,6 @@ class LinkSpec(Spec):
         """
         bits = index * self.wire_bytes * BITS_PER_BYTE
         return ceil_div(bits * clock_hz, self.rate_gbps * 10**9)
-
-
-class FecCode(Spec):
-    """A forward error correction code: codewords of symbols, some correctable.
-
-    Parameters
-    ----------
-    symbol_bits, codeword_symbols, data_symbols
-        Bits of a symbol, symbols on the wire, and those of them that carry data.
-    correctable_symbols
-        Wrong symbols in one codeword that the decoder repairs.
-    decode_cycles
-        Constant latency that the decoder adds, in nominal cycles.
-    """
-
-    symbol_bits: int = Field(gt=0)
-    codeword_symbols: int = Field(gt=0)
-    data_symbols: int = Field(gt=0)
-    correctable_symbols: int = Field(ge=0)
-    decode_cycles: int = Field(ge=0)
-
-
-class FecSpec(Spec):
-    """Which of the codes in ``fec_codes.toml`` the links use."""
-
-    code: str
-
-    @field_validator("code")
-    @classmethod
-    def _code_is_known(cls, code: str) -> str:
-        if code not in fec_codes():
-            raise ValueError(f"no such code; {nearest(code, fec_codes())}")
-        return code
-
-    @property
-    def parameters(self) -> FecCode:
-        """Return the code's numbers."""
-        return fec_codes()[self.code]
 
 
 class FormatsSpec(Spec):
@@ -220,6 +207,16 @@ class MachineSpec(Spec):
             table[last] = value
         return build(type(self), content, origin)
 
+    @property
+    def drifts(self) -> bool:
+        """Return whether the crystals differ."""
+        return self.clock.model != "ideal" and self.clock.drift_ppm > 0
+
+    @property
+    def deskews(self) -> bool:
+        """Return whether chips run RUNTIME_DESKEW at all."""
+        return self.deskew.interval_epochs != 0
+
     def cable_extra_ps(self, length_m: float) -> int:
         """Return what a cable adds over the reference length, in ps, never negative."""
         extra_m = max(0.0, length_m - self.link.reference_length_m)
@@ -239,16 +236,6 @@ def setting_paths(machine: MachineSpec) -> list[str]:
         elif key != "name":
             paths.append(key)
     return paths
-
-
-@cache
-def fec_codes() -> dict[str, FecCode]:
-    """Return the shipped FEC codes by name."""
-    path = Path(str(resources.files("specs") / "fec_codes.toml"))
-    return {
-        name: build(FecCode, numbers, f"fec_codes.toml [{name}]")
-        for name, numbers in read_mapping(path).items()
-    }
 
 
 def machine_names() -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from specs.scenario import Scenario
 
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]
@@ -84,7 +86,7 @@ def test_simulate_prints_the_documented_keys_and_nothing_else(
     }
     assert missing == set()
     assert document["iteration"]["latency_ns"].keys() == LATENCY
-    assert document["iteration"]["breakdown_cycles"].keys() == CAUSES
+    assert document["iteration"]["breakdown_cycles"].keys() == {*CAUSES, "replay"}
 
 
 def test_a_breakdown_sums_to_the_latency(groqrack: Groqrack, small: list[str]) -> None:
@@ -95,6 +97,30 @@ def test_a_breakdown_sums_to_the_latency(groqrack: Groqrack, small: list[str]) -
         document["schedule"]["lower_bound_cycles"]
         <= document["schedule"]["latency_cycles"]
     )
+
+
+def test_a_breakdown_with_replays_sums_to_the_mean_latency(
+    groqrack: Groqrack, small: list[str]
+) -> None:
+    damaged = [*small, "--set", "link.ber=3e-6", "--tokens", "40", "--engine", "replay"]
+    document = json.loads(groqrack("simulate", *damaged, "--json").stdout)
+    spent = document["iteration"]["breakdown_cycles"]
+    mean_ns = document["iteration"]["latency_ns"]["mean"]
+    assert document["faults"]["replays"] > 0
+    assert spent["replay"] > 0
+    # A crystal is up to 50 ppm off the nominal clock.
+    assert sum(spent.values()) == pytest.approx(mean_ns * 0.9, rel=1e-4)
+
+
+def test_chips_that_never_deskew_get_no_certificate(
+    groqrack: Groqrack, small: list[str]
+) -> None:
+    never = ["--set", "deskew.interval_epochs=0"]
+    document = json.loads(groqrack("simulate", *small, *never, "--json").stdout)
+    assert document["schedule"]["certificate"] is None
+    refused = groqrack("verify", "--model=llama-2-7b", "--chips=72", *never)
+    assert refused.returncode == 2
+    assert "never deskews" in refused.stderr
 
 
 def test_summary_json_is_what_json_prints(

@@ -8,7 +8,7 @@ from scipy.special import bdtr
 
 from fabric.draws import Draws, Stream
 from fabric.fec import affected_codewords, codeword_odds, codewords, train_odds
-from specs.machine import fec_codes
+from specs.fec import fec_codes
 
 CODES = fec_codes()
 

@@ -8,7 +8,7 @@ import pytest
 import reedsolo
 
 from fabric.fec import codeword_odds
-from specs.machine import fec_codes
+from specs.fec import fec_codes
 
 CODES = pytest.mark.parametrize("name", ["rs528", "rs544"])
 # x^10 + x^3 + 1, the field of IEEE 802.3's codes.
