@@ -60,14 +60,13 @@ def link_timing(
     )
     extra_cycles = -(-extra_ps * chip.clock_hz // PS_PER_S)
     lengths = np.searchsorted(np.unique(topology.length_m), topology.length_m)
-    mean = link.latency_cycles + round(link.jitter_mean_fraction * link.jitter_cycles)
     return LinkTiming(
         latency_cycles=link.latency_cycles + fec_cycles + extra_cycles[lengths],
         fec_cycles=fec_cycles,
         guard_cycles=guard_cycles,
         send_cycles=chip.send_cycles,
         receive_cycles=chip.receive_cycles,
-        pass_cycles=max(0, link.forward_cycles - mean),
+        pass_cycles=link.forward_cycles - link.mean_latency_cycles,
     )
 
 

@@ -25,7 +25,7 @@ def trains_at_least(plan: ShardingPlan, topology: Topology) -> int:
     )
 
 
-def check_trains(trains: int, width: int) -> None:
+def check_trains(trains: int, width: int, chips: int) -> None:
     """Refuse a schedule that is too large to be held.
 
     Parameters
@@ -34,6 +34,8 @@ def check_trains(trains: int, width: int) -> None:
         Trains of a token.
     width
         Chips in a tensor group.
+    chips
+        Chips of all groups.
 
     Raises
     ------
@@ -42,9 +44,12 @@ def check_trains(trains: int, width: int) -> None:
     """
     if trains > _MOST_TRAINS:
         # Messages grow with the square of the width at least.
-        narrower = max(1, math.isqrt(width**2 * _MOST_TRAINS // trains))
+        most = max(1, math.isqrt(width**2 * _MOST_TRAINS // trains))
+        narrower = next(
+            n for n in range(min(most, width // 2), 0, -1) if chips % n == 0
+        )
         raise ScheduleError(
             f"tensor={width} takes {trains:,} trains for a token or more, and "
-            f"{_MOST_TRAINS:,} are what 5 GB of memory hold; use more pipeline stages "
-            f"and tensor={narrower} or less"
+            f"{_MOST_TRAINS:,} are what 5 GB of memory hold; use "
+            f"tensor={narrower},pipeline={chips // narrower} or a smaller width still"
         )

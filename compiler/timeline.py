@@ -93,6 +93,7 @@ class _Chain:
         self._transporter = transporter
         self._stall_cycles = plan.task.machine.hac.epoch_cycles
         self._width = plan.strategy.tensor
+        self._chips = plan.strategy.chips
         self.entries: list[Entry] = []
         self.spent = Spent()
         self.operators = 0
@@ -145,7 +146,7 @@ class _Chain:
         self.operators += 1
         self.hops += transport.hops
         self.trains += len(transport.link)
-        check_trains(self.trains, self._width)
+        check_trains(self.trains, self._width, self._chips)
         self.spent = self.spent.plus(transport.spent)
 
 
@@ -167,7 +168,9 @@ def token_timeline(
     interval_cycles
         Longest time between a deskew and a vector that relies on it, 0 for no deskews.
     """
-    check_trains(trains_at_least(plan, topology), plan.strategy.tensor)
+    check_trains(
+        trains_at_least(plan, topology), plan.strategy.tensor, plan.strategy.chips
+    )
     stall_cycles = plan.task.machine.hac.epoch_cycles
     chain = _Chain(plan, transporter, interval_cycles)
     way_back = _way_back(plan)

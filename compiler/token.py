@@ -122,5 +122,6 @@ def _program(
     raise ScheduleError(
         f"some chip has no gap of {stall_cycles} cycles for a RUNTIME_DESKEW within "
         f"{interval_cycles} cycles of each vector; use a longer "
-        f"deskew.interval_epochs, or 'auto'"
+        f"deskew.interval_epochs or 'auto', or steadier crystals (clock.drift_ppm "
+        f"below {machine.clock.drift_ppm:g})"
     )

@@ -180,7 +180,7 @@ def models(as_json: AsJson = False) -> None:
 
 @app.command()
 def topology(
-    chips: Annotated[int, typer.Option(help="Chips to use.")] = 576,
+    chips: Chips = None,
     kind: Annotated[
         str,
         typer.Option(

@@ -85,6 +85,12 @@ def scenario_from(
     base = load_scenario(path).model_dump(exclude_unset=True) if path else {}
     merged = {**base, **given}
     merged["settings"] = {**base.get("settings", {}), **_settings(settings)}
+    if "chips" not in merged and "topology" in merged:
+        from topologies.selection import whole_machine_chips
+
+        chips = whole_machine_chips(str(merged["topology"]))
+        if chips is not None:
+            merged["chips"] = chips
     if "chips" in merged and "strategy" not in merged:
         # The default split is made for the default number of chips.
         merged["strategy"] = f"tensor={min(8, merged['chips'])}"

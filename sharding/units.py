@@ -11,6 +11,8 @@ from specs.units import ceil_div
 # A piece should be small against a chip, so that stages can be balanced and filled.
 _PIECES_PER_CHIP = 16
 _LEAST_PIECES = 8
+# A chip so small that it would take more does not hold the model anyway.
+_MOST_PIECES = 4096
 
 
 class Kind(StrEnum):
@@ -74,7 +76,7 @@ def model_units(
     def pieces(elements: int, finest: int) -> int:
         chip_bytes = machine.chip.sram_bytes * tensor
         wanted = ceil_div(weights.bytes_of(elements) * _PIECES_PER_CHIP, chip_bytes)
-        return min(finest, wanted)
+        return min(finest, wanted, _MOST_PIECES)
 
     table = model.vocabulary_size * model.hidden_size
     tables = max(1, pieces(table, model.vocabulary_size) // 4)

@@ -88,8 +88,10 @@ def _fault(kind: type[BaseModel], item: dict[str, Any]) -> str:
     message = (
         item["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
     )
-    # What a check of several keys together refuses shows in its message.
-    return f"{name} = {item['input']!r}: {message}" if name else message
+    if not name or isinstance(item["input"], dict):
+        # What a check of several keys together refuses shows in its message.
+        return f"[{name}] {message}" if name else message
+    return f"{name} = {item['input']!r}: {message}"
 
 
 def _keys(kind: type[BaseModel], path: list[str]) -> list[str]:

@@ -9,6 +9,13 @@ from pydantic import Field
 from specs.errors import SpecError
 from specs.reading import Spec, build, read_mapping
 
+# Keys that may name a file, and how such a name ends.
+_FILES = {
+    "model": (".json",),
+    "machine": (".toml",),
+    "topology": (".csv", ".graphml"),
+}
+
 
 class Scenario(Spec):
     """What to run, on what, how often, and from which seed.
@@ -91,4 +98,9 @@ def load_scenario(path: str | Path) -> Scenario:
             f"{path}: has a [sweep] table, which is several scenarios; "
             "remove it to run one"
         )
+    for key, suffixes in _FILES.items():
+        named = content.get(key)
+        if isinstance(named, str) and Path(named).suffix in suffixes:
+            # A scenario names its files as seen from where it lies.
+            content[key] = str(Path(path).parent / named)
     return scenario(content, str(path))

@@ -74,6 +74,19 @@ def select_topology(
     return replace(built, active=np.arange(chips, dtype=np.int32))
 
 
+def whole_machine_chips(topology: str) -> int | None:
+    """Return the chips of a machine of fixed size or of a file, None for other kinds.
+
+    Raises
+    ------
+    TopologyError
+        If a file cannot be read.
+    """
+    if Path(topology).suffix.lower() in SUFFIXES:
+        return read_topology(Path(topology)).chips
+    return _FIXED[topology][0] if topology in _FIXED else None
+
+
 def _built(chips: int, kind: str) -> Topology:
     if chips > MOST_CHIPS:
         raise TopologyError(

@@ -26,6 +26,8 @@ def test_no_way_to_exchange_takes_fewer_messages(rack: Topology, width: int) -> 
 
 
 def test_six_million_trains_are_the_most() -> None:
-    check_trains(6_000_000, width=64)
-    with pytest.raises(ScheduleError, match=r"24,000,000 trains.*tensor=32 or less"):
-        check_trains(24_000_000, width=64)
+    check_trains(6_000_000, width=64, chips=192)
+    with pytest.raises(
+        ScheduleError, match=r"24,000,000 trains.*use tensor=32,pipeline=6"
+    ):
+        check_trains(24_000_000, width=64, chips=192)

@@ -234,3 +234,24 @@ def test_help_waits_for_nothing_heavy() -> None:
     )
     assert "simulate" in done.stdout
     assert heavy & set(done.stderr.split()) == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "chips"), [("node", 8), ("rack", 72), ("nodes33", 264), ("auto", 576)]
+)
+def test_a_wiring_of_fixed_size_needs_no_number_of_chips(
+    groqrack: Groqrack, kind: str, chips: int
+) -> None:
+    done = groqrack("topology", "--topology", kind, "--json")
+    assert json.loads(done.stdout)["chips"] == chips
+
+
+def test_a_ring_in_a_file_is_described_whole(
+    groqrack: Groqrack, tmp_path: Path
+) -> None:
+    path = tmp_path / "ring.csv"
+    rows = "".join(f"{chip},{(chip + 1) % 9}\n" for chip in range(9))
+    path.write_text("source,target\n" + rows)
+    done = groqrack("topology", "--topology", str(path), "--json")
+    document = json.loads(done.stdout)
+    assert (document["chips"], document["diameter_hops"]) == (9, 4)

@@ -72,3 +72,14 @@ def test_a_misspelt_table_is_refused_by_the_machine() -> None:
 def test_a_missing_scenario_says_where_it_looked(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"no file .*gone\.toml \(looked in "):
         load_scenario(tmp_path / "gone.toml")
+
+
+def test_a_scenario_names_its_files_as_seen_from_where_it_lies(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.toml"
+    path.write_text('model = "my.json"\nmachine = "groqrack"\ntopology = "w.csv"\n')
+    read = load_scenario(path)
+    assert (read.model, read.topology) == (
+        str(tmp_path / "my.json"),
+        str(tmp_path / "w.csv"),
+    )
+    assert read.machine == "groqrack"

@@ -5,15 +5,16 @@ import pytest
 from experiments.validation import Kind, Row, validation_rows
 
 ROWS = {
-    "cables of a node": "predicted",
-    "outward ports of a node": "predicted",
-    "chips of the 33-node system": "predicted",
+    "cables of a node": "input",
+    "outward ports of a node": "input",
+    "chips of the 33-node system": "input",
     "diameter of the 33-node system": "predicted",
-    "ports inside a rack": "predicted",
-    "ports out of a rack": "predicted",
-    "chips of 145 racks": "predicted",
-    "cables of 145 racks": "predicted",
-    "diameter of 145 racks (gateway rule)": "predicted",
+    "ports inside a rack": "input",
+    "ports out of a rack": "input",
+    "chips of 145 racks": "input",
+    "cables of 145 racks": "input",
+    "diameter of 145 racks, gateway rule": "predicted",
+    "diameter of 145 racks, every hop": "predicted",
     "payload of a vector on the wire": "input",
     "one hop, SRAM to SRAM": "calibrated",
     "LSTM of 512 on one chip": "calibrated",
@@ -40,7 +41,7 @@ def test_a_published_figure_is_met(rows: dict[str, Row], name: str, kind: str) -
 
 
 def test_every_row_is_tested(rows: dict[str, Row]) -> None:
-    assert list(rows) == list(ROWS)
+    assert sorted(rows) == sorted(ROWS)
 
 
 def row(ours: float, *, tolerance: float = 0.3) -> Row:
