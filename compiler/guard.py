@@ -89,10 +89,8 @@ class Tolerance:
     @property
     def relative_ppm(self) -> float:
         """Return the largest difference between two crystals, in ppm of the slower."""
-        clock = self.machine.clock
-        if clock.model == "ideal":
-            return 0.0
-        return 2 * clock.drift_ppm / (1 - clock.drift_ppm / PPM)
+        error_ppm = self.machine.clock.largest_error_ppm
+        return 2 * error_ppm / (1 - error_ppm / PPM)
 
     @property
     def counter_error(self) -> int:

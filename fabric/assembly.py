@@ -35,7 +35,7 @@ def make_crystals(machine: MachineSpec, tree: SpanningTree, draws: Draws) -> Cry
     without drift, and links without jitter, have nothing to be wrong about.
     """
     chips = np.arange(len(tree.parent))
-    drift_ppm = 0.0 if machine.clock.model == "ideal" else machine.clock.drift_ppm
+    drift_ppm = machine.clock.largest_error_ppm
     hz = machine.chip.clock_hz
     offset_ppm = drift_ppm * (2 * draws.uniform(Stream.CRYSTAL, chips) - 1)
     phase_ps = np.zeros(len(chips), dtype=np.int64)

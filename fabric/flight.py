@@ -71,8 +71,8 @@ class Flight:
 class FlightLog:
     """The iterations of all sequences, each opened when a chip first works on it.
 
-    An iteration is closed when no chip works on it any more, so that memory does not
-    grow with the run. Chips that never deskew may drift a token apart and further.
+    An iteration is closed when no chip works on it any more, so that few are open at
+    once. Chips that never deskew may drift a token apart and further.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Adding up a run, iteration by iteration, so that memory does not grow with it."""
+"""Adding up a run, iteration by iteration, so that its times need not be kept."""
 
 import hashlib
 from typing import final

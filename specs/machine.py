@@ -210,7 +210,7 @@ class MachineSpec(Spec):
     @property
     def drifts(self) -> bool:
         """Return whether the crystals differ."""
-        return self.clock.model != "ideal" and self.clock.drift_ppm > 0
+        return self.clock.largest_error_ppm > 0
 
     @property
     def deskews(self) -> bool:

@@ -13,6 +13,11 @@ class ClockSpec(Spec):
     model: Literal["ideal", "constant"]
     drift_ppm: float = Field(ge=0, lt=100_000)
 
+    @property
+    def largest_error_ppm(self) -> float:
+        """Return how far a crystal may be from nominal, in ppm; ideal ones are not."""
+        return 0.0 if self.model == "ideal" else self.drift_ppm
+
 
 class HacSpec(Spec):
     """The hardware aligned counter: its epoch, and how far a child may be from it.

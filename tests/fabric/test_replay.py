@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from compiler.schedule import Schedule
@@ -101,7 +101,8 @@ def test_both_engines_agree_whatever_the_hardware_does(
             hac__epoch_cycles=400,
         )
     except ScheduleError:
-        return
+        # Only settings that run count as examples.
+        reject()
     reference, fast = both(schedule, seed=seed, tokens=6)
     assert differences(reference, fast) == []
 
