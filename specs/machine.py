@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from specs.bit_errors import BitErrorSpec
 from specs.errors import SpecError, nearest
 from specs.fec import FecSpec
 from specs.formats import Format
@@ -74,8 +75,8 @@ class ChipSpec(Spec):
         return self
 
 
-class LinkSpec(Spec):
-    """One direction of a chip-to-chip link.
+class LinkSpec(BitErrorSpec):
+    """One direction of a chip-to-chip link; bit errors are those of `BitErrorSpec`.
 
     Parameters
     ----------
@@ -95,8 +96,6 @@ class LinkSpec(Spec):
         What each further cut-through hop adds to the way of a vector, nominally.
     fifo_vectors
         Vectors the receive FIFO holds.
-    ber
-        Bit error rate before correction.
     """
 
     vector_bytes: int = Field(gt=0)
@@ -110,7 +109,6 @@ class LinkSpec(Spec):
     reference_length_m: float = Field(ge=0)
     forward_cycles: int = Field(gt=0)
     fifo_vectors: int = Field(ge=1)
-    ber: float = Field(ge=0, lt=0.5)
 
     @model_validator(mode="after")
     def _a_vector_fits_its_frame(self) -> Self:

@@ -63,6 +63,22 @@ OPTIONS: dict[str, tuple[list[str], list[str]]] = {
         ["--set=link.ber=-1"],
         ["link.ber", "-1", "greater than or equal to 0"],
     ),
+    "an unknown error model": (
+        ["--set=link.errors=often"],
+        ["link.errors", "'often'", "'bursts'"],
+    ),
+    "a burst of less than a bit": (
+        ["--set=link.burst_bits=0.5"],
+        ["link.burst_bits", "0.5", "greater than or equal to 1"],
+    ),
+    "bursts of fewer errors than the mean": (
+        ["--set=link.errors=bursts", "--set=link.ber=0.3", "--set=link.burst_ber=0.2"],
+        ["ber 0.3 is not below burst_ber 0.2", "lower ber"],
+    ),
+    "more bursts than there is room for": (
+        ["--set=link.errors=bursts", "--set=link.ber=0.3", "--set=link.burst_bits=1"],
+        ["60% of all bits", "burst_bits 1", "lower ber below 0.25"],
+    ),
     "a setting without value": (["--set=link.ber"], ["link.ber", "KEY=VALUE"]),
     "a setting without key": (["--set==1"], ["=1", "KEY=VALUE"]),
     "a sweep where one run is wanted": (
