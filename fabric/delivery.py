@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from chip.program import Program
 from fabric.draws import Draws, Stream, component_keys, ordinals
-from fabric.fec import affected_codewords, codeword_odds, codewords, train_odds
+from fabric.error_model import codeword_outcome, damage_odds
+from fabric.fec import affected_codewords, codewords
 from specs.machine import MachineSpec
 
 Ints = NDArray[np.int64]
@@ -71,7 +72,7 @@ class Delivery:
 class LinkErrors:
     """What the FEC decoders meet, train by train and iteration by iteration.
 
-    Bit errors are independent of each other. No burst is modelled.
+    Bit errors are those of the link's error model; trains are independent.
 
     Parameters
     ----------
@@ -86,12 +87,11 @@ class LinkErrors:
     def __init__(self, machine: MachineSpec, program: Program, draws: Draws) -> None:
         trains = program.trains
         code = machine.fec.parameters
-        odds = codeword_odds(code, machine.link.ber)
         self._draws = draws
         self._sequences = program.sequences
         self._count = codewords(code, trains.vectors, machine.link.vector_bytes)
-        self._corrected = odds.corrected
-        self._uncorrectable = train_odds(odds.uncorrectable, self._count)
+        self._corrected = codeword_outcome(machine).corrected
+        self._uncorrectable = damage_odds(machine, self._count)
         self.keys = component_keys(trains.link, ordinals(trains.link))
 
     def event(self, sequence: int, iteration: int) -> int:
