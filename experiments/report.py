@@ -8,6 +8,7 @@ from rich.text import Text
 
 from experiments.run import Run
 from experiments.summary import summary
+from fabric.error_model import error_model
 from specs.units import BYTES_PER_MB
 
 Facts = dict[str, Any]
@@ -142,6 +143,7 @@ def _health(run: Run, facts: Facts) -> Table:
     for violation in result.violations[:3]:
         table.add_row("", str(violation))
     faults = facts["faults"]
+    table.add_row("errors", error_model(run.prepared.machine))
     table.add_row(
         "faults",
         f"{faults['fec_corrected']:,} corrected, {faults['fec_uncorrectable']:,} not, "

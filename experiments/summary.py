@@ -55,6 +55,7 @@ def summary(run: Run) -> dict[str, Any]:
         },
         "token": _token_block(run, tokens),
         "faults": {
+            "error_model": run.prepared.machine.link.errors,
             "fec_corrected": int(result.links.corrected.sum()),
             "fec_uncorrectable": int(result.links.uncorrectable.sum()),
             "replays": result.replays,

@@ -50,6 +50,7 @@ SIMULATE: dict[str, set[str]] = {
         "time_to_first_token_ns",
     },
     "faults": {
+        "error_model",
         "fec_corrected",
         "fec_uncorrectable",
         "replays",
@@ -110,6 +111,22 @@ def test_a_breakdown_with_replays_sums_to_the_mean_latency(
     assert spent["replay"] > 0
     # A crystal is up to 50 ppm off the nominal clock.
     assert sum(spent.values()) == pytest.approx(mean_ns * 0.9, rel=1e-4)
+
+
+@pytest.mark.parametrize("model", ["independent", "bursts"])
+def test_a_run_says_which_error_model_it_had(
+    groqrack: Groqrack, small: list[str], model: str
+) -> None:
+    chosen = [*small, "--set", f"link.errors={model}", "--engine", "replay"]
+    document = json.loads(groqrack("simulate", *chosen, "--json").stdout)
+    assert document["faults"]["error_model"] == model
+    (line,) = [
+        line
+        for line in groqrack("simulate", *chosen).stdout.splitlines()
+        if line.startswith("errors ")
+    ]
+    assert model in line
+    assert "1e-12" in line
 
 
 def test_chips_that_never_deskew_get_no_certificate(
