@@ -3,7 +3,7 @@
 import argparse
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +14,8 @@ from experiments.writing import check_writable, csv_bytes, write_bytes
 from specs.errors import RackError
 
 _WIDTH = 80
+# Numbers outside are printed with an exponent.
+_PLAIN_FROM, _PLAIN_TO = 0.1, 1e5
 # Columns that a person wants first, and what they are called then.
 _SHOWN = {
     "topology": "topology",
@@ -28,7 +30,12 @@ _SHOWN = {
 Experiment = Callable[[int, bool], tuple[pd.DataFrame, Figure]]
 
 
-def run_script(name: str, question: str, experiment: Experiment) -> None:
+def run_script(
+    name: str,
+    question: str,
+    experiment: Experiment,
+    shown: Mapping[str, str] = _SHOWN,
+) -> None:
     """Run an experiment from its command line; write its table and its picture.
 
     Parameters
@@ -39,6 +46,8 @@ def run_script(name: str, question: str, experiment: Experiment) -> None:
         What the experiment asks, for ``--help``.
     experiment
         Takes a seed and whether to be quick; returns a table and a figure.
+    shown
+        Columns of the table to print, and what they are called then.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m experiments.{name}", description=question, allow_abbrev=False
@@ -61,23 +70,23 @@ def run_script(name: str, question: str, experiment: Experiment) -> None:
     except KeyboardInterrupt:
         print("interrupted; no file is left half-written", file=sys.stderr)
         sys.exit(130)
-    print(brief(table))
+    print(brief(table, shown))
     print(f"\nwrote {path} and {picture}")
 
 
-def brief(table: pd.DataFrame) -> str:
+def brief(table: pd.DataFrame, shown: Mapping[str, str]) -> str:
     """Return the columns that matter most, in lines that fit a terminal.
 
     The reason why a point was refused is too long for a line: it is in the CSV.
     """
-    shown = [name for name in _SHOWN if name in table.columns]
+    names = [name for name in shown if name in table.columns]
     lines = (
-        table[shown]
-        .rename(columns=lambda name: _SHOWN[name])
-        .to_string(
-            index=False, na_rep="-", float_format=lambda number: f"{number:,.1f}"
-        )
+        table[names]
+        .rename(columns=shown)
+        .to_string(index=False, na_rep="-", float_format=_number)
     )
+    if "feasible" not in table.columns:
+        return lines
     refused = int((~table["feasible"]).sum())
     if refused:
         lines += (
@@ -85,6 +94,16 @@ def brief(table: pd.DataFrame) -> str:
             f"the CSV has each reason, such as\n{_first_reason(table)}"
         )
     return lines
+
+
+def _number(value: float) -> str:
+    """Return a number in few characters, whatever its size.
+
+    >>> [_number(value) for value in (0.0, 1762.04, 1e-12, 3.7e15)]
+    ['0.0', '1,762.0', '1.0e-12', '3.7e+15']
+    """
+    plain = value == 0 or _PLAIN_FROM <= abs(value) < _PLAIN_TO
+    return f"{value:,.1f}" if plain else f"{value:.1e}"
 
 
 def _first_reason(table: pd.DataFrame) -> str:
