@@ -1,0 +1,229 @@
+"""How good must a code be for a static schedule that repairs or replays, never retries?
+
+Llama-2-70B decodes on 576 chips. For each code and bit error rate, with independent
+errors and with bursts at the same mean rate: how many codewords of a token the decoders
+repair, how often a token is damaged, and how many are delivered for each replay. The
+odds are closed forms over the program's trains; where replays are frequent enough to be
+counted, runs with drawn errors stand beside them and show the tail of the latency.
+"""
+
+import math
+from operator import itemgetter
+from typing import Any, Literal
+
+import matplotlib.style
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from experiments.figure import STYLE
+from experiments.preparation import compile_scenario
+from experiments.run import run_scenario
+from experiments.script import run_script
+from experiments.summary import latency_block
+from experiments.tables import tokens_table
+from fabric.error_model import codeword_outcome, damage_odds
+from fabric.fec import codewords
+from specs.machine import MachineSpec
+from specs.scenario import Scenario
+
+CODES = ("none", "secded", "rs528", "rs544")
+QUICK_CODES = ("secded", "rs528")
+LINES: dict[str, Literal["-", "--"]] = {"independent": "-", "bursts": "--"}
+POWERS = tuple(range(-12, -3))
+QUICK_POWERS = (-12, -8, -4)
+# The curves go on to where even the strongest code gives way.
+SHOWN_POWERS = (-12, -3)
+POINTS_PER_DECADE = 12
+# Odds of a damaged token at which errors are drawn, and for how many tokens.
+DAMAGED = (0.01, 0.1)
+QUICK_DAMAGED = (0.1,)
+TOKENS = 1_000
+QUICK_TOKENS = 100
+SHOWN = {
+    "code": "code",
+    "errors": "errors",
+    "ber": "ber",
+    "corrected_per_token": "repaired",
+    "damaged_probability": "damaged",
+    "tokens_per_replay": "between",
+    "simulated_tokens_per_replay": "counted",
+    "p99_us": "p99 us",
+    "max_us": "max us",
+}
+_NS_PER_US = 1_000
+_TIMES_S = {"a minute": 60, "a day": 86_400, "a year": 365 * 86_400}
+_MOST_TOKENS = 1e13
+
+Row = dict[str, Any]
+
+
+def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
+    """Return what errors do to a token with each code, and the picture of it."""
+    rows: list[Row] = []
+    curves: list[Row] = []
+    for code in QUICK_CODES if quick else CODES:
+        prepared, schedule = compile_scenario(Scenario(settings={"fec.code": code}))
+        vectors = schedule.program.trains.vectors
+        for errors in LINES:
+            machine = prepared.machine.with_settings({"link.errors": errors})
+            points = [
+                expected(machine, vectors, 10.0**power)
+                for power in (QUICK_POWERS if quick else POWERS)
+            ]
+            curves += [
+                expected(machine, vectors, 10.0 ** (step / POINTS_PER_DECADE))
+                for step in range(
+                    POINTS_PER_DECADE * SHOWN_POWERS[0],
+                    POINTS_PER_DECADE * SHOWN_POWERS[1] + 1,
+                )
+            ]
+            for odds in QUICK_DAMAGED if quick else DAMAGED:
+                ber = rate_that_damages(machine, vectors, odds)
+                drawn = counted(machine, ber, seed, QUICK_TOKENS if quick else TOKENS)
+                points.append({**expected(machine, vectors, ber), **drawn})
+                # With the same draws all runs would be off by the same amount.
+                seed += 1
+            rows += sorted(points, key=itemgetter("ber"))
+    table = pd.DataFrame(rows)
+    return table, _figure(table, pd.DataFrame(curves))
+
+
+def expected(machine: MachineSpec, vectors: NDArray[np.integer], ber: float) -> Row:
+    """Return what becomes of a token, in closed form.
+
+    Parameters
+    ----------
+    machine
+        Code and error model.
+    vectors
+        Vectors of each train of the token, shape ``(trains,)``.
+    ber
+        Bit error rate before correction.
+    """
+    machine = machine.with_settings({"link.ber": ber})
+    count = codewords(machine.fec.parameters, vectors, machine.link.vector_bytes)
+    codeword = codeword_outcome(machine)
+    with np.errstate(divide="ignore"):
+        # A train that is always damaged has no logarithm but minus infinity.
+        log_clean = float(np.log1p(-damage_odds(machine, count)).sum())
+    damaged = -math.expm1(log_clean)
+    return {
+        "code": machine.fec.code,
+        "errors": machine.link.errors,
+        "ber": ber,
+        "codeword_corrected": codeword.corrected,
+        "codeword_uncorrectable": codeword.uncorrectable,
+        "codewords_per_token": int(count.sum()),
+        "corrected_per_token": float(count.sum() * codeword.corrected),
+        "damaged_probability": damaged,
+        # A token takes 1 / (1 - damaged) attempts, and all but one of them are replays.
+        "tokens_per_replay": math.exp(log_clean) / damaged,
+    }
+
+
+def rate_that_damages(
+    machine: MachineSpec, vectors: NDArray[np.integer], odds: float
+) -> float:
+    """Return the bit error rate, to three digits, that damages a token so often."""
+
+    def excess(power: float) -> float:
+        row = expected(machine, vectors, 10.0**power)
+        return math.log(row["damaged_probability"] / odds)
+
+    power: float = brentq(excess, -14.0, -2.0, xtol=1e-4)
+    return float(f"{10.0**power:.2e}")
+
+
+def counted(machine: MachineSpec, ber: float, seed: int, tokens: int) -> Row:
+    """Return what a run with drawn errors counts, and its latencies."""
+    settings = {
+        "fec.code": machine.fec.code,
+        "link.errors": machine.link.errors,
+        "link.ber": ber,
+    }
+    run = run_scenario(
+        Scenario(settings=settings, tokens=tokens, seed=seed, engine="replay")
+    )
+    delivered, replays = tokens_table(run), run.result.replays
+    latency_ns = latency_block(delivered)
+    return {
+        "seed": seed,
+        "simulated_tokens": len(delivered),
+        "simulated_iterations": len(run.result.iterations),
+        "simulated_corrected": int(run.result.links.corrected.sum()),
+        "simulated_replays": replays,
+        "simulated_tokens_per_replay": len(delivered) / replays if replays else np.inf,
+        **{
+            f"{name}_us": value / _NS_PER_US
+            for name, value in latency_ns.items()
+            if value is not None
+        },
+        "tokens_lost": run.result.tokens_lost,
+        "violations": run.violations,
+    }
+
+
+def _figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(8.6, 5.4), layout="constrained")
+        axes = figure.subplots()
+        lines = []
+        for number, (code, of_code) in enumerate(curves.groupby("code", sort=False)):
+            color = f"C{number}"
+            for errors, line in LINES.items():
+                part = of_code[of_code["errors"] == errors]
+                axes.loglog(part["ber"], part["tokens_per_replay"], line, color=color)
+            runs = table[(table["code"] == code) & table["simulated_replays"].notna()]
+            axes.loglog(
+                runs["ber"],
+                runs["simulated_tokens_per_replay"],
+                "o",
+                color=color,
+                markersize=5,
+            )
+            lines.append(Line2D([], [], color=color, label=str(code)))
+        for errors, line in LINES.items():
+            lines.append(Line2D([], [], color="black", linestyle=line, label=errors))
+        lines.append(
+            Line2D([], [], color="black", marker="o", linestyle="", label="counted")
+        )
+        figure.legend(
+            handles=lines, frameon=False, loc="outside lower center", ncols=len(lines)
+        )
+        _mark_times(axes, float(table["p50_us"].median()))
+        axes.set(
+            xlabel="mean bit error rate before correction",
+            ylabel="expected tokens delivered for each replay",
+            xlim=(10.0 ** SHOWN_POWERS[0], 10.0 ** SHOWN_POWERS[1]),
+            ylim=(0.1, _MOST_TOKENS),
+        )
+        axes.set_title(
+            "Llama-2-70B on 576 chips: how far apart replays are", loc="left"
+        )
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def _mark_times(axes: Axes, token_us: float) -> None:
+    """Draw how many tokens one user is sent in a minute, a day and a year."""
+    for name, time_s in _TIMES_S.items():
+        tokens = time_s / token_us * 1e6
+        axes.axhline(tokens, color="grey", linewidth=0.8, linestyle=":")
+        axes.annotate(
+            f"one user: {name}",
+            (0.52, tokens),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            size=8,
+            color="dimgrey",
+        )
+
+
+if __name__ == "__main__":
+    run_script("fec_errors", __doc__ or "", experiment, SHOWN)
