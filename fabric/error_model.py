@@ -9,7 +9,13 @@ from specs.machine import MachineSpec
 
 
 def codeword_outcome(machine: MachineSpec) -> CodewordOdds:
-    """Return the odds for one codeword of the machine's code on its links."""
+    """Return the odds for one codeword of the machine's code on its links.
+
+    A run draws how many codewords of a train are repaired from the binomial
+    distribution with these odds. With bursts its mean is exact; that a burst may touch
+    two neighbours, which makes the number vary a little more, is left out. Whether a
+    train is damaged is drawn from `damage_odds`, which leaves out nothing.
+    """
     code, link = machine.fec.parameters, machine.link
     if link.errors == "bursts":
         return BurstChannel.of(link).codeword_odds(code)

@@ -18,7 +18,7 @@ from specs.fec import FecCode
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodewordOdds:
-    """What becomes of one codeword when bits flip independently.
+    """What becomes of one codeword.
 
     Parameters
     ----------
