@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from chip.program import Opcode, Program, Slice
 from specs.errors import VerificationError
 from specs.machine import MachineSpec
+from topologies.outage import Outage
 from topologies.topology import Topology
 
 Ints = NDArray[np.int64]
@@ -31,6 +32,27 @@ def cycles_per_vector(machine: MachineSpec) -> float:
     """Return the time of one vector on the wire, in cycles of the nominal clock."""
     link = machine.link
     return link.wire_bytes * 8 * machine.chip.clock_hz / (link.rate_gbps * 10**9)
+
+
+def check_outage(program: Program, topology: Topology, outage: Outage) -> int:
+    """Refuse an instruction on a chip, or a train on a link, that is out of order."""
+    dead = np.flatnonzero(np.isin(program.instructions.chip, sorted(outage.chips)))
+    if len(dead):
+        row = int(dead[0])
+        raise broken(
+            "out of order",
+            f"chip {program.instructions.chip[row]} has an instruction at cycle "
+            f"{program.instructions.start_cycle[row]}",
+        )
+    carries = np.flatnonzero(~outage.works(topology)[program.trains.link])
+    if len(carries):
+        train = int(carries[0])
+        raise broken(
+            "out of order",
+            f"link {program.trains.link[train]} carries train {train} at cycle "
+            f"{program.trains.wire_cycle[train]}",
+        )
+    return len(program.instructions) + len(program.trains)
 
 
 def check_ends(program: Program, topology: Topology, machine: MachineSpec) -> int:

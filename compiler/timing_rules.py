@@ -11,17 +11,18 @@ from chip.program import Opcode, Program, Slice
 from compiler.structure_rules import Ints, broken, cycles_per_vector, in_period
 from specs.machine import MachineSpec
 from topologies.topology import Topology
-from topologies.tree import spanning_tree
 
 
-def check_receives(program: Program, topology: Topology, machine: MachineSpec) -> int:
+def check_receives(
+    program: Program, topology: Topology, machine: MachineSpec, tree_height: int
+) -> int:
     """Refuse a receive that is before the latest its vectors can come."""
     trains = program.trains
     latest = (
         trains.wire_cycle
         + _latency_cycles(topology, machine)[trains.link]
         + machine.link.jitter_cycles
-        + _slip_cycles(program, topology, machine)
+        + _slip_cycles(program, machine, tree_height)
     )
     late = np.flatnonzero(latest > trains.receive_cycle)
     if len(late):
@@ -37,7 +38,9 @@ def check_receives(program: Program, topology: Topology, machine: MachineSpec) -
     return len(trains)
 
 
-def check_fifos(program: Program, topology: Topology, machine: MachineSpec) -> int:
+def check_fifos(
+    program: Program, topology: Topology, machine: MachineSpec, tree_height: int
+) -> int:
     """Refuse more vectors in a FIFO than it has places, come they ever so early.
 
     Counted when a train's first vector is taken: those of its own that have come since,
@@ -48,7 +51,7 @@ def check_fifos(program: Program, topology: Topology, machine: MachineSpec) -> i
     earliest = (
         trains.wire_cycle
         + _latency_cycles(topology, machine)[trains.link]
-        - _slip_cycles(program, topology, machine)
+        - _slip_cycles(program, machine, tree_height)
     )
     spacing = cycles_per_vector(machine)
     order = np.lexsort((trains.receive_cycle, trains.link))
@@ -73,7 +76,7 @@ def check_fifos(program: Program, topology: Topology, machine: MachineSpec) -> i
     return len(on)
 
 
-def check_deskews(program: Program, topology: Topology, machine: MachineSpec) -> int:
+def check_deskews(program: Program, machine: MachineSpec, tree_height: int) -> int:
     """Refuse work during a deskew, and the use of a link without a recent one.
 
     Nor may drift between two deskews exceed half an epoch. A program without deskews
@@ -127,12 +130,12 @@ def check_deskews(program: Program, topology: Topology, machine: MachineSpec) ->
             f"chip {chip[row]} uses a link at cycle {start[row]} more than "
             f"{deskews.interval_cycles} cycles after its last deskew",
         )
-    _check_distances(marks[1:-1], span, program, topology, machine)
+    _check_distances(marks[1:-1], span, program, machine, tree_height)
     return len(chip) + len(deskews)
 
 
 def _check_distances(
-    marks: Ints, span: int, program: Program, topology: Topology, machine: MachineSpec
+    marks: Ints, span: int, program: Program, machine: MachineSpec, tree_height: int
 ) -> None:
     """Refuse two deskews of a chip that overlap, or are too far apart."""
     within = np.flatnonzero(marks[1:] // span == marks[:-1] // span)
@@ -147,8 +150,7 @@ def _check_distances(
             f"chip {at // span} deskews at cycle {at % span % program.period_cycles} "
             f"and {distance.min()} cycles later, but a deskew takes {stall}",
         )
-    height = spanning_tree(topology, program.leader).height
-    error = machine.hac.tracking_error_counts * height + 1
+    error = machine.hac.tracking_error_counts * tree_height + 1
     drift = int(distance.max()) * _relative_drift(machine) + error
     if drift > machine.hac.epoch_cycles / 2:
         at = int(marks[within[distance.argmax()]])
@@ -168,14 +170,13 @@ def _relative_drift(machine: MachineSpec) -> float:
     return (1 + off) / (1 - off) - 1
 
 
-def _slip_cycles(program: Program, topology: Topology, machine: MachineSpec) -> int:
+def _slip_cycles(program: Program, machine: MachineSpec, tree_height: int) -> int:
     """Return by how many cycles two chips may be apart when a vector passes."""
     drift, link = _relative_drift(machine), machine.link
     if drift == 0 and link.jitter_cycles == 0:
         return 0
-    height = spanning_tree(topology, program.leader).height
     # Counters show whole counts, and edges lie on whole picoseconds.
-    error = 2 * machine.hac.tracking_error_counts * height + 2
+    error = 2 * machine.hac.tracking_error_counts * tree_height + 2
     way = link.latency_cycles + machine.fec.parameters.decode_cycles
     elapsed = program.deskews.interval_cycles + way + link.jitter_cycles
     return error + math.ceil(drift * elapsed - 1e-9)

@@ -11,6 +11,7 @@ from compiler.timeline import Timeline, token_timeline
 from compiler.transport import Transporter
 from sharding.plan import ShardingPlan
 from specs.errors import ScheduleError
+from topologies.outage import NO_OUTAGE, Outage
 from topologies.routes import Routes
 from topologies.topology import Topology
 from topologies.tree import spanning_tree
@@ -20,7 +21,9 @@ from topologies.tree import spanning_tree
 _MOST_ATTEMPTS = 16
 
 
-def compile_token(plan: ShardingPlan, topology: Topology) -> Schedule:
+def compile_token(
+    plan: ShardingPlan, topology: Topology, outage: Outage = NO_OUTAGE
+) -> Schedule:
     """Return the schedule of a decode token under `plan`.
 
     Parameters
@@ -29,6 +32,8 @@ def compile_token(plan: ShardingPlan, topology: Topology) -> Schedule:
         Who holds what; its chips are chips of `topology`.
     topology
         The wiring.
+    outage
+        What of it is out of order.
 
     Raises
     ------
@@ -38,9 +43,9 @@ def compile_token(plan: ShardingPlan, topology: Topology) -> Schedule:
     """
     machine = plan.task.machine
     leader = int(plan.stages[0].chips[0])
-    tree = spanning_tree(topology, leader)
+    tree = spanning_tree(topology, leader, outage)
     tolerance = Tolerance(machine=machine, tree_height=tree.height)
-    routes = Routes(topology)
+    routes = Routes(topology, outage)
 
     def timeline(interval_cycles: int) -> tuple[Timeline, int]:
         guard_cycles = tolerance.guard_cycles(interval_cycles)

@@ -17,12 +17,15 @@ from compiler.structure_rules import (
     check_ends,
     check_exclusive,
     check_operators,
+    check_outage,
     check_routes,
     check_text,
 )
 from compiler.timing_rules import check_deskews, check_fifos, check_receives
 from specs.machine import MachineSpec
+from topologies.outage import NO_OUTAGE, Outage
 from topologies.topology import Topology
+from topologies.tree import spanning_tree
 
 
 @final
@@ -46,7 +49,12 @@ class Certificate:
         return f"{self.digest} ({sum(self.checks.values()):,} checks)"
 
 
-def verify(program: Program, topology: Topology, machine: MachineSpec) -> Certificate:
+def verify(
+    program: Program,
+    topology: Topology,
+    machine: MachineSpec,
+    outage: Outage = NO_OUTAGE,
+) -> Certificate:
     """Return a certificate that `program` holds on `machine`.
 
     Parameters
@@ -57,20 +65,26 @@ def verify(program: Program, topology: Topology, machine: MachineSpec) -> Certif
         The wiring.
     machine
         Chip, links, clocks.
+    outage
+        What of the machine is out of order.
 
     Raises
     ------
     VerificationError
         If a rule is broken; the message names chip or link, cycle and number.
     """
+    height = spanning_tree(topology, program.leader, outage).height
     checks = {
+        "what is out of order does nothing": check_outage(program, topology, outage),
         "trains ride the links they name": check_ends(program, topology, machine),
         "no slice or port is used twice": check_exclusive(program),
         "operators follow each other": check_operators(program, machine),
         "forwards follow their receives": check_routes(program, topology, machine),
-        "vectors are there when received": check_receives(program, topology, machine),
-        "receive FIFOs never overflow": check_fifos(program, topology, machine),
-        "deskews disturb nothing": check_deskews(program, topology, machine),
+        "vectors are there when received": check_receives(
+            program, topology, machine, height
+        ),
+        "receive FIFOs never overflow": check_fifos(program, topology, machine, height),
+        "deskews disturb nothing": check_deskews(program, machine, height),
         "program text fits": check_text(program, machine),
     }
     return Certificate(digest=digest(program), checks=checks)

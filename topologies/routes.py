@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from specs.errors import TopologyError
 from topologies.hops import hop_counts
+from topologies.outage import NO_OUTAGE, Outage
 from topologies.topology import Topology
 
 _MASK = 2**32 - 1
@@ -27,10 +28,14 @@ class Routes:
     ----------
     topology
         The wiring. Every chip forwards, active or not.
+    outage
+        What the routes go around.
     """
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, outage: Outage = NO_OUTAGE) -> None:
         self._topology = topology
+        self._outage = outage
+        self._works: list[bool] = outage.works(topology).tolist()
         self._hops_to: dict[int, NDArray[np.int16]] = {}
         self._paths: dict[tuple[int, int], tuple[int, ...]] = {}
         # Plain integers: a NumPy scalar costs ten times as much to look at.
@@ -42,7 +47,7 @@ class Routes:
         Raises
         ------
         TopologyError
-            If either is not a chip of the topology.
+            If either is not a chip of the topology, or no way is left.
 
         Examples
         --------
@@ -63,7 +68,7 @@ class Routes:
         TopologyError
             If either is not a chip of the topology.
         """
-        if self._topology.links_between(source, target):
+        if self._working(source, target):
             return 1
         if source == target:
             return 0
@@ -71,12 +76,18 @@ class Routes:
 
     def _found_path(self, source: int, target: int) -> tuple[int, ...]:
         mixed = _mixed(source * 0x9E3779B1 + target * 0x85EBCA77)
-        direct = self._topology.links_between(source, target)
+        direct = self._working(source, target)
         if direct:
             return (direct[mixed % len(direct)],)
         if source == target:
             return ()
         hops = self._hops_of_target(target)
+        if hops[source] < 0:
+            raise TopologyError(
+                f"chip {source} has no way to chip {target}: "
+                f"{len(self._outage.chips)} chips and {len(self._outage.links) // 2} "
+                f"cables are out of order"
+            )
         links: list[int] = []
         chip = source
         while chip != target:
@@ -84,16 +95,21 @@ class Routes:
                 {
                     self._ends[link]
                     for link in self._topology.out_links(chip)
-                    if hops[self._ends[link]] < hops[chip]
+                    if self._works[link] and hops[self._ends[link]] < hops[chip]
                 }
             )
             following = nearer[mixed % len(nearer)]
             mixed = _mixed(mixed)
-            parallel = self._topology.links_between(chip, following)
+            parallel = self._working(chip, following)
             links.append(parallel[mixed % len(parallel)])
             mixed = _mixed(mixed)
             chip = following
         return tuple(links)
+
+    def _working(self, source: int, target: int) -> tuple[int, ...]:
+        """Return the links from one chip to another that work, ascending."""
+        links = self._topology.links_between(source, target)
+        return tuple(link for link in links if self._works[link])
 
     def _hops_of_target(self, target: int) -> NDArray[np.int16]:
         known = self._hops_to.get(target)
@@ -103,7 +119,8 @@ class Routes:
                     f"no chip {target}: chips are numbered 0 to "
                     f"{self._topology.chips - 1}"
                 )
-            known = hop_counts(self._topology.adjacency(), [target])[:, 0]
+            # Links die in pairs, so the way back is as long.
+            known = hop_counts(self._outage.adjacency(self._topology), [target])[:, 0]
             self._hops_to[target] = known
         return known
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from specs.errors import TopologyError
 from topologies.hops import hop_counts
+from topologies.outage import NO_OUTAGE, Outage
 from topologies.topology import Topology
 
 NONE = -1
@@ -22,12 +23,14 @@ class SpanningTree:
     root
         Chip at the top.
     parent
-        Chip above each chip, -1 for the root, shape ``(chips,)``.
+        Chip above each chip, shape ``(chips,)``; -1 for the root and for chips that
+        cannot be reached.
     parent_link
-        Directed link from the parent to each chip, -1 for the root, shape
+        Directed link from the parent to each chip, -1 as in `parent`, shape
         ``(chips,)``.
     depth
-        Hops from the root to each chip, shape ``(chips,)``.
+        Hops from the root to each chip, -1 if it cannot be reached, shape
+        ``(chips,)``.
     height
         The largest depth.
     """
@@ -39,12 +42,23 @@ class SpanningTree:
     height: int
 
 
-def spanning_tree(topology: Topology, root: int = 0) -> SpanningTree:
+def spanning_tree(
+    topology: Topology, root: int = 0, outage: Outage = NO_OUTAGE
+) -> SpanningTree:
     """Return the breadth-first tree from `root`.
 
     Each chip hangs below the lowest-numbered of its neighbours one level nearer the
     root, on the lowest-numbered link from it, so that the tree depends on nothing but
     the wiring.
+
+    Parameters
+    ----------
+    topology
+        The wiring.
+    root
+        Chip at the top.
+    outage
+        What the tree goes around.
 
     Raises
     ------
@@ -61,9 +75,10 @@ def spanning_tree(topology: Topology, root: int = 0) -> SpanningTree:
         raise TopologyError(
             f"root {root} is not a chip: chips are numbered 0 to {topology.chips - 1}"
         )
-    depth = hop_counts(topology.adjacency(), [root])[:, 0].astype(np.int32)
+    depth = hop_counts(outage.adjacency(topology), [root])[:, 0].astype(np.int32)
     source, target = topology.source, topology.target
-    down = np.flatnonzero(depth[target] == depth[source] + 1)
+    leads_down = (depth[source] >= 0) & (depth[target] == depth[source] + 1)
+    down = np.flatnonzero(leads_down & outage.works(topology))
     # The stable sort keeps links in ascending order below equal child and parent.
     down = down[np.lexsort((source[down], target[down]))]
     child, first = np.unique(target[down], return_index=True)
