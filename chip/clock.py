@@ -5,13 +5,63 @@ the simulation. Only a `Clock` turns one into the other.
 """
 
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specs.errors import SpecError
 from specs.units import PPM, PS_PER_S
+
+FOREVER = 2**62
+"""More cycles than any run has."""
+
+
+class Stretch(NamedTuple):
+    """A crystal while its frequency stays the same; cycles are not negative.
+
+    Cycle `n` of it begins at ``first_ps + ((n - first_cycle) * step + rest) // unit``.
+
+    Attributes
+    ----------
+    first_cycle, end_cycle
+        First cycle of the stretch, and the first after it.
+    first_ps, rest
+        Global time of the first cycle: whole ps, and parts of one ps.
+    step, unit
+        A period in parts of one ps, and how many of them a ps has.
+    """
+
+    first_cycle: int
+    end_cycle: int
+    first_ps: int
+    rest: int
+    step: int
+    unit: int
+
+
+class Crystal(Protocol):
+    """What tells a chip the time: cycles of its own, and when each begins."""
+
+    def edge_ps(self, cycle: int) -> int:
+        """Return when `cycle` begins, in ps of global time, rounded down."""
+        ...
+
+    def edges_ps(self, cycles: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return `edge_ps` of each cycle, the same integers."""
+        ...
+
+    def cycle_at(self, time_ps: int) -> int:
+        """Return the cycle that is running at `time_ps`: the last edge not after it."""
+        ...
+
+    def cycles_at(self, times_ps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return `cycle_at` of each time, the same integers."""
+        ...
+
+    def stretch_at(self, cycle: int) -> Stretch:
+        """Return the stretch of constant frequency that `cycle` lies in."""
+        ...
 
 
 @final
@@ -74,6 +124,14 @@ class Clock:
         """
         return ((time_ps - self.phase_ps + 1) * self.frequency_hz - 1) // PS_PER_S
 
+    def cycles_at(self, times_ps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return `cycle_at` of each time, the same integers."""
+        return cycles_at(times_ps, np.int64(self.frequency_hz), np.int64(self.phase_ps))
+
+    def stretch_at(self, cycle: int) -> Stretch:  # noqa: ARG002
+        """Return the stretch that `cycle` lies in: all of time."""
+        return Stretch(0, FOREVER, self.phase_ps, 0, PS_PER_S, self.frequency_hz)
+
 
 def edges_ps(
     cycles: NDArray[np.int64],
@@ -89,12 +147,32 @@ def edges_ps(
     frequency_hz, phase_ps
         Of each cycle's clock, or of one for all; frequencies below 3 GHz.
     """
+    return phase_ps + quotients_ps(cycles, frequency_hz)[0]
+
+
+def quotients_ps(
+    cycles: NDArray[np.int64], frequency_hz: NDArray[np.int64] | np.int64
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how long cycles last, in ps rounded down, and what the rounding leaves.
+
+    Parameters
+    ----------
+    cycles
+        Cycles, any shape; up to 9 x 10^6 seconds' worth of them.
+    frequency_hz
+        Of each cycle's clock, or of one for all; below 3 GHz.
+
+    Returns
+    -------
+    tuple of ndarray
+        Quotient and remainder of ``cycles * 10^12 / frequency_hz``.
+    """
     # Whole seconds first: what remains is below the frequency, and its product with
     # the rest of a period, below the frequency too, stays within 64 bits.
     seconds, within = np.divmod(cycles, frequency_hz)
     period_ps, rest = np.divmod(PS_PER_S, frequency_hz)
-    fraction_ps = within * period_ps + within * rest // frequency_hz
-    return phase_ps + seconds * PS_PER_S + fraction_ps
+    fraction_ps, parts = np.divmod(within * rest, frequency_hz)
+    return seconds * PS_PER_S + within * period_ps + fraction_ps, parts
 
 
 def cycles_at(

@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.clock import Clock
+from chip.clock import Crystal
 from specs.units import PPM
 
 
@@ -48,14 +48,14 @@ class AlignedCounter:
         How far this chip's counter is from the root's.
     """
 
-    root: Clock
+    root: Crystal
     error_counts: int
 
     def count_at(self, time_ps: int) -> int:
         """Return the counter at `time_ps`, not yet reduced modulo the epoch."""
         return self.root.cycle_at(time_ps) + self.error_counts
 
-    def start_cycle(self, clock: Clock, count: int) -> int:
+    def start_cycle(self, clock: Crystal, count: int) -> int:
         """Return the first cycle of `clock` at which this counter shows `count`."""
         first_ps = self.root.edge_ps(count - self.error_counts)
         cycle = clock.cycle_at(first_ps)

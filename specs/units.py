@@ -1,7 +1,10 @@
 """Units of time and size, each written once."""
 
+AS_PER_S = 10**18
+AS_PER_PS = 10**6
 PS_PER_S = 10**12
 PS_PER_NS = 1_000
+PS_PER_US = 1_000_000
 PPM = 1_000_000
 BITS_PER_BYTE = 8
 BYTES_PER_MB = 10**6

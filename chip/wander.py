@@ -1,0 +1,233 @@
+"""Crystals whose frequency wanders within bounds, as temperature makes it.
+
+Each crystal keeps a frequency for a stretch of cycles, then takes a random step and is
+reflected at its tolerance. A period is a whole number of attoseconds (0.001 ppm at
+900 MHz), so that every edge is exact at any cycle, as with a constant crystal.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.clock import Stretch
+from specs.units import AS_PER_PS, AS_PER_S, PPM
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+# Stretches worked out at once, and blocks of them that are kept: chips are never
+# further apart than that.
+_IN_BLOCK = 64
+_BLOCKS_KEPT = 4
+
+
+class _State(NamedTuple):
+    """Where all crystals are when a stretch begins: error, whole ps, rest in as."""
+
+    error_ppm: Floats
+    first_ps: Ints
+    rest_as: Ints
+
+
+class _Block(NamedTuple):
+    """Some stretches of all crystals, each array of shape ``(stretches, chips)``."""
+
+    first_ps: Ints
+    rest_as: Ints
+    period_as: Ints
+
+
+@final
+class Wander:
+    """The wandering crystals of all chips.
+
+    Parameters
+    ----------
+    nominal_hz
+        Frequency without error.
+    bound_ppm
+        Largest error either way.
+    step_ppm
+        Largest change from one stretch to the next.
+    stretch_cycles
+        Cycles of a stretch.
+    first_error_ppm, phase_ps
+        Error in the first stretch and global time of cycle 0, shape ``(chips,)``.
+    steps
+        Takes the number of a stretch, from 1 on; returns a number in (-1, 1) for each
+        chip, always the same.
+    """
+
+    def __init__(
+        self,
+        nominal_hz: int,
+        *,
+        bound_ppm: float,
+        step_ppm: float,
+        stretch_cycles: int,
+        first_error_ppm: Floats,
+        phase_ps: Ints,
+        steps: Callable[[int], Floats],
+    ) -> None:
+        self._nominal_hz = nominal_hz
+        self._bound_ppm = bound_ppm
+        self._step_ppm = step_ppm
+        self.stretch_cycles = stretch_cycles
+        self._steps = steps
+        none = np.zeros(len(phase_ps), dtype=np.int64)
+        self._begins = [_State(first_error_ppm, phase_ps.astype(np.int64), none)]
+        self._blocks: dict[int, _Block] = {}
+
+    def edges_ps(self, chips: Ints, cycles: Ints) -> Ints:
+        """Return when each cycle begins by its chip's crystal, in ps, rounded down."""
+        number, within = np.divmod(cycles, self.stretch_cycles)
+        result = np.empty(len(cycles), dtype=np.int64)
+        for block in np.unique(number // _IN_BLOCK).tolist():
+            rows = number // _IN_BLOCK == block
+            table = self._block(block)
+            at = number[rows] % _IN_BLOCK, chips[rows]
+            parts = within[rows] * table.period_as[at] + table.rest_as[at]
+            result[rows] = table.first_ps[at] + parts // AS_PER_PS
+        return result
+
+    def periods_as(self, chips: Ints, times_ps: Ints) -> Ints:
+        """Return each crystal's period at a global time, in as."""
+        number = self.stretches_at(chips, times_ps)
+        result = np.empty(len(times_ps), dtype=np.int64)
+        for block in np.unique(number // _IN_BLOCK).tolist():
+            rows = number // _IN_BLOCK == block
+            at = number[rows] % _IN_BLOCK, chips[rows]
+            result[rows] = self._block(block).period_as[at]
+        return result
+
+    def cycles_at(self, chips: Ints, times_ps: Ints) -> Ints:
+        """Return the cycle that runs at each time: the last edge not after it."""
+        number = self.stretches_at(chips, times_ps)
+        result = number * self.stretch_cycles
+        for block in np.unique(number // _IN_BLOCK).tolist():
+            rows = number // _IN_BLOCK == block
+            table = self._block(block)
+            at = number[rows] % _IN_BLOCK, chips[rows]
+            since = times_ps[rows] - table.first_ps[at]
+            parts = (since + 1) * AS_PER_PS - table.rest_as[at] - 1
+            result[rows] += parts // table.period_as[at]
+        return result
+
+    def stretches_at(self, chips: Ints, times_ps: Ints) -> Ints:
+        """Return the number of the stretch in which each time lies, 0 before them."""
+        nominal_ps = self.stretch_cycles * (AS_PER_S // self._nominal_hz) // AS_PER_PS
+        number = np.maximum(times_ps // max(nominal_ps, 1), 0)
+        # Errors are small, so the guess is off by few; each round mends one.
+        while True:
+            begun = self._first_ps(number, chips) <= times_ps
+            over = self._first_ps(number + 1, chips) <= times_ps
+            step = over.astype(np.int64) - (~begun & (number > 0))
+            if not step.any():
+                return number
+            number = number + step
+
+    def stretch(self, chip: int, cycle: int) -> Stretch:
+        """Return the stretch of a chip's crystal that a cycle lies in."""
+        number = cycle // self.stretch_cycles
+        block, row = divmod(number, _IN_BLOCK)
+        table = self._block(block)
+        first = number * self.stretch_cycles
+        return Stretch(
+            first,
+            first + self.stretch_cycles,
+            int(table.first_ps[row, chip]),
+            int(table.rest_as[row, chip]),
+            int(table.period_as[row, chip]),
+            AS_PER_PS,
+        )
+
+    def _first_ps(self, number: Ints, chips: Ints) -> Ints:
+        result = np.empty(len(number), dtype=np.int64)
+        for block in np.unique(number // _IN_BLOCK).tolist():
+            rows = number // _IN_BLOCK == block
+            table = self._block(block)
+            result[rows] = table.first_ps[number[rows] % _IN_BLOCK, chips[rows]]
+        return result
+
+    def _block(self, number: int) -> _Block:
+        while number >= len(self._begins):
+            self._work_out(len(self._begins) - 1)
+        if number not in self._blocks:
+            self._work_out(number)
+        return self._blocks[number]
+
+    def _work_out(self, number: int) -> None:
+        """Work out a block whose beginning is known, and where the next begins."""
+        error_ppm, first_ps, rest_as = self._begins[number]
+        periods = []
+        for stretch in range(number * _IN_BLOCK, (number + 1) * _IN_BLOCK):
+            hz = self._nominal_hz * (1 + error_ppm / PPM)
+            periods.append(np.rint(AS_PER_S / hz).astype(np.int64))
+            error_ppm = self._reflected(
+                error_ppm + self._step_ppm * self._steps(stretch + 1)
+            )
+        period_as = np.array(periods)
+        whole_ps, parts_as = np.divmod(period_as * self.stretch_cycles, AS_PER_PS)
+        begins_ps = first_ps + np.cumsum([0 * first_ps, *whole_ps], axis=0)
+        begins_as = rest_as + np.cumsum([0 * rest_as, *parts_as], axis=0)
+        begins_ps += begins_as // AS_PER_PS
+        begins_as %= AS_PER_PS
+        while len(self._blocks) >= _BLOCKS_KEPT:
+            del self._blocks[min(self._blocks)]
+        self._blocks[number] = _Block(begins_ps[:-1], begins_as[:-1], period_as)
+        if number + 1 == len(self._begins):
+            self._begins.append(_State(error_ppm, begins_ps[-1], begins_as[-1]))
+
+    def _reflected(self, error_ppm: Floats) -> Floats:
+        """Return errors beyond the bound as far within it."""
+        bound = self._bound_ppm
+        high = np.where(error_ppm > bound, 2 * bound - error_ppm, error_ppm)
+        return np.clip(np.where(high < -bound, -2 * bound - high, high), -bound, bound)
+
+
+@final
+class WanderingClock:
+    """One of the crystals that wander.
+
+    Parameters
+    ----------
+    wander
+        All of them.
+    chip
+        Whose this is.
+    """
+
+    def __init__(self, wander: Wander, chip: int) -> None:
+        self._wander = wander
+        self._chip = chip
+        self._latest = wander.stretch(chip, 0)
+
+    def edge_ps(self, cycle: int) -> int:
+        """Return when `cycle` begins, in ps of global time, rounded down."""
+        first, _, first_ps, rest, step, unit = self.stretch_at(cycle)
+        return first_ps + ((cycle - first) * step + rest) // unit
+
+    def edges_ps(self, cycles: Ints) -> Ints:
+        """Return `edge_ps` of each cycle, the same integers."""
+        return self._wander.edges_ps(np.full(len(cycles), self._chip), cycles)
+
+    def cycle_at(self, time_ps: int) -> int:
+        """Return the cycle that is running at `time_ps`: the last edge not after it."""
+        first, end, first_ps, rest, step, unit = self._latest
+        cycle = first + ((time_ps - first_ps + 1) * unit - rest - 1) // step
+        if first <= cycle < end:
+            # Time goes on slowly: nearly always it is still the same stretch.
+            return cycle
+        cycle = int(self.cycles_at(np.array([time_ps]))[0])
+        self._latest = self.stretch_at(max(cycle, 0))
+        return cycle
+
+    def cycles_at(self, times_ps: Ints) -> Ints:
+        """Return `cycle_at` of each time, the same integers."""
+        return self._wander.cycles_at(np.full(len(times_ps), self._chip), times_ps)
+
+    def stretch_at(self, cycle: int) -> Stretch:
+        """Return the stretch of constant frequency that `cycle` lies in."""
+        return self._wander.stretch(self._chip, cycle)
