@@ -110,7 +110,8 @@ class Alignment:
         draws: Draws,
     ) -> None:
         chips = np.arange(len(tree.parent))
-        jitter = jitter_ps(machine, draws.uniform(Stream.START_JITTER, chips))
+        keys = draws.keys(Stream.START_JITTER, chips)
+        jitter = jitter_ps(machine, draws.bits(Stream.START_JITTER, keys, 0))
         latency_ps = jitter + np.where(
             tree.parent >= 0, least_latency_ps(machine, topology)[tree.parent_link], 0
         )
@@ -135,11 +136,19 @@ class Alignment:
         self._begin_cycle = [0] * len(chips)
         self.events = 0
 
-    def run(self) -> Start:
-        """Return when each chip begins, once all have been told."""
-        self._env.process(self._chip(self._root, 0))
+    def run(self, from_ps: int = 0) -> Start:
+        """Return when each chip begins, once all have been told.
+
+        Parameters
+        ----------
+        from_ps
+            Global time from which the root waits for an epoch edge.
+        """
+        self._env.process(self._chip(self._root, from_ps))
         self._env.run()
         epoch = self._machine.hac.epoch_cycles
+        root = self._crystals.counters[self._root]
+        first_edge = root.count_at(from_ps) // epoch + 1
         clocks = self._crystals.clocks
         last_ps = max(
             clock.edge_ps(cycle)
@@ -147,9 +156,10 @@ class Alignment:
         )
         return Start(
             cycle=tuple(self._begin_cycle),
-            count=(1 + self._total_epochs) * epoch + self._machine.chip.sync_cycles,
-            epochs=max(self._released_count) // epoch - 1,
-            duration_ps=last_ps - self._crystals.root.edge_ps(epoch),
+            count=(first_edge + self._total_epochs) * epoch
+            + self._machine.chip.sync_cycles,
+            epochs=max(self._released_count) // epoch - first_edge,
+            duration_ps=last_ps - self._crystals.root.edge_ps(first_edge * epoch),
         )
 
     def _chip(self, chip: int, arrival_ps: int) -> ProcessGenerator:

@@ -1,10 +1,13 @@
-"""Which iterations a run needs: tokens, and the replays of those that were damaged.
+"""Which iterations a stint needs: tokens, and the replays of those that were damaged.
 
-An uncorrectable error taints the token. At its end the runtime replays it, and it is
-delivered once an attempt is clean. Errors are drawn for each attempt, so the whole
-order of iterations is known before the run, to any engine.
+An uncorrectable error taints the token, and so does a vector that never comes. At the
+token's end the runtime replays it, and it is delivered once an attempt is clean. What
+fails a second time while the same token is tried is broken: its node is marked bad,
+and the stint ends if the rack has a spare node for it. All of this follows from draws
+and from the fault script, so the order of iterations is known ahead to any engine.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
@@ -12,19 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Program
-from fabric.draws import Draws, Stream, component_keys, ordinals
-from fabric.error_model import codeword_outcome, damage_odds
-from fabric.fec import affected_codewords, codewords
-from specs.machine import MachineSpec
+from fabric.channel import LinkErrors
+from fabric.outages import Outages
+from fabric.spares import Moved
+from topologies.topology import Topology
 
 Ints = NDArray[np.int64]
 
-# A token that is damaged this often in a row is given up: the links are unusable.
-_MOST_ATTEMPTS = 8
+# A token that is damaged this often in a row is given up: the machine is unusable.
+MOST_ATTEMPTS = 8
 
 
 class Attempt(NamedTuple):
-    """One iteration: its token, how often that was tried before, and what was damaged.
+    """One iteration: its token, how often that was tried before, and what went wrong.
 
     Attributes
     ----------
@@ -32,16 +35,65 @@ class Attempt(NamedTuple):
         Number of the token in its sequence, and of earlier attempts.
     damaged
         Trains with a codeword that could not be repaired.
+    lost
+        Trains that never came.
+    halted
+        Chips that stood still before they had done their part.
     """
 
     token: int
     attempt: int
-    damaged: tuple[int, ...]
+    damaged: tuple[int, ...] = ()
+    lost: int = 0
+    halted: tuple[int, ...] = ()
 
     @property
     def clean(self) -> bool:
-        """Return whether every train could be repaired."""
-        return not self.damaged
+        """Return whether every train came and could be repaired."""
+        return not (self.damaged or self.lost or self.halted)
+
+
+class Waiting(NamedTuple):
+    """How far a sequence is: its next token, and what happened to that so far.
+
+    Attributes
+    ----------
+    token, attempt
+        The token to compute next, and how often it was tried.
+    suspects
+        Directed links, and chips as ``-1 - chip``, that failed while it was tried.
+    given_up
+        Why no more of its tokens are computed; empty as long as they are.
+    """
+
+    token: int = 0
+    attempt: int = 0
+    suspects: frozenset[int] = frozenset()
+    given_up: str = ""
+
+
+class Failure(NamedTuple):
+    """What ended a stint: a link or chip that failed for the second time.
+
+    Attributes
+    ----------
+    sequence, iteration, token
+        Where it was noticed; the iteration counts from the stint's start.
+    link, chip
+        The directed link, or -1; the chip that sends on it, or that stopped.
+    node
+        The chip's node, which is marked bad.
+    moved
+        The program without it.
+    """
+
+    sequence: int
+    iteration: int
+    token: int
+    link: int
+    chip: int
+    node: int
+    moved: Moved
 
 
 @final
@@ -53,14 +105,15 @@ class Delivery:
     ----------
     attempts
         For each sequence, its iterations.
+    failure
+        What ended the stint early, if anything did.
+    waiting
+        How far each sequence is after it.
     """
 
     attempts: tuple[tuple[Attempt, ...], ...]
-
-    @property
-    def replays(self) -> int:
-        """Return the iterations that repeat a token."""
-        return sum(a.attempt > 0 for each in self.attempts for a in each)
+    failure: Failure | None
+    waiting: tuple[Waiting, ...]
 
     @property
     def iterations(self) -> tuple[int, ...]:
@@ -69,67 +122,171 @@ class Delivery:
 
 
 @final
-class LinkErrors:
-    """What the FEC decoders meet, train by train and iteration by iteration.
-
-    Bit errors are those of the link's error model; trains are independent.
+class Dispatcher:
+    """The runtime on the host: it decides at each token's end what comes next.
 
     Parameters
     ----------
-    machine
-        Code and bit error rate.
-    program
-        The trains.
-    draws
-        The source of chance.
+    program, topology
+        What runs on which wiring.
+    errors, outages
+        What goes wrong, and when.
+    first_iteration
+        Iterations of all stints before.
+    move
+        Takes a node and the program cycle at which it was found bad; returns the
+        program without it, or why there is none.
     """
 
-    def __init__(self, machine: MachineSpec, program: Program, draws: Draws) -> None:
-        trains = program.trains
-        code = machine.fec.parameters
-        self._draws = draws
-        self._sequences = program.sequences
-        self._count = codewords(code, trains.vectors, machine.link.vector_bytes)
-        self._corrected = codeword_outcome(machine).corrected
-        self._uncorrectable = damage_odds(machine, self._count)
-        self.keys = component_keys(trains.link, ordinals(trains.link))
+    def __init__(
+        self,
+        program: Program,
+        topology: Topology,
+        *,
+        errors: LinkErrors,
+        outages: Outages,
+        first_iteration: int = 0,
+        move: Callable[[int, int], Moved | str],
+    ) -> None:
+        self._program = program
+        self._topology = topology
+        self._errors = errors
+        self._outages = outages
+        self._first_iteration = first_iteration
+        self._move = move
+        self._immovable: dict[int, str] = {}
+        chips = program.instructions.chip
+        self._chips = np.unique(chips).astype(np.int64)
+        last = np.searchsorted(chips, self._chips, "right") - 1
+        # Instructions are sorted by chip, then cycle.
+        self._last_cycle = program.instructions.start_cycle[last]
+
+    def plan(self, waiting: tuple[Waiting, ...], tokens: int) -> Delivery:
+        """Return the iterations that deliver what is missing of `tokens` tokens.
+
+        Parameters
+        ----------
+        waiting
+            How far each sequence is.
+        tokens
+            Tokens wanted of each sequence.
+        """
+        now = list(waiting)
+        attempts: list[list[Attempt]] = [[] for _ in now]
+        failure: Failure | None = None
+        stop_cycle: int | None = None
+        program, iteration, busy = self._program, 0, True
+        while busy:
+            busy = False
+            for sequence, state in enumerate(now):
+                base = self.base_cycle(sequence, iteration)
+                if state.token >= tokens or state.given_up:
+                    continue
+                if stop_cycle is not None and base >= stop_cycle:
+                    continue
+                busy = True
+                attempt = self._attempt(state, sequence, iteration)
+                attempts[sequence].append(attempt)
+                now[sequence], broken = self._judged(
+                    state, attempt, sequence, iteration
+                )
+                if broken is not None and failure is None:
+                    failure = broken
+                    stop_cycle = base + program.token_cycles
+            iteration += 1
+        return Delivery(
+            attempts=tuple(tuple(each) for each in attempts),
+            failure=failure,
+            waiting=tuple(now),
+        )
+
+    def base_cycle(self, sequence: int, iteration: int) -> int:
+        """Return the program cycle at which an iteration begins."""
+        program = self._program
+        return iteration * program.period_cycles + sequence * program.interval_cycles
 
     def event(self, sequence: int, iteration: int) -> int:
         """Return the number under which an iteration's draws are made."""
-        return iteration * self._sequences + sequence
+        number = self._first_iteration + iteration
+        return number * self._program.sequences + sequence
 
-    def uncorrectable(self, sequence: int, iteration: int) -> NDArray[np.bool_]:
-        """Return which trains hold a codeword that cannot be repaired."""
-        if not self._uncorrectable.any():
-            return np.zeros(len(self.keys), dtype=bool)
-        event = self.event(sequence, iteration)
-        uniform = self._draws.uniform(Stream.UNCORRECTABLE, self.keys, event)
-        return uniform < self._uncorrectable
-
-    def corrected(self, sequence: int, iteration: int) -> Ints:
-        """Return how many codewords of each train were repaired."""
-        if not self._corrected:
-            return np.zeros(len(self.keys), dtype=np.int64)
-        event = self.event(sequence, iteration)
-        uniform = self._draws.uniform(Stream.CORRECTED, self.keys, event)
-        return affected_codewords(uniform, self._count, self._corrected)
-
-
-def plan_delivery(errors: LinkErrors, sequences: int, tokens: int) -> Delivery:
-    """Return the iterations that deliver `tokens` tokens of each sequence."""
-    return Delivery(
-        attempts=tuple(
-            _attempts(errors, sequence, tokens) for sequence in range(sequences)
+    def lost(self, sequence: int, iteration: int) -> Ints:
+        """Return the trains that never come, ascending."""
+        base, out = self.base_cycle(sequence, iteration), self._outages
+        if base + self._program.token_cycles < out.first_loss_cycle:
+            return np.zeros(0, dtype=np.int64)
+        trains = self._program.trains
+        sent = base + trains.wire_cycle
+        sender = self._topology.source[trains.link]
+        return np.flatnonzero(
+            (sent >= out.dead_cycle[trains.link]) | (sent >= out.stop_cycle[sender])
         )
-    )
 
+    def _attempt(self, state: Waiting, sequence: int, iteration: int) -> Attempt:
+        event = self.event(sequence, iteration)
+        base = self.base_cycle(sequence, iteration)
+        damaged = self._errors.damaged(event, base)
+        lost = self.lost(sequence, iteration)
+        stops = self._outages.stop_cycle[self._chips]
+        halted = self._chips[base + self._last_cycle >= stops]
+        return Attempt(
+            state.token,
+            state.attempt,
+            tuple(np.setdiff1d(damaged, lost).tolist()) if len(damaged) else (),
+            len(lost),
+            tuple(halted.tolist()),
+        )
 
-def _attempts(errors: LinkErrors, sequence: int, tokens: int) -> tuple[Attempt, ...]:
-    attempts: list[Attempt] = []
-    for token in range(tokens):
-        for attempt in range(_MOST_ATTEMPTS):
-            damaged = np.flatnonzero(errors.uncorrectable(sequence, len(attempts)))
-            attempts.append(Attempt(token, attempt, tuple(damaged.tolist())))
-            if not len(damaged):
-                break
-    return tuple(attempts)
+    def _judged(
+        self, state: Waiting, attempt: Attempt, sequence: int, iteration: int
+    ) -> tuple[Waiting, Failure | None]:
+        """Return where a sequence is after an attempt, and what it found broken."""
+        if attempt.clean:
+            return Waiting(token=state.token + 1), None
+        suspects = self._suspects(attempt, sequence, iteration)
+        again = sorted(suspects & state.suspects)
+        after = Waiting(state.token, state.attempt + 1, state.suspects | suspects)
+        reason = (
+            "no link failed twice: fewer bit errors or a stronger fec.code would do"
+        )
+        end_cycle = self.base_cycle(sequence, iteration) + self._program.token_cycles
+        # Chips come first: one that stopped makes all its links fail.
+        for suspect in again:
+            chip = -1 - suspect if suspect < 0 else int(self._topology.source[suspect])
+            node = int(self._topology.node[chip])
+            if node not in self._immovable:
+                moved = self._move(node, end_cycle)
+                if not isinstance(moved, str):
+                    link = max(suspect, -1)
+                    return after, Failure(
+                        sequence, iteration, state.token, link, chip, node, moved
+                    )
+                self._immovable[node] = moved
+        if after.attempt == MOST_ATTEMPTS:
+            if again:
+                reason = self._described(again[0])
+            after = after._replace(
+                given_up=f"{MOST_ATTEMPTS} attempts in a row were damaged; {reason}"
+            )
+        return after, None
+
+    def _suspects(
+        self, attempt: Attempt, sequence: int, iteration: int
+    ) -> frozenset[int]:
+        """Return links that failed in an attempt, and chips as ``-1 - chip``."""
+        failed = np.array(attempt.damaged, dtype=np.int64)
+        if attempt.lost:
+            failed = np.concatenate([failed, self.lost(sequence, iteration)])
+        links = np.unique(self._program.trains.link[failed])
+        return frozenset([*(-1 - chip for chip in attempt.halted), *links.tolist()])
+
+    def _described(self, suspect: int) -> str:
+        """Return what fails, and why the program cannot go elsewhere."""
+        topology = self._topology
+        if suspect < 0:
+            chip = -1 - suspect
+            what = f"chip {chip} does not answer"
+        else:
+            chip, target = int(topology.source[suspect]), int(topology.target[suspect])
+            what = f"link {suspect} (chip {chip} to {target}) fails"
+        return f"{what}, and {self._immovable[int(topology.node[chip])]}"

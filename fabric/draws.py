@@ -66,14 +66,31 @@ class Draws:
         event
             Which of the component's events, such as an iteration.
         """
-        step = np.array([event + 1], dtype=np.uint64)
+        bits = self.bits(stream, self.keys(stream, component), event) >> np.uint64(12)
+        # 52 bits and a half are exact in a float: neither 0 nor 1 can come out.
+        return (bits.astype(np.float64) + 0.5) * 2.0**-52
+
+    def keys(self, stream: Stream, component: NDArray[np.integer]) -> Keys:
+        """Return what `bits` needs of the components, the same for all their events."""
         with np.errstate(over="ignore"):
             # Odd constants spread counters over all 64 bits before they are mixed.
             keys = component.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+            return _mixed(keys + self._keys[stream])
+
+    def bits(self, stream: Stream, keys: Keys, event: int) -> Keys:
+        """Return 64 random bits for each component.
+
+        Parameters
+        ----------
+        stream, event
+            As in `uniform`.
+        keys
+            What `keys` has made of the components for this stream.
+        """
+        step = np.array([event + 1], dtype=np.uint64)
+        with np.errstate(over="ignore"):
             salt = _mixed(step * np.uint64(0xD1B54A32D192ED03) + self._keys[stream])
-        # 52 bits and a half are exact in a float: neither 0 nor 1 can come out.
-        bits = _mixed(_mixed(keys + self._keys[stream]) ^ salt) >> np.uint64(12)
-        return (bits.astype(np.float64) + 0.5) * 2.0**-52
+        return _mixed(keys ^ salt)
 
 
 def component_keys(

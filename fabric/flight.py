@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import final
 
+NEVER = -2
+"""Time of a step that is not executed, and latency and arrival of a lost train."""
+
 
 @final
 class Flight:
@@ -16,16 +19,16 @@ class Flight:
     sequence, iteration
         Which token this is: iteration of which sequence in flight.
     latency_ps
-        Latency drawn for each train.
+        Latency drawn for each train, `NEVER` if it is lost.
     vectors
         Vectors of each train.
-    steps
-        Number of steps of all chips together.
+    step_ps
+        For each step of all chips -1, or `NEVER` if it is not executed.
 
     Attributes
     ----------
     step_ps, arrival_ps
-        Global time of each step, and of each train's arrival; -1 until it is known.
+        Global time of each step, -1 until it is known, and of each train's arrival.
     underflows
         Trains that were not there when they should be taken.
     overflows
@@ -50,20 +53,20 @@ class Flight:
         *,
         latency_ps: list[int],
         vectors: list[int],
-        steps: int,
+        step_ps: list[int],
     ) -> None:
         self.sequence = sequence
         self.iteration = iteration
         self.latency_ps = latency_ps
         self.vectors = vectors
-        self.step_ps = [-1] * steps
-        self.arrival_ps = [-1] * len(vectors)
+        self.step_ps = step_ps
+        self.arrival_ps = [NEVER] * len(vectors)
         self.underflows: list[int] = []
         self.overflows: dict[int, int] = {}
 
     @property
     def complete(self) -> bool:
-        """Return whether every chip has done all its steps of this token."""
+        """Return whether every chip has done all that it will do for this token."""
         return -1 not in self.step_ps
 
 
@@ -94,6 +97,7 @@ class FlightLog:
         self._close = close
         self._iterations = iterations
         self._open: list[dict[int, Flight]] = [{} for _ in iterations]
+        self._made = [0] * len(iterations)
 
     def of(self, sequence: int, iteration: int) -> Flight | None:
         """Return the record of an iteration, None if there is no such iteration."""
@@ -101,15 +105,23 @@ class FlightLog:
         if flight is None and 0 <= iteration < self._iterations[sequence]:
             # Two tokens on, what should be complete is worth a look.
             self._close_before(sequence, iteration - 1)
-            flight = self._make(sequence, iteration)
-            self._open[sequence][iteration] = flight
+            flight = self._opened(sequence, iteration)
         return flight
 
     def close_all(self) -> None:
         """Close what is still open, once no chip works any more."""
         for sequence, iterations in enumerate(self._iterations):
+            for iteration in range(self._made[sequence], iterations):
+                # No chip has come so far: all have stopped before.
+                self._opened(sequence, iteration)
             self._close_before(sequence, iterations)
             assert not self._open[sequence], "a chip has left out a step"
+
+    def _opened(self, sequence: int, iteration: int) -> Flight:
+        flight = self._make(sequence, iteration)
+        self._open[sequence][iteration] = flight
+        self._made[sequence] = iteration + 1
+        return flight
 
     def _close_before(self, sequence: int, end: int) -> None:
         open_flights = self._open[sequence]

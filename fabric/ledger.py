@@ -6,23 +6,24 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from fabric.flight import Flight
+from fabric.deskews import DeskewLog
+from fabric.flight import NEVER, Flight
 from fabric.result import (
     ChipTable,
+    Failover,
     IterationRow,
     LinkTable,
+    Missing,
     Record,
     RunResult,
-    Violation,
 )
 from fabric.run import Run
-from fabric.slack import least_slack_ps
+from fabric.slack import UNLIMITED_PS
+from fabric.verdict import Judge, Verdict
+from fabric.violations import Violations
+from topologies.topology import Topology
 
 Ints = NDArray[np.int64]
-
-# Of each kind; a run that breaks its schedule breaks it everywhere.
-_MOST_VIOLATIONS = 100
-_AS_PER_S = 10**18
 
 
 @final
@@ -31,206 +32,252 @@ class Ledger:
 
     Parameters
     ----------
-    run
-        What is being run.
+    topology
+        The wiring.
+    tokens
+        Tokens wanted of each sequence.
     keep
         Iterations of which every time is kept.
+
+    Attributes
+    ----------
+    iterations
+        A row for each iteration so far.
+    judge
+        Says what the times of an iteration of the stint say.
     """
 
-    def __init__(self, run: Run, *, keep: frozenset[int]) -> None:
-        program, topology = run.program, run.topology
-        trains = program.trains
-        self._run = run
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        tokens: int,
+        keep: frozenset[int],
+    ) -> None:
+        self._topology = topology
+        self._tokens = tokens
         self._keep = keep
         self.iterations: list[IterationRow] = []
-        self.records: list[Record] = []
-        self.violations: list[Violation] = []
-        self.underflows = 0
-        self.overflows = 0
-        self._digests: dict[tuple[int, int], bytes] = {}
-        period_as = np.array(
-            [_AS_PER_S // clock.frequency_hz for clock in run.crystals.clocks]
-        )
-        self._drift_as = (
-            period_as[topology.target[trains.link]]
-            - period_as[topology.source[trains.link]]
-        )
-        link, hz = run.machine.link, run.machine.chip.clock_hz
-        sizes, kind = np.unique(trains.vectors, return_inverse=True)
-        tails = [link.vector_offset_cycles(int(n) - 1, hz) for n in sizes]
-        self._tail_cycles = np.array(tails, dtype=np.int64)[kind]
-        self._used, self._row = np.unique(trains.link, return_inverse=True)
-        self._vectors = np.bincount(self._row, weights=trains.vectors).astype(np.int64)
-        none = np.zeros(len(self._used), dtype=np.int64)
-        self._least_slack = none + 2**62
-        self._corrected, self._uncorrectable = none.copy(), none.copy()
+        self._records: list[Record] = []
+        self._violations = Violations()
+        self._failovers: list[Failover] = []
+        self._runs: list[Run] = []
+        self._pending: dict[tuple[int, int], bytes] = {}
+        self._state = hashlib.sha256()
+        links, chips = len(topology.source), topology.chips
+        self._vectors = np.zeros(links, dtype=np.int64)
+        self._least_slack = np.full(links, UNLIMITED_PS, dtype=np.int64)
+        self._corrected = np.zeros(links, dtype=np.int64)
+        self._uncorrectable = np.zeros(links, dtype=np.int64)
+        self._lost = np.zeros(links, dtype=np.int64)
+        self._deskews = np.zeros(chips, dtype=np.int64)
+        self._most_removed = np.zeros(chips, dtype=np.int64)
+        self._events = 0
 
-    def close(self, flight: Flight) -> None:
+    def open(self, run: Run) -> None:
+        """Begin a stint."""
+        self._run = run
+        self._runs.append(run)
+        self.judge = Judge(run)
+        self._used = np.unique(run.program.trains.link)
+        self._run_least = np.full(len(self._used), UNLIMITED_PS, dtype=np.int64)
+        self._next = _following((0, -1), run.delivery.iterations)
+        if run.failover is not None:
+            self._failovers.append(run.failover)
+
+    def add_flight(self, flight: Flight) -> None:
         """Add a finished iteration."""
         step_ps = np.array(flight.step_ps, dtype=np.int64)
         arrival_ps = np.array(flight.arrival_ps, dtype=np.int64)
-        late = set(flight.underflows)
-        self.add(
-            flight.sequence, flight.iteration, step_ps, arrival_ps, flight.overflows
-        )
         # What the FIFOs noticed is what the times say.
-        head = step_ps[self._run.layout.take_step] - arrival_ps
-        assert late == set(np.flatnonzero(head < 0).tolist())
+        take_ps = step_ps[self._run.layout.take_step]
+        late = (take_ps < arrival_ps) & (take_ps != NEVER)
+        assert set(flight.underflows) == set(np.flatnonzero(late).tolist())
+        self.add(
+            flight.sequence,
+            flight.iteration,
+            self.judge.verdict(step_ps, arrival_ps, flight.sequence, flight.iteration),
+            flight.overflows,
+        )
+        self.record(flight.sequence, flight.iteration, step_ps, arrival_ps)
 
     def add(
-        self,
-        sequence: int,
-        iteration: int,
-        step_ps: Ints,
-        arrival_ps: Ints,
-        overflows: dict[int, int],
+        self, sequence: int, iteration: int, verdict: Verdict, overflows: dict[int, int]
     ) -> None:
-        """Add an iteration by its times.
+        """Enter an iteration.
 
         Parameters
         ----------
         sequence, iteration
-            Which one.
-        step_ps, arrival_ps
-            Global time of each step, and of each train's arrival.
+            Which one, counted in its stint.
+        verdict
+            What its times say.
         overflows
             Trains that found the FIFO full, and vectors that it had to hold.
         """
         run = self._run
         attempt = run.delivery.attempts[sequence][iteration]
-        head = step_ps[run.layout.take_step] - arrival_ps
-        slack = least_slack_ps(head, self._tail_cycles, self._drift_as)
-        late = np.flatnonzero(slack < 0)
-        np.minimum.at(self._least_slack, self._row, slack)
-        corrected = run.errors.corrected(sequence, iteration)
-        repaired = np.flatnonzero(corrected)
-        damaged = np.array(attempt.damaged, dtype=np.int64)
-        rows, links = self._row, len(self._used)
-        np.add.at(self._corrected, rows[repaired], corrected[repaired])
-        self._uncorrectable += np.bincount(rows[damaged], minlength=links)
-        self.underflows += len(late)
-        self.overflows += len(overflows)
-        found = [("underflow", int(train), 0) for train in late[:_MOST_VIOLATIONS]]
-        overflowed = sorted(overflows.items())[:_MOST_VIOLATIONS]
-        found += [("overflow", *item) for item in overflowed]
-        self._violate(sequence, iteration, slack, found)
+        number = run.first_iteration + iteration
+        np.minimum(self._run_least, verdict.least_ps, out=self._run_least)
+        link = run.program.trains.link
+        corrected = run.errors.corrected(
+            run.dispatcher.event(sequence, iteration),
+            run.dispatcher.base_cycle(sequence, iteration),
+        )
+        np.add.at(self._corrected, link[corrected.trains], corrected.codewords)
+        if attempt.damaged:
+            np.add.at(self._uncorrectable, link[list(attempt.damaged)], 1)
+        if attempt.lost:
+            lost = run.dispatcher.lost(sequence, iteration)
+            np.add.at(self._lost, link[lost], 1)
+            np.subtract.at(self._vectors, link[lost], run.program.trains.vectors[lost])
+        if len(verdict.late) or overflows:
+            self._violations.add(
+                run,
+                sequence,
+                number,
+                slack_ps=verdict.slack_ps,
+                late=verdict.late,
+                overflows=overflows,
+            )
         self.iterations.append(
             IterationRow(
                 sequence=sequence,
-                iteration=iteration,
+                iteration=number,
                 token=attempt.token,
                 attempt=attempt.attempt,
-                start_ps=int(step_ps[run.layout.begin_step]),
-                end_ps=int(step_ps[run.layout.end_step]),
-                delivered=attempt.clean and not len(late) and not overflows,
+                start_ps=verdict.begin_ps,
+                end_ps=verdict.end_ps,
+                delivered=attempt.clean and not len(verdict.late) and not overflows,
             )
         )
-        state = hashlib.sha256()
-        # Slack follows from these times, and nearly all error counts are 0.
-        for column in (step_ps, arrival_ps, repaired, corrected[repaired], damaged):
-            state.update(column.astype(np.int64, copy=False).tobytes())
-        self._digests[iteration, sequence] = state.digest()
-        if iteration in self._keep:
-            issued = step_ps[run.layout.step_of_instruction]
-            self.records.append(
+        numbers = (verdict.begin_ps, verdict.end_ps, attempt.lost, *attempt.damaged)
+        self._hash(
+            (iteration, sequence),
+            verdict.digest
+            + np.array(numbers, dtype=np.int64).tobytes()
+            + corrected.trains.tobytes()
+            + corrected.codewords.tobytes(),
+        )
+
+    def keeps(self, iteration: int) -> bool:
+        """Return whether every time of an iteration of the stint is kept."""
+        return self._run.first_iteration + iteration in self._keep
+
+    def record(
+        self, sequence: int, iteration: int, step_ps: Ints, arrival_ps: Ints
+    ) -> None:
+        """Keep the times of an iteration if they are wanted."""
+        if self.keeps(iteration):
+            number = self._run.first_iteration + iteration
+            issued = step_ps[self._run.layout.step_of_instruction]
+            self._records.append(
                 Record(
                     sequence=sequence,
-                    iteration=iteration,
+                    iteration=number,
                     instruction_ps=issued,
                     arrival_ps=arrival_ps,
                 )
             )
 
-    def _violate(
-        self,
-        sequence: int,
-        iteration: int,
-        slack_ps: Ints,
-        found: list[tuple[str, int, int]],
-    ) -> None:
-        """Keep the violations of an iteration, and the first of each kind of all."""
-        topology, trains = self._run.topology, self._run.program.trains
-        for kind, train, waiting in found:
-            link = int(trains.link[train])
-            self.violations.append(
-                Violation(
-                    kind=kind,
-                    sequence=sequence,
-                    iteration=iteration,
-                    link=link,
-                    source=int(topology.source[link]),
-                    target=int(topology.target[link]),
-                    cycle=int(trains.receive_cycle[train]),
-                    margin_ps=int(slack_ps[train]),
-                    vectors=waiting,
-                )
-            )
-        if len(self.violations) > _MOST_VIOLATIONS:
-            self.violations = _first_violations(self.violations)
+    def _hash(self, key: tuple[int, int], content: bytes) -> None:
+        """Add to the trajectory's hash, in order of iteration and sequence."""
+        self._pending[key] = content
+        counts = self._run.delivery.iterations
+        while self._next in self._pending:
+            self._state.update(self._pending.pop(self._next))
+            self._next = _following(self._next, counts)
 
-    def result(self, deskews: Ints) -> RunResult:
-        """Return the result once all iterations have been added.
+    def close(self, deskews: DeskewLog) -> None:
+        """End a stint.
 
         Parameters
         ----------
         deskews
-            Chip, start in ps and removed cycles of each, in any order, shape
-            ``(deskews, 3)``.
+            All RUNTIME_DESKEWs of the stint.
         """
-        run, rows = self._run, self.iterations
-        chips = run.topology.chips
-        most_removed = np.zeros(chips, dtype=np.int64)
-        np.maximum.at(most_removed, deskews[:, 0], np.abs(deskews[:, 2]))
-        rows.sort(key=lambda row: (row.iteration, row.sequence))
-        delivered = {(row.sequence, row.token) for row in rows if row.delivered}
-        wanted = {(row.sequence, row.token) for row in rows}
+        run = self._run
+        assert not self._pending
+        self._state.update(deskews.digest())
+        self._deskews += deskews.count
+        np.maximum(self._most_removed, deskews.most_removed, out=self._most_removed)
+        iterations = sum(run.delivery.iterations)
+        links = len(self._vectors)
+        trains = run.program.trains
+        vectors = np.bincount(trains.link, weights=trains.vectors, minlength=links)
+        self._vectors += vectors.astype(np.int64) * iterations
+        self._least_slack[self._used] = np.minimum(
+            self._least_slack[self._used], self._run_least
+        )
         per_iteration = len(run.layout) + len(run.program.trains)
+        self._events += per_iteration * iterations + deskews.total
+        self._events += run.alignment_events
+
+    def result(self) -> RunResult:
+        """Return the result once all stints have been added."""
+        first = self._runs[0]
+        rows = sorted(self.iterations, key=lambda row: (row.iteration, row.sequence))
+        missing = self._missing()
         return RunResult(
             iterations=tuple(rows),
             links=self._link_table(),
             chips=ChipTable(
-                offset_ppm=np.array(run.crystals.offset_ppm),
-                deskews=np.bincount(deskews[:, 0], minlength=chips),
-                most_removed_cycles=most_removed,
+                offset_ppm=np.array(first.crystals.offset_ppm),
+                deskews=self._deskews,
+                most_removed_cycles=self._most_removed,
             ),
-            violations=tuple(_first_violations(self.violations)),
-            underflows=self.underflows,
-            overflows=self.overflows,
-            replays=run.delivery.replays,
-            tokens_lost=len(wanted - delivered),
-            alignment_epochs=run.start.epochs,
-            alignment_ps=run.start.duration_ps,
-            start_count=run.start.count,
-            records=tuple(self.records),
-            events=per_iteration * len(rows) + len(deskews) + run.alignment_events,
-            trajectory_hash=self._trajectory_hash(deskews),
+            violations=tuple(self._violations.first()),
+            underflows=self._violations.underflows,
+            overflows=self._violations.overflows,
+            replays=sum(row.attempt > 0 for row in rows),
+            failovers=tuple(self._failovers),
+            missing=missing,
+            alignment_epochs=first.start.epochs,
+            alignment_ps=first.start.duration_ps,
+            start_count=first.start.count,
+            records=tuple(self._records),
+            events=self._events,
+            trajectory_hash=self._state.hexdigest(),
         )
 
     def _link_table(self) -> LinkTable:
-        """Return the links' table so far."""
+        """Return the links' table, of those that a train used."""
+        used = np.unique(
+            np.concatenate([run.program.trains.link for run in self._runs])
+        )
         return LinkTable(
-            link=self._used.astype(np.int64),
-            vectors=self._vectors * len(self.iterations),
-            least_slack_ps=self._least_slack,
-            corrected=self._corrected,
-            uncorrectable=self._uncorrectable,
+            link=used.astype(np.int64),
+            vectors=self._vectors[used],
+            least_slack_ps=self._least_slack[used],
+            corrected=self._corrected[used],
+            uncorrectable=self._uncorrectable[used],
+            lost=self._lost[used],
         )
 
-    def _trajectory_hash(self, deskews: Ints) -> str:
-        """Return the hash of all iterations and of the deskews."""
-        state = hashlib.sha256()
-        for key in sorted(self._digests):
-            state.update(np.array(key, dtype=np.int64).tobytes() + self._digests[key])
-        state.update(deskews[np.lexsort(deskews.T[::-1])].tobytes())
-        return state.hexdigest()
+    def _missing(self) -> tuple[Missing, ...]:
+        """Return which tokens have not been delivered, and why."""
+        waiting = self._runs[-1].delivery.waiting
+        delivered = np.zeros((len(waiting), self._tokens), dtype=bool)
+        for row in self.iterations:
+            delivered[row.sequence, row.token] |= row.delivered
+        missing = []
+        for sequence, state in enumerate(waiting):
+            given_up = range(state.token, self._tokens)
+            for token in np.flatnonzero(~delivered[sequence, : state.token]).tolist():
+                reason = "its vectors broke the schedule"
+                missing.append(Missing(sequence, token, token, reason))
+            if given_up:
+                last = self._tokens - 1
+                missing.append(Missing(sequence, state.token, last, state.given_up))
+        return tuple(missing)
 
 
-def _first_violations(violations: list[Violation]) -> list[Violation]:
-    """Return the first of each kind, whichever iteration was added first."""
-    ordered = sorted(
-        violations, key=lambda v: (v.kind, v.iteration, v.sequence, v.cycle, v.link)
-    )
-    of_kind: dict[str, list[Violation]] = {}
-    for violation in ordered:
-        of_kind.setdefault(violation.kind, []).append(violation)
-    return [v for kind in of_kind.values() for v in kind[:_MOST_VIOLATIONS]]
+def _following(key: tuple[int, int], counts: tuple[int, ...]) -> tuple[int, int]:
+    """Return the next iteration and sequence in order, of those that there are."""
+    iteration, sequence = key
+    while True:
+        sequence += 1
+        if sequence == len(counts):
+            iteration, sequence = iteration + 1, 0
+        if iteration < counts[sequence] or iteration >= max(counts):
+            return iteration, sequence

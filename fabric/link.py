@@ -12,7 +12,7 @@ from typing import final
 import simpy
 from simpy.events import Event, Timeout
 
-from fabric.flight import Flight
+from fabric.flight import NEVER, Flight
 
 
 @final
@@ -52,15 +52,22 @@ class Link:
         self._gone: set[tuple[int, int]] = set()
 
     def send(self, flight: Flight, train: int) -> None:
-        """Put a train on the wire now; it arrives after its latency."""
+        """Put a train on the wire now; it arrives after its latency, or is lost."""
         env, delay_ps = self._env, flight.latency_ps[train]
+        if delay_ps == NEVER:
+            return
         # Time is an int throughout; SimPy's types do not say so.
         flight.arrival_ps[train] = env.now + delay_ps  # type: ignore[assignment]
         event = Timeout(env, delay_ps, (flight, train))
         event.callbacks.append(self._arrive)
 
     def take(self, flight: Flight, train: int) -> None:
-        """Take a train out of the FIFO now, or note that it is not there."""
+        """Take a train out of the FIFO now, or note that it is not there.
+
+        One that is lost is no violation of the schedule, but a fault.
+        """
+        if flight.latency_ps[train] == NEVER:
+            return
         waiting = self._waiting
         if waiting and waiting[0][1] == train and waiting[0][0] is flight:
             if self._env.now - flight.arrival_ps[train] >= self._suspicious_ps:

@@ -5,9 +5,12 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
+from fabric.flight import NEVER
 from fabric.run import Run
 
 Ints = NDArray[np.int64]
+
+_NEVER_PS = 2**62
 
 
 class Timed(NamedTuple):
@@ -66,10 +69,13 @@ class Occupancy:
         """
         if horizon_ps is None:
             horizon_ps = 2**63 - 1
-        taken = [timed.step_ps[self._run.layout.take_step] for timed in self._open]
+        taken = [self._taken(timed) for timed in self._open]
         self._count(taken, horizon_ps)
         self._counted_ps = horizon_ps
-        over = [int(take.max(initial=0)) < horizon_ps for take in taken]
+        over = [
+            int(take.max(initial=0, where=take < _NEVER_PS)) < horizon_ps
+            for take in taken
+        ]
         settled = [timed for timed, done in zip(self._open, over, strict=True) if done]
         self._open = [
             timed for timed, done in zip(self._open, over, strict=True) if not done
@@ -80,7 +86,7 @@ class Occupancy:
         """Count at every take from the last horizon to this one."""
         trains = self._run.program.trains
         long = [
-            take - timed.arrival_ps >= self._suspicious_ps
+            self._waits_long(timed, take)
             for take, timed in zip(taken, self._open, strict=True)
         ]
         if not any(rows.any() for rows in long):
@@ -90,9 +96,26 @@ class Occupancy:
             rows = np.flatnonzero(trains.link == link)
             self._count_link(rows, taken, horizon_ps)
 
+    def is_suspicious(self, timed: Timed) -> bool:
+        """Return whether any train of an iteration waits long enough to be counted."""
+        return bool(self._waits_long(timed, self._taken(timed)).any())
+
+    def _taken(self, timed: Timed) -> Ints:
+        """Return when each train is taken, or a time beyond all others."""
+        take_ps = timed.step_ps[self._run.layout.take_step]
+        return np.where(take_ps == NEVER, _NEVER_PS, take_ps)
+
+    def _waits_long(self, timed: Timed, take_ps: Ints) -> NDArray[np.bool_]:
+        comes = (timed.arrival_ps != NEVER) & (take_ps < _NEVER_PS)
+        waits_ps = take_ps - timed.arrival_ps
+        long: NDArray[np.bool_] = comes & (waits_ps >= self._suspicious_ps)
+        return long
+
     def _count_link(self, rows: Ints, taken: list[Ints], horizon_ps: int) -> None:
         vectors = np.tile(self._run.program.trains.vectors[rows], len(taken))
         arrival = np.concatenate([timed.arrival_ps[rows] for timed in self._open])
+        # What never comes is never there.
+        arrival[arrival == NEVER] = _NEVER_PS
         take = np.concatenate([times[rows] for times in taken])
         order = np.argsort(arrival, kind="stable")
         depth = self._run.machine.link.fifo_vectors

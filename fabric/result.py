@@ -6,6 +6,8 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
+from specs.units import PS_PER_US
+
 Ints = NDArray[np.int64]
 
 
@@ -31,6 +33,76 @@ class IterationRow(NamedTuple):
     start_ps: int
     end_ps: int
     delivered: bool
+
+
+class Failover(NamedTuple):
+    """A node marked bad, and the program moved to a spare one.
+
+    Attributes
+    ----------
+    sequence, iteration, token
+        The attempt after which it was found.
+    link, chip
+        Directed link that failed twice, -1 if it was the chip; the chip that sends on
+        it, or that stopped.
+    bad_node, spare_node
+        The node, and the one that stands in for it.
+    stopped_ps
+        Global time at which the chips had ended what they had begun.
+    loaded_bytes, load_ps
+        Bytes that all chips got from the host, and how long that took.
+    resumed_ps
+        Global time of the first program cycle after it.
+    """
+
+    sequence: int
+    iteration: int
+    token: int
+    link: int
+    chip: int
+    bad_node: int
+    spare_node: int
+    stopped_ps: int
+    loaded_bytes: int
+    load_ps: int
+    resumed_ps: int
+
+    @property
+    def duration_ps(self) -> int:
+        """Return the time without any chip at work: load and start."""
+        return self.resumed_ps - self.stopped_ps
+
+    def __str__(self) -> str:
+        """Return what was bad, what stands in for it, and what it took."""
+        what = f"link {self.link} failed" if self.link >= 0 else "did not answer"
+        return (
+            f"node {self.bad_node} bad after token {self.token} (chip {self.chip}: "
+            f"{what} twice); moved to node {self.spare_node} in "
+            f"{self.duration_ps / PS_PER_US:,.1f} us"
+        )
+
+
+class Missing(NamedTuple):
+    """Tokens of a sequence that were never delivered, and why."""
+
+    sequence: int
+    first_token: int
+    last_token: int
+    reason: str
+
+    @property
+    def tokens(self) -> int:
+        """Return how many they are."""
+        return self.last_token - self.first_token + 1
+
+    def __str__(self) -> str:
+        """Return which tokens are missing, and why."""
+        which = (
+            f"token {self.first_token}"
+            if self.tokens == 1
+            else f"tokens {self.first_token} to {self.last_token}"
+        )
+        return f"{which} of sequence {self.sequence} missing: {self.reason}"
 
 
 class Violation(NamedTuple):
@@ -94,6 +166,8 @@ class LinkTable:
         Least slack of all of them.
     corrected, uncorrectable
         Codewords repaired, and trains with one that could not be.
+    lost
+        Trains that never arrived, since the link or a chip was out of order.
     """
 
     link: Ints
@@ -101,6 +175,7 @@ class LinkTable:
     least_slack_ps: Ints
     corrected: Ints
     uncorrectable: Ints
+    lost: Ints
 
 
 @final
@@ -160,8 +235,12 @@ class RunResult:
         `overflows`.
     underflows, overflows
         Trains that were late, and that found the FIFO full.
-    replays, tokens_lost
-        Iterations that repeated a token, and tokens never delivered.
+    replays
+        Iterations that repeated a token.
+    failovers
+        Nodes that were bad, in order.
+    missing
+        Tokens never delivered, by sequence.
     alignment_epochs, alignment_ps
         What the start took.
     start_count
@@ -181,10 +260,16 @@ class RunResult:
     underflows: int
     overflows: int
     replays: int
-    tokens_lost: int
+    failovers: tuple[Failover, ...]
+    missing: tuple[Missing, ...]
     alignment_epochs: int
     alignment_ps: int
     start_count: int
     records: tuple[Record, ...]
     events: int
     trajectory_hash: str
+
+    @property
+    def tokens_lost(self) -> int:
+        """Return the number of tokens never delivered."""
+        return sum(each.tokens for each in self.missing)

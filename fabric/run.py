@@ -1,23 +1,29 @@
-"""What a run is made of: the values that every engine starts from."""
+"""What a stint is made of: the values that every engine starts from.
+
+A stint is a program on one set of chips, from their alignment to the last token or to
+the failure that moves the program to other chips.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
 import numpy as np
-import simpy
 from numpy.typing import NDArray
 
 from chip.program import Program
-from fabric.alignment import Alignment, Start
-from fabric.assembly import Crystals, jitter_ps, least_latency_ps, make_crystals
-from fabric.delivery import Delivery, LinkErrors, plan_delivery
-from fabric.draws import Draws, Stream
-from fabric.loading import Layout, lay_out
+from fabric.alignment import Start
+from fabric.assembly import Crystals, jitter_ps, least_latency_ps
+from fabric.channel import LinkErrors
+from fabric.delivery import Delivery, Dispatcher
+from fabric.draws import Draws, Stream, component_keys, ordinals
+from fabric.flight import NEVER
+from fabric.loading import Layout
+from fabric.outages import Outages
+from fabric.result import Failover
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PS_PER_NS
 from topologies.topology import Topology
-from topologies.tree import spanning_tree
 
 Ints = NDArray[np.int64]
 
@@ -25,7 +31,7 @@ Ints = NDArray[np.int64]
 @final
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A program on assembled hardware, with all that chance decides.
+    """A program on assembled hardware, with all that chance and faults decide.
 
     Parameters
     ----------
@@ -37,12 +43,18 @@ class Run:
         The source of chance.
     crystals
         Clocks and aligned counters.
-    errors, delivery
-        What the links do to the trains, and the iterations that it makes necessary.
+    errors, outages
+        What the links do to the trains, and what a fault script breaks.
+    dispatcher, delivery
+        The runtime on the host, and the iterations it has decided on.
+    first_iteration
+        Iterations of the stints before.
     start
         When each chip begins.
     alignment_events
         Events that it took to agree on it.
+    failover
+        What led to this stint, None at the start of a run.
     """
 
     program: Program
@@ -52,9 +64,13 @@ class Run:
     draws: Draws
     crystals: Crystals
     errors: LinkErrors
+    outages: Outages
+    dispatcher: Dispatcher
     delivery: Delivery
+    first_iteration: int
     start: Start
     alignment_events: int
+    failover: Failover | None = None
 
     @property
     def vector_ps(self) -> int:
@@ -72,22 +88,52 @@ class Run:
         """Return the least latency of each train's link, shape ``(trains,)``."""
         return least_latency_ps(self.machine, self.topology)[self.program.trains.link]
 
+    @cached_property
+    def _jitter_keys(self) -> NDArray[np.uint64]:
+        link = self.program.trains.link
+        return self.draws.keys(Stream.JITTER, component_keys(link, ordinals(link)))
+
     def latency_ps(self, sequence: int, iteration: int) -> Ints:
-        """Return the latency of each train of an iteration, shape ``(trains,)``."""
-        if not self.machine.link.jitter_cycles:
-            return self.least_latency_ps
-        event = self.errors.event(sequence, iteration)
-        uniform = self.draws.uniform(Stream.JITTER, self.errors.keys, event)
-        return self.least_latency_ps + jitter_ps(self.machine, uniform)
+        """Return the latency of each train of an iteration, shape ``(trains,)``.
+
+        It is `NEVER` if the train is lost.
+        """
+        latency = self.least_latency_ps
+        if self.machine.link.jitter_cycles:
+            event = self.dispatcher.event(sequence, iteration)
+            bits = self.draws.bits(Stream.JITTER, self._jitter_keys, event)
+            latency = latency + jitter_ps(self.machine, bits)
+        attempt = self.delivery.attempts[sequence][iteration]
+        if attempt.lost:
+            latency = latency.copy()
+            latency[self.dispatcher.lost(sequence, iteration)] = NEVER
+        return latency
+
+    def executed(self, sequence: int, iteration: int) -> NDArray[np.bool_] | None:
+        """Return which steps of an iteration are executed, None if all are."""
+        if not self.delivery.attempts[sequence][iteration].halted:
+            return None
+        base = self.dispatcher.base_cycle(sequence, iteration)
+        stop = self.outages.stop_cycle[self.layout.chip]
+        executed: NDArray[np.bool_] = base + self.layout.cycle < stop
+        return executed
+
+    @property
+    def steady(self) -> bool:
+        """Return whether all iterations have the same times, seen from their start."""
+        return self.crystals.alike and not self.machine.link.jitter_cycles
+
+    def scheduled_ps(self, cycle: int) -> int:
+        """Return when a program cycle begins by the root's crystal."""
+        root_start = self.start.cycle[self.program.leader]
+        return self.crystals.root.edge_ps(root_start + cycle)
 
     @property
     def last_cycle(self) -> int:
         """Return the program cycle at which the last iteration ends."""
-        program = self.program
         return max(
-            (iterations - 1) * program.period_cycles
-            + program.token_cycles
-            + sequence * program.interval_cycles
+            self.dispatcher.base_cycle(sequence, iterations - 1)
+            + self.program.token_cycles
             for sequence, iterations in enumerate(self.delivery.iterations)
         )
 
@@ -95,45 +141,3 @@ class Run:
     def periods(self) -> int:
         """Return the periods of the program until its end."""
         return self.last_cycle // self.program.period_cycles + 1
-
-
-def assemble(
-    program: Program,
-    topology: Topology,
-    machine: MachineSpec,
-    *,
-    seed: int,
-    tokens: int,
-) -> Run:
-    """Return a run ready to be executed, its chips aligned.
-
-    Raises
-    ------
-    ScheduleError
-        If the chips cannot be aligned.
-    """
-    draws = Draws(seed)
-    tree = spanning_tree(topology, program.leader)
-    crystals = make_crystals(machine, tree, draws)
-    errors = LinkErrors(machine, program, draws)
-    alignment = Alignment(
-        simpy.Environment(),
-        machine,
-        topology,
-        tree=tree,
-        crystals=crystals,
-        draws=draws,
-    )
-    start = alignment.run()
-    return Run(
-        program=program,
-        topology=topology,
-        machine=machine,
-        layout=lay_out(program),
-        draws=draws,
-        crystals=crystals,
-        errors=errors,
-        delivery=plan_delivery(errors, program.sequences, tokens),
-        start=start,
-        alignment_events=alignment.events,
-    )

@@ -1,20 +1,24 @@
 """The reference engine: SimPy processes execute the programs of all chips."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import simpy
 
 from chip.program import Program
-from fabric.flight import Flight, FlightLog
+from fabric.deskews import DeskewLog
+from fabric.flight import NEVER, Flight, FlightLog
 from fabric.ledger import Ledger
 from fabric.link import Link
 from fabric.loading import load_steps
 from fabric.processor import Processor
 from fabric.result import RunResult
-from fabric.run import Run, assemble
+from fabric.run import Run
+from fabric.spares import Spares
+from fabric.stints import Stints
+from specs.faults import Fault
 from specs.machine import MachineSpec
 from topologies.topology import Topology
 
@@ -26,6 +30,8 @@ def simulate(
     *,
     seed: int,
     tokens: int,
+    faults: Sequence[Fault] = (),
+    spares: Spares | None = None,
     keep: frozenset[int] = frozenset(),
     progress: Callable[[int], None] | None = None,
 ) -> RunResult:
@@ -43,6 +49,10 @@ def simulate(
         Where all chance comes from.
     tokens
         Tokens of each sequence.
+    faults
+        What breaks, and when.
+    spares
+        Where the program can go when a node is bad; nowhere if None.
     keep
         Numbers of the iterations of which every time is kept.
     progress
@@ -53,30 +63,20 @@ def simulate(
     ScheduleError
         If the chips cannot be aligned.
     """
-    run = assemble(program, topology, machine, seed=seed, tokens=tokens)
-    ledger = Ledger(run, keep=keep)
-    vectors = program.trains.vectors.tolist()
-
-    def make(sequence: int, iteration: int) -> Flight:
-        return Flight(
-            sequence,
-            iteration,
-            latency_ps=run.latency_ps(sequence, iteration).tolist(),
-            vectors=vectors,
-            steps=len(run.layout),
-        )
-
-    def close(flight: Flight) -> None:
-        ledger.close(flight)
-        if progress is not None:
-            progress(len(ledger.iterations))
-
-    flights = FlightLog(run.delivery.iterations, make, close)
-    with _no_search_for_cycles():
-        processors = _execute(run, flights)
-    flights.close_all()
-    deskews = [record for processor in processors for record in processor.deskews]
-    return ledger.result(np.array(deskews, dtype=np.int64).reshape(-1, 3))
+    ledger = Ledger(topology, tokens=tokens, keep=keep)
+    stints = Stints(
+        topology,
+        machine,
+        seed=seed,
+        tokens=tokens,
+        faults=faults,
+        spares=spares,
+    )
+    for run in stints.of(program):
+        ledger.open(run)
+        with _no_search_for_cycles():
+            ledger.close(_execute(run, ledger, progress))
+    return ledger.result()
 
 
 @contextmanager
@@ -94,10 +94,14 @@ def _no_search_for_cycles() -> Iterator[None]:
             gc.enable()
 
 
-def _execute(run: Run, flights: FlightLog) -> list[Processor]:
-    """Run all chips until the last iteration has ended; return them."""
+def _execute(
+    run: Run, ledger: Ledger, progress: Callable[[int], None] | None
+) -> DeskewLog:
+    """Run all chips until the last iteration has ended; return their deskews."""
     program, machine, start = run.program, run.machine, run.start
     env = simpy.Environment()
+    flights = _flights(run, ledger, progress)
+    deskews = DeskewLog(run.topology.chips, len(program.deskews))
     links = {
         int(link): Link(
             env,
@@ -107,7 +111,6 @@ def _execute(run: Run, flights: FlightLog) -> list[Processor]:
         )
         for link in np.unique(program.trains.link)
     }
-    processors = []
     for chip, steps in load_steps(program, run.layout, links).items():
         processor = Processor(
             env,
@@ -119,8 +122,37 @@ def _execute(run: Run, flights: FlightLog) -> list[Processor]:
             start_count=start.count,
             period_cycles=program.period_cycles,
             epoch_cycles=machine.hac.epoch_cycles,
+            stop_cycle=int(run.outages.stop_cycle[chip]),
+            deskews=deskews,
         )
         env.process(processor.run(flights, run.periods, run.last_cycle))
-        processors.append(processor)
     env.run()
-    return processors
+    flights.close_all()
+    return deskews
+
+
+def _flights(
+    run: Run, ledger: Ledger, progress: Callable[[int], None] | None
+) -> FlightLog:
+    """Return the log of the iterations, which enters each that is over."""
+    vectors = run.program.trains.vectors.tolist()
+
+    def make(sequence: int, iteration: int) -> Flight:
+        step_ps = [-1] * len(run.layout)
+        executed = run.executed(sequence, iteration)
+        if executed is not None:
+            step_ps = np.where(executed, -1, NEVER).tolist()
+        return Flight(
+            sequence,
+            iteration,
+            latency_ps=run.latency_ps(sequence, iteration).tolist(),
+            vectors=vectors,
+            step_ps=step_ps,
+        )
+
+    def close(flight: Flight) -> None:
+        ledger.add_flight(flight)
+        if progress is not None:
+            progress(len(ledger.iterations))
+
+    return FlightLog(run.delivery.iterations, make, close)

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 _AS_PER_PS = 1_000_000
+UNLIMITED_PS = 2**62
+"""Slack of a train that was lost, or that nobody was there to take."""
 
 
 def tail_drift_ps(cycles: Ints, drift_as: Ints) -> Ints:

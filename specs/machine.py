@@ -1,5 +1,6 @@
 """The machine as frozen values with units: chip, link, FEC and formats."""
 
+import math
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -13,7 +14,7 @@ from specs.fec import FecSpec
 from specs.formats import Format
 from specs.reading import Spec, build, read_mapping
 from specs.steering import ClockSpec, DeskewSpec, HacSpec
-from specs.units import BITS_PER_BYTE, PS_PER_S, ceil_div
+from specs.units import BITS_PER_BYTE, PS_PER_NS, PS_PER_S, ceil_div
 
 
 class ChipSpec(Spec):
@@ -149,6 +150,22 @@ class LinkSpec(BitErrorSpec):
         return ceil_div(bits * clock_hz, self.rate_gbps * 10**9)
 
 
+class HostSpec(Spec):
+    """What feeds the chips from outside.
+
+    Parameters
+    ----------
+    load_gb_per_s
+        Rate at which each chip gets weights from its host, in 10^9 B/s.
+    """
+
+    load_gb_per_s: float = Field(gt=0)
+
+    def load_ps(self, payload_bytes: int) -> int:
+        """Return how long a chip takes to get a payload, rounded up."""
+        return math.ceil(payload_bytes / self.load_gb_per_s * PS_PER_NS)
+
+
 class FormatsSpec(Spec):
     """Number formats of what a chip stores and sends."""
 
@@ -177,6 +194,7 @@ class MachineSpec(Spec):
     deskew: DeskewSpec
     fec: FecSpec
     formats: FormatsSpec
+    host: HostSpec
 
     def with_settings(self, settings: Mapping[str, Any], origin: str = "--set") -> Self:
         """Return this machine with dotted paths such as ``link.ber`` set anew.

@@ -14,6 +14,7 @@ _FILES = {
     "model": (".json",),
     "machine": (".toml",),
     "topology": (".csv", ".graphml"),
+    "faults": (".toml",),
 }
 
 
@@ -42,6 +43,8 @@ class Scenario(Spec):
         What executes the programs: the reference, or its vectorised equal.
     seed
         Where all randomness comes from.
+    faults
+        Fault script: a TOML file of what breaks and when.
     settings
         Dotted paths of the machine and the values that replace its own.
     """
@@ -57,6 +60,7 @@ class Scenario(Spec):
     sequences: int = Field(default=1, ge=1)
     engine: Literal["simpy", "replay"] = "simpy"
     seed: int = Field(default=1, ge=0)
+    faults: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
 
 

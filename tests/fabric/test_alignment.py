@@ -121,4 +121,4 @@ def test_crystals_are_within_their_tolerance_and_spread_over_it(seed: int) -> No
     assert offset_ppm.min() < -40
     assert offset_ppm.max() > 40
     assert crystals.clocks[0] == crystals.root
-    assert crystals.root.phase_ps == crystals.counters[0].error_counts == 0
+    assert crystals.phase_ps[0] == crystals.counters[0].error_counts == 0

@@ -5,7 +5,7 @@ from fabric.flight import Flight, FlightLog
 
 
 def make(sequence: int, iteration: int) -> Flight:
-    return Flight(sequence, iteration, latency_ps=[], vectors=[], steps=2)
+    return Flight(sequence, iteration, latency_ps=[], vectors=[], step_ps=[-1, -1])
 
 
 @given(lengths=st.lists(st.integers(0, 6), min_size=1, max_size=3))

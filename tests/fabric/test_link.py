@@ -8,7 +8,8 @@ from simpy.events import ProcessGenerator
 
 from chip.clock import Clock
 from chip.hac import AlignedCounter
-from fabric.flight import Flight, FlightLog
+from fabric.deskews import DeskewLog
+from fabric.flight import NEVER, Flight, FlightLog
 from fabric.link import Link
 from fabric.processor import Processor, Step
 
@@ -25,7 +26,7 @@ def round_link(env: simpy.Environment, *, fifo_vectors: int = 4) -> Link:
 
 
 def flight_of(vectors: list[int], latency_ps: list[int]) -> Flight:
-    return Flight(0, 0, latency_ps=latency_ps, vectors=vectors, steps=0)
+    return Flight(0, 0, latency_ps=latency_ps, vectors=vectors, step_ps=[])
 
 
 def drive(
@@ -74,6 +75,15 @@ def test_a_vector_sent_after_its_receive_is_missed_too(env: simpy.Environment) -
     drive(env, round_link(env), flight, sends={0: 700}, takes={0: 10})
     assert flight.underflows == [0]
     assert flight.arrival_ps == [1700]
+
+
+def test_a_lost_train_never_arrives_and_breaks_no_schedule(
+    env: simpy.Environment,
+) -> None:
+    flight = flight_of([1, 1], [NEVER, 1000])
+    drive(env, round_link(env), flight, sends={0: 0, 1: 100}, takes={0: 1000, 1: 1200})
+    assert flight.arrival_ps == [NEVER, 1100]
+    assert (flight.underflows, flight.overflows) == ([], {})
 
 
 def test_a_late_vector_is_dropped_and_not_taken_for_the_next(
@@ -196,9 +206,16 @@ def test_time_is_a_whole_number_of_picoseconds_to_the_end() -> None:
     closed: list[Flight] = []
 
     def make(sequence: int, iteration: int) -> Flight:
-        return Flight(sequence, iteration, latency_ps=[250_000], vectors=[1], steps=2)
+        return Flight(
+            sequence,
+            iteration,
+            latency_ps=[250_000],
+            vectors=[1],
+            step_ps=[-1, -1],
+        )
 
     flights = FlightLog((5,), make, closed.append)
+    deskews = DeskewLog(chips=2, in_period=1)
     chips = [
         Processor(
             env,
@@ -210,6 +227,8 @@ def test_time_is_a_whole_number_of_picoseconds_to_the_end() -> None:
             start_count=7,
             period_cycles=1000,
             epoch_cycles=252,
+            stop_cycle=10**6,
+            deskews=deskews,
         )
         for chip, own in steps.items()
     ]
@@ -223,7 +242,8 @@ def test_time_is_a_whole_number_of_picoseconds_to_the_end() -> None:
         clock.edge_ps(7 + 1000 * k) for k in range(5)
     ]
     # The counter runs one ahead: the first deskew follows it, the others find it so.
-    assert [row.removed_cycles for row in chips[1].deskews] == [-1, 0, 0, 0, 0]
+    assert deskews.count.tolist() == [0, 5]
+    assert deskews.most_removed.tolist() == [0, 1]
     assert closed[0].step_ps[1] == clock.edge_ps(7 + 300 - 1)
     kinds = {type(time) for f in closed for time in f.step_ps + f.arrival_ps}
     assert kinds == {int}

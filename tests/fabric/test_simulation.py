@@ -204,7 +204,18 @@ def test_a_run_always_ends_and_accounts_for_every_token(
     ]
     assert len(delivered) == len(set(delivered))
     assert len(delivered) + result.tokens_lost == 20 * sequences
-    assert len(result.iterations) == 20 * sequences + result.replays
+    tried = {(row.sequence, row.token) for row in result.iterations}
+    assert len(result.iterations) == len(tried) + result.replays
+    missing = {
+        (each.sequence, token)
+        for each in result.missing
+        for token in range(each.first_token, each.last_token + 1)
+    }
+    assert missing.isdisjoint(delivered)
+    assert missing.union(delivered) == {
+        (sequence, token) for sequence in range(sequences) for token in range(20)
+    }
+    assert all(each.reason for each in result.missing)
     for record in result.records:
         assert min(record.instruction_ps.min(), record.arrival_ps.min()) >= 0
 
@@ -227,7 +238,7 @@ def test_one_chip_alone_runs_and_has_no_links(compiled: Compile) -> None:
 
 
 def test_a_replay_repeats_the_token_until_it_is_clean(compiled: Compile) -> None:
-    result = run(compiled(2, 2, link__ber=2e-5), tokens=60)
+    result = run(compiled(2, 2, link__ber=5e-5), tokens=60)
     assert result.replays > 0
     assert result.tokens_lost == 0
     by_token: dict[int, list[bool]] = {}
@@ -242,11 +253,19 @@ def test_a_replay_repeats_the_token_until_it_is_clean(compiled: Compile) -> None
     assert result.links.uncorrectable.sum() >= damaged
 
 
-def test_a_token_is_given_up_after_eight_attempts(compiled: Compile) -> None:
+def test_a_token_is_given_up_after_eight_attempts_and_no_later_one_is_tried(
+    compiled: Compile,
+) -> None:
     result = run(compiled(2, 2, link__ber=0.01), tokens=2)
     assert result.tokens_lost == 2
-    assert [row.attempt for row in result.iterations] == [*range(8), *range(8)]
+    assert [row.attempt for row in result.iterations] == list(range(8))
     assert not any(row.delivered for row in result.iterations)
+    (missing,) = result.missing
+    assert (missing.first_token, missing.last_token) == (0, 1)
+    assert (
+        "8 attempts in a row were damaged; link 0 (chip 0 to 1) fails, and node 0 "
+        "has no spare" in missing.reason
+    )
 
 
 def test_progress_is_told_after_each_iteration(compiled: Compile) -> None:

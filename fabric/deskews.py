@@ -1,0 +1,81 @@
+"""What the RUNTIME_DESKEWs of a stint have done, kept as sums and a hash."""
+
+import hashlib
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+@final
+class DeskewLog:
+    """Adds up deskews, period by period, so that a long run stays small.
+
+    Parameters
+    ----------
+    chips
+        Chips of the machine.
+    in_period
+        Deskews that all chips together do in a whole period.
+
+    Attributes
+    ----------
+    count, most_removed
+        Deskews of each chip, and the largest drift that one removed, in cycles either
+        way, shape ``(chips,)``.
+    """
+
+    def __init__(self, chips: int, in_period: int) -> None:
+        self.count = np.zeros(chips, dtype=np.int64)
+        self.most_removed = np.zeros(chips, dtype=np.int64)
+        self._in_period = in_period
+        self._open: dict[int, list[tuple[int, int, int]]] = {}
+        self._digests: dict[int, bytes] = {}
+        self._state = hashlib.sha256()
+        self._hashed = 0
+
+    @property
+    def total(self) -> int:
+        """Return the number of deskews."""
+        return int(self.count.sum())
+
+    def add(self, period: int, chip: int, start_ps: int, removed_cycles: int) -> None:
+        """Add one deskew; a period is summed up when all chips have done theirs."""
+        rows = self._open.setdefault(period, [])
+        rows.append((chip, start_ps, removed_cycles))
+        if len(rows) == self._in_period:
+            del self._open[period]
+            self.add_period(period, np.array(rows, dtype=np.int64))
+
+    def add_period(self, period: int, rows: Ints) -> None:
+        """Add all deskews of a period.
+
+        Parameters
+        ----------
+        period
+            Its number; each is added once.
+        rows
+            Chip, start in ps and removed cycles of each, in any order, shape
+            ``(deskews, 3)``.
+        """
+        chip, _, removed = rows.T
+        self.count += np.bincount(chip, minlength=len(self.count))
+        np.maximum.at(self.most_removed, chip, np.abs(removed))
+        rows = rows[np.lexsort(rows.T[::-1])]
+        self._digests[period] = hashlib.sha256(rows.tobytes()).digest()
+        while self._hashed in self._digests:
+            self._state.update(self._digests.pop(self._hashed))
+            self._hashed += 1
+
+    def digest(self) -> bytes:
+        """Return a hash over all deskews, once no more will come."""
+        for period in sorted(self._open):
+            # The last periods, and those in which a chip has stopped, are not whole.
+            rows = self._open.pop(period)
+            self.add_period(period, np.array(rows, dtype=np.int64))
+        state = self._state.copy()
+        for period in sorted(self._digests):
+            state.update(self._digests[period])
+        return state.digest()

@@ -1,0 +1,140 @@
+"""What a fault script does to a stint: from which program cycle what no longer works.
+
+A fault takes effect with the first program cycle that the root's crystal begins at its
+time or later; the other chips are within the guard band of that. So what a fault
+damages is known ahead of the run, to every engine.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.clock import Crystal
+from specs.errors import SpecError
+from specs.faults import ChipStops, Fault, LinkDies, LinkErrorRate
+from specs.units import PS_PER_US
+from topologies.topology import Topology
+
+Ints = NDArray[np.int64]
+
+NEVER = 2**62
+
+
+class RateChange(NamedTuple):
+    """A bit error rate that holds on a directed link for some program cycles."""
+
+    link: int
+    begin_cycle: int
+    end_cycle: int
+    ber: float
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outages:
+    """Faults in program cycles.
+
+    Parameters
+    ----------
+    stop_cycle
+        First cycle that each chip does not execute, shape ``(chips,)``.
+    dead_cycle
+        First cycle at which each directed link carries nothing, shape
+        ``(directed links,)``.
+    rates
+        Bit error rates that hold for some time.
+    """
+
+    stop_cycle: Ints
+    dead_cycle: Ints
+    rates: tuple[RateChange, ...]
+
+    @property
+    def first_loss_cycle(self) -> int:
+        """Return the first cycle at which anything stands still or is dead."""
+        return int(
+            min(self.stop_cycle.min(initial=NEVER), self.dead_cycle.min(initial=NEVER))
+        )
+
+    def stopped_at(self, cycle: int) -> frozenset[int]:
+        """Return the chips that have stopped by a cycle."""
+        return frozenset(np.flatnonzero(self.stop_cycle <= cycle).tolist())
+
+    def dead_at(self, cycle: int) -> frozenset[int]:
+        """Return the directed links that are dead by a cycle."""
+        return frozenset(np.flatnonzero(self.dead_cycle <= cycle).tolist())
+
+
+def check_faults(faults: Sequence[Fault], topology: Topology, origin: str) -> None:
+    """Raise SpecError if a fault names a link or chip that the machine does not have.
+
+    Parameters
+    ----------
+    faults
+        The script.
+    topology
+        The wiring.
+    origin
+        Where the script comes from, for the message.
+    """
+    links = len(topology.source)
+    for number, fault in enumerate(faults, start=1):
+        if isinstance(fault, ChipStops) and fault.chip >= topology.chips:
+            raise SpecError(
+                f"{origin}: fault {number}: there is no chip {fault.chip}: the chips "
+                f"of this {topology.name} are numbered 0 to {topology.chips - 1}"
+            )
+        if isinstance(fault, LinkDies | LinkErrorRate) and fault.link >= links:
+            raise SpecError(
+                f"{origin}: fault {number}: there is no link {fault.link}: the links "
+                f"of this {topology.name} are numbered 0 to {links - 1}, as links.csv "
+                f"lists them"
+            )
+
+
+def outages(
+    faults: Sequence[Fault],
+    topology: Topology,
+    *,
+    root: Crystal,
+    start_cycle: int,
+    zero_ps: int,
+) -> Outages:
+    """Return the faults of a stint in program cycles.
+
+    Parameters
+    ----------
+    faults
+        The script.
+    topology
+        The wiring.
+    root
+        Crystal by which cycles are counted.
+    start_cycle
+        Its cycle at program cycle 0 of the stint.
+    zero_ps
+        Global time at which the run's first token starts.
+    """
+    stop_cycle = np.full(topology.chips, NEVER, dtype=np.int64)
+    dead_cycle = np.full(len(topology.source), NEVER, dtype=np.int64)
+    rates = []
+
+    def cycle_of(at_us: float) -> int:
+        at_ps = zero_ps + round(at_us * PS_PER_US)
+        return root.cycle_at(at_ps - 1) + 1 - start_cycle
+
+    for fault in faults:
+        cycle = cycle_of(fault.at_us)
+        if isinstance(fault, ChipStops):
+            stop_cycle[fault.chip] = min(stop_cycle[fault.chip], cycle)
+        elif isinstance(fault, LinkDies):
+            # The two directions of a cable are neighbours.
+            both = [fault.link & ~1, fault.link | 1]
+            dead_cycle[both] = np.minimum(dead_cycle[both], cycle)
+        elif isinstance(fault, LinkErrorRate):
+            end = cycle_of(fault.until_us)
+            rates.append(RateChange(fault.link, cycle, end, fault.ber))
+    return Outages(stop_cycle=stop_cycle, dead_cycle=dead_cycle, rates=tuple(rates))

@@ -1,0 +1,181 @@
+"""A run as a succession of stints: from each failure to other chips, and on."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import final
+
+import simpy
+
+from chip.program import Program
+from fabric.alignment import Alignment
+from fabric.assembly import make_crystals
+from fabric.channel import LinkErrors
+from fabric.delivery import Dispatcher, Failure, Waiting
+from fabric.draws import Draws
+from fabric.loading import lay_out
+from fabric.outages import Outages, outages
+from fabric.result import Failover
+from fabric.run import Run
+from fabric.spares import Moved, Spares
+from specs.errors import RackError
+from specs.faults import Fault
+from specs.machine import MachineSpec
+from topologies.outage import NO_OUTAGE, Outage
+from topologies.topology import Topology
+from topologies.tree import spanning_tree
+
+
+@final
+class Stints:
+    """The stints of a run, each assembled when the one before is known.
+
+    Parameters
+    ----------
+    topology, machine
+        Wiring and parts.
+    seed
+        Where all chance comes from.
+    tokens
+        Tokens of each sequence.
+    faults
+        What breaks, and when.
+    spares
+        Where the program can go; nowhere if None.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        machine: MachineSpec,
+        *,
+        seed: int,
+        tokens: int,
+        faults: Sequence[Fault],
+        spares: Spares | None,
+    ) -> None:
+        self._topology = topology
+        self._machine = machine
+        self._draws = Draws(seed)
+        self._tokens = tokens
+        self._faults = faults
+        self._spares = spares
+        self._zero_ps: int | None = None
+        self._bad_nodes: tuple[int, ...] = ()
+        self._moved: Moved | None = None
+
+    def of(self, program: Program) -> Iterator[Run]:
+        """Return the stints of a run that begins with `program`.
+
+        Raises
+        ------
+        ScheduleError
+            If the chips cannot be aligned.
+        """
+        waiting = (Waiting(),) * program.sequences
+        run = self._assembled(program, NO_OUTAGE, waiting)
+        yield run
+        while run.delivery.failure is not None:
+            run = self._following(run, run.delivery.failure)
+            yield run
+
+    def _following(self, run: Run, failure: Failure) -> Run:
+        """Return the stint after a failure: load the moved program, align, go on."""
+        moved, end_ps = failure.moved, run.scheduled_ps(run.last_cycle)
+        load_ps = self._machine.host.load_ps(moved.most_loaded_bytes)
+        self._bad_nodes += (failure.node,)
+        self._moved = moved
+        following = self._assembled(
+            moved.program,
+            self._outage(run.outages, run.last_cycle, self._bad_nodes),
+            tuple(each._replace(suspects=frozenset()) for each in run.delivery.waiting),
+            at_ps=end_ps + load_ps,
+            first_iteration=run.first_iteration + max(run.delivery.iterations),
+        )
+        failover = Failover(
+            sequence=failure.sequence,
+            iteration=run.first_iteration + failure.iteration,
+            token=failure.token,
+            link=failure.link,
+            chip=failure.chip,
+            bad_node=failure.node,
+            spare_node=moved.spare_node,
+            stopped_ps=end_ps,
+            loaded_bytes=moved.loaded_bytes,
+            load_ps=load_ps,
+            resumed_ps=following.scheduled_ps(0),
+        )
+        return replace(following, failover=failover)
+
+    def _assembled(
+        self,
+        program: Program,
+        outage: Outage,
+        waiting: tuple[Waiting, ...],
+        *,
+        at_ps: int = 0,
+        first_iteration: int = 0,
+    ) -> Run:
+        topology, machine, draws = self._topology, self._machine, self._draws
+        leader = program.leader
+        tree = spanning_tree(topology, leader, outage)
+        crystals = make_crystals(machine, tree, draws)
+        alignment = Alignment(
+            simpy.Environment(),
+            machine,
+            topology,
+            tree=tree,
+            crystals=crystals,
+            draws=draws,
+        )
+        start = alignment.run(at_ps)
+        root, begin = crystals.root, start.cycle[leader]
+        if self._zero_ps is None:
+            self._zero_ps = root.edge_ps(begin)
+        out = outages(
+            self._faults,
+            topology,
+            root=root,
+            start_cycle=begin,
+            zero_ps=self._zero_ps,
+        )
+        errors = LinkErrors(machine, program, draws, out)
+
+        def move(node: int, cycle: int) -> Moved | str:
+            bad_nodes = (*self._bad_nodes, node)
+            if self._spares is None:
+                return f"node {node} has no spare; keep nodes idle (spares=1)"
+            try:
+                out_of_order = self._outage(out, cycle, bad_nodes)
+                return self._spares.moved(bad_nodes, out_of_order, self._moved)
+            except RackError as error:
+                return str(error)
+
+        dispatcher = Dispatcher(
+            program,
+            topology,
+            errors=errors,
+            outages=out,
+            first_iteration=first_iteration,
+            move=move,
+        )
+        return Run(
+            program=program,
+            topology=topology,
+            machine=machine,
+            layout=lay_out(program),
+            draws=draws,
+            crystals=crystals,
+            errors=errors,
+            outages=out,
+            dispatcher=dispatcher,
+            delivery=dispatcher.plan(waiting, self._tokens),
+            first_iteration=first_iteration,
+            start=start,
+            alignment_events=alignment.events,
+        )
+
+    def _outage(self, out: Outages, cycle: int, bad_nodes: tuple[int, ...]) -> Outage:
+        """Return what is out of order at a program cycle."""
+        node = self._topology.node.tolist()
+        bad = frozenset(chip for chip, own in enumerate(node) if own in bad_nodes)
+        return Outage(chips=bad | out.stopped_at(cycle), links=out.dead_at(cycle))

@@ -1,0 +1,121 @@
+"""What the times of an iteration say: slack, lateness, and a hash of them all."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fabric.flight import NEVER
+from fabric.run import Run
+from fabric.slack import UNLIMITED_PS, least_slack_ps
+
+Ints = NDArray[np.int64]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Verdict:
+    """What the times of an iteration say.
+
+    Parameters
+    ----------
+    begin_ps, end_ps
+        Global time of its first cycle and of the first after it.
+    slack_ps, late
+        Least slack of each train, and the trains that were late.
+    least_ps
+        Least slack on each link that the program uses, ascending by link.
+    digest
+        Hash of all times from `begin_ps` on.
+    """
+
+    begin_ps: int
+    end_ps: int
+    slack_ps: Ints
+    late: Ints
+    least_ps: Ints
+    digest: bytes
+
+
+@final
+class Judge:
+    """Judges the iterations of a stint.
+
+    Parameters
+    ----------
+    run
+        The stint.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        on_link = run.program.trains.link
+        self._by_link = np.argsort(on_link, kind="stable")
+        self._link_begin = np.flatnonzero(np.diff(on_link[self._by_link], prepend=-1))
+        trains, machine = run.program.trains, run.machine
+        link, hz = machine.link, machine.chip.clock_hz
+        sizes, kind = np.unique(trains.vectors, return_inverse=True)
+        tails = [link.vector_offset_cycles(int(n) - 1, hz) for n in sizes]
+        self._tail_cycles = np.array(tails, dtype=np.int64)[kind]
+        self._take_step = run.layout.take_step
+        self._send_step = run.layout.send_step
+        self._sender = run.topology.source[trains.link].astype(np.int64)
+        self._taker = run.topology.target[trains.link].astype(np.int64)
+        self._crystals = run.crystals
+        now = np.zeros(run.topology.chips, dtype=np.int64)
+        period_as = run.crystals.periods_as(np.arange(run.topology.chips), now)
+        drift_as = period_as[self._taker] - period_as[self._sender]
+        self._tail_ps = least_slack_ps(0 * self._taker, self._tail_cycles, drift_as)
+
+    def verdict(
+        self, step_ps: Ints, arrival_ps: Ints, sequence: int, iteration: int
+    ) -> Verdict:
+        """Return what the times of an iteration say.
+
+        Parameters
+        ----------
+        step_ps, arrival_ps
+            Global time of each step, and of each train's arrival.
+        sequence, iteration
+            Which one, counted in its stint.
+        """
+        run = self._run
+        slack_ps = self._least_ps(step_ps, arrival_ps)
+        begin_ps, end_ps = (
+            int(step_ps[step]) for step in (run.layout.begin_step, run.layout.end_step)
+        )
+        # A leader that stands still marks neither; the host knows when it should.
+        base = run.dispatcher.base_cycle(sequence, iteration)
+        if begin_ps == NEVER:
+            begin_ps = run.scheduled_ps(base)
+        if end_ps == NEVER:
+            end_ps = run.scheduled_ps(base + run.program.token_cycles)
+        state = hashlib.sha256((step_ps - begin_ps).tobytes())
+        # Slack follows from these times.
+        state.update((arrival_ps - begin_ps).tobytes())
+        return Verdict(
+            begin_ps=begin_ps,
+            end_ps=end_ps,
+            slack_ps=slack_ps,
+            late=np.flatnonzero(slack_ps < 0),
+            least_ps=np.minimum.reduceat(slack_ps[self._by_link], self._link_begin)
+            if len(slack_ps)
+            else slack_ps,
+            digest=state.digest(),
+        )
+
+    def _least_ps(self, step_ps: Ints, arrival_ps: Ints) -> Ints:
+        """Return the least slack of each train, shape ``(trains,)``."""
+        take_ps = step_ps[self._take_step]
+        tail_ps = self._tail_ps
+        if self._crystals.wander is not None:
+            # A change of frequency counts for the trains that begin after it.
+            sent = step_ps[self._send_step]
+            drift_as = self._crystals.periods_as(self._taker, take_ps)
+            drift_as = drift_as - self._crystals.periods_as(self._sender, sent)
+            tail_ps = least_slack_ps(0 * take_ps, self._tail_cycles, drift_as)
+        slack: Ints = take_ps - arrival_ps + tail_ps
+        slack[(take_ps == NEVER) | (arrival_ps == NEVER)] = UNLIMITED_PS
+        return slack
