@@ -12,6 +12,7 @@ from experiments.options import (
     Batch,
     Chips,
     Context,
+    Faults,
     Machine,
     Model,
     Out,
@@ -59,6 +60,7 @@ def simulate(
     engine: Annotated[
         str | None, typer.Option(help="simpy, or replay: as exact, and fast.")
     ] = None,
+    faults: Faults = None,
     settings: Settings = None,
     out: Out = None,
     as_json: AsJson = False,

@@ -2,7 +2,8 @@
 
 _CAUSES = {
     "compute": "arithmetic and memory on the chips of the working stage",
-    "link": "the least way of vectors: SRAM to wire, train, flight, FIFO to SRAM",
+    "link": "the least way of vectors: SRAM to wire, train, flight, FIFO to SRAM; "
+    "after a failover also what the new routes add",
     "guard": "guard bands: jitter span, drift and counter error of every hop",
     "alignment": "waiting for an aligned start, after the first one",
     "deskew": "RUNTIME_DESKEWs of the working stage, and the drift they remove",
@@ -23,6 +24,7 @@ COLUMNS: dict[str, dict[str, str]] = {
             for name, text in _CAUSES.items()
         },
         "replay_ps": "part of the latency: earlier attempts that were damaged",
+        "failover_ps": "part of the latency: loading a spare node, and the new start",
         "attempts": "iterations that the token took, 1 if nothing was damaged",
     },
     "links": {
@@ -39,6 +41,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "in nominal cycles; negative if it was late, empty if the link was not used",
         "fec_corrected": "codewords that the decoder repaired",
         "fec_uncorrectable": "trains with a codeword that it could not repair",
+        "trains_lost": "trains that never came: the link or a chip was out of order",
     },
     "chips": {
         "chip": "number of the chip",
@@ -89,6 +92,20 @@ COLUMNS: dict[str, dict[str, str]] = {
         "train": "number of the train that is sent or received, -1 if none",
         "link": "directed link of the train, -1 if none",
         "vectors": "vectors of the train, 0 if none",
+    },
+    "failovers": {
+        "sequence": "sequence whose token failed",
+        "iteration": "number of the attempt that failed for the second time",
+        "token": "number of the token",
+        "link": "directed link that failed twice, -1 if it was the chip itself",
+        "chip": "chip that sends on it, or that stopped",
+        "bad_node": "the chip's node, not used from then on",
+        "spare_node": "node of the same rack that stands in for it",
+        "stopped_ps": "global time at which all had ended what they had begun",
+        "loaded_bytes": "bytes that all chips got from their hosts",
+        "load_ps": "how long that took",
+        "resumed_ps": "global time at which the program went on",
+        "duration_ps": "resumed_ps - stopped_ps: loading, and the aligned start",
     },
 }
 

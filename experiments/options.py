@@ -28,6 +28,9 @@ Context = Annotated[int | None, typer.Option(help="Positions in the KV cache.")]
 Batch = Annotated[int | None, typer.Option(help="Tokens decoded together.")]
 Sequences = Annotated[int | None, typer.Option(help="Sequences in flight.")]
 Seed = Annotated[int | None, typer.Option(help="Where all chance comes from.")]
+Faults = Annotated[
+    str | None, typer.Option(help="Fault script TOML: what breaks, and when.")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a number of the machine."),
@@ -48,6 +51,7 @@ _SCENARIO_OPTIONS = (
     "sequences",
     "seed",
     "engine",
+    "faults",
 )
 
 

@@ -14,6 +14,8 @@ from specs.units import BYTES_PER_MB
 Facts = dict[str, Any]
 
 _BAR_CELLS = 24
+# Of each kind of thing that went wrong; all are in the tables and the JSON.
+_MOST_SHOWN = 3
 
 
 def run_report(run: Run) -> RenderableType:
@@ -140,15 +142,20 @@ def _health(run: Run, facts: Facts) -> Table:
             style="bold red",
         ),
     )
-    for violation in result.violations[:3]:
+    for violation in result.violations[:_MOST_SHOWN]:
         table.add_row("", str(violation))
     faults = facts["faults"]
     table.add_row("errors", error_model(run.prepared.machine))
     table.add_row(
         "faults",
         f"{faults['fec_corrected']:,} corrected, {faults['fec_uncorrectable']:,} not, "
-        f"{faults['replays']} replays, {faults['tokens_lost']} tokens lost",
+        f"{faults['replays']} replays, {faults['failovers']} failovers, "
+        f"{faults['tokens_lost']} tokens lost",
     )
+    for failover in result.failovers[:_MOST_SHOWN]:
+        table.add_row("", str(failover))
+    for missing in result.missing[:_MOST_SHOWN]:
+        table.add_row("", Text(str(missing), style="red"))
     ran = facts["run"]
     table.add_row(
         "simulated",

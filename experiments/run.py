@@ -10,9 +10,12 @@ from typing import final
 from compiler.schedule import Schedule
 from compiler.verify import Certificate, verify
 from experiments.preparation import Prepared, compile_scenario
+from experiments.recovery import SpareNodes
+from fabric.outages import check_faults
 from fabric.replay import replay
 from fabric.result import RunResult
 from fabric.simulation import simulate
+from specs.faults import load_faults
 from specs.scenario import Scenario
 from specs.units import PS_PER_S
 from topologies.topology import Topology
@@ -86,7 +89,9 @@ def run_scenario(
             progress(what, done, total)
 
     tell("compiling", 0, 1)
+    faults = load_faults(scenario.faults) if scenario.faults else ()
     prepared, schedule = compile_scenario(scenario, topology)
+    check_faults(faults, prepared.topology, scenario.faults or "")
     tell("verifying", 0, 1)
     certificate = None
     if prepared.machine.deskews or not prepared.machine.drifts:
@@ -101,6 +106,8 @@ def run_scenario(
         prepared.machine,
         seed=scenario.seed,
         tokens=scenario.tokens,
+        faults=faults,
+        spares=SpareNodes(prepared),
         keep=frozenset({0}),
         progress=lambda done: tell("simulating", done, max(done, total)),
     )

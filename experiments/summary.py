@@ -13,7 +13,7 @@ from experiments.tables import tokens_table
 from specs.machine import MachineSpec
 from specs.model import ModelSpec
 from specs.scenario import Scenario
-from specs.units import PS_PER_NS, PS_PER_S
+from specs.units import PS_PER_NS, PS_PER_S, PS_PER_US
 from topologies.metrics import TopologySummary, describe
 from topologies.topology import Topology
 
@@ -50,7 +50,8 @@ def summary(run: Run) -> dict[str, Any]:
             "latency_ns": latency_block(tokens),
             "breakdown_cycles": {
                 **run.schedule.breakdown._asdict(),
-                "replay": _replay_cycles(run, tokens),
+                "replay": _mean_cycles(run, tokens["replay_ps"]),
+                "failover": _mean_cycles(run, tokens["failover_ps"]),
             },
         },
         "token": _token_block(run, tokens),
@@ -59,8 +60,12 @@ def summary(run: Run) -> dict[str, Any]:
             "fec_corrected": int(result.links.corrected.sum()),
             "fec_uncorrectable": int(result.links.uncorrectable.sum()),
             "replays": result.replays,
-            "failovers": 0,
+            "failovers": len(result.failovers),
             "tokens_lost": result.tokens_lost,
+            "trains_lost": int(result.links.lost.sum()),
+            "failover_us": sum(each.duration_ps for each in result.failovers)
+            / PS_PER_US,
+            "missing": [each._asdict() for each in result.missing],
         },
         "violations": {
             "underflow": result.underflows,
@@ -166,12 +171,12 @@ def latency_block(tokens: pd.DataFrame) -> dict[str, float | None]:
     return {name: float(value) for name, value in zip(names, values, strict=True)}
 
 
-def _replay_cycles(run: Run, tokens: pd.DataFrame) -> int:
-    """Return what earlier, damaged attempts add to a delivered token on average."""
-    if tokens.empty:
+def _mean_cycles(run: Run, column_ps: "pd.Series[int]") -> int:
+    """Return what a cause adds to a delivered token on average, in nominal cycles."""
+    if column_ps.empty:
         return 0
     hz = run.prepared.machine.chip.clock_hz
-    return round(float(tokens["replay_ps"].mean()) * hz / PS_PER_S)
+    return round(float(column_ps.mean()) * hz / PS_PER_S)
 
 
 def _token_block(run: Run, tokens: pd.DataFrame) -> dict[str, float | None]:

@@ -11,11 +11,12 @@ from chip.program import Opcode, Slice
 from experiments.columns import COLUMNS
 from experiments.preparation import Prepared
 from experiments.run import Run
+from fabric.result import Failover, IterationRow
 from sharding.units import Kind
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S
 from topologies.topology import Level
 
-_SHIFTED = "deskew"
+_SHIFTED, _ROUTED = "deskew", "link"
 
 
 def tokens_table(run: Run) -> pd.DataFrame:
@@ -23,38 +24,78 @@ def tokens_table(run: Run) -> pd.DataFrame:
 
     The schedule says how many cycles each cause takes; they are cycles of the leader's
     crystal, which all chips follow. What a token took beyond or below that, a few
-    cycles at most, is what deskews added or took away; a damaged token also has the
-    time of its earlier attempts.
+    cycles at most, is what deskews added or took away; after a failover it is what
+    other routes take. A damaged token also has the time of its earlier attempts.
     """
-    scenario = run.prepared.scenario
     spent = run.schedule.breakdown
     offset_ppm = run.result.chips.offset_ppm[run.schedule.program.leader]
     hz = round(run.prepared.machine.chip.clock_hz * (1 + offset_ppm / PPM))
-    edges = np.cumsum([0, *spent])
-    share_ps = np.diff(Clock(frequency_hz=hz).edges_ps(edges))
-    first_start: dict[tuple[int, int], int] = {}
-    rows = []
-    for row in run.result.iterations:
-        start_ps = first_start.setdefault((row.sequence, row.token), row.start_ps)
-        if not row.delivered:
-            continue
-        causes = dict(zip(spent._fields, share_ps.tolist(), strict=True))
-        causes[_SHIFTED] += row.end_ps - row.start_ps - int(share_ps.sum())
-        rows.append(
-            {
-                "token": row.token,
-                "sequence": row.sequence,
-                "context_tokens": scenario.context,
-                "start_ps": start_ps,
-                "end_ps": row.end_ps,
-                "latency_ps": row.end_ps - start_ps,
-                **{f"{cause}_ps": value for cause, value in causes.items()},
-                "replay_ps": row.start_ps - start_ps,
-                "attempts": row.attempt + 1,
-            }
+    share_ps = np.diff(Clock(frequency_hz=hz).edges_ps(np.cumsum([0, *spent])))
+    attempts = pd.DataFrame(run.result.iterations, columns=IterationRow._fields)
+    begun = attempts.groupby(["sequence", "token"])["start_ps"].transform("min")
+    done = attempts[attempts["delivered"]]
+    start_ps = begun[attempts["delivered"]].to_numpy(dtype=np.int64, copy=True)
+    failover_ps = np.zeros_like(start_ps)
+    moved = np.zeros(len(done), dtype=bool)
+    for failover in run.result.failovers:
+        moved |= done["start_ps"].to_numpy() >= failover.resumed_ps
+        # A token that had to wait for the failover to begin has waited all the same.
+        start_ps[_first_after(done, start_ps, failover)] = failover.stopped_ps
+        within = (start_ps <= failover.stopped_ps) & (
+            done["end_ps"].to_numpy() >= failover.resumed_ps
         )
-    table = pd.DataFrame(rows, columns=list(COLUMNS["tokens"]))
+        failover_ps[within] += failover.duration_ps
+    columns: dict[str, object] = {
+        f"{cause}_ps": np.full(len(done), share)
+        for cause, share in zip(spent._fields, share_ps.tolist(), strict=True)
+    }
+    table = pd.DataFrame(
+        {
+            "token": done["token"].to_numpy(),
+            "sequence": done["sequence"].to_numpy(),
+            "context_tokens": run.prepared.scenario.context,
+            "start_ps": start_ps,
+            "end_ps": done["end_ps"].to_numpy(),
+            "latency_ps": done["end_ps"].to_numpy() - start_ps,
+            **columns,
+            "replay_ps": done["start_ps"].to_numpy() - start_ps - failover_ps,
+            "failover_ps": failover_ps,
+            "attempts": done["attempt"].to_numpy() + 1,
+        },
+        columns=list(COLUMNS["tokens"]),
+    )
+    beyond_ps = (done["end_ps"] - done["start_ps"]).to_numpy() - int(share_ps.sum())
+    table[f"{_SHIFTED}_ps"] += np.where(moved, 0, beyond_ps)
+    table[f"{_ROUTED}_ps"] += np.where(moved, beyond_ps, 0)
     return table.sort_values(["token", "sequence"], ignore_index=True)
+
+
+def failovers_table(run: Run) -> pd.DataFrame:
+    """Return one row for each node that was bad."""
+    rows = [
+        {**failover._asdict(), "duration_ps": failover.duration_ps}
+        for failover in run.result.failovers
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS["failovers"]))
+
+
+def _first_after(
+    done: pd.DataFrame, start_ps: NDArray[np.int64], failover: Failover
+) -> list[int]:
+    """Return the row of each sequence's first token that began after a failover."""
+    later = np.flatnonzero(start_ps >= failover.resumed_ps)
+    sequences = done["sequence"].to_numpy()
+    begun_before = {
+        int(sequences[row])
+        for row in np.flatnonzero(
+            (start_ps < failover.resumed_ps)
+            & (done["end_ps"].to_numpy() > failover.resumed_ps)
+        )
+    }
+    first: dict[int, int] = {}
+    for row in later[np.argsort(start_ps[later], kind="stable")].tolist():
+        first.setdefault(int(sequences[row]), row)
+    return [row for sequence, row in first.items() if sequence not in begun_before]
 
 
 def links_table(run: Run) -> pd.DataFrame:
@@ -70,6 +111,8 @@ def links_table(run: Run) -> pd.DataFrame:
     corrected, uncorrectable = np.zeros_like(vectors), np.zeros_like(vectors)
     corrected[used.link] = used.corrected
     uncorrectable[used.link] = used.uncorrectable
+    lost = np.zeros_like(vectors)
+    lost[used.link] = used.lost
     slack = np.full(links, np.nan)
     slack[used.link] = used.least_slack_ps * machine.chip.clock_hz / PS_PER_S
     wire_bits = machine.link.wire_bytes * BITS_PER_BYTE
@@ -88,6 +131,7 @@ def links_table(run: Run) -> pd.DataFrame:
             "min_slack_cycles": np.round(slack, 3),
             "fec_corrected": corrected,
             "fec_uncorrectable": uncorrectable,
+            "trains_lost": lost,
         }
     )
 
@@ -194,6 +238,7 @@ TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {
     "plan": lambda run: plan_table(run.prepared),
     "stages": stages_table,
     "schedule": schedule_table,
+    "failovers": failovers_table,
 }
 
 

@@ -30,7 +30,8 @@ def test_a_table_has_the_documented_columns_in_their_order(
 ) -> None:
     table = read(small_folder, name)
     assert list(table.columns) == list(COLUMNS[name])
-    assert len(table) > 0
+    # Nothing fails in this run.
+    assert (len(table) == 0) == (name == "failovers")
 
 
 def test_every_table_is_documented() -> None:
@@ -46,7 +47,7 @@ def test_the_causes_of_a_token_sum_to_its_latency(small_folder: Path) -> None:
     tokens = read(small_folder, "tokens")
     causes = list(COLUMNS["tokens"])[6:-1]
     assert causes[0] == "compute_ps"
-    assert causes[-1] == "replay_ps"
+    assert causes[-2:] == ["replay_ps", "failover_ps"]
     assert tokens[causes].sum(axis="columns").tolist() == tokens["latency_ps"].tolist()
     assert (tokens["end_ps"] - tokens["start_ps"]).equals(tokens["latency_ps"])
     assert tokens["token"].tolist() == [0, 0, 1, 1, 2, 2]

@@ -87,7 +87,11 @@ def test_simulate_prints_the_documented_keys_and_nothing_else(
     }
     assert missing == set()
     assert document["iteration"]["latency_ns"].keys() == LATENCY
-    assert document["iteration"]["breakdown_cycles"].keys() == {*CAUSES, "replay"}
+    assert document["iteration"]["breakdown_cycles"].keys() == {
+        *CAUSES,
+        "replay",
+        "failover",
+    }
 
 
 def test_a_breakdown_sums_to_the_latency(groqrack: Groqrack, small: list[str]) -> None:

@@ -1,0 +1,124 @@
+"""Where a program goes when a node is bad: to the rack's spare node, compiled anew."""
+
+from typing import final
+
+import numpy as np
+
+from compiler.token import compile_token
+from compiler.verify import verify
+from experiments.preparation import Prepared
+from fabric.spares import Moved
+from sharding.plan import ShardingPlan, plan_sharding
+from sharding.slices import Ints
+from specs.errors import PlanError
+from topologies.outage import Outage
+
+
+@final
+class SpareNodes:
+    """The spare nodes of a machine, and the plan that moves to them.
+
+    The moved plan is the same split; only chips of bad nodes are exchanged for those
+    at the same places of a spare node of their rack. Routes, and so all programs,
+    change with it.
+
+    Parameters
+    ----------
+    prepared
+        The scenario with its plan.
+    """
+
+    def __init__(self, prepared: Prepared) -> None:
+        self._prepared = prepared
+
+    def moved(
+        self, bad_nodes: tuple[int, ...], outage: Outage, before: Moved | None
+    ) -> Moved:
+        """Return the program without the bad nodes, which are in order of failure.
+
+        Raises
+        ------
+        RackError
+            If a rack has no spare node left that works, or no schedule holds.
+        """
+        prepared = self._prepared
+        topology, plan = prepared.topology, prepared.plan
+        stands_in = self._stands_in(bad_nodes, outage)
+        places = zip(topology.node.tolist(), topology.slot.tolist(), strict=True)
+        chip_at = {place: chip for chip, place in enumerate(places)}
+        held_by = topology.active.tolist() if before is None else list(before.chips)
+        chips = [
+            chip_at[stands_in.get(node, node), slot]
+            for node, slot in zip(
+                topology.node[topology.active].tolist(),
+                topology.slot[topology.active].tolist(),
+                strict=True,
+            )
+        ]
+        moved = plan_sharding(
+            plan.task,
+            plan.strategy,
+            np.array(chips, dtype=np.int64),
+            sequences=plan.sequences,
+        )
+        schedule = compile_token(moved, topology, outage)
+        verify(schedule.program, topology, prepared.machine, outage)
+        loaded = self._loaded_bytes(moved, set(held_by))
+        return Moved(
+            program=schedule.program,
+            chips=tuple(chips),
+            spare_node=_last(stands_in),
+            loaded_bytes=int(loaded.sum()),
+            most_loaded_bytes=int(loaded.max()),
+        )
+
+    def _stands_in(self, bad_nodes: tuple[int, ...], outage: Outage) -> dict[int, int]:
+        """Return which spare node stands in for each bad node, the latest last.
+
+        A spare node may have turned bad in its turn: then the next one follows it.
+        """
+        topology = self._prepared.topology
+        used = set(topology.node[topology.active].tolist())
+        rack_of = dict(zip(topology.node.tolist(), topology.rack.tolist(), strict=True))
+        out_of_order = sorted({int(topology.node[chip]) for chip in outage.chips})
+        broken_before = set(out_of_order) - set(bad_nodes)
+        idle = [node for node in rack_of if node not in used | broken_before]
+        stands_in: dict[int, int] = {}
+        # The last to fail is dealt with last, so that it is found there.
+        for node in dict.fromkeys([*bad_nodes[:-1], *out_of_order, bad_nodes[-1]]):
+            origin = node if node in used else _origin(stands_in, node)
+            if origin is None:
+                continue
+            free = [n for n in idle if rack_of[n] == rack_of[node] and n != node]
+            if not free:
+                raise PlanError(
+                    f"rack {rack_of[node]} has no spare node left for node {node}; "
+                    f"keep more nodes idle (spares={self._prepared.machine.spares + 1})"
+                )
+            idle.remove(free[0])
+            stands_in.pop(origin, None)
+            stands_in[origin] = free[0]
+        return stands_in
+
+    def _loaded_bytes(self, moved: ShardingPlan, held_by: set[int]) -> Ints:
+        """Return what each chip of the moved plan gets from the host.
+
+        A chip that takes over a slice loads its weights and its part of the KV cache,
+        and every chip its new program.
+        """
+        loaded = np.zeros(self._prepared.topology.chips, dtype=np.int64)
+        program = self._prepared.machine.chip.program_reserve_bytes
+        for stage in moved.stages:
+            fresh = ~np.isin(stage.chips, sorted(held_by))
+            slices = stage.memory.weights + stage.memory.kv_cache
+            loaded[stage.chips] = program + np.where(fresh, slices, 0)
+        return loaded
+
+
+def _origin(stands_in: dict[int, int], spare: int) -> int | None:
+    """Return the node that a spare one stands in for, None if for none."""
+    return next((node for node, own in stands_in.items() if own == spare), None)
+
+
+def _last(stands_in: dict[int, int]) -> int:
+    return next(reversed(stands_in.values()))
