@@ -85,29 +85,3 @@ def train_odds(per_codeword: float, count: NDArray[np.int64]) -> NDArray[np.floa
         return np.ones(len(count))
     odds: NDArray[np.float64] = -np.expm1(count * math.log1p(-per_codeword))
     return odds
-
-
-def affected_codewords(
-    uniform: NDArray[np.float64], count: NDArray[np.int64], per_codeword: float
-) -> NDArray[np.int64]:
-    """Return how many of `count` codewords are affected: the binomial quantile.
-
-    Parameters
-    ----------
-    uniform
-        A draw in (0, 1) for each train.
-    count
-        Codewords of each train.
-    per_codeword
-        Probability for one codeword.
-    """
-    result = np.zeros(len(count), dtype=np.int64)
-    if per_codeword <= 0:
-        return result
-    # Nearly always no train is above the first step, and the loop ends at once.
-    above = np.flatnonzero(uniform < train_odds(per_codeword, count))
-    while len(above):
-        result[above] += 1
-        more = bdtrc(result[above], count[above], per_codeword)
-        above = above[(uniform[above] < more) & (result[above] < count[above])]
-    return result

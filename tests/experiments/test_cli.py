@@ -70,6 +70,7 @@ def test_a_person_reads_the_report_in_80_columns(
         "plan.csv",
         "stages.csv",
         next(path.name for path in (tmp_path / "run").glob("schedule.*")),
+        "failovers.csv",
         "summary.json",
         "trace.json.gz",
         "token.png",
@@ -79,7 +80,7 @@ def test_a_person_reads_the_report_in_80_columns(
 def test_a_scenario_file_says_what_options_say_and_options_win(
     groqrack: Groqrack, small_scenario: Scenario, small: list[str], tmp_path: Path
 ) -> None:
-    said = small_scenario.model_dump(exclude={"settings"})
+    said = small_scenario.model_dump(exclude={"settings"}, exclude_none=True)
     lines = [f"{key} = {json.dumps(value)}" for key, value in said.items()]
     path = tmp_path / "scenario.toml"
     path.write_text("\n".join([*lines, "", "[link]", "ber = 1e-9"]), encoding="utf-8")

@@ -107,7 +107,7 @@ def test_a_breakdown_sums_to_the_latency(groqrack: Groqrack, small: list[str]) -
 def test_a_breakdown_with_replays_sums_to_the_mean_latency(
     groqrack: Groqrack, small: list[str]
 ) -> None:
-    damaged = [*small, "--set", "link.ber=3e-6", "--tokens", "40", "--engine", "replay"]
+    damaged = [*small, "--set", "link.ber=1e-5", "--tokens", "40", "--engine", "replay"]
     document = json.loads(groqrack("simulate", *damaged, "--json").stdout)
     spent = document["iteration"]["breakdown_cycles"]
     mean_ns = document["iteration"]["latency_ns"]["mean"]

@@ -5,13 +5,19 @@ import pytest
 
 from compiler.schedule import Schedule
 from fabric.bursts import BurstChannel
-from fabric.delivery import LinkErrors
+from fabric.channel import LinkErrors
 from fabric.draws import Draws
 from fabric.error_model import codeword_outcome, damage_odds
 from fabric.fec import codeword_odds, codewords
+from fabric.outages import Outages
 from specs.machine import load_machine
 
 Compile = Callable[..., Schedule]
+NO_OUTAGES = Outages(
+    stop_cycle=np.zeros(0, dtype=np.int64),
+    dead_cycle=np.zeros(0, dtype=np.int64),
+    rates=(),
+)
 
 
 def test_bit_errors_are_independent_unless_bursts_are_asked_for() -> None:
@@ -45,14 +51,15 @@ def test_links_damage_and_repair_as_often_as_the_odds_of_bursts_say(
     settings = {"link__errors": "bursts", "link__ber": 1e-3, "fec__code": code}
     schedule = compiled(2, 2, link__burst_bits=30, **settings)
     machine, program = schedule.plan.task.machine, schedule.program
-    errors = LinkErrors(machine, program, Draws(1))
+    errors = LinkErrors(machine, program, Draws(1), NO_OUTAGES)
     rounds = 600
     count = codewords(machine.fec.parameters, program.trains.vectors, 320)
+    damaged = [len(errors.damaged(k, 0)) for k in range(rounds)]
+    repaired = [int(errors.corrected(k, 0).codewords.sum()) for k in range(rounds)]
     for odds, drawn in (
-        (damage_odds(machine, count), errors.uncorrectable),
-        (count * codeword_outcome(machine).corrected, errors.corrected),
+        (damage_odds(machine, count), damaged),
+        (count * codeword_outcome(machine).corrected, repaired),
     ):
-        expected = rounds * float(odds.sum())
-        hits = sum(int(drawn(0, k).sum()) for k in range(rounds))
+        expected, hits = rounds * float(odds.sum()), sum(drawn)
         assert expected > 100
         assert hits == pytest.approx(expected, abs=4 * expected**0.5)

@@ -1,13 +1,9 @@
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import bdtr
 
-from fabric.draws import Draws, Stream
-from fabric.fec import affected_codewords, codeword_odds, codewords, train_odds
+from fabric.fec import codeword_odds, codewords, train_odds
 from specs.fec import fec_codes
 
 CODES = fec_codes()
@@ -76,31 +72,3 @@ def test_a_train_is_hit_if_any_of_its_codewords_is() -> None:
     assert odds == pytest.approx([1 / 2, 3 / 4, 7 / 8])
     assert train_odds(1e-20, np.array([10]))[0] == pytest.approx(1e-19)
     assert train_odds(1.0, np.array([3])).tolist() == [1]
-
-
-@given(
-    uniform=st.floats(1e-9, 1, exclude_max=True),
-    count=st.integers(1, 60),
-    odds=st.floats(1e-6, 0.9),
-)
-def test_affected_codewords_are_the_binomial_quantile(
-    uniform: float, count: int, odds: float
-) -> None:
-    (hit,) = affected_codewords(np.array([uniform]), np.array([count]), odds).tolist()
-    # More than `hit - 1` with a probability above the draw, more than `hit` not so.
-    assert hit == 0 or 1 - bdtr(hit - 1, count, odds) >= uniform - 1e-9
-    assert hit == count or 1 - bdtr(hit, count, odds) <= uniform + 1e-9
-
-
-@pytest.mark.parametrize(("count", "odds"), [(10, 0.3), (200, 0.01), (3, 0.9)])
-def test_on_average_n_p_codewords_are_affected(count: int, odds: float) -> None:
-    many = 100_000
-    uniform = Draws(1).uniform(Stream.CORRECTED, np.arange(many))
-    drawn = affected_codewords(uniform, np.full(many, count), odds)
-    spread = math.sqrt(count * odds * (1 - odds) / many)
-    assert drawn.mean() == pytest.approx(count * odds, abs=4 * spread)
-    assert drawn.var() == pytest.approx(count * odds * (1 - odds), rel=0.03)
-
-
-def test_nothing_is_affected_where_nothing_can_be() -> None:
-    assert affected_codewords(np.array([1e-300]), np.array([9]), 0.0).tolist() == [0]
