@@ -6,7 +6,7 @@ has run ahead of the other is the drift that RUNTIME_DESKEW removes (isca22).
 """
 
 from dataclasses import dataclass
-from typing import final
+from typing import TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,95 @@ def wrapped_differences(
     """Return `wrapped_difference` of each pair of counts, the same integers."""
     half = epoch_cycles // 2
     return (sac - hac + half) % epoch_cycles - half
+
+
+# One whole number, or one for each of many links.
+Whole = TypeVar("Whole", int, NDArray[np.int64])
+
+# Latency and rate are kept in parts of a count: 2^-24 of one an epoch is 0.0002 ppm.
+FRACTION_BITS = 24
+
+
+def bring_up_settled(
+    before: NDArray[np.int64], after: NDArray[np.int64], exchanges: int
+) -> NDArray[np.bool_]:
+    """Return whether mean and variance of a link's round trips have settled.
+
+    They have if `exchanges` of them have a mean within an eighth of their standard
+    deviation of the mean of the first half, and a variance within a quarter; half a
+    count, and a squared count, always pass, since readings are whole. The fractions are
+    assumed: at 256 exchanges 19 of 20 links pass.
+
+    Parameters
+    ----------
+    before, after
+        Sum and sum of squares of the round trips in counts, over the first half and
+        over all, shape ``(2, links)``.
+    exchanges
+        How many are in `after`.
+    """
+    half_mean, half_square = before / (exchanges // 2)
+    mean, square = after / exchanges
+    variance = square - mean * mean
+    half_variance = half_square - half_mean * half_mean
+    moved = np.abs(mean - half_mean) <= np.maximum(0.5, np.sqrt(variance) / 8)
+    changed = np.abs(variance - half_variance) <= np.maximum(1.0, variance / 4)
+    settled: NDArray[np.bool_] = moved & changed
+    return settled
+
+
+def half_round_trip(total: Whole, exchanges: Whole) -> Whole:
+    """Return the latency that round trips adding up to `total` counts tell of.
+
+    >>> half_round_trip(866, 2) / 2**FRACTION_BITS
+    216.5
+    """
+    return (total << FRACTION_BITS) // (2 * exchanges)
+
+
+def rate_per_epoch(
+    total: Whole, weighted: Whole, exchanges: Whole, spacing_epochs: int
+) -> Whole:
+    """Return what a crystal loses in an epoch of its parent's, in 2^-24 counts.
+
+    The slope, by least squares, of what the child's counter is behind the parent's.
+
+    Parameters
+    ----------
+    total, weighted
+        Sum over the exchanges of how far the child is behind, in counts, and the same
+        weighted by the number of the exchange.
+    exchanges
+        How many there were.
+    spacing_epochs
+        Epochs between two of them.
+
+    Examples
+    --------
+    >>> behind = [0, 1, 2, 3]  # a count in four epochs
+    >>> weighted = sum(each * number for number, each in enumerate(behind))
+    >>> rate_per_epoch(sum(behind), weighted, 4, 4) / 2**FRACTION_BITS
+    0.25
+    """
+    centred = 2 * weighted - (exchanges - 1) * total
+    squares = exchanges * (exchanges * exchanges - 1) * spacing_epochs
+    rate: Whole = ((6 * centred) << FRACTION_BITS) // squares
+    return rate
+
+
+def added_rates(own: Whole, above: Whole, epoch_cycles: int) -> Whole:
+    """Return what a crystal loses in an epoch of the root's, in 2^-24 counts.
+
+    Parameters
+    ----------
+    own
+        What it loses in an epoch of its parent's.
+    above
+        What the parent's crystal loses in an epoch of the root's.
+    epoch_cycles
+        The epoch: losing all of it would be to stand still.
+    """
+    return own + above - (own * above >> FRACTION_BITS) // epoch_cycles
 
 
 @final

@@ -184,7 +184,8 @@ def check_routes(program: Program, topology: Topology, machine: MachineSpec) -> 
             f"before does not bring it there",
         )
     link = machine.link
-    mean = link.latency_cycles + round(link.jitter_mean_fraction * link.jitter_cycles)
+    means = np.array(link.jitter_mean_fraction)
+    mean = link.latency_cycles + round(float(means.mean()) * link.jitter_cycles)
     inside = max(0, link.forward_cycles - mean)
     early = trains.wire_cycle[later] < trains.receive_cycle[before] + inside
     if early.any():

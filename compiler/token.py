@@ -14,7 +14,7 @@ from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routes import Routes
 from topologies.topology import Topology
-from topologies.tree import spanning_tree
+from topologies.tree import alignment_tree
 
 # A forwarded vector may lie in the gap that was meant for a deskew; sequences a little
 # further apart leave another.
@@ -43,7 +43,7 @@ def compile_token(
     """
     machine = plan.task.machine
     leader = int(plan.stages[0].chips[0])
-    tree = spanning_tree(topology, leader, outage)
+    tree = alignment_tree(topology, machine, leader, outage)
     tolerance = Tolerance(machine=machine, tree_height=tree.height)
     routes = Routes(topology, outage)
 

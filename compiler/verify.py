@@ -25,7 +25,7 @@ from compiler.timing_rules import check_deskews, check_fifos, check_receives
 from specs.machine import MachineSpec
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.topology import Topology
-from topologies.tree import spanning_tree
+from topologies.tree import alignment_tree
 
 
 @final
@@ -73,7 +73,7 @@ def verify(
     VerificationError
         If a rule is broken; the message names chip or link, cycle and number.
     """
-    height = spanning_tree(topology, program.leader, outage).height
+    height = alignment_tree(topology, machine, program.leader, outage).height
     checks = {
         "what is out of order does nothing": check_outage(program, topology, outage),
         "trains ride the links they name": check_ends(program, topology, machine),

@@ -6,20 +6,19 @@ costs floor(L / epoch) + 1 epochs. Chips further up wait for the deepest one, so
 all begin at one count; SYNC and NOTIFY then release all queues of a chip.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 import simpy
-from numpy.typing import NDArray
 from simpy.events import ProcessGenerator
 
-from chip.hac import alignment_epochs
-from fabric.assembly import Crystals, jitter_ps, least_latency_ps
+from fabric.crystals import Crystals
 from fabric.draws import Draws, Stream
+from fabric.latency import Jitter, least_latency_ps, level_epochs
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
-from specs.units import PS_PER_S
 from topologies.topology import Topology
 from topologies.tree import SpanningTree
 
@@ -32,7 +31,8 @@ class Start:
     Parameters
     ----------
     cycle
-        Cycle of each chip's crystal at which its program begins, in chip order.
+        Cycle of each chip's crystal at which its program begins, in chip order; 0 for
+        chips that the spanning tree leaves out.
     count
         HAC count that stands for program cycle 0.
     epochs
@@ -45,40 +45,6 @@ class Start:
     count: int
     epochs: int
     duration_ps: int
-
-
-def level_epochs(
-    machine: MachineSpec, topology: Topology, tree: SpanningTree
-) -> tuple[NDArray[np.int64], int]:
-    """Return the epochs that each chip's link to its parent costs, and a level's.
-
-    Raises
-    ------
-    ScheduleError
-        If the latency of a link may lie on either side of an epoch edge, so that a
-        start would be an epoch late by chance.
-    """
-    epoch = machine.hac.epoch_cycles
-    least = np.zeros(len(tree.parent), dtype=np.int64)
-    below = tree.parent >= 0
-    link = tree.parent_link[below]
-    least_ps = least_latency_ps(machine, topology)[link]
-    least[below] = -(-least_ps * machine.chip.clock_hz // PS_PER_S)
-    # A counter may be off by what tracking allows on this level, and its counts are
-    # whole.
-    slack = machine.hac.tracking_error_counts + 1
-    most = least + machine.link.jitter_cycles
-    epochs = np.where(below, most // epoch + 1, 0)
-    split = below & ((most + slack) // epoch > np.maximum(least - slack, 0) // epoch)
-    if split.any():
-        chip = int(np.flatnonzero(split)[0])
-        raise ScheduleError(
-            f"the link to chip {chip} takes {least[chip]} to {most[chip]} cycles, and "
-            f"an epoch edge of {epoch} cycles lies between (counters may be off by "
-            f"{slack}): set hac.epoch_cycles above {int(most.max()) + slack}"
-        )
-    longest = int(most.max(initial=0))
-    return epochs, alignment_epochs(longest, epoch, 1)
 
 
 @final
@@ -97,6 +63,9 @@ class Alignment:
         Clocks and aligned counters.
     draws
         The jitter of each transmission.
+    dead_chips, dead_links
+        Chips that do nothing, and directed links that deliver nothing, though the tree
+        relies on them.
     """
 
     def __init__(
@@ -108,13 +77,14 @@ class Alignment:
         tree: SpanningTree,
         crystals: Crystals,
         draws: Draws,
+        dead_chips: Collection[int] = (),
+        dead_links: Collection[int] = (),
     ) -> None:
         chips = np.arange(len(tree.parent))
-        keys = draws.keys(Stream.START_JITTER, chips)
-        jitter = jitter_ps(machine, draws.bits(Stream.START_JITTER, keys, 0))
-        latency_ps = jitter + np.where(
-            tree.parent >= 0, least_latency_ps(machine, topology)[tree.parent_link], 0
-        )
+        # Of the root, and of chips left out, nobody asks for the latency.
+        latency_ps = least_latency_ps(machine, topology)[tree.parent_link]
+        bits = draws.bits(Stream.START_JITTER, chips)
+        latency_ps += Jitter(machine, topology).ps(tree.parent_link, bits)
         own_epochs, per_level = level_epochs(machine, topology, tree)
         path_epochs = own_epochs.copy()
         for depth in range(1, tree.height + 1):
@@ -123,7 +93,9 @@ class Alignment:
         self._env = env
         self._machine = machine
         self._crystals = crystals
-        self._root = tree.root
+        self._tree = tree
+        self._dead_chips = frozenset(dead_chips)
+        self._dead_links = frozenset(dead_links)
         self._latency_ps = latency_ps.tolist()
         self._total_epochs = per_level * tree.height
         # What each chip DESKEWs on for, so that the deepest one catches up.
@@ -134,6 +106,8 @@ class Alignment:
                 self._children[parent].append(chip)
         self._released_count = [0] * len(chips)
         self._begin_cycle = [0] * len(chips)
+        self._members = np.flatnonzero(tree.depth >= 0).tolist()
+        self._begun: set[int] = set()
         self.events = 0
 
     def run(self, from_ps: int = 0) -> Start:
@@ -143,16 +117,21 @@ class Alignment:
         ----------
         from_ps
             Global time from which the root waits for an epoch edge.
+
+        Raises
+        ------
+        ScheduleError
+            If some chip of the tree is never told; the message names what it waits on.
         """
-        self._env.process(self._chip(self._root, from_ps))
+        self._env.process(self._chip(self._tree.root, from_ps))
         self._env.run()
+        self._check_all_begun()
         epoch = self._machine.hac.epoch_cycles
-        root = self._crystals.counters[self._root]
+        root = self._crystals.counters[self._tree.root]
         first_edge = root.count_at(from_ps) // epoch + 1
-        clocks = self._crystals.clocks
+        clocks = self._crystals.clocks.each
         last_ps = max(
-            clock.edge_ps(cycle)
-            for clock, cycle in zip(clocks, self._begin_cycle, strict=True)
+            clocks[chip].edge_ps(self._begin_cycle[chip]) for chip in self._members
         )
         return Start(
             cycle=tuple(self._begin_cycle),
@@ -162,10 +141,36 @@ class Alignment:
             duration_ps=last_ps - self._crystals.root.edge_ps(first_edge * epoch),
         )
 
+    def _check_all_begun(self) -> None:
+        waiting = [chip for chip in self._members if chip not in self._begun]
+        if not waiting:
+            return
+        # Nearest to the root: the others wait for this one, or for one like it.
+        chip = min(waiting, key=lambda chip: int(self._tree.depth[chip]))
+        if chip == self._tree.root:
+            raise ScheduleError(
+                f"chip {chip}, the root of the start, is dead, and the other "
+                f"{len(waiting) - 1} chips wait for it: take another root"
+            )
+        parent = int(self._tree.parent[chip])
+        link = int(self._tree.parent_link[chip])
+        cause = (
+            f"chip {chip} is dead"
+            if chip in self._dead_chips
+            else f"link {link} is dead"
+        )
+        raise ScheduleError(
+            f"chip {chip} waits for the start from chip {parent} on link {link}, which "
+            f"never comes: {cause}; {len(waiting)} of {len(self._members)} chips have "
+            f"not begun; align over a tree without it"
+        )
+
     def _chip(self, chip: int, arrival_ps: int) -> ProcessGenerator:
         """Wait for the vector, DESKEW to the next epoch edge, transmit, begin."""
+        if chip in self._dead_chips:
+            return
         env, epoch = self._env, self._machine.hac.epoch_cycles
-        clock = self._crystals.clocks[chip]
+        clock = self._crystals.clocks.each[chip]
         counter = self._crystals.counters[chip]
         yield env.timeout(arrival_ps - int(env.now))
         edge = (counter.count_at(int(env.now)) // epoch + 1) * epoch
@@ -173,8 +178,10 @@ class Alignment:
         yield env.timeout(max(0, transmit_ps - int(env.now)))
         self.events += 2
         for child in self._children[chip]:
-            env.process(self._chip(child, transmit_ps + self._latency_ps[child]))
+            if int(self._tree.parent_link[child]) not in self._dead_links:
+                env.process(self._chip(child, transmit_ps + self._latency_ps[child]))
         released = edge + self._waiting_epochs[chip] * epoch
         self._released_count[chip] = released
         begin = released + self._machine.chip.sync_cycles
         self._begin_cycle[chip] = counter.start_cycle(clock, begin)
+        self._begun.add(chip)

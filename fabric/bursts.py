@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fabric.fec import CodewordOdds
 from specs.fec import FecCode
-from specs.machine import LinkSpec
+from specs.link import LinkSpec
 
 Floats = NDArray[np.float64]
 

@@ -24,11 +24,13 @@ class Stream(IntEnum):
 
     CRYSTAL = 0
     PHASE = 1
-    COUNTER = 2
+    BRING_UP = 2
     JITTER = 3
     CORRECTED = 4
     UNCORRECTABLE = 5
     START_JITTER = 6
+    TRACKING = 7
+    WALK = 8
 
 
 def _mixed(keys: Keys) -> Keys:
@@ -40,7 +42,7 @@ def _mixed(keys: Keys) -> Keys:
 
 @final
 class Draws:
-    """Uniform numbers in (0, 1) for every component and event of a run.
+    """Random bits, and numbers in (0, 1), for every component and event of a run.
 
     Parameters
     ----------
@@ -55,7 +57,18 @@ class Draws:
     def uniform(
         self, stream: Stream, component: NDArray[np.integer], event: int = 0
     ) -> NDArray[np.float64]:
-        """Return a number in (0, 1) for each component.
+        """Return a number in (0, 1) for each component; parameters as for `bits`."""
+        bits = self.bits(stream, component, event) >> np.uint64(12)
+        # 52 bits and a half are exact in a float: neither 0 nor 1 can come out.
+        return (bits.astype(np.float64) + 0.5) * 2.0**-52
+
+    def bits(
+        self,
+        stream: Stream,
+        component: NDArray[np.integer],
+        event: int | NDArray[np.integer] = 0,
+    ) -> Keys:
+        """Return 64 random bits for each component.
 
         Parameters
         ----------
@@ -64,32 +77,26 @@ class Draws:
         component
             Numbers that tell the components apart, not negative.
         event
-            Which of the component's events, such as an iteration.
+            Which of the component's events, such as an iteration; several are
+            broadcast against the components.
         """
-        bits = self.bits(stream, self.keys(stream, component), event) >> np.uint64(12)
-        # 52 bits and a half are exact in a float: neither 0 nor 1 can come out.
-        return (bits.astype(np.float64) + 0.5) * 2.0**-52
+        return self.bits_of(stream, self.keys(stream, component), event)
 
     def keys(self, stream: Stream, component: NDArray[np.integer]) -> Keys:
-        """Return what `bits` needs of the components, the same for all their events."""
+        """Return what `bits_of` needs of the components, the same for all events."""
         with np.errstate(over="ignore"):
             # Odd constants spread counters over all 64 bits before they are mixed.
             keys = component.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
             return _mixed(keys + self._keys[stream])
 
-    def bits(self, stream: Stream, keys: Keys, event: int) -> Keys:
-        """Return 64 random bits for each component.
-
-        Parameters
-        ----------
-        stream, event
-            As in `uniform`.
-        keys
-            What `keys` has made of the components for this stream.
-        """
-        step = np.array([event + 1], dtype=np.uint64)
+    def bits_of(
+        self, stream: Stream, keys: Keys, event: int | NDArray[np.integer]
+    ) -> Keys:
+        """Return `bits` of components whose `keys` are known."""
+        step = np.atleast_1d(np.asarray(event, dtype=np.uint64))
         with np.errstate(over="ignore"):
-            salt = _mixed(step * np.uint64(0xD1B54A32D192ED03) + self._keys[stream])
+            salt = (step + np.uint64(1)) * np.uint64(0xD1B54A32D192ED03)
+            salt = _mixed(salt + self._keys[stream])
         return _mixed(keys ^ salt)
 
 

@@ -222,7 +222,7 @@ class Ledger:
             iterations=tuple(rows),
             links=self._link_table(),
             chips=ChipTable(
-                offset_ppm=np.array(first.crystals.offset_ppm),
+                offset_ppm=np.array(first.crystals.clocks.offset_ppm),
                 deskews=self._deskews,
                 most_removed_cycles=self._most_removed,
             ),

@@ -67,7 +67,7 @@ class Offsets:
         self._next_period = 0
         # A step is a fixed number of cycles after its token's start: of its crystal's
         # time only whether the parts of a ps carry over is left to work out.
-        self._frequency_hz = run.crystals.frequency_hz
+        self._frequency_hz = run.crystals.clocks.frequency_hz
         if self._frequency_hz is not None:
             self._step_hz = self._frequency_hz[run.layout.chip]
             self._since_ps, self._parts = quotients_ps(run.layout.cycle, self._step_hz)
@@ -84,13 +84,13 @@ class Offsets:
         offset = np.concatenate([self._by_period[period] for period in periods])
         self._by_period.pop(iteration - run.program.sequences - 2, None)
         base = run.dispatcher.base_cycle(sequence, iteration)
-        crystals = run.crystals
+        clocks = run.crystals.clocks
         if self._frequency_hz is None:
             cycle = base + run.layout.cycle + offset.ravel()[placed.origin]
-            step_ps = crystals.edges_ps(run.layout.chip, cycle)
+            step_ps = clocks.edges_ps(run.layout.chip, cycle)
         else:
             begin_ps, parts = quotients_ps(base + offset, self._frequency_hz)
-            begin_ps += crystals.phase_ps
+            begin_ps += clocks.phase_ps
             wanted = (self._frequency_hz - parts).ravel()[placed.origin]
             step_ps = begin_ps.ravel()[placed.origin] + self._since_ps
             step_ps += self._parts >= wanted
@@ -127,7 +127,7 @@ class Offsets:
         rows = [np.zeros((0, 3), dtype=np.int64)]
         for place, cycles in enumerate(self._cycle):
             program_cycle = base + cycles
-            at_ps = crystals.edges_ps(self._chips, program_cycle + self._offset)
+            at_ps = crystals.clocks.edges_ps(self._chips, program_cycle + self._offset)
             software = run.start.count + program_cycle
             hardware = crystals.root.cycles_at(at_ps) + self._error
             removed = wrapped_differences(

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from chip.program import Program
 from fabric.alignment import Start
-from fabric.assembly import Crystals, jitter_ps, least_latency_ps
 from fabric.channel import LinkErrors
+from fabric.crystals import Crystals
 from fabric.delivery import Delivery, Dispatcher
 from fabric.draws import Draws, Stream, component_keys, ordinals
 from fabric.flight import NEVER
+from fabric.latency import Jitter, least_latency_ps
 from fabric.loading import Layout
 from fabric.outages import Outages
 from fabric.result import Failover
@@ -93,6 +94,10 @@ class Run:
         link = self.program.trains.link
         return self.draws.keys(Stream.JITTER, component_keys(link, ordinals(link)))
 
+    @cached_property
+    def _jitter(self) -> Jitter:
+        return Jitter(self.machine, self.topology)
+
     def latency_ps(self, sequence: int, iteration: int) -> Ints:
         """Return the latency of each train of an iteration, shape ``(trains,)``.
 
@@ -101,8 +106,8 @@ class Run:
         latency = self.least_latency_ps
         if self.machine.link.jitter_cycles:
             event = self.dispatcher.event(sequence, iteration)
-            bits = self.draws.bits(Stream.JITTER, self._jitter_keys, event)
-            latency = latency + jitter_ps(self.machine, bits)
+            bits = self.draws.bits_of(Stream.JITTER, self._jitter_keys, event)
+            latency = latency + self._jitter.ps(self.program.trains.link, bits)
         attempt = self.delivery.attempts[sequence][iteration]
         if attempt.lost:
             latency = latency.copy()

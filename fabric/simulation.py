@@ -115,7 +115,7 @@ def _execute(
         processor = Processor(
             env,
             chip=chip,
-            clock=run.crystals.clocks[chip],
+            clock=run.crystals.clocks.each[chip],
             counter=run.crystals.counters[chip],
             steps=steps,
             start_cycle=start.cycle[chip],

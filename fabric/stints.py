@@ -10,6 +10,7 @@ from chip.program import Program
 from fabric.alignment import Alignment
 from fabric.assembly import make_crystals
 from fabric.channel import LinkErrors
+from fabric.crystals import Clocks, make_clocks
 from fabric.delivery import Dispatcher, Failure, Waiting
 from fabric.draws import Draws
 from fabric.loading import lay_out
@@ -22,7 +23,7 @@ from specs.faults import Fault
 from specs.machine import MachineSpec
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.topology import Topology
-from topologies.tree import spanning_tree
+from topologies.tree import alignment_tree
 
 
 @final
@@ -60,6 +61,7 @@ class Stints:
         self._faults = faults
         self._spares = spares
         self._zero_ps: int | None = None
+        self._clocks: Clocks | None = None
         self._bad_nodes: tuple[int, ...] = ()
         self._moved: Moved | None = None
 
@@ -117,8 +119,12 @@ class Stints:
     ) -> Run:
         topology, machine, draws = self._topology, self._machine, self._draws
         leader = program.leader
-        tree = spanning_tree(topology, leader, outage)
-        crystals = make_crystals(machine, tree, draws)
+        if self._clocks is None:
+            self._clocks = make_clocks(machine, topology.chips, leader, draws)
+        tree = alignment_tree(topology, machine, leader, outage)
+        crystals = make_crystals(
+            machine, topology, tree, clocks=self._clocks, draws=draws
+        )
         alignment = Alignment(
             simpy.Environment(),
             machine,

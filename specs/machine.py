@@ -8,13 +8,13 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from specs.bit_errors import BitErrorSpec
 from specs.errors import SpecError, nearest
 from specs.fec import FecSpec
 from specs.formats import Format
+from specs.link import LinkSpec
 from specs.reading import Spec, build, read_mapping
 from specs.steering import ClockSpec, DeskewSpec, HacSpec
-from specs.units import BITS_PER_BYTE, PS_PER_NS, PS_PER_S, ceil_div
+from specs.units import PS_PER_NS, PS_PER_S
 
 
 class ChipSpec(Spec):
@@ -74,80 +74,6 @@ class ChipSpec(Spec):
                 f"program_reserve_bytes {self.program_reserve_bytes}"
             )
         return self
-
-
-class LinkSpec(BitErrorSpec):
-    """One direction of a chip-to-chip link; bit errors are those of `BitErrorSpec`.
-
-    Parameters
-    ----------
-    vector_bytes, wire_bytes
-        Payload of a vector, and what it takes on the wire.
-    rate_gbps
-        Payload rate in 10^9 bit/s.
-    latency_cycles
-        Least latency, wire to usable in the receive FIFO, in nominal cycles.
-    jitter_cycles
-        Span above it; a train's latency lies in ``[latency, latency + jitter]``.
-    jitter_mean_fraction, jitter_std_fraction
-        Mean and standard deviation of the jitter, as fractions of its span.
-    flight_ps_per_m, reference_length_m
-        Propagation, and the cable length that `latency_cycles` contains.
-    forward_cycles
-        What each further cut-through hop adds to the way of a vector, nominally.
-    fifo_vectors
-        Vectors the receive FIFO holds.
-    """
-
-    vector_bytes: int = Field(gt=0)
-    wire_bytes: int = Field(gt=0)
-    rate_gbps: int = Field(gt=0, le=10_000)
-    latency_cycles: int = Field(gt=0)
-    jitter_cycles: int = Field(ge=0)
-    jitter_mean_fraction: float = Field(ge=0, le=1)
-    jitter_std_fraction: float = Field(ge=0, le=1)
-    flight_ps_per_m: int = Field(ge=0)
-    reference_length_m: float = Field(ge=0)
-    forward_cycles: int = Field(gt=0)
-    fifo_vectors: int = Field(ge=1)
-
-    @model_validator(mode="after")
-    def _a_vector_fits_its_frame(self) -> Self:
-        if self.wire_bytes < self.vector_bytes:
-            raise ValueError(
-                f"wire_bytes {self.wire_bytes} is below vector_bytes "
-                f"{self.vector_bytes}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _forwarding_takes_at_least_a_link(self) -> Self:
-        if self.forward_cycles < self.mean_latency_cycles:
-            raise ValueError(
-                f"forward_cycles {self.forward_cycles} is below the link's own mean "
-                f"latency, {self.mean_latency_cycles} cycles"
-            )
-        return self
-
-    @property
-    def mean_latency_cycles(self) -> int:
-        """Return the mean latency over the reference cable, in whole cycles."""
-        jitter = self.jitter_mean_fraction * self.jitter_cycles
-        return self.latency_cycles + round(jitter)
-
-    def vectors(self, payload_bytes: int) -> int:
-        """Return the vectors that carry `payload_bytes`."""
-        return ceil_div(payload_bytes, self.vector_bytes)
-
-    def vector_offset_cycles(self, index: int, clock_hz: int) -> int:
-        """Return when vector `index` of a train follows its head, in whole cycles.
-
-        >>> link = load_machine("groqrack").link
-        >>> [link.vector_offset_cycles(i, 900_000_000) for i in (0, 1, 2, 125)]
-        [0, 24, 48, 2952]
-        """
-        bits = index * self.wire_bytes * BITS_PER_BYTE
-        return ceil_div(bits * clock_hz, self.rate_gbps * 10**9)
 
 
 class HostSpec(Spec):

@@ -13,12 +13,15 @@ from topologies.topology import Topology
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """Chips and directed links that nothing may pass.
+    """Chips and links that nothing may pass.
+
+    Alignment and deskew need both directions of a cable, so a dead direction is a dead
+    cable.
 
     Parameters
     ----------
     chips, links
-        Their numbers.
+        Numbers of the chips, and of the directed links.
     """
 
     chips: frozenset[int] = frozenset()
@@ -32,7 +35,8 @@ class Outage:
         dead_chip = np.zeros(topology.chips, dtype=bool)
         dead_chip[sorted(self.chips)] = True
         works = ~(dead_chip[topology.source] | dead_chip[topology.target])
-        works[sorted(self.links)] = False
+        links = np.array(sorted(self.links), dtype=np.int64)
+        works[links] = works[links ^ 1] = False
         return works
 
     def adjacency(self, topology: Topology) -> "csr_array[np.float32]":

@@ -3,9 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fabric.assembly import jitter_ps
 from fabric.draws import Draws, Stream, component_keys, ordinals
-from specs.machine import load_machine
 
 MANY = np.arange(200_000)
 streams = st.sampled_from(list(Stream))
@@ -69,21 +67,3 @@ def test_a_pair_has_a_number_of_its_own() -> None:
 def test_ordinals_count_within_each_group(groups: list[int]) -> None:
     counted = [groups[:place].count(group) for place, group in enumerate(groups)]
     assert ordinals(np.array(groups, dtype=np.int64)).tolist() == counted
-
-
-def test_jitter_has_the_published_mean_spread_and_span() -> None:
-    machine = load_machine()
-    draws = Draws(1)
-    keys = draws.keys(Stream.JITTER, MANY)
-    drawn_ps = jitter_ps(machine, draws.bits(Stream.JITTER, keys, 0))
-    cycles = 209 + drawn_ps * 0.9e-3
-    assert cycles.min() >= 209
-    assert cycles.max() <= 228
-    # Means of the seven links of isca22 table 2.
-    assert cycles.mean() == pytest.approx(216.67, abs=0.1)
-    assert cycles.std() == pytest.approx(2.776, abs=0.05)
-
-
-def test_without_jitter_every_draw_is_nothing() -> None:
-    machine = load_machine().with_settings({"link.jitter_cycles": 0})
-    assert jitter_ps(machine, np.array([1, 2**63], dtype=np.uint64)).tolist() == [0, 0]

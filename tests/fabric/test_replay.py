@@ -99,6 +99,8 @@ def test_both_engines_agree_whatever_the_hardware_does(
             link__ber=ber,
             deskew__interval_epochs=interval,
             hac__epoch_cycles=400,
+            hac__slew_counts=3,
+            hac__tracking_error_counts=3,
         )
     except ScheduleError:
         # Only settings that run count as examples.
@@ -111,7 +113,12 @@ def test_the_engines_also_agree_on_a_run_that_breaks_its_schedule(
     compiled: Compile,
 ) -> None:
     schedule = compiled(
-        4, 3, sequences=2, deskew__interval_epochs=0, clock__drift_ppm=2_000
+        4,
+        3,
+        sequences=2,
+        deskew__interval_epochs=0,
+        clock__drift_ppm=2_000,
+        hac__slew_counts=2,
     )
     reference, fast = both(schedule, seed=3, tokens=40)
     assert reference.underflows > 100
@@ -121,7 +128,12 @@ def test_the_engines_also_agree_on_a_run_that_breaks_its_schedule(
 def test_the_engines_also_agree_on_full_fifos(compiled: Compile) -> None:
     # Without deskews the crystals drift until vectors come far too early.
     schedule = compiled(
-        8, 1, deskew__interval_epochs=0, clock__drift_ppm=3_000, link__fifo_vectors=4
+        8,
+        1,
+        deskew__interval_epochs=0,
+        clock__drift_ppm=3_000,
+        link__fifo_vectors=4,
+        hac__slew_counts=2,
     )
     reference, fast = both(schedule, seed=3, tokens=60)
     assert reference.overflows > 100

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chip.clock import Clock
 from compiler.schedule import Schedule
 from compiler.verify import verify
-from fabric.assembly import least_latency_ps
+from fabric.latency import least_latency_ps
 from fabric.result import RunResult
 from fabric.simulation import simulate
 from specs.errors import ScheduleError
@@ -137,7 +137,7 @@ def test_the_guard_band_is_no_wider_than_needed(compiled: Compile) -> None:
     """Some draw of jitter and clocks uses most of it: half is left at most."""
     least_ps = []
     for seed in range(8):
-        schedule = compiled(8, 9, hac__tracking_error_counts=0)
+        schedule = compiled(8, 9)
         least_ps.append(int(run(schedule, seed=seed).links.least_slack_ps.min()))
     guard_ps = schedule.plan.task.machine.cycles_to_ps(schedule.program.guard_cycles)
     assert 0 <= min(least_ps) < guard_ps // 2
@@ -195,6 +195,8 @@ def test_a_run_always_ends_and_accounts_for_every_token(
             link__fifo_vectors=fifo,
             link__ber=ber,
             hac__epoch_cycles=700,
+            hac__slew_counts=100,
+            hac__tracking_error_counts=9,
         )
     except ScheduleError:
         return
@@ -224,7 +226,13 @@ def test_clocks_that_drift_more_than_a_token_apart_still_end_every_token_once(
     compiled: Compile,
 ) -> None:
     schedule = compiled(
-        2, 2, clock__drift_ppm=90_000, deskew__interval_epochs=0, link__fifo_vectors=64
+        2,
+        2,
+        clock__drift_ppm=90_000,
+        deskew__interval_epochs=0,
+        link__fifo_vectors=64,
+        hac__slew_counts=50,
+        hac__tracking_error_counts=9,
     )
     result = run(schedule, tokens=40)
     assert [row.iteration for row in result.iterations] == list(range(40))
