@@ -57,13 +57,14 @@ class DeskewLog:
         period
             Its number; each is added once.
         rows
-            Chip, start in ps and removed cycles of each, in any order, shape
-            ``(deskews, 3)``.
+            Chip, start in ps and removed cycles of each, those of one chip in order
+            of time, shape ``(deskews, 3)``.
         """
         chip, _, removed = rows.T
         self.count += np.bincount(chip, minlength=len(self.count))
         np.maximum.at(self.most_removed, chip, np.abs(removed))
-        rows = rows[np.lexsort(rows.T[::-1])]
+        # Those of one chip are in order of time already.
+        rows = rows[np.argsort(chip, kind="stable")]
         self._digests[period] = hashlib.sha256(rows.tobytes()).digest()
         while self._hashed in self._digests:
             self._state.update(self._digests.pop(self._hashed))
