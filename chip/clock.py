@@ -176,7 +176,9 @@ def quotients_ps(
 
 
 def cycles_at(
-    times_ps: NDArray[np.int64], frequency_hz: np.int64, phase_ps: np.int64
+    times_ps: NDArray[np.int64],
+    frequency_hz: NDArray[np.int64] | np.int64,
+    phase_ps: NDArray[np.int64] | np.int64,
 ) -> NDArray[np.int64]:
     """Return the cycle running at each time, exactly `Clock.cycle_at`.
 
@@ -185,7 +187,7 @@ def cycles_at(
     times_ps
         Global times, any shape.
     frequency_hz, phase_ps
-        Of the clock; a frequency below 3 GHz.
+        Of each time's clock, or of one for all; frequencies below 3 GHz.
     """
     seconds, within = np.divmod(times_ps - phase_ps + 1, PS_PER_S)
     # Millionths of a second, so that no product leaves 64 bits.

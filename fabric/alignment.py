@@ -7,44 +7,14 @@ all begin at one count; SYNC and NOTIFY then release all queues of a chip.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import final
 
-import numpy as np
 import simpy
 from simpy.events import ProcessGenerator
 
 from fabric.crystals import Crystals
-from fabric.draws import Draws, Stream
-from fabric.latency import Jitter, least_latency_ps, level_epochs
+from fabric.descent import Descent, Start
 from specs.errors import ScheduleError
-from specs.machine import MachineSpec
-from topologies.topology import Topology
-from topologies.tree import SpanningTree
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """The start that an alignment has led to.
-
-    Parameters
-    ----------
-    cycle
-        Cycle of each chip's crystal at which its program begins, in chip order; 0 for
-        chips that the spanning tree leaves out.
-    count
-        HAC count that stands for program cycle 0.
-    epochs
-        Epochs from the root's transmission until all chips are released.
-    duration_ps
-        Global time from the root's transmission until the last chip begins.
-    """
-
-    cycle: tuple[int, ...]
-    count: int
-    epochs: int
-    duration_ps: int
 
 
 @final
@@ -55,14 +25,10 @@ class Alignment:
     ----------
     env
         The simulation.
-    machine, topology
-        Epoch, cycles that SYNC takes, and latencies.
-    tree
-        Who transmits to whom.
+    descent
+        Who transmits to whom, and what that takes.
     crystals
         Clocks and aligned counters.
-    draws
-        The jitter of each transmission.
     dead_chips, dead_links
         Chips that do nothing, and directed links that deliver nothing, though the tree
         relies on them.
@@ -71,44 +37,31 @@ class Alignment:
     def __init__(
         self,
         env: simpy.Environment,
-        machine: MachineSpec,
-        topology: Topology,
-        *,
-        tree: SpanningTree,
+        descent: Descent,
         crystals: Crystals,
-        draws: Draws,
+        *,
         dead_chips: Collection[int] = (),
         dead_links: Collection[int] = (),
     ) -> None:
-        chips = np.arange(len(tree.parent))
-        # Of the root, and of chips left out, nobody asks for the latency.
-        latency_ps = least_latency_ps(machine, topology)[tree.parent_link]
-        bits = draws.bits(Stream.START_JITTER, chips)
-        latency_ps += Jitter(machine, topology).ps(tree.parent_link, bits)
-        own_epochs, per_level = level_epochs(machine, topology, tree)
-        path_epochs = own_epochs.copy()
-        for depth in range(1, tree.height + 1):
-            level = np.flatnonzero(tree.depth == depth)
-            path_epochs[level] += path_epochs[tree.parent[level]]
         self._env = env
-        self._machine = machine
+        self._descent = descent
+        self._machine = descent.machine
         self._crystals = crystals
-        self._tree = tree
+        self._tree = descent.tree
         self._dead_chips = frozenset(dead_chips)
         self._dead_links = frozenset(dead_links)
-        self._latency_ps = latency_ps.tolist()
-        self._total_epochs = per_level * tree.height
-        # What each chip DESKEWs on for, so that the deepest one catches up.
-        self._waiting_epochs = (self._total_epochs - path_epochs).tolist()
-        self._children: list[list[int]] = [[] for _ in chips]
-        for chip, parent in enumerate(tree.parent.tolist()):
+        self._latency_ps = descent.latency_ps.tolist()
+        self._waiting_epochs = descent.waiting_epochs.tolist()
+        self._members = descent.members.tolist()
+        chips = len(self._latency_ps)
+        self._children: list[list[int]] = [[] for _ in range(chips)]
+        for chip, parent in enumerate(self._tree.parent.tolist()):
             if parent >= 0:
                 self._children[parent].append(chip)
-        self._released_count = [0] * len(chips)
-        self._begin_cycle = [0] * len(chips)
-        self._members = np.flatnonzero(tree.depth >= 0).tolist()
+        self._released_count = [0] * chips
+        self._begin_cycle = [0] * chips
         self._begun: set[int] = set()
-        self.events = 0
+        self._events = 0
 
     def run(self, from_ps: int = 0) -> Start:
         """Return when each chip begins, once all have been told.
@@ -135,10 +88,10 @@ class Alignment:
         )
         return Start(
             cycle=tuple(self._begin_cycle),
-            count=(first_edge + self._total_epochs) * epoch
-            + self._machine.chip.sync_cycles,
+            count=self._descent.count(first_edge * epoch),
             epochs=max(self._released_count) // epoch - first_edge,
             duration_ps=last_ps - self._crystals.root.edge_ps(first_edge * epoch),
+            events=self._events,
         )
 
     def _check_all_begun(self) -> None:
@@ -176,7 +129,7 @@ class Alignment:
         edge = (counter.count_at(int(env.now)) // epoch + 1) * epoch
         transmit_ps = clock.edge_ps(counter.start_cycle(clock, edge))
         yield env.timeout(max(0, transmit_ps - int(env.now)))
-        self.events += 2
+        self._events += 2
         for child in self._children[chip]:
             if int(self._tree.parent_link[child]) not in self._dead_links:
                 env.process(self._chip(child, transmit_ps + self._latency_ps[child]))

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.clock import Clock, Crystal, edges_ps
+from chip.clock import Clock, Crystal, cycles_at, edges_ps
 from chip.hac import AlignedCounter
 from chip.wander import Wander, WanderingClock
 from fabric.draws import Draws, Stream
@@ -63,6 +63,13 @@ class Clocks:
         assert self.frequency_hz is not None
         return edges_ps(cycles, self.frequency_hz[chips], self.phase_ps[chips])
 
+    def cycles_at(self, chips: Ints, times_ps: Ints) -> Ints:
+        """Return the cycle that runs on each chip at a time: the last edge before."""
+        if self.wander is not None:
+            return self.wander.cycles_at(chips, times_ps)
+        assert self.frequency_hz is not None
+        return cycles_at(times_ps, self.frequency_hz[chips], self.phase_ps[chips])
+
     def periods_as(self, chips: Ints, times_ps: Ints) -> Ints:
         """Return the period of each chip's crystal at a global time, in as."""
         if self.wander is not None:
@@ -94,8 +101,23 @@ class Crystals:
     @property
     def alike(self) -> bool:
         """Return whether all crystals and counters do the same for ever."""
-        errors = any(counter.error_counts for counter in self.counters)
-        return not errors and self.clocks.alike
+        return not self.error_counts.any() and self.clocks.alike
+
+    @cached_property
+    def error_counts(self) -> Ints:
+        """Return how far each counter is from the root's."""
+        return np.array([counter.error_counts for counter in self.counters])
+
+    def counts_at(self, chips: Ints, times_ps: Ints) -> Ints:
+        """Return `AlignedCounter.count_at` of each chip's counter at a time."""
+        return self.root.cycles_at(times_ps) + self.error_counts[chips]
+
+    def start_cycles(self, chips: Ints, counts: Ints) -> Ints:
+        """Return `AlignedCounter.start_cycle` of each chip at a count."""
+        first_ps = self.root.edges_ps(counts - self.error_counts[chips])
+        cycle = self.clocks.cycles_at(chips, first_ps)
+        later: Ints = cycle + (self.clocks.edges_ps(chips, cycle) != first_ps)
+        return later
 
 
 def make_clocks(machine: MachineSpec, chips: int, first: int, draws: Draws) -> Clocks:

@@ -211,7 +211,7 @@ class Ledger:
         )
         per_iteration = len(run.layout) + len(run.program.trains)
         self._events += per_iteration * iterations + deskews.total
-        self._events += run.alignment_events
+        self._events += run.start.events
 
     def result(self) -> RunResult:
         """Return the result once all stints have been added."""

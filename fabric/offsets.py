@@ -46,9 +46,6 @@ class Offsets:
     def __init__(self, run: Run, deskews: DeskewLog) -> None:
         self._run = run
         self._log = deskews
-        self._error = np.array(
-            [counter.error_counts for counter in run.crystals.counters], dtype=np.int64
-        )
         self._offset = np.array(run.start.cycle, dtype=np.int64)
         chips = run.topology.chips
         self._chips = np.arange(chips)
@@ -129,7 +126,7 @@ class Offsets:
             program_cycle = base + cycles
             at_ps = crystals.clocks.edges_ps(self._chips, program_cycle + self._offset)
             software = run.start.count + program_cycle
-            hardware = crystals.root.cycles_at(at_ps) + self._error
+            hardware = crystals.counts_at(self._chips, at_ps)
             removed = wrapped_differences(
                 software, hardware, run.machine.hac.epoch_cycles
             )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Program
+from fabric.descent import Descent
 from fabric.deskews import DeskewLog
 from fabric.flight import NEVER
 from fabric.ledger import Ledger
@@ -56,6 +57,7 @@ def replay(
         tokens=tokens,
         faults=faults,
         spares=spares,
+        align=Descent.start,
     )
     for run in stints.of(program):
         ledger.open(run)

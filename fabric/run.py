@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Program
-from fabric.alignment import Start
 from fabric.channel import LinkErrors
 from fabric.crystals import Crystals
 from fabric.delivery import Delivery, Dispatcher
+from fabric.descent import Start
 from fabric.draws import Draws, Stream, component_keys, ordinals
 from fabric.flight import NEVER
 from fabric.latency import Jitter, least_latency_ps
@@ -52,8 +52,6 @@ class Run:
         Iterations of the stints before.
     start
         When each chip begins.
-    alignment_events
-        Events that it took to agree on it.
     failover
         What led to this stint, None at the start of a run.
     """
@@ -70,7 +68,6 @@ class Run:
     delivery: Delivery
     first_iteration: int
     start: Start
-    alignment_events: int
     failover: Failover | None = None
 
     @property

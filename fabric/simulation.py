@@ -8,6 +8,9 @@ import numpy as np
 import simpy
 
 from chip.program import Program
+from fabric.alignment import Alignment
+from fabric.crystals import Crystals
+from fabric.descent import Descent, Start
 from fabric.deskews import DeskewLog
 from fabric.flight import NEVER, Flight, FlightLog
 from fabric.ledger import Ledger
@@ -71,12 +74,17 @@ def simulate(
         tokens=tokens,
         faults=faults,
         spares=spares,
+        align=_align,
     )
     for run in stints.of(program):
         ledger.open(run)
         with _no_search_for_cycles():
             ledger.close(_execute(run, ledger, progress))
     return ledger.result()
+
+
+def _align(descent: Descent, crystals: Crystals, from_ps: int) -> Start:
+    return Alignment(simpy.Environment(), descent, crystals).run(from_ps)
 
 
 @contextmanager

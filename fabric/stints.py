@@ -1,17 +1,15 @@
 """A run as a succession of stints: from each failure to other chips, and on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import final
 
-import simpy
-
 from chip.program import Program
-from fabric.alignment import Alignment
 from fabric.assembly import make_crystals
 from fabric.channel import LinkErrors
-from fabric.crystals import Clocks, make_clocks
+from fabric.crystals import Clocks, Crystals, make_clocks
 from fabric.delivery import Dispatcher, Failure, Waiting
+from fabric.descent import Descent, Start, descent
 from fabric.draws import Draws
 from fabric.loading import lay_out
 from fabric.outages import Outages, outages
@@ -24,6 +22,8 @@ from specs.machine import MachineSpec
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.topology import Topology
 from topologies.tree import alignment_tree
+
+Align = Callable[[Descent, Crystals, int], Start]
 
 
 @final
@@ -42,6 +42,9 @@ class Stints:
         What breaks, and when.
     spares
         Where the program can go; nowhere if None.
+    align
+        Takes how the start goes down the tree, the crystals, and a global time;
+        returns the start.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Stints:
         tokens: int,
         faults: Sequence[Fault],
         spares: Spares | None,
+        align: Align,
     ) -> None:
         self._topology = topology
         self._machine = machine
@@ -60,6 +64,7 @@ class Stints:
         self._tokens = tokens
         self._faults = faults
         self._spares = spares
+        self._align = align
         self._zero_ps: int | None = None
         self._clocks: Clocks | None = None
         self._bad_nodes: tuple[int, ...] = ()
@@ -125,15 +130,7 @@ class Stints:
         crystals = make_crystals(
             machine, topology, tree, clocks=self._clocks, draws=draws
         )
-        alignment = Alignment(
-            simpy.Environment(),
-            machine,
-            topology,
-            tree=tree,
-            crystals=crystals,
-            draws=draws,
-        )
-        start = alignment.run(at_ps)
+        start = self._align(descent(machine, topology, tree, draws), crystals, at_ps)
         root, begin = crystals.root, start.cycle[leader]
         if self._zero_ps is None:
             self._zero_ps = root.edge_ps(begin)
@@ -177,7 +174,6 @@ class Stints:
             delivery=dispatcher.plan(waiting, self._tokens),
             first_iteration=first_iteration,
             start=start,
-            alignment_events=alignment.events,
         )
 
     def _outage(self, out: Outages, cycle: int, bad_nodes: tuple[int, ...]) -> Outage:

@@ -4,9 +4,10 @@ import simpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fabric.alignment import Alignment, Start
+from fabric.alignment import Alignment
 from fabric.assembly import make_crystals
 from fabric.crystals import Crystals, make_clocks
+from fabric.descent import Start, descent
 from fabric.draws import Draws
 from fabric.latency import level_epochs
 from specs.errors import ScheduleError
@@ -23,21 +24,21 @@ TOPOLOGIES = {
 
 
 def aligned(
-    machine: MachineSpec, chips: int, seed: int = 1, root: int = 0
+    machine: MachineSpec,
+    chips: int,
+    seed: int = 1,
+    root: int = 0,
+    from_ps: int = 0,
 ) -> tuple[Start, Crystals]:
     topology, draws = TOPOLOGIES[chips], Draws(seed)
     tree = spanning_tree(topology, root)
     clocks = make_clocks(machine, topology.chips, tree.root, draws)
     crystals = make_crystals(machine, topology, tree, clocks=clocks, draws=draws)
-    alignment = Alignment(
-        simpy.Environment(),
-        machine,
-        topology,
-        tree=tree,
-        crystals=crystals,
-        draws=draws,
-    )
-    return alignment.run(), crystals
+    down = descent(machine, topology, tree, draws)
+    start = Alignment(simpy.Environment(), down, crystals).run(from_ps)
+    # Without events it is the same, number by number.
+    assert start == down.start(crystals, from_ps)
+    return start, crystals
 
 
 @pytest.mark.parametrize("chips", [8, 72, 264, 576])
@@ -125,3 +126,17 @@ def test_crystals_are_within_their_tolerance_and_spread_over_it(seed: int) -> No
     assert offset_ppm.max() > 40
     assert clocks.phase_ps[0] == 0
     assert 0 < clocks.phase_ps.max() < 1112
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    from_us=st.floats(0, 1e5),
+    model=st.sampled_from(["ideal", "constant", "walk"]),
+    chips=st.sampled_from([8, 72, 264]),
+)
+def test_a_start_at_any_time_takes_as_many_epochs_as_the_first(
+    seed: int, from_us: float, model: str, chips: int
+) -> None:
+    machine = load_machine().with_settings({"clock.model": model})
+    start, _ = aligned(machine, chips, seed, from_ps=round(from_us * 10**6))
+    assert start.epochs == spanning_tree(TOPOLOGIES[chips], 0).height
