@@ -4,6 +4,7 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -14,10 +15,10 @@ from experiments.writing import check_writable, csv_bytes, write_bytes
 from specs.errors import RackError
 
 _WIDTH = 80
-# Numbers outside are printed with an exponent.
-_PLAIN_FROM, _PLAIN_TO = 0.1, 1e5
+# From here on, and below the last digit shown, numbers are printed with an exponent.
+_PLAIN_TO = 1e5
 # Columns that a person wants first, and what they are called then.
-_SHOWN = {
+SHOWN = {
     "topology": "topology",
     "chips": "chips",
     "strategy": "strategy",
@@ -34,7 +35,9 @@ def run_script(
     name: str,
     question: str,
     experiment: Experiment,
-    shown: Mapping[str, str] = _SHOWN,
+    shown: Mapping[str, str] = SHOWN,
+    *,
+    digits: int = 1,
 ) -> None:
     """Run an experiment from its command line; write its table and its picture.
 
@@ -47,7 +50,9 @@ def run_script(
     experiment
         Takes a seed and whether to be quick; returns a table and a figure.
     shown
-        Columns of the table to print, and what they are called then.
+        Columns of the table that go to the terminal, in order, and their headings.
+    digits
+        Digits after the point there.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m experiments.{name}", description=question, allow_abbrev=False
@@ -70,11 +75,11 @@ def run_script(
     except KeyboardInterrupt:
         print("interrupted; no file is left half-written", file=sys.stderr)
         sys.exit(130)
-    print(brief(table, shown))
+    print(brief(table, shown, digits=digits))
     print(f"\nwrote {path} and {picture}")
 
 
-def brief(table: pd.DataFrame, shown: Mapping[str, str]) -> str:
+def brief(table: pd.DataFrame, shown: Mapping[str, str], *, digits: int = 1) -> str:
     """Return the columns that matter most, in lines that fit a terminal.
 
     The reason why a point was refused is too long for a line: it is in the CSV.
@@ -83,7 +88,7 @@ def brief(table: pd.DataFrame, shown: Mapping[str, str]) -> str:
     lines = (
         table[names]
         .rename(columns=shown)
-        .to_string(index=False, na_rep="-", float_format=_number)
+        .to_string(index=False, na_rep="-", float_format=partial(_number, digits=digits))
     )
     if "feasible" not in table.columns:
         return lines
@@ -96,14 +101,14 @@ def brief(table: pd.DataFrame, shown: Mapping[str, str]) -> str:
     return lines
 
 
-def _number(value: float) -> str:
+def _number(value: float, digits: int = 1) -> str:
     """Return a number in few characters, whatever its size.
 
     >>> [_number(value) for value in (0.0, 1762.04, 1e-12, 3.7e15)]
     ['0.0', '1,762.0', '1.0e-12', '3.7e+15']
     """
-    plain = value == 0 or _PLAIN_FROM <= abs(value) < _PLAIN_TO
-    return f"{value:,.1f}" if plain else f"{value:.1e}"
+    plain = value == 0 or 10**-digits <= abs(value) < _PLAIN_TO
+    return f"{value:,.{digits}f}" if plain else f"{value:.{digits}e}"
 
 
 def _first_reason(table: pd.DataFrame) -> str:

@@ -1,19 +1,14 @@
-"""Published figures beside ours: how far apart, how far they may be, and of what kind.
-
-*Input* figures went into the model as they are, *calibrated* ones fixed a constant, and
-only *predicted* ones test anything.
-"""
+"""All published figures beside ours, and the table of them."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from enum import StrEnum
-from typing import Any, final
 
 from rich.table import Table
 from rich.text import Text
 
 from chip.timing import matmul_cycles
+from experiments.comparison import Kind, Row
 from experiments.preparation import compile_scenario
+from experiments.timing_rows import timing_rows
 from sharding.memory import kv_cache_bytes
 from sharding.task import Task
 from sharding.units import Block
@@ -29,68 +24,9 @@ _WORDS = ("figure", "kind")
 _NODE_CHIPS, _RACK_CHIPS, _NODES33_CHIPS, _ALL_CHIPS = 8, 72, 264, 10_440
 
 
-class Kind(StrEnum):
-    """What a row of the comparison can show."""
-
-    INPUT = "input"
-    CALIBRATED = "calibrated"
-    PREDICTED = "predicted"
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One published figure and ours.
-
-    Parameters
-    ----------
-    name, source
-        What it is, and who published it.
-    published
-        The figure, or the two ends of a range.
-    ours
-        What this program says.
-    unit
-        Unit of both.
-    tolerance
-        Largest relative error that passes, 0 for an exact figure.
-    kind
-        What the comparison can show.
-    """
-
-    name: str
-    source: str
-    published: float | tuple[float, float]
-    ours: float
-    unit: str
-    tolerance: float
-    kind: Kind
-
-    @property
-    def error(self) -> float:
-        """Return the relative error, measured from the nearer end of a range."""
-        low, high = self._range()
-        nearest = min(max(self.ours, low), high)
-        return (self.ours - nearest) / nearest
-
-    @property
-    def ok(self) -> bool:
-        """Return whether the error is within the tolerance."""
-        return abs(self.error) <= self.tolerance
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the row as ``groqrack validate --json`` prints it."""
-        return {**asdict(self), "error": self.error, "ok": self.ok}
-
-    def _range(self) -> tuple[float, float]:
-        if isinstance(self.published, tuple):
-            return self.published
-        return self.published, self.published
-
-
 def validation_rows() -> list[Row]:
     """Return all comparisons."""
-    return [*_wiring(), *_links(), *_chip(), *_models(), *_deployment()]
+    return [*_wiring(), *_links(), *timing_rows(), *_chip(), *_models(), *_deployment()]
 
 
 def _wiring() -> list[Row]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments import validation
+from experiments.comparison import Kind, Row
 from specs.model import model_names
 from specs.scenario import Scenario
 
@@ -198,15 +199,15 @@ def test_topology_describes_the_wiring(groqrack: Groqrack) -> None:
 def test_validate_ends_with_3_if_a_figure_is_missed(
     groqrack: Groqrack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def row(ours: float) -> validation.Row:
-        return validation.Row(
+    def row(ours: float) -> Row:
+        return Row(
             name="cables",
             source="isca22",
             published=100,
             ours=ours,
             unit="cables",
             tolerance=0.1,
-            kind=validation.Kind.PREDICTED,
+            kind=Kind.PREDICTED,
         )
 
     monkeypatch.setattr(validation, "validation_rows", lambda: [row(100), row(89)])

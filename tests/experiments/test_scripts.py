@@ -24,10 +24,11 @@ def run(name: str, *options: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_experiment_is_listed_with_its_question(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert experiment_names() == NAMES
+    names = experiment_names()
+    assert set(NAMES) < set(names)
     main()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[::2] == [f"python -m experiments.{name}" for name in NAMES]
+    assert lines[::2] == [f"python -m experiments.{name}" for name in names]
     assert all("?" in line for line in lines[1::2])
 
 

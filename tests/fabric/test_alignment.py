@@ -12,6 +12,7 @@ from fabric.draws import Draws
 from fabric.latency import level_epochs
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec, load_machine
+from topologies.outage import Outage
 from topologies.selection import select_topology
 from topologies.tree import spanning_tree
 
@@ -140,3 +141,62 @@ def test_a_start_at_any_time_takes_as_many_epochs_as_the_first(
     machine = load_machine().with_settings({"clock.model": model})
     start, _ = aligned(machine, chips, seed, from_ps=round(from_us * 10**6))
     assert start.epochs == spanning_tree(TOPOLOGIES[chips], 0).height
+
+
+def blocked(
+    dead_chips: tuple[int, ...] = (), dead_links: tuple[int, ...] = ()
+) -> Alignment:
+    """Return a rack about to align over chips and links that are dead."""
+    machine, topology, draws = load_machine(), TOPOLOGIES[72], Draws(1)
+    tree = spanning_tree(topology, 0)
+    clocks = make_clocks(machine, topology.chips, 0, draws)
+    crystals = make_crystals(machine, topology, tree, clocks=clocks, draws=draws)
+    down = descent(machine, topology, tree, draws)
+    return Alignment(
+        simpy.Environment(),
+        down,
+        crystals,
+        dead_chips=dead_chips,
+        dead_links=dead_links,
+    )
+
+
+def test_a_chip_that_is_dead_is_named_with_what_it_waits_on() -> None:
+    tree = spanning_tree(TOPOLOGIES[72], 0)
+    chip = int(tree.parent[tree.depth == 2][0])
+    with pytest.raises(
+        ScheduleError,
+        match=rf"chip {chip} waits for the start from chip 0 on link "
+        rf"{tree.parent_link[chip]}, which never comes: chip {chip} is dead; \d+ of 72",
+    ):
+        blocked(dead_chips=(chip,)).run()
+
+
+def test_a_link_that_is_dead_is_named_with_who_waits_at_its_end() -> None:
+    tree = spanning_tree(TOPOLOGIES[72], 0)
+    chip = int(np.flatnonzero(tree.depth == 3)[0])
+    link = int(tree.parent_link[chip])
+    with pytest.raises(
+        ScheduleError,
+        match=rf"chip {chip} waits for the start from chip {tree.parent[chip]} on link "
+        rf"{link}, which never comes: link {link} is dead; 1 of 72 chips",
+    ):
+        blocked(dead_links=(link,)).run()
+
+
+def test_a_dead_root_keeps_everyone_waiting() -> None:
+    with pytest.raises(ScheduleError, match=r"chip 0, the root .* other 71 chips"):
+        blocked(dead_chips=(0,)).run()
+
+
+def test_a_tree_without_what_is_dead_starts_all_the_others() -> None:
+    machine, topology, draws = load_machine(), TOPOLOGIES[72], Draws(1)
+    dead = {3, 9, 40}
+    tree = spanning_tree(topology, 0, outage=Outage(chips=frozenset(dead)))
+    clocks = make_clocks(machine, topology.chips, 0, draws)
+    crystals = make_crystals(machine, topology, tree, clocks=clocks, draws=draws)
+    down = descent(machine, topology, tree, draws)
+    start = Alignment(simpy.Environment(), down, crystals, dead_chips=dead).run()
+    assert start == down.start(crystals, 0)
+    assert {chip for chip, cycle in enumerate(start.cycle) if not cycle} == dead
+    assert start.epochs == tree.height

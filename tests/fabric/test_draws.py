@@ -36,6 +36,24 @@ def test_draws_are_uniform() -> None:
     assert share == pytest.approx(np.full(20, 1 / 20), rel=0.05)
 
 
+@given(seed=st.integers(0, 2**63), stream=streams, event=st.integers(0, 99))
+def test_a_number_is_made_of_the_topmost_bits(
+    seed: int, stream: Stream, event: int
+) -> None:
+    draws = Draws(seed)
+    bits = draws.bits(stream, MANY[:100], event)
+    expected = (bits >> np.uint64(12)).astype(np.float64) * 2.0**-52 + 2.0**-53
+    assert draws.uniform(stream, MANY[:100], event).tolist() == expected.tolist()
+
+
+def test_draws_of_several_events_at_once_are_those_of_each() -> None:
+    draws = Draws(1)
+    together = draws.bits(Stream.TRACKING, MANY[:5], np.arange(3)[:, np.newaxis])
+    for event in range(3):
+        alone = draws.bits(Stream.TRACKING, MANY[:5], event)
+        assert together[event].tolist() == alone.tolist()
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

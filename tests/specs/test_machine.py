@@ -129,6 +129,19 @@ def test_a_misspelt_table_is_answered_with_the_nearest(tmp_path: Path) -> None:
         ("code", "code = 'rs529'", r"fec\.code = 'rs529': .* did you mean 'rs528'\?"),
         ("kv_cache", "kv_cache = 'fp7'", r"formats\.kv_cache = 'fp7': must be 'fp32',"),
         (
+            "jitter_mean_fraction",
+            "jitter_mean_fraction = [0.4, 1.5]",
+            r"link\.jitter_mean_fraction = 1\.5: must be less than or equal to 1",
+        ),
+        (
+            "jitter_std_fraction",
+            "jitter_std_fraction = [0.2, 0.2]",
+            r"jitter_mean_fraction has 7 numbers, jitter_std_fraction 2: give as many",
+        ),
+        ("jitter_std_fraction", "jitter_std_fraction = []", r"at least 1 item"),
+        ("window_epochs", "window_epochs = 24", r"a power of two, such as 16"),
+        ("exchanges", "exchanges = 10", r"hac\.exchanges = 10: .* 4, such as 12"),
+        (
             "interval_epochs",
             "interval_epochs = -4",
             r"deskew\.interval_epochs = -4: must be 'auto', 0 \(never\)",
@@ -145,6 +158,19 @@ def test_a_wrong_value_is_named_with_its_path(
 ) -> None:
     with pytest.raises(SpecError, match=message):
         load_machine(written(tmp_path, **{key: line}))
+
+
+def test_a_single_number_is_the_jitter_of_every_link(groqrack: MachineSpec) -> None:
+    even = groqrack.with_settings({"link.jitter_mean_fraction": 0.5})
+    assert even.link.jitter_mean_fraction == (0.5,)
+    assert even.link.mean_latency_cycles == 209 + round(0.5 * 19)
+    rows = even.link.jitter_rows
+    assert [mean for mean, _ in rows] == [0.5] * 7
+    assert [std for _, std in rows] == list(groqrack.link.jitter_std_fraction)
+
+
+def test_the_mean_latency_is_that_of_the_measured_links(groqrack: MachineSpec) -> None:
+    assert groqrack.link.mean_latency_cycles == 217
 
 
 def test_every_fault_of_a_file_is_named_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,150 @@
+"""Do simulated round trips over the links of a node look like the measured ones?
+
+The parent sends its counter, the peer reflects it at its next cycle, and half of the
+round trip, rounded down, is the latency that isca22 table 2 lists for seven links. Mean
+and deviation of each link are calibrated; least and most are predictions.
+"""
+
+from typing import NamedTuple
+
+import matplotlib.style
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from experiments.figure import STYLE
+from experiments.script import run_script
+from fabric.assembly import make_crystals
+from fabric.bringup import Exchanges
+from fabric.draws import Draws
+from fabric.latency import Jitter, least_latency_ps
+from specs.machine import load_machine
+from topologies.node import node_topology
+from topologies.tree import spanning_tree
+
+EXCHANGES, QUICK_EXCHANGES = 100_000, 10_000
+SHOWN = {
+    "link": "link",
+    "published_min_cycles": "min",
+    "min_cycles": "ours",
+    "published_mean_cycles": "mean",
+    "mean_cycles": "ours",
+    "published_max_cycles": "max",
+    "max_cycles": "ours",
+    "published_std_cycles": "std",
+    "std_cycles": "ours",
+}
+
+
+class Published(NamedTuple):
+    """A row of isca22 table 2, in cycles."""
+
+    link: str
+    least: int
+    mean: float
+    most: int
+    deviation: float
+
+
+TABLE_2 = (
+    Published("A", 209, 216.87, 228, 2.93),
+    Published("B", 210, 216.87, 227, 2.88),
+    Published("C", 209, 216.41, 226, 2.66),
+    Published("D", 210, 216.47, 226, 2.71),
+    Published("E", 209, 216.27, 226, 2.78),
+    Published("F", 209, 216.48, 225, 2.63),
+    Published("G", 211, 217.35, 228, 2.84),
+)
+
+
+def half_round_trips(seed: int, exchanges: int) -> NDArray[np.int64]:
+    """Return half of each round trip in cycles, shape ``(exchanges, 7)``.
+
+    They go from chip 0 of a node to its seven neighbours, each chip on a crystal of its
+    own.
+    """
+    machine, topology, draws = load_machine(), node_topology(), Draws(seed)
+    crystals = make_crystals(machine, topology, spanning_tree(topology), draws)
+    links = np.array(topology.out_links(0))
+    measured = Exchanges(
+        machine,
+        topology,
+        links,
+        clocks=crystals.clocks,
+        least_ps=least_latency_ps(machine, topology),
+        jitter=Jitter(machine, topology),
+        draws=draws,
+    )
+    trips, _ = measured.measure(0, exchanges)
+    return trips // 2
+
+
+def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
+    """Return table 2 with ours beside it, and the distributions as a picture."""
+    exchanges = QUICK_EXCHANGES if quick else EXCHANGES
+    halves = half_round_trips(seed, exchanges)
+    rows = [
+        {
+            "link": row.link,
+            "exchanges": exchanges,
+            "published_min_cycles": row.least,
+            "min_cycles": int(half.min()),
+            "published_mean_cycles": row.mean,
+            "mean_cycles": float(half.mean()),
+            "published_max_cycles": row.most,
+            "max_cycles": int(half.max()),
+            "published_std_cycles": row.deviation,
+            "std_cycles": float(half.std()),
+        }
+        for row, half in zip(TABLE_2, halves.T, strict=True)
+    ]
+    return pd.DataFrame(rows), _figure(halves)
+
+
+def _figure(halves: NDArray[np.int64]) -> Figure:
+    least, most = int(halves.min()), int(halves.max())
+    edges = np.arange(least, most + 2) - 0.5
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(11, 5.2), layout="constrained")
+        axes = figure.subplots(2, 4, sharex=True, sharey=True)
+        for place, row in zip(axes.flat, TABLE_2, strict=False):
+            half = halves[:, TABLE_2.index(row)]
+            share = np.full(len(half), 1 / len(half))
+            place.hist(half, bins=edges, weights=share, label="simulated")
+            place.axvline(
+                row.mean, color="black", linewidth=1.2, label="published mean"
+            )
+            for at in (row.mean - row.deviation, row.mean + row.deviation):
+                place.axvline(at, color="black", linestyle="--", linewidth=1)
+            place.plot(
+                [row.least, row.most],
+                [0, 0],
+                "k^",
+                clip_on=False,
+                zorder=3,
+                label="published min, max",
+            )
+            place.plot([], [], "k--", linewidth=1, label="published mean -/+ deviation")
+            place.set_title(
+                f"link {row.link}: {half.mean():.2f} / {half.std():.2f}", loc="left"
+            )
+        legend = axes[1, 3]
+        legend.axis("off")
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        legend.legend(handles, labels, frameon=False, loc="center")
+        for place in axes[:, 0]:
+            place.set_ylabel("share of exchanges")
+        for place in (*axes[1, :3], axes[0, 3]):
+            place.set_xlabel("half a round trip (cycles)")
+            place.tick_params(labelbottom=True)
+        figure.suptitle(
+            f"{len(halves):,} exchanges over each link of a chip in its node; "
+            "titles: simulated mean / deviation",
+            fontsize="large",
+        )
+    return figure
+
+
+if __name__ == "__main__":
+    run_script("link_characterisation", __doc__ or "", experiment, SHOWN, digits=2)
