@@ -40,6 +40,7 @@ Whole = TypeVar("Whole", int, NDArray[np.int64])
 
 # Latency and rate are kept in parts of a count: 2^-24 of one an epoch is 0.0002 ppm.
 FRACTION_BITS = 24
+HALF_COUNT = 1 << (FRACTION_BITS - 1)
 
 
 def bring_up_settled(

@@ -118,10 +118,11 @@ class Exchanges:
         """
         pairs = np.arange(first // 2, (first + count) // 2)[:, np.newaxis]
         bits = self._draws.bits(Stream.BRING_UP, self._links, pairs)
-        there_ps, back_ps = np.empty((2, count, len(self._links)), dtype=np.int64)
-        ways = (there_ps[::2], back_ps[::2], there_ps[1::2], back_ps[1::2])
-        for lane, way in enumerate(ways):
-            way[:] = self._jitter.ps(self._links, bits << np.uint64(LANE_BITS * lane))
+        lane = np.arange(LANES, dtype=np.uint64)[:, np.newaxis] * np.uint64(LANE_BITS)
+        jitter_ps = self._jitter.ps(self._links, bits[:, np.newaxis] << lane)
+        # Of each word the lanes are there, back, there, back.
+        ways = jitter_ps.reshape(count, 2, self.links)
+        there_ps, back_ps = ways[:, 0], ways[:, 1]
         sent = np.arange(first, first + count)[:, np.newaxis] * self._spacing_cycles
         there_ps += self._parent.edges_ps(sent) + self._least_ps
         reflected = self._child.cycles_from(there_ps)

@@ -16,6 +16,7 @@ from simpy.events import ProcessGenerator
 from chip.clock import Clock
 from chip.hac import (
     FRACTION_BITS,
+    HALF_COUNT,
     added_rates,
     bring_up_settled,
     half_round_trip,
@@ -28,8 +29,6 @@ from fabric.latency import Jitter, least_latency_ps
 from specs.machine import MachineSpec
 from topologies.topology import Topology
 from topologies.tree import SpanningTree
-
-HALF = 1 << (FRACTION_BITS - 1)
 
 
 class Known(NamedTuple):
@@ -73,7 +72,9 @@ class Counter:
     def adopt(self, cycle: int) -> None:
         """Set the counter to the value that comes in `cycle`, plus the latency."""
         self.offset = self._latency - cycle
-        self._estimate = (self.offset << FRACTION_BITS) - HALF + self._latency_part
+        self._estimate = (
+            (self.offset << FRACTION_BITS) - HALF_COUNT + self._latency_part
+        )
 
     def track(self, cycle: int) -> bool:
         """Compare the value that comes in `cycle`; return whether a window is full."""
@@ -82,7 +83,9 @@ class Counter:
         ahead = wrapped_difference(self._latency, shown, self._hac.epoch_cycles)
         self._sum += self.offset + ahead
         self._step += 1
-        wanted = (self._estimate + self._rate * self._step + HALF) >> FRACTION_BITS
+        wanted = (
+            self._estimate + self._rate * self._step + HALF_COUNT
+        ) >> FRACTION_BITS
         most = self._hac.slew_counts
         self.offset += max(-most, min(most, wanted - self.offset))
         if self._step < window:

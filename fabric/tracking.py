@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.clock import Clock
-from chip.hac import FRACTION_BITS, added_rates
+from chip.hac import FRACTION_BITS, HALF_COUNT, added_rates
 from fabric.bringup import LANE_BITS, LANES, bring_up, spacing_epochs
 from fabric.draws import Draws, Stream
 from fabric.latency import Jitter, least_latency_ps, level_epochs
@@ -25,8 +25,6 @@ from topologies.topology import Topology
 from topologies.tree import SpanningTree
 
 Ints = NDArray[np.int64]
-
-HALF = 1 << (FRACTION_BITS - 1)
 
 # Tracking goes on for up to so many times the usual before a machine is given up.
 _PATIENCE = 8
@@ -103,7 +101,7 @@ class Tracking:
         self._adopt(tree)
         # The root, last, is where it should be.
         self._estimate = np.zeros(len(self._child) + 1, dtype=np.int64)
-        self._estimate[:-1] = (self._offset[:-1] << FRACTION_BITS) - HALF
+        self._estimate[:-1] = (self._offset[:-1] << FRACTION_BITS) - HALF_COUNT
         self._estimate[:-1] += self._latency_part
 
     def _adopt(self, tree: SpanningTree) -> None:
@@ -142,7 +140,7 @@ class Tracking:
         """Let every chip take a window of readings and correct its estimate."""
         hac, window = self._hac, self._hac.window_epochs
         step = np.arange(1, window + 1)[:, np.newaxis]
-        offset = (self._rate * step + (self._estimate + HALF)) >> FRACTION_BITS
+        offset = (self._rate * step + (self._estimate + HALF_COUNT)) >> FRACTION_BITS
         if (np.abs(offset[0] - self._offset) > hac.slew_counts).any():
             moved = hac.slew_counts * step
             offset = np.clip(offset, self._offset - moved, self._offset + moved)

@@ -1,10 +1,16 @@
+import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from chip.clock import Clock
 from chip.hac import (
+    FRACTION_BITS,
     AlignedCounter,
+    added_rates,
     alignment_epochs,
+    bring_up_settled,
     half_epoch_cycles,
     wrapped_difference,
 )
@@ -99,3 +105,41 @@ def test_each_level_of_the_tree_takes_the_epochs_its_latency_spans() -> None:
     assert alignment_epochs(latency_cycles=228, epoch_cycles=252, height=3) == 3
     assert alignment_epochs(latency_cycles=252, epoch_cycles=252, height=3) == 6
     assert alignment_epochs(latency_cycles=228, epoch_cycles=252, height=0) == 0
+
+
+def sums(trips: list[int]) -> NDArray[np.int64]:
+    """Return the sum and the sum of squares of a link's round trips."""
+    return np.array([[sum(trips)], [sum(trip**2 for trip in trips)]])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "settled"),
+    [
+        ([434] * 8, [434] * 8, True),
+        ([434] * 8, [435] * 8, True),
+        ([434] * 8, [440] * 8, False),
+        ([430, 438] * 4, [430, 438] * 4, True),
+        ([430, 438] * 4, [434, 434] * 4, False),
+    ],
+    ids=["the same", "half a count", "another mean", "spread", "another spread"],
+)
+def test_a_link_is_settled_once_mean_and_variance_stay(
+    first: list[int], second: list[int], settled: bool
+) -> None:
+    judged = bring_up_settled(sums(first), sums(first + second), 16)
+    assert judged.tolist() == [settled]
+
+
+@given(
+    child=st.integers(899_000_000, 901_000_000),
+    parent=st.integers(899_000_000, 901_000_000),
+    root=st.integers(899_000_000, 901_000_000),
+)
+def test_rates_add_up_along_the_tree(child: int, parent: int, root: int) -> None:
+    def lost(own: int, above: int) -> int:
+        """Return what a crystal loses in an epoch of another's."""
+        return (252 * (above - own) << FRACTION_BITS) // above
+
+    added = added_rates(lost(child, parent), lost(parent, root), 252)
+    # Whole parts of a count, rounded three times.
+    assert added == pytest.approx(lost(child, root), abs=4)

@@ -1,0 +1,26 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from compiler.schedule import Schedule
+from compiler.verify import verify
+from fabric.run import assemble
+from fabric.simulation import simulate
+
+Compile = Callable[..., Schedule]
+
+
+@pytest.mark.parametrize("kind", ["breadth_first", "least_error"])
+def test_compiler_and_hardware_align_over_one_tree(
+    compiled: Compile, kind: str
+) -> None:
+    schedule = compiled(8, 9, hac__tree=kind)
+    machine, topology = schedule.plan.task.machine, schedule.topology
+    run = assemble(schedule.program, topology, machine, seed=1, tokens=1)
+    assert run.start.epochs == schedule.tree.height
+    errors = [counter.error_counts for counter in run.crystals.counters]
+    assert (np.abs(errors) <= schedule.tree.depth).all()
+    verify(schedule.program, topology, machine)
+    result = simulate(schedule.program, topology, machine, seed=1, tokens=2)
+    assert result.underflows == result.overflows == 0
