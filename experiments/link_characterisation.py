@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from experiments.figure import STYLE
 from experiments.script import run_script
-from fabric.assembly import make_crystals
 from fabric.bringup import Exchanges
+from fabric.crystals import make_clocks
 from fabric.draws import Draws
 from fabric.latency import Jitter, least_latency_ps
 from specs.machine import load_machine
 from topologies.node import node_topology
-from topologies.tree import spanning_tree
 
 EXCHANGES, QUICK_EXCHANGES = 100_000, 10_000
 SHOWN = {
@@ -65,13 +64,12 @@ def half_round_trips(seed: int, exchanges: int) -> NDArray[np.int64]:
     own.
     """
     machine, topology, draws = load_machine(), node_topology(), Draws(seed)
-    crystals = make_crystals(machine, topology, spanning_tree(topology), draws)
     links = np.array(topology.out_links(0))
     measured = Exchanges(
         machine,
         topology,
         links,
-        clocks=crystals.clocks,
+        clocks=make_clocks(machine, topology.chips, 0, draws).at_first,
         least_ps=least_latency_ps(machine, topology),
         jitter=Jitter(machine, topology),
         draws=draws,

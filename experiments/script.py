@@ -88,7 +88,9 @@ def brief(table: pd.DataFrame, shown: Mapping[str, str], *, digits: int = 1) -> 
     lines = (
         table[names]
         .rename(columns=shown)
-        .to_string(index=False, na_rep="-", float_format=partial(_number, digits=digits))
+        .to_string(
+            index=False, na_rep="-", float_format=partial(_number, digits=digits)
+        )
     )
     if "feasible" not in table.columns:
         return lines

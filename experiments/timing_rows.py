@@ -6,6 +6,8 @@ from experiments.comparison import Kind, Row
 from experiments.link_characterisation import EXCHANGES, TABLE_2, half_round_trips
 from fabric.alignment import Alignment
 from fabric.assembly import make_crystals
+from fabric.crystals import make_clocks
+from fabric.descent import descent
 from fabric.draws import Draws
 from specs.machine import load_machine
 from topologies.selection import select_topology
@@ -76,14 +78,10 @@ def _alignment() -> Row:
     machine, draws = load_machine(), Draws(_SEED)
     topology = select_topology(_NODES33_CHIPS, "nodes33")
     tree = alignment_tree(topology, machine, 0)
-    start = Alignment(
-        simpy.Environment(),
-        machine,
-        topology,
-        tree=tree,
-        crystals=make_crystals(machine, topology, tree, draws),
-        draws=draws,
-    ).run()
+    clocks = make_clocks(machine, topology.chips, 0, draws)
+    crystals = make_crystals(machine, topology, tree, clocks=clocks, draws=draws)
+    down = descent(machine, topology, tree, draws)
+    start = Alignment(simpy.Environment(), down, crystals).run()
     return Row(
         name="start alignment, each level of the tree",
         source="isca22",

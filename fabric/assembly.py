@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from chip.clock import Clock
 from chip.hac import AlignedCounter
 from fabric.crystals import Clocks, Crystals
 from fabric.draws import Draws
@@ -34,14 +33,9 @@ def make_crystals(
     """
     errors = np.zeros(len(tree.parent), dtype=np.int64)
     if machine.drifts or machine.link.jitter_cycles > 0:
-        hz = machine.chip.clock_hz
-        constant = tuple(
-            Clock.with_offset(hz, ppm, phase)
-            for ppm, phase in zip(
-                clocks.offset_ppm, clocks.phase_ps.tolist(), strict=True
-            )
+        errors = settled_errors(
+            machine, topology, tree, clocks=clocks.at_first, draws=draws
         )
-        errors = settled_errors(machine, topology, tree, clocks=constant, draws=draws)
     root = clocks.each[tree.root]
     return Crystals(
         clocks=clocks,

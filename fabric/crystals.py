@@ -50,6 +50,18 @@ class Clocks:
         """Return the global time of cycle 0 of each crystal."""
         return np.array([clock.stretch_at(0).first_ps for clock in self.each])
 
+    @cached_property
+    def at_first(self) -> tuple[Clock, ...]:
+        """Return crystals that stay as these are at the start."""
+        first = [clock.stretch_at(0) for clock in self.each]
+        return tuple(
+            Clock(
+                frequency_hz=round(each.unit * PS_PER_S / each.step),
+                phase_ps=each.first_ps,
+            )
+            for each in first
+        )
+
     @property
     def alike(self) -> bool:
         """Return whether all crystals do the same for ever."""

@@ -7,6 +7,7 @@ from fabric.draws import Draws
 from fabric.exchange import HacProtocol
 from fabric.tracking import Tracking
 from specs.machine import MachineSpec, load_machine
+from topologies.outage import Outage
 from topologies.selection import select_topology
 from topologies.tree import SpanningTree, alignment_tree
 
@@ -68,7 +69,7 @@ def test_every_chip_is_off_by_the_same_in_both_forms(
 
 def test_a_chip_that_is_left_out_has_no_error_in_either_form() -> None:
     machine = load_machine().with_settings(SHORT)
-    tree = alignment_tree(TOPOLOGIES[72], machine, 0, dead_chips=[1, 40])
+    tree = alignment_tree(TOPOLOGIES[72], machine, 0, Outage(chips=frozenset({1, 40})))
     by_events, by_arrays = both(72, 1, 3, tree, machine)
     assert np.array_equal(by_events, by_arrays)
     assert not by_arrays[:, [0, 1, 40]].any()

@@ -3,6 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fabric.assembly import make_crystals
+from fabric.crystals import make_clocks
 from fabric.draws import Draws
 from fabric.tracking import Tracking, settled_errors
 from specs.errors import ScheduleError
@@ -14,15 +15,16 @@ RACK = select_topology(72)
 
 
 def errors(machine: MachineSpec, seed: int, tree: SpanningTree) -> NDArray[np.int64]:
-    crystals = make_crystals(machine, RACK, tree, Draws(seed))
-    return np.array([counter.error_counts for counter in crystals.counters])
+    draws = Draws(seed)
+    clocks = make_clocks(machine, RACK.chips, tree.root, draws)
+    return make_crystals(machine, RACK, tree, clocks=clocks, draws=draws).error_counts
 
 
 def tracked(seed: int, windows: int) -> tuple[NDArray[np.int64], SpanningTree]:
     """Return a rack's errors after each window."""
     machine, draws = load_machine(), Draws(seed)
     tree = alignment_tree(RACK, machine, 0)
-    clocks = make_crystals(machine, RACK, tree, draws).clocks
+    clocks = make_clocks(machine, RACK.chips, tree.root, draws).at_first
     tracking = Tracking(machine, RACK, tree, clocks=clocks, draws=draws)
     history = []
     for _ in range(windows):
@@ -70,7 +72,7 @@ def test_a_machine_that_is_not_within_its_bound_goes_on_tracking() -> None:
     machine = load_machine().with_settings({"hac.settle_epochs": 32})
     tree = alignment_tree(RACK, machine, 0)
     draws = Draws(3)
-    clocks = make_crystals(machine, RACK, tree, draws).clocks
+    clocks = make_clocks(machine, RACK.chips, tree.root, draws).at_first
     tracking = Tracking(machine, RACK, tree, clocks=clocks, draws=draws)
     tracking.run_window()
     assert (np.abs(tracking.errors()) > tree.depth).any()

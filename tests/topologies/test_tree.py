@@ -10,6 +10,7 @@ from topologies.dragonfly import dragonfly_topology
 from topologies.graphs import from_networkx
 from topologies.measured import measured_row
 from topologies.node import node_topology
+from topologies.outage import Outage
 from topologies.routes import Routes
 from topologies.selection import select_topology
 from topologies.tree import SpanningTree, alignment_tree, spanning_tree
@@ -102,7 +103,8 @@ def test_the_tree_does_without_what_is_dead(
     root: int, chips: set[int], links: set[int]
 ) -> None:
     chips = chips - {root}
-    tree = spanning_tree(FOUR_RACKS, root, dead_chips=chips, dead_links=links)
+    outage = Outage(chips=frozenset(chips), links=frozenset(links))
+    tree = spanning_tree(FOUR_RACKS, root, outage=outage)
     graph = FOUR_RACKS.to_networkx()
     graph.remove_edges_from(
         [
@@ -123,7 +125,7 @@ def test_the_tree_does_without_what_is_dead(
 
 def test_a_dead_root_is_refused() -> None:
     with pytest.raises(TopologyError, match="root 3 is dead: take a chip that works"):
-        spanning_tree(node_topology(), 3, dead_chips=[3])
+        spanning_tree(node_topology(), 3, outage=Outage(chips=frozenset({3})))
 
 
 @pytest.mark.parametrize("chips", [72, 576])

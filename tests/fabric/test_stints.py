@@ -5,8 +5,9 @@ import pytest
 
 from compiler.schedule import Schedule
 from compiler.verify import verify
-from fabric.run import assemble
+from fabric.descent import Descent
 from fabric.simulation import simulate
+from fabric.stints import Stints
 
 Compile = Callable[..., Schedule]
 
@@ -17,9 +18,18 @@ def test_compiler_and_hardware_align_over_one_tree(
 ) -> None:
     schedule = compiled(8, 9, hac__tree=kind)
     machine, topology = schedule.plan.task.machine, schedule.topology
-    run = assemble(schedule.program, topology, machine, seed=1, tokens=1)
+    stints = Stints(
+        topology,
+        machine,
+        seed=1,
+        tokens=1,
+        faults=(),
+        spares=None,
+        align=Descent.start,
+    )
+    (run,) = stints.of(schedule.program)
     assert run.start.epochs == schedule.tree.height
-    errors = [counter.error_counts for counter in run.crystals.counters]
+    errors = run.crystals.error_counts
     assert (np.abs(errors) <= schedule.tree.depth).all()
     verify(schedule.program, topology, machine)
     result = simulate(schedule.program, topology, machine, seed=1, tokens=2)
