@@ -82,6 +82,8 @@ class LinkErrors:
         """Return the trains with repaired codewords; parameters as in `damaged`."""
         odds = self._at(base_cycle).corrected
         found = hits(self._draws, Stream.CORRECTED, event, odds)
+        if not len(found):
+            return Corrected(found, found)
         return Corrected(*np.unique(found, return_counts=True))
 
     def _at(self, base_cycle: int) -> _Odds:

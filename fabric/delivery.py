@@ -155,10 +155,10 @@ class Dispatcher:
         self._first_iteration = first_iteration
         self._move = move
         self._immovable: dict[int, str] = {}
-        chips = program.instructions.chip
-        self._chips = np.unique(chips).astype(np.int64)
-        last = np.searchsorted(chips, self._chips, "right") - 1
         # Instructions are sorted by chip, then cycle.
+        chips = program.instructions.chip
+        last = np.flatnonzero(np.diff(chips, append=-1))
+        self._chips = chips[last].astype(np.int64)
         self._last_cycle = program.instructions.start_cycle[last]
 
     def plan(self, waiting: tuple[Waiting, ...], tokens: int) -> Delivery:

@@ -79,7 +79,9 @@ class Ledger:
         self._run = run
         self._runs.append(run)
         self.judge = Judge(run)
-        self._used = np.unique(run.program.trains.link)
+        self._used = np.flatnonzero(
+            np.bincount(run.program.trains.link, minlength=len(self._vectors))
+        )
         self._run_least = np.full(len(self._used), UNLIMITED_PS, dtype=np.int64)
         self._next = _following((0, -1), run.delivery.iterations)
         if run.failover is not None:
@@ -242,11 +244,10 @@ class Ledger:
 
     def _link_table(self) -> LinkTable:
         """Return the links' table, of those that a train used."""
-        used = np.unique(
-            np.concatenate([run.program.trains.link for run in self._runs])
-        )
+        links = [run.program.trains.link for run in self._runs]
+        used = np.flatnonzero(np.bincount(np.concatenate(links)))
         return LinkTable(
-            link=used.astype(np.int64),
+            link=used,
             vectors=self._vectors[used],
             least_slack_ps=self._least_slack[used],
             corrected=self._corrected[used],

@@ -52,13 +52,12 @@ class Judge:
     def __init__(self, run: Run) -> None:
         self._run = run
         on_link = run.program.trains.link
-        self._by_link = np.argsort(on_link, kind="stable")
+        self._by_link = np.argsort(on_link)
         self._link_begin = np.flatnonzero(np.diff(on_link[self._by_link], prepend=-1))
         trains, machine = run.program.trains, run.machine
         link, hz = machine.link, machine.chip.clock_hz
-        sizes, kind = np.unique(trains.vectors, return_inverse=True)
-        tails = [link.vector_offset_cycles(int(n) - 1, hz) for n in sizes]
-        self._tail_cycles = np.array(tails, dtype=np.int64)[kind]
+        last_vector = trains.vectors.astype(np.int64) - 1
+        self._tail_cycles = link.vector_offsets_cycles(last_vector, hz)
         self._take_step = run.layout.take_step
         self._send_step = run.layout.send_step
         self._sender = run.topology.source[trains.link].astype(np.int64)

@@ -1,7 +1,10 @@
 """The chip-to-chip link: frame, rate, latency and its jitter, receive FIFO."""
 
+from fractions import Fraction
 from typing import Annotated, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
 from specs.bit_errors import BitErrorSpec
@@ -119,3 +122,13 @@ class LinkSpec(BitErrorSpec):
         """
         bits = index * self.wire_bytes * BITS_PER_BYTE
         return ceil_div(bits * clock_hz, self.rate_gbps * 10**9)
+
+    def vector_offsets_cycles(
+        self, index: NDArray[np.int64], clock_hz: int
+    ) -> NDArray[np.int64]:
+        """Return `vector_offset_cycles` of each index, the same integers."""
+        # In lowest terms no product leaves 64 bits.
+        bits = self.wire_bytes * BITS_PER_BYTE
+        cycles = Fraction(bits * clock_hz, self.rate_gbps * 10**9)
+        offsets: NDArray[np.int64] = -(-index * cycles.numerator // cycles.denominator)
+        return offsets

@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -270,3 +271,11 @@ def test_only_what_a_cable_has_beyond_the_measured_one_takes_time(
 def test_nominal_cycles_turn_into_picoseconds(groqrack: MachineSpec) -> None:
     assert groqrack.cycles_to_ps(9) == 10_000
     assert groqrack.cycles_to_ps(1) == 1_111
+
+
+@given(indices=st.lists(st.integers(0, 10**7), min_size=1, max_size=9))
+def test_offsets_of_many_vectors_are_those_of_each(indices: list[int]) -> None:
+    link = load_machine().link
+    offsets = link.vector_offsets_cycles(np.array(indices), NOMINAL_HZ)
+    each = [link.vector_offset_cycles(index, NOMINAL_HZ) for index in indices]
+    assert offsets.tolist() == each
