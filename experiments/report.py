@@ -147,8 +147,11 @@ def _health(run: Run, facts: Facts) -> Table:
     faults = facts["faults"]
     table.add_row("errors", error_model(run.prepared.machine))
     table.add_row(
+        "codewords",
+        f"{faults['fec_corrected']:,} repaired, {faults['fec_uncorrectable']:,} not",
+    )
+    table.add_row(
         "faults",
-        f"{faults['fec_corrected']:,} corrected, {faults['fec_uncorrectable']:,} not, "
         f"{faults['replays']} replays, {faults['failovers']} failovers, "
         f"{faults['tokens_lost']} tokens lost",
     )
