@@ -48,10 +48,14 @@ class Draws:
     ----------
     seed
         Not negative; the only source of chance.
+    start
+        Which start of the machine they are for, 0 for the first and for all else:
+        another start draws other numbers.
     """
 
-    def __init__(self, seed: int) -> None:
-        children = np.random.SeedSequence(seed).spawn(len(Stream))
+    def __init__(self, seed: int, start: int = 0) -> None:
+        key = (start,) if start else ()
+        children = np.random.SeedSequence(seed, spawn_key=key).spawn(len(Stream))
         self._keys = [child.generate_state(1, np.uint64) for child in children]
 
     def uniform(

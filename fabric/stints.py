@@ -60,6 +60,7 @@ class Stints:
     ) -> None:
         self._topology = topology
         self._machine = machine
+        self._seed = seed
         self._draws = Draws(seed)
         self._tokens = tokens
         self._faults = faults
@@ -127,10 +128,11 @@ class Stints:
         if self._clocks is None:
             self._clocks = make_clocks(machine, topology.chips, leader, draws)
         tree = alignment_tree(topology, machine, leader, outage)
+        fresh = Draws(self._seed, start=len(self._bad_nodes))
         crystals = make_crystals(
-            machine, topology, tree, clocks=self._clocks, draws=draws
+            machine, topology, tree, clocks=self._clocks, draws=fresh
         )
-        start = self._align(descent(machine, topology, tree, draws), crystals, at_ps)
+        start = self._align(descent(machine, topology, tree, fresh), crystals, at_ps)
         root, begin = crystals.root, start.cycle[leader]
         if self._zero_ps is None:
             self._zero_ps = root.edge_ps(begin)

@@ -85,3 +85,11 @@ def test_a_pair_has_a_number_of_its_own() -> None:
 def test_ordinals_count_within_each_group(groups: list[int]) -> None:
     counted = [groups[:place].count(group) for place, group in enumerate(groups)]
     assert ordinals(np.array(groups, dtype=np.int64)).tolist() == counted
+
+
+def test_each_start_of_the_machine_draws_its_own_numbers() -> None:
+    one, other = (
+        Draws(1, start=start).uniform(Stream.BRING_UP, MANY) for start in (0, 1)
+    )
+    assert np.array_equal(one, Draws(1).uniform(Stream.BRING_UP, MANY))
+    assert abs(np.corrcoef(one, other)[0, 1]) < 4 / len(MANY) ** 0.5
