@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from topologies.hops import blocks, hop_counts
+from topologies.hops import step_histogram
 from topologies.topology import Topology
 
 
@@ -34,16 +34,14 @@ def gateway_histogram(topology: Topology, sources: Sequence[int]) -> NDArray[np.
     to the destination at which the link ends, and between destinations of one node.
     """
     step = _derived_graph(topology)
-    chips = topology.chips
-    histogram = np.zeros(1, np.int64)
-    for block in blocks(sources, step.shape[0]):
-        hops = hop_counts(step, block)[-chips:]
-        # A source is no destination of its own; there and back would count 2.
-        hops[np.asarray(block, np.intp), np.arange(len(block))] = 0
-        counts = np.bincount(hops.ravel())
-        counts[0] = 0
-        counts[: len(histogram)] += histogram[: len(counts)]
-        histogram = np.concatenate([counts, histogram[len(counts) :]])
+    destinations = np.arange(step.shape[0] - topology.chips, step.shape[0])
+    chips = np.asarray(sources, np.intp)
+    # A source has arrived at itself, or there and back would count 2. What leads on
+    # from there are the moves in its own node, and these cost the same either way.
+    histogram = step_histogram(
+        step, np.stack([chips, destinations[chips]], axis=1), destinations
+    )
+    histogram[0] = 0
     return histogram
 
 

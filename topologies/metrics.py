@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topologies.gateway import gateway_histogram
-from topologies.hops import blocks, hop_counts
+from topologies.hops import step_histogram
 from topologies.topology import Level, Topology
 
 FINGERPRINT_DIGITS = 16
@@ -106,12 +106,12 @@ def hop_histogram(topology: Topology, sources: Sequence[int]) -> NDArray[np.int6
     Entry `h` counts the pairs of a source and a different chip `h` hops away, shape
     ``(largest hop count + 1,)``.
     """
-    histogram = np.zeros(topology.chips, np.int64)
-    for block in blocks(sources, topology.chips):
-        hops = hop_counts(topology.adjacency(), block)
-        histogram += np.bincount(hops.ravel(), minlength=topology.chips)
+    chips = np.asarray(sources, np.intp)
+    histogram = step_histogram(
+        topology.adjacency(), chips[:, np.newaxis], np.arange(topology.chips)
+    )
     histogram[0] = 0
-    return histogram[: int(np.flatnonzero(histogram).max(initial=0)) + 1]
+    return histogram
 
 
 def bisection_links(topology: Topology) -> int:

@@ -105,13 +105,13 @@ def test_the_largest_system_is_six_chip_hops_and_five_gateway_hops_wide() -> Non
     assert sum(summary.hop_histogram.values()) == 10_440 * 10_439
 
 
+@pytest.mark.parametrize("starts", [1, 64, 71])
 def test_searching_in_small_blocks_changes_nothing(
-    monkeypatch: pytest.MonkeyPatch,
+    starts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rack = replace(rack_topology(), representatives=None)
     at_once = describe(rack)
-    monkeypatch.setattr(hops, "BLOCK_CELLS", 500)
-    assert len(hops.blocks(range(72), 72)) > 1
+    monkeypatch.setattr(hops, "BLOCK_STARTS", starts)
     assert describe(rack) == at_once
 
 
