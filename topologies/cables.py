@@ -41,7 +41,7 @@ def lay(
     *,
     chips: int,
     chips_per_rack: int,
-    representatives: tuple[int, ...],
+    representatives: tuple[int, ...] | None,
 ) -> Topology:
     """Return the topology of regular nodes joined by `bundles`.
 

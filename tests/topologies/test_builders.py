@@ -2,12 +2,15 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from specs.errors import TopologyError
-from topologies.dragonfly import dragonfly_topology, outward_chips
+from topologies.dragonfly import dragonfly_topology
 from topologies.metrics import describe
 from topologies.node import node_topology
 from topologies.nodes33 import nodes33_topology
+from topologies.orders import ORDERS
 from topologies.rack import rack_topology
 from topologies.topology import Level, Topology
 
@@ -16,6 +19,7 @@ BUILT = [
     rack_topology(),
     nodes33_topology(),
     *(dragonfly_topology(racks) for racks in (2, 3, 8, 9, 145)),
+    *(dragonfly_topology(8, order) for order in ORDERS[1:]),
 ]
 
 
@@ -68,15 +72,34 @@ def test_the_largest_system_has_one_cable_per_pair_of_racks() -> None:
     assert outward_ports(largest, Level.GLOBAL) == [144] * 145
 
 
-@pytest.mark.parametrize("racks", [2, 3, 4, 7, 8, 9, 36, 144, 145])
-def test_racks_share_their_144_outward_ports_evenly(racks: int) -> None:
-    topology = dragonfly_topology(racks)
+@given(st.integers(2, 145), st.sampled_from(ORDERS))
+def test_racks_share_their_144_outward_ports_evenly(racks: int, order: str) -> None:
+    topology = dragonfly_topology(racks, order)
     assert outward_ports(topology, Level.GLOBAL) == [144] * racks
     ends = topology.rack[topology.source] * racks + topology.rack[topology.target]
     cables = np.bincount(ends[topology.level == Level.GLOBAL], minlength=racks**2)
     of_pair = cables.reshape(racks, racks)[~np.eye(racks, dtype=bool)]
     assert of_pair.max() - of_pair.min() <= 1
     assert of_pair.min() == 144 // (racks - 1)
+
+
+@given(st.integers(2, 145), st.sampled_from(ORDERS))
+def test_every_chip_of_a_dragonfly_uses_each_of_its_11_ports_once(
+    racks: int, order: str
+) -> None:
+    topology = dragonfly_topology(racks, order)
+    ports = topology.source.astype(np.int64) * 11 + topology.source_port
+    assert sorted(ports.tolist()) == list(range(11 * topology.chips))
+
+
+@given(st.integers(1, 145), st.data())
+def test_a_chip_and_its_place_are_inverse(racks: int, data: st.DataObject) -> None:
+    topology = dragonfly_topology(racks)
+    chip = data.draw(st.integers(0, topology.chips - 1))
+    rack, node, slot = topology.rack[chip], topology.node[chip], topology.slot[chip]
+    assert 0 <= slot < 8
+    assert 0 <= node - 9 * rack < 9
+    assert chip == 72 * rack + 8 * (node - 9 * rack) + slot
 
 
 @pytest.mark.parametrize("racks", [2, 5, 9])
@@ -93,7 +116,9 @@ def test_copies_of_a_node_pair_in_a_rack_join_different_chips(racks: int) -> Non
     assert len(set(chips)) == len(chips)
 
 
-@pytest.mark.parametrize("topology", BUILT, ids=lambda built: f"{built.chips}")
+@pytest.mark.parametrize(
+    "topology", BUILT, ids=lambda built: f"{built.name}-{built.chips}"
+)
 def test_the_neighbour_of_my_neighbour_is_me(topology: Topology) -> None:
     at_port = {
         (chip, port): link
@@ -108,18 +133,21 @@ def test_the_neighbour_of_my_neighbour_is_me(topology: Topology) -> None:
         assert (topology.target[back], topology.target_port[back]) == (chip, port)
 
 
-@pytest.mark.parametrize("topology", BUILT, ids=lambda built: f"{built.chips}")
+@pytest.mark.parametrize(
+    "topology", BUILT, ids=lambda built: f"{built.name}-{built.chips}"
+)
 def test_level_says_what_a_cable_joins(topology: Topology) -> None:
     same_node = topology.node[topology.source] == topology.node[topology.target]
     assert np.array_equal(same_node, topology.level == Level.LOCAL)
-    if topology.name == "dragonfly":
+    if topology.name.startswith("dragonfly"):
         same_rack = topology.rack[topology.source] == topology.rack[topology.target]
         assert np.array_equal(same_rack, topology.level != Level.GLOBAL)
 
 
+@pytest.mark.parametrize("order", ["costas", "palmtree", "annealed"])
 @pytest.mark.parametrize("racks", [2, 3, 8, 145])
-def test_turning_the_ring_of_racks_changes_nothing(racks: int) -> None:
-    topology = dragonfly_topology(racks)
+def test_turning_the_ring_of_racks_changes_nothing(racks: int, order: str) -> None:
+    topology = dragonfly_topology(racks, order)
 
     def cables(turn: int) -> set[tuple[int, ...]]:
         return set(
@@ -133,14 +161,6 @@ def test_turning_the_ring_of_racks_changes_nothing(racks: int) -> None:
         )
 
     assert cables(0) == cables(1)
-
-
-def test_outward_ports_are_two_per_chip_and_neighbours_on_different_nodes() -> None:
-    chips = outward_chips()
-    assert np.bincount(chips[:72]).tolist() == [1] * 72
-    assert np.bincount(chips[72:]).tolist() == [1] * 72
-    for half in (chips[:72], chips[72:]):
-        assert (np.diff(half // 8) != 0).all()
 
 
 def test_one_rack_of_a_dragonfly_is_a_rack_on_its_own() -> None:
