@@ -3,7 +3,7 @@
 Which racks a rack is cabled to, and how often, is settled by
 :func:`~topologies.arrangement.even_arrangement`: ports 0, 1, ... go to racks further
 and further round the ring. What is left to choose is the chip that holds each port.
-Palmtree and consecutive are as in [1]_ and [2]_:
+Palmtree and consecutive are as in [1]_:
 
 ``palmtree``
     Port `k` is the `k`-th in the rack, two on each chip, and so goes round the ring.
@@ -12,7 +12,7 @@ Palmtree and consecutive are as in [1]_ and [2]_:
 ``random``
     Each rack has an order of its own, drawn from a seed (``random-7`` has seed 7).
 ``costas``
-    Powers of a primitive root, as in a Welch-Costas array [3]_; the default.
+    Powers of a primitive root, as in a Welch-Costas array [2]_; the default.
 ``annealed``
     The order with the lowest mean hop count at 145 racks that a search came upon.
 
@@ -20,9 +20,7 @@ References
 ----------
 .. [1] C. Camarero, E. Vallejo and R. Beivide, "Topological Characterization of Hamming
    and Dragonfly Networks and Its Implications on Routing," ACM TACO 11 (4), 2014.
-.. [2] M. Garcia et al., "On-the-Fly Adaptive Routing in High-Radix Hierarchical
-   Networks," ICPP 2012.
-.. [3] S. W. Golomb and H. Taylor, "Constructions and Properties of Costas Arrays,"
+.. [2] S. W. Golomb and H. Taylor, "Constructions and Properties of Costas Arrays,"
    Proceedings of the IEEE 72 (9), 1984.
 """
 

@@ -4,14 +4,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from specs.errors import TopologyError, nearest
+from topologies.alternatives import (
+    ALTERNATIVES,
+    alternative_chips,
+    alternative_topology,
+    is_alternative,
+)
 from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK
 from topologies.dragonfly import MOST_RACKS, dragonfly_topology
 from topologies.interchange import SUFFIXES, read_topology
 from topologies.node import node_topology
 from topologies.nodes33 import NODES, nodes33_topology
+from topologies.orders import DEFAULT_ORDER
 from topologies.rack import rack_topology
 from topologies.topology import Topology
 from topologies.validity import PORTS_PER_CHIP
@@ -23,7 +28,14 @@ _FIXED: dict[str, tuple[int, Callable[[], Topology]]] = {
     "rack": (CHIPS_PER_RACK, rack_topology),
     "nodes33": (CHIPS_PER_NODE * NODES, nodes33_topology),
 }
-KINDS = ("auto", *_FIXED, "dragonfly")
+# Groq's own tools call configurations by these names. The second is a rack with eight
+# of its nine nodes at work.
+_VENDOR = {
+    "DF_A14_8_CHIP": _FIXED["node"],
+    "DF_A14_64_CHIP": (CHIPS_PER_RACK - CHIPS_PER_NODE, rack_topology),
+    "RT09_A14_72_CHIP": _FIXED["rack"],
+}
+KINDS = ("auto", *_FIXED, "dragonfly", *ALTERNATIVES, *_VENDOR)
 
 
 def select_topology(
@@ -38,9 +50,14 @@ def select_topology(
     topology
         ``"auto"``: the smallest of a node (8), a rack on its own (72) and a dragonfly
         of whole racks (up to 10 440). ``"node"``, ``"rack"``, ``"nodes33"`` and
-        ``"dragonfly"`` force the kind. A path that ends in .csv or .graphml is read.
+        ``"dragonfly"`` force the kind; ``"dragonfly:palmtree"`` also an order of
+        :mod:`topologies.orders`. Other machines have the names of
+        :mod:`topologies.alternatives`, such as ``"torus:8x8"``. Groq's names
+        ``"DF_A14_8_CHIP"``, ``"DF_A14_64_CHIP"`` and ``"RT09_A14_72_CHIP"`` are a
+        node, 64 chips of a rack, and a rack. A path that ends in .csv or .graphml is
+        read.
     ports_per_chip
-        Most links a chip may have in a file; the kinds built here need 11.
+        Most links a chip may have; our own kinds need 11.
 
     Raises
     ------
@@ -55,23 +72,15 @@ def select_topology(
     """
     if chips < 1:
         raise TopologyError(f"a machine needs at least 1 chip, got {chips}")
-    if Path(topology).suffix.lower() in SUFFIXES:
-        built = read_topology(Path(topology), ports_per_chip=ports_per_chip)
-        if chips > built.chips:
-            raise TopologyError(
-                f"{topology}: {chips} chips asked for, but the file has "
-                f"{built.chips}; ask for {built.chips} at most"
-            )
-    elif topology not in KINDS:
+    built = _built(chips, topology, ports_per_chip)
+    if chips > built.active_chips:
         raise TopologyError(
-            f"no topology {topology!r}; {nearest(topology, KINDS)} "
-            "(or a path that ends in .csv or .graphml)"
+            f"{topology}: {chips} chips asked for, but it has {built.active_chips} "
+            f"that can work; ask for {built.active_chips} at most"
         )
-    else:
-        built = _built(chips, topology)
-    if chips == built.chips:
+    if chips == built.active_chips:
         return built
-    return replace(built, active=np.arange(chips, dtype=np.int32))
+    return replace(built, active=built.active[:chips])
 
 
 def whole_machine_chips(topology: str) -> int | None:
@@ -84,10 +93,27 @@ def whole_machine_chips(topology: str) -> int | None:
     """
     if Path(topology).suffix.lower() in SUFFIXES:
         return read_topology(Path(topology)).chips
-    return _FIXED[topology][0] if topology in _FIXED else None
+    if is_alternative(topology):
+        return alternative_chips(topology)
+    fixed = {**_FIXED, **_VENDOR}
+    return fixed[topology][0] if topology in fixed else None
 
 
-def _built(chips: int, kind: str) -> Topology:
+def _built(chips: int, topology: str, ports_per_chip: int) -> Topology:
+    if Path(topology).suffix.lower() in SUFFIXES:
+        return read_topology(Path(topology), ports_per_chip=ports_per_chip)
+    if is_alternative(topology):
+        return alternative_topology(chips, topology, ports_per_chip=ports_per_chip)
+    kind, colon, order = topology.partition(":")
+    if kind not in KINDS or (colon and kind != "dragonfly"):
+        raise TopologyError(
+            f"no topology {topology!r}; {nearest(kind, KINDS)} "
+            "(or a path that ends in .csv or .graphml)"
+        )
+    return _own(chips, kind, order or DEFAULT_ORDER)
+
+
+def _own(chips: int, kind: str, order: str) -> Topology:
     if chips > MOST_CHIPS:
         raise TopologyError(
             f"{chips} chips asked for, but the largest system is {MOST_RACKS} racks, "
@@ -95,9 +121,10 @@ def _built(chips: int, kind: str) -> Topology:
         )
     if kind == "auto" and chips <= CHIPS_PER_NODE:
         kind = "node"
-    if kind not in _FIXED:
-        return dragonfly_topology(racks=-(-chips // CHIPS_PER_RACK))
-    holds, build = _FIXED[kind]
+    fixed = {**_FIXED, **_VENDOR}
+    if kind not in fixed:
+        return dragonfly_topology(-(-chips // CHIPS_PER_RACK), order)
+    holds, build = fixed[kind]
     if chips > holds:
         larger = [
             f"{other!r} ({most})"

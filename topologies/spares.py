@@ -50,7 +50,7 @@ def select_with_spares(
             select_topology(chips, topology, ports_per_chip=ports_per_chip),
             ports_per_chip,
         )
-    if topology in ("auto", "dragonfly", "rack"):
+    if topology.partition(":")[0] in ("auto", "dragonfly", "rack"):
         usable = (_NODES_PER_RACK - spare_nodes) * CHIPS_PER_NODE
         # At least a rack: a node on its own has no spare.
         built = select_topology(-(-chips // usable) * CHIPS_PER_RACK, topology)

@@ -56,7 +56,7 @@ class Topology:
     Parameters
     ----------
     name
-        ``"node"``, ``"rack"``, ``"nodes33"``, ``"dragonfly"``, or a file's stem.
+        As in :func:`~topologies.selection.select_topology`, or a file's stem.
     chips
         Number of chips in the machine.
     active
@@ -74,8 +74,9 @@ class Topology:
         Rack number, node number over the whole machine, and place in the node of
         each chip, shape ``(chips,)``.
     representatives
-        Chips whose hop counts stand for those of all chips, each for equally many;
-        ``None`` if no symmetry is known.
+        Chips 0 to r - 1 if they stand for all, each for equally many: some renumbering
+        of the chips takes chip `c` to chip `c` modulo `r` and every cable to a cable
+        between the same ports. ``None`` if no symmetry is known.
     ports_per_chip
         Most links a chip may have; port numbers are below it.
 

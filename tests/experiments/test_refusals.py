@@ -45,7 +45,7 @@ OPTIONS: dict[str, tuple[list[str], list[str]]] = {
         ["'tensor=x'", "tensor=8,pipeline=72"],
     ),
     "an unknown engine": (["--engine=verilator"], ["'verilator'", "'simpy'"]),
-    "an unknown topology": (["--topology=tree"], ["'tree'", "nodes33"]),
+    "an unknown topology": (["--topology=wheel"], ["'wheel'", "nodes33"]),
     "a topology too small": (
         ["--topology=node", "--chips=72"],
         ["72 chips", "holds 8", "'rack'"],
@@ -207,7 +207,7 @@ def test_other_commands_refuse_alike(groqrack: Groqrack, command: str) -> None:
 
 def test_topology_refuses_what_cannot_be_wired(groqrack: Groqrack) -> None:
     check(groqrack("topology", "--chips=20000"), ["20000", "10440"])
-    check(groqrack("topology", "--topology=tree"), ["'tree'", "dragonfly"])
+    check(groqrack("topology", "--topology=wheel"), ["'wheel'", "dragonfly"])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from specs.errors import TopologyError
 from topologies.interchange import write_csv
 from topologies.node import node_topology
-from topologies.selection import select_topology
+from topologies.selection import select_topology, whole_machine_chips
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,18 @@ from topologies.selection import select_topology
         (264, "nodes33", "nodes33", 264),
         (64, "dragonfly", "rack", 72),
         (100, "dragonfly", "dragonfly", 144),
+        (100, "dragonfly:costas", "dragonfly", 144),
+        (100, "dragonfly:palmtree", "dragonfly:palmtree", 144),
+        (100, "dragonfly:random-7", "dragonfly:random-7", 144),
+        (8, "DF_A14_8_CHIP", "node", 8),
+        (64, "DF_A14_64_CHIP", "rack", 72),
+        (72, "RT09_A14_72_CHIP", "rack", 72),
+        (60, "torus", "torus:5x4x3", 60),
+        (64, "torus:2d", "torus:8x8", 64),
+        (60, "torus:8x8*2", "torus:8x8*2", 64),
+        (60, "hypercube", "hypercube:6", 64),
+        (60, "flattened-butterfly:4x4x4", "flattened-butterfly:4x4x4", 64),
+        (10, "full-mesh", "full-mesh:10", 10),
     ],
 )
 def test_the_kind_follows_from_the_number_of_chips(
@@ -45,7 +57,9 @@ def test_a_file_is_read_and_may_be_used_in_part(tmp_path: Path) -> None:
     write_csv(node_topology(), path)
     mine = select_topology(5, str(path))
     assert (mine.name, mine.chips, mine.active_chips) == ("mine", 8, 5)
-    with pytest.raises(TopologyError, match=r"9 chips asked for, but the file has 8"):
+    with pytest.raises(
+        TopologyError, match=r"9 chips asked for, but it has 8 that can"
+    ):
         select_topology(9, str(path))
 
 
@@ -62,6 +76,12 @@ def test_a_file_is_read_and_may_be_used_in_part(tmp_path: Path) -> None:
         (9, "node", r"holds 8; .* 'rack' \(72\), 'nodes33' \(264\)"),
         (10_441, "auto", "the largest system is 145 racks, 10440 chips; ask for 10440"),
         (8, "dragonfyl", r"no topology 'dragonfyl'; did you mean 'dragonfly'\?"),
+        (8, "mesh", r"no topology 'mesh'; did you mean 'full-mesh'\?"),
+        (8, "rack:palmtree", "no topology 'rack:palmtree'"),
+        (8, "dragonfly:palm", r"no order 'palm' .*; did you mean 'palmtree'\?"),
+        (65, "DF_A14_64_CHIP", "holds 64; .* 'rack' .72."),
+        (65, "torus:8x8", "65 chips asked for, but it has 64 that can work"),
+        (99999, "torus", "99999 chips asked for; ask for 65536"),
     ],
 )
 def test_a_count_that_does_not_fit_is_refused(
@@ -69,3 +89,26 @@ def test_a_count_that_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(TopologyError, match=message):
         select_topology(chips, kind)
+
+
+def test_only_the_leaves_of_a_fat_tree_work() -> None:
+    tree = select_topology(60, "fat-tree")
+    assert (tree.name, tree.chips, tree.active_chips) == ("fat-tree:4x3", 112, 60)
+    assert tree.active[:9].tolist() == [0, 1, 2, 3, 7, 8, 9, 10, 14]
+
+
+@pytest.mark.parametrize(
+    ("name", "chips"),
+    [
+        ("DF_A14_64_CHIP", 64),
+        ("nodes33", 264),
+        ("torus:8x9", 72),
+        ("hypercube:6", 64),
+        ("fat-tree:4x3*2", 64),
+        ("full-mesh:8", 8),
+        ("torus", None),
+        ("dragonfly:palmtree", None),
+    ],
+)
+def test_a_name_with_a_size_says_its_chips(name: str, chips: int | None) -> None:
+    assert whole_machine_chips(name) == chips

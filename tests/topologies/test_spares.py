@@ -23,6 +23,11 @@ def test_the_last_node_of_each_rack_is_the_spare() -> None:
     assert idle.tolist() == [*range(64, 72), *range(136, 144)]
 
 
+def test_the_order_of_the_global_links_makes_no_difference_to_spares() -> None:
+    machine = select_with_spares(576, "dragonfly:palmtree", spare_nodes=1)
+    assert (machine.name, machine.chips) == ("dragonfly:palmtree", 648)
+
+
 def test_even_a_few_chips_take_a_rack_since_a_node_has_no_spare() -> None:
     assert select_with_spares(8, spare_nodes=1).chips == 72
 

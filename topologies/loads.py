@@ -1,0 +1,130 @@
+"""What uniform traffic puts on every link, and so how much of it a wiring carries.
+
+Every working chip sends equally much to every other. On minimal paths, all those of a
+pair used alike, the busiest link decides; a bound that holds for any paths follows from
+the hops alone.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topologies.hops import UNREACHABLE, hop_counts
+from topologies.topology import Level, Topology
+
+# Cells of the dense matrices that are held at once, some 30 MB each.
+_BLOCK_CELLS = 2**22
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UniformTraffic:
+    """How much each working chip can send, in the payload of one link.
+
+    Attributes
+    ----------
+    bound_links
+        No routing carries more: all links full, no hop more than needed.
+    level_links
+        The same for the links of each level, on minimal paths: with less on the
+        busiest ones there is no more to be had than the least of these.
+    minimal_links
+        What minimal paths carry when the busiest link is full.
+    """
+
+    bound_links: float
+    level_links: dict[str, float]
+    minimal_links: float
+
+
+def uniform_traffic(topology: Topology) -> UniformTraffic:
+    """Return what each working chip can send under uniform traffic.
+
+    Examples
+    --------
+    In a node a chip sends a seventh of its traffic over each of its seven links:
+
+    >>> from topologies.node import node_topology
+    >>> round(uniform_traffic(node_topology()).minimal_links, 9)
+    7.0
+    """
+    loads = minimal_loads(topology)
+    others = topology.active_chips - 1
+    # A topology of one chip has no links, and one of two parts does not exist.
+    by_level = {
+        level.label: others / float(loads[topology.level == level].mean())
+        for level in Level
+        if loads[topology.level == level].any()
+    }
+    return UniformTraffic(
+        bound_links=others * len(loads) / float(loads.sum()) if others else 0.0,
+        level_links=by_level,
+        minimal_links=others / float(loads.max()) if others else 0.0,
+    )
+
+
+def minimal_loads(topology: Topology) -> NDArray[np.float64]:
+    """Return the paths over each directed link, one for each pair of working chips.
+
+    Where a pair has several minimal paths, each counts as its share. This is the edge
+    betweenness of [1]_, found for many sources at once: path counts on the way out,
+    shares on the way back, one sparse product per hop.
+
+    Returns
+    -------
+    NDArray
+        Shape ``(2 * links,)``; its sum is the sum of hops over ordered pairs.
+
+    References
+    ----------
+    .. [1] U. Brandes, "A Faster Algorithm for Betweenness Centrality," Journal of
+       Mathematical Sociology 25 (2), 2001.
+    """
+    representatives = topology.representatives
+    if representatives is None or topology.active_chips < topology.chips:
+        return _loads(topology, topology.active)
+    # What the representatives put on links that are alike, all sources together put
+    # on each of them.
+    kind = (topology.source % len(representatives)).astype(np.int64)
+    kind = kind * topology.ports_per_chip + topology.source_port
+    of_kind = np.bincount(kind, _loads(topology, np.array(representatives)))
+    alike = topology.chips // len(representatives)
+    assert (np.bincount(kind)[kind] == alike).all(), "links alike are equally many"
+    return of_kind[kind]
+
+
+def _loads(topology: Topology, sources: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the load of each link from `sources` to every working chip."""
+    ends = np.zeros((topology.chips, 1))
+    ends[topology.active] = 1
+    loads = np.zeros(len(topology.source))
+    size = max(1, _BLOCK_CELLS // max(1, len(topology.source)))
+    for first in range(0, len(sources), size):
+        loads += _block_loads(topology, sources[first : first + size], ends)
+    return loads
+
+
+def _block_loads(
+    topology: Topology, sources: NDArray[np.integer], ends: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    cables = topology.adjacency().astype(np.float64)
+    hops = hop_counts(topology.adjacency(), sources.tolist())
+    assert (hops != UNREACHABLE).all(), "a topology is connected"
+    paths = (hops == 0).astype(np.float64)
+    for hop in range(1, int(hops.max()) + 1):
+        paths += np.where(hops == hop, cables @ np.where(hops == hop - 1, paths, 0), 0)
+    # Of the traffic that ends at a chip or goes through it, the share on each path.
+    share = np.zeros_like(paths)
+    beyond = np.zeros_like(paths)
+    for hop in range(int(hops.max()), 0, -1):
+        share += np.where(hops == hop, (ends + beyond) / paths, 0)
+        back = cables @ np.where(hops == hop, share, 0)
+        beyond += np.where(hops == hop - 1, back * paths, 0)
+    source, target = topology.source, topology.target
+    forward = hops[target] == hops[source] + 1
+    loads: NDArray[np.float64] = np.where(forward, paths[source] * share[target], 0).sum(
+        axis=1
+    )
+    return loads
