@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from experiments.options import (
+    TOPOLOGY_HELP,
     AsJson,
     Batch,
     Chips,
@@ -183,28 +184,28 @@ def models(as_json: AsJson = False) -> None:
 @app.command()
 def topology(
     chips: Chips = None,
-    kind: Annotated[
-        str,
-        typer.Option(
-            "--topology",
-            help="auto, node, rack, nodes33, dragonfly, or a .csv or .graphml.",
-        ),
-    ] = "auto",
+    kind: Annotated[str, typer.Option("--topology", help=TOPOLOGY_HELP)] = "auto",
     settings: Settings = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for it: .csv, .graphml, or drawn as .png.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Describe a machine's wiring: links, degrees, distances."""
     from experiments.preparation import machine_of, topology_of
-    from experiments.wiring import topology_report
-    from topologies.metrics import describe
+    from experiments.wiring import topology_facts, topology_report, write_topology
 
     wired = {"chips": chips, "topology": kind}
     scenario = scenario_from(None, wired, settings)
-    described = describe(topology_of(scenario, machine_of(scenario)))
+    machine = machine_of(scenario)
+    built = topology_of(scenario, machine)
+    if out is not None:
+        write_topology(built, out)
+    facts = topology_facts(built, machine.link)
     if as_json:
-        print(json.dumps(described.to_dict(), indent=2))
+        print(json.dumps(facts, indent=2))
     else:
-        _console().print(topology_report(described))
+        _console().print(topology_report(facts))
 
 
 @app.command()

@@ -16,10 +16,12 @@ Model = Annotated[
 ]
 Machine = Annotated[str | None, typer.Option(help="groqrack, or a machine TOML.")]
 Chips = Annotated[int | None, typer.Option(help="Chips to use.")]
-TopologyKind = Annotated[
-    str | None,
-    typer.Option(help="auto, node, rack, nodes33, dragonfly, or a .csv or .graphml."),
-]
+TOPOLOGY_HELP = (
+    "auto, node, rack, nodes33, dragonfly[:palmtree|consecutive|random|annealed], "
+    "torus[:8x8], hypercube, full-mesh, flattened-butterfly, fat-tree, "
+    "or a .csv or .graphml."
+)
+TopologyKind = Annotated[str | None, typer.Option(help=TOPOLOGY_HELP)]
 StrategyText = Annotated[
     str | None, typer.Option(help="How to split, such as tensor=8,pipeline=72.")
 ]

@@ -108,6 +108,12 @@ class LinkSpec(BitErrorSpec):
             for row in range(rows)
         )
 
+    @property
+    def payload_gb_per_s(self) -> float:
+        """Return the payload that vectors back to back carry, in 10^9 B/s."""
+        framed = self.rate_gbps * self.vector_bytes / self.wire_bytes
+        return framed / BITS_PER_BYTE
+
     def vectors(self, payload_bytes: int) -> int:
         """Return the vectors that carry `payload_bytes`."""
         return ceil_div(payload_bytes, self.vector_bytes)

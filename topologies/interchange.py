@@ -1,6 +1,7 @@
 """Topologies in files: lists of links as CSV, graphs as GraphML."""
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
@@ -44,22 +45,23 @@ def read_topology(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topolo
     return read(path, ports_per_chip=ports_per_chip)
 
 
-def write_csv(topology: Topology, path: Path) -> None:
-    """Write one row per cable, in the order of their numbers."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        rows.writerows(
-            zip(
-                topology.source[::2].tolist(),
-                topology.target[::2].tolist(),
-                topology.source_port[::2].tolist(),
-                topology.target_port[::2].tolist(),
-                [Level(level).label for level in topology.level[::2].tolist()],
-                topology.length_m[::2].tolist(),
-                strict=True,
-            )
+def csv_text(topology: Topology) -> str:
+    """Return one row per cable, in the order of their numbers, below a header."""
+    file = io.StringIO()
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    rows.writerows(
+        zip(
+            topology.source[::2].tolist(),
+            topology.target[::2].tolist(),
+            topology.source_port[::2].tolist(),
+            topology.target_port[::2].tolist(),
+            [Level(level).label for level in topology.level[::2].tolist()],
+            topology.length_m[::2].tolist(),
+            strict=True,
         )
+    )
+    return file.getvalue()
 
 
 def read_csv(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topology:
@@ -119,9 +121,9 @@ def read_csv(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topology:
         raise TopologyError(f"{path}: {error}") from error
 
 
-def write_graphml(topology: Topology, path: Path) -> None:
-    """Write the graph of :meth:`Topology.to_networkx` as GraphML."""
-    nx.write_graphml(topology.to_networkx(), path)
+def graphml_text(topology: Topology) -> str:
+    """Return the graph of :meth:`Topology.to_networkx` as GraphML."""
+    return "\n".join(nx.generate_graphml(topology.to_networkx())) + "\n"
 
 
 def read_graphml(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topology:

@@ -11,11 +11,13 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from topologies.hops import UNREACHABLE, hop_counts
+from topologies.hops import hop_counts
 from topologies.topology import Level, Topology
 
-# Cells of the dense matrices that are held at once, some 30 MB each.
-_BLOCK_CELLS = 2**22
+# Chips times sources searched together, and links looked at together: what is at hand
+# stays in the cache. Path counts stay far below 2^24, so 32 bits hold them exactly.
+_BLOCK_CELLS = 2**20
+_CHUNK_LINKS = 2**13
 
 
 @final
@@ -47,19 +49,20 @@ def uniform_traffic(topology: Topology) -> UniformTraffic:
     In a node a chip sends a seventh of its traffic over each of its seven links:
 
     >>> from topologies.node import node_topology
-    >>> round(uniform_traffic(node_topology()).minimal_links, 9)
+    >>> uniform_traffic(node_topology()).minimal_links
     7.0
     """
     loads = minimal_loads(topology)
     others = topology.active_chips - 1
-    # A topology of one chip has no links, and one of two parts does not exist.
     by_level = {
         level.label: others / float(loads[topology.level == level].mean())
         for level in Level
         if loads[topology.level == level].any()
     }
+    # The loads add up to hops, a whole number but for the rounding of shares.
+    hops = round(float(loads.sum()))
     return UniformTraffic(
-        bound_links=others * len(loads) / float(loads.sum()) if others else 0.0,
+        bound_links=others * len(loads) / hops if others else 0.0,
         level_links=by_level,
         minimal_links=others / float(loads.max()) if others else 0.0,
     )
@@ -89,7 +92,8 @@ def minimal_loads(topology: Topology) -> NDArray[np.float64]:
     # on each of them.
     kind = (topology.source % len(representatives)).astype(np.int64)
     kind = kind * topology.ports_per_chip + topology.source_port
-    of_kind = np.bincount(kind, _loads(topology, np.array(representatives)))
+    of_kind = np.zeros(int(kind.max()) + 1)
+    np.add.at(of_kind, kind, _loads(topology, np.array(representatives)))
     alike = topology.chips // len(representatives)
     assert (np.bincount(kind)[kind] == alike).all(), "links alike are equally many"
     return of_kind[kind]
@@ -97,34 +101,35 @@ def minimal_loads(topology: Topology) -> NDArray[np.float64]:
 
 def _loads(topology: Topology, sources: NDArray[np.integer]) -> NDArray[np.float64]:
     """Return the load of each link from `sources` to every working chip."""
-    ends = np.zeros((topology.chips, 1))
+    ends = np.zeros((topology.chips, 1), np.float32)
     ends[topology.active] = 1
     loads = np.zeros(len(topology.source))
-    size = max(1, _BLOCK_CELLS // max(1, len(topology.source)))
+    size = max(1, _BLOCK_CELLS // topology.chips)
     for first in range(0, len(sources), size):
         loads += _block_loads(topology, sources[first : first + size], ends)
     return loads
 
 
 def _block_loads(
-    topology: Topology, sources: NDArray[np.integer], ends: NDArray[np.float64]
+    topology: Topology, sources: NDArray[np.integer], ends: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    cables = topology.adjacency().astype(np.float64)
-    hops = hop_counts(topology.adjacency(), sources.tolist())
-    assert (hops != UNREACHABLE).all(), "a topology is connected"
-    paths = (hops == 0).astype(np.float64)
-    for hop in range(1, int(hops.max()) + 1):
-        paths += np.where(hops == hop, cables @ np.where(hops == hop - 1, paths, 0), 0)
-    # Of the traffic that ends at a chip or goes through it, the share on each path.
-    share = np.zeros_like(paths)
-    beyond = np.zeros_like(paths)
-    for hop in range(int(hops.max()), 0, -1):
-        share += np.where(hops == hop, (ends + beyond) / paths, 0)
+    cables = topology.adjacency()
+    hops = hop_counts(cables, sources.tolist())
+    farthest = int(hops.max())
+    frontier = (hops == 0).astype(np.float32)
+    paths = frontier.copy()
+    for hop in range(1, farthest + 1):
+        frontier = np.where(hops == hop, cables @ frontier, 0)
+        paths += frontier
+    # Of what ends at a chip or goes on from it, the share of each path to it.
+    share = ends / paths
+    for hop in range(farthest, 0, -1):
         back = cables @ np.where(hops == hop, share, 0)
-        beyond += np.where(hops == hop - 1, back * paths, 0)
-    source, target = topology.source, topology.target
-    forward = hops[target] == hops[source] + 1
-    loads: NDArray[np.float64] = np.where(forward, paths[source] * share[target], 0).sum(
-        axis=1
-    )
+        share += np.where(hops == hop - 1, back, 0)
+    loads = np.zeros(len(topology.source))
+    for first in range(0, len(loads), _CHUNK_LINKS):
+        links = slice(first, first + _CHUNK_LINKS)
+        source, target = topology.source[links], topology.target[links]
+        forward = hops[target] == hops[source] + 1
+        loads[links] = (paths[source] * share[target] * forward).sum(axis=1)
     return loads

@@ -1,6 +1,7 @@
 """The figures of a topology: size, degree, distances, bisection, fingerprint."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -28,6 +29,8 @@ class TopologySummary:
         Cables in the machine.
     links_by_level
         Cables of level ``local``, ``rack`` and ``global``.
+    cable_length_m
+        Length of all cables of each level together, in m.
     degree
         Fewest (``min``) and most (``max``) links of a chip.
     diameter_hops, mean_hops
@@ -49,6 +52,7 @@ class TopologySummary:
     active_chips: int
     links: int
     links_by_level: dict[str, int]
+    cable_length_m: dict[str, float]
     degree: dict[str, int]
     diameter_hops: int
     mean_hops: float
@@ -80,6 +84,11 @@ def describe(topology: Topology) -> TopologySummary:
     gateway_hops = gateway_histogram(topology, sources)
     scale = topology.chips // len(sources)
     cable_levels = np.bincount(topology.level[::2], minlength=len(Level))
+    # Summed exactly: 756 cables of 0.75 m are 567 m in whatever order.
+    length_m = {
+        level: math.fsum(topology.length_m[::2][topology.level[::2] == level])
+        for level in Level
+    }
     degree = np.bincount(topology.source, minlength=topology.chips)
     return TopologySummary(
         name=topology.name,
@@ -87,6 +96,7 @@ def describe(topology: Topology) -> TopologySummary:
         active_chips=topology.active_chips,
         links=topology.links,
         links_by_level={level.label: int(cable_levels[level]) for level in Level},
+        cable_length_m={level.label: length_m[level] for level in Level},
         degree={"min": int(degree.min()), "max": int(degree.max())},
         diameter_hops=len(hops) - 1,
         mean_hops=_mean(hops),

@@ -35,6 +35,10 @@ TOPOLOGY = {
     "mean_gateway_hops",
     "bisection_links",
     "fingerprint",
+    "cable_length_m",
+    "uniform_bound_gb_per_s",
+    "uniform_level_gb_per_s",
+    "uniform_minimal_gb_per_s",
 }
 VALIDATE = {
     "name",
@@ -194,6 +198,61 @@ def test_topology_describes_the_wiring(groqrack: Groqrack) -> None:
     assert sum(document["hop_histogram"].values()) == 288 * 287
     text = groqrack("topology", "--topology", "nodes33", "--chips", "264").stdout
     assert "1,452" in text
+    assert "uniform traffic, bound    49.9 GB/s a chip" in text
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".graphml"])
+def test_a_topology_written_to_a_file_is_the_same_machine(
+    groqrack: Groqrack, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"wired{suffix}"
+    wired = ("topology", "--chips", "144", "--topology", "dragonfly:palmtree", "--json")
+    written = json.loads(groqrack(*wired, "--out", path).stdout)
+    read = json.loads(groqrack("topology", "--topology", path, "--json").stdout)
+    assert read.pop("name") == "wired"
+    assert written.pop("name") == "dragonfly:palmtree"
+    traffic = [key for key in written if key.startswith("uniform")]
+    for key in traffic:
+        # The file's machine has no known symmetry, so its sums are in another order.
+        assert read.pop(key) == pytest.approx(written.pop(key), rel=1e-5)
+    assert read == written
+
+
+def test_a_topology_is_drawn(groqrack: Groqrack, tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "node.png"
+    done = groqrack("topology", "--topology", "DF_A14_8_CHIP", "--out", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("name", "chips", "active"),
+    [
+        ("DF_A14_64_CHIP", 72, 64),
+        ("RT09_A14_72_CHIP", 72, 72),
+        ("torus:8x8*2", 64, 64),
+        ("fat-tree:4x3", 112, 64),
+        ("full-mesh:8", 8, 8),
+    ],
+)
+def test_a_wiring_with_a_size_in_its_name_needs_no_number_of_chips(
+    groqrack: Groqrack, name: str, chips: int, active: int
+) -> None:
+    facts = json.loads(groqrack("topology", "--topology", name, "--json").stdout)
+    assert (facts["chips"], facts["active_chips"]) == (chips, active)
+
+
+def test_a_model_runs_on_the_chips_of_another_machine(
+    groqrack: Groqrack, tiny_config: Path
+) -> None:
+    for wiring in ("torus:4x4", "fat-tree:4x2", "hypercube"):
+        words = ["--model", tiny_config, "--chips", "16", "--topology", wiring]
+        done = groqrack("simulate", *words, "--tokens", "2", "--json")
+        document = json.loads(done.stdout)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert document["schedule"]["certificate"]
+        assert document["inputs"]["topology"] == wiring
 
 
 def test_validate_ends_with_3_if_a_figure_is_missed(

@@ -2,6 +2,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 from specs.machine import load_machine
@@ -208,6 +209,45 @@ def test_other_commands_refuse_alike(groqrack: Groqrack, command: str) -> None:
 def test_topology_refuses_what_cannot_be_wired(groqrack: Groqrack) -> None:
     check(groqrack("topology", "--chips=20000"), ["20000", "10440"])
     check(groqrack("topology", "--topology=wheel"), ["'wheel'", "dragonfly"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (
+            ["0,1", "2,3", "2,3"],
+            ["chip 2 cannot be reached from chip 0", "2 separate parts", "add at"],
+        ),
+        (
+            [f"5,{chip}" for chip in range(13) if chip != 5],
+            ["chip 5 has 12 links but 11 ports", "remove 1 of them"],
+        ),
+        (["0,1", "1,1"], ["chip 1 is linked to itself", "remove th"]),
+    ],
+    ids=["disconnected", "too many links", "a self-loop"],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".graphml"])
+def test_a_wiring_that_cannot_be_names_the_chip(
+    groqrack: Groqrack, tmp_path: Path, suffix: str, rows: list[str], told: list[str]
+) -> None:
+    path = tmp_path / f"links{suffix}"
+    if suffix == ".csv":
+        path.write_text("\n".join(["source,target", *rows]))
+    else:
+        graph: nx.Graph[str] = nx.parse_edgelist(rows, delimiter=",")
+        nx.write_graphml(graph, path)
+    for command in ("topology", "simulate"):
+        done = groqrack(command, "--topology", path)
+        check(done, [f"links{suffix}", *told])
+
+
+@pytest.mark.parametrize("name", ["wired", "wired.svg"])
+def test_a_topology_is_written_in_a_known_format_only(
+    groqrack: Groqrack, tmp_path: Path, name: str
+) -> None:
+    done = groqrack("topology", "--chips=8", "--out", tmp_path / name)
+    check(done, [name, "choose an --out that ends in .csv, .graphml, .png"])
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

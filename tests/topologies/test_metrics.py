@@ -35,6 +35,7 @@ def test_the_figures_of_a_node_can_be_counted_by_hand() -> None:
         "active_chips": 8,
         "links": 28,
         "links_by_level": {"local": 28, "rack": 0, "global": 0},
+        "cable_length_m": {"local": 21.0, "rack": 0.0, "global": 0.0},
         "degree": {"min": 7, "max": 7},
         "diameter_hops": 1,
         "mean_hops": 1.0,

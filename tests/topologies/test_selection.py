@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specs.errors import TopologyError
-from topologies.interchange import write_csv
+from topologies.interchange import csv_text
 from topologies.node import node_topology
 from topologies.selection import select_topology, whole_machine_chips
 
@@ -54,7 +54,7 @@ def test_no_chip_asked_for_is_missing(chips: int) -> None:
 
 def test_a_file_is_read_and_may_be_used_in_part(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
-    write_csv(node_topology(), path)
+    path.write_text(csv_text(node_topology()))
     mine = select_topology(5, str(path))
     assert (mine.name, mine.chips, mine.active_chips) == ("mine", 8, 5)
     with pytest.raises(
