@@ -211,7 +211,8 @@ def topology(
 @app.command()
 def validate(as_json: AsJson = False) -> None:
     """Compare with published figures; exit code 3 if one is missed."""
-    from experiments.validation import validation_report, validation_rows
+    from experiments.published import validation_rows
+    from experiments.validation import validation_report
 
     rows = validation_rows()
     if as_json:

@@ -1,86 +1,202 @@
-"""What does the wiring contribute? The same model on 64 chips, wired in five ways.
+"""What does the wiring contribute? One model on the same chips, wired in many ways.
 
-A rack on its own, part of the 33-node system, part of a dragonfly, and two wirings of
-other machines: an 8 x 8 torus and a hypercube. Llama-2-7B is split so that talk stays
-among eight chips, and so that all 64 talk to each other.
+At equal chips each wiring is as it is usually built; at equal cables each has the 5.5
+cables a chip of our own, or what comes nearest and its ports allow. Llama-2-7B runs on
+64 chips, split so that talk stays among eight chips and so that all talk to each other,
+and Llama-2-70B on 576. Machines that are larger are described as a whole. (A minute.)
 """
 
+from itertools import chain
+from typing import NamedTuple
+
 import matplotlib.style
-import networkx as nx
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.figure import STYLE
 from experiments.points import point
 from experiments.script import run_script
+from specs.machine import load_machine
 from specs.scenario import Scenario
-from topologies.graphs import from_networkx
+from topologies.cables import CHIPS_PER_RACK
+from topologies.loads import uniform_traffic
 from topologies.metrics import describe
-from topologies.selection import select_topology
-from topologies.topology import Topology
+from topologies.selection import select_topology, whole_machine_chips
 
-CHIPS = 64
-STRATEGIES = ("tensor=8,pipeline=8", "tensor=64,pipeline=1")
-QUICK_STRATEGIES = STRATEGIES[:1]
+EQUAL_CHIPS, EQUAL_CABLES = "equal chips", "equal cables"
+COLUMNS = {
+    "topology": "topology",
+    "strategy": "strategy",
+    "mean_hops": "hops",
+    "uniform_bound_gb_per_s": "GB/s",
+    "latency_us": "token us",
+}
 
 
-def wirings() -> dict[str, Topology]:
-    """Return the machines that are compared, by name."""
-    torus = nx.convert_node_labels_to_integers(
-        nx.grid_2d_graph(8, 8, periodic=True), ordering="sorted"
-    )
-    cube = nx.convert_node_labels_to_integers(nx.hypercube_graph(6), ordering="sorted")
-    return {
-        "rack": select_topology(CHIPS, "rack"),
-        "33 nodes": select_topology(CHIPS, "nodes33"),
-        "dragonfly": select_topology(2 * 72, "dragonfly"),
-        "torus 8 x 8": from_networkx(torus, name="torus"),
-        "hypercube": from_networkx(cube, name="hypercube"),
-    }
+class Comparison(NamedTuple):
+    """Wirings for one model on one number of chips, and how it is split.
+
+    Attributes
+    ----------
+    chips, model
+        What runs on how many chips.
+    strategies
+        How it is split, with talk among ever more chips.
+    wirings
+        Names by what is kept equal. The first of each is our own, which the others
+        are compared with.
+    """
+
+    chips: int
+    model: str
+    strategies: tuple[str, ...]
+    wirings: dict[str, tuple[str, ...]]
+
+
+SMALL = Comparison(
+    chips=64,
+    model="llama-2-7b",
+    strategies=("tensor=8,pipeline=8", "tensor=64,pipeline=1"),
+    wirings={
+        EQUAL_CHIPS: (
+            *("rack", "nodes33", "dragonfly"),
+            *("torus:8x8", "torus:4x4x4", "hypercube:6"),
+            *("flattened-butterfly:4x4x4", "fat-tree:4x3"),
+        ),
+        EQUAL_CABLES: (
+            *("rack", "torus:8x8*2", "hypercube:6"),
+            *("flattened-butterfly:8x4x2", "fat-tree:4x3*2"),
+        ),
+    },
+)
+LARGE = Comparison(
+    chips=576,
+    model="llama-2-70b",
+    strategies=("tensor=8,pipeline=72",),
+    wirings={
+        EQUAL_CHIPS: (
+            *("dragonfly", "dragonfly:palmtree"),
+            *("torus:24x24", "torus:9x8x8", "hypercube:10", "fat-tree:5x4"),
+        ),
+        EQUAL_CABLES: (
+            *("dragonfly", "torus:24x24*2", "hypercube:10"),
+            *("flattened-butterfly:4x3x3x2x2x2x2", "fat-tree:5x4"),
+        ),
+    },
+)
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     """Return the latency on each wiring under each strategy, and its picture."""
+    comparisons = [SMALL, LARGE]
+    if quick:
+        comparisons = [SMALL._replace(strategies=SMALL.strategies[:1])]
     rows = []
-    for name, topology in wirings().items():
-        described = describe(topology)
-        for strategy in QUICK_STRATEGIES if quick else STRATEGIES:
-            scenario = Scenario(
-                model="llama-2-7b", chips=CHIPS, strategy=strategy, tokens=1, seed=seed
-            )
-            facts = {
-                "topology": name,
-                "machine_chips": topology.chips,
-                "cables_per_chip": topology.links / topology.chips,
-                "mean_hops": described.mean_hops,
-            }
-            rows.append({**facts, **point(scenario, topology)})
+    for comparison in comparisons:
+        names = dict.fromkeys(chain.from_iterable(comparison.wirings.values()))
+        of_name = {name: _rows(comparison, name, seed) for name in names}
+        rows += [
+            {"topology": name, "equal": equal, **row}
+            for equal, listed in comparison.wirings.items()
+            for name in listed
+            for row in of_name[name]
+        ]
     table = pd.DataFrame(rows)
-    return table, _figure(table[table["feasible"]])
+    return table, _figure(table)
+
+
+def _rows(comparison: Comparison, name: str, seed: int) -> list[dict[str, object]]:
+    """Return what a wiring is as a whole, and how the model does on part of it."""
+    chips = comparison.chips
+    # A dragonfly is more than one rack, whoever uses it.
+    least = 2 * CHIPS_PER_RACK if name.startswith("dragonfly") else chips
+    topology = select_topology(whole_machine_chips(name) or max(chips, least), name)
+    described, traffic = describe(topology), uniform_traffic(topology)
+    rate = load_machine().link.payload_gb_per_s
+    facts = {
+        "machine_chips": topology.chips,
+        "cables_per_chip": topology.links / topology.active_chips,
+        "ports": described.degree["max"],
+        "diameter_hops": described.diameter_hops,
+        "mean_hops": traffic.mean_hops,
+        "bisection_links": described.bisection_links,
+        "uniform_bound_gb_per_s": rate * traffic.bound_links,
+        "uniform_minimal_gb_per_s": rate * traffic.minimal_links,
+    }
+    scenario = Scenario(model=comparison.model, chips=chips, tokens=1, seed=seed)
+    return [
+        facts | point(scenario.model_copy(update={"strategy": strategy}), topology)
+        for strategy in comparison.strategies
+    ]
 
 
 def _figure(table: pd.DataFrame) -> Figure:
+    sizes = sorted(set(table["chips"]))
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(9, 4.6), layout="constrained")
-        axes = figure.subplots()
-        names = list(dict.fromkeys(table["topology"]))
-        strategies = list(dict.fromkeys(table["strategy"]))
-        place = np.arange(len(names))
-        width = 0.8 / len(strategies)
-        for index, strategy in enumerate(strategies):
-            part = table[table["strategy"] == strategy].set_index("topology")
-            height = part["latency_us"].reindex(names)
-            bars = axes.bar(place + index * width, height, width, label=strategy)
-            axes.bar_label(bars, fmt="%.0f", fontsize=8)
-        axes.set_xticks(place + 0.4 - width / 2, names)
-        axes.set(ylabel="latency of a token (us)")
-        axes.set_title(
-            "Llama-2-7B on 64 chips: wide groups feel the wiring", loc="left"
-        )
-        axes.legend(frameon=False)
+        figure = Figure(figsize=(12, 5 * len(sizes)), layout="constrained")
+        panels = figure.subplots(len(sizes), 2, squeeze=False)
+        for (left, right), chips in zip(panels, sizes, strict=True):
+            part = table[table["chips"] == chips]
+            _latencies(left, part)
+            _traffic(right, part.drop_duplicates(["topology", "equal"]))
     return figure
 
 
+def _latencies(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw the latency of each wiring, a bar for each strategy."""
+    wirings = table.drop_duplicates(["topology", "equal"])
+    names = list(zip(wirings["topology"], wirings["equal"], strict=True))
+    strategies = list(dict.fromkeys(table["strategy"]))
+    # A gap between what is equal.
+    place = np.arange(len(names)) + 0.8 * (wirings["equal"] == EQUAL_CABLES).to_numpy()
+    height = 0.8 / len(strategies)
+    for index, strategy in enumerate(strategies):
+        part = table[table["strategy"] == strategy]
+        latency = part.set_index(["topology", "equal"])["latency_us"].reindex(names)
+        bars = axes.barh(place + index * height, latency, height, label=strategy)
+        axes.bar_label(bars, fmt="%.0f", fontsize=8, padding=2)
+    axes.set_yticks(place + 0.4 - height / 2, [name for name, _ in names])
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set(xlabel="latency of a token (us)")
+    axes.set_title(
+        f"{table['chips'].iloc[0]} chips: above at equal chips, below at equal cables",
+        loc="left",
+        fontsize="medium",
+    )
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.4, -0.1), ncols=2)
+
+
+def _traffic(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw what uniform traffic a wiring carries against what its cables cost."""
+    shown = table.drop_duplicates("topology")
+    for index, (_, row) in enumerate(shown.iterrows()):
+        colour = f"C{index % 10}"
+        marker = "os"[index // 10]
+        bound, minimal = row["uniform_bound_gb_per_s"], row["uniform_minimal_gb_per_s"]
+        axes.plot(
+            [row["cables_per_chip"]] * 2,
+            [minimal, bound],
+            f"-{marker}",
+            color=colour,
+            markevery=[1],
+            label=f"{row['topology']} ({row['mean_hops']:.2f} hops)",
+        )
+    axes.set(
+        xlim=(0, None),
+        ylim=(0, None),
+        xlabel="cables for each working chip",
+        ylabel="uniform traffic of a chip (GB/s)",
+    )
+    axes.set_title(
+        "Bound by hops (mark), down to minimal paths alike (line)",
+        loc="left",
+        fontsize="medium",
+    )
+    axes.legend(frameon=False, fontsize=8)
+
+
 if __name__ == "__main__":
-    run_script("topology_comparison", __doc__ or "", experiment)
+    run_script("topology_comparison", __doc__ or "", experiment, COLUMNS)

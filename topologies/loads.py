@@ -27,6 +27,8 @@ class UniformTraffic:
 
     Attributes
     ----------
+    mean_hops
+        Mean hop count over ordered pairs of different working chips.
     bound_links
         No routing carries more: all links full, no hop more than needed.
     level_links
@@ -36,6 +38,7 @@ class UniformTraffic:
         What minimal paths carry when the busiest link is full.
     """
 
+    mean_hops: float
     bound_links: float
     level_links: dict[str, float]
     minimal_links: float
@@ -62,6 +65,7 @@ def uniform_traffic(topology: Topology) -> UniformTraffic:
     # The loads add up to hops, a whole number but for the rounding of shares.
     hops = round(float(loads.sum()))
     return UniformTraffic(
+        mean_hops=hops / (topology.active_chips * others) if others else 0.0,
         bound_links=others * len(loads) / hops if others else 0.0,
         level_links=by_level,
         minimal_links=others / float(loads.max()) if others else 0.0,

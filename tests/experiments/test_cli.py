@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments import validation
-from experiments.comparison import Kind, Row
+from experiments import published
+from experiments.validation import Kind, Row
 from specs.model import model_names
 from specs.scenario import Scenario
 
@@ -269,7 +269,7 @@ def test_validate_ends_with_3_if_a_figure_is_missed(
             kind=Kind.PREDICTED,
         )
 
-    monkeypatch.setattr(validation, "validation_rows", lambda: [row(100), row(89)])
+    monkeypatch.setattr(published, "validation_rows", lambda: [row(100), row(89)])
     done = groqrack("validate")
     assert done.returncode == 3
     assert [line.split()[-1] for line in done.stdout.splitlines()[1:]] == ["ok", "MISS"]
@@ -278,7 +278,7 @@ def test_validate_ends_with_3_if_a_figure_is_missed(
     rows = json.loads(told.stdout)
     assert [row.keys() for row in rows] == [VALIDATE, VALIDATE]
     assert [row["error"] for row in rows] == [0, pytest.approx(-0.11)]
-    monkeypatch.setattr(validation, "validation_rows", lambda: [row(91)])
+    monkeypatch.setattr(published, "validation_rows", lambda: [row(91)])
     assert groqrack("validate").returncode == 0
 
 

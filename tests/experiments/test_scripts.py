@@ -10,15 +10,17 @@ from experiments.__main__ import experiment_names, main
 from experiments.points import point
 from specs.scenario import Scenario
 
+# Those that run a model at a point after the other.
 POINTS = ["latency_vs_chips", "sharding_sweep", "topology_comparison"]
-NAMES = sorted([*POINTS, "fec_errors"])
+NAMES = sorted([*POINTS, "fec_errors", "hop_counts"])
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
 
 
 def run(name: str, *options: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = import_module(f"experiments.{name}")
     monkeypatch.setattr(sys, "argv", [name, *options])
-    module.run_script(name, module.__doc__, module.experiment)
+    shown = [module.COLUMNS] if hasattr(module, "COLUMNS") else []
+    module.run_script(name, module.__doc__, module.experiment, *shown)
 
 
 def test_every_experiment_is_listed_with_its_question(
@@ -57,6 +59,41 @@ def test_an_experiment_leaves_a_table_and_a_picture(
     printed = capsys.readouterr().out
     report = printed.split("\nwrote ")[0]
     assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_hops_are_counted_by_both_rules_for_each_arrangement(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("hop_counts", "--quick", "--out", str(tmp_path), monkeypatch=monkeypatch)
+    table = pd.read_csv(tmp_path / "hop_counts.csv")
+    arrangements = {"costas", "palmtree", "consecutive", "random-1", "annealed"}
+    assert set(table["arrangement"]) == arrangements
+    assert len(table) == 2 * 2 * len(arrangements)
+    shares = table.filter(regex="^pairs_at_").sum(axis="columns")
+    assert shares.to_numpy() == pytest.approx(100)
+    means = table.pivot_table("mean_hops", ["arrangement", "racks"], "rule")
+    assert (means["gateway"] < means["chip"]).all()
+    assert imread(tmp_path / "hop_counts.png").ndim == 3
+    assert "annealed gateway" in capsys.readouterr().out
+
+
+def test_wirings_are_compared_at_equal_chips_and_at_equal_cables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--quick", "--out", str(tmp_path))
+    run("topology_comparison", *options, monkeypatch=monkeypatch)
+    table = pd.read_csv(tmp_path / "topology_comparison.csv")
+    assert set(table["equal"]) == {"equal chips", "equal cables"}
+    assert set(table["chips"]) == {64}
+    assert (table["ports"] <= 11).all()
+    dense = table[table["equal"] == "equal cables"]
+    assert dense["cables_per_chip"].between(3, 6).all()
+    twice = table.set_index(["equal", "topology"])["uniform_bound_gb_per_s"]
+    assert twice["equal cables", "torus:8x8*2"] == pytest.approx(
+        2 * twice["equal chips", "torus:8x8"]
+    )
 
 
 def test_counts_at_which_the_model_does_not_fit_say_why(

@@ -73,6 +73,7 @@ def test_looking_at_less_at_a_time_changes_nothing(
 @pytest.mark.parametrize("topology", SYMMETRIC, ids=lambda built: built.name)
 def test_the_busiest_link_carries_no_more_than_the_bounds(topology: Topology) -> None:
     found = uniform_traffic(topology)
+    assert found.mean_hops == pytest.approx(describe(topology).mean_hops, rel=1e-12)
     least = min(found.level_links.values())
     assert found.minimal_links <= least + 1e-5
     assert least <= found.bound_links + 1e-5

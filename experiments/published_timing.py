@@ -2,8 +2,8 @@
 
 import simpy
 
-from experiments.comparison import Kind, Row
 from experiments.link_characterisation import EXCHANGES, TABLE_2, half_round_trips
+from experiments.validation import Kind, Row
 from fabric.alignment import Alignment
 from fabric.assembly import make_crystals
 from fabric.crystals import make_clocks

@@ -1,0 +1,82 @@
+"""Published figures of one link, one chip and one model, beside ours."""
+
+from chip.timing import matmul_cycles
+from experiments.validation import Kind, Row
+from sharding.memory import kv_cache_bytes
+from sharding.task import Task
+from sharding.units import Block
+from sharding.units import Kind as Piece
+from specs.machine import load_machine
+from specs.model import load_model
+
+
+def link_rows() -> list[Row]:
+    """Return what a link carries and how long a hop takes."""
+    machine = load_machine()
+    link, chip = machine.link, machine.chip
+    mean = link.latency_cycles + link.jitter_mean_fraction * link.jitter_cycles
+    return [
+        Row(
+            name="payload of a vector on the wire",
+            source="isca22",
+            published=0.975,
+            ours=link.vector_bytes / link.wire_bytes,
+            unit="fraction",
+            tolerance=0.001,
+            kind=Kind.INPUT,
+        ),
+        Row(
+            name="one hop, SRAM to SRAM",
+            source="isca22",
+            published=650,
+            ours=chip.send_cycles + mean + chip.receive_cycles,
+            unit="cycles",
+            tolerance=0.01,
+            kind=Kind.CALIBRATED,
+        ),
+    ]
+
+
+def chip_rows() -> list[Row]:
+    """Return the two LSTM runs that give the weight feed; INT8, 8 n^2 weights."""
+    chip = load_machine().chip
+    return [
+        Row(
+            name=f"LSTM of {size} on one chip",
+            source="gapi",
+            published=published,
+            ours=matmul_cycles(chip, weights=8 * size**2, stored_bytes=8 * size**2),
+            unit="cycles",
+            tolerance=0.02,
+            kind=Kind.CALIBRATED,
+        )
+        for size, published in ((512, 670), (1024, 1958))
+    ]
+
+
+def model_rows() -> list[Row]:
+    """Return sizes that follow from a published configuration."""
+    model = load_model("llama-2-70b")
+    task = Task(model, load_machine(), tensor=8, context=1, batch=1)
+    attention = Block(Piece.ATTENTION, 0, 0, 1, 1)
+    cache = int(kv_cache_bytes(task, attention, sequences=1).sum()) * model.layers
+    return [
+        Row(
+            name="parameters of Llama-2-70B",
+            source="facts",
+            published=68.98e9,
+            ours=model.parameters,
+            unit="parameters",
+            tolerance=0.001,
+            kind=Kind.PREDICTED,
+        ),
+        Row(
+            name="KV cache of Llama-2-70B per token",
+            source="facts",
+            published=327_680,
+            ours=cache,
+            unit="bytes",
+            tolerance=0,
+            kind=Kind.PREDICTED,
+        ),
+    ]

@@ -1,0 +1,30 @@
+"""The published figure of a whole system beside ours."""
+
+from experiments.preparation import compile_scenario
+from experiments.validation import Kind, Row
+from specs.scenario import Scenario
+
+
+def deployment_rows() -> list[Row]:
+    """Return the one system figure, for both widths at which weights may be fed.
+
+    Nothing is fitted to it: constants come from single-chip and single-link figures.
+    """
+
+    def rate(operand_bytes: int) -> float:
+        scenario = Scenario(settings={"chip.operand_bytes": operand_bytes})
+        prepared, schedule = compile_scenario(scenario)
+        return prepared.machine.chip.clock_hz / schedule.latency_cycles
+
+    return [
+        Row(
+            name=f"Llama-2-70B on 576 chips, weights fed as {width} B",
+            source="deployment",
+            published=(240, 300),
+            ours=rate(width),
+            unit="tokens/s",
+            tolerance=0.30,
+            kind=Kind.PREDICTED,
+        )
+        for width in (1, 2)
+    ]
