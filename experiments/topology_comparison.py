@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from experiments.figure import STYLE
 from experiments.points import point
@@ -142,26 +143,37 @@ def _figure(table: pd.DataFrame) -> Figure:
         panels = figure.subplots(len(sizes), 2, squeeze=False)
         for (left, right), chips in zip(panels, sizes, strict=True):
             part = table[table["chips"] == chips]
-            _latencies(left, part)
-            _traffic(right, part.drop_duplicates(["topology", "equal"]))
+            wirings = part.drop_duplicates(["topology", "equal"])
+            # A gap between what is equal; the first at the top.
+            gap = 0.8 * (wirings["equal"] == EQUAL_CABLES).to_numpy()
+            place = np.arange(len(wirings)) + gap
+            _latencies(left, part, wirings, place)
+            _traffic(right, wirings, place)
+            left.set_yticks(place, wirings["topology"])
+            right.set_yticks(place, [])
+            for axes in (left, right):
+                axes.invert_yaxis()
+                axes.legend(
+                    frameon=False,
+                    loc="upper center",
+                    bbox_to_anchor=(0.4, -0.1),
+                    ncols=2,
+                )
     return figure
 
 
-def _latencies(axes: Axes, table: pd.DataFrame) -> None:
+def _latencies(
+    axes: Axes, table: pd.DataFrame, wirings: pd.DataFrame, place: NDArray[np.float64]
+) -> None:
     """Draw the latency of each wiring, a bar for each strategy."""
-    wirings = table.drop_duplicates(["topology", "equal"])
     names = list(zip(wirings["topology"], wirings["equal"], strict=True))
-    strategies = list(dict.fromkeys(table["strategy"]))
-    # A gap between what is equal.
-    place = np.arange(len(names)) + 0.8 * (wirings["equal"] == EQUAL_CABLES).to_numpy()
-    height = 0.8 / len(strategies)
-    for index, strategy in enumerate(strategies):
-        part = table[table["strategy"] == strategy]
+    by_strategy = list(table.groupby("strategy", sort=False))
+    height = 0.8 / len(by_strategy)
+    for index, (strategy, part) in enumerate(by_strategy):
         latency = part.set_index(["topology", "equal"])["latency_us"].reindex(names)
-        bars = axes.barh(place + index * height, latency, height, label=strategy)
+        at = place + (index - (len(by_strategy) - 1) / 2) * height
+        bars = axes.barh(at, latency, height, label=str(strategy))
         axes.bar_label(bars, fmt="%.0f", fontsize=8, padding=2)
-    axes.set_yticks(place + 0.4 - height / 2, [name for name, _ in names])
-    axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set(xlabel="latency of a token (us)")
     axes.set_title(
@@ -169,36 +181,24 @@ def _latencies(axes: Axes, table: pd.DataFrame) -> None:
         loc="left",
         fontsize="medium",
     )
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.4, -0.1), ncols=2)
 
 
-def _traffic(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw what uniform traffic a wiring carries against what its cables cost."""
-    shown = table.drop_duplicates("topology")
-    for index, (_, row) in enumerate(shown.iterrows()):
-        colour = f"C{index % 10}"
-        marker = "os"[index // 10]
-        bound, minimal = row["uniform_bound_gb_per_s"], row["uniform_minimal_gb_per_s"]
-        axes.plot(
-            [row["cables_per_chip"]] * 2,
-            [minimal, bound],
-            f"-{marker}",
-            color=colour,
-            markevery=[1],
-            label=f"{row['topology']} ({row['mean_hops']:.2f} hops)",
+def _traffic(axes: Axes, wirings: pd.DataFrame, place: NDArray[np.float64]) -> None:
+    """Draw what uniform traffic each wiring carries, with its cables and hops."""
+    bound, minimal = (
+        wirings[f"uniform_{which}_gb_per_s"] for which in ("bound", "minimal")
+    )
+    bars = axes.barh(place, bound, 0.8, color="#c5d7ea", label="bound by hops")
+    axes.barh(place, minimal, 0.8, color="C0", label="minimal paths, all alike")
+    facts = [
+        f"{cables:.3g} cables a chip, {hops:.1f} hops"
+        for cables, hops in zip(
+            wirings["cables_per_chip"], wirings["mean_hops"], strict=True
         )
-    axes.set(
-        xlim=(0, None),
-        ylim=(0, None),
-        xlabel="cables for each working chip",
-        ylabel="uniform traffic of a chip (GB/s)",
-    )
-    axes.set_title(
-        "Bound by hops (mark), down to minimal paths alike (line)",
-        loc="left",
-        fontsize="medium",
-    )
-    axes.legend(frameon=False, fontsize=8)
+    ]
+    axes.bar_label(bars, facts, fontsize=8, padding=3)
+    axes.set(xlim=(0, 1.6 * bound.max()), xlabel="traffic that a chip sends (GB/s)")
+    axes.set_title("Uniform traffic", loc="left", fontsize="medium")
 
 
 if __name__ == "__main__":
