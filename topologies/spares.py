@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from specs.errors import TopologyError
+from topologies.alternatives import is_alternative
 from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK
 from topologies.selection import select_topology
 from topologies.topology import Topology
@@ -36,7 +37,8 @@ def select_with_spares(
     Raises
     ------
     TopologyError
-        If the wiring does not hold the chips and the spares, or needs more ports.
+        If the wiring does not hold the chips and the spares, has no nodes that could
+        be spare, or needs more ports.
 
     Examples
     --------
@@ -49,6 +51,11 @@ def select_with_spares(
         return _within_ports(
             select_topology(chips, topology, ports_per_chip=ports_per_chip),
             ports_per_chip,
+        )
+    if is_alternative(topology):
+        raise TopologyError(
+            f"{topology} has no nodes, so {spare_nodes} of a rack cannot be spare; "
+            "set spares to 0 or use auto, rack, nodes33 or dragonfly"
         )
     if topology.partition(":")[0] in ("auto", "dragonfly", "rack"):
         usable = (_NODES_PER_RACK - spare_nodes) * CHIPS_PER_NODE
