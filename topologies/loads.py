@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from topologies.hops import hop_counts
+from topologies.hops import UNREACHABLE
 from topologies.topology import Level, Topology
 
 # Chips times sources searched together, and links looked at together: what is at hand
@@ -118,13 +118,18 @@ def _block_loads(
     topology: Topology, sources: NDArray[np.integer], ends: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     cables = topology.adjacency()
-    hops = hop_counts(cables, sources.tolist())
-    farthest = int(hops.max())
-    frontier = (hops == 0).astype(np.float32)
-    paths = frontier.copy()
-    for hop in range(1, farthest + 1):
-        frontier = np.where(hops == hop, cables @ frontier, 0)
-        paths += frontier
+    # Chips are marked with their hops on the way, as in `hop_counts`.
+    hops = np.full((topology.chips, len(sources)), UNREACHABLE, np.int16)
+    hops[sources, np.arange(len(sources))] = 0
+    paths = (hops == 0).astype(np.float32)
+    frontier, farthest = paths, 0
+    while True:
+        frontier = np.where(hops == UNREACHABLE, cables @ frontier, 0)
+        if not frontier.any():
+            break
+        farthest += 1
+        hops[frontier > 0] = farthest
+        paths = paths + frontier
     # Of what ends at a chip or goes on from it, the share of each path to it.
     share = ends / paths
     for hop in range(farthest, 0, -1):
