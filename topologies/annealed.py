@@ -1,7 +1,7 @@
 """An order of a rack's outward ports that a search found, for `topologies.orders`."""
 
 # What `topologies.annealing.annealed_order(steps=200_000, seed=1)` returns, which takes
-# half an hour: 4.829 hops on average at 145 racks, 4.876 for the order it starts from.
+# some 40 minutes: 4.829 hops on average at 145 racks, 4.876 for where it starts.
 # Entry k is the outward port that goes to the rack k + 1 further round the ring.
 # fmt: off
 ANNEALED_ORDER = (
