@@ -14,7 +14,8 @@ def link_rows() -> list[Row]:
     """Return what a link carries and how long a hop takes."""
     machine = load_machine()
     link, chip = machine.link, machine.chip
-    mean = link.latency_cycles + link.jitter_mean_fraction * link.jitter_cycles
+    means = link.jitter_mean_fraction
+    mean = link.latency_cycles + sum(means) / len(means) * link.jitter_cycles
     return [
         Row(
             name="payload of a vector on the wire",

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from experiments.writing import check_writable, write_bytes
 from specs.errors import OutputError
-from specs.machine import LinkSpec
+from specs.link import LinkSpec
 from topologies.interchange import csv_text, graphml_text
 from topologies.loads import uniform_traffic
 from topologies.metrics import describe
