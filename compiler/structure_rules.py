@@ -197,18 +197,3 @@ def check_routes(program: Program, topology: Topology, machine: MachineSpec) -> 
             f"there at {trains.receive_cycle[before[at]] + inside}",
         )
     return len(later)
-
-
-def check_text(program: Program, machine: MachineSpec) -> int:
-    """Refuse more instructions on a chip than the SRAM kept for them holds."""
-    count = np.bincount(program.instructions.chip, minlength=program.chips)
-    size = count * machine.chip.instruction_bytes
-    if size.max() > machine.chip.program_reserve_bytes:
-        chip = int(size.argmax())
-        raise broken(
-            "program text is too long",
-            f"chip {chip} needs {int(size[chip]):,} bytes and reserves "
-            f"{machine.chip.program_reserve_bytes:,}; raise "
-            f"chip.program_reserve_bytes",
-        )
-    return len(count)

@@ -13,13 +13,13 @@ from typing import final
 import numpy as np
 
 from chip.program import Program
+from compiler.memory_rules import check_operands, check_text
 from compiler.structure_rules import (
     check_ends,
     check_exclusive,
     check_operators,
     check_outage,
     check_routes,
-    check_text,
 )
 from compiler.timing_rules import check_deskews, check_fifos, check_receives
 from specs.machine import MachineSpec
@@ -86,6 +86,7 @@ def verify(
         "receive FIFOs never overflow": check_fifos(program, topology, machine, height),
         "deskews disturb nothing": check_deskews(program, machine, height),
         "program text fits": check_text(program, machine),
+        "operands fit": check_operands(program, machine),
     }
     return Certificate(digest=digest(program), checks=checks)
 

@@ -121,6 +121,7 @@ def test_the_rules_share_no_code_with_what_makes_programs() -> None:
             assert ours in ([], ["chip.program"])
     assert seen == {
         "compiler.verify",
+        "compiler.memory_rules",
         "compiler.structure_rules",
         "compiler.timing_rules",
     }

@@ -1,0 +1,110 @@
+"""Gateways: which chips of a node or rack hold the cables to which other one."""
+
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharding.slices import Ints
+from topologies.topology import Topology
+
+
+@final
+class Crossings:
+    """The directed links between groups of chips, looked up by pair of groups.
+
+    Parameters
+    ----------
+    topology
+        The wiring.
+    group
+        Group of each chip, shape ``(chips,)``.
+    links
+        The links that may be used.
+    """
+
+    def __init__(self, topology: Topology, group: Ints, links: Ints) -> None:
+        self._groups = int(group.max()) + 1
+        source, target = group[topology.source[links]], group[topology.target[links]]
+        between = source != target
+        key = (source * self._groups + target)[between]
+        links = links[between]
+        # Cables in ascending order, so that both directions count them alike.
+        order = np.lexsort((links, key))
+        self.links = links[order]
+        self._keys, self._first, self._count = np.unique(
+            key[order], return_index=True, return_counts=True
+        )
+        at = np.repeat(np.arange(len(self._keys)), self._count)
+        self.place = np.arange(len(order)) - self._first[at]
+        self.parallel = self._count[at]
+
+    def pairs(self) -> int:
+        """Return the ordered pairs of groups that are linked."""
+        return len(self._keys)
+
+    def pick(
+        self, source: NDArray[np.integer], target: NDArray[np.integer], number: Ints
+    ) -> Ints:
+        """Return link `number`, modulo how many there are, between two groups each.
+
+        Both groups must be linked.
+        """
+        key = source.astype(np.int64) * self._groups + target
+        at = np.searchsorted(self._keys, key)
+        return self.links[self._first[at] + number % self._count[at]]
+
+
+@final
+class Gateways:
+    """Where the members of a collective are, and the links among them.
+
+    Parameters
+    ----------
+    topology
+        The wiring.
+    chips
+        Members, shape ``(members,)``.
+
+    Attributes
+    ----------
+    local, between_nodes, between_racks
+        Links between chips of a node, nodes of a rack, and racks.
+    """
+
+    def __init__(self, topology: Topology, chips: Ints) -> None:
+        self.chips = np.sort(chips)
+        self.node = topology.node.astype(np.int64)
+        self.rack = topology.rack.astype(np.int64)
+        self.source = topology.source.astype(np.int64)
+        self.target = topology.target.astype(np.int64)
+        member = np.zeros(topology.chips, dtype=bool)
+        member[chips] = True
+        links = np.flatnonzero(member[topology.source] & member[topology.target])
+        same_node = self.node[self.source[links]] == self.node[self.target[links]]
+        same_rack = self.rack[self.source[links]] == self.rack[self.target[links]]
+        chip = np.arange(topology.chips, dtype=np.int64)
+        self.local = Crossings(topology, chip, links[same_node])
+        self.between_nodes = Crossings(
+            topology, self.node, links[same_rack & ~same_node]
+        )
+        self.between_racks = Crossings(topology, self.rack, links[~same_rack])
+
+    @property
+    def complete(self) -> bool:
+        """Return whether chips of a node, nodes of a rack, and racks are all linked."""
+        nodes, of_node = np.unique(self.node[self.chips], return_index=True)
+        racks = np.unique(self.rack[self.chips])
+        in_node = np.bincount(self.node[self.chips])
+        in_rack = np.bincount(self.rack[self.chips[of_node]])
+        wanted = (
+            int((in_node * (in_node - 1)).sum()),
+            int((in_rack * (in_rack - 1)).sum()),
+            len(racks) * (len(racks) - 1),
+        )
+        found = (
+            self.local.pairs(),
+            self.between_nodes.pairs(),
+            self.between_racks.pairs(),
+        )
+        return len(nodes) > 0 and wanted == found

@@ -1,0 +1,55 @@
+"""Rules of memory: program text and operands fit each chip's SRAM.
+
+For `compiler.verify`, independent of the code that makes programs.
+"""
+
+import numpy as np
+
+from chip.program import Opcode, Program
+from compiler.structure_rules import broken
+from specs.machine import MachineSpec
+
+
+def check_text(program: Program, machine: MachineSpec) -> int:
+    """Refuse more instructions on a chip than the SRAM kept for them holds."""
+    count = np.bincount(program.instructions.chip, minlength=program.chips)
+    size = count * machine.chip.instruction_bytes
+    if size.max() > machine.chip.program_reserve_bytes:
+        chip = int(size.argmax())
+        raise broken(
+            "program text is too long",
+            f"chip {chip} needs {int(size[chip]):,} bytes and reserves "
+            f"{machine.chip.program_reserve_bytes:,}; raise "
+            f"chip.program_reserve_bytes",
+        )
+    return len(count)
+
+
+def check_operands(program: Program, machine: MachineSpec) -> int:
+    """Refuse operands that arrive for one operator and exceed the SRAM.
+
+    An operator starts when all it needs is there, so all of it lies in SRAM at once.
+    What is only passed on never gets there.
+    """
+    code, trains = program.instructions, program.trains
+    passed_on = np.zeros(len(trains), dtype=bool)
+    passed_on[trains.previous[trains.previous >= 0]] = True
+    rows = np.flatnonzero(code.opcode == Opcode.RECEIVE)
+    rows = rows[~passed_on[code.train[rows]]]
+    if not len(rows):
+        return len(code)
+    operators = int(code.operator.max()) + 1
+    key = code.chip[rows].astype(np.int64) * operators + code.operator[rows]
+    keys, place = np.unique(key, return_inverse=True)
+    vectors = np.bincount(place, weights=trains.vectors[code.train[rows]])
+    size = vectors.astype(np.int64) * machine.link.vector_bytes
+    room = machine.chip.sram_bytes - machine.chip.program_reserve_bytes
+    if size.max() > room:
+        chip, operator = divmod(int(keys[size.argmax()]), operators)
+        first = int(code.start_cycle[rows[key == keys[size.argmax()]]].min())
+        raise broken(
+            "operands exceed the SRAM",
+            f"chip {chip} receives {int(size.max()):,} bytes from cycle {first} on for "
+            f"operator {operator}, but has room for {room:,}",
+        )
+    return len(keys)

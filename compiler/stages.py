@@ -1,0 +1,119 @@
+"""Stages of a collective: what each chip sends to which, and what is added up then."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.timing import vector_cycles
+from sharding.slices import Ints
+from specs.machine import MachineSpec
+from specs.units import BITS_PER_BYTE
+
+
+class Collective(StrEnum):
+    """What is to be done; the words of the command line."""
+
+    ALL_REDUCE = "all-reduce"
+    REDUCE_SCATTER = "reduce-scatter"
+    ALL_GATHER = "all-gather"
+    BROADCAST = "broadcast"
+    ALL_TO_ALL = "all-to-all"
+    POINT_TO_POINT = "point-to-point"
+
+
+class Algorithm(StrEnum):
+    """How; ``AUTO`` is the fastest of those that apply."""
+
+    AUTO = "auto"
+    ONE_SHOT = "one-shot"
+    TWO_STEP = "two-step"
+    RING = "ring"
+    HIERARCHICAL = "hierarchical"
+
+
+class Stage(NamedTuple):
+    """Messages that start together; the next stage starts when all have arrived.
+
+    Attributes
+    ----------
+    dimension
+        Between whom: chips of a ``node``, nodes of a ``rack``, racks (``global``), or
+        any (``direct``).
+    source, target
+        Chips, shape ``(messages,)``.
+    vectors
+        Vectors of each message, shape ``(messages,)``, none of them 0.
+    link
+        Directed link that a message takes, shape ``(messages,)``; -1 for the minimal
+        path.
+    reduces
+        Whether targets add what arrives to what they hold.
+    """
+
+    dimension: str
+    source: Ints
+    target: Ints
+    vectors: Ints
+    link: Ints
+    reduces: bool
+
+    def reversed(self) -> "Stage":
+        """Return the stage that takes everything back where it came from.
+
+        A reduction run backwards is a broadcast, a reduce-scatter an all-gather.
+        """
+        # The directions of cable k are the links 2k and 2k + 1.
+        back = np.where(self.link >= 0, self.link ^ 1, -1)
+        return self._replace(
+            source=self.target, target=self.source, link=back, reduces=False
+        )
+
+
+def stage(
+    dimension: str,
+    source: NDArray[np.integer],
+    target: NDArray[np.integer],
+    vectors: NDArray[np.integer] | int,
+    *,
+    link: NDArray[np.integer] | int = -1,
+    reduces: bool = False,
+) -> list[Stage]:
+    """Return one stage without messages that are void, or no stage at all."""
+    columns = np.broadcast_arrays(source, target, vectors, link)
+    source, target, vectors, link = (c.astype(np.int64).ravel() for c in columns)
+    real = (vectors > 0) & (source != target)
+    if not real.any():
+        return []
+    return [
+        Stage(dimension, source[real], target[real], vectors[real], link[real], reduces)
+    ]
+
+
+def adding_cycles(machine: MachineSpec, made: Stage) -> tuple[Ints, Ints]:
+    """Return the chips that add up after a stage, and the cycles that it takes each.
+
+    A chip has received some partial sums of what it holds; up to as many as the VXM has
+    ALUs are added in one pass.
+    """
+    none = np.zeros(0, dtype=np.int64)
+    if not made.reduces:
+        return none, none
+    chips, row = np.unique(made.target, return_inverse=True)
+    received = np.bincount(row, weights=made.vectors).astype(np.int64)
+    held = np.zeros(len(chips), dtype=np.int64)
+    np.maximum.at(held, row, made.vectors)
+    # Its own partial sum is one more than those received.
+    summands = -(-received // held) + 1
+    kinds, kind = np.unique(np.stack([held, summands]), axis=1, return_inverse=True)
+    per_vector = machine.link.vector_bytes * BITS_PER_BYTE
+    cycles = [
+        vector_cycles(
+            machine.chip,
+            elements=size * per_vector // machine.formats.activations.bits,
+            operations=terms,
+        )
+        for size, terms in kinds.T.tolist()
+    ]
+    return chips, np.array(cycles, dtype=np.int64)[kind.reshape(-1)]
