@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from experiments.collective_command import collective
 from experiments.options import (
     TOPOLOGY_HELP,
     AsJson,
@@ -221,6 +222,9 @@ def validate(as_json: AsJson = False) -> None:
         _console().print(validation_report(rows))
     if not all(row.ok for row in rows):
         raise typer.Exit(_MISSED)
+
+
+app.command()(collective)
 
 
 def main() -> None:
