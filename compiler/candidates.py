@@ -6,7 +6,9 @@ import numpy as np
 
 from compiler.bound import hop_cycles
 from compiler.direct import direct_messages, direct_stages
+from compiler.guard import LinkTiming
 from compiler.hierarchical import hierarchical_forms
+from compiler.spreading import spread_stage
 from compiler.stages import Algorithm, Collective, Stage, adding_cycles
 from sharding.slices import Ints
 from specs.errors import ScheduleError
@@ -47,7 +49,9 @@ def candidates(
     *,
     chips: Ints,
     vectors: int,
+    timing: LinkTiming,
     wanted: Algorithm = Algorithm.AUTO,
+    most_paths: int | None = None,
 ) -> list[Candidate]:
     """Return the ways that apply, the most promising first.
 
@@ -57,8 +61,12 @@ def candidates(
         Where it is carried out.
     kind, chips, vectors
         What, among which members, and the vectors of the tensor.
+    timing
+        The links, with about the guard band that the schedule will have.
     wanted
         The algorithm; `AUTO` for all.
+    most_paths
+        Paths over which a point-to-point tensor may be spread, all if None.
 
     Raises
     ------
@@ -86,6 +94,22 @@ def candidates(
     if wanted is Algorithm.HIERARCHICAL or (wanted is Algorithm.AUTO and layered):
         forms = hierarchical_forms(topology, kind, chips, vectors)
         found += [(Algorithm.HIERARCHICAL, name, made) for name, made in forms.items()]
+    if kind is Collective.POINT_TO_POINT and wanted in (
+        Algorithm.AUTO,
+        Algorithm.SPREAD,
+    ):
+        source, target = chips.tolist()
+        spread = spread_stage(
+            topology,
+            machine,
+            timing,
+            source=source,
+            target=target,
+            vectors=vectors,
+            most_paths=most_paths,
+        )
+        if wanted is Algorithm.SPREAD or len(spread.vectors) > 1:
+            found.append((Algorithm.SPREAD, "", [spread]))
     if not found:
         raise ScheduleError(_inapplicable(kind, chips, wanted))
     held = [_held_bytes(machine, vectors, stages) for _, _, stages in found]

@@ -12,10 +12,12 @@ from typing import final
 import numpy as np
 
 from chip.program import Program
+from compiler.bound import hop_cycles
 from compiler.candidates import Candidate, candidates
 from compiler.emission import emit
 from compiler.guard import Tolerance, link_timing
 from compiler.laying import Chain, Layer, deskews_of
+from compiler.members import checked_members, tensor_vectors
 from compiler.stages import Algorithm, Collective
 from compiler.timeline import Timeline, TransportEntry
 from sharding.slices import Ints
@@ -27,7 +29,6 @@ from topologies.tree import spanning_tree
 
 # A schedule of this many trains takes 5 GB and two minutes to simulate.
 _MOST_TRAINS = 6_000_000
-_PAIR = 2
 
 
 @final
@@ -91,6 +92,7 @@ def compile_collective(
     *,
     payload_bytes: int,
     algorithm: Algorithm | str = Algorithm.AUTO,
+    most_paths: int | None = None,
 ) -> CollectiveSchedule:
     """Return the schedule of a collective.
 
@@ -108,6 +110,8 @@ def compile_collective(
         or all-to-all, and after an all-gather or broadcast.
     algorithm
         How; ``auto`` for the fastest.
+    most_paths
+        Paths over which a point-to-point tensor may be spread; all there are if None.
 
     Raises
     ------
@@ -117,20 +121,29 @@ def compile_collective(
     """
     kind = Collective(_known(kind, Collective, "collective"))
     algorithm = Algorithm(_known(algorithm, Algorithm, "algorithm"))
-    chips = _members(topology, kind, chips)
-    vectors = _vectors(machine, kind, len(chips), payload_bytes)
-    ways = candidates(
-        topology, machine, kind, chips=chips, vectors=vectors, wanted=algorithm
-    )
+    chips = checked_members(topology, kind, chips)
+    vectors = tensor_vectors(machine, kind, len(chips), payload_bytes)
     leader = int(chips[0])
     tolerance = Tolerance(
         machine=machine, tree_height=spanning_tree(topology, leader).height
     )
     limit_cycles = _longest_interval(tolerance)
+    # A first guess: one hop of the whole tensor.
     guard_cycles = tolerance.guard_cycles(
-        _spanning(tolerance, ways[0].bound_cycles, limit_cycles)
+        _spanning(tolerance, hop_cycles(machine, vectors), limit_cycles)
     )
-    layer = Layer(topology, machine, link_timing(topology, machine, guard_cycles))
+    timing = link_timing(topology, machine, guard_cycles)
+    ways = candidates(
+        topology,
+        machine,
+        kind,
+        chips=chips,
+        vectors=vectors,
+        timing=timing,
+        wanted=algorithm,
+        most_paths=most_paths,
+    )
+    layer = Layer(topology, machine, timing)
     laid = {str(ways[0]): layer.chain(ways[0].stages, limit_cycles)}
     best = ways[0]
     for way in ways[1:]:
@@ -172,49 +185,6 @@ def _known(name: str, words: type[StrEnum], what: str) -> str:
     if name not in known:
         raise ScheduleError(f"no {what} {name!r}; {nearest(name, known)}")
     return name
-
-
-def _members(topology: Topology, kind: Collective, chips: Ints) -> Ints:
-    members = np.asarray(chips, dtype=np.int64)
-    outside = members[(members < 0) | (members >= topology.chips)]
-    if len(outside):
-        raise ScheduleError(
-            f"chip {outside[0]} is not one of {topology.name}: chips are numbered 0 to "
-            f"{topology.chips - 1}"
-        )
-    if len(np.unique(members)) < len(members):
-        twice = int(np.flatnonzero(np.bincount(members) > 1)[0])
-        raise ScheduleError(f"chip {twice} is a member twice; name each chip once")
-    if kind is Collective.POINT_TO_POINT and len(members) != _PAIR:
-        raise ScheduleError(
-            f"a point-to-point message has a source and a target, got {len(members)} "
-            f"chips; name two"
-        )
-    if len(members) < _PAIR:
-        raise ScheduleError(
-            f"{kind} takes at least 2 chips, got {len(members)}; name more"
-        )
-    return members
-
-
-def _vectors(
-    machine: MachineSpec, kind: Collective, members: int, payload_bytes: int
-) -> int:
-    """Return the vectors of a tensor; shares that are kept apart are whole vectors."""
-    if payload_bytes < 1:
-        raise ScheduleError(
-            f"a tensor of {payload_bytes} bytes holds nothing; use 1 byte or more"
-        )
-    room = machine.chip.sram_bytes - machine.chip.program_reserve_bytes
-    if payload_bytes > room:
-        raise ScheduleError(
-            f"a tensor of {payload_bytes:,} bytes exceeds the {room:,} bytes of SRAM "
-            f"that a chip has beside its program; use a tensor of {room:,} at most"
-        )
-    shared = (Collective.REDUCE_SCATTER, Collective.ALL_GATHER, Collective.ALL_TO_ALL)
-    if kind in shared:
-        return members * machine.link.vectors(ceil_div(payload_bytes, members))
-    return machine.link.vectors(payload_bytes)
 
 
 def _longest_interval(tolerance: Tolerance) -> int:

@@ -142,13 +142,13 @@ class Tolerance:
             If vectors that come as early as the guard allows would overflow the
             receive FIFO.
         """
-        link, chip = self.machine.link, self.machine.chip
+        link = self.machine.link
         flight = link.latency_cycles + self.machine.fec.parameters.decode_cycles
         drift = self.drift_cycles(interval_cycles + flight + link.jitter_cycles)
         slip = drift + self.alignment_cycles
         guard = link.jitter_cycles + slip
-        bits = link.wire_bytes * BITS_PER_BYTE * chip.clock_hz
-        waiting = (guard + slip) * link.rate_gbps * 10**9 // bits + 1
+        bits, per_cycle = vector_rate(self.machine)
+        waiting = (guard + slip) * per_cycle // bits + 1
         if waiting > link.fifo_vectors:
             raise ScheduleError(
                 f"a guard band of {guard} cycles lets {waiting} vectors wait in a "
@@ -186,6 +186,16 @@ class Tolerance:
 def serialisation_cycles(machine: MachineSpec, vectors: int) -> int:
     """Return the cycles for which a train of `vectors` keeps a wire, rounded up."""
     return machine.link.vector_offset_cycles(vectors, machine.chip.clock_hz)
+
+
+def vector_rate(machine: MachineSpec) -> tuple[int, int]:
+    """Return two whole numbers whose quotient is the cycles between two vectors.
+
+    They are the bits of a vector on the wire in a second of cycles, and the line rate.
+    """
+    link = machine.link
+    bits = link.wire_bytes * BITS_PER_BYTE * machine.chip.clock_hz
+    return bits, link.rate_gbps * 10**9
 
 
 def vectors_of(machine: MachineSpec, payload_bytes: int) -> int:

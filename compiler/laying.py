@@ -122,8 +122,8 @@ class Layer:
         return Chain(timeline, tuple(deskews))
 
     def _laid(self, made: Stage) -> Transport:
-        paths = made.link[:, None].astype(np.int32)
-        if (made.link < 0).any():
+        paths = made.path.astype(np.int32)
+        if (paths[:, 0] < 0).any():
             paths = minimal_paths(self._topology, made.source, made.target)
         return reserve(self._machine, self._timing, paths, made.vectors)
 
@@ -159,7 +159,7 @@ def _only(made: Stage) -> Stage:
         source=made.source[real],
         target=made.target[real],
         vectors=made.vectors[real],
-        link=made.link[real],
+        path=made.path[real],
     )
 
 

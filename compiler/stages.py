@@ -31,6 +31,7 @@ class Algorithm(StrEnum):
     TWO_STEP = "two-step"
     RING = "ring"
     HIERARCHICAL = "hierarchical"
+    SPREAD = "spread"
 
 
 class Stage(NamedTuple):
@@ -45,9 +46,9 @@ class Stage(NamedTuple):
         Chips, shape ``(messages,)``.
     vectors
         Vectors of each message, shape ``(messages,)``, none of them 0.
-    link
-        Directed link that a message takes, shape ``(messages,)``; -1 for the minimal
-        path.
+    path
+        Directed links that a message takes, -1 after the last, shape
+        ``(messages, longest path)``; only -1 for the minimal path.
     reduces
         Whether targets add what arrives to what they hold.
     """
@@ -56,18 +57,20 @@ class Stage(NamedTuple):
     source: Ints
     target: Ints
     vectors: Ints
-    link: Ints
+    path: Ints
     reduces: bool
 
     def reversed(self) -> "Stage":
         """Return the stage that takes everything back where it came from.
 
-        A reduction run backwards is a broadcast, a reduce-scatter an all-gather.
+        A reduction run backwards is a broadcast, a reduce-scatter an all-gather. Paths
+        that are given must be one link long.
         """
+        assert self.path.shape[1] == 1
         # The directions of cable k are the links 2k and 2k + 1.
-        back = np.where(self.link >= 0, self.link ^ 1, -1)
+        back = np.where(self.path >= 0, self.path ^ 1, -1)
         return self._replace(
-            source=self.target, target=self.source, link=back, reduces=False
+            source=self.target, target=self.source, path=back, reduces=False
         )
 
 
@@ -80,14 +83,25 @@ def stage(
     link: NDArray[np.integer] | int = -1,
     reduces: bool = False,
 ) -> list[Stage]:
-    """Return one stage without messages that are void, or no stage at all."""
+    """Return one stage without messages that are void, or no stage at all.
+
+    Columns are those of `Stage`, or one number for all; `link` is a path of one link,
+    or -1 for the minimal path.
+    """
     columns = np.broadcast_arrays(source, target, vectors, link)
     source, target, vectors, link = (c.astype(np.int64).ravel() for c in columns)
     real = (vectors > 0) & (source != target)
     if not real.any():
         return []
     return [
-        Stage(dimension, source[real], target[real], vectors[real], link[real], reduces)
+        Stage(
+            dimension,
+            source[real],
+            target[real],
+            vectors[real],
+            link[real, None],
+            reduces,
+        )
     ]
 
 

@@ -33,7 +33,7 @@ def collective(
     algorithm: Annotated[
         str,
         typer.Option(
-            help="auto (the fastest), one-shot, two-step, ring or hierarchical."
+            help="auto (the fastest), one-shot, two-step, ring, hierarchical or spread."
         ),
     ] = "auto",
     topology: TopologyKind = None,

@@ -38,9 +38,9 @@ def test_every_hop_is_one_link_between_two_members(name: str, kind: Collective) 
     topology, chips = machine(name)
     for stages in hierarchical_forms(topology, kind, chips, 3 * len(chips)).values():
         for made in stages:
-            assert topology.source[made.link].tolist() == made.source.tolist()
-            assert topology.target[made.link].tolist() == made.target.tolist()
-            assert len(set(made.link.tolist())) == len(made.link)
+            assert topology.source[made.path[:, 0]].tolist() == made.source.tolist()
+            assert topology.target[made.path[:, 0]].tolist() == made.target.tolist()
+            assert len(set(made.path[:, 0].tolist())) == len(made.path)
             assert set(made.source.tolist()) <= set(chips.tolist())
 
 

@@ -49,6 +49,11 @@ ROWS = {
     "KV cache of Llama-2-70B per token": "predicted",
     "Llama-2-70B on 576 chips, weights fed as 1 B": "predicted",
     "Llama-2-70B on 576 chips, weights fed as 2 B": "predicted",
+    "all-reduce of one vector over 256 chips, network": "predicted",
+    "worst pair of 10,440 chips, 6 hops, a forward 500 cycles": "predicted",
+    "tensor from which spreading pays in a node": "predicted",
+    "ASTRA-sim, all-reduce of 8 KiB on eight chips": "predicted",
+    "BookSim2, mean latency at no load in a node": "predicted",
 }
 
 

@@ -1,0 +1,110 @@
+"""Our machine with the parameters of another simulator, to compare what both say."""
+
+import networkx as nx
+import numpy as np
+
+from compiler.collective_program import compile_collective
+from specs.machine import MachineSpec, load_machine
+from topologies.graphs import from_networkx
+from topologies.selection import select_topology
+from topologies.topology import Topology
+
+# What neither of the two models: clocks that drift, jitter, errors, cables of different
+# lengths, a vector unit that takes its time. A clock of 1 GHz makes a cycle a nanosecond, for both to count in.
+_PLAIN = {
+    "chip.clock_hz": 10**9,
+    "chip.vector_fill_cycles": 0,
+    "chip.lanes": 10**6,
+    "clock.drift_ppm": 0,
+    "link.jitter_cycles": 0,
+    "link.ber": 0,
+    "link.vector_bytes": 1,
+    "link.wire_bytes": 1,
+    "link.flight_ps_per_m": 0,
+    "fec.code": "none",
+}
+
+# ASTRA-sim, analytical and congestion-aware, mid-2025: eight NPUs, FullyConnected,
+# 12.5 GB/s, 230 ns a link, endpoint delay 1, algorithm `direct`, one split.
+ASTRA_BYTES = 8_192
+ASTRA_NS = 615
+# Its GB/s are 2^30 B/s: 12.5 of them are 107.4 Gb/s.
+_ASTRA = {
+    **_PLAIN,
+    "link.rate_gbps": 107,
+    "link.latency_cycles": 230,
+    "link.forward_cycles": 230,
+    "chip.send_cycles": 0,
+    "chip.receive_cycles": 0,
+}
+
+# BookSim2, anynet: eight routers in a full mesh, links of 20 cycles, packets of one
+# flit, zero load. Its law is link cycles + 3 x routers passed + 3, and it counts the
+# routers at both ends: over the first link that is 20 + 9, and 20 + 3 over each other.
+BOOKSIM_LINK_CYCLES = 20
+BOOKSIM_MEAN_CYCLES = 26.125
+_ROUTER_CYCLES = 3
+_BOOKSIM = {
+    **_PLAIN,
+    "link.latency_cycles": BOOKSIM_LINK_CYCLES,
+    "link.forward_cycles": BOOKSIM_LINK_CYCLES + _ROUTER_CYCLES,
+    "chip.send_cycles": 2 * _ROUTER_CYCLES,
+    "chip.receive_cycles": _ROUTER_CYCLES,
+}
+
+
+def booksim_law(links: int) -> int:
+    """Return BookSim2's zero-load latency over some links, in cycles.
+
+    >>> booksim_law(0), booksim_law(1)
+    (6, 29)
+    """
+    routers = links + 1
+    return links * BOOKSIM_LINK_CYCLES + _ROUTER_CYCLES * routers + _ROUTER_CYCLES
+
+
+def astra_all_reduce_cycles() -> int:
+    """Return what ASTRA-sim's all-reduce takes on our machine set like it, in ns."""
+    node = select_topology(8)
+    schedule = compile_collective(
+        node,
+        _set(_ASTRA),
+        "all-reduce",
+        node.active.astype(np.int64),
+        payload_bytes=ASTRA_BYTES,
+        algorithm="two-step",
+    )
+    return schedule.latency_cycles
+
+
+def booksim_cycles(topology: Topology, source: int, target: int) -> int:
+    """Return what a packet takes on our machine set like BookSim2, in its cycles."""
+    schedule = compile_collective(
+        topology,
+        _set(_BOOKSIM),
+        "point-to-point",
+        np.array([source, target]),
+        payload_bytes=1,
+        algorithm="one-shot",
+    )
+    return schedule.latency_cycles
+
+
+def booksim_mean_cycles() -> float:
+    """Return the mean over all pairs of a node, one of eight packets to oneself.
+
+    What goes to oneself meets no link here; the law says what its router takes.
+    """
+    node = select_topology(8)
+    pairs = [(a, b) for a in range(8) for b in range(8) if a != b]
+    total = sum(booksim_cycles(node, a, b) for a, b in pairs)
+    return (total + 8 * booksim_law(0)) / 64
+
+
+def chain(chips: int) -> Topology:
+    """Return chips in a line, so that paths of any length can be looked at."""
+    return from_networkx(nx.path_graph(chips), name="chain")
+
+
+def _set(settings: dict[str, object]) -> MachineSpec:
+    return load_machine().with_settings(settings, "peer")
