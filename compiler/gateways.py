@@ -29,8 +29,8 @@ class Crossings:
         between = source != target
         key = (source * self._groups + target)[between]
         links = links[between]
-        # Cables in ascending order, so that both directions count them alike.
-        order = np.lexsort((links, key))
+        # Chip by chip of the source, so that each may find its own.
+        order = np.lexsort((links, topology.source[links], key))
         self.links = links[order]
         self._keys, self._first, self._count = np.unique(
             key[order], return_index=True, return_counts=True
@@ -43,6 +43,10 @@ class Crossings:
         """Return the ordered pairs of groups that are linked."""
         return len(self._keys)
 
+    def count(self, source: NDArray[np.integer], target: NDArray[np.integer]) -> Ints:
+        """Return how many links lead from one group to another, for each pair."""
+        return self._count[self._at(source, target)]
+
     def pick(
         self, source: NDArray[np.integer], target: NDArray[np.integer], number: Ints
     ) -> Ints:
@@ -50,9 +54,12 @@ class Crossings:
 
         Both groups must be linked.
         """
-        key = source.astype(np.int64) * self._groups + target
-        at = np.searchsorted(self._keys, key)
+        at = self._at(source, target)
         return self.links[self._first[at] + number % self._count[at]]
+
+    def _at(self, source: NDArray[np.integer], target: NDArray[np.integer]) -> Ints:
+        key = source.astype(np.int64) * self._groups + target
+        return np.searchsorted(self._keys, key)
 
 
 @final
@@ -76,6 +83,7 @@ class Gateways:
         self.chips = np.sort(chips)
         self.node = topology.node.astype(np.int64)
         self.rack = topology.rack.astype(np.int64)
+        self.slot = topology.slot.astype(np.int64)
         self.source = topology.source.astype(np.int64)
         self.target = topology.target.astype(np.int64)
         member = np.zeros(topology.chips, dtype=bool)

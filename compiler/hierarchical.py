@@ -10,6 +10,7 @@ tensor travels to one owner and its sum back to all: more stages and the least t
 import numpy as np
 
 from compiler.direct import shares
+from compiler.gateway_paths import gateway_paths
 from compiler.gateways import Crossings, Gateways
 from compiler.owners import to_owners
 from compiler.stages import Collective, Stage, stage
@@ -59,7 +60,29 @@ def hierarchical_forms(
     size = shares(vectors, len(chips))
     merges = kind is not Collective.ALL_TO_ALL
     reduced = to_owners(gateways, chips, size, merges=merges)
+    if kind is Collective.ALL_TO_ALL:
+        return {"bundled": reduced, "cut-through": _cut_through(gateways, chips, size)}
     return {"": _back(reduced) if kind is Collective.ALL_GATHER else reduced}
+
+
+def _cut_through(gateways: Gateways, chips: Ints, size: Ints) -> list[Stage]:
+    """Return the stage of an all-to-all in which gateways forward what comes.
+
+    A chip sends to the same slot of all nodes before the next slot, and begins with the
+    slot and the node after its own, so that no gateway is asked by all at once.
+    """
+    members = len(chips)
+    a, b = np.divmod(np.arange(members**2), members)
+    a, b = a[a != b], b[a != b]
+    source, target = chips[a], chips[b]
+    nodes = int(gateways.node.max()) + 1
+    node_turn = (gateways.node[target] - gateways.node[source]) % nodes
+    slots = int(gateways.slot.max()) + 1
+    slot_turn = (gateways.slot[target] - gateways.slot[source]) % slots
+    order = np.lexsort((a, node_turn, slot_turn))
+    source, target, vectors = source[order], target[order], size[b[order]]
+    paths = gateway_paths(gateways, source, target).astype(np.int64)
+    return [Stage("direct", source, target, vectors, paths, False)]
 
 
 def _back(stages: list[Stage]) -> list[Stage]:

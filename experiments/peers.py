@@ -10,7 +10,8 @@ from topologies.selection import select_topology
 from topologies.topology import Topology
 
 # What neither of the two models: clocks that drift, jitter, errors, cables of different
-# lengths, a vector unit that takes its time. A clock of 1 GHz makes a cycle a nanosecond, for both to count in.
+# lengths, a vector unit that takes its time. A clock of 1 GHz makes a cycle a
+# nanosecond, for both to count in.
 _PLAIN = {
     "chip.clock_hz": 10**9,
     "chip.vector_fill_cycles": 0,
