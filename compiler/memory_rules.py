@@ -26,12 +26,13 @@ def check_text(program: Program, machine: MachineSpec) -> int:
 
 
 def check_operands(program: Program, machine: MachineSpec) -> int:
-    """Refuse operands that arrive for one operator and exceed the SRAM.
+    """Refuse operands, or vectors that wait to be passed on, that exceed the SRAM.
 
-    An operator starts when all it needs is there, so all of it lies in SRAM at once.
-    What is only passed on never gets there.
+    An operator starts when all it needs is there, so all of it lies in SRAM at once. A
+    train that is passed on is counted in full from its first vector to its last.
     """
     code, trains = program.instructions, program.trains
+    room = machine.chip.sram_bytes - machine.chip.program_reserve_bytes
     passed_on = np.zeros(len(trains), dtype=bool)
     passed_on[trains.previous[trains.previous >= 0]] = True
     rows = np.flatnonzero(code.opcode == Opcode.RECEIVE)
@@ -43,7 +44,6 @@ def check_operands(program: Program, machine: MachineSpec) -> int:
     keys, place = np.unique(key, return_inverse=True)
     vectors = np.bincount(place, weights=trains.vectors[code.train[rows]])
     size = vectors.astype(np.int64) * machine.link.vector_bytes
-    room = machine.chip.sram_bytes - machine.chip.program_reserve_bytes
     if size.max() > room:
         chip, operator = divmod(int(keys[size.argmax()]), operators)
         first = int(code.start_cycle[rows[key == keys[size.argmax()]]].min())
@@ -52,4 +52,36 @@ def check_operands(program: Program, machine: MachineSpec) -> int:
             f"chip {chip} receives {int(size.max()):,} bytes from cycle {first} on for "
             f"operator {operator}, but has room for {room:,}",
         )
-    return len(keys)
+    return len(keys) + check_waiting(program, machine, room)
+
+
+def check_waiting(program: Program, machine: MachineSpec, room: int) -> int:
+    """Refuse more vectors on their way through a chip than there is room for.
+
+    Parameters
+    ----------
+    program, machine
+        What is checked.
+    room
+        Bytes of SRAM beside the program.
+    """
+    code, trains = program.instructions, program.trains
+    rows = np.flatnonzero(code.opcode == Opcode.FORWARD)
+    train = code.train[rows]
+    comes = trains.receive_cycle[trains.previous[train]]
+    goes = code.start_cycle[rows] + code.duration_cycles[rows]
+    change = trains.vectors[train].astype(np.int64) * machine.link.vector_bytes
+    chip = np.concatenate([code.chip[rows], code.chip[rows]]).astype(np.int64)
+    cycle = np.concatenate([comes, goes])
+    change = np.concatenate([change, -change])
+    # All that a chip has taken in, it has passed on in the end: one sum serves all.
+    order = np.lexsort((change, cycle, chip))
+    held = np.cumsum(change[order])
+    if len(held) and held.max() > room:
+        at = order[int(held.argmax())]
+        raise broken(
+            "what waits to be passed on exceeds the SRAM",
+            f"chip {chip[at]} holds {int(held.max()):,} bytes at cycle {cycle[at]}, "
+            f"but has room for {room:,}",
+        )
+    return len(rows)

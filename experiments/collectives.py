@@ -66,6 +66,12 @@ class CollectiveRun:
         return self.schedule.network_cycles * _NS_PER_S / hz
 
     @property
+    def network_ps(self) -> int:
+        """Return the global time in the network: all but additions and deskews."""
+        spent = self.schedule.timeline.spent
+        return self.latency_ps - self.machine.cycles_to_ps(spent.compute + spent.deskew)
+
+    @property
     def algbw_gb_per_s(self) -> float:
         """Return the tensor's bytes by the latency, in 10^9 B/s."""
         return self.schedule.payload_bytes * PS_PER_NS / self.latency_ps
@@ -105,6 +111,7 @@ def run_collective(
     *,
     payload_bytes: int,
     algorithm: str = "auto",
+    most_paths: int | None = None,
     engine: str = "replay",
     seed: int = 1,
 ) -> CollectiveRun:
@@ -122,7 +129,13 @@ def run_collective(
         chips = chips[[0, -1]]
     times = [time.perf_counter()]
     schedule = compile_collective(
-        topology, machine, kind, chips, payload_bytes=payload_bytes, algorithm=algorithm
+        topology,
+        machine,
+        kind,
+        chips,
+        payload_bytes=payload_bytes,
+        algorithm=algorithm,
+        most_paths=most_paths,
     )
     times.append(time.perf_counter())
     certificate = None
@@ -130,7 +143,9 @@ def run_collective(
         certificate = verify(schedule.program, topology, machine)
     times.append(time.perf_counter())
     execute = simulate if engine == "simpy" else replay
-    result = execute(schedule.program, topology, machine, seed=seed, tokens=1)
+    result = execute(
+        schedule.program, topology, machine, seed=seed, tokens=1, keep=frozenset({0})
+    )
     times.append(time.perf_counter())
     compile_s, verify_s, wall_s = np.diff(times).tolist()
     return CollectiveRun(

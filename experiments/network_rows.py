@@ -12,6 +12,7 @@ from experiments.peers import (
     astra_all_reduce_cycles,
     booksim_mean_cycles,
 )
+from experiments.uniform_traffic import bound, node_system, simulated
 from specs.machine import MachineSpec, load_machine
 from topologies.hops import hop_counts
 from topologies.paths import minimal_paths
@@ -22,6 +23,7 @@ _NS_PER_S = 10**9
 _US_PER_S = 10**6
 _ALL_REDUCE_CHIPS = 256
 _ALL_CHIPS = 10_440
+_RACKS_CHIPS = 576
 _MOST_VECTORS = 64
 
 
@@ -38,6 +40,49 @@ class NetworkFigure(NamedTuple):
 
 def network_figures() -> list[NetworkFigure]:
     """Return what the network does beside what was published of it."""
+    return [*_latencies(), *_bandwidths()]
+
+
+def _bandwidths() -> list[NetworkFigure]:
+    """Return payload rates of uniform traffic over gateways.
+
+    Two nodes are bounded by what leaves a node, four links a chip; there the traffic
+    inside the node comes on top. Beyond, a chip's whole traffic is meant.
+    """
+    machine = load_machine()
+    rack = select_topology(_RACKS_CHIPS)
+    two, eight, most = (
+        simulated(node_system(nodes), machine, "over gateways", seed=1)
+        for nodes in (2, 8, 33)
+    )
+    figures = [
+        (
+            "traffic of a chip to the other of two nodes",
+            50.0,
+            two.leaving_node_gb_per_s,
+        ),
+        ("uniform traffic of a chip of 64", 50.0, eight.injected_gb_per_s),
+        ("uniform traffic of a chip of 264", 50.0, most.injected_gb_per_s),
+        (
+            f"uniform traffic of a chip of {_RACKS_CHIPS}, busiest link",
+            14.0,
+            bound(rack, machine).injected_gb_per_s,
+        ),
+    ]
+    return [
+        NetworkFigure(
+            name=name,
+            source="isca22",
+            published=published,
+            ours=ours,
+            unit="GB/s",
+            tolerance=0.10,
+        )
+        for name, published, ours in figures
+    ]
+
+
+def _latencies() -> list[NetworkFigure]:
     machine = load_machine()
     whole = select_topology(_ALL_CHIPS)
     worst = worst_pair(whole)

@@ -26,6 +26,14 @@ SHOWN = {
     "tokens_per_s_per_user": "tokens/s",
     "compute_us": "compute us",
     "link_us": "link us",
+    "payload_bytes": "bytes",
+    "paths": "paths",
+    "algorithm": "algorithm",
+    "collective_us": "us",
+    "busbw_gb_per_s": "busbw GB/s",
+    "routing": "routing",
+    "injected_gb_per_s": "GB/s per chip",
+    "gain": "gain",
 }
 
 Experiment = Callable[[int, bool], tuple[pd.DataFrame, Figure]]

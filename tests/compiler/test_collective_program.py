@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chip.program import Opcode
 from compiler.collective_program import CollectiveSchedule, compile_collective
+from compiler.memory_rules import check_waiting
 from compiler.stages import Algorithm, Collective
 from compiler.verify import verify
 from fabric.replay import replay
@@ -163,6 +165,36 @@ def test_operands_that_exceed_the_sram_are_found_by_the_verifier() -> None:
     assert verify(made.program, NODE, MACHINE).checks["operands fit"] > 0
     with pytest.raises(VerificationError, match=r"^operands exceed the SRAM: chip 1 "):
         verify(made.program, NODE, small)
+
+
+def test_vectors_that_wait_to_be_passed_on_must_fit_too() -> None:
+    made = compiled(
+        NODES33,
+        kind="all-to-all",
+        chips=264,
+        payload_bytes=264 * 16 * 320,
+        algorithm="hierarchical",
+    )
+    assert made.form == "cut-through"
+    trains, topology = made.program.trains, NODES33
+    onward = np.flatnonzero(trains.previous >= 0)
+    through = topology.source[trains.link[onward]]
+    code = made.program.instructions
+    lasting = np.empty(len(trains), dtype=np.int64)
+    sends = np.isin(code.opcode, (Opcode.SEND, Opcode.FORWARD))
+    lasting[code.train[sends]] = code.duration_cycles[sends]
+    comes = trains.receive_cycle[trains.previous[onward]]
+    goes = trains.wire_cycle[onward] + lasting[onward]
+    chip = int(np.bincount(through).argmax())
+    here = through == chip
+    most = max(
+        int(((comes[here] <= now) & (goes[here] > now)).sum()) * 16 * 320
+        for now in np.unique(comes[here]).tolist()
+    )
+    # Every train has 16 vectors, and all chips are alike.
+    assert check_waiting(made.program, MACHINE, 2 * most) == len(onward)
+    with pytest.raises(VerificationError, match=r"^what waits to be passed on exceeds"):
+        check_waiting(made.program, MACHINE, most - 1)
 
 
 @pytest.mark.parametrize(

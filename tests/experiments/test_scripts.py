@@ -12,7 +12,8 @@ from specs.scenario import Scenario
 
 # Those that run a model at a point after the other.
 POINTS = ["latency_vs_chips", "sharding_sweep", "topology_comparison"]
-NAMES = sorted([*POINTS, "fec_errors", "hop_counts"])
+NETWORK = ["allreduce", "bandwidth_per_chip", "nonminimal_routing"]
+NAMES = sorted([*POINTS, *NETWORK, "fec_errors", "hop_counts"])
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
 
 
@@ -32,6 +33,22 @@ def test_every_experiment_is_listed_with_its_question(
     lines = capsys.readouterr().out.splitlines()
     assert lines[::2] == [f"python -m experiments.{name}" for name in names]
     assert all("?" in line for line in lines[1::2])
+
+
+@pytest.mark.parametrize("name", NETWORK)
+def test_a_network_experiment_leaves_a_table_and_a_picture(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run(name, *("--quick", "--out", str(tmp_path)), monkeypatch=monkeypatch)
+    table = pd.read_csv(tmp_path / f"{name}.csv")
+    assert len(table) >= 4
+    assert (table["violations"] == 0).all()
+    assert imread(tmp_path / f"{name}.png").ndim == 3
+    report = capsys.readouterr().out.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
 
 
 @pytest.mark.parametrize("name", POINTS)
