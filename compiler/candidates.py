@@ -1,5 +1,6 @@
 """The ways to carry out a collective, each with a bound that it cannot beat."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -91,7 +92,11 @@ def candidates(
             found.append((algorithm, "", stages))
     # Within a node a hierarchy is what one-shot and two-step are.
     layered = len(np.unique(topology.node[chips])) > 1
-    if wanted is Algorithm.HIERARCHICAL or (wanted is Algorithm.AUTO and layered):
+    # An all-to-all adds nothing up on its way, so that every pair has to be held.
+    pairs = len(chips) ** 2 if kind is Collective.ALL_TO_ALL else 0
+    if pairs <= _MOST_MESSAGES and (
+        wanted is Algorithm.HIERARCHICAL or (wanted is Algorithm.AUTO and layered)
+    ):
         forms = hierarchical_forms(topology, kind, chips, vectors)
         found += [(Algorithm.HIERARCHICAL, name, made) for name, made in forms.items()]
     if kind is Collective.POINT_TO_POINT and wanted in (
@@ -130,6 +135,12 @@ def candidates(
 
 
 def _inapplicable(kind: Collective, chips: Ints, wanted: Algorithm) -> str:
+    if kind is Collective.ALL_TO_ALL and len(chips) ** 2 > _MOST_MESSAGES:
+        return (
+            f"an all-to-all among {len(chips):,} chips has {len(chips) ** 2:,} pairs, "
+            f"and {_MOST_MESSAGES:,} are what memory holds; use "
+            f"{math.isqrt(_MOST_MESSAGES):,} chips at most"
+        )
     if wanted is Algorithm.HIERARCHICAL and kind is not Collective.POINT_TO_POINT:
         return (
             f"no hierarchical {kind} among these {len(chips):,} chips: some of a node, "

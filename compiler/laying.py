@@ -85,7 +85,7 @@ class Layer:
         deskews: list[int] = []
         spent, hops, trains = Spent(), 0, 0
         for number, made in enumerate(stages):
-            for part in self._parts(made, interval_cycles - stall_cycles):
+            for part in self._parts(made, interval_cycles):
                 transport = self.transport(part)
                 due = spent.total + transport.duration_cycles
                 if interval_cycles and (
@@ -132,20 +132,22 @@ class Layer:
             self._added[id(made)] = adding_cycles(self._machine, made)
         return self._added[id(made)]
 
-    def _parts(self, made: Stage, room_cycles: int) -> list[Stage]:
+    def _parts(self, made: Stage, interval_cycles: int) -> list[Stage]:
         """Return a stage as itself, or in parts that each fit between two deskews."""
         needed = self.transport(made).duration_cycles
-        if room_cycles < 0 or needed <= room_cycles or not room_cycles:
+        room_cycles = interval_cycles - self._machine.hac.epoch_cycles
+        if not interval_cycles or needed <= room_cycles:
             return [made]
         largest = int(made.vectors.max())
-        if largest == 1:
-            raise ScheduleError(
-                f"a stage of single vectors takes {needed} cycles, but crystals allow "
-                f"{room_cycles} between two deskews; use steadier crystals "
-                f"(clock.drift_ppm below {self._machine.clock.drift_ppm:g})"
-            )
         once = needed - serialisation_cycles(self._machine, largest)
-        pieces = ceil_div(needed - once, max(1, room_cycles - once))
+        if largest == 1 or once >= room_cycles:
+            raise ScheduleError(
+                f"a stage takes {once} cycles beside its vectors, and {room_cycles} "
+                f"are left between two deskews; use a longer deskew.interval_epochs or "
+                f"'auto', or steadier crystals (clock.drift_ppm below "
+                f"{self._machine.clock.drift_ppm:g})"
+            )
+        pieces = ceil_div(needed - once, room_cycles - once)
         edges = [made.vectors * n // pieces for n in range(pieces + 1)]
         return [
             _only(made._replace(vectors=end - begin)) for begin, end in pairwise(edges)

@@ -227,6 +227,12 @@ def test_what_cannot_be_meant_is_refused(
         compiled(**options)  # type: ignore[arg-type]
 
 
+def test_an_interval_too_short_for_one_vector_is_refused() -> None:
+    machine = MACHINE.with_settings({"deskew.interval_epochs": 1})
+    with pytest.raises(ScheduleError, match=r"and 0 are left between two deskews; use"):
+        compiled(machine=machine)
+
+
 def test_members_are_chips_of_the_machine_named_once() -> None:
     for members, message in (
         ([0, 8], r"^chip 8 is not one of node: chips are numbered 0 to 7$"),
@@ -256,6 +262,8 @@ def test_more_messages_than_memory_holds_are_refused() -> None:
     whole = select_topology(10_440)
     with pytest.raises(ScheduleError, match=r"takes 217,966,\d+ messages, .* hierarch"):
         compiled(whole, chips=10_440, algorithm="two-step")
+    with pytest.raises(ScheduleError, match=r"has 108,993,600 pairs, .* 1,414 chips"):
+        compiled(whole, kind="all-to-all", chips=10_440)
 
 
 def test_a_train_that_is_moved_onto_another_is_found() -> None:
