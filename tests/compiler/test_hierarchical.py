@@ -3,13 +3,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from compiler.gateways import Gateways
 from compiler.hierarchical import hierarchical_forms
-from compiler.owners import Walk
 from compiler.stages import Collective, Stage
 from sharding.slices import Ints
 from topologies.selection import select_topology
-from topologies.topology import Level, Topology
+from topologies.topology import Topology
 
 MACHINES = {
     "node": (8, "auto"),
@@ -44,18 +42,6 @@ def test_every_hop_is_one_link_between_two_members(name: str, kind: Collective) 
             assert topology.target[made.path[:, 0]].tolist() == made.target.tolist()
             assert len(set(made.path[:, 0].tolist())) == len(made.path)
             assert set(made.source.tolist()) <= set(chips.tolist())
-
-
-@every_machine
-def test_each_share_of_each_chip_reaches_its_owner_and_none_is_lost(name: str) -> None:
-    topology, chips = machine(name)
-    size = np.ones(len(chips), dtype=np.int64)
-    walk = Walk(Gateways(topology, chips), chips, size, merges=False)
-    for step in walk.steps():
-        step()
-        there = np.bincount(walk.share, weights=walk.weight)
-        assert there.tolist() == [len(chips)] * len(chips)
-    assert walk.chip.tolist() == chips[walk.share].tolist()
 
 
 @every_machine
@@ -134,45 +120,6 @@ def test_a_broadcast_brings_every_part_to_every_chip_once(name: str) -> None:
     for made in stages:
         arrived.update(dict(Counter(np.repeat(made.target, made.vectors).tolist())))
     assert arrived == {chip: 5 for chip in chips.tolist() if chip != chips[0]}
-
-
-@every_machine
-def test_an_all_to_all_over_gateways_leads_every_pair_over_one_link_between_racks(
-    name: str,
-) -> None:
-    topology, chips = machine(name)
-    (made,) = forms(name, Collective.ALL_TO_ALL, 2 * len(chips))["cut-through"]
-    pairs = set(zip(made.source.tolist(), made.target.tolist(), strict=True))
-    assert len(pairs) == len(made.source) == len(chips) * (len(chips) - 1)
-    used = made.path >= 0
-    hops = used.sum(axis=1)
-    first = made.path[:, 0]
-    last = made.path[np.arange(len(hops)), hops - 1]
-    assert topology.source[first].tolist() == made.source.tolist()
-    assert topology.target[last].tolist() == made.target.tolist()
-    onward = used[:, 1:]
-    before, after = made.path[:, :-1][onward], made.path[:, 1:][onward]
-    assert topology.target[before].tolist() == topology.source[after].tolist()
-    racks = topology.rack
-    between = used & (
-        racks[topology.source[made.path]] != racks[topology.target[made.path]]
-    )
-    leaves = racks[made.source] != racks[made.target]
-    assert between.sum(axis=1).tolist() == leaves.astype(int).tolist()
-    assert hops.max() <= 7
-
-
-def test_over_gateways_the_33_nodes_carry_uniform_traffic_evenly() -> None:
-    topology = select_topology(264, "nodes33")
-    chips = topology.active.astype(np.int64)
-    (made,) = hierarchical_forms(topology, Collective.ALL_TO_ALL, chips, 264)[
-        "cut-through"
-    ]
-    load = np.bincount(made.path[made.path >= 0], minlength=len(topology.source))
-    # 8 x 8 pairs of chips to each pair of nodes; a chip's traffic to 4 x 8 chips over
-    # each gateway of its node, as much for it to the gateway's mates, and its own.
-    assert set(load[topology.level == Level.GLOBAL].tolist()) == {64}
-    assert set(load[topology.level == Level.LOCAL].tolist()) == {65}
 
 
 def test_members_that_are_not_all_linked_have_no_hierarchy() -> None:
