@@ -73,9 +73,9 @@ def _in_turn(crossings: Crossings, group: Ints, source: Ints, target: Ints) -> I
     """Return a link between the groups of each pair; parallel ones take turns.
 
     If all chips of a group have as many of them, each takes its own, by the place of
-    the target. Otherwise places ``a`` and ``b`` take number ``a * ceil(m / p) + b`` of
-    the `m` links between groups of `p` chips: each link serves as many pairs, of each
-    source and of each target.
+    the target. Otherwise places ``a`` and ``b`` take number ``a * ceil(m / p) +
+    floor(b * m / p)`` of the `m` links between groups of `p` chips: the targets of a
+    source are spaced out over all links, and so are the sources of a target.
     """
     order = np.argsort(group, kind="stable")
     size = np.bincount(group)
@@ -84,6 +84,7 @@ def _in_turn(crossings: Crossings, group: Ints, source: Ints, target: Ints) -> I
     parallel = crossings.count(group[source], group[target])
     members = size[group[source]]
     each = -(-parallel // members)
-    turn = np.where(parallel % members == 0, place[target] % each, place[target])
+    spaced = place[target] * parallel // members
+    turn = np.where(parallel % members == 0, place[target] % each, spaced)
     number = place[source] * each + turn
     return crossings.pick(group[source], group[target], number)
