@@ -25,7 +25,7 @@ from specs.errors import ScheduleError, nearest
 from specs.machine import MachineSpec
 from specs.units import ceil_div
 from topologies.topology import Topology
-from topologies.tree import spanning_tree
+from topologies.tree import alignment_tree
 
 # A schedule of this many trains takes 5 GB and two minutes to simulate.
 _MOST_TRAINS = 6_000_000
@@ -125,7 +125,7 @@ def compile_collective(
     vectors = tensor_vectors(machine, kind, len(chips), payload_bytes)
     leader = int(chips[0])
     tolerance = Tolerance(
-        machine=machine, tree_height=spanning_tree(topology, leader).height
+        machine=machine, tree_height=alignment_tree(topology, machine, leader).height
     )
     limit_cycles = _longest_interval(tolerance)
     # A first guess: one hop of the whole tensor.

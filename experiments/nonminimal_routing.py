@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments.collectives import CollectiveRun, run_collective
 from experiments.figure import STYLE
-from experiments.network_rows import first_spread_bytes
+from experiments.published_network import first_spread_bytes
 from experiments.script import run_script
 from specs.machine import MachineSpec, load_machine
 from specs.units import PS_PER_NS

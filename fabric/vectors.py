@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from chip.clock import cycles_at
 from chip.program import Opcode, Program
-from fabric.assembly import make_crystals
+from fabric.crystals import make_clocks
 from fabric.draws import Draws
 from fabric.result import Record
+from specs.errors import SpecError
 from specs.machine import MachineSpec
 from specs.units import PS_PER_S
 from topologies.topology import Topology
-from topologies.tree import spanning_tree
 
 Ints = NDArray[np.int64]
 
@@ -106,6 +106,11 @@ def vector_times(
         What was run, as it was run.
     record
         The times of the iteration's instructions and first vectors.
+
+    Raises
+    ------
+    SpecError
+        If the crystals wander.
     """
     trains, code = program.trains, program.instructions
     sent_ps = np.empty(len(trains), dtype=np.int64)
@@ -114,10 +119,13 @@ def vector_times(
     takes = code.opcode == Opcode.RECEIVE
     sent_ps[code.train[sends]] = record.instruction_ps[sends]
     taken_ps[code.train[takes]] = record.instruction_ps[takes]
-    tree = spanning_tree(topology, program.leader)
-    clocks = make_crystals(machine, tree, Draws(seed)).clocks
-    hz = np.array([clock.frequency_hz for clock in clocks], dtype=np.int64)
-    phase_ps = np.array([clock.phase_ps for clock in clocks], dtype=np.int64)
+    clocks = make_clocks(machine, topology.chips, program.leader, Draws(seed))
+    hz, phase_ps = clocks.frequency_hz, clocks.phase_ps
+    if hz is None:
+        raise SpecError(
+            "clock.model = 'walk': vectors are evaluated one by one on crystals that "
+            "keep their frequency; use clock.model = 'constant'"
+        )
     source, target = topology.source[trains.link], topology.target[trains.link]
     order = np.argsort(trains.vectors, kind="stable")
     edges = np.flatnonzero(np.diff(trains.vectors[order])) + 1
@@ -140,9 +148,8 @@ def vector_times(
 
 def _offset_cycles(machine: MachineSpec, vectors: int) -> Ints:
     """Return when each vector of a train follows its first, in cycles."""
-    link, hz = machine.link, machine.chip.clock_hz
-    every = [link.vector_offset_cycles(index, hz) for index in range(vectors)]
-    return np.array(every, dtype=np.int64)
+    numbers = np.arange(vectors, dtype=np.int64)
+    return machine.link.vector_offsets_cycles(numbers, machine.chip.clock_hz)
 
 
 def _edges_from(first_ps: Ints, hz: Ints, phase_ps: Ints, cycles: Ints) -> Ints:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from topologies.hops import blocks, hop_counts
+from topologies.hops import hop_counts
 from topologies.topology import Topology
 
 Ints = NDArray[np.int64]
@@ -12,6 +12,8 @@ NO_LINK = -1
 _MASK = np.uint64(2**32 - 1)
 # Pairs that are walked together: bounds the table of neighbours looked at to 100 MB.
 _BLOCK_PAIRS = 2**20
+# Chips times goals searched together: bounds two dense float32 matrices to 64 MB each.
+_BLOCK_CELLS = 2**24
 
 
 def minimal_paths(topology: Topology, source: Ints, target: Ints) -> NDArray[np.int32]:
@@ -122,10 +124,16 @@ def _hops_to(topology: Topology, goals: Ints) -> NDArray[np.int16]:
     """Return the hops from each chip to each goal, shape ``(chips, goals)``."""
     found = [
         hop_counts(topology.adjacency(), block)
-        for block in blocks(goals.tolist(), topology.chips)
+        for block in _blocks(goals.tolist(), topology.chips)
     ]
     none = np.zeros((topology.chips, 0), dtype=np.int16)
     return np.concatenate([none, *found], axis=1)
+
+
+def _blocks(goals: list[int], chips: int) -> list[list[int]]:
+    """Return `goals` cut into runs that can be searched together."""
+    size = max(1, _BLOCK_CELLS // chips)
+    return [goals[first : first + size] for first in range(0, len(goals), size)]
 
 
 def _neighbours(topology: Topology) -> NDArray[np.int32]:

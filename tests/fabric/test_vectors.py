@@ -3,10 +3,10 @@ import pytest
 import simpy
 from simpy.events import ProcessGenerator
 
-from chip.clock import Clock
+from chip.clock import Crystal
 from chip.program import Opcode, Program
 from compiler.collective_program import compile_collective
-from fabric.assembly import make_crystals
+from fabric.crystals import make_clocks
 from fabric.draws import Draws
 from fabric.replay import replay
 from fabric.result import Record, RunResult
@@ -15,7 +15,6 @@ from fabric.vectors import tally_vectors, vector_times
 from specs.machine import MachineSpec, load_machine
 from topologies.selection import select_topology
 from topologies.topology import Topology
-from topologies.tree import spanning_tree
 
 Times = dict[tuple[int, int], tuple[int, int, int]]
 MACHINE = load_machine()
@@ -42,14 +41,14 @@ class VectorByVector:
         self, program: Program, topology: Topology, machine: MachineSpec, seed: int
     ) -> None:
         self.env = simpy.Environment()
-        tree = spanning_tree(topology, program.leader)
-        self.clocks = make_crystals(machine, tree, Draws(seed)).clocks
+        draws = Draws(seed)
+        self.clocks = make_clocks(machine, topology.chips, program.leader, draws).each
         self.program, self.topology, self.machine = program, topology, machine
         self.sent: dict[tuple[int, int], int] = {}
         self.arrived: dict[tuple[int, int], int] = {}
         self.taken: dict[tuple[int, int], int] = {}
 
-    def edge_ps(self, clock: Clock, first_ps: int, index: int) -> int:
+    def edge_ps(self, clock: Crystal, first_ps: int, index: int) -> int:
         offset = self.machine.link.vector_offset_cycles(
             index, self.machine.chip.clock_hz
         )

@@ -1,7 +1,5 @@
 """Published figures of the network beside ours, all of them predicted."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +11,7 @@ from experiments.peers import (
     booksim_mean_cycles,
 )
 from experiments.uniform_traffic import bound, node_system, simulated
+from experiments.validation import Kind, Row
 from specs.machine import MachineSpec, load_machine
 from topologies.hops import hop_counts
 from topologies.paths import minimal_paths
@@ -27,23 +26,12 @@ _RACKS_CHIPS = 576
 _MOST_VECTORS = 64
 
 
-class NetworkFigure(NamedTuple):
-    """One published figure of the network and ours; the fields of a validation row."""
-
-    name: str
-    source: str
-    published: float | tuple[float, float]
-    ours: float
-    unit: str
-    tolerance: float
-
-
-def network_figures() -> list[NetworkFigure]:
+def network_rows() -> list[Row]:
     """Return what the network does beside what was published of it."""
     return [*_latencies(), *_bandwidths()]
 
 
-def _bandwidths() -> list[NetworkFigure]:
+def _bandwidths() -> list[Row]:
     """Return payload rates of uniform traffic over gateways.
 
     Two nodes are bounded by what leaves a node, four links a chip; there the traffic
@@ -70,36 +58,38 @@ def _bandwidths() -> list[NetworkFigure]:
         ),
     ]
     return [
-        NetworkFigure(
+        Row(
             name=name,
             source="isca22",
             published=published,
             ours=ours,
             unit="GB/s",
             tolerance=0.10,
+            kind=Kind.PREDICTED,
         )
         for name, published, ours in figures
     ]
 
 
-def _latencies() -> list[NetworkFigure]:
+def _latencies() -> list[Row]:
     machine = load_machine()
     whole = select_topology(_ALL_CHIPS)
     worst = worst_pair(whole)
     hops = int((minimal_paths(whole, worst[:1], worst[1:])[0] >= 0).sum())
     forward_cycles = machine.link.forward_cycles
     return [
-        NetworkFigure(
+        Row(
             name=f"all-reduce of one vector over {_ALL_REDUCE_CHIPS} chips, network",
             source="isca22",
             published=2.17,
             ours=_network_us(machine, smallest_all_reduce(machine)),
             unit="us",
             tolerance=0.05,
+            kind=Kind.PREDICTED,
         ),
         # Published as "less than 3 us" with "at most 5 hops"; a regular wiring needs
         # more hops of chips, and what forwarding costs is not published.
-        NetworkFigure(
+        Row(
             name=f"worst pair of {_ALL_CHIPS:,} chips, {hops} hops, a forward "
             f"{forward_cycles} cycles",
             source="isca22",
@@ -107,30 +97,34 @@ def _latencies() -> list[NetworkFigure]:
             ours=_network_us(machine, one_vector(whole, machine, worst)),
             unit="us",
             tolerance=0.35,
+            kind=Kind.PREDICTED,
         ),
-        NetworkFigure(
+        Row(
             name="tensor from which spreading pays in a node",
             source="isca22",
             published=8_000,
             ours=first_spread_bytes(machine),
             unit="bytes",
             tolerance=0.25,
+            kind=Kind.PREDICTED,
         ),
-        NetworkFigure(
+        Row(
             name="ASTRA-sim, all-reduce of 8 KiB on eight chips",
             source="astra",
             published=ASTRA_NS,
             ours=astra_all_reduce_cycles() * 1.0,
             unit="ns",
             tolerance=0.02,
+            kind=Kind.PREDICTED,
         ),
-        NetworkFigure(
+        Row(
             name="BookSim2, mean latency at no load in a node",
             source="booksim",
             published=BOOKSIM_MEAN_CYCLES,
             ours=booksim_mean_cycles(),
             unit="cycles",
             tolerance=1e-9,
+            kind=Kind.PREDICTED,
         ),
     ]
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.network_rows import (
+from experiments.published_network import (
     first_spread_bytes,
     one_vector,
     smallest_all_reduce,
