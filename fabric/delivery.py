@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from chip.program import Program
 from fabric.channel import LinkErrors
-from fabric.outages import Outages
+from fabric.losses import Losses
 from fabric.spares import Moved
 from topologies.topology import Topology
 
@@ -38,7 +38,7 @@ class Attempt(NamedTuple):
     lost
         Trains that never came.
     halted
-        Chips that stood still before they had done their part.
+        Chips that stood still before they had done their part to the end.
     """
 
     token: int
@@ -83,6 +83,9 @@ class Failure(NamedTuple):
         The directed link, or -1; the chip that sends on it, or that stopped.
     node
         The chip's node, which is marked bad.
+    end_cycle
+        Program cycle at which it was noticed; the program goes around what was out of
+        order by then.
     moved
         The program without it.
     """
@@ -93,6 +96,7 @@ class Failure(NamedTuple):
     link: int
     chip: int
     node: int
+    end_cycle: int
     moved: Moved
 
 
@@ -129,8 +133,8 @@ class Dispatcher:
     ----------
     program, topology
         What runs on which wiring.
-    errors, outages
-        What goes wrong, and when.
+    errors, losses
+        What goes wrong in an iteration.
     first_iteration
         Iterations of all stints before.
     move
@@ -144,22 +148,18 @@ class Dispatcher:
         topology: Topology,
         *,
         errors: LinkErrors,
-        outages: Outages,
+        losses: Losses,
         first_iteration: int = 0,
         move: Callable[[int, int], Moved | str],
     ) -> None:
         self._program = program
         self._topology = topology
         self._errors = errors
-        self._outages = outages
+        self._losses = losses
         self._first_iteration = first_iteration
         self._move = move
         self._immovable: dict[int, str] = {}
-        # Instructions are sorted by chip, then cycle.
-        chips = program.instructions.chip
-        last = np.flatnonzero(np.diff(chips, append=-1))
-        self._chips = chips[last].astype(np.int64)
-        self._last_cycle = program.instructions.start_cycle[last]
+        self._carried: tuple[Waiting, ...] = ()
 
     def plan(self, waiting: tuple[Waiting, ...], tokens: int) -> Delivery:
         """Return the iterations that deliver what is missing of `tokens` tokens.
@@ -171,28 +171,28 @@ class Dispatcher:
         tokens
             Tokens wanted of each sequence.
         """
-        now = list(waiting)
+        now, self._carried = list(waiting), waiting
         attempts: list[list[Attempt]] = [[] for _ in now]
         failure: Failure | None = None
-        stop_cycle: int | None = None
-        program, iteration, busy = self._program, 0, True
+        iteration, busy = 0, True
         while busy:
             busy = False
             for sequence, state in enumerate(now):
-                base = self.base_cycle(sequence, iteration)
                 if state.token >= tokens or state.given_up:
                     continue
-                if stop_cycle is not None and base >= stop_cycle:
+                # Once something has failed, what has begun is ended.
+                if (
+                    failure
+                    and self.base_cycle(sequence, iteration) >= failure.end_cycle
+                ):
                     continue
                 busy = True
                 attempt = self._attempt(state, sequence, iteration)
                 attempts[sequence].append(attempt)
                 now[sequence], broken = self._judged(
-                    state, attempt, sequence, iteration
+                    state, attempt, sequence, iteration, moving=failure is not None
                 )
-                if broken is not None and failure is None:
-                    failure = broken
-                    stop_cycle = base + program.token_cycles
+                failure = failure or broken
             iteration += 1
         return Delivery(
             attempts=tuple(tuple(each) for each in attempts),
@@ -212,43 +212,40 @@ class Dispatcher:
 
     def lost(self, sequence: int, iteration: int) -> Ints:
         """Return the trains that never come, ascending."""
-        base, out = self.base_cycle(sequence, iteration), self._outages
-        if base + self._program.token_cycles < out.first_loss_cycle:
-            return np.zeros(0, dtype=np.int64)
-        trains = self._program.trains
-        sent = base + trains.wire_cycle
-        sender = self._topology.source[trains.link]
-        return np.flatnonzero(
-            (sent >= out.dead_cycle[trains.link]) | (sent >= out.stop_cycle[sender])
-        )
+        return self._losses.lost(self.base_cycle(sequence, iteration))
 
     def _attempt(self, state: Waiting, sequence: int, iteration: int) -> Attempt:
-        event = self.event(sequence, iteration)
         base = self.base_cycle(sequence, iteration)
-        damaged = self._errors.damaged(event, base)
-        lost = self.lost(sequence, iteration)
-        stops = self._outages.stop_cycle[self._chips]
-        halted = self._chips[base + self._last_cycle >= stops]
+        damaged = self._errors.damaged(self.event(sequence, iteration), base)
+        lost = self._losses.lost(base)
         return Attempt(
             state.token,
             state.attempt,
             tuple(np.setdiff1d(damaged, lost).tolist()) if len(damaged) else (),
             len(lost),
-            tuple(halted.tolist()),
+            tuple(self._losses.halted(base).tolist()),
         )
 
     def _judged(
-        self, state: Waiting, attempt: Attempt, sequence: int, iteration: int
+        self,
+        state: Waiting,
+        attempt: Attempt,
+        sequence: int,
+        iteration: int,
+        *,
+        moving: bool,
     ) -> tuple[Waiting, Failure | None]:
-        """Return where a sequence is after an attempt, and what it found broken."""
+        """Return where a sequence is after an attempt, and what it found broken.
+
+        Nothing more is looked into once the program is about to move.
+        """
         if attempt.clean:
             return Waiting(token=state.token + 1), None
         suspects = self._suspects(attempt, sequence, iteration)
         again = sorted(suspects & state.suspects)
         after = Waiting(state.token, state.attempt + 1, state.suspects | suspects)
-        reason = (
-            "no link failed twice: fewer bit errors or a stronger fec.code would do"
-        )
+        if moving:
+            return after, None
         end_cycle = self.base_cycle(sequence, iteration) + self._program.token_cycles
         # Chips come first: one that stopped makes all its links fail.
         for suspect in again:
@@ -259,10 +256,21 @@ class Dispatcher:
                 if not isinstance(moved, str):
                     link = max(suspect, -1)
                     return after, Failure(
-                        sequence, iteration, state.token, link, chip, node, moved
+                        sequence=sequence,
+                        iteration=iteration,
+                        token=state.token,
+                        link=link,
+                        chip=chip,
+                        node=node,
+                        end_cycle=end_cycle,
+                        moved=moved,
                     )
                 self._immovable[node] = moved
-        if after.attempt == MOST_ATTEMPTS:
+        carried = self._carried[sequence]
+        # Attempts on other chips say nothing about these.
+        before = carried.attempt if carried.token == state.token else 0
+        if after.attempt - before >= MOST_ATTEMPTS:
+            reason = "no link failed twice: lower link.ber or take a stronger fec.code"
             if again:
                 reason = self._described(again[0])
             after = after._replace(

@@ -3,11 +3,27 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from specs.machine import MachineSpec
+
 Ints = NDArray[np.int64]
 
 _AS_PER_PS = 1_000_000
 UNLIMITED_PS = 2**62
 """Slack of a train that was lost, or that nobody was there to take."""
+
+
+def tail_cycles(vectors: NDArray[np.integer], machine: MachineSpec) -> Ints:
+    """Return the cycles from each train's first vector to its last.
+
+    Parameters
+    ----------
+    vectors
+        Vectors of each train, shape ``(trains,)`` as the result.
+    machine
+        Links and nominal clock.
+    """
+    last = vectors.astype(np.int64) - 1
+    return machine.link.vector_offsets_cycles(last, machine.chip.clock_hz)
 
 
 def tail_drift_ps(cycles: Ints, drift_as: Ints) -> Ints:

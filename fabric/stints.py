@@ -12,6 +12,7 @@ from fabric.delivery import Dispatcher, Failure, Waiting
 from fabric.descent import Descent, Start, descent
 from fabric.draws import Draws
 from fabric.loading import lay_out
+from fabric.losses import Losses
 from fabric.outages import Outages, outages
 from fabric.result import Failover
 from fabric.run import Run
@@ -94,7 +95,8 @@ class Stints:
         self._moved = moved
         following = self._assembled(
             moved.program,
-            self._outage(run.outages, run.last_cycle, self._bad_nodes),
+            # What the moved program goes around: what breaks later it has to find.
+            self._outage(run.outages, failure.end_cycle, self._bad_nodes),
             tuple(each._replace(suspects=frozenset()) for each in run.delivery.waiting),
             at_ps=end_ps + load_ps,
             first_iteration=run.first_iteration + max(run.delivery.iterations),
@@ -159,7 +161,7 @@ class Stints:
             program,
             topology,
             errors=errors,
-            outages=out,
+            losses=Losses(program, topology, machine, out),
             first_iteration=first_iteration,
             move=move,
         )

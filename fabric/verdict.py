@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fabric.flight import NEVER
 from fabric.run import Run
-from fabric.slack import UNLIMITED_PS, least_slack_ps
+from fabric.slack import UNLIMITED_PS, least_slack_ps, tail_cycles
 
 Ints = NDArray[np.int64]
 
@@ -54,17 +54,15 @@ class Judge:
         on_link = run.program.trains.link
         self._by_link = np.argsort(on_link)
         self._link_begin = np.flatnonzero(np.diff(on_link[self._by_link], prepend=-1))
-        trains, machine = run.program.trains, run.machine
-        link, hz = machine.link, machine.chip.clock_hz
-        last_vector = trains.vectors.astype(np.int64) - 1
-        self._tail_cycles = link.vector_offsets_cycles(last_vector, hz)
+        trains = run.program.trains
+        self._tail_cycles = tail_cycles(trains.vectors, run.machine)
         self._take_step = run.layout.take_step
         self._send_step = run.layout.send_step
         self._sender = run.topology.source[trains.link].astype(np.int64)
         self._taker = run.topology.target[trains.link].astype(np.int64)
-        self._clocks = run.crystals.clocks
+        self._crystals = run.crystals
         now = np.zeros(run.topology.chips, dtype=np.int64)
-        period_as = self._clocks.periods_as(np.arange(run.topology.chips), now)
+        period_as = run.crystals.periods_as(np.arange(run.topology.chips), now)
         drift_as = period_as[self._taker] - period_as[self._sender]
         self._tail_ps = least_slack_ps(0 * self._taker, self._tail_cycles, drift_as)
 
@@ -109,11 +107,11 @@ class Judge:
         """Return the least slack of each train, shape ``(trains,)``."""
         take_ps = step_ps[self._take_step]
         tail_ps = self._tail_ps
-        if self._clocks.wander is not None:
+        if self._crystals.wander is not None:
             # A change of frequency counts for the trains that begin after it.
             sent = step_ps[self._send_step]
-            drift_as = self._clocks.periods_as(self._taker, take_ps)
-            drift_as = drift_as - self._clocks.periods_as(self._sender, sent)
+            drift_as = self._crystals.periods_as(self._taker, take_ps)
+            drift_as = drift_as - self._crystals.periods_as(self._sender, sent)
             tail_ps = least_slack_ps(0 * take_ps, self._tail_cycles, drift_as)
         slack: Ints = take_ps - arrival_ps + tail_ps
         slack[(take_ps == NEVER) | (arrival_ps == NEVER)] = UNLIMITED_PS

@@ -9,6 +9,7 @@ from compiler.schedule import Schedule
 from fabric.channel import LinkErrors
 from fabric.delivery import MOST_ATTEMPTS, Attempt, Delivery, Dispatcher, Waiting
 from fabric.draws import Draws
+from fabric.losses import Losses
 from fabric.outages import NEVER, Outages
 from fabric.simulation import simulate
 from fabric.spares import Moved
@@ -25,6 +26,15 @@ def outages_of(schedule: Schedule, stops: dict[str, int]) -> Outages:
         kind, number = name.split("_")
         (stop if kind == "chip" else dead)[int(number)] = cycle
     return Outages(stop_cycle=stop, dead_cycle=dead, rates=())
+
+
+def losses_of(schedule: Schedule, stops: dict[str, int]) -> Losses:
+    return Losses(
+        schedule.program,
+        schedule.topology,
+        schedule.plan.task.machine,
+        outages_of(schedule, stops),
+    )
 
 
 def errors_of(schedule: Schedule, seed: int = 1) -> LinkErrors:
@@ -44,7 +54,7 @@ def dispatcher_of(
         schedule.program,
         schedule.topology,
         errors=errors_of(schedule, seed),
-        outages=outages_of(schedule, stops or {}),
+        losses=losses_of(schedule, stops or {}),
         move=move,
     )
 
