@@ -100,7 +100,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "link": "directed link that failed twice, -1 if it was the chip itself",
         "chip": "chip that sends on it, or that stopped",
         "bad_node": "the chip's node, not used from then on",
-        "spare_node": "node of the same rack that stands in for it",
+        "spare_node": "node of the same rack that stands in for it, -1 if none has to",
         "stopped_ps": "global time at which all had ended what they had begun",
         "loaded_bytes": "bytes that all chips got from their hosts",
         "load_ps": "how long that took",

@@ -43,7 +43,7 @@ class SpareNodes:
         """
         prepared = self._prepared
         topology, plan = prepared.topology, prepared.plan
-        stands_in = self._stands_in(bad_nodes, outage)
+        stands_in, spare_node = self._stands_in(bad_nodes, outage)
         places = zip(topology.node.tolist(), topology.slot.tolist(), strict=True)
         chip_at = {place: chip for chip, place in enumerate(places)}
         held_by = topology.active.tolist() if before is None else list(before.chips)
@@ -63,33 +63,40 @@ class SpareNodes:
         )
         schedule = compile_token(moved, topology, outage)
         verify(schedule.program, topology, prepared.machine, outage)
-        loaded = self._loaded_bytes(moved, set(held_by))
+        loaded = self._loaded_bytes(moved, dict(zip(chips, held_by, strict=True)))
         return Moved(
             program=schedule.program,
             chips=tuple(chips),
-            spare_node=_last(stands_in),
+            spare_node=spare_node,
             loaded_bytes=int(loaded.sum()),
             most_loaded_bytes=int(loaded.max()),
         )
 
-    def _stands_in(self, bad_nodes: tuple[int, ...], outage: Outage) -> dict[int, int]:
-        """Return which spare node stands in for each bad node, the latest last.
+    def _stands_in(
+        self, bad_nodes: tuple[int, ...], outage: Outage
+    ) -> tuple[dict[int, int], int]:
+        """Return which spare node stands in for each bad node, and for the latest.
 
-        A spare node may have turned bad in its turn: then the next one follows it.
+        That is -1 if the latest one holds nothing and only had links to forward on. A
+        spare node may have turned bad in its turn: then the next one follows it.
         """
         topology = self._prepared.topology
         used = set(topology.node[topology.active].tolist())
         rack_of = dict(zip(topology.node.tolist(), topology.rack.tolist(), strict=True))
-        out_of_order = sorted({int(topology.node[chip]) for chip in outage.chips})
-        broken_before = set(out_of_order) - set(bad_nodes)
-        idle = [node for node in rack_of if node not in used | broken_before]
+        out_of_order = {int(topology.node[chip]) for chip in outage.chips}
+        broken_before = sorted(out_of_order - set(bad_nodes))
+        idle = [node for node in rack_of if node not in used.union(broken_before)]
         stands_in: dict[int, int] = {}
-        # The last to fail is dealt with last, so that it is found there.
-        for node in dict.fromkeys([*bad_nodes[:-1], *out_of_order, bad_nodes[-1]]):
+        latest = -1
+        # The last to fail is dealt with last, so that it is known at the end.
+        for node in [*bad_nodes[:-1], *broken_before, bad_nodes[-1]]:
             origin = node if node in used else _origin(stands_in, node)
             if origin is None:
+                # It held nothing; now it can hold nothing any more.
+                idle = [other for other in idle if other != node]
+                latest = -1
                 continue
-            free = [n for n in idle if rack_of[n] == rack_of[node] and n != node]
+            free = [n for n in idle if rack_of[n] == rack_of[node]]
             if not free:
                 raise PlanError(
                     f"rack {rack_of[node]} has no spare node left for node {node}; "
@@ -97,19 +104,19 @@ class SpareNodes:
                 )
             idle.remove(free[0])
             stands_in.pop(origin, None)
-            stands_in[origin] = free[0]
-        return stands_in
+            stands_in[origin] = latest = free[0]
+        return stands_in, latest
 
-    def _loaded_bytes(self, moved: ShardingPlan, held_by: set[int]) -> Ints:
+    def _loaded_bytes(self, moved: ShardingPlan, held_by: dict[int, int]) -> Ints:
         """Return what each chip of the moved plan gets from the host.
 
         A chip that takes over a slice loads its weights and its part of the KV cache,
-        and every chip its new program.
+        and every chip its new program. `held_by` says who had each chip's slices.
         """
         loaded = np.zeros(self._prepared.topology.chips, dtype=np.int64)
         program = self._prepared.machine.chip.program_reserve_bytes
         for stage in moved.stages:
-            fresh = ~np.isin(stage.chips, sorted(held_by))
+            fresh = [held_by[chip] != chip for chip in stage.chips.tolist()]
             slices = stage.memory.weights + stage.memory.kv_cache
             loaded[stage.chips] = program + np.where(fresh, slices, 0)
         return loaded
@@ -118,7 +125,3 @@ class SpareNodes:
 def _origin(stands_in: dict[int, int], spare: int) -> int | None:
     """Return the node that a spare one stands in for, None if for none."""
     return next((node for node, own in stands_in.items() if own == spare), None)
-
-
-def _last(stands_in: dict[int, int]) -> int:
-    return next(reversed(stands_in.values()))

@@ -46,7 +46,7 @@ class Failover(NamedTuple):
         Directed link that failed twice, -1 if it was the chip; the chip that sends on
         it, or that stopped.
     bad_node, spare_node
-        The node, and the one that stands in for it.
+        The node, and the one that stands in for it, -1 if it only forwarded.
     stopped_ps
         Global time at which the chips had ended what they had begun.
     loaded_bytes, load_ps
@@ -75,10 +75,12 @@ class Failover(NamedTuple):
     def __str__(self) -> str:
         """Return what was bad, what stands in for it, and what it took."""
         what = f"link {self.link} failed" if self.link >= 0 else "did not answer"
+        way_out = f"moved to node {self.spare_node}"
+        if self.spare_node < 0:
+            way_out = "went around it"
         return (
             f"node {self.bad_node} bad after token {self.token} (chip {self.chip}: "
-            f"{what} twice); moved to node {self.spare_node} in "
-            f"{self.duration_ps / PS_PER_US:,.1f} us"
+            f"{what} twice); {way_out} in {self.duration_ps / PS_PER_US:,.1f} us"
         )
 
 

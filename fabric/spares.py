@@ -16,7 +16,8 @@ class Moved(NamedTuple):
     chips
         The chips that hold the slices, in the order of the plan.
     spare_node
-        Node that stands in for the one marked bad last.
+        Node that stands in for the one marked bad last, -1 if that held nothing and
+        the program only goes around it.
     loaded_bytes
         Bytes that all chips together get from the host.
     most_loaded_bytes
