@@ -23,6 +23,11 @@ class Corrected(NamedTuple):
     trains: Ints
     codewords: Ints
 
+    def without(self, trains: Ints) -> "Corrected":
+        """Return the rest: nothing is decoded of trains that never come."""
+        rest = ~np.isin(self.trains, trains)
+        return Corrected(self.trains[rest], self.codewords[rest])
+
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)

@@ -126,6 +126,8 @@ class Ledger:
             run.dispatcher.event(sequence, iteration),
             run.dispatcher.base_cycle(sequence, iteration),
         )
+        if attempt.lost:
+            corrected = corrected.without(run.dispatcher.lost(sequence, iteration))
         np.add.at(self._corrected, link[corrected.trains], corrected.codewords)
         if attempt.damaged:
             np.add.at(self._uncorrectable, link[list(attempt.damaged)], 1)

@@ -43,9 +43,9 @@ class Losses:
             outages.stop_cycle[topology.source[trains.link]],
         )
         # Instructions are sorted by chip.
-        chips, first = np.unique(code.chip, return_index=True)
+        first = np.flatnonzero(np.diff(code.chip, prepend=-1))
         last_cycle = code.start_cycle + np.maximum(code.duration_cycles, 1) - 1
-        self._chips = chips.astype(np.int64)
+        self._chips = code.chip[first].astype(np.int64)
         self._last_cycle = np.maximum.reduceat(last_cycle, first)
         self._stop_cycle = outages.stop_cycle[self._chips]
         self._first_cycle = outages.first_loss_cycle - program.token_cycles

@@ -124,6 +124,9 @@ def outages(
 
     def cycle_of(at_us: float) -> int:
         at_ps = zero_ps + round(at_us * PS_PER_US)
+        if at_ps >= NEVER:
+            # Beyond 53 days: no crystal counts so far.
+            return NEVER
         return root.cycle_at(at_ps - 1) + 1 - start_cycle
 
     for fault in faults:
