@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -9,12 +10,16 @@ from hypothesis import settings
 
 from compiler.schedule import Schedule
 from compiler.token import compile_token
+from experiments.preparation import Prepared
+from experiments.recovery import SpareNodes
 from sharding.plan import plan_sharding
 from sharding.strategy import Strategy
 from sharding.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
+from specs.scenario import Scenario
 from topologies.selection import select_topology
+from topologies.topology import Level, Topology
 
 settings.register_profile(
     "default", derandomize=True, deadline=None, max_examples=50, print_blob=True
@@ -38,6 +43,7 @@ TINY = ModelSpec(
 )
 Settings = tuple[tuple[str, object], ...]
 Compile = Callable[..., Schedule]
+Spared = Callable[..., tuple[Schedule, SpareNodes]]
 
 
 @cache
@@ -70,5 +76,91 @@ def compiled() -> Compile:
         # Written link__ber here, link.ber there.
         dotted = {key.replace("__", "."): value for key, value in settings.items()}
         return _compiled(tensor, pipeline, sequences, topology, tuple(dotted.items()))
+
+    return make
+
+
+def small_racks(spare_nodes: int, *, through_spares: bool = False) -> Topology:
+    """Two racks of two nodes of two chips, beside spare nodes, with all link classes.
+
+    Nodes of a rack are joined by their first chips, racks by the second chips of nodes
+    of one place, of all nodes or of the spare ones only.
+    """
+    nodes = 2 + spare_nodes
+    chips = 4 * nodes
+    chip = np.arange(chips)
+    ends, levels = [], []
+    for node in range(2 * nodes):
+        ends.append((2 * node, 2 * node + 1))
+        levels.append(Level.LOCAL)
+    for rack in (0, 1):
+        for a, b in combinations(range(rack * nodes, (rack + 1) * nodes), 2):
+            ends.append((2 * a, 2 * b))
+            levels.append(Level.RACK)
+    for node in range(2 if through_spares else 0, nodes):
+        ends.append((2 * node + 1, 2 * (node + nodes) + 1))
+        levels.append(Level.GLOBAL)
+    links = np.array([end for a, b in ends for end in ((a, b), (b, a))])
+    ports = [links[:row, 0].tolist().count(end) for row, (end, _) in enumerate(links)]
+    across = [row ^ 1 for row in range(len(links))]
+    node_of = chip // 2
+    return Topology(
+        name="small",
+        chips=chips,
+        active=chip[node_of % nodes < 2],
+        source=links[:, 0],
+        target=links[:, 1],
+        source_port=np.array(ports),
+        target_port=np.array(ports)[across],
+        level=np.repeat([int(level) for level in levels], 2),
+        length_m=np.repeat([{0: 0.75, 1: 2.0, 2: 5.0}[int(k)] for k in levels], 2),
+        rack=node_of // nodes,
+        node=node_of,
+        slot=chip % 2,
+        representatives=None,
+    )
+
+
+@cache
+def _spared(
+    tensor: int,
+    pipeline: int,
+    sequences: int,
+    spare_nodes: int,
+    through_spares: bool,
+    settings: Settings,
+) -> tuple[Schedule, SpareNodes]:
+    machine = load_machine().with_settings(dict(settings))
+    wiring = small_racks(spare_nodes, through_spares=through_spares)
+    plan = plan_sharding(
+        Task(TINY, machine, tensor, 16, 1),
+        Strategy(tensor=tensor, pipeline=pipeline),
+        wiring.active.astype(np.int64),
+        sequences=sequences,
+    )
+    prepared = Prepared(
+        scenario=Scenario(), model=TINY, machine=machine, topology=wiring, plan=plan
+    )
+    return compile_token(plan, wiring), SpareNodes(prepared)
+
+
+@pytest.fixture(scope="session")
+def spared() -> Spared:
+    """Compile a tiny model for two small racks; return its planner of moves too."""
+
+    def make(
+        tensor: int = 2,
+        pipeline: int = 3,
+        *,
+        sequences: int = 1,
+        spare_nodes: int = 1,
+        through_spares: bool = False,
+        **settings: object,
+    ) -> tuple[Schedule, SpareNodes]:
+        dotted = {key.replace("__", "."): value for key, value in settings.items()}
+        chosen = tuple(dotted.items())
+        return _spared(
+            tensor, pipeline, sequences, spare_nodes, through_spares, chosen
+        )
 
     return make
