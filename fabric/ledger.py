@@ -239,7 +239,9 @@ class Ledger:
             alignment_epochs=first.start.epochs,
             alignment_ps=first.start.duration_ps,
             start_count=first.start.count,
-            records=tuple(self._records),
+            records=tuple(
+                sorted(self._records, key=lambda each: (each.iteration, each.sequence))
+            ),
             events=self._events,
             trajectory_hash=self._state.hexdigest(),
         )

@@ -248,7 +248,7 @@ class RunResult:
     start_count
         HAC count at program cycle 0.
     records
-        Times of the iterations that were asked for.
+        Times of the iterations that were asked for, by number, then sequence.
     events
         Events that the engine processed.
     trajectory_hash

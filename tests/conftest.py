@@ -80,6 +80,7 @@ def compiled() -> Compile:
     return make
 
 
+@cache
 def small_racks(spare_nodes: int, *, through_spares: bool = False) -> Topology:
     """Two racks of two nodes of two chips, beside spare nodes, with all link classes.
 
@@ -88,7 +89,7 @@ def small_racks(spare_nodes: int, *, through_spares: bool = False) -> Topology:
     """
     nodes = 2 + spare_nodes
     chips = 4 * nodes
-    chip = np.arange(chips)
+    chip = np.arange(chips, dtype=np.int32)
     ends, levels = [], []
     for node in range(2 * nodes):
         ends.append((2 * node, 2 * node + 1))
@@ -103,7 +104,7 @@ def small_racks(spare_nodes: int, *, through_spares: bool = False) -> Topology:
     links = np.array([end for a, b in ends for end in ((a, b), (b, a))])
     ports = [links[:row, 0].tolist().count(end) for row, (end, _) in enumerate(links)]
     across = [row ^ 1 for row in range(len(links))]
-    node_of = chip // 2
+    node_of, slot = np.divmod(chip, np.int32(2))
     return Topology(
         name="small",
         chips=chips,
@@ -114,27 +115,21 @@ def small_racks(spare_nodes: int, *, through_spares: bool = False) -> Topology:
         target_port=np.array(ports)[across],
         level=np.repeat([int(level) for level in levels], 2),
         length_m=np.repeat([{0: 0.75, 1: 2.0, 2: 5.0}[int(k)] for k in levels], 2),
-        rack=node_of // nodes,
+        rack=node_of // np.int32(nodes),
         node=node_of,
-        slot=chip % 2,
+        slot=slot,
         representatives=None,
     )
 
 
 @cache
 def _spared(
-    tensor: int,
-    pipeline: int,
-    sequences: int,
-    spare_nodes: int,
-    through_spares: bool,
-    settings: Settings,
+    strategy: Strategy, sequences: int, wiring: Topology, settings: Settings
 ) -> tuple[Schedule, SpareNodes]:
     machine = load_machine().with_settings(dict(settings))
-    wiring = small_racks(spare_nodes, through_spares=through_spares)
     plan = plan_sharding(
-        Task(TINY, machine, tensor, 16, 1),
-        Strategy(tensor=tensor, pipeline=pipeline),
+        Task(TINY, machine, strategy.tensor, 16, 1),
+        strategy,
         wiring.active.astype(np.int64),
         sequences=sequences,
     )
@@ -158,9 +153,11 @@ def spared() -> Spared:
         **settings: object,
     ) -> tuple[Schedule, SpareNodes]:
         dotted = {key.replace("__", "."): value for key, value in settings.items()}
-        chosen = tuple(dotted.items())
         return _spared(
-            tensor, pipeline, sequences, spare_nodes, through_spares, chosen
+            Strategy(tensor=tensor, pipeline=pipeline),
+            sequences,
+            small_racks(spare_nodes, through_spares=through_spares),
+            tuple(dotted.items()),
         )
 
     return make

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from chip.program import Deskews, Instructions, Opcode, Program, Slice
 from compiler.schedule import Schedule
+from compiler.token import compile_token
 from compiler.verify import Certificate, digest, verify
 from specs.errors import VerificationError
 from specs.machine import MachineSpec
+from topologies.outage import NO_OUTAGE, Outage
 
 Compile = Callable[..., Schedule]
 Ints = NDArray[np.int64]
@@ -336,3 +338,44 @@ def test_the_digest_tells_programs_apart(good: Schedule) -> None:
     other = moved(good.program, 0, receive=1)
     assert digest(other) != digest(good.program)
     assert digest(replace(good.program)) == digest(good.program)
+
+
+def test_an_instruction_on_a_dead_chip_is_refused(good: Schedule) -> None:
+    chip = good.program.leader
+    outage = Outage(chips=frozenset({chip}))
+    with pytest.raises(
+        VerificationError, match=f"out of order: chip {chip} has an instruction at"
+    ):
+        verify(good.program, good.topology, machine_of(good), outage)
+
+
+def test_a_train_on_a_dead_link_is_refused(good: Schedule) -> None:
+    trains = good.program.trains
+    link, cycle = int(trains.link[3]), int(trains.wire_cycle[3])
+    first = int(np.flatnonzero(trains.link == link)[0])
+    outage = Outage(links=frozenset({link, link ^ 1}))
+    with pytest.raises(VerificationError, match="out of order: link ") as refused:
+        verify(good.program, good.topology, machine_of(good), outage)
+    assert first == 3
+    assert f"link {link} carries train 3 at cycle {cycle}" in str(refused.value)
+
+
+def test_a_program_compiled_around_an_outage_holds_under_it(compiled: Compile) -> None:
+    # Six of eight chips of a node are used; two may be out of order.
+    schedule = compiled(2, 3, topology="rack")
+    usual = schedule.program
+    spare = next(
+        link
+        for link in usual.trains.link.tolist()
+        if {schedule.topology.source[link], schedule.topology.target[link]} == {0, 1}
+    )
+    outage = Outage(chips=frozenset({6, 70}), links=frozenset({spare, spare ^ 1}))
+    around = compile_token(schedule.plan, schedule.topology, outage)
+    certificate = verify(
+        around.program, schedule.topology, machine_of(schedule), outage
+    )
+    assert certificate.digest != digest(usual)
+    assert certificate.checks["what is out of order does nothing"] > 0
+    assert not np.isin(around.program.trains.link, [spare, spare ^ 1]).any()
+    same = compile_token(schedule.plan, schedule.topology, NO_OUTAGE)
+    assert digest(same.program) == digest(usual)

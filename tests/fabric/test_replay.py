@@ -1,6 +1,6 @@
 """Two engines, one meaning: every integer of a run is the same in both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 
 import numpy as np
@@ -12,9 +12,13 @@ from compiler.schedule import Schedule
 from fabric.replay import replay
 from fabric.result import RunResult
 from fabric.simulation import simulate
+from fabric.spares import Spares
 from specs.errors import ScheduleError
+from specs.faults import ChipStops, Fault, LinkDies, LinkErrorRate
 
 Compile = Callable[..., Schedule]
+Spared = Callable[..., tuple[Schedule, Spares]]
+TIMES = st.floats(0, 120, allow_subnormal=False)
 MACHINES = pytest.mark.parametrize(
     ("tensor", "pipeline", "topology"),
     [(4, 2, "node"), (8, 9, "rack"), (8, 33, "nodes33"), (8, 72, "dragonfly")],
@@ -41,7 +45,14 @@ def differences(one: object, other: object, name: str = "result") -> list[str]:
     return [] if one == other else [name]
 
 
-def both(schedule: Schedule, *, seed: int, tokens: int) -> tuple[RunResult, RunResult]:
+def both(
+    schedule: Schedule,
+    *,
+    seed: int,
+    tokens: int,
+    faults: Sequence[Fault] = (),
+    spares: Spares | None = None,
+) -> tuple[RunResult, RunResult]:
     reference, fast = (
         engine(
             schedule.program,
@@ -49,6 +60,8 @@ def both(schedule: Schedule, *, seed: int, tokens: int) -> tuple[RunResult, RunR
             schedule.plan.task.machine,
             seed=seed,
             tokens=tokens,
+            faults=faults,
+            spares=spares,
             keep=frozenset({0, 1}),
         )
         for engine in (simulate, replay)
@@ -106,6 +119,96 @@ def test_both_engines_agree_whatever_the_hardware_does(
         # Only settings that run count as examples.
         reject()
     reference, fast = both(schedule, seed=seed, tokens=6)
+    assert differences(reference, fast) == []
+
+
+LINKS = st.integers(0, 99)
+FAULTS = st.lists(
+    st.one_of(
+        st.builds(LinkDies, at_us=TIMES, link=LINKS),
+        st.builds(ChipStops, at_us=TIMES, chip=st.integers(0, 7)),
+        st.builds(
+            LinkErrorRate,
+            at_us=TIMES,
+            until_us=st.floats(121, 400),
+            link=LINKS,
+            ber=st.sampled_from([1e-6, 1e-4, 1e-2]),
+        ),
+    ),
+    max_size=3,
+)
+
+
+@pytest.mark.parametrize("interval", ["auto", 0])
+@given(
+    seed=st.integers(0, 2**32),
+    ppm=st.sampled_from([0.0, 10.0, 50.0, 200.0, 3_000.0]),
+    jitter=st.sampled_from([0, 19, 60]),
+    fifo=st.sampled_from([2, 3, 16]),
+    ber=st.sampled_from([0.0, 1e-7, 3e-6, 1e-4]),
+    sequences=st.integers(1, 3),
+    spare_nodes=st.integers(0, 2),
+    faults=FAULTS,
+)
+@settings(max_examples=120)
+def test_both_engines_agree_whatever_breaks(
+    spared: Spared,
+    *,
+    interval: object,
+    seed: int,
+    ppm: float,
+    jitter: int,
+    fifo: int,
+    ber: float,
+    sequences: int,
+    spare_nodes: int,
+    faults: list[LinkDies | LinkErrorRate | ChipStops],
+) -> None:
+    try:
+        schedule, spares = spared(
+            sequences=sequences,
+            spare_nodes=spare_nodes,
+            clock__drift_ppm=ppm,
+            link__jitter_cycles=jitter,
+            link__fifo_vectors=fifo,
+            link__ber=ber,
+            deskew__interval_epochs=interval,
+            hac__epoch_cycles=400,
+        )
+    except ScheduleError:
+        reject()
+    links = len(schedule.topology.source)
+    script = [
+        fault
+        if isinstance(fault, ChipStops)
+        else fault.model_copy(update={"link": fault.link % links})
+        for fault in faults
+    ]
+    reference, fast = both(schedule, seed=seed, tokens=5, faults=script, spares=spares)
+    assert differences(reference, fast) == []
+
+
+@MACHINES
+@given(at_us=st.floats(0, 100), data=st.data())
+@settings(max_examples=1)
+def test_both_engines_agree_on_what_breaks_in_large_machines(
+    compiled: Compile,
+    *,
+    tensor: int,
+    pipeline: int,
+    topology: str,
+    at_us: float,
+    data: st.DataObject,
+) -> None:
+    schedule = compiled(tensor, pipeline, topology=topology)
+    chip = data.draw(st.integers(0, schedule.topology.chips - 1))
+    link = data.draw(st.integers(0, len(schedule.topology.source) - 1))
+    faults = [
+        LinkErrorRate(at_us=0, until_us=at_us + 1, link=link, ber=1e-4),
+        LinkDies(at_us=at_us, link=link),
+        ChipStops(at_us=2 * at_us, chip=chip),
+    ]
+    reference, fast = both(schedule, seed=7, tokens=2, faults=faults)
     assert differences(reference, fast) == []
 
 
