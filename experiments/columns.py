@@ -38,7 +38,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "busy_ps": "time for which the wire was taken",
         "utilisation": "busy_ps as a fraction of the run",
         "min_slack_cycles": "least time a vector lay in the FIFO before it was taken, "
-        "in nominal cycles; negative if it was late, empty if the link was not used",
+        "in nominal cycles; negative if it was late, empty if nothing came",
         "fec_corrected": "codewords that the decoder repaired",
         "fec_uncorrectable": "trains with a codeword that it could not repair",
         "trains_lost": "trains that never came: the link or a chip was out of order",

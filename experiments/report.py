@@ -9,7 +9,8 @@ from rich.text import Text
 from experiments.run import Run
 from experiments.summary import summary
 from fabric.error_model import error_model
-from specs.units import BYTES_PER_MB
+from fabric.slack import UNLIMITED_PS
+from specs.units import BYTES_PER_MB, PS_PER_S
 
 Facts = dict[str, Any]
 
@@ -124,10 +125,9 @@ def _breakdown(facts: Facts) -> Table:
 def _health(run: Run, facts: Facts) -> Table:
     result, program = run.result, run.schedule.program
     table = _grid("Run")
-    used = result.links.vectors > 0
-    hz = run.prepared.machine.chip.clock_hz
-    if used.any():
-        least = result.links.least_slack_ps[used].min() * hz / 1e12
+    least_ps = int(result.links.least_slack_ps.min(initial=UNLIMITED_PS))
+    if least_ps < UNLIMITED_PS:
+        least = least_ps * run.prepared.machine.chip.clock_hz / PS_PER_S
         table.add_row(
             "least slack",
             f"{least:.1f} cycles of a guard band of {program.guard_cycles}",

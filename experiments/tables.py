@@ -12,6 +12,7 @@ from experiments.columns import COLUMNS
 from experiments.preparation import Prepared
 from experiments.run import Run
 from fabric.result import Failover, IterationRow
+from fabric.slack import UNLIMITED_PS
 from sharding.units import Kind
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S
 from topologies.topology import Level
@@ -114,7 +115,9 @@ def links_table(run: Run) -> pd.DataFrame:
     lost = np.zeros_like(vectors)
     lost[used.link] = used.lost
     slack = np.full(links, np.nan)
-    slack[used.link] = used.least_slack_ps * machine.chip.clock_hz / PS_PER_S
+    came = used.least_slack_ps < UNLIMITED_PS
+    least_ps = used.least_slack_ps[came]
+    slack[used.link[came]] = least_ps * machine.chip.clock_hz / PS_PER_S
     wire_bits = machine.link.wire_bytes * BITS_PER_BYTE
     busy_ps = vectors * (wire_bits * PS_PER_NS) // machine.link.rate_gbps
     return pd.DataFrame(

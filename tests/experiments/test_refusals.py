@@ -91,6 +91,11 @@ OPTIONS: dict[str, tuple[list[str], list[str]]] = {
         ["--set=clock.drift_ppm=20000"],
         ["20000 ppm", "clock.drift_ppm="],
     ),
+    "no place in the receive FIFO": (
+        ["--set=link.fifo_vectors=0"],
+        ["link.fifo_vectors", "'0'", "greater than or equal to 1"],
+    ),
+    "a missing fault script": (["--faults=my.toml"], ["my.toml", "looked in"]),
     "an unknown model": (["--model=gpt-9"], ["'gpt-9'", model_names()[0]]),
     "an unknown machine": (["--machine=groqrak"], ["'groqrak'", "'groqrack'"]),
     "a missing machine file": (["--machine=my.toml"], ["my.toml", "looked in"]),
