@@ -60,9 +60,9 @@ class Judge:
         self._send_step = run.layout.send_step
         self._sender = run.topology.source[trains.link].astype(np.int64)
         self._taker = run.topology.target[trains.link].astype(np.int64)
-        self._crystals = run.crystals
+        self._clocks = run.crystals.clocks
         now = np.zeros(run.topology.chips, dtype=np.int64)
-        period_as = run.crystals.periods_as(np.arange(run.topology.chips), now)
+        period_as = run.crystals.clocks.periods_as(np.arange(run.topology.chips), now)
         drift_as = period_as[self._taker] - period_as[self._sender]
         self._tail_ps = least_slack_ps(0 * self._taker, self._tail_cycles, drift_as)
 
@@ -107,11 +107,11 @@ class Judge:
         """Return the least slack of each train, shape ``(trains,)``."""
         take_ps = step_ps[self._take_step]
         tail_ps = self._tail_ps
-        if self._crystals.wander is not None:
+        if self._clocks.wander is not None:
             # A change of frequency counts for the trains that begin after it.
             sent = step_ps[self._send_step]
-            drift_as = self._crystals.periods_as(self._taker, take_ps)
-            drift_as = drift_as - self._crystals.periods_as(self._sender, sent)
+            drift_as = self._clocks.periods_as(self._taker, take_ps)
+            drift_as = drift_as - self._clocks.periods_as(self._sender, sent)
             tail_ps = least_slack_ps(0 * take_ps, self._tail_cycles, drift_as)
         slack: Ints = take_ps - arrival_ps + tail_ps
         slack[(take_ps == NEVER) | (arrival_ps == NEVER)] = UNLIMITED_PS

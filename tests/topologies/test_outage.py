@@ -49,7 +49,7 @@ def test_paths_go_around_what_is_out_of_order(
 def test_trees_go_around_what_is_out_of_order(outage: Outage, root: int) -> None:
     if root in outage.chips:
         return
-    tree = spanning_tree(RACK, root, outage)
+    tree = spanning_tree(RACK, root, outage=outage)
     routes = Routes(RACK, outage)
     for chip in range(RACK.chips):
         if chip in outage.chips:
@@ -68,7 +68,10 @@ def test_without_outage_nothing_changes() -> None:
     topology = dragonfly_topology(3)
     assert NO_OUTAGE.works(topology).all()
     assert NO_OUTAGE.adjacency(topology) is topology.adjacency()
-    usual, same = spanning_tree(topology, 5), spanning_tree(topology, 5, Outage())
+    usual, same = (
+        spanning_tree(topology, 5),
+        spanning_tree(topology, 5, outage=Outage()),
+    )
     for one, other in (
         (usual.parent, same.parent),
         (usual.parent_link, same.parent_link),
