@@ -148,6 +148,7 @@ FAULTS = st.lists(
     ber=st.sampled_from([0.0, 1e-7, 3e-6, 1e-4]),
     sequences=st.integers(1, 3),
     spare_nodes=st.integers(0, 2),
+    vector_bytes=st.sampled_from([16, 320]),
     faults=FAULTS,
 )
 @settings(max_examples=120)
@@ -162,12 +163,14 @@ def test_both_engines_agree_whatever_breaks(
     ber: float,
     sequences: int,
     spare_nodes: int,
+    vector_bytes: int,
     faults: list[LinkDies | LinkErrorRate | ChipStops],
 ) -> None:
     try:
         schedule, spares = spared(
             sequences=sequences,
             spare_nodes=spare_nodes,
+            link__vector_bytes=vector_bytes,
             clock__drift_ppm=ppm,
             link__jitter_cycles=jitter,
             link__fifo_vectors=fifo,
