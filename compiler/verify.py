@@ -73,9 +73,12 @@ def verify(
     VerificationError
         If a rule is broken; the message names chip or link, cycle and number.
     """
-    height = alignment_tree(topology, machine, program.leader, outage).height
+    # First, since what is out of order can be no root of a tree either.
     checks = {
-        "what is out of order does nothing": check_outage(program, topology, outage),
+        "what is out of order does nothing": check_outage(program, topology, outage)
+    }
+    height = alignment_tree(topology, machine, program.leader, outage).height
+    checks |= {
         "trains ride the links they name": check_ends(program, topology, machine),
         "no slice or port is used twice": check_exclusive(program),
         "operators follow each other": check_operators(program, machine),

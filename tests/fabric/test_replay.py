@@ -86,6 +86,7 @@ def test_both_engines_agree_on_every_integer(
     jitter=st.sampled_from([0, 1, 19, 60]),
     fifo=st.sampled_from([2, 3, 16]),
     ber=st.sampled_from([0.0, 1e-12, 1e-7, 3e-6, 1e-4]),
+    clock=st.sampled_from(["constant", "walk"]),
     sequences=st.integers(1, 3),
     split=st.sampled_from([(1, 1), (1, 3), (2, 2), (3, 4), (8, 1)]),
 )
@@ -99,6 +100,7 @@ def test_both_engines_agree_whatever_the_hardware_does(
     jitter: int,
     fifo: int,
     ber: float,
+    clock: str,
     sequences: int,
     split: tuple[int, int],
 ) -> None:
@@ -106,7 +108,11 @@ def test_both_engines_agree_whatever_the_hardware_does(
         schedule = compiled(
             *split,
             sequences=sequences,
+            clock__model=clock,
             clock__drift_ppm=ppm,
+            clock__walk_step_ppm=ppm / 4,
+            # Several changes of frequency in every token.
+            clock__walk_stretch_cycles=3_000,
             link__jitter_cycles=jitter,
             link__fifo_vectors=fifo,
             link__ber=ber,
@@ -146,6 +152,7 @@ FAULTS = st.lists(
     jitter=st.sampled_from([0, 19, 60]),
     fifo=st.sampled_from([2, 3, 16]),
     ber=st.sampled_from([0.0, 1e-7, 3e-6, 1e-4]),
+    clock=st.sampled_from(["constant", "walk"]),
     sequences=st.integers(1, 3),
     spare_nodes=st.integers(0, 2),
     vector_bytes=st.sampled_from([16, 320]),
@@ -161,6 +168,7 @@ def test_both_engines_agree_whatever_breaks(
     jitter: int,
     fifo: int,
     ber: float,
+    clock: str,
     sequences: int,
     spare_nodes: int,
     vector_bytes: int,
@@ -171,12 +179,18 @@ def test_both_engines_agree_whatever_breaks(
             sequences=sequences,
             spare_nodes=spare_nodes,
             link__vector_bytes=vector_bytes,
+            clock__model=clock,
             clock__drift_ppm=ppm,
+            clock__walk_step_ppm=ppm / 4,
+            # Several changes of frequency in every token.
+            clock__walk_stretch_cycles=3_000,
             link__jitter_cycles=jitter,
             link__fifo_vectors=fifo,
             link__ber=ber,
             deskew__interval_epochs=interval,
             hac__epoch_cycles=400,
+            hac__slew_counts=3,
+            hac__tracking_error_counts=3,
         )
     except ScheduleError:
         reject()
