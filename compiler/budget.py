@@ -77,11 +77,20 @@ def works(
 
 
 def largest_ppm(
-    tolerance: Tolerance, interval_epochs: int, guard_cycles: int | None = None
+    tolerance: Tolerance,
+    interval_epochs: int,
+    guard_cycles: int | None = None,
+    apart_cycles: int = 0,
 ) -> float:
     """Return the largest error of crystals that works, in ppm.
 
-    Parameters are those of `budget`; the machine's own error plays no part.
+    Parameters
+    ----------
+    tolerance, interval_epochs, guard_cycles
+        As in `budget`; the machine's own error plays no part.
+    apart_cycles
+        Longest time between two deskews of a chip, used or idle: drift within it must
+        not be misread.
     """
 
     def holds(ppb: int) -> bool:
@@ -89,7 +98,8 @@ def largest_ppm(
             tolerance,
             {"clock.model": "constant", "clock.drift_ppm": ppb / PPB_PER_PPM},
         )
-        return works(crystals, interval_epochs, guard_cycles)
+        told_apart = apart_cycles <= crystals.longest_interval_cycles
+        return told_apart and works(crystals, interval_epochs, guard_cycles)
 
     return _last(holds, 0, _MOST_PPB) / PPB_PER_PPM
 

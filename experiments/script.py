@@ -36,7 +36,10 @@ SHOWN = {
     "gain": "gain",
 }
 
-Experiment = Callable[[int, bool], tuple[pd.DataFrame, Figure]]
+Tables = Mapping[str, pd.DataFrame]
+# A table and its picture, and further tables by name if one does not say all.
+Findings = tuple[pd.DataFrame, Figure] | tuple[pd.DataFrame, Figure, Tables]
+Experiment = Callable[[int, bool], Findings]
 
 
 def run_script(
@@ -47,7 +50,7 @@ def run_script(
     *,
     digits: int = 1,
 ) -> None:
-    """Run an experiment from its command line; write its table and its picture.
+    """Run an experiment from its command line; write its tables and its picture.
 
     Parameters
     ----------
@@ -56,7 +59,8 @@ def run_script(
     question
         What the experiment asks, for ``--help``.
     experiment
-        Takes a seed and whether to be quick; returns a table and a figure.
+        Takes a seed and whether to be quick; returns a table and a figure, and may
+        add tables that are written beside the first as ``<name>_<key>.csv``.
     shown
         Columns of the table that go to the terminal, in order, and their headings.
     digits
@@ -73,10 +77,16 @@ def run_script(
         parser.error(f"--seed {options.seed}: must be 0 or more")
     try:
         check_writable(options.out)
-        table, figure = experiment(options.seed, options.quick)
-        path = write_bytes(options.out / f"{name}.csv", csv_bytes(table))
+        table, figure, *more = experiment(options.seed, options.quick)
+        tables = {name: table}
+        for others in more:
+            tables |= {f"{name}_{key}": other for key, other in others.items()}
+        written = [
+            write_bytes(options.out / f"{stem}.csv", csv_bytes(each))
+            for stem, each in tables.items()
+        ]
         picture = options.out / f"{name}.png"
-        write_bytes(picture, picture_bytes(figure))
+        written.append(write_bytes(picture, picture_bytes(figure)))
     except RackError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -84,7 +94,7 @@ def run_script(
         print("interrupted; no file is left half-written", file=sys.stderr)
         sys.exit(130)
     print(brief(table, shown, digits=digits))
-    print(f"\nwrote {path} and {picture}")
+    print("\nwrote " + " and ".join(map(str, written)))
 
 
 def brief(table: pd.DataFrame, shown: Mapping[str, str], *, digits: int = 1) -> str:

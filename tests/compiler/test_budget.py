@@ -141,6 +141,14 @@ def test_the_longest_interval_without_a_guard_is_what_a_deskew_can_tell_apart() 
     assert longest_interval_epochs(tolerance) == 4_880
 
 
+def test_deskews_far_apart_allow_only_what_they_can_tell_apart() -> None:
+    tolerance = Tolerance(machine=load_machine(), tree_height=1)
+    ppm = largest_ppm(tolerance, 80, None, apart_cycles=2_000_000)
+    assert of_crystals(tolerance, ppm).longest_interval_cycles >= 2_000_000
+    worse = of_crystals(tolerance, ppm + 1 / PPB_PER_PPM)
+    assert worse.longest_interval_cycles < 2_000_000
+
+
 def test_a_guard_narrower_than_the_jitter_allows_nothing() -> None:
     tolerance = Tolerance(machine=load_machine(), tree_height=1)
     assert largest_ppm(tolerance, 80, 18) == 0

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from experiments.cli import main
 from experiments.files import write_run
 from experiments.run import Run, run_scenario
+from experiments.script import run_script
 from experiments.trace import Window
 from specs.scenario import Scenario
 
@@ -38,6 +40,22 @@ def groqrack(
         printed = capsys.readouterr()
         assert isinstance(stop.value.code, int | None)
         return Completed(words, stop.value.code or 0, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def experiment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run an experiment as from its command line; return what it printed."""
+
+    def run(name: str, *options: str | Path) -> str:
+        monkeypatch.setattr(sys, "argv", [name, *map(str, options)])
+        module = import_module(f"experiments.{name}")
+        shown = {"shown": module.SHOWN} if hasattr(module, "SHOWN") else {}
+        run_script(name, module.__doc__ or "", module.experiment, **shown)
+        return capsys.readouterr().out
 
     return run
 

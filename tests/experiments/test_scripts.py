@@ -13,7 +13,8 @@ from specs.scenario import Scenario
 # Those that run a model at a point after the other.
 POINTS = ["latency_vs_chips", "sharding_sweep", "topology_comparison"]
 NETWORK = ["allreduce", "bandwidth_per_chip", "nonminimal_routing"]
-NAMES = sorted([*POINTS, *NETWORK, "fec_errors", "hop_counts"])
+TIMING = ["clock_drift", "determinism_tax", "failover", "fec_errors", "slack_map"]
+NAMES = sorted([*POINTS, *NETWORK, *TIMING, "hop_counts", "link_characterisation"])
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
 
 
