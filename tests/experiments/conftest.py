@@ -1,10 +1,12 @@
 """The command in this process or in one of its own, and a model that runs at once."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 
@@ -44,18 +46,18 @@ def groqrack(
     return run
 
 
-@pytest.fixture
-def experiment(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
+@pytest.fixture(scope="session")
+def experiment() -> Callable[..., str]:
     """Run an experiment as from its command line; return what it printed."""
 
     def run(name: str, *options: str | Path) -> str:
-        monkeypatch.setattr(sys, "argv", [name, *map(str, options)])
         module = import_module(f"experiments.{name}")
         shown = {"shown": module.SHOWN} if hasattr(module, "SHOWN") else {}
-        run_script(name, module.__doc__ or "", module.experiment, **shown)
-        return capsys.readouterr().out
+        printed = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+            patch.setattr(sys, "argv", [name, *map(str, options)])
+            run_script(name, module.__doc__ or "", module.experiment, **shown)
+        return printed.getvalue()
 
     return run
 
