@@ -9,6 +9,7 @@ import pandas as pd
 
 from experiments.figure import picture_bytes, run_figure
 from experiments.run import Run
+from experiments.slack_picture import slack_figure
 from experiments.summary import summary
 from experiments.tables import TABLES
 from experiments.trace import Window, trace_events
@@ -33,8 +34,9 @@ def write_run(run: Run, folder: Path, window: Window) -> list[Path]:
     written.append(write_bytes(folder / "summary.json", document.encode()))
     trace = json.dumps(trace_events(run, window), separators=(",", ":"))
     written.append(write_bytes(folder / "trace.json.gz", zipped(trace.encode())))
-    picture = picture_bytes(run_figure(run))
-    written.append(write_bytes(folder / "token.png", picture))
+    for name, figure in (("token", run_figure), ("slack", slack_figure)):
+        picture = picture_bytes(figure(run))
+        written.append(write_bytes(folder / f"{name}.png", picture))
     return written
 
 

@@ -79,6 +79,7 @@ def test_a_person_reads_the_report_in_80_columns(
         "summary.json",
         "trace.json.gz",
         "token.png",
+        "slack.png",
     ]
 
 

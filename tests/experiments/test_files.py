@@ -111,8 +111,9 @@ def test_stages_hold_all_layers(small_folder: Path) -> None:
     assert stages["feed_forward_share"].sum() == pytest.approx(4)
 
 
-def test_the_picture_opens(small_folder: Path) -> None:
+def test_the_pictures_open(small_folder: Path) -> None:
     assert imread(small_folder / "token.png").shape == (960, 1650, 4)
+    assert imread(small_folder / "slack.png").shape == (483, 1650, 4)
 
 
 def test_a_run_leaves_whole_files_and_nothing_else(small_folder: Path) -> None:

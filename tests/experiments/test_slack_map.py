@@ -1,0 +1,77 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from experiments import slack_map
+from experiments.run import Run
+from experiments.slack_picture import slack_cells, slack_figure
+from topologies.selection import select_topology
+
+Experiment = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def left(
+    experiment: Experiment, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
+    """Return the folder that a quick run left, and what it printed."""
+    folder = tmp_path_factory.mktemp("slack")
+    return folder, experiment("slack_map", "--quick", "--out", folder)
+
+
+def test_it_leaves_two_tables_and_a_picture_and_prints_80_columns(
+    left: tuple[Path, str],
+) -> None:
+    folder, printed = left
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["slack_map.csv", "slack_map.png", "slack_map_links.csv"]
+    assert imread(folder / "slack_map.png").ndim == 3
+    table = pd.read_csv(folder / "slack_map.csv")
+    assert slack_map.SHOWN.keys() <= set(table.columns)
+    assert max(map(len, printed.split("\nwrote ")[0].splitlines())) <= 80
+
+
+def test_a_level_has_the_slack_of_its_links(left: tuple[Path, str]) -> None:
+    by_level = pd.read_csv(left[0] / "slack_map.csv")
+    by_link = pd.read_csv(left[0] / "slack_map_links.csv")
+    assert by_level["links"].tolist() == [504, 288, 4032, 1152, 1152]
+    for row in by_level.to_dict("records"):
+        links = by_link[
+            (by_link["chips"] == row["chips"]) & (by_link["level"] == row["level"])
+        ]
+        used = links[links["vectors"] > 0]["min_slack_cycles"]
+        assert len(used) == row["used"]
+        assert (used.min(), used.max()) == (row["least"], row["most"])
+    # Nothing is late, and the guard band is not wasted: its jitter is used.
+    assert (by_level["least"] > 0).all()
+    assert (by_level["least"] < by_level["guard_cycles"]).all()
+
+
+@pytest.mark.parametrize(("chips", "racks"), [(8, 1), (72, 1), (576, 8)])
+def test_every_link_has_a_cell_of_its_own(chips: int, racks: int) -> None:
+    topology = select_topology(chips)
+    links = len(topology.source)
+    cells = slack_cells(topology, np.arange(links, dtype=np.float64))
+    assert not cells.duplicated(["rack", "column", "port"]).any()
+    assert cells["rack"].nunique() == racks
+    assert cells["column"].between(0, min(chips, 72) - 1).all()
+    assert cells["slack_cycles"].tolist() == list(range(links))
+    # Chips of a node stand side by side.
+    node = cells["rack"] * 9 + cells["column"] // 8
+    assert node.tolist() == topology.node[topology.target].tolist()
+
+
+def test_a_map_says_when_a_vector_was_late(small_run: Run) -> None:
+    links = small_run.result.links
+    late = replace(links, least_slack_ps=links.least_slack_ps - 50_000)
+    run = replace(small_run, result=replace(small_run.result, links=late))
+    titles = [str(slack_figure(each).get_suptitle()) for each in (small_run, run)]
+    assert "no vector was there less than" in titles[0]
+    assert "late" not in titles[0]
+    assert "a vector was" in titles[1]
+    assert "cycles late" in titles[1]
