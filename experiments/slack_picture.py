@@ -23,6 +23,7 @@ _UNUSED, _LATE = "0.88", "red"
 _NODES_NAMED = 12
 # Of all bands together; 145 racks must still be a picture.
 _MOST_INCHES = 30
+_MOST_BINS = 120
 _NS_PER_S = 1e9
 
 
@@ -154,7 +155,10 @@ def _draw_levels(axes: Axes, run: Run, used: pd.DataFrame) -> None:
     hz = run.prepared.machine.chip.clock_hz
     low = min(0.0, float(used["min_slack_cycles"].min())) if len(used) else 0.0
     high = max(float(used["min_slack_cycles"].max()) if len(used) else 0.0, 1.0)
-    bins = np.arange(np.floor(low), max(np.ceil(high), guard_cycles) + 2.0)
+    top = max(np.ceil(high), float(guard_cycles)) + 1
+    # A cycle each, as long as they can be told apart.
+    width = max(1.0, np.ceil((top - low) / _MOST_BINS))
+    bins = np.arange(np.floor(low / width) * width, top + width, width)
     of_level = {
         level: used.loc[used["level"] == level, "min_slack_cycles"] for level in _LEVELS
     }

@@ -66,6 +66,16 @@ def test_every_link_has_a_cell_of_its_own(chips: int, racks: int) -> None:
     assert node.tolist() == topology.node[topology.target].tolist()
 
 
+def test_a_vector_that_is_ever_so_late_is_still_a_picture(small_run: Run) -> None:
+    links = small_run.result.links
+    spread_ps = np.linspace(-(10**15), 10**6, len(links.link)).astype(np.int64)
+    late = replace(links, least_slack_ps=spread_ps)
+    run = replace(small_run, result=replace(small_run.result, links=late))
+    histogram = slack_figure(run).axes[1]
+    assert 2 <= len(histogram.patches) <= 3 * 125
+    assert histogram.get_xlim()[0] < -(10**8)
+
+
 def test_a_map_says_when_a_vector_was_late(small_run: Run) -> None:
     links = small_run.result.links
     late = replace(links, least_slack_ps=links.least_slack_ps - 50_000)
