@@ -15,7 +15,8 @@ from scipy.special import ndtr
 
 from chip.program import Opcode, Program, Trains
 from fabric.result import RunResult
-from specs.machine import LinkSpec, MachineSpec
+from specs.link import LinkSpec
+from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S
 from topologies.topology import Topology
 
