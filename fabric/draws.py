@@ -31,6 +31,8 @@ class Stream(IntEnum):
     START_JITTER = 6
     TRACKING = 7
     WALK = 8
+    ARRIVAL = 9
+    DESTINATION = 10
 
 
 def _mixed(keys: Keys) -> Keys:
