@@ -230,6 +230,31 @@ def test_throughput_follows_the_load_up_to_the_bound(offered: float) -> None:
     assert used <= 1
 
 
+@pytest.mark.parametrize(("offered", "carried"), [(0.7, 0.7), (1.4, 1.0)])
+def test_the_busiest_link_carries_its_share_until_it_is_full(
+    offered: float, carried: float
+) -> None:
+    pairs = all_to_all(72, 1)
+    way = journeys(pairs, Routes(RACK))
+    load = np.bincount(way.link)
+    until_ps = 12_000_000
+    # With a message of every pair in this time, the busiest link would never pause.
+    full_ps = int(load.max()) * TWIN.vector_ps
+    sent = uniform_messages(
+        np.arange(72), Draws(2), mean_gap_ps=full_ps / 71 / offered, until_ps=until_ps
+    )
+    result = carry(RACK, sent, AMPLE)
+    settled = (result.result.wire_ps >= until_ps // 3) & (
+        result.result.wire_ps < until_ps
+    )
+    busiest = np.flatnonzero(load == load.max())
+    on_busiest = settled & np.isin(result.way.link, busiest)
+    window_ps = len(busiest) * (until_ps - until_ps // 3)
+    used = on_busiest.sum() * TWIN.vector_ps / window_ps
+    assert used == pytest.approx(carried, rel=0.05)
+    assert used <= 1 + TWIN.vector_ps / (until_ps - until_ps // 3)
+
+
 @given(
     seed=st.integers(0, 2**32),
     places=st.integers(1, 20),
