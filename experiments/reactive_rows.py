@@ -74,7 +74,7 @@ def exchange(net: Network, case: Case, seed: int) -> list[Measured]:
     """
     sent = all_to_all(net, case.vectors)
     size_bytes = case.vectors * net.machine.link.vector_bytes
-    facts = {"traffic": "all-to-all", "bytes": size_bytes}
+    facts = {"traffic": "exchange", "bytes": size_bytes}
     scheduled_ns = _ns(net, exchanged_cycles(net, sent))
     found = [_exchanged(net, facts, "scheduled", scheduled_ns[np.newaxis])]
     way = journeys(sent, net.routes)

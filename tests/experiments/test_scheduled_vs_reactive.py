@@ -21,7 +21,7 @@ def test_the_script_leaves_the_table_and_a_picture(
         digits=0,
     )
     table = pd.read_csv(tmp_path / "scheduled_vs_reactive.csv")
-    exchanges = table[table["traffic"] == "all-to-all"]
+    exchanges = table[table["traffic"] == "exchange"]
     assert exchanges["machine"].tolist() == [
         *(["scheduled", "reactive 16", "reactive 31"] * 2)
     ]
