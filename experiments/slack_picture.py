@@ -41,7 +41,7 @@ def slack_figure(run: Run) -> Figure:
 def draw_slack(figure: FigureBase, run: Run) -> None:
     """Draw the map and the histogram of a run into a figure or a part of one."""
     table = links_table(run)
-    used = table[table["vectors"] > 0]
+    used = table[table["min_slack_cycles"].notna()]
     least = used["min_slack_cycles"].min()
     chips = run.prepared.plan.strategy.chips
     title = f"{run.prepared.model.name} on {chips} chips, {run.prepared.plan.strategy}"

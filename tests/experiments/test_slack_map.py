@@ -10,6 +10,9 @@ from matplotlib.image import imread
 from experiments import slack_map
 from experiments.run import Run
 from experiments.slack_picture import slack_cells, slack_figure
+from experiments.tables import links_table
+from fabric.replay import replay
+from specs.faults import ChipStops
 from topologies.selection import select_topology
 
 Experiment = Callable[..., str]
@@ -85,3 +88,21 @@ def test_a_map_says_when_a_vector_was_late(small_run: Run) -> None:
     assert "late" not in titles[0]
     assert "a vector was" in titles[1]
     assert "cycles late" in titles[1]
+
+
+def test_a_link_on_which_everything_was_lost_has_no_slack(small_run: Run) -> None:
+    prepared, program = small_run.prepared, small_run.schedule.program
+    sender = int(prepared.topology.source[program.trains.link[0]])
+    result = replay(
+        program,
+        prepared.topology,
+        prepared.machine,
+        seed=1,
+        tokens=1,
+        faults=(ChipStops(at_us=0, chip=sender),),
+    )
+    table = links_table(replace(small_run, result=result))
+    dead = (table["source"] == sender) & (table["trains_lost"] > 0)
+    assert dead.any()
+    assert table.loc[dead, "min_slack_cycles"].isna().all()
+    assert table["min_slack_cycles"].max() < 1_000
