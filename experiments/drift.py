@@ -18,6 +18,7 @@ from fabric.result import RunResult
 from specs.link import LinkSpec
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S
+from topologies.measured import measured_row
 from topologies.topology import Topology
 
 Ints = NDArray[np.int64]
@@ -165,7 +166,7 @@ def underflow_quantiles(free: Free, quantiles: tuple[float, ...]) -> tuple[Broke
         periods = np.arange(begin, begin + _PERIODS_AT_ONCE)
         left_ps = slack_ps - periods[:, None] * (period * loss_ps[rows])
         with np.errstate(divide="ignore"):
-            log_in_time = np.log(_in_time(free.machine, left_ps.ravel()))
+            log_in_time = np.log(_in_time(free, rows, left_ps)).ravel()
         so_far = log_odds + np.cumsum(log_in_time)
         for quantile in quantiles[len(found) :]:
             late = np.flatnonzero(so_far <= np.log1p(-quantile))
@@ -177,13 +178,23 @@ def underflow_quantiles(free: Free, quantiles: tuple[float, ...]) -> tuple[Broke
     return tuple(found)
 
 
-def _in_time(machine: MachineSpec, slack_ps: Floats) -> Floats:
-    """Return the odds that jitter is no more than a slack."""
-    link = machine.link
-    span_ps = machine.cycles_to_ps(link.jitter_cycles)
+def _in_time(free: Free, trains: Ints, slack_ps: Floats) -> Floats:
+    """Return the odds that the jitter of each train is no more than its slack.
+
+    Parameters
+    ----------
+    free
+        What runs, and what jitter its links have.
+    trains, slack_ps
+        Trains, and their slack in some periods, shape ``(periods, trains)``.
+    """
+    link = free.machine.link
+    span_ps = free.machine.cycles_to_ps(link.jitter_cycles)
     if span_ps == 0:
         return (slack_ps >= 0).astype(np.float64)
-    far = (slack_ps / span_ps - link.jitter_mean_fraction) / link.jitter_std_fraction
+    mean, deviation = np.array(link.jitter_rows).T
+    row = measured_row(free.topology, len(mean))[free.program.trains.link[trains]]
+    far = (slack_ps / span_ps - mean[row]) / deviation[row]
     odds: Floats = np.where(slack_ps >= span_ps, 1.0, ndtr(far))
     return np.where(slack_ps < 0, 0.0, odds)
 

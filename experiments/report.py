@@ -127,7 +127,7 @@ def _health(run: Run, facts: Facts) -> Table:
     table = _grid("Run")
     least_ps = int(result.links.least_slack_ps.min(initial=UNLIMITED_PS))
     if least_ps < UNLIMITED_PS:
-        least = least_ps * run.prepared.machine.chip.clock_hz / PS_PER_S
+        least = least_ps / PS_PER_S * run.prepared.machine.chip.clock_hz
         table.add_row(
             "least slack",
             f"{least:.1f} cycles of a guard band of {program.guard_cycles}",

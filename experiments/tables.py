@@ -117,7 +117,8 @@ def links_table(run: Run) -> pd.DataFrame:
     slack = np.full(links, np.nan)
     came = used.least_slack_ps < UNLIMITED_PS
     least_ps = used.least_slack_ps[came]
-    slack[used.link[came]] = least_ps * machine.chip.clock_hz / PS_PER_S
+    # As floats: vectors may be late by more than 64 bits of ps times Hz hold.
+    slack[used.link[came]] = least_ps / PS_PER_S * machine.chip.clock_hz
     wire_bits = machine.link.wire_bytes * BITS_PER_BYTE
     busy_ps = vectors * (wire_bits * PS_PER_NS) // machine.link.rate_gbps
     return pd.DataFrame(
