@@ -268,9 +268,12 @@ class Ledger:
         missing = []
         for sequence, state in enumerate(waiting):
             given_up = range(state.token, self._tokens)
-            for token in np.flatnonzero(~delivered[sequence, : state.token]).tolist():
-                reason = "its vectors broke the schedule"
-                missing.append(Missing(sequence, token, token, reason))
+            broken = np.flatnonzero(~delivered[sequence, : state.token])
+            for run in np.split(broken, np.flatnonzero(np.diff(broken) > 1) + 1):
+                if len(run):
+                    reason = "vectors broke the schedule"
+                    first, last = int(run[0]), int(run[-1])
+                    missing.append(Missing(sequence, first, last, reason))
             if given_up:
                 last = self._tokens - 1
                 missing.append(Missing(sequence, state.token, last, state.given_up))
