@@ -5,7 +5,7 @@ reflected at its tolerance. A period is a whole number of attoseconds (0.001 ppm
 900 MHz), so that every edge is exact at any cycle, as with a constant crystal.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, final
 
 import numpy as np
@@ -16,6 +16,7 @@ from specs.units import AS_PER_PS, AS_PER_S, PPM
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+_Rows = slice | NDArray[np.bool_]
 
 # Stretches worked out at once, and blocks of them that are kept: chips are never
 # further apart than that.
@@ -29,6 +30,29 @@ class _State(NamedTuple):
     error_ppm: Floats
     first_ps: Ints
     rest_as: Ints
+
+
+class Lines(NamedTuple):
+    """Straight lines that crystals run along, one for each cycle asked about.
+
+    Up to the end of its stretch, cycle ``cycle + n`` begins at
+    ``first_ps + (parts_as + n * period_as) // 10^6``.
+
+    Attributes
+    ----------
+    cycle, end_cycle
+        The cycle, and the first one after its stretch.
+    first_ps, parts_as
+        Global time of the stretch's first cycle, and what to add to it, in as.
+    period_as
+        The period in as.
+    """
+
+    cycle: Ints
+    end_cycle: Ints
+    first_ps: Ints
+    parts_as: Ints
+    period_as: Ints
 
 
 class _Block(NamedTuple):
@@ -84,31 +108,47 @@ class Wander:
         """Return when each cycle begins by its chip's crystal, in ps, rounded down."""
         number, within = np.divmod(cycles, self.stretch_cycles)
         result = np.empty(len(cycles), dtype=np.int64)
-        for block in np.unique(number // _IN_BLOCK).tolist():
-            rows = number // _IN_BLOCK == block
-            table = self._block(block)
+        for rows, table in self._by_block(number):
             at = number[rows] % _IN_BLOCK, chips[rows]
             parts = within[rows] * table.period_as[at] + table.rest_as[at]
             result[rows] = table.first_ps[at] + parts // AS_PER_PS
         return result
 
+    def lines(self, chips: Ints, cycles: Ints) -> Lines:
+        """Return the line that each chip's crystal runs along at a cycle."""
+        number, within = np.divmod(cycles, self.stretch_cycles)
+        shape = number.shape
+        number, chips = number.ravel(), np.broadcast_to(chips, shape).ravel()
+        columns = np.empty((3, len(number)), dtype=np.int64)
+        for rows, table in self._by_block(number):
+            at = number[rows] % _IN_BLOCK, chips[rows]
+            for column, values in zip(columns, table, strict=True):
+                column[rows] = values[at]
+        first_ps, rest_as, period_as = columns
+        return Lines(
+            cycles.ravel(),
+            (number + 1) * self.stretch_cycles,
+            first_ps,
+            within.ravel() * period_as + rest_as,
+            period_as,
+        )
+
     def periods_as(self, chips: Ints, times_ps: Ints) -> Ints:
         """Return each crystal's period at a global time, in as."""
-        number = self.stretches_at(chips, times_ps)
-        result = np.empty(len(times_ps), dtype=np.int64)
-        for block in np.unique(number // _IN_BLOCK).tolist():
-            rows = number // _IN_BLOCK == block
-            at = number[rows] % _IN_BLOCK, chips[rows]
-            result[rows] = self._block(block).period_as[at]
+        return self.periods_of(chips, self.stretches_at(chips, times_ps))
+
+    def periods_of(self, chips: Ints, number: Ints) -> Ints:
+        """Return each crystal's period in a stretch, in as."""
+        result = np.empty(len(number), dtype=np.int64)
+        for rows, table in self._by_block(number):
+            result[rows] = table.period_as[number[rows] % _IN_BLOCK, chips[rows]]
         return result
 
     def cycles_at(self, chips: Ints, times_ps: Ints) -> Ints:
         """Return the cycle that runs at each time: the last edge not after it."""
         number = self.stretches_at(chips, times_ps)
         result = number * self.stretch_cycles
-        for block in np.unique(number // _IN_BLOCK).tolist():
-            rows = number // _IN_BLOCK == block
-            table = self._block(block)
+        for rows, table in self._by_block(number):
             at = number[rows] % _IN_BLOCK, chips[rows]
             since = times_ps[rows] - table.first_ps[at]
             parts = (since + 1) * AS_PER_PS - table.rest_as[at] - 1
@@ -121,8 +161,8 @@ class Wander:
         number = np.maximum(times_ps // max(nominal_ps, 1), 0)
         # Errors are small, so the guess is off by few; each round mends one.
         while True:
-            begun = self._first_ps(number, chips) <= times_ps
-            over = self._first_ps(number + 1, chips) <= times_ps
+            begun = self.begins_ps(number, chips) <= times_ps
+            over = self.begins_ps(number + 1, chips) <= times_ps
             step = over.astype(np.int64) - (~begun & (number > 0))
             if not step.any():
                 return number
@@ -143,13 +183,22 @@ class Wander:
             AS_PER_PS,
         )
 
-    def _first_ps(self, number: Ints, chips: Ints) -> Ints:
+    def begins_ps(self, number: Ints, chips: Ints) -> Ints:
+        """Return when each stretch begins on its chip, in ps, rounded down."""
         result = np.empty(len(number), dtype=np.int64)
-        for block in np.unique(number // _IN_BLOCK).tolist():
-            rows = number // _IN_BLOCK == block
-            table = self._block(block)
+        for rows, table in self._by_block(number):
             result[rows] = table.first_ps[number[rows] % _IN_BLOCK, chips[rows]]
         return result
+
+    def _by_block(self, number: Ints) -> Iterator[tuple[_Rows, _Block]]:
+        """Return the rows whose stretches lie in each block; mostly there is one."""
+        block = number // _IN_BLOCK
+        first, last = int(block.min(initial=0)), int(block.max(initial=0))
+        if first == last:
+            yield slice(None), self._block(first)
+            return
+        for each in np.unique(block).tolist():
+            yield block == each, self._block(each)
 
     def _block(self, number: int) -> _Block:
         while number >= len(self._begins):
@@ -203,6 +252,7 @@ class WanderingClock:
         self._wander = wander
         self._chip = chip
         self._latest = wander.stretch(chip, 0)
+        self._end_ps = self.edge_ps(self._latest.end_cycle)
 
     def edge_ps(self, cycle: int) -> int:
         """Return when `cycle` begins, in ps of global time, rounded down."""
@@ -220,12 +270,23 @@ class WanderingClock:
         if first <= cycle < end:
             # Time goes on slowly: nearly always it is still the same stretch.
             return cycle
-        cycle = int(self.cycles_at(np.array([time_ps]))[0])
+        chip, time = np.array([self._chip]), np.array([time_ps])
+        cycle = int(self._wander.cycles_at(chip, time)[0])
         self._latest = self.stretch_at(max(cycle, 0))
+        self._end_ps = self.edge_ps(self._latest.end_cycle)
         return cycle
 
     def cycles_at(self, times_ps: Ints) -> Ints:
         """Return `cycle_at` of each time, the same integers."""
+        first, _, first_ps, rest, step, unit = self._latest
+        # Only a time within the stretch has so few attoseconds that they fit 64 bits.
+        if (
+            len(times_ps)
+            and first_ps <= times_ps.min() <= times_ps.max() < self._end_ps
+        ):
+            parts = (times_ps - first_ps + 1) * unit - rest - 1
+            return first + parts // step
+        self.cycle_at(int(times_ps.max(initial=0)))
         return self._wander.cycles_at(np.full(len(times_ps), self._chip), times_ps)
 
     def stretch_at(self, cycle: int) -> Stretch:

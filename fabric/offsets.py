@@ -10,6 +10,7 @@ from chip.hac import wrapped_differences
 from fabric.deskews import DeskewLog
 from fabric.flight import NEVER
 from fabric.run import Run
+from specs.units import AS_PER_PS
 
 Ints = NDArray[np.int64]
 
@@ -83,8 +84,7 @@ class Offsets:
         base = run.dispatcher.base_cycle(sequence, iteration)
         clocks = run.crystals.clocks
         if self._frequency_hz is None:
-            cycle = base + run.layout.cycle + offset.ravel()[placed.origin]
-            step_ps = clocks.edges_ps(run.layout.chip, cycle)
+            step_ps = self._wandering_ps(base + offset, placed.origin)
         else:
             begin_ps, parts = quotients_ps(base + offset, self._frequency_hz)
             begin_ps += clocks.phase_ps
@@ -94,6 +94,28 @@ class Offsets:
         executed = run.executed(sequence, iteration)
         if executed is not None:
             step_ps[~executed] = NEVER
+        return step_ps
+
+    def _wandering_ps(self, begin: Ints, origin: Ints) -> Ints:
+        """Return the time of each step on crystals that wander.
+
+        Parameters
+        ----------
+        begin
+            Cycle of each chip's crystal at the token's start, after so many deskews,
+            shape ``(rows, chips)``.
+        origin
+            Row of each step in it, flattened.
+        """
+        wander, layout = self._run.crystals.clocks.wander, self._run.layout
+        assert wander is not None
+        lines = wander.lines(self._chips, begin)
+        parts_as = lines.parts_as[origin] + layout.cycle * lines.period_as[origin]
+        step_ps: Ints = lines.first_ps[origin] + parts_as // AS_PER_PS
+        cycle = lines.cycle[origin] + layout.cycle
+        # Where the frequency changes within the token, the line ends.
+        beyond = np.flatnonzero(cycle >= lines.end_cycle[origin])
+        step_ps[beyond] = wander.edges_ps(layout.chip[beyond], cycle[beyond])
         return step_ps
 
     def finish(self) -> None:

@@ -7,6 +7,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from chip.wander import Wander
 from fabric.flight import NEVER
 from fabric.run import Run
 from fabric.slack import UNLIMITED_PS, least_slack_ps, tail_cycles
@@ -109,10 +110,33 @@ class Judge:
         tail_ps = self._tail_ps
         if self._clocks.wander is not None:
             # A change of frequency counts for the trains that begin after it.
-            sent = step_ps[self._send_step]
-            drift_as = self._clocks.periods_as(self._taker, take_ps)
-            drift_as = drift_as - self._clocks.periods_as(self._sender, sent)
+            drift_as = self._wandering_drift_as(step_ps, self._clocks.wander)
             tail_ps = least_slack_ps(0 * take_ps, self._tail_cycles, drift_as)
         slack: Ints = take_ps - arrival_ps + tail_ps
         slack[(take_ps == NEVER) | (arrival_ps == NEVER)] = UNLIMITED_PS
         return slack
+
+    def _wandering_drift_as(self, step_ps: Ints, wander: Wander) -> Ints:
+        """Return the receiver's period less the sender's of each train, in as."""
+        done = step_ps[step_ps != NEVER]
+        if not len(done):
+            return 0 * self._taker
+        chips = np.arange(self._run.topology.chips)
+        first, last = (
+            wander.stretches_at(chips, np.full(len(chips), time))
+            for time in (done.min(), done.max())
+        )
+        period_as = wander.periods_of(chips, first)
+        if (first == last).all():
+            drift_as: Ints = period_as[self._taker] - period_as[self._sender]
+            return drift_as
+        taken, sent = step_ps[self._take_step], step_ps[self._send_step]
+        if (last > first + 1).any():
+            drift_as = wander.periods_as(self._taker, taken)
+            return drift_as - wander.periods_as(self._sender, sent)
+        # Within a token a crystal changes once at most, at a time of its own.
+        changes_ps = wander.begins_ps(first + 1, chips)
+        both_as = np.stack([period_as, wander.periods_of(chips, first + 1)])
+        later = (taken >= changes_ps[self._taker]).astype(np.intp)
+        earlier = (sent >= changes_ps[self._sender]).astype(np.intp)
+        return both_as[later, self._taker] - both_as[earlier, self._sender]
