@@ -2,7 +2,8 @@
 
 Every stage must feed its weights and its share of the KV cache to the matrix unit;
 every block of a split layer must gather and scatter, which takes at least one vector
-over one link each; every stage must hand over, and the token must come back.
+over one link each; every stage must hand over, and the token of a language model must
+come back.
 """
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy as np
 from compiler.guard import serialisation_cycles, vectors_of
 from sharding.operators import carried_bytes
 from sharding.plan import ShardingPlan, Stage
-from sharding.slices import Ints, block_slices, head_split
+from sharding.slices import Ints, head_split
 from sharding.task import Task
+from sharding.tensors import block_slices
 from sharding.units import Block, Kind
 from specs.machine import MachineSpec
 from specs.units import ceil_div
@@ -29,7 +31,7 @@ def lower_bound_cycles(plan: ShardingPlan) -> int:
     for stage in plan.stages[1:]:
         size = int(carried_bytes(plan.task, stage.blocks[0]).max())
         bound += hop_cycles(machine, vectors_of(machine, size))
-    if plan.strategy.chips > 1:
+    if plan.strategy.chips > 1 and not plan.task.model.structure.encoder:
         bound += hop_cycles(machine, 1)
     return bound
 
@@ -71,14 +73,14 @@ def _fed_bytes(task: Task, block: Block) -> Ints:
     if block.kind is Kind.EMBEDDING:
         return fed
     for tensor in block_slices(model, block, task.tensor):
-        if tensor.rows > 1:
+        if tensor.multiplied:
             fed += tensor.elements * width_bytes
     if block.kind is Kind.FEED_FORWARD:
         fed = fed * model.experts_per_token // model.experts
     if block.kind is Kind.ATTENTION:
         heads = head_split(model.kv_heads, task.tensor)
-        positions = -(-task.context // heads.members)
+        positions = -(-task.attended_tokens(block) // heads.members)
         # Keys for the scores, then values.
         cached = 2 * heads.heads * model.head_dim * positions * task.batch
-        fed += cached * task.operand_bytes(formats.kv_cache)
+        fed += cached * task.operand_bytes(task.cached_format)
     return fed

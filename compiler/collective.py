@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sharding.operators import Exchange, Pattern
+from sharding.operation import Exchange, Pattern
 from sharding.slices import Ints
 from topologies.topology import Topology
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from chip.program import Instructions, Opcode, Slice, Trains, instructions_of
 from compiler.timeline import ComputeEntry, Timeline, TransportEntry
 from compiler.transport import Transport
-from sharding.operators import Unit
+from sharding.operation import Unit
 from topologies.topology import Topology
 
 Ints = NDArray[np.int64]

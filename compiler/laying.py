@@ -12,7 +12,7 @@ from compiler.reservation import reserve
 from compiler.stages import Stage, adding_cycles
 from compiler.timeline import ComputeEntry, Entry, Timeline, TransportEntry
 from compiler.transport import Spent, Transport
-from sharding.operators import Unit
+from sharding.operation import Unit
 from sharding.slices import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec

@@ -13,14 +13,8 @@ from chip.timing import vector_cycles
 from compiler.collective import Message, Phase, exchange_candidates
 from compiler.size import check_trains, trains_at_least
 from compiler.transport import Spent, Transport, Transporter
-from sharding.operators import (
-    Compute,
-    Exchange,
-    Unit,
-    block_operators,
-    carried_bytes,
-    token_bytes,
-)
+from sharding.operation import Compute, Exchange, Unit
+from sharding.operators import block_operators, carried_bytes, token_bytes
 from sharding.plan import ShardingPlan, Stage
 from sharding.slices import Ints
 from sharding.units import Block
@@ -232,7 +226,7 @@ class _OperatorsOf:
 
     def of(self, block: Block) -> list[Compute | Exchange]:
         """Return the operators of `block`."""
-        like = block._replace(layer=0)
+        like = self._plan.task.like(block)
         if like not in self._operators:
             self._operators[like] = block_operators(self._plan.task, like)
         return self._operators[like]
@@ -274,7 +268,12 @@ def _hand_over(
 
 
 def _way_back(plan: ShardingPlan) -> tuple[Message, ...]:
-    """Return the messages that carry the chosen token to the first stage."""
+    """Return the messages that carry the chosen token to the first stage.
+
+    An encoder chooses none: its pass ends where the last stage does.
+    """
+    if plan.task.model.structure.encoder:
+        return ()
     leader = int(plan.stages[-1].chips[0])
     size = token_bytes(plan.task)
     return tuple(

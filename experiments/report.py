@@ -87,16 +87,21 @@ def _latency(run: Run, facts: Facts) -> Table:
     if latency["mean"] is None:
         table.add_row("tokens", Text("none was delivered", style="bold red"))
         return table
+    encoder = run.prepared.model.structure.encoder
     table.add_row(
-        "per token",
+        "per pass" if encoder else "per token",
         f"{latency['p50'] / 1e3:,.3f} us (p99 {latency['p99'] / 1e3:,.3f}, "
         f"max - min {latency['max'] - latency['min']:.3f} ns)",
     )
-    table.add_row(
-        "for one user",
-        Text(f"{token['tokens_per_s_per_user']:,.1f} tokens/s", style="bold"),
-    )
-    if run.prepared.scenario.sequences * run.prepared.scenario.batch > 1:
+    if encoder:
+        rate = f"{1e9 / latency['mean']:,.1f} passes/s"
+    else:
+        rate = f"{token['tokens_per_s_per_user']:,.1f} tokens/s"
+    table.add_row("for one user", Text(rate, style="bold"))
+    if (
+        not encoder
+        and run.prepared.scenario.sequences * run.prepared.scenario.batch > 1
+    ):
         table.add_row("all together", f"{token['tokens_per_s_pipeline']:,.1f} tokens/s")
     table.add_row(
         "lower bound",

@@ -182,7 +182,8 @@ def _mean_cycles(run: Run, column_ps: "pd.Series[int]") -> int:
 def _token_block(run: Run, tokens: pd.DataFrame) -> dict[str, float | None]:
     """Return rates; the first token's time holds the alignment but no prompt."""
     scenario = run.prepared.scenario
-    if tokens.empty:
+    # A pass of an encoder is an iteration that makes no token.
+    if tokens.empty or run.prepared.model.structure.encoder:
         names = (
             "tokens_per_s_per_user",
             "tokens_per_s_pipeline",

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sharding.slices import Ints, block_slices, head_split
-from sharding.task import FP32_BYTES, Task
+from sharding.slices import Ints, head_split
+from sharding.task import FP32_BYTES, Task, bytes_of
+from sharding.tensors import block_slices
 from sharding.units import Block, Kind
 
 
@@ -33,11 +34,15 @@ def weight_bytes(task: Task, block: Block) -> Ints:
 
 
 def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
-    """Return the bytes of `block`'s keys and values on each chip of the group."""
-    if block.kind is not Kind.ATTENTION:
+    """Return the bytes of `block`'s keys and values on each chip of the group.
+
+    A layer with a sliding window keeps no more positions than it attends to; an encoder
+    keeps none from one sequence to the next.
+    """
+    if block.kind is not Kind.ATTENTION or task.model.structure.encoder:
         return np.zeros(task.tensor, dtype=np.int64)
     heads = head_split(task.model.kv_heads, task.tensor)
-    positions = -(-task.context // heads.members)
+    positions = -(-task.attended_tokens(block) // heads.members)
     elements = 2 * heads.heads * task.model.head_dim * positions
     stored = task.machine.formats.kv_cache
     return -(-elements * task.batch * sequences * stored.bits // 8)
@@ -48,28 +53,35 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
 
     The gathered input, the partial output and the residual, each of the hidden size,
     stay through a block; beside them are the attention scores in FP32, or the gate and
-    up outputs, or the logits.
+    up outputs, or the logits. In an encoder queries, keys and values of the whole
+    sequence are among them.
     """
     model, width = task.model, task.tensor
     heads = head_split(model.kv_heads, width)
-    positions = -(-task.context // heads.members)
     group = model.attention_heads // model.kv_heads
     most = np.zeros(width, dtype=np.int64)
     for block in blocks:
         if block.kind is Kind.ATTENTION:
+            positions = -(-task.attended_tokens(block) // heads.members)
             alive = FP32_BYTES * heads.heads * group * positions
+            if model.structure.encoder:
+                qkv = heads.heads * (group + 2) * model.head_dim
+                alive += bytes_of(task.activation_format, qkv)
         elif block.kind is Kind.FEED_FORWARD:
             low, high = block.range_of(model.intermediate_size)
             columns = -(-(high - low) // width) * model.experts_per_token
-            alive = np.full(width, 2 * task.activation_format.bytes_of(columns))
+            alive = np.full(
+                width,
+                model.projections_in * task.activation_format.bytes_of(columns),
+            )
         elif block.kind is Kind.HEAD:
-            low, high = block.range_of(model.vocabulary_size)
+            low, high = block.range_of(model.head_rows)
             alive = np.full(width, FP32_BYTES * (-(-(high - low) // width)))
         else:
             alive = np.zeros(width, dtype=np.int64)
         most = np.maximum(most, alive)
     hidden = 3 * task.activation_format.bytes_of(model.hidden_size)
-    return (most + hidden) * task.batch
+    return (most + hidden) * task.tokens
 
 
 def stage_memory(task: Task, blocks: tuple[Block, ...], sequences: int) -> StageMemory:

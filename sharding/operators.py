@@ -7,13 +7,10 @@ all-reduce, cut in two by whatever lies between. Between two stages only a shard
 travels.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import final
-
 import numpy as np
 
 from chip.timing import lookup_cycles
+from sharding.operation import Compute, Exchange, Operator, Pattern, Unit
 from sharding.slices import Ints, bounds, head_sizes, head_split, shard_sizes
 from sharding.task import FP32_BYTES, Task, bytes_of
 from sharding.units import Block, Kind
@@ -22,70 +19,6 @@ from specs.formats import Format
 # A candidate for the next token: its logit and its number.
 _CANDIDATE_BYTES = 8
 _TOKEN_BYTES = 4
-
-
-class Unit(StrEnum):
-    """The part of the chip that an operator keeps busy."""
-
-    MATMUL = "matmul"
-    VECTOR = "vector"
-    LOOKUP = "lookup"
-
-
-class Pattern(StrEnum):
-    """Who sends what to whom in a tensor group."""
-
-    GATHER = "gather"
-    SCATTER = "scatter"
-    TO_LEADER = "to_leader"
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Compute:
-    """An operator that every chip of the group runs on its own slice.
-
-    Parameters
-    ----------
-    name
-        What it is called in traces.
-    unit
-        What it keeps busy.
-    cycles
-        Its time on each chip, shape ``(width,)``; 0 where a chip has no part.
-    """
-
-    name: str
-    unit: Unit
-    cycles: Ints
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Exchange:
-    """A collective among the chips of the group.
-
-    Parameters
-    ----------
-    name
-        What it is called in traces.
-    pattern
-        GATHER: every member gets every shard. SCATTER: member j gets everyone's
-        contribution to shard j. TO_LEADER: the first member gets every shard.
-    shard_bytes
-        Size of each member's shard, shape ``(width,)``.
-    teams
-        Number of each member's team, shape ``(width,)``: only chips of one team
-        exchange.
-    """
-
-    name: str
-    pattern: Pattern
-    shard_bytes: Ints
-    teams: Ints
-
-
-Operator = Compute | Exchange
 
 
 def carried_bytes(task: Task, into: Block) -> Ints:
@@ -110,7 +43,7 @@ def carried_bytes(task: Task, into: Block) -> Ints:
         return task.shard_bytes() + task.normed_shard_bytes(task.router_bytes())
     if into.kind is Kind.HEAD:
         return task.normed_shard_bytes(_CANDIDATE_BYTES)
-    return task.shard_bytes() + _TOKEN_BYTES * task.batch
+    return task.shard_bytes() + _TOKEN_BYTES * task.tokens
 
 
 def token_bytes(task: Task) -> int:
@@ -121,16 +54,13 @@ def token_bytes(task: Task) -> int:
 def block_operators(task: Task, block: Block) -> list[Operator]:
     """Return what `block` computes and exchanges, in order."""
     if block.kind is Kind.ATTENTION:
-        return _attention(task)
+        return _attention(task, block)
     if block.kind is Kind.FEED_FORWARD:
         return _feed_forward(task, block)
     if block.kind is Kind.HEAD:
-        return _head(task, block)
-    shard = shard_sizes(task.model.hidden_size, task.tensor) * task.batch
-    row_bytes = bytes_of(task.machine.formats.weights, shard)
-    chip = task.machine.chip
-    cycles = [lookup_cycles(chip, stored_bytes=int(n)) for n in row_bytes]
-    return [Compute("embed", Unit.LOOKUP, np.array(cycles, dtype=np.int64))]
+        pools = task.model.structure.encoder
+        return _pooler(task, block) if pools else _head(task, block)
+    return _embedding(task, block)
 
 
 def _matmul(
@@ -173,15 +103,18 @@ def _normed_input(task: Task, *, opens: bool, extra_bytes: int = 0) -> list[Oper
     ]
 
 
-def _reduced_output(task: Task, *, post_norm: bool) -> list[Operator]:
+def _reduced_output(
+    task: Task, *, post_norm: bool, biased: bool = False
+) -> list[Operator]:
     """Return the way from partial sums on each chip back to the residual shards."""
     shard = shard_sizes(task.model.hidden_size, task.tensor)
     operators: list[Operator] = [
         Exchange("scatter", Pattern.SCATTER, task.shard_bytes(), _one_team(task)),
-        _vector(task, "reduce", shard, operations=task.tensor),
+        _vector(task, "reduce", shard, operations=task.tensor + biased),
     ]
     if post_norm:
-        squares = np.full(task.tensor, FP32_BYTES * task.batch, dtype=np.int64)
+        sums_bytes = task.norm_sum_bytes * task.tokens
+        squares = np.full(task.tensor, sums_bytes, dtype=np.int64)
         operators += [
             Exchange("post_norm", Pattern.GATHER, squares, _one_team(task)),
             _vector(task, "post_scale", shard, operations=3),
@@ -189,38 +122,61 @@ def _reduced_output(task: Task, *, post_norm: bool) -> list[Operator]:
     return operators
 
 
-def _attention(task: Task) -> list[Operator]:
+def _embedding(task: Task, block: Block) -> list[Operator]:
+    model = task.model
+    shard = shard_sizes(model.hidden_size, task.tensor) * task.tokens
+    # A row of the vocabulary and, where the first part is, one of each other table.
+    added = block.opens * ((model.position_rows > 0) + (model.token_types > 0))
+    row_bytes = bytes_of(task.machine.formats.weights, shard * (1 + added))
+    chip = task.machine.chip
+    cycles = [lookup_cycles(chip, stored_bytes=int(n)) for n in row_bytes]
+    operators: list[Operator] = [
+        Compute("embed", Unit.LOOKUP, np.array(cycles, dtype=np.int64))
+    ]
+    if added:
+        part = shard_sizes(model.hidden_size, task.tensor)
+        operators.append(_vector(task, "add_position", part, operations=added))
+    return operators
+
+
+def _attention(task: Task, block: Block) -> list[Operator]:
     model, width = task.model, task.tensor
     heads = head_split(model.kv_heads, width)
     group = model.attention_heads // model.kv_heads
     q_rows = head_sizes(heads, group * model.head_dim)
     kv_rows = head_sizes(heads, model.head_dim)
     # Members of a team share out the context of their head.
-    positions = -(-task.context // heads.members)
+    positions = -(-task.attended_tokens(block) // heads.members)
     cache = heads.heads * model.head_dim * positions * task.batch
     scores = heads.heads * group * positions
-    cached = task.machine.formats.kv_cache
+    cached = task.cached_format
+    # What multiplies the keys and values of a sequence: each query head that shares
+    # them, at each position that is computed together.
+    queries = group * task.sequence_tokens
     operators = _normed_input(task, opens=True)
-    operators += [
-        _matmul(task, "qkv", (q_rows + 2 * kv_rows) * model.hidden_size),
-        _vector(task, "rotary", q_rows + kv_rows, operations=6),
-    ]
+    operators.append(_matmul(task, "qkv", (q_rows + 2 * kv_rows) * model.hidden_size))
+    operators += _placed_heads(task, q_rows, kv_rows)
     shared = bool((heads.members > 1).any())
+    # The sums of squares of the heads that a chip has a slice of ride along.
+    sums_bytes = FP32_BYTES * (group + 1) * model.structure.head_norms
     if shared:
-        qkv = (q_rows + 2 * kv_rows) * task.batch
-        qkv_bytes = bytes_of(task.activation_format, qkv)
+        qkv = (q_rows + 2 * kv_rows) * task.tokens
+        qkv_bytes = bytes_of(task.activation_format, qkv) + sums_bytes * task.tokens
         # Once there are more chips than heads, a head is a team.
         operators.append(Exchange("share_qkv", Pattern.GATHER, qkv_bytes, heads.first))
+    if model.structure.head_norms:
+        whole = heads.heads * (group + 1) * model.head_dim
+        operators.append(_vector(task, "head_scale", whole, operations=2))
     operators += [
-        _matmul(task, "scores", cache, batch=group, stored=cached),
+        _matmul(task, "scores", cache, batch=queries, stored=cached),
         # Largest score; exponentials and their sum; division.
         _vector(task, "softmax", scores, operations=4, passes=3),
-        _matmul(task, "values", cache, batch=group, stored=cached),
+        _matmul(task, "values", cache, batch=queries, stored=cached),
     ]
     if shared:
         # Beside its rows each part has the largest score and the sum of every head.
-        part_bytes = bytes_of(task.activation_format, q_rows * task.batch)
-        part_bytes += 2 * FP32_BYTES * group * task.batch
+        part_bytes = bytes_of(task.activation_format, q_rows * task.tokens)
+        part_bytes += 2 * FP32_BYTES * group * task.tokens
         combined = np.where(heads.members > 1, q_rows, 0)
         most = int(heads.members.max())
         operators += [
@@ -228,7 +184,29 @@ def _attention(task: Task) -> list[Operator]:
             _vector(task, "combine", combined, operations=3 * most),
         ]
     operators.append(_matmul(task, "output", q_rows * model.hidden_size))
-    return operators + _reduced_output(task, post_norm=model.normalises_outputs)
+    return operators + _reduced_output(
+        task, post_norm=model.normalises_outputs, biased=model.output_biases
+    )
+
+
+def _placed_heads(task: Task, q_rows: Ints, kv_rows: Ints) -> list[Operator]:
+    """Return what happens to queries, keys and values before they meet."""
+    model = task.model
+    bias = 1 if model.qkv_biases else 0
+    operators: list[Operator] = []
+    if model.structure.head_norms:
+        # Square, sum, and weigh; the root mean square of a head is known only when its
+        # sums have met, and as a factor it may come after the rotation.
+        operators.append(_vector(task, "head_norm", q_rows + kv_rows, operations=3))
+    if model.structure.learned_positions:
+        if bias:
+            biased = q_rows + 2 * kv_rows
+            operators.append(_vector(task, "qkv_bias", biased, operations=bias))
+        return operators
+    # Biases of queries and keys are one more link of the chain; values have no chain.
+    placed = q_rows + (1 + bias) * kv_rows
+    operators.append(_vector(task, "rotary", placed, operations=6 + bias))
+    return operators
 
 
 def _feed_forward(task: Task, block: Block) -> list[Operator]:
@@ -237,7 +215,7 @@ def _feed_forward(task: Task, block: Block) -> list[Operator]:
     columns = np.diff(bounds(high - low, task.tensor))
     # Different tokens of a batch may choose different experts, all of which must have
     # their place in a static schedule; the worst case is what it holds.
-    experts = min(model.experts, model.experts_per_token * task.batch)
+    experts = min(model.experts, model.experts_per_token * task.tokens)
     operators = _normed_input(task, opens=block.opens, extra_bytes=task.router_bytes())
     if model.experts > 1:
         if block.opens:
@@ -246,13 +224,15 @@ def _feed_forward(task: Task, block: Block) -> list[Operator]:
         chosen = np.full(task.tensor, model.experts, dtype=np.int64)
         operators.append(_vector(task, "choose", chosen, operations=4, passes=2))
     weights = experts * columns * model.hidden_size
+    inward = "gate_up" if model.structure.gated else "up"
     operators += [
-        _matmul(task, "gate_up", 2 * weights),
+        _matmul(task, inward, model.projections_in * weights),
         _vector(task, "activate", model.experts_per_token * columns, operations=6),
         _matmul(task, "down", weights),
     ]
     post_norm = model.normalises_outputs and block.closes
-    return operators + _reduced_output(task, post_norm=post_norm)
+    biased = model.feed_forward_biases and block.closes
+    return operators + _reduced_output(task, post_norm=post_norm, biased=biased)
 
 
 def _head(task: Task, block: Block) -> list[Operator]:
@@ -273,3 +253,31 @@ def _head(task: Task, block: Block) -> list[Operator]:
             _vector(task, "sample", one, operations=4, passes=2),
         ]
     return operators
+
+
+def _pooler(task: Task, block: Block) -> list[Operator]:
+    """Return how an encoder ends: all states normalised, the first one pooled."""
+    model = task.model
+    shard = shard_sizes(model.hidden_size, task.tensor)
+    low, high = block.range_of(model.head_rows)
+    rows = np.diff(bounds(high - low, task.tensor))
+    first_bytes = bytes_of(task.activation_format, shard * task.batch)
+    # Each chip keeps its shard of the states; the first position alone is gathered.
+    pooled_bytes = bytes_of(task.activation_format, rows * task.batch)
+    one_each = task._replace(context=1)
+    whole = np.full(task.tensor, model.hidden_size, dtype=np.int64)
+    return [
+        _vector(task, "norm", shard, operations=3),
+        Exchange(
+            "gather",
+            Pattern.GATHER,
+            first_bytes + task.norm_sum_bytes * task.tokens,
+            _one_team(task),
+        ),
+        _vector(task, "scale", shard, operations=2),
+        _vector(one_each, "scale_first", whole, operations=2),
+        _matmul(one_each, "pool", rows * model.hidden_size),
+        # Bias and hyperbolic tangent.
+        _vector(one_each, "activate", rows, operations=7),
+        Exchange("pooled", Pattern.TO_LEADER, pooled_bytes, _one_team(task)),
+    ]

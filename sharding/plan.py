@@ -9,10 +9,11 @@ import pandas as pd
 
 from sharding.capacity import does_not_fit
 from sharding.memory import StageMemory, stage_memory
-from sharding.slices import Ints, block_slices
+from sharding.slices import Ints
 from sharding.stages import stage_blocks, stage_cuts
 from sharding.strategy import Strategy
 from sharding.task import Task
+from sharding.tensors import block_slices
 from sharding.units import Block, Kind, model_units
 from specs.errors import PlanError
 
@@ -139,7 +140,8 @@ def plan_sharding(
     Raises
     ------
     PlanError
-        If a tensor group is wider than the hidden size, if chips are too few, or if the
+        If a tensor group is wider than the hidden size, if the context is beyond a
+        table of learned positions, if chips are too few, or if the
         weights, KV cache, activations and program do not fit: the message names the
         fullest chip, the bytes that are missing, and the smallest machine or longest
         context that fits.
@@ -149,6 +151,13 @@ def plan_sharding(
             f"tensor={strategy.tensor} is wider than the hidden size "
             f"{task.model.hidden_size} of {task.model.name}; "
             f"use tensor={task.model.hidden_size} or less"
+        )
+    model = task.model
+    if model.position_rows and task.context > model.max_context_tokens:
+        raise PlanError(
+            f"{model.name} has learned its positions, and only "
+            f"{model.max_context_tokens}: context {task.context} is beyond them; "
+            f"use --context {model.max_context_tokens} or less"
         )
     if len(chips) < strategy.chips:
         raise PlanError(

@@ -6,7 +6,8 @@ import numpy as np
 
 from sharding.balance import balanced_cuts
 from sharding.memory import activation_bytes, kv_cache_bytes, stage_memory, weight_bytes
-from sharding.operators import Compute, block_operators
+from sharding.operation import Compute
+from sharding.operators import block_operators
 from sharding.slices import Ints
 from sharding.task import Task
 from sharding.units import Block, merged
@@ -76,8 +77,8 @@ def piece_cycles(task: Task, units: list[Block]) -> Ints:
     known: dict[Block, int] = {}
 
     def from_the_opening(block: Block) -> int:
-        # Layers are alike: a block takes what it takes in any other layer.
-        like = block._replace(layer=0, first=0)
+        # A block takes what it takes in any layer that attends as far.
+        like = task.like(block)._replace(first=0)
         if like not in known:
             known[like] = sum(
                 int(operator.cycles.max())
@@ -106,8 +107,8 @@ def _piece_bytes(task: Task, units: list[Block], sequences: int) -> _PieceBytes:
     known: dict[Block, tuple[int, int]] = {}
     sizes = []
     for unit in units:
-        # Layers are alike: a piece weighs what it weighs in any other layer.
-        like = unit._replace(layer=0)
+        # A piece weighs what it weighs in any layer that attends as far.
+        like = task.like(unit)
         if like not in known:
             held = weight_bytes(task, unit) + kv_cache_bytes(task, unit, sequences)
             known[like] = int(held.max()), int(held.sum())

@@ -6,6 +6,7 @@ import numpy as np
 
 from chip.timing import matmul_cycles, vector_cycles
 from sharding.slices import Ints, shard_sizes
+from sharding.units import Block, Kind
 from specs.formats import Format
 from specs.machine import MachineSpec
 from specs.model import ModelSpec
@@ -28,9 +29,9 @@ class Task(NamedTuple):
     tensor
         Chips in a tensor group.
     context
-        Positions in the KV cache.
+        Positions in the KV cache; the length of a sequence for an encoder.
     batch
-        Tokens decoded together.
+        Sequences that advance together, by a token each or, in an encoder, whole.
     """
 
     model: ModelSpec
@@ -44,17 +45,53 @@ class Task(NamedTuple):
         """Return the format of activations."""
         return self.machine.formats.activations
 
+    @property
+    def cached_format(self) -> Format:
+        """Return the format of keys and values; an encoder's are activations."""
+        formats = self.machine.formats
+        encoder = self.model.structure.encoder
+        return formats.activations if encoder else formats.kv_cache
+
+    @property
+    def sequence_tokens(self) -> int:
+        """Return the positions of a sequence that are computed together."""
+        return self.context if self.model.structure.encoder else 1
+
+    @property
+    def tokens(self) -> int:
+        """Return all positions that are computed together."""
+        return self.batch * self.sequence_tokens
+
+    def attended_tokens(self, block: Block) -> int:
+        """Return the positions that the layer of `block` attends to."""
+        return self.model.attended_tokens(block.layer, self.context)
+
+    def like(self, block: Block) -> Block:
+        """Return the first block of the model that has the same sizes as `block`."""
+        attends = block.kind is Kind.ATTENTION
+        return block._replace(
+            layer=self.model.layer_like(block.layer) if attends else 0
+        )
+
     def shard_bytes(self) -> Ints:
         """Return the bytes of each chip's shard of the residual stream."""
-        sizes = shard_sizes(self.model.hidden_size, self.tensor) * self.batch
+        sizes = shard_sizes(self.model.hidden_size, self.tensor) * self.tokens
         return bytes_of(self.activation_format, sizes)
 
     def normed_shard_bytes(self, extra_bytes: int = 0) -> Ints:
         """Return a shard's bytes with what rides along for each token.
 
-        That is the shard's sum of squares, plus `extra_bytes`.
+        That is what its norm sums up, plus `extra_bytes`.
         """
-        return self.shard_bytes() + self.batch * (FP32_BYTES + extra_bytes)
+        return self.shard_bytes() + self.tokens * (self.norm_sum_bytes + extra_bytes)
+
+    @property
+    def norm_sum_bytes(self) -> int:
+        """Return the bytes of what a norm adds up over the chips for a token.
+
+        That is the sum of squares and, in a LayerNorm, the sum.
+        """
+        return FP32_BYTES * (2 if self.model.structure.layer_norms else 1)
 
     def router_bytes(self) -> int:
         """Return the bytes of one token's partial expert scores, 0 if dense."""
@@ -77,7 +114,7 @@ class Task(NamedTuple):
         weights
             Elements of the matrix on each chip, shape ``(width,)``.
         batch
-            Vectors that use them while they are installed; the task's if None.
+            Vectors that use them while they are installed; the task's tokens if None.
         stored
             Their format; that of the weights if None. It is fed to the matrix unit
             at its own width if that is more than `chip.operand_bytes`.
@@ -92,7 +129,7 @@ class Task(NamedTuple):
                 chip,
                 weights=int(n),
                 stored_bytes=number_format.bytes_of(int(n)),
-                batch=self.batch if batch is None else batch,
+                batch=self.tokens if batch is None else batch,
             )
             for n in weights
         ]
@@ -105,6 +142,6 @@ class Task(NamedTuple):
         chip = self.machine.chip
         cycles = [
             vector_cycles(chip, elements=int(n), operations=operations, passes=passes)
-            for n in elements * self.batch
+            for n in elements * self.tokens
         ]
         return np.array(cycles, dtype=np.int64)

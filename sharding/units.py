@@ -28,7 +28,7 @@ class Block(NamedTuple):
     """Consecutive parts ``first .. last - 1`` of `parts` equal ones of a piece.
 
     The feed-forward is cut along its intermediate dimension, the embedding and the
-    head along the vocabulary; attention stays whole.
+    head along the vocabulary; attention and an encoder's head stay whole.
     """
 
     kind: Kind
@@ -94,7 +94,9 @@ def model_units(
             Block(Kind.FEED_FORWARD, layer, p, p + 1, feed_forward)
             for p in range(feed_forward)
         ]
-    units += [Block(Kind.HEAD, model.layers, p, p + 1, tables) for p in range(tables)]
+    # An encoder pools with one small matrix, which stays whole.
+    heads = 1 if model.structure.encoder else tables
+    units += [Block(Kind.HEAD, model.layers, p, p + 1, heads) for p in range(heads)]
     if len(units) < pipeline:
         raise PlanError(
             f"pipeline={pipeline} has more stages than {model.name} has pieces: "

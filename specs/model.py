@@ -1,4 +1,4 @@
-"""The shape of a language model, read from an unmodified Hugging Face config.json."""
+"""The shape of a transformer, read from an unmodified Hugging Face config.json."""
 
 from importlib import resources
 from pathlib import Path
@@ -6,37 +6,29 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from specs.checkpoint import check_checkpoint
+from specs.configuration import sizes_of
 from specs.errors import SpecError, nearest
+from specs.families import FAMILIES, Family
 from specs.reading import Spec, build, read_mapping
-
-# Norm vectors in one decoder layer; gemma2 normalises the output of each block too.
-NORMS_PER_LAYER = {"llama": 2, "mistral": 2, "mixtral": 2, "gemma2": 4}
 
 # Normalised in any family: what attention and the feed-forward take in.
 _BLOCKS_PER_LAYER = 2
-# Our name of each size that every config.json must hold, and its name there.
-_KEYS = {
-    "hidden_size": "hidden_size",
-    "intermediate_size": "intermediate_size",
-    "layers": "num_hidden_layers",
-    "attention_heads": "num_attention_heads",
-    "vocabulary_size": "vocab_size",
-}
 
 
 class ModelSpec(Spec):
-    """A decoder-only transformer as a list of sizes.
+    """A transformer, decoder or encoder, as a list of sizes.
 
     Parameters
     ----------
     name
         What the model is called in tables.
     family
-        ``model_type`` of the config: llama, mistral, mixtral or gemma2.
+        ``model_type`` of the config, one of `specs.families.FAMILIES`.
     hidden_size, intermediate_size
-        Width of the residual stream and of the (gated) feed-forward, in elements.
+        Width of the residual stream and of the feed-forward, in elements.
     layers
-        Decoder blocks.
+        Decoder or encoder blocks.
     attention_heads, kv_heads, head_dim
         Query heads, key/value heads (fewer = grouped-query attention), and the
         elements of one head.
@@ -48,6 +40,13 @@ class ModelSpec(Spec):
         Feed-forwards per layer and how many of them a token uses; 1 and 1 if dense.
     max_context_tokens
         Positions the model was trained for.
+    qkv_biases, output_biases, feed_forward_biases
+        Which projections add a bias: to query, key and value; back from attention;
+        within the feed-forward.
+    position_rows, token_types
+        Rows of the tables added to the embedding, 0 if there is none.
+    window_tokens, windowed_layers
+        Positions that the layers named attend to; the others attend to all.
     """
 
     name: str
@@ -63,6 +62,13 @@ class ModelSpec(Spec):
     experts: int = Field(gt=0)
     experts_per_token: int = Field(gt=0)
     max_context_tokens: int = Field(gt=0)
+    qkv_biases: bool = False
+    output_biases: bool = False
+    feed_forward_biases: bool = False
+    position_rows: int = Field(default=0, ge=0)
+    token_types: int = Field(default=0, ge=0)
+    window_tokens: int | None = Field(default=None, gt=0)
+    windowed_layers: tuple[int, ...] = ()
 
     @model_validator(mode="after")
     def _heads_and_experts_divide(self) -> Self:
@@ -88,9 +94,14 @@ class ModelSpec(Spec):
         return self.kv_heads * self.head_dim
 
     @property
+    def structure(self) -> Family:
+        """Return what the model has in common with its family."""
+        return FAMILIES[self.family]
+
+    @property
     def norms_per_layer(self) -> int:
-        """Return the norm vectors in one layer."""
-        return NORMS_PER_LAYER[self.family]
+        """Return the normalisations in one layer."""
+        return self.structure.norms_per_layer
 
     @property
     def normalises_outputs(self) -> bool:
@@ -98,26 +109,93 @@ class ModelSpec(Spec):
         return self.norms_per_layer > _BLOCKS_PER_LAYER
 
     @property
+    def norm_parameters(self) -> int:
+        """Return the parameters of one normalisation of the residual stream."""
+        return self.hidden_size * (2 if self.structure.layer_norms else 1)
+
+    @property
     def attention_parameters(self) -> int:
         """Return the weights of one layer's attention projections."""
         return self.hidden_size * 2 * (self.query_size + self.kv_size)
 
     @property
+    def attention_vector_parameters(self) -> int:
+        """Return the biases and head norms of one layer's attention."""
+        qkv = self.qkv_biases * (self.query_size + 2 * self.kv_size)
+        head_norms = self.structure.head_norms * 2 * self.head_dim
+        return qkv + self.output_biases * self.hidden_size + head_norms
+
+    @property
+    def projections_in(self) -> int:
+        """Return the projections into a feed-forward: up, and gate if it has one."""
+        return 2 if self.structure.gated else 1
+
+    @property
     def feed_forward_parameters(self) -> int:
         """Return the weights of one layer's experts (gate, up, down) and router."""
-        experts = self.experts * 3 * self.hidden_size * self.intermediate_size
+        one = (self.projections_in + 1) * self.hidden_size * self.intermediate_size
         router = self.hidden_size * self.experts if self.experts > 1 else 0
-        return experts + router
+        return self.experts * one + router
+
+    @property
+    def feed_forward_vector_parameters(self) -> int:
+        """Return the biases of one layer's feed-forward."""
+        if not self.feed_forward_biases:
+            return 0
+        one = self.projections_in * self.intermediate_size + self.hidden_size
+        return self.experts * one
+
+    @property
+    def embedding_rows(self) -> int:
+        """Return the rows of all tables that a token is looked up in."""
+        return self.vocabulary_size + self.position_rows + self.token_types
+
+    @property
+    def head_rows(self) -> int:
+        """Return what the head puts out: logits, or an encoder's pooled state."""
+        return self.hidden_size if self.structure.encoder else self.vocabulary_size
+
+    @property
+    def head_parameters(self) -> int:
+        """Return the parameters that only the head has: logits, or an encoder's pooler.
+
+        A tied head has none of its own.
+        """
+        if self.structure.encoder:
+            return self.hidden_size * (self.hidden_size + 1)
+        own = not self.tied_embeddings
+        return own * self.vocabulary_size * self.hidden_size
 
     @property
     def parameters(self) -> int:
         """Return all parameters, a tied embedding counted once."""
-        norms = (self.layers * self.norms_per_layer + 1) * self.hidden_size
-        tables = 1 if self.tied_embeddings else 2
+        layer = (
+            self.attention_parameters
+            + self.attention_vector_parameters
+            + self.feed_forward_parameters
+            + self.feed_forward_vector_parameters
+            + self.norms_per_layer * self.norm_parameters
+        )
         return (
-            self.layers * (self.attention_parameters + self.feed_forward_parameters)
-            + norms
-            + tables * self.vocabulary_size * self.hidden_size
+            self.layers * layer
+            + self.norm_parameters
+            + self.embedding_rows * self.hidden_size
+            + self.head_parameters
+        )
+
+    def attended_tokens(self, layer: int, context: int) -> int:
+        """Return the positions that a token attends to in `layer`."""
+        if self.window_tokens is None or layer not in self.windowed_layers:
+            return context
+        return min(context, self.window_tokens)
+
+    def layer_like(self, layer: int) -> int:
+        """Return the first layer that has the same sizes as `layer`."""
+        windowed = layer in self.windowed_layers
+        return next(
+            other
+            for other in range(layer + 1)
+            if (other in self.windowed_layers) == windowed
         )
 
 
@@ -138,7 +216,8 @@ def load_model(name_or_path: str | Path) -> ModelSpec:
     ------
     SpecError
         If neither a shipped model nor a file has that name, or if the file is
-        damaged, lacks a size, or is of an architecture not modelled.
+        damaged, lacks a size, or is of an architecture not modelled, or if the index
+        of a checkpoint beside it counts other parameters.
     """
     text = str(name_or_path)
     if text in model_names():
@@ -153,7 +232,15 @@ def load_model(name_or_path: str | Path) -> ModelSpec:
             f"{nearest(text, model_names())} (groqrack models lists them all)"
         )
     name = path.parent.name if path.name == "config.json" else path.stem
-    return model_from_config(read_mapping(path), name=name or "model", origin=str(path))
+    config = read_mapping(path)
+    model = model_from_config(config, name=name or "model", origin=str(path))
+    if not model.structure.encoder:
+        # Encoders are published with whatever head they were trained with. A tied head
+        # is stored once, or twice.
+        copy = model.tied_embeddings * model.vocabulary_size * model.hidden_size
+        counts = (model.parameters, model.parameters + copy)
+        check_checkpoint(path.parent, config, counts)
+    return model
 
 
 def model_from_config(
@@ -175,55 +262,4 @@ def model_from_config(
     SpecError
         If ``model_type`` is not modelled or a size is missing or not positive.
     """
-    family = config.get("model_type")
-    if family is None:
-        raise SpecError(f"{origin}: key 'model_type' is missing; is the file complete?")
-    if family not in NORMS_PER_LAYER:
-        raise SpecError(
-            f"{origin}: model_type {family!r} is not modelled; "
-            f"{nearest(str(family), NORMS_PER_LAYER)} "
-            f"(modelled: {', '.join(sorted(NORMS_PER_LAYER))})"
-        )
-    missing = [key for key in _KEYS.values() if key not in config]
-    if missing:
-        raise SpecError(
-            f"{origin}: a {family} configuration needs {', '.join(missing)}; "
-            "is the file complete?"
-        )
-
-    def size(key: str, otherwise: int) -> int:
-        return _size(config, key, otherwise, origin)
-
-    sizes = {ours: size(theirs, 0) for ours, theirs in _KEYS.items()}
-    hidden_size, heads = sizes["hidden_size"], sizes["attention_heads"]
-    if config.get("head_dim") is None and hidden_size % heads:
-        raise SpecError(
-            f"{origin}: hidden_size {hidden_size} is no multiple of "
-            f"num_attention_heads {heads}; give head_dim"
-        )
-    return build(
-        ModelSpec,
-        {
-            **sizes,
-            "name": name,
-            "family": family,
-            # Absent means multi-head attention: a key and value head per query head.
-            "kv_heads": size("num_key_value_heads", heads),
-            "head_dim": size("head_dim", hidden_size // heads),
-            "tied_embeddings": config.get("tie_word_embeddings", family == "gemma2"),
-            "experts": size("num_local_experts", 1),
-            "experts_per_token": size("num_experts_per_tok", 1),
-            "max_context_tokens": size("max_position_embeddings", 4096),
-        },
-        origin,
-    )
-
-
-def _size(config: dict[str, Any], key: str, otherwise: int, origin: str) -> int:
-    """Return the number at `key`, or `otherwise` if it is absent or null."""
-    value = config.get(key)
-    if value is None and otherwise:
-        return otherwise
-    if type(value) is not int or value < 1:
-        raise SpecError(f"{origin}: {key} = {value!r}: must be a whole number above 0")
-    return value
+    return build(ModelSpec, {**sizes_of(config, origin), "name": name}, origin)

@@ -6,31 +6,42 @@ from hypothesis import strategies as st
 from sharding.plan import ShardingPlan, plan_sharding
 from sharding.strategy import Strategy
 from sharding.task import Task
+from specs.families import FAMILIES
 from specs.machine import load_machine
-from specs.model import NORMS_PER_LAYER, ModelSpec
+from specs.model import ModelSpec
 from topologies.selection import select_topology
 
 
 @st.composite
 def any_plans(draw: st.DrawFn) -> ShardingPlan:
     """Any small model in any split: experts, post-norms, 4-bit weights, teams."""
-    family = draw(st.sampled_from(sorted(NORMS_PER_LAYER)))
+    family = draw(st.sampled_from(sorted(FAMILIES)))
+    structure = FAMILIES[family]
     kv_heads = draw(st.integers(1, 4))
     experts = draw(st.integers(2, 4)) if family == "mixtral" else 1
+    layers = draw(st.integers(1, 3))
+    windowed = draw(st.sets(st.integers(0, layers - 1)))
     model = ModelSpec(
         name="small",
         family=family,
         hidden_size=draw(st.integers(24, 64)),
         intermediate_size=draw(st.integers(8, 80)),
-        layers=draw(st.integers(1, 3)),
+        layers=layers,
         attention_heads=kv_heads * draw(st.integers(1, 3)),
         kv_heads=kv_heads,
         head_dim=draw(st.integers(1, 16)),
         vocabulary_size=draw(st.integers(8, 90)),
-        tied_embeddings=draw(st.booleans()),
+        tied_embeddings=draw(st.booleans()) and not structure.encoder,
         experts=experts,
         experts_per_token=min(2, experts),
-        max_context_tokens=128,
+        max_context_tokens=1024,
+        qkv_biases=draw(st.booleans()),
+        output_biases=draw(st.booleans()),
+        feed_forward_biases=draw(st.booleans()),
+        position_rows=1024 if structure.learned_positions else 0,
+        token_types=2 if structure.encoder else 0,
+        window_tokens=draw(st.integers(1, 40)) if windowed else None,
+        windowed_layers=tuple(sorted(windowed)),
     )
     machine = load_machine().with_settings(
         {

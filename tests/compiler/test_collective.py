@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.collective import Phase, exchange_candidates
-from sharding.operators import Exchange, Pattern
+from sharding.operation import Exchange, Pattern
 from topologies.selection import select_topology
 
 MACHINES = {

@@ -1,21 +1,36 @@
 """From a config.json to a finished run: everything either works or is refused."""
 
 import json
+from io import StringIO
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+from experiments.points import point
 from experiments.preparation import plan_scenario
+from experiments.report import print_report
 from experiments.run import run_scenario
 from experiments.summary import summary
 from sharding.coverage import check_coverage
 from specs.errors import RackError
-from specs.model import model_names
+from specs.families import FAMILIES
+from specs.model import load_model, model_names
 from specs.scenario import Scenario
 
 # Each shipped model on a machine that holds it.
 MACHINES = {
+    "bert-base": (8, "tensor=4,pipeline=2"),
+    "bert-large": (8, "tensor=8,pipeline=1"),
+    "gpt2": (8, "tensor=4,pipeline=2"),
+    "gpt2-xl": (16, "tensor=8,pipeline=2"),
+    "phi-3-mini": (40, "tensor=8,pipeline=5"),
+    "qwen2.5-72b": (384, "tensor=8,pipeline=48"),
+    "qwen2.5-7b": (64, "tensor=8,pipeline=8"),
+    "qwen3-32b": (192, "tensor=8,pipeline=24"),
+    "qwen3-8b": (72, "tensor=8,pipeline=9"),
+    "roberta-base": (8, "tensor=2,pipeline=4"),
     "gemma-2-9b": (72, "tensor=8,pipeline=9"),
     "llama-2-70b": (352, "tensor=8,pipeline=44"),
     "llama-2-7b": (64, "tensor=8,pipeline=8"),
@@ -25,24 +40,27 @@ MACHINES = {
     "mistral-7b": (64, "tensor=8,pipeline=8"),
     "mixtral-8x7b": (264, "tensor=8,pipeline=33"),
 }
-PLAN_ONLY = {"llama-3.1-405b"}
+PLAN_ONLY = {"llama-3.1-405b", "qwen2.5-72b"}
+EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
 SRAM_BYTES = (3 * 2**20, 220 * 2**20)
 
 
 @st.composite
 def configs(draw: st.DrawFn) -> dict[str, object]:
+    family = draw(st.sampled_from(sorted(FAMILIES.keys() - {"gpt2"})))
     kv_heads = draw(st.integers(1, 4))
     heads = kv_heads * draw(st.integers(1, 3))
     return {
-        "model_type": draw(st.sampled_from(["llama", "mistral", "mixtral", "gemma2"])),
+        "model_type": family,
         "hidden_size": heads * draw(st.integers(4, 60)),
         "intermediate_size": draw(st.integers(16, 600)),
         "num_hidden_layers": draw(st.integers(1, 5)),
         "num_attention_heads": heads,
         "num_key_value_heads": kv_heads,
-        "num_local_experts": 4,
-        "num_experts_per_tok": 2,
+        **(EXPERTS if family == "mixtral" else {}),
         "vocab_size": draw(st.integers(8, 600)),
+        "max_position_embeddings": 3002,
+        "sliding_window": draw(st.integers(1, 3000)),
     }
 
 
@@ -92,6 +110,23 @@ def test_any_divisor_strategy_runs_without_violations_or_is_refused(
     assert latency_ns["max"] - latency_ns["min"] <= 280
 
 
+def test_a_pass_of_an_encoder_is_an_iteration_without_a_token() -> None:
+    scenario = Scenario(
+        model="bert-base", chips=8, strategy="tensor=8", context=128, tokens=3
+    )
+    run = run_scenario(scenario)
+    facts = summary(run)
+    assert facts["iteration"]["count"] == 3
+    assert set(facts["token"].values()) == {None}
+    assert point(scenario)["tokens_per_s_per_user"] is None
+    console = Console(width=80, record=True, file=StringIO())
+    print_report(run, console)
+    printed = console.export_text()
+    assert "per pass" in printed
+    assert "passes/s" in printed
+    assert "tokens/s" not in printed
+
+
 def test_every_shipped_model_has_a_machine() -> None:
     assert sorted(MACHINES) == model_names()
 
@@ -99,7 +134,10 @@ def test_every_shipped_model_has_a_machine() -> None:
 @pytest.mark.parametrize("name", sorted(MACHINES.keys() - PLAN_ONLY))
 def test_a_shipped_model_runs(name: str) -> None:
     chips, strategy = MACHINES[name]
-    scenario = Scenario(model=name, chips=chips, strategy=strategy, tokens=1)
+    context = min(4096, load_model(name).max_context_tokens)
+    scenario = Scenario(
+        model=name, chips=chips, strategy=strategy, context=context, tokens=1
+    )
     run = run_scenario(scenario)
     assert run.violations == 0
     assert run.result.tokens_lost == 0

@@ -2,7 +2,8 @@
 
 import pytest
 
-from sharding.operators import Compute, Unit, block_operators
+from sharding.operation import Compute, Unit
+from sharding.operators import block_operators
 from sharding.task import Task
 from sharding.units import Block, Kind
 from specs.machine import load_machine

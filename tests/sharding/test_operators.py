@@ -3,17 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.operators import (
-    Compute,
-    Exchange,
-    Pattern,
-    Unit,
-    block_operators,
-    carried_bytes,
-    token_bytes,
-)
-from sharding.slices import Ints, block_slices
+from sharding.operation import Compute, Exchange, Pattern, Unit
+from sharding.operators import block_operators, carried_bytes, token_bytes
+from sharding.slices import Ints
 from sharding.task import Task
+from sharding.tensors import block_slices
 from sharding.units import Block, Kind
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
@@ -27,6 +21,11 @@ EMBEDDING = Block(Kind.EMBEDDING, -1, 0, 1, 1)
 ATTENTION = Block(Kind.ATTENTION, 0, 0, 1, 1)
 FEED_FORWARD = Block(Kind.FEED_FORWARD, 0, 0, 8, 8)
 HEAD = Block(Kind.HEAD, 1, 0, 1, 1)
+# How projections are called, family by family.
+QKV = ("q_proj", "k_proj", "v_proj", "qkv_proj", "c_attn", "query", "key", "value")
+OUTPUT = ("o_proj", "attn.c_proj", "output.dense")
+INWARD = ("gate_proj", "up_proj", "gate_up_proj", "c_fc", "intermediate.dense")
+OUTWARD = ("down_proj", "mlp.c_proj", "output.dense")
 widths = st.integers(1, 12) | st.sampled_from([16, 24])
 
 
@@ -46,6 +45,10 @@ def computes(task: Task, block: Block) -> dict[str, Ints]:
 def exchanges(task: Task, block: Block) -> dict[str, Exchange]:
     operators = block_operators(task, block)
     return {each.name: each for each in operators if isinstance(each, Exchange)}
+
+
+def inward_name(model: ModelSpec) -> str:
+    return "gate_up" if model.structure.gated else "up"
 
 
 def names(task: Task, block: Block) -> list[str]:
@@ -71,9 +74,9 @@ def test_attention_multiplies_exactly_the_weights_that_each_chip_holds(
 ) -> None:
     task = counting(model, tensor)
     cycles = computes(task, ATTENTION)
-    qkv = held(task, ATTENTION, "q_proj", "k_proj", "v_proj")
+    qkv = held(task, ATTENTION, *QKV)
     assert cycles["qkv"].tolist() == qkv.tolist()
-    assert cycles["output"].tolist() == held(task, ATTENTION, "o_proj").tolist()
+    assert cycles["output"].tolist() == held(task, ATTENTION, *OUTPUT).tolist()
     both = cycles["qkv"].sum() + cycles["output"].sum()
     assert both == model.attention_parameters
 
@@ -85,7 +88,8 @@ def test_a_feed_forward_multiplies_the_experts_that_a_token_uses(
     task = counting(model, tensor)
     cycles = computes(task, FEED_FORWARD)
     one_expert = model.hidden_size * model.intermediate_size
-    assert cycles["gate_up"].sum() == 2 * model.experts_per_token * one_expert
+    inward = cycles[inward_name(model)].sum()
+    assert inward == model.projections_in * model.experts_per_token * one_expert
     assert cycles["down"].sum() == model.experts_per_token * one_expert
     if model.experts > 1:
         assert cycles["router"].sum() == model.hidden_size * model.experts
@@ -99,10 +103,9 @@ def test_a_part_of_a_dense_feed_forward_multiplies_what_it_holds(
     part = FEED_FORWARD._replace(first=first, last=data.draw(st.integers(first + 1, 8)))
     task = counting(dense, tensor)
     cycles = computes(task, part)
-    assert cycles["gate_up"].tolist() == (
-        held(task, part, "gate_proj", "up_proj").tolist()
-    )
-    assert cycles["down"].tolist() == held(task, part, "down_proj").tolist()
+    inward = held(task, part, *INWARD)
+    assert cycles[inward_name(dense)].tolist() == inward.tolist()
+    assert cycles["down"].tolist() == held(task, part, *OUTWARD).tolist()
 
 
 @given(model=..., tensor=widths)
@@ -110,17 +113,19 @@ def test_the_head_multiplies_exactly_the_rows_that_each_chip_holds(
     model: ModelSpec, tensor: int
 ) -> None:
     task = counting(model, tensor)
-    held_rows = held(task, HEAD, "lm_head", "lm_head.weight (tied)")
-    assert computes(task, HEAD)["logits"].tolist() == held_rows.tolist()
-    assert held_rows.sum() == model.vocabulary_size * model.hidden_size
+    held_rows = held(task, HEAD, "lm_head", "lm_head.weight (tied)", "pooler.dense")
+    product = "pool" if model.structure.encoder else "logits"
+    assert computes(task, HEAD)[product].tolist() == held_rows.tolist()
+    assert held_rows.sum() == model.head_rows * model.hidden_size
 
 
 @given(model=..., tensor=widths, context=st.integers(1, 300))
-def test_attention_reads_the_whole_kv_cache_at_two_bytes_each(
+def test_attention_reads_what_its_window_shows_of_the_kv_cache_at_two_bytes_each(
     model: ModelSpec, tensor: int, context: int
 ) -> None:
     cycles = computes(counting(model, tensor, context), ATTENTION)
-    least = 2 * model.kv_size * context
+    window = model.window_tokens if 0 in model.windowed_layers else None
+    least = 2 * model.kv_size * min(context, window or context)
     # Positions are whole: each chip of a team may read one more than its share.
     most = least + 2 * model.head_dim * tensor
     assert cycles["scores"].tolist() == cycles["values"].tolist()
@@ -134,7 +139,8 @@ def test_shards_of_the_residual_stream_add_up_to_it(
     task = counting(model, tensor)
     for block in (ATTENTION, FEED_FORWARD):
         found = exchanges(task, block)
-        assert found["scatter"].shard_bytes.sum() == 2 * model.hidden_size
+        tokens = 64 if model.structure.encoder else 1
+        assert found["scatter"].shard_bytes.sum() == 2 * model.hidden_size * tokens
         assert found["gather"].pattern is Pattern.GATHER
         assert found["scatter"].pattern is Pattern.SCATTER
         assert not found["gather"].teams.any()
@@ -219,6 +225,44 @@ def test_an_embedding_is_one_look_up() -> None:
     (lookup,) = block_operators(named("llama-2-70b"), EMBEDDING)
     assert isinstance(lookup, Compute)
     assert lookup.unit is Unit.LOOKUP
+
+
+def test_learned_positions_are_looked_up_and_added_instead_of_a_rotation() -> None:
+    task = Task(load_model("gpt2"), GROQRACK, 4, 1024, 1)
+    assert names(task, EMBEDDING) == ["embed", "add_position"]
+    assert names(task, ATTENTION)[3:6] == ["qkv", "qkv_bias", "scores"]
+    assert names(task, FEED_FORWARD)[3:6] == ["up", "activate", "down"]
+
+
+def test_qwen3_normalises_heads_once_their_sums_of_squares_have_met() -> None:
+    order = ["qkv", "head_norm", "rotary", "share_qkv", "head_scale", "scores"]
+    task = named("qwen3-8b", tensor=16)
+    assert names(task, ATTENTION)[3:9] == order
+    # Two chips share a head of 4 queries, a key and a value of 128 elements each: half
+    # of them in FP16, and a sum of 4 B for each query and the key.
+    shared = exchanges(task, ATTENTION)["share_qkv"].shard_bytes
+    assert shared.tolist() == [6 * 64 * 2 + 5 * 4] * 16
+
+
+def test_an_encoder_multiplies_every_position_with_every_other() -> None:
+    model = load_model("bert-base")
+    one, two = (
+        computes(Task(model, GROQRACK, 12, context, 1), ATTENTION)
+        for context in (256, 512)
+    )
+    # Keys of a head: 64 elements a position; a product for each pair of positions.
+    fill = GROQRACK.chip.matmul_fill_cycles
+    assert (one["scores"] == fill + 64 * 256 * 256 // 102_400 + 1).all()
+    assert (two["scores"] == fill + 64 * 512 * 512 // 102_400 + 1).all()
+    # Weights are installed once for all positions.
+    assert (two["qkv"] < 2 * one["qkv"]).all()
+
+
+def test_an_encoder_gathers_its_first_position_to_pool_it() -> None:
+    found = exchanges(Task(load_model("bert-base"), GROQRACK, 8, 512, 1), HEAD)
+    # 96 elements of 2 B of one position; sum and sum of squares of all 512.
+    assert found["gather"].shard_bytes.tolist() == [96 * 2 + 512 * 2 * 4] * 8
+    assert found["pooled"].pattern is Pattern.TO_LEADER
 
 
 @pytest.mark.parametrize("tensor", [1, 2, 4, 8])

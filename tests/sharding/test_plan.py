@@ -39,10 +39,14 @@ def plan(
     return plan_sharding(task, strategy, chips, sequences=sequences)
 
 
-def stored_parameters(model: ModelSpec) -> int:
-    """Return the weights on all chips: a tied head is a copy of the embedding."""
+def stored_parameters(model: ModelSpec, tensor: int) -> int:
+    """Return the weights on all chips.
+
+    A tied head is a copy of the embedding; each chip has the norms of heads.
+    """
     copy = model.vocabulary_size * model.hidden_size if model.tied_embeddings else 0
-    return model.parameters + copy
+    norms = 2 * model.layers * model.head_dim if model.structure.head_norms else 0
+    return model.parameters + copy + (tensor - 1) * norms
 
 
 @given(model=..., tensor=widths, pipeline=stage_counts)
@@ -50,8 +54,11 @@ def test_every_weight_is_on_exactly_one_chip(
     model: ModelSpec, tensor: int, pipeline: int
 ) -> None:
     small = plan(model, tensor, pipeline, context=64)
-    assert check_coverage(small.slices) == stored_parameters(model)
-    assert small.slices["bytes"].sum() == small.weight_bytes
+    slices = small.slices
+    assert check_coverage(slices) == stored_parameters(model, tensor)
+    copies = slices["tensor"].str.endswith((" (tied)", " (copies)"))
+    assert check_coverage(slices[~copies]) == model.parameters
+    assert slices["bytes"].sum() == small.weight_bytes
 
 
 @given(model=..., tensor=widths, data=st.data())
@@ -73,7 +80,7 @@ def test_every_weight_is_on_exactly_one_chip_when_memory_is_scarce(
         assert "What would do" in str(error) or "No machine" in str(error)  # noqa: PT017
     else:
         assert small.fullest_chip_bytes <= sram_bytes
-        assert check_coverage(small.slices) == stored_parameters(model)
+        assert check_coverage(small.slices) == stored_parameters(model, tensor)
 
 
 @settings(max_examples=20)
@@ -124,7 +131,7 @@ def test_weights_take_a_byte_each(name: str) -> None:
     model = load_model(name)
     pipeline = 4 + 2 * model.parameters // (8 * GROQRACK.chip.sram_bytes)
     fitted = plan(name, 8, pipeline, context=128)
-    assert fitted.weight_bytes == stored_parameters(model)
+    assert fitted.weight_bytes == stored_parameters(model, 8)
 
 
 def test_the_deployment_to_reproduce_fits_and_is_covered() -> None:
@@ -152,7 +159,7 @@ def test_a_team_shares_the_context_of_its_head(tensor: int) -> None:
 
 
 @given(model=..., tensor=st.integers(1, 4), context=st.integers(1, 500))
-def test_kv_cache_grows_by_the_same_for_each_position(
+def test_kv_cache_grows_by_the_same_for_each_position_in_the_window(
     model: ModelSpec, tensor: int, context: int
 ) -> None:
     tensor = min(tensor, model.kv_heads)
@@ -160,8 +167,30 @@ def test_kv_cache_grows_by_the_same_for_each_position(
         sum(int(stage.memory.kv_cache.sum()) for stage in small.stages)
         for small in (plan(model, tensor, 2, context=n) for n in (context, context + 7))
     ]
-    per_position = 2 * model.kv_size * 2 * model.layers
-    assert held == [context * per_position, (context + 7) * per_position]
+    per_position = 0 if model.structure.encoder else 2 * model.kv_size * 2
+    kept = [
+        sum(
+            min(n, model.window_tokens or n) if layer in model.windowed_layers else n
+            for layer in range(model.layers)
+        )
+        for n in (context, context + 7)
+    ]
+    assert held == [positions * per_position for positions in kept]
+
+
+def test_a_model_sees_no_further_than_its_learned_positions() -> None:
+    plan("gpt2", 2, 1, context=1024)
+    with pytest.raises(PlanError, match=r"only 1024: context 1025 .*--context 1024 or"):
+        plan("gpt2", 2, 1, context=1025)
+    with pytest.raises(PlanError, match=r"roberta-base has .* only 512: context 513"):
+        plan("roberta-base", 2, 1, context=513)
+
+
+def test_layers_of_one_model_may_keep_caches_of_different_size() -> None:
+    deep = plan("gemma-2-9b", 8, 10, context=8192)
+    held = sum(int(stage.memory.kv_cache.sum()) for stage in deep.stages)
+    # 21 layers see 4096 positions, 21 all; keys and values of 8 heads of 256, FP16.
+    assert held == 21 * (4096 + 8192) * 2 * 8 * 256 * 2
 
 
 def test_each_sequence_keeps_a_kv_cache_of_its_own() -> None:

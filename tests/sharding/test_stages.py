@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.operators import Compute, block_operators
+from sharding.operation import Compute
+from sharding.operators import block_operators
 from sharding.stages import cuts_by_memory, piece_cycles, stage_blocks, stage_cuts
 from sharding.task import Task
 from sharding.units import Block, merged, model_units

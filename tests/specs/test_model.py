@@ -5,11 +5,15 @@ from typing import Any
 import pytest
 
 from specs.errors import SpecError
-from specs.model import load_model, model_from_config, model_names
+from specs.model import ModelSpec, load_model, model_from_config, model_names
 
-# Published sizes, in units of 10^9 parameters.
+# Published sizes, in units of 10^9 parameters; docs/families.md names their sources.
 PUBLISHED = {
+    "bert-base": 0.109482,
+    "bert-large": 0.335142,
     "gemma-2-9b": 9.24,
+    "gpt2": 0.124440,
+    "gpt2-xl": 1.557611,
     "llama-2-70b": 68.98,
     "llama-2-7b": 6.74,
     "llama-3-70b": 70.55,
@@ -17,6 +21,18 @@ PUBLISHED = {
     "llama-3.1-405b": 405.85,
     "mistral-7b": 7.24,
     "mixtral-8x7b": 46.70,
+    "phi-3-mini": 3.821080,
+    "qwen2.5-72b": 72.706204,
+    "qwen2.5-7b": 7.615617,
+    "qwen3-32b": 32.762123,
+    "qwen3-8b": 8.190735,
+    "roberta-base": 0.124646,
+}
+# Bytes that the indices of checkpoints in bfloat16 state, two a parameter.
+CHECKPOINT_BYTES = {
+    "phi-3-mini": 7_642_159_104,
+    "qwen2.5-7b": 15_231_233_024,
+    "qwen3-8b": 16_381_470_720,
 }
 TINY: dict[str, Any] = {
     "model_type": "llama",
@@ -57,6 +73,11 @@ def test_the_70b_models_have_exactly_their_parameters(
     name: str, parameters: int
 ) -> None:
     assert load_model(name).parameters == parameters
+
+
+@pytest.mark.parametrize("name", CHECKPOINT_BYTES)
+def test_a_model_has_exactly_the_parameters_of_its_checkpoint(name: str) -> None:
+    assert 2 * load_model(name).parameters == CHECKPOINT_BYTES[name]
 
 
 def test_parameters_of_a_tiny_model_add_up_by_hand() -> None:
@@ -188,3 +209,137 @@ def test_a_token_uses_no_more_experts_than_there_are() -> None:
     config = TINY | {"num_local_experts": 2, "num_experts_per_tok": 3}
     with pytest.raises(SpecError, match=r"a token cannot use 3 of 2 experts"):
         model_from_config(config, name="greedy")
+
+
+def sizes(**changes: Any) -> ModelSpec:
+    return model_from_config(TINY | changes, name="tiny")
+
+
+def test_qwen2_has_biases_into_attention_only() -> None:
+    qwen = sizes(model_type="qwen2", num_key_value_heads=2)
+    # Eight for the queries, four each for keys and values.
+    per_layer = 8 + 4 + 4
+    llama = sizes(num_key_value_heads=2)
+    assert qwen.parameters - llama.parameters == 3 * per_layer
+
+
+def test_qwen3_has_a_norm_for_queries_and_one_for_keys() -> None:
+    wide = {"head_dim": 5}
+    qwen, llama = sizes(model_type="qwen3", **wide), sizes(**wide)
+    assert qwen.parameters - llama.parameters == 3 * 2 * 5
+
+
+def test_a_config_may_add_biases() -> None:
+    plain = sizes().parameters
+    # Four projections of 8 outputs each; gate, up of 20 and down of 8.
+    assert sizes(attention_bias=True).parameters - plain == 3 * 4 * 8
+    assert sizes(mlp_bias=True).parameters - plain == 3 * (20 + 20 + 8)
+    with pytest.raises(SpecError, match=r"mlp_bias = 'no': must be true or false"):
+        sizes(mlp_bias="no")
+
+
+def test_parameters_of_a_tiny_gpt2_add_up_by_hand() -> None:
+    config = {
+        "model_type": "gpt2",
+        "n_embd": 8,
+        "n_layer": 3,
+        "n_head": 4,
+        "n_inner": None,
+        "n_positions": 16,
+        "vocab_size": 100,
+    }
+    model = model_from_config(config, name="tiny")
+    attention = 4 * (8 * 8 + 8)
+    feed_forward = 8 * 32 + 32 + 32 * 8 + 8
+    layer = attention + feed_forward + 2 * 2 * 8
+    assert model.parameters == 3 * layer + 2 * 8 + (100 + 16) * 8
+    assert model.max_context_tokens == 16
+    assert model.tied_embeddings
+
+
+def test_a_gpt2_config_is_asked_for_its_own_keys() -> None:
+    with pytest.raises(SpecError, match=r"gpt2 configuration needs n_embd, n_layer, n"):
+        sizes(model_type="gpt2")
+
+
+def test_roberta_leaves_its_first_two_positions_unused() -> None:
+    config = {"model_type": "roberta", "max_position_embeddings": 514}
+    model = sizes(**config)
+    assert (model.position_rows, model.max_context_tokens) == (514, 512)
+    with pytest.raises(SpecError, match=r"roberta leaves the first 2 unused"):
+        sizes(model_type="roberta", max_position_embeddings=2)
+
+
+def test_an_encoder_ends_in_a_pooler_and_has_no_head() -> None:
+    bert = sizes(model_type="bert", type_vocab_size=2, max_position_embeddings=16)
+    assert bert.structure.encoder
+    assert bert.head_parameters == 8 * 8 + 8
+    assert bert.head_rows == 8
+    assert bert.embedding_rows == 100 + 16 + 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "layers"),
+    [
+        ({"model_type": "mistral", "sliding_window": 5}, (0, 1, 2)),
+        ({"model_type": "mistral", "sliding_window": None}, ()),
+        ({"model_type": "llama", "sliding_window": 5}, ()),
+        ({"model_type": "gemma2", "sliding_window": 5}, (0, 2)),
+        ({"model_type": "qwen2", "sliding_window": 5}, ()),
+        (
+            {
+                "model_type": "qwen2",
+                "sliding_window": 5,
+                "use_sliding_window": True,
+                "max_window_layers": 1,
+            },
+            (1, 2),
+        ),
+        (
+            {
+                "model_type": "qwen3",
+                "sliding_window": 5,
+                "use_sliding_window": True,
+                "layer_types": ["full_attention", "sliding_attention"] * 2,
+                "num_hidden_layers": 4,
+            },
+            (1, 3),
+        ),
+    ],
+)
+def test_the_layers_with_a_window_are_those_of_the_family(
+    changes: dict[str, Any], layers: tuple[int, ...]
+) -> None:
+    model = sizes(**changes)
+    assert model.windowed_layers == layers
+    for layer in range(model.layers):
+        assert model.attended_tokens(layer, 9) == (5 if layer in layers else 9)
+        assert model.attended_tokens(layer, 3) == 3
+        alike = model.layer_like(layer)
+        assert (alike in layers) == (layer in layers)
+
+
+def test_gemma_has_a_window_even_if_its_config_does_not_say() -> None:
+    assert sizes(model_type="gemma2").window_tokens == 4096
+
+
+@pytest.mark.parametrize(
+    ("key", "lack"),
+    [
+        ("kv_lora_rank", "latent attention"),
+        ("moe_intermediate_size", "experts of a size of their own"),
+        ("state_size", "state-space layers"),
+    ],
+)
+def test_an_unknown_architecture_is_told_what_is_not_modelled_of_it(
+    key: str, lack: str
+) -> None:
+    with pytest.raises(
+        SpecError, match=rf"'qwen9' is not .*not modelled of it: {lack}"
+    ):
+        sizes(model_type="qwen9", **{key: 4})
+
+
+def test_an_unknown_architecture_is_told_which_sizes_it_lacks() -> None:
+    with pytest.raises(SpecError, match=r"it lacks vocab_size"):
+        model_from_config(without("vocab_size") | {"model_type": "new"}, name="new")
