@@ -58,7 +58,7 @@ def _ways_out(task: Task, strategy: Strategy, sequences: int) -> str:
         ways.append(f"--sequences {most}")
     width = strategy.tensor
     while width <= min(task.model.hidden_size, _MOST_WIDENING * strategy.tensor):
-        pipeline = _smallest_pipeline(task._replace(tensor=width), sequences)
+        pipeline = smallest_pipeline(task._replace(tensor=width), sequences)
         if pipeline:
             larger = Strategy(tensor=width, pipeline=pipeline)
             ways.append(f"--chips {larger.chips} --strategy {larger}")
@@ -80,7 +80,7 @@ def _fits(task: Task, pipeline: int, sequences: int) -> bool:
     return cuts is not None
 
 
-def _smallest_pipeline(task: Task, sequences: int) -> int:
+def smallest_pipeline(task: Task, sequences: int) -> int:
     """Return the fewest stages that fit at this width, 0 if no number does."""
     high = 1
     while not _fits(task, high, sequences):

@@ -14,7 +14,9 @@ from specs.scenario import Scenario
 POINTS = ["latency_vs_chips", "sharding_sweep", "topology_comparison"]
 NETWORK = ["allreduce", "bandwidth_per_chip", "nonminimal_routing"]
 TIMING = ["clock_drift", "determinism_tax", "failover", "fec_errors", "slack_map"]
-NAMES = sorted([*POINTS, *NETWORK, *TIMING, "hop_counts", "link_characterisation"])
+MODELS = ["energy_per_token", "model_zoo", "roofline"]
+OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
+NAMES = sorted([*POINTS, *NETWORK, *TIMING, *MODELS, *OTHERS])
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
 
 
@@ -76,6 +78,71 @@ def test_an_experiment_leaves_a_table_and_a_picture(
     assert imread(tmp_path / f"{name}.png").ndim == 3
     printed = capsys.readouterr().out
     report = printed.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def quick_table(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> pd.DataFrame:
+    run(name, *("--quick", "--out", str(folder)), monkeypatch=monkeypatch)
+    assert imread(folder / f"{name}.png").ndim == 3
+    return pd.read_csv(folder / f"{name}.csv")
+
+
+def test_sequences_in_flight_share_the_energy_of_the_machine(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = quick_table("energy_per_token", tmp_path, monkeypatch)
+    assert (table["violations"] == 0).all()
+    for _, part in table.groupby("context_tokens"):
+        energy = part.set_index("sequences")["average_j_per_token"]
+        assert energy[1] == pytest.approx(4 * energy[4], rel=1e-3)
+    # All chips at 185 W for the time of a token; TDP is 215 W.
+    one = table[table["sequences"] == 1]
+    taken_j = 576 * 185 / one["tokens_per_s_per_user"]
+    assert one["average_j_per_token"].to_numpy() == pytest.approx(taken_j.to_numpy())
+    ratio = table["tdp_j_per_token"] / table["average_j_per_token"]
+    assert ratio.to_numpy() == pytest.approx(215 / 185)
+    report = capsys.readouterr().out.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_bounds_of_other_devices_are_labelled_as_such(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = quick_table("roofline", tmp_path, monkeypatch)
+    simulated = table[table["kind"] == "simulated"]
+    assert simulated["device"].tolist() == ["GroqChip1"]
+    bounds = table[table["kind"] == "bound"]
+    assert set(bounds["device"]) == {"A100", "H100 SXM", "H200", "LP30", "WSE-3"}
+    first = bounds[bounds["batch"] == 1].set_index("device")
+    # 2 H100s read 138.7 GB at 2 x 3.35 TB/s.
+    assert first.loc["H100 SXM", "devices"] == 2
+    rate = first.loc["H100 SXM", "tokens_per_s_per_user"]
+    assert rate == pytest.approx(6.7e12 / 138.7e9, rel=1e-2)
+    report = capsys.readouterr().out.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_each_model_runs_on_the_smallest_machine_that_holds_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = quick_table("model_zoo", tmp_path, monkeypatch)
+    assert table["feasible"].all()
+    assert (table["violations"] == 0).all()
+    smallest = table[table["machine"] == "smallest"].set_index("model")
+    assert smallest["chips"].to_dict() == {"bert-base": 8, "gpt2": 8, "llama-2-7b": 40}
+    rated = table["tokens_per_s_per_user"].notna()
+    assert set(table[~rated]["model"]) == {"bert-base"}
+    less = point(Scenario(model="llama-2-7b", chips=32, strategy="tensor=8"))
+    assert "--chips 40" in less["reason"]
+    report = capsys.readouterr().out.split("\nwrote ")[0]
     assert max(len(line) for line in report.splitlines()) <= 80
 
 

@@ -19,7 +19,11 @@ from specs.machine import (
 )
 
 FOLDER = Path(specs.machine.__file__).parent
-DATA = [FOLDER / "fec_codes.toml", *sorted((FOLDER / "machines").glob("*.toml"))]
+DATA = [
+    FOLDER / "fec_codes.toml",
+    FOLDER / "devices.toml",
+    *sorted((FOLDER / "machines").glob("*.toml")),
+]
 SOURCES = re.compile(
     r"isca20|isca22|hc34|brief|gapi|nvlpx|hc26|ieee8023|seed\d{3}|assumed|D"
 )

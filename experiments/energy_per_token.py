@@ -1,0 +1,140 @@
+"""How many joules does a token take, and what do sequences in flight save?
+
+Llama-2-70B on 576 chips. All chips draw their published power all the time, whether
+their stage is at work or not: sequences in flight share it out. Hosts are not counted.
+"""
+
+from typing import Any
+
+import matplotlib.style
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.decode_work import decode_work
+from experiments.figure import STYLE
+from experiments.points import numbers
+from experiments.run import run_scenario
+from experiments.script import run_script
+from specs.devices import DeviceSpec, devices
+from specs.errors import RackError
+from specs.model import load_model
+from specs.scenario import Scenario
+from topologies.topology import Level
+
+CONTEXTS = (1024, 4096)
+SEQUENCES = (1, 2, 4, 8, 16, 32, 64)
+QUICK_SEQUENCES = (1, 4)
+# An end of a 100 Gb/s active optical cable; nothing is published for these. Copper and
+# the ports of a chip are within the power of the chip.
+OPTICAL_END_W = 3.5
+COLUMNS = {
+    "context_tokens": "context",
+    "sequences": "sequences",
+    "tokens_per_s_per_user": "tokens/s",
+    "tokens_per_s": "all users",
+    "average_j_per_token": "J/token",
+    "tdp_j_per_token": "at TDP",
+    "optical_j_per_token": "of optics",
+    "h100_bound_j_per_token": "H100 bound",
+}
+
+
+def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
+    """Return the energy of a token at each number of sequences, and its picture."""
+    rows = [
+        _row(context, sequences, seed)
+        for context in CONTEXTS
+        for sequences in (QUICK_SEQUENCES if quick else SEQUENCES)
+    ]
+    table = pd.DataFrame(rows)
+    return table, _figure(table)
+
+
+def _row(context: int, sequences: int, seed: int) -> dict[str, Any]:
+    scenario = Scenario(
+        context=context, sequences=sequences, tokens=1, seed=seed, engine="replay"
+    )
+    row = {
+        "chips": scenario.chips,
+        "strategy": scenario.strategy,
+        "context_tokens": context,
+        "sequences": sequences,
+        "h100_bound_j_per_token": _h100_bound_j(scenario),
+    }
+    try:
+        run = run_scenario(scenario)
+    except RackError as error:
+        return {**row, "feasible": False, "reason": str(error)}
+    measured = numbers(run)
+    rate = measured["tokens_per_s_per_user"] * sequences
+    topology = run.prepared.topology
+    optical = int((topology.level == Level.GLOBAL).sum())
+    chip = devices()["groqchip1"]
+    return {
+        **row,
+        "feasible": True,
+        "tokens_per_s_per_user": measured["tokens_per_s_per_user"],
+        "tokens_per_s": rate,
+        "average_j_per_token": scenario.chips * _watts(chip.average_w) / rate,
+        "tdp_j_per_token": scenario.chips * _watts(chip.tdp_w) / rate,
+        "optical_cables": optical,
+        "optical_j_per_token": optical * 2 * OPTICAL_END_W / rate,
+        "violations": measured["violations"],
+        "reason": "",
+    }
+
+
+def _watts(published: float | None) -> float:
+    assert published is not None
+    return published
+
+
+def _h100_bound_j(scenario: Scenario) -> float:
+    """Return what a token takes at least on H100s that hold as many sequences."""
+    work = decode_work(
+        load_model(scenario.model), context=scenario.context, batch=scenario.sequences
+    )
+    device: DeviceSpec = devices()["h100"]
+    count = device.holding(work.held_bytes)
+    step_s = device.bound_s(flop=work.flop, read_bytes=work.read_bytes, devices=count)
+    return _watts(device.tdp_w) * count * step_s / scenario.sequences
+
+
+def _figure(table: pd.DataFrame) -> Figure:
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(7.5, 4.6), layout="constrained")
+        axes = figure.subplots()
+        for context, part in table[table["feasible"]].groupby("context_tokens"):
+            (line,) = axes.plot(
+                part["sequences"],
+                part["average_j_per_token"],
+                "-o",
+                label=f"576 GroqChip1, average power, context {context:,}",
+            )
+            axes.plot(
+                part["sequences"],
+                part["tdp_j_per_token"],
+                ":",
+                color=line.get_color(),
+                label=f"at TDP, context {context:,}",
+            )
+        last = table[table["context_tokens"] == max(CONTEXTS)]
+        axes.plot(
+            last["sequences"],
+            last["h100_bound_j_per_token"],
+            "k--",
+            label=f"H100 at TDP, FP16, context {max(CONTEXTS):,}: a bound",
+        )
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        counts = sorted(set(table["sequences"]))
+        axes.set_xticks(counts, [str(count) for count in counts])
+        axes.minorticks_off()
+        axes.set(xlabel="sequences in flight", ylabel="energy of a token (J)")
+        axes.set_title("Idle stages cost as much as busy ones", loc="left")
+        axes.legend(frameon=False, fontsize="small")
+    return figure
+
+
+if __name__ == "__main__":
+    run_script("energy_per_token", __doc__ or "", experiment, COLUMNS)

@@ -1,0 +1,156 @@
+"""How fast can other devices decode at most, and where does batching stop paying?
+
+Bounds, not measurements: Llama-2-70B in FP16 at context 4,096 on the fewest devices
+that hold it, all bandwidth and compute used, no communication. The deployment as it is
+simulated here stands beside them.
+"""
+
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.decode_work import decode_work
+from experiments.figure import STYLE
+from experiments.points import point
+from experiments.script import run_script
+from specs.devices import DeviceSpec, devices
+from specs.model import ModelSpec, load_model
+from specs.scenario import Scenario
+
+MODEL = "llama-2-70b"
+CONTEXT = 4096
+# Hundreds of chips are bound by the fabric between them, which this program computes;
+# a bound without it would say little of them, as it does of LP30 and WSE-3.
+SIMULATED = ("groqchip1",)
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+QUICK_BATCHES = (1, 64, 1024)
+# A device has the same colour in both pictures.
+COLOURS = {device.name: f"C{rank}" for rank, device in enumerate(devices().values())}
+INTENSITIES = np.logspace(-1, 4, 101)
+COLUMNS = {
+    "device": "device",
+    "kind": "kind",
+    "devices": "devices",
+    "batch": "batch",
+    "ridge_flop_per_byte": "ridge",
+    "tokens_per_s_per_user": "tokens/s",
+    "tokens_per_s": "all users",
+    "joules_per_token": "J/token",
+}
+
+
+def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
+    """Return the bound of each device at each batch, and the rooflines."""
+    model = load_model(MODEL)
+    rows = [
+        _bound(name, device, model, batch)
+        for name, device in devices().items()
+        if name not in SIMULATED and device.memory_tb_per_s is not None
+        for batch in (QUICK_BATCHES if quick else BATCHES)
+    ]
+    rows.append(_simulated(seed))
+    table = pd.DataFrame(rows)
+    return table, _figure(table)
+
+
+def _bound(
+    name: str, device: DeviceSpec, model: ModelSpec, batch: int
+) -> dict[str, Any]:
+    work = decode_work(model, context=CONTEXT, batch=batch)
+    count = device.holding(work.held_bytes)
+    step_s = device.bound_s(flop=work.flop, read_bytes=work.read_bytes, devices=count)
+    joules = None if device.tdp_w is None else device.tdp_w * count * step_s / batch
+    return {
+        "name": name,
+        "device": device.name,
+        "kind": "bound",
+        "devices": count,
+        "batch": batch,
+        "ridge_flop_per_byte": device.ridge_flop_per_byte,
+        "intensity_flop_per_byte": work.flop / work.read_bytes,
+        "tokens_per_s_per_user": 1 / step_s,
+        "tokens_per_s": batch / step_s,
+        "joules_per_token": joules,
+        "violations": 0,
+    }
+
+
+def _simulated(seed: int) -> dict[str, Any]:
+    """Return the deployment of 576 chips, FP8 weights, as this program runs it."""
+    run = point(Scenario(model=MODEL, context=CONTEXT, tokens=1, seed=seed))
+    device = devices()["groqchip1"]
+    rate = run["tokens_per_s_per_user"]
+    assert device.tdp_w is not None
+    return {
+        "name": "groqchip1",
+        "device": device.name,
+        "kind": "simulated",
+        "devices": run["chips"],
+        "batch": 1,
+        "ridge_flop_per_byte": device.ridge_flop_per_byte,
+        "tokens_per_s_per_user": rate,
+        "tokens_per_s": rate,
+        "joules_per_token": device.tdp_w * run["chips"] / rate,
+        "violations": run["violations"],
+    }
+
+
+def _figure(table: pd.DataFrame) -> Figure:
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(11, 4.8), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        _rooflines(left)
+        _users(right, table)
+    return figure
+
+
+def _rooflines(axes: Axes) -> None:
+    """Draw what each device attains at most, against operations per byte read."""
+    for device in devices().values():
+        ceiling = np.full(len(INTENSITIES), device.compute_tflops)
+        style = "--"
+        if device.memory_tb_per_s is not None:
+            ceiling = np.minimum(ceiling, INTENSITIES * device.memory_tb_per_s)
+            style = "-"
+        colour = COLOURS[device.name]
+        axes.plot(INTENSITIES, ceiling, style, color=colour, label=device.name)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set(xlabel="operations per byte read", ylabel="TFLOPS at most, per device")
+    axes.set_title("Published peaks; dashed: bandwidth not known", loc="left")
+    axes.legend(frameon=False, fontsize="small")
+
+
+def _users(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw the rate of one user against that of all."""
+    for label, part in table[table["kind"] == "bound"].groupby("device", sort=False):
+        axes.plot(
+            part["tokens_per_s"],
+            part["tokens_per_s_per_user"],
+            "-o",
+            color=COLOURS[str(label)],
+            markersize=3,
+            label=f"{label}, bound",
+        )
+    ours = table[table["kind"] == "simulated"]
+    axes.plot(
+        ours["tokens_per_s"],
+        ours["tokens_per_s_per_user"],
+        "*",
+        color=COLOURS["GroqChip1"],
+        markersize=12,
+        label=f"{ours['devices'].iloc[0]} GroqChip1, simulated",
+    )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set(xlabel="tokens/s, all users", ylabel="tokens/s for one user")
+    axes.set_title("Llama-2-70B: batch 1 to 1,024", loc="left")
+    axes.legend(frameon=False, fontsize="small")
+
+
+if __name__ == "__main__":
+    run_script("roofline", __doc__ or "", experiment, COLUMNS)

@@ -1,0 +1,79 @@
+"""Published peaks of single devices, and the roofline under which each must stay."""
+
+import math
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from pydantic import Field
+
+from specs.reading import Spec, build, read_mapping
+
+_FLOPS_PER_TFLOPS = 1e12
+_BYTES_PER_GB = 1e9
+_BYTES_PER_TB = 1e12
+
+
+class DeviceSpec(Spec):
+    """One accelerator; ``devices.toml`` sources each number.
+
+    Parameters
+    ----------
+    name
+        What it is called in pictures.
+    compute_tflops
+        Peak in 10^12 operations/s, a multiply-accumulate being two.
+    memory_tb_per_s, memory_gb
+        Bandwidth and size of the memory that holds the weights, in 10^12 B/s and
+        10^9 B; the bandwidth is None where none is published.
+    average_w, tdp_w
+        Power in use and the most that cooling is designed for; None if not published.
+    """
+
+    name: str
+    compute_tflops: float = Field(gt=0)
+    memory_tb_per_s: float | None = Field(default=None, gt=0)
+    memory_gb: float = Field(gt=0)
+    average_w: float | None = Field(default=None, gt=0)
+    tdp_w: float | None = Field(default=None, gt=0)
+
+    @property
+    def ridge_flop_per_byte(self) -> float | None:
+        """Return the intensity above which compute is the bound, not memory."""
+        if self.memory_tb_per_s is None:
+            return None
+        return self.compute_tflops / self.memory_tb_per_s
+
+    def holding(self, payload_bytes: float) -> int:
+        """Return how many devices hold so many bytes, nothing else beside them."""
+        return math.ceil(payload_bytes / (self.memory_gb * _BYTES_PER_GB))
+
+    def bound_s(self, *, flop: float, read_bytes: float, devices: int = 1) -> float:
+        """Return the least time for work that `devices` share evenly.
+
+        The bound counts no communication, no launch and no utilisation below peak.
+
+        Parameters
+        ----------
+        flop
+            Operations.
+        read_bytes
+            Bytes from memory.
+        devices
+            Devices that work on it at once.
+        """
+        compute_s = flop / (self.compute_tflops * _FLOPS_PER_TFLOPS)
+        if self.memory_tb_per_s is None:
+            return compute_s / devices
+        memory_s = read_bytes / (self.memory_tb_per_s * _BYTES_PER_TB)
+        return max(compute_s, memory_s) / devices
+
+
+@cache
+def devices() -> dict[str, DeviceSpec]:
+    """Return the shipped devices by name."""
+    path = Path(str(resources.files("specs") / "devices.toml"))
+    return {
+        name: build(DeviceSpec, numbers, f"devices.toml [{name}]")
+        for name, numbers in read_mapping(path).items()
+    }

@@ -1,0 +1,45 @@
+import pytest
+
+from specs.devices import DeviceSpec, devices
+from specs.machine import load_machine
+
+# 100 TFLOPS over 2 TB/s: one byte is worth 50 operations.
+ROUND = DeviceSpec(
+    name="round", compute_tflops=100.0, memory_tb_per_s=2.0, memory_gb=10.0
+)
+
+
+def test_below_the_ridge_memory_is_the_bound_and_above_it_compute() -> None:
+    assert ROUND.ridge_flop_per_byte == 50
+    assert ROUND.bound_s(flop=49e12, read_bytes=1e12) == 0.5
+    assert ROUND.bound_s(flop=100e12, read_bytes=1e12) == 1.0
+
+
+def test_devices_share_the_work_evenly() -> None:
+    assert ROUND.bound_s(flop=0, read_bytes=4e12, devices=4) == 0.5
+
+
+def test_a_part_of_a_device_is_a_device() -> None:
+    assert [ROUND.holding(size) for size in (1, 1e10, 1e10 + 1)] == [1, 1, 2]
+
+
+def test_without_a_bandwidth_only_compute_bounds() -> None:
+    unknown = ROUND.model_copy(update={"memory_tb_per_s": None})
+    assert unknown.ridge_flop_per_byte is None
+    assert unknown.bound_s(flop=100e12, read_bytes=1e15) == 1.0
+
+
+def test_the_ridge_of_an_h100_is_295_operations_per_byte() -> None:
+    ridge = devices()["h100"].ridge_flop_per_byte
+    assert ridge == pytest.approx(295, abs=0.5)
+
+
+def test_the_chip_is_the_one_of_the_rack() -> None:
+    chip, device = load_machine("groqrack").chip, devices()["groqchip1"]
+    assert device.memory_gb * 1e9 == pytest.approx(chip.sram_bytes, rel=1e-9)
+    flop_per_cycle = 2 * chip.mxm_fp16_macs_per_cycle
+    tflops = flop_per_cycle * chip.clock_hz / 1e12
+    assert device.compute_tflops == pytest.approx(tflops, rel=2e-3)
+    assert device.memory_tb_per_s == pytest.approx(
+        chip.sram_bytes_per_cycle * chip.clock_hz / 1e12, rel=1e-3
+    )
