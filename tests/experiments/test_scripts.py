@@ -103,6 +103,10 @@ def test_sequences_in_flight_share_the_energy_of_the_machine(
     one = table[table["sequences"] == 1]
     taken_j = 576 * 185 / one["tokens_per_s_per_user"]
     assert one["average_j_per_token"].to_numpy() == pytest.approx(taken_j.to_numpy())
+    # Eight racks of 144 ports outward; 3.5 W at each end of a cable.
+    assert set(table["optical_cables"]) == {8 * 144 // 2}
+    optics = table["optical_j_per_token"] / table["average_j_per_token"]
+    assert optics.to_numpy() == pytest.approx(8 * 144 * 3.5 / (576 * 185))
     ratio = table["tdp_j_per_token"] / table["average_j_per_token"]
     assert ratio.to_numpy() == pytest.approx(215 / 185)
     report = capsys.readouterr().out.split("\nwrote ")[0]
