@@ -90,9 +90,17 @@ class Transporter:
         self._timing = timing
         self._latency = timing.latency_cycles.tolist()
         self._known: dict[tuple[Message, ...], Transport] = {}
+        # Layers alike ask for the very same messages again and again.
+        self._asked: dict[tuple[Message, ...], Transport] = {}
 
     def transport(self, messages: tuple[Message, ...]) -> Transport:
         """Return the trains that carry `messages`, all of them ready at cycle 0."""
+        found = self._asked.get(messages)
+        if found is None:
+            found = self._asked[messages] = self._template(messages)
+        return found
+
+    def _template(self, messages: tuple[Message, ...]) -> Transport:
         # What counts is vectors, so that payloads a few bytes apart share a template.
         key = tuple(
             message._replace(payload_bytes=vectors_of(self._machine, message[2]))

@@ -12,7 +12,7 @@ import numpy as np
 from chip.timing import lookup_cycles
 from sharding.operation import Compute, Exchange, Operator, Pattern, Unit
 from sharding.slices import Ints, bounds, head_sizes, head_split, shard_sizes
-from sharding.task import FP32_BYTES, Task, bytes_of
+from sharding.task import FP32_BYTES, Task, bytes_of, each
 from sharding.units import Block, Kind
 from specs.formats import Format
 
@@ -129,10 +129,8 @@ def _embedding(task: Task, block: Block) -> list[Operator]:
     added = block.opens * ((model.position_rows > 0) + (model.token_types > 0))
     row_bytes = bytes_of(task.machine.formats.weights, shard * (1 + added))
     chip = task.machine.chip
-    cycles = [lookup_cycles(chip, stored_bytes=int(n)) for n in row_bytes]
-    operators: list[Operator] = [
-        Compute("embed", Unit.LOOKUP, np.array(cycles, dtype=np.int64))
-    ]
+    cycles = each(lambda n: lookup_cycles(chip, stored_bytes=n), row_bytes)
+    operators: list[Operator] = [Compute("embed", Unit.LOOKUP, cycles)]
     if added:
         part = shard_sizes(model.hidden_size, task.tensor)
         operators.append(_vector(task, "add_position", part, operations=added))

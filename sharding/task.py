@@ -1,5 +1,6 @@
 """The job that a plan is made for, and what its products and vectors cost on a chip."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,13 @@ FP32_BYTES = 4
 
 def bytes_of(number_format: Format, elements: Ints) -> Ints:
     """Return the bytes that each chip's `elements` take, whole bytes."""
-    return np.array([number_format.bytes_of(int(n)) for n in elements], dtype=np.int64)
+    return each(number_format.bytes_of, elements)
+
+
+def each(cost: Callable[[int], int], amounts: Ints) -> Ints:
+    """Return the cost of each chip's amount; chips of one amount are asked once."""
+    known = {amount: cost(amount) for amount in set(amounts.tolist())}
+    return np.array([known[amount] for amount in amounts.tolist()], dtype=np.int64)
 
 
 class Task(NamedTuple):
@@ -124,24 +131,24 @@ class Task(NamedTuple):
         width_bytes = self.operand_bytes(number_format)
         if width_bytes != chip.operand_bytes:
             chip = chip.model_copy(update={"operand_bytes": width_bytes})
-        cycles = [
-            matmul_cycles(
+        return each(
+            lambda n: matmul_cycles(
                 chip,
-                weights=int(n),
-                stored_bytes=number_format.bytes_of(int(n)),
+                weights=n,
+                stored_bytes=number_format.bytes_of(n),
                 batch=self.tokens if batch is None else batch,
-            )
-            for n in weights
-        ]
-        return np.array(cycles, dtype=np.int64)
+            ),
+            weights,
+        )
 
     def vector_cycles(
         self, elements: Ints, *, operations: int = 1, passes: int = 1
     ) -> Ints:
         """Return the cycles of work on `elements` of each token on each chip."""
         chip = self.machine.chip
-        cycles = [
-            vector_cycles(chip, elements=int(n), operations=operations, passes=passes)
-            for n in elements * self.tokens
-        ]
-        return np.array(cycles, dtype=np.int64)
+        return each(
+            lambda n: vector_cycles(
+                chip, elements=n, operations=operations, passes=passes
+            ),
+            elements * self.tokens,
+        )
