@@ -1,5 +1,6 @@
 """Where a program goes when a node is bad: to the rack's spare node, compiled anew."""
 
+from dataclasses import replace
 from typing import final
 
 import numpy as np
@@ -8,7 +9,7 @@ from compiler.token import compile_token
 from compiler.verify import verify
 from experiments.preparation import Prepared
 from fabric.spares import Moved
-from sharding.plan import ShardingPlan, plan_sharding
+from sharding.plan import ShardingPlan
 from sharding.slices import Ints
 from specs.errors import PlanError
 from topologies.outage import Outage
@@ -55,11 +56,13 @@ class SpareNodes:
                 strict=True,
             )
         ]
-        moved = plan_sharding(
-            plan.task,
-            plan.strategy,
-            np.array(chips, dtype=np.int64),
-            sequences=plan.sequences,
+        now_on = np.arange(topology.chips)
+        now_on[topology.active] = chips
+        moved = replace(
+            plan,
+            stages=tuple(
+                replace(stage, chips=now_on[stage.chips]) for stage in plan.stages
+            ),
         )
         schedule = compile_token(moved, topology, outage)
         verify(schedule.program, topology, prepared.machine, outage)
