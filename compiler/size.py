@@ -9,7 +9,7 @@ from specs.errors import ScheduleError
 from topologies.topology import Topology
 
 # A schedule of this many trains takes 5 GB and two minutes to simulate.
-_MOST_TRAINS = 6_000_000
+MOST_TRAINS = 6_000_000
 
 
 def trains_at_least(plan: ShardingPlan, topology: Topology) -> int:
@@ -42,14 +42,14 @@ def check_trains(trains: int, width: int, chips: int) -> None:
     ScheduleError
         If there are more trains than memory allows for.
     """
-    if trains > _MOST_TRAINS:
+    if trains > MOST_TRAINS:
         # Messages grow with the square of the width at least.
-        most = max(1, math.isqrt(width**2 * _MOST_TRAINS // trains))
+        most = max(1, math.isqrt(width**2 * MOST_TRAINS // trains))
         narrower = next(
             n for n in range(min(most, width // 2), 0, -1) if chips % n == 0
         )
         raise ScheduleError(
             f"tensor={width} takes {trains:,} trains for a token or more, and "
-            f"{_MOST_TRAINS:,} are what 5 GB of memory hold; use "
+            f"{MOST_TRAINS:,} are what 5 GB of memory hold; use "
             f"tensor={narrower},pipeline={chips // narrower} or a smaller width still"
         )

@@ -5,14 +5,14 @@ token is a chain: each entry starts where the one before has ended.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import NamedTuple, Protocol, final
 
 import numpy as np
 
 from chip.timing import vector_cycles
 from compiler.collective import Message, Phase, exchange_candidates
 from compiler.size import check_trains, trains_at_least
-from compiler.transport import Spent, Transport, Transporter
+from compiler.transport import Spent, Transport
 from sharding.operation import Compute, Exchange, Unit
 from sharding.operators import block_operators, carried_bytes, token_bytes
 from sharding.plan import ShardingPlan, Stage
@@ -44,6 +44,13 @@ class TransportEntry(NamedTuple):
 
 
 Entry = ComputeEntry | TransportEntry
+
+
+class Carrier(Protocol):
+    """What says how long messages are on their way, exactly or at least."""
+
+    def transport(self, messages: tuple[Message, ...]) -> Transport:
+        """Return how `messages` travel, all of them ready at cycle 0."""
 
 
 @final
@@ -82,7 +89,7 @@ class _Chain:
     """A timeline in the making."""
 
     def __init__(
-        self, plan: ShardingPlan, transporter: Transporter, interval_cycles: int
+        self, plan: ShardingPlan, transporter: Carrier, interval_cycles: int
     ) -> None:
         self._transporter = transporter
         self._stall_cycles = plan.task.machine.hac.epoch_cycles
@@ -147,7 +154,7 @@ class _Chain:
 def token_timeline(
     plan: ShardingPlan,
     topology: Topology,
-    transporter: Transporter,
+    transporter: Carrier,
     *,
     interval_cycles: int,
 ) -> Timeline:
@@ -216,7 +223,7 @@ class _OperatorsOf:
     """Operators and phases of blocks, worked out once for all layers alike."""
 
     def __init__(
-        self, plan: ShardingPlan, topology: Topology, transporter: Transporter
+        self, plan: ShardingPlan, topology: Topology, transporter: Carrier
     ) -> None:
         self._plan = plan
         self._topology = topology

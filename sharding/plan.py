@@ -1,5 +1,6 @@
 """A sharding plan: which chip holds which slice, in which stage, and does it fit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import final
@@ -164,17 +165,56 @@ def plan_sharding(
             f"{strategy} takes {strategy.chips} chips but {len(chips)} are there"
         )
     assert task.tensor == strategy.tensor
+    plan = fitting_plan(task, strategy, chips, sequences=sequences)
+    if plan is None:
+        units = model_units(
+            task.model, task.machine, tensor=strategy.tensor, pipeline=strategy.pipeline
+        )
+        raise does_not_fit(task, strategy, units, chips, sequences)
+    return plan
+
+
+def fitting_plan(
+    task: Task, strategy: Strategy, chips: Ints, *, sequences: int
+) -> ShardingPlan | None:
+    """Return the plan that `strategy` describes, or None if some chip cannot hold it.
+
+    Parameters are those of `plan_sharding`; there are chips enough, and the group is no
+    wider than the hidden size.
+
+    Raises
+    ------
+    PlanError
+        If there are more stages than the model has pieces.
+    """
     units = model_units(
         task.model, task.machine, tensor=strategy.tensor, pipeline=strategy.pipeline
     )
     cuts = stage_cuts(task, units, pipeline=strategy.pipeline, sequences=sequences)
     if cuts is None:
-        raise does_not_fit(task, strategy, units, chips, sequences)
+        return None
+    return staged_plan(task, strategy, chips, stage_blocks(units, cuts), sequences)
+
+
+def staged_plan(
+    task: Task,
+    strategy: Strategy,
+    chips: Ints,
+    blocks: Sequence[tuple[Block, ...]],
+    sequences: int,
+) -> ShardingPlan:
+    """Return the plan whose stages hold `blocks`, whether they fit or not.
+
+    Parameters
+    ----------
+    blocks
+        What each stage computes, in order; the others are those of `plan_sharding`.
+    """
     groups = np.asarray(chips[: strategy.chips], dtype=np.int64).reshape(
         strategy.pipeline, strategy.tensor
     )
     stages = tuple(
-        Stage(index, groups[index], blocks, stage_memory(task, blocks, sequences))
-        for index, blocks in enumerate(stage_blocks(units, cuts))
+        Stage(index, groups[index], held, stage_memory(task, held, sequences))
+        for index, held in enumerate(blocks)
     )
     return ShardingPlan(task, strategy, sequences, stages)

@@ -1,0 +1,100 @@
+"""What a search for a strategy seeks, and what it has found."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, final
+
+from compiler.schedule import Schedule
+from sharding.strategy import Strategy
+
+
+class Objective(StrEnum):
+    """What is best; the words of the command line."""
+
+    LATENCY = "latency"
+    THROUGHPUT = "throughput"
+    CHIPS = "chips"
+
+
+class Cost(NamedTuple):
+    """How a strategy is ranked: less is better, and no two cost the same.
+
+    Attributes
+    ----------
+    first
+        Cycles of a token; cycles of the machine for each token; or chips.
+    second
+        Chips, or the cycles of a token, where the first is equal.
+    tensor
+        Width, where both are.
+    """
+
+    first: float
+    second: int
+    tensor: int
+
+
+class Evaluated(NamedTuple):
+    """A strategy that was compiled.
+
+    Attributes
+    ----------
+    strategy, sequences
+        What was compiled, for how many sequences in flight.
+    cost
+        Its rank.
+    latency_cycles
+        From a token to the next of the same sequence.
+    pace_cycles
+        From one token to the next of any sequence, once the pipeline is full.
+    stage_cycles
+        Cycles between the first and the last thing that each stage does.
+    """
+
+    strategy: Strategy
+    sequences: int
+    cost: Cost
+    latency_cycles: int
+    pace_cycles: int
+    stage_cycles: tuple[int, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Found:
+    """What a search has found.
+
+    Parameters
+    ----------
+    objective
+        What was sought.
+    schedule
+        The best strategy, compiled.
+    candidates
+        Strategies that the chips allow for.
+    scored
+        Those whose memory could do, each with a bound.
+    planned
+        Those whose stages were cut.
+    compiled
+        Those that were compiled, the best first.
+    refused
+        Those that have no schedule, with the reason.
+    bound
+        What no strategy of the space beats, in the unit of the objective.
+    """
+
+    objective: Objective
+    schedule: Schedule
+    candidates: int
+    scored: int
+    planned: int
+    compiled: tuple[Evaluated, ...]
+    refused: tuple[tuple[Strategy, str], ...]
+    bound: float
+
+    @property
+    def gap(self) -> float:
+        """Return by what part the best may be worse than the best there is."""
+        best = self.compiled[0].cost.first
+        return (best - self.bound) / best

@@ -1,0 +1,136 @@
+"""How long messages are on their way at least, from the links that they share.
+
+No calendar is kept. A link that several messages take is busy for all of them in turn,
+the first no sooner than it can be there, and after the last comes the rest of its way.
+"""
+
+from typing import final
+
+import numpy as np
+
+from compiler.collective import Message
+from compiler.guard import (
+    LinkTiming,
+    Tolerance,
+    link_timing,
+    serialisation_cycles,
+    vectors_of,
+)
+from compiler.transport import Spent, Transport
+from sharding.slices import Ints
+from specs.machine import MachineSpec
+from topologies.paths import NO_LINK, minimal_paths
+from topologies.topology import Topology
+from topologies.tree import alignment_tree
+
+# Paths of all pairs are kept up to so many chips: 20 MB and two seconds.
+_MOST_KEPT_CHIPS = 800
+_NEVER = 2**62
+
+
+@final
+class LinkBound:
+    """The least time of each phase of messages; a carrier for timelines.
+
+    Parameters
+    ----------
+    topology, machine
+        Where messages travel; every cable and chip works.
+    timing
+        The links, with the smallest guard band that a schedule may have.
+    """
+
+    def __init__(
+        self, topology: Topology, machine: MachineSpec, timing: LinkTiming
+    ) -> None:
+        self._topology = topology
+        self._machine = machine
+        self._timing = timing
+        self._kept: Ints | None = None
+        self._line_cycles: dict[int, int] = {}
+        self._known: dict[tuple[Message, ...], Transport] = {}
+
+    def transport(self, messages: tuple[Message, ...]) -> Transport:
+        """Return a transport without trains that lasts as long as `cycles` says."""
+        if messages not in self._known:
+            none = np.zeros(0, dtype=np.int64)
+            self._known[messages] = Transport(
+                link=none,
+                vectors=none,
+                wire_cycle=none,
+                receive_cycle=none,
+                previous=none,
+                serialisation_cycles=none,
+                spent=Spent(link=self.cycles(messages)),
+                hops=0,
+            )
+        return self._known[messages]
+
+    def cycles(self, messages: tuple[Message, ...]) -> int:
+        """Return a number of cycles that carrying `messages` takes, or more.
+
+        Parameters
+        ----------
+        messages
+            Messages that start together, none from a chip to itself.
+        """
+        if not messages:
+            return 0
+        source, target, payload_bytes = np.array(messages, dtype=np.int64).T
+        path = self._paths(source, target)
+        timing = self._timing
+        taken = path != NO_LINK
+        hop_cycles = np.where(
+            taken, timing.latency_cycles[path] + timing.guard_cycles, 0
+        )
+        # A vector passes through every chip between two hops.
+        passed = taken[:, 1:] * timing.pass_cycles
+        way = hop_cycles.copy()
+        way[:, :-1] += passed
+        until = np.cumsum(way, axis=1)
+        whole = timing.send_cycles + until[:, -1] + timing.receive_cycles
+        line, tail = self._serialised(payload_bytes)
+        whole = whole + tail
+        ready = timing.send_cycles + until - way
+        link = path[taken]
+        line = np.broadcast_to(line[:, None], path.shape)[taken]
+        first = np.full(self._topology.links * 2, _NEVER, dtype=np.int64)
+        np.minimum.at(first, link, ready[taken])
+        rest = np.full(len(first), _NEVER, dtype=np.int64)
+        np.minimum.at(rest, link, (whole[:, None] - ready)[taken])
+        longest = np.zeros(len(first), dtype=np.int64)
+        np.maximum.at(longest, link, line)
+        busy = np.bincount(link, weights=line, minlength=len(first)).astype(np.int64)
+        used = busy > 0
+        shared = (first + busy - longest + rest)[used]
+        return int(max(whole.max(), shared.max()))
+
+    def _paths(self, source: Ints, target: Ints) -> Ints:
+        chips = self._topology.chips
+        if chips > _MOST_KEPT_CHIPS:
+            return minimal_paths(self._topology, source, target).astype(np.int64)
+        if self._kept is None:
+            pairs = np.divmod(np.arange(chips**2), chips)
+            self._kept = minimal_paths(self._topology, *pairs).astype(np.int64)
+        kept: Ints = self._kept[source * chips + target]
+        return kept
+
+    def _serialised(self, payload_bytes: Ints) -> tuple[Ints, Ints]:
+        """Return for how long messages keep a wire, and all but their first vector."""
+        sizes, row = np.unique(payload_bytes, return_inverse=True)
+        vectors = [vectors_of(self._machine, int(size)) for size in sizes]
+        for count in {*vectors, *(v - 1 for v in vectors)} - self._line_cycles.keys():
+            self._line_cycles[count] = serialisation_cycles(self._machine, count)
+        line = np.array([self._line_cycles[v] for v in vectors], dtype=np.int64)
+        tail = np.array([self._line_cycles[v - 1] for v in vectors], dtype=np.int64)
+        return line[row], tail[row]
+
+
+def link_bound(machine: MachineSpec, topology: Topology, leader: int) -> LinkBound:
+    """Return the bound on messages under the smallest guard band of any schedule."""
+    tree = alignment_tree(topology, machine, leader)
+    tolerance = Tolerance(machine=machine, tree_height=tree.height)
+    epochs = machine.deskew.interval_epochs
+    interval_cycles = 0 if epochs == "auto" else tolerance.checked_interval(epochs)
+    guard_cycles = tolerance.guard_cycles(interval_cycles)
+    return LinkBound(topology, machine, link_timing(topology, machine, guard_cycles))

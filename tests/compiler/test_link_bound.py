@@ -1,0 +1,32 @@
+from hypothesis import given
+
+from compiler.link_bound import link_bound
+from compiler.strategy_bound import placed_bound, trains_of_width, width_bound
+from compiler.timeline import token_timeline
+from compiler.token import compile_token
+from sharding.plan import ShardingPlan
+from topologies.selection import select_topology
+
+
+@given(plan=...)
+def test_each_closer_look_at_a_strategy_comes_nearer_to_its_schedule(
+    plan: ShardingPlan,
+) -> None:
+    topology = select_topology(plan.strategy.chips)
+    pipeline = plan.strategy.pipeline
+    chips = topology.active.astype("int64")
+    links = link_bound(plan.task.machine, topology, int(chips[0]))
+    anywhere = width_bound(plan.task, pipeline)
+    placed = placed_bound(anywhere, topology, chips, links)
+    chain = token_timeline(plan, topology, links, interval_cycles=0)
+    schedule = compile_token(plan, topology)
+    looks = [
+        anywhere.token_cycles(pipeline),
+        placed.token_cycles(pipeline),
+        chain.token_cycles,
+        schedule.program.token_cycles,
+    ]
+    assert looks == sorted(looks)
+    trains = trains_of_width(anywhere, topology, chips)
+    assert plan.strategy.tensor == 1 or trains[-1] <= schedule.timeline.trains
+    assert plan.sequences <= anywhere.most_sequences(pipeline)

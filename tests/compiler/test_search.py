@@ -1,0 +1,167 @@
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compiler.found import Objective
+from compiler.search import best_strategy
+from compiler.token import compile_token
+from sharding.plan import fitting_plan
+from sharding.strategy import Strategy
+from sharding.task import Task
+from specs.errors import PlanError, RackError
+from specs.machine import load_machine
+from specs.model import ModelSpec
+from topologies.selection import select_topology
+
+
+class Instance(NamedTuple):
+    """A small model on a few chips of little memory, so that not all splits fit."""
+
+    task: Task
+    chips: int
+
+
+@st.composite
+def instances(draw: st.DrawFn) -> Instance:
+    kv_heads = draw(st.integers(1, 3))
+    model = ModelSpec(
+        name="small",
+        family="llama",
+        hidden_size=draw(st.integers(24, 64)),
+        intermediate_size=draw(st.integers(16, 96)),
+        layers=draw(st.integers(1, 6)),
+        attention_heads=kv_heads * draw(st.integers(1, 2)),
+        kv_heads=kv_heads,
+        head_dim=draw(st.integers(2, 8)),
+        vocabulary_size=draw(st.integers(8, 90)),
+        tied_embeddings=False,
+        experts=1,
+        experts_per_token=1,
+        max_context_tokens=128,
+    )
+    machine = load_machine().with_settings(
+        {
+            "chip.program_reserve_bytes": 0,
+            "chip.sram_bytes": draw(st.sampled_from([9_000, 20_000, 10**6])),
+            "clock.drift_ppm": draw(st.sampled_from([0, 50])),
+        }
+    )
+    return Instance(
+        Task(model, machine, 1, draw(st.integers(1, 64)), 1), draw(st.integers(1, 16))
+    )
+
+
+def _all_latencies(made: Instance) -> dict[Strategy, int]:
+    """Return the compiled latency of every strategy that fits, one by one."""
+    topology = select_topology(made.chips)
+    latencies = {}
+    for tensor in range(1, made.chips + 1):
+        for pipeline in range(1, made.chips // tensor + 1):
+            strategy = Strategy(tensor=tensor, pipeline=pipeline)
+            try:
+                plan = fitting_plan(
+                    made.task._replace(tensor=tensor),
+                    strategy,
+                    topology.active.astype(np.int64),
+                    sequences=1,
+                )
+                if plan is not None:
+                    made_of_it = compile_token(plan, topology)
+                    latencies[strategy] = made_of_it.latency_cycles
+            except RackError:
+                continue
+    return latencies
+
+
+@settings(max_examples=15)
+@given(made=instances())
+def test_the_search_equals_trying_every_strategy(made: Instance) -> None:
+    latencies = _all_latencies(made)
+    topology = select_topology(made.chips)
+    if not latencies:
+        with pytest.raises(RackError):
+            best_strategy(made.task, topology, objective=Objective.LATENCY, sequences=1)
+        return
+    fastest = best_strategy(
+        made.task,
+        topology,
+        objective=Objective.LATENCY,
+        sequences=1,
+        most_compiled=10**6,
+    )
+    assert fastest.schedule.latency_cycles == min(latencies.values())
+    assert fastest.gap == 0
+    smallest = best_strategy(
+        made.task, topology, objective=Objective.CHIPS, sequences=1
+    )
+    fewest = min(strategy.chips for strategy in latencies)
+    assert smallest.schedule.plan.strategy.chips == fewest
+    assert smallest.schedule.latency_cycles == min(
+        cycles for strategy, cycles in latencies.items() if strategy.chips == fewest
+    )
+
+
+def _task(layers: int = 4) -> Task:
+    model = ModelSpec(
+        name="small",
+        family="llama",
+        hidden_size=256,
+        intermediate_size=512,
+        layers=layers,
+        attention_heads=4,
+        kv_heads=2,
+        head_dim=64,
+        vocabulary_size=512,
+        tied_embeddings=False,
+        experts=1,
+        experts_per_token=1,
+        max_context_tokens=128,
+    )
+    return Task(model, load_machine(), 1, 64, 1)
+
+
+def test_a_search_that_is_cut_short_says_how_far_off_it_may_be() -> None:
+    found = best_strategy(
+        _task(),
+        select_topology(16),
+        objective=Objective.THROUGHPUT,
+        sequences=1,
+        most_compiled=1,
+    )
+    assert len(found.compiled) == 1
+    whole = best_strategy(
+        _task(), select_topology(16), objective=Objective.THROUGHPUT, sequences=1
+    )
+    assert whole.gap == 0
+    least, best = found.bound, whole.compiled[0].cost.first
+    assert least <= best <= found.compiled[0].cost.first
+    assert found.gap == pytest.approx(1 - least / found.compiled[0].cost.first)
+
+
+def test_throughput_fills_the_pipeline_that_latency_would_not_have() -> None:
+    topology = select_topology(8)
+    busiest = best_strategy(
+        _task(), topology, objective=Objective.THROUGHPUT, sequences=1
+    )
+    fastest = best_strategy(_task(), topology, objective=Objective.LATENCY, sequences=1)
+    assert busiest.schedule.plan.sequences > 1
+    assert fastest.schedule.plan.sequences == 1
+    assert busiest.schedule.latency_cycles > fastest.schedule.latency_cycles
+    shared = busiest.schedule.latency_cycles / busiest.schedule.plan.sequences
+    assert shared < fastest.schedule.latency_cycles
+
+
+def test_a_model_that_no_strategy_holds_is_refused_with_the_chips_it_needs() -> None:
+    machine = load_machine().with_settings(
+        {"chip.sram_bytes": 10_000, "chip.program_reserve_bytes": 0}
+    )
+    with pytest.raises(PlanError, match=r"no strategy holds small on 4 chips.*--chips"):
+        best_strategy(
+            _task()._replace(machine=machine),
+            select_topology(4),
+            objective=Objective.LATENCY,
+            sequences=1,
+        )
