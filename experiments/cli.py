@@ -17,6 +17,7 @@ from experiments.options import (
     Faults,
     Machine,
     Model,
+    ObjectiveText,
     Out,
     ScenarioFile,
     Seed,
@@ -54,6 +55,7 @@ def simulate(
     chips: Chips = None,
     topology: TopologyKind = None,
     strategy: StrategyText = None,
+    objective: ObjectiveText = None,
     tokens: Tokens = None,
     context: Context = None,
     batch: Batch = None,
@@ -108,16 +110,20 @@ def plan(
     chips: Chips = None,
     topology: TopologyKind = None,
     strategy: StrategyText = None,
+    objective: ObjectiveText = None,
     context: Context = None,
     batch: Batch = None,
     sequences: Sequences = None,
     settings: Settings = None,
     out: Annotated[Path | None, typer.Option(help="File for the plan as CSV.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say why this plan, and what limits it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say which chip holds which slice of the model, and whether it fits."""
     from experiments.planning import plan_report, write_plan
-    from experiments.preparation import plan_scenario
+    from experiments.preparation import compile_prepared, plan_scenario
     from experiments.summary import plan_summary
     from sharding.coverage import check_coverage
 
@@ -127,6 +133,10 @@ def plan(
         write_plan(prepared, out)
     if as_json:
         print(json.dumps(plan_summary(prepared), indent=2))
+    elif explain:
+        from experiments.explanation import explanation
+
+        _console().print(explanation(prepared, compile_prepared(prepared)))
     else:
         _console().print(plan_report(prepared))
 
@@ -139,6 +149,7 @@ def verify(
     chips: Chips = None,
     topology: TopologyKind = None,
     strategy: StrategyText = None,
+    objective: ObjectiveText = None,
     context: Context = None,
     batch: Batch = None,
     sequences: Sequences = None,

@@ -23,7 +23,12 @@ TOPOLOGY_HELP = (
 )
 TopologyKind = Annotated[str | None, typer.Option(help=TOPOLOGY_HELP)]
 StrategyText = Annotated[
-    str | None, typer.Option(help="How to split, such as tensor=8,pipeline=72.")
+    str | None,
+    typer.Option(help="tensor=8,pipeline=72; auto, the best there is; or a plan CSV."),
+]
+ObjectiveText = Annotated[
+    str | None,
+    typer.Option("--objective", help="What auto seeks: latency, throughput, chips."),
 ]
 Tokens = Annotated[int | None, typer.Option(help="Tokens to decode per sequence.")]
 Context = Annotated[int | None, typer.Option(help="Positions in the KV cache.")]
@@ -47,6 +52,7 @@ _SCENARIO_OPTIONS = (
     "chips",
     "topology",
     "strategy",
+    "objective",
     "tokens",
     "context",
     "batch",
@@ -85,6 +91,7 @@ def scenario_from(
     SpecError
         If a key is unknown or a value cannot be meant.
     """
+    from specs.errors import SpecError
     from specs.scenario import load_scenario, scenario
 
     given = _given(options)
@@ -100,6 +107,11 @@ def scenario_from(
     if "chips" in merged and "strategy" not in merged:
         # The default split is made for the default number of chips.
         merged["strategy"] = f"tensor={min(8, merged['chips'])}"
+    sought = given.get("objective", "latency")
+    if sought != "latency" and merged.get("strategy") != "auto":
+        raise SpecError(
+            f"--objective {sought} says what a search seeks; add --strategy auto"
+        )
     return scenario(merged, origin="command line")
 
 

@@ -1,11 +1,14 @@
 """From a scenario to a model on a machine, split and scheduled."""
 
+import time
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 
+from compiler.found import Found, Objective
 from compiler.schedule import Schedule
+from compiler.search import best_strategy
 from compiler.token import compile_token
 from sharding.plan import ShardingPlan, plan_sharding
 from sharding.strategy import parse_strategy
@@ -15,6 +18,16 @@ from specs.model import ModelSpec, load_model
 from specs.scenario import Scenario
 from topologies.spares import select_with_spares
 from topologies.topology import Topology
+
+# The strategy that stands for the best one.
+AUTO = "auto"
+
+
+class Searched(NamedTuple):
+    """A search that was done: what it found, and the seconds that it took."""
+
+    found: Found
+    wall_s: float
 
 
 @final
@@ -30,6 +43,8 @@ class Prepared:
         What runs on what.
     plan
         Which chip holds which slice.
+    searched
+        The search for it, None if the scenario names a strategy.
     """
 
     scenario: Scenario
@@ -37,6 +52,7 @@ class Prepared:
     machine: MachineSpec
     topology: Topology
     plan: ShardingPlan
+    searched: Searched | None = None
 
 
 def machine_of(scenario: Scenario) -> MachineSpec:
@@ -71,6 +87,9 @@ def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepa
     """
     model = load_model(scenario.model)
     machine = machine_of(scenario)
+    if scenario.strategy == AUTO:
+        wired = topology or topology_of(scenario, machine)
+        return _searched(scenario, model, machine, wired)
     strategy = parse_strategy(scenario.strategy, scenario.chips)
     if topology is None:
         topology = topology_of(scenario, machine)
@@ -95,4 +114,39 @@ def compile_scenario(
         As `plan_scenario`, or if no schedule holds.
     """
     prepared = plan_scenario(scenario, topology)
-    return prepared, compile_token(prepared.plan, prepared.topology)
+    return prepared, compile_prepared(prepared)
+
+
+def compile_prepared(prepared: Prepared) -> Schedule:
+    """Return the schedule of a planned scenario; a search has already made it.
+
+    Raises
+    ------
+    ScheduleError
+        If no schedule holds.
+    """
+    if prepared.searched is not None:
+        return prepared.searched.found.schedule
+    return compile_token(prepared.plan, prepared.topology)
+
+
+def _searched(
+    scenario: Scenario, model: ModelSpec, machine: MachineSpec, topology: Topology
+) -> Prepared:
+    """Return a scenario with the best strategy, and the sequences that go with it."""
+    began = time.perf_counter()
+    found = best_strategy(
+        Task(model, machine, 1, scenario.context, scenario.batch),
+        topology,
+        objective=Objective(scenario.objective),
+        sequences=scenario.sequences,
+    )
+    plan = found.schedule.plan
+    return Prepared(
+        scenario=scenario.model_copy(update={"sequences": plan.sequences}),
+        model=model,
+        machine=machine,
+        topology=topology,
+        plan=plan,
+        searched=Searched(found, time.perf_counter() - began),
+    )

@@ -96,7 +96,8 @@ def run_scenario(
     certificate = None
     if prepared.machine.deskews or not prepared.machine.drifts:
         certificate = verify(schedule.program, prepared.topology, prepared.machine)
-    total = scenario.tokens * scenario.sequences
+    # A search for throughput decides how many sequences there are.
+    total = scenario.tokens * prepared.scenario.sequences
     tell("simulating", 0, total)
     began = time.perf_counter()
     execute = simulate if scenario.engine == "simpy" else replay

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from compiler.bound import lower_bound_cycles
-from experiments.preparation import Prepared
+from compiler.found import Objective
+from experiments.preparation import Prepared, Searched
 from experiments.run import Run
 from experiments.tables import tokens_table
 from specs.machine import MachineSpec
@@ -134,11 +135,13 @@ def plan_block(prepared: Prepared) -> dict[str, Any]:
 
 def plan_summary(prepared: Prepared) -> dict[str, Any]:
     """Return what `groqrack plan --json` prints."""
+    searched = prepared.searched
     return {
         "schema": "groqrack-fabric/plan/1",
         "inputs": inputs_block(prepared.scenario),
         "model": model_block(prepared.model, prepared.plan.weight_bytes),
         "plan": plan_block(prepared),
+        **({"search": search_block(searched)} if searched else {}),
         "lower_bound_cycles": lower_bound_cycles(prepared.plan),
         "stages": [
             {
@@ -152,6 +155,29 @@ def plan_summary(prepared: Prepared) -> dict[str, Any]:
             }
             for stage in prepared.plan.stages
         ],
+    }
+
+
+def search_block(searched: Searched) -> dict[str, Any]:
+    """Return how many strategies were looked at, and how sure the best one is."""
+    found = searched.found
+    best = found.compiled[0]
+    return {
+        "objective": str(found.objective),
+        "candidates": found.candidates,
+        "scored": found.scored,
+        "planned": found.planned,
+        "compiled": len(found.compiled),
+        "latency_cycles": best.latency_cycles,
+        "sequences": best.sequences,
+        "best_cost": best.cost.first,
+        "best_bound": found.bound,
+        # Of the token: the bound itself where latency is sought, else this plan's.
+        "best_bound_cycles": int(found.bound)
+        if found.objective is Objective.LATENCY
+        else found.schedule.lower_bound_cycles,
+        "gap": found.gap,
+        "wall_s": searched.wall_s,
     }
 
 

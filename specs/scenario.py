@@ -15,6 +15,7 @@ _FILES = {
     "machine": (".toml",),
     "topology": (".csv", ".graphml"),
     "faults": (".toml",),
+    "strategy": (".csv",),
 }
 
 
@@ -30,7 +31,11 @@ class Scenario(Spec):
     topology
         ``auto``, a kind of wiring, or a file of links.
     strategy
-        How the model is split, such as ``tensor=8,pipeline=72``.
+        How the model is split, such as ``tensor=8,pipeline=72``; ``auto`` for the best
+        there is; or a plan as CSV.
+    objective
+        What ``auto`` seeks: the fastest token, the most tokens per second, or the
+        fewest chips.
     tokens
         Tokens to decode for each sequence.
     context
@@ -54,6 +59,7 @@ class Scenario(Spec):
     chips: int = Field(default=576, ge=1)
     topology: str = "auto"
     strategy: str = "tensor=8,pipeline=72"
+    objective: Literal["latency", "throughput", "chips"] = "latency"
     tokens: int = Field(default=8, ge=1)
     context: int = Field(default=4096, ge=1)
     batch: int = Field(default=1, ge=1)
