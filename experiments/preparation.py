@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, final
 
 import numpy as np
@@ -10,6 +11,7 @@ from compiler.found import Found, Objective
 from compiler.schedule import Schedule
 from compiler.search import best_strategy
 from compiler.token import compile_token
+from experiments.plan_file import SUFFIX, read_plan
 from sharding.plan import ShardingPlan, plan_sharding
 from sharding.strategy import parse_strategy
 from sharding.task import Task
@@ -90,12 +92,18 @@ def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepa
     if scenario.strategy == AUTO:
         wired = topology or topology_of(scenario, machine)
         return _searched(scenario, model, machine, wired)
-    strategy = parse_strategy(scenario.strategy, scenario.chips)
-    if topology is None:
-        topology = topology_of(scenario, machine)
-    task = Task(model, machine, strategy.tensor, scenario.context, scenario.batch)
-    chips = topology.active.astype(np.int64)
-    plan = plan_sharding(task, strategy, chips, sequences=scenario.sequences)
+    if scenario.strategy.endswith(SUFFIX):
+        topology = topology or topology_of(scenario, machine)
+        task = Task(model, machine, 1, scenario.context, scenario.batch)
+        chips = topology.active.astype(np.int64)
+        file = Path(scenario.strategy)
+        plan = read_plan(file, task, chips, sequences=scenario.sequences)
+    else:
+        strategy = parse_strategy(scenario.strategy, scenario.chips)
+        topology = topology or topology_of(scenario, machine)
+        task = Task(model, machine, strategy.tensor, scenario.context, scenario.batch)
+        chips = topology.active.astype(np.int64)
+        plan = plan_sharding(task, strategy, chips, sequences=scenario.sequences)
     return Prepared(
         scenario=scenario, model=model, machine=machine, topology=topology, plan=plan
     )
