@@ -32,6 +32,12 @@ from topologies.topology import Topology
 
 # Beyond so many compiled strategies the search ends and says how far off it may be.
 MOST_COMPILED = 40
+# As does, with what is planned by then, a search that has cut so many into stages.
+_MOST_PLANNED = 100
+
+
+# The step at which a strategy has its stages and waits to be compiled.
+_READY = 3
 
 
 class _Entry(NamedTuple):
@@ -91,9 +97,10 @@ class _Search:
         self._sequences = sequences
         self._links = link_bound(task.machine, topology, int(self._chips[0]))
         self._widths: dict[int, WidthBound] = {}
-        self._placed: dict[int, WidthBound] = {}
+        self._placed: dict[tuple[int, bool], WidthBound] = {}
         self._queue: list[_Entry] = []
         self._plans: dict[Strategy, ShardingPlan] = {}
+        self._planned = 0
         self._best: Schedule | None = None
         self._compiled: list[Evaluated] = []
         self._refused: list[tuple[Strategy, str]] = []
@@ -102,11 +109,9 @@ class _Search:
         """Return what is best."""
         candidates = self._fill()
         scored = len(self._queue)
-        planned = 0
-        steps = (self._place, self._plan, self._compile)
+        steps = (self._place, self._place, self._plan, self._compile)
         while self._queue and not self._is_settled(most_compiled):
-            entry = heapq.heappop(self._queue)
-            planned += entry.step == 1
+            entry = self._next()
             steps[entry.step](entry)
         if self._best is None:
             raise self._nothing_found(scored)
@@ -117,7 +122,7 @@ class _Search:
             schedule=self._best,
             candidates=candidates,
             scored=scored,
-            planned=planned,
+            planned=self._planned,
             compiled=tuple(self._compiled),
             refused=tuple(self._refused),
             bound=min([best, *(entry.cost.first for entry in self._queue[:1])]),
@@ -167,7 +172,20 @@ class _Search:
         if not self._compiled:
             return False
         best = min(each.cost for each in self._compiled)
-        return len(self._compiled) >= most_compiled or best <= self._queue[0].cost
+        return (
+            len(self._compiled) >= most_compiled
+            or self._planned >= _MOST_PLANNED
+            or best <= self._queue[0].cost
+        )
+
+    def _next(self) -> _Entry:
+        """Return the most promising entry, of those planned if there are enough."""
+        if self._planned < _MOST_PLANNED or not self._plans:
+            return heapq.heappop(self._queue)
+        ready = min(entry for entry in self._queue if entry.step == _READY)
+        self._queue.remove(ready)
+        heapq.heapify(self._queue)
+        return ready
 
     def _push(self, entry: _Entry, before: _Entry) -> None:
         """Queue what is known better now; a bound never falls."""
@@ -175,25 +193,27 @@ class _Search:
         heapq.heappush(self._queue, entry._replace(cost=cost))
 
     def _place(self, entry: _Entry) -> None:
-        """Look at the links between the chips of each group."""
+        """Look at the links between the chips of each group, then of each team."""
         tensor = entry.cost.tensor
         bound = self._widths[tensor]
         strategy = Strategy(tensor=tensor, pipeline=entry.pipeline)
-        if tensor not in self._placed:
-            trains = trains_of_width(bound, self._topology, self._chips)
-            if trains.min() > MOST_TRAINS:
-                self._placed[tensor] = bound
+        key = (tensor, bool(entry.step))
+        if key not in self._placed:
+            where = bound, self._topology, self._chips
+            if trains_of_width(*where).min() > MOST_TRAINS:
+                self._placed[key] = bound
             else:
-                self._placed[tensor] = placed_bound(
-                    bound, self._topology, self._chips, self._links
-                )
-        if self._placed[tensor] is bound:
+                self._placed[key] = placed_bound(*where, self._links, teams=key[1])
+        placed = self._placed[key]
+        if placed is bound:
             self._refused.append((strategy, "takes more trains than memory holds"))
             return
-        self._push(self._entry(self._placed[tensor], entry.pipeline, step=1), entry)
+        closer = self._entry(placed, entry.pipeline, step=entry.step + 1)
+        self._push(closer, entry)
 
     def _plan(self, entry: _Entry) -> None:
         """Cut the stages."""
+        self._planned += 1
         strategy = Strategy(tensor=entry.cost.tensor, pipeline=entry.pipeline)
         try:
             plan = self._fitting(strategy, entry.sequences)
@@ -215,7 +235,7 @@ class _Search:
             latency = max(latency, plan.sequences * max(chain.stage_cycles))
         self._plans[strategy] = plan
         cost = self._cost(strategy, latency, latency / plan.sequences)
-        self._push(_Entry(cost, 2, entry.pipeline, plan.sequences), entry)
+        self._push(_Entry(cost, _READY, entry.pipeline, plan.sequences), entry)
 
     def _least(self, plan: ShardingPlan) -> Timeline:
         """Return the chain of a plan in which everything takes as little as it may."""

@@ -87,8 +87,7 @@ def width_bound(task: Task, most_stages: int) -> WidthBound:
             if isinstance(operator, Compute):
                 compute += count * int(operator.cycles.max())
             elif _is_sent(operator):
-                vectors = vectors_of(task.machine, int(operator.shard_bytes.max()))
-                exchanged += count * hop_cycles(task.machine, vectors)
+                exchanged += count * _one_hop(task, operator)
     shard = vectors_of(task.machine, int(task.shard_bytes().max()))
     return WidthBound(
         task=task,
@@ -106,7 +105,12 @@ def width_bound(task: Task, most_stages: int) -> WidthBound:
 
 
 def placed_bound(
-    bound: WidthBound, topology: Topology, chips: Ints, links: LinkBound
+    bound: WidthBound,
+    topology: Topology,
+    chips: Ints,
+    links: LinkBound,
+    *,
+    teams: bool,
 ) -> WidthBound:
     """Return the bound with what each exchange takes on the chips that there are.
 
@@ -118,6 +122,9 @@ def placed_bound(
         The wiring, and the chips in order: stage after stage, member after member.
     links
         What says how long messages take at least.
+    teams
+        Whether to look at exchanges within teams too, which take as long to look at as
+        those of the group and a tenth of the token.
     """
     task, width = bound.task, bound.task.tensor
     groups = [
@@ -128,6 +135,9 @@ def placed_bound(
     for block, count in _blocks(task):
         for operator in block_operators(task, block):
             if isinstance(operator, Compute) or not _is_sent(operator):
+                continue
+            if operator.teams.any() and not teams:
+                total += count * _one_hop(task, operator)
                 continue
             key = (
                 operator.pattern,
@@ -172,6 +182,11 @@ def _blocks(task: Task) -> list[tuple[Block, int]]:
 
 def _is_sent(exchange: Exchange) -> bool:
     return bool((np.bincount(exchange.teams) > 1).any())
+
+
+def _one_hop(task: Task, exchange: Exchange) -> int:
+    vectors = vectors_of(task.machine, int(exchange.shard_bytes.max()))
+    return hop_cycles(task.machine, vectors)
 
 
 def _exchange_cycles(

@@ -17,12 +17,14 @@ def test_each_closer_look_at_a_strategy_comes_nearer_to_its_schedule(
     chips = topology.active.astype("int64")
     links = link_bound(plan.task.machine, topology, int(chips[0]))
     anywhere = width_bound(plan.task, pipeline)
-    placed = placed_bound(anywhere, topology, chips, links)
+    placed = placed_bound(anywhere, topology, chips, links, teams=False)
+    closer = placed_bound(anywhere, topology, chips, links, teams=True)
     chain = token_timeline(plan, topology, links, interval_cycles=0)
     schedule = compile_token(plan, topology)
     looks = [
         anywhere.token_cycles(pipeline),
         placed.token_cycles(pipeline),
+        closer.token_cycles(pipeline),
         chain.token_cycles,
         schedule.program.token_cycles,
     ]
