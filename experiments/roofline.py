@@ -143,7 +143,7 @@ def _users(axes: Axes, table: pd.DataFrame) -> None:
         "*",
         color=COLOURS["GroqChip1"],
         markersize=12,
-        label=f"{ours['devices'].iloc[0]} GroqChip1, simulated",
+        label=f"{ours['devices'].iloc[0]} GroqChip1, FP8, simulated",
     )
     axes.set_xscale("log")
     axes.set_yscale("log")
