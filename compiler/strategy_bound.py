@@ -16,7 +16,8 @@ from compiler.collective import exchange_candidates, fewest_messages
 from compiler.guard import vectors_of
 from compiler.link_bound import LinkBound
 from sharding.memory import kv_cache_bytes, weight_bytes
-from sharding.operators import Compute, Exchange, Pattern, block_operators
+from sharding.operation import Compute, Exchange, Pattern
+from sharding.operators import block_operators
 from sharding.slices import Ints
 from sharding.task import Task
 from sharding.units import Block, Kind

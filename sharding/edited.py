@@ -9,9 +9,10 @@ import pandas as pd
 
 from sharding.coverage import check_coverage
 from sharding.plan import ShardingPlan, staged_plan
-from sharding.slices import Ints, block_slices
+from sharding.slices import Ints
 from sharding.strategy import Strategy
 from sharding.task import Task
+from sharding.tensors import block_slices
 from sharding.units import Block, Kind
 from specs.errors import PlanError
 from specs.model import ModelSpec
