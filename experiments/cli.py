@@ -28,6 +28,7 @@ from experiments.options import (
     TopologyKind,
     scenario_from,
 )
+from experiments.sweep_command import simulate_each, sweep
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,6 +80,8 @@ def simulate(
     from experiments.trace import window_of
 
     window = window_of(trace_chips, trace_us)
+    if simulate_each(scenario_file, locals(), settings, out, as_json=as_json):
+        return
     scenario = scenario_from(scenario_file, locals(), settings)
     if out is not None:
         from experiments.writing import check_writable
@@ -236,6 +239,7 @@ def validate(as_json: AsJson = False) -> None:
 
 
 app.command()(collective)
+app.command()(sweep)
 
 
 def main() -> None:

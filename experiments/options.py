@@ -40,7 +40,11 @@ Faults = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set a number of the machine."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set a number of the machine; simulate sweeps KEY=A,B,C.",
+    ),
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for tables, trace and picture.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -91,41 +95,62 @@ def scenario_from(
     SpecError
         If a key is unknown or a value cannot be meant.
     """
+    from experiments.preparation import scenario_of
     from specs.errors import SpecError
-    from specs.scenario import load_scenario, scenario
 
-    given = _given(options)
-    base = load_scenario(path).model_dump(exclude_unset=True) if path else {}
-    merged = {**base, **given}
-    merged["settings"] = {**base.get("settings", {}), **_settings(settings)}
-    if "chips" not in merged and "topology" in merged:
-        from topologies.selection import whole_machine_chips
-
-        chips = whole_machine_chips(str(merged["topology"]))
-        if chips is not None:
-            merged["chips"] = chips
-    if "chips" in merged and "strategy" not in merged:
-        # The default split is made for the default number of chips.
-        merged["strategy"] = f"tensor={min(8, merged['chips'])}"
-    sought = given.get("objective", "latency")
-    if sought != "latency" and merged.get("strategy") != "auto":
+    fixed, swept = parse_settings(settings)
+    for key, values in swept.items():
+        raise SpecError(
+            f"--set {key}={','.join(values)}: one value at a time here, as in "
+            f"{key}={values[0]}; groqrack simulate and groqrack sweep take several"
+        )
+    content = content_from(path, options, fixed)
+    sought = _given(options).get("objective", "latency")
+    if sought != "latency" and content.get("strategy") != "auto":
         raise SpecError(
             f"--objective {sought} says what a search seeks; add --strategy auto"
         )
-    return scenario(merged, origin="command line")
+    return scenario_of(content, "command line")
 
 
-def _settings(pairs: list[str] | None) -> dict[str, str]:
+def content_from(
+    path: Path | None, options: dict[str, Any], settings: dict[str, str]
+) -> dict[str, Any]:
+    """Return what a file and the command line say, before what is missing is filled in.
+
+    Parameters are those of `scenario_from`, the settings by key.
+    """
+    from specs.scenario import load_scenario
+
+    base = load_scenario(path).model_dump(exclude_unset=True) if path else {}
+    merged = {**base, **_given(options)}
+    merged["settings"] = {**base.get("settings", {}), **settings}
+    return merged
+
+
+def parse_settings(
+    pairs: list[str] | None,
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return the settings of one value, and those of several, by key.
+
+    Raises
+    ------
+    SpecError
+        If a pair is not ``KEY=VALUE`` or ``KEY=A,B,C``, or a key of several values is
+        given twice.
+    """
     from specs.errors import SpecError
 
-    values: dict[str, str] = {}
+    fixed: dict[str, str] = {}
+    swept: dict[str, list[str]] = {}
     for pair in pairs or []:
-        key, equals, value = pair.partition("=")
+        key, equals, value = (piece.strip() for piece in pair.partition("="))
         if not equals or not key or not value:
             raise SpecError(f"--set {pair}: write KEY=VALUE, as in link.ber=1e-9")
+        if key in swept or ("," in value and key in fixed):
+            raise SpecError(f"--set {pair}: {key} is given twice; put all in one list")
         if "," in value:
-            raise SpecError(
-                f"--set {pair}: one value at a time, as in {key}=" + value.split(",")[0]
-            )
-        values[key.strip()] = value.strip()
-    return values
+            swept[key] = [each.strip() for each in value.split(",")]
+        else:
+            fixed[key] = value
+    return fixed, swept

@@ -1,9 +1,10 @@
 """From a scenario to a model on a machine, split and scheduled."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from sharding.strategy import parse_strategy
 from sharding.task import Task
 from specs.machine import MachineSpec, load_machine
 from specs.model import ModelSpec, load_model
-from specs.scenario import Scenario
+from specs.scenario import Scenario, scenario
+from topologies.cables import CHIPS_PER_NODE
+from topologies.selection import whole_machine_chips
 from topologies.spares import select_with_spares
 from topologies.topology import Topology
 
@@ -55,6 +58,29 @@ class Prepared:
     topology: Topology
     plan: ShardingPlan
     searched: Searched | None = None
+
+
+def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
+    """Return the scenario of what was given, chips and split filled in to match.
+
+    A wiring of its own size brings its chips, unless their number is given; a number
+    of chips brings a tensor group of a node, unless a strategy is given.
+
+    Raises
+    ------
+    SpecError
+        If a key is unknown or a value cannot be meant.
+    """
+    merged = dict(content)
+    if "chips" not in merged and "topology" in merged:
+        chips = whole_machine_chips(str(merged["topology"]))
+        if chips is not None:
+            merged["chips"] = chips
+    chips = merged.get("chips")
+    if isinstance(chips, int) and "strategy" not in merged:
+        # The default split is made for the default number of chips.
+        merged["strategy"] = f"tensor={min(CHIPS_PER_NODE, chips)}"
+    return scenario(merged, origin)
 
 
 def machine_of(scenario: Scenario) -> MachineSpec:

@@ -8,7 +8,8 @@
     ├── PlanError         the model does not fit the machine in this split
     ├── ScheduleError     the compiler found no schedule that holds
     ├── VerificationError a schedule breaks one of the machine's rules
-    └── OutputError       a result cannot be written where it should go
+    ├── OutputError       a result cannot be written where it should go
+    └── SweepError        the processes or the cluster of a sweep cannot go on
 
 All of them mean "the input is infeasible or wrong" and end the command with exit
 code 2. A bug of our own is an ``AssertionError`` instead.
@@ -44,6 +45,10 @@ class VerificationError(RackError, ValueError):
 
 class OutputError(RackError, OSError):
     """A result cannot be written where it should go."""
+
+
+class SweepError(RackError, RuntimeError):
+    """The processes or the cluster that a sweep runs on cannot go on."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

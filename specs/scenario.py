@@ -10,7 +10,7 @@ from specs.errors import SpecError
 from specs.reading import Spec, build, read_mapping
 
 # Keys that may name a file, and how such a name ends.
-_FILES = {
+FILE_SUFFIXES = {
     "model": (".json",),
     "machine": (".toml",),
     "topology": (".csv", ".graphml"),
@@ -106,11 +106,16 @@ def load_scenario(path: str | Path) -> Scenario:
     if "sweep" in content:
         raise SpecError(
             f"{path}: has a [sweep] table, which is several scenarios; "
-            "remove it to run one"
+            "use groqrack sweep, or remove it to run one"
         )
-    for key, suffixes in _FILES.items():
-        named = content.get(key)
-        if isinstance(named, str) and Path(named).suffix in suffixes:
-            # A scenario names its files as seen from where it lies.
-            content[key] = str(Path(path).parent / named)
-    return scenario(content, str(path))
+    return scenario(seen_from(Path(path).parent, content), str(path))
+
+
+def seen_from(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return content of a file in `folder` with the files that it names found there."""
+    return {
+        key: str(folder / value)
+        if isinstance(value, str) and Path(value).suffix in FILE_SUFFIXES.get(key, ())
+        else value
+        for key, value in content.items()
+    }

@@ -1,0 +1,158 @@
+"""The command ``groqrack sweep``; what is heavy is imported when it is needed."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from experiments.options import AsJson, content_from, parse_settings
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from experiments.sweep_axes import Sweep
+
+_LEDGER = "ledger.sqlite"
+_RESULTS = "results.csv"
+# What a person looks at first; all else is in the CSV and the JSON.
+_SHOWN = {
+    "iteration.latency_ns.p50": "token ns",
+    "token.tokens_per_s_per_user": "tokens/s",
+    "faults.replays": "replays",
+    "violations.underflow": "late",
+}
+_MOST_SHOWN = 50
+
+
+def sweep(
+    path: Annotated[
+        Path, typer.Argument(metavar="SWEEP.toml", help="Scenario and table [sweep].")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help=f"Folder of {_RESULTS} and {_LEDGER}; results/SWEEP."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes; one per processor.")
+    ] = None,
+    executor: Annotated[
+        str, typer.Option(help="local, or dask:ADDRESS of a scheduler.")
+    ] = "local",
+    as_json: AsJson = False,
+) -> None:
+    """Run every point of a sweep; started again, it goes on where it was ended."""
+    from experiments.sweep_axes import load_sweep
+
+    folder = Path("results") / path.stem if out is None else out
+    _sweep(load_sweep(path), folder, jobs=jobs, executor=executor, as_json=as_json)
+
+
+def simulate_each(
+    path: Path | None,
+    options: dict[str, Any],
+    settings: list[str] | None,
+    out: Path | None,
+    *,
+    as_json: bool,
+) -> bool:
+    """Run a sweep if a setting has several values; return whether one has.
+
+    Parameters
+    ----------
+    path, options, settings
+        As `experiments.options.scenario_from` takes them.
+    out
+        Folder of the results; None to keep none.
+    as_json
+        Whether to print JSON and nothing else.
+    """
+    fixed, swept = parse_settings(settings)
+    if not swept:
+        return False
+    from experiments.sweep_axes import read_axes, sweep_of
+
+    axes = read_axes(
+        {key: [_number(value) for value in values] for key, values in swept.items()},
+        "--set",
+    )
+    base = content_from(path, options, fixed)
+    _sweep(sweep_of(base, axes, "--set"), out, as_json=as_json)
+    return True
+
+
+def _sweep(
+    sweep: "Sweep",
+    folder: Path | None,
+    *,
+    jobs: int | None = None,
+    executor: str = "local",
+    as_json: bool,
+) -> None:
+    from experiments.sweep import results_csv, run_sweep
+    from experiments.sweep_executors import crew_named
+    from experiments.sweep_ledger import Ledger
+    from experiments.sweep_progress import SweepProgress
+    from experiments.writing import check_writable, write_bytes
+
+    total = len(sweep.points)
+    crew = crew_named(executor, min(jobs or os.cpu_count() or 1, total))
+    if folder is not None:
+        check_writable(folder)
+    with Ledger(None if folder is None else folder / _LEDGER) as ledger:
+        try:
+            rows = run_sweep(sweep, ledger, crew, SweepProgress(total))
+        except KeyboardInterrupt:
+            if folder is not None:
+                kept = f"finished points are kept in {ledger.path}; run the same again"
+                print(f"\n{kept} to go on", file=sys.stderr)
+            raise
+        if folder is not None:
+            write_bytes(folder / _RESULTS, results_csv(rows))
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+
+    Console(highlight=False).print(_table(sweep.names, rows))
+    refused = [row for row in rows if not row["feasible"]]
+    if refused:
+        print(f"\n-: refused, {len(refused):,} of {total:,}; the first: ", end="")
+        print(refused[0]["reason"])
+    if folder is not None:
+        print(f"\nwrote {folder / _RESULTS} and {folder / _LEDGER}")
+
+
+def _table(names: tuple[str, ...], rows: list[dict[str, Any]]) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for heading in _SHOWN.values():
+        table.add_column(heading, justify="right")
+    for row in rows[:_MOST_SHOWN]:
+        swept = [str(row[name]) for name in names]
+        table.add_row(*swept, *(_shown(row.get(key)) for key in _SHOWN))
+    if len(rows) > _MOST_SHOWN:
+        table.caption = f"the first {_MOST_SHOWN} of {len(rows):,} points"
+        table.caption_justify = "left"
+    return table
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _number(text: str) -> int | float | str:
+    """Return a number where a word is one, so that 1e-9 is known by its value."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
