@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -114,7 +114,7 @@ def read_axes(
             values[name] = [each[name] for each in seen]
     if not values:
         raise SpecError(f"{origin}: [sweep] has no axis; write one, as seed = [1, 2]")
-    _check_names(values, origin)
+    _check_names(values, _parameters(), origin)
     groups = _groups(table.get("zip", []), values, origin)
     together = {name: group for group in groups for name in group}
     # A group stands where the first of its parameters does.
@@ -148,7 +148,8 @@ def sweep_of(base: Mapping[str, Any], axes: Sequence[Axis], origin: str) -> Swee
             f"{origin}: {total:,} points, a sweep holds {MOST_POINTS:,}; "
             "shorten an axis, or zip those that belong together"
         )
-    _check_names(base.get("settings", {}), origin)
+    # Every point would be refused for the same slip of the pen.
+    _check_names(base.get("settings", {}), setting_paths(load_machine()), origin)
     names = tuple(name for axis in axes for name in axis.names)
     points = []
     first: dict[str, int] = {}
@@ -213,10 +214,13 @@ def _range(name: str, said: dict[str, Any], origin: str) -> range:
     return steps
 
 
-def _check_names(names: Mapping[str, Any], origin: str) -> None:
+def _parameters() -> list[str]:
     plain = [name for name in Scenario.model_fields if name != "settings"]
     parts = [f"{_STRATEGY}{field.name}" for field in fields(Strategy)]
-    known = [*plain, *parts, *setting_paths(load_machine())]
+    return [*plain, *parts, *setting_paths(load_machine())]
+
+
+def _check_names(names: Iterable[str], known: Sequence[str], origin: str) -> None:
     for name in names:
         if name not in known:
             raise SpecError(

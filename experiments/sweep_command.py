@@ -142,7 +142,7 @@ def _table(names: tuple[str, ...], rows: list[dict[str, Any]]) -> "Table":
     return table
 
 
-def _shown(value: float | None) -> str:
+def _shown(value: int | float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"

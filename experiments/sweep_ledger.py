@@ -118,26 +118,27 @@ class Ledger:
             }
 
     def _prepare(self) -> None:
-        """Make the table, or check that what is there is ours."""
-        self._database.execute("PRAGMA journal_mode = DELETE")
-        # After a commit the folder is on the disk as well.
-        self._database.execute("PRAGMA synchronous = EXTRA")
-        self._database.execute("BEGIN IMMEDIATE")
-        made = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if made == (0,):
-            self._database.execute(_TABLE)
-            self._database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            self._database.execute(f"PRAGMA user_version = {_SCHEMA}")
-        self._database.execute("COMMIT")
-        found = [
-            self._database.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("application_id", "user_version")
-        ]
-        if found != [_APPLICATION_ID, _SCHEMA]:
+        """Make the table, or check that what is there is ours before touching it."""
+        ours = (_APPLICATION_ID, _SCHEMA)
+        found = (self._one("PRAGMA application_id"), self._one("PRAGMA user_version"))
+        fresh = self._one("SELECT count(*) FROM sqlite_master") == 0
+        if not fresh and found != ours:
             self._database.close()
             raise OutputError(
                 f"{self.path} is no ledger of this version; choose another --out"
             )
+        self._database.execute("PRAGMA journal_mode = DELETE")
+        # After a commit the folder is on the disk as well.
+        self._database.execute("PRAGMA synchronous = EXTRA")
+        if fresh:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute(_TABLE)
+            self._database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            self._database.execute(f"PRAGMA user_version = {_SCHEMA}")
+            self._database.execute("COMMIT")
+
+    def _one(self, question: str) -> object:
+        return self._database.execute(question).fetchone()[0]
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -81,10 +81,6 @@ OPTIONS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "a setting without value": (["--set=link.ber"], ["link.ber", "KEY=VALUE"]),
     "a setting without key": (["--set==1"], ["=1", "KEY=VALUE"]),
-    "a sweep where one run is wanted": (
-        ["--set=link.ber=1e-9,1e-6"],
-        ["one value at a time", "link.ber=1e-9"],
-    ),
     "too many spares": (["--set=spares=9"], ["spares", "'9'", "8"]),
     "more drift than deskews can remove": (
         ["--set=clock.drift_ppm=20000"],

@@ -1,0 +1,205 @@
+import csv
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from experiments import sweep_executors
+
+Groqrack = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+POINTS = 30
+
+
+@pytest.fixture
+def sweep_toml(tiny_config: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        f"model = '{tiny_config}'\nchips = 8\ncontext = 16\ntokens = 1\n"
+        "engine = 'replay'\n[sweep]\nstrategy = ['tensor=4', 'tensor=16']\n"
+        f"seed = {{ range = [0, {POINTS // 2}] }}\n"
+    )
+    return path
+
+
+def entered(folder: Path) -> int:
+    try:
+        database = sqlite3.connect(f"file:{folder}/ledger.sqlite?mode=ro", uri=True)
+        try:
+            (count,) = database.execute("SELECT count(*) FROM outcomes").fetchone()
+        finally:
+            database.close()
+    except sqlite3.Error:
+        return 0
+    assert isinstance(count, int)
+    return count
+
+
+def wait_for(process: "subprocess.Popen[str]", folder: Path, points: int) -> None:
+    until_s = time.monotonic() + 60
+    while entered(folder) < points:
+        assert process.poll() is None
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_a_sweep_killed_again_and_again_ends_as_one_left_alone(
+    groqrack: Groqrack, start: Start, sweep_toml: Path, tmp_path: Path
+) -> None:
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    done = groqrack("sweep", sweep_toml, "--out", alone, "--jobs", "2")
+    assert (done.returncode, entered(alone)) == (0, POINTS)
+    before = 0
+    for signal_number in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
+        process = start("sweep", sweep_toml, "--out", killed, "--jobs", "2")
+        wait_for(process, killed, before + 1)
+        process.send_signal(signal_number)
+        # This ends only when every process of the sweep has, since all hold the pipe.
+        _, told = process.communicate(timeout=30)
+        kept = entered(killed)
+        assert before < kept < POINTS
+        before = kept
+        assert not (killed / "results.csv").exists()
+        if signal_number == signal.SIGINT:
+            assert process.returncode == 130
+            assert "finished points are kept in" in told
+            assert "Traceback" not in told
+    done = groqrack("sweep", sweep_toml, "--out", killed, "--jobs", "2")
+    assert f"sweep: {before} of {POINTS} points were there already" in done.stderr
+    assert entered(killed) == POINTS
+    first, second = alone / "results.csv", killed / "results.csv"
+    assert first.read_bytes() == second.read_bytes()
+    with second.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["strategy"], row["seed"]) for row in rows] == [
+        (strategy, str(seed))
+        for strategy in ("tensor=4", "tensor=16")
+        for seed in range(POINTS // 2)
+    ]
+    assert [row["feasible"] for row in rows] == ["True"] * 15 + ["False"] * 15
+    assert len({row["run.trajectory_hash"] for row in rows[:15]}) == 15
+    assert all("16 chips but 8 are there" in row["reason"] for row in rows[15:])
+
+
+def test_several_values_of_a_setting_are_a_sweep_of_their_own(
+    groqrack: Groqrack, tiny_config: Path, tmp_path: Path
+) -> None:
+    options = ["--model", tiny_config, "--chips", "8", "--engine", "replay"]
+    out = tmp_path / "out"
+    setting = "--set=link.forward_cycles=217,300"
+    done = groqrack("simulate", *options, setting, "--json", "--out", out)
+    rows = json.loads(done.stdout)
+    assert [row["link.forward_cycles"] for row in rows] == [217, 300]
+    for row in rows:
+        one = f"--set=link.forward_cycles={row['link.forward_cycles']}"
+        facts = json.loads(groqrack("simulate", *options, one, "--json").stdout)
+        assert row["run.trajectory_hash"] == facts["run"]["trajectory_hash"]
+        assert row["schedule.certificate"] == facts["schedule"]["certificate"]
+    assert {path.name for path in out.iterdir()} == {"results.csv", "ledger.sqlite"}
+    # All is there already, so the table costs no run.
+    done = groqrack("simulate", *options, setting, "--out", out)
+    assert "2 of 2 points were there already" in done.stderr
+    assert "link.forward_cycles" in done.stdout
+    assert f"wrote {out / 'results.csv'}" in " ".join(done.stdout.split("\n"))
+
+
+REFUSED: dict[str, tuple[list[str], list[str]]] = {
+    "an unknown setting": (
+        ["--set=link.bre=1e-9,1e-6"],
+        ["'link.bre'", "did you mean 'link.ber'?"],
+    ),
+    "one setting twice": (
+        ["--set=link.ber=1e-9,1e-6", "--set=link.ber=0"],
+        ["link.ber is given twice"],
+    ),
+    "an empty value": (["--set=link.ber=1e-9,"], ["link.ber cannot be ''"]),
+    "a value that cannot be meant": (
+        ["--set=tokens=1,0"],
+        ["point tokens=0", "greater than or equal to 1"],
+    ),
+    "a scenario key among the settings": (
+        ["--set=seed=1", "--set=tokens=1,2"],
+        ["'seed'"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "told"), REFUSED.values(), ids=REFUSED)
+def test_settings_that_cannot_be_swept_are_refused_in_one_line(
+    groqrack: Groqrack, options: list[str], told: list[str]
+) -> None:
+    done = groqrack("simulate", *options)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert [words for words in told if words not in done.stderr] == []
+
+
+@pytest.mark.parametrize("command", ["plan", "verify"])
+def test_commands_that_run_one_scenario_take_one_value(
+    groqrack: Groqrack, command: str
+) -> None:
+    done = groqrack(command, "--set=link.ber=1e-9,1e-6")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "one value at a time here, as in link.ber=1e-9;" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "executor", ["dask", "dask:", "ray", "dask:tcp://127.0.0.1:9"], ids=str
+)
+def test_an_executor_that_is_not_there_is_refused(
+    groqrack: Groqrack,
+    sweep_toml: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    executor: str,
+) -> None:
+    monkeypatch.setattr(sweep_executors, "_ANSWER_S", 0.5)
+    if executor.endswith(":9"):
+        pytest.importorskip("distributed", reason="Dask is not installed")
+    done = groqrack(
+        "sweep", sweep_toml, "--out", tmp_path / "out", "--executor", executor
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "dask" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_first_point(
+    groqrack: Groqrack, sweep_toml: Path, tmp_path: Path
+) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    done = groqrack("sweep", sweep_toml, "--out", taken)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "choose another --out" in done.stderr
+    assert taken.read_text() == "mine"
+
+
+def test_a_disk_that_takes_no_more_ends_the_sweep_and_keeps_what_there_is(
+    sweep_toml: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    limited = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40960, 40960)); "
+        "from experiments.cli import main; main()"
+    )
+    words = ["sweep", sweep_toml, "--out", out, "--jobs", "1"]
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", limited, *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: cannot use the ledger")
+    assert "make room and run the same again" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert 0 < entered(out) < POINTS
+    assert not (out / "results.csv").exists()

@@ -1,0 +1,105 @@
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from experiments.sweep import run_sweep
+from experiments.sweep_axes import Sweep, read_axes, sweep_of
+from experiments.sweep_executors import crew_named, local_crew
+from experiments.sweep_ledger import Ledger
+from specs.errors import SweepError
+
+pytest.importorskip("distributed", reason="Dask is not installed")
+
+ROOT = Path(__file__).parents[2]
+# Dask warns of much that does not concern us, and warnings are errors here.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+
+Begin = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def begin() -> Iterator[Begin]:
+    """Yield what starts Dask's programs; all have ended after the test."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dask", *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=ROOT,
+        )
+        begun.append(process)
+        return process
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def address(begin: Begin, tmp_path: Path) -> str:
+    told = tmp_path / "scheduler.json"
+    begin("scheduler", "--host=127.0.0.1", "--port=0", f"--scheduler-file={told}")
+    until_s = time.monotonic() + 60
+    while not (told.exists() and told.read_text()):
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+    return str(json.loads(told.read_text())["address"])
+
+
+def small_sweep(config: Path) -> Sweep:
+    base = {
+        "model": str(config),
+        "chips": 8,
+        "context": 16,
+        "tokens": 1,
+        "engine": "replay",
+    }
+    axes = {"seed": {"range": [0, 15]}, "strategy": ["tensor=4", "tensor=16"]}
+    return sweep_of(base, read_axes(axes, "mine"), "mine")
+
+
+def quiet(_done: int, _before: int, _refused: int) -> None:
+    pass
+
+
+def test_a_cluster_that_loses_a_worker_gives_what_local_processes_give(
+    begin: Begin, address: str, tiny_config: Path
+) -> None:
+    from distributed import Client  # noqa: PLC0415
+
+    options = ("--host=127.0.0.1", "--nthreads=1", "--no-nanny", "--no-dashboard")
+    workers = [begin("worker", address, *options) for _ in range(2)]
+    with Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    told: list[int] = []
+
+    def kill_one(done: int, _before: int, _refused: int) -> None:
+        told.append(done)
+        if done == 5:
+            workers[0].kill()
+
+    sweep = small_sweep(tiny_config)
+    with Ledger(None) as ledger:
+        rows = run_sweep(sweep, ledger, crew_named(f"dask:{address}", 1), kill_one)
+    assert told == list(range(31))
+    with Ledger(None) as ledger:
+        assert rows == run_sweep(sweep, ledger, local_crew(2), quiet)
+
+
+def test_a_scheduler_without_workers_is_refused(
+    address: str, tiny_config: Path
+) -> None:
+    crew = crew_named(f"dask:{address}", 1)
+    with (
+        Ledger(None) as ledger,
+        pytest.raises(SweepError, match=f"{address} has no workers; start one with"),
+    ):
+        run_sweep(small_sweep(tiny_config), ledger, crew, quiet)
