@@ -43,7 +43,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Set a number of the machine; simulate sweeps KEY=A,B,C.",
+        help="Set a number of the machine or model; simulate sweeps KEY=A,B,C.",
     ),
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for tables, trace and picture.")]

@@ -24,6 +24,8 @@ from topologies.selection import whole_machine_chips
 from topologies.spares import select_with_spares
 from topologies.topology import Topology
 
+# How a setting begins that is of the model, not of the machine.
+MODEL_SETTING = "model."
 # The strategy that stands for the best one.
 AUTO = "auto"
 
@@ -83,9 +85,24 @@ def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
     return scenario(merged, origin)
 
 
+def model_of(scenario: Scenario) -> ModelSpec:
+    """Return the scenario's model with its settings, such as ``model.layers``."""
+    sizes = {
+        path.removeprefix(MODEL_SETTING): value
+        for path, value in scenario.settings.items()
+        if path.startswith(MODEL_SETTING)
+    }
+    return load_model(scenario.model).with_settings(sizes, "setting of the model")
+
+
 def machine_of(scenario: Scenario) -> MachineSpec:
     """Return the scenario's machine with its settings."""
-    return load_machine(scenario.machine).with_settings(scenario.settings, "setting")
+    settings = {
+        path: value
+        for path, value in scenario.settings.items()
+        if not path.startswith(MODEL_SETTING)
+    }
+    return load_machine(scenario.machine).with_settings(settings, "setting")
 
 
 def topology_of(scenario: Scenario, machine: MachineSpec) -> Topology:
@@ -113,7 +130,7 @@ def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepa
     RackError
         If a name, value, wiring or strategy is wrong, or the model does not fit.
     """
-    model = load_model(scenario.model)
+    model = model_of(scenario)
     machine = machine_of(scenario)
     if scenario.strategy == AUTO:
         wired = topology or topology_of(scenario, machine)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
-from experiments.preparation import scenario_of
+from experiments.preparation import MODEL_SETTING, scenario_of
 from sharding.strategy import Strategy
 from specs.errors import SpecError, nearest
 from specs.machine import load_machine, setting_paths
+from specs.model import SIZES
 from specs.reading import read_mapping
 from specs.scenario import Scenario, scenario, seen_from
 
@@ -149,7 +150,7 @@ def sweep_of(base: Mapping[str, Any], axes: Sequence[Axis], origin: str) -> Swee
             "shorten an axis, or zip those that belong together"
         )
     # Every point would be refused for the same slip of the pen.
-    _check_names(base.get("settings", {}), setting_paths(load_machine()), origin)
+    _check_names(base.get("settings", {}), _settings(), origin)
     names = tuple(name for axis in axes for name in axis.names)
     points = []
     first: dict[str, int] = {}
@@ -217,7 +218,12 @@ def _range(name: str, said: dict[str, Any], origin: str) -> range:
 def _parameters() -> list[str]:
     plain = [name for name in Scenario.model_fields if name != "settings"]
     parts = [f"{_STRATEGY}{field.name}" for field in fields(Strategy)]
-    return [*plain, *parts, *setting_paths(load_machine())]
+    return [*plain, *parts, *_settings()]
+
+
+def _settings() -> list[str]:
+    sizes = [f"{MODEL_SETTING}{name}" for name in SIZES]
+    return [*sizes, *setting_paths(load_machine())]
 
 
 def _check_names(names: Iterable[str], known: Sequence[str], origin: str) -> None:

@@ -46,7 +46,7 @@ class Ledger:
     """Outcomes by key, in a file that survives the end of its process at any moment.
 
     Each outcome is a transaction of its own, on the disk before the next one: with a
-    rollback journal, since a write-ahead log does not hold on a network disk. A key
+    rollback journal, since SQLite allows no write-ahead log on a network disk. A key
     that is there already is left as it is, so nothing counts twice. Only the process
     that runs the sweep writes; others may read meanwhile.
 
@@ -82,7 +82,7 @@ class Ledger:
         self._release()
 
     def record(self, key: str, scenario: str, outcome: str) -> None:
-        """Enter an outcome; it is on the disk when this returns.
+        """Enter an outcome; it outlives this process when this returns.
 
         Parameters
         ----------
@@ -128,8 +128,8 @@ class Ledger:
                 f"{self.path} is no ledger of this version; choose another --out"
             )
         self._database.execute("PRAGMA journal_mode = DELETE")
-        # After a commit the folder is on the disk as well.
-        self._database.execute("PRAGMA synchronous = EXTRA")
+        # If the power fails the last outcome may be lost, which then runs again.
+        self._database.execute("PRAGMA synchronous = FULL")
         if fresh:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.execute(_TABLE)

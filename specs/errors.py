@@ -47,7 +47,7 @@ class OutputError(RackError, OSError):
     """A result cannot be written where it should go."""
 
 
-class SweepError(RackError, RuntimeError):
+class SweepError(RackError, OSError):
     """The processes or the cluster that a sweep runs on cannot go on."""
 
 

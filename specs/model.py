@@ -1,5 +1,6 @@
 """The shape of a transformer, read from an unmodified Hugging Face config.json."""
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
@@ -82,6 +83,26 @@ class ModelSpec(Spec):
                 f"a token cannot use {self.experts_per_token} of {self.experts} experts"
             )
         return self
+
+    def with_settings(self, settings: Mapping[str, Any], origin: str = "--set") -> Self:
+        """Return this model with sizes such as ``layers`` set anew, the others as is.
+
+        Parameters
+        ----------
+        settings
+            Values by name.
+        origin
+            Where they come from, for the message.
+
+        Raises
+        ------
+        SpecError
+            If there is no such size (the nearest is named) or a value is refused.
+        """
+        for name in settings:
+            if name not in SIZES:
+                raise SpecError(f"{origin} {name}: no such key; {nearest(name, SIZES)}")
+        return build(type(self), {**self.model_dump(), **settings}, origin)
 
     @property
     def query_size(self) -> int:
@@ -197,6 +218,10 @@ class ModelSpec(Spec):
             for other in range(layer + 1)
             if (other in self.windowed_layers) == windowed
         )
+
+
+# What of a model can be set; the rest says what it is.
+SIZES = tuple(key for key in ModelSpec.model_fields if key not in ("name", "family"))
 
 
 def model_names() -> list[str]:

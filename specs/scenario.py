@@ -51,7 +51,8 @@ class Scenario(Spec):
     faults
         Fault script: a TOML file of what breaks and when.
     settings
-        Dotted paths of the machine and the values that replace its own.
+        Dotted paths of the machine, or of the model as ``model.layers``, and the values
+        that replace its own.
     """
 
     model: str = "llama-2-70b"

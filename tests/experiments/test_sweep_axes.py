@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.preparation import plan_scenario
 from experiments.sweep_axes import (
     MOST_POINTS,
     Axis,
@@ -87,6 +88,14 @@ def test_parts_of_a_strategy_are_swept_one_by_one() -> None:
     ]
 
 
+def test_sizes_of_the_model_are_swept_by_path(tiny_config: Path) -> None:
+    axes = read_axes({"model.layers": [2, 6]}, "mine.toml")
+    base = {"model": str(tiny_config), "chips": 8}
+    plans = [plan_scenario(p.scenario) for p in sweep_of(base, axes, "").points]
+    assert [prepared.model.layers for prepared in plans] == [2, 6]
+    assert plans[1].plan.weight_bytes > plans[0].plan.weight_bytes
+
+
 def test_a_number_of_chips_brings_a_split_that_fits_it() -> None:
     sweep = read("[sweep]\nchips = [4, 72]")
     assert [p.scenario.strategy for p in sweep.points] == ["tensor=4", "tensor=8"]
@@ -118,6 +127,10 @@ REFUSED = {
     "an unknown setting": (
         '[sweep]\n"link.bre" = [1, 2]',
         ["'link.bre'", "did you mean 'link.ber'?"],
+    ),
+    "an unknown size of the model": (
+        '[sweep]\n"model.layer" = [1, 2]',
+        ["'model.layer'", "did you mean 'model.layers'?"],
     ),
     "an unknown part of a strategy": (
         '[sweep]\n"strategy.tensr" = [1, 2]',

@@ -343,3 +343,25 @@ def test_an_unknown_architecture_is_told_what_is_not_modelled_of_it(
 def test_an_unknown_architecture_is_told_which_sizes_it_lacks() -> None:
     with pytest.raises(SpecError, match=r"it lacks vocab_size"):
         model_from_config(without("vocab_size") | {"model_type": "new"}, name="new")
+
+
+def test_sizes_can_be_set_one_by_one() -> None:
+    model = load_model("llama-2-70b")
+    smaller = model.with_settings({"layers": "40"})
+    assert smaller == model.model_copy(update={"layers": 40})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"layer": 3}, r"--set layer: no such key; did you mean 'layers'\?"),
+        ({"name": "x"}, r"--set name: no such key"),
+        ({"layers": 0}, r"layers = 0: must be greater than 0"),
+        ({"kv_heads": 3}, r"64 query heads cannot share 3 key/value heads"),
+    ],
+)
+def test_a_size_that_cannot_be_set_is_refused(
+    settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        load_model("llama-2-70b").with_settings(settings)
