@@ -1,5 +1,6 @@
 """Where the points of a sweep run: processes of this computer, or a Dask cluster."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -126,6 +127,8 @@ def _dask(address: str) -> Iterator[Executor]:
             "--executor dask:ADDRESS needs Dask: install the extra `dist` of this "
             "package, here and on the cluster"
         ) from None
+    # What concerns the sweep is said in a line; Dask adds tracebacks of its own.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=_ANSWER_S, set_as_default=False)
     except (OSError, ValueError) as error:

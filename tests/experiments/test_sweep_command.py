@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -18,15 +19,18 @@ Start = Callable[..., "subprocess.Popen[str]"]
 POINTS = 30
 
 
-@pytest.fixture
-def sweep_toml(tiny_config: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "mine.toml"
+def written(path: Path, config: Path, seeds: int) -> Path:
     path.write_text(
-        f"model = '{tiny_config}'\nchips = 8\ncontext = 16\ntokens = 1\n"
+        f"model = '{config}'\nchips = 8\ncontext = 16\ntokens = 1\n"
         "engine = 'replay'\n[sweep]\nstrategy = ['tensor=4', 'tensor=16']\n"
-        f"seed = {{ range = [0, {POINTS // 2}] }}\n"
+        f"seed = {{ range = [0, {seeds}] }}\n"
     )
     return path
+
+
+@pytest.fixture
+def sweep_toml(tiny_config: Path, tmp_path: Path) -> Path:
+    return written(tmp_path / "mine.toml", tiny_config, POINTS // 2)
 
 
 def entered(folder: Path) -> int:
@@ -47,34 +51,41 @@ def wait_for(process: "subprocess.Popen[str]", folder: Path, points: int) -> Non
     while entered(folder) < points:
         assert process.poll() is None
         assert time.monotonic() < until_s
-        time.sleep(0.01)
+        time.sleep(0.02)
 
 
 @pytest.mark.slow
 def test_a_sweep_killed_again_and_again_ends_as_one_left_alone(
-    groqrack: Groqrack, start: Start, sweep_toml: Path, tmp_path: Path
+    groqrack: Groqrack,
+    start: Start,
+    sweep_toml: Path,
+    tiny_config: Path,
+    tmp_path: Path,
 ) -> None:
     alone, killed = tmp_path / "alone", tmp_path / "killed"
-    done = groqrack("sweep", sweep_toml, "--out", alone, "--jobs", "2")
+    done = groqrack("sweep", sweep_toml, "--out", alone, "--jobs", "1")
     assert (done.returncode, entered(alone)) == (0, POINTS)
+    # The same points and so many more that none of these comes to its end.
+    longer = written(tmp_path / "longer.toml", tiny_config, 1000)
     before = 0
-    for signal_number in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
-        process = start("sweep", sweep_toml, "--out", killed, "--jobs", "2")
+    stops = ((signal.SIGKILL, 2), (signal.SIGINT, 1), (signal.SIGKILL, 2))
+    for signal_number, jobs in stops:
+        process = start("sweep", longer, "--out", killed, "--jobs", str(jobs))
         wait_for(process, killed, before + 1)
         process.send_signal(signal_number)
         # This ends only when every process of the sweep has, since all hold the pipe.
-        _, told = process.communicate(timeout=30)
-        kept = entered(killed)
-        assert before < kept < POINTS
-        before = kept
+        _, told = process.communicate(timeout=60)
+        assert entered(killed) > before
+        before = entered(killed)
         assert not (killed / "results.csv").exists()
         if signal_number == signal.SIGINT:
             assert process.returncode == 130
             assert "finished points are kept in" in told
             assert "Traceback" not in told
-    done = groqrack("sweep", sweep_toml, "--out", killed, "--jobs", "2")
-    assert f"sweep: {before} of {POINTS} points were there already" in done.stderr
-    assert entered(killed) == POINTS
+    done = groqrack("sweep", sweep_toml, "--out", killed, "--jobs", "1")
+    there = re.match(rf"sweep: (\d+) of {POINTS} points were there", done.stderr)
+    assert there is not None
+    assert entered(killed) == before + POINTS - int(there[1])
     first, second = alone / "results.csv", killed / "results.csv"
     assert first.read_bytes() == second.read_bytes()
     with second.open(newline="") as file:
