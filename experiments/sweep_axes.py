@@ -193,8 +193,11 @@ def _values(name: str, said: Any, origin: str) -> list[Any]:
     if not values:
         raise SpecError(f"{origin}: {name} has no values; name one, or remove the axis")
     for value in values:
-        if isinstance(value, list | dict) or value == "":
-            raise SpecError(f"{origin}: {name} cannot be {value!r}; write plain values")
+        number = isinstance(value, int | float) and math.isfinite(value)
+        if not number and not (isinstance(value, str) and value):
+            raise SpecError(
+                f"{origin}: {name} cannot be {value!r}; write numbers and words"
+            )
     return values
 
 

@@ -36,7 +36,7 @@ def point_key(scenario: Scenario) -> str:
     not matter, but the last two parts of the path do, since models are called by
     them), and the version of this program.
     """
-    content: dict[str, Any] = {"version": VERSION, **scenario.model_dump()}
+    content: dict[str, Any] = {"version": VERSION, **scenario.model_dump(mode="json")}
     for key, path in _files(scenario):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         content[key] = {"name": "/".join(path.absolute().parts[-2:]), "sha256": digest}

@@ -119,6 +119,8 @@ REFUSED = {
     "an empty axis": ("[sweep]\nseed = []", ["seed has no values"]),
     "a value that is no list": ("[sweep]\nseed = 3", ["seed = 3", "seed = [3]"]),
     "a list of lists": ("[sweep]\nseed = [[1]]", ["seed cannot be [1]"]),
+    "no number": ('[sweep]\n"link.ber" = [nan]', ["link.ber cannot be nan"]),
+    "a date": ("[sweep]\nseed = [2026-11-21]", ["seed cannot be", "numbers and words"]),
     "an empty word": ('[sweep]\nmodel = [""]', ["model cannot be ''"]),
     "an unknown parameter": (
         "[sweep]\nsead = [1, 2]",
