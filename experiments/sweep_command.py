@@ -29,7 +29,8 @@ _MOST_SHOWN = 50
 
 def sweep(
     path: Annotated[
-        Path, typer.Argument(metavar="SWEEP.toml", help="Scenario and table [sweep].")
+        Path,
+        typer.Argument(metavar="SWEEP.toml", help="Scenario with a table of axes."),
     ],
     out: Annotated[
         Path | None,
