@@ -293,6 +293,5 @@ class _Search:
         return PlanError(
             f"no strategy holds {task.model.name} on {chips} chips: weights and KV "
             f"cache take {held:,} bytes and the chips have {chips * usable:,} beside "
-            f"their programs; use --chips {max(chips, -(-held // usable)) + 1} or "
-            f"more, or a context below {task.context}"
+            f"their programs; use --chips {max(chips, -(-held // usable)) + 1} or more"
         )
