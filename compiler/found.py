@@ -5,7 +5,9 @@ from enum import StrEnum
 from typing import NamedTuple, final
 
 from compiler.schedule import Schedule
+from compiler.strategy_bound import WidthBound
 from sharding.strategy import Strategy
+from specs.errors import PlanError
 
 
 class Objective(StrEnum):
@@ -98,3 +100,34 @@ class Found:
         """Return by what part the best may be worse than the best there is."""
         best = self.compiled[0].cost.first
         return (best - self.bound) / best
+
+
+def ranked(
+    objective: Objective, strategy: Strategy, latency_cycles: int, share_cycles: float
+) -> Cost:
+    """Return the rank of a latency, and of the machine's cycles for each token."""
+    if objective is Objective.CHIPS:
+        return Cost(strategy.chips, latency_cycles, strategy.tensor)
+    if objective is Objective.THROUGHPUT:
+        return Cost(share_cycles, latency_cycles, strategy.tensor)
+    return Cost(latency_cycles, strategy.chips, strategy.tensor)
+
+
+def nothing_fits(bound: WidthBound, chips: int, sequences: int) -> PlanError:
+    """Return the error that says what the chips lack to hold a model at all.
+
+    Parameters
+    ----------
+    bound
+        The bound of any width, which knows what the model takes.
+    chips, sequences
+        Chips that there are, and sequences in flight.
+    """
+    held = bound.weight_bytes + sequences * bound.kv_cache_bytes
+    chip = bound.task.machine.chip
+    usable = chip.sram_bytes - chip.program_reserve_bytes
+    return PlanError(
+        f"no strategy holds {bound.task.model.name} on {chips} chips: weights and KV "
+        f"cache take {held:,} bytes and the chips have {chips * usable:,} beside "
+        f"their programs; use --chips {max(chips, -(-held // usable)) + 1} or more"
+    )

@@ -11,7 +11,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from compiler.found import Cost, Evaluated, Found, Objective
+from compiler.found import Cost, Evaluated, Found, Objective, nothing_fits, ranked
 from compiler.link_bound import link_bound
 from compiler.schedule import Schedule
 from compiler.size import MOST_TRAINS
@@ -27,7 +27,8 @@ from sharding.plan import ShardingPlan, fitting_plan
 from sharding.slices import Ints
 from sharding.strategy import Strategy
 from sharding.task import Task
-from specs.errors import PlanError, RackError, ScheduleError
+from specs.errors import RackError, ScheduleError
+from topologies.cables import CHIPS_PER_NODE
 from topologies.topology import Topology
 
 # Beyond so many compiled strategies the search ends and says how far off it may be.
@@ -74,13 +75,10 @@ def best_strategy(
 
     Raises
     ------
-    PlanError
-        If no strategy fits.
-    ScheduleError
-        If none that fits has a schedule.
+    RackError
+        If no strategy fits, or none that fits has a schedule.
     """
-    search = _Search(task, topology, objective, sequences)
-    return search.run(most_compiled)
+    return _Search(task, topology, objective, sequences).run(most_compiled)
 
 
 @final
@@ -109,6 +107,8 @@ class _Search:
         """Return what is best."""
         candidates = self._fill()
         scored = len(self._queue)
+        if self._objective is Objective.THROUGHPUT:
+            self._begin_with_nodes()
         steps = (self._place, self._place, self._plan, self._compile)
         while self._queue and not self._is_settled(most_compiled):
             entry = self._next()
@@ -127,6 +127,23 @@ class _Search:
             refused=tuple(self._refused),
             bound=min([best, *(entry.cost.first for entry in self._queue[:1])]),
         )
+
+    def _begin_with_nodes(self) -> None:
+        """Compile the pipeline of whole nodes, whose sequences share no links.
+
+        The bound knows nothing of sequences that meet on a link, so that a search for
+        throughput over many chips may end before it comes to those that do not.
+        """
+        tensor = min(CHIPS_PER_NODE, len(self._chips))
+        pipeline = len(self._chips) // tensor
+        for entry in list(self._queue):
+            if entry.cost.tensor == tensor and entry.pipeline == pipeline:
+                self._queue.remove(entry)
+                self._plan(entry)
+        for entry in [entry for entry in self._queue if entry.step == _READY]:
+            self._queue.remove(entry)
+            self._compile(entry)
+        heapq.heapify(self._queue)
 
     def _fill(self) -> int:
         """Queue every strategy that memory may hold; return how many there are."""
@@ -157,16 +174,11 @@ class _Search:
         strategy = Strategy(tensor=bound.task.tensor, pipeline=pipeline)
         cycles = bound.token_cycles(pipeline)
         return _Entry(
-            self._cost(strategy, cycles, cycles / sequences), step, pipeline, sequences
+            ranked(self._objective, strategy, cycles, cycles / sequences),
+            step,
+            pipeline,
+            sequences,
         )
-
-    def _cost(self, strategy: Strategy, latency: int, share: float) -> Cost:
-        """Return the rank of a latency, and of the machine's cycles for each token."""
-        if self._objective is Objective.CHIPS:
-            return Cost(strategy.chips, latency, strategy.tensor)
-        if self._objective is Objective.THROUGHPUT:
-            return Cost(share, latency, strategy.tensor)
-        return Cost(latency, strategy.chips, strategy.tensor)
 
     def _is_settled(self, most_compiled: int) -> bool:
         if not self._compiled:
@@ -208,8 +220,7 @@ class _Search:
         if placed is bound:
             self._refused.append((strategy, "takes more trains than memory holds"))
             return
-        closer = self._entry(placed, entry.pipeline, step=entry.step + 1)
-        self._push(closer, entry)
+        self._push(self._entry(placed, entry.pipeline, step=entry.step + 1), entry)
 
     def _plan(self, entry: _Entry) -> None:
         """Cut the stages."""
@@ -234,7 +245,7 @@ class _Search:
         if plan.sequences > 1:
             latency = max(latency, plan.sequences * max(chain.stage_cycles))
         self._plans[strategy] = plan
-        cost = self._cost(strategy, latency, latency / plan.sequences)
+        cost = ranked(self._objective, strategy, latency, latency / plan.sequences)
         self._push(_Entry(cost, _READY, entry.pipeline, plan.sequences), entry)
 
     def _least(self, plan: ShardingPlan) -> Timeline:
@@ -268,7 +279,7 @@ class _Search:
             self._refused.append((strategy, str(error)))
             return
         latency = schedule.latency_cycles
-        cost = self._cost(strategy, latency, latency / plan.sequences)
+        cost = ranked(self._objective, strategy, latency, latency / plan.sequences)
         if self._best is None or cost < min(each.cost for each in self._compiled):
             self._best = schedule
         stage_cycles = schedule.timeline.stage_cycles
@@ -286,12 +297,4 @@ class _Search:
                 f"no strategy for {task.model.name} on {chips} chips has a schedule; "
                 f"{strategy}: {reason}"
             )
-        bound = self._widths[1]
-        held = bound.weight_bytes + self._least_sequences * bound.kv_cache_bytes
-        chip = task.machine.chip
-        usable = chip.sram_bytes - chip.program_reserve_bytes
-        return PlanError(
-            f"no strategy holds {task.model.name} on {chips} chips: weights and KV "
-            f"cache take {held:,} bytes and the chips have {chips * usable:,} beside "
-            f"their programs; use --chips {max(chips, -(-held // usable)) + 1} or more"
-        )
+        return nothing_fits(self._widths[1], chips, self._least_sequences)
