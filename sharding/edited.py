@@ -18,6 +18,8 @@ from specs.errors import PlanError
 from specs.model import ModelSpec
 
 _ORDER = [Kind.EMBEDDING, Kind.ATTENTION, Kind.FEED_FORWARD, Kind.HEAD]
+# Families whose projections have a tensor each, by which a cut can be told.
+_READ = ("llama", "mistral", "mixtral", "gemma2", "qwen2", "qwen3")
 _SHARE = [
     "stage",
     "chip",
@@ -52,8 +54,14 @@ def edited_plan(
     PlanError
         If a weight is on no chip or on two, a chip is unknown, in two stages or holds
         more than its SRAM, or stages are not consecutive parts of the model shared out
-        evenly: the message names the row.
+        evenly: the message names the row. If plans of the family are not read.
     """
+    if task.model.family not in _READ:
+        raise PlanError(
+            f"{task.model.name}: the tensors of family {task.model.family} do not tell "
+            f"where its blocks are cut; plans of {', '.join(_READ)} are read, name a "
+            f"strategy such as tensor={task.tensor} for others"
+        )
     _check_chips(table, active)
     _check_tensors(task.model, table)
     groups = _groups(table)

@@ -40,6 +40,10 @@ def test_a_plan_that_is_written_and_read_is_the_same(
     model: ModelSpec, tensor: int, pipeline: int
 ) -> None:
     plan = _planned(model, tensor, pipeline)
+    if model.family in ("phi3", "gpt2", "bert", "roberta"):
+        with pytest.raises(PlanError, match=f"family {model.family} do not tell"):
+            _read(plan, _written(plan))
+        return
     again = _read(plan, _written(plan))
     assert again.strategy == plan.strategy
     pd.testing.assert_frame_equal(again.slices, plan.slices)
