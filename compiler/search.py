@@ -27,7 +27,7 @@ from sharding.plan import ShardingPlan, fitting_plan
 from sharding.slices import Ints
 from sharding.strategy import Strategy
 from sharding.task import Task
-from specs.errors import PlanError, RackError, ScheduleError
+from specs.errors import RackError, ScheduleError
 from topologies.cables import CHIPS_PER_NODE
 from topologies.topology import Topology
 
@@ -76,14 +76,8 @@ def best_strategy(
     Raises
     ------
     RackError
-        If no strategy fits, or none that fits has a schedule; or if the model is an
-        encoder, whose passes the bounds do not cover.
+        If no strategy fits, or none that fits has a schedule.
     """
-    if task.model.structure.encoder:
-        raise PlanError(
-            f"{task.model.name}: the search knows decode tokens, not the passes of an "
-            f"encoder; name a strategy, such as tensor={min(CHIPS_PER_NODE, topology.active_chips)}"
-        )
     return _Search(task, topology, objective, sequences).run(most_compiled)
 
 

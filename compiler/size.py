@@ -12,15 +12,24 @@ from topologies.topology import Topology
 MOST_TRAINS = 6_000_000
 
 
+# Exchanges of a block among all chips of its group: a gather and a scatter; of a head a
+# gather, since only candidates go on, to one chip.
+FULL_EXCHANGES = {
+    Kind.EMBEDDING: 0,
+    Kind.ATTENTION: 2,
+    Kind.FEED_FORWARD: 2,
+    Kind.HEAD: 1,
+}
+
+
 def trains_at_least(plan: ShardingPlan, topology: Topology) -> int:
     """Return a number of trains that a token of `plan` needs, or more.
 
-    Every block but an embedding gathers and scatters, and each message takes at least
-    one train.
+    Each message of an exchange among all chips of a group takes at least one train.
     """
     return sum(
         fewest_messages(topology, stage.chips)
-        * sum(2 for block in stage.blocks if block.kind is not Kind.EMBEDDING)
+        * sum(FULL_EXCHANGES[block.kind] for block in stage.blocks)
         for stage in plan.stages
     )
 

@@ -15,6 +15,7 @@ from compiler.bound import hop_cycles
 from compiler.collective import exchange_candidates, fewest_messages
 from compiler.guard import vectors_of
 from compiler.link_bound import LinkBound
+from compiler.size import FULL_EXCHANGES
 from sharding.memory import kv_cache_bytes, weight_bytes
 from sharding.operation import Compute, Exchange, Pattern
 from sharding.operators import block_operators
@@ -158,16 +159,16 @@ def placed_bound(
 def trains_of_width(bound: WidthBound, topology: Topology, chips: Ints) -> Ints:
     """Return trains that a token needs at least with 1, 2, ... stages.
 
-    Every block but an embedding gathers and scatters, at best among the chips that
-    need the fewest messages for it.
+    Every layer's blocks gather and scatter, and a head gathers, at best among the chips
+    that need the fewest messages for it.
     """
     width = bound.task.tensor
     fewest = [
         fewest_messages(topology, chips[at * width : (at + 1) * width])
         for at in range(len(bound.exchange_cycles))
     ]
-    blocks = sum(n for b, n in _blocks(bound.task) if b.kind is not Kind.EMBEDDING)
-    return 2 * blocks * np.minimum.accumulate(np.array(fewest, dtype=np.int64))
+    exchanges = sum(n * FULL_EXCHANGES[b.kind] for b, n in _blocks(bound.task))
+    return exchanges * np.minimum.accumulate(np.array(fewest, dtype=np.int64))
 
 
 def _blocks(task: Task) -> list[tuple[Block, int]]:

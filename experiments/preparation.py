@@ -16,6 +16,7 @@ from experiments.plan_file import SUFFIX, read_plan
 from sharding.plan import ShardingPlan, plan_sharding
 from sharding.strategy import parse_strategy
 from sharding.task import Task
+from specs.errors import PlanError
 from specs.machine import MachineSpec, load_machine
 from specs.model import ModelSpec, load_model
 from specs.scenario import Scenario, scenario
@@ -184,7 +185,19 @@ def compile_prepared(prepared: Prepared) -> Schedule:
 def _searched(
     scenario: Scenario, model: ModelSpec, machine: MachineSpec, topology: Topology
 ) -> Prepared:
-    """Return a scenario with the best strategy, and the sequences that go with it."""
+    """Return a scenario with the best strategy, and the sequences that go with it.
+
+    Raises
+    ------
+    PlanError
+        If the model is an encoder, whose passes the search's bounds do not cover.
+    """
+    if model.structure.encoder:
+        raise PlanError(
+            f"{model.name}: the search knows decode tokens, not the passes of an "
+            f"encoder; name a strategy, such as "
+            f"tensor={min(CHIPS_PER_NODE, topology.active_chips)}"
+        )
     began = time.perf_counter()
     found = best_strategy(
         Task(model, machine, 1, scenario.context, scenario.batch),

@@ -13,7 +13,7 @@ from sharding.strategy import Strategy
 from sharding.task import Task
 from specs.errors import PlanError, RackError
 from specs.machine import load_machine
-from specs.model import ModelSpec, load_model
+from specs.model import ModelSpec
 from topologies.selection import select_topology
 
 
@@ -164,12 +164,4 @@ def test_a_model_that_no_strategy_holds_is_refused_with_the_chips_it_needs() -> 
             select_topology(4),
             objective=Objective.LATENCY,
             sequences=1,
-        )
-
-
-def test_an_encoder_is_not_searched_for() -> None:
-    task = Task(load_model("bert-base"), load_machine(), 1, 128, 1)
-    with pytest.raises(PlanError, match=r"not the passes of an encoder; .*tensor=8"):
-        best_strategy(
-            task, select_topology(8), objective=Objective.LATENCY, sequences=1
         )
