@@ -46,7 +46,6 @@ Compile = Callable[..., Schedule]
 Spared = Callable[..., tuple[Schedule, SpareNodes]]
 
 
-@cache
 def _compiled(
     tensor: int, pipeline: int, sequences: int, topology: str, settings: Settings
 ) -> Schedule:
@@ -61,9 +60,15 @@ def _compiled(
     return compile_token(plan, wiring)
 
 
+_kept = cache(_compiled)
+
+
 @pytest.fixture(scope="session")
 def compiled() -> Compile:
-    """Compile a tiny model: tensor width, stages, sequences in flight, settings."""
+    """Compile a tiny model: tensor width, stages, sequences in flight, settings.
+
+    What has been compiled is kept, unless ``keep`` is false.
+    """
 
     def make(
         tensor: int,
@@ -71,11 +76,13 @@ def compiled() -> Compile:
         *,
         sequences: int = 1,
         topology: str = "auto",
+        keep: bool = True,
         **settings: object,
     ) -> Schedule:
         # Written link__ber here, link.ber there.
         dotted = {key.replace("__", "."): value for key, value in settings.items()}
-        return _compiled(tensor, pipeline, sequences, topology, tuple(dotted.items()))
+        build = _kept if keep else _compiled
+        return build(tensor, pipeline, sequences, topology, tuple(dotted.items()))
 
     return make
 

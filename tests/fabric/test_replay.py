@@ -206,26 +206,69 @@ def test_both_engines_agree_whatever_breaks(
 
 
 @MACHINES
-@given(at_us=st.floats(0, 100), data=st.data())
-@settings(max_examples=1)
-def test_both_engines_agree_on_what_breaks_in_large_machines(
+@given(
+    seed=st.integers(0, 2**32),
+    ppm=st.sampled_from([0.0, 10.0, 50.0, 120.0]),
+    clock=st.sampled_from(["constant", "walk"]),
+    jitter=st.sampled_from([0, 7, 19]),
+    fifo=st.sampled_from([4, 16]),
+    ber=st.sampled_from([0.0, 1e-12, 1e-7, 1e-5]),
+    errors=st.sampled_from(["independent", "bursts"]),
+    code=st.sampled_from(["secded", "rs528", "none"]),
+    interval=st.sampled_from(["auto", 0, 60]),
+    faults=st.lists(
+        st.one_of(
+            st.builds(LinkDies, at_us=TIMES, link=st.integers(0, 10**4)),
+            st.builds(ChipStops, at_us=TIMES, chip=st.integers(0, 10**3)),
+        ),
+        max_size=2,
+    ),
+)
+@settings(max_examples=52)
+def test_both_engines_agree_on_the_machines_that_are_built(
     compiled: Compile,
     *,
     tensor: int,
     pipeline: int,
     topology: str,
-    at_us: float,
-    data: st.DataObject,
+    seed: int,
+    ppm: float,
+    clock: str,
+    jitter: int,
+    fifo: int,
+    ber: float,
+    errors: str,
+    code: str,
+    interval: object,
+    faults: list[LinkDies | ChipStops],
 ) -> None:
-    schedule = compiled(tensor, pipeline, topology=topology)
-    chip = data.draw(st.integers(0, schedule.topology.chips - 1))
-    link = data.draw(st.integers(0, len(schedule.topology.source) - 1))
-    faults = [
-        LinkErrorRate(at_us=0, until_us=at_us + 1, link=link, ber=1e-4),
-        LinkDies(at_us=at_us, link=link),
-        ChipStops(at_us=2 * at_us, chip=chip),
+    try:
+        schedule = compiled(
+            tensor,
+            pipeline,
+            topology=topology,
+            keep=False,
+            clock__drift_ppm=ppm,
+            clock__model=clock,
+            clock__walk_step_ppm=ppm / 4,
+            clock__walk_stretch_cycles=20_000,
+            link__jitter_cycles=jitter,
+            link__fifo_vectors=fifo,
+            link__ber=ber,
+            link__errors=errors,
+            fec__code=code,
+            deskew__interval_epochs=interval,
+        )
+    except ScheduleError:
+        reject()
+    used, chips = schedule.program.trains.link, schedule.topology.chips
+    script = [
+        ChipStops(at_us=fault.at_us, chip=fault.chip % chips)
+        if isinstance(fault, ChipStops)
+        else LinkDies(at_us=fault.at_us, link=int(used[fault.link % len(used)]))
+        for fault in faults
     ]
-    reference, fast = both(schedule, seed=7, tokens=2, faults=faults)
+    reference, fast = both(schedule, seed=seed, tokens=2, faults=script)
     assert differences(reference, fast) == []
 
 
