@@ -218,7 +218,7 @@ def collective_report(run: CollectiveRun) -> Table:
         "cycles": f"{schedule.latency_cycles:,} = {causes}",
         "bandwidth": f"{run.algbw_gb_per_s:,.2f} GB/s of the tensor (algbw), "
         f"{run.busbw_gb_per_s:,.2f} GB/s of each chip (busbw)",
-        "vectors": f"{schedule.vectors:,} over {schedule.vector_hops:,} links in "
+        "vectors": f"{schedule.vectors:,}, {schedule.vector_hops:,} vector-hops in "
         f"{len(schedule.program.trains):,} trains",
         "certificate": str(run.certificate or "none: chips drift and never deskew"),
         "violations": f"{run.violations:,}",
