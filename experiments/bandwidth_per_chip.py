@@ -17,11 +17,11 @@ from experiments.uniform_traffic import (
     FOLLOWED,
     ROUTINGS,
     bound,
-    node_system,
     simulated,
 )
 from specs.machine import load_machine
 from topologies.cables import CHIPS_PER_RACK
+from topologies.nodes33 import node_system
 from topologies.selection import select_topology
 
 # Nodes all to all, then racks all to all.

@@ -35,6 +35,7 @@ from fabric.replay import replay
 from fabric.result import RunResult
 from specs.machine import MachineSpec
 from specs.scenario import Scenario
+from specs.units import PS_PER_US
 from topologies.topology import Topology
 
 DRIFTS_PPM = (10.0, 20.0, 50.0, 100.0, 200.0)
@@ -59,7 +60,6 @@ SHOWN = {
     "difference_in_intervals": "intervals off",
     "kind": "kind",
 }
-_PS_PER_US = 1e6
 # A run is given up beyond this: crystals that far apart in step need no schedule.
 _MOST_TOKENS = 2**14
 # Error is raised in hundredths of what the guard band promises.
@@ -158,8 +158,8 @@ def _compared(
     return {
         "first_violation_ps": seen.time_ps,
         "closed_form_ps": closed.time_ps,
-        "first_violation_us": seen.time_ps / _PS_PER_US,
-        "closed_form_us": closed.time_ps / _PS_PER_US,
+        "first_violation_us": seen.time_ps / PS_PER_US,
+        "closed_form_us": closed.time_ps / PS_PER_US,
         "difference_in_intervals": (seen.time_ps - closed.time_ps) / interval_ps,
         "kind": seen.kind,
         "what": f"link {seen.link}",
@@ -186,10 +186,10 @@ def predicted(schedule: Schedule, seed: int) -> Row:
         "ppm": machine.clock.drift_ppm,
         "interval_epochs": machine.deskew.interval_epochs,
         "interval_us": machine.cycles_to_ps(schedule.program.deskews.interval_cycles)
-        / _PS_PER_US,
-        "closed_form_us": closed.time_ps / _PS_PER_US if closed else None,
-        "earliest_us": spread[0].time_ps / _PS_PER_US if spread else None,
-        "latest_us": spread[-1].time_ps / _PS_PER_US if spread else None,
+        / PS_PER_US,
+        "closed_form_us": closed.time_ps / PS_PER_US if closed else None,
+        "earliest_us": spread[0].time_ps / PS_PER_US if spread else None,
+        "latest_us": spread[-1].time_ps / PS_PER_US if spread else None,
     }
 
 

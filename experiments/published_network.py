@@ -10,10 +10,11 @@ from experiments.peers import (
     astra_all_reduce_cycles,
     booksim_mean_cycles,
 )
-from experiments.uniform_traffic import bound, node_system, simulated
+from experiments.uniform_traffic import bound, simulated
 from experiments.validation import Kind, Row
 from specs.machine import MachineSpec, load_machine
 from topologies.hops import hop_counts
+from topologies.nodes33 import node_system
 from topologies.paths import minimal_paths
 from topologies.selection import select_topology
 from topologies.topology import Topology

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from chip.program import Opcode, Slice
 from experiments.run import Run
 from specs.errors import SpecError
-from specs.units import PS_PER_S
+from specs.units import PS_PER_S, PS_PER_US
 
 # Viewers become slow long before they fail.
 _MOST_EVENTS = 200_000
-_PS_PER_US = 1_000_000
 _DEFAULT_CHIPS = 32
 
 
@@ -49,8 +48,8 @@ def trace_events(run: Run, window: Window) -> dict[str, Any]:
         (code.chip >= window.first_chip)
         & (code.chip <= window.last_chip)
         & (code.opcode != Opcode.MARK)
-        & ((begin + length) / _PS_PER_US >= window.start_us)
-        & (begin / _PS_PER_US <= window.end_us)
+        & ((begin + length) / PS_PER_US >= window.start_us)
+        & (begin / PS_PER_US <= window.end_us)
     )
     chosen = np.flatnonzero(shown)
     dropped = max(0, len(chosen) - _MOST_EVENTS)
@@ -133,8 +132,8 @@ def _instruction(
         "ph": "X",
         "name": entry.name,
         "cat": Opcode(int(code.opcode[index])).name,
-        "ts": int(begin[index]) / _PS_PER_US,
-        "dur": int(length[index]) / _PS_PER_US,
+        "ts": int(begin[index]) / PS_PER_US,
+        "dur": int(length[index]) / PS_PER_US,
         **_track(run, index),
         "args": {
             "start_ps": int(begin[index]),
@@ -168,7 +167,7 @@ def _arrows(
                     "id": train,
                     "name": "train",
                     "cat": "train",
-                    "ts": int(begin[index]) / _PS_PER_US,
+                    "ts": int(begin[index]) / PS_PER_US,
                     **_track(run, index),
                 }
             )

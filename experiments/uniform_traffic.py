@@ -10,12 +10,8 @@ from experiments.collectives import run_collective
 from fabric.vectors import tally_vectors
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PS_PER_NS
-from topologies.arrangement import even_arrangement, group_cables
-from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK, CableBundle, lay
-from topologies.node import LOCAL_PORTS, local_cables, node_topology
-from topologies.nodes33 import NODE_PAIR_LENGTH_M
-from topologies.rack import PORTS_LEAVING_NODE
-from topologies.topology import Level, Topology
+from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK
+from topologies.topology import Topology
 
 ROUTINGS = {"over gateways": "hierarchical", "fewest hops": "one-shot"}
 FOLLOWED, BOUNDED = "vector by vector", "bound from one rack"
@@ -53,32 +49,6 @@ class Traffic(NamedTuple):
     bound_gb_per_s: float
     vector_hops: int
     violations: int
-
-
-def node_system(nodes: int) -> Topology:
-    """Return nodes all to all, their 32 outward ports shared out evenly."""
-    if nodes == 1:
-        return node_topology()
-    ports = CHIPS_PER_NODE * PORTS_LEAVING_NODE
-    cables = group_cables(even_arrangement(nodes, ports))
-    between = CableBundle(
-        source=CHIPS_PER_NODE * cables.source
-        + cables.source_port // PORTS_LEAVING_NODE,
-        source_port=LOCAL_PORTS + cables.source_port % PORTS_LEAVING_NODE,
-        target=CHIPS_PER_NODE * cables.target
-        + cables.target_port // PORTS_LEAVING_NODE,
-        target_port=LOCAL_PORTS + cables.target_port % PORTS_LEAVING_NODE,
-        level=Level.GLOBAL,
-        length_m=NODE_PAIR_LENGTH_M,
-    )
-    chips = CHIPS_PER_NODE * nodes
-    return lay(
-        f"{nodes} nodes",
-        [local_cables(nodes), between],
-        chips=chips,
-        chips_per_rack=chips,
-        representatives=tuple(range(CHIPS_PER_NODE)),
-    )
 
 
 def simulated(

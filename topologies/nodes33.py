@@ -1,8 +1,8 @@
-"""The 264-chip system: 33 nodes, one cable between each pair of them."""
+"""Nodes all to all, and the 264-chip system: 33 nodes, one cable between each pair."""
 
 from topologies.arrangement import even_arrangement, group_cables
 from topologies.cables import CHIPS_PER_NODE, CableBundle, lay
-from topologies.node import LOCAL_PORTS, local_cables
+from topologies.node import LOCAL_PORTS, local_cables, node_topology
 from topologies.rack import PORTS_LEAVING_NODE
 from topologies.topology import Level, Topology
 
@@ -29,7 +29,23 @@ def nodes33_topology() -> Topology:
     >>> system.chips, system.links
     (264, 1452)
     """
-    cables = group_cables(even_arrangement(NODES, CHIPS_PER_NODE * PORTS_LEAVING_NODE))
+    return node_system(NODES, "nodes33")
+
+
+def node_system(nodes: int, name: str = "") -> Topology:
+    """Return nodes all to all, their 32 outward ports shared out evenly.
+
+    Parameters
+    ----------
+    nodes
+        From 1 to 33.
+    name
+        What the system is called, by its number of nodes if empty.
+    """
+    if nodes == 1:
+        return node_topology()
+    ports = CHIPS_PER_NODE * PORTS_LEAVING_NODE
+    cables = group_cables(even_arrangement(nodes, ports))
     between = CableBundle(
         source=CHIPS_PER_NODE * cables.source
         + cables.source_port // PORTS_LEAVING_NODE,
@@ -40,10 +56,11 @@ def nodes33_topology() -> Topology:
         level=Level.GLOBAL,
         length_m=NODE_PAIR_LENGTH_M,
     )
+    chips = CHIPS_PER_NODE * nodes
     return lay(
-        "nodes33",
-        [local_cables(NODES), between],
-        chips=CHIPS_PER_NODE * NODES,
-        chips_per_rack=CHIPS_PER_NODE * NODES,
+        name or f"{nodes} nodes",
+        [local_cables(nodes), between],
+        chips=chips,
+        chips_per_rack=chips,
         representatives=tuple(range(CHIPS_PER_NODE)),
     )

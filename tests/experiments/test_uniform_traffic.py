@@ -6,11 +6,11 @@ from experiments.uniform_traffic import (
     FOLLOWED,
     ROUTINGS,
     bound,
-    node_system,
     simulated,
 )
 from specs.machine import load_machine
 from topologies.metrics import fingerprint
+from topologies.nodes33 import node_system
 from topologies.selection import select_topology
 
 MACHINE = load_machine()
