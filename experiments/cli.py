@@ -77,7 +77,7 @@ def simulate(
     ] = "0-inf",
 ) -> None:
     """Run tokens through a sharded model and say where every cycle went."""
-    from experiments.trace import window_of
+    from experiments.trace_window import window_of
 
     window = window_of(trace_chips, trace_us)
     if simulate_each(scenario_file, locals(), settings, out, as_json=as_json):

@@ -12,7 +12,9 @@ from experiments.run import Run
 from experiments.slack_picture import slack_figure
 from experiments.summary import summary
 from experiments.tables import TABLES
-from experiments.trace import Window, trace_events
+from experiments.trace import Trace, token_trace
+from experiments.trace_json import chrome_json
+from experiments.trace_window import Window
 from experiments.writing import check_writable, csv_bytes, write_bytes, zipped
 
 
@@ -32,8 +34,7 @@ def write_run(run: Run, folder: Path, window: Window) -> list[Path]:
         written.append(_write_table(table(run), folder, name))
     document = json.dumps(summary(run), indent=2) + "\n"
     written.append(write_bytes(folder / "summary.json", document.encode()))
-    trace = json.dumps(trace_events(run, window), separators=(",", ":"))
-    written.append(write_bytes(folder / "trace.json.gz", zipped(trace.encode())))
+    written.append(_write_trace(token_trace(run, window), folder))
     for name, figure in (("token", run_figure), ("slack", slack_figure)):
         picture = picture_bytes(figure(run))
         written.append(write_bytes(folder / f"{name}.png", picture))
@@ -48,3 +49,11 @@ def _write_table(table: pd.DataFrame, folder: Path, name: str) -> Path:
         table.to_parquet(content, compression="zstd", index=False)
         return write_bytes(folder / f"{name}.parquet", content.getvalue())
     return write_bytes(folder / f"{name}.csv.gz", zipped(csv_bytes(table)))
+
+
+def _write_trace(trace: Trace, folder: Path) -> Path:
+    if importlib.util.find_spec("perfetto"):
+        from experiments.trace_proto import perfetto_bytes  # noqa: PLC0415
+
+        return write_bytes(folder / "trace.pftrace.gz", zipped(perfetto_bytes(trace)))
+    return write_bytes(folder / "trace.json.gz", zipped(chrome_json(trace)))

@@ -1,84 +1,269 @@
-"""A token as a trace for the Perfetto viewer: chips by slice, arrows along links.
+"""A token as a trace: what every slice and link does when, and what hangs together.
 
-The format is Chrome's JSON, whose times are microseconds; picoseconds are kept in each
-event's arguments.
+Tracks of a chip are its functional slices; tracks of the links show trains on the wire.
+An arrow leads from a SEND to its RECEIVE, and a counter tells how long the train lay in
+the receive FIFO. What is written, and how, is another module's business.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Opcode, Slice
 from experiments.run import Run
-from specs.errors import SpecError
-from specs.units import PS_PER_S, PS_PER_US
+from experiments.trace_window import Window
+from fabric.flight import NEVER
+from specs.units import PPM, PS_PER_S, PS_PER_US
+from topologies.topology import Level
+
+Ints = NDArray[np.int64]
 
 # Viewers become slow long before they fail.
 _MOST_EVENTS = 200_000
-_DEFAULT_CHIPS = 32
+# Tracks of a chip: one for each slice and port.
+_PORTS = 64
 
 
-class Window(NamedTuple):
-    """What of a token a trace shows.
+class Group(NamedTuple):
+    """Tracks that stand together: those of a chip, or of all links.
 
     Attributes
     ----------
-    first_chip, last_chip
-        Chips, both included.
-    start_us, end_us
-        Time after the first chip starts on the token.
+    name
+        What it is called.
+    within
+        The node that a chip stands in, empty for links.
     """
 
-    first_chip: int = 0
-    last_chip: int = _DEFAULT_CHIPS - 1
-    start_us: float = 0.0
-    end_us: float = float("inf")
+    name: str
+    within: str
 
 
-def trace_events(run: Run, window: Window) -> dict[str, Any]:
-    """Return the trace of the first iteration, cut to what a viewer can take."""
-    program = run.schedule.program
-    code = program.instructions
-    begin = run.result.records[0].instruction_ps
+class Track(NamedTuple):
+    """A line of the viewer: a slice of a chip, or a link.
+
+    Attributes
+    ----------
+    group, number
+        The group that it stands in, and its number there.
+    name
+        What it is called.
+    """
+
+    group: int
+    number: int
+    name: str
+
+
+class Bar(NamedTuple):
+    """Something that takes time on a track.
+
+    Attributes
+    ----------
+    track
+        The track's place among the trace's.
+    name, category
+        What it is called: the operator; the opcode, or ``TRAIN`` on a wire.
+    start_ps, duration_ps
+        Time after the first chip starts on the token.
+    details
+        Whole numbers worth knowing, by a name that carries the unit.
+    """
+
+    track: int
+    name: str
+    category: str
+    start_ps: int
+    duration_ps: int
+    details: dict[str, int]
+
+
+class Arrow(NamedTuple):
+    """From a SEND or FORWARD to the RECEIVE of the same train: two bars."""
+
+    train: int
+    source: int
+    target: int
+
+
+class Sample(NamedTuple):
+    """A train's slack when it is taken: how long its first vector lay in the FIFO."""
+
+    link: int
+    time_ps: int
+    slack_ps: int
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Trace:
+    """What a viewer shows.
+
+    Parameters
+    ----------
+    groups
+        Groups by number: a chip's is its own, that of the links comes after all chips.
+    tracks
+        Tracks, by group and number.
+    bars
+        By start, then track; bars of one track do not overlap.
+    arrows
+        By train.
+    samples
+        Slack, by time.
+    left_out
+        Instructions in the window beyond what a viewer can take.
+    about
+        What was run.
+    """
+
+    groups: dict[int, Group]
+    tracks: tuple[Track, ...]
+    bars: tuple[Bar, ...]
+    arrows: tuple[Arrow, ...]
+    samples: tuple[Sample, ...]
+    left_out: int
+    about: dict[str, str]
+
+
+def token_trace(run: Run, window: Window) -> Trace:
+    """Return the trace of a run's first iteration, cut to what a viewer can take."""
+    code = run.schedule.program.instructions
+    issued = run.result.records[0].instruction_ps
     # Some chip may be a little ahead of the first stage; viewers drop negative times.
-    begin = begin - begin.min()
+    begin = issued - issued[issued != NEVER].min()
     length = _lengths(run, begin)
     shown = (
         (code.chip >= window.first_chip)
         & (code.chip <= window.last_chip)
         & (code.opcode != Opcode.MARK)
-        & ((begin + length) / PS_PER_US >= window.start_us)
-        & (begin / PS_PER_US <= window.end_us)
+        & (issued != NEVER)
+        & (begin + length >= window.start_us * PS_PER_US)
+        & (begin <= window.end_us * PS_PER_US)
     )
     chosen = np.flatnonzero(shown)
-    dropped = max(0, len(chosen) - _MOST_EVENTS)
-    chosen = chosen[np.argsort(begin[chosen], kind="stable")][:_MOST_EVENTS]
-    events = _names(run, np.unique(code.chip[chosen]))
-    events += [_instruction(run, int(index), begin, length) for index in chosen]
-    events += _arrows(run, chosen, begin)
-    return {
-        "traceEvents": events,
-        "displayTimeUnit": "ns",
-        "otherData": {
-            "model": run.prepared.model.name,
-            "strategy": str(run.prepared.plan.strategy),
-            "events_left_out": dropped,
-        },
-    }
+    chosen = chosen[np.argsort(begin[chosen], kind="stable")]
+    # An instruction with a train is two: a bar, and one on the wire or a sample.
+    events = np.cumsum(1 + (code.train[chosen] >= 0))
+    kept = chosen[events <= _MOST_EVENTS]
+    return _trace(run, kept, begin, length, left_out=len(chosen) - len(kept))
 
 
-def _lengths(run: Run, begin: NDArray[np.int64]) -> NDArray[np.int64]:
+def _trace(
+    run: Run, kept: NDArray[np.intp], begin: Ints, length: Ints, *, left_out: int
+) -> Trace:
+    program, topology = run.schedule.program, run.prepared.topology
+    code, entries = program.instructions, run.schedule.timeline.entries
+    links_group = topology.chips
+    port = np.maximum(code.port[kept], 0).astype(np.int64)
+    number = code.slice[kept].astype(np.int64) * _PORTS + port
+    sends = kept[np.isin(code.opcode[kept], (Opcode.SEND, Opcode.FORWARD))]
+    receives = kept[code.opcode[kept] == Opcode.RECEIVE]
+    link = program.trains.link[code.train[sends]].astype(np.int64)
+    seen = np.unique(program.trains.link[code.train[np.concatenate([sends, receives])]])
+    groups, tracks = _tracks(run, np.unique(code.chip[kept]), seen)
+    place = {(track.group, track.number): at for at, track in enumerate(tracks)}
+    bars: list[Bar] = []
+    on_chip = np.full(len(code), -1, dtype=np.int64)
+    rows = np.concatenate([kept, sends])
+    group = np.concatenate([code.chip[kept], np.full(len(sends), links_group)])
+    lines = np.concatenate([number, link])
+    on_wire = np.arange(len(rows)) >= len(kept)
+    order = np.lexsort((lines, group, begin[rows]))
+    for at in order.tolist():
+        row, wire = int(rows[at]), bool(on_wire[at])
+        details = {
+            "start_ps": int(begin[row]),
+            "start_cycle": int(code.start_cycle[row]),
+            "duration_cycles": int(code.duration_cycles[row]),
+        }
+        train = int(code.train[row])
+        if train >= 0:
+            details |= {"train": train, "vectors": int(program.trains.vectors[train])}
+        if not wire:
+            on_chip[row] = len(bars)
+        bars.append(
+            Bar(
+                track=place[int(group[at]), int(lines[at])],
+                name=entries[int(code.operator[row])].name,
+                category="TRAIN" if wire else Opcode(int(code.opcode[row])).name,
+                start_ps=int(begin[row]),
+                duration_ps=int(length[row]),
+                details=details,
+            )
+        )
+    plan = run.prepared.plan
+    return Trace(
+        groups=groups,
+        tracks=tracks,
+        bars=tuple(bars),
+        arrows=_arrows(code.train, sends, receives, on_chip),
+        samples=_samples(run, receives, begin),
+        left_out=left_out,
+        about={"model": run.prepared.model.name, "strategy": str(plan.strategy)},
+    )
+
+
+def _tracks(
+    run: Run, chips: NDArray[np.int32], links: NDArray[np.int32]
+) -> tuple[dict[int, Group], tuple[Track, ...]]:
+    """Return groups of tracks and tracks: all slices of the chips, and the links."""
+    topology = run.prepared.topology
+    groups, tracks = {}, []
+    for chip in chips.tolist():
+        rack, node = topology.rack[chip], topology.node[chip]
+        groups[chip] = Group(f"chip {chip}", f"rack {rack}, node {node}")
+        for unit in Slice:
+            wired = unit in (Slice.C2C_IN, Slice.C2C_OUT)
+            for port in range(topology.ports_per_chip if wired else 1):
+                name = f"{unit.name} {port}" if wired else unit.name
+                tracks.append(Track(chip, int(unit) * _PORTS + port, name))
+    if len(links):
+        groups[topology.chips] = Group("links", "")
+    for link in links.tolist():
+        ends = f"chip {topology.source[link]} to {topology.target[link]}"
+        level = Level(topology.level[link]).label
+        tracks.append(Track(topology.chips, link, f"link {link}: {ends} ({level})"))
+    return groups, tuple(tracks)
+
+
+def _arrows(
+    train: NDArray[np.int32], sends: Ints, receives: Ints, on_chip: Ints
+) -> tuple[Arrow, ...]:
+    """Return an arrow for each train of which both ends are shown."""
+    _, source, target = np.intersect1d(
+        train[sends], train[receives], return_indices=True
+    )
+    return tuple(
+        Arrow(int(train[a]), int(on_chip[a]), int(on_chip[b]))
+        for a, b in zip(sends[source], receives[target], strict=True)
+    )
+
+
+def _samples(run: Run, receives: Ints, begin: Ints) -> tuple[Sample, ...]:
+    """Return the slack of each train whose RECEIVE is shown."""
+    program, record = run.schedule.program, run.result.records[0]
+    train = program.instructions.train[receives]
+    came = record.arrival_ps[train] != NEVER
+    receives, train = receives[came], train[came]
+    slack_ps = record.instruction_ps[receives] - record.arrival_ps[train]
+    columns = (program.trains.link[train], begin[receives], slack_ps)
+    return tuple(
+        Sample(*row) for row in zip(*(c.tolist() for c in columns), strict=True)
+    )
+
+
+def _lengths(run: Run, begin: Ints) -> Ints:
     """Return how long each instruction takes by its chip's own clock, in ps.
 
     Slices of one track must not overlap by even a picosecond of rounding.
     """
     code = run.schedule.program.instructions
     offset_ppm = run.result.chips.offset_ppm[code.chip]
-    hz = run.prepared.machine.chip.clock_hz * (1 + offset_ppm / 1e6)
-    length: NDArray[np.int64] = (code.duration_cycles * (PS_PER_S / hz)).astype(
-        np.int64
-    )
+    hz = run.prepared.machine.chip.clock_hz * (1 + offset_ppm / PPM)
+    length: Ints = (code.duration_cycles * (PS_PER_S / hz)).astype(np.int64)
     order = np.lexsort((begin, code.port, code.slice, code.chip))
     before, after = order[:-1], order[1:]
     same = (
@@ -89,108 +274,3 @@ def _lengths(run: Run, begin: NDArray[np.int64]) -> NDArray[np.int64]:
     before, after = before[same], after[same]
     length[before] = np.minimum(length[before], begin[after] - begin[before])
     return length
-
-
-def _track(run: Run, index: int) -> dict[str, int]:
-    """Return the process (chip) and thread (slice and port) of an instruction."""
-    code = run.schedule.program.instructions
-    port = max(0, int(code.port[index]))
-    return {"pid": int(code.chip[index]), "tid": int(code.slice[index]) * 64 + port}
-
-
-def _names(run: Run, chips: NDArray[np.int32]) -> list[dict[str, Any]]:
-    topology = run.prepared.topology
-    events: list[dict[str, Any]] = []
-    for chip in chips.tolist():
-        name = f"chip {chip} (rack {topology.rack[chip]}, node {topology.node[chip]})"
-        events.append(
-            {"ph": "M", "name": "process_name", "pid": chip, "args": {"name": name}}
-        )
-        for unit in Slice:
-            ports = range(11) if unit in (Slice.C2C_IN, Slice.C2C_OUT) else range(1)
-            for port in ports:
-                label = f"{unit.name} {port}" if len(ports) > 1 else unit.name
-                events.append(
-                    {
-                        "ph": "M",
-                        "name": "thread_name",
-                        "pid": chip,
-                        "tid": int(unit) * 64 + port,
-                        "args": {"name": label},
-                    }
-                )
-    return events
-
-
-def _instruction(
-    run: Run, index: int, begin: NDArray[np.int64], length: NDArray[np.int64]
-) -> dict[str, Any]:
-    program = run.schedule.program
-    code = program.instructions
-    entry = run.schedule.timeline.entries[int(code.operator[index])]
-    return {
-        "ph": "X",
-        "name": entry.name,
-        "cat": Opcode(int(code.opcode[index])).name,
-        "ts": int(begin[index]) / PS_PER_US,
-        "dur": int(length[index]) / PS_PER_US,
-        **_track(run, index),
-        "args": {
-            "start_ps": int(begin[index]),
-            "start_cycle": int(code.start_cycle[index]),
-            "duration_cycles": int(code.duration_cycles[index]),
-        },
-    }
-
-
-def _arrows(
-    run: Run, chosen: NDArray[np.intp], begin: NDArray[np.int64]
-) -> list[dict[str, Any]]:
-    """Return a flow arrow for each train of which both ends are shown."""
-    code = run.schedule.program.instructions
-    ends: dict[int, dict[str, int]] = {}
-    for index in chosen.tolist():
-        train = int(code.train[index])
-        if train >= 0:
-            side = "to" if code.opcode[index] == Opcode.RECEIVE else "from"
-            ends.setdefault(train, {})[side] = index
-    events = []
-    for train, pair in ends.items():
-        if pair.keys() != {"from", "to"}:
-            continue
-        for side, phase in (("from", "s"), ("to", "f")):
-            index = pair[side]
-            events.append(
-                {
-                    "ph": phase,
-                    "bp": "e",
-                    "id": train,
-                    "name": "train",
-                    "cat": "train",
-                    "ts": int(begin[index]) / PS_PER_US,
-                    **_track(run, index),
-                }
-            )
-    return events
-
-
-def window_of(chips: str, time_us: str) -> Window:
-    """Return the window that two ranges such as ``0-31`` and ``100-250`` name.
-
-    Raises
-    ------
-    SpecError
-        If a range is no pair of numbers in order.
-    """
-    try:
-        first, last = (int(part) for part in chips.split("-"))
-        start, end = (float(part) for part in time_us.split("-"))
-    except ValueError:
-        raise SpecError(
-            f"--trace-chips {chips}, --trace-us {time_us}: write FROM-TO, as in 0-31"
-        ) from None
-    if first > last or not start < end:
-        raise SpecError(
-            f"--trace-chips {chips}, --trace-us {time_us}: FROM must lie before TO"
-        )
-    return Window(first, last, start, end)

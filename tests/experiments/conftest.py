@@ -16,7 +16,7 @@ from experiments.cli import main
 from experiments.files import write_run
 from experiments.run import Run, run_scenario
 from experiments.script import run_script
-from experiments.trace import Window
+from experiments.trace_window import Window
 from specs.scenario import Scenario
 
 Completed = subprocess.CompletedProcess[str]

@@ -77,7 +77,7 @@ def test_a_person_reads_the_report_in_80_columns(
         next(path.name for path in (tmp_path / "run").glob("schedule.*")),
         "failovers.csv",
         "summary.json",
-        "trace.json.gz",
+        "trace.pftrace.gz",
         "token.png",
         "slack.png",
     ]

@@ -1,4 +1,5 @@
 import gzip
+import importlib.util
 import json
 import os
 from pathlib import Path
@@ -8,8 +9,10 @@ import pytest
 from matplotlib.image import imread
 
 from experiments.columns import COLUMNS, markdown
+from experiments.files import write_run
 from experiments.run import Run
 from experiments.tables import TABLES
+from experiments.trace_window import Window
 from experiments.writing import csv_bytes, write_bytes, zipped
 from specs.errors import OutputError
 
@@ -119,7 +122,22 @@ def test_the_pictures_open(small_folder: Path) -> None:
 def test_a_run_leaves_whole_files_and_nothing_else(small_folder: Path) -> None:
     assert not [path.name for path in small_folder.iterdir() if path.name[0] == "."]
     assert json.loads((small_folder / "summary.json").read_text())["schema"]
-    assert json.loads(gzip.decompress((small_folder / "trace.json.gz").read_bytes()))
+    assert gzip.decompress((small_folder / "trace.pftrace.gz").read_bytes())
+
+
+def test_without_the_extra_the_trace_is_json(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name == "perfetto" else installed(name),
+    )
+    write_run(small_run, tmp_path, Window())
+    document = gzip.decompress((tmp_path / "trace.json.gz").read_bytes())
+    assert json.loads(document)["traceEvents"]
+    assert not list(tmp_path.glob("*.pftrace*"))
 
 
 def test_a_file_is_for_everyone_that_the_umask_lets_in(tmp_path: Path) -> None:

@@ -1,113 +1,187 @@
+import json
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from chip.program import Opcode
 from experiments import trace
-from experiments.run import Run
-from experiments.trace import Window, trace_events, window_of
+from experiments.run import Run, run_scenario
+from experiments.trace import Bar, Trace, token_trace
+from experiments.trace_json import chrome_json
+from experiments.trace_proto import perfetto_bytes
+from experiments.trace_window import Window, window_of
+from fabric.flight import NEVER
 from specs.errors import SpecError
+from specs.scenario import Scenario
 
-Event = dict[str, Any]
 # A rack has 72 chips; those that hold nothing may still forward.
 EVERYTHING = Window(first_chip=0, last_chip=71)
 
 
-def events(run: Run, window: Window, phase: str) -> list[Event]:
-    found = trace_events(run, window)["traceEvents"]
-    return [event for event in found if event["ph"] == phase]
+@pytest.fixture(scope="module")
+def whole(small_run: Run) -> Trace:
+    return token_trace(small_run, EVERYTHING)
 
 
-def test_every_instruction_but_marks_is_a_slice(small_run: Run) -> None:
-    slices = events(small_run, EVERYTHING, "X")
+def on_chips(shown: Trace) -> list[Bar]:
+    return [bar for bar in shown.bars if bar.category != "TRAIN"]
+
+
+def named(bar: Bar, shown: Trace) -> str:
+    return shown.tracks[bar.track].name
+
+
+def test_every_instruction_but_marks_is_a_bar(small_run: Run, whole: Trace) -> None:
     opcodes = small_run.schedule.program.instructions.opcode
-    assert len(slices) == (opcodes != Opcode.MARK).sum()
-    assert min(event["dur"] for event in slices) >= 0
-    assert min(event["ts"] for event in slices) >= 0
+    bars = on_chips(whole)
+    assert len(bars) == (opcodes != Opcode.MARK).sum()
+    assert min(bar.duration_ps for bar in bars) >= 0
+    assert min(bar.start_ps for bar in bars) == 0
 
 
-def test_slices_of_one_track_do_not_overlap(small_run: Run) -> None:
-    tracks: dict[tuple[int, int], list[Event]] = {}
-    for event in events(small_run, EVERYTHING, "X"):
-        tracks.setdefault((event["pid"], event["tid"]), []).append(event)
-    for track in tracks.values():
-        track.sort(key=lambda event: event["args"]["start_ps"])
-        for before, after in pairwise(track):
-            end_ps = before["args"]["start_ps"] + round(before["dur"] * 1e6)
-            assert end_ps <= after["args"]["start_ps"]
-
-
-def test_a_slice_is_as_long_as_its_instruction_takes(small_run: Run) -> None:
-    period_us = 1e6 / small_run.prepared.machine.chip.clock_hz
-    for event in events(small_run, EVERYTHING, "X"):
-        nominal_us = event["args"]["duration_cycles"] * period_us
-        assert event["dur"] == pytest.approx(nominal_us, rel=1e-4, abs=2e-6)
-
-
-def test_picoseconds_are_kept_exactly(small_run: Run) -> None:
-    code = small_run.schedule.program.instructions
-    begin_ps = small_run.result.records[0].instruction_ps
-    kept = (begin_ps - begin_ps.min())[code.opcode != Opcode.MARK]
-    slices = events(small_run, EVERYTHING, "X")
-    shown = [event["args"]["start_ps"] for event in slices]
-    assert shown == np.sort(kept).tolist()
-    assert all(event["ts"] == event["args"]["start_ps"] / 1e6 for event in slices)
-
-
-def test_an_arrow_has_both_ends_and_takes_time(small_run: Run) -> None:
-    starts = {event["id"]: event for event in events(small_run, EVERYTHING, "s")}
-    ends = {event["id"]: event for event in events(small_run, EVERYTHING, "f")}
+def test_every_train_is_on_its_wire_while_it_is_sent(
+    small_run: Run, whole: Trace
+) -> None:
     trains = small_run.schedule.program.trains
-    assert starts.keys() == ends.keys() == set(range(len(trains)))
-    topology = small_run.prepared.topology
-    for train, link in enumerate(trains.link.tolist()):
-        ends_of_link = (topology.source[link], topology.target[link])
-        assert (starts[train]["pid"], ends[train]["pid"]) == ends_of_link
-        assert starts[train]["ts"] < ends[train]["ts"]
-
-
-def test_every_track_has_a_name(small_run: Run) -> None:
-    named = {
-        (event["pid"], event["tid"])
-        for event in events(small_run, EVERYTHING, "M")
-        if event["name"] == "thread_name"
+    wires = [bar for bar in whole.bars if bar.category == "TRAIN"]
+    assert sorted(bar.details["train"] for bar in wires) == list(range(len(trains)))
+    for bar in wires:
+        train = bar.details["train"]
+        assert named(bar, whole).startswith(f"link {trains.link[train]}: ")
+        assert bar.details["vectors"] == trains.vectors[train]
+    sent = {
+        bar.details["train"]: (bar.start_ps, bar.duration_ps)
+        for bar in whole.bars
+        if bar.category in ("SEND", "FORWARD")
     }
-    used = {
-        (event["pid"], event["tid"]) for event in events(small_run, EVERYTHING, "X")
+    assert sent == {
+        bar.details["train"]: (bar.start_ps, bar.duration_ps) for bar in wires
     }
-    assert used <= named
 
 
-def test_only_the_chips_and_the_time_asked_for_are_shown(small_run: Run) -> None:
+def test_bars_of_one_track_do_not_overlap(whole: Trace) -> None:
+    tracks: dict[int, list[Bar]] = {}
+    for bar in whole.bars:
+        tracks.setdefault(bar.track, []).append(bar)
+    for bars in tracks.values():
+        for before, after in pairwise(bars):
+            assert before.start_ps + before.duration_ps <= after.start_ps
+
+
+def test_a_bar_is_as_long_as_its_instruction_takes(
+    small_run: Run, whole: Trace
+) -> None:
+    period_ps = 1e12 / small_run.prepared.machine.chip.clock_hz
+    for bar in whole.bars:
+        nominal_ps = bar.details["duration_cycles"] * period_ps
+        assert bar.duration_ps == pytest.approx(nominal_ps, rel=1e-4, abs=2)
+
+
+def test_an_arrow_leads_from_a_send_to_its_receive(
+    small_run: Run, whole: Trace
+) -> None:
+    trains, topology = small_run.schedule.program.trains, small_run.prepared.topology
+    assert sorted(arrow.train for arrow in whole.arrows) == list(range(len(trains)))
+    for arrow in whole.arrows:
+        source, target = whole.bars[arrow.source], whole.bars[arrow.target]
+        assert source.category in ("SEND", "FORWARD")
+        assert target.category == "RECEIVE"
+        assert source.start_ps < target.start_ps
+        link = trains.link[arrow.train]
+        ends = (whole.tracks[source.track].group, whole.tracks[target.track].group)
+        assert ends == (topology.source[link], topology.target[link])
+
+
+def test_slack_is_what_the_links_table_knows(small_run: Run, whole: Trace) -> None:
+    least_ps: dict[int, int] = {}
+    for sample in whole.samples:
+        known = least_ps.get(sample.link, sample.slack_ps)
+        least_ps[sample.link] = min(known, sample.slack_ps)
+    table = small_run.result.links
+    assert sorted(least_ps) == table.link.tolist()
+    # The table counts every vector of every token, the trace heads of one token.
+    for link, slack_ps in zip(table.link, table.least_slack_ps, strict=True):
+        assert slack_ps <= least_ps[link]
+
+
+def test_only_the_chips_and_the_time_asked_for_are_shown(
+    small_run: Run, whole: Trace
+) -> None:
     window = Window(first_chip=5, last_chip=7, start_us=10, end_us=20)
-    everything = events(small_run, EVERYTHING, "X")
+    shown = token_trace(small_run, window)
     expected = [
-        event
-        for event in everything
-        if 5 <= event["pid"] <= 7
-        and event["ts"] + event["dur"] >= 10
-        and event["ts"] <= 20
+        bar
+        for bar in on_chips(whole)
+        if 5 <= whole.tracks[bar.track].group <= 7
+        and bar.start_ps + bar.duration_ps >= 10_000_000
+        and bar.start_ps <= 20_000_000
     ]
-    assert 0 < len(expected) < len(everything)
-    assert events(small_run, window, "X") == expected
-    arrows = events(small_run, window, "s")
-    assert {event["id"] for event in arrows} == {
-        event["id"] for event in events(small_run, window, "f")
-    }
-    assert {event["pid"] for event in arrows} <= {5, 6, 7}
+    assert 0 < len(expected) < len(on_chips(whole))
+    names = [bar._replace(track=0) for bar in on_chips(shown)]
+    assert names == [bar._replace(track=0) for bar in expected]
+    assert {number for number in shown.groups if number < 72} <= {5, 6, 7}
+    assert shown.left_out == 0
 
 
 def test_no_more_events_than_a_viewer_takes_and_the_rest_is_counted(
-    small_run: Run, monkeypatch: pytest.MonkeyPatch
+    small_run: Run, whole: Trace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everything = events(small_run, EVERYTHING, "X")
     monkeypatch.setattr(trace, "_MOST_EVENTS", 100)
-    cut = trace_events(small_run, EVERYTHING)
-    slices = [event for event in cut["traceEvents"] if event["ph"] == "X"]
-    assert slices == everything[:100]
-    assert cut["otherData"]["events_left_out"] == len(everything) - 100
+    cut = token_trace(small_run, EVERYTHING)
+    assert len(cut.bars) + len(cut.samples) <= 100
+    assert cut.left_out == len(on_chips(whole)) - len(on_chips(cut))
+    assert starts(on_chips(cut)) == starts(on_chips(whole))[: len(on_chips(cut))]
+
+
+def starts(bars: Sequence[Bar]) -> list[int]:
+    return sorted(bar.start_ps for bar in bars)
+
+
+def test_what_never_came_or_never_began_is_not_shown(
+    tmp_path: Path, small_scenario: Scenario
+) -> None:
+    faults = tmp_path / "faults.toml"
+    faults.write_text('[[fault]]\nkind = "chip-stops"\nchip = 7\nat_us = 2\n')
+    broken = small_scenario.model_copy(update={"faults": str(faults), "sequences": 1})
+    run = run_scenario(broken)
+    shown = token_trace(run, EVERYTHING)
+    record = run.result.records[0]
+    code = run.schedule.program.instructions
+    began = record.instruction_ps != NEVER
+    assert not began.all()
+    assert len(on_chips(shown)) == (began & (code.opcode != Opcode.MARK)).sum()
+    assert min(bar.start_ps for bar in shown.bars) == 0
+    taken = code.train[began & (code.opcode == Opcode.RECEIVE)]
+    assert len(shown.samples) == (record.arrival_ps[taken] != NEVER).sum()
+
+
+def test_chrome_times_are_whole_nanoseconds_and_picoseconds_are_kept(
+    whole: Trace,
+) -> None:
+    events = json.loads(chrome_json(whole))["traceEvents"]
+    bars = [event for event in events if event["ph"] == "X"]
+    assert len(bars) == len(whole.bars)
+    for event, bar in zip(bars, whole.bars, strict=True):
+        assert event["args"]["start_ps"] == bar.start_ps
+        assert round(event["ts"] * 1_000) == bar.start_ps // 1_000
+        end_ps = bar.start_ps + bar.duration_ps
+        assert round((event["ts"] + event["dur"]) * 1_000) == end_ps // 1_000
+
+
+def test_the_same_token_gives_the_same_bytes(whole: Trace, small_run: Run) -> None:
+    again = token_trace(small_run, EVERYTHING)
+    assert perfetto_bytes(again) == perfetto_bytes(whole)
+    assert chrome_json(again) == chrome_json(whole)
+
+
+def test_tracks_of_a_chip_are_in_the_order_of_its_slices(whole: Trace) -> None:
+    for before, after in pairwise(whole.tracks):
+        assert (before.group, before.number) < (after.group, after.number)
+    ports = np.unique([track.name for track in whole.tracks if track.group == 0])
+    assert {"MXM", "VXM", "MEM", "C2C_OUT 0", "C2C_IN 10"} <= set(ports)
 
 
 def test_a_window_is_two_ranges() -> None:

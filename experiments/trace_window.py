@@ -1,0 +1,46 @@
+"""Which chips and which part of a token a trace shows."""
+
+from typing import NamedTuple
+
+from specs.errors import SpecError
+
+_DEFAULT_CHIPS = 32
+
+
+class Window(NamedTuple):
+    """What of a token a trace shows.
+
+    Attributes
+    ----------
+    first_chip, last_chip
+        Chips, both included.
+    start_us, end_us
+        Time after the first chip starts on the token.
+    """
+
+    first_chip: int = 0
+    last_chip: int = _DEFAULT_CHIPS - 1
+    start_us: float = 0.0
+    end_us: float = float("inf")
+
+
+def window_of(chips: str, time_us: str) -> Window:
+    """Return the window that two ranges such as ``0-31`` and ``100-250`` name.
+
+    Raises
+    ------
+    SpecError
+        If a range is no pair of numbers in order.
+    """
+    try:
+        first, last = (int(part) for part in chips.split("-"))
+        start, end = (float(part) for part in time_us.split("-"))
+    except ValueError:
+        raise SpecError(
+            f"--trace-chips {chips}, --trace-us {time_us}: write FROM-TO, as in 0-31"
+        ) from None
+    if first > last or not start < end:
+        raise SpecError(
+            f"--trace-chips {chips}, --trace-us {time_us}: FROM must lie before TO"
+        )
+    return Window(first, last, start, end)
