@@ -7,10 +7,13 @@ RUNTIME_DESKEWs that keep the chips in step. It names no tensor and no layer.
 
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from chip.slices import SliceInstruction
+from chip.work import Work
 
 
 class Slice(IntEnum):
@@ -34,6 +37,22 @@ class Opcode(IntEnum):
     FORWARD = 4
     RECEIVE = 5
     MARK = 6
+    LOAD = 7
+
+
+class OperatorKind(NamedTuple):
+    """What operators of one shape do on a chip, instruction by instruction.
+
+    Attributes
+    ----------
+    work
+        What is asked of the chip.
+    steps
+        Instructions of its slices, cycles counted from the operator's start.
+    """
+
+    work: Work
+    steps: tuple[SliceInstruction, ...]
 
 
 @final
@@ -57,7 +76,9 @@ class Instructions:
         The train that a C2C instruction handles, -1 elsewhere.
     operator
         Number of the operator in program order; what a chip does for one operator ends
-        before it starts on the next.
+        before it starts on the next. Only a LOAD is ahead of its operator.
+    kind
+        Row of `Program.kinds` that says what slices do, -1 for C2C and marks.
     """
 
     chip: NDArray[np.int32]
@@ -68,6 +89,7 @@ class Instructions:
     duration_cycles: NDArray[np.int64]
     train: NDArray[np.int32]
     operator: NDArray[np.int32]
+    kind: NDArray[np.int32]
 
     def __len__(self) -> int:
         """Return the number of instructions."""
@@ -129,6 +151,25 @@ class Deskews:
         return len(self.chip)
 
 
+class Resident(NamedTuple):
+    """Bytes that lie in each chip's SRAM throughout, arrays of shape ``(chips,)``.
+
+    Attributes
+    ----------
+    weights, kv_cache
+        Weights, and the cache of all sequences at full context.
+    activations
+        Shards of the residual stream of all sequences.
+    program
+        What is set aside for program text.
+    """
+
+    weights: NDArray[np.int64]
+    kv_cache: NDArray[np.int64]
+    activations: NDArray[np.int64]
+    program: NDArray[np.int64]
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Program:
@@ -142,6 +183,10 @@ class Program:
         Chips of the machine.
     instructions, trains
         One token of one sequence.
+    kinds
+        What slices do for each kind of operator.
+    resident
+        What each chip keeps in SRAM throughout.
     deskews
         One period of all sequences.
     period_cycles
@@ -159,6 +204,8 @@ class Program:
     chips: int
     instructions: Instructions
     trains: Trains
+    kinds: tuple[OperatorKind, ...]
+    resident: Resident
     deskews: Deskews
     period_cycles: int
     token_cycles: int
@@ -187,6 +234,7 @@ def instructions_of(columns: dict[str, NDArray[np.int64]]) -> Instructions:
         "duration_cycles": np.int64,
         "train": np.int32,
         "operator": np.int32,
+        "kind": np.int32,
     }
     assert set(types) == {field.name for field in fields(Instructions)}
     return Instructions(

@@ -3,17 +3,119 @@
 Every constant is a `ChipSpec` number with its source; nothing here is fitted.
 """
 
+from chip.work import Chain, Load, Product, Work
 from specs.machine import ChipSpec
-from specs.units import ceil_div
+from specs.units import BITS_PER_BYTE, ceil_div
+
+FILL_STEPS = 6
+"""Parts of a product's fill: read, load, install, multiply, accumulate, write."""
+# Streams that a chain leaves, beside those of weights that are loaded meanwhile, to its
+# own results, to the vectors of a product and to the ports: two FP16 vectors each way.
+_LEFT_STREAMS = 8
+
+
+def work_cycles(chip: ChipSpec, work: Work) -> int:
+    """Return the cycles that `work` takes, 0 if there is none."""
+    if isinstance(work, Product):
+        return matmul_cycles(
+            chip,
+            weights=work.weights,
+            stored_bytes=work.stored_bytes,
+            batch=work.batch,
+            operand_bytes=work.operand_bytes,
+            preloaded_bytes=work.preloaded_bytes,
+        )
+    if isinstance(work, Chain):
+        return vector_cycles(
+            chip,
+            elements=work.elements,
+            operations=work.operations,
+            passes=work.passes,
+            operand_streams=operand_streams(work),
+        )
+    if isinstance(work, Load):
+        return load_cycles(chip, work)
+    return lookup_cycles(chip, stored_bytes=work.stored_bytes)
+
+
+def least_cycles(chip: ChipSpec, work: Work) -> int:
+    """Return the cycles that `work` takes if all that may be was loaded ahead of it."""
+    if isinstance(work, Product) and (most := most_preload_cycles(chip, work)):
+        return work_cycles(chip, preloaded(chip, work, most))
+    return work_cycles(chip, work)
+
+
+def feed_bytes_per_cycle(chip: ChipSpec) -> int:
+    """Return the rate at which weights are read, carried and fed to the MXM."""
+    return min(
+        chip.weight_feed_bytes_per_cycle,
+        chip.stream_bytes_per_cycle,
+        chip.sram_bytes_per_cycle,
+    )
+
+
+def most_preload_cycles(chip: ChipSpec, work: Product) -> int:
+    """Return for how long the matrix of `work` can be loaded ahead of it.
+
+    The weight buffers hold no more than their capacity, and what is not yet in SRAM, or
+    lies at an address yet to be computed, cannot be loaded.
+    """
+    if not chip.prefetch or chip.matmul_fill_cycles < FILL_STEPS:
+        return 0
+    rate = feed_bytes_per_cycle(chip)
+    if work.ready_bytes == work.fed_bytes <= chip.mxm_buffer_bytes:
+        return ceil_div(work.fed_bytes, rate)
+    return min(work.ready_bytes, chip.mxm_buffer_bytes) // rate
+
+
+def preloaded(chip: ChipSpec, work: Product, cycles: int) -> Product:
+    """Return `work` with what so many cycles of loading bring into the buffers."""
+    size = min(work.fed_bytes, cycles * feed_bytes_per_cycle(chip))
+    return work._replace(preloaded_bytes=size)
+
+
+def load_cycles(chip: ChipSpec, work: Load) -> int:
+    """Return for how long a load reads from SRAM."""
+    return ceil_div(work.fed_bytes, feed_bytes_per_cycle(chip))
+
+
+def operand_streams(work: Chain) -> int:
+    """Return the streams of all operands if they are read side by side."""
+    return ceil_div(work.operands * work.element_bits, BITS_PER_BYTE)
+
+
+def chains_of(chip: ChipSpec, operations: int, streams: int) -> int:
+    """Return how often each element goes through the VXM in one pass.
+
+    Parameters
+    ----------
+    chip
+        The processor.
+    operations
+        Operations on each element, of which `chip.vxm_alus` are chained.
+    streams
+        Streams of all operands, of which half the chip's can be read at once, or all
+        but those of weights, results and ports.
+    """
+    there = chip.stream_bytes_per_cycle // chip.lanes
+    loading = ceil_div(feed_bytes_per_cycle(chip), chip.lanes)
+    at_once = max(1, there // 2, there - loading - _LEFT_STREAMS)
+    return max(ceil_div(operations, chip.vxm_alus), ceil_div(streams, at_once))
 
 
 def matmul_cycles(
-    chip: ChipSpec, *, weights: int, stored_bytes: int, batch: int = 1
+    chip: ChipSpec,
+    *,
+    weights: int,
+    stored_bytes: int,
+    batch: int = 1,
+    operand_bytes: int | None = None,
+    preloaded_bytes: int = 0,
 ) -> int:
     """Return the cycles of a matrix product whose weights stream through the MXM.
 
     The weights are read from SRAM, carried on streams, fed to the matrix unit at
-    `chip.operand_bytes` each, and multiplied; the slowest of these decides.
+    some bytes each, and multiplied; the slowest of these decides.
 
     Parameters
     ----------
@@ -25,6 +127,10 @@ def matmul_cycles(
         Bytes they take in SRAM.
     batch
         Activation vectors that use the weights while they are installed.
+    operand_bytes
+        Bytes at which a weight is fed; `chip.operand_bytes` if None.
+    preloaded_bytes
+        Bytes, as they are fed, that were loaded ahead and are only multiplied.
 
     Returns
     -------
@@ -33,10 +139,16 @@ def matmul_cycles(
     """
     if weights == 0:
         return 0
-    fp16 = chip.operand_bytes > 1
-    macs = chip.mxm_fp16_macs_per_cycle if fp16 else chip.mxm_int8_macs_per_cycle
+    width_bytes = operand_bytes or chip.operand_bytes
+    macs = (
+        chip.mxm_fp16_macs_per_cycle
+        if width_bytes > 1
+        else chip.mxm_int8_macs_per_cycle
+    )
+    fed_bytes = weights * width_bytes
+    stored_bytes -= stored_bytes * preloaded_bytes // fed_bytes
     return chip.matmul_fill_cycles + max(
-        ceil_div(weights * chip.operand_bytes, chip.weight_feed_bytes_per_cycle),
+        ceil_div(fed_bytes - preloaded_bytes, chip.weight_feed_bytes_per_cycle),
         ceil_div(weights * batch, macs),
         ceil_div(stored_bytes, chip.sram_bytes_per_cycle),
         ceil_div(stored_bytes, chip.stream_bytes_per_cycle),
@@ -44,7 +156,12 @@ def matmul_cycles(
 
 
 def vector_cycles(
-    chip: ChipSpec, *, elements: int, operations: int = 1, passes: int = 1
+    chip: ChipSpec,
+    *,
+    elements: int,
+    operations: int = 1,
+    passes: int = 1,
+    operand_streams: int = 0,
 ) -> int:
     """Return the cycles of an element-wise operator or reduction on the VXM.
 
@@ -62,6 +179,9 @@ def vector_cycles(
         Operations on each element within one pass.
     passes
         Passes over the operand, one after the other.
+    operand_streams
+        Streams of all operands if they are read side by side; more than the chip has
+        to spare are read one after the other.
 
     Returns
     -------
@@ -70,7 +190,7 @@ def vector_cycles(
     """
     if elements == 0:
         return 0
-    chains = ceil_div(operations, chip.vxm_alus)
+    chains = chains_of(chip, operations, operand_streams)
     return passes * (chip.vector_fill_cycles + ceil_div(elements, chip.lanes) * chains)
 
 

@@ -1,6 +1,7 @@
 """A closed-form lower bound on a token's latency: what no schedule can beat.
 
-Every stage must feed its weights and its share of the KV cache to the matrix unit;
+Every stage must feed its weights and its share of the KV cache to the matrix unit,
+except for what its weight buffers may hold ahead of each product, and multiply all;
 every block of a split layer must gather and scatter, which takes at least one vector
 over one link each; every stage must hand over, and the token of a language model must
 come back.
@@ -12,7 +13,7 @@ from compiler.guard import serialisation_cycles, vectors_of
 from sharding.operators import carried_bytes
 from sharding.plan import ShardingPlan, Stage
 from sharding.slices import Ints, head_split
-from sharding.task import Task
+from sharding.task import FP32_BYTES, Task
 from sharding.tensors import block_slices
 from sharding.units import Block, Kind
 from specs.machine import MachineSpec
@@ -57,8 +58,28 @@ def _exchanges(block: Block) -> int:
 
 def _feed_cycles(task: Task, stage: Stage) -> int:
     """Return the least cycles in which a stage's fullest member feeds its operands."""
-    fed = sum((_fed_bytes(task, block) for block in stage.blocks), 0 * stage.chips)
-    return ceil_div(int(fed.max()), task.machine.chip.weight_feed_bytes_per_cycle)
+    chip = task.machine.chip
+    fed, multiplied = 0 * stage.chips, 0 * stage.chips
+    for block in stage.blocks:
+        whole = _fed_bytes(task, block)
+        ahead = _preloads(task, block) * chip.mxm_buffer_bytes * chip.prefetch
+        fed += np.maximum(whole - ahead, 0)
+        multiplied += whole
+    return max(
+        ceil_div(int(fed.max()), chip.weight_feed_bytes_per_cycle),
+        # A weight takes four bytes at most.
+        ceil_div(int(multiplied.max()), FP32_BYTES * chip.mxm_int8_macs_per_cycle),
+    )
+
+
+def _preloads(task: Task, block: Block) -> int:
+    """Return how many products of `block` may find weights in the buffers."""
+    if block.kind is Kind.ATTENTION:
+        return 4
+    if block.kind is Kind.FEED_FORWARD:
+        # A router is known beforehand, the experts that it chooses are not.
+        return 2 if task.model.experts == 1 else 1
+    return int(block.kind is Kind.HEAD)
 
 
 def _fed_bytes(task: Task, block: Block) -> Ints:

@@ -10,7 +10,7 @@ from compiler.direct import direct_messages, direct_stages
 from compiler.guard import LinkTiming
 from compiler.hierarchical import hierarchical_forms
 from compiler.spreading import spread_stage
-from compiler.stages import Algorithm, Collective, Stage, adding_cycles
+from compiler.stages import Algorithm, Collective, Stage, adding_up
 from sharding.slices import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
@@ -183,5 +183,5 @@ def _stage_cycles(machine: MachineSpec, degree: Ints, made: Stage) -> int:
     for end in (made.source, made.target):
         handled = np.bincount(end, weights=made.vectors, minlength=len(degree))
         longest = max(longest, int(np.ceil(handled / np.maximum(degree, 1)).max()))
-    _, adding = adding_cycles(machine, made)
-    return hop_cycles(machine, longest) + int(adding.max(initial=0))
+    adding = adding_up(machine, made)
+    return hop_cycles(machine, longest) + int(adding.cycles.max(initial=0))

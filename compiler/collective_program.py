@@ -11,7 +11,7 @@ from typing import final
 
 import numpy as np
 
-from chip.program import Program
+from chip.program import Program, Resident
 from compiler.bound import hop_cycles
 from compiler.candidates import Candidate, candidates
 from compiler.emission import emit
@@ -171,7 +171,8 @@ def compile_collective(
             topology,
             machine,
             chain,
-            leader=leader,
+            chips=chips,
+            payload_bytes=payload_bytes,
             interval_cycles=interval_cycles,
             guard_cycles=guard_cycles,
         ),
@@ -214,7 +215,8 @@ def _program(
     machine: MachineSpec,
     chain: Chain,
     *,
-    leader: int,
+    chips: Ints,
+    payload_bytes: int,
     interval_cycles: int,
     guard_cycles: int,
 ) -> Program:
@@ -223,12 +225,19 @@ def _program(
             f"the schedule has {chain.timeline.trains:,} trains, and {_MOST_TRAINS:,} "
             f"are what 5 GB of memory hold; use --algorithm hierarchical or fewer chips"
         )
-    instructions, trains = emit(chain.timeline, topology, leader)
+    instructions, trains, kinds = emit(
+        chain.timeline, topology, machine.chip, int(chips[0])
+    )
+    kept = Resident(*np.zeros((len(Resident._fields), topology.chips), dtype=np.int64))
+    kept.program[:] = machine.chip.program_reserve_bytes
+    kept.activations[chips] = payload_bytes
     total = chain.timeline.token_cycles
     return Program(
         chips=topology.chips,
         instructions=instructions,
         trains=trains,
+        kinds=kinds,
+        resident=kept,
         deskews=deskews_of(
             chain,
             topology,
@@ -239,7 +248,7 @@ def _program(
         token_cycles=total,
         sequences=1,
         interval_cycles=0,
-        leader=leader,
+        leader=int(chips[0]),
         guard_cycles=guard_cycles,
     )
 

@@ -1,12 +1,24 @@
 """From the chain of a token to instruction and train columns."""
 
+from typing import NamedTuple, final
+
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.program import Instructions, Opcode, Slice, Trains, instructions_of
-from compiler.timeline import ComputeEntry, Timeline, TransportEntry
+from chip.lowering import lower
+from chip.program import (
+    Instructions,
+    Opcode,
+    OperatorKind,
+    Slice,
+    Trains,
+    instructions_of,
+)
+from chip.work import Work
+from compiler.timeline import ComputeEntry, LoadEntry, Timeline, TransportEntry
 from compiler.transport import Transport
 from sharding.operation import Unit
+from specs.machine import ChipSpec
 from topologies.topology import Topology
 
 Ints = NDArray[np.int64]
@@ -21,21 +33,32 @@ _COLUMNS = (
     "duration_cycles",
     "train",
     "operator",
+    "kind",
 )
 _START, _TRAIN, _OPERATOR = (
     _COLUMNS.index(name) for name in ("start_cycle", "train", "operator")
 )
-# Weights stream from memory for as long as the matrix unit multiplies.
-_SLICES = {
-    Unit.MATMUL: ((Slice.MEM, Opcode.READ), (Slice.MXM, Opcode.MATMUL)),
-    Unit.VECTOR: ((Slice.VXM, Opcode.VECTOR),),
-    Unit.LOOKUP: ((Slice.MEM, Opcode.READ),),
-}
+
+
+class Emitted(NamedTuple):
+    """One token as columns.
+
+    Attributes
+    ----------
+    instructions, trains
+        What chips do, and what is on the links.
+    kinds
+        What slices do for each kind of operator.
+    """
+
+    instructions: Instructions
+    trains: Trains
+    kinds: tuple[OperatorKind, ...]
 
 
 def emit(
-    timeline: Timeline, topology: Topology, leader: int
-) -> tuple[Instructions, Trains]:
+    timeline: Timeline, topology: Topology, chip: ChipSpec, leader: int
+) -> Emitted:
     """Return the instructions and trains of one token.
 
     Parameters
@@ -44,16 +67,20 @@ def emit(
         The chain.
     topology
         Ports and ends of the links.
+    chip
+        What operators are lowered for.
     leader
         Chip on which the start and end of the token are marked.
     """
+    kinds = _Kinds()
     blocks = [_marks(leader, timeline.token_cycles)]
+    blocks += [_load_rows(entry, kinds) for entry in timeline.loads]
     links, previous = [], []
     templates: dict[int, tuple[Ints, Ints]] = {}
     trains = 0
     for entry in timeline.entries:
         if isinstance(entry, ComputeEntry):
-            blocks.append(_compute_rows(entry))
+            blocks.append(_compute_rows(entry, kinds, chip.matmul_fill_cycles))
             continue
         transport = entry.transport
         key = id(transport)
@@ -70,7 +97,7 @@ def emit(
     rows = np.concatenate(blocks, axis=1)
     table = np.concatenate(links, axis=1) if links else np.zeros((4, 0), np.int64)
     before = np.concatenate(previous) if previous else np.zeros(0, np.int64)
-    return (
+    return Emitted(
         instructions_of(dict(zip(_COLUMNS, rows, strict=True))),
         Trains(
             link=table[0].astype(np.int32),
@@ -79,7 +106,32 @@ def emit(
             receive_cycle=table[3],
             previous=before.astype(np.int32),
         ),
+        tuple(OperatorKind(work, lower(chip, work)) for work in kinds.works),
     )
+
+
+@final
+class _Kinds:
+    """Numbers the works that differ, in the order in which they are met."""
+
+    def __init__(self) -> None:
+        self._number: dict[Work, int] = {}
+        self._known: dict[int, Ints] = {}
+
+    @property
+    def works(self) -> list[Work]:
+        """Return the works by number."""
+        return list(self._number)
+
+    def of(self, works: tuple[Work, ...]) -> Ints:
+        """Return the number of each work, shape ``(works,)``."""
+        # Entries of layers alike share one tuple, and keep it.
+        known = self._known.get(id(works))
+        if known is None:
+            number = self._number
+            found = [number.setdefault(work, len(number)) for work in works]
+            known = self._known[id(works)] = np.array(found, dtype=np.int64)
+        return known
 
 
 def _block(rows: int, **columns: NDArray[np.integer] | int) -> Ints:
@@ -102,7 +154,16 @@ def _marks(leader: int, token_cycles: int) -> Ints:
     )
 
 
-def _compute_rows(entry: ComputeEntry) -> Ints:
+def _compute_rows(entry: ComputeEntry, kinds: _Kinds, fill_cycles: int) -> Ints:
+    parts = {
+        # Weights stream from memory for as long as there are any.
+        Unit.MATMUL: (
+            (Slice.MEM, Opcode.READ, entry.cycles - fill_cycles),
+            (Slice.MXM, Opcode.MATMUL, entry.cycles),
+        ),
+        Unit.VECTOR: ((Slice.VXM, Opcode.VECTOR, entry.cycles),),
+        Unit.LOOKUP: ((Slice.MEM, Opcode.READ, entry.cycles),),
+    }
     blocks = [
         _block(
             len(entry.chips),
@@ -110,12 +171,26 @@ def _compute_rows(entry: ComputeEntry) -> Ints:
             slice=unit,
             opcode=opcode,
             start_cycle=entry.start_cycle,
-            duration_cycles=entry.cycles,
+            duration_cycles=cycles,
             operator=entry.operator,
+            kind=kinds.of(entry.works),
         )
-        for unit, opcode in _SLICES[entry.unit]
+        for unit, opcode, cycles in parts[entry.unit]
     ]
     return np.concatenate(blocks, axis=1)
+
+
+def _load_rows(entry: LoadEntry, kinds: _Kinds) -> Ints:
+    return _block(
+        len(entry.chips),
+        chip=entry.chips,
+        slice=Slice.MEM,
+        opcode=Opcode.LOAD,
+        start_cycle=entry.start_cycle,
+        duration_cycles=entry.cycles,
+        operator=entry.operator,
+        kind=kinds.of(entry.works),
+    )
 
 
 def _transport_rows(transport: Transport, topology: Topology) -> tuple[Ints, Ints]:

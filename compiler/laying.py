@@ -9,11 +9,10 @@ import numpy as np
 from chip.program import Deskews
 from compiler.guard import LinkTiming, serialisation_cycles
 from compiler.reservation import reserve
-from compiler.stages import Stage, adding_cycles
+from compiler.stages import Adding, Stage, adding_up
 from compiler.timeline import ComputeEntry, Entry, Timeline, TransportEntry
 from compiler.transport import Spent, Transport
 from sharding.operation import Unit
-from sharding.slices import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import ceil_div
@@ -53,7 +52,7 @@ class Layer:
         self._machine = machine
         self._timing = timing
         self._known: dict[int, tuple[Stage, Transport]] = {}
-        self._added: dict[int, tuple[Ints, Ints]] = {}
+        self._added: dict[int, Adding] = {}
 
     def transport(self, made: Stage) -> Transport:
         """Return the trains of a stage, from its own start."""
@@ -104,16 +103,17 @@ class Layer:
                 spent = spent.plus(transport.spent)
                 hops += transport.hops
                 trains += len(transport.link)
-            chips, cycles = self._adding(made)
-            if len(cycles) and cycles.max():
+            adding = self._adding(made)
+            if len(adding.cycles) and adding.cycles.max():
                 entries.append(
                     ComputeEntry(
-                        spent.total, len(entries), "add_up", Unit.VECTOR, chips, cycles
+                        spent.total, len(entries), "add_up", Unit.VECTOR, *adding
                     )
                 )
-                spent = spent.plus(Spent(compute=int(cycles.max())))
+                spent = spent.plus(Spent(compute=int(adding.cycles.max())))
         timeline = Timeline(
             entries=tuple(entries),
+            loads=(),
             spent=spent,
             stage_cycles=(spent.total,),
             stage_hops=(hops,),
@@ -127,9 +127,9 @@ class Layer:
             paths = minimal_paths(self._topology, made.source, made.target)
         return reserve(self._machine, self._timing, paths, made.vectors)
 
-    def _adding(self, made: Stage) -> tuple[Ints, Ints]:
+    def _adding(self, made: Stage) -> Adding:
         if id(made) not in self._added:
-            self._added[id(made)] = adding_cycles(self._machine, made)
+            self._added[id(made)] = adding_up(self._machine, made)
         return self._added[id(made)]
 
     def _parts(self, made: Stage, interval_cycles: int) -> list[Stage]:

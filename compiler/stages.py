@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.timing import vector_cycles
+from chip.timing import work_cycles
+from chip.work import Chain, adding
 from sharding.slices import Ints
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE
@@ -105,15 +106,29 @@ def stage(
     ]
 
 
-def adding_cycles(machine: MachineSpec, made: Stage) -> tuple[Ints, Ints]:
-    """Return the chips that add up after a stage, and the cycles that it takes each.
+class Adding(NamedTuple):
+    """What is added up after a stage; arrays have one entry for each such chip.
+
+    Attributes
+    ----------
+    chips, works, cycles
+        Who adds, what that asks of it, and for how long.
+    """
+
+    chips: Ints
+    works: tuple[Chain, ...]
+    cycles: Ints
+
+
+def adding_up(machine: MachineSpec, made: Stage) -> Adding:
+    """Return what chips add up after a stage, and the cycles that it takes each.
 
     A chip has received some partial sums of what it holds; up to as many as the VXM has
     ALUs are added in one pass.
     """
     none = np.zeros(0, dtype=np.int64)
     if not made.reduces:
-        return none, none
+        return Adding(none, (), none)
     chips, row = np.unique(made.target, return_inverse=True)
     received = np.bincount(row, weights=made.vectors).astype(np.int64)
     held = np.zeros(len(chips), dtype=np.int64)
@@ -122,12 +137,11 @@ def adding_cycles(machine: MachineSpec, made: Stage) -> tuple[Ints, Ints]:
     summands = -(-received // held) + 1
     kinds, kind = np.unique(np.stack([held, summands]), axis=1, return_inverse=True)
     per_vector = machine.link.vector_bytes * BITS_PER_BYTE
-    cycles = [
-        vector_cycles(
-            machine.chip,
-            elements=size * per_vector // machine.formats.activations.bits,
-            operations=terms,
-        )
+    bits = machine.formats.activations.bits
+    works = [
+        adding(size * per_vector // bits, bits, terms)
         for size, terms in kinds.T.tolist()
     ]
-    return chips, np.array(cycles, dtype=np.int64)[kind.reshape(-1)]
+    cycles = np.array([work_cycles(machine.chip, w) for w in works], dtype=np.int64)
+    kind = kind.reshape(-1)
+    return Adding(chips, tuple(works[k] for k in kind.tolist()), cycles[kind])

@@ -10,7 +10,8 @@ from typing import final
 
 import numpy as np
 
-from chip.timing import vector_cycles
+from chip.timing import work_cycles
+from chip.work import adding
 from compiler.bound import hop_cycles
 from compiler.collective import exchange_candidates, fewest_messages
 from compiler.guard import vectors_of
@@ -87,7 +88,7 @@ def width_bound(task: Task, most_stages: int) -> WidthBound:
     for block, count in blocks:
         for operator in block_operators(task, block):
             if isinstance(operator, Compute):
-                compute += count * int(operator.cycles.max())
+                compute += count * int(operator.least_cycles.max())
             elif _is_sent(operator):
                 exchanged += count * _one_hop(task, operator)
     shard = vectors_of(task.machine, int(task.shard_bytes().max()))
@@ -195,14 +196,15 @@ def _exchange_cycles(
     task: Task, topology: Topology, exchange: Exchange, chips: Ints, links: LinkBound
 ) -> int:
     """Return the least cycles of the best way to carry out an exchange."""
-    element_bits = task.activation_format.bits
+    bits = task.activation_format.bits
     return min(
         sum(
             links.cycles(phase.messages)
-            + vector_cycles(
+            + work_cycles(
                 task.machine.chip,
-                elements=phase.reduced_bytes * BITS_PER_BYTE // element_bits,
-                operations=phase.summands,
+                adding(
+                    phase.reduced_bytes * BITS_PER_BYTE // bits, bits, phase.summands
+                ),
             )
             for phase in way
         )

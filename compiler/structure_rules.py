@@ -134,7 +134,9 @@ def check_operators(program: Program, machine: MachineSpec) -> int:
     vector must leave SRAM `send_cycles` before it enters the wire.
     """
     code = program.instructions
-    rows = np.flatnonzero((code.operator >= 0) & (code.opcode != Opcode.FORWARD))
+    # What is loaded ahead has a rule of its own.
+    others = np.isin(code.opcode, (Opcode.FORWARD, Opcode.LOAD))
+    rows = np.flatnonzero((code.operator >= 0) & ~others)
     # What is only passed on is not an operand here.
     previous = program.trains.previous
     passed_on = code.opcode[rows] == Opcode.RECEIVE

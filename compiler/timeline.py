@@ -5,32 +5,41 @@ token is a chain: each entry starts where the one before has ended.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, final
+from itertools import compress
+from typing import NamedTuple, final
 
-import numpy as np
-
-from chip.timing import vector_cycles
-from compiler.collective import Message, Phase, exchange_candidates
+from chip.work import Work
+from compiler.collective import Message
+from compiler.layers import Layers, hand_over, way_back
+from compiler.prefetch import Ahead, Prefetch
 from compiler.size import check_trains, trains_at_least
-from compiler.transport import Spent, Transport
-from sharding.operation import Compute, Exchange, Unit
-from sharding.operators import block_operators, carried_bytes, token_bytes
-from sharding.plan import ShardingPlan, Stage
+from compiler.transport import Carrier, Spent, Transport
+from sharding.operation import Compute, Unit
+from sharding.plan import ShardingPlan
 from sharding.slices import Ints
-from sharding.units import Block
 from specs.errors import ScheduleError
-from specs.units import BITS_PER_BYTE
 from topologies.topology import Topology
 
 
 class ComputeEntry(NamedTuple):
-    """A group computes: chip and cycles of each member that has a part."""
+    """A group computes: chip, work and cycles of each member that has a part."""
 
     start_cycle: int
     operator: int
     name: str
     unit: Unit
     chips: Ints
+    works: tuple[Work, ...]
+    cycles: Ints
+
+
+class LoadEntry(NamedTuple):
+    """A group loads weights ahead of an operator that has the number `operator`."""
+
+    start_cycle: int
+    operator: int
+    chips: Ints
+    works: tuple[Work, ...]
     cycles: Ints
 
 
@@ -46,13 +55,6 @@ class TransportEntry(NamedTuple):
 Entry = ComputeEntry | TransportEntry
 
 
-class Carrier(Protocol):
-    """What says how long messages are on their way, exactly or at least."""
-
-    def transport(self, messages: tuple[Message, ...]) -> Transport:
-        """Return how `messages` travel, all of them ready at cycle 0."""
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Timeline:
@@ -62,6 +64,8 @@ class Timeline:
     ----------
     entries
         What is done, in order; gaps between entries belong to deskews.
+    loads
+        Weights that are loaded meanwhile, ahead of their products.
     spent
         Where the token's cycles went.
     stage_cycles
@@ -73,6 +77,7 @@ class Timeline:
     """
 
     entries: tuple[Entry, ...]
+    loads: tuple[LoadEntry, ...]
     spent: Spent
     stage_cycles: tuple[int, ...]
     stage_hops: tuple[int, ...]
@@ -95,7 +100,10 @@ class _Chain:
         self._stall_cycles = plan.task.machine.hac.epoch_cycles
         self._width = plan.strategy.tensor
         self._chips = plan.strategy.chips
+        self.prefetch = Prefetch(plan.task.machine.chip)
+        self._fill_cycles = plan.task.machine.chip.matmul_fill_cycles
         self.entries: list[Entry] = []
+        self.loads: list[LoadEntry] = []
         self.spent = Spent()
         self.operators = 0
         self.hops = 0
@@ -109,19 +117,44 @@ class _Chain:
         """Return the cycle at which the chain ends so far."""
         return self.spent.total
 
-    def compute(self, name: str, unit: Unit, chips: Ints, cycles: Ints) -> None:
+    def compute(self, operator: Compute, chips: Ints) -> None:
         """Append an operator; members without a part wait."""
+        works, cycles = operator.works, operator.cycles
         longest = int(cycles.max())
         if longest == 0:
             return
-        has_part = cycles > 0
+        begin = self.now
+        if operator.unit is Unit.MATMUL:
+            works, cycles, loads = self.prefetch.product(operator, begin)
+            longest = int(cycles.max())
+            for ahead in loads:
+                self._load(begin, ahead, chips)
+        chips, works, cycles = _with_part(chips, works, cycles)
         self.entries.append(
             ComputeEntry(
-                self.now, self.operators, name, unit, chips[has_part], cycles[has_part]
+                begin,
+                self.operators,
+                operator.name,
+                operator.unit,
+                chips,
+                works,
+                cycles,
             )
         )
         self.operators += 1
         self.spent = self.spent.plus(Spent(compute=longest))
+        if operator.unit is Unit.MATMUL:
+            # All that it reads has been read: the next may load while this one drains.
+            self.prefetch.restart()
+            self.prefetch.free(self.now - self._fill_cycles, self.now)
+        elif operator.unit is Unit.VECTOR:
+            self.prefetch.free(begin, self.now)
+
+    def _load(self, begin: int, ahead: Ahead, chips: Ints) -> None:
+        """Append weights that are loaded ahead of an operator that begins then."""
+        chips, works, cycles = _with_part(chips, ahead.works, ahead.cycles)
+        start = begin - ahead.lead_cycles
+        self.loads.append(LoadEntry(start, self.operators, chips, works, cycles))
 
     def deskew(self) -> None:
         """Leave room for a RUNTIME_DESKEW of the chips at work."""
@@ -148,7 +181,20 @@ class _Chain:
         self.hops += transport.hops
         self.trains += len(transport.link)
         check_trains(self.trains, self._width, self._chips)
+        begin = self.now
         self.spent = self.spent.plus(transport.spent)
+        self.prefetch.free(begin, self.now)
+
+
+def _with_part(
+    chips: Ints, works: tuple[Work, ...], cycles: Ints
+) -> tuple[Ints, tuple[Work, ...], Ints]:
+    """Return the members of a group that have a part in an operator."""
+    has_part = cycles > 0
+    if has_part.all():
+        return chips, works, cycles
+    own = tuple(compress(works, has_part.tolist()))
+    return chips[has_part], own, cycles[has_part]
 
 
 def token_timeline(
@@ -174,117 +220,47 @@ def token_timeline(
     )
     stall_cycles = plan.task.machine.hac.epoch_cycles
     chain = _Chain(plan, transporter, interval_cycles)
-    way_back = _way_back(plan)
+    back = way_back(plan)
     stage_cycles, stage_hops = [], []
     if interval_cycles and len(plan.stages) == 1:
         # A single stage is never idle: it deskews as the first thing of each token.
         chain.deskew()
-    elif way_back:
+    elif back:
         # The first stage deskews before the last token comes back to it.
         chain.deskewed_cycle = -(
-            stall_cycles + transporter.transport(way_back).duration_cycles
+            stall_cycles + transporter.transport(back).duration_cycles
         )
-    operators = _OperatorsOf(plan, topology, transporter)
+    layers = Layers(plan, topology, transporter)
     begin = 0
     for stage in plan.stages:
         hops = chain.hops
         for block in stage.blocks:
-            for operator in operators.of(block):
+            for operator in layers.operators(block):
                 if isinstance(operator, Compute):
-                    chain.compute(
-                        operator.name, operator.unit, stage.chips, operator.cycles
-                    )
+                    chain.compute(operator, stage.chips)
                     continue
-                for phase in operators.phases(operator, stage):
+                for phase in layers.phases(operator, stage):
                     chain.send(operator.name, phase.messages)
-                    added = np.full(len(stage.chips), operators.adding_cycles(phase))
-                    chain.compute("add_up", Unit.VECTOR, stage.chips, added)
+                    chain.compute(layers.added_up(phase), stage.chips)
         if stage.index + 1 == len(plan.stages):
-            chain.send("way_back", way_back)
+            chain.send("way_back", back)
             stage_cycles.append(chain.now - begin)
         else:
             following = plan.stages[stage.index + 1]
-            chain.send("hand_over", _hand_over(plan, stage, following))
+            chain.send("hand_over", hand_over(plan, stage, following))
             stage_cycles.append(chain.now - begin)
             begin = chain.entries[-1].start_cycle
+            # Until it comes, the next stage has nothing to do but to load weights.
+            chain.prefetch.restart()
+            chain.prefetch.free(begin, chain.now)
             # The next stage has been idle: it deskews just before this hand-over.
             chain.deskewed_cycle = begin - stall_cycles
         stage_hops.append(chain.hops - hops)
     return Timeline(
         entries=tuple(chain.entries),
+        loads=tuple(chain.loads),
         spent=chain.spent,
         stage_cycles=tuple(stage_cycles),
         stage_hops=tuple(stage_hops),
         trains=chain.trains,
-    )
-
-
-class _OperatorsOf:
-    """Operators and phases of blocks, worked out once for all layers alike."""
-
-    def __init__(
-        self, plan: ShardingPlan, topology: Topology, transporter: Carrier
-    ) -> None:
-        self._plan = plan
-        self._topology = topology
-        self._transporter = transporter
-        self._operators: dict[Block, list[Compute | Exchange]] = {}
-        self._phases: dict[tuple[int, int], tuple[Phase, ...]] = {}
-
-    def of(self, block: Block) -> list[Compute | Exchange]:
-        """Return the operators of `block`."""
-        like = self._plan.task.like(block)
-        if like not in self._operators:
-            self._operators[like] = block_operators(self._plan.task, like)
-        return self._operators[like]
-
-    def phases(self, exchange: Exchange, stage: Stage) -> tuple[Phase, ...]:
-        """Return the fastest way to carry out `exchange` on the chips of `stage`."""
-        key = (id(exchange), stage.index)
-        if key not in self._phases:
-            ways = exchange_candidates(self._topology, exchange, stage.chips)
-            self._phases[key] = min(ways, key=self._way_cycles) if ways[1:] else ways[0]
-        return self._phases[key]
-
-    def adding_cycles(self, phase: Phase) -> int:
-        """Return the cycles to add up what `phase` brought, where another follows."""
-        task = self._plan.task
-        return vector_cycles(
-            task.machine.chip,
-            elements=phase.reduced_bytes * BITS_PER_BYTE // task.activation_format.bits,
-            operations=phase.summands,
-        )
-
-    def _way_cycles(self, way: tuple[Phase, ...]) -> int:
-        return sum(
-            self._transporter.transport(phase.messages).duration_cycles
-            + self.adding_cycles(phase)
-            for phase in way
-        )
-
-
-def _hand_over(
-    plan: ShardingPlan, stage: Stage, following: Stage
-) -> tuple[Message, ...]:
-    """Return the messages in which each member hands its shard to its partner."""
-    sizes = carried_bytes(plan.task, following.blocks[0])
-    return tuple(
-        Message(int(a), int(b), int(size))
-        for a, b, size in zip(stage.chips, following.chips, sizes, strict=True)
-    )
-
-
-def _way_back(plan: ShardingPlan) -> tuple[Message, ...]:
-    """Return the messages that carry the chosen token to the first stage.
-
-    An encoder chooses none: its pass ends where the last stage does.
-    """
-    if plan.task.model.structure.encoder:
-        return ()
-    leader = int(plan.stages[-1].chips[0])
-    size = token_bytes(plan.task)
-    return tuple(
-        Message(leader, int(chip), size)
-        for chip in plan.stages[0].chips
-        if int(chip) != leader
     )

@@ -1,6 +1,8 @@
 """Compiling one decode token into a static schedule."""
 
-from chip.program import Program
+import numpy as np
+
+from chip.program import Program, Resident
 from compiler.bound import lower_bound_cycles
 from compiler.deskew import best_interval, place_deskews
 from compiler.emission import emit
@@ -93,7 +95,7 @@ def _program(
     machine = plan.task.machine
     leader = int(plan.stages[0].chips[0])
     stall_cycles = machine.hac.epoch_cycles
-    instructions, trains = emit(chain, topology, leader)
+    instructions, trains, kinds = emit(chain, topology, machine.chip, leader)
     # The slowest stage sets the pace, and needs a gap to deskew in.
     pace = max(chain.stage_cycles) + stall_cycles
     for attempt in range(_MOST_ATTEMPTS if plan.sequences > 1 else 1):
@@ -116,6 +118,8 @@ def _program(
                 chips=topology.chips,
                 instructions=instructions,
                 trains=trains,
+                kinds=kinds,
+                resident=_resident(plan, topology.chips),
                 deskews=deskews,
                 period_cycles=period,
                 token_cycles=chain.token_cycles,
@@ -130,3 +134,18 @@ def _program(
         f"deskew.interval_epochs or 'auto', or steadier crystals (clock.drift_ppm "
         f"below {machine.clock.drift_ppm:g})"
     )
+
+
+def _resident(plan: ShardingPlan, chips: int) -> Resident:
+    """Return what each chip keeps in SRAM from token to token.
+
+    Sequences take their turns in a stage, so that one shard of the residual stream is
+    there at a time.
+    """
+    kept = Resident(*np.zeros((len(Resident._fields), chips), dtype=np.int64))
+    for stage in plan.stages:
+        kept.weights[stage.chips] = stage.memory.weights
+        kept.kv_cache[stage.chips] = stage.memory.kv_cache
+        kept.activations[stage.chips] = plan.task.shard_bytes()
+        kept.program[stage.chips] = stage.memory.program
+    return kept

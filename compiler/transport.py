@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import NamedTuple, Protocol, final
 
 import numpy as np
 
@@ -67,6 +67,13 @@ class Transport:
     def duration_cycles(self) -> int:
         """Return when the last vector of the last message is in SRAM."""
         return self.spent.total
+
+
+class Carrier(Protocol):
+    """What says how long messages are on their way, exactly or at least."""
+
+    def transport(self, messages: tuple[Message, ...]) -> Transport:
+        """Return how `messages` travel, all of them ready at cycle 0."""
 
 
 @final

@@ -14,6 +14,13 @@ import numpy as np
 
 from chip.program import Program
 from compiler.memory_rules import check_operands, check_text
+from compiler.slice_rules import check_amounts, check_kinds
+from compiler.stream_rules import (
+    check_buffers,
+    check_lengths,
+    check_loads,
+    check_streams,
+)
 from compiler.structure_rules import (
     check_ends,
     check_exclusive,
@@ -88,6 +95,12 @@ def verify(
         ),
         "receive FIFOs never overflow": check_fifos(program, topology, machine, height),
         "deskews disturb nothing": check_deskews(program, machine, height),
+        "slices of an operator do one thing at a time": check_kinds(program, machine),
+        "slices move and multiply what is asked": check_amounts(program, machine),
+        "operators last as long as their slices": check_lengths(program),
+        "weights loaded ahead are for the next product": check_loads(program),
+        "weight buffers hold what is loaded": check_buffers(program, machine),
+        "streams carry all that meets": check_streams(program, machine),
         "program text fits": check_text(program, machine),
         "operands fit": check_operands(program, machine),
     }
@@ -102,5 +115,6 @@ def digest(program: Program) -> str:
             column = getattr(table, name)
             if isinstance(column, np.ndarray):
                 state.update(np.ascontiguousarray(column, dtype=np.int64).tobytes())
+    state.update(repr(program.kinds).encode())
     state.update(f"{program.period_cycles} {program.interval_cycles}".encode())
     return state.hexdigest()[:16]

@@ -16,6 +16,7 @@ _PLAIN = {
     "chip.clock_hz": 10**9,
     "chip.vector_fill_cycles": 0,
     "chip.lanes": 10**6,
+    "chip.stream_bytes_per_cycle": 64 * 10**6,
     "clock.drift_ppm": 0,
     "link.jitter_cycles": 0,
     "link.ber": 0,

@@ -1,10 +1,16 @@
 """What an operator is: work of a unit on each chip, or an exchange between chips."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
+import numpy as np
+
+from chip.timing import least_cycles, work_cycles
+from chip.work import Work
 from sharding.slices import Ints
+from specs.machine import ChipSpec
 
 
 class Unit(StrEnum):
@@ -34,13 +40,52 @@ class Compute:
         What it is called in traces.
     unit
         What it keeps busy.
+    works
+        What it asks of each chip, ``width`` of them.
     cycles
         Its time on each chip, shape ``(width,)``; 0 where a chip has no part.
+    least_cycles
+        The same if all weights that may be were loaded ahead of it.
     """
 
     name: str
     unit: Unit
+    works: tuple[Work, ...]
     cycles: Ints
+    least_cycles: Ints
+
+
+def compute(
+    name: str,
+    unit: Unit,
+    chip: ChipSpec,
+    asked: Callable[..., Work],
+    *amounts: Ints,
+) -> Compute:
+    """Return an operator; chips of the same amounts have the same work.
+
+    Parameters
+    ----------
+    name, unit
+        What it is called and keeps busy.
+    chip
+        The processor.
+    asked
+        Returns the work of one chip from its amounts.
+    amounts
+        Columns of shape ``(width,)``.
+    """
+    rows = list(zip(*(column.tolist() for column in amounts), strict=True))
+    works = {row: asked(*row) for row in dict.fromkeys(rows)}
+    cycles = {row: work_cycles(chip, work) for row, work in works.items()}
+    least = {row: least_cycles(chip, work) for row, work in works.items()}
+    return Compute(
+        name,
+        unit,
+        tuple(works[row] for row in rows),
+        np.array([cycles[row] for row in rows], dtype=np.int64),
+        np.array([least[row] for row in rows], dtype=np.int64),
+    )
 
 
 @final

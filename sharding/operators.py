@@ -9,12 +9,13 @@ travels.
 
 import numpy as np
 
-from chip.timing import lookup_cycles
-from sharding.operation import Compute, Exchange, Operator, Pattern, Unit
+from chip.work import Lookup
+from sharding.operation import Exchange, Operator, Pattern, Unit, compute
+from sharding.residual import normed_input, one_team, reduced_output
 from sharding.slices import Ints, bounds, head_sizes, head_split, shard_sizes
-from sharding.task import FP32_BYTES, Task, bytes_of, each
+from sharding.task import FP32_BYTES, Task, bytes_of
 from sharding.units import Block, Kind
-from specs.formats import Format
+from sharding.work import matmul, vector
 
 # A candidate for the next token: its logit and its number.
 _CANDIDATE_BYTES = 8
@@ -63,65 +64,6 @@ def block_operators(task: Task, block: Block) -> list[Operator]:
     return _embedding(task, block)
 
 
-def _matmul(
-    task: Task,
-    name: str,
-    weights: Ints,
-    *,
-    batch: int | None = None,
-    stored: Format | None = None,
-) -> Compute:
-    cycles = task.matmul_cycles(weights, batch=batch, stored=stored)
-    return Compute(name, Unit.MATMUL, cycles)
-
-
-def _vector(
-    task: Task, name: str, elements: Ints, *, operations: int = 1, passes: int = 1
-) -> Compute:
-    cycles = task.vector_cycles(elements, operations=operations, passes=passes)
-    return Compute(name, Unit.VECTOR, cycles)
-
-
-def _one_team(task: Task) -> Ints:
-    return np.zeros(task.tensor, dtype=np.int64)
-
-
-def _normed_input(task: Task, *, opens: bool, extra_bytes: int = 0) -> list[Operator]:
-    """Return the way from residual shards to the whole normed vector on each chip."""
-    shard = shard_sizes(task.model.hidden_size, task.tensor)
-    whole = np.full(task.tensor, task.model.hidden_size, dtype=np.int64)
-    shard_bytes = task.normed_shard_bytes(extra_bytes)
-    operators: list[Operator] = []
-    if opens:
-        # Square, sum, and weigh: one chain over the shard.
-        operators.append(_vector(task, "norm", shard, operations=3))
-    return [
-        *operators,
-        Exchange("gather", Pattern.GATHER, shard_bytes, _one_team(task)),
-        # The root mean square is known only now.
-        _vector(task, "scale", whole, operations=2),
-    ]
-
-
-def _reduced_output(
-    task: Task, *, post_norm: bool, biased: bool = False
-) -> list[Operator]:
-    """Return the way from partial sums on each chip back to the residual shards."""
-    shard = shard_sizes(task.model.hidden_size, task.tensor)
-    operators: list[Operator] = [
-        Exchange("scatter", Pattern.SCATTER, task.shard_bytes(), _one_team(task)),
-        _vector(task, "reduce", shard, operations=task.tensor + biased),
-    ]
-    if post_norm:
-        sums_bytes = task.norm_sum_bytes * task.tokens
-        squares = np.full(task.tensor, sums_bytes, dtype=np.int64)
-        operators += [
-            Exchange("post_norm", Pattern.GATHER, squares, _one_team(task)),
-            _vector(task, "post_scale", shard, operations=3),
-        ]
-    return operators
-
-
 def _embedding(task: Task, block: Block) -> list[Operator]:
     model = task.model
     shard = shard_sizes(model.hidden_size, task.tensor) * task.tokens
@@ -129,11 +71,14 @@ def _embedding(task: Task, block: Block) -> list[Operator]:
     added = block.opens * ((model.position_rows > 0) + (model.token_types > 0))
     row_bytes = bytes_of(task.machine.formats.weights, shard * (1 + added))
     chip = task.machine.chip
-    cycles = each(lambda n: lookup_cycles(chip, stored_bytes=n), row_bytes)
-    operators: list[Operator] = [Compute("embed", Unit.LOOKUP, cycles)]
+    operators: list[Operator] = [compute("embed", Unit.LOOKUP, chip, Lookup, row_bytes)]
     if added:
         part = shard_sizes(model.hidden_size, task.tensor)
-        operators.append(_vector(task, "add_position", part, operations=added))
+        operators.append(
+            vector(
+                task, "add_position", part, operations=added, operands=1 + int(added)
+            )
+        )
     return operators
 
 
@@ -146,13 +91,17 @@ def _attention(task: Task, block: Block) -> list[Operator]:
     # Members of a team share out the context of their head.
     positions = -(-task.attended_tokens(block) // heads.members)
     cache = heads.heads * model.head_dim * positions * task.batch
+    # The newest positions are only being computed.
+    older = np.maximum(positions - task.sequence_tokens, 0)
+    ready = heads.heads * model.head_dim * older * task.batch
     scores = heads.heads * group * positions
+    queried = heads.heads * group * model.head_dim
     cached = task.cached_format
     # What multiplies the keys and values of a sequence: each query head that shares
     # them, at each position that is computed together.
     queries = group * task.sequence_tokens
-    operators = _normed_input(task, opens=True)
-    operators.append(_matmul(task, "qkv", (q_rows + 2 * kv_rows) * model.hidden_size))
+    operators = normed_input(task, opens=True)
+    operators.append(matmul(task, "qkv", (q_rows + 2 * kv_rows) * model.hidden_size))
     operators += _placed_heads(task, q_rows, kv_rows)
     shared = bool((heads.members > 1).any())
     # The sums of squares of the heads that a chip has a slice of ride along.
@@ -164,12 +113,30 @@ def _attention(task: Task, block: Block) -> list[Operator]:
         operators.append(Exchange("share_qkv", Pattern.GATHER, qkv_bytes, heads.first))
     if model.structure.head_norms:
         whole = heads.heads * (group + 1) * model.head_dim
-        operators.append(_vector(task, "head_scale", whole, operations=2))
+        operators.append(vector(task, "head_scale", whole, operations=2))
     operators += [
-        _matmul(task, "scores", cache, batch=queries, stored=cached),
+        matmul(
+            task,
+            "scores",
+            cache,
+            inputs=queried,
+            outputs=scores,
+            batch=queries,
+            stored=cached,
+            ready=ready,
+        ),
         # Largest score; exponentials and their sum; division.
-        _vector(task, "softmax", scores, operations=4, passes=3),
-        _matmul(task, "values", cache, batch=queries, stored=cached),
+        vector(task, "softmax", scores, operations=4, passes=3),
+        matmul(
+            task,
+            "values",
+            cache,
+            inputs=scores,
+            outputs=queried,
+            batch=queries,
+            stored=cached,
+            ready=ready,
+        ),
     ]
     if shared:
         # Beside its rows each part has the largest score and the sum of every head.
@@ -179,10 +146,10 @@ def _attention(task: Task, block: Block) -> list[Operator]:
         most = int(heads.members.max())
         operators += [
             Exchange("share_values", Pattern.SCATTER, part_bytes, heads.first),
-            _vector(task, "combine", combined, operations=3 * most),
+            vector(task, "combine", combined, operations=3 * most, operands=most),
         ]
-    operators.append(_matmul(task, "output", q_rows * model.hidden_size))
-    return operators + _reduced_output(
+    operators.append(matmul(task, "output", q_rows * model.hidden_size, inputs=q_rows))
+    return operators + reduced_output(
         task, post_norm=model.normalises_outputs, biased=model.output_biases
     )
 
@@ -195,15 +162,22 @@ def _placed_heads(task: Task, q_rows: Ints, kv_rows: Ints) -> list[Operator]:
     if model.structure.head_norms:
         # Square, sum, and weigh; the root mean square of a head is known only when its
         # sums have met, and as a factor it may come after the rotation.
-        operators.append(_vector(task, "head_norm", q_rows + kv_rows, operations=3))
+        operators.append(
+            vector(task, "head_norm", q_rows + kv_rows, operations=3, operands=2)
+        )
     if model.structure.learned_positions:
         if bias:
             biased = q_rows + 2 * kv_rows
-            operators.append(_vector(task, "qkv_bias", biased, operations=bias))
+            operators.append(
+                vector(task, "qkv_bias", biased, operations=bias, operands=2)
+            )
         return operators
     # Biases of queries and keys are one more link of the chain; values have no chain.
     placed = q_rows + (1 + bias) * kv_rows
-    operators.append(_vector(task, "rotary", placed, operations=6 + bias))
+    # A number, the one it turns with, cosine and sine; new keys are transposed.
+    operators.append(
+        vector(task, "rotary", placed, operations=6 + bias, operands=4, reorders=True)
+    )
     return operators
 
 
@@ -214,41 +188,50 @@ def _feed_forward(task: Task, block: Block) -> list[Operator]:
     # Different tokens of a batch may choose different experts, all of which must have
     # their place in a static schedule; the worst case is what it holds.
     experts = min(model.experts, model.experts_per_token * task.tokens)
-    operators = _normed_input(task, opens=block.opens, extra_bytes=task.router_bytes())
+    operators = normed_input(task, opens=block.opens, extra_bytes=task.router_bytes())
     if model.experts > 1:
         if block.opens:
             shard = shard_sizes(model.hidden_size, task.tensor)
-            operators.insert(1, _matmul(task, "router", shard * model.experts))
+            routed = matmul(task, "router", shard * model.experts, inputs=shard)
+            operators.insert(1, routed)
         chosen = np.full(task.tensor, model.experts, dtype=np.int64)
-        operators.append(_vector(task, "choose", chosen, operations=4, passes=2))
+        operators.append(vector(task, "choose", chosen, operations=4, passes=2))
     weights = experts * columns * model.hidden_size
+    # The router's result is the address of experts.
+    ready = None if model.experts == 1 else 0 * weights
     inward = "gate_up" if model.structure.gated else "up"
     operators += [
-        _matmul(task, inward, model.projections_in * weights),
-        _vector(task, "activate", model.experts_per_token * columns, operations=6),
-        _matmul(task, "down", weights),
+        matmul(task, inward, model.projections_in * weights, ready=ready),
+        vector(
+            task,
+            "activate",
+            model.experts_per_token * columns,
+            operations=6,
+            operands=model.projections_in,
+        ),
+        matmul(task, "down", weights, inputs=experts * columns, ready=ready),
     ]
     post_norm = model.normalises_outputs and block.closes
     biased = model.feed_forward_biases and block.closes
-    return operators + _reduced_output(task, post_norm=post_norm, biased=biased)
+    return operators + reduced_output(task, post_norm=post_norm, biased=biased)
 
 
 def _head(task: Task, block: Block) -> list[Operator]:
     model = task.model
     low, high = block.range_of(model.vocabulary_size)
     rows = np.diff(bounds(high - low, task.tensor))
-    operators = _normed_input(task, opens=block.opens)
+    operators = normed_input(task, opens=block.opens)
     operators += [
-        _matmul(task, "logits", rows * model.hidden_size),
-        _vector(task, "candidate", rows, operations=2, passes=2),
+        matmul(task, "logits", rows * model.hidden_size),
+        vector(task, "candidate", rows, operations=2, passes=2),
     ]
     if block.closes:
         one = np.zeros(task.tensor, dtype=np.int64)
         one[0] = task.tensor
         found = np.full(task.tensor, _CANDIDATE_BYTES * task.batch, dtype=np.int64)
         operators += [
-            Exchange("candidates", Pattern.TO_LEADER, found, _one_team(task)),
-            _vector(task, "sample", one, operations=4, passes=2),
+            Exchange("candidates", Pattern.TO_LEADER, found, one_team(task)),
+            vector(task, "sample", one, operations=4, passes=2),
         ]
     return operators
 
@@ -265,17 +248,17 @@ def _pooler(task: Task, block: Block) -> list[Operator]:
     one_each = task._replace(context=1)
     whole = np.full(task.tensor, model.hidden_size, dtype=np.int64)
     return [
-        _vector(task, "norm", shard, operations=3),
+        vector(task, "norm", shard, operations=3),
         Exchange(
             "gather",
             Pattern.GATHER,
             first_bytes + task.norm_sum_bytes * task.tokens,
-            _one_team(task),
+            one_team(task),
         ),
-        _vector(task, "scale", shard, operations=2),
-        _vector(one_each, "scale_first", whole, operations=2),
-        _matmul(one_each, "pool", rows * model.hidden_size),
+        vector(task, "scale", shard, operations=2),
+        vector(one_each, "scale_first", whole, operations=2),
+        matmul(one_each, "pool", rows * model.hidden_size),
         # Bias and hyperbolic tangent.
-        _vector(one_each, "activate", rows, operations=7),
-        Exchange("pooled", Pattern.TO_LEADER, pooled_bytes, _one_team(task)),
+        vector(one_each, "activate", rows, operations=7),
+        Exchange("pooled", Pattern.TO_LEADER, pooled_bytes, one_team(task)),
     ]

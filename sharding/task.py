@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chip.timing import matmul_cycles, vector_cycles
 from sharding.slices import Ints, shard_sizes
 from sharding.units import Block, Kind
 from specs.formats import Format
@@ -110,45 +109,3 @@ class Task(NamedTuple):
         At least what it takes in memory, and what the machine feeds anyway.
         """
         return max(self.machine.chip.operand_bytes, stored.bytes_of(1))
-
-    def matmul_cycles(
-        self, weights: Ints, *, batch: int | None = None, stored: Format | None = None
-    ) -> Ints:
-        """Return the cycles of a product with `weights` elements on each chip.
-
-        Parameters
-        ----------
-        weights
-            Elements of the matrix on each chip, shape ``(width,)``.
-        batch
-            Vectors that use them while they are installed; the task's tokens if None.
-        stored
-            Their format; that of the weights if None. It is fed to the matrix unit
-            at its own width if that is more than `chip.operand_bytes`.
-        """
-        chip = self.machine.chip
-        number_format = stored or self.machine.formats.weights
-        width_bytes = self.operand_bytes(number_format)
-        if width_bytes != chip.operand_bytes:
-            chip = chip.model_copy(update={"operand_bytes": width_bytes})
-        return each(
-            lambda n: matmul_cycles(
-                chip,
-                weights=n,
-                stored_bytes=number_format.bytes_of(n),
-                batch=self.tokens if batch is None else batch,
-            ),
-            weights,
-        )
-
-    def vector_cycles(
-        self, elements: Ints, *, operations: int = 1, passes: int = 1
-    ) -> Ints:
-        """Return the cycles of work on `elements` of each token on each chip."""
-        chip = self.machine.chip
-        return each(
-            lambda n: vector_cycles(
-                chip, elements=n, operations=operations, passes=passes
-            ),
-            elements * self.tokens,
-        )

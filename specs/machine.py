@@ -34,6 +34,13 @@ class ChipSpec(Spec):
         Effective rate at which weights reach the matrix unit at batch 1.
     matmul_fill_cycles, vector_fill_cycles
         Fixed cost of one matrix or vector operator: the pipeline's fill.
+    mxm_planes, mxm_buffer_bytes
+        Planes of the matrix unit, and the weights that their buffers hold beside the
+        installed ones.
+    mem_slices, sxm_slices
+        Slices of memory, and of the units that move data across lanes.
+    prefetch
+        Whether weights of the next product load while nothing else does.
     operand_bytes
         Bytes per weight fed to the matrix unit; storage may be narrower.
     send_cycles, receive_cycles
@@ -58,6 +65,11 @@ class ChipSpec(Spec):
     weight_feed_bytes_per_cycle: int = Field(gt=0)
     matmul_fill_cycles: int = Field(ge=0)
     vector_fill_cycles: int = Field(ge=0)
+    mxm_planes: int = Field(gt=0)
+    mxm_buffer_bytes: int = Field(ge=0)
+    mem_slices: int = Field(gt=0)
+    sxm_slices: int = Field(gt=1)
+    prefetch: bool
     operand_bytes: int = Field(ge=1, le=4)
     send_cycles: int = Field(ge=0)
     receive_cycles: int = Field(ge=0)

@@ -39,7 +39,7 @@ def test_a_hop_of_one_vector_is_the_published_one_less_the_mean_jitter() -> None
 
 
 def test_one_chip_is_bound_by_what_it_feeds(compiled: Compile) -> None:
-    plan = compiled(1, 1).plan
+    plan = compiled(1, 1, chip__prefetch=False).plan
     attention = 64 * (64 + 32 + 32 + 64)
     feed_forward = 3 * 64 * 128
     head = 64 * 256
@@ -47,6 +47,9 @@ def test_one_chip_is_bound_by_what_it_feeds(compiled: Compile) -> None:
     cache = 2 * 2 * 16 * 16 * 2
     fed = 2 * (attention + feed_forward + cache) + head
     assert lower_bound_cycles(plan) == -(-fed // 4885)
+    # Four products of each attention, two of each feed-forward, and the head's.
+    plan = compiled(1, 1, chip__mxm_buffer_bytes=1000).plan
+    assert lower_bound_cycles(plan) == -(-(fed - (2 * 6 + 1) * 1000) // 4885)
 
 
 def test_the_bound_of_a_large_model_is_close(compiled: Compile) -> None:

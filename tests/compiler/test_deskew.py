@@ -35,6 +35,7 @@ def one_chip(rows: Rows) -> Instructions:
             "duration_cycles": lengths,
             "train": np.where(links, np.cumsum(links) - 1, -1),
             "operator": np.arange(len(rows)),
+            "kind": np.full(len(rows), -1),
         }
     )
 

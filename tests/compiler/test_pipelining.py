@@ -21,7 +21,8 @@ spans = st.lists(
 def token(rows: list[tuple[int, int, int]]) -> Instructions:
     """Return vector instructions: chip, start cycle and duration of each."""
     chip, start, duration = np.array(rows, dtype=np.int64).T
-    same = {"port": -1, "slice": Slice.VXM, "opcode": Opcode.VECTOR, "train": -1}
+    same = {"port": -1, "slice": Slice.VXM, "opcode": Opcode.VECTOR}
+    same |= {"train": -1, "kind": -1}
     columns = {name: np.full(len(rows), value) for name, value in same.items()}
     return instructions_of(
         {

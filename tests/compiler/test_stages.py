@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from chip.timing import vector_cycles
-from compiler.stages import Stage, adding_cycles, stage
+from compiler.stages import Stage, adding_up, stage
 from specs.machine import load_machine
 
 MACHINE = load_machine()
@@ -37,7 +37,7 @@ def test_a_chip_adds_what_it_received_to_its_own_as_many_at_once_as_it_has_alus(
     senders: int,
 ) -> None:
     made = reduction(list(range(1, senders + 1)), [0] * senders, [4] * senders)
-    chips, cycles = adding_cycles(MACHINE, made)
+    chips, _, cycles = adding_up(MACHINE, made)
     assert chips.tolist() == [0]
     expected = vector_cycles(
         MACHINE.chip, elements=4 * ELEMENTS, operations=senders + 1
@@ -47,7 +47,7 @@ def test_a_chip_adds_what_it_received_to_its_own_as_many_at_once_as_it_has_alus(
 
 def test_chips_that_receive_more_add_longer_and_a_gather_adds_nothing() -> None:
     made = reduction([1, 2, 3], [0, 0, 4], [4, 400, 4])
-    chips, cycles = adding_cycles(MACHINE, made)
+    chips, _, cycles = adding_up(MACHINE, made)
     assert chips.tolist() == [0, 4]
     assert cycles[0] > cycles[1]
-    assert len(adding_cycles(MACHINE, made.reversed())[0]) == 0
+    assert len(adding_up(MACHINE, made.reversed()).chips) == 0

@@ -1,0 +1,230 @@
+"""What an operator asks of one chip: a product, a chain of vectors, or a look-up.
+
+Works of equal numbers are one kind: they take as long and lower to the same slice
+instructions, whatever layer they belong to. All sizes are of one chip's share.
+"""
+
+from typing import NamedTuple
+
+from specs.units import BITS_PER_BYTE, ceil_div
+
+
+class Product(NamedTuple):
+    """A matrix product whose matrix streams through the MXM.
+
+    Attributes
+    ----------
+    weights
+        Elements of the matrix: weights, or keys or values.
+    stored_bytes
+        Bytes they take in SRAM.
+    operand_bytes
+        Bytes at which one enters the MXM.
+    batch
+        Vectors that are multiplied with each element.
+    input_bytes, output_bytes
+        Bytes of all vectors that go in, and of all that come out.
+    ready_bytes
+        Bytes, as they enter the MXM, that lie in SRAM at an address known before the
+        operator starts; of a cache, all but the newest positions.
+    preloaded_bytes
+        Those of them that are in the MXM's weight buffers when the operator starts.
+    """
+
+    weights: int
+    stored_bytes: int
+    operand_bytes: int
+    batch: int
+    input_bytes: int
+    output_bytes: int
+    ready_bytes: int = 0
+    preloaded_bytes: int = 0
+
+    @property
+    def macs(self) -> int:
+        """Return the multiply-accumulates."""
+        return self.weights * self.batch
+
+    @property
+    def fed_bytes(self) -> int:
+        """Return the bytes that enter the MXM, ahead of the operator or during it."""
+        return self.weights * self.operand_bytes
+
+    @property
+    def streamed_bytes(self) -> int:
+        """Return the bytes that are read from SRAM for the matrix, once it starts."""
+        if self.weights == 0:
+            return 0
+        ahead = self.stored_bytes * self.preloaded_bytes // self.fed_bytes
+        return self.stored_bytes - ahead
+
+    @property
+    def read_bytes(self) -> int:
+        """Return the bytes that the operator itself reads from SRAM."""
+        return self.streamed_bytes + self.input_bytes
+
+    @property
+    def written_bytes(self) -> int:
+        """Return the bytes that it writes to SRAM."""
+        return self.output_bytes
+
+    @property
+    def result_bytes(self) -> int:
+        """Return the bytes of SRAM that its result takes."""
+        return self.output_bytes
+
+    @property
+    def readers(self) -> int:
+        """Return how many of the chip's next operators read the result."""
+        return 1
+
+
+class Load(NamedTuple):
+    """Part of a product's matrix on its way into the weight buffers, ahead of it.
+
+    Attributes
+    ----------
+    fed_bytes
+        Bytes in the buffers.
+    stored_bytes
+        Bytes they take in SRAM.
+    """
+
+    fed_bytes: int
+    stored_bytes: int
+
+    @property
+    def macs(self) -> int:
+        """Return the multiply-accumulates: none."""
+        return 0
+
+    @property
+    def read_bytes(self) -> int:
+        """Return the bytes that are read from SRAM."""
+        return self.stored_bytes
+
+    @property
+    def written_bytes(self) -> int:
+        """Return the bytes that are written to SRAM: none."""
+        return 0
+
+    @property
+    def result_bytes(self) -> int:
+        """Return the bytes of SRAM that the result takes: none."""
+        return 0
+
+    @property
+    def readers(self) -> int:
+        """Return how many of the chip's next operators read a result: none."""
+        return 0
+
+
+class Chain(NamedTuple):
+    """Operations on vectors, chained in the VXM.
+
+    Attributes
+    ----------
+    elements
+        Elements of the result, and of each operand.
+    element_bits
+        Bits of one in SRAM.
+    operations
+        Operations on each element within one pass.
+    passes
+        Passes, one after the other; each reads the operands and writes a result.
+    operands
+        Vectors that are read side by side.
+    reorders
+        Whether operands are permuted before the VXM and the result is transposed
+        behind it, in the SXM.
+    readers
+        How many of the chip's next operators read the result.
+    """
+
+    elements: int
+    element_bits: int
+    operations: int = 1
+    passes: int = 1
+    operands: int = 1
+    reorders: bool = False
+    readers: int = 1
+
+    @property
+    def macs(self) -> int:
+        """Return the multiply-accumulates of the MXM: none."""
+        return 0
+
+    @property
+    def operand_bytes(self) -> int:
+        """Return the bytes of all operands together."""
+        bits = self.elements * self.operands * self.element_bits
+        return ceil_div(bits, BITS_PER_BYTE)
+
+    @property
+    def result_bytes(self) -> int:
+        """Return the bytes of SRAM that the result takes."""
+        return ceil_div(self.elements * self.element_bits, BITS_PER_BYTE)
+
+    @property
+    def read_bytes(self) -> int:
+        """Return the bytes that are read from SRAM in all passes."""
+        return self.passes * self.operand_bytes
+
+    @property
+    def written_bytes(self) -> int:
+        """Return the bytes that are written to SRAM in all passes."""
+        return self.passes * self.result_bytes
+
+
+class Lookup(NamedTuple):
+    """Reading at an address that was just computed.
+
+    Attributes
+    ----------
+    stored_bytes
+        Bytes that are read, and kept as they are until the first chain.
+    """
+
+    stored_bytes: int
+
+    @property
+    def macs(self) -> int:
+        """Return the multiply-accumulates: none."""
+        return 0
+
+    @property
+    def read_bytes(self) -> int:
+        """Return the bytes that are read from SRAM."""
+        return self.stored_bytes
+
+    @property
+    def written_bytes(self) -> int:
+        """Return the bytes that are written to SRAM."""
+        return self.stored_bytes
+
+    @property
+    def result_bytes(self) -> int:
+        """Return the bytes of SRAM that the result takes."""
+        return self.stored_bytes
+
+    @property
+    def readers(self) -> int:
+        """Return how many of the chip's next operators read the result."""
+        return 1
+
+
+Work = Product | Load | Chain | Lookup
+
+
+def adding(elements: int, element_bits: int, summands: int) -> Chain:
+    """Return the work of adding up vectors element by element.
+
+    Parameters
+    ----------
+    elements, element_bits
+        Elements of each, and the bits of one.
+    summands
+        Vectors that are added; the first of them needs no operation, but as many
+        operations are counted.
+    """
+    return Chain(elements, element_bits, operations=summands, operands=summands)

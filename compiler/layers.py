@@ -1,0 +1,94 @@
+"""What stages compute and send, worked out once for all layers alike."""
+
+from typing import final
+
+import numpy as np
+
+from chip.timing import work_cycles
+from chip.work import adding
+from compiler.collective import Message, Phase, exchange_candidates
+from compiler.transport import Carrier
+from sharding.operation import Compute, Exchange, Unit
+from sharding.operators import block_operators, carried_bytes, token_bytes
+from sharding.plan import ShardingPlan, Stage
+from sharding.units import Block
+from specs.units import BITS_PER_BYTE
+from topologies.topology import Topology
+
+
+@final
+class Layers:
+    """Operators and phases of blocks; layers alike share them."""
+
+    def __init__(
+        self, plan: ShardingPlan, topology: Topology, transporter: Carrier
+    ) -> None:
+        self._plan = plan
+        self._topology = topology
+        self._transporter = transporter
+        self._operators: dict[Block, list[Compute | Exchange]] = {}
+        self._phases: dict[tuple[int, int], tuple[Phase, ...]] = {}
+        self._added: dict[tuple[int, int], Compute] = {}
+
+    def operators(self, block: Block) -> list[Compute | Exchange]:
+        """Return the operators of `block`."""
+        like = self._plan.task.like(block)
+        if like not in self._operators:
+            self._operators[like] = block_operators(self._plan.task, like)
+        return self._operators[like]
+
+    def phases(self, exchange: Exchange, stage: Stage) -> tuple[Phase, ...]:
+        """Return the fastest way to carry out `exchange` on the chips of `stage`."""
+        key = (id(exchange), stage.index)
+        if key not in self._phases:
+            ways = exchange_candidates(self._topology, exchange, stage.chips)
+            self._phases[key] = min(ways, key=self._way_cycles) if ways[1:] else ways[0]
+        return self._phases[key]
+
+    def added_up(self, phase: Phase) -> Compute:
+        """Return the adding up of what `phase` brought, where another follows."""
+        key = (phase.reduced_bytes, phase.summands)
+        if key not in self._added:
+            task = self._plan.task
+            bits = task.activation_format.bits
+            work = adding(
+                phase.reduced_bytes * BITS_PER_BYTE // bits, bits, phase.summands
+            )
+            cycles = np.full(task.tensor, work_cycles(task.machine.chip, work))
+            works = (work,) * task.tensor
+            self._added[key] = Compute("add_up", Unit.VECTOR, works, cycles, cycles)
+        return self._added[key]
+
+    def _way_cycles(self, way: tuple[Phase, ...]) -> int:
+        return sum(
+            self._transporter.transport(phase.messages).duration_cycles
+            + int(self.added_up(phase).cycles[0])
+            for phase in way
+        )
+
+
+def hand_over(
+    plan: ShardingPlan, stage: Stage, following: Stage
+) -> tuple[Message, ...]:
+    """Return the messages in which each member hands its shard to its partner."""
+    sizes = carried_bytes(plan.task, following.blocks[0])
+    return tuple(
+        Message(int(a), int(b), int(size))
+        for a, b, size in zip(stage.chips, following.chips, sizes, strict=True)
+    )
+
+
+def way_back(plan: ShardingPlan) -> tuple[Message, ...]:
+    """Return the messages that carry the chosen token to the first stage.
+
+    An encoder chooses none: its pass ends where the last stage does.
+    """
+    if plan.task.model.structure.encoder:
+        return ()
+    leader = int(plan.stages[-1].chips[0])
+    size = token_bytes(plan.task)
+    return tuple(
+        Message(leader, int(chip), size)
+        for chip in plan.stages[0].chips
+        if int(chip) != leader
+    )

@@ -1,0 +1,214 @@
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chip.lowering import lower, streaming_cycles
+from chip.slices import Port, SliceInstruction, Step, inventory
+from chip.timing import (
+    feed_bytes_per_cycle,
+    least_cycles,
+    most_preload_cycles,
+    preloaded,
+    work_cycles,
+)
+from chip.work import Chain, Load, Lookup, Product, Work, adding
+from specs.machine import ChipSpec, load_machine
+
+CHIP = load_machine("groqrack").chip
+THERE = inventory(CHIP)
+RATE = feed_bytes_per_cycle(CHIP)
+
+
+@st.composite
+def products(draw: st.DrawFn) -> Product:
+    """A matrix of any format, some of which was loaded ahead of the product."""
+    inputs, outputs = draw(st.integers(1, 9000)), draw(st.integers(1, 9000))
+    bits, width_bytes = draw(st.sampled_from([(4, 1), (8, 1), (8, 2), (16, 2)]))
+    batch = draw(st.sampled_from([1, 2, 8]))
+    weights = inputs * outputs
+    known = draw(st.integers(0, weights)) if draw(st.booleans()) else weights
+    work = Product(
+        weights=weights,
+        stored_bytes=-(-weights * bits // 8),
+        operand_bytes=width_bytes,
+        batch=batch,
+        input_bytes=2 * inputs * batch,
+        output_bytes=2 * outputs * batch,
+        ready_bytes=known * width_bytes,
+    )
+    cycles = draw(st.integers(0, most_preload_cycles(CHIP, work)))
+    return preloaded(CHIP, work, cycles)
+
+
+chains = st.builds(
+    Chain,
+    elements=st.integers(1, 100_000),
+    element_bits=st.sampled_from([8, 16, 32]),
+    operations=st.integers(1, 80),
+    passes=st.integers(1, 3),
+    operands=st.integers(1, 80),
+    reorders=st.booleans(),
+)
+loads = st.integers(1, CHIP.mxm_buffer_bytes).flatmap(
+    lambda fed: st.builds(Load, st.just(fed), st.integers(-(-fed // 2), fed))
+)
+works = products() | chains | loads | st.builds(Lookup, st.integers(1, 200_000))
+
+
+def moved(steps: tuple[SliceInstruction, ...], *ports: Port) -> int:
+    return sum(step.bytes for step in steps if step.port in ports)
+
+
+def end(step: SliceInstruction) -> int:
+    return step.start_cycle + step.duration_cycles
+
+
+@given(work=works)
+def test_bytes_and_multiplications_are_those_of_the_closed_forms(work: Work) -> None:
+    steps = lower(CHIP, work)
+    assert moved(steps, Port.MEM_READ) == work.read_bytes
+    assert moved(steps, Port.MEM_WRITE) == work.written_bytes
+    assert sum(step.macs for step in steps) == work.macs
+
+
+@given(work=works)
+def test_what_slices_do_lasts_as_long_as_the_operator(work: Work) -> None:
+    steps = lower(CHIP, work)
+    assert min(step.start_cycle for step in steps) == 0
+    if isinstance(work, Load):
+        reads = [step for step in steps if step.port is Port.MEM_READ]
+        assert max(map(end, reads)) == work_cycles(CHIP, work)
+    else:
+        assert max(map(end, steps)) == work_cycles(CHIP, work)
+
+
+@given(work=works)
+def test_no_slice_and_no_stream_is_used_twice_in_a_cycle(work: Work) -> None:
+    steps = lower(CHIP, work)
+    # Between two starts nothing is added: these are the cycles to look at.
+    for cycle in {step.start_cycle for step in steps}:
+        now = [step for step in steps if step.start_cycle <= cycle < end(step)]
+        used = Counter(
+            (step.port, unit)
+            for step in now
+            for unit in range(step.first, step.first + step.units)
+        )
+        assert max(used.values()) == 1
+        assert all(unit < THERE.units[port] for port, unit in used)
+        banks = Counter(
+            (step.bank, unit)
+            for step in now
+            for unit in range(step.first, step.first + step.units)
+            if step.bank >= 0
+        )
+        assert not banks or max(banks.values()) == 1
+        assert sum(step.east for step in now) <= THERE.streams == 32
+        assert sum(step.west for step in now) <= THERE.streams
+
+
+@given(work=works)
+def test_slices_move_no_more_than_their_width(work: Work) -> None:
+    for step in lower(CHIP, work):
+        if step.port in {Port.MEM_READ, Port.MEM_WRITE}:
+            assert step.bytes <= 320 * step.units * step.duration_cycles
+            assert step.bytes <= CHIP.sram_bytes_per_cycle * step.duration_cycles
+        if step.port is Port.MXM_LOAD:
+            assert step.bytes <= RATE * step.duration_cycles
+
+
+@given(work=products())
+def test_data_comes_to_a_slice_after_it_has_left_the_one_before(work: Product) -> None:
+    first = {
+        step.step: step for step in lower(CHIP, work) if step.start_cycle or step.macs
+    }
+    order = [Step.LOAD, Step.INSTALL, Step.MULTIPLY, Step.ACCUMULATE, Step.WRITE]
+    there = [first[step] for step in order if step in first]
+    assert [s.start_cycle for s in there] == sorted(s.start_cycle for s in there)
+    assert [end(s) for s in there] == sorted(map(end, there))
+
+
+@given(work=products())
+def test_a_cycle_of_loading_ahead_saves_a_cycle_until_something_else_decides(
+    work: Product,
+) -> None:
+    bare = work._replace(preloaded_bytes=0)
+    most = most_preload_cycles(CHIP, bare)
+    taken = [
+        work_cycles(CHIP, preloaded(CHIP, bare, cycles)) for cycles in range(most + 1)
+    ]
+    saved = [a - b for a, b in pairwise(taken)]
+    # Longer waiting never pays: what it saves is no more than what it lasts.
+    assert set(saved) <= {0, 1}
+    assert least_cycles(CHIP, bare) == taken[-1]
+    assert most * RATE <= CHIP.mxm_buffer_bytes + RATE
+
+
+@given(work=products())
+def test_without_prefetch_nothing_is_loaded_ahead(work: Product) -> None:
+    off = CHIP.model_copy(update={"prefetch": False})
+    bare = work._replace(preloaded_bytes=0)
+    assert most_preload_cycles(off, bare) == 0
+    assert least_cycles(off, bare) == work_cycles(off, bare) == work_cycles(CHIP, bare)
+
+
+def test_a_product_of_llama_2_70b_on_eight_chips_step_by_step() -> None:
+    # Queries, keys and values of 1,280 rows on each chip, FP8.
+    work = Product(8192 * 1280, 8192 * 1280, 1, 1, 16384, 2560, 8192 * 1280)
+    length = -(-8192 * 1280 // 4885)
+    assert streaming_cycles(CHIP, work) == length == 2147
+    steps = lower(CHIP, preloaded(CHIP, work, 83))
+    assert [(s.port.name, s.step.name, s.units) for s in steps] == [
+        ("MEM_READ", "READ", 16),
+        ("MEM_READ", "READ", 1),
+        ("MXM_LOAD", "LOAD", 4),
+        ("MXM_INSTALL", "INSTALL", 4),
+        ("MXM_INSTALL", "INSTALL", 4),
+        ("MXM_MULTIPLY", "MULTIPLY", 4),
+        ("MXM_ACCUMULATE", "ACCUMULATE", 4),
+        ("MEM_WRITE", "WRITE", 1),
+    ]
+    assert {s.duration_cycles for s in steps if s.step is Step.LOAD} == {length - 83}
+    assert end(steps[-1]) == length - 83 + 241
+
+
+@pytest.mark.parametrize(
+    ("bits", "summands", "chains"), [(16, 17, 2), (16, 16, 1), (32, 10, 1), (32, 11, 2)]
+)
+def test_sums_of_more_vectors_than_streams_take_another_turn(
+    bits: int, summands: int, chains: int
+) -> None:
+    # Of 64 streams 16 are for weights and 8 for results and ports: 40 are left.
+    assert work_cycles(CHIP, adding(320, bits, summands)) == 70 + chains
+
+
+def test_a_chain_of_one_reads_permutes_transposes_and_writes() -> None:
+    steps = lower(CHIP, Chain(320, 16, operations=6, operands=4, reorders=True))
+    assert [step.step.name for step in steps] == [
+        "READ",
+        "PERMUTE",
+        "CHAIN",
+        "TRANSPOSE",
+        "WRITE",
+    ]
+    assert [step.units for step in steps] == [8, 1, 1, 1, 2]
+
+
+def test_the_chip_has_what_the_paper_says() -> None:
+    assert THERE.units[Port.MEM_READ] == 88
+    assert THERE.units[Port.MXM_MULTIPLY] == 4
+    assert THERE.stream_bytes == 320
+    assert THERE.buffer_bytes == 4 * 320 * 320
+    assert 2 * THERE.streams * THERE.stream_bytes == CHIP.stream_bytes_per_cycle
+    both = THERE.units[Port.MEM_READ] + THERE.units[Port.MEM_WRITE]
+    assert both * THERE.stream_bytes == CHIP.sram_bytes_per_cycle
+
+
+def test_a_chip_with_other_numbers_lowers_alike() -> None:
+    small: ChipSpec = CHIP.model_copy(update={"matmul_fill_cycles": 3})
+    work = Product(1000, 1000, 1, 1, 20, 20, 1000)
+    # Too short a fill leaves no time to install what was loaded ahead.
+    assert most_preload_cycles(small, work) == 0
+    assert max(map(end, lower(small, work))) == work_cycles(small, work) == 4
