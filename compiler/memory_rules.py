@@ -1,4 +1,4 @@
-"""Rules of memory: program text and operands fit each chip's SRAM.
+"""Rules of memory: program text, operands and all together fit each chip's SRAM.
 
 For `compiler.verify`, independent of the code that makes programs.
 """
@@ -6,6 +6,7 @@ For `compiler.verify`, independent of the code that makes programs.
 import numpy as np
 
 from chip.program import Opcode, Program
+from chip.residence import activation_changes, held_over_time, repeated
 from compiler.structure_rules import broken
 from specs.machine import MachineSpec
 
@@ -85,3 +86,29 @@ def check_waiting(program: Program, machine: MachineSpec, room: int) -> int:
             f"but has room for {room:,}",
         )
     return len(rows)
+
+
+def check_memory(program: Program, machine: MachineSpec) -> int:
+    """Refuse weights, cache, activations and program beyond a chip's SRAM, ever."""
+    kept = np.sum(program.resident, axis=0)
+    changes = repeated(activation_changes(program, machine), program)
+    chip, cycle, held = held_over_time(changes)
+    room = machine.chip.sram_bytes - kept
+    over = np.flatnonzero(room < 0)
+    if len(over):
+        full = int(over[0])
+        raise broken(
+            "SRAM is full",
+            f"chip {full} keeps {int(kept[full]):,} bytes from cycle 0 on and has "
+            f"{machine.chip.sram_bytes:,}",
+        )
+    full_rows = np.flatnonzero(held > room[chip])
+    if len(full_rows):
+        row = int(full_rows[0])
+        raise broken(
+            "SRAM is full",
+            f"chip {chip[row]} keeps {int(kept[chip[row]]):,} bytes and holds "
+            f"{int(held[row]):,} of activations at cycle {cycle[row]}, together more "
+            f"than {machine.chip.sram_bytes:,}",
+        )
+    return len(held) + len(kept)

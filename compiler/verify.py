@@ -13,7 +13,7 @@ from typing import final
 import numpy as np
 
 from chip.program import Program
-from compiler.memory_rules import check_operands, check_text
+from compiler.memory_rules import check_memory, check_operands, check_text
 from compiler.slice_rules import check_amounts, check_kinds
 from compiler.stream_rules import (
     check_buffers,
@@ -103,6 +103,7 @@ def verify(
         "streams carry all that meets": check_streams(program, machine),
         "program text fits": check_text(program, machine),
         "operands fit": check_operands(program, machine),
+        "SRAM holds all, at any time": check_memory(program, machine),
     }
     return Certificate(digest=digest(program), checks=checks)
 
@@ -116,5 +117,7 @@ def digest(program: Program) -> str:
             if isinstance(column, np.ndarray):
                 state.update(np.ascontiguousarray(column, dtype=np.int64).tobytes())
     state.update(repr(program.kinds).encode())
+    for column in program.resident:
+        state.update(column.tobytes())
     state.update(f"{program.period_cycles} {program.interval_cycles}".encode())
     return state.hexdigest()[:16]

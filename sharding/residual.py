@@ -18,15 +18,18 @@ def normed_input(task: Task, *, opens: bool, extra_bytes: int = 0) -> list[Opera
     shard = shard_sizes(task.model.hidden_size, task.tensor)
     whole = np.full(task.tensor, task.model.hidden_size, dtype=np.int64)
     shard_bytes = task.normed_shard_bytes(extra_bytes)
+    # Beside what comes next, a router or the choice of experts reads them.
+    readers = 2 if extra_bytes else 1
     operators: list[Operator] = []
     if opens:
         # Square, sum, and weigh: one chain over the shard.
-        operators.append(vector(task, "norm", shard, operations=3, operands=2))
+        norm = vector(task, "norm", shard, operations=3, operands=2, readers=readers)
+        operators.append(norm)
     return [
         *operators,
         Exchange("gather", Pattern.GATHER, shard_bytes, one_team(task)),
         # The root mean square is known only now.
-        vector(task, "scale", whole, operations=2),
+        vector(task, "scale", whole, operations=2, readers=readers),
     ]
 
 

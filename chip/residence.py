@@ -1,0 +1,135 @@
+"""What lies in the SRAM of each chip over the time of a token, from its program.
+
+Weights, KV cache, program text and a shard of the residual stream lie there throughout.
+What an operator makes, or an exchange brings, lies there until the last operator of the
+chip that reads it has ended. What a chip passes on lies there until it is on the wire.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.program import Opcode, Program
+from chip.work import Lookup
+from specs.machine import MachineSpec
+from specs.units import BITS_PER_BYTE, ceil_div
+
+Ints = NDArray[np.int64]
+
+
+class Changes(NamedTuple):
+    """By how much what lies in SRAM changes, arrays of shape ``(changes,)``.
+
+    Attributes
+    ----------
+    chip, cycle
+        Where, and from which program cycle on.
+    bytes
+        What comes, or what goes as a negative number. All that comes goes again.
+    """
+
+    chip: Ints
+    cycle: Ints
+    bytes: Ints
+
+
+def activation_changes(program: Program, machine: MachineSpec) -> Changes:
+    """Return how activations come and go during one token of one sequence."""
+    made, passed = _made(program, machine), _passed_on(program, machine)
+    return Changes(
+        *(np.concatenate(columns) for columns in zip(made, passed, strict=True))
+    )
+
+
+def repeated(changes: Changes, program: Program) -> Changes:
+    """Return the changes of all sequences in flight, from one period and its past."""
+    if program.sequences == 1:
+        return changes
+    own = program.interval_cycles * np.arange(program.sequences)
+    shifts = np.concatenate([own - program.period_cycles, own])
+    return Changes(
+        np.tile(changes.chip, len(shifts)),
+        (changes.cycle + shifts[:, None]).ravel(),
+        np.tile(changes.bytes, len(shifts)),
+    )
+
+
+def held_over_time(changes: Changes) -> Changes:
+    """Return what lies on each chip after all changes of a cycle, by chip and time."""
+    # Nothing stays behind on a chip, so that one sum serves all. What goes in a cycle
+    # makes room for what comes in it.
+    order = np.lexsort((changes.bytes, changes.cycle, changes.chip))
+    chip, cycle = changes.chip[order], changes.cycle[order]
+    held = np.cumsum(changes.bytes[order])
+    last = np.append((np.diff(chip) != 0) | (np.diff(cycle) != 0), True)[: len(held)]
+    return Changes(chip[last], cycle[last], held[last])
+
+
+def _made(program: Program, machine: MachineSpec) -> Changes:
+    """Return what operators make and exchanges bring, until it has been read."""
+    code, trains = program.instructions, program.trains
+    none = np.array([isinstance(k.work, Lookup) for k in program.kinds] + [False])
+    worked = np.isin(code.opcode, (Opcode.MATMUL, Opcode.VECTOR))
+    worked |= (code.opcode == Opcode.READ) & none[code.kind]
+    received = code.opcode == Opcode.RECEIVE
+    # What is only passed on is not for an operator here.
+    received[received] = ~np.isin(code.train[received], trains.previous)
+    sent = code.opcode == Opcode.SEND
+    rows = np.flatnonzero(worked | received | sent)
+    order = np.lexsort((code.operator[rows], code.chip[rows]))
+    rows = rows[order]
+    results = np.array([k.work.result_bytes for k in program.kinds] + [0])
+    readers = np.array([k.work.readers for k in program.kinds] + [1])
+    size = results[code.kind[rows]].astype(np.int64)
+    comes = received[rows]
+    size[comes] = trains.vectors[code.train[rows[comes]]]
+    size[comes] *= machine.link.vector_bytes
+    end = code.start_cycle[rows] + code.duration_cycles[rows]
+    # The last vector leaves the FIFO one vector's time before the train's end.
+    end[comes] += machine.chip.receive_cycles - _vector_cycles(machine)
+    opens = np.diff(code.chip[rows], prepend=-1) != 0
+    opens |= np.diff(code.operator[rows], prepend=-1) != 0
+    first = np.flatnonzero(opens)
+    if not len(first):
+        return Changes(*np.zeros((3, 0), dtype=np.int64))
+    chip = code.chip[rows][first].astype(np.int64)
+    ends = np.maximum.reduceat(end, first)
+    read_by = np.maximum.reduceat(readers[code.kind[rows]], first)
+    # The last operators of a chip are read by none that follows on it.
+    last = np.append(np.flatnonzero(np.diff(chip)), len(chip) - 1)
+    last = last[np.searchsorted(last, np.arange(len(chip)))]
+    gone = ends[np.minimum(np.arange(len(chip)) + read_by, last)]
+    kept = size > 0
+    place = (np.cumsum(opens) - 1)[kept]
+    start, size, where = code.start_cycle[rows][kept], size[kept], chip[place]
+    return Changes(
+        np.concatenate([where, where]),
+        np.concatenate([start, gone[place]]),
+        np.concatenate([size, -size]),
+    )
+
+
+def _vector_cycles(machine: MachineSpec) -> int:
+    """Return the cycles of one vector on the wire, rounded up."""
+    bits = machine.link.wire_bytes * BITS_PER_BYTE
+    return ceil_div(bits * machine.chip.clock_hz, machine.link.rate_gbps * 10**9)
+
+
+def _passed_on(program: Program, machine: MachineSpec) -> Changes:
+    """Return the vectors of trains that a chip takes in and sends on."""
+    code, trains = program.instructions, program.trains
+    rows = np.flatnonzero(code.opcode == Opcode.FORWARD)
+    train = code.train[rows]
+    size = trains.vectors[train].astype(np.int64) * machine.link.vector_bytes
+    chip = code.chip[rows].astype(np.int64)
+    return Changes(
+        np.concatenate([chip, chip]),
+        np.concatenate(
+            [
+                trains.receive_cycle[trains.previous[train]],
+                code.start_cycle[rows] + code.duration_cycles[rows],
+            ]
+        ),
+        np.concatenate([size, -size]),
+    )
