@@ -58,14 +58,15 @@ def most_preload_cycles(chip: ChipSpec, work: Product) -> int:
     """Return for how long the matrix of `work` can be loaded ahead of it.
 
     The weight buffers hold no more than their capacity, and what is not yet in SRAM, or
-    lies at an address yet to be computed, cannot be loaded.
+    lies at an address yet to be computed, cannot be loaded. Once something else than
+    the feed decides, more would be no gain.
     """
     if not chip.prefetch or chip.matmul_fill_cycles < FILL_STEPS:
         return 0
-    rate = feed_bytes_per_cycle(chip)
-    if work.ready_bytes == work.fed_bytes <= chip.mxm_buffer_bytes:
-        return ceil_div(work.fed_bytes, rate)
-    return min(work.ready_bytes, chip.mxm_buffer_bytes) // rate
+    whole = work._replace(preloaded_bytes=work.fed_bytes)
+    gain = work_cycles(chip, work) - work_cycles(chip, whole)
+    room = min(work.ready_bytes, chip.mxm_buffer_bytes) // feed_bytes_per_cycle(chip)
+    return min(gain, room)
 
 
 def preloaded(chip: ChipSpec, work: Product, cycles: int) -> Product:

@@ -93,6 +93,16 @@ COLUMNS: dict[str, dict[str, str]] = {
         "link": "directed link of the train, -1 if none",
         "vectors": "vectors of the train, 0 if none",
     },
+    "sram": {
+        "chip": "number of the chip, one of those of the trace (`--trace-chips`)",
+        "cycle": "program cycle from which on this is so, until the chip's next row",
+        "weight_bytes": "weights",
+        "kv_bytes": "KV cache, all sequences at full context",
+        "activation_bytes": "its shard of the residual stream, what operators have "
+        "made or exchanges brought and is still to be read, and vectors to pass on",
+        "program_bytes": "SRAM set aside for program text",
+        "free_bytes": "SRAM left; one sequence is on its way",
+    },
     "failovers": {
         "sequence": "sequence whose token failed",
         "iteration": "number of the attempt that failed for the second time",

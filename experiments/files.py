@@ -10,6 +10,7 @@ import pandas as pd
 from experiments.figure import picture_bytes, run_figure
 from experiments.run import Run
 from experiments.slack_picture import slack_figure
+from experiments.sram import sram_table
 from experiments.summary import summary
 from experiments.tables import TABLES
 from experiments.trace import Trace, token_trace
@@ -32,6 +33,7 @@ def write_run(run: Run, folder: Path, window: Window) -> list[Path]:
     written = []
     for name, table in TABLES.items():
         written.append(_write_table(table(run), folder, name))
+    written.append(_write_table(sram_table(run, window), folder, "sram"))
     document = json.dumps(summary(run), indent=2) + "\n"
     written.append(write_bytes(folder / "summary.json", document.encode()))
     written.append(_write_trace(token_trace(run, window), folder))

@@ -17,7 +17,7 @@ Compile = Callable[..., Schedule]
 @pytest.fixture(scope="module")
 def good(compiled: Compile) -> Schedule:
     """Return a program in which weights are loaded ahead of products."""
-    return compiled(2, 4, chip__mxm_buffer_bytes=3000)
+    return compiled(2, 4, chip__weight_feed_bytes_per_cycle=100)
 
 
 def refused(schedule: Schedule, program: Program, match: str) -> None:
@@ -99,9 +99,9 @@ def test_weights_that_come_faster_than_they_are_fed_are_refused(good: Schedule) 
     number, row = kind_of(good.program, Product, Port.MXM_LOAD)
     refused(
         good,
-        changed(good.program, number, row, duration_cycles=1, bytes=4886),
-        rf"more bytes than slices move: operator kind {number}: MXM_LOAD 0-3 .* 4,886 "
-        r"bytes in 1 cycles, room for 4,885",
+        changed(good.program, number, row, duration_cycles=1, bytes=101),
+        rf"more bytes than slices move: operator kind {number}: MXM_LOAD 0-3 .* 101 "
+        r"bytes in 1 cycles, room for 100",
     )
 
 

@@ -76,6 +76,7 @@ def test_a_person_reads_the_report_in_80_columns(
         "stages.csv",
         next(path.name for path in (tmp_path / "run").glob("schedule.*")),
         "failovers.csv",
+        "sram.csv",
         "summary.json",
         "trace.pftrace.gz",
         "token.png",

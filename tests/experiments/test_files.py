@@ -38,7 +38,7 @@ def test_a_table_has_the_documented_columns_in_their_order(
 
 
 def test_every_table_is_documented() -> None:
-    assert TABLES.keys() == COLUMNS.keys()
+    assert {*TABLES, "sram"} == COLUMNS.keys()
 
 
 def test_the_column_dictionary_is_up_to_date() -> None:
