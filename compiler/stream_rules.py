@@ -4,6 +4,7 @@ For `compiler.verify`, independent of the code that makes programs. Kinds of ope
 are checked once each; here is checked what they do beside each other.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -133,13 +134,15 @@ def check_buffers(program: Program, machine: MachineSpec) -> int:
 
 
 class _Use(NamedTuple):
-    """Bytes a cycle of a chip's streams that instructions take while they last."""
+    """Bytes a cycle of a chip's streams that instructions take while they last.
+
+    `rate` has the shape ``(2, instructions)``: eastward, westward.
+    """
 
     chip: Ints
     start: Ints
     end: Ints
-    east: Ints
-    west: Ints
+    rate: Ints
 
 
 def check_streams(program: Program, machine: MachineSpec) -> int:
@@ -148,59 +151,80 @@ def check_streams(program: Program, machine: MachineSpec) -> int:
     An operator counts with its busiest cycle throughout, a train with its rate.
     """
     there = inventory(machine.chip)
-    use = _stream_use(program, machine)
-    late = use.end > program.period_cycles
-    # What runs past the period's end is there at its beginning too.
-    chip = np.concatenate([use.chip, use.chip[late]])
-    start = np.concatenate([use.start, 0 * use.start[late]])
-    end = np.minimum(use.end, program.period_cycles)
-    end = np.concatenate([end, use.end[late] - program.period_cycles])
     limit = there.streams * there.stream_bytes
-    chips, cycles = np.concatenate([chip, chip]), np.concatenate([start, end])
-    for name, taken in (("east", use.east), ("west", use.west)):
-        rate = np.concatenate([taken, taken[late]])
-        change = np.concatenate([rate, -rate])
-        order = np.lexsort((change, cycles, chips))
-        carried = np.cumsum(change[order])
-        if len(carried) and carried.max() > limit:
-            at = order[int(carried.argmax())]
+    operators, trains = _operators(program, machine), _trains(program, machine)
+    # With all ports busy throughout there mostly is room for all operators.
+    ports = machine.chip.ports * int(trains.rate.max(initial=0))
+    _, _, carried = _over_time(program, operators)
+    if carried.max(initial=0) + ports > limit:
+        both = _Use(
+            *(
+                np.concatenate(columns, axis=-1)
+                for columns in zip(operators, trains, strict=True)
+            )
+        )
+        chip, cycle, carried = _over_time(program, both)
+        if carried.max() > limit:
+            way, at = np.unravel_index(int(carried.argmax()), carried.shape)
             raise broken(
                 "streams are taken twice",
-                f"chip {chips[at]}: {int(carried.max()):,} bytes {name} at cycle "
-                f"{cycles[at]}, and {there.streams} streams carry {limit:,}",
+                f"chip {chip[at]}: {int(carried.max()):,} bytes "
+                f"{('east', 'west')[way]} at cycle {cycle[at]}, and {there.streams} "
+                f"streams carry {limit:,}",
             )
-    return 2 * len(chips)
+    return len(operators.chip) + len(trains.chip)
 
 
-def _stream_use(program: Program, machine: MachineSpec) -> _Use:
-    """Return what each instruction takes of the streams, of all sequences."""
-    code, lanes = program.instructions, machine.chip.lanes
-    most = np.array([busiest(kind) for kind in program.kinds], dtype=np.int64)
-    most = most.reshape(-1, 2) * lanes
-    # A product counts once, from its first read to its last write.
-    whole = np.isin(code.opcode, (Opcode.MATMUL, Opcode.VECTOR, Opcode.LOAD))
-    lookups = (code.opcode == Opcode.READ) & _is_kind(program, Lookup)[code.kind]
-    computes = np.flatnonzero((whole | lookups) & (code.kind >= 0))
-    linked = np.flatnonzero(code.train >= 0)
-    comes = code.opcode[linked] == Opcode.RECEIVE
-    goes = code.opcode[linked] == Opcode.SEND
-    vector = int(np.ceil(machine.link.vector_bytes / cycles_per_vector(machine)))
-    rows = np.concatenate([computes, linked])
-    start, end = code.start_cycle[rows], code.start_cycle[rows]
-    end = end + code.duration_cycles[rows]
-    # Between SRAM and the wire a vector is on a stream too.
-    start[len(computes) :] -= goes * machine.chip.send_cycles
-    end[len(computes) :] += comes * machine.chip.receive_cycles
-    east = np.concatenate([most[code.kind[computes], 0], vector * ~comes])
-    west = np.concatenate([most[code.kind[computes], 1], vector * comes])
+def _over_time(program: Program, use: _Use) -> tuple[Ints, Ints, Ints]:
+    """Return chip, cycle, and the bytes each way from then on, of all sequences."""
     times = program.sequences
-    begin = in_period(program, start)
+    start = in_period(program, use.start)
+    end = start + np.tile(use.end - use.start, times)
+    chip, rate = np.tile(use.chip, times), np.tile(use.rate, times)
+    # What runs past the period's end is there at its beginning too.
+    late = end > program.period_cycles
+    start = np.concatenate([start, 0 * start[late]])
+    end = np.concatenate([end, end[late] - program.period_cycles])
+    chip = np.concatenate([chip, chip[late]])
+    rate = np.concatenate([rate, rate[:, late]], axis=1)
+    chip, cycle = np.concatenate([chip, chip]), np.concatenate([end, start])
+    # What ends in a cycle is listed before what starts in it, and sorting keeps that.
+    order = np.lexsort((cycle, chip))
+    carried = np.cumsum(np.concatenate([-rate, rate], axis=1)[:, order], axis=1)
+    return chip[order], cycle[order], carried
+
+
+def _operators(program: Program, machine: MachineSpec) -> _Use:
+    """Return what each operator takes, from its first read to its last write."""
+    code = program.instructions
+    most = [busiest(kind) for kind in program.kinds]
+    peak = np.array(most, dtype=np.int64).reshape(-1, 2).T * machine.chip.lanes
+    whole = np.isin(code.opcode, (Opcode.MATMUL, Opcode.VECTOR, Opcode.LOAD))
+    whole |= (code.opcode == Opcode.READ) & _is_kind(program, Lookup)[code.kind]
+    rows = np.flatnonzero(whole & (code.kind >= 0))
+    start = code.start_cycle[rows]
     return _Use(
-        chip=np.tile(code.chip[rows], times).astype(np.int64),
-        start=begin,
-        end=begin + np.tile(end - start, times),
-        east=np.tile(east, times),
-        west=np.tile(west, times),
+        code.chip[rows].astype(np.int64),
+        start,
+        start + code.duration_cycles[rows],
+        peak[:, code.kind[rows]],
+    )
+
+
+def _trains(program: Program, machine: MachineSpec) -> _Use:
+    """Return what each train takes; between SRAM and wire it is on a stream too."""
+    code = program.instructions
+    rows = np.flatnonzero(code.train >= 0)
+    comes = code.opcode[rows] == Opcode.RECEIVE
+    goes = code.opcode[rows] == Opcode.SEND
+    start = code.start_cycle[rows]
+    end = start + code.duration_cycles[rows]
+    vector = math.ceil(machine.link.vector_bytes / cycles_per_vector(machine))
+    return _Use(
+        code.chip[rows].astype(np.int64),
+        start - goes * machine.chip.send_cycles,
+        end + comes * machine.chip.receive_cycles,
+        vector * np.stack([~comes, comes]).astype(np.int64),
     )
 
 
