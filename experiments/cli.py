@@ -9,7 +9,6 @@ import typer
 
 from experiments.collective_command import collective
 from experiments.options import (
-    TOPOLOGY_HELP,
     AsJson,
     Batch,
     Chips,
@@ -199,7 +198,8 @@ def models(as_json: AsJson = False) -> None:
 @app.command()
 def topology(
     chips: Chips = None,
-    kind: Annotated[str, typer.Option("--topology", help=TOPOLOGY_HELP)] = "auto",
+    topology: TopologyKind = None,
+    machine: Machine = None,
     settings: Settings = None,
     out: Annotated[
         Path | None, typer.Option(help="File for it: .csv, .graphml, or drawn as .png.")
@@ -210,13 +210,13 @@ def topology(
     from experiments.preparation import machine_of, topology_of
     from experiments.wiring import topology_facts, topology_report, write_topology
 
-    wired = {"chips": chips, "topology": kind}
+    wired = {"chips": chips, "topology": topology, "machine": machine}
     scenario = scenario_from(None, wired, settings)
-    machine = machine_of(scenario)
-    built = topology_of(scenario, machine)
+    hardware = machine_of(scenario)
+    built = topology_of(scenario, hardware)
     if out is not None:
         write_topology(built, out)
-    facts = topology_facts(built, machine.link)
+    facts = topology_facts(built, hardware.link)
     if as_json:
         print(json.dumps(facts, indent=2))
     else:

@@ -14,10 +14,13 @@ ScenarioFile = Annotated[
 Model = Annotated[
     str | None, typer.Option(help="Shipped model (groqrack models) or config.json.")
 ]
-Machine = Annotated[str | None, typer.Option(help="groqrack, or a machine TOML.")]
+Machine = Annotated[
+    str | None,
+    typer.Option(help="groqrack, groqnode, groqcard, lpx, or a machine TOML."),
+]
 Chips = Annotated[int | None, typer.Option(help="Chips to use.")]
 TOPOLOGY_HELP = (
-    "auto, node, rack, nodes33, dragonfly[:palmtree|consecutive|random|annealed], "
+    "auto, node, rack, nodes33, lpx, dragonfly[:palmtree|consecutive|random|annealed], "
     "torus[:8x8], hypercube, full-mesh, flattened-butterfly, fat-tree, "
     "or a .csv or .graphml."
 )

@@ -29,6 +29,7 @@ from topologies.topology import Topology
 MODEL_SETTING = "model."
 # The strategy that stands for the best one.
 AUTO = "auto"
+_DEFAULT = Scenario()
 
 
 class Searched(NamedTuple):
@@ -66,8 +67,9 @@ class Prepared:
 def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
     """Return the scenario of what was given, chips and split filled in to match.
 
-    A wiring of its own size brings its chips, unless their number is given; a number
-    of chips brings a tensor group of a node, unless a strategy is given.
+    A machine unlike the default one brings its wiring and its chips. A wiring of its
+    own size brings its chips, unless their number is given; a number of chips brings a
+    tensor group as wide as the machine links all to all, unless a strategy is given.
 
     Raises
     ------
@@ -75,14 +77,18 @@ def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
         If a key is unknown or a value cannot be meant.
     """
     merged = dict(content)
+    system = load_machine(str(merged.get("machine", _DEFAULT.machine))).system
     if "chips" not in merged and "topology" in merged:
         chips = whole_machine_chips(str(merged["topology"]))
         if chips is not None:
             merged["chips"] = chips
+    if system != load_machine(_DEFAULT.machine).system:
+        merged.setdefault("topology", system.topology)
+        merged.setdefault("chips", system.chips)
     chips = merged.get("chips")
     if isinstance(chips, int) and "strategy" not in merged:
         # The default split is made for the default number of chips.
-        merged["strategy"] = f"tensor={min(CHIPS_PER_NODE, chips)}"
+        merged["strategy"] = f"tensor={min(system.tensor, chips)}"
     return scenario(merged, origin)
 
 

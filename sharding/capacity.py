@@ -9,6 +9,7 @@ from sharding.strategy import Strategy
 from sharding.task import Task
 from sharding.units import Block, model_units
 from specs.errors import PlanError
+from specs.units import ceil_div
 
 # No larger machine is suggested than one of so many stages, and a tensor group no
 # wider than so many times the one asked for.
@@ -61,7 +62,12 @@ def _ways_out(task: Task, strategy: Strategy, sequences: int) -> str:
         pipeline = smallest_pipeline(task._replace(tensor=width), sequences)
         if pipeline:
             larger = Strategy(tensor=width, pipeline=pipeline)
-            ways.append(f"--chips {larger.chips} --strategy {larger}")
+            rack_chips = task.machine.system.chips_per_rack
+            racks = ceil_div(larger.chips, rack_chips)
+            ways.append(
+                f"--chips {larger.chips} --strategy {larger} ({racks} "
+                f"rack{'s' if racks > 1 else ''} of {rack_chips})"
+            )
             break
         width *= 2
     if not ways:

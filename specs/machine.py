@@ -16,6 +16,9 @@ from specs.reading import Spec, build, read_mapping
 from specs.steering import ClockSpec, DeskewSpec, HacSpec
 from specs.units import PS_PER_NS, PS_PER_S
 
+# A key of the file, not of the machine.
+_BASE = "base"
+
 
 class ChipSpec(Spec):
     """One tensor streaming processor (TSP); ``groqrack.toml`` sources each number.
@@ -88,6 +91,47 @@ class ChipSpec(Spec):
         return self
 
 
+class SystemSpec(Spec):
+    """What a machine is unless a scenario says otherwise.
+
+    Parameters
+    ----------
+    topology
+        Its wiring, a name of :mod:`topologies.selection`.
+    chips
+        How many chips are used.
+    chips_per_rack
+        Chips that stand in one rack.
+    tensor
+        Chips that share a layer: as many as are linked all to all.
+    """
+
+    topology: str
+    chips: int = Field(ge=1)
+    chips_per_rack: int = Field(ge=1)
+    tensor: int = Field(ge=1)
+
+
+class PowerSpec(Spec):
+    """What the machine draws; what nobody publishes is None and not computed with.
+
+    Parameters
+    ----------
+    chip_average_w, chip_tdp_w
+        A chip in use, and the most that its cooling is designed for.
+    port_pj_per_bit
+        What both ends of a link spend on a bit; ports send without pause, and their
+        power is within the chip's.
+    optical_end_w
+        One end of an active optical cable, beside the chip's power.
+    """
+
+    chip_average_w: float | None = Field(default=None, gt=0)
+    chip_tdp_w: float | None = Field(default=None, gt=0)
+    port_pj_per_bit: float = Field(ge=0)
+    optical_end_w: float = Field(ge=0)
+
+
 class HostSpec(Spec):
     """What feeds the chips from outside.
 
@@ -121,10 +165,13 @@ class MachineSpec(Spec):
         What the machine is called in tables.
     spares
         Nodes of each rack that are kept idle to stand in for a bad one.
+    system
+        Its size and wiring; a scenario decides these, so they are no settings.
     """
 
     name: str
     spares: int = Field(ge=0, le=8)
+    system: SystemSpec
     chip: ChipSpec
     link: LinkSpec
     clock: ClockSpec
@@ -133,6 +180,7 @@ class MachineSpec(Spec):
     fec: FecSpec
     formats: FormatsSpec
     host: HostSpec
+    power: PowerSpec
 
     def with_settings(self, settings: Mapping[str, Any], origin: str = "--set") -> Self:
         """Return this machine with dotted paths such as ``link.ber`` set anew.
@@ -185,6 +233,8 @@ def setting_paths(machine: MachineSpec) -> list[str]:
     """Return every dotted path that ``--set`` takes."""
     paths = []
     for key, value in machine.model_dump().items():
+        if key == "system":
+            continue
         if isinstance(value, dict):
             paths += [f"{key}.{inner}" for inner in value]
         elif key != "name":
@@ -205,12 +255,28 @@ def machine_names() -> list[str]:
 def load_machine(name_or_path: str | Path = "groqrack") -> MachineSpec:
     """Return a shipped machine by name, or the machine of a TOML file.
 
+    A file that says ``base = "groqrack"`` gives only what differs from that machine.
+
     Raises
     ------
     SpecError
         If neither exists, a key is unknown or missing, or a value out of range.
     """
-    text = str(name_or_path)
+    path = _path(str(name_or_path))
+    content = read_mapping(path)
+    base = content.pop(_BASE, None)
+    if base is not None:
+        if base not in machine_names():
+            raise SpecError(
+                f"{path.name}: base = {base!r} is no shipped machine; "
+                f"{nearest(str(base), machine_names())}"
+            )
+        content = _over(read_mapping(_path(base)), content)
+    return build(MachineSpec, content, path.name)
+
+
+def _path(text: str) -> Path:
+    """Return the file of a machine, by name or as it is."""
     if text in machine_names():
         path = Path(str(resources.files("specs") / "machines" / f"{text}.toml"))
     else:
@@ -220,4 +286,16 @@ def load_machine(name_or_path: str | Path = "groqrack") -> MachineSpec:
                 f"no machine {text!r} is shipped and no such file is in {Path.cwd()}; "
                 f"{nearest(text, machine_names())}"
             )
-    return build(MachineSpec, read_mapping(path), path.name)
+    return path
+
+
+def _over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables of a machine with some keys changed or added."""
+    merged = dict(base)
+    for key, value in changes.items():
+        inner = merged.get(key)
+        if isinstance(value, dict) and isinstance(inner, dict):
+            merged[key] = {**inner, **value}
+        else:
+            merged[key] = value
+    return merged

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topologies.topology import Level, Topology
+from topologies.validity import PORTS_PER_CHIP
 
 CHIPS_PER_NODE = 8
 NODES_PER_RACK = 9
@@ -42,6 +43,8 @@ def lay(
     chips: int,
     chips_per_rack: int,
     representatives: tuple[int, ...] | None,
+    chips_per_node: int = CHIPS_PER_NODE,
+    ports_per_chip: int = PORTS_PER_CHIP,
 ) -> Topology:
     """Return the topology of regular nodes joined by `bundles`.
 
@@ -52,11 +55,15 @@ def lay(
     bundles
         Cables in the order in which they are numbered.
     chips
-        Number of chips, in whole nodes of 8.
+        Number of chips, in whole nodes.
     chips_per_rack
         Chips in each rack; `chips` if all stand in one.
     representatives
         Chips that stand for all, see :class:`~topologies.topology.Topology`.
+    chips_per_node
+        Chips of a node.
+    ports_per_chip
+        Most links a chip may have.
     """
     source = np.concatenate([bundle.source for bundle in bundles])
     target = np.concatenate([bundle.target for bundle in bundles])
@@ -64,7 +71,7 @@ def lay(
     target_port = np.concatenate([bundle.target_port for bundle in bundles])
     cables = [2 * len(bundle.source) for bundle in bundles]
     chip = np.arange(chips, dtype=np.int32)
-    node, slot = np.divmod(chip, np.int32(CHIPS_PER_NODE))
+    node, slot = np.divmod(chip, np.int32(chips_per_node))
     return Topology(
         name=name,
         chips=chips,
@@ -79,4 +86,5 @@ def lay(
         node=node,
         slot=slot,
         representatives=representatives,
+        ports_per_chip=ports_per_chip,
     )

@@ -10,19 +10,32 @@ LOCAL_PORTS = CHIPS_PER_NODE - 1
 """Ports 0 to 6 stay in the node; the four from here on leave it."""
 
 
-def local_cables(nodes: int) -> CableBundle:
-    """Return the 28 cables inside each of `nodes` nodes.
+def local_cables(
+    nodes: int, *, chips: int = CHIPS_PER_NODE, copies: int = 1
+) -> CableBundle:
+    """Return the cables inside each of `nodes` nodes, 28 in a node of eight.
 
     Chip `a` of a node reaches chip `b` by its port ``(b - a - 1) mod 8``, so that
-    ports 0 to 6 lead to the next, the second next, ... chip of the node.
+    ports 0 to 6 lead to the next, the second next, ... chip of the node. Copies of a
+    cable have neighbouring ports.
+
+    Parameters
+    ----------
+    nodes
+        How many there are.
+    chips
+        Chips of a node.
+    copies
+        Parallel cables of each pair.
     """
-    a, b = np.triu_indices(CHIPS_PER_NODE, k=1)
-    first_chip = CHIPS_PER_NODE * np.arange(nodes)[:, np.newaxis]
+    pair, copy = np.divmod(np.arange(copies * chips * (chips - 1) // 2), copies)
+    a, b = (ends[pair] for ends in np.triu_indices(chips, k=1))
+    first_chip = chips * np.arange(nodes)[:, np.newaxis]
     return CableBundle(
         source=(first_chip + a).ravel(),
-        source_port=np.tile((b - a - 1) % CHIPS_PER_NODE, nodes),
+        source_port=np.tile((b - a - 1) % chips * copies + copy, nodes),
         target=(first_chip + b).ravel(),
-        target_port=np.tile((a - b - 1) % CHIPS_PER_NODE, nodes),
+        target_port=np.tile((a - b - 1) % chips * copies + copy, nodes),
         level=Level.LOCAL,
         length_m=LOCAL_LENGTH_M,
     )

@@ -14,6 +14,7 @@ from topologies.alternatives import (
 from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK
 from topologies.dragonfly import MOST_RACKS, dragonfly_topology
 from topologies.interchange import SUFFIXES, read_topology
+from topologies.lpx import CHIPS_PER_GROUP, LPX_CHIPS, lpx_topology
 from topologies.node import node_topology
 from topologies.nodes33 import NODES, nodes33_topology
 from topologies.orders import DEFAULT_ORDER
@@ -22,6 +23,7 @@ from topologies.topology import Topology
 from topologies.validity import PORTS_PER_CHIP
 
 MOST_CHIPS = MOST_RACKS * CHIPS_PER_RACK
+LPX = "lpx"
 
 _FIXED: dict[str, tuple[int, Callable[[], Topology]]] = {
     "node": (CHIPS_PER_NODE, node_topology),
@@ -35,7 +37,7 @@ _VENDOR = {
     "DF_A14_64_CHIP": (CHIPS_PER_RACK - CHIPS_PER_NODE, rack_topology),
     "RT09_A14_72_CHIP": _FIXED["rack"],
 }
-KINDS = ("auto", *_FIXED, "dragonfly", *ALTERNATIVES, *_VENDOR)
+KINDS = ("auto", *_FIXED, "dragonfly", LPX, *ALTERNATIVES, *_VENDOR)
 
 
 def select_topology(
@@ -52,12 +54,13 @@ def select_topology(
         of whole racks (up to 10 440). ``"node"``, ``"rack"``, ``"nodes33"`` and
         ``"dragonfly"`` force the kind; ``"dragonfly:palmtree"`` also an order of
         :mod:`topologies.orders`. Other machines have the names of
-        :mod:`topologies.alternatives`, such as ``"torus:8x8"``. Groq's names
+        :mod:`topologies.alternatives`, such as ``"torus:8x8"``. ``"lpx"``: the groups
+        of an LPX rack that hold the chips. Groq's names
         ``"DF_A14_8_CHIP"``, ``"DF_A14_64_CHIP"`` and ``"RT09_A14_72_CHIP"`` are a
         node, 64 chips of a rack, and a rack. A path that ends in .csv or .graphml is
         read.
     ports_per_chip
-        Most links a chip may have; our own kinds need 11.
+        Most links a chip may have; our own kinds need 11, ``"lpx"`` 90.
 
     Raises
     ------
@@ -84,7 +87,7 @@ def select_topology(
 
 
 def whole_machine_chips(topology: str) -> int | None:
-    """Return the chips of a machine of fixed size or of a file, None for other kinds.
+    """Return the chips of a whole machine or of a file, None for kinds of any size.
 
     Raises
     ------
@@ -95,6 +98,8 @@ def whole_machine_chips(topology: str) -> int | None:
         return read_topology(Path(topology)).chips
     if is_alternative(topology):
         return alternative_chips(topology)
+    if topology == LPX:
+        return LPX_CHIPS
     fixed = {**_FIXED, **_VENDOR}
     return fixed[topology][0] if topology in fixed else None
 
@@ -110,7 +115,18 @@ def _built(chips: int, topology: str, ports_per_chip: int) -> Topology:
             f"no topology {topology!r}; {nearest(kind, KINDS)} "
             "(or a path that ends in .csv or .graphml)"
         )
+    if kind == LPX:
+        return _lpx(chips)
     return _own(chips, kind, order or DEFAULT_ORDER)
+
+
+def _lpx(chips: int) -> Topology:
+    if chips > LPX_CHIPS:
+        raise TopologyError(
+            f"{chips} chips asked for, but an LPX rack holds {LPX_CHIPS}, and how "
+            f"racks are linked is not published; ask for {LPX_CHIPS} at most"
+        )
+    return lpx_topology(-(-chips // CHIPS_PER_GROUP))
 
 
 def _own(chips: int, kind: str, order: str) -> Topology:

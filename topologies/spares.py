@@ -7,7 +7,8 @@ import numpy as np
 from specs.errors import TopologyError
 from topologies.alternatives import is_alternative
 from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK
-from topologies.selection import select_topology
+from topologies.lpx import CHIPS_PER_GROUP, lpx_topology
+from topologies.selection import LPX, select_topology
 from topologies.topology import Topology
 from topologies.validity import PORTS_PER_CHIP
 
@@ -61,6 +62,9 @@ def select_with_spares(
         usable = (_NODES_PER_RACK - spare_nodes) * CHIPS_PER_NODE
         # At least a rack: a node on its own has no spare.
         built = select_topology(-(-chips // usable) * CHIPS_PER_RACK, topology)
+    elif topology == LPX:
+        # The groups of a rack are its nodes.
+        built = lpx_topology(-(-chips // CHIPS_PER_GROUP) + spare_nodes)
     else:
         built = select_topology(chips, topology, ports_per_chip=ports_per_chip)
     _within_ports(built, ports_per_chip)

@@ -257,6 +257,33 @@ def test_a_model_runs_on_the_chips_of_another_machine(
         assert document["inputs"]["topology"] == wiring
 
 
+@pytest.mark.parametrize(
+    "machine", ["groqcard node 1 1", "groqnode node 8 8", "lpx lpx 256 16"]
+)
+def test_a_machine_brings_its_chips_its_wiring_and_a_split(
+    groqrack: Groqrack, tiny_config: Path, machine: str
+) -> None:
+    name, wiring, chips, tensor = machine.split()
+    facts = json.loads(groqrack("topology", "--machine", name, "--json").stdout)
+    assert (facts["name"], facts["active_chips"]) == (wiring, int(chips))
+    words = ["--machine", name, "--chips", str(min(int(chips), 16)), "--tokens=2"]
+    done = groqrack("simulate", "--model", tiny_config, *words, "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert document["inputs"]["strategy"] == f"tensor={tensor}"
+    assert document["machine"]["name"] == name
+    assert sum(document["violations"].values()) == 0
+
+
+def test_half_an_lpx_rack_refuses_70b_and_the_whole_of_it_holds_it(
+    groqrack: Groqrack,
+) -> None:
+    half = groqrack("plan", "--machine=lpx", "--chips=128")
+    assert half.returncode == 2
+    whole = groqrack("plan", "--machine=lpx", "--chips=256", "--json")
+    assert json.loads(whole.stdout)["plan"]["chips_used"] == 256
+
+
 def test_validate_ends_with_3_if_a_figure_is_missed(
     groqrack: Groqrack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

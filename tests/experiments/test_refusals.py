@@ -21,6 +21,14 @@ OPTIONS: dict[str, tuple[list[str], list[str]]] = {
         ["--model=llama-2-70b", "--chips=72"],
         ["does not fit as tensor=8,pipeline=9", "bytes", "--chips 328"],
     ),
+    "70B on half an LPX rack": (
+        ["--machine=lpx", "--chips=128"],
+        ["chip 96", "lacks 57,967,872 bytes", "--chips 144", "(1 rack of 256)"],
+    ),
+    "more than an LPX rack": (
+        ["--machine=lpx", "--chips=257"],
+        ["257 chips", "holds 256", "not published"],
+    ),
     "too many stages": (
         ["--chips=576", "--strategy=pipeline=1000"],
         ["1000 chips but 576 are there", "--chips 1000"],

@@ -103,6 +103,7 @@ def test_a_number_of_chips_brings_a_split_that_fits_it() -> None:
 
 def test_files_are_found_from_where_the_sweep_lies(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
+    (tmp_path / "own.toml").write_text('base = "groqrack"\nname = "own"\n')
     path.write_text(
         'machine = "own.toml"\n[sweep]\nmodel = ["llama-2-70b", "a/config.json"]'
     )

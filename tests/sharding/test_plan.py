@@ -208,7 +208,7 @@ def test_a_refusal_names_the_fullest_chip_the_bytes_and_the_ways_out() -> None:
         r"\(stage \d+\) is the fullest and lacks [\d,]+ bytes: it needs [\d,]+ "
         r"\(weights [\d.]+ MB, kv cache [\d.]+ MB, activations [\d.]+ MB, "
         r"program 2\.1 MB\) and has 230,686,720\. What would do: --chips \d+ "
-        r"--strategy tensor=8,pipeline=\d+\.$",
+        r"--strategy tensor=8,pipeline=\d+ \(5 racks of 72\)\.$",
     ) as caught:
         plan("llama-2-70b", 8, 20)
     missing, needed, limit = (
@@ -227,7 +227,7 @@ def refusal(*, tensor: int, pipeline: int, context: int, sequences: int = 1) -> 
 @pytest.mark.parametrize("tensor", [4, 7, 8, 16])
 def test_the_machine_that_is_offered_is_the_smallest_that_fits(tensor: int) -> None:
     ways = refusal(tensor=tensor, pipeline=15, context=4096)
-    offer = re.search(r"--chips (\d+) --strategy (\S+?)\.$", ways)
+    offer = re.search(r"--chips (\d+) --strategy (\S+) \(\d+ racks of 72\)\.$", ways)
     assert offer
     offered = parse_strategy(offer[2], int(offer[1]))
     assert offered.chips == int(offer[1])

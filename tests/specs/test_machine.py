@@ -283,3 +283,54 @@ def test_offsets_of_many_vectors_are_those_of_each(indices: list[int]) -> None:
     offsets = link.vector_offsets_cycles(np.array(indices), NOMINAL_HZ)
     each = [link.vector_offset_cycles(index, NOMINAL_HZ) for index in indices]
     assert offsets.tolist() == each
+
+
+def test_a_machine_may_be_given_as_what_differs_from_a_shipped_one(
+    tmp_path: Path, groqrack: MachineSpec
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "groqrack"\nname = "mine"\n[link]\nber = 1e-9\n')
+    mine = load_machine(path)
+    assert mine == groqrack.model_copy(update={"name": "mine"}).with_settings(
+        {"link.ber": 1e-9}
+    )
+    path.write_text('base = "groqrak"\n')
+    with pytest.raises(SpecError, match=r"base = 'groqrak' .*did you mean 'groqrack'"):
+        load_machine(path)
+
+
+def test_size_and_wiring_are_the_scenario_s_and_no_settings(
+    groqrack: MachineSpec,
+) -> None:
+    with pytest.raises(SpecError, match=r"system\.chips: no such key"):
+        groqrack.with_settings({"system.chips": 8})
+
+
+def test_the_second_generation_makes_its_published_peaks() -> None:
+    machine = load_machine("lpx")
+    chip, system = machine.chip, machine.system
+    flops = 2 * chip.mxm_int8_macs_per_cycle * chip.clock_hz
+    assert flops == pytest.approx(1.2e15, rel=0.03)
+    assert flops * system.chips == pytest.approx(315e15, rel=0.003)
+    bandwidth = chip.sram_bytes_per_cycle * chip.clock_hz
+    assert bandwidth == pytest.approx(150e12, rel=0.03)
+    assert chip.sram_bytes * system.chips == 128 * 10**9
+    feed = chip.weight_feed_bytes_per_cycle / chip.sram_bytes_per_cycle
+    first = load_machine("groqrack").chip
+    assert feed == pytest.approx(
+        first.weight_feed_bytes_per_cycle / first.sram_bytes_per_cycle, rel=1e-4
+    )
+
+
+def test_a_hop_of_the_second_generation_takes_its_published_time() -> None:
+    machine = load_machine("lpx")
+    chip = machine.chip
+    hop = chip.send_cycles + machine.link.mean_latency_cycles + chip.receive_cycles
+    assert machine.cycles_to_ps(hop) == 350_000
+
+
+def test_cards_and_nodes_have_the_chips_of_the_rack(groqrack: MachineSpec) -> None:
+    for name, chips in (("groqcard", 1), ("groqnode", 8)):
+        machine = load_machine(name)
+        assert machine.system.chips == chips
+        assert (machine.chip, machine.link) == (groqrack.chip, groqrack.link)
