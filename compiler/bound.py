@@ -38,12 +38,16 @@ def lower_bound_cycles(plan: ShardingPlan) -> int:
 
 
 def hop_cycles(machine: MachineSpec, vectors: int) -> int:
-    """Return the least cycles of a train over one link, SRAM to SRAM."""
+    """Return the least cycles of a message over one hop, SRAM to SRAM.
+
+    The hop has as many parallel cables as a message may be striped over.
+    """
+    train = ceil_div(vectors, machine.link.stripe_cables)
     return (
         machine.chip.send_cycles
         + machine.link.latency_cycles
         + machine.fec.parameters.decode_cycles
-        + serialisation_cycles(machine, vectors - 1)
+        + serialisation_cycles(machine, train - 1)
         + machine.chip.receive_cycles
     )
 

@@ -97,7 +97,8 @@ def candidates(
     if pairs <= _MOST_MESSAGES and (
         wanted is Algorithm.HIERARCHICAL or (wanted is Algorithm.AUTO and layered)
     ):
-        forms = hierarchical_forms(topology, kind, chips, vectors)
+        stripes = machine.link.stripe_cables
+        forms = hierarchical_forms(topology, kind, chips, vectors, stripes=stripes)
         found += [(Algorithm.HIERARCHICAL, name, made) for name, made in forms.items()]
     if kind is Collective.POINT_TO_POINT and wanted in (
         Algorithm.AUTO,
@@ -179,9 +180,12 @@ def _bound_cycles(machine: MachineSpec, degree: Ints, stages: list[Stage]) -> in
 
 def _stage_cycles(machine: MachineSpec, degree: Ints, made: Stage) -> int:
     """Return the bound of a stage: its longest message, or a chip's links kept busy."""
+    # A chip's links are counted whole, and a message's cables by `hop_cycles`.
+    stripes = machine.link.stripe_cables
     longest = int(made.vectors.max())
     for end in (made.source, made.target):
         handled = np.bincount(end, weights=made.vectors, minlength=len(degree))
-        longest = max(longest, int(np.ceil(handled / np.maximum(degree, 1)).max()))
+        busy = int(np.ceil(handled / np.maximum(degree, 1)).max())
+        longest = max(longest, stripes * busy)
     adding = adding_up(machine, made)
     return hop_cycles(machine, longest) + int(adding.cycles.max(initial=0))

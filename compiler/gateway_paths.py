@@ -41,7 +41,13 @@ def gateway_paths(gateways: Gateways, source: Ints, target: Ints) -> NDArray[np.
     out, into = source.copy(), source.copy()
     out[leaves] = at.source[link[leaves]]
     into[leaves] = at.target[link[leaves]]
-    columns = [*_within_rack(at, source, out), link, *_within_rack(at, into, target)]
+    # What goes the same way within a node takes its parallel links in turn.
+    turn = source + target
+    columns = [
+        *_within_rack(at, source, out, turn),
+        link,
+        *_within_rack(at, into, target, turn),
+    ]
     table = np.stack(columns, axis=1)
     # Links to the left, gaps to the right.
     order = np.argsort(table == _NO_LINK, axis=1, kind="stable")
@@ -50,7 +56,7 @@ def gateway_paths(gateways: Gateways, source: Ints, target: Ints) -> NDArray[np.
     return table[:, :longest].astype(np.int32)
 
 
-def _within_rack(at: Gateways, source: Ints, target: Ints) -> list[Ints]:
+def _within_rack(at: Gateways, source: Ints, target: Ints, turn: Ints) -> list[Ints]:
     """Return the links to the gateway of a node, to the next node, and to the end."""
     leaves = at.node[source] != at.node[target]
     link = np.full(len(source), _NO_LINK, dtype=np.int64)
@@ -58,14 +64,13 @@ def _within_rack(at: Gateways, source: Ints, target: Ints) -> list[Ints]:
     out, into = source.copy(), source.copy()
     out[leaves] = at.source[link[leaves]]
     into[leaves] = at.target[link[leaves]]
-    return [_local(at, source, out), link, _local(at, into, target)]
+    return [_local(at, source, out, turn), link, _local(at, into, target, turn)]
 
 
-def _local(at: Gateways, source: Ints, target: Ints) -> Ints:
+def _local(at: Gateways, source: Ints, target: Ints, turn: Ints) -> Ints:
     link = np.full(len(source), _NO_LINK, dtype=np.int64)
     moves = source != target
-    turn = np.zeros(int(moves.sum()), dtype=np.int64)
-    link[moves] = at.local.pick(source[moves], target[moves], turn)
+    link[moves] = at.local.pick(source[moves], target[moves], turn[moves])
     return link
 
 

@@ -39,6 +39,17 @@ class Crossings:
         self.place = np.arange(len(order)) - self._first[at]
         self.parallel = self._count[at]
 
+    def shared(self, vectors: Ints) -> Ints:
+        """Return each link's part of what its pair sends, parallel links sharing it.
+
+        Parameters
+        ----------
+        vectors
+            What is sent over the pair of each of `links`, shape ``(links,)``.
+        """
+        end = (self.place + 1) * vectors // self.parallel
+        return end - self.place * vectors // self.parallel
+
     def pairs(self) -> int:
         """Return the ordered pairs of groups that are linked."""
         return len(self._keys)

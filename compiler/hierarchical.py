@@ -22,7 +22,12 @@ _BROADCAST_PARTS = 8
 
 
 def hierarchical_forms(
-    topology: Topology, kind: Collective, chips: Ints, vectors: int
+    topology: Topology,
+    kind: Collective,
+    chips: Ints,
+    vectors: int,
+    *,
+    stripes: int = 1,
 ) -> dict[str, list[Stage]]:
     """Return the stages of each form of a hierarchical collective that applies.
 
@@ -36,6 +41,8 @@ def hierarchical_forms(
         Members in order, shape ``(members,)``; the first is the root of a broadcast.
     vectors
         Vectors of the tensor.
+    stripes
+        Shares of each owner, so that parallel cables between two chips take turns.
 
     Returns
     -------
@@ -50,7 +57,7 @@ def hierarchical_forms(
         size = shares(vectors, min(vectors, _BROADCAST_PARTS))
         return {"": _back(to_owners(gateways, 0 * size + chips[0], size))}
     if kind is Collective.ALL_REDUCE:
-        size = shares(vectors, min(vectors, len(chips)))
+        size = shares(vectors, min(vectors, stripes * len(chips)))
         owners = chips[np.arange(len(size)) * len(chips) // len(size)]
         reduced = to_owners(gateways, owners, size)
         return {
@@ -59,7 +66,10 @@ def hierarchical_forms(
         }
     size = shares(vectors, len(chips))
     merges = kind is not Collective.ALL_TO_ALL
-    reduced = to_owners(gateways, chips, size, merges=merges)
+    end = np.arange(1, stripes + 1)
+    part = end * size[:, None] // stripes - (end - 1) * size[:, None] // stripes
+    owners = np.repeat(chips, stripes)
+    reduced = to_owners(gateways, owners, part.ravel(), merges=merges)
     if kind is Collective.ALL_TO_ALL:
         return {"bundled": reduced, "cut-through": _cut_through(gateways, chips, size)}
     return {"": _back(reduced) if kind is Collective.ALL_GATHER else reduced}
@@ -113,7 +123,8 @@ def _among_mates(gateways: Gateways, held: Ints) -> list[Stage]:
     link = gateways.local.links
     source = gateways.source[link]
     target = gateways.target[link]
-    return stage("node", source, target, held[source], link=link, reduces=True)
+    sent = gateways.local.shared(held[source])
+    return stage("node", source, target, sent, link=link, reduces=True)
 
 
 def _over(

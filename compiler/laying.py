@@ -10,12 +10,14 @@ from chip.program import Deskews
 from compiler.guard import LinkTiming, serialisation_cycles
 from compiler.reservation import reserve
 from compiler.stages import Adding, Stage, adding_up
+from compiler.striping import striped
 from compiler.timeline import ComputeEntry, Entry, Timeline, TransportEntry
 from compiler.transport import Spent, Transport
 from sharding.operation import Unit
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import ceil_div
+from topologies.lanes import Lanes
 from topologies.paths import minimal_paths
 from topologies.topology import Topology
 
@@ -51,6 +53,7 @@ class Layer:
         self._topology = topology
         self._machine = machine
         self._timing = timing
+        self._lanes = Lanes(topology)
         self._known: dict[int, tuple[Stage, Transport]] = {}
         self._added: dict[int, Adding] = {}
 
@@ -125,6 +128,8 @@ class Layer:
         paths = made.path.astype(np.int32)
         if (paths[:, 0] < 0).any():
             paths = minimal_paths(self._topology, made.source, made.target)
+            sent = striped(self._lanes, self._machine, paths, made.vectors)
+            return reserve(self._machine, self._timing, sent.path, sent.vectors)
         return reserve(self._machine, self._timing, paths, made.vectors)
 
     def _adding(self, made: Stage) -> Adding:

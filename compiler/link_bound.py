@@ -16,9 +16,11 @@ from compiler.guard import (
     serialisation_cycles,
     vectors_of,
 )
+from compiler.striping import striped
 from compiler.transport import Spent, Transport
 from sharding.slices import Ints
 from specs.machine import MachineSpec
+from topologies.lanes import Lanes
 from topologies.paths import NO_LINK, minimal_paths
 from topologies.topology import Topology
 from topologies.tree import alignment_tree
@@ -46,6 +48,7 @@ class LinkBound:
         self._topology = topology
         self._machine = machine
         self._timing = timing
+        self._lanes = Lanes(topology)
         self._kept: Ints | None = None
         self._line_cycles: dict[int, int] = {}
         self._known: dict[tuple[Message, ...], Transport] = {}
@@ -77,7 +80,9 @@ class LinkBound:
         if not messages:
             return 0
         source, target, payload_bytes = np.array(messages, dtype=np.int64).T
-        path = self._paths(source, target)
+        vectors = self._vectors(payload_bytes)
+        sent = striped(self._lanes, self._machine, self._paths(source, target), vectors)
+        path = sent.path.astype(np.int64)
         timing = self._timing
         taken = path != NO_LINK
         hop_cycles = np.where(
@@ -89,7 +94,7 @@ class LinkBound:
         way[:, :-1] += passed
         until = np.cumsum(way, axis=1)
         whole = timing.send_cycles + until[:, -1] + timing.receive_cycles
-        line, tail = self._serialised(payload_bytes)
+        line, tail = self._serialised(sent.vectors)
         whole = whole + tail
         ready = timing.send_cycles + until - way
         link = path[taken]
@@ -115,14 +120,21 @@ class LinkBound:
         kept: Ints = self._kept[source * chips + target]
         return kept
 
-    def _serialised(self, payload_bytes: Ints) -> tuple[Ints, Ints]:
-        """Return for how long messages keep a wire, and all but their first vector."""
+    def _vectors(self, payload_bytes: Ints) -> Ints:
+        """Return the vectors of each message."""
         sizes, row = np.unique(payload_bytes, return_inverse=True)
         vectors = [vectors_of(self._machine, int(size)) for size in sizes]
-        for count in {*vectors, *(v - 1 for v in vectors)} - self._line_cycles.keys():
+        counted: Ints = np.array(vectors, dtype=np.int64)[row]
+        return counted
+
+    def _serialised(self, vectors: Ints) -> tuple[Ints, Ints]:
+        """Return for how long trains keep a wire, and all but their first vector."""
+        sizes, row = np.unique(vectors, return_inverse=True)
+        counts = sizes.tolist()
+        for count in {*counts, *(v - 1 for v in counts)} - self._line_cycles.keys():
             self._line_cycles[count] = serialisation_cycles(self._machine, count)
-        line = np.array([self._line_cycles[v] for v in vectors], dtype=np.int64)
-        tail = np.array([self._line_cycles[v - 1] for v in vectors], dtype=np.int64)
+        line = np.array([self._line_cycles[v] for v in counts], dtype=np.int64)
+        tail = np.array([self._line_cycles[v - 1] for v in counts], dtype=np.int64)
         return line[row], tail[row]
 
 

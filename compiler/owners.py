@@ -108,7 +108,7 @@ class Walk:
             "node",
             at.source[link],
             at.target[link],
-            to_gateway[at.target[link]],
+            at.local.shared(to_gateway[at.target[link]].astype(np.int64)),
             link=link,
             reduces=self._merges,
         )

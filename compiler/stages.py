@@ -131,8 +131,13 @@ def adding_up(machine: MachineSpec, made: Stage) -> Adding:
         return Adding(none, (), none)
     chips, row = np.unique(made.target, return_inverse=True)
     received = np.bincount(row, weights=made.vectors).astype(np.int64)
+    # What comes from a chip over parallel cables are parts of one partial sum.
+    _, first, pair = np.unique(
+        np.stack([row, made.source]), axis=1, return_index=True, return_inverse=True
+    )
+    parts = np.bincount(pair.reshape(-1), weights=made.vectors).astype(np.int64)
     held = np.zeros(len(chips), dtype=np.int64)
-    np.maximum.at(held, row, made.vectors)
+    np.maximum.at(held, row[first], parts)
     # Its own partial sum is one more than those received.
     summands = -(-received // held) + 1
     kinds, kind = np.unique(np.stack([held, summands]), axis=1, return_inverse=True)

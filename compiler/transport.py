@@ -120,20 +120,19 @@ class Transporter:
     def _scheduled(self, messages: tuple[Message, ...]) -> Transport:
         timing = self._timing
         calendars: defaultdict[int, Calendar] = defaultdict(Calendar)
-        paths = [self._routes.path(m.source, m.target) for m in messages]
+        sent = [stripe for message in messages for stripe in self._stripes(message)]
         # The longest ways first: they have the least slack.
         order = sorted(
-            range(len(messages)),
-            key=lambda i: (-len(paths[i]), -messages[i].payload_bytes, i),
+            range(len(sent)), key=lambda i: (-len(sent[i][1]), -sent[i][0], i)
         )
         rows: list[tuple[int, int, int, int, int, int]] = []
         worst = Spent()
         for index in order:
-            vectors = messages[index].payload_bytes
+            vectors, path = sent[index]
             line_cycles = serialisation_cycles(self._machine, vectors)
             tail_cycles = serialisation_cycles(self._machine, vectors - 1)
             ready, previous, waited, flight = timing.send_cycles, -1, 0, 0
-            for link in paths[index]:
+            for link in path:
                 wire = calendars[link].reserve(ready, line_cycles)
                 receive = wire + self._latency[link] + timing.guard_cycles
                 rows.append((link, vectors, wire, receive, previous, line_cycles))
@@ -141,7 +140,7 @@ class Transporter:
                 waited += wire - ready
                 flight += self._latency[link] - timing.fec_cycles
                 ready = receive + timing.pass_cycles
-            hops = len(paths[index])
+            hops = len(path)
             spent = Spent(
                 link=timing.send_cycles
                 + flight
@@ -162,5 +161,16 @@ class Transporter:
             previous=columns[4],
             serialisation_cycles=columns[5],
             spent=worst,
-            hops=max((len(path) for path in paths), default=0),
+            hops=max((len(path) for _, path in sent), default=0),
         )
+
+    def _stripes(self, message: Message) -> list[tuple[int, tuple[int, ...]]]:
+        """Return the vectors that go each way; a payload is in vectors here."""
+        vectors = message.payload_bytes
+        most = min(vectors, self._machine.link.stripe_cables)
+        lanes = self._routes.lanes(message.source, message.target, most)
+        count = len(lanes)
+        return [
+            ((lane + 1) * vectors // count - lane * vectors // count, path)
+            for lane, path in enumerate(lanes)
+        ]

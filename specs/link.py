@@ -46,6 +46,8 @@ class LinkSpec(BitErrorSpec):
         What each further cut-through hop adds to the way of a vector, nominally.
     fifo_vectors
         Vectors the receive FIFO holds.
+    stripe_cables
+        Parallel cables, where chips have them, over which a message goes at most.
     """
 
     vector_bytes: int = Field(gt=0)
@@ -60,6 +62,7 @@ class LinkSpec(BitErrorSpec):
     reference_length_m: float = Field(ge=0)
     forward_cycles: int = Field(gt=0)
     fifo_vectors: int = Field(ge=1)
+    stripe_cables: int = Field(ge=1)
 
     @model_validator(mode="after")
     def _a_vector_fits_its_frame(self) -> Self:

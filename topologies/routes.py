@@ -60,6 +60,30 @@ class Routes:
             found = self._paths[source, target] = self._found_path(source, target)
         return found
 
+    def lanes(self, source: int, target: int, most: int) -> list[tuple[int, ...]]:
+        """Return `path` and up to `most` - 1 ways beside it, over parallel cables.
+
+        Raises
+        ------
+        TopologyError
+            If either is not a chip of the topology, or no way is left.
+        """
+        path = self.path(source, target)
+        if most == 1 or not path:
+            return [path]
+        parallel = [
+            self._working(int(self._topology.source[link]), self._ends[link])
+            for link in path
+        ]
+        own = [links.index(link) for links, link in zip(parallel, path, strict=True)]
+        return [
+            tuple(
+                links[(place + lane) % len(links)]
+                for links, place in zip(parallel, own, strict=True)
+            )
+            for lane in range(min(most, *map(len, parallel)))
+        ]
+
     def hops(self, source: int, target: int) -> int:
         """Return the number of links of a minimal path; 0 from a chip to itself.
 

@@ -16,6 +16,7 @@ MACHINES = {
     "most of 33 nodes": (256, "nodes33"),
     "two racks": (144, "dragonfly"),
     "five racks": (360, "dragonfly"),
+    "three groups": (48, "lpx"),
 }
 every_machine = pytest.mark.parametrize("name", MACHINES)
 
@@ -110,6 +111,27 @@ def test_a_gather_is_a_scatter_run_backwards(name: str) -> None:
         assert there.source.tolist() == back.target.tolist()
         assert there.vectors.tolist() == back.vectors.tolist()
         assert not back.reduces
+
+
+@pytest.mark.parametrize("kind", ["reduce-scatter", "all-gather", "all-reduce"])
+def test_more_shares_of_an_owner_move_as_much_over_all_cables(kind: str) -> None:
+    topology, chips = machine("three groups")
+    moved, used = zip(
+        *(
+            (
+                sum(int(made.vectors.sum()) for made in stages),
+                len(np.unique(np.concatenate([made.path for made in stages]))),
+            )
+            for stripes in (1, 4)
+            for name, stages in hierarchical_forms(
+                topology, Collective(kind), chips, 40 * len(chips), stripes=stripes
+            ).items()
+            if name != "whole"
+        ),
+        strict=True,
+    )
+    assert moved[0] == moved[1]
+    assert used[0] < used[1] == 2 * topology.links
 
 
 @every_machine
