@@ -1,7 +1,9 @@
 """How many joules does a token take, and what do sequences in flight save?
 
 Llama-2-70B on 576 chips. All chips draw their published power all the time, whether
-their stage is at work or not: sequences in flight share it out. Hosts are not counted.
+their stage is at work or not: sequences in flight share it out. Links send without
+pause: those of copper are within the chips' power, optical ones come on top. Hosts are
+not counted.
 """
 
 from typing import Any
@@ -11,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.decode_work import decode_work
+from experiments.energy import energy_block
 from experiments.figure import STYLE
 from experiments.points import numbers
 from experiments.run import run_scenario
@@ -19,22 +22,18 @@ from specs.devices import DeviceSpec, devices
 from specs.errors import RackError
 from specs.model import load_model
 from specs.scenario import Scenario
-from topologies.topology import Level
 
 CONTEXTS = (1024, 4096)
 SEQUENCES = (1, 2, 4, 8, 16, 32, 64)
 QUICK_SEQUENCES = (1, 4)
-# An end of a 100 Gb/s active optical cable; nothing is published for these. Copper and
-# the ports of a chip are within the power of the chip.
-OPTICAL_END_W = 3.5
 COLUMNS = {
     "context_tokens": "context",
     "sequences": "sequences",
     "tokens_per_s_per_user": "tokens/s",
     "tokens_per_s": "all users",
-    "average_j_per_token": "J/token",
-    "tdp_j_per_token": "at TDP",
-    "optical_j_per_token": "of optics",
+    "energy_per_token_j": "J/token",
+    "tdp_energy_per_token_j": "at TDP",
+    "optical_energy_per_token_j": "optics",
     "h100_bound_j_per_token": "H100 bound",
 }
 
@@ -67,27 +66,16 @@ def _row(context: int, sequences: int, seed: int) -> dict[str, Any]:
         return {**row, "feasible": False, "reason": str(error)}
     measured = numbers(run)
     rate = measured["tokens_per_s_per_user"] * sequences
-    topology = run.prepared.topology
-    # A cable is a link each way.
-    optical = int((topology.level == Level.GLOBAL).sum()) // 2
-    chip = devices()["groqchip1"]
+    energy = energy_block(run.prepared.machine, run.prepared.topology, rate)
     return {
         **row,
         "feasible": True,
         "tokens_per_s_per_user": measured["tokens_per_s_per_user"],
         "tokens_per_s": rate,
-        "average_j_per_token": scenario.chips * _watts(chip.average_w) / rate,
-        "tdp_j_per_token": scenario.chips * _watts(chip.tdp_w) / rate,
-        "optical_cables": optical,
-        "optical_j_per_token": optical * 2 * OPTICAL_END_W / rate,
+        **energy,
         "violations": measured["violations"],
         "reason": "",
     }
-
-
-def _watts(published: float | None) -> float:
-    assert published is not None
-    return published
 
 
 def _h100_bound_j(scenario: Scenario) -> float:
@@ -98,7 +86,8 @@ def _h100_bound_j(scenario: Scenario) -> float:
     device: DeviceSpec = devices()["h100"]
     count = device.holding(work.held_bytes)
     step_s = device.bound_s(flop=work.flop, read_bytes=work.read_bytes, devices=count)
-    return _watts(device.tdp_w) * count * step_s / scenario.sequences
+    assert device.tdp_w is not None
+    return device.tdp_w * count * step_s / scenario.sequences
 
 
 def _figure(table: pd.DataFrame) -> Figure:
@@ -108,13 +97,13 @@ def _figure(table: pd.DataFrame) -> Figure:
         for context, part in table[table["feasible"]].groupby("context_tokens"):
             (line,) = axes.plot(
                 part["sequences"],
-                part["average_j_per_token"],
+                part["energy_per_token_j"],
                 "-o",
                 label=f"576 GroqChip1, average power, context {context:,}",
             )
             axes.plot(
                 part["sequences"],
-                part["tdp_j_per_token"],
+                part["tdp_energy_per_token_j"],
                 ":",
                 color=line.get_color(),
                 label=f"at TDP, context {context:,}",

@@ -108,6 +108,13 @@ def _latency(run: Run, facts: Facts) -> Table:
         f"{schedule['lower_bound_cycles']:,} of {schedule['latency_cycles']:,} cycles "
         f"({schedule['lower_bound_cycles'] / schedule['latency_cycles']:.0%})",
     )
+    energy = facts["energy"]
+    if energy["energy_per_token_j"] is not None:
+        table.add_row(
+            "energy of a token",
+            f"{energy['energy_per_token_j']:,.1f} J at "
+            f"{energy['average_power_w'] / 1e3:,.1f} kW",
+        )
     return table
 
 

@@ -18,6 +18,7 @@ from experiments.figure import STYLE
 from experiments.points import point
 from experiments.script import run_script
 from specs.devices import DeviceSpec, devices
+from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
 from specs.scenario import Scenario
 
@@ -82,9 +83,9 @@ def _bound(
 def _simulated(seed: int) -> dict[str, Any]:
     """Return the deployment of 576 chips, FP8 weights, as this program runs it."""
     run = point(Scenario(model=MODEL, context=CONTEXT, tokens=1, seed=seed))
-    device = devices()["groqchip1"]
+    device, machine = devices()["groqchip1"], load_machine()
     rate = run["tokens_per_s_per_user"]
-    assert device.tdp_w is not None
+    assert machine.power.chip_tdp_w is not None
     return {
         "name": "groqchip1",
         "device": device.name,
@@ -94,7 +95,7 @@ def _simulated(seed: int) -> dict[str, Any]:
         "ridge_flop_per_byte": device.ridge_flop_per_byte,
         "tokens_per_s_per_user": rate,
         "tokens_per_s": rate,
-        "joules_per_token": device.tdp_w * run["chips"] / rate,
+        "joules_per_token": machine.power.chip_tdp_w * run["chips"] / rate,
         "violations": run["violations"],
     }
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from compiler.bound import lower_bound_cycles
 from compiler.found import Objective
+from experiments.energy import energy_block
 from experiments.preparation import Prepared, Searched
 from experiments.run import Run
 from experiments.tables import tokens_table
@@ -26,6 +27,7 @@ def summary(run: Run) -> dict[str, Any]:
     result, program = run.result, run.schedule.program
     certificate = run.certificate
     tokens = tokens_table(run)
+    token = _token_block(run, tokens)
     return {
         "schema": "groqrack-fabric/simulate/1",
         "inputs": inputs_block(run.prepared.scenario),
@@ -55,7 +57,12 @@ def summary(run: Run) -> dict[str, Any]:
                 "failover": _mean_cycles(run, tokens["failover_ps"]),
             },
         },
-        "token": _token_block(run, tokens),
+        "token": token,
+        "energy": energy_block(
+            run.prepared.machine,
+            run.prepared.topology,
+            token["tokens_per_s_pipeline"],
+        ),
         "faults": {
             "error_model": run.prepared.machine.link.errors,
             "fec_corrected": int(result.links.corrected.sum()),

@@ -26,15 +26,15 @@ class DeviceSpec(Spec):
     memory_tb_per_s, memory_gb
         Bandwidth and size of the memory that holds the weights, in 10^12 B/s and
         10^9 B; the bandwidth is None where none is published.
-    average_w, tdp_w
-        Power in use and the most that cooling is designed for; None if not published.
+    tdp_w
+        The most power that cooling is designed for; None if not published, or if a
+        machine file has it.
     """
 
     name: str
     compute_tflops: float = Field(gt=0)
     memory_tb_per_s: float | None = Field(default=None, gt=0)
     memory_gb: float = Field(gt=0)
-    average_w: float | None = Field(default=None, gt=0)
     tdp_w: float | None = Field(default=None, gt=0)
 
     @property

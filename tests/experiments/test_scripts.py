@@ -97,18 +97,18 @@ def test_sequences_in_flight_share_the_energy_of_the_machine(
     table = quick_table("energy_per_token", tmp_path, monkeypatch)
     assert (table["violations"] == 0).all()
     for _, part in table.groupby("context_tokens"):
-        energy = part.set_index("sequences")["average_j_per_token"]
+        energy = part.set_index("sequences")["energy_per_token_j"]
         assert energy[1] == pytest.approx(4 * energy[4], rel=1e-3)
     # All chips at 185 W for the time of a token; TDP is 215 W.
     one = table[table["sequences"] == 1]
     taken_j = 576 * 185 / one["tokens_per_s_per_user"]
-    assert one["average_j_per_token"].to_numpy() == pytest.approx(taken_j.to_numpy())
+    chips_j = one["chip_energy_per_token_j"]
+    assert chips_j.to_numpy() == pytest.approx(taken_j.to_numpy())
     # Eight racks of 144 ports outward; 3.5 W at each end of a cable.
-    assert set(table["optical_cables"]) == {8 * 144 // 2}
-    optics = table["optical_j_per_token"] / table["average_j_per_token"]
+    optics = table["optical_energy_per_token_j"] / table["chip_energy_per_token_j"]
     assert optics.to_numpy() == pytest.approx(8 * 144 * 3.5 / (576 * 185))
-    ratio = table["tdp_j_per_token"] / table["average_j_per_token"]
-    assert ratio.to_numpy() == pytest.approx(215 / 185)
+    assert set(table["average_power_w"]) == {576 * 185 + 8 * 144 * 3.5}
+    assert set(table["tdp_power_w"]) == {576 * 215 + 8 * 144 * 3.5}
     report = capsys.readouterr().out.split("\nwrote ")[0]
     assert max(len(line) for line in report.splitlines()) <= 80
 

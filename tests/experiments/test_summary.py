@@ -49,6 +49,15 @@ SIMULATE: dict[str, set[str]] = {
         "tokens_per_s_pipeline",
         "time_to_first_token_ns",
     },
+    "energy": {
+        "average_power_w",
+        "tdp_power_w",
+        "energy_per_token_j",
+        "tdp_energy_per_token_j",
+        "chip_energy_per_token_j",
+        "port_energy_per_token_j",
+        "optical_energy_per_token_j",
+    },
     "faults": {
         "error_model",
         "fec_corrected",

@@ -1,0 +1,99 @@
+"""What the machine of a run draws, and what a token takes of it.
+
+All chips draw their published power all the time, at work or not, and so do links: they
+send without pause. Hosts, fans and power supplies are not counted.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from specs.machine import MachineSpec
+from topologies.topology import Level, Topology
+
+_W_PER_GBPS_AT_PJ_PER_BIT = 1e-3
+
+
+class Power(NamedTuple):
+    """Power of a machine's parts, in W; None where the chip's is not published.
+
+    Attributes
+    ----------
+    chips, chips_tdp
+        Of all chips, on average and at the most that cooling is designed for.
+    ports
+        Of all links between them, which is within the power of the chips.
+    optics
+        Of the ends of optical cables, beside the chips.
+    """
+
+    chips: float | None
+    chips_tdp: float | None
+    ports: float
+    optics: float
+
+    @property
+    def average(self) -> float | None:
+        """Return the power of all, on average."""
+        return None if self.chips is None else self.chips + self.optics
+
+    @property
+    def tdp(self) -> float | None:
+        """Return the power of all, with chips at their most."""
+        return None if self.chips_tdp is None else self.chips_tdp + self.optics
+
+
+def powered(machine: MachineSpec, topology: Topology) -> Power:
+    """Return the power of the chips at work and of spare ones, and of their links.
+
+    Cables between racks are optical.
+    """
+    on = np.zeros(topology.chips, dtype=bool)
+    on[topology.active] = True
+    if machine.spares:
+        on[:] = True
+    chips, power = int(on.sum()), machine.power
+    linked = on[topology.source] & on[topology.target]
+    optical_ends = int((linked & (topology.level == Level.GLOBAL)).sum())
+    link_w = machine.link.rate_gbps * power.port_pj_per_bit * _W_PER_GBPS_AT_PJ_PER_BIT
+    return Power(
+        chips=_times(power.chip_average_w, chips),
+        chips_tdp=_times(power.chip_tdp_w, chips),
+        ports=int(linked.sum()) * link_w,
+        optics=optical_ends * power.optical_end_w,
+    )
+
+
+def energy_block(
+    machine: MachineSpec, topology: Topology, tokens_per_s: float | None
+) -> dict[str, float | None]:
+    """Return the power of a machine and the energy of each token that it makes.
+
+    Parameters
+    ----------
+    machine, topology
+        What draws power.
+    tokens_per_s
+        Tokens of all users together; None where none is made.
+    """
+    power = powered(machine, topology)
+    return {
+        "average_power_w": power.average,
+        "tdp_power_w": power.tdp,
+        "energy_per_token_j": _share(power.average, tokens_per_s),
+        "tdp_energy_per_token_j": _share(power.tdp, tokens_per_s),
+        "chip_energy_per_token_j": _share(power.chips, tokens_per_s),
+        # Within that of the chips.
+        "port_energy_per_token_j": _share(power.ports, tokens_per_s),
+        "optical_energy_per_token_j": _share(power.optics, tokens_per_s),
+    }
+
+
+def _times(watts: float | None, count: int) -> float | None:
+    return None if watts is None else watts * count
+
+
+def _share(watts: float | None, tokens_per_s: float | None) -> float | None:
+    if watts is None or tokens_per_s is None:
+        return None
+    return watts / tokens_per_s
