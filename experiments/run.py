@@ -56,6 +56,16 @@ class Run:
         return span_ps / PS_PER_S
 
     @property
+    def turn_ps(self) -> float:
+        """Return how long a sequence waits after each token for its next turn.
+
+        With more sequences in flight than stages for them it is not zero.
+        """
+        program = self.schedule.program
+        waited_cycles = program.period_cycles - program.token_cycles
+        return waited_cycles / self.prepared.machine.chip.clock_hz * PS_PER_S
+
+    @property
     def violations(self) -> int:
         """Return the number of vectors that broke the schedule."""
         return self.result.underflows + self.result.overflows

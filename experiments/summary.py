@@ -223,11 +223,12 @@ def _token_block(run: Run, tokens: pd.DataFrame) -> dict[str, float | None]:
             "time_to_first_token_ns",
         )
         return dict.fromkeys(names)
-    mean_s = float(tokens["latency_ps"].mean()) / PS_PER_S
+    # A user's tokens follow each other once the pipeline is free again.
+    every_s = (float(tokens["latency_ps"].mean()) + run.turn_ps) / PS_PER_S
     begin_ps = run.result.iterations[0].start_ps - run.result.alignment_ps
     first_ns = float(tokens["end_ps"].min() - begin_ps) / PS_PER_NS
     return {
-        "tokens_per_s_per_user": 1 / mean_s,
-        "tokens_per_s_pipeline": scenario.sequences * scenario.batch / mean_s,
+        "tokens_per_s_per_user": 1 / every_s,
+        "tokens_per_s_pipeline": scenario.sequences * scenario.batch / every_s,
         "time_to_first_token_ns": first_ns,
     }

@@ -165,3 +165,21 @@ def test_summary_json_is_what_json_prints(
         for key in MEASURED:
             del document["run"][key]
     assert alone == printed
+
+
+def test_users_beyond_what_the_pipeline_holds_wait_for_their_turn(
+    groqrack: Groqrack, small: list[str]
+) -> None:
+    crowded = [*small, "--sequences", "40", "--tokens", "3", "--engine", "replay"]
+    document = json.loads(groqrack("simulate", *crowded, "--json").stdout)
+    token, iteration = document["token"], document["iteration"]
+    # A user's rate is below one token per latency, and all users' rate is theirs.
+    assert token["tokens_per_s_per_user"] < 0.9e9 / iteration["latency_ns"]["mean"]
+    assert token["tokens_per_s_pipeline"] == pytest.approx(
+        40 * token["tokens_per_s_per_user"]
+    )
+    # As many tokens as that come out, but for the first filling of the pipeline.
+    run = document["run"]
+    simulated_s = run["realtime_factor"] * run["wall_s"]
+    came = run["iterations"] / simulated_s
+    assert 0.7 < came / token["tokens_per_s_pipeline"] < 1
