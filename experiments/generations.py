@@ -1,0 +1,231 @@
+"""How much faster does the second generation decode, and what hangs on what is assumed?
+
+Each shipped decoder in FP8 on 576 GroqChip1 in eight racks and on 256 LP30 in one, both
+simulated: with tensor groups as wide as chips are linked all to all, and wider ones.
+What LP30 draws is not published: its energy is what it would be if a chip drew as much
+as GroqChip1, and beside it stands the power of a chip at which both take as much.
+"""
+
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.energy import energy_block
+from experiments.figure import STYLE
+from experiments.points import numbers
+from experiments.preparation import scenario_of
+from experiments.run import run_scenario
+from experiments.script import run_script
+from specs.errors import RackError
+from specs.machine import load_machine
+from specs.model import load_model, model_names
+from specs.units import ceil_div
+
+CONTEXT = 4096
+FIRST, SECOND = "groqrack", "lpx"
+# As wide as all to all, and a rack or half of one: wider still no model gains much.
+WIDTHS = {FIRST: (8, 72), SECOND: (16, 128)}
+DEVICES = {FIRST: "GroqChip1", SECOND: "LP30"}
+DRAWN_MODEL = "llama-2-70b"
+QUICK_MODEL = "gpt2"
+CAUSES = ("compute", "link", "guard", "alignment", "deskew", "fec", "wait")
+# What is not published of LP30, from careful to bold; the middle is the machine's file.
+ASSUMED: dict[str, tuple[tuple[str, float], ...]] = {
+    "chip.weight_feed_bytes_per_cycle": (
+        ("as GroqChip1", 4_885),
+        ("its share of SRAM bandwidth", 8_882),
+        ("all of SRAM bandwidth", 102_400),
+    ),
+    "link.forward_cycles": (
+        ("as a link", 260),
+        ("its share of a hop", 404),
+        ("a hop", 525),
+    ),
+    "link.stripe_cables": (("one cable", 1), ("two cables", 2), ("four cables", 4)),
+}
+COLUMNS = {
+    "model": "model",
+    "device": "device",
+    "chips": "chips",
+    "tensor": "wide",
+    "latency_us": "token us",
+    "tokens_per_s_per_user": "tokens/s",
+    "energy_at_first_power_j": "J/token",
+    "break_even_chip_w": "W even",
+}
+
+
+def experiment(
+    seed: int, quick: bool
+) -> tuple[pd.DataFrame, Figure, dict[str, pd.DataFrame]]:
+    """Return each model on each generation, a picture, and what assumptions do."""
+    names = [QUICK_MODEL, "llama-3.1-405b"] if quick else model_names()
+    drawn = QUICK_MODEL if quick else DRAWN_MODEL
+    table = pd.DataFrame(
+        [
+            _row(name, machine, tensor, seed)
+            for name in names
+            if not load_model(name).structure.encoder
+            for machine, widths in WIDTHS.items()
+            for tensor in widths
+        ]
+    )
+    table = table.assign(break_even_chip_w=_break_even_w(table))
+    assumed = pd.DataFrame(
+        [
+            _assumed(drawn, setting, words, value, seed)
+            for setting, choices in ASSUMED.items()
+            for words, value in choices
+        ]
+    )
+    return table, _figure(table, assumed, drawn), {"assumed": assumed}
+
+
+def _row(
+    model: str,
+    machine: str,
+    tensor: int,
+    seed: int,
+    settings: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    asked = {
+        "model": model,
+        "machine": machine,
+        "context": min(CONTEXT, load_model(model).max_context_tokens),
+        "tokens": 1,
+        "seed": seed,
+        "engine": "replay",
+        "settings": settings or {},
+    }
+    system = load_machine(machine).system
+    strategy = f"tensor={tensor},pipeline={system.chips // tensor}"
+    chips = {"chips": system.chips, "strategy": strategy}
+    scenario = scenario_of({**asked, **chips}, "generations")
+    row = {
+        "model": model,
+        "machine": machine,
+        "device": DEVICES[machine],
+        "chips": scenario.chips,
+        "racks": ceil_div(scenario.chips, system.chips_per_rack),
+        "tensor": tensor,
+        "strategy": scenario.strategy,
+        "context_tokens": scenario.context,
+    }
+    try:
+        run = run_scenario(scenario)
+    except RackError as error:
+        return {**row, "feasible": False, "reason": str(error)}
+    measured = numbers(run)
+    rate, prepared = measured["tokens_per_s_per_user"], run.prepared
+    first_w = load_machine(FIRST).power.chip_average_w
+    assert first_w is not None
+    return {
+        **row,
+        "feasible": True,
+        "chips_used": prepared.plan.strategy.chips,
+        **measured,
+        **energy_block(prepared.machine, prepared.topology, rate),
+        "energy_at_first_power_j": scenario.chips * first_w / rate,
+        "reason": "",
+    }
+
+
+def _break_even_w(table: pd.DataFrame) -> "pd.Series[float]":
+    """Return the power of an LP30 at which a token takes what it takes GroqChip1.
+
+    Compared is with the faster split of the first generation.
+    """
+    ran = table[table["feasible"]]
+    first = ran[ran["machine"] == FIRST].groupby("model")["energy_per_token_j"].min()
+    second = ran[ran["machine"] == SECOND]
+    energy_j = second["model"].map(first)
+    return energy_j * second["tokens_per_s_per_user"] / second["chips"]
+
+
+def _assumed(
+    model: str, setting: str, words: str, value: float, seed: int
+) -> dict[str, Any]:
+    """Return the second generation with one number of it that is not published."""
+    row = _row(model, SECOND, WIDTHS[SECOND][0], seed, {setting: value})
+    return {"setting": setting, "assumed": words, "value": value, **row}
+
+
+def _figure(table: pd.DataFrame, assumed: pd.DataFrame, drawn: str) -> Figure:
+    ran = table[table["feasible"]]
+    models = ran["model"].nunique()
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(13, 3.4 + 0.2 * models), layout="constrained")
+        left, middle, right = figure.subplots(1, 3, width_ratios=[1.3, 1, 1])
+        _models(left, ran)
+        _breakdown(middle, ran[ran["model"] == drawn])
+        _assumptions(right, assumed[assumed["feasible"]])
+    return figure
+
+
+def _models(axes: Axes, ran: pd.DataFrame) -> None:
+    """Draw the fastest split of each model on each generation."""
+    best = ran.pivot_table(
+        "tokens_per_s_per_user", "model", "machine", aggfunc="max", sort=False
+    ).sort_values(FIRST, ascending=False)
+    place = np.arange(len(best))
+    axes.hlines(place, best[FIRST], best[SECOND], color="0.8", zorder=0)
+    for marker, (machine, device) in zip("os", DEVICES.items(), strict=True):
+        chips = load_machine(machine).system.chips
+        axes.plot(best[machine], place, marker, label=f"{chips} {device}")
+    for at, (first, second) in enumerate(zip(best[FIRST], best[SECOND], strict=True)):
+        axes.annotate(
+            f"{second / first:.1f} x",
+            (second, at),
+            xytext=(8, -3),
+            textcoords="offset points",
+            size=8,
+        )
+    axes.set_yticks(place, list(best.index))
+    axes.set_xscale("log")
+    axes.set_xlim(None, 2 * best[SECOND].max())
+    axes.set_xlabel("tokens/s for one user, the faster split")
+    axes.set_title("One rack against eight", loc="left")
+    axes.legend(frameon=False, fontsize="small")
+
+
+def _breakdown(axes: Axes, part: pd.DataFrame) -> None:
+    """Draw where the time of a token goes, split by split."""
+    labels = [
+        f"{device}\n{tensor} wide"
+        for device, tensor in zip(part["device"], part["tensor"], strict=True)
+    ]
+    bottom = np.zeros(len(part))
+    for cause in CAUSES:
+        spent = part[f"{cause}_us"].to_numpy(float)
+        if spent.any():
+            axes.bar(labels, spent, bottom=bottom, label=cause)
+        bottom += spent
+    axes.tick_params(axis="x", labelsize="small")
+    axes.set_ylabel("latency of a token (us)")
+    axes.set_title(f"{part['model'].iloc[0]}: where it goes", loc="left")
+    axes.legend(frameon=False, fontsize="small")
+
+
+def _assumptions(axes: Axes, assumed: pd.DataFrame) -> None:
+    """Draw the rate under each assumption, those of one number together."""
+    for place, (setting, part) in enumerate(assumed.groupby("setting", sort=False)):
+        rows = [
+            f"{words} ({value:,.0f})"
+            for words, value in zip(part["assumed"], part["value"], strict=True)
+        ]
+        axes.barh(
+            rows, part["tokens_per_s_per_user"], color=f"C{place}", label=str(setting)
+        )
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", labelsize="small")
+    axes.set_xlabel("tokens/s for one user, 16 wide")
+    axes.set_title("Of LP30 not published", loc="left")
+    axes.legend(frameon=False, fontsize="x-small", loc="lower right")
+
+
+if __name__ == "__main__":
+    run_script("generations", __doc__ or "", experiment, COLUMNS)
