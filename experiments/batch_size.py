@@ -30,7 +30,7 @@ MACHINES = {"groqrack": "GroqChip1", "lpx": "LP30"}
 BOUNDS = ("a100", "h100", "h200", "wse3", "sn40l")
 CONTEXTS = (1024, 4096)
 USERS = (1, 2, 4, 8, 16, 32, 64)
-QUICK_USERS = (1, 32, 64)
+QUICK_USERS = (1, 8, 64)
 WAYS = {"batch": "a batch", "sequences": "in flight"}
 COLUMNS = {
     "device": "device",

@@ -2,6 +2,7 @@
 
 from experiments.published_chip import chip_rows, link_rows, model_rows
 from experiments.published_deployment import deployment_rows
+from experiments.published_lpx import lpx_rows
 from experiments.published_network import network_rows
 from experiments.published_timing import timing_rows
 from experiments.published_wiring import wiring_rows
@@ -18,4 +19,5 @@ def validation_rows() -> list[Row]:
         *model_rows(),
         *deployment_rows(),
         *network_rows(),
+        *lpx_rows(),
     ]

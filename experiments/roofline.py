@@ -1,8 +1,8 @@
 """How fast can other devices decode at most, and where does batching stop paying?
 
 Bounds, not measurements: Llama-2-70B in FP16 at context 4,096 on the fewest devices
-that hold it, all bandwidth and compute used, no communication. The deployment as it is
-simulated here stands beside them.
+that hold it, all bandwidth and compute used, no communication. The deployment and a
+rack of LP30 as they are simulated here stand beside them.
 """
 
 from typing import Any
@@ -16,17 +16,17 @@ from matplotlib.figure import Figure
 from experiments.decode_work import decode_work
 from experiments.figure import STYLE
 from experiments.points import point
+from experiments.preparation import scenario_of
 from experiments.script import run_script
 from specs.devices import DeviceSpec, devices
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
-from specs.scenario import Scenario
 
 MODEL = "llama-2-70b"
 CONTEXT = 4096
 # Hundreds of chips are bound by the fabric between them, which this program computes;
-# a bound without it would say little of them, as it does of LP30 and WSE-3.
-SIMULATED = ("groqchip1",)
+# a bound without it would say little of them, as it does of WSE-3.
+SIMULATED = {"groqchip1": "groqrack", "lp30": "lpx"}
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 QUICK_BATCHES = (1, 64, 1024)
 # A device has the same colour in both pictures.
@@ -50,10 +50,10 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     rows = [
         _bound(name, device, model, batch)
         for name, device in devices().items()
-        if name not in SIMULATED and device.memory_tb_per_s is not None
+        if name not in SIMULATED
         for batch in (QUICK_BATCHES if quick else BATCHES)
     ]
-    rows.append(_simulated(seed))
+    rows += [_simulated(*names, seed) for names in SIMULATED.items()]
     table = pd.DataFrame(rows)
     return table, _figure(table)
 
@@ -80,14 +80,15 @@ def _bound(
     }
 
 
-def _simulated(seed: int) -> dict[str, Any]:
-    """Return the deployment of 576 chips, FP8 weights, as this program runs it."""
-    run = point(Scenario(model=MODEL, context=CONTEXT, tokens=1, seed=seed))
-    device, machine = devices()["groqchip1"], load_machine()
+def _simulated(name: str, machine: str, seed: int) -> dict[str, Any]:
+    """Return the whole of a machine, FP8 weights, as this program runs it."""
+    asked = {"model": MODEL, "context": CONTEXT, "tokens": 1, "seed": seed}
+    scenario = scenario_of({**asked, "machine": machine}, name)
+    run = point(scenario)
+    device, power = devices()[name], load_machine(machine).power.chip_tdp_w
     rate = run["tokens_per_s_per_user"]
-    assert machine.power.chip_tdp_w is not None
     return {
-        "name": "groqchip1",
+        "name": name,
         "device": device.name,
         "kind": "simulated",
         "devices": run["chips"],
@@ -95,7 +96,7 @@ def _simulated(seed: int) -> dict[str, Any]:
         "ridge_flop_per_byte": device.ridge_flop_per_byte,
         "tokens_per_s_per_user": rate,
         "tokens_per_s": rate,
-        "joules_per_token": machine.power.chip_tdp_w * run["chips"] / rate,
+        "joules_per_token": None if power is None else power * run["chips"] / rate,
         "violations": run["violations"],
     }
 
@@ -112,17 +113,17 @@ def _figure(table: pd.DataFrame) -> Figure:
 def _rooflines(axes: Axes) -> None:
     """Draw what each device attains at most, against operations per byte read."""
     for device in devices().values():
-        ceiling = np.full(len(INTENSITIES), device.compute_tflops)
-        style = "--"
-        if device.memory_tb_per_s is not None:
-            ceiling = np.minimum(ceiling, INTENSITIES * device.memory_tb_per_s)
-            style = "-"
+        attained = np.minimum(
+            device.compute_tflops, INTENSITIES * device.memory_tb_per_s
+        )
         colour = COLOURS[device.name]
-        axes.plot(INTENSITIES, ceiling, style, color=colour, label=device.name)
+        axes.plot(INTENSITIES, attained, color=colour, label=device.name)
+        ridge = device.ridge_flop_per_byte
+        axes.plot(ridge, device.compute_tflops, "o", color=colour, markersize=4)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set(xlabel="operations per byte read", ylabel="TFLOPS at most, per device")
-    axes.set_title("Published peaks; dashed: bandwidth not known", loc="left")
+    axes.set_title("Published peaks; a dot is the ridge point", loc="left")
     axes.legend(frameon=False, fontsize="small")
 
 
@@ -137,15 +138,15 @@ def _users(axes: Axes, table: pd.DataFrame) -> None:
             markersize=3,
             label=f"{label}, bound",
         )
-    ours = table[table["kind"] == "simulated"]
-    axes.plot(
-        ours["tokens_per_s"],
-        ours["tokens_per_s_per_user"],
-        "*",
-        color=COLOURS["GroqChip1"],
-        markersize=12,
-        label=f"{ours['devices'].iloc[0]} GroqChip1, FP8, simulated",
-    )
+    for label, ours in table[table["kind"] == "simulated"].groupby("device"):
+        axes.plot(
+            ours["tokens_per_s"],
+            ours["tokens_per_s_per_user"],
+            "*",
+            color=COLOURS[str(label)],
+            markersize=12,
+            label=f"{ours['devices'].iloc[0]} {label}, FP8, simulated",
+        )
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set(xlabel="tokens/s, all users", ylabel="tokens/s for one user")

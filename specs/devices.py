@@ -25,7 +25,7 @@ class DeviceSpec(Spec):
         Peak in 10^12 operations/s, a multiply-accumulate being two.
     memory_tb_per_s, memory_gb
         Bandwidth and size of the memory that holds the weights, in 10^12 B/s and
-        10^9 B; the bandwidth is None where none is published.
+        10^9 B.
     tdp_w
         The most power that cooling is designed for; None if not published, or if a
         machine file has it.
@@ -33,15 +33,13 @@ class DeviceSpec(Spec):
 
     name: str
     compute_tflops: float = Field(gt=0)
-    memory_tb_per_s: float | None = Field(default=None, gt=0)
+    memory_tb_per_s: float = Field(gt=0)
     memory_gb: float = Field(gt=0)
     tdp_w: float | None = Field(default=None, gt=0)
 
     @property
-    def ridge_flop_per_byte(self) -> float | None:
+    def ridge_flop_per_byte(self) -> float:
         """Return the intensity above which compute is the bound, not memory."""
-        if self.memory_tb_per_s is None:
-            return None
         return self.compute_tflops / self.memory_tb_per_s
 
     def holding(self, payload_bytes: float) -> int:
@@ -63,8 +61,6 @@ class DeviceSpec(Spec):
             Devices that work on it at once.
         """
         compute_s = flop / (self.compute_tflops * _FLOPS_PER_TFLOPS)
-        if self.memory_tb_per_s is None:
-            return compute_s / devices
         memory_s = read_bytes / (self.memory_tb_per_s * _BYTES_PER_TB)
         return max(compute_s, memory_s) / devices
 

@@ -7,7 +7,11 @@ import pytest
 from matplotlib.image import imread
 
 from experiments.__main__ import experiment_names, main
+from experiments.batch_size import ridge_batch
+from experiments.decode_work import decode_work
 from experiments.points import point
+from specs.devices import devices
+from specs.model import load_model
 from specs.scenario import Scenario
 
 # Those that run a model at a point after the other.
@@ -15,8 +19,9 @@ POINTS = ["latency_vs_chips", "sharding_sweep", "topology_comparison"]
 NETWORK = ["allreduce", "bandwidth_per_chip", "nonminimal_routing"]
 TIMING = ["clock_drift", "determinism_tax", "failover", "fec_errors", "slack_map"]
 MODELS = ["energy_per_token", "model_zoo", "roofline"]
+MACHINES = ["batch_size", "generations"]
 OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
-NAMES = sorted([*POINTS, *NETWORK, *TIMING, *MODELS, *OTHERS])
+NAMES = sorted([*POINTS, *NETWORK, *TIMING, *MODELS, *MACHINES, *OTHERS])
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
 
 
@@ -120,14 +125,81 @@ def test_bounds_of_other_devices_are_labelled_as_such(
 ) -> None:
     table = quick_table("roofline", tmp_path, monkeypatch)
     simulated = table[table["kind"] == "simulated"]
-    assert simulated["device"].tolist() == ["GroqChip1"]
+    assert simulated["device"].tolist() == ["GroqChip1", "LP30"]
+    assert simulated["devices"].tolist() == [576, 256]
     bounds = table[table["kind"] == "bound"]
-    assert set(bounds["device"]) == {"A100", "H100 SXM", "H200", "LP30", "WSE-3"}
+    assert set(bounds["device"]) == {"A100", "H100 SXM", "H200", "SN40L", "WSE-3"}
     first = bounds[bounds["batch"] == 1].set_index("device")
     # 2 H100s read 138.7 GB at 2 x 3.35 TB/s.
     assert first.loc["H100 SXM", "devices"] == 2
     rate = first.loc["H100 SXM", "tokens_per_s_per_user"]
     assert rate == pytest.approx(6.7e12 / 138.7e9, rel=1e-2)
+    report = capsys.readouterr().out.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_users_are_served_together_or_in_flight_as_far_as_sram_goes(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = quick_table("batch_size", tmp_path, monkeypatch)
+    ran = table[table["feasible"]]
+    assert (ran["violations"] == 0).all()
+    bounds = ran[ran["kind"] == "bound"]
+    assert set(bounds["device"]) == {"A100", "H100 SXM", "H200", "SN40L", "WSE-3"}
+    ours = table[table["kind"] == "simulated"]
+    # 64 users at 4,096 positions take more than 256 LP30 have beside the weights.
+    refused = ours[~ours["feasible"]]
+    assert refused["users"].tolist() == [64, 64]
+    assert refused["reason"].str.contains("lacks").all()
+    batch, flying = (
+        ours[ours["way"] == way].set_index("users")["tokens_per_s"]
+        for way in ("a batch", "in flight")
+    )
+    assert batch[1] == flying[1] < batch[8] < flying[8]
+    # Sixteen stages have room for eight sequences.
+    assert flying[8] == pytest.approx(8 * flying[1], rel=1e-3)
+    report = capsys.readouterr().out.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_compute_becomes_the_bound_at_the_ridge_batch() -> None:
+    model, device = load_model("llama-2-70b"), devices()["wse3"]
+    ridge = ridge_batch(device, model, 1024)
+    assert ridge is not None
+    for batch, bound in ((int(ridge), "memory"), (int(ridge) + 1, "compute")):
+        work = decode_work(model, context=1024, batch=batch)
+        intensity = work.flop / work.read_bytes
+        assert (intensity < device.ridge_flop_per_byte) == (bound == "memory")
+    # An H100 reads 4,096 positions of a user for less work than its ridge asks for.
+    assert ridge_batch(devices()["h100"], model, 4096) is None
+
+
+def test_generations_are_compared_on_the_whole_of_each_machine(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = quick_table("generations", tmp_path, monkeypatch)
+    ran = table[table["feasible"]]
+    assert (ran["violations"] == 0).all()
+    first, second = (ran[ran["device"] == name] for name in ("GroqChip1", "LP30"))
+    assert set(first["chips"]) | set(first["racks"]) == {576, 8}
+    assert set(second["chips"]) | set(second["racks"]) == {256, 1}
+    spent_us = ran[[f"{cause}_us" for cause in CAUSES]].sum(axis="columns")
+    assert spent_us.to_numpy() == pytest.approx(ran["latency_us"].to_numpy(), rel=5e-5)
+    # What LP30 draws is not known; at this power it takes what GroqChip1 takes.
+    assert second["energy_per_token_j"].isna().all()
+    even = second["break_even_chip_w"] * 256 / second["tokens_per_s_per_user"]
+    assert even.to_numpy() == pytest.approx(first["energy_per_token_j"].min())
+    refused = table[~table["feasible"]]
+    assert set(refused["model"]) == {"llama-3.1-405b"}
+    assumed = pd.read_csv(tmp_path / "generations_assumed.csv")
+    for _, part in assumed.groupby("setting"):
+        rates = part["tokens_per_s_per_user"]
+        assert part["feasible"].all()
+        assert rates.is_monotonic_increasing or rates.is_monotonic_decreasing
     report = capsys.readouterr().out.split("\nwrote ")[0]
     assert max(len(line) for line in report.splitlines()) <= 80
 

@@ -23,15 +23,19 @@ def test_a_part_of_a_device_is_a_device() -> None:
     assert [ROUND.holding(size) for size in (1, 1e10, 1e10 + 1)] == [1, 1, 2]
 
 
-def test_without_a_bandwidth_only_compute_bounds() -> None:
-    unknown = ROUND.model_copy(update={"memory_tb_per_s": None})
-    assert unknown.ridge_flop_per_byte is None
-    assert unknown.bound_s(flop=100e12, read_bytes=1e15) == 1.0
-
-
 def test_the_ridge_of_an_h100_is_295_operations_per_byte() -> None:
     ridge = devices()["h100"].ridge_flop_per_byte
     assert ridge == pytest.approx(295, abs=0.5)
+
+
+def test_the_second_generation_is_the_one_of_the_rack() -> None:
+    chip, device = load_machine("lpx").chip, devices()["lp30"]
+    assert device.memory_gb * 1e9 == chip.sram_bytes
+    # Published figures are rounded; those of a rack fix the cycle's.
+    flop_per_s = 2 * chip.mxm_int8_macs_per_cycle * chip.clock_hz
+    assert device.compute_tflops * 1e12 == pytest.approx(flop_per_s, rel=0.03)
+    bytes_per_s = chip.sram_bytes_per_cycle * chip.clock_hz
+    assert device.memory_tb_per_s * 1e12 == pytest.approx(bytes_per_s, rel=0.03)
 
 
 def test_the_chip_is_the_one_of_the_rack() -> None:

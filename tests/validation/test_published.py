@@ -58,6 +58,12 @@ ROWS = {
     "tensor from which spreading pays in a node": "predicted",
     "ASTRA-sim, all-reduce of 8 KiB on eight chips": "predicted",
     "BookSim2, mean latency at no load in a node": "predicted",
+    "chips of an LPX rack": "input",
+    "SRAM of an LPX rack": "input",
+    "FP8 of an LPX rack, clock assumed": "calibrated",
+    "SRAM bandwidth of an LPX rack, clock assumed": "calibrated",
+    "one hop of LP30, SRAM to SRAM": "calibrated",
+    "worst pair of an LPX rack, 2 hops": "predicted",
 }
 
 
