@@ -186,7 +186,8 @@ def _lines(axes: Axes, drawn: pd.DataFrame, column: str) -> None:
             ridge = rows["ridge_batch"].iloc[0]
             note = f"{rows['devices'].iloc[0]} {device}, {way}"
             if not simulated:
-                note = f"{device}, FP16: a bound, ridge at {ridge:,.0f} users"
+                found = f"ridge at {ridge:,.0f} users" if ridge > 0 else "no ridge"
+                note = f"{device}, FP16: a bound, {found}"
             axes.plot(
                 rows["users"],
                 rows[column],
