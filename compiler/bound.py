@@ -12,7 +12,7 @@ import numpy as np
 from compiler.guard import serialisation_cycles, vectors_of
 from sharding.operators import carried_bytes
 from sharding.plan import ShardingPlan, Stage
-from sharding.slices import Ints, head_split
+from sharding.slices import Ints
 from sharding.task import FP32_BYTES, Task
 from sharding.tensors import block_slices
 from sharding.units import Block, Kind
@@ -23,16 +23,16 @@ from specs.units import ceil_div
 def lower_bound_cycles(plan: ShardingPlan) -> int:
     """Return the lower bound in cycles for one decode token."""
     machine = plan.task.machine
-    bound = sum(_feed_cycles(plan.task, stage) for stage in plan.stages)
+    # Replicas hold and do the same; a token passes one of them.
+    stages = plan.replicas[0].stages
+    bound = sum(_feed_cycles(plan.task, stage) for stage in stages)
     if plan.strategy.tensor > 1:
-        exchanges = sum(
-            _exchanges(block) for stage in plan.stages for block in stage.blocks
-        )
+        exchanges = sum(_exchanges(block) for stage in stages for block in stage.blocks)
         bound += exchanges * hop_cycles(machine, 1)
-    for stage in plan.stages[1:]:
+    for stage in stages[1:]:
         size = int(carried_bytes(plan.task, stage.blocks[0]).max())
         bound += hop_cycles(machine, vectors_of(machine, size))
-    if plan.strategy.chips > 1 and not plan.task.model.structure.encoder:
+    if plan.strategy.replica_chips > 1 and not plan.task.model.structure.encoder:
         bound += hop_cycles(machine, 1)
     return bound
 
@@ -97,13 +97,13 @@ def _fed_bytes(task: Task, block: Block) -> Ints:
     fed = np.zeros(task.tensor, dtype=np.int64)
     if block.kind is Kind.EMBEDDING:
         return fed
-    for tensor in block_slices(model, block, task.tensor):
+    for tensor in block_slices(model, block, task.group):
         if tensor.multiplied:
             fed += tensor.elements * width_bytes
     if block.kind is Kind.FEED_FORWARD:
         fed = fed * model.experts_per_token // model.experts
     if block.kind is Kind.ATTENTION:
-        heads = head_split(model.kv_heads, task.tensor)
+        heads = task.group.heads(model.kv_heads, block.layer)
         positions = -(-task.attended_tokens(block) // heads.members)
         # Keys for the scores, then values.
         cached = 2 * heads.heads * model.head_dim * positions * task.batch

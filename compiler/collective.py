@@ -88,13 +88,17 @@ def exchange_candidates(
         ways.append(
             [_split_phases(topology, t, exchange, chips, gather) for t in teams]
         )
-    return [
+    joined = [
         tuple(
             _joined([steps[index] for steps in way if index < len(steps)])
             for index in range(max(len(steps) for steps in way))
         )
         for way in ways
     ]
+    if exchange.only is None:
+        return joined
+    ends = set(chips[exchange.only].tolist())
+    return [needed_phases(way, ends, gather=gather) for way in joined]
 
 
 def fewest_messages(topology: Topology, chips: Ints) -> int:
@@ -224,6 +228,34 @@ def _folded_phases(chips: Ints, shard_bytes: Ints, *, gather: bool) -> list[Phas
     if gather:
         return [columns, Phase(tuple(along_rows))]
     return [Phase(tuple(along_rows), int(held.max()), 2 * _ROW), columns]
+
+
+def needed_phases(
+    phases: tuple[Phase, ...], ends: set[int], *, gather: bool
+) -> tuple[Phase, ...]:
+    """Return the phases without messages that nobody needs.
+
+    Parameters
+    ----------
+    phases
+        An exchange among all.
+    ends
+        Chips that what is gathered is for, or that alone have something to scatter.
+    gather
+        Which of the two it is.
+    """
+    # Backwards from who gets something, or forwards from who has something.
+    reached = set(ends)
+    kept = []
+    for phase in reversed(phases) if gather else phases:
+        messages = tuple(
+            message
+            for message in phase.messages
+            if (message.target if gather else message.source) in reached
+        )
+        reached |= {each.source if gather else each.target for each in messages}
+        kept.append(phase._replace(messages=messages) if messages else Phase(()))
+    return tuple(reversed(kept) if gather else kept)
 
 
 def _groups(numbers: Ints) -> list[Ints]:

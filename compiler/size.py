@@ -26,10 +26,17 @@ def trains_at_least(plan: ShardingPlan, topology: Topology) -> int:
     """Return a number of trains that a token of `plan` needs, or more.
 
     Each message of an exchange among all chips of a group takes at least one train.
+    What fewer of them exchange is not counted.
     """
+    group = plan.task.group
+    among_all = dict(FULL_EXCHANGES)
+    if group.turns > 1:
+        among_all[Kind.ATTENTION] = 0
+    if group.inputs > 1:
+        among_all[Kind.FEED_FORWARD] = 0
     return sum(
         fewest_messages(topology, stage.chips)
-        * sum(FULL_EXCHANGES[block.kind] for block in stage.blocks)
+        * sum(among_all[block.kind] for block in stage.blocks)
         for stage in plan.stages
     )
 

@@ -8,7 +8,9 @@ from compiler.deskew import best_interval, place_deskews
 from compiler.emission import emit
 from compiler.guard import Tolerance, link_timing
 from compiler.pipelining import sequence_spacing, sequence_starts
+from compiler.replicas import replica_outage, side_by_side
 from compiler.schedule import Schedule
+from compiler.size import check_trains, trains_at_least
 from compiler.timeline import Timeline, token_timeline
 from compiler.transport import Transporter
 from sharding.plan import ShardingPlan
@@ -18,8 +20,8 @@ from topologies.routes import Routes
 from topologies.topology import Topology
 from topologies.tree import alignment_tree
 
-# A forwarded vector may lie in the gap that was meant for a deskew; sequences a little
-# further apart leave another.
+# A forwarded vector may lie in the gap that was meant for a deskew; sequences or
+# replicas a little further apart leave another.
 _MOST_ATTEMPTS = 16
 
 
@@ -47,28 +49,42 @@ def compile_token(
     leader = int(plan.stages[0].chips[0])
     tree = alignment_tree(topology, machine, leader, outage)
     tolerance = Tolerance(machine=machine, tree_height=tree.height)
-    routes = Routes(topology, outage)
+    replicas = plan.replicas
+    routes = [
+        Routes(topology, replica_outage(plan, number, topology, outage))
+        for number in range(len(replicas))
+    ]
 
-    def timeline(interval_cycles: int) -> tuple[Timeline, int]:
+    check_trains(
+        trains_at_least(plan, topology), plan.strategy.tensor, plan.strategy.chips
+    )
+
+    def timelines(interval_cycles: int) -> tuple[list[Timeline], int]:
         guard_cycles = tolerance.guard_cycles(interval_cycles)
         timing = link_timing(topology, machine, guard_cycles)
-        transporter = Transporter(topology, machine, routes, timing)
-        chain = token_timeline(
-            plan, topology, transporter, interval_cycles=interval_cycles
-        )
-        return chain, guard_cycles
+        chains = [
+            token_timeline(
+                replica,
+                topology,
+                Transporter(topology, machine, own, timing),
+                interval_cycles=interval_cycles,
+            )
+            for replica, own in zip(replicas, routes, strict=True)
+        ]
+        return chains, guard_cycles
 
     wanted = machine.deskew.interval_epochs
     if wanted == "auto":
         # A first chain without deskews tells how long stages are at work.
-        interval_cycles = best_interval(timeline(0)[0], tolerance)
+        slowest = max(timelines(0)[0], key=lambda chain: chain.token_cycles)
+        interval_cycles = best_interval(slowest, tolerance)
     else:
         interval_cycles = tolerance.checked_interval(wanted)
-    chain, guard_cycles = timeline(interval_cycles)
-    program = _program(
+    chains, guard_cycles = timelines(interval_cycles)
+    chain, program = _program(
         plan,
         topology,
-        chain,
+        chains,
         tolerance=tolerance,
         interval_cycles=interval_cycles,
         guard_cycles=guard_cycles,
@@ -86,19 +102,29 @@ def compile_token(
 def _program(
     plan: ShardingPlan,
     topology: Topology,
-    chain: Timeline,
+    chains: list[Timeline],
     *,
     tolerance: Tolerance,
     interval_cycles: int,
     guard_cycles: int,
-) -> Program:
+) -> tuple[Timeline, Program]:
+    """Return the chain of all replicas, and the program that carries it out."""
     machine = plan.task.machine
     leader = int(plan.stages[0].chips[0])
     stall_cycles = machine.hac.epoch_cycles
+    chain = side_by_side(chains, topology, machine.chip, apart_cycles=0)
     instructions, trains, kinds = emit(chain, topology, machine.chip, leader)
     # The slowest stage sets the pace, and needs a gap to deskew in.
     pace = max(chain.stage_cycles) + stall_cycles
-    for attempt in range(_MOST_ATTEMPTS if plan.sequences > 1 else 1):
+    several = plan.sequences > 1 or len(chains) > 1
+    for attempt in range(_MOST_ATTEMPTS if several else 1):
+        if attempt and len(chains) > 1:
+            # Further and further, up to one replica after the other.
+            apart_cycles = stall_cycles << (attempt - 1)
+            chain = side_by_side(
+                chains, topology, machine.chip, apart_cycles=apart_cycles
+            )
+            instructions, trains, kinds = emit(chain, topology, machine.chip, leader)
         following, period = sequence_spacing(
             instructions,
             plan.sequences,
@@ -114,7 +140,7 @@ def _program(
             starts=sequence_starts(plan.sequences, following),
         )
         if deskews is not None:
-            return Program(
+            return chain, Program(
                 chips=topology.chips,
                 instructions=instructions,
                 trains=trains,

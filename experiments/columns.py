@@ -61,6 +61,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "plan": {
         "chip": "chip that holds the slice",
+        "replica": "replica that the chip belongs to",
         "stage": "its pipeline stage",
         "layer": "layer of the tensor; -1 the embedding, the number of layers the head",
         "tensor": "name as in the checkpoint",
@@ -71,6 +72,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "bytes": "bytes of the slice in the format of the weights",
     },
     "stages": {
+        "replica": "replica that the stage belongs to",
         "stage": "number of the pipeline stage",
         "chips": "chips in its tensor group",
         "first_chip": "the first of them",

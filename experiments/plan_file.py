@@ -49,7 +49,9 @@ def read_plan(path: Path, task: Task, active: Ints, *, sequences: int) -> Shardi
     # The header is line 1.
     text.index += 2
     table = text[["tensor"]].copy()
-    for name in _NUMBERS:
+    # A plan of one replica need not say so.
+    optional = [name for name in ["replica"] if name in text.columns]
+    for name in [*_NUMBERS, *optional]:
         # A layer of -1 is the embedding's. Longer numbers would not fit 64 bits.
         wrong = text[~text[name].str.fullmatch(r"-?\d{1,15}")]
         if len(wrong):

@@ -22,10 +22,13 @@ def plan_report(prepared: Prepared) -> RenderableType:
         f"{plan.fullest_chip_bytes / BYTES_PER_MB:.1f} of "
         f"{limit / BYTES_PER_MB:.1f} MB\n"
     )
+    if plan.strategy.data > 1:
+        title += f"{plan.strategy.data} replicas; this is the first\n"
     table = Table(box=None, pad_edge=False)
+    # Replicas hold the same; the first one stands for all.
     for name in ("stage", "chips", "layers", "weights MB", "KV MB", "fullest chip"):
         table.add_column(name, justify="left" if name == "layers" else "right")
-    for stage in plan.stages:
+    for stage in plan.replicas[0].stages:
         memory = stage.memory
         fullest = int(memory.total.max())
         table.add_row(

@@ -13,6 +13,7 @@ from compiler.schedule import Schedule
 from compiler.search import best_strategy
 from compiler.token import compile_token
 from experiments.plan_file import SUFFIX, read_plan
+from sharding.placement import placed_chips
 from sharding.plan import ShardingPlan, plan_sharding
 from sharding.strategy import parse_strategy
 from sharding.task import Task
@@ -151,8 +152,9 @@ def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepa
     else:
         strategy = parse_strategy(scenario.strategy, scenario.chips)
         topology = topology or topology_of(scenario, machine)
-        task = Task(model, machine, strategy.tensor, scenario.context, scenario.batch)
-        chips = topology.active.astype(np.int64)
+        task = Task(model, machine, 1, scenario.context, scenario.batch)
+        task = task.split_as(strategy)
+        chips = placed_chips(topology, strategy)
         plan = plan_sharding(task, strategy, chips, sequences=scenario.sequences)
     return Prepared(
         scenario=scenario, model=model, machine=machine, topology=topology, plan=plan

@@ -98,10 +98,8 @@ def _latency(run: Run, facts: Facts) -> Table:
     else:
         rate = f"{token['tokens_per_s_per_user']:,.1f} tokens/s"
     table.add_row("for one user", Text(rate, style="bold"))
-    if (
-        not encoder
-        and run.prepared.scenario.sequences * run.prepared.scenario.batch > 1
-    ):
+    scenario, replicas = run.prepared.scenario, run.prepared.plan.strategy.data
+    if not encoder and replicas * scenario.sequences * scenario.batch > 1:
         table.add_row("all together", f"{token['tokens_per_s_pipeline']:,.1f} tokens/s")
     table.add_row(
         "lower bound",

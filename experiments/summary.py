@@ -134,6 +134,11 @@ def plan_block(prepared: Prepared) -> dict[str, Any]:
         "strategy": str(plan.strategy),
         "tensor": plan.strategy.tensor,
         "pipeline": plan.strategy.pipeline,
+        "data": plan.strategy.data,
+        "expert": plan.strategy.expert,
+        "attention": plan.task.group.attention,
+        "layout": plan.strategy.layout,
+        "routing": plan.strategy.routing,
         "chips_used": plan.strategy.chips,
         "fullest_chip_bytes": plan.fullest_chip_bytes,
         "sram_bytes_per_chip": prepared.machine.chip.sram_bytes,
@@ -152,6 +157,7 @@ def plan_summary(prepared: Prepared) -> dict[str, Any]:
         "lower_bound_cycles": lower_bound_cycles(prepared.plan),
         "stages": [
             {
+                "replica": stage.replica,
                 "stage": stage.index,
                 "first_chip": int(stage.chips[0]),
                 "chips": len(stage.chips),
@@ -227,8 +233,13 @@ def _token_block(run: Run, tokens: pd.DataFrame) -> dict[str, float | None]:
     every_s = (float(tokens["latency_ps"].mean()) + run.turn_ps) / PS_PER_S
     begin_ps = run.result.iterations[0].start_ps - run.result.alignment_ps
     first_ns = float(tokens["end_ps"].min() - begin_ps) / PS_PER_NS
+    # What is a token here is one of each replica.
+    replicas = run.prepared.plan.strategy.data
     return {
         "tokens_per_s_per_user": 1 / every_s,
-        "tokens_per_s_pipeline": scenario.sequences * scenario.batch / every_s,
+        "tokens_per_s_pipeline": replicas
+        * scenario.sequences
+        * scenario.batch
+        / every_s,
         "time_to_first_token_ns": first_ns,
     }

@@ -196,6 +196,7 @@ def stages_table(run: Run) -> pd.DataFrame:
         parts = [block for block in stage.blocks if block.kind is Kind.FEED_FORWARD]
         rows.append(
             {
+                "replica": stage.replica,
                 "stage": stage.index,
                 "chips": len(stage.chips),
                 "first_chip": int(stage.chips[0]),

@@ -1,6 +1,7 @@
 """Why a plan does not fit its chips, and what would: the numbers of the refusal."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from sharding.memory import stage_memory
 from sharding.slices import Ints
@@ -59,9 +60,10 @@ def _ways_out(task: Task, strategy: Strategy, sequences: int) -> str:
         ways.append(f"--sequences {most}")
     width = strategy.tensor
     while width <= min(task.model.hidden_size, _MOST_WIDENING * strategy.tensor):
-        pipeline = smallest_pipeline(task._replace(tensor=width), sequences)
+        larger = replace(strategy, tensor=width)
+        pipeline = smallest_pipeline(task.split_as(larger), sequences)
         if pipeline:
-            larger = Strategy(tensor=width, pipeline=pipeline)
+            larger = replace(larger, pipeline=pipeline)
             rack_chips = task.machine.system.chips_per_rack
             racks = ceil_div(larger.chips, rack_chips)
             ways.append(

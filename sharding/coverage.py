@@ -1,4 +1,4 @@
-"""The check that every weight is on exactly one chip."""
+"""The check that every weight is on exactly one chip of each replica."""
 
 import numpy as np
 import pandas as pd
@@ -9,13 +9,15 @@ _RECTANGLE = ["row_start", "row_end", "column_start", "column_end"]
 
 
 def check_coverage(slices: pd.DataFrame) -> int:
-    """Return the elements covered, each tensor exactly once, or say where it is not.
+    """Return the elements covered, each exactly once, or say where they are not.
+
+    Each replica has every tensor; its elements count once for each.
 
     Parameters
     ----------
     slices
         The table of a plan: one row for each slice, with the whole tensor's shape in
-        ``tensor_rows`` and ``tensor_columns``.
+        ``tensor_rows`` and ``tensor_columns``, and the number of its ``replica``.
 
     Raises
     ------
@@ -24,12 +26,13 @@ def check_coverage(slices: pd.DataFrame) -> int:
         the message names the tensor and the rows and columns.
     """
     covered = 0
-    for tensor, part in slices.groupby("tensor", sort=True):
+    for (replica, tensor), part in slices.groupby(["replica", "tensor"], sort=True):
+        where = f"{tensor} in replica {replica}" if replica != 0 else tensor
         rows = int(part["tensor_rows"].iloc[0])
         columns = int(part["tensor_columns"].iloc[0])
         edges = part[_RECTANGLE].to_numpy(dtype=np.int64)
         if (edges < 0).any() or (edges > [rows, rows, columns, columns]).any():
-            raise PlanError(f"{tensor}: a slice lies outside its {rows} x {columns}")
+            raise PlanError(f"{where}: a slice lies outside its {rows} x {columns}")
         row_cuts = np.unique([0, rows, *edges[:, 0], *edges[:, 1]])
         column_cuts = np.unique([0, columns, *edges[:, 2], *edges[:, 3]])
         # Inclusion counts on the grid of all cuts, by a two-dimensional prefix sum.
@@ -44,7 +47,7 @@ def check_coverage(slices: pd.DataFrame) -> int:
         if (counts != 1).any():
             row, column = (int(index[0]) for index in np.nonzero(counts != 1))
             raise PlanError(
-                f"{tensor}: rows {row_cuts[row]}..{row_cuts[row + 1] - 1}, columns "
+                f"{where}: rows {row_cuts[row]}..{row_cuts[row + 1] - 1}, columns "
                 f"{column_cuts[column]}..{column_cuts[column + 1] - 1} are on "
                 f"{counts[row, column]} chips, expected exactly one"
             )

@@ -4,13 +4,17 @@ Stages may be cut anywhere, down to a row of a matrix, and may be on any chips. 
 stage each chip holds its even share of every tensor: that is what its group computes.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from sharding.coverage import check_coverage
 from sharding.plan import ShardingPlan, staged_plan
+from sharding.recognition import recognised
+from sharding.shares import check_memory, check_shares
 from sharding.slices import Ints
-from sharding.strategy import Strategy
+from sharding.suitability import check_model
 from sharding.task import Task
 from sharding.tensors import block_slices
 from sharding.units import Block, Kind
@@ -20,16 +24,6 @@ from specs.model import ModelSpec
 _ORDER = [Kind.EMBEDDING, Kind.ATTENTION, Kind.FEED_FORWARD, Kind.HEAD]
 # Families whose projections have a tensor each, by which a cut can be told.
 _READ = ("llama", "mistral", "mixtral", "gemma2", "qwen2", "qwen3")
-_SHARE = [
-    "stage",
-    "chip",
-    "tensor",
-    "row_start",
-    "row_end",
-    "column_start",
-    "column_end",
-    "bytes",
-]
 
 
 def edited_plan(
@@ -43,7 +37,8 @@ def edited_plan(
         Model, machine, context and batch; the width is that of the table's stages.
     table
         One row for each slice of a tensor on a chip, with the columns of ``plan.csv``;
-        the index is how a row is called in messages.
+        the index is how a row is called in messages. Without a column ``replica`` there
+        is one replica.
     active
         Chips that may be used.
     sequences
@@ -62,21 +57,52 @@ def edited_plan(
             f"where its blocks are cut; plans of {', '.join(_READ)} are read, name a "
             f"strategy such as tensor={task.tensor} for others"
         )
+    if "replica" not in table:
+        table = table.assign(replica=0)
     _check_chips(table, active)
-    _check_tensors(task.model, table)
+    replicas = [
+        _replica(task, table[table["replica"] == number], number, expected, sequences)
+        for expected, number in enumerate(np.unique(table["replica"]).tolist())
+    ]
+    first = replicas[0]
+    for number, replica in enumerate(replicas):
+        if replica.strategy != first.strategy:
+            row = table.index[table["replica"] == number][0]
+            raise PlanError(
+                f"row {row}: replica {number} is split as {replica.strategy} and "
+                f"replica 0 as {first.strategy}; all replicas are split alike"
+            )
+    return replace(
+        first,
+        strategy=replace(first.strategy, data=len(replicas)),
+        stages=tuple(stage for replica in replicas for stage in replica.stages),
+    )
+
+
+def _replica(
+    task: Task, table: pd.DataFrame, number: int, expected: int, sequences: int
+) -> ShardingPlan:
+    """Return the plan of one replica, whose rows are in `table`."""
+    if number != expected:
+        raise PlanError(
+            f"row {table.index[0]}: replica {number} is where replica {expected} is "
+            "expected; number the replicas 0, 1, 2 without a gap"
+        )
     groups = _groups(table)
-    width = len(groups[0])
+    strategy = recognised(task, table, groups)
+    check_model(strategy, task.model)
+    task = task.split_as(strategy)
+    _check_tensors(task, table)
     blocks = [
         _blocks(task.model, part) for _, part in table.groupby("stage", sort=True)
     ]
     _check_order(table, blocks)
-    task = task._replace(tensor=width)
-    strategy = Strategy(tensor=width, pipeline=len(groups))
     chips = np.concatenate(groups)
     plan = staged_plan(task, strategy, chips, blocks, sequences)
-    _check_shares(table, plan)
-    _check_memory(table, plan)
-    return plan
+    check_shares(table, plan)
+    check_memory(table, plan)
+    stages = tuple(replace(stage, replica=number) for stage in plan.stages)
+    return replace(plan, stages=stages)
 
 
 def _check_chips(table: pd.DataFrame, active: Ints) -> None:
@@ -86,13 +112,19 @@ def _check_chips(table: pd.DataFrame, active: Ints) -> None:
             f"row {unknown.index[0]}: chip {int(unknown['chip'].iloc[0])} is not one "
             f"of the {len(active)} chips in use, {active.min()} to {active.max()}"
         )
-    first = table.groupby("chip")["stage"].transform("first")
-    moved = table[table["stage"] != first]
+    for kind in ("replica", "stage"):
+        _check_one(table, kind)
+
+
+def _check_one(table: pd.DataFrame, kind: str) -> None:
+    """Refuse a chip that is in two replicas, or in two stages."""
+    first = table.groupby("chip")[kind].transform("first")
+    moved = table[table[kind] != first]
     if len(moved):
-        stage, other = int(moved["stage"].iloc[0]), int(first[moved.index[0]])
+        number, other = int(moved[kind].iloc[0]), int(first[moved.index[0]])
         raise PlanError(
-            f"row {moved.index[0]}: chip {int(moved['chip'].iloc[0])} is in stage "
-            f"{stage} and in stage {other}; a chip is in one"
+            f"row {moved.index[0]}: chip {int(moved['chip'].iloc[0])} is in {kind} "
+            f"{number} and in {kind} {other}; a chip is in one"
         )
 
 
@@ -106,12 +138,13 @@ def _whole_blocks(model: ModelSpec) -> list[Block]:
     ]
 
 
-def _check_tensors(model: ModelSpec, table: pd.DataFrame) -> None:
+def _check_tensors(task: Task, table: pd.DataFrame) -> None:
     """Refuse tensors that the model lacks, weights missing, and weights held twice."""
+    model = task.model
     shapes = {
         part.tensor: (block.layer, part.rows, part.columns)
         for block in _whole_blocks(model)
-        for part in block_slices(model, block, 1)
+        for part in block_slices(model, block, task.group)
     }
     for row, tensor, layer in zip(
         table.index, table["tensor"], table["layer"], strict=True
@@ -128,7 +161,7 @@ def _check_tensors(model: ModelSpec, table: pd.DataFrame) -> None:
         index=table.index,
     )
     try:
-        check_coverage(table.join(known))
+        check_coverage(table.assign(replica=0).join(known))
     except PlanError as error:
         tensor = str(error).partition(":")[0]
         rows = table.index[table["tensor"] == tensor]
@@ -202,54 +235,3 @@ def _check_order(table: pd.DataFrame, blocks: list[tuple[Block, ...]]) -> None:
                     f"what stage {stage - 1} holds; stages follow the model"
                 )
             latest = place
-
-
-def _check_shares(table: pd.DataFrame, plan: ShardingPlan) -> None:
-    """Refuse slices that are not the even shares which a group computes with."""
-    expected = {
-        (stage, chip, tensor): share
-        for stage, chip, tensor, *share in plan.slices[_SHARE].itertuples(
-            index=False, name=None
-        )
-    }
-    for row, stage, chip, tensor, *share in table[_SHARE].itertuples(name=None):
-        even = expected.pop((stage, chip, tensor), None)
-        if even is None:
-            raise PlanError(
-                f"row {row}: chip {chip} of stage {stage} has no share of {tensor}, or "
-                f"has it already; a stage holds consecutive parts, shared out evenly"
-            )
-        if share != even:
-            raise PlanError(
-                f"row {row}: chip {chip} holds {_said(share)} of {tensor}; its even "
-                f"share in stage {stage} is {_said(even)}"
-            )
-    for stage, chip, tensor in expected:
-        row = table.index[table["stage"] == stage][0]
-        raise PlanError(
-            f"row {row}: stage {stage} begins here and chip {chip} lacks its share of "
-            f"{tensor}"
-        )
-
-
-def _said(share: list[int]) -> str:
-    row, row_end, column, column_end, size = share
-    return (
-        f"rows {row}..{row_end - 1}, columns {column}..{column_end - 1} in {size:,} "
-        "bytes"
-    )
-
-
-def _check_memory(table: pd.DataFrame, plan: ShardingPlan) -> None:
-    limit = plan.task.machine.chip.sram_bytes
-    for stage in plan.stages:
-        total = stage.memory.total
-        member = int(total.argmax())
-        if total[member] > limit:
-            chip = int(stage.chips[member])
-            rows = table[table["chip"] == chip]
-            raise PlanError(
-                f"row {rows['bytes'].idxmax()}: chip {chip} of stage {stage.index} "
-                f"needs {int(total[member]):,} bytes and has {limit:,}; move a part of "
-                f"the stage to another, or shorten the context"
-            )

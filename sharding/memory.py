@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sharding.slices import Ints, head_split
+from sharding.routing import routed
+from sharding.slices import Ints
 from sharding.task import FP32_BYTES, Task, bytes_of
 from sharding.tensors import block_slices
 from sharding.units import Block, Kind
+from specs.units import ceil_div
 
 
 class StageMemory(NamedTuple):
@@ -28,7 +30,7 @@ def weight_bytes(task: Task, block: Block) -> Ints:
     """Return the bytes of `block`'s weights on each chip of the group."""
     stored = task.machine.formats.weights
     total = np.zeros(task.tensor, dtype=np.int64)
-    for tensor in block_slices(task.model, block, task.tensor):
+    for tensor in block_slices(task.model, block, task.group):
         total += -(-tensor.elements * stored.bits // 8)
     return total
 
@@ -41,7 +43,7 @@ def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
     """
     if block.kind is not Kind.ATTENTION or task.model.structure.encoder:
         return np.zeros(task.tensor, dtype=np.int64)
-    heads = head_split(task.model.kv_heads, task.tensor)
+    heads = task.group.heads(task.model.kv_heads, block.layer)
     positions = -(-task.attended_tokens(block) // heads.members)
     elements = 2 * heads.heads * task.model.head_dim * positions
     stored = task.machine.formats.kv_cache
@@ -57,11 +59,12 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
     sequence are among them.
     """
     model, width = task.model, task.tensor
-    heads = head_split(model.kv_heads, width)
+    split = task.group
     group = model.attention_heads // model.kv_heads
     most = np.zeros(width, dtype=np.int64)
     for block in blocks:
         if block.kind is Kind.ATTENTION:
+            heads = split.heads(model.kv_heads, block.layer)
             positions = -(-task.attended_tokens(block) // heads.members)
             alive = FP32_BYTES * heads.heads * group * positions
             if model.structure.encoder:
@@ -69,7 +72,8 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
                 alive += bytes_of(task.activation_format, qkv)
         elif block.kind is Kind.FEED_FORWARD:
             low, high = block.range_of(model.intermediate_size)
-            columns = -(-(high - low) // width) * model.experts_per_token
+            chosen = ceil_div(routed(task).pairs, task.tokens)
+            columns = ceil_div(high - low, split.columns) * chosen
             alive = np.full(
                 width,
                 model.projections_in * task.activation_format.bytes_of(columns),

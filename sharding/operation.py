@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chip.timing import least_cycles, work_cycles
 from chip.work import Work
@@ -105,12 +106,15 @@ class Exchange:
     teams
         Number of each member's team, shape ``(width,)``: only chips of one team
         exchange.
+    only
+        Which members get what is gathered, or have something to scatter; None for all.
     """
 
     name: str
     pattern: Pattern
     shard_bytes: Ints
     teams: Ints
+    only: NDArray[np.bool_] | None = None
 
 
 Operator = Compute | Exchange

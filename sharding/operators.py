@@ -10,9 +10,10 @@ travels.
 import numpy as np
 
 from chip.work import Lookup
+from sharding.feed_forward import feed_forward
 from sharding.operation import Exchange, Operator, Pattern, Unit, compute
 from sharding.residual import normed_input, one_team, reduced_output
-from sharding.slices import Ints, bounds, head_sizes, head_split, shard_sizes
+from sharding.slices import Ints, bounds, head_sizes
 from sharding.task import FP32_BYTES, Task, bytes_of
 from sharding.units import Block, Kind
 from sharding.work import matmul, vector
@@ -57,7 +58,7 @@ def block_operators(task: Task, block: Block) -> list[Operator]:
     if block.kind is Kind.ATTENTION:
         return _attention(task, block)
     if block.kind is Kind.FEED_FORWARD:
-        return _feed_forward(task, block)
+        return feed_forward(task, block)
     if block.kind is Kind.HEAD:
         pools = task.model.structure.encoder
         return _pooler(task, block) if pools else _head(task, block)
@@ -66,14 +67,14 @@ def block_operators(task: Task, block: Block) -> list[Operator]:
 
 def _embedding(task: Task, block: Block) -> list[Operator]:
     model = task.model
-    shard = shard_sizes(model.hidden_size, task.tensor) * task.tokens
+    shard = task.shard_sizes() * task.tokens
     # A row of the vocabulary and, where the first part is, one of each other table.
     added = block.opens * ((model.position_rows > 0) + (model.token_types > 0))
     row_bytes = bytes_of(task.machine.formats.weights, shard * (1 + added))
     chip = task.machine.chip
     operators: list[Operator] = [compute("embed", Unit.LOOKUP, chip, Lookup, row_bytes)]
     if added:
-        part = shard_sizes(model.hidden_size, task.tensor)
+        part = task.shard_sizes()
         operators.append(
             vector(
                 task, "add_position", part, operations=added, operands=1 + int(added)
@@ -83,8 +84,10 @@ def _embedding(task: Task, block: Block) -> list[Operator]:
 
 
 def _attention(task: Task, block: Block) -> list[Operator]:
-    model, width = task.model, task.tensor
-    heads = head_split(model.kv_heads, width)
+    model = task.model
+    heads = task.group.heads(model.kv_heads, block.layer)
+    # Where layers take turns, the others gather nothing and add nothing.
+    only = heads.heads > 0 if task.group.turns > 1 else None
     group = model.attention_heads // model.kv_heads
     q_rows = head_sizes(heads, group * model.head_dim)
     kv_rows = head_sizes(heads, model.head_dim)
@@ -100,17 +103,20 @@ def _attention(task: Task, block: Block) -> list[Operator]:
     # What multiplies the keys and values of a sequence: each query head that shares
     # them, at each position that is computed together.
     queries = group * task.sequence_tokens
-    operators = normed_input(task, opens=True)
+    operators = normed_input(task, opens=True, only=only)
     operators.append(matmul(task, "qkv", (q_rows + 2 * kv_rows) * model.hidden_size))
     operators += _placed_heads(task, q_rows, kv_rows)
     shared = bool((heads.members > 1).any())
+    # Whoever has no head has nobody to share it with.
+    alone = model.kv_heads + task.group.members
+    teams = np.where(heads.heads > 0, heads.first, alone)
     # The sums of squares of the heads that a chip has a slice of ride along.
     sums_bytes = FP32_BYTES * (group + 1) * model.structure.head_norms
     if shared:
         qkv = (q_rows + 2 * kv_rows) * task.tokens
         qkv_bytes = bytes_of(task.activation_format, qkv) + sums_bytes * task.tokens
         # Once there are more chips than heads, a head is a team.
-        operators.append(Exchange("share_qkv", Pattern.GATHER, qkv_bytes, heads.first))
+        operators.append(Exchange("share_qkv", Pattern.GATHER, qkv_bytes, teams))
     if model.structure.head_norms:
         whole = heads.heads * (group + 1) * model.head_dim
         operators.append(vector(task, "head_scale", whole, operations=2))
@@ -145,12 +151,17 @@ def _attention(task: Task, block: Block) -> list[Operator]:
         combined = np.where(heads.members > 1, q_rows, 0)
         most = int(heads.members.max())
         operators += [
-            Exchange("share_values", Pattern.SCATTER, part_bytes, heads.first),
+            Exchange("share_values", Pattern.SCATTER, part_bytes, teams),
             vector(task, "combine", combined, operations=3 * most, operands=most),
         ]
     operators.append(matmul(task, "output", q_rows * model.hidden_size, inputs=q_rows))
     return operators + reduced_output(
-        task, post_norm=model.normalises_outputs, biased=model.output_biases
+        task,
+        teams=one_team(task),
+        summands=task.group.attention,
+        post_norm=model.normalises_outputs,
+        biased=model.output_biases,
+        only=only,
     )
 
 
@@ -181,41 +192,6 @@ def _placed_heads(task: Task, q_rows: Ints, kv_rows: Ints) -> list[Operator]:
     return operators
 
 
-def _feed_forward(task: Task, block: Block) -> list[Operator]:
-    model = task.model
-    low, high = block.range_of(model.intermediate_size)
-    columns = np.diff(bounds(high - low, task.tensor))
-    # Different tokens of a batch may choose different experts, all of which must have
-    # their place in a static schedule; the worst case is what it holds.
-    experts = min(model.experts, model.experts_per_token * task.tokens)
-    operators = normed_input(task, opens=block.opens, extra_bytes=task.router_bytes())
-    if model.experts > 1:
-        if block.opens:
-            shard = shard_sizes(model.hidden_size, task.tensor)
-            routed = matmul(task, "router", shard * model.experts, inputs=shard)
-            operators.insert(1, routed)
-        chosen = np.full(task.tensor, model.experts, dtype=np.int64)
-        operators.append(vector(task, "choose", chosen, operations=4, passes=2))
-    weights = experts * columns * model.hidden_size
-    # The router's result is the address of experts.
-    ready = None if model.experts == 1 else 0 * weights
-    inward = "gate_up" if model.structure.gated else "up"
-    operators += [
-        matmul(task, inward, model.projections_in * weights, ready=ready),
-        vector(
-            task,
-            "activate",
-            model.experts_per_token * columns,
-            operations=6,
-            operands=model.projections_in,
-        ),
-        matmul(task, "down", weights, inputs=experts * columns, ready=ready),
-    ]
-    post_norm = model.normalises_outputs and block.closes
-    biased = model.feed_forward_biases and block.closes
-    return operators + reduced_output(task, post_norm=post_norm, biased=biased)
-
-
 def _head(task: Task, block: Block) -> list[Operator]:
     model = task.model
     low, high = block.range_of(model.vocabulary_size)
@@ -239,7 +215,7 @@ def _head(task: Task, block: Block) -> list[Operator]:
 def _pooler(task: Task, block: Block) -> list[Operator]:
     """Return how an encoder ends: all states normalised, the first one pooled."""
     model = task.model
-    shard = shard_sizes(model.hidden_size, task.tensor)
+    shard = task.shard_sizes()
     low, high = block.range_of(model.head_rows)
     rows = np.diff(bounds(high - low, task.tensor))
     first_bytes = bytes_of(task.activation_format, shard * task.batch)

@@ -1,7 +1,7 @@
 """A sharding plan: which chip holds which slice, in which stage, and does it fit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import final
 
@@ -13,6 +13,7 @@ from sharding.memory import StageMemory, stage_memory
 from sharding.slices import Ints
 from sharding.stages import stage_blocks, stage_cuts
 from sharding.strategy import Strategy
+from sharding.suitability import check_model
 from sharding.task import Task
 from sharding.tensors import block_slices
 from sharding.units import Block, Kind, model_units
@@ -28,6 +29,8 @@ class Stage:
     ----------
     index
         Place in the pipeline.
+    replica
+        Which of the replicas it is a stage of.
     chips
         Chip of each member, shape ``(tensor,)``.
     blocks
@@ -37,6 +40,7 @@ class Stage:
     """
 
     index: int
+    replica: int
     chips: Ints
     blocks: tuple[Block, ...]
     memory: StageMemory
@@ -67,9 +71,9 @@ class ShardingPlan:
     strategy
         The split.
     sequences
-        Sequences in flight; each keeps a KV cache of its own.
+        Sequences in flight in each replica; each keeps a KV cache of its own.
     stages
-        The pipeline, in order.
+        The pipeline in order, of one replica after the other.
     """
 
     task: Task
@@ -78,31 +82,41 @@ class ShardingPlan:
     stages: tuple[Stage, ...]
 
     @property
+    def replicas(self) -> tuple["ShardingPlan", ...]:
+        """Return each replica as a plan of its own."""
+        size, one = self.strategy.pipeline, replace(self.strategy, data=1)
+        return tuple(
+            replace(self, strategy=one, stages=self.stages[first : first + size])
+            for first in range(0, len(self.stages), size)
+        )
+
+    @property
     def fullest_chip_bytes(self) -> int:
         """Return the bytes in use on the fullest chip."""
         return max(int(stage.memory.total.max()) for stage in self.stages)
 
     @property
     def weight_bytes(self) -> int:
-        """Return the bytes of all weights together."""
+        """Return the bytes of all weights together, those of every replica."""
         return sum(int(stage.memory.weights.sum()) for stage in self.stages)
 
     @cached_property
     def slices(self) -> pd.DataFrame:
         """The plan as a table, one row for each slice of a tensor.
 
-        Columns: chip, stage, layer, tensor, row_start, row_end, column_start,
-        column_end, bytes; ends are exclusive.
+        Columns: chip, replica, stage, layer, tensor, its rows and columns, row_start,
+        row_end, column_start, column_end, bytes; ends are exclusive.
         """
         stored = self.task.machine.formats.weights
         columns: dict[str, list[Ints | np.ndarray]] = {}
-        width = self.strategy.tensor
+        group = self.task.group
         for stage in self.stages:
             for block in stage.blocks:
-                for part in block_slices(self.task.model, block, width):
+                for part in block_slices(self.task.model, block, group):
                     held = part.elements > 0
                     row = {
                         "chip": stage.chips[held],
+                        "replica": np.full(held.sum(), stage.replica),
                         "stage": np.full(held.sum(), stage.index),
                         "layer": np.full(held.sum(), block.layer),
                         "tensor": np.full(held.sum(), part.tensor, dtype=object),
@@ -130,29 +144,25 @@ def plan_sharding(
     Parameters
     ----------
     task
-        Model, machine, tensor width (equal to the strategy's), context and batch.
+        Model, machine, context and batch, split as the strategy says.
     strategy
         The split.
     chips
-        Chips to use, in order: stage after stage, member after member.
+        Chips to use, in order: replica after replica, stage after stage, member after
+        member.
     sequences
-        Sequences in flight.
+        Sequences in flight in each replica.
 
     Raises
     ------
     PlanError
-        If a tensor group is wider than the hidden size, if the context is beyond a
+        If the model cannot be split so, if the context is beyond a
         table of learned positions, if chips are too few, or if the
         weights, KV cache, activations and program do not fit: the message names the
         fullest chip, the bytes that are missing, and the smallest machine or longest
         context that fits.
     """
-    if strategy.tensor > task.model.hidden_size:
-        raise PlanError(
-            f"tensor={strategy.tensor} is wider than the hidden size "
-            f"{task.model.hidden_size} of {task.model.name}; "
-            f"use tensor={task.model.hidden_size} or less"
-        )
+    check_model(strategy, task.model)
     model = task.model
     if model.position_rows and task.context > model.max_context_tokens:
         raise PlanError(
@@ -164,7 +174,7 @@ def plan_sharding(
         raise PlanError(
             f"{strategy} takes {strategy.chips} chips but {len(chips)} are there"
         )
-    assert task.tensor == strategy.tensor
+    assert task == task.split_as(strategy)
     plan = fitting_plan(task, strategy, chips, sequences=sequences)
     if plan is None:
         units = model_units(
@@ -211,10 +221,12 @@ def staged_plan(
         What each stage computes, in order; the others are those of `plan_sharding`.
     """
     groups = np.asarray(chips[: strategy.chips], dtype=np.int64).reshape(
-        strategy.pipeline, strategy.tensor
+        strategy.data, strategy.pipeline, strategy.tensor
     )
+    memories = [stage_memory(task, held, sequences) for held in blocks]
     stages = tuple(
-        Stage(index, groups[index], held, stage_memory(task, held, sequences))
-        for index, held in enumerate(blocks)
+        Stage(index, replica, groups[replica, index], held, memory)
+        for replica in range(strategy.data)
+        for index, (held, memory) in enumerate(zip(blocks, memories, strict=True))
     )
     return ShardingPlan(task, strategy, sequences, stages)

@@ -1,9 +1,10 @@
 """Between the shards of the residual stream and the whole vector on each chip."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sharding.operation import Exchange, Operator, Pattern
-from sharding.slices import Ints, shard_sizes
+from sharding.slices import Ints
 from sharding.task import Task
 from sharding.work import vector
 
@@ -13,40 +14,92 @@ def one_team(task: Task) -> Ints:
     return np.zeros(task.tensor, dtype=np.int64)
 
 
-def normed_input(task: Task, *, opens: bool, extra_bytes: int = 0) -> list[Operator]:
-    """Return the way from residual shards to the whole normed vector on each chip."""
-    shard = shard_sizes(task.model.hidden_size, task.tensor)
-    whole = np.full(task.tensor, task.model.hidden_size, dtype=np.int64)
-    shard_bytes = task.normed_shard_bytes(extra_bytes)
-    # Beside what comes next, a router or the choice of experts reads them.
-    readers = 2 if extra_bytes else 1
+def gathered_input(
+    task: Task,
+    *,
+    opens: bool,
+    teams: Ints,
+    extra_bytes: int = 0,
+    only: NDArray[np.bool_] | None = None,
+) -> list[Operator]:
+    """Return the way from residual shards to weighed input that is not yet scaled."""
     operators: list[Operator] = []
     if opens:
         # Square, sum, and weigh: one chain over the shard.
-        norm = vector(task, "norm", shard, operations=3, operands=2, readers=readers)
+        norm = vector(
+            task,
+            "norm",
+            task.shard_sizes(),
+            operations=3,
+            operands=2,
+            readers=_readers(extra_bytes),
+        )
         operators.append(norm)
+    shard_bytes = task.normed_shard_bytes(extra_bytes)
+    return [*operators, Exchange("gather", Pattern.GATHER, shard_bytes, teams, only)]
+
+
+def normed_input(
+    task: Task,
+    *,
+    opens: bool,
+    extra_bytes: int = 0,
+    only: NDArray[np.bool_] | None = None,
+) -> list[Operator]:
+    """Return the way from residual shards to the whole normed vector.
+
+    On each chip, or on those alone that `only` names.
+    """
+    hidden = task.model.hidden_size
+    whole = np.full(task.tensor, hidden) if only is None else only * hidden
     return [
-        *operators,
-        Exchange("gather", Pattern.GATHER, shard_bytes, one_team(task)),
+        *gathered_input(
+            task, opens=opens, teams=one_team(task), extra_bytes=extra_bytes, only=only
+        ),
         # The root mean square is known only now.
-        vector(task, "scale", whole, operations=2, readers=readers),
+        vector(task, "scale", whole, operations=2, readers=_readers(extra_bytes)),
     ]
 
 
+def _readers(extra_bytes: int) -> int:
+    # Beside what comes next, a router or the choice of experts reads what it needs.
+    return 2 if extra_bytes else 1
+
+
 def reduced_output(
-    task: Task, *, post_norm: bool, biased: bool = False
+    task: Task,
+    *,
+    teams: Ints,
+    summands: int,
+    post_norm: bool,
+    biased: bool = False,
+    only: NDArray[np.bool_] | None = None,
 ) -> list[Operator]:
-    """Return the way from partial sums on each chip back to the residual shards."""
-    shard = shard_sizes(task.model.hidden_size, task.tensor)
+    """Return the way from partial sums back to the residual shards.
+
+    Parameters
+    ----------
+    task
+        The job.
+    teams
+        Whose partial sums are of the same shards, shape ``(width,)``.
+    summands
+        Partial sums of each shard.
+    post_norm, biased
+        Whether the sum is normalised, and whether a bias is added to it.
+    only
+        Which chips have a partial sum, None if all.
+    """
+    shard = task.shard_sizes()
     operators: list[Operator] = [
-        Exchange("scatter", Pattern.SCATTER, task.shard_bytes(), one_team(task)),
+        Exchange("scatter", Pattern.SCATTER, task.shard_bytes(), teams, only),
         # Partial sums, the residual and a bias.
         vector(
             task,
             "reduce",
             shard,
-            operations=task.tensor + biased,
-            operands=task.tensor + 1 + biased,
+            operations=summands + biased,
+            operands=summands + 1 + biased,
         ),
     ]
     if post_norm:

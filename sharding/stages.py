@@ -32,22 +32,38 @@ def stage_cuts(
     if held.together > usable_bytes * task.tensor * pipeline:
         return None
     alive = int(activation_bytes(task, merged(units)).max())
-    cuts = balanced_cuts(
-        piece_cycles(task, units),
-        held.fullest,
-        np.array([0 if unit.opens else 1 for unit in units], dtype=np.int64),
-        stages=pipeline,
-        capacity=usable_bytes - alive,
-    )
+    cycles = piece_cycles(task, units)
+    cut_inside = np.array([0 if unit.opens else 1 for unit in units], dtype=np.int64)
+
+    def balanced(held_bytes: Ints) -> list[int] | None:
+        return balanced_cuts(
+            cycles,
+            held_bytes,
+            cut_inside,
+            stages=pipeline,
+            capacity=usable_bytes - alive,
+        )
+
+    cuts = balanced(held.fullest)
     if cuts is not None:
         return cuts
+    if task.group.turns > 1:
+        # Layers take turns on the chips: what one has more of, it has less of next.
+        cuts = balanced(held.mean)
+        if cuts is not None and _fits(task, units, cuts, sequences):
+            return cuts
     # Pieces that are fullest on different chips take less together than one by one.
     cuts = cuts_by_memory(task, units, pipeline=pipeline, sequences=sequences)
-    fullest = max(
-        int(stage_memory(task, blocks, sequences).total.max())
+    return cuts if _fits(task, units, cuts, sequences) else None
+
+
+def _fits(task: Task, units: list[Block], cuts: list[int], sequences: int) -> bool:
+    """Return whether each chip holds what it has of a stage."""
+    return all(
+        stage_memory(task, blocks, sequences).total.max()
+        <= task.machine.chip.sram_bytes
         for blocks in stage_blocks(units, cuts)
     )
-    return cuts if fullest <= chip.sram_bytes else None
 
 
 def cuts_by_memory(
@@ -97,9 +113,18 @@ def piece_cycles(task: Task, units: list[Block]) -> Ints:
 
 
 class _PieceBytes(NamedTuple):
-    """Weights and KV cache: of each piece on its fullest chip, and of all together."""
+    """Weights and KV cache of pieces.
+
+    Attributes
+    ----------
+    fullest, mean
+        Of each piece, on its fullest chip and on average, rounded up.
+    together
+        Of all pieces on all chips.
+    """
 
     fullest: Ints
+    mean: Ints
     together: int
 
 
@@ -114,4 +139,4 @@ def _piece_bytes(task: Task, units: list[Block], sequences: int) -> _PieceBytes:
             known[like] = int(held.max()), int(held.sum())
         sizes.append(known[like])
     fullest, sums = np.array(sizes, dtype=np.int64).T
-    return _PieceBytes(fullest, int(sums.sum()))
+    return _PieceBytes(fullest, -(-sums // task.tensor), int(sums.sum()))

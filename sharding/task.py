@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sharding.slices import Ints, shard_sizes
+from sharding.group import Group, Layout, Routing, group_of
+from sharding.slices import Ints
+from sharding.strategy import Strategy
 from sharding.units import Block, Kind
 from specs.formats import Format
 from specs.machine import MachineSpec
@@ -38,6 +40,8 @@ class Task(NamedTuple):
         Positions in the KV cache; the length of a sequence for an encoder.
     batch
         Sequences that advance together, by a token each or, in an encoder, whole.
+    expert, attention, layout, routing
+        How the group shares a layer, as in `sharding.strategy.Strategy`.
     """
 
     model: ModelSpec
@@ -45,6 +49,25 @@ class Task(NamedTuple):
     tensor: int
     context: int
     batch: int
+    expert: int = 1
+    attention: int = 0
+    layout: Layout = Layout.ONE_D
+    routing: Routing = Routing.WORST
+
+    def split_as(self, strategy: Strategy) -> "Task":
+        """Return the job on groups that share a layer as `strategy` says."""
+        return self._replace(
+            tensor=strategy.tensor,
+            expert=strategy.expert,
+            attention=strategy.attention,
+            layout=strategy.layout,
+            routing=strategy.routing,
+        )
+
+    @property
+    def group(self) -> Group:
+        """Return how the chips of a group share a layer."""
+        return group_of(self.tensor, self.expert, self.attention, self.layout)
 
     @property
     def activation_format(self) -> Format:
@@ -74,15 +97,27 @@ class Task(NamedTuple):
 
     def like(self, block: Block) -> Block:
         """Return the first block of the model that has the same sizes as `block`."""
-        attends = block.kind is Kind.ATTENTION
-        return block._replace(
-            layer=self.model.layer_like(block.layer) if attends else 0
+        if block.kind is not Kind.ATTENTION:
+            return block._replace(layer=0)
+        turns = self.group.turns
+        if turns == 1:
+            return block._replace(layer=self.model.layer_like(block.layer))
+        windowed = self.model.windowed_layers
+        # Alike is also who has the attention.
+        like = next(
+            layer
+            for layer in range(block.layer % turns, block.layer + 1, turns)
+            if (layer in windowed) == (block.layer in windowed)
         )
+        return block._replace(layer=like)
+
+    def shard_sizes(self) -> Ints:
+        """Return the elements of each chip's shard of the residual stream."""
+        return self.group.shards(self.model.hidden_size).sizes
 
     def shard_bytes(self) -> Ints:
         """Return the bytes of each chip's shard of the residual stream."""
-        sizes = shard_sizes(self.model.hidden_size, self.tensor) * self.tokens
-        return bytes_of(self.activation_format, sizes)
+        return bytes_of(self.activation_format, self.shard_sizes() * self.tokens)
 
     def normed_shard_bytes(self, extra_bytes: int = 0) -> Ints:
         """Return a shard's bytes with what rides along for each token.

@@ -3,17 +3,20 @@
 Tensors have the shapes of Hugging Face checkpoints, output features as rows. Query,
 key, value, gate and up projections and the head are split by rows, so that each chip
 produces its own outputs; output and down projections by columns, so that each chip
-consumes its own inputs; norms and the embedding along the hidden dimension. A bias is
-where the outputs are that it is added to. The norm of a head is on every chip: the
-first has the tensor, the others have copies.
+consumes its own inputs; norms and the embedding along the hidden dimension. In a grid
+the matrices of a feed-forward are cut both ways. Experts are whole in their groups. A
+bias is where the outputs are that it is added to. The norm of a head is on every chip
+that has heads: the first has the tensor, the others have copies.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sharding.group import Group, Range
 from sharding.names import Names, names_of
-from sharding.slices import Ints, TensorSlices, bounds, head_rows, head_split
+from sharding.slices import Ints, TensorSlices, bounds, head_rows
 from sharding.units import Block, Kind
 from specs.model import ModelSpec
 
@@ -28,10 +31,20 @@ class _Outputs(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """A tensor group of `width` chips that share a model's matrices."""
+    """A model, and the tensor group whose chips share its matrices."""
 
     model: ModelSpec
-    width: int
+    split: Group
+
+    @property
+    def width(self) -> int:
+        """Return the chips of the group."""
+        return self.split.width
+
+    @property
+    def whole(self) -> Range:
+        """Return the hidden dimension on each chip."""
+        return Range(self.none, self.none + self.model.hidden_size)
 
     @property
     def names(self) -> Names:
@@ -43,10 +56,18 @@ class _Group(NamedTuple):
         """Return a zero for each chip."""
         return np.zeros(self.width, dtype=np.int64)
 
-    def by_rows(self, parts: list[_Outputs], *, biased: bool) -> list[TensorSlices]:
-        """Return slices of projections from the hidden dimension.
+    def by_rows(
+        self,
+        parts: list[_Outputs],
+        *,
+        biased: bool,
+        inputs: Range | None = None,
+        biases: Range | None = None,
+    ) -> list[TensorSlices]:
+        """Return slices of projections from the hidden dimension, or `inputs` of it.
 
         Those of one name follow one another in one tensor, as checkpoints fuse them.
+        Biases are where the outputs are, or where `biases` says.
         """
         hidden = self.model.hidden_size
         rows: dict[str, int] = {}
@@ -62,30 +83,38 @@ class _Group(NamedTuple):
                 hidden,
                 start,
                 end,
-                self.none,
-                self.none + hidden,
+                *(inputs or self.whole),
                 multiplied=True,
             )
             slices.append(weight)
             if biased:
-                bias = self.vector(f"{name}.bias", rows[name], start, end)
+                own_bias = biases or Range(first, last)
+                bias = self.vector(
+                    f"{name}.bias",
+                    rows[name],
+                    before[name] + own_bias.start,
+                    before[name] + own_bias.end,
+                )
                 slices.append(bias)
             before[name] += own
         return slices
 
     def by_columns(
-        self, name: str, columns: int, start: Ints, end: Ints, *, biased: bool
+        self,
+        name: str,
+        columns: int,
+        held: Range,
+        *,
+        biased: bool,
+        outputs: Range | None = None,
     ) -> list[TensorSlices]:
         """Return slices of a projection back to the hidden dimension."""
-        hidden = self.model.hidden_size
         weight = TensorSlices(
             f"{name}.weight",
-            hidden,
+            self.model.hidden_size,
             columns,
-            self.none,
-            self.none + hidden,
-            start,
-            end,
+            *(outputs or self.whole),
+            *held,
             multiplied=True,
         )
         # The bias is added to the sum, which is on the shards.
@@ -94,15 +123,15 @@ class _Group(NamedTuple):
     def by_hidden(self, name: str, rows: int, start: int, end: int) -> TensorSlices:
         """Return slices along the hidden dimension of rows ``start .. end - 1``."""
         hidden = self.model.hidden_size
-        edges = bounds(hidden, self.width)
+        shards = self.split.shards(hidden)
         return TensorSlices(
             tensor=name,
             rows=rows,
             columns=hidden,
             row_start=self.none + start,
             row_end=self.none + end,
-            column_start=edges[:-1],
-            column_end=edges[1:],
+            column_start=shards.start,
+            column_end=shards.end,
         )
 
     def vector(self, name: str, size: int, start: Ints, end: Ints) -> TensorSlices:
@@ -114,28 +143,34 @@ class _Group(NamedTuple):
         kinds = ("weight", "bias") if self.model.structure.layer_norms else ("weight",)
         return [self.by_hidden(f"{name}.{kind}", 1, 0, 1) for kind in kinds]
 
-    def on_each_chip(self, name: str, size: int) -> list[TensorSlices]:
-        """Return a vector on the first chip, and its copies on the others."""
-        first = self.none + (np.arange(self.width) == 0) * size
+    def on_each_of(
+        self, has_it: NDArray[np.bool_], name: str, size: int
+    ) -> list[TensorSlices]:
+        """Return a vector on the first chip that has it, copies on the others."""
+        held = self.none + has_it
+        # Of those that have it, the first is number 0.
+        number = np.cumsum(held) - 1
+        first = np.where(number == 0, held, 0) * size
         slices = [self.vector(f"{name}.weight", size, self.none, first)]
-        if self.width > 1:
-            row = np.maximum(np.arange(self.width, dtype=np.int64) - 1, 0)
-            copies = TensorSlices(
+        copies = int(held.sum()) - 1
+        if copies:
+            row = np.maximum(number - 1, 0)
+            others = TensorSlices(
                 tensor=f"{name}.weight (copies)",
-                rows=self.width - 1,
+                rows=copies,
                 columns=size,
                 row_start=row,
                 row_end=row + 1,
                 column_start=self.none,
-                column_end=self.none + size - first,
+                column_end=held * size - first,
             )
-            slices.append(copies)
+            slices.append(others)
         return slices
 
 
-def block_slices(model: ModelSpec, block: Block, width: int) -> list[TensorSlices]:
-    """Return the slices of every tensor that `block` needs, over `width` chips."""
-    group = _Group(model, width)
+def block_slices(model: ModelSpec, block: Block, split: Group) -> list[TensorSlices]:
+    """Return the slices of every tensor that `block` needs, over a group."""
+    group = _Group(model, split)
     if block.kind is Kind.ATTENTION:
         return _attention_slices(group, block.layer)
     if block.kind is Kind.FEED_FORWARD:
@@ -182,7 +217,7 @@ def _head_slices(group: _Group, block: Block) -> list[TensorSlices]:
 
 def _attention_slices(group: _Group, layer: int) -> list[TensorSlices]:
     model, names = group.model, group.names
-    heads = head_split(model.kv_heads, group.width)
+    heads = group.split.heads(model.kv_heads, layer)
     queries_per_head = model.attention_heads // model.kv_heads
     q_rows = head_rows(heads, queries_per_head * model.head_dim)
     kv_rows = head_rows(heads, model.head_dim)
@@ -199,12 +234,15 @@ def _attention_slices(group: _Group, layer: int) -> list[TensorSlices]:
         *group.norm(names.norm_before_attention(layer)),
         *group.by_rows(projections, biased=model.qkv_biases),
         *group.by_columns(
-            name(names.output), model.query_size, *q_rows, biased=model.output_biases
+            name(names.output),
+            model.query_size,
+            Range(*q_rows),
+            biased=model.output_biases,
         ),
     ]
     if model.structure.head_norms:
-        slices += group.on_each_chip(name(names.query_norm), model.head_dim)
-        slices += group.on_each_chip(name(names.key_norm), model.head_dim)
+        for norm in (names.query_norm, names.key_norm):
+            slices += group.on_each_of(heads.heads > 0, name(norm), model.head_dim)
     if model.normalises_outputs:
         slices += group.norm(name(names.attention_post_norm))
     return slices
@@ -219,29 +257,42 @@ def _feed_forward_slices(group: _Group, block: Block) -> list[TensorSlices]:
             router = f"{names.router.format(layer=layer)}.weight"
             scores = group.by_hidden(router, model.experts, 0, model.experts)
             slices.append(scores._replace(multiplied=True))
-    size = model.intermediate_size
-    low, high = block.range_of(size)
-    edges = low + bounds(high - low, group.width)
-    inward = [names.gate, names.up] if model.structure.gated else [names.up]
-    biased = model.feed_forward_biases
     for expert in range(model.experts):
-        slices += group.by_rows(
-            [
-                _Outputs(
-                    each.format(layer=layer, expert=expert), size, edges[:-1], edges[1:]
-                )
-                for each in inward
-            ],
-            biased=biased,
-        )
-        slices += group.by_columns(
-            names.down.format(layer=layer, expert=expert),
-            size,
-            edges[:-1],
-            edges[1:],
-            # The parts of a feed-forward add up before the bias is added, once.
-            biased=biased and block.closes,
-        )
+        slices += _expert_slices(group, block, expert)
     if block.closes and model.normalises_outputs:
         slices += group.norm(names.feed_forward_post_norm.format(layer=layer))
     return slices
+
+
+def _expert_slices(group: _Group, block: Block, expert: int) -> list[TensorSlices]:
+    """Return the projections of an expert, or of a dense feed-forward."""
+    model, names, split = group.model, group.names, group.split
+    size = model.intermediate_size
+    low, high = block.range_of(size)
+    columns = split.column_range(low, high)
+    biases = split.activated_range(low, high)
+    if split.expert > 1:
+        has_it = split.experts_of == expert // (model.experts // split.expert)
+        columns, biases = (
+            Range(part.start, np.where(has_it, part.end, part.start))
+            for part in (columns, biases)
+        )
+    hidden = split.input_range(model.hidden_size) if split.inputs > 1 else None
+    inward = [names.gate, names.up] if model.structure.gated else [names.up]
+    slices = group.by_rows(
+        [
+            _Outputs(each.format(layer=block.layer, expert=expert), size, *columns)
+            for each in inward
+        ],
+        biased=model.feed_forward_biases,
+        inputs=hidden,
+        biases=biases,
+    )
+    return slices + group.by_columns(
+        names.down.format(layer=block.layer, expert=expert),
+        size,
+        columns,
+        outputs=hidden,
+        # The parts of a feed-forward add up before the bias is added, once.
+        biased=model.feed_forward_biases and block.closes,
+    )

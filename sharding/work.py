@@ -80,12 +80,22 @@ def vector(
     operands: int = 1,
     reorders: bool = False,
     readers: int = 1,
+    tokens: int | None = None,
 ) -> Compute:
-    """Return work on `elements` of each token on each chip; see `chip.work.Chain`."""
+    """Return work on `elements` of each token on each chip; see `chip.work.Chain`.
+
+    Of all tokens of the task, unless it is said of how many.
+    """
     bits = task.activation_format.bits
 
     def asked(amount: int) -> Chain:
         return Chain(amount, bits, operations, passes, operands, reorders, readers)
 
     chip = task.machine.chip
-    return compute(name, Unit.VECTOR, chip, asked, elements * task.tokens)
+    return compute(
+        name,
+        Unit.VECTOR,
+        chip,
+        asked,
+        elements * (task.tokens if tokens is None else tokens),
+    )

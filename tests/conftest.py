@@ -12,6 +12,7 @@ from compiler.schedule import Schedule
 from compiler.token import compile_token
 from experiments.preparation import Prepared
 from experiments.recovery import SpareNodes
+from sharding.group import Layout
 from sharding.plan import plan_sharding
 from sharding.strategy import Strategy
 from sharding.task import Task
@@ -47,13 +48,13 @@ Spared = Callable[..., tuple[Schedule, SpareNodes]]
 
 
 def _compiled(
-    tensor: int, pipeline: int, sequences: int, topology: str, settings: Settings
+    strategy: Strategy, sequences: int, topology: str, settings: Settings
 ) -> Schedule:
     machine = load_machine().with_settings(dict(settings))
-    wiring = select_topology(tensor * pipeline, topology)
+    wiring = select_topology(strategy.chips, topology)
     plan = plan_sharding(
-        Task(TINY, machine, tensor, 16, 1),
-        Strategy(tensor=tensor, pipeline=pipeline),
+        Task(TINY, machine, 1, 16, 1).split_as(strategy),
+        strategy,
         wiring.active.astype(np.int64),
         sequences=sequences,
     )
@@ -65,7 +66,7 @@ _kept = cache(_compiled)
 
 @pytest.fixture(scope="session")
 def compiled() -> Compile:
-    """Compile a tiny model: tensor width, stages, sequences in flight, settings.
+    """Compile a tiny model: tensor width, stages, replicas, sequences, settings.
 
     What has been compiled is kept, unless ``keep`` is false.
     """
@@ -74,6 +75,9 @@ def compiled() -> Compile:
         tensor: int,
         pipeline: int,
         *,
+        data: int = 1,
+        attention: int = 0,
+        layout: Layout = Layout.ONE_D,
         sequences: int = 1,
         topology: str = "auto",
         keep: bool = True,
@@ -82,7 +86,14 @@ def compiled() -> Compile:
         # Written link__ber here, link.ber there.
         dotted = {key.replace("__", "."): value for key, value in settings.items()}
         build = _kept if keep else _compiled
-        return build(tensor, pipeline, sequences, topology, tuple(dotted.items()))
+        strategy = Strategy(
+            tensor=tensor,
+            pipeline=pipeline,
+            data=data,
+            attention=attention,
+            layout=layout,
+        )
+        return build(strategy, sequences, topology, tuple(dotted.items()))
 
     return make
 

@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from sharding.group import Layout, Routing, grid_inputs
 from sharding.plan import ShardingPlan, plan_sharding
 from sharding.strategy import Strategy
 from sharding.task import Task
@@ -53,13 +54,25 @@ def any_plans(draw: st.DrawFn) -> ShardingPlan:
     )
     tensor = draw(st.sampled_from([1, 2, 3, 4, 6, 8, 12]))
     pipeline = draw(st.integers(1, 6))
-    task = Task(
-        model, machine, tensor, draw(st.integers(1, 64)), draw(st.integers(1, 2))
+    data = draw(st.sampled_from([1, 1, 2, 3]))
+    divisors = [n for n in range(1, tensor) if tensor % n == 0]
+    groups = [n for n in range(1, experts + 1) if experts % n == tensor % n == 0]
+    expert = draw(st.sampled_from(groups)) if experts > 1 else 1
+    in_a_grid = experts == 1 and not structure.layer_norms and grid_inputs(tensor) > 1
+    strategy = Strategy(
+        tensor=tensor,
+        pipeline=pipeline,
+        data=data,
+        expert=expert,
+        attention=draw(st.sampled_from([0, 0, *divisors])),
+        layout=draw(st.sampled_from(Layout)) if in_a_grid else Layout.ONE_D,
+        routing=draw(st.sampled_from(Routing)) if expert > 1 else Routing.WORST,
     )
+    task = Task(model, machine, 1, draw(st.integers(1, 64)), draw(st.integers(1, 2)))
     return plan_sharding(
-        task,
-        Strategy(tensor=tensor, pipeline=pipeline),
-        select_topology(tensor * pipeline).active.astype(np.int64),
+        task.split_as(strategy),
+        strategy,
+        select_topology(strategy.chips).active.astype(np.int64),
         sequences=draw(st.sampled_from([1, 1, 2, 3, 7])),
     )
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -69,6 +71,26 @@ def test_a_gather_brings_every_shard_to_every_member_of_the_team(
         assert final == teams_of(exchange, chips)
 
 
+@given(group=groups(Pattern.GATHER), data=st.data())
+def test_a_gather_for_some_members_brings_them_all_and_sends_nothing_in_vain(
+    group: tuple[str, Exchange, list[int]], data: st.DataObject
+) -> None:
+    kind, exchange, chips = group
+    only = np.array(data.draw(st.lists(st.booleans(), min_size=len(chips))))
+    only = np.resize(np.append(only, True), len(chips))
+    ends = set(np.array(chips)[only].tolist())
+    sizes = dict(zip(chips, exchange.shard_bytes.tolist(), strict=True))
+    for phases in exchange_candidates(
+        MACHINES[kind], replace(exchange, only=only), np.array(chips)
+    ):
+        final = everything_gathered(phases, sizes)[-1]
+        teams = teams_of(exchange, chips)
+        assert all(final[chip] == teams[chip] for chip in ends)
+        for number, phase in enumerate(phases):
+            later = {m.source for after in phases[number + 1 :] for m in after.messages}
+            assert {m.target for m in phase.messages} <= ends | later
+
+
 @given(group=groups(Pattern.SCATTER))
 def test_a_scatter_adds_up_every_contribution_exactly_once(
     group: tuple[str, Exchange, list[int]],
@@ -98,6 +120,25 @@ def test_a_scatter_adds_up_every_contribution_exactly_once(
                     sums[message.target, shard] |= added
         teams = teams_of(exchange, chips)
         assert {chip: sums[chip, chip] for chip in chips} == teams
+
+
+@given(group=groups(Pattern.SCATTER), first=st.integers(0, 30))
+def test_a_scatter_from_some_members_is_their_gather_backwards(
+    group: tuple[str, Exchange, list[int]], first: int
+) -> None:
+    kind, exchange, chips = group
+    only = np.arange(len(chips)) >= min(first, len(chips) - 1)
+    backwards = [
+        [{(m.target, m.source, m.payload_bytes) for m in phase.messages} for phase in w]
+        for w in exchange_candidates(
+            MACHINES[kind], replace(exchange, only=only), np.array(chips)
+        )
+    ]
+    gather = replace(exchange, only=only, pattern=Pattern.GATHER)
+    assert [phases[::-1] for phases in backwards] == [
+        [set(phase.messages) for phase in way]
+        for way in exchange_candidates(MACHINES[kind], gather, np.array(chips))
+    ]
 
 
 @given(group=groups(Pattern.TO_LEADER))

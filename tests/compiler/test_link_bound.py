@@ -4,7 +4,8 @@ from compiler.link_bound import link_bound
 from compiler.strategy_bound import placed_bound, trains_of_width, width_bound
 from compiler.timeline import token_timeline
 from compiler.token import compile_token
-from sharding.plan import ShardingPlan
+from sharding.plan import ShardingPlan, plan_sharding
+from sharding.strategy import Strategy
 from topologies.selection import select_topology
 
 
@@ -15,6 +16,14 @@ def test_each_closer_look_at_a_strategy_comes_nearer_to_its_schedule(
     # The search refuses encoders.
     assume(not plan.task.model.structure.encoder)
     topology = select_topology(plan.strategy.chips)
+    # It looks at single replicas whose groups share everything.
+    strategy = Strategy(tensor=plan.strategy.tensor, pipeline=plan.strategy.pipeline)
+    plan = plan_sharding(
+        plan.task.split_as(strategy),
+        strategy,
+        topology.active.astype("int64"),
+        sequences=plan.sequences,
+    )
     pipeline = plan.strategy.pipeline
     chips = topology.active.astype("int64")
     links = link_bound(plan.task.machine, topology, int(chips[0]))

@@ -27,6 +27,25 @@ def test_a_written_plan_runs_as_the_strategy_it_was_written_from(
     assert got["plan"] == expected["plan"]
 
 
+def test_replicas_are_written_and_read_and_serve_as_many_times_the_tokens(
+    groqrack: Groqrack, tiny_config: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.csv"
+    options = ["--model", tiny_config, "--chips", "16", "--topology", "rack", "--json"]
+    split = "tensor=4,pipeline=2,data=2"
+    written = groqrack("plan", *options, "--strategy", split, "--out", path)
+    assert written.returncode == 0
+    named, read = (
+        json.loads(groqrack("simulate", *options, "--strategy", strategy).stdout)
+        for strategy in (split, path)
+    )
+    assert read["run"]["trajectory_hash"] == named["run"]["trajectory_hash"]
+    assert read["plan"] == named["plan"]
+    assert (named["plan"]["data"], named["plan"]["chips_used"]) == (2, 16)
+    rates = named["token"]
+    assert rates["tokens_per_s_pipeline"] == 2 * rates["tokens_per_s_per_user"]
+
+
 def test_a_plan_on_other_chips_is_simulated_there(
     groqrack: Groqrack, tiny_config: Path, written: Path
 ) -> None:

@@ -13,6 +13,7 @@ from fabric.replay import replay
 from fabric.result import RunResult
 from fabric.simulation import simulate
 from fabric.spares import Spares
+from sharding.group import Layout
 from specs.errors import ScheduleError
 from specs.faults import ChipStops, Fault, LinkDies, LinkErrorRate
 
@@ -300,6 +301,23 @@ def test_the_engines_also_agree_on_full_fifos(compiled: Compile) -> None:
     )
     reference, fast = both(schedule, seed=3, tokens=60)
     assert reference.overflows > 100
+    assert differences(reference, fast) == []
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_both_engines_agree_on_replicas_side_by_side(
+    compiled: Compile, seed: int
+) -> None:
+    schedule = compiled(4, 3, data=6, topology="rack", sequences=2, link__ber=1e-7)
+    reference, fast = both(schedule, seed=seed, tokens=3)
+    assert differences(reference, fast) == []
+
+
+def test_both_engines_agree_on_layers_that_take_turns_and_lie_in_a_grid(
+    compiled: Compile,
+) -> None:
+    schedule = compiled(16, 2, attention=4, layout=Layout.TWO_D, sequences=2)
+    reference, fast = both(schedule, seed=3, tokens=3)
     assert differences(reference, fast) == []
 
 

@@ -1,14 +1,22 @@
-"""Small models of every family, for any property test that asks for a `ModelSpec`."""
+"""Small models of every family, and jobs in which groups share them in every way."""
 
 from hypothesis import strategies as st
 
+from sharding.group import Layout, Routing
+from sharding.task import Task
 from specs.families import FAMILIES
+from specs.machine import load_machine
 from specs.model import ModelSpec
+
+ALL = tuple(sorted(FAMILIES))
+# Whose feed-forward may lie in a grid.
+SCALED = tuple(name for name in ALL if not FAMILIES[name].layer_norms)
+MACHINE = load_machine()
 
 
 @st.composite
-def small_models(draw: st.DrawFn) -> ModelSpec:
-    family = draw(st.sampled_from(sorted(FAMILIES)))
+def small_models(draw: st.DrawFn, *, families: tuple[str, ...] = ALL) -> ModelSpec:
+    family = draw(st.sampled_from(families))
     structure = FAMILIES[family]
     kv_heads = draw(st.integers(1, 5))
     experts = draw(st.integers(2, 4)) if family == "mixtral" else 1
@@ -39,3 +47,29 @@ def small_models(draw: st.DrawFn) -> ModelSpec:
 
 
 st.register_type_strategy(ModelSpec, small_models())
+
+
+@st.composite
+def tasks(draw: st.DrawFn) -> Task:
+    """Jobs with experts in groups, with layers that take turns, and in grids."""
+    way = draw(st.sampled_from(["rows", "experts", "grid"]))
+    tensor = draw(st.sampled_from([1, 2, 3, 4, 6, 8, 12, 16]))
+    if way == "experts":
+        model = draw(small_models(families=("mixtral",)))
+        groups = [n for n in range(1, 5) if model.experts % n == tensor % n == 0]
+        expert = draw(st.sampled_from(groups))
+        routing = draw(st.sampled_from(Routing)) if expert > 1 else Routing.WORST
+        task = Task(model, MACHINE, tensor, 16, draw(st.integers(1, 5)))
+        task = task._replace(expert=expert, routing=routing)
+    elif way == "grid":
+        families = tuple(name for name in SCALED if name != "mixtral")
+        model = draw(small_models(families=families))
+        tensor = draw(st.sampled_from([4, 6, 8, 9, 12, 16, 24]))
+        task = Task(model, MACHINE, tensor, 16, 1, layout=Layout.TWO_D)
+    else:
+        task = Task(draw(small_models()), MACHINE, tensor, 16, 1)
+    divisors = [n for n in range(1, tensor) if tensor % n == 0]
+    return task._replace(attention=draw(st.sampled_from([0, *divisors])))
+
+
+st.register_type_strategy(Task, tasks())

@@ -17,7 +17,7 @@ def table(rectangles: list[Rectangle], tensor: str = "weight") -> pd.DataFrame:
     """Return slices of a tensor of 4 rows and 6 columns."""
     columns = ["row_start", "row_end", "column_start", "column_end"]
     frame = pd.DataFrame(rectangles, columns=columns)
-    return frame.assign(tensor=tensor, tensor_rows=4, tensor_columns=6)
+    return frame.assign(tensor=tensor, replica=0, tensor_rows=4, tensor_columns=6)
 
 
 def test_quarters_cover_a_tensor_once() -> None:
@@ -31,6 +31,15 @@ def test_slices_may_be_of_any_size_and_order() -> None:
 def test_each_tensor_is_counted_on_its_own() -> None:
     both = pd.concat([table(QUARTERS), table([(0, 4, 0, 6)], "other")])
     assert check_coverage(both) == 48
+
+
+def test_each_replica_has_every_tensor() -> None:
+    two = pd.concat([table(QUARTERS), table(QUARTERS).assign(replica=1)])
+    assert check_coverage(two) == 48
+    with pytest.raises(
+        PlanError, match=r"^weight in replica 1: rows 2\.\.3, columns 3"
+    ):
+        check_coverage(two[:-1])
 
 
 def test_a_hole_is_named_by_rows_and_columns() -> None:

@@ -1,12 +1,14 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sharding.edited import edited_plan
+from sharding.group import Routing
 from sharding.plan import ShardingPlan, plan_sharding
 from sharding.strategy import Strategy
 from sharding.task import Task
@@ -17,9 +19,11 @@ from specs.model import ModelSpec
 Edit = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def _planned(model: ModelSpec, tensor: int, pipeline: int) -> ShardingPlan:
+def _planned(
+    model: ModelSpec, tensor: int, pipeline: int, data: int = 1
+) -> ShardingPlan:
     task = Task(model, load_machine(), tensor, 16, 1)
-    strategy = Strategy(tensor=tensor, pipeline=pipeline)
+    strategy = Strategy(tensor=tensor, pipeline=pipeline, data=data)
     return plan_sharding(task, strategy, np.arange(strategy.chips))
 
 
@@ -35,11 +39,16 @@ def _written(plan: ShardingPlan) -> pd.DataFrame:
     return table
 
 
-@given(model=..., tensor=st.integers(1, 6), pipeline=st.integers(1, 5))
+@given(
+    model=...,
+    tensor=st.integers(1, 6),
+    pipeline=st.integers(1, 5),
+    data=st.integers(1, 2),
+)
 def test_a_plan_that_is_written_and_read_is_the_same(
-    model: ModelSpec, tensor: int, pipeline: int
+    model: ModelSpec, tensor: int, pipeline: int, data: int
 ) -> None:
-    plan = _planned(model, tensor, pipeline)
+    plan = _planned(model, tensor, pipeline, data)
     if model.family in ("phi3", "gpt2", "bert", "roberta"):
         with pytest.raises(PlanError, match=f"family {model.family} do not tell"):
             _read(plan, _written(plan))
@@ -51,6 +60,26 @@ def test_a_plan_that_is_written_and_read_is_the_same(
         assert [b.opens for b in stage.blocks] == [b.opens for b in same.blocks]
         assert [b.closes for b in stage.blocks] == [b.closes for b in same.blocks]
         assert np.array_equal(stage.memory.total, same.memory.total)
+
+
+@given(task=..., pipeline=st.integers(1, 4))
+def test_how_a_group_shares_a_layer_is_read_from_the_slices(
+    task: Task, pipeline: int
+) -> None:
+    assume(task.model.family not in ("phi3", "gpt2", "bert", "roberta"))
+    strategy = Strategy(
+        tensor=task.tensor,
+        pipeline=pipeline,
+        expert=task.expert,
+        attention=task.attention,
+        layout=task.layout,
+        routing=task.routing,
+    )
+    plan = plan_sharding(task, strategy, np.arange(strategy.chips))
+    again = _read(plan, _written(plan))
+    # What a router does is not in the slices.
+    assert again.strategy == replace(strategy, routing=Routing.WORST)
+    pd.testing.assert_frame_equal(again.slices, plan.slices)
 
 
 @pytest.fixture
@@ -91,6 +120,11 @@ def test_a_layer_can_move_to_the_stage_before_and_a_stage_to_other_chips(
     assert all(block.layer > layer for block in after.stages[1].blocks)
 
 
+def test_a_table_that_names_no_replica_is_one(plan: ShardingPlan) -> None:
+    table = _written(plan).drop(columns="replica")
+    assert _read(plan, table).strategy == plan.strategy
+
+
 EDITS: dict[str, tuple[Edit, str]] = {
     "a weight twice": (
         lambda t: pd.concat([t, t.loc[[9]].set_axis([99])]),
@@ -101,6 +135,25 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "a chip in two stages": (
         lambda t: t.assign(chip=t["chip"] % 2),
         r"row \d+: chip 0 is in stage 1 and in stage 0",
+    ),
+    "a chip in two replicas": (
+        lambda t: t.assign(replica=t["layer"].gt(0).astype(int)),
+        r"row \d+: chip 0 is in replica 1 and in replica 0",
+    ),
+    "a gap in the replicas": (
+        lambda t: t.assign(replica=1),
+        "row 2: replica 1 is where replica 0 is expected",
+    ),
+    "replicas split differently": (
+        lambda t: pd.concat(
+            [
+                t,
+                t.assign(
+                    replica=1, chip=4 + t["chip"] % 2, stage=0, index=t.index + 500
+                ).set_index("index"),
+            ]
+        ),
+        r"row \d+: chip 4 holds rows|row \d+: replica 1 is split as",
     ),
     "a gap in the stages": (
         lambda t: t.assign(stage=2 * t["stage"]),

@@ -57,7 +57,7 @@ def names(task: Task, block: Block) -> list[str]:
 
 def held(task: Task, block: Block, *endings: str) -> Ints:
     """Return the weights on each chip of the tensors whose names end so."""
-    slices = block_slices(task.model, block, task.tensor)
+    slices = block_slices(task.model, block, task.group)
     return sum(
         (
             part.elements
@@ -194,6 +194,22 @@ def test_chips_beyond_the_heads_share_them_in_teams() -> None:
     assert np.bincount(found["share_qkv"].teams).tolist() == [2, 3, 2, 3, 2, 3, 2, 3]
     rows = found["share_qkv"].shard_bytes.sum() // 2
     assert rows == 8192 + 2 * 1024
+
+
+def test_members_without_a_turn_neither_gather_nor_share_nor_add() -> None:
+    task = named("llama-2-70b", tensor=32)._replace(attention=16)
+    found = exchanges(task, ATTENTION._replace(layer=1))
+    working = [False] * 16 + [True] * 16
+    for name in ("gather", "scatter"):
+        only = found[name].only
+        assert only is not None
+        assert only.tolist() == working
+    # Two chips share a head; whoever has none is a team of one.
+    assert np.bincount(found["share_qkv"].teams).tolist() == [2] * 8 + [1] * 16
+    cycles = computes(task, ATTENTION._replace(layer=1))
+    for name in ("scale", "qkv", "scores", "softmax", "output"):
+        assert (cycles[name] > 0).tolist() == working
+    assert (cycles["reduce"] > 0).all()
 
 
 def test_a_later_part_starts_from_what_the_stage_before_carried() -> None:

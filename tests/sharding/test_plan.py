@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -101,6 +102,71 @@ def test_stages_follow_one_another_without_a_gap(
     assert blocks[0].kind is Kind.EMBEDDING
     assert blocks[-1].kind is Kind.HEAD
     assert blocks[-1].closes
+
+
+@given(task=..., pipeline=stage_counts)
+def test_every_weight_is_on_exactly_one_chip_however_a_group_shares_it(
+    task: Task, pipeline: int
+) -> None:
+    strategy = Strategy(
+        tensor=task.tensor,
+        pipeline=pipeline,
+        expert=task.expert,
+        attention=task.attention,
+        layout=task.layout,
+        routing=task.routing,
+    )
+    small = plan_sharding(task, strategy, np.arange(strategy.chips))
+    have_heads = task.attention or task.tensor
+    assert check_coverage(small.slices) == stored_parameters(task.model, have_heads)
+    assert small.slices["bytes"].sum() == small.weight_bytes
+    for stage in small.stages:
+        held = small.slices[small.slices["stage"] == stage.index]
+        by_chip = held.groupby("chip")["bytes"].sum()
+        assert by_chip.to_dict() == {
+            chip: size
+            for chip, size in zip(
+                stage.chips.tolist(), stage.memory.weights.tolist(), strict=True
+            )
+            if size
+        }
+
+
+@given(model=..., tensor=widths, pipeline=stage_counts, data=st.integers(2, 4))
+def test_every_replica_holds_every_weight_on_chips_of_its_own(
+    model: ModelSpec, tensor: int, pipeline: int, data: int
+) -> None:
+    one = plan(model, tensor, pipeline, context=64)
+    strategy = replace(one.strategy, data=data)
+    chips = np.arange(3, 3 + strategy.chips, dtype=np.int64)
+    several = plan_sharding(one.task, strategy, chips)
+    assert check_coverage(several.slices) == data * check_coverage(one.slices)
+    assert several.weight_bytes == data * one.weight_bytes
+    assert several.fullest_chip_bytes == one.fullest_chip_bytes
+    used = np.concatenate([stage.chips for stage in several.stages])
+    assert used.tolist() == chips.tolist()
+    for replica in several.replicas:
+        assert replica.strategy == one.strategy
+        assert [stage.blocks for stage in replica.stages] == [
+            stage.blocks for stage in one.stages
+        ]
+
+
+def test_layers_take_turns_with_their_attention_and_its_cache() -> None:
+    turned = plan_sharding(
+        Task(load_model("llama-2-70b"), GROQRACK, 72, 4096, 1, attention=8),
+        Strategy(tensor=72, pipeline=5, attention=8),
+        np.arange(360),
+    )
+    queries = turned.slices[turned.slices["tensor"].str.contains("q_proj")]
+    by_layer = queries.groupby("layer")["chip"].agg(list)
+    first = by_layer.map(min) % 72
+    assert by_layer.map(len).eq(8).all()
+    assert first.tolist() == [layer % 9 * 8 for layer in range(80)]
+    # 80 layers x key and value x 8 heads x 128 elements x 2 B, wherever they are.
+    held = sum(int(stage.memory.kv_cache.sum()) for stage in turned.stages)
+    assert held == 4096 * 327_680
+    assert turned.fullest_chip_bytes < GROQRACK.chip.sram_bytes
 
 
 def test_chips_are_used_stage_after_stage() -> None:
