@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from compiler.messages import MessageTable
 from sharding.operation import Exchange, Pattern
 from sharding.slices import Ints
 from topologies.topology import Topology
@@ -19,14 +20,6 @@ from topologies.topology import Topology
 # between the two it depends on the links, and both are tried.
 _ROW = 8
 _LARGEST_DIRECT = 24
-
-
-class Message(NamedTuple):
-    """A payload from one chip to another."""
-
-    source: int
-    target: int
-    payload_bytes: int
 
 
 class Phase(NamedTuple):
@@ -42,7 +35,7 @@ class Phase(NamedTuple):
         How many are added.
     """
 
-    messages: tuple[Message, ...]
+    messages: MessageTable
     reduced_bytes: int = 0
     summands: int = 0
 
@@ -73,12 +66,10 @@ def exchange_candidates(
     if not teams:
         return [()]
     if exchange.pattern is Pattern.TO_LEADER:
-        messages = [
-            Message(int(chips[m]), int(chips[team[0]]), int(exchange.shard_bytes[m]))
-            for team in teams
-            for m in team[1:]
-        ]
-        return [(Phase(tuple(messages)),)]
+        members = np.concatenate([team[1:] for team in teams])
+        leaders = np.concatenate([np.full(len(team) - 1, team[0]) for team in teams])
+        sizes = exchange.shard_bytes[members]
+        return [(Phase(MessageTable(chips[members], chips[leaders], sizes)),)]
     largest = max(len(team) for team in teams)
     gather = exchange.pattern is Pattern.GATHER
     ways = []
@@ -97,7 +88,7 @@ def exchange_candidates(
     ]
     if exchange.only is None:
         return joined
-    ends = set(chips[exchange.only].tolist())
+    ends = chips[exchange.only]
     return [needed_phases(way, ends, gather=gather) for way in joined]
 
 
@@ -136,7 +127,7 @@ def _split_phases(
 
 def _joined(phases: list[Phase]) -> Phase:
     return Phase(
-        tuple(message for phase in phases for message in phase.messages),
+        MessageTable.joined([phase.messages for phase in phases]),
         max(phase.reduced_bytes for phase in phases),
         max(phase.summands for phase in phases),
     )
@@ -181,16 +172,11 @@ def _grid_phases(
         # the axes outside is held in whole: gathered before, or scattered after.
         line = _line_numbers(np.delete(axes, axis, axis=0))
         held = _bundles(_line_numbers(axes[axis:]), shard_bytes)
-        messages = [
-            Message(int(chips[a]), int(chips[b]), int(held[a] if gather else held[b]))
-            for members in _groups(line)
-            for a in members
-            for b in members
-            if a != b
-        ]
+        a, b = _pairs(line)
+        messages = MessageTable(chips[a], chips[b], held[a if gather else b])
         more = not gather and axis != order[-1]
         summands = int(axes[axis].max()) + 1 if more else 0
-        phases.append(Phase(tuple(messages), int(held.max()) if more else 0, summands))
+        phases.append(Phase(messages, int(held.max()) if more else 0, summands))
     return phases
 
 
@@ -203,35 +189,21 @@ def _folded_phases(chips: Ints, shard_bytes: Ints, *, gather: bool) -> list[Phas
     count = len(chips)
     column = np.arange(count) % _ROW
     held = _bundles(column, shard_bytes)
-    along_columns = [
-        Message(
-            int(chips[a]),
-            int(chips[b]),
-            int(shard_bytes[a] if gather else shard_bytes[b]),
-        )
-        for members in _groups(column)
-        for a in members
-        for b in members
-        if a != b
-    ]
-    along_rows = []
-    for member in range(count):
-        for other in range(member - member % _ROW, member - member % _ROW + _ROW):
-            partner = other if other < count else other - _ROW
-            if partner == member:
-                continue
-            source, target = (partner, member) if gather else (member, partner)
-            along_rows.append(
-                Message(int(chips[source]), int(chips[target]), int(held[partner]))
-            )
-    columns = Phase(tuple(along_columns))
+    a, b = _pairs(column)
+    columns = Phase(MessageTable(chips[a], chips[b], shard_bytes[a if gather else b]))
+    member = np.repeat(np.arange(count), _ROW)
+    other = member - member % _ROW + np.tile(np.arange(_ROW), count)
+    partner = np.where(other < count, other, other - _ROW)
+    member, partner = member[partner != member], partner[partner != member]
+    source, target = (partner, member) if gather else (member, partner)
+    rows = MessageTable(chips[source], chips[target], held[partner])
     if gather:
-        return [columns, Phase(tuple(along_rows))]
-    return [Phase(tuple(along_rows), int(held.max()), 2 * _ROW), columns]
+        return [columns, Phase(rows)]
+    return [Phase(rows, int(held.max()), 2 * _ROW), columns]
 
 
 def needed_phases(
-    phases: tuple[Phase, ...], ends: set[int], *, gather: bool
+    phases: tuple[Phase, ...], ends: Ints, *, gather: bool
 ) -> tuple[Phase, ...]:
     """Return the phases without messages that nobody needs.
 
@@ -245,21 +217,31 @@ def needed_phases(
         Which of the two it is.
     """
     # Backwards from who gets something, or forwards from who has something.
-    reached = set(ends)
+    reached = ends
     kept = []
     for phase in reversed(phases) if gather else phases:
-        messages = tuple(
-            message
-            for message in phase.messages
-            if (message.target if gather else message.source) in reached
+        sent = phase.messages
+        near, far = (sent.target, sent.source) if gather else (sent.source, sent.target)
+        needed = np.isin(near, reached)
+        reached = np.union1d(reached, far[needed])
+        messages = sent.chosen(needed)
+        kept.append(
+            phase._replace(messages=messages) if len(messages) else Phase(messages)
         )
-        reached |= {each.source if gather else each.target for each in messages}
-        kept.append(phase._replace(messages=messages) if messages else Phase(()))
     return tuple(reversed(kept) if gather else kept)
 
 
-def _groups(numbers: Ints) -> list[Ints]:
-    return [np.flatnonzero(numbers == n) for n in range(int(numbers.max()) + 1)]
+def _pairs(line: Ints) -> tuple[Ints, Ints]:
+    """Return all ordered pairs of different members of a line, line after line."""
+    order = np.argsort(line, kind="stable")
+    sizes = np.bincount(line)
+    # Shorter lines are padded with a member that there is none of.
+    table = np.full((len(sizes), int(sizes.max())), -1, dtype=np.int64)
+    first = np.cumsum(sizes) - sizes
+    table[line[order], np.arange(len(line)) - first[line[order]]] = order
+    a, b = np.broadcast_arrays(table[:, :, None], table[:, None, :])
+    real = (a != b) & (a >= 0) & (b >= 0)
+    return a[real], b[real]
 
 
 def _bundles(numbers: Ints, shard_bytes: Ints) -> Ints:

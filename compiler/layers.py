@@ -6,7 +6,8 @@ import numpy as np
 
 from chip.timing import work_cycles
 from chip.work import adding
-from compiler.collective import Message, Phase, exchange_candidates
+from compiler.collective import Phase, exchange_candidates
+from compiler.messages import MessageTable
 from compiler.transport import Carrier
 from sharding.operation import Compute, Exchange, Unit
 from sharding.operators import block_operators, carried_bytes, token_bytes
@@ -67,28 +68,24 @@ class Layers:
         )
 
 
-def hand_over(
-    plan: ShardingPlan, stage: Stage, following: Stage
-) -> tuple[Message, ...]:
+def hand_over(plan: ShardingPlan, stage: Stage, following: Stage) -> MessageTable:
     """Return the messages in which each member hands its shard to its partner."""
     sizes = carried_bytes(plan.task, following.blocks[0])
-    return tuple(
-        Message(int(a), int(b), int(size))
-        for a, b, size in zip(stage.chips, following.chips, sizes, strict=True)
-    )
+    return MessageTable(stage.chips, following.chips, sizes)
 
 
-def way_back(plan: ShardingPlan) -> tuple[Message, ...]:
+def way_back(plan: ShardingPlan) -> MessageTable:
     """Return the messages that carry the chosen token to the first stage.
 
     An encoder chooses none: its pass ends where the last stage does.
     """
     if plan.task.model.structure.encoder:
-        return ()
+        return MessageTable.of([])
     leader = int(plan.stages[-1].chips[0])
     size = token_bytes(plan.task)
-    return tuple(
-        Message(leader, int(chip), size)
-        for chip in plan.stages[0].chips
-        if int(chip) != leader
+    targets = plan.stages[0].chips[plan.stages[0].chips != leader]
+    return MessageTable(
+        np.full(len(targets), leader, dtype=np.int64),
+        targets,
+        np.full(len(targets), size, dtype=np.int64),
     )

@@ -8,7 +8,6 @@ from typing import final
 
 import numpy as np
 
-from compiler.collective import Message
 from compiler.guard import (
     LinkTiming,
     Tolerance,
@@ -16,6 +15,7 @@ from compiler.guard import (
     serialisation_cycles,
     vectors_of,
 )
+from compiler.messages import MessageTable
 from compiler.striping import striped
 from compiler.transport import Spent, Transport
 from sharding.slices import Ints
@@ -51,9 +51,9 @@ class LinkBound:
         self._lanes = Lanes(topology)
         self._kept: Ints | None = None
         self._line_cycles: dict[int, int] = {}
-        self._known: dict[tuple[Message, ...], Transport] = {}
+        self._known: dict[MessageTable, Transport] = {}
 
-    def transport(self, messages: tuple[Message, ...]) -> Transport:
+    def transport(self, messages: MessageTable) -> Transport:
         """Return a transport without trains that lasts as long as `cycles` says."""
         if messages not in self._known:
             none = np.zeros(0, dtype=np.int64)
@@ -69,7 +69,7 @@ class LinkBound:
             )
         return self._known[messages]
 
-    def cycles(self, messages: tuple[Message, ...]) -> int:
+    def cycles(self, messages: MessageTable) -> int:
         """Return a number of cycles that carrying `messages` takes, or more.
 
         Parameters
@@ -77,11 +77,11 @@ class LinkBound:
         messages
             Messages that start together, none from a chip to itself.
         """
-        if not messages:
+        if not len(messages):
             return 0
-        source, target, payload_bytes = np.array(messages, dtype=np.int64).T
-        vectors = self._vectors(payload_bytes)
-        sent = striped(self._lanes, self._machine, self._paths(source, target), vectors)
+        vectors = self._vectors(messages.payload_bytes)
+        paths = self._paths(messages.source, messages.target)
+        sent = striped(self._lanes, self._machine, paths, vectors)
         path = sent.path.astype(np.int64)
         timing = self._timing
         taken = path != NO_LINK

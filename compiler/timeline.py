@@ -9,8 +9,8 @@ from itertools import compress
 from typing import NamedTuple, final
 
 from chip.work import Work
-from compiler.collective import Message
 from compiler.layers import Layers, hand_over, way_back
+from compiler.messages import MessageTable
 from compiler.prefetch import Ahead, Prefetch
 from compiler.size import check_trains, trains_at_least
 from compiler.transport import Carrier, Spent, Transport
@@ -161,9 +161,9 @@ class _Chain:
         self.deskewed_cycle = self.now
         self.spent = self.spent.plus(Spent(deskew=self._stall_cycles))
 
-    def send(self, name: str, messages: tuple[Message, ...]) -> None:
+    def send(self, name: str, messages: MessageTable) -> None:
         """Append a phase, after a deskew if the last one is too long ago for it."""
-        if not messages:
+        if not len(messages):
             return
         transport = self._transporter.transport(messages)
         needed = transport.duration_cycles
@@ -225,7 +225,7 @@ def token_timeline(
     if interval_cycles and len(plan.stages) == 1:
         # A single stage is never idle: it deskews as the first thing of each token.
         chain.deskew()
-    elif back:
+    elif len(back):
         # The first stage deskews before the last token comes back to it.
         chain.deskewed_cycle = -(
             stall_cycles + transporter.transport(back).duration_cycles

@@ -1,14 +1,14 @@
 """Putting the messages of a phase on the links, relative to the phase's start."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, final
 
 import numpy as np
 
 from compiler.calendar import Calendar
-from compiler.collective import Message
 from compiler.guard import LinkTiming, serialisation_cycles, vectors_of
+from compiler.messages import Message, MessageTable
 from sharding.slices import Ints
 from specs.machine import MachineSpec
 from topologies.routes import Routes
@@ -72,7 +72,7 @@ class Transport:
 class Carrier(Protocol):
     """What says how long messages are on their way, exactly or at least."""
 
-    def transport(self, messages: tuple[Message, ...]) -> Transport:
+    def transport(self, messages: MessageTable) -> Transport:
         """Return how `messages` travel, all of them ready at cycle 0."""
 
 
@@ -96,28 +96,28 @@ class Transporter:
         self._routes = routes
         self._timing = timing
         self._latency = timing.latency_cycles.tolist()
-        self._known: dict[tuple[Message, ...], Transport] = {}
+        self._known: dict[MessageTable, Transport] = {}
         # Layers alike ask for the very same messages again and again.
-        self._asked: dict[tuple[Message, ...], Transport] = {}
+        self._asked: dict[MessageTable, Transport] = {}
 
-    def transport(self, messages: tuple[Message, ...]) -> Transport:
+    def transport(self, messages: MessageTable) -> Transport:
         """Return the trains that carry `messages`, all of them ready at cycle 0."""
         found = self._asked.get(messages)
         if found is None:
             found = self._asked[messages] = self._template(messages)
         return found
 
-    def _template(self, messages: tuple[Message, ...]) -> Transport:
+    def _template(self, messages: MessageTable) -> Transport:
         # What counts is vectors, so that payloads a few bytes apart share a template.
-        key = tuple(
-            message._replace(payload_bytes=vectors_of(self._machine, message[2]))
-            for message in messages
-        )
+        sizes, size = np.unique(messages.payload_bytes, return_inverse=True)
+        counts = [vectors_of(self._machine, each) for each in sizes.tolist()]
+        vectors = np.array(counts, dtype=np.int64)[size]
+        key = replace(messages, payload_bytes=vectors)
         if key not in self._known:
             self._known[key] = self._scheduled(key)
         return self._known[key]
 
-    def _scheduled(self, messages: tuple[Message, ...]) -> Transport:
+    def _scheduled(self, messages: MessageTable) -> Transport:
         timing = self._timing
         calendars: defaultdict[int, Calendar] = defaultdict(Calendar)
         sent = [stripe for message in messages for stripe in self._stripes(message)]

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.calendar import Calendar
-from compiler.collective import Message
 from compiler.guard import LinkTiming, Tolerance, link_timing, serialisation_cycles
+from compiler.messages import MessageTable
 from compiler.transport import Transporter
 from fabric.reactive_traffic import Messages
 from sharding.slices import Ints
@@ -130,7 +130,7 @@ def exchanged_cycles(net: Network, sent: Messages) -> Ints:
     columns = (sent.source, sent.target, sent.vectors * vector_bytes)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     transporter = Transporter(net.topology, net.machine, net.routes, net.timing)
-    placed = transporter.transport(tuple(Message(*row) for row in rows))
+    placed = transporter.transport(MessageTable.of(rows))
     last = np.ones(len(placed.link), dtype=bool)
     last[placed.previous[placed.previous >= 0]] = False
     tail = [

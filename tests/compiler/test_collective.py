@@ -102,8 +102,10 @@ def test_a_scatter_adds_up_every_contribution_exactly_once(
         # shards for which it gets contributions here.
         turned = tuple(
             Phase(
-                tuple(
-                    m._replace(source=m.target, target=m.source) for m in phase.messages
+                replace(
+                    phase.messages,
+                    source=phase.messages.target,
+                    target=phase.messages.source,
                 )
             )
             for phase in reversed(phases)
@@ -189,4 +191,4 @@ def test_across_racks_a_regular_group_takes_a_step_for_each_dimension() -> None:
     (way,) = exchange_candidates(MACHINES["dragonfly"], gather, np.arange(144))
     # To the twin rack, then to the 8 other nodes, then to the 7 others of the node.
     assert [len(phase.messages) for phase in way] == [144, 144 * 8, 144 * 7]
-    assert [phase.messages[0].payload_bytes for phase in way] == [320, 640, 5760]
+    assert [int(phase.messages.payload_bytes[0]) for phase in way] == [320, 640, 5760]

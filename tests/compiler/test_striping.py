@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.collective import Message
 from compiler.collective_program import compile_collective
 from compiler.guard import link_timing, vectors_of
 from compiler.link_bound import LinkBound, link_bound
+from compiler.messages import Message, MessageTable
 from compiler.stages import Collective, adding_up, stage
 from compiler.strategy_bound import placed_bound, width_bound
 from compiler.striping import striped
@@ -36,7 +36,7 @@ chips = st.integers(0, RACK.chips - 1)
 messages = st.builds(Message, chips, chips, st.integers(1, 9000)).filter(
     lambda message: message.source != message.target
 )
-phases = st.lists(messages, min_size=1, max_size=30).map(tuple)
+phases = st.lists(messages, min_size=1, max_size=30).map(MessageTable.of)
 small = settings(max_examples=15)
 
 
@@ -46,9 +46,9 @@ def cables(most: int) -> dict[str, object]:
 
 @given(phases, st.integers(1, 4))
 def test_stripes_are_all_of_a_message_and_none_is_void(
-    phase: tuple[Message, ...], most: int
+    phase: MessageTable, most: int
 ) -> None:
-    source, target, vectors = np.array(phase, dtype=np.int64).T
+    source, target, vectors = phase.source, phase.target, phase.payload_bytes
     paths = minimal_paths(RACK, source, target)
     parts = striped(LANES, LPX.with_settings(cables(most)), paths, vectors)
     whole = np.bincount(parts.message, weights=parts.vectors)
@@ -58,7 +58,7 @@ def test_stripes_are_all_of_a_message_and_none_is_void(
 
 
 @given(phases)
-def test_every_message_reaches_its_target_in_parts(phase: tuple[Message, ...]) -> None:
+def test_every_message_reaches_its_target_in_parts(phase: MessageTable) -> None:
     sent = Transporter(RACK, LPX, Routes(RACK), TIMING).transport(phase)
     arrived = Counter[int]()
     last = np.ones(len(sent.link), dtype=bool)
@@ -73,7 +73,7 @@ def test_every_message_reaches_its_target_in_parts(phase: tuple[Message, ...]) -
 
 @given(phases, st.integers(1, 4))
 def test_no_phase_is_carried_sooner_than_its_bound(
-    phase: tuple[Message, ...], most: int
+    phase: MessageTable, most: int
 ) -> None:
     machine = LPX.with_settings(cables(most))
     sent = Transporter(RACK, machine, Routes(RACK), TIMING).transport(phase)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.collective import Message
 from compiler.guard import link_timing, serialisation_cycles, vectors_of
+from compiler.messages import Message, MessageTable
 from compiler.transport import Spent, Transporter
 from specs.machine import load_machine
 from topologies.routes import Routes
@@ -28,7 +28,7 @@ def transporter() -> Transporter:
 
 @given(phase=phases)
 def test_trains_on_a_link_never_overlap(phase: tuple[Message, ...]) -> None:
-    sent = transporter().transport(phase)
+    sent = transporter().transport(MessageTable.of(phase))
     rows = sorted(
         zip(
             sent.link.tolist(),
@@ -45,7 +45,7 @@ def test_trains_on_a_link_never_overlap(phase: tuple[Message, ...]) -> None:
 def test_each_train_is_received_after_latency_and_guard_and_forwarded_after_that(
     phase: tuple[Message, ...],
 ) -> None:
-    sent = transporter().transport(phase)
+    sent = transporter().transport(MessageTable.of(phase))
     timing = link_timing(RACK, MACHINE, GUARD)
     wait = sent.receive_cycle - sent.wire_cycle
     assert wait.tolist() == (timing.latency_cycles[sent.link] + GUARD).tolist()
@@ -60,7 +60,7 @@ def test_each_train_is_received_after_latency_and_guard_and_forwarded_after_that
 
 @given(phase=phases)
 def test_every_message_reaches_its_target_whole(phase: tuple[Message, ...]) -> None:
-    sent = transporter().transport(phase)
+    sent = transporter().transport(MessageTable.of(phase))
     before = sent.previous.tolist()
     last = set(range(len(before))) - set(before)
     found = []
@@ -78,7 +78,7 @@ def test_every_message_reaches_its_target_whole(phase: tuple[Message, ...]) -> N
 def test_what_is_spent_adds_up_to_the_time_of_the_last_vector(
     phase: tuple[Message, ...],
 ) -> None:
-    sent = transporter().transport(phase)
+    sent = transporter().transport(MessageTable.of(phase))
     there = [
         receive + serialisation_cycles(MACHINE, vectors - 1) + 217
         for receive, vectors in zip(
@@ -90,7 +90,7 @@ def test_what_is_spent_adds_up_to_the_time_of_the_last_vector(
 
 
 def test_a_vector_to_a_neighbour_takes_the_published_hop_and_the_guard() -> None:
-    sent = transporter().transport((Message(0, 1, 320),))
+    sent = transporter().transport(MessageTable.of([(0, 1, 320)]))
     # 216 to the wire, 209 over it, 217 to SRAM.
     assert sent.spent == Spent(link=216 + 209 + 217, guard=GUARD)
     assert sent.duration_cycles == 642 + GUARD
@@ -98,7 +98,9 @@ def test_a_vector_to_a_neighbour_takes_the_published_hop_and_the_guard() -> None
 
 def test_payloads_of_equally_many_vectors_share_a_template() -> None:
     both = transporter()
-    one, other = (both.transport((Message(0, 1, size),)) for size in (321, 640))
+    one, other = (
+        both.transport(MessageTable.of([(0, 1, size)])) for size in (321, 640)
+    )
     assert one is other
 
 
