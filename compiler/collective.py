@@ -147,7 +147,7 @@ def _dimensions(topology: Topology, members: Ints) -> Ints | None:
     for candidate in ([racks, in_rack, slots], [nodes, slots]):
         axes = [np.unique(axis, return_inverse=True)[1] for axis in candidate]
         sizes = [int(axis.max()) + 1 for axis in axes]
-        places = np.unique(np.array(axes), axis=1).shape[1]
+        places = int(_line_numbers(np.array(axes)).max()) + 1
         if int(np.prod(sizes)) == len(members) == places:
             return np.array(
                 [axis for axis, size in zip(axes, sizes, strict=True) if size > 1]
@@ -251,7 +251,8 @@ def _bundles(numbers: Ints, shard_bytes: Ints) -> Ints:
 
 def _line_numbers(axes: Ints) -> Ints:
     """Return a number for each distinct column of coordinates."""
-    members = axes.shape[1]
-    if axes.shape[0] == 0:
-        return np.zeros(members, dtype=np.int64)
-    return np.unique(axes, axis=1, return_inverse=True)[1].reshape(members)
+    # Numbers in a mixed radix sort as the columns do.
+    number = np.zeros(axes.shape[1], dtype=np.int64)
+    for axis in axes:
+        number = number * (int(axis.max()) + 1) + axis
+    return np.unique(number, return_inverse=True)[1]

@@ -16,6 +16,12 @@ class Objective(StrEnum):
     LATENCY = "latency"
     THROUGHPUT = "throughput"
     CHIPS = "chips"
+    ENERGY = "energy"
+
+    @property
+    def fills(self) -> bool:
+        """Return whether as many sequences are wanted as fit and pay."""
+        return self in (Objective.THROUGHPUT, Objective.ENERGY)
 
 
 class Cost(NamedTuple):
@@ -24,7 +30,8 @@ class Cost(NamedTuple):
     Attributes
     ----------
     first
-        Cycles of a token; cycles of the machine for each token; or chips.
+        Cycles of a token; cycles of the machine for each token; chips; or cycles of
+        all chips together for each token, of which each takes the same energy.
     second
         Chips, or the cycles of a token, where the first is equal.
     tensor
@@ -37,12 +44,12 @@ class Cost(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """A strategy that was compiled.
+    """A strategy that is known to the cycle.
 
     Attributes
     ----------
     strategy, sequences
-        What was compiled, for how many sequences in flight.
+        What was timed, for how many sequences in flight.
     cost
         Its rank.
     latency_cycles
@@ -80,6 +87,8 @@ class Found:
         Those whose stages were cut.
     compiled
         Those that were compiled, the best first.
+    timed
+        Those whose every cycle is known without that they were compiled, sorted.
     refused
         Those that have no schedule, with the reason.
     bound
@@ -92,8 +101,14 @@ class Found:
     scored: int
     planned: int
     compiled: tuple[Evaluated, ...]
+    timed: tuple[Evaluated, ...]
     refused: tuple[tuple[Strategy, str], ...]
     bound: float
+
+    @property
+    def known(self) -> tuple[Evaluated, ...]:
+        """Return all that is known to the cycle, the best first."""
+        return tuple(sorted(self.compiled + self.timed, key=lambda each: each.cost))
 
     @property
     def gap(self) -> float:
@@ -108,6 +123,8 @@ def ranked(
     """Return the rank of a latency, and of the machine's cycles for each token."""
     if objective is Objective.CHIPS:
         return Cost(strategy.chips, latency_cycles, strategy.tensor)
+    if objective is Objective.ENERGY:
+        return Cost(strategy.chips * share_cycles, latency_cycles, strategy.tensor)
     if objective is Objective.THROUGHPUT:
         return Cost(share_cycles, latency_cycles, strategy.tensor)
     return Cost(latency_cycles, strategy.chips, strategy.tensor)

@@ -2,52 +2,34 @@
 
 Every strategy starts with a bound of a few additions. The most promising one is looked
 at more closely, step by step: where its exchanges would take place, how its stages
-would be cut, and at last by compiling it. Once a compiled strategy is no worse than
-what all others promise, no other can beat it.
+would be cut, how long its token takes to the cycle, and at last by compiling it. What
+cannot beat the best compiled strategy even at its bound is dropped, until none is left.
 """
 
 import heapq
-from typing import NamedTuple, final
+from typing import final
 
-import numpy as np
-
+from compiler.entry import Entry, Step
 from compiler.found import Cost, Evaluated, Found, Objective, nothing_fits, ranked
-from compiler.link_bound import link_bound
+from compiler.looks import Looks
 from compiler.schedule import Schedule
-from compiler.size import MOST_TRAINS
-from compiler.strategy_bound import (
-    WidthBound,
-    placed_bound,
-    trains_of_width,
-    width_bound,
-)
-from compiler.timeline import Timeline, token_timeline
-from compiler.token import compile_token
-from sharding.plan import ShardingPlan, fitting_plan
-from sharding.slices import Ints
+from compiler.strategy_bound import WidthBound
+from compiler.timeline import Timeline
+from compiler.token import TimedToken, compile_token, time_token
+from sharding.plan import ShardingPlan
 from sharding.strategy import Strategy
 from sharding.task import Task
 from specs.errors import RackError, ScheduleError
-from topologies.cables import CHIPS_PER_NODE
 from topologies.topology import Topology
 
-# Beyond so many compiled strategies the search ends and says how far off it may be.
+# Beyond so many strategies known to the cycle the search ends and says how far off it
+# may be.
 MOST_COMPILED = 40
-# As does, with what is planned by then, a search that has cut so many into stages.
-_MOST_PLANNED = 100
-
-
-# The step at which a strategy has its stages and waits to be compiled.
-_READY = 3
-
-
-class _Entry(NamedTuple):
-    """A strategy in the queue, with what is known of it."""
-
-    cost: Cost
-    step: int
-    pipeline: int
-    sequences: int
+# As does a search that has cut so many times as many into stages, or has come to the
+# strategies whose sequences meet on links and tried one in so many of them: they take
+# ten times as long to compile, and seldom pay.
+_PLANNED_FOR_EACH = 8
+_ONE_CROSSING_IN = 10
 
 
 def best_strategy(
@@ -69,9 +51,10 @@ def best_strategy(
     objective
         What is sought.
     sequences
-        Sequences in flight. For throughput as many are taken as fit and pay.
+        Sequences in flight. For throughput and energy as many are taken as fit and
+        pay.
     most_compiled
-        Strategies to compile at most.
+        Strategies to look at to the cycle at most.
 
     Raises
     ------
@@ -83,40 +66,44 @@ def best_strategy(
 
 @final
 class _Search:
-    """A queue of strategies and what was found out about widths."""
+    """A queue of strategies and what was found out about them."""
 
     def __init__(
         self, task: Task, topology: Topology, objective: Objective, sequences: int
     ) -> None:
         self._task = task
-        self._topology = topology
-        self._chips: Ints = topology.active.astype(np.int64)
+        self._looks = Looks(task, topology)
         self._objective = objective
         self._sequences = sequences
-        self._links = link_bound(task.machine, topology, int(self._chips[0]))
-        self._widths: dict[int, WidthBound] = {}
-        self._placed: dict[tuple[int, bool], WidthBound] = {}
-        self._queue: list[_Entry] = []
-        self._plans: dict[Strategy, ShardingPlan] = {}
+        self._queue: list[Entry] = []
+        self._plans: dict[tuple[Strategy, int], ShardingPlan] = {}
+        self._tokens: dict[tuple[Strategy, int], TimedToken] = {}
         self._planned = 0
+        self._crossing = 0
         self._best: Schedule | None = None
+        self._best_cost: Cost | None = None
         self._compiled: list[Evaluated] = []
+        self._timed: dict[tuple[Strategy, int], Evaluated] = {}
         self._refused: list[tuple[Strategy, str]] = []
 
     def run(self, most_compiled: int) -> Found:
         """Return what is best."""
         candidates = self._fill()
         scored = len(self._queue)
-        if self._objective is Objective.THROUGHPUT:
-            self._begin_with_nodes()
-        steps = (self._place, self._place, self._plan, self._compile)
-        while self._queue and not self._is_settled(most_compiled):
-            entry = self._next()
-            steps[entry.step](entry)
-        if self._best is None:
+        steps = {
+            Step.PLACE: self._place,
+            Step.PLACE_TEAMS: self._place,
+            Step.PLAN: self._plan,
+            Step.TIME: self._time,
+            Step.COMPILE: self._compile,
+        }
+        while entry := self._next(most_compiled):
+            if self._best_cost is None or entry.cost < self._best_cost:
+                steps[entry.step](entry)
+        if self._best is None or self._best_cost is None:
             raise self._nothing_found(scored)
         self._compiled.sort(key=lambda each: each.cost)
-        best = self._compiled[0].cost.first
+        best = self._best_cost.first
         return Found(
             objective=self._objective,
             schedule=self._best,
@@ -124,177 +111,186 @@ class _Search:
             scored=scored,
             planned=self._planned,
             compiled=tuple(self._compiled),
+            timed=tuple(sorted(self._timed.values(), key=lambda each: each.cost)),
             refused=tuple(self._refused),
-            bound=min([best, *(entry.cost.first for entry in self._queue[:1])]),
+            bound=min([best, *(entry.cost.first for entry in self._queue)]),
         )
-
-    def _begin_with_nodes(self) -> None:
-        """Compile the pipeline of whole nodes, whose sequences share no links.
-
-        The bound knows nothing of sequences that meet on a link, so that a search for
-        throughput over many chips may end before it comes to those that do not.
-        """
-        tensor = min(CHIPS_PER_NODE, len(self._chips))
-        pipeline = len(self._chips) // tensor
-        for entry in list(self._queue):
-            if entry.cost.tensor == tensor and entry.pipeline == pipeline:
-                self._queue.remove(entry)
-                self._plan(entry)
-        for entry in [entry for entry in self._queue if entry.step == _READY]:
-            self._queue.remove(entry)
-            self._compile(entry)
-        heapq.heapify(self._queue)
 
     def _fill(self) -> int:
         """Queue every strategy that memory may hold; return how many there are."""
-        chips = len(self._chips)
+        least = 1 if self._objective.fills else self._sequences
         candidates = 0
-        for tensor in range(1, min(chips, self._task.model.hidden_size) + 1):
-            stages = chips // tensor
-            candidates += stages
-            bound = width_bound(self._task._replace(tensor=tensor), stages)
-            self._widths[tensor] = bound
-            self._queue += [
-                self._entry(bound, pipeline, step=0)
-                for pipeline in range(1, stages + 1)
-                if bound.most_sequences(pipeline) >= self._least_sequences
-            ]
+        for tensor in self._looks.widths:
+            bound = self._looks.anywhere(tensor)
+            pipelines = self._looks.pipelines(tensor)
+            candidates += len(pipelines)
+            for pipeline in pipelines:
+                most = bound.most_sequences(pipeline)
+                if most < least:
+                    continue
+                # As many tokens as there are stages are at work at once, and no more.
+                sequences = (
+                    min(pipeline, most) if self._objective.fills else self._sequences
+                )
+                self._queue.append(
+                    self._entry(bound, pipeline, sequences, step=Step.PLACE)
+                )
         heapq.heapify(self._queue)
         return candidates
 
-    @property
-    def _least_sequences(self) -> int:
-        return 1 if self._objective is Objective.THROUGHPUT else self._sequences
-
-    def _entry(self, bound: WidthBound, pipeline: int, *, step: int) -> _Entry:
-        sequences = self._sequences
-        if self._objective is Objective.THROUGHPUT:
-            # As many tokens as there are stages are at work at once, and no more.
-            sequences = min(pipeline, bound.most_sequences(pipeline))
+    def _entry(
+        self, bound: WidthBound, pipeline: int, sequences: int, *, step: Step
+    ) -> Entry:
         strategy = Strategy(tensor=bound.task.tensor, pipeline=pipeline)
         cycles = bound.token_cycles(pipeline)
-        return _Entry(
-            ranked(self._objective, strategy, cycles, cycles / sequences),
-            step,
-            pipeline,
-            sequences,
-        )
+        cost = ranked(self._objective, strategy, cycles, cycles / sequences)
+        crosses = sequences > 1 and self._looks.crosses_nodes(strategy)
+        return Entry(crosses, cost.first, cost, step, pipeline, sequences)
 
-    def _is_settled(self, most_compiled: int) -> bool:
-        if not self._compiled:
-            return False
-        best = min(each.cost for each in self._compiled)
-        return (
-            len(self._compiled) >= most_compiled
-            or self._planned >= _MOST_PLANNED
-            or best <= self._queue[0].cost
-        )
+    def _next(self, most_compiled: int) -> Entry | None:
+        """Return the most promising entry, None once there is no need for another.
 
-    def _next(self) -> _Entry:
-        """Return the most promising entry, of those planned if there are enough."""
-        if self._planned < _MOST_PLANNED or not self._plans:
-            return heapq.heappop(self._queue)
-        ready = min(entry for entry in self._queue if entry.step == _READY)
-        self._queue.remove(ready)
+        Once enough have been looked at, only what is needed to compile one.
+        """
+        exact = len(self._compiled) + len(self._timed)
+        enough = (
+            exact >= most_compiled
+            or self._planned >= _PLANNED_FOR_EACH * most_compiled
+            or self._crossing * _ONE_CROSSING_IN >= most_compiled
+        )
+        if not enough:
+            return heapq.heappop(self._queue) if self._queue else None
+        ready = [entry for entry in self._queue if entry.step >= Step.TIME]
+        if self._best is not None or not ready:
+            return None
+        entry = min(ready, key=lambda each: (-each.step, each))
+        self._queue.remove(entry)
         heapq.heapify(self._queue)
-        return ready
+        return entry
 
-    def _push(self, entry: _Entry, before: _Entry) -> None:
+    def _push(self, entry: Entry, before: Entry) -> None:
         """Queue what is known better now; a bound never falls."""
         cost = max(entry.cost, before.cost)
-        heapq.heappush(self._queue, entry._replace(cost=cost))
+        expected = max(cost.first, before.expected)
+        heapq.heappush(self._queue, entry._replace(cost=cost, expected=expected))
 
-    def _place(self, entry: _Entry) -> None:
+    def _place(self, entry: Entry) -> None:
         """Look at the links between the chips of each group, then of each team."""
-        tensor = entry.cost.tensor
-        bound = self._widths[tensor]
-        strategy = Strategy(tensor=tensor, pipeline=entry.pipeline)
-        key = (tensor, bool(entry.step))
-        if key not in self._placed:
-            where = bound, self._topology, self._chips
-            if trains_of_width(*where).min() > MOST_TRAINS:
-                self._placed[key] = bound
-            else:
-                self._placed[key] = placed_bound(*where, self._links, teams=key[1])
-        placed = self._placed[key]
-        if placed is bound:
-            self._refused.append((strategy, "takes more trains than memory holds"))
+        teams = entry.step is Step.PLACE_TEAMS
+        placed = self._looks.placed(entry.strategy, teams=teams)
+        if placed is None:
+            reason = "takes more trains than memory holds"
+            self._refused.append((entry.strategy, reason))
             return
-        self._push(self._entry(placed, entry.pipeline, step=entry.step + 1), entry)
+        step = Step(entry.step + 1)
+        closer = self._entry(placed, entry.pipeline, entry.sequences, step=step)
+        self._push(closer, entry)
 
-    def _plan(self, entry: _Entry) -> None:
+    def _plan(self, entry: Entry) -> None:
         """Cut the stages."""
         self._planned += 1
-        strategy = Strategy(tensor=entry.cost.tensor, pipeline=entry.pipeline)
+        strategy, fills = entry.strategy, self._objective.fills
+        least = 1 if fills else entry.sequences
         try:
-            plan = self._fitting(strategy, entry.sequences)
+            plan = self._looks.fitting(strategy, most=entry.sequences, least=least)
             if plan is None:
                 return
-            chain = self._least(plan)
-            if self._objective is Objective.THROUGHPUT:
-                # More sequences than this would only wait for each other.
-                pays = -(-chain.token_cycles // max(chain.stage_cycles))
-                if pays < plan.sequences:
-                    plan = self._fitting(strategy, pays)
-                    assert plan is not None, "fewer sequences take less memory"
-                    chain = self._least(plan)
+            chain = self._looks.least(plan)
         except RackError as error:
             self._refused.append((strategy, str(error)))
             return
-        latency = chain.token_cycles
-        if plan.sequences > 1:
-            latency = max(latency, plan.sequences * max(chain.stage_cycles))
-        self._plans[strategy] = plan
-        cost = ranked(self._objective, strategy, latency, latency / plan.sequences)
-        self._push(_Entry(cost, _READY, entry.pipeline, plan.sequences), entry)
+        self._plans[strategy, plan.sequences] = plan
+        latency = self._least_latency(chain, plan.sequences)
+        self._push(
+            entry._replace(
+                cost=ranked(
+                    self._objective, strategy, latency, latency / plan.sequences
+                ),
+                step=Step.TIME if plan.sequences == 1 else Step.COMPILE,
+                sequences=plan.sequences,
+            ),
+            entry,
+        )
 
-    def _least(self, plan: ShardingPlan) -> Timeline:
-        """Return the chain of a plan in which everything takes as little as it may."""
-        return token_timeline(plan, self._topology, self._links, interval_cycles=0)
+    def _least_latency(self, chain: Timeline, sequences: int) -> int:
+        """Return the least cycles between two tokens of one of so many sequences."""
+        if sequences == 1:
+            return chain.token_cycles
+        # One stage serves all sequences in turn, and deskews in between.
+        pace = max(chain.stage_cycles) + self._task.machine.hac.epoch_cycles
+        return max(chain.token_cycles, sequences * pace)
 
-    def _fitting(self, strategy: Strategy, most: int) -> ShardingPlan | None:
-        """Return the plan with as many sequences as fit, None if too few do."""
-        task = self._task._replace(tensor=strategy.tensor)
-        least = 1 if self._objective is Objective.THROUGHPUT else most
-        found = fitting_plan(task, strategy, self._chips, sequences=most)
-        low, high = least, most - 1
-        while found is None and low <= high:
-            middle = (low + high + 1) // 2
-            plan = fitting_plan(task, strategy, self._chips, sequences=middle)
-            if plan is None:
-                high = middle - 1
-            elif middle == high:
-                return plan
-            else:
-                low = middle
-        return found
-
-    def _compile(self, entry: _Entry) -> None:
-        """Compile; what is compiled is known for certain."""
-        strategy = Strategy(tensor=entry.cost.tensor, pipeline=entry.pipeline)
-        plan = self._plans.pop(strategy)
+    def _time(self, entry: Entry) -> None:
+        """Put all of a single sequence at its cycle; compiling keeps it there."""
+        strategy = entry.strategy
+        key = strategy, entry.sequences
         try:
-            schedule = compile_token(plan, self._topology)
+            timed = time_token(self._plans[key], self._looks.topology)
         except RackError as error:
             self._refused.append((strategy, str(error)))
             return
+        latency = timed.timeline.token_cycles
+        cost = ranked(self._objective, strategy, latency, latency)
+        stage_cycles = timed.timeline.stage_cycles
+        self._tokens[key] = timed
+        self._timed[key] = Evaluated(
+            strategy, 1, cost, latency, max(stage_cycles), stage_cycles
+        )
+        self._push(entry._replace(cost=cost, step=Step.COMPILE), entry)
+
+    def _compile(self, entry: Entry) -> None:
+        """Compile; what is compiled is known for certain."""
+        strategy = entry.strategy
+        key = strategy, entry.sequences
+        plan = self._plans.pop(key)
+        self._timed.pop(key, None)
+        try:
+            timed = self._tokens.pop(key, None)
+            schedule = compile_token(plan, self._looks.topology, timed=timed)
+        except RackError as error:
+            self._refused.append((strategy, str(error)))
+            return
+        self._crossing += entry.crosses
         latency = schedule.latency_cycles
         cost = ranked(self._objective, strategy, latency, latency / plan.sequences)
-        if self._best is None or cost < min(each.cost for each in self._compiled):
-            self._best = schedule
+        if self._best_cost is None or cost < self._best_cost:
+            self._best, self._best_cost = schedule, cost
         stage_cycles = schedule.timeline.stage_cycles
         pace = schedule.program.interval_cycles or max(stage_cycles)
         self._compiled.append(
             Evaluated(strategy, plan.sequences, cost, latency, pace, stage_cycles)
         )
+        if self._objective.fills and plan.sequences > 1:
+            self._with_fewer_sequences(entry, cost, schedule)
+
+    def _with_fewer_sequences(
+        self, entry: Entry, cost: Cost, schedule: Schedule
+    ) -> None:
+        """Queue a strategy with as many sequences fewer as may be better."""
+        fewer = entry.sequences - 1
+        # From a token's length on, all sequences follow each other at the same pace.
+        pays = -(-schedule.timeline.token_cycles // schedule.program.interval_cycles)
+        if pays < fewer:
+            plan = self._looks.fitting(entry.strategy, most=pays, least=pays)
+            same = plan is not None and all(
+                one.blocks == other.blocks
+                for one, other in zip(plan.stages, schedule.plan.stages, strict=True)
+            )
+            fewer = pays if same else fewer
+        placed = self._looks.placed(entry.strategy, teams=True)
+        assert placed is not None
+        bound = self._entry(placed, entry.pipeline, fewer, step=Step.PLAN)
+        expected = max(cost.first, bound.expected)
+        heapq.heappush(self._queue, bound._replace(expected=expected))
 
     def _nothing_found(self, scored: int) -> RackError:
         """Return the error that says what the chips lack."""
-        task, chips = self._task, len(self._chips)
+        task, chips = self._task, len(self._looks.chips)
         if scored and self._refused:
             strategy, reason = self._refused[0]
             return ScheduleError(
                 f"no strategy for {task.model.name} on {chips} chips has a schedule; "
                 f"{strategy}: {reason}"
             )
-        return nothing_fits(self._widths[1], chips, self._least_sequences)
+        least = 1 if self._objective.fills else self._sequences
+        return nothing_fits(self._looks.anywhere(1), chips, least)

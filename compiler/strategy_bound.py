@@ -5,6 +5,7 @@ a block, its parts take at least what the whole takes. So a width is worked out 
 and each of its pipelines costs a few additions.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -84,6 +85,7 @@ def width_bound(task: Task, most_stages: int) -> WidthBound:
         Stages of the longest pipeline of interest.
     """
     blocks = _blocks(task)
+    encoder = task.model.structure.encoder
     compute = exchanged = 0
     for block, count in blocks:
         for operator in block_operators(task, block):
@@ -97,7 +99,8 @@ def width_bound(task: Task, most_stages: int) -> WidthBound:
         compute_cycles=compute,
         exchange_cycles=np.full(most_stages, exchanged, dtype=np.int64),
         hand_over_cycles=hop_cycles(task.machine, shard),
-        way_back_cycles=hop_cycles(task.machine, 1),
+        # An encoder's pass ends in the last stage.
+        way_back_cycles=0 if encoder else hop_cycles(task.machine, 1),
         weight_bytes=sum(
             count * int(weight_bytes(task, block).sum()) for block, count in blocks
         ),
@@ -107,15 +110,11 @@ def width_bound(task: Task, most_stages: int) -> WidthBound:
     )
 
 
-def placed_bound(
-    bound: WidthBound,
-    topology: Topology,
-    chips: Ints,
-    links: LinkBound,
-    *,
-    teams: bool,
-) -> WidthBound:
-    """Return the bound with what each exchange takes on the chips that there are.
+@final
+class PlacedWidth:
+    """What each exchange of a width takes on the chips that there are.
+
+    Groups are looked at one by one, as longer pipelines are asked for.
 
     Parameters
     ----------
@@ -125,36 +124,61 @@ def placed_bound(
         The wiring, and the chips in order: stage after stage, member after member.
     links
         What says how long messages take at least.
-    teams
-        Whether to look at exchanges within teams too, which take as long to look at as
-        those of the group and a tenth of the token.
     """
-    task, width = bound.task, bound.task.tensor
-    groups = [
-        chips[at * width : (at + 1) * width] for at in range(len(bound.exchange_cycles))
-    ]
-    total = np.zeros(len(groups), dtype=np.int64)
-    known: dict[tuple[Pattern, bytes, bytes], Ints] = {}
+
+    def __init__(
+        self, bound: WidthBound, topology: Topology, chips: Ints, links: LinkBound
+    ) -> None:
+        self._bound = bound
+        self._topology = topology
+        self._chips = chips
+        self._links = links
+        self._exchanges = list(_distinct_exchanges(bound.task))
+        # Of each exchange, the least cycles in the first 1, 2, ... groups.
+        self._least: list[list[int]] = [[] for _ in self._exchanges]
+
+    def bound(self, pipeline: int, *, teams: bool) -> WidthBound:
+        """Return the bound for pipelines of up to so many stages.
+
+        Parameters
+        ----------
+        pipeline
+            Stages.
+        teams
+            Whether to look at exchanges within teams too, which take as long to look
+            at as those of the group and a tenth of the token.
+        """
+        task = self._bound.task
+        total = np.zeros(pipeline, dtype=np.int64)
+        for (exchange, count), least in zip(self._exchanges, self._least, strict=True):
+            if exchange.teams.any() and not teams:
+                total += count * _one_hop(task, exchange)
+                continue
+            for at in range(len(least), pipeline):
+                group = self._chips[at * task.tensor : (at + 1) * task.tensor]
+                cycles = _exchange_cycles(
+                    task, self._topology, exchange, group, self._links
+                )
+                least.append(min([cycles, *least[-1:]]))
+            total += count * np.array(least[:pipeline], dtype=np.int64)
+        return replace(self._bound, exchange_cycles=total)
+
+
+def _distinct_exchanges(task: Task) -> list[tuple[Exchange, int]]:
+    """Return the exchanges that send anything, and how often a token makes each."""
+    found: dict[tuple[Pattern, bytes, bytes], tuple[Exchange, int]] = {}
     for block, count in _blocks(task):
         for operator in block_operators(task, block):
             if isinstance(operator, Compute) or not _is_sent(operator):
-                continue
-            if operator.teams.any() and not teams:
-                total += count * _one_hop(task, operator)
                 continue
             key = (
                 operator.pattern,
                 operator.shard_bytes.tobytes(),
                 operator.teams.tobytes(),
             )
-            if key not in known:
-                cycles = [
-                    _exchange_cycles(task, topology, operator, group, links)
-                    for group in groups
-                ]
-                known[key] = np.minimum.accumulate(np.array(cycles, dtype=np.int64))
-            total += count * known[key]
-    return replace(bound, exchange_cycles=total)
+            _, before = found.get(key, (operator, 0))
+            found[key] = operator, before + count
+    return list(found.values())
 
 
 def trains_of_width(bound: WidthBound, topology: Topology, chips: Ints) -> Ints:
@@ -173,11 +197,19 @@ def trains_of_width(bound: WidthBound, topology: Topology, chips: Ints) -> Ints:
 
 
 def _blocks(task: Task) -> list[tuple[Block, int]]:
-    """Return each kind of block of the model, uncut, and how many there are."""
+    """Return each kind of block of the model, uncut, and how many there are.
+
+    Layers that attend to a window only are of another kind than those that attend to
+    everything.
+    """
     layers = task.model.layers
+    attending = Counter(task.model.layer_like(layer) for layer in range(layers))
     return [
         (Block(Kind.EMBEDDING, -1, 0, 1, 1), 1),
-        (Block(Kind.ATTENTION, 0, 0, 1, 1), layers),
+        *(
+            (Block(Kind.ATTENTION, layer, 0, 1, 1), count)
+            for layer, count in attending.items()
+        ),
         (Block(Kind.FEED_FORWARD, 0, 0, 1, 1), layers),
         (Block(Kind.HEAD, layers, 0, 1, 1), 1),
     ]

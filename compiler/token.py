@@ -1,5 +1,8 @@
 """Compiling one decode token into a static schedule."""
 
+from dataclasses import dataclass
+from typing import final
+
 import numpy as np
 
 from chip.program import Program, Resident
@@ -18,32 +21,55 @@ from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routes import Routes
 from topologies.topology import Topology
-from topologies.tree import alignment_tree
+from topologies.tree import SpanningTree, alignment_tree
 
 # A forwarded vector may lie in the gap that was meant for a deskew; sequences or
 # replicas a little further apart leave another.
 _MOST_ATTEMPTS = 16
 
 
-def compile_token(
-    plan: ShardingPlan, topology: Topology, outage: Outage = NO_OUTAGE
-) -> Schedule:
-    """Return the schedule of a decode token under `plan`.
+@final
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TimedToken:
+    """A token whose every cycle is known, before its instructions are written down.
 
     Parameters
     ----------
-    plan
-        Who holds what; its chips are chips of `topology`.
-    topology
-        The wiring.
-    outage
-        What of it is out of order.
+    timelines
+        The chain of each replica, with its deskews.
+    tree
+        Spanning tree along which the chips are aligned.
+    tolerance
+        What the clocks may do.
+    interval_cycles, guard_cycles
+        Longest time between deskews, and the guard band that goes with it.
+    """
+
+    timelines: tuple[Timeline, ...]
+    tree: SpanningTree
+    tolerance: Tolerance
+    interval_cycles: int
+    guard_cycles: int
+
+    @property
+    def timeline(self) -> Timeline:
+        """Return the chain of the replica that takes longest."""
+        return max(self.timelines, key=lambda chain: chain.token_cycles)
+
+
+def time_token(
+    plan: ShardingPlan, topology: Topology, outage: Outage = NO_OUTAGE
+) -> TimedToken:
+    """Return a decode token under `plan` to the cycle, in a third of the time.
+
+    One sequence alone takes just as long once compiled, if it can be.
+
+    Parameters are those of `compile_token`.
 
     Raises
     ------
     ScheduleError
-        If no guard band, deskew interval or program size holds; the message says
-        which setting would.
+        If no guard band or deskew interval holds.
     """
     machine = plan.task.machine
     leader = int(plan.stages[0].chips[0])
@@ -81,18 +107,54 @@ def compile_token(
     else:
         interval_cycles = tolerance.checked_interval(wanted)
     chains, guard_cycles = timelines(interval_cycles)
-    chain, program = _program(
-        plan,
-        topology,
-        chains,
+    return TimedToken(
+        timelines=tuple(chains),
+        tree=tree,
         tolerance=tolerance,
         interval_cycles=interval_cycles,
         guard_cycles=guard_cycles,
     )
+
+
+def compile_token(
+    plan: ShardingPlan,
+    topology: Topology,
+    outage: Outage = NO_OUTAGE,
+    *,
+    timed: TimedToken | None = None,
+) -> Schedule:
+    """Return the schedule of a decode token under `plan`.
+
+    Parameters
+    ----------
+    plan
+        Who holds what; its chips are chips of `topology`.
+    topology
+        The wiring.
+    outage
+        What of it is out of order.
+    timed
+        What `time_token` says of them, if that is known.
+
+    Raises
+    ------
+    ScheduleError
+        If no guard band, deskew interval or program size holds; the message says
+        which setting would.
+    """
+    timed = timed or time_token(plan, topology, outage)
+    chain, program = _program(
+        plan,
+        topology,
+        list(timed.timelines),
+        tolerance=timed.tolerance,
+        interval_cycles=timed.interval_cycles,
+        guard_cycles=timed.guard_cycles,
+    )
     return Schedule(
         plan=plan,
         topology=topology,
-        tree=tree,
+        tree=timed.tree,
         program=program,
         timeline=chain,
         lower_bound_cycles=lower_bound_cycles(plan),

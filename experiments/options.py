@@ -31,7 +31,9 @@ StrategyText = Annotated[
 ]
 ObjectiveText = Annotated[
     str | None,
-    typer.Option("--objective", help="What auto seeks: latency, throughput, chips."),
+    typer.Option(
+        "--objective", help="What auto seeks: latency, throughput, chips, energy."
+    ),
 ]
 Tokens = Annotated[int | None, typer.Option(help="Tokens to decode per sequence.")]
 Context = Annotated[int | None, typer.Option(help="Positions in the KV cache.")]

@@ -17,11 +17,9 @@ from sharding.placement import placed_chips
 from sharding.plan import ShardingPlan, plan_sharding
 from sharding.strategy import parse_strategy
 from sharding.task import Task
-from specs.errors import PlanError
 from specs.machine import MachineSpec, load_machine
 from specs.model import ModelSpec, load_model
 from specs.scenario import Scenario, scenario
-from topologies.cables import CHIPS_PER_NODE
 from topologies.selection import whole_machine_chips
 from topologies.spares import select_with_spares
 from topologies.topology import Topology
@@ -193,19 +191,7 @@ def compile_prepared(prepared: Prepared) -> Schedule:
 def _searched(
     scenario: Scenario, model: ModelSpec, machine: MachineSpec, topology: Topology
 ) -> Prepared:
-    """Return a scenario with the best strategy, and the sequences that go with it.
-
-    Raises
-    ------
-    PlanError
-        If the model is an encoder, whose passes the search's bounds do not cover.
-    """
-    if model.structure.encoder:
-        raise PlanError(
-            f"{model.name}: the search knows decode tokens, not the passes of an "
-            f"encoder; name a strategy, such as "
-            f"tensor={min(CHIPS_PER_NODE, topology.active_chips)}"
-        )
+    """Return a scenario with the best strategy, and the sequences that go with it."""
     began = time.perf_counter()
     found = best_strategy(
         Task(model, machine, 1, scenario.context, scenario.batch),

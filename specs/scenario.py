@@ -34,8 +34,8 @@ class Scenario(Spec):
         How the model is split, such as ``tensor=8,pipeline=72``; ``auto`` for the best
         there is; or a plan as CSV.
     objective
-        What ``auto`` seeks: the fastest token, the most tokens per second, or the
-        fewest chips.
+        What ``auto`` seeks: the fastest token, the most tokens per second, the fewest
+        chips, or the least energy for each token.
     tokens
         Tokens to decode for each sequence.
     context
@@ -60,7 +60,7 @@ class Scenario(Spec):
     chips: int = Field(default=576, ge=1)
     topology: str = "auto"
     strategy: str = "tensor=8,pipeline=72"
-    objective: Literal["latency", "throughput", "chips"] = "latency"
+    objective: Literal["latency", "throughput", "chips", "energy"] = "latency"
     tokens: int = Field(default=8, ge=1)
     context: int = Field(default=4096, ge=1)
     batch: int = Field(default=1, ge=1)

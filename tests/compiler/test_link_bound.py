@@ -1,7 +1,7 @@
-from hypothesis import assume, given
+from hypothesis import given
 
 from compiler.link_bound import link_bound
-from compiler.strategy_bound import placed_bound, trains_of_width, width_bound
+from compiler.strategy_bound import PlacedWidth, trains_of_width, width_bound
 from compiler.timeline import token_timeline
 from compiler.token import compile_token
 from sharding.plan import ShardingPlan, plan_sharding
@@ -13,8 +13,6 @@ from topologies.selection import select_topology
 def test_each_closer_look_at_a_strategy_comes_nearer_to_its_schedule(
     plan: ShardingPlan,
 ) -> None:
-    # The search refuses encoders.
-    assume(not plan.task.model.structure.encoder)
     topology = select_topology(plan.strategy.chips)
     # It looks at single replicas whose groups share everything.
     strategy = Strategy(tensor=plan.strategy.tensor, pipeline=plan.strategy.pipeline)
@@ -28,8 +26,9 @@ def test_each_closer_look_at_a_strategy_comes_nearer_to_its_schedule(
     chips = topology.active.astype("int64")
     links = link_bound(plan.task.machine, topology, int(chips[0]))
     anywhere = width_bound(plan.task, pipeline)
-    placed = placed_bound(anywhere, topology, chips, links, teams=False)
-    closer = placed_bound(anywhere, topology, chips, links, teams=True)
+    width = PlacedWidth(anywhere, topology, chips, links)
+    placed = width.bound(pipeline, teams=False)
+    closer = width.bound(pipeline, teams=True)
     chain = token_timeline(plan, topology, links, interval_cycles=0)
     schedule = compile_token(plan, topology)
     looks = [

@@ -1,8 +1,9 @@
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from compiler.found import Objective
@@ -102,6 +103,59 @@ def test_the_search_equals_trying_every_strategy(made: Instance) -> None:
     assert smallest.schedule.latency_cycles == min(
         cycles for strategy, cycles in latencies.items() if strategy.chips == fewest
     )
+
+
+class _Tried(NamedTuple):
+    """A strategy with its sequences, and its period once compiled."""
+
+    strategy: Strategy
+    sequences: int
+    period_cycles: int
+
+    def cost(self, objective: Objective) -> Fraction:
+        share = Fraction(self.period_cycles, self.sequences)
+        chips = self.strategy.chips if objective is Objective.ENERGY else 1
+        return share * chips
+
+
+def _all_periods(made: Instance) -> list[_Tried]:
+    """Return every strategy with every number of sequences that fits, compiled."""
+    topology = select_topology(made.chips)
+    chips = topology.active.astype(np.int64)
+    tried = []
+    for tensor in range(1, made.chips + 1):
+        task = made.task._replace(tensor=tensor)
+        for pipeline in range(1, made.chips // tensor + 1):
+            strategy = Strategy(tensor=tensor, pipeline=pipeline)
+            for sequences in range(1, pipeline + 2):
+                try:
+                    plan = fitting_plan(task, strategy, chips, sequences=sequences)
+                    if plan is not None:
+                        schedule = compile_token(plan, topology)
+                        period = schedule.program.period_cycles
+                        tried.append(_Tried(strategy, sequences, period))
+                except RackError:
+                    continue
+    return tried
+
+
+@settings(max_examples=5)
+@given(made=instances())
+def test_so_it_does_where_sequences_fill_the_pipeline(made: Instance) -> None:
+    tried = _all_periods(made)
+    assume(tried)
+    topology = select_topology(made.chips)
+    for objective in (Objective.THROUGHPUT, Objective.ENERGY):
+        found = best_strategy(
+            made.task,
+            topology,
+            objective=objective,
+            sequences=1,
+            most_compiled=10**6,
+        )
+        least = min(each.cost(objective) for each in tried)
+        assert found.compiled[0].cost.first == pytest.approx(float(least), rel=1e-12)
+        assert found.gap == 0
 
 
 def _task(layers: int = 4) -> Task:

@@ -10,7 +10,7 @@ from compiler.guard import link_timing, vectors_of
 from compiler.link_bound import LinkBound, link_bound
 from compiler.messages import Message, MessageTable
 from compiler.stages import Collective, adding_up, stage
-from compiler.strategy_bound import placed_bound, width_bound
+from compiler.strategy_bound import PlacedWidth, width_bound
 from compiler.striping import striped
 from compiler.timeline import token_timeline
 from compiler.token import compile_token
@@ -91,7 +91,8 @@ def test_no_token_beats_the_bounds(strategy: str, most: int) -> None:
     plan = plan_sharding(task, Strategy(tensor=tensor, pipeline=pipeline), members)
     links = link_bound(machine, RACK, 0)
     anywhere = width_bound(task, pipeline)
-    placed = placed_bound(anywhere, RACK, members, links, teams=True)
+    width = PlacedWidth(anywhere, RACK, members, links)
+    placed = width.bound(pipeline, teams=True)
     schedule = compile_token(plan, RACK)
     looks = [
         anywhere.token_cycles(pipeline),

@@ -100,10 +100,6 @@ OPTIONS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "a missing fault script": (["--faults=my.toml"], ["my.toml", "looked in"]),
     "an unknown model": (["--model=gpt-9"], ["'gpt-9'", "did you mean 'gpt2"]),
-    "a search for an encoder": (
-        ["--model=bert-base", "--strategy=auto"],
-        ["bert-base", "not the passes of an encoder", "tensor=8"],
-    ),
     "an unknown machine": (["--machine=groqrak"], ["'groqrak'", "'groqrack'"]),
     "a missing machine file": (["--machine=my.toml"], ["my.toml", "looked in"]),
     "one chip in the trace": (["--trace-chips=5"], ["--trace-chips 5", "0-31"]),
