@@ -6,7 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from compiler.found import Evaluated, Found
+from compiler.found import Evaluated, Found, Objective
+from compiler.moves import best_moves
 from compiler.schedule import Schedule
 from compiler.timeline import ComputeEntry
 from experiments.preparation import Prepared
@@ -52,7 +53,13 @@ def explanation(prepared: Prepared, schedule: Schedule) -> RenderableType:
             _front(found, prepared),
             Text(),
         ]
-    parts += [_ledger(prepared, schedule), Text(), _limits(prepared, schedule)]
+    parts += [
+        _ledger(prepared, schedule),
+        Text(),
+        _moves(prepared, schedule),
+        Text(),
+        _limits(prepared, schedule),
+    ]
     return Group(*parts)
 
 
@@ -96,8 +103,9 @@ def _why(found: Found, wall_s: float) -> Text:
     return Text(
         f"{best.strategy} is the best for {found.objective}:\n{sure}.\n"
         f"{found.candidates:,} strategies, {found.scored:,} scored by a bound, "
-        f"{found.planned:,} cut into stages,\n{len(found.compiled):,} compiled, "
-        f"{len(found.refused):,} without a schedule, in {wall_s:.1f} s"
+        f"{found.planned:,} cut into stages,\n{len(found.known):,} timed to the cycle, "
+        f"{len(found.compiled):,} compiled, {len(found.refused):,} without a schedule,\n"
+        f"in {wall_s:.1f} s"
     )
 
 
@@ -115,7 +123,7 @@ def _numbers(each: Evaluated, prepared: Prepared) -> tuple[str, str, str, str, s
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
-        left = column in ("strategy", "layers", "limit")
+        left = column in ("strategy", "layers", "limit", "move")
         table.add_column(column, justify="left" if left else "right")
     return table
 
@@ -131,7 +139,7 @@ def _ranking(found: Found, prepared: Prepared) -> Table:
         "worse by",
     )
     best = found.compiled[0].cost.first
-    for each in found.compiled[:_MOST_SHOWN]:
+    for each in found.known[:_MOST_SHOWN]:
         behind = each.cost.first / best - 1
         table.add_row(*_numbers(each, prepared), f"{behind:.2%}" if behind else "")
     return table
@@ -139,14 +147,14 @@ def _ranking(found: Found, prepared: Prepared) -> Table:
 
 def _front(found: Found, prepared: Prepared) -> Table:
     table = _table(
-        "Pareto front of those compiled",
+        "Pareto front of those timed",
         "strategy",
         "chips",
         "sequences",
         "latency us",
         "tokens/s full",
     )
-    for each in pareto_front(found.compiled)[:_MOST_SHOWN]:
+    for each in pareto_front(found.known)[:_MOST_SHOWN]:
         table.add_row(*_numbers(each, prepared))
     return table
 
@@ -174,6 +182,28 @@ def _ledger(prepared: Prepared, schedule: Schedule) -> RenderableType:
             f"({slowest:,} cycles) lose {lost:,} cycles ({share:.1%})"
         ),
     )
+
+
+def _moves(prepared: Prepared, schedule: Schedule) -> RenderableType:
+    """Return the ten best small changes, and what each does to a token."""
+    objective = Objective(prepared.scenario.objective)
+    table = _table(
+        f"The ten best moves for {objective}, in cycles",
+        "move",
+        "latency",
+        "for each token",
+        "chips",
+        "known by",
+    )
+    for each in best_moves(schedule, objective, most=_MOST_SHOWN):
+        table.add_row(
+            each.name,
+            f"{each.latency_cycles:+,}",
+            f"{each.share_cycles:+,.0f}",
+            f"{each.chips:+,}" if each.chips else "",
+            "compiling" if each.compiled else "bounds",
+        )
+    return table
 
 
 def _limits(prepared: Prepared, schedule: Schedule) -> RenderableType:

@@ -1,0 +1,278 @@
+"""Small changes to a plan: what each would win or cost, the promising ones compiled."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, final
+
+import numpy as np
+
+from compiler.found import Cost, Objective, ranked
+from compiler.link_bound import link_bound
+from compiler.schedule import Schedule
+from compiler.timeline import token_timeline
+from compiler.token import compile_token
+from sharding.plan import ShardingPlan, fitting_plan, staged_plan
+from sharding.stages import stage_blocks
+from sharding.strategy import Strategy
+from sharding.task import Task
+from sharding.units import Block, model_units
+from specs.errors import RackError
+from specs.formats import Format
+from topologies.topology import Topology
+
+# Compiling takes a second each for 576 chips.
+MOST_COMPILED = 5
+_NARROWER = {
+    Format.FP32: Format.FP16,
+    Format.FP16: Format.FP8,
+    Format.BF16: Format.FP8,
+    Format.FP8: Format.INT4,
+    Format.INT8: Format.INT4,
+}
+
+
+class Move(NamedTuple):
+    """A plan one step away.
+
+    Attributes
+    ----------
+    name
+        What is done.
+    plan
+        What it makes of the plan.
+    """
+
+    name: str
+    plan: ShardingPlan
+
+
+class _Now(NamedTuple):
+    """What moves start from."""
+
+    plan: ShardingPlan
+    topology: Topology
+    slowest: int
+    interval_cycles: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What a move changes.
+
+    Parameters
+    ----------
+    name
+        What is done.
+    latency_cycles
+        Change of the cycles from a token to the next of the same sequence.
+    share_cycles
+        Change of the cycles of the machine for each token.
+    chips
+        Change of the chips that are used.
+    cost
+        Rank of what it leads to.
+    compiled
+        Whether it was compiled; else the changes are those of the lower bound.
+    """
+
+    name: str
+    latency_cycles: int
+    share_cycles: float
+    chips: int
+    cost: Cost
+    compiled: bool
+
+
+def moves(schedule: Schedule) -> Iterator[Move]:
+    """Yield the plans one step away from that of `schedule` that fit its chips.
+
+    A piece moves out of the slowest stage or into it; tensor groups are a chip or a
+    factor of two wider or narrower; stages and sequences are one more or fewer; numbers
+    take half the bits; deskews are twice or half as far apart; the context is half.
+    """
+    plan, topology = schedule.plan, schedule.topology
+    cycles = schedule.timeline.stage_cycles
+    now = _Now(
+        plan,
+        topology,
+        cycles.index(max(cycles)),
+        schedule.program.deskews.interval_cycles,
+    )
+    yield from _shifted(now)
+    for name, task, strategy, sequences in (*_resized(now), *_changed(now)):
+        made = _fitting(task, strategy, sequences, topology)
+        if made is not None:
+            yield Move(name, made)
+
+
+def best_moves(
+    schedule: Schedule,
+    objective: Objective,
+    *,
+    most: int,
+    most_compiled: int = MOST_COMPILED,
+) -> list[Weighed]:
+    """Return the moves that promise most, the best first.
+
+    Parameters
+    ----------
+    schedule
+        What they start from.
+    objective
+        What they are ranked by.
+    most
+        Moves to return.
+    most_compiled
+        How many of them are compiled; the others are weighed by the lower bound of
+        where they lead less the one of `schedule`.
+    """
+    now = schedule.plan.strategy
+    least = _least_latency(schedule.plan, schedule.topology)
+    share = schedule.latency_cycles / schedule.plan.sequences
+    weighed = []
+    for move in moves(schedule):
+        plan = move.plan
+        try:
+            latency = schedule.latency_cycles - least
+            latency += _least_latency(plan, schedule.topology)
+        except RackError:
+            continue
+        weighed.append((_cost(objective, plan, latency), latency, move))
+    weighed.sort(key=lambda each: each[0])
+    found = []
+    for rank, (_, estimate, move) in enumerate(weighed[:most]):
+        plan, latency, compiled = move.plan, estimate, rank < most_compiled
+        if compiled:
+            try:
+                latency = compile_token(plan, schedule.topology).latency_cycles
+            except RackError:
+                continue
+        found.append(
+            Weighed(
+                name=move.name,
+                latency_cycles=latency - schedule.latency_cycles,
+                share_cycles=latency / plan.sequences - share,
+                chips=plan.strategy.chips - now.chips,
+                cost=_cost(objective, plan, latency),
+                compiled=compiled,
+            )
+        )
+    return sorted(found, key=lambda each: each.cost)
+
+
+def _cost(objective: Objective, plan: ShardingPlan, latency: int) -> Cost:
+    return ranked(objective, plan.strategy, latency, latency / plan.sequences)
+
+
+def _least_latency(plan: ShardingPlan, topology: Topology) -> int:
+    """Return a lower bound on the cycles from a token to the next of its sequence."""
+    machine = plan.task.machine
+    links = link_bound(machine, topology, int(plan.stages[0].chips[0]))
+    chain = token_timeline(plan, topology, links, interval_cycles=0)
+    if plan.sequences == 1:
+        return chain.token_cycles
+    pace = max(chain.stage_cycles) + machine.hac.epoch_cycles
+    return max(chain.token_cycles, plan.sequences * pace)
+
+
+def _fitting(
+    task: Task, strategy: Strategy, sequences: int, topology: Topology
+) -> ShardingPlan | None:
+    chips = topology.active.astype(np.int64)
+    if strategy.chips > len(chips) or strategy.tensor > task.model.hidden_size:
+        return None
+    task = task._replace(tensor=strategy.tensor)
+    try:
+        return fitting_plan(task, strategy, chips, sequences=sequences)
+    except RackError:
+        return None
+
+
+def _shifted(now: _Now) -> Iterator[Move]:
+    """Yield the plans in which one piece crosses a border of the slowest stage."""
+    task, strategy = now.plan.task, now.plan.strategy
+    units = model_units(
+        task.model, task.machine, tensor=strategy.tensor, pipeline=strategy.pipeline
+    )
+    cuts = _cuts(now.plan, units)
+    if cuts is None:
+        return
+    ends = [*cuts[1:], len(units)]
+    for border in (now.slowest, now.slowest + 1):
+        if not 0 < border < strategy.pipeline:
+            continue
+        for step in (-1, 1):
+            at = cuts[border] + step
+            if not cuts[border - 1] < at < ends[border]:
+                continue
+            blocks = stage_blocks(units, [*cuts[:border], at, *cuts[border + 1 :]])
+            chips = np.concatenate([stage.chips for stage in now.plan.stages])
+            made = staged_plan(task, strategy, chips, blocks, now.plan.sequences)
+            if made.fullest_chip_bytes <= task.machine.chip.sram_bytes:
+                source, target = (
+                    (border, border - 1) if step > 0 else (border - 1, border)
+                )
+                piece = units[at - 1 if step > 0 else at]
+                yield Move(f"{_piece(piece)} from stage {source} to {target}", made)
+
+
+def _piece(unit: Block) -> str:
+    part = f" 1/{unit.parts}" if unit.parts > 1 else ""
+    layer = f" {unit.layer}" if unit.kind in ("attention", "feed_forward") else ""
+    return f"{unit.kind.value.replace('_', '-')}{layer}{part}"
+
+
+def _cuts(plan: ShardingPlan, units: list[Block]) -> list[int] | None:
+    """Return the first unit of each stage, None if a plan was cut elsewhere."""
+    begins = {
+        (unit.kind, unit.layer, unit.first, unit.parts): n
+        for n, unit in enumerate(units)
+    }
+    firsts = [stage.blocks[0] for stage in plan.stages]
+    cuts = [begins.get((b.kind, b.layer, b.first, b.parts)) for b in firsts]
+    found = [cut for cut in cuts if cut is not None]
+    return found if len(found) == len(cuts) else None
+
+
+def _resized(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:
+    """Yield other widths on as many chips, other pipelines, and other sequences."""
+    task, strategy, sequences = now.plan.task, now.plan.strategy, now.plan.sequences
+    width, pipeline = strategy.tensor, strategy.pipeline
+    for tensor in sorted({width - 1, width + 1, width // 2, 2 * width} - {0, width}):
+        stages = max(1, strategy.chips // tensor)
+        changed = Strategy(tensor=tensor, pipeline=stages)
+        yield str(changed), task, changed, sequences
+    for stages in (pipeline - 1, pipeline + 1):
+        if stages:
+            changed = Strategy(tensor=width, pipeline=stages)
+            yield str(changed), task, changed, sequences
+    for more in (sequences - 1, sequences + 1):
+        if more:
+            yield f"sequences {more}", task, strategy, more
+
+
+def _changed(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:
+    """Yield other formats, deskew intervals and contexts."""
+    task, strategy, sequences = now.plan.task, now.plan.strategy, now.plan.sequences
+    machine = task.machine
+    settings: list[tuple[str, str | int]] = [
+        (f"formats.{what}", _NARROWER[stored].value)
+        for what, stored in (
+            ("weights", machine.formats.weights),
+            ("activations", machine.formats.activations),
+            ("kv_cache", machine.formats.kv_cache),
+        )
+        if stored in _NARROWER
+    ]
+    epochs = now.interval_cycles // machine.hac.epoch_cycles
+    settings += [
+        ("deskew.interval_epochs", count) for count in (epochs // 2, 2 * epochs)
+    ]
+    for key, value in settings:
+        if value:
+            changed = machine.with_settings({key: value}, "setting")
+            yield f"{key}={value}", task._replace(machine=changed), strategy, sequences
+    if task.context > 1:
+        half = task.context // 2
+        yield f"context {half:,}", task._replace(context=half), strategy, sequences

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from compiler.found import Objective
+from compiler.moves import best_moves, moves
+from compiler.schedule import Schedule
+from compiler.token import compile_token
+from sharding.coverage import check_coverage
+from sharding.plan import plan_sharding
+from sharding.strategy import Strategy
+from sharding.task import Task
+from specs.machine import load_machine
+from specs.model import ModelSpec
+from topologies.selection import select_topology
+
+MOST = 50
+
+
+@pytest.fixture(scope="module")
+def schedule() -> Schedule:
+    """Return a small model in three stages, one of them slower than the others."""
+    model = ModelSpec(
+        name="small",
+        family="llama",
+        hidden_size=256,
+        intermediate_size=512,
+        layers=4,
+        attention_heads=4,
+        kv_heads=2,
+        head_dim=64,
+        vocabulary_size=512,
+        tied_embeddings=False,
+        experts=1,
+        experts_per_token=1,
+        max_context_tokens=128,
+    )
+    topology = select_topology(8)
+    chips = topology.active.astype(np.int64)
+    task = Task(model, load_machine(), 2, 64, 1)
+    strategy = Strategy(tensor=2, pipeline=3)
+    return compile_token(plan_sharding(task, strategy, chips, sequences=2), topology)
+
+
+def test_every_move_leads_to_a_whole_plan_that_fits(schedule: Schedule) -> None:
+    found = list(moves(schedule))
+    assert len({move.name for move in found}) == len(found)
+    for move in found:
+        machine = move.plan.task.machine
+        assert check_coverage(move.plan.slices)
+        assert move.plan.fullest_chip_bytes <= machine.chip.sram_bytes
+        assert move.plan.strategy.chips <= 8
+
+
+def test_there_is_a_move_of_every_kind(schedule: Schedule) -> None:
+    names = " ".join(move.name for move in moves(schedule))
+    for kind in (
+        "from stage",
+        "tensor=1,",
+        "tensor=3,",
+        "pipeline=2",
+        "pipeline=4",
+        "sequences 1",
+        "sequences 3",
+        "formats.weights=int4",
+        "deskew.interval_epochs=",
+        "context 32",
+    ):
+        assert kind in names
+
+
+def test_what_compiling_says_of_a_move_is_the_difference_of_two_schedules(
+    schedule: Schedule,
+) -> None:
+    plans = {move.name: move.plan for move in moves(schedule)}
+    weighed = best_moves(schedule, Objective.THROUGHPUT, most=MOST, most_compiled=MOST)
+    assert [each.cost for each in weighed] == sorted(each.cost for each in weighed)
+    for each in weighed:
+        assert each.compiled
+        there = compile_token(plans[each.name], schedule.topology)
+        assert each.latency_cycles == there.latency_cycles - schedule.latency_cycles
+        share = there.latency_cycles / there.plan.sequences
+        assert each.share_cycles == share - schedule.latency_cycles / 2
+        assert each.chips == there.plan.strategy.chips - 6
+
+
+def test_what_is_not_compiled_is_said_to_be_known_by_bounds(
+    schedule: Schedule,
+) -> None:
+    weighed = best_moves(schedule, Objective.LATENCY, most=4, most_compiled=1)
+    assert [each.compiled for each in weighed].count(True) == 1
+    assert len(weighed) == 4
