@@ -103,8 +103,8 @@ def _why(found: Found, wall_s: float) -> Text:
     return Text(
         f"{best.strategy} is the best for {found.objective}:\n{sure}.\n"
         f"{found.candidates:,} strategies, {found.scored:,} scored by a bound, "
-        f"{found.planned:,} cut into stages,\n{len(found.known):,} timed to the cycle, "
-        f"{len(found.compiled):,} compiled, {len(found.refused):,} without a schedule,\n"
+        f"{found.planned:,} cut into stages,\n{len(found.known):,} timed to a cycle, "
+        f"{len(found.compiled):,} compiled, {len(found.refused):,} without schedule,\n"
         f"in {wall_s:.1f} s"
     )
 
