@@ -1,5 +1,6 @@
 """Closer and closer looks at a strategy: what each shows of its cost."""
 
+from collections.abc import Collection
 from typing import final
 
 import numpy as np
@@ -30,20 +31,22 @@ class Looks:
         The job; its tensor width does not matter.
     topology
         The wiring, whose active chips are used from the first on.
+    widths
+        Tensor widths to look at, those that there can be if None.
     """
 
-    def __init__(self, task: Task, topology: Topology) -> None:
+    def __init__(
+        self, task: Task, topology: Topology, widths: Collection[int] | None = None
+    ) -> None:
         self._task = task
         self.topology = topology
         self.chips: Ints = topology.active.astype(np.int64)
+        most = min(len(self.chips), task.model.hidden_size)
+        every = range(1, most + 1)
+        self.widths = [w for w in every if widths is None or w in widths]
         self._links = link_bound(task.machine, topology, int(self.chips[0]))
         self._widths: dict[int, WidthBound] = {}
         self._placed: dict[int, PlacedWidth | None] = {}
-
-    @property
-    def widths(self) -> range:
-        """Return the tensor widths that there can be."""
-        return range(1, min(len(self.chips), self._task.model.hidden_size) + 1)
 
     def pipelines(self, tensor: int) -> range:
         """Return the pipelines that there can be at a width."""

@@ -7,6 +7,7 @@ cannot beat the best compiled strategy even at its bound is dropped, until none 
 """
 
 import heapq
+from collections.abc import Collection
 from typing import final
 
 from compiler.entry import Entry, Step
@@ -39,6 +40,7 @@ def best_strategy(
     objective: Objective,
     sequences: int,
     most_compiled: int = MOST_COMPILED,
+    widths: Collection[int] | None = None,
 ) -> Found:
     """Return the best strategy of any tensor width and pipeline on a machine's chips.
 
@@ -55,13 +57,16 @@ def best_strategy(
         pay.
     most_compiled
         Strategies to look at to the cycle at most.
+    widths
+        Tensor widths to look at, all if None.
 
     Raises
     ------
     RackError
         If no strategy fits, or none that fits has a schedule.
     """
-    return _Search(task, topology, objective, sequences).run(most_compiled)
+    looks = Looks(task, topology, widths)
+    return _Search(task, looks, objective, sequences).run(most_compiled)
 
 
 @final
@@ -69,10 +74,10 @@ class _Search:
     """A queue of strategies and what was found out about them."""
 
     def __init__(
-        self, task: Task, topology: Topology, objective: Objective, sequences: int
+        self, task: Task, looks: Looks, objective: Objective, sequences: int
     ) -> None:
         self._task = task
-        self._looks = Looks(task, topology)
+        self._looks = looks
         self._objective = objective
         self._sequences = sequences
         self._queue: list[Entry] = []
@@ -129,12 +134,9 @@ class _Search:
                 if most < least:
                     continue
                 # As many tokens as there are stages are at work at once, and no more.
-                sequences = (
-                    min(pipeline, most) if self._objective.fills else self._sequences
-                )
-                self._queue.append(
-                    self._entry(bound, pipeline, sequences, step=Step.PLACE)
-                )
+                sequences = min(pipeline, most) if self._objective.fills else least
+                entry = self._entry(bound, pipeline, sequences, step=Step.PLACE)
+                self._queue.append(entry)
         heapq.heapify(self._queue)
         return candidates
 
@@ -293,4 +295,5 @@ class _Search:
                 f"{strategy}: {reason}"
             )
         least = 1 if self._objective.fills else self._sequences
-        return nothing_fits(self._looks.anywhere(1), chips, least)
+        bound = self._looks.anywhere(self._looks.widths[0])
+        return nothing_fits(bound, chips, least)

@@ -121,6 +121,12 @@ def plan(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say why this plan, and what limits it.")
     ] = False,
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto", help="Show the front of latency, throughput and chips."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say which chip holds which slice of the model, and whether it fits."""
@@ -141,6 +147,13 @@ def plan(
         _console().print(explanation(prepared, compile_prepared(prepared)))
     else:
         _console().print(plan_report(prepared))
+    if pareto and not as_json:
+        from compiler.pareto import pareto_front
+        from experiments.explanation import pareto_table
+
+        front = pareto_front(prepared.plan.task, prepared.topology)
+        _console().print()
+        _console().print(pareto_table(prepared, front))
 
 
 @app.command()

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from compiler.found import Evaluated, Found, Objective
 from compiler.moves import best_moves
+from compiler.pareto import Front
 from compiler.schedule import Schedule
 from compiler.timeline import ComputeEntry
 from experiments.preparation import Prepared
@@ -50,8 +51,6 @@ def explanation(prepared: Prepared, schedule: Schedule) -> RenderableType:
             Text(),
             _ranking(found, prepared),
             Text(),
-            _front(found, prepared),
-            Text(),
         ]
     parts += [
         _ledger(prepared, schedule),
@@ -63,24 +62,32 @@ def explanation(prepared: Prepared, schedule: Schedule) -> RenderableType:
     return Group(*parts)
 
 
-def pareto_front(compiled: tuple[Evaluated, ...]) -> list[Evaluated]:
-    """Return the strategies that no other beats in latency, pace and chips at once.
-
-    The fastest is first; of strategies alike in all three, the best ranked one stays.
-    """
-
-    def merits(each: Evaluated) -> tuple[int, int, int]:
-        return each.latency_cycles, each.pace_cycles, each.strategy.chips
-
-    front: list[Evaluated] = []
-    for each in sorted(compiled, key=lambda e: (merits(e), e.cost)):
-        beaten = any(
-            all(a <= b for a, b in zip(merits(kept), merits(each), strict=True))
-            for kept in front
+def pareto_table(prepared: Prepared, front: Front) -> RenderableType:
+    """Return the strategies that no other beats in latency, throughput and chips."""
+    hz = prepared.machine.chip.clock_hz
+    table = _table(
+        "Pareto front",
+        "strategy",
+        "chips",
+        "sequences",
+        "latency us",
+        "tokens/s of all",
+    )
+    for point in front.points:
+        table.add_row(
+            str(point.strategy),
+            f"{point.merits.chips:,}",
+            f"{point.sequences:,}",
+            f"{point.merits.latency_cycles / hz * _US_PER_S:,.1f}",
+            f"{hz * prepared.scenario.batch / point.merits.share_cycles:,.0f}",
         )
-        if not beaten:
-            front.append(each)
-    return front
+    rest = (
+        f"{front.open:,} more may be on it and were not looked at"
+        if front.open
+        else "no other strategy belongs to it"
+    )
+    known = f"{len(front.points):,} of {len(front.known):,} points known to the cycle"
+    return Group(table, Text(f"{known};\n{rest}"))
 
 
 def limits(prepared: Prepared, schedule: Schedule) -> list[Limit]:
@@ -142,20 +149,6 @@ def _ranking(found: Found, prepared: Prepared) -> Table:
     for each in found.known[:_MOST_SHOWN]:
         behind = each.cost.first / best - 1
         table.add_row(*_numbers(each, prepared), f"{behind:.2%}" if behind else "")
-    return table
-
-
-def _front(found: Found, prepared: Prepared) -> Table:
-    table = _table(
-        "Pareto front of those timed",
-        "strategy",
-        "chips",
-        "sequences",
-        "latency us",
-        "tokens/s full",
-    )
-    for each in pareto_front(found.known)[:_MOST_SHOWN]:
-        table.add_row(*_numbers(each, prepared))
     return table
 
 

@@ -1,7 +1,8 @@
 """How many chips does a 70B model need, and where do more chips stop helping?
 
-Llama-2-70B decodes at context 4,096. For several tensor widths the pipeline takes what
-chips there are; counts at which the model does not fit are shown as such.
+Llama-2-70B decodes at context 4,096. At each number of chips the planner's best split,
+and for comparison fixed tensor widths whose pipeline takes what chips there are. Below
+the fewest that hold the model there is a cliff: no split at all.
 """
 
 import matplotlib.style
@@ -9,75 +10,140 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.best_points import best_point
 from experiments.figure import STYLE
 from experiments.points import point
 from experiments.script import run_script
 from specs.scenario import Scenario
 
-WIDTHS = (4, 8, 16, 32)
-CHIPS = (64, 144, 256, 320, 352, 416, 512, 576, 864, 1152, 2304)
+BEST = "best"
+WIDTHS = (8, 32)
+# 310 is the fewest that hold the model; racks are of 72.
+CHIPS = (64, 144, 288, 309, 310, 320, 336, 360, 432, 504, 576, 648, 720, 864, 1152)
+MODEL = "llama-2-70b"
+# The planner takes seconds for a small model on few chips.
+QUICK_MODEL = "llama-2-7b"
 QUICK_WIDTHS = (8,)
-QUICK_CHIPS = (144, 352, 576)
-TICKS = (64, 144, 288, 576, 1152, 2304)
-DEPLOYED_CHIPS = 576
-CAUSES = ("compute", "link", "guard", "deskew", "wait")
+QUICK_CHIPS = (32, 40, 64)
+RACK_CHIPS = 72
+CAUSES = ("compute", "link", "guard", "alignment", "deskew", "fec", "wait")
+# More chips have stopped helping where nothing later gains as much.
+_WORTHWHILE = 0.005
+COLUMNS = {
+    "split": "split",
+    "chips": "chips",
+    "strategy": "strategy",
+    "racks_used": "racks",
+    "latency_us": "us",
+    "compute_us": "compute us",
+    "link_us": "link us",
+    "gap": "gap",
+}
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the latency at each width and chip count, and its picture."""
+    """Return the latency of each split at each chip count, and its picture."""
     rows = []
-    for width in QUICK_WIDTHS if quick else WIDTHS:
-        for chips in QUICK_CHIPS if quick else CHIPS:
+    model = QUICK_MODEL if quick else MODEL
+    for chips in QUICK_CHIPS if quick else CHIPS:
+        scenario = Scenario(
+            model=model, chips=chips, tokens=1, seed=seed, engine="replay"
+        )
+        rows.append({"split": BEST, **best_point(scenario)})
+        for width in QUICK_WIDTHS if quick else WIDTHS:
             strategy = f"tensor={width},pipeline={chips // width}"
-            scenario = Scenario(chips=chips, strategy=strategy, tokens=1, seed=seed)
-            rows.append({"tensor": width, **point(scenario)})
-    table = pd.DataFrame(rows)
-    return table, _figure(table)
+            fixed = scenario.model_copy(update={"strategy": strategy})
+            rows.append({"split": f"tensor={width}", **point(fixed)})
+    # Whole numbers, also beside points that were refused.
+    whole = {"chips_used": "Int64", "racks_used": "Int64"}
+    table = pd.DataFrame(rows).astype(whole)
+    return table, _figure(table, model)
 
 
-def _figure(table: pd.DataFrame) -> Figure:
+def _figure(table: pd.DataFrame, model: str) -> Figure:
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(11, 4.6), layout="constrained")
+        figure = Figure(figsize=(11, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2)
-        by_width = table.groupby("tensor")
-        for rank, (marker, (width, part)) in enumerate(
-            zip("osD^", by_width, strict=False)
+        fits = table[table["feasible"]]
+        for marker, (split, part) in zip(
+            "oD^", fits.groupby("split", sort=False), strict=False
         ):
-            fits, refused = part[part["feasible"]], part[~part["feasible"]]
-            (line,) = left.plot(
-                fits["chips"], fits["latency_us"], f"-{marker}", label=f"tensor={width}"
-            )
-            # A width has a row of its own at the foot for where it does not fit.
+            wide = 2.2 if split == BEST else 1.2
+            label = "the planner's best" if split == BEST else str(split)
             left.plot(
-                refused["chips"],
-                [0.03 + 0.035 * rank] * len(refused),
-                "x",
-                color=line.get_color(),
-                transform=left.get_xaxis_transform(),
+                part["chips"],
+                part["latency_us"],
+                f"-{marker}",
+                lw=wide,
+                ms=5,
+                label=label,
             )
-        left.plot([], [], "kx", label="does not fit")
-        left.set_xscale("log", base=2)
-        left.set_xticks(TICKS, [f"{tick:,}" for tick in TICKS])
-        left.minorticks_off()
-        left.set(xlabel="chips", ylabel="latency of a token (us)", ylim=(0, None))
-        left.set_title("Latency: width helps, more stages only cost", loc="left")
-        left.legend(frameon=False)
-        _breakdown(right, table)
+        best = fits[fits["split"] == BEST]
+        _cliff(left, table, best)
+        _racks(left, int(best["chips"].max()))
+        left.set(
+            xlabel="chips",
+            ylabel="latency of a token (us)",
+            ylim=(0, 1.12 * fits["latency_us"].max()),
+        )
+        left.set_title(f"{model}: one user's token", loc="left")
+        left.legend(frameon=False, loc="lower right")
+        _breakdown(right, best)
     return figure
 
 
-def _breakdown(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw where the time of a token goes at 576 chips, width by width."""
-    part = table[table["feasible"] & (table["chips"] == DEPLOYED_CHIPS)]
-    labels = [f"tensor={width}" for width in part["tensor"]]
-    bottom = pd.Series(0.0, index=part.index)
+def _cliff(axes: Axes, table: pd.DataFrame, best: pd.DataFrame) -> None:
+    """Mark where nothing fits, and where more chips stop helping."""
+    fewest = int(best["chips"].min())
+    first = min(int(table["chips"].min()), fewest)
+    axes.axvspan(first, fewest, color="0.9", zorder=0)
+    axes.text(
+        (first + fewest) / 2,
+        0.5,
+        f"does not fit\nbelow {fewest} chips",
+        transform=axes.get_xaxis_transform(),
+        ha="center",
+        color="0.35",
+    )
+    # The fewest chips within half a percent of the fastest.
+    least = best["latency_us"].min()
+    enough = best[best["latency_us"] <= (1 + _WORTHWHILE) * least].iloc[0]
+    axes.annotate(
+        f"from {enough['chips']:,} chips on\nmore hardly help",
+        (enough["chips"], enough["latency_us"]),
+        xytext=(12, -42),
+        textcoords="offset points",
+        arrowprops={"arrowstyle": "->", "color": "0.35"},
+    )
+
+
+def _racks(axes: Axes, most: int) -> None:
+    """Draw a line wherever another rack begins."""
+    for chips in range(RACK_CHIPS, most + 1, RACK_CHIPS):
+        axes.axvline(chips, color="0.8", lw=0.6, zorder=0)
+    axes.plot([], [], color="0.8", lw=0.6, label=f"a rack of {RACK_CHIPS} chips more")
+
+
+def _breakdown(axes: Axes, best: pd.DataFrame) -> None:
+    """Draw where the time of a token goes at each count, in the planner's best."""
+    labels = [
+        f"{row.chips:,}\n{str(row.strategy).replace('tensor=', '').split(',')[0]}"
+        f"x{str(row.strategy).rsplit('=', 1)[1]}"
+        for row in best.itertuples()
+    ]
+    bottom = pd.Series(0.0, index=best.index)
     for cause in CAUSES:
-        axes.bar(labels, part[f"{cause}_us"], bottom=bottom, label=cause)
-        bottom += part[f"{cause}_us"]
-    axes.set(ylabel="latency of a token (us)")
-    axes.set_title("Where it goes at 576 chips", loc="left")
-    axes.legend(frameon=False)
+        axes.bar(labels, best[f"{cause}_us"], bottom=bottom, label=cause)
+        bottom += best[f"{cause}_us"]
+    axes.tick_params(axis="x", labelsize="x-small")
+    axes.set(
+        xlabel="chips, and tensor x pipeline of the best split",
+        ylabel="latency of a token (us)",
+        ylim=(0, 1.3 * bottom.max()),
+    )
+    axes.set_title("Where it goes", loc="left")
+    axes.legend(frameon=False, ncols=4, loc="upper right", fontsize="small")
 
 
 if __name__ == "__main__":
-    run_script("latency_vs_chips", __doc__ or "", experiment)
+    run_script("latency_vs_chips", __doc__ or "", experiment, COLUMNS)

@@ -1,79 +1,251 @@
 """Which way of splitting Llama-2-70B over 576 chips gives one user the fastest token?
 
-Every tensor width that divides 576 up to a rack, the pipeline taking the rest. A wide
-group computes less on each chip but talks more; a long pipeline hands over more often,
-and its slowest stage limits how many users it can serve.
+Every tensor width and pipeline that there is, by what it takes at least; widths that
+divide 576 up to a rack simulated on all chips, and the planner's best beside them. A
+wide group computes less on each chip but talks more; a long pipeline hands over more
+often, but lets more users in. What cannot be beaten in latency, throughput and chips
+at once is the Pareto front, of points known to the cycle.
 """
 
+from typing import Any, NamedTuple
+
 import matplotlib.style
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from compiler.looks import Looks
+from compiler.pareto import Front, pareto_front
+from experiments.best_points import best_point
 from experiments.figure import STYLE
 from experiments.points import point
-from experiments.script import run_script
+from experiments.script import Tables, run_script
+from sharding.strategy import Strategy
+from sharding.task import Task
+from specs.machine import load_machine
+from specs.model import load_model
 from specs.scenario import Scenario
+from topologies.selection import select_topology
+from topologies.topology import Topology
 
-CHIPS = 576
 WIDTHS = (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 48, 64, 72)
-QUICK_WIDTHS = (4, 8, 16)
-CAUSES = ("compute", "link", "guard", "deskew", "wait")
+CAUSES = ("compute", "link", "guard", "alignment", "deskew", "fec", "wait")
+_US_PER_S = 1e6
+# Cells of the heat map each way; widths and pipelines are drawn as logarithms.
+_CELLS = 36
 
 
-def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the latency and throughput of each strategy, and their picture."""
-    rows = []
-    for width in QUICK_WIDTHS if quick else WIDTHS:
-        strategy = f"tensor={width},pipeline={CHIPS // width}"
-        scenario = Scenario(chips=CHIPS, strategy=strategy, tokens=1, seed=seed)
-        rows.append({"tensor": width, **point(scenario)})
+class _Sweep(NamedTuple):
+    """What is swept.
+
+    Attributes
+    ----------
+    model, chips
+        Which model on how many chips.
+    widths
+        Tensor widths that are simulated.
+    points
+        Points of the front to look at to the cycle.
+    """
+
+    model: str
+    chips: int
+    widths: tuple[int, ...]
+    points: int
+
+
+FULL = _Sweep("llama-2-70b", 576, WIDTHS, 80)
+QUICK = _Sweep("gpt2", 16, (4, 8), 12)
+
+
+def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure, Tables]:
+    """Return what was simulated, the picture, and the whole space with its front."""
+    sweep = QUICK if quick else FULL
+    scenario = Scenario(
+        model=sweep.model, chips=sweep.chips, tokens=1, seed=seed, engine="replay"
+    )
+    machine = load_machine()
+    model = load_model(sweep.model)
+    context = min(scenario.context, model.max_context_tokens)
+    scenario = scenario.model_copy(update={"context": context})
+    task = Task(model, machine, 1, context, scenario.batch)
+    topology = select_topology(sweep.chips)
+    rows: list[dict[str, Any]] = [{"split": "auto", **best_point(scenario, topology)}]
+    for width in sweep.widths:
+        strategy = f"tensor={width},pipeline={sweep.chips // width}"
+        fixed = scenario.model_copy(update={"strategy": strategy})
+        rows.append({"split": "given", **point(fixed, topology)})
     table = pd.DataFrame(rows)
     # Once the pipeline is full, the slowest stage lets one token out at a time.
-    table["tokens_per_s_pipeline_bound"] = 1e6 / table["slowest_stage_us"]
-    return table, _figure(table[table["feasible"]])
+    table["tokens_per_s_pipeline_bound"] = _US_PER_S / table["slowest_stage_us"]
+    space = _space(task, topology)
+    front = pareto_front(task, topology, most_compiled=sweep.points)
+    known = _known(front, machine.chip.clock_hz)
+    figure = _figure(table, space, known, sweep)
+    return table, figure, {"space": space, "points": known}
 
 
-def _figure(table: pd.DataFrame) -> Figure:
+def _space(task: Task, topology: Topology) -> pd.DataFrame:
+    """Return what each strategy takes at least, where memory may hold it."""
+    looks = Looks(task, topology)
+    hz = task.machine.chip.clock_hz
+    rows = []
+    for tensor in looks.widths:
+        pipelines = looks.pipelines(tensor)
+        longest = Strategy(tensor=tensor, pipeline=pipelines[-1])
+        anywhere = looks.anywhere(tensor)
+        fits = [p for p in pipelines if anywhere.most_sequences(p)]
+        bound = looks.placed(longest, teams=True) if fits else None
+        for pipeline in fits if bound is not None else []:
+            assert bound is not None
+            rows.append(
+                {
+                    "tensor": tensor,
+                    "pipeline": pipeline,
+                    "chips": tensor * pipeline,
+                    "most_sequences": anywhere.most_sequences(pipeline),
+                    "latency_bound_us": bound.token_cycles(pipeline) / hz * _US_PER_S,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _known(front: Front, hz: int) -> pd.DataFrame:
+    """Return the points known to the cycle, and which of them are on the front."""
+    on_front = {(p.strategy, p.sequences) for p in front.points}
+    return pd.DataFrame(
+        {
+            "strategy": str(p.strategy),
+            "chips": p.merits.chips,
+            "sequences": p.sequences,
+            "latency_us": p.merits.latency_cycles / hz * _US_PER_S,
+            "tokens_per_s_all_users": hz / p.merits.share_cycles,
+            "on_front": (p.strategy, p.sequences) in on_front,
+            # Points that the limit of the search left out.
+            "not_looked_at": front.open,
+        }
+        for p in front.known
+    )
+
+
+def _figure(
+    table: pd.DataFrame, space: pd.DataFrame, known: pd.DataFrame, sweep: _Sweep
+) -> Figure:
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(11, 4.6), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        labels = [f"{t}x{CHIPS // t}" for t in table["tensor"]]
-        bottom = pd.Series(0.0, index=table.index)
-        for cause in CAUSES:
-            left.bar(labels, table[f"{cause}_us"], bottom=bottom, label=cause)
-            bottom += table[f"{cause}_us"]
-        left.tick_params(axis="x", rotation=60)
-        left.set(
-            xlabel="tensor x pipeline",
-            ylabel="latency of a token (us)",
-            ylim=(0, 1.05 * bottom.max()),
+        figure = Figure(figsize=(15, 4.8), layout="constrained")
+        heat, spent, pareto = figure.subplots(1, 3, width_ratios=[1.15, 1, 1])
+        _heat_map(heat, space, table)
+        _spent(spent, table)
+        _pareto(pareto, known)
+        figure.suptitle(f"{sweep.model} on up to {sweep.chips} chips")
+    return figure
+
+
+def _heat_map(axes: Axes, space: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Draw the least latency of all strategies that fall into a cell."""
+    x, y = np.log2(space["tensor"]), np.log2(space["pipeline"])
+    edges = [np.linspace(-0.1, v.max() + 0.1, _CELLS + 1) for v in (x, y)]
+    column = np.digitize(x, edges[0]) - 1
+    row = np.digitize(y, edges[1]) - 1
+    cells = np.full((_CELLS, _CELLS), np.inf)
+    np.minimum.at(cells, (row, column), space["latency_bound_us"])
+    shown = np.ma.masked_invalid(np.where(np.isinf(cells), np.nan, cells))
+    mesh = axes.pcolormesh(
+        2 ** edges[0], 2 ** edges[1], shown, norm=LogNorm(), cmap="viridis_r"
+    )
+    label = "latency at least (us)"
+    axes.figure.colorbar(mesh, ax=axes, label=label)
+    ran = table[table["feasible"]]
+    for split, marker, size in (("given", "o", 22), ("auto", "*", 150)):
+        part = ran[ran["split"] == split]
+        shapes = (
+            part["strategy"].str.extract(r"tensor=(\d+),pipeline=(\d+)").astype(int)
         )
-        left.set_title("One user: where a token's time goes", loc="left")
-        left.legend(frameon=False)
-        right.scatter(
-            table["tokens_per_s_per_user"],
-            table["tokens_per_s_pipeline_bound"],
+        axes.scatter(
+            shapes[0],
+            shapes[1],
+            s=size,
+            marker=marker,
+            color="white",
+            edgecolor="black",
+            label="simulated" if split == "given" else "the planner's best",
             zorder=3,
         )
-        for label, (_, row) in zip(labels, table.iterrows(), strict=True):
-            place = (row["tokens_per_s_per_user"], row["tokens_per_s_pipeline_bound"])
-            right.annotate(
-                label,
-                place,
-                xytext=(0, 5),
-                textcoords="offset points",
-                size=8,
-                ha="center",
-            )
-        right.margins(0.08)
-        right.set(
-            xlabel="tokens/s for one user",
-            ylabel="tokens/s of a full pipeline (bound)",
-            ylim=(0, None),
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=2)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.set(xlabel="tensor", ylabel="pipeline")
+    axes.set_title(f"All {len(space):,} that memory may hold", loc="left")
+    axes.legend(frameon=True, fontsize="small", loc="lower left")
+
+
+def _spent(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw where a token's time goes in what was simulated."""
+    ran = table[table["feasible"]]
+    labels = [
+        str(strategy).replace("tensor=", "").replace(",pipeline=", "x")
+        + (" auto" if split == "auto" else "")
+        for split, strategy in zip(ran["split"], ran["strategy"], strict=True)
+    ]
+    bottom = pd.Series(0.0, index=ran.index)
+    for cause in CAUSES:
+        axes.bar(labels, ran[f"{cause}_us"], bottom=bottom, label=cause)
+        bottom += ran[f"{cause}_us"]
+    axes.tick_params(axis="x", rotation=70, labelsize="small")
+    axes.set(
+        xlabel="tensor x pipeline",
+        ylabel="latency of a token (us)",
+        ylim=(0, 1.35 * bottom.max()),
+    )
+    axes.set_title("One user: where a token's time goes", loc="left")
+    axes.legend(frameon=False, ncols=3, fontsize="small", loc="upper center")
+
+
+def _pareto(axes: Axes, known: pd.DataFrame) -> None:
+    """Draw latency against throughput, and chips as colour."""
+    others, front = known[~known["on_front"]], known[known["on_front"]]
+    axes.scatter(
+        others["latency_us"],
+        others["tokens_per_s_all_users"],
+        s=10,
+        color="0.8",
+        label="known to the cycle, but beaten",
+    )
+    marks = axes.scatter(
+        front["latency_us"],
+        front["tokens_per_s_all_users"],
+        c=front["chips"],
+        cmap="plasma",
+        s=34,
+        zorder=3,
+        label="Pareto front",
+    )
+    axes.figure.colorbar(marks, ax=axes, label="chips")
+    axes.set(
+        xlabel="latency of a token (us)",
+        ylabel="tokens/s of all users",
+        xlim=(0, 1.3 * front["latency_us"].max()),
+        yscale="log",
+    )
+    # Room for the legend.
+    low, high = known["tokens_per_s_all_users"].agg(["min", "max"])
+    axes.set_ylim(0.9 * low, 1.1 * high * (high / low) ** 0.25)
+    left_out = int(known["not_looked_at"].iloc[0])
+    axes.set_title("Latency, throughput, chips", loc="left")
+    if left_out:
+        axes.text(
+            0.98,
+            0.02,
+            f"{left_out:,} more not looked at",
+            transform=axes.transAxes,
+            ha="right",
+            size="small",
+            color="0.4",
         )
-        right.set_title("Latency against throughput", loc="left")
-        right.grid(alpha=0.3)
-    return figure
+    axes.legend(frameon=False, fontsize="small", loc="upper right")
 
 
 if __name__ == "__main__":

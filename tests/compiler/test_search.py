@@ -139,7 +139,7 @@ def _all_periods(made: Instance) -> list[_Tried]:
     return tried
 
 
-@settings(max_examples=5)
+@settings(max_examples=4)
 @given(made=instances())
 def test_so_it_does_where_sequences_fill_the_pipeline(made: Instance) -> None:
     tried = _all_periods(made)

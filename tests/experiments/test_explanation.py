@@ -3,47 +3,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from compiler.found import Cost, Evaluated
-from experiments.explanation import pareto_front
-from sharding.strategy import Strategy
-
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@st.composite
-def _evaluated(draw: st.DrawFn) -> Evaluated:
-    tensor, pipeline = draw(st.integers(1, 4)), draw(st.integers(1, 4))
-    latency, pace = draw(st.integers(1, 5)), draw(st.integers(1, 5))
-    return Evaluated(
-        Strategy(tensor=tensor, pipeline=pipeline),
-        sequences=1,
-        cost=Cost(latency, tensor * pipeline, tensor),
-        latency_cycles=latency,
-        pace_cycles=pace,
-        stage_cycles=(pace,),
-    )
-
-
-def _beats(one: Evaluated, other: Evaluated) -> bool:
-    return (
-        one.latency_cycles <= other.latency_cycles
-        and one.pace_cycles <= other.pace_cycles
-        and one.strategy.chips <= other.strategy.chips
-    )
-
-
-@given(compiled=st.lists(_evaluated(), min_size=1, max_size=8))
-def test_the_front_beats_all_others_and_nobody_on_it_beats_another(
-    compiled: list[Evaluated],
-) -> None:
-    front = pareto_front(tuple(compiled))
-    assert all(any(_beats(kept, each) for kept in front) for each in compiled)
-    assert not any(
-        _beats(one, other) for one in front for other in front if one is not other
-    )
 
 
 def test_a_search_says_why_within_80_columns(
@@ -54,8 +14,20 @@ def test_a_search_says_why_within_80_columns(
     assert told.returncode == 0
     assert "no other strategy can beat it" in told.stdout
     assert "Stage imbalance" in told.stdout
+    assert "best moves" in told.stdout
+    assert "compiling" in told.stdout
     for limit in ("SRAM", "heads", "context"):
         assert limit in told.stdout
+    assert max(map(len, told.stdout.splitlines())) <= 80
+
+
+def test_the_front_is_shown_within_80_columns(
+    groqrack: Groqrack, tiny_config: Path
+) -> None:
+    told = groqrack("plan", "--model", tiny_config, "--chips", "4", "--pareto")
+    assert told.returncode == 0
+    assert "Pareto front" in told.stdout
+    assert "no other strategy belongs to it" in told.stdout
     assert max(map(len, told.stdout.splitlines())) <= 80
 
 

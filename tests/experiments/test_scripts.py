@@ -21,7 +21,8 @@ TIMING = ["clock_drift", "determinism_tax", "failover", "fec_errors", "slack_map
 MODELS = ["energy_per_token", "model_zoo", "roofline"]
 MACHINES = ["batch_size", "generations"]
 OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
-NAMES = sorted([*POINTS, *NETWORK, *TIMING, *MODELS, *MACHINES, *OTHERS])
+SCALING = ["scaling_law"]
+NAMES = sorted([*POINTS, *NETWORK, *TIMING, *MODELS, *MACHINES, *OTHERS, *SCALING])
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
 
 
@@ -72,7 +73,7 @@ def test_an_experiment_leaves_a_table_and_a_picture(
         monkeypatch=monkeypatch,
     )
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == [f"{name}.csv", f"{name}.png"]
+    assert {f"{name}.csv", f"{name}.png"} <= set(names)
     table = pd.read_csv(tmp_path / f"{name}.csv")
     ran = table[table["feasible"]]
     assert len(ran) >= 2
@@ -266,12 +267,43 @@ def test_counts_at_which_the_model_does_not_fit_say_why(
     run("latency_vs_chips", *options, monkeypatch=monkeypatch)
     table = pd.read_csv(tmp_path / "latency_vs_chips.csv")
     refused = table[~table["feasible"]]
-    assert refused["chips"].tolist() == [144]
+    assert refused["chips"].tolist() == [32, 32]
     assert refused["latency_us"].isna().all()
-    assert refused["reason"].str.contains("--chips 328").all()
+    assert refused["reason"].str.contains("--chips 40").all()
+    best = table[table["feasible"] & (table["split"] == "best")]
+    assert (best["gap"] == 0).all()
+    fixed = table[table["split"] == "tensor=8"].set_index("chips")["latency_us"]
+    assert (best["latency_us"] <= 1.0001 * fixed[best["chips"]].to_numpy()).all()
     printed = capsys.readouterr().out
-    assert "refused, 1 of 3 points" in printed
-    assert "--chips 328" in printed
+    assert "refused, 2 of 6 points" in printed
+    assert "--chips 40" in printed
+
+
+def test_the_planner_is_as_good_as_every_split_of_the_sweep(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = quick_table("sharding_sweep", tmp_path, monkeypatch)
+    latency = table.set_index("split")["latency_us"]
+    assert (latency["auto"] <= latency["given"] * (1 + 1e-4)).all()
+    space = pd.read_csv(tmp_path / "sharding_sweep_space.csv")
+    # A bound of the planner's best is no more than what it takes.
+    assert space["latency_bound_us"].min() <= latency["auto"] * (1 + 1e-4)
+    known = pd.read_csv(tmp_path / "sharding_sweep_points.csv")
+    fastest = known[known["on_front"]]["latency_us"].min()
+    assert fastest == pytest.approx(latency["auto"], rel=1e-4)
+
+
+def test_more_chips_than_a_model_needs_do_not_slow_it_down(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = quick_table("scaling_law", tmp_path, monkeypatch)
+    assert (table["efficiency"].dropna() <= 1).all()
+    gpt2 = table[table["model"] == "gpt2"]
+    assert gpt2["feasible"].all()
+    assert (gpt2["latency_us"] <= gpt2["latency_us"].iloc[0] * (1 + 1e-4)).all()
+    assert (table["violations"].dropna() == 0).all()
 
 
 def test_a_point_is_a_run_or_the_reason_why_not() -> None:

@@ -1,0 +1,227 @@
+"""Strategies that no other beats in latency, throughput and chips at once.
+
+The queue is that of the search, but a strategy is dropped only if something compiled is
+at least as good as its bound in all three respects.
+"""
+
+import heapq
+from dataclasses import dataclass
+from typing import NamedTuple, final
+
+from compiler.entry import Step
+from compiler.looks import Looks
+from compiler.token import compile_token, time_token
+from sharding.plan import ShardingPlan
+from sharding.strategy import Strategy
+from sharding.task import Task
+from specs.errors import RackError
+from topologies.topology import Topology
+
+# Points to look at to the cycle, and how many of them may be of sequences that meet on
+# links: those take ten times as long to compile, and seldom pay.
+MOST_COMPILED = 120
+_ONE_CROSSING_IN = 20
+
+
+class Merits(NamedTuple):
+    """What a point is judged by; less is better in each.
+
+    Attributes
+    ----------
+    latency_cycles
+        From a token to the next of the same sequence.
+    share_cycles
+        Cycles of the machine for each token: one over the throughput.
+    chips
+        Chips that are used.
+    """
+
+    latency_cycles: float
+    share_cycles: float
+    chips: int
+
+    def covers(self, other: "Merits") -> bool:
+        """Return whether this is at least as good in all respects."""
+        return all(a <= b for a, b in zip(self, other, strict=True))
+
+
+class Point(NamedTuple):
+    """A strategy known to the cycle, with its sequences in flight."""
+
+    merits: Merits
+    strategy: Strategy
+    sequences: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """What was found.
+
+    Parameters
+    ----------
+    points
+        Those that no other covers, the fastest first.
+    known
+        Points known to the cycle, on the front or not.
+    open
+        Points whose bounds none of these covers and that were not looked at any more.
+    """
+
+    points: tuple[Point, ...]
+    known: tuple[Point, ...]
+    open: int
+
+
+def uncovered(points: list[Point]) -> list[Point]:
+    """Return the points that no other covers; of points alike the first in order."""
+    front: list[Point] = []
+    for point in sorted(points, key=_order):
+        if not any(kept.merits.covers(point.merits) for kept in front):
+            front.append(point)
+    return front
+
+
+def pareto_front(
+    task: Task, topology: Topology, *, most_compiled: int = MOST_COMPILED
+) -> Front:
+    """Return the front over all widths, pipelines and sequences in flight.
+
+    Parameters
+    ----------
+    task
+        Model, machine, context and batch; its tensor width does not matter.
+    topology
+        The wiring, whose active chips are used from the first on.
+    most_compiled
+        Points to look at to the cycle at most.
+    """
+    return _Fronts(task, topology).run(most_compiled)
+
+
+def _order(point: Point) -> tuple[Merits, int, int]:
+    return point.merits, point.strategy.tensor, point.sequences
+
+
+class _Entry(NamedTuple):
+    """A point in the queue; `merits` are bounds."""
+
+    turn: int
+    promise: float
+    merits: Merits
+    step: Step
+    tensor: int
+    pipeline: int
+    sequences: int
+
+    @property
+    def strategy(self) -> Strategy:
+        return Strategy(tensor=self.tensor, pipeline=self.pipeline)
+
+
+@final
+class _Fronts:
+    """The queue, and what has come out of it."""
+
+    def __init__(self, task: Task, topology: Topology) -> None:
+        self._looks = Looks(task, topology)
+        self._epoch_cycles = task.machine.hac.epoch_cycles
+        self._queue: list[_Entry] = []
+        self._plans: dict[tuple[Strategy, int], ShardingPlan] = {}
+        self._known: list[Point] = []
+        self._front: list[Point] = []
+        self._crossing = 0
+
+    def run(self, most_compiled: int) -> Front:
+        self._fill()
+        while self._queue and len(self._known) < most_compiled:
+            if self._crossing * _ONE_CROSSING_IN >= most_compiled:
+                break
+            entry = heapq.heappop(self._queue)
+            if not self._is_covered(entry.merits):
+                self._look(entry)
+        return Front(
+            points=tuple(self._front),
+            known=tuple(sorted(self._known, key=_order)),
+            open=sum(not self._is_covered(entry.merits) for entry in self._queue),
+        )
+
+    def _is_covered(self, merits: Merits) -> bool:
+        return any(point.merits.covers(merits) for point in self._front)
+
+    def _fill(self) -> None:
+        """Queue every strategy alone, and with as many sequences as may fit."""
+        for tensor in self._looks.widths:
+            bound = self._looks.anywhere(tensor)
+            for pipeline in self._looks.pipelines(tensor):
+                strategy = Strategy(tensor=tensor, pipeline=pipeline)
+                most = min(pipeline, bound.most_sequences(pipeline))
+                for sequences in sorted({min(1, most), most} - {0}):
+                    cycles = bound.token_cycles(pipeline)
+                    self._push(strategy, sequences, cycles, Step.PLACE)
+
+    def _push(
+        self, strategy: Strategy, sequences: int, latency: int, step: Step
+    ) -> None:
+        merits = Merits(latency, latency / sequences, strategy.chips)
+        turn = 0
+        if sequences > 1:
+            turn = 1 + self._looks.crosses_nodes(strategy)
+        promise = merits.latency_cycles * merits.share_cycles * merits.chips
+        shape = strategy.tensor, strategy.pipeline
+        entry = _Entry(turn, promise, merits, step, *shape, sequences)
+        heapq.heappush(self._queue, entry)
+
+    def _look(self, entry: _Entry) -> None:
+        """Find out more of an entry, or all."""
+        strategy, sequences = entry.strategy, entry.sequences
+        try:
+            if entry.step is Step.PLACE:
+                placed = self._looks.placed(strategy, teams=True)
+                if placed is not None:
+                    cycles = placed.token_cycles(strategy.pipeline)
+                    self._push(strategy, sequences, cycles, Step.PLAN)
+            elif entry.step is Step.PLAN:
+                self._plan(strategy, sequences)
+            elif sequences == 1:
+                self._time(strategy)
+            else:
+                self._compile(strategy, sequences, crosses=entry.turn > 1)
+        except RackError:
+            return
+
+    def _plan(self, strategy: Strategy, most: int) -> None:
+        least = min(2, most)
+        plan = self._looks.fitting(strategy, most=most, least=least)
+        if plan is None:
+            return
+        chain = self._looks.least(plan)
+        latency = chain.token_cycles
+        if plan.sequences > 1:
+            pace = max(chain.stage_cycles) + self._epoch_cycles
+            latency = max(latency, plan.sequences * pace)
+        self._plans[strategy, plan.sequences] = plan
+        self._push(strategy, plan.sequences, latency, Step.COMPILE)
+
+    def _time(self, strategy: Strategy) -> None:
+        timed = time_token(self._plans.pop((strategy, 1)), self._looks.topology)
+        self._add(strategy, 1, timed.timeline.token_cycles)
+
+    def _compile(self, strategy: Strategy, sequences: int, *, crosses: bool) -> None:
+        self._crossing += crosses
+        plan = self._plans.pop((strategy, sequences))
+        schedule = compile_token(plan, self._looks.topology)
+        self._add(strategy, sequences, schedule.latency_cycles)
+        token = schedule.timeline.token_cycles
+        interval = schedule.program.interval_cycles
+        # From a token's length on more sequences only wait; one less than that many
+        # do not wait at all.
+        for fewer in (-(-token // interval), token // interval):
+            if 1 < fewer < sequences:
+                self._push(strategy, fewer, token, Step.PLAN)
+                return
+
+    def _add(self, strategy: Strategy, sequences: int, latency: int) -> None:
+        merits = Merits(latency, latency / sequences, strategy.chips)
+        self._known.append(Point(merits, strategy, sequences))
+        self._front = uncovered([*self._front, self._known[-1]])

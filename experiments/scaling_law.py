@@ -1,0 +1,142 @@
+"""How does a token's latency scale from a node to 145 racks, and what eats the gain?
+
+Models from 0.1 to 405 billion parameters on 8 to 10,440 chips, each split as is best
+for it among common tensor widths. Twice the chips would at best halve a token; what
+is computed shrinks so, but hops over links do not, and at some size they are all.
+"""
+
+from typing import Any
+
+import matplotlib.style
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from compiler.found import Objective
+from compiler.search import best_strategy
+from experiments.figure import STYLE
+from experiments.points import point
+from experiments.script import run_script
+from sharding.task import Task
+from specs.errors import RackError
+from specs.machine import load_machine
+from specs.model import load_model
+from specs.scenario import Scenario
+from topologies.selection import select_topology
+
+# Doubled from a node on, as far as machines are whole racks from two racks on.
+CHIPS = (8, 16, 32, 64, 144, 288, 576, 1152, 2304, 4608, 10440)
+MODELS = ("gpt2", "llama-2-7b", "llama-2-70b", "llama-3.1-405b")
+# All widths of a machine of 10,440 chips would take hours to look at.
+WIDTHS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 72, 144, 288)
+# The longest that all of them know.
+CONTEXT = 1024
+QUICK_CHIPS = (8, 16, 64)
+QUICK_MODELS = ("gpt2", "llama-2-7b")
+QUICK_WIDTHS = (1, 4, 8)
+COLUMNS = {
+    "model": "model",
+    "chips": "chips",
+    "strategy": "strategy",
+    "latency_us": "us",
+    "compute_us": "compute us",
+    "link_us": "link us",
+    "efficiency": "efficiency",
+}
+
+
+def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
+    """Return the latency of each model at each number of chips, and its picture."""
+    rows = []
+    for model in QUICK_MODELS if quick else MODELS:
+        smallest: dict[str, Any] | None = None
+        for chips in QUICK_CHIPS if quick else CHIPS:
+            row = _row(model, chips, seed, QUICK_WIDTHS if quick else WIDTHS)
+            if row["feasible"]:
+                smallest = smallest or row
+                gained = smallest["latency_us"] / row["latency_us"]
+                row["efficiency"] = gained * smallest["chips"] / chips
+            rows.append(row)
+    table = pd.DataFrame(rows)
+    return table, _figure(table[table["feasible"]])
+
+
+def _row(model: str, chips: int, seed: int, widths: tuple[int, ...]) -> dict[str, Any]:
+    """Return the best strategy of some widths, run once, or why there is none."""
+    row: dict[str, Any] = {"model": model}
+    topology = select_topology(chips)
+    task = Task(load_model(model), load_machine(), 1, CONTEXT, 1)
+    try:
+        found = best_strategy(
+            task, topology, objective=Objective.LATENCY, sequences=1, widths=widths
+        )
+    except RackError as error:
+        refusal = {"feasible": False, "reason": str(error)}
+        return {**row, "chips": chips, "strategy": "auto", **refusal}
+    scenario = Scenario(
+        model=model,
+        chips=chips,
+        strategy=str(found.compiled[0].strategy),
+        context=CONTEXT,
+        tokens=1,
+        seed=seed,
+        engine="replay",
+    )
+    refused = {strategy.tensor: why for strategy, why in found.refused}
+    return {
+        **row,
+        **point(scenario, topology),
+        "chips_used": found.compiled[0].strategy.chips,
+        "gap": found.gap,
+        "widths_refused": "; ".join(f"{w}: {why}" for w, why in refused.items()),
+    }
+
+
+def _figure(table: pd.DataFrame) -> Figure:
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(11, 4.8), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for marker, (model, part) in zip(
+            "os^D", table.groupby("model", sort=False), strict=False
+        ):
+            (line,) = left.plot(
+                part["chips"], part["latency_us"], f"-{marker}", label=str(model)
+            )
+            color = line.get_color()
+            first = part.iloc[0]
+            ideal = first["latency_us"] * first["chips"] / part["chips"]
+            left.plot(part["chips"], ideal, ":", color=color, lw=1)
+            link = part["link_us"] / part["latency_us"]
+            compute = part["compute_us"] / part["latency_us"]
+            right.plot(part["chips"], compute, f"-{marker}", color=color)
+            right.plot(part["chips"], link, f"--{marker}", color=color, mfc="none")
+        left.plot([], [], "k:", lw=1, label="twice the chips, half the time")
+        left.set_yscale("log", base=2)
+        low, high = table["latency_us"].min(), table["latency_us"].max()
+        left.set_ylim(low / 2, high * 1.5)
+        ticks = [t for t in (125, 250, 500, 1000, 2000, 4000, 8000) if t < 1.5 * high]
+        left.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
+        left.set(ylabel="latency of a token (us)")
+        left.set_title("The best split of what chips there are", loc="left")
+        left.legend(frameon=False, fontsize="small")
+        right.plot([], [], "k-", label="compute")
+        right.plot([], [], "k--", label="link")
+        right.set(ylabel="share of the token", ylim=(0, 1))
+        right.set_title("What is computed shrinks, hops do not", loc="left")
+        right.legend(frameon=False)
+        for axes in (left, right):
+            _chips_axis(axes, sorted(set(table["chips"])))
+    return figure
+
+
+def _chips_axis(axes: Axes, counts: list[int]) -> None:
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(
+        counts, [f"{count:,}" for count in counts], rotation=45, fontsize="small"
+    )
+    axes.minorticks_off()
+    axes.set_xlabel("chips")
+
+
+if __name__ == "__main__":
+    run_script("scaling_law", __doc__ or "", experiment, COLUMNS)

@@ -1,0 +1,97 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compiler.pareto import Merits, Point, pareto_front, uncovered
+from compiler.token import compile_token
+from sharding.plan import fitting_plan
+from sharding.strategy import Strategy
+from sharding.task import Task
+from specs.errors import RackError
+from specs.machine import load_machine
+from specs.model import ModelSpec
+from topologies.selection import select_topology
+from topologies.topology import Topology
+
+points = st.builds(
+    Point,
+    st.builds(Merits, *[st.integers(1, 5)] * 3),
+    st.builds(Strategy, tensor=st.integers(1, 4), pipeline=st.integers(1, 4)),
+    st.integers(1, 3),
+)
+
+
+@given(known=st.lists(points, min_size=1, max_size=8))
+def test_the_front_covers_all_others_and_nobody_on_it_covers_another(
+    known: list[Point],
+) -> None:
+    front = uncovered(known)
+    assert all(any(p.merits.covers(each.merits) for p in front) for each in known)
+    assert not any(
+        one.merits.covers(other.merits)
+        for one in front
+        for other in front
+        if one is not other
+    )
+
+
+def _task() -> Task:
+    model = ModelSpec(
+        name="small",
+        family="llama",
+        hidden_size=64,
+        intermediate_size=128,
+        layers=3,
+        attention_heads=4,
+        kv_heads=2,
+        head_dim=16,
+        vocabulary_size=256,
+        tied_embeddings=False,
+        experts=1,
+        experts_per_token=1,
+        max_context_tokens=128,
+    )
+    machine = load_machine().with_settings(
+        {"chip.program_reserve_bytes": 0, "chip.sram_bytes": 100_000}
+    )
+    return Task(model, machine, 1, 32, 1)
+
+
+def _every_point(task: Task, topology: Topology) -> list[Merits]:
+    """Return the merits of all strategies with one sequence up to one a stage."""
+    chips = topology.active.astype(np.int64)
+    found = []
+    for tensor in range(1, len(chips) + 1):
+        for pipeline in range(1, len(chips) // tensor + 1):
+            strategy = Strategy(tensor=tensor, pipeline=pipeline)
+            for sequences in range(1, pipeline + 1):
+                try:
+                    plan = fitting_plan(
+                        task._replace(tensor=tensor),
+                        strategy,
+                        chips,
+                        sequences=sequences,
+                    )
+                    if plan is None:
+                        continue
+                    latency = compile_token(plan, topology).latency_cycles
+                except RackError:
+                    continue
+                found.append(Merits(latency, latency / sequences, strategy.chips))
+    return found
+
+
+def test_the_front_within_a_node_equals_that_of_trying_everything() -> None:
+    task, topology = _task(), select_topology(8)
+    front = pareto_front(task, topology)
+    assert front.open == 0
+    every = _every_point(task, topology)
+    for merits in every:
+        assert any(point.merits.covers(merits) for point in front.points)
+    assert {point.merits for point in front.points} <= set(every)
+
+
+def test_a_front_that_is_cut_short_says_how_many_are_left() -> None:
+    short = pareto_front(_task(), select_topology(8), most_compiled=1)
+    assert len(short.known) == 1
+    assert short.open > 0
