@@ -17,7 +17,9 @@ from compiler.guard import (
 )
 from compiler.messages import MessageTable
 from compiler.striping import striped
+from compiler.timeline import token_timeline
 from compiler.transport import Spent, Transport
+from sharding.plan import ShardingPlan
 from sharding.slices import Ints
 from specs.machine import MachineSpec
 from topologies.lanes import Lanes
@@ -146,3 +148,28 @@ def link_bound(machine: MachineSpec, topology: Topology, leader: int) -> LinkBou
     interval_cycles = 0 if epochs == "auto" else tolerance.checked_interval(epochs)
     guard_cycles = tolerance.guard_cycles(interval_cycles)
     return LinkBound(topology, machine, link_timing(topology, machine, guard_cycles))
+
+
+def least_latency_cycles(
+    plan: ShardingPlan, topology: Topology, links: LinkBound
+) -> int:
+    """Return a lower bound on the cycles from a token to the next of its sequence.
+
+    Parameters
+    ----------
+    plan, topology
+        Who holds what, and the wiring.
+    links
+        What says how long messages take at least.
+
+    Raises
+    ------
+    ScheduleError
+        If the plan takes more trains than memory holds.
+    """
+    chain = token_timeline(plan, topology, links, interval_cycles=0)
+    if plan.sequences == 1:
+        return chain.token_cycles
+    # One stage serves all sequences in turn, and deskews in between.
+    pace = max(chain.stage_cycles) + plan.task.machine.hac.epoch_cycles
+    return max(chain.token_cycles, plan.sequences * pace)

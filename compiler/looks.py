@@ -5,7 +5,7 @@ from typing import final
 
 import numpy as np
 
-from compiler.link_bound import link_bound
+from compiler.link_bound import least_latency_cycles, link_bound
 from compiler.size import MOST_TRAINS
 from compiler.strategy_bound import (
     PlacedWidth,
@@ -13,7 +13,6 @@ from compiler.strategy_bound import (
     trains_of_width,
     width_bound,
 )
-from compiler.timeline import Timeline, token_timeline
 from sharding.plan import ShardingPlan, fitting_plan
 from sharding.slices import Ints
 from sharding.strategy import Strategy
@@ -107,12 +106,14 @@ class Looks:
                 low = middle
         return found
 
-    def least(self, plan: ShardingPlan) -> Timeline:
-        """Return the chain of a plan in which everything takes as little as it may.
+    def least_latency(self, plan: ShardingPlan) -> int:
+        """Return what no schedule of a plan beats, from a token to its sequence's next.
+
+        Everything in the chain takes as little as it may.
 
         Raises
         ------
         ScheduleError
             If it takes more trains than memory holds.
         """
-        return token_timeline(plan, self.topology, self._links, interval_cycles=0)
+        return least_latency_cycles(plan, self.topology, self._links)

@@ -7,9 +7,8 @@ from typing import NamedTuple, final
 import numpy as np
 
 from compiler.found import Cost, Objective, ranked
-from compiler.link_bound import link_bound
+from compiler.link_bound import least_latency_cycles, link_bound
 from compiler.schedule import Schedule
-from compiler.timeline import token_timeline
 from compiler.token import compile_token
 from sharding.plan import ShardingPlan, fitting_plan, staged_plan
 from sharding.stages import stage_blocks
@@ -127,15 +126,21 @@ def best_moves(
         How many of them are compiled; the others are weighed by the lower bound of
         where they lead less the one of `schedule`.
     """
+
+    def least_cycles(plan: ShardingPlan) -> int:
+        leader = int(plan.stages[0].chips[0])
+        links = link_bound(plan.task.machine, schedule.topology, leader)
+        return least_latency_cycles(plan, schedule.topology, links)
+
     now = schedule.plan.strategy
-    least = _least_latency(schedule.plan, schedule.topology)
+    least = least_cycles(schedule.plan)
     share = schedule.latency_cycles / schedule.plan.sequences
     weighed = []
     for move in moves(schedule):
         plan = move.plan
         try:
             latency = schedule.latency_cycles - least
-            latency += _least_latency(plan, schedule.topology)
+            latency += least_cycles(plan)
         except RackError:
             continue
         weighed.append((_cost(objective, plan, latency), latency, move))
@@ -163,17 +168,6 @@ def best_moves(
 
 def _cost(objective: Objective, plan: ShardingPlan, latency: int) -> Cost:
     return ranked(objective, plan.strategy, latency, latency / plan.sequences)
-
-
-def _least_latency(plan: ShardingPlan, topology: Topology) -> int:
-    """Return a lower bound on the cycles from a token to the next of its sequence."""
-    machine = plan.task.machine
-    links = link_bound(machine, topology, int(plan.stages[0].chips[0]))
-    chain = token_timeline(plan, topology, links, interval_cycles=0)
-    if plan.sequences == 1:
-        return chain.token_cycles
-    pace = max(chain.stage_cycles) + machine.hac.epoch_cycles
-    return max(chain.token_cycles, plan.sequences * pace)
 
 
 def _fitting(

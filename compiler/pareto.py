@@ -125,7 +125,6 @@ class _Fronts:
 
     def __init__(self, task: Task, topology: Topology) -> None:
         self._looks = Looks(task, topology)
-        self._epoch_cycles = task.machine.hac.epoch_cycles
         self._queue: list[_Entry] = []
         self._plans: dict[tuple[Strategy, int], ShardingPlan] = {}
         self._known: list[Point] = []
@@ -195,11 +194,7 @@ class _Fronts:
         plan = self._looks.fitting(strategy, most=most, least=least)
         if plan is None:
             return
-        chain = self._looks.least(plan)
-        latency = chain.token_cycles
-        if plan.sequences > 1:
-            pace = max(chain.stage_cycles) + self._epoch_cycles
-            latency = max(latency, plan.sequences * pace)
+        latency = self._looks.least_latency(plan)
         self._plans[strategy, plan.sequences] = plan
         self._push(strategy, plan.sequences, latency, Step.COMPILE)
 

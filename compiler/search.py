@@ -15,7 +15,6 @@ from compiler.found import Cost, Evaluated, Found, Objective, nothing_fits, rank
 from compiler.looks import Looks
 from compiler.schedule import Schedule
 from compiler.strategy_bound import WidthBound
-from compiler.timeline import Timeline
 from compiler.token import TimedToken, compile_token, time_token
 from sharding.plan import ShardingPlan
 from sharding.strategy import Strategy
@@ -197,30 +196,21 @@ class _Search:
             plan = self._looks.fitting(strategy, most=entry.sequences, least=least)
             if plan is None:
                 return
-            chain = self._looks.least(plan)
+            # Where sequences meet on links, no bound of a chain comes near, and few
+            # plans are compiled: the bound without stages, which is second, will do.
+            meets = fills and entry.crosses
+            latency = entry.cost.second if meets else self._looks.least_latency(plan)
         except RackError as error:
             self._refused.append((strategy, str(error)))
             return
         self._plans[strategy, plan.sequences] = plan
-        latency = self._least_latency(chain, plan.sequences)
-        self._push(
-            entry._replace(
-                cost=ranked(
-                    self._objective, strategy, latency, latency / plan.sequences
-                ),
-                step=Step.TIME if plan.sequences == 1 else Step.COMPILE,
-                sequences=plan.sequences,
-            ),
-            entry,
+        share = latency / plan.sequences
+        closer = entry._replace(
+            cost=ranked(self._objective, strategy, latency, share),
+            step=Step.TIME if plan.sequences == 1 else Step.COMPILE,
+            sequences=plan.sequences,
         )
-
-    def _least_latency(self, chain: Timeline, sequences: int) -> int:
-        """Return the least cycles between two tokens of one of so many sequences."""
-        if sequences == 1:
-            return chain.token_cycles
-        # One stage serves all sequences in turn, and deskews in between.
-        pace = max(chain.stage_cycles) + self._task.machine.hac.epoch_cycles
-        return max(chain.token_cycles, sequences * pace)
+        self._push(closer, entry)
 
     def _time(self, entry: Entry) -> None:
         """Put all of a single sequence at its cycle; compiling keeps it there."""
