@@ -179,7 +179,7 @@ def _heat_map(axes: Axes, space: pd.DataFrame, table: pd.DataFrame) -> None:
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.set(xlabel="tensor", ylabel="pipeline")
     axes.set_title(f"All {len(space):,} that memory may hold", loc="left")
-    axes.legend(frameon=True, fontsize="small", loc="lower left")
+    axes.legend(frameon=True, fontsize="small", loc="upper right")
 
 
 def _spent(axes: Axes, table: pd.DataFrame) -> None:
