@@ -24,6 +24,7 @@ def work_cycles(chip: ChipSpec, work: Work) -> int:
             batch=work.batch,
             operand_bytes=work.operand_bytes,
             preloaded_bytes=work.preloaded_bytes,
+            masked_macs=work.masked_macs,
         )
     if isinstance(work, Chain):
         return vector_cycles(
@@ -112,6 +113,7 @@ def matmul_cycles(
     batch: int = 1,
     operand_bytes: int | None = None,
     preloaded_bytes: int = 0,
+    masked_macs: int = 0,
 ) -> int:
     """Return the cycles of a matrix product whose weights stream through the MXM.
 
@@ -132,6 +134,8 @@ def matmul_cycles(
         Bytes at which a weight is fed; `chip.operand_bytes` if None.
     preloaded_bytes
         Bytes, as they are fed, that were loaded ahead and are only multiplied.
+    masked_macs
+        Multiply-accumulates that a causal mask leaves out.
 
     Returns
     -------
@@ -150,7 +154,7 @@ def matmul_cycles(
     stored_bytes -= stored_bytes * preloaded_bytes // fed_bytes
     return chip.matmul_fill_cycles + max(
         ceil_div(fed_bytes - preloaded_bytes, chip.weight_feed_bytes_per_cycle),
-        ceil_div(weights * batch, macs),
+        ceil_div(weights * batch - masked_macs, macs),
         ceil_div(stored_bytes, chip.sram_bytes_per_cycle),
         ceil_div(stored_bytes, chip.stream_bytes_per_cycle),
     )

@@ -29,6 +29,9 @@ class Product(NamedTuple):
         operator starts; of a cache, all but the newest positions.
     preloaded_bytes
         Those of them that are in the MXM's weight buffers when the operator starts.
+    masked_macs
+        Multiply-accumulates that a causal mask leaves out: not each vector meets each
+        element.
     """
 
     weights: int
@@ -39,11 +42,12 @@ class Product(NamedTuple):
     output_bytes: int
     ready_bytes: int = 0
     preloaded_bytes: int = 0
+    masked_macs: int = 0
 
     @property
     def macs(self) -> int:
         """Return the multiply-accumulates."""
-        return self.weights * self.batch
+        return self.weights * self.batch - self.masked_macs
 
     @property
     def fed_bytes(self) -> int:

@@ -38,13 +38,13 @@ def weight_bytes(task: Task, block: Block) -> Ints:
 def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
     """Return the bytes of `block`'s keys and values on each chip of the group.
 
-    A layer with a sliding window keeps no more positions than it attends to; an encoder
-    keeps none from one sequence to the next.
+    A layer with a sliding window keeps no more positions than are attended to; an
+    encoder keeps none from one sequence to the next.
     """
     if block.kind is not Kind.ATTENTION or task.model.structure.encoder:
         return np.zeros(task.tensor, dtype=np.int64)
     heads = task.group.heads(task.model.kv_heads, block.layer)
-    positions = -(-task.attended_tokens(block) // heads.members)
+    positions = -(-task.cached_tokens(block) // heads.members)
     elements = 2 * heads.heads * task.model.head_dim * positions
     stored = task.machine.formats.kv_cache
     return -(-elements * task.batch * sequences * stored.bits // 8)
@@ -55,8 +55,9 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
 
     The gathered input, the partial output and the residual, each of the hidden size,
     stay through a block; beside them are the attention scores in FP32, or the gate and
-    up outputs, or the logits. In an encoder queries, keys and values of the whole
-    sequence are among them.
+    up outputs, or the logits. Where several positions of a sequence are computed
+    together, their queries are among them, and in an encoder, which keeps no cache, the
+    keys and values too.
     """
     model, width = task.model, task.tensor
     split = task.group
@@ -65,11 +66,13 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
     for block in blocks:
         if block.kind is Kind.ATTENTION:
             heads = split.heads(model.kv_heads, block.layer)
-            positions = -(-task.attended_tokens(block) // heads.members)
-            alive = FP32_BYTES * heads.heads * group * positions
-            if model.structure.encoder:
-                qkv = heads.heads * (group + 2) * model.head_dim
-                alive += bytes_of(task.activation_format, qkv)
+            scores = heads.heads * group * task.score_tokens(block, heads.members)
+            alive = FP32_BYTES * scores * task.batch
+            if task.sequence_tokens > 1:
+                made = group + 2 * model.structure.encoder
+                alive += task.tokens * bytes_of(
+                    task.activation_format, heads.heads * made * model.head_dim
+                )
         elif block.kind is Kind.FEED_FORWARD:
             low, high = block.range_of(model.intermediate_size)
             chosen = ceil_div(routed(task).pairs, task.tokens)
@@ -78,14 +81,16 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
                 width,
                 model.projections_in * task.activation_format.bytes_of(columns),
             )
+            alive *= task.tokens
         elif block.kind is Kind.HEAD:
             low, high = block.range_of(model.head_rows)
             alive = np.full(width, FP32_BYTES * (-(-(high - low) // width)))
+            alive *= task.answering().tokens
         else:
             alive = np.zeros(width, dtype=np.int64)
         most = np.maximum(most, alive)
     hidden = 3 * task.activation_format.bytes_of(model.hidden_size)
-    return (most + hidden) * task.tokens
+    return most + hidden * task.tokens
 
 
 def stage_memory(task: Task, blocks: tuple[Block, ...], sequences: int) -> StageMemory:

@@ -40,17 +40,18 @@ def carried_bytes(task: Task, into: Block) -> Ints:
         Bytes of each chip of the group, shape ``(width,)``.
     """
     if into.opens:
-        return task.shard_bytes()
+        ends = into.kind is Kind.HEAD
+        return (task.answering() if ends else task).shard_bytes()
     if into.kind is Kind.FEED_FORWARD:
         return task.shard_bytes() + task.normed_shard_bytes(task.router_bytes())
     if into.kind is Kind.HEAD:
-        return task.normed_shard_bytes(_CANDIDATE_BYTES)
+        return task.answering().normed_shard_bytes(_CANDIDATE_BYTES)
     return task.shard_bytes() + _TOKEN_BYTES * task.tokens
 
 
 def token_bytes(task: Task) -> int:
     """Return what goes back to the first stage: the tokens just chosen."""
-    return _TOKEN_BYTES * task.batch
+    return _TOKEN_BYTES * task.answering().tokens
 
 
 def block_operators(task: Task, block: Block) -> list[Operator]:
@@ -61,7 +62,7 @@ def block_operators(task: Task, block: Block) -> list[Operator]:
         return feed_forward(task, block)
     if block.kind is Kind.HEAD:
         pools = task.model.structure.encoder
-        return _pooler(task, block) if pools else _head(task, block)
+        return _pooler(task, block) if pools else _head(task.answering(), block)
     return _embedding(task, block)
 
 
@@ -92,17 +93,19 @@ def _attention(task: Task, block: Block) -> list[Operator]:
     q_rows = head_sizes(heads, group * model.head_dim)
     kv_rows = head_sizes(heads, model.head_dim)
     # Members of a team share out the context of their head.
-    positions = -(-task.attended_tokens(block) // heads.members)
+    positions = -(-task.cached_tokens(block) // heads.members)
     cache = heads.heads * model.head_dim * positions * task.batch
     # The newest positions are only being computed.
     older = np.maximum(positions - task.sequence_tokens, 0)
     ready = heads.heads * model.head_dim * older * task.batch
-    scores = heads.heads * group * positions
-    queried = heads.heads * group * model.head_dim
+    scores = heads.heads * group * task.score_tokens(block, heads.members) * task.batch
+    queried = heads.heads * group * model.head_dim * task.tokens
     cached = task.cached_format
     # What multiplies the keys and values of a sequence: each query head that shares
     # them, at each position that is computed together.
     queries = group * task.sequence_tokens
+    # What lies beyond a query's position, or out of its window, does not meet it.
+    masked = cache * queries - scores * model.head_dim
     operators = normed_input(task, opens=True, only=only)
     operators.append(matmul(task, "qkv", (q_rows + 2 * kv_rows) * model.hidden_size))
     operators += _placed_heads(task, q_rows, kv_rows)
@@ -130,9 +133,11 @@ def _attention(task: Task, block: Block) -> list[Operator]:
             batch=queries,
             stored=cached,
             ready=ready,
+            masked=masked,
+            tokens=1,
         ),
         # Largest score; exponentials and their sum; division.
-        vector(task, "softmax", scores, operations=4, passes=3),
+        vector(task, "softmax", scores, operations=4, passes=3, tokens=1),
         matmul(
             task,
             "values",
@@ -142,6 +147,8 @@ def _attention(task: Task, block: Block) -> list[Operator]:
             batch=queries,
             stored=cached,
             ready=ready,
+            masked=masked,
+            tokens=1,
         ),
     ]
     if shared:
@@ -204,7 +211,7 @@ def _head(task: Task, block: Block) -> list[Operator]:
     if block.closes:
         one = np.zeros(task.tensor, dtype=np.int64)
         one[0] = task.tensor
-        found = np.full(task.tensor, _CANDIDATE_BYTES * task.batch, dtype=np.int64)
+        found = np.full(task.tensor, _CANDIDATE_BYTES * task.tokens, dtype=np.int64)
         operators += [
             Exchange("candidates", Pattern.TO_LEADER, found, one_team(task)),
             vector(task, "sample", one, operations=4, passes=2),

@@ -42,6 +42,13 @@ class Task(NamedTuple):
         Sequences that advance together, by a token each or, in an encoder, whole.
     expert, attention, layout, routing
         How the group shares a layer, as in `sharding.strategy.Strategy`.
+    query_tokens
+        Positions of a sequence that are computed together, the last ones of its
+        context: one in a decode token, more in a chunk of a prompt or where drafted
+        tokens are verified. Each attends to itself and what is before it. Of no
+        meaning for an encoder, which computes all of them.
+    answer_tokens
+        The last ones of these that go through the head.
     """
 
     model: ModelSpec
@@ -53,6 +60,8 @@ class Task(NamedTuple):
     attention: int = 0
     layout: Layout = Layout.ONE_D
     routing: Routing = Routing.WORST
+    query_tokens: int = 1
+    answer_tokens: int = 1
 
     def split_as(self, strategy: Strategy) -> "Task":
         """Return the job on groups that share a layer as `strategy` says."""
@@ -84,7 +93,7 @@ class Task(NamedTuple):
     @property
     def sequence_tokens(self) -> int:
         """Return the positions of a sequence that are computed together."""
-        return self.context if self.model.structure.encoder else 1
+        return self.context if self.model.structure.encoder else self.query_tokens
 
     @property
     def tokens(self) -> int:
@@ -92,8 +101,42 @@ class Task(NamedTuple):
         return self.batch * self.sequence_tokens
 
     def attended_tokens(self, block: Block) -> int:
-        """Return the positions that the layer of `block` attends to."""
+        """Return the positions that the last one attends to in the layer of `block`."""
         return self.model.attended_tokens(block.layer, self.context)
+
+    def cached_tokens(self, block: Block) -> int:
+        """Return the positions that any of those computed attends to, all together."""
+        attended = self.attended_tokens(block)
+        if self.model.structure.encoder:
+            return attended
+        return min(self.context, attended + self.query_tokens - 1)
+
+    def score_tokens(self, block: Block, members: Ints) -> Ints:
+        """Return how many positions the queries of a sequence meet, added up.
+
+        Query position i, from 1, meets the last min(i, window) positions. They are
+        dealt out to the members of a team in turn.
+
+        Parameters
+        ----------
+        block
+            Attention of a layer.
+        members
+            Chips that share the context of a head, shape ``(width,)``.
+        """
+        attended = self.attended_tokens(block)
+        if self.model.structure.encoder:
+            return self.context * -(-attended // members)
+        first = self.context - self.query_tokens + 1
+        met = np.minimum(np.arange(first, self.context + 1), attended)
+        return each(lambda team: int((-(-met // team)).sum()), members)
+
+    def answering(self) -> "Task":
+        """Return the job of the head: the positions that it answers.
+
+        An encoder's sees all of them.
+        """
+        return self._replace(query_tokens=self.answer_tokens)
 
     def like(self, block: Block) -> Block:
         """Return the first block of the model that has the same sizes as `block`."""

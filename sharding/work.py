@@ -19,6 +19,8 @@ def matmul(
     batch: int | None = None,
     stored: Format | None = None,
     ready: Ints | None = None,
+    masked: Ints | None = None,
+    tokens: int | None = None,
 ) -> Compute:
     """Return a product with `weights` elements on each chip.
 
@@ -36,21 +38,29 @@ def matmul(
         Their format; that of the weights if None.
     ready
         Elements that can be loaded ahead of the product; all if None.
+    masked
+        Multiply-accumulates that a causal mask leaves out; none if None.
+    tokens
+        Tokens whose vectors go in and come out; the task's if None.
     """
     number_format = stored or task.machine.formats.weights
     width_bytes = task.operand_bytes(number_format)
     vectors = task.tokens if batch is None else batch
     activation = task.activation_format
+    through = task.tokens if tokens is None else tokens
 
-    def asked(held: int, entering: int, leaving: int, known: int) -> Product:
+    def asked(
+        held: int, entering: int, leaving: int, known: int, left_out: int
+    ) -> Product:
         return Product(
             weights=held,
             stored_bytes=number_format.bytes_of(held),
             operand_bytes=width_bytes,
             batch=vectors,
-            input_bytes=activation.bytes_of(entering * task.tokens),
-            output_bytes=activation.bytes_of(leaving * task.tokens),
+            input_bytes=activation.bytes_of(entering * through),
+            output_bytes=activation.bytes_of(leaving * through),
             ready_bytes=known * width_bytes,
+            masked_macs=left_out,
         )
 
     if inputs is None:
@@ -67,6 +77,7 @@ def matmul(
         inputs,
         outputs,
         known,
+        0 * weights if masked is None else masked,
     )
 
 
@@ -84,7 +95,7 @@ def vector(
 ) -> Compute:
     """Return work on `elements` of each token on each chip; see `chip.work.Chain`.
 
-    Of all tokens of the task, unless it is said of how many.
+    The tokens are the task's if None.
     """
     bits = task.activation_format.bits
 
@@ -92,10 +103,5 @@ def vector(
         return Chain(amount, bits, operations, passes, operands, reorders, readers)
 
     chip = task.machine.chip
-    return compute(
-        name,
-        Unit.VECTOR,
-        chip,
-        asked,
-        elements * (task.tokens if tokens is None else tokens),
-    )
+    amounts = elements * (task.tokens if tokens is None else tokens)
+    return compute(name, Unit.VECTOR, chip, asked, amounts)
