@@ -25,7 +25,7 @@ def lower_bound_cycles(plan: ShardingPlan) -> int:
     machine = plan.task.machine
     # Replicas hold and do the same; a token passes one of them.
     stages = plan.replicas[0].stages
-    bound = sum(_feed_cycles(plan.task, stage) for stage in stages)
+    bound = sum(feed_cycles(plan.task, stage) for stage in stages)
     if plan.strategy.tensor > 1:
         exchanges = sum(_exchanges(block) for stage in stages for block in stage.blocks)
         bound += exchanges * hop_cycles(machine, 1)
@@ -60,7 +60,7 @@ def _exchanges(block: Block) -> int:
     return 1 if block.kind is Kind.HEAD and not block.closes else 2
 
 
-def _feed_cycles(task: Task, stage: Stage) -> int:
+def feed_cycles(task: Task, stage: Stage) -> int:
     """Return the least cycles in which a stage's fullest member feeds its operands."""
     chip = task.machine.chip
     fed, multiplied = 0 * stage.chips, 0 * stage.chips
@@ -104,7 +104,7 @@ def _fed_bytes(task: Task, block: Block) -> Ints:
         fed = fed * model.experts_per_token // model.experts
     if block.kind is Kind.ATTENTION:
         heads = task.group.heads(model.kv_heads, block.layer)
-        positions = -(-task.attended_tokens(block) // heads.members)
+        positions = -(-task.cached_tokens(block) // heads.members)
         # Keys for the scores, then values.
         cached = 2 * heads.heads * model.head_dim * positions * task.batch
         fed += cached * task.operand_bytes(task.cached_format)

@@ -79,7 +79,7 @@ def way_back(plan: ShardingPlan) -> MessageTable:
 
     An encoder chooses none: its pass ends where the last stage does.
     """
-    if plan.task.model.structure.encoder:
+    if plan.task.model.structure.encoder or not plan.task.answer_tokens:
         return MessageTable.of([])
     leader = int(plan.stages[-1].chips[0])
     size = token_bytes(plan.task)

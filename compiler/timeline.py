@@ -230,6 +230,9 @@ def token_timeline(
         chain.deskewed_cycle = -(
             stall_cycles + transporter.transport(back).duration_cycles
         )
+    else:
+        # Nothing comes back: it deskews before the pass begins.
+        chain.deskewed_cycle = -stall_cycles
     layers = Layers(plan, topology, transporter)
     begin = 0
     for stage in plan.stages:

@@ -1,5 +1,6 @@
 """Compiling one decode token into a static schedule."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -21,11 +22,93 @@ from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routes import Routes
 from topologies.topology import Topology
-from topologies.tree import SpanningTree, alignment_tree
+from topologies.tree import alignment_tree
 
 # A forwarded vector may lie in the gap that was meant for a deskew; sequences or
 # replicas a little further apart leave another.
 _MOST_ATTEMPTS = 16
+
+
+@final
+class Chains:
+    """Lays passes of a model on the links of one machine, and makes programs of them.
+
+    Parameters
+    ----------
+    plan, topology, outage
+        As in `compile_token`; of the plan the machine and the chips matter.
+    """
+
+    def __init__(
+        self, plan: ShardingPlan, topology: Topology, outage: Outage = NO_OUTAGE
+    ) -> None:
+        machine = plan.task.machine
+        leader = int(plan.stages[0].chips[0])
+        self._machine = machine
+        self._topology = topology
+        self._routes = [
+            Routes(topology, replica_outage(plan, number, topology, outage))
+            for number in range(len(plan.replicas))
+        ]
+        self.tree = alignment_tree(topology, machine, leader, outage)
+        self._tolerance = Tolerance(machine=machine, tree_height=self.tree.height)
+
+    def timelines(
+        self, plans: Sequence[ShardingPlan], interval_cycles: int, *, replica: int = 0
+    ) -> list[Timeline]:
+        """Return the chain of each plan's pass in a replica, with one guard band."""
+        guard_cycles = self._tolerance.guard_cycles(interval_cycles)
+        timing = link_timing(self._topology, self._machine, guard_cycles)
+        routes = self._routes[replica]
+        transporter = Transporter(self._topology, self._machine, routes, timing)
+        return [
+            token_timeline(
+                plan, self._topology, transporter, interval_cycles=interval_cycles
+            )
+            for plan in plans
+        ]
+
+    def interval_cycles(self, at_work: Callable[[], Sequence[Timeline]]) -> int:
+        """Return how often chips deskew.
+
+        Parameters
+        ----------
+        at_work
+            Returns chains without deskews, which tell how long stages are at work; not
+            asked where the machine's settings give the interval.
+        """
+        wanted = self._machine.deskew.interval_epochs
+        if wanted != "auto":
+            return self._tolerance.checked_interval(wanted)
+        return max(best_interval(chain, self._tolerance) for chain in at_work())
+
+    def program(
+        self, plan: ShardingPlan, chains: Sequence[Timeline], interval_cycles: int
+    ) -> tuple[Timeline, Program]:
+        """Return the chain of all replicas, and the program that carries it out.
+
+        Parameters
+        ----------
+        plan
+            Whose chips hold what.
+        chains
+            What each replica does.
+        interval_cycles
+            How often chips deskew.
+
+        Raises
+        ------
+        ScheduleError
+            If some chip has no time for a RUNTIME_DESKEW.
+        """
+        return _program(
+            plan,
+            self._topology,
+            chains,
+            tolerance=self._tolerance,
+            interval_cycles=interval_cycles,
+            guard_cycles=self._tolerance.guard_cycles(interval_cycles),
+        )
 
 
 @final
@@ -35,21 +118,17 @@ class TimedToken:
 
     Parameters
     ----------
+    chains
+        What lays passes on the links, and has aligned the chips.
     timelines
         The chain of each replica, with its deskews.
-    tree
-        Spanning tree along which the chips are aligned.
-    tolerance
-        What the clocks may do.
-    interval_cycles, guard_cycles
-        Longest time between deskews, and the guard band that goes with it.
+    interval_cycles
+        Longest time between deskews.
     """
 
+    chains: Chains
     timelines: tuple[Timeline, ...]
-    tree: SpanningTree
-    tolerance: Tolerance
     interval_cycles: int
-    guard_cycles: int
 
     @property
     def timeline(self) -> Timeline:
@@ -71,48 +150,25 @@ def time_token(
     ScheduleError
         If no guard band or deskew interval holds.
     """
-    machine = plan.task.machine
-    leader = int(plan.stages[0].chips[0])
-    tree = alignment_tree(topology, machine, leader, outage)
-    tolerance = Tolerance(machine=machine, tree_height=tree.height)
-    replicas = plan.replicas
-    routes = [
-        Routes(topology, replica_outage(plan, number, topology, outage))
-        for number in range(len(replicas))
-    ]
-
     check_trains(
         trains_at_least(plan, topology), plan.strategy.tensor, plan.strategy.chips
     )
+    chains = Chains(plan, topology, outage)
 
-    def timelines(interval_cycles: int) -> tuple[list[Timeline], int]:
-        guard_cycles = tolerance.guard_cycles(interval_cycles)
-        timing = link_timing(topology, machine, guard_cycles)
-        chains = [
-            token_timeline(
-                replica,
-                topology,
-                Transporter(topology, machine, own, timing),
-                interval_cycles=interval_cycles,
-            )
-            for replica, own in zip(replicas, routes, strict=True)
-        ]
-        return chains, guard_cycles
+    def timelines(interval_cycles: int) -> tuple[Timeline, ...]:
+        return tuple(
+            chains.timelines([replica], interval_cycles, replica=number)[0]
+            for number, replica in enumerate(plan.replicas)
+        )
 
-    wanted = machine.deskew.interval_epochs
-    if wanted == "auto":
-        # A first chain without deskews tells how long stages are at work.
-        slowest = max(timelines(0)[0], key=lambda chain: chain.token_cycles)
-        interval_cycles = best_interval(slowest, tolerance)
-    else:
-        interval_cycles = tolerance.checked_interval(wanted)
-    chains, guard_cycles = timelines(interval_cycles)
+    def slowest() -> list[Timeline]:
+        return [max(timelines(0), key=lambda chain: chain.token_cycles)]
+
+    interval_cycles = chains.interval_cycles(slowest)
     return TimedToken(
-        timelines=tuple(chains),
-        tree=tree,
-        tolerance=tolerance,
+        chains=chains,
+        timelines=timelines(interval_cycles),
         interval_cycles=interval_cycles,
-        guard_cycles=guard_cycles,
     )
 
 
@@ -143,18 +199,12 @@ def compile_token(
         which setting would.
     """
     timed = timed or time_token(plan, topology, outage)
-    chain, program = _program(
-        plan,
-        topology,
-        list(timed.timelines),
-        tolerance=timed.tolerance,
-        interval_cycles=timed.interval_cycles,
-        guard_cycles=timed.guard_cycles,
-    )
+    chains = timed.chains
+    chain, program = chains.program(plan, timed.timelines, timed.interval_cycles)
     return Schedule(
         plan=plan,
         topology=topology,
-        tree=timed.tree,
+        tree=chains.tree,
         program=program,
         timeline=chain,
         lower_bound_cycles=lower_bound_cycles(plan),
@@ -164,7 +214,7 @@ def compile_token(
 def _program(
     plan: ShardingPlan,
     topology: Topology,
-    chains: list[Timeline],
+    chains: Sequence[Timeline],
     *,
     tolerance: Tolerance,
     interval_cycles: int,

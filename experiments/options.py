@@ -37,6 +37,12 @@ ObjectiveText = Annotated[
 ]
 Tokens = Annotated[int | None, typer.Option(help="Tokens to decode per sequence.")]
 Context = Annotated[int | None, typer.Option(help="Positions in the KV cache.")]
+Prompt = Annotated[
+    int | None, typer.Option(help="Positions of a prompt before the tokens.")
+]
+PrefillChunk = Annotated[
+    int | None, typer.Option(help="Positions of the prompt computed together.")
+]
 Batch = Annotated[int | None, typer.Option(help="Tokens decoded together.")]
 Sequences = Annotated[int | None, typer.Option(help="Sequences in flight.")]
 Seed = Annotated[int | None, typer.Option(help="Where all chance comes from.")]
@@ -64,6 +70,8 @@ _SCENARIO_OPTIONS = (
     "objective",
     "tokens",
     "context",
+    "prompt",
+    "prefill_chunk",
     "batch",
     "sequences",
     "seed",

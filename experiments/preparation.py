@@ -68,7 +68,8 @@ def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
 
     A machine unlike the default one brings its wiring and its chips. A wiring of its
     own size brings its chips, unless their number is given; a number of chips brings a
-    tensor group as wide as the machine links all to all, unless a strategy is given.
+    tensor group as wide as the machine links all to all, unless a strategy is given. A
+    prompt brings a context that holds it and the tokens.
 
     Raises
     ------
@@ -88,6 +89,12 @@ def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
     if isinstance(chips, int) and "strategy" not in merged:
         # The default split is made for the default number of chips.
         merged["strategy"] = f"tensor={min(system.tensor, chips)}"
+    prompt = merged.get("prompt")
+    if isinstance(prompt, int) and prompt > 0 and "context" not in merged:
+        tokens = merged.get("tokens", Scenario.model_fields["tokens"].default)
+        if isinstance(tokens, int):
+            # The cache is planned for what it holds in the end.
+            merged["context"] = prompt + tokens
     return scenario(merged, origin)
 
 

@@ -101,6 +101,18 @@ def _latency(run: Run, facts: Facts) -> Table:
     scenario, replicas = run.prepared.scenario, run.prepared.plan.strategy.data
     if not encoder and replicas * scenario.sequences * scenario.batch > 1:
         table.add_row("all together", f"{token['tokens_per_s_pipeline']:,.1f} tokens/s")
+    if run.prompt is not None:
+        prefill = facts["prefill"]
+        table.add_row(
+            "prompt",
+            f"{prefill['prompt_tokens']:,} positions in {prefill['chunks']:,} chunks "
+            f"of {prefill['chunk_tokens']:,}: {prefill['latency_ns'] / 1e3:,.3f} us",
+        )
+        table.add_row(
+            "first token",
+            f"{token['time_to_first_token_ns'] / 1e3:,.3f} us, of which the host "
+            f"{prefill['host_ns'] / 1e3:,.3f}",
+        )
     table.add_row(
         "lower bound",
         f"{schedule['lower_bound_cycles']:,} of {schedule['latency_cycles']:,} cycles "

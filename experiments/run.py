@@ -10,6 +10,7 @@ from typing import final
 from compiler.schedule import Schedule
 from compiler.verify import Certificate, verify
 from experiments.preparation import Prepared, compile_scenario
+from experiments.prompt_run import PromptRun, run_prompt
 from experiments.recovery import SpareNodes
 from fabric.outages import check_faults
 from fabric.replay import replay
@@ -39,6 +40,8 @@ class Run:
         Seconds that the simulation took, compilation not counted.
     peak_rss_bytes
         Most memory that the process has had.
+    prompt
+        The pass of the prompt before the tokens, None if there is none.
     """
 
     prepared: Prepared
@@ -47,6 +50,7 @@ class Run:
     result: RunResult
     wall_s: float
     peak_rss_bytes: int
+    prompt: PromptRun | None = None
 
     @property
     def simulated_s(self) -> float:
@@ -68,7 +72,8 @@ class Run:
     @property
     def violations(self) -> int:
         """Return the number of vectors that broke the schedule."""
-        return self.result.underflows + self.result.overflows
+        results = [self.result, *([self.prompt.result] if self.prompt else [])]
+        return sum(each.underflows + each.overflows for each in results)
 
 
 def run_scenario(
@@ -106,6 +111,7 @@ def run_scenario(
     certificate = None
     if prepared.machine.deskews or not prepared.machine.drifts:
         certificate = verify(schedule.program, prepared.topology, prepared.machine)
+    prompt = run_prompt(prepared)
     # A search for throughput decides how many sequences there are.
     total = scenario.tokens * prepared.scenario.sequences
     tell("simulating", 0, total)
@@ -129,6 +135,7 @@ def run_scenario(
         result=result,
         wall_s=time.perf_counter() - began,
         peak_rss_bytes=peak_rss_bytes(),
+        prompt=prompt,
     )
 
 

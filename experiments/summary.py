@@ -10,6 +10,7 @@ from compiler.bound import lower_bound_cycles
 from compiler.found import Objective
 from experiments.energy import energy_block
 from experiments.preparation import Prepared, Searched
+from experiments.prompt_run import prefill_block
 from experiments.run import Run
 from experiments.tables import tokens_table
 from specs.machine import MachineSpec
@@ -18,6 +19,9 @@ from specs.scenario import Scenario
 from specs.units import PS_PER_NS, PS_PER_S, PS_PER_US
 from topologies.metrics import TopologySummary, describe
 from topologies.topology import Topology
+
+# What a scenario says of a prompt.
+_OF_A_PROMPT = {"prompt", "prefill_chunk"}
 
 VERSION = metadata.version("groqrack-fabric")
 
@@ -57,6 +61,7 @@ def summary(run: Run) -> dict[str, Any]:
                 "failover": _mean_cycles(run, tokens["failover_ps"]),
             },
         },
+        **({"prefill": prefill_block(run.prompt)} if run.prompt else {}),
         "token": token,
         "energy": energy_block(
             run.prepared.machine,
@@ -98,8 +103,8 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def inputs_block(scenario: Scenario) -> dict[str, Any]:
-    """Return what was asked."""
-    return scenario.model_dump()
+    """Return what was asked; of a prompt only if there is one."""
+    return scenario.model_dump(exclude=None if scenario.prompt else _OF_A_PROMPT)
 
 
 def model_block(model: ModelSpec, weight_bytes: int) -> dict[str, Any]:
@@ -219,7 +224,10 @@ def _mean_cycles(run: Run, column_ps: "pd.Series[int]") -> int:
 
 
 def _token_block(run: Run, tokens: pd.DataFrame) -> dict[str, float | None]:
-    """Return rates; the first token's time holds the alignment but no prompt."""
+    """Return rates; the first token's time holds the aligned start and the prompt.
+
+    A prompt's pass chooses the first token itself; without one it is a decode token.
+    """
     scenario = run.prepared.scenario
     # A pass of an encoder is an iteration that makes no token.
     if tokens.empty or run.prepared.model.structure.encoder:
@@ -233,6 +241,8 @@ def _token_block(run: Run, tokens: pd.DataFrame) -> dict[str, float | None]:
     every_s = (float(tokens["latency_ps"].mean()) + run.turn_ps) / PS_PER_S
     begin_ps = run.result.iterations[0].start_ps - run.result.alignment_ps
     first_ns = float(tokens["end_ps"].min() - begin_ps) / PS_PER_NS
+    if run.prompt:
+        first_ns = run.prompt.time_to_first_token_ps / PS_PER_NS
     # What is a token here is one of each replica.
     replicas = run.prepared.plan.strategy.data
     return {

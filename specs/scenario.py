@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from specs.errors import SpecError
 from specs.reading import Spec, build, read_mapping
@@ -39,7 +39,12 @@ class Scenario(Spec):
     tokens
         Tokens to decode for each sequence.
     context
-        Positions in the KV cache that every token attends to.
+        Positions in the KV cache that every token attends to; with a prompt, what the
+        cache must hold in the end.
+    prompt
+        Positions of the prompt that goes before the tokens; 0 for none.
+    prefill_chunk
+        Positions of the prompt that are computed together; 0 for the fastest.
     batch
         Tokens decoded together as one.
     sequences
@@ -63,12 +68,29 @@ class Scenario(Spec):
     objective: Literal["latency", "throughput", "chips", "energy"] = "latency"
     tokens: int = Field(default=8, ge=1)
     context: int = Field(default=4096, ge=1)
+    prompt: int = Field(default=0, ge=0)
+    prefill_chunk: int = Field(default=0, ge=0)
     batch: int = Field(default=1, ge=1)
     sequences: int = Field(default=1, ge=1)
     engine: Literal["simpy", "replay"] = "simpy"
     seed: int = Field(default=1, ge=0)
     faults: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _the_cache_holds_prompt_and_tokens(self) -> Self:
+        if self.prompt and self.context < self.prompt + self.tokens:
+            raise ValueError(
+                f"context {self.context} does not hold a prompt of {self.prompt} and "
+                f"{self.tokens} tokens; use --context {self.prompt + self.tokens}, or "
+                f"leave it out"
+            )
+        if self.prefill_chunk and not self.prompt:
+            raise ValueError(
+                f"prefill_chunk {self.prefill_chunk} cuts a prompt and there is none; "
+                f"add --prompt"
+            )
+        return self
 
 
 def scenario(content: Mapping[str, Any], origin: str = "scenario") -> Scenario:
