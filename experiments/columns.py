@@ -121,6 +121,14 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
 }
 
+# Columns that a table has only behind a prompt, after the others.
+PROMPT_COLUMNS: dict[str, dict[str, str]] = {
+    "tokens": {
+        "bucket_tokens": "behind a prompt only: context that the program which ran is "
+        "compiled for"
+    }
+}
+
 
 def markdown() -> str:
     """Return the dictionary as a Markdown page."""
@@ -139,5 +147,6 @@ def markdown() -> str:
             "| column | meaning |",
             "| --- | --- |",
         ]
-        lines += [f"| `{name}` | {text} |" for name, text in columns.items()]
+        described = {**columns, **PROMPT_COLUMNS.get(table, {})}
+        lines += [f"| `{name}` | {text} |" for name, text in described.items()]
     return "\n".join(lines) + "\n"

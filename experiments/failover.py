@@ -15,6 +15,7 @@ import pandas as pd
 
 from compiler.schedule import Schedule
 from experiments.failover_picture import failover_figure
+from experiments.growth import Bucket
 from experiments.preparation import Prepared, compile_scenario
 from experiments.recovery import SpareNodes
 from experiments.run import Run, peak_rss_bytes
@@ -169,6 +170,7 @@ def broken_run(
         result=result,
         wall_s=np.nan,
         peak_rss_bytes=peak_rss_bytes(),
+        buckets=(Bucket(0, prepared, schedule, None),),
     )
 
 

@@ -43,6 +43,9 @@ Prompt = Annotated[
 PrefillChunk = Annotated[
     int | None, typer.Option(help="Positions of the prompt computed together.")
 ]
+ContextBucket = Annotated[
+    int | None, typer.Option(help="Positions of context that one program serves.")
+]
 Batch = Annotated[int | None, typer.Option(help="Tokens decoded together.")]
 Sequences = Annotated[int | None, typer.Option(help="Sequences in flight.")]
 Seed = Annotated[int | None, typer.Option(help="Where all chance comes from.")]
@@ -72,6 +75,7 @@ _SCENARIO_OPTIONS = (
     "context",
     "prompt",
     "prefill_chunk",
+    "context_bucket",
     "batch",
     "sequences",
     "seed",

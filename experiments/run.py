@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import final
 
 from compiler.schedule import Schedule
-from compiler.verify import Certificate, verify
-from experiments.preparation import Prepared, compile_scenario
+from compiler.verify import Certificate
+from experiments.growth import Bucket, compile_buckets
+from experiments.preparation import Prepared, plan_scenario
 from experiments.prompt_run import PromptRun, run_prompt
 from experiments.recovery import SpareNodes
 from fabric.outages import check_faults
@@ -33,7 +34,8 @@ class Run:
         Model, machine, wiring and plan.
     schedule, certificate
         What the compiler made, and that it holds; None if the chips were told never to
-        deskew although they drift, since no such schedule holds for long.
+        deskew although they drift, since no such schedule holds for long. Behind a
+        prompt they are the first bucket's.
     result
         What the simulated hardware did.
     wall_s
@@ -42,6 +44,8 @@ class Run:
         Most memory that the process has had.
     prompt
         The pass of the prompt before the tokens, None if there is none.
+    buckets
+        The programs that serve the tokens, several if the context grows.
     """
 
     prepared: Prepared
@@ -50,6 +54,7 @@ class Run:
     result: RunResult
     wall_s: float
     peak_rss_bytes: int
+    buckets: tuple[Bucket, ...]
     prompt: PromptRun | None = None
 
     @property
@@ -105,12 +110,9 @@ def run_scenario(
 
     tell("compiling", 0, 1)
     faults = load_faults(scenario.faults) if scenario.faults else ()
-    prepared, schedule = compile_scenario(scenario, topology)
+    prepared = plan_scenario(scenario, topology)
     check_faults(faults, prepared.topology, scenario.faults or "")
-    tell("verifying", 0, 1)
-    certificate = None
-    if prepared.machine.deskews or not prepared.machine.drifts:
-        certificate = verify(schedule.program, prepared.topology, prepared.machine)
+    buckets = compile_buckets(prepared)
     prompt = run_prompt(prepared)
     # A search for throughput decides how many sequences there are.
     total = scenario.tokens * prepared.scenario.sequences
@@ -118,23 +120,25 @@ def run_scenario(
     began = time.perf_counter()
     execute = simulate if scenario.engine == "simpy" else replay
     result = execute(
-        schedule.program,
+        buckets[0].schedule.program,
         prepared.topology,
         prepared.machine,
         seed=scenario.seed,
         tokens=scenario.tokens,
         faults=faults,
-        spares=SpareNodes(prepared),
+        spares=SpareNodes(buckets[0].prepared),
+        changes=[bucket.change for bucket in buckets[1:]],
         keep=frozenset({0}),
         progress=lambda done: tell("simulating", done, max(done, total)),
     )
     return Run(
         prepared=prepared,
-        schedule=schedule,
-        certificate=certificate,
+        schedule=buckets[0].schedule,
+        certificate=buckets[0].certificate,
         result=result,
         wall_s=time.perf_counter() - began,
         peak_rss_bytes=peak_rss_bytes(),
+        buckets=tuple(buckets),
         prompt=prompt,
     )
 

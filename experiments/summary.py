@@ -21,7 +21,7 @@ from topologies.metrics import TopologySummary, describe
 from topologies.topology import Topology
 
 # What a scenario says of a prompt.
-_OF_A_PROMPT = {"prompt", "prefill_chunk"}
+_OF_A_PROMPT = {"prompt", "prefill_chunk", "context_bucket"}
 
 VERSION = metadata.version("groqrack-fabric")
 
@@ -62,6 +62,7 @@ def summary(run: Run) -> dict[str, Any]:
             },
         },
         **({"prefill": prefill_block(run.prompt)} if run.prompt else {}),
+        **({"buckets": buckets_block(run)} if run.prompt else {}),
         "token": token,
         "energy": energy_block(
             run.prepared.machine,
@@ -105,6 +106,20 @@ def summary(run: Run) -> dict[str, Any]:
 def inputs_block(scenario: Scenario) -> dict[str, Any]:
     """Return what was asked; of a prompt only if there is one."""
     return scenario.model_dump(exclude=None if scenario.prompt else _OF_A_PROMPT)
+
+
+def buckets_block(run: Run) -> list[dict[str, Any]]:
+    """Return the programs that served the tokens as the context grew."""
+    return [
+        {
+            "first_token": bucket.first_token,
+            "context_tokens": bucket.context_tokens,
+            "latency_cycles": bucket.schedule.latency_cycles,
+            "lower_bound_cycles": bucket.schedule.lower_bound_cycles,
+            "certificate": bucket.certificate.digest if bucket.certificate else None,
+        }
+        for bucket in run.buckets
+    ]
 
 
 def model_block(model: ModelSpec, weight_bytes: int) -> dict[str, Any]:

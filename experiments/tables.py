@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from chip.clock import Clock
 from chip.program import Opcode, Slice
 from experiments.columns import COLUMNS
+from experiments.growth import token_context
 from experiments.preparation import Prepared
 from experiments.run import Run
 from fabric.result import Failover, IterationRow
@@ -28,10 +29,14 @@ def tokens_table(run: Run) -> pd.DataFrame:
     cycles at most, is what deskews added or took away; after a failover it is what
     other routes take. A damaged token also has the time of its earlier attempts.
     """
-    spent = run.schedule.breakdown
     offset_ppm = run.result.chips.offset_ppm[run.schedule.program.leader]
     hz = round(run.prepared.machine.chip.clock_hz * (1 + offset_ppm / PPM))
-    share_ps = np.diff(Clock(frequency_hz=hz).edges_ps(np.cumsum([0, *spent])))
+    share_ps = np.array(
+        [
+            np.diff(Clock(frequency_hz=hz).edges_ps(np.cumsum([0, *each])))
+            for each in (bucket.schedule.breakdown for bucket in run.buckets)
+        ]
+    )
     attempts = pd.DataFrame(run.result.iterations, columns=IterationRow._fields)
     begun = attempts.groupby(["sequence", "token"])["start_ps"].transform("min")
     done = attempts[attempts["delivered"]]
@@ -46,15 +51,19 @@ def tokens_table(run: Run) -> pd.DataFrame:
             done["end_ps"].to_numpy() >= failover.resumed_ps
         )
         failover_ps[within] += failover.duration_ps
+    # The program of each token: the last one that begins with it or before.
+    firsts = [bucket.first_token for bucket in run.buckets]
+    served = np.searchsorted(firsts, done["token"].to_numpy(), "right") - 1
     columns: dict[str, object] = {
-        f"{cause}_ps": np.full(len(done), share)
-        for cause, share in zip(spent._fields, share_ps.tolist(), strict=True)
+        f"{cause}_ps": share_ps[served, place]
+        for place, cause in enumerate(run.schedule.breakdown._fields)
     }
+    scenario = run.prepared.scenario
     table = pd.DataFrame(
         {
             "token": done["token"].to_numpy(),
             "sequence": done["sequence"].to_numpy(),
-            "context_tokens": run.prepared.scenario.context,
+            "context_tokens": token_context(scenario, done["token"].to_numpy()),
             "start_ps": start_ps,
             "end_ps": done["end_ps"].to_numpy(),
             "latency_ps": done["end_ps"].to_numpy() - start_ps,
@@ -65,9 +74,13 @@ def tokens_table(run: Run) -> pd.DataFrame:
         },
         columns=list(COLUMNS["tokens"]),
     )
-    beyond_ps = (done["end_ps"] - done["start_ps"]).to_numpy() - int(share_ps.sum())
+    taken_ps = (done["end_ps"] - done["start_ps"]).to_numpy()
+    beyond_ps = taken_ps - share_ps.sum(axis=1)[served]
     table[f"{_SHIFTED}_ps"] += np.where(moved, 0, beyond_ps)
     table[f"{_ROUTED}_ps"] += np.where(moved, beyond_ps, 0)
+    if scenario.prompt:
+        contexts = np.array([bucket.context_tokens for bucket in run.buckets])
+        table["bucket_tokens"] = contexts[served]
     return table.sort_values(["token", "sequence"], ignore_index=True)
 
 

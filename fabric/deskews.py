@@ -22,13 +22,14 @@ class DeskewLog:
 
     Attributes
     ----------
-    count, most_removed
-        Deskews of each chip, and the largest drift that one removed, in cycles either
-        way, shape ``(chips,)``.
+    count, removed, most_removed
+        Deskews of each chip, the drift that all of them removed, and the largest that
+        one removed, in cycles either way, shape ``(chips,)``.
     """
 
     def __init__(self, chips: int, in_period: int) -> None:
         self.count = np.zeros(chips, dtype=np.int64)
+        self.removed = np.zeros(chips, dtype=np.int64)
         self.most_removed = np.zeros(chips, dtype=np.int64)
         self._in_period = in_period
         self._open: dict[int, list[tuple[int, int, int]]] = {}
@@ -62,6 +63,7 @@ class DeskewLog:
         """
         chip, _, removed = rows.T
         self.count += np.bincount(chip, minlength=len(self.count))
+        np.add.at(self.removed, chip, removed)
         np.maximum.at(self.most_removed, chip, np.abs(removed))
         # Those of one chip are in order of time already.
         rows = rows[np.argsort(chip, kind="stable")]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Program
+from fabric.changes import Change
 from fabric.descent import Descent
 from fabric.deskews import DeskewLog
 from fabric.flight import NEVER
@@ -42,6 +43,7 @@ def replay(
     tokens: int,
     faults: Sequence[Fault] = (),
     spares: Spares | None = None,
+    changes: Sequence[Change] = (),
     keep: frozenset[int] = frozenset(),
     progress: Callable[[int], None] | None = None,
 ) -> RunResult:
@@ -57,11 +59,14 @@ def replay(
         tokens=tokens,
         faults=faults,
         spares=spares,
+        changes=changes,
         align=Descent.start,
     )
     for run in stints.of(program):
         ledger.open(run)
-        ledger.close(_Replay(run, ledger).execute(progress))
+        deskews = _Replay(run, ledger).execute(progress)
+        ledger.close(deskews)
+        stints.ended(deskews)
     return ledger.result()
 
 

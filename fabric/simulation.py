@@ -9,6 +9,7 @@ import simpy
 
 from chip.program import Program
 from fabric.alignment import Alignment
+from fabric.changes import Change
 from fabric.crystals import Crystals
 from fabric.descent import Descent, Start
 from fabric.deskews import DeskewLog
@@ -35,6 +36,7 @@ def simulate(
     tokens: int,
     faults: Sequence[Fault] = (),
     spares: Spares | None = None,
+    changes: Sequence[Change] = (),
     keep: frozenset[int] = frozenset(),
     progress: Callable[[int], None] | None = None,
 ) -> RunResult:
@@ -56,6 +58,8 @@ def simulate(
         What breaks, and when.
     spares
         Where the program can go when a node is bad; nowhere if None.
+    changes
+        Programs that take over at later tokens, in order.
     keep
         Numbers of the iterations of which every time is kept.
     progress
@@ -74,12 +78,15 @@ def simulate(
         tokens=tokens,
         faults=faults,
         spares=spares,
+        changes=changes,
         align=_align,
     )
     for run in stints.of(program):
         ledger.open(run)
         with _no_search_for_cycles():
-            ledger.close(_execute(run, ledger, progress))
+            deskews = _execute(run, ledger, progress)
+            ledger.close(deskews)
+        stints.ended(deskews)
     return ledger.result()
 
 

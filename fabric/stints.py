@@ -1,15 +1,19 @@
-"""A run as a succession of stints: from each failure to other chips, and on."""
+"""A run as a succession of stints: program after program, failure after failure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import final
 
+import numpy as np
+
 from chip.program import Program
 from fabric.assembly import make_crystals
+from fabric.changes import Change, start_after
 from fabric.channel import LinkErrors
 from fabric.crystals import Clocks, Crystals, make_clocks
 from fabric.delivery import Dispatcher, Failure, Waiting
 from fabric.descent import Descent, Start, descent
+from fabric.deskews import DeskewLog
 from fabric.draws import Draws
 from fabric.loading import lay_out
 from fabric.losses import Losses
@@ -43,6 +47,8 @@ class Stints:
         What breaks, and when.
     spares
         Where the program can go; nowhere if None.
+    changes
+        Programs that take over at later tokens, in order.
     align
         Takes how the start goes down the tree, the crystals, and a global time;
         returns the start.
@@ -58,12 +64,14 @@ class Stints:
         faults: Sequence[Fault],
         spares: Spares | None,
         align: Align,
+        changes: Sequence[Change] = (),
     ) -> None:
         self._topology = topology
         self._machine = machine
         self._seed = seed
         self._draws = Draws(seed)
-        self._tokens = tokens
+        self._limits = [*(change.token for change in changes), tokens]
+        self._changes = list(changes)
         self._faults = faults
         self._spares = spares
         self._align = align
@@ -71,6 +79,7 @@ class Stints:
         self._clocks: Clocks | None = None
         self._bad_nodes: tuple[int, ...] = ()
         self._moved: Moved | None = None
+        self._removed = np.zeros(topology.chips, dtype=np.int64)
 
     def of(self, program: Program) -> Iterator[Run]:
         """Return the stints of a run that begins with `program`.
@@ -83,9 +92,38 @@ class Stints:
         waiting = (Waiting(),) * program.sequences
         run = self._assembled(program, NO_OUTAGE, waiting)
         yield run
-        while run.delivery.failure is not None:
-            run = self._following(run, run.delivery.failure)
+        while True:
+            if run.delivery.failure is not None:
+                run = self._following(run, run.delivery.failure)
+            elif self._changes and not all(
+                each.given_up for each in run.delivery.waiting
+            ):
+                run = self._changed(run, self._changes.pop(0))
+            else:
+                break
             yield run
+
+    def ended(self, deskews: DeskewLog) -> None:
+        """Take what the deskews of the stint that has been executed did."""
+        self._removed = deskews.removed
+
+    def _changed(self, run: Run, change: Change) -> Run:
+        """Return the stint of another program, from the boundary of a token on."""
+        start = start_after(run, self._removed)
+        self._limits.pop(0)
+        self._spares = change.spares
+        program = change.program
+        if self._moved is not None and change.spares is not None:
+            outage = self._outage(run.outages, run.last_cycle, self._bad_nodes)
+            moved = change.spares.moved(self._bad_nodes, outage, self._moved)
+            self._moved, program = moved, moved.program
+        return self._started(
+            program,
+            run.crystals,
+            start,
+            run.delivery.waiting,
+            run.first_iteration + max(run.delivery.iterations),
+        )
 
     def _following(self, run: Run, failure: Failure) -> Run:
         """Return the stint after a failure: load the moved program, align, go on."""
@@ -135,7 +173,18 @@ class Stints:
             machine, topology, tree, clocks=self._clocks, draws=fresh
         )
         start = self._align(descent(machine, topology, tree, fresh), crystals, at_ps)
-        root, begin = crystals.root, start.cycle[leader]
+        return self._started(program, crystals, start, waiting, first_iteration)
+
+    def _started(
+        self,
+        program: Program,
+        crystals: Crystals,
+        start: Start,
+        waiting: tuple[Waiting, ...],
+        first_iteration: int,
+    ) -> Run:
+        topology, machine, draws = self._topology, self._machine, self._draws
+        root, begin = crystals.root, start.cycle[program.leader]
         if self._zero_ps is None:
             self._zero_ps = root.edge_ps(begin)
         out = outages(
@@ -175,7 +224,7 @@ class Stints:
             errors=errors,
             outages=out,
             dispatcher=dispatcher,
-            delivery=dispatcher.plan(waiting, self._tokens),
+            delivery=dispatcher.plan(waiting, self._limits[0]),
             first_iteration=first_iteration,
             start=start,
         )

@@ -45,6 +45,8 @@ class Scenario(Spec):
         Positions of the prompt that goes before the tokens; 0 for none.
     prefill_chunk
         Positions of the prompt that are computed together; 0 for the fastest.
+    context_bucket
+        Positions of context that one program serves behind a prompt.
     batch
         Tokens decoded together as one.
     sequences
@@ -70,6 +72,7 @@ class Scenario(Spec):
     context: int = Field(default=4096, ge=1)
     prompt: int = Field(default=0, ge=0)
     prefill_chunk: int = Field(default=0, ge=0)
+    context_bucket: int = Field(default=256, ge=1)
     batch: int = Field(default=1, ge=1)
     sequences: int = Field(default=1, ge=1)
     engine: Literal["simpy", "replay"] = "simpy"

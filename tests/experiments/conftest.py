@@ -110,9 +110,8 @@ def small_scenario(tiny_config: Path) -> Scenario:
 @pytest.fixture(scope="session")
 def small(small_scenario: Scenario) -> list[str]:
     """Return the options that say `small_scenario`."""
-    said = small_scenario.model_dump(exclude={"settings", "machine", "engine"})
-    given = {key: value for key, value in said.items() if value is not None}
-    return [word for key, value in given.items() for word in (f"--{key}", str(value))]
+    said = small_scenario.model_dump(exclude_unset=True)
+    return [word for key, value in said.items() for word in (f"--{key}", str(value))]
 
 
 @pytest.fixture(scope="session")

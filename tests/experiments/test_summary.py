@@ -28,7 +28,9 @@ PLAN = {
     "sram_bytes_per_chip",
 }
 SIMULATE: dict[str, set[str]] = {
-    "inputs": set(Scenario.model_fields),
+    # What is said of a prompt stands there only if there is one.
+    "inputs": set(Scenario.model_fields)
+    - {"prompt", "prefill_chunk", "context_bucket"},
     "model": {"name", "layers", "parameters", "weight_bytes"},
     "machine": {
         "name",

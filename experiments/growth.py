@@ -1,0 +1,103 @@
+"""Decoding behind a prompt: the context grows, and a program serves a bucket of it."""
+
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.schedule import Schedule
+from compiler.token import compile_token
+from compiler.verify import Certificate, verify
+from experiments.preparation import Prepared, compile_prepared
+from experiments.recovery import SpareNodes
+from fabric.changes import Change
+from sharding.prompt import pass_plan
+from specs.scenario import Scenario
+
+
+class Bucket(NamedTuple):
+    """Tokens of a run that one program serves.
+
+    Attributes
+    ----------
+    first_token
+        The first of them.
+    prepared
+        The scenario with the plan at the bucket's context.
+    schedule, certificate
+        The program, compiled for the upper end of the bucket, and that it holds; None
+        where chips that drift never deskew.
+    """
+
+    first_token: int
+    prepared: Prepared
+    schedule: Schedule
+    certificate: Certificate | None
+
+    @property
+    def context_tokens(self) -> int:
+        """Return the positions that the program attends to."""
+        return self.schedule.plan.task.context
+
+    @property
+    def change(self) -> Change:
+        """Return what the hardware has to know."""
+        return Change(
+            self.first_token, self.schedule.program, SpareNodes(self.prepared)
+        )
+
+
+Number = TypeVar("Number", int, NDArray[np.int64])
+
+
+def token_context(scenario: Scenario, token: Number) -> Number:
+    """Return the positions that a token attends to, itself among them.
+
+    Without a prompt the cache is taken as filled to the context all along.
+    """
+    if not scenario.prompt:
+        return 0 * token + scenario.context
+    return scenario.prompt + token + 1
+
+
+def bucket_starts(scenario: Scenario) -> list[tuple[int, int]]:
+    """Return first token and context of each program that a run needs.
+
+    >>> bucket_starts(Scenario(prompt=250, tokens=300, context_bucket=256))
+    [(0, 256), (6, 512), (262, 768)]
+    """
+    if not scenario.prompt:
+        return [(0, scenario.context)]
+    size = scenario.context_bucket
+    starts, token = [], 0
+    while token < scenario.tokens:
+        context = -(-token_context(scenario, token) // size) * size
+        # The cache is planned for no more than the context in the end.
+        starts.append((token, min(context, scenario.context)))
+        token = context - scenario.prompt
+    return starts
+
+
+def compile_buckets(prepared: Prepared) -> list[Bucket]:
+    """Return the programs of a run's tokens, all on the slices of one plan.
+
+    Raises
+    ------
+    RackError
+        If no schedule holds.
+    """
+    machine = prepared.machine
+    buckets = []
+    for first_token, context in bucket_starts(prepared.scenario):
+        own, schedule = prepared, None
+        if context != prepared.plan.task.context:
+            task = prepared.plan.task._replace(context=context)
+            own = replace(prepared, plan=pass_plan(prepared.plan, task), searched=None)
+            schedule = compile_token(own.plan, prepared.topology)
+        schedule = schedule or compile_prepared(own)
+        certificate = None
+        if machine.deskews or not machine.drifts:
+            certificate = verify(schedule.program, prepared.topology, machine)
+        buckets.append(Bucket(first_token, own, schedule, certificate))
+    return buckets

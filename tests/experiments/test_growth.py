@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.growth import bucket_starts, compile_buckets, token_context
+from experiments.preparation import plan_scenario, scenario_of
+from experiments.run import run_scenario
+from experiments.summary import summary
+from experiments.tables import tokens_table
+from specs.scenario import Scenario
+
+
+def asked(**content: object) -> Scenario:
+    small = {"model": "gpt2", "chips": 16, "strategy": "tensor=4"}
+    return scenario_of({**small, **content}, "test")
+
+
+@given(prompt=st.integers(1, 600), tokens=st.integers(1, 600), size=st.integers(1, 300))
+def test_every_token_is_served_by_the_shortest_bucket_that_holds_its_context(
+    prompt: int, tokens: int, size: int
+) -> None:
+    content = {"prompt": prompt, "tokens": tokens, "context_bucket": size}
+    scenario = scenario_of(content, "test")
+    starts = bucket_starts(scenario)
+    assert starts[0][0] == 0
+    assert starts[-1][1] == scenario.context == prompt + tokens
+    ends = [first for first, _ in starts[1:]] + [tokens]
+    for (first, context), end in zip(starts, ends, strict=True):
+        assert first < end
+        last = token_context(scenario, end - 1)
+        assert last <= context < token_context(scenario, first) + size
+    assert token_context(scenario, 0) == prompt + 1
+
+
+def test_a_context_without_a_prompt_is_one_bucket() -> None:
+    assert bucket_starts(Scenario(context=500, tokens=900)) == [(0, 500)]
+
+
+def test_the_slices_stay_where_they_are_as_the_context_grows() -> None:
+    prepared = plan_scenario(asked(prompt=100, tokens=60, context_bucket=32))
+    buckets = compile_buckets(prepared)
+    assert [each.context_tokens for each in buckets] == [128, 160]
+    for bucket in buckets:
+        for stage, own in zip(
+            prepared.plan.stages, bucket.schedule.plan.stages, strict=True
+        ):
+            assert own.blocks == stage.blocks
+            assert own.chips.tolist() == stage.chips.tolist()
+            assert (own.memory.kv_cache <= stage.memory.kv_cache).all()
+
+
+def test_tokens_say_their_context_and_the_program_that_ran() -> None:
+    run = run_scenario(
+        asked(prompt=60, tokens=8, context_bucket=4, engine="replay", prefill_chunk=60)
+    )
+    table = tokens_table(run)
+    assert table["context_tokens"].tolist() == list(range(61, 69))
+    assert table["bucket_tokens"].tolist() == [64] * 4 + [68] * 4
+    causes = [f"{cause}_ps" for cause in run.schedule.breakdown._fields] + [
+        "replay_ps",
+        "failover_ps",
+    ]
+    assert (table[causes].sum(axis="columns") == table["latency_ps"]).all()
+    blocks = summary(run)["buckets"]
+    assert [each["first_token"] for each in blocks] == [0, 4]
+    assert blocks[0]["latency_cycles"] <= blocks[1]["latency_cycles"]
+
+
+def test_both_engines_tell_the_same_of_a_growing_context() -> None:
+    small = {"prompt": 30, "tokens": 4, "context_bucket": 2, "sequences": 2}
+    hashes = {
+        run_scenario(asked(**small, engine=engine)).result.trajectory_hash
+        for engine in ("simpy", "replay")
+    }
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("engine", ["simpy", "replay"])
+def test_a_program_that_has_moved_to_a_spare_node_grows_there(
+    engine: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "faults.toml"
+    script.write_text('[[fault]]\nkind = "chip-stops"\nat_us = 90.0\nchip = 5\n')
+    scenario = asked(
+        prompt=30,
+        tokens=8,
+        context_bucket=2,
+        engine=engine,
+        faults=str(script),
+        settings={"spares": 1},
+    )
+    run = run_scenario(scenario)
+    assert len(run.result.failovers) == 1
+    assert run.result.tokens_lost == run.violations == 0
+    assert len(run.buckets) == 4
+    table = tokens_table(run)
+    assert table["token"].tolist() == list(range(8))
+    assert (table["latency_ps"] > 0).all()
