@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from sharding.memory import stage_memory
-from sharding.plan import ShardingPlan
+from sharding.plan import ShardingPlan, Stage
 from sharding.slices import Ints
 from sharding.task import Task
 from sharding.units import Kind

@@ -20,9 +20,12 @@ NETWORK = ["allreduce", "bandwidth_per_chip", "nonminimal_routing"]
 TIMING = ["clock_drift", "determinism_tax", "failover", "fec_errors", "slack_map"]
 MODELS = ["energy_per_token", "model_zoo", "roofline"]
 MACHINES = ["batch_size", "generations"]
+PHASES = ["context_length", "speculative_decoding"]
 OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
 SCALING = ["scaling_law"]
-NAMES = sorted([*POINTS, *NETWORK, *TIMING, *MODELS, *MACHINES, *OTHERS, *SCALING])
+NAMES = sorted(
+    [*POINTS, *NETWORK, *TIMING, *MODELS, *MACHINES, *PHASES, *OTHERS, *SCALING]
+)
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
 
 
@@ -219,6 +222,46 @@ def test_each_model_runs_on_the_smallest_machine_that_holds_it(
     assert set(table[~rated]["model"]) == {"bert-base"}
     less = point(Scenario(model="llama-2-7b", chips=32, strategy="tensor=8"))
     assert "--chips 40" in less["reason"]
+    report = capsys.readouterr().out.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_a_longer_context_costs_time_memory_and_chips(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = quick_table("context_length", tmp_path, monkeypatch)
+    assert table["context_tokens"].is_monotonic_increasing
+    assert table["feasible"].all()
+    assert table["latency_us"].is_monotonic_increasing
+    # 32 layers, 8 heads of 128, keys and values, 2 B; a window of 4,096 keeps no more.
+    kept = table["context_tokens"].clip(upper=4096)
+    assert (table["kv_gb"] * 1e9).round().tolist() == (kept * 131_072).tolist()
+    assert table["smallest_chips"].nunique() <= 2
+    report = capsys.readouterr().out.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_drafting_pays_if_enough_is_accepted_and_says_where_the_time_goes(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = quick_table("speculative_decoding", tmp_path, monkeypatch)
+    parts = table[["draft_us", "transfer_us", "verify_us"]].sum(axis="columns")
+    assert parts.to_numpy() == pytest.approx(table["step_us"].to_numpy())
+    expected, drawn = table["tokens_per_step"], table["drawn_tokens_per_step"]
+    assert drawn.to_numpy() == pytest.approx(expected.to_numpy(), rel=0.03)
+    for _, part in table.groupby("draft_tokens"):
+        assert part.sort_values("acceptance")["gain"].is_monotonic_increasing
+    assert (table.groupby("acceptance")["best"].sum() == 1).all()
+    assert set(table["kind"]) == {"predicted"}
+    # Draft and target share the machine.
+    assert set(table["target_strategy"]) == {"tensor=8,pipeline=63"}
+    assert set(table["draft_strategy"]) == {"tensor=8,pipeline=9"}
+    needed = pd.read_csv(tmp_path / "speculative_decoding_needed.csv")
+    assert needed["needed_draft_us_per_token"].is_monotonic_increasing
     report = capsys.readouterr().out.split("\nwrote ")[0]
     assert max(len(line) for line in report.splitlines()) <= 80
 

@@ -1,0 +1,131 @@
+"""What does a longer context cost, in time, in memory and in chips?
+
+A token attends to all of its context, or to a window of it: the KV cache grows beside
+the weights until the chips are full. Where a model does not fit any more, the row says
+why. Beyond the context that a model was trained for only the machine is meant.
+"""
+
+from typing import Any
+
+import matplotlib.style
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.figure import STYLE
+from experiments.points import point
+from experiments.preparation import machine_of, model_of
+from experiments.script import run_script
+from sharding.capacity import smallest_pipeline
+from sharding.memory import kv_cache_bytes
+from sharding.task import Task
+from sharding.units import Block, Kind
+from specs.scenario import Scenario
+
+# Model, and the chips that it is run on.
+MODELS = (("llama-2-70b", 576), ("llama-3-70b", 576), ("mistral-7b", 64))
+QUICK_MODELS = (("mistral-7b", 64),)
+WIDTH = 8
+CONTEXTS = tuple(2**power for power in range(10, 18))
+QUICK_CONTEXTS = (2**10, 2**12, 2**15)
+TICKS = CONTEXTS[::2]
+COLUMNS = {
+    "model": "model",
+    "context_tokens": "context",
+    "weight_gb": "weights GB",
+    "kv_gb": "KV GB",
+    "smallest_chips": "needed",
+    "chips": "chips",
+    "latency_us": "token us",
+    "tokens_per_s_per_user": "tokens/s",
+}
+
+
+def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
+    """Return latency, memory and chips at each context, and their picture."""
+    rows = [
+        _row(model, chips, context, seed)
+        for model, chips in (QUICK_MODELS if quick else MODELS)
+        for context in (QUICK_CONTEXTS if quick else CONTEXTS)
+    ]
+    table = pd.DataFrame(rows)
+    return table, _figure(table)
+
+
+def _row(name: str, chips: int, context: int, seed: int) -> dict[str, Any]:
+    scenario = Scenario(
+        model=name,
+        chips=chips,
+        strategy=f"tensor={WIDTH},pipeline={chips // WIDTH}",
+        context=context,
+        tokens=1,
+        seed=seed,
+        engine="replay",
+    )
+    model = model_of(scenario)
+    task = Task(model, machine_of(scenario), WIDTH, context, 1)
+    kv_bytes = sum(
+        int(kv_cache_bytes(task, Block(Kind.ATTENTION, layer, 0, 1, 1), 1).sum())
+        for layer in range(model.layers)
+    )
+    stored = task.machine.formats.weights
+    return {
+        "model": name,
+        "context_tokens": context,
+        "trained": context <= model.max_context_tokens,
+        "weight_gb": stored.bytes_of(model.parameters) / 1e9,
+        "kv_gb": kv_bytes / 1e9,
+        # None: in no number of stages, since attention of a layer is not cut.
+        "smallest_chips": WIDTH * smallest_pipeline(task, 1) or None,
+        **point(scenario),
+    }
+
+
+def _figure(table: pd.DataFrame) -> Figure:
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(13, 4.4), layout="constrained")
+        time, memory, chips = figure.subplots(1, 3)
+        for rank, (name, part) in enumerate(table.groupby("model", sort=False)):
+            colour = f"C{rank}"
+            fits, refused = part[part["feasible"]], part[~part["feasible"]]
+            label = f"{name}, {part['chips'].iloc[0]} chips"
+            time.plot(
+                fits["context_tokens"],
+                fits["latency_us"],
+                "-o",
+                color=colour,
+                label=label,
+            )
+            time.plot(
+                refused["context_tokens"],
+                [0.03 + 0.035 * rank] * len(refused),
+                "x",
+                color=colour,
+                transform=time.get_xaxis_transform(),
+            )
+            memory.plot(part["context_tokens"], part["kv_gb"], "-o", color=colour)
+            memory.axhline(part["weight_gb"].iloc[0], color=colour, linestyle="--")
+            chips.plot(
+                part["context_tokens"], part["smallest_chips"], "-o", color=colour
+            )
+            trained = part.loc[part["trained"], "context_tokens"].max()
+            for axes in (time, memory, chips):
+                axes.axvline(trained, color=colour, linestyle=":", linewidth=1)
+        time.plot([], [], "kx", label="does not fit")
+        time.plot([], [], "k:", label="longest trained")
+        time.set(ylabel="latency of a token (us)", ylim=(0, None))
+        time.set_title("Time", loc="left")
+        time.legend(frameon=False, fontsize="small", loc="center left")
+        memory.set_yscale("log")
+        memory.set(ylabel="GB")
+        memory.set_title("KV cache; dashed: weights", loc="left")
+        chips.set(ylabel="chips", ylim=(0, None))
+        chips.set_title(f"Fewest chips that hold it, tensor={WIDTH}", loc="left")
+        for axes in (time, memory, chips):
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(TICKS, [f"{tick // 1024}k" for tick in TICKS])
+            axes.set_xlabel("context (positions)")
+    return figure
+
+
+if __name__ == "__main__":
+    run_script("context_length", __doc__ or "", experiment, COLUMNS)

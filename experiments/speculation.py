@@ -1,0 +1,199 @@
+"""Speculative decoding: a draft model proposes, the target verifies all at once."""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.collective import Message
+from compiler.guard import link_timing
+from compiler.schedule import Schedule
+from compiler.token import compile_token
+from compiler.transport import Transporter
+from compiler.verify import verify
+from sharding.plan import plan_sharding
+from sharding.prompt import lacking_bytes, pass_plan
+from sharding.strategy import Strategy
+from sharding.task import Task
+from specs.errors import PlanError, RackError
+from specs.machine import MachineSpec
+from specs.model import ModelSpec
+from specs.units import PS_PER_S, PS_PER_US
+from topologies.outage import NO_OUTAGE
+from topologies.routes import Routes
+from topologies.topology import Topology
+
+_TOKEN_BYTES = 4
+_US_PER_S = PS_PER_S // PS_PER_US
+
+
+class Placed(NamedTuple):
+    """A model on some chips of a machine, and the schedule of a decode token."""
+
+    schedule: Schedule
+
+    @property
+    def first_chips(self) -> list[int]:
+        """Return the chips of the first stage; the first of them leads."""
+        return [int(chip) for chip in self.schedule.plan.stages[0].chips]
+
+    def pass_cycles(self, positions: int) -> int:
+        """Return the cycles of a pass of several positions, each of them answered.
+
+        Raises
+        ------
+        RackError
+            If its activations do not fit, or no schedule holds.
+        """
+        plan = self.schedule.plan
+        task = plan.task._replace(query_tokens=positions, answer_tokens=positions)
+        lacking = lacking_bytes(plan, task)
+        if lacking > 0:
+            raise PlanError(
+                f"a pass of {positions} positions of {plan.task.model.name} lacks "
+                f"{lacking:,} bytes on the fullest chip; draft fewer tokens"
+            )
+        schedule = compile_token(pass_plan(plan, task), self.schedule.topology)
+        verify(schedule.program, schedule.topology, task.machine)
+        return schedule.latency_cycles
+
+
+class Step(NamedTuple):
+    """Where the time of a step goes, in us, with `draft_tokens` drafted."""
+
+    draft_tokens: int
+    draft_us: float
+    transfer_us: float
+    verify_us: float
+
+    @property
+    def step_us(self) -> float:
+        """Return the time of the step."""
+        return self.draft_us + self.transfer_us + self.verify_us
+
+    def tokens_per_s(self, acceptance: float) -> float:
+        """Return the rate of one user."""
+        return tokens_per_step(acceptance, self.draft_tokens) / self.step_us * _US_PER_S
+
+
+def tokens_per_step(acceptance: float, draft_tokens: int) -> float:
+    """Return the tokens that a step gives in the mean: accepted ones and one more.
+
+    With acceptances independent of each other it is (1 - a^(K+1)) / (1 - a)
+    (Leviathan et al. 2023, arXiv:2211.17192, equation 1).
+
+    >>> tokens_per_step(0.5, 1), tokens_per_step(0.0, 8), tokens_per_step(1.0, 8)
+    (1.5, 1.0, 9.0)
+    """
+    return float(sum(acceptance**power for power in range(draft_tokens + 1)))
+
+
+def drawn_tokens(
+    acceptance: float, draft_tokens: int, *, steps: int, seed: int
+) -> NDArray[np.int64]:
+    """Return the tokens of each of many steps, drawn, shape ``(steps,)``."""
+    draws = np.random.default_rng(seed).random((steps, draft_tokens))
+    # What follows the first refused token is of no use.
+    accepted = np.cumprod(draws < acceptance, axis=1).sum(axis=1)
+    tokens: NDArray[np.int64] = accepted.astype(np.int64) + 1
+    return tokens
+
+
+def fastest(
+    model: ModelSpec,
+    machine: MachineSpec,
+    topology: Topology,
+    chips: NDArray[np.int64],
+    *,
+    context: int,
+    widths: tuple[int, ...],
+    positions: int = 1,
+) -> Placed:
+    """Return a model on the given chips, at the width of the fastest pass.
+
+    Parameters
+    ----------
+    model, machine, topology, chips, context
+        What runs on what.
+    widths
+        Tensor groups that are tried.
+    positions
+        Positions of the pass: one is a decode token, more are a verification.
+
+    Raises
+    ------
+    RackError
+        If it does not fit at any of the widths.
+    """
+    best: Placed | None = None
+    best_cycles = 0
+    refused: RackError = PlanError("no width was asked for; name one")
+    for width in widths:
+        strategy = Strategy(tensor=width, pipeline=max(1, len(chips) // width))
+        try:
+            plan = plan_sharding(
+                Task(model, machine, width, context, 1), strategy, chips
+            )
+            placed = Placed(compile_token(plan, topology))
+            cycles = placed.pass_cycles(positions)
+        except RackError as error:
+            refused = error
+            continue
+        if best is None or cycles < best_cycles:
+            best, best_cycles = placed, cycles
+    if best is None:
+        raise refused
+    return best
+
+
+class Speculation:
+    """A target and a draft model beside it on one machine.
+
+    Draft and target take turns, so that their vectors never meet on a link.
+
+    Parameters
+    ----------
+    target, draft
+        Each on chips of its own, of one topology.
+    """
+
+    def __init__(self, target: Placed, draft: Placed) -> None:
+        self.target, self.draft = target, draft
+        self._machine = target.schedule.plan.task.machine
+        self._verified = cache(target.pass_cycles)
+        self._drafted = cache(draft.pass_cycles)
+
+    def step(self, draft_tokens: int) -> Step:
+        """Return the time of a step that drafts so many tokens.
+
+        The first of the draft's passes takes two positions, since the last token that
+        it drafted before may have been accepted without having gone through it.
+        """
+        one = self.draft.schedule.latency_cycles
+        drafted = self._drafted(2) + (draft_tokens - 1) * one
+        handed = self._transfer_cycles(self.draft, self.target, draft_tokens + 1)
+        returned = self._transfer_cycles(self.target, self.draft, draft_tokens + 1)
+        return Step(
+            draft_tokens,
+            self._us(drafted),
+            self._us(handed + returned),
+            self._us(self._verified(draft_tokens + 1)),
+        )
+
+    def _us(self, cycles: int) -> float:
+        return cycles / self._machine.chip.clock_hz * _US_PER_S
+
+    def _transfer_cycles(self, source: Placed, target: Placed, tokens: int) -> int:
+        """Return the cycles from one leader to the first stage of the other."""
+        topology = source.schedule.topology
+        guard_cycles = source.schedule.program.guard_cycles
+        timing = link_timing(topology, self._machine, guard_cycles)
+        transporter = Transporter(
+            topology, self._machine, Routes(topology, NO_OUTAGE), timing
+        )
+        messages = tuple(
+            Message(source.first_chips[0], chip, _TOKEN_BYTES * tokens)
+            for chip in target.first_chips
+        )
+        return transporter.transport(messages).duration_cycles
