@@ -1,6 +1,5 @@
 """The machine as frozen values with units: chip, link, FEC and formats."""
 
-import math
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -11,10 +10,11 @@ from pydantic import Field, model_validator
 from specs.errors import SpecError, nearest
 from specs.fec import FecSpec
 from specs.formats import Format
+from specs.host import HostSpec
 from specs.link import LinkSpec
 from specs.reading import Spec, build, read_mapping
 from specs.steering import ClockSpec, DeskewSpec, HacSpec
-from specs.units import PS_PER_NS, PS_PER_S
+from specs.units import PS_PER_S
 
 # A key of the file, not of the machine.
 _BASE = "base"
@@ -130,29 +130,6 @@ class PowerSpec(Spec):
     chip_tdp_w: float | None = Field(default=None, gt=0)
     port_pj_per_bit: float = Field(ge=0)
     optical_end_w: float = Field(ge=0)
-
-
-class HostSpec(Spec):
-    """What feeds the chips from outside.
-
-    Parameters
-    ----------
-    load_gb_per_s
-        Rate at which each chip gets weights from its host, in 10^9 B/s.
-    request_latency_ns
-        From a request on the host to its first byte on a chip.
-    """
-
-    load_gb_per_s: float = Field(gt=0)
-    request_latency_ns: int = Field(default=10_000, ge=0)
-
-    def load_ps(self, payload_bytes: int) -> int:
-        """Return how long a chip takes to get a payload, rounded up."""
-        return math.ceil(payload_bytes / self.load_gb_per_s * PS_PER_NS)
-
-    def request_ps(self, payload_bytes: int) -> int:
-        """Return how long a request with a payload takes to be on a chip."""
-        return self.request_latency_ns * PS_PER_NS + self.load_ps(payload_bytes)
 
 
 class FormatsSpec(Spec):
