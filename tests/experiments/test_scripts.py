@@ -322,33 +322,6 @@ def test_counts_at_which_the_model_does_not_fit_say_why(
     assert "--chips 40" in printed
 
 
-def test_the_planner_is_as_good_as_every_split_of_the_sweep(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    table = quick_table("sharding_sweep", tmp_path, monkeypatch)
-    latency = table.set_index("split")["latency_us"]
-    assert (latency["auto"] <= latency["given"] * (1 + 1e-4)).all()
-    space = pd.read_csv(tmp_path / "sharding_sweep_space.csv")
-    # A bound of the planner's best is no more than what it takes.
-    assert space["latency_bound_us"].min() <= latency["auto"] * (1 + 1e-4)
-    known = pd.read_csv(tmp_path / "sharding_sweep_points.csv")
-    fastest = known[known["on_front"]]["latency_us"].min()
-    assert fastest == pytest.approx(latency["auto"], rel=1e-4)
-
-
-def test_more_chips_than_a_model_needs_do_not_slow_it_down(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    table = quick_table("scaling_law", tmp_path, monkeypatch)
-    assert (table["efficiency"].dropna() <= 1).all()
-    gpt2 = table[table["model"] == "gpt2"]
-    assert gpt2["feasible"].all()
-    assert (gpt2["latency_us"] <= gpt2["latency_us"].iloc[0] * (1 + 1e-4)).all()
-    assert (table["violations"].dropna() == 0).all()
-
-
 def test_a_point_is_a_run_or_the_reason_why_not() -> None:
     refused = point(Scenario(chips=8, strategy="tensor=8"))
     assert refused.keys() == {"chips", "strategy", "feasible", "reason"}

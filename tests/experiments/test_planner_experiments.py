@@ -1,0 +1,26 @@
+import numpy as np
+import pytest
+
+from experiments import scaling_law, sharding_sweep
+
+
+def test_the_planner_is_as_good_as_every_split_of_the_sweep() -> None:
+    table, _, tables = sharding_sweep.experiment(1, quick=True)
+    latency_us = table.set_index("split")["latency_us"]
+    assert (latency_us["auto"] <= latency_us["given"] * (1 + 1e-4)).all()
+    # A bound of the planner's best is no more than what it takes.
+    least_us = tables["space"]["latency_bound_us"].min()
+    assert least_us <= latency_us["auto"] * (1 + 1e-4)
+    known = tables["points"]
+    fastest_us = known[known["on_front"]]["latency_us"].min()
+    assert fastest_us == pytest.approx(latency_us["auto"], rel=1e-4)
+
+
+def test_more_chips_than_a_model_needs_do_not_slow_it_down() -> None:
+    table, _ = scaling_law.experiment(1, quick=True)
+    ran = table[table["feasible"]]
+    assert (ran["violations"] == 0).all()
+    assert (ran["efficiency"] <= 1 + 1e-4).all()
+    gpt2_us = ran[ran["model"] == "gpt2"]["latency_us"].to_numpy(dtype=np.float64)
+    assert len(gpt2_us) == len(scaling_law.QUICK_CHIPS)
+    assert (gpt2_us <= gpt2_us[0] * (1 + 1e-4)).all()
