@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.collective import Message
 from compiler.guard import link_timing
+from compiler.messages import MessageTable
 from compiler.schedule import Schedule
 from compiler.token import compile_token
 from compiler.transport import Transporter
@@ -192,8 +192,8 @@ class Speculation:
         transporter = Transporter(
             topology, self._machine, Routes(topology, NO_OUTAGE), timing
         )
-        messages = tuple(
-            Message(source.first_chips[0], chip, _TOKEN_BYTES * tokens)
+        messages = MessageTable.of(
+            (source.first_chips[0], chip, _TOKEN_BYTES * tokens)
             for chip in target.first_chips
         )
         return transporter.transport(messages).duration_cycles
