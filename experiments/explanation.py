@@ -52,6 +52,8 @@ def explanation(prepared: Prepared, schedule: Schedule) -> RenderableType:
             _ranking(found, prepared),
             Text(),
         ]
+    if prepared.placed is not None:
+        parts += [Text(f"Placement: {prepared.placed}"), Text()]
     parts += [
         _ledger(prepared, schedule),
         Text(),

@@ -35,6 +35,10 @@ ObjectiveText = Annotated[
         "--objective", help="What auto seeks: latency, throughput, chips, energy."
     ),
 ]
+PlacementText = Annotated[
+    str | None,
+    typer.Option("--placement", help="Chips in order: naive; or near ones: auto."),
+]
 Tokens = Annotated[int | None, typer.Option(help="Tokens to decode per sequence.")]
 Context = Annotated[int | None, typer.Option(help="Positions in the KV cache.")]
 Prompt = Annotated[
@@ -71,6 +75,7 @@ _SCENARIO_OPTIONS = (
     "topology",
     "strategy",
     "objective",
+    "placement",
     "tokens",
     "context",
     "prompt",

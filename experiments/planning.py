@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -9,7 +10,11 @@ from rich.text import Text
 from experiments.preparation import Prepared
 from experiments.tables import plan_table
 from experiments.writing import check_writable, csv_bytes, write_bytes
+from sharding.slices import Ints
 from specs.units import BYTES_PER_MB
+
+# Runs of chips that fit a column.
+_MOST_RUNS = 3
 
 
 def plan_report(prepared: Prepared) -> RenderableType:
@@ -24,6 +29,8 @@ def plan_report(prepared: Prepared) -> RenderableType:
     )
     if plan.strategy.data > 1:
         title += f"{plan.strategy.data} replicas; this is the first\n"
+    if prepared.placed is not None:
+        title += f"placement: {prepared.placed}\n"
     table = Table(box=None, pad_edge=False)
     # Replicas hold the same; the first one stands for all.
     for name in ("stage", "chips", "layers", "weights MB", "KV MB", "fullest chip"):
@@ -33,13 +40,25 @@ def plan_report(prepared: Prepared) -> RenderableType:
         fullest = int(memory.total.max())
         table.add_row(
             str(stage.index),
-            f"{stage.chips[0]}-{stage.chips[-1]}",
+            _ranges(stage.chips),
             stage.layers,
             f"{memory.weights.sum() / BYTES_PER_MB:.1f}",
             f"{memory.kv_cache.sum() / BYTES_PER_MB:.1f}",
             f"{fullest / limit:.0%}",
         )
     return Group(Text(title), table)
+
+
+def _ranges(chips: Ints) -> str:
+    """Return which chips there are, in whatever order they are members.
+
+    >>> _ranges(np.array([3, 2, 1, 8])), _ranges(np.array([1, 3, 5, 7, 9]))
+    ('1-3 8', '1 3 5 ...')
+    """
+    held = np.sort(chips)
+    runs = np.split(held, np.flatnonzero(np.diff(held) > 1) + 1)
+    shown = [f"{r[0]}-{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in runs]
+    return " ".join([*shown[:_MOST_RUNS], *["..."] * (len(shown) > _MOST_RUNS)])
 
 
 def write_plan(prepared: Prepared, path: Path) -> Path:

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
 import numpy as np
 
 from compiler.found import Found, Objective
+from compiler.placing import Placed, best_placed
 from compiler.schedule import Schedule
 from compiler.search import best_strategy
 from compiler.token import compile_token
@@ -17,6 +18,7 @@ from sharding.placement import placed_chips
 from sharding.plan import ShardingPlan, plan_sharding
 from sharding.strategy import parse_strategy
 from sharding.task import Task
+from specs.errors import PlanError
 from specs.machine import MachineSpec, load_machine
 from specs.model import ModelSpec, load_model
 from specs.scenario import Scenario, scenario
@@ -28,6 +30,8 @@ from topologies.topology import Topology
 MODEL_SETTING = "model."
 # The strategy that stands for the best one.
 AUTO = "auto"
+# The placement that takes chips in order.
+NAIVE = "naive"
 _DEFAULT = Scenario()
 
 
@@ -53,6 +57,8 @@ class Prepared:
         Which chip holds which slice.
     searched
         The search for it, None if the scenario names a strategy.
+    placed
+        The choice of its chips, None if they are taken in order.
     """
 
     scenario: Scenario
@@ -61,6 +67,7 @@ class Prepared:
     topology: Topology
     plan: ShardingPlan
     searched: Searched | None = None
+    placed: Placed | None = None
 
 
 def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
@@ -147,7 +154,7 @@ def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepa
     machine = machine_of(scenario)
     if scenario.strategy == AUTO:
         wired = topology or topology_of(scenario, machine)
-        return _searched(scenario, model, machine, wired)
+        return _placed(_searched(scenario, model, machine, wired))
     if scenario.strategy.endswith(SUFFIX):
         topology = topology or topology_of(scenario, machine)
         task = Task(model, machine, 1, scenario.context, scenario.batch)
@@ -161,8 +168,14 @@ def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepa
         task = task.split_as(strategy)
         chips = placed_chips(topology, strategy)
         plan = plan_sharding(task, strategy, chips, sequences=scenario.sequences)
-    return Prepared(
-        scenario=scenario, model=model, machine=machine, topology=topology, plan=plan
+    return _placed(
+        Prepared(
+            scenario=scenario,
+            model=model,
+            machine=machine,
+            topology=topology,
+            plan=plan,
+        )
     )
 
 
@@ -183,16 +196,43 @@ def compile_scenario(
 
 
 def compile_prepared(prepared: Prepared) -> Schedule:
-    """Return the schedule of a planned scenario; a search has already made it.
+    """Return the schedule of a planned scenario; a search or placement has made it.
 
     Raises
     ------
     ScheduleError
         If no schedule holds.
     """
+    if prepared.placed is not None:
+        return prepared.placed.schedule
     if prepared.searched is not None:
         return prepared.searched.found.schedule
     return compile_token(prepared.plan, prepared.topology)
+
+
+def _placed(prepared: Prepared) -> Prepared:
+    """Return a planned scenario on the chips that its placement asks for.
+
+    Raises
+    ------
+    RackError
+        If a plan file is to be placed, which names its chips, or no schedule holds.
+    """
+    scenario = prepared.scenario
+    if scenario.placement == NAIVE:
+        return prepared
+    if scenario.strategy.endswith(SUFFIX):
+        raise PlanError(
+            f"{scenario.strategy} says which chips hold what; leave out --placement "
+            f"{scenario.placement}, or name a strategy such as {prepared.plan.strategy}"
+        )
+    found = best_placed(compile_prepared(prepared))
+    return replace(
+        prepared,
+        topology=found.schedule.topology,
+        plan=found.schedule.plan,
+        placed=found,
+    )
 
 
 def _searched(

@@ -58,6 +58,8 @@ def _plan(run: Run, facts: Facts) -> Table:
         f"{machine['links']:,} cables, diameter {machine['diameter_hops']}",
     )
     table.add_row("strategy", f"{plan['strategy']} on {plan['chips_used']:,} chips")
+    if run.prepared.placed is not None:
+        table.add_row("placement", str(run.prepared.placed))
     context, trained = scenario.context, run.prepared.model.max_context_tokens
     beyond = f" (the model was trained for {trained:,})" if context > trained else ""
     table.add_row("context", f"{context:,} positions{beyond}")

@@ -162,6 +162,8 @@ def plan_block(prepared: Prepared) -> dict[str, Any]:
         "chips_used": plan.strategy.chips,
         "fullest_chip_bytes": plan.fullest_chip_bytes,
         "sram_bytes_per_chip": prepared.machine.chip.sram_bytes,
+        "placement": prepared.scenario.placement,
+        "placement_gain_cycles": prepared.placed.gain_cycles if prepared.placed else 0,
     }
 
 

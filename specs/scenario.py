@@ -36,6 +36,9 @@ class Scenario(Spec):
     objective
         What ``auto`` seeks: the fastest token, the most tokens per second, the fewest
         chips, or the least energy for each token.
+    placement
+        Which chips hold what: those of the machine in order (``naive``), or whichever
+        are near to each other if that makes a token faster (``auto``).
     tokens
         Tokens to decode for each sequence.
     context
@@ -68,6 +71,7 @@ class Scenario(Spec):
     topology: str = "auto"
     strategy: str = "tensor=8,pipeline=72"
     objective: Literal["latency", "throughput", "chips", "energy"] = "latency"
+    placement: Literal["naive", "auto"] = "naive"
     tokens: int = Field(default=8, ge=1)
     context: int = Field(default=4096, ge=1)
     prompt: int = Field(default=0, ge=0)
