@@ -23,8 +23,9 @@ MACHINES = ["batch_size", "generations"]
 PHASES = ["context_length", "speculative_decoding"]
 OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
 SCALING = ["scaling_law"]
+PLANS = ["placement_gain"]
 NAMES = sorted(
-    [*POINTS, *NETWORK, *TIMING, *MODELS, *MACHINES, *PHASES, *OTHERS, *SCALING]
+    [*POINTS, *NETWORK, *TIMING, *MODELS, *MACHINES, *PHASES, *OTHERS, *SCALING, *PLANS]
 )
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
 
@@ -262,6 +263,24 @@ def test_drafting_pays_if_enough_is_accepted_and_says_where_the_time_goes(
     assert set(table["draft_strategy"]) == {"tensor=8,pipeline=9"}
     needed = pd.read_csv(tmp_path / "speculative_decoding_needed.csv")
     assert needed["needed_draft_us_per_token"].is_monotonic_increasing
+    report = capsys.readouterr().out.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_a_placement_is_never_slower_and_says_what_it_gains(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = quick_table("placement_gain", tmp_path, monkeypatch)
+    gain = table["naive_cycles"] - table["placed_cycles"]
+    assert gain.tolist() == table["gain_cycles"].tolist()
+    assert (gain >= 0).all()
+    rack = table[table["topology"] == "rack"].set_index("strategy")
+    # Nodes of a rack have a cable to each other: two hops are enough.
+    assert rack.loc["tensor=8,pipeline=9", "placed_hand_over_hops"] == 2
+    assert rack.loc["tensor=8,pipeline=9", "hand_over_hops"] == 3
+    assert (table["random_cycles"] > table["placed_cycles"]).all()
     report = capsys.readouterr().out.split("\nwrote ")[0]
     assert max(len(line) for line in report.splitlines()) <= 80
 
