@@ -23,7 +23,7 @@ MACHINES = ["batch_size", "generations"]
 PHASES = ["context_length", "speculative_decoding"]
 OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
 SCALING = ["scaling_law"]
-PLANS = ["placement_gain"]
+PLANS = ["encoder_cuts", "placement_gain"]
 NAMES = sorted(
     [*POINTS, *NETWORK, *TIMING, *MODELS, *MACHINES, *PHASES, *OTHERS, *SCALING, *PLANS]
 )
@@ -281,6 +281,30 @@ def test_a_placement_is_never_slower_and_says_what_it_gains(
     assert rack.loc["tensor=8,pipeline=9", "placed_hand_over_hops"] == 2
     assert rack.loc["tensor=8,pipeline=9", "hand_over_hops"] == 3
     assert (table["random_cycles"] > table["placed_cycles"]).all()
+    report = capsys.readouterr().out.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_counting_communication_chooses_another_split_of_an_encoder(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = quick_table("encoder_cuts", tmp_path, monkeypatch)
+    cycles = table.set_index(["strategy", "rule"])
+    pace = cycles["slowest_stage_cycles"]
+    split = "tensor=1,pipeline=4"
+    # Stages in the middle take over and hand over: they want less to compute.
+    assert pace[split, "all"] < pace[split, "FLOPs"]
+    macs = cycles["slowest_stage_macs"]
+    assert macs[split, "FLOPs"] < macs[split, "all"]
+    # A single stage is not cut.
+    uncut = table[table["strategy"] == "tensor=4,pipeline=1"]["latency_cycles"]
+    assert uncut.min() == uncut.max()
+    choice = pd.read_csv(tmp_path / "encoder_cuts_choice.csv")
+    assert choice["flops_strategy"].tolist() == ["tensor=4,pipeline=1"]
+    assert choice["all_strategy"].tolist() == [split]
+    assert (choice["gain_percent"] > 0).all()
     report = capsys.readouterr().out.split("\nwrote ")[0]
     assert max(len(line) for line in report.splitlines()) <= 80
 

@@ -1,0 +1,257 @@
+"""How much faster is a plan that counts communication than one that balances FLOPs?
+
+BERT-large, an encoder of 24 layers, on 4 chips of a node, in each split of them. Stages
+are cut by three rules: as many multiply-accumulates in each, as many cycles of compute
+(the rule of every other plan), and as few cycles of compute, exchanges and hand-overs
+together in the slowest. Another table has the split that each planner would choose:
+the fewest multiply-accumulates one after the other, or the fewest cycles.
+"""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import matplotlib.style
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from compiler.collective import exchange_candidates
+from compiler.link_bound import LinkBound, link_bound
+from compiler.messages import MessageTable
+from compiler.token import compile_token
+from compiler.verify import verify
+from experiments.figure import STYLE
+from experiments.script import Tables, run_script
+from sharding.balance import balanced_cuts
+from sharding.operation import Compute
+from sharding.operators import block_operators, carried_bytes
+from sharding.plan import staged_plan
+from sharding.slices import Ints
+from sharding.stages import stage_blocks, stage_cuts
+from sharding.strategy import Strategy
+from sharding.task import Task
+from sharding.units import Block, Kind, model_units
+from specs.machine import load_machine
+from specs.model import load_model
+from topologies.selection import select_topology
+
+COLUMNS = {
+    "context_tokens": "context",
+    "strategy": "strategy",
+    "rule": "balances",
+    "latency_cycles": "pass",
+    "gain_percent": "gain %",
+    "slowest_stage_cycles": "slowest stage",
+    "pace_gain_percent": "gain %",
+}
+CHIPS = 4
+SPLITS = ((1, 4), (2, 2), (4, 1))
+CONTEXTS = (128, 512)
+RULES = ("FLOPs", "compute", "all")
+
+
+def experiment(_seed: int, quick: bool) -> tuple[pd.DataFrame, Figure, Tables]:
+    """Return the cycles of a pass under each rule; nothing is left to chance."""
+    rows = [
+        _row(context, Strategy(tensor=tensor, pipeline=pipeline), rule)
+        for context in (CONTEXTS[:1] if quick else CONTEXTS)
+        for tensor, pipeline in SPLITS
+        for rule in RULES
+    ]
+    table = pd.DataFrame(rows)
+    first = table.groupby(["context_tokens", "strategy"])
+    for gain, cycles in (
+        ("gain_percent", "latency_cycles"),
+        ("pace_gain_percent", "slowest_stage_cycles"),
+    ):
+        share = table[cycles] / first[cycles].transform("first")
+        table[gain] = (100 * (1 - share)).round(2)
+    return table, _figure(table), {"choice": _choices(table)}
+
+
+def _choices(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the split that either planner chooses for the fastest pass."""
+    rows = []
+    for context, part in table.groupby("context_tokens"):
+        flops = part[part["rule"] == RULES[0]].sort_values("macs_in_a_row").iloc[0]
+        counted = part[part["rule"] == RULES[-1]]
+        fastest = counted.sort_values("latency_cycles").iloc[0]
+        share = fastest["latency_cycles"] / flops["latency_cycles"]
+        rows.append(
+            {
+                "context_tokens": context,
+                "flops_strategy": flops["strategy"],
+                "flops_latency_cycles": flops["latency_cycles"],
+                "all_strategy": fastest["strategy"],
+                "all_latency_cycles": fastest["latency_cycles"],
+                "gain_percent": round(100 * (1 - share), 2),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+class _Job(NamedTuple):
+    """An encoder in a split, and how long its messages take at least."""
+
+    task: Task
+    strategy: Strategy
+    units: list[Block]
+    chips: Ints
+    links: LinkBound
+
+
+def _row(context: int, strategy: Strategy, rule: str) -> dict[str, Any]:
+    machine, topology = load_machine(), select_topology(CHIPS)
+    task = Task(load_model("bert-large"), machine, strategy.tensor, context, 1)
+    units = model_units(
+        task.model, machine, tensor=strategy.tensor, pipeline=strategy.pipeline
+    )
+    chips = topology.active.astype(np.int64)
+    job = _Job(task, strategy, units, chips, link_bound(machine, topology, 0))
+    macs = np.array([_macs(task, unit) for unit in units])
+    if rule == "FLOPs":
+        cuts = balanced_cuts(
+            macs, 0 * macs, 0 * macs, stages=strategy.pipeline, capacity=0
+        )
+    elif rule == "compute":
+        cuts = stage_cuts(task, units, pipeline=strategy.pipeline, sequences=1)
+    else:
+        cuts = _cuts_by_all(job)
+    assert cuts is not None, "the model fits four chips however it is cut"
+    plan = staged_plan(task, strategy, chips, stage_blocks(units, cuts), 1)
+    assert plan.fullest_chip_bytes <= machine.chip.sram_bytes
+    schedule = compile_token(plan, topology)
+    verify(schedule.program, topology, machine)
+    stage_macs = np.add.reduceat(macs, cuts)
+    return {
+        "model": task.model.name,
+        "context_tokens": context,
+        "strategy": str(strategy),
+        "rule": rule,
+        "layers": " ".join(stage.layers for stage in plan.stages),
+        # What follows each other; the chips of a group share each stage out.
+        "macs_in_a_row": int(macs.sum()) // strategy.tensor,
+        "slowest_stage_macs": int(stage_macs.max()) // strategy.tensor,
+        "latency_cycles": schedule.latency_cycles,
+        "slowest_stage_cycles": max(schedule.timeline.stage_cycles),
+    }
+
+
+def _macs(task: Task, unit: Block) -> int:
+    """Return the multiply-accumulates of a piece over all chips."""
+    model = task.model
+    if unit.kind is Kind.ATTENTION:
+        scored = 2 * model.query_size * task.attended_tokens(unit)
+        return task.tokens * (model.attention_parameters + scored)
+    if unit.kind is Kind.FEED_FORWARD:
+        low, high = unit.range_of(model.intermediate_size)
+        share = model.feed_forward_parameters * (high - low)
+        return task.tokens * share // model.intermediate_size
+    # Of the states only the first is pooled, and tables are looked up.
+    pools = unit.kind is Kind.HEAD
+    return pools * task.batch * model.head_rows * model.hidden_size
+
+
+def _cuts_by_all(job: _Job) -> list[int]:
+    """Return the cuts with the fastest slowest stage, of those the fastest pass."""
+    count = len(job.units)
+    cycles = _stage_cycles(job)
+    best: list[tuple[int, int, list[int]] | None] = [(0, 0, [])] + [None] * count
+    for _ in range(job.strategy.pipeline):
+        following: list[tuple[int, int, list[int]] | None] = [None] * (count + 1)
+        for begin, so_far in enumerate(best[:-1]):
+            if so_far is None:
+                continue
+            slowest, total, cuts = so_far
+            for end in range(begin + 1, count + 1):
+                here = int(cycles[begin, end])
+                found = (max(slowest, here), total + here, [*cuts, begin])
+                known = following[end]
+                if known is None or found < known:
+                    following[end] = found
+        best = following
+    assert best[-1] is not None
+    return best[-1][2]
+
+
+def _stage_cycles(job: _Job) -> Ints:
+    """Return what a stage from one piece to before another takes, messages included.
+
+    The hand-over to it and the one from it are part of it, as in a schedule.
+    """
+
+    @cache
+    def block_cycles(block: Block) -> int:
+        return _block_cycles(job, block)
+
+    count = len(job.units)
+    cycles = np.zeros((count, count + 1), dtype=np.int64)
+    for begin, opening in enumerate(job.units):
+        done, open_block = 0, opening
+        for end in range(begin + 1, count + 1):
+            cycles[begin, end] = done + block_cycles(job.task.like(open_block))
+            if end == count:
+                break
+            unit = job.units[end]
+            if unit.opens:
+                done, open_block = int(cycles[begin, end]), unit
+            else:
+                open_block = open_block._replace(last=unit.last)
+    handed = np.array([_hand_over_cycles(job, unit) for unit in job.units])
+    cycles[1:] += handed[1:, None]
+    cycles[:, 1:-1] += handed[1:]
+    return cycles
+
+
+def _block_cycles(job: _Job, block: Block) -> int:
+    group = job.chips[: job.task.tensor]
+    topology = select_topology(CHIPS)
+    total = 0
+    for operator in block_operators(job.task, block):
+        if isinstance(operator, Compute):
+            total += int(operator.cycles.max())
+            continue
+        ways = exchange_candidates(topology, operator, group)
+        total += min(sum(job.links.cycles(p.messages) for p in way) for way in ways)
+    return total
+
+
+def _hand_over_cycles(job: _Job, into: Block) -> int:
+    """Return what the hand-over to a stage that begins with a piece takes."""
+    width = job.task.tensor
+    if 2 * width > CHIPS:
+        return 0
+    sizes = carried_bytes(job.task, into)
+    messages = MessageTable(job.chips[:width], job.chips[width : 2 * width], sizes)
+    return job.links.cycles(messages)
+
+
+def _figure(table: pd.DataFrame) -> Figure:
+    contexts = list(table["context_tokens"].unique())
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(10, 3.4 * len(contexts)), layout="constrained")
+        grid = figure.subplots(len(contexts), 2, squeeze=False)
+        for row, context in zip(grid, contexts, strict=True):
+            part = table[table["context_tokens"] == context]
+            splits = list(part["strategy"].unique())
+            for axes, column, title in (
+                (row[0], "latency_cycles", "A pass"),
+                (row[1], "slowest_stage_cycles", "The slowest stage sets the pace"),
+            ):
+                for number, rule in enumerate(RULES):
+                    cycles = part[part["rule"] == rule][column] / 1e6
+                    place = np.arange(len(splits)) + 0.27 * (number - 1)
+                    bars = axes.bar(place, cycles, width=0.25, label=rule)
+                    axes.bar_label(bars, fmt="%.3f", fontsize=7)
+                axes.set_xticks(
+                    range(len(splits)), [split.replace(",", "\n") for split in splits]
+                )
+                axes.margins(y=0.15)
+                axes.set(ylabel="million cycles")
+                axes.set_title(f"{title}, {context} tokens", loc="left")
+        grid[0][0].legend(title="cut to balance", frameon=False)
+    return figure
+
+
+if __name__ == "__main__":
+    run_script("encoder_cuts", __doc__ or "", experiment, COLUMNS, digits=2)
