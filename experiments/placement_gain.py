@@ -52,6 +52,8 @@ class Case(NamedTuple):
         Makes the wiring from a seed, None if `topology` names one.
     spares
         Nodes of each rack that stay idle.
+    machine
+        Its shipped name.
     """
 
     model: str
@@ -60,6 +62,7 @@ class Case(NamedTuple):
     strategy: str
     wired: Callable[[int], Topology] | None = None
     spares: int = 0
+    machine: str = "groqrack"
 
 
 def random_regular(seed: int) -> Topology:
@@ -104,6 +107,8 @@ CASES = [
     Case("llama-2-7b", 64, "hypercube:6", "tensor=8,pipeline=8"),
     Case("llama-2-7b", 72, "random", "tensor=8,pipeline=9", random_regular),
     Case("mixtral-8x7b", 264, "nodes33", "tensor=12,pipeline=22"),
+    Case("llama-2-70b", 256, "lpx", "tensor=8,pipeline=32", machine="lpx"),
+    Case("llama-2-70b", 252, "lpx", "tensor=12,pipeline=21", machine="lpx"),
     Case("bert-large", 72, "rack", "tensor=4,pipeline=6"),
 ]
 QUICK_CASES = [case for case in CASES if case.model == "llama-2-7b"][:4]
@@ -120,6 +125,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 def _row(case: Case, seed: int) -> dict[str, Any]:
     scenario = Scenario(
         model=case.model,
+        machine=case.machine,
         chips=case.chips,
         topology="auto" if case.wired else case.topology,
         strategy=case.strategy,
