@@ -67,7 +67,7 @@ def best_placed(naive: Schedule) -> Placed:
 def on_chips(plan: ShardingPlan, topology: Topology) -> ShardingPlan:
     """Return a plan whose stages hold the same on a topology's first active chips."""
     chips: Ints = topology.active[: plan.strategy.chips].astype(np.int64)
-    groups = chips.reshape(plan.strategy.pipeline, plan.strategy.tensor)
+    groups = chips.reshape(len(plan.stages), plan.strategy.tensor)
     stages = zip(plan.stages, groups, strict=True)
     return replace(
         plan, stages=tuple(replace(stage, chips=group) for stage, group in stages)

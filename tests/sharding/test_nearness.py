@@ -3,6 +3,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from sharding.group import Layout
 from sharding.nearness import nearby, nearby_chips
 from sharding.strategy import Strategy
 from sharding.task import Task
@@ -89,3 +90,12 @@ def test_machines_too_large_to_look_at_keep_their_order() -> None:
     topology = select_topology(2160)
     chips = nearby_chips(task(), Strategy(tensor=8, pipeline=270), topology)
     assert chips.tolist() == list(range(2160))
+
+
+def test_replicas_come_apart_and_grids_keep_the_places_of_their_members() -> None:
+    topology = select_topology(72)
+    apart = Strategy(tensor=3, pipeline=1, data=4)
+    assert nearby_chips(task(), apart, topology)[::3].tolist() == [0, 3, 8, 11]
+    grids = Strategy(tensor=4, pipeline=9, layout=Layout.TWO_D)
+    groups = nearby_chips(task(), grids, topology).reshape(9, 4)
+    assert (np.diff(groups) > 0).all()
