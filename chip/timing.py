@@ -25,6 +25,7 @@ def work_cycles(chip: ChipSpec, work: Work) -> int:
             operand_bytes=work.operand_bytes,
             preloaded_bytes=work.preloaded_bytes,
             masked_macs=work.masked_macs,
+            vector_bytes=work.input_bytes + work.output_bytes,
         )
     if isinstance(work, Chain):
         return vector_cycles(
@@ -114,6 +115,7 @@ def matmul_cycles(
     operand_bytes: int | None = None,
     preloaded_bytes: int = 0,
     masked_macs: int = 0,
+    vector_bytes: int = 0,
 ) -> int:
     """Return the cycles of a matrix product whose weights stream through the MXM.
 
@@ -136,6 +138,8 @@ def matmul_cycles(
         Bytes, as they are fed, that were loaded ahead and are only multiplied.
     masked_macs
         Multiply-accumulates that a causal mask leaves out.
+    vector_bytes
+        Bytes of the vectors that go in and come out, on half of the streams at most.
 
     Returns
     -------
@@ -157,6 +161,7 @@ def matmul_cycles(
         ceil_div(weights * batch - masked_macs, macs),
         ceil_div(stored_bytes, chip.sram_bytes_per_cycle),
         ceil_div(stored_bytes, chip.stream_bytes_per_cycle),
+        ceil_div(2 * vector_bytes, chip.stream_bytes_per_cycle),
     )
 
 

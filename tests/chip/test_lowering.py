@@ -27,7 +27,7 @@ def products(draw: st.DrawFn) -> Product:
     """A matrix of any format, some of which was loaded ahead of the product."""
     inputs, outputs = draw(st.integers(1, 9000)), draw(st.integers(1, 9000))
     bits, width_bytes = draw(st.sampled_from([(4, 1), (8, 1), (8, 2), (16, 2)]))
-    batch = draw(st.sampled_from([1, 2, 8]))
+    batch = draw(st.sampled_from([1, 2, 8, 512]))
     weights = inputs * outputs
     known = draw(st.integers(0, weights)) if draw(st.booleans()) else weights
     work = Product(

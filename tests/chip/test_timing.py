@@ -59,6 +59,19 @@ def test_the_tightest_resource_decides(
     assert taken == 5 + cycles
 
 
+def test_many_vectors_of_a_narrow_product_take_half_of_the_streams(
+    round_chip: ChipSpec,
+) -> None:
+    taken = [
+        matmul_cycles(
+            round_chip, weights=100, stored_bytes=100, batch=50, vector_bytes=size
+        )
+        for size in (125, 126, 1000)
+    ]
+    # Of 50 B a cycle 25 are for vectors; multiplying takes 5 cycles.
+    assert taken == [5 + 5, 5 + 6, 5 + 40]
+
+
 def test_sram_decides_where_it_is_slower_than_the_streams(round_chip: ChipSpec) -> None:
     slow = round_chip.model_copy(update={"sram_bytes_per_cycle": 10})
     assert matmul_cycles(slow, weights=1000, stored_bytes=1000) == 5 + 100
