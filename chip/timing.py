@@ -52,8 +52,16 @@ def feed_bytes_per_cycle(chip: ChipSpec) -> int:
     return min(
         chip.weight_feed_bytes_per_cycle,
         chip.stream_bytes_per_cycle,
-        chip.sram_bytes_per_cycle,
+        _read_bytes_per_cycle(chip),
     )
+
+
+def _read_bytes_per_cycle(chip: ChipSpec) -> int:
+    """Return what a product may read in a cycle: a stream's width from each slice.
+
+    Matrix and vectors lie in slices of their own, which costs two at worst.
+    """
+    return max(1, chip.mem_slices - 2) * chip.lanes
 
 
 def most_preload_cycles(chip: ChipSpec, work: Product) -> int:
@@ -160,6 +168,7 @@ def matmul_cycles(
         ceil_div(fed_bytes - preloaded_bytes, chip.weight_feed_bytes_per_cycle),
         ceil_div(weights * batch - masked_macs, macs),
         ceil_div(stored_bytes, chip.sram_bytes_per_cycle),
+        ceil_div(stored_bytes + vector_bytes, _read_bytes_per_cycle(chip)),
         ceil_div(stored_bytes, chip.stream_bytes_per_cycle),
         ceil_div(2 * vector_bytes, chip.stream_bytes_per_cycle),
     )
@@ -208,4 +217,5 @@ def lookup_cycles(chip: ChipSpec, *, stored_bytes: int) -> int:
     """Return the cycles to read from SRAM at an address that was just computed."""
     if stored_bytes == 0:
         return 0
-    return chip.vector_fill_cycles + ceil_div(stored_bytes, chip.stream_bytes_per_cycle)
+    read = min(chip.stream_bytes_per_cycle, chip.mem_slices * chip.lanes)
+    return chip.vector_fill_cycles + ceil_div(stored_bytes, read)

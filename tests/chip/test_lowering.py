@@ -196,6 +196,19 @@ def test_a_chain_of_one_reads_permutes_transposes_and_writes() -> None:
     assert [step.units for step in steps] == [8, 1, 1, 1, 2]
 
 
+@given(work=products())
+def test_a_chip_with_more_streams_than_slices_reads_from_what_slices_it_has(
+    work: Product,
+) -> None:
+    wide = load_machine("lpx").chip.model_copy(
+        update={"weight_feed_bytes_per_cycle": 10**6}
+    )
+    bare = work._replace(preloaded_bytes=0)
+    for step in lower(wide, bare):
+        if step.port is Port.MEM_READ:
+            assert step.first + step.units <= wide.mem_slices == 160
+
+
 def test_the_chip_has_what_the_paper_says() -> None:
     assert THERE.units[Port.MEM_READ] == 88
     assert THERE.units[Port.MXM_MULTIPLY] == 4
