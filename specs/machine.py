@@ -38,8 +38,7 @@ class ChipSpec(Spec):
     matmul_fill_cycles, vector_fill_cycles
         Fixed cost of one matrix or vector operator: the pipeline's fill.
     mxm_planes, mxm_buffer_bytes
-        Planes of the matrix unit, and the weights that their buffers hold beside the
-        installed ones.
+        Planes of the matrix unit, and what their buffers hold beside what is installed.
     mem_slices, sxm_slices
         Slices of memory, and of the units that move data across lanes.
     prefetch
