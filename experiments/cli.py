@@ -31,11 +31,11 @@ from experiments.options import (
     TopologyKind,
     scenario_from,
 )
+from experiments.reference_commands import models, topology, validate
 from experiments.sweep_command import simulate_each, sweep
+from experiments.terminal import plain_console
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from experiments.run import Run
     from specs.scenario import Scenario
 
@@ -47,7 +47,7 @@ app = typer.Typer(
 )
 
 _INPUT_ERROR = 2
-_MISSED = 3
+_VIOLATED = 3
 _INTERRUPTED = 130
 
 
@@ -101,7 +101,7 @@ def simulate(
     if as_json:
         print(json.dumps(summary(run), indent=2))
     else:
-        print_report(run, _console())
+        print_report(run, plain_console())
     if out is not None:
         from experiments.files import write_run
 
@@ -109,7 +109,7 @@ def simulate(
         if not as_json:
             print(f"\nfiles in {out}: {' '.join(path.name for path in written)}")
     if run.violations or run.result.tokens_lost:
-        raise typer.Exit(_MISSED)
+        raise typer.Exit(_VIOLATED)
 
 
 @app.command()
@@ -153,16 +153,16 @@ def plan(
     elif explain:
         from experiments.explanation import explanation
 
-        _console().print(explanation(prepared, compile_prepared(prepared)))
+        plain_console().print(explanation(prepared, compile_prepared(prepared)))
     else:
-        _console().print(plan_report(prepared))
+        plain_console().print(plan_report(prepared))
     if pareto and not as_json:
         from compiler.pareto import pareto_front
         from experiments.explanation import pareto_table
 
         front = pareto_front(prepared.plan.task, prepared.topology)
-        _console().print()
-        _console().print(pareto_table(prepared, front))
+        plain_console().print()
+        plain_console().print(pareto_table(prepared, front))
 
 
 @app.command()
@@ -200,69 +200,8 @@ def verify(
     print(f"certificate {certificate.digest}")
 
 
-@app.command()
-def models(as_json: AsJson = False) -> None:
-    """List the shipped models."""
-    from specs.model import load_model, model_names
-
-    shipped = [load_model(name) for name in model_names()]
-    if as_json:
-        rows = [{**m.model_dump(), "parameters": m.parameters} for m in shipped]
-        print(json.dumps(rows, indent=2))
-        return
-    print(f"{'name':<16} {'family':<8} {'layers':>6} {'hidden':>7} {'parameters':>16}")
-    for m in shipped:
-        print(
-            f"{m.name:<16} {m.family:<8} {m.layers:>6} {m.hidden_size:>7} "
-            f"{m.parameters:>16,}"
-        )
-
-
-@app.command()
-def topology(
-    chips: Chips = None,
-    topology: TopologyKind = None,
-    machine: Machine = None,
-    settings: Settings = None,
-    out: Annotated[
-        Path | None, typer.Option(help="File for it: .csv, .graphml, or drawn as .png.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Describe a machine's wiring: links, degrees, distances."""
-    from experiments.preparation import machine_of, topology_of
-    from experiments.wiring import topology_facts, topology_report, write_topology
-
-    wired = {"chips": chips, "topology": topology, "machine": machine}
-    scenario = scenario_from(None, wired, settings)
-    hardware = machine_of(scenario)
-    built = topology_of(scenario, hardware)
-    if out is not None:
-        write_topology(built, out)
-    facts = topology_facts(built, hardware.link)
-    if as_json:
-        print(json.dumps(facts, indent=2))
-    else:
-        _console().print(topology_report(facts))
-
-
-@app.command()
-def validate(as_json: AsJson = False) -> None:
-    """Compare with published figures; exit code 3 if one is missed."""
-    from experiments.published import validation_rows
-    from experiments.validation import validation_report
-
-    rows = validation_rows()
-    if as_json:
-        print(json.dumps([row.to_dict() for row in rows], indent=2))
-    else:
-        _console().print(validation_report(rows))
-    if not all(row.ok for row in rows):
-        raise typer.Exit(_MISSED)
-
-
-app.command()(collective)
-app.command()(sweep)
+for command in (models, topology, validate, collective, sweep):
+    app.command()(command)
 
 
 def main() -> None:
@@ -302,9 +241,3 @@ def _run(scenario: "Scenario", *, quiet: bool) -> "Run":
             progress.update(task, description=what, completed=done, total=total)
 
         return run_scenario(scenario, progress=tell)
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(highlight=False)

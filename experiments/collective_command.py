@@ -14,6 +14,7 @@ from experiments.options import (
     TopologyKind,
     scenario_from,
 )
+from experiments.terminal import plain_console
 
 _MISSED = 3
 
@@ -74,9 +75,7 @@ def collective(
     if as_json:
         print(json.dumps(summary, indent=2))
     else:
-        from rich.console import Console
-
-        Console(highlight=False).print(collective_report(run))
+        plain_console().print(collective_report(run))
     if out is not None:
         from experiments.writing import write_bytes
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from experiments.options import AsJson, content_from, parse_settings
+from experiments.terminal import plain_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -115,9 +116,7 @@ def _sweep(
     if as_json:
         print(json.dumps(rows, indent=2))
         return
-    from rich.console import Console
-
-    Console(highlight=False).print(_table(sweep.names, rows))
+    plain_console().print(_table(sweep.names, rows))
     refused = [row for row in rows if not row["feasible"]]
     if refused:
         print(f"\n-: refused, {len(refused):,} of {total:,}; the first: ", end="")

@@ -49,7 +49,17 @@ def tasks_of(model: ModelSpec, width: int, prompt: int, chunk: int) -> list[Task
     for size in prompt_chunks(prompt, chunk):
         context += size
         last = int(context == prompt)
-        tasks.append(Task(model, COUNTING, width, context, 1, size, last))
+        tasks.append(
+            Task(
+                model,
+                COUNTING,
+                width,
+                context,
+                1,
+                query_tokens=size,
+                answer_tokens=last,
+            )
+        )
     return tasks
 
 
