@@ -1,8 +1,9 @@
 """A token as a trace: what every slice and link does when, and what hangs together.
 
-Tracks of a chip are its functional slices; tracks of the links show trains on the wire.
-An arrow leads from a SEND to its RECEIVE, and a counter tells how long the train lay in
-the receive FIFO. What is written, and how, is another module's business.
+Tracks of a chip are its functional slices, down to what reads, loads and multiplies;
+tracks of the links show trains on the wire. An arrow leads from a SEND to its RECEIVE,
+and a counter tells how long the train lay in the receive FIFO. How it is written is
+another module's business.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,15 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.program import Opcode, Slice
+from chip.program import Opcode
 from experiments.run import Run
+from experiments.trace_lines import (
+    Piece,
+    line_name,
+    on_lanes,
+    piece_counts,
+    pieces_of,
+)
 from experiments.trace_window import Window
 from fabric.flight import NEVER
 from specs.units import PPM, PS_PER_S, PS_PER_US
@@ -22,8 +30,9 @@ Ints = NDArray[np.int64]
 
 # Viewers become slow long before they fail.
 _MOST_EVENTS = 200_000
-# Tracks of a chip: one for each slice and port.
-_PORTS = 64
+# Tracks of a line, side by side; more than slices do at once.
+_LANES = 64
+_LEAVING = (Opcode.SEND.name, Opcode.FORWARD.name)
 
 
 class Group(NamedTuple):
@@ -65,7 +74,7 @@ class Bar(NamedTuple):
     track
         The track's place among the trace's.
     name, category
-        What it is called: the operator; the opcode, or ``TRAIN`` on a wire.
+        What it is called: the operator; what the slice does, or ``TRAIN`` on a wire.
     start_ps, duration_ps
         Time after the first chip starts on the token.
     details
@@ -130,119 +139,106 @@ class Trace:
 
 def token_trace(run: Run, window: Window) -> Trace:
     """Return the trace of a run's first iteration, cut to what a viewer can take."""
-    code = run.schedule.program.instructions
+    program = run.schedule.program
+    code = program.instructions
     issued = run.result.records[0].instruction_ps
     # Some chip may be a little ahead of the first stage; viewers drop negative times.
     begin = issued - issued[issued != NEVER].min()
-    length = _lengths(run, begin)
+    period_ps = _periods_ps(run)
+    end = begin + code.duration_cycles * period_ps
+    counts = piece_counts(program)
     shown = (
         (code.chip >= window.first_chip)
         & (code.chip <= window.last_chip)
-        & (code.opcode != Opcode.MARK)
+        & (counts > 0)
         & (issued != NEVER)
-        & (begin + length >= window.start_us * PS_PER_US)
+        & (end >= window.start_us * PS_PER_US)
         & (begin <= window.end_us * PS_PER_US)
     )
     chosen = np.flatnonzero(shown)
     chosen = chosen[np.argsort(begin[chosen], kind="stable")]
-    # An instruction with a train is two: a bar, and one on the wire or a sample.
-    events = np.cumsum(1 + (code.train[chosen] >= 0))
+    # A train is a bar on the wire, or a sample, as well.
+    events = np.cumsum(counts[chosen] + (code.train[chosen] >= 0))
     kept = chosen[events <= _MOST_EVENTS]
-    return _trace(run, kept, begin, length, left_out=len(chosen) - len(kept))
-
-
-def _trace(
-    run: Run, kept: NDArray[np.intp], begin: Ints, length: Ints, *, left_out: int
-) -> Trace:
-    program, topology = run.schedule.program, run.prepared.topology
-    code, entries = program.instructions, run.schedule.timeline.entries
-    links_group = topology.chips
-    port = np.maximum(code.port[kept], 0).astype(np.int64)
-    number = code.slice[kept].astype(np.int64) * _PORTS + port
-    sends = kept[np.isin(code.opcode[kept], (Opcode.SEND, Opcode.FORWARD))]
-    receives = kept[code.opcode[kept] == Opcode.RECEIVE]
-    link = program.trains.link[code.train[sends]].astype(np.int64)
-    seen = np.unique(program.trains.link[code.train[np.concatenate([sends, receives])]])
-    groups, tracks = _tracks(run, np.unique(code.chip[kept]), seen)
-    place = {(track.group, track.number): at for at, track in enumerate(tracks)}
-    bars: list[Bar] = []
-    on_chip = np.full(len(code), -1, dtype=np.int64)
-    rows = np.concatenate([kept, sends])
-    group = np.concatenate([code.chip[kept], np.full(len(sends), links_group)])
-    lines = np.concatenate([number, link])
-    on_wire = np.arange(len(rows)) >= len(kept)
-    order = np.lexsort((lines, group, begin[rows]))
-    for at in order.tolist():
-        row, wire = int(rows[at]), bool(on_wire[at])
-        details = {
-            "start_ps": int(begin[row]),
-            "start_cycle": int(code.start_cycle[row]),
-            "duration_cycles": int(code.duration_cycles[row]),
-        }
-        train = int(code.train[row])
-        if train >= 0:
-            details |= {"train": train, "vectors": int(program.trains.vectors[train])}
-        if not wire:
-            on_chip[row] = len(bars)
-        bars.append(
-            Bar(
-                track=place[int(group[at]), int(lines[at])],
-                name=entries[int(code.operator[row])].name,
-                category="TRAIN" if wire else Opcode(int(code.opcode[row])).name,
-                start_ps=int(begin[row]),
-                duration_ps=int(length[row]),
-                details=details,
-            )
+    links_group = run.prepared.topology.chips
+    pieces = pieces_of(program, kept, begin, period_ps)
+    pieces += [
+        piece._replace(
+            group=links_group,
+            line=int(program.trains.link[piece.details["train"]]),
+            category="TRAIN",
         )
-    plan = run.prepared.plan
+        for piece in pieces
+        if piece.category in _LEAVING
+    ]
+    pieces = on_lanes(pieces)
+    receives = kept[code.opcode[kept] == Opcode.RECEIVE]
+    samples = _samples(run, receives, begin)
+    groups, tracks = _tracks(run, pieces, {sample.link for sample in samples})
+    place = {(track.group, track.number): at for at, track in enumerate(tracks)}
+    entries = run.schedule.timeline.entries
     return Trace(
         groups=groups,
         tracks=tracks,
-        bars=tuple(bars),
-        arrows=_arrows(code.train, sends, receives, on_chip),
-        samples=_samples(run, receives, begin),
-        left_out=left_out,
-        about={"model": run.prepared.model.name, "strategy": str(plan.strategy)},
+        bars=tuple(
+            Bar(
+                track=place[piece.group, _number(piece.line, piece.lane)],
+                name=entries[int(code.operator[piece.row])].name,
+                category=piece.category,
+                start_ps=piece.start_ps,
+                duration_ps=piece.end_ps - piece.start_ps,
+                details=piece.details,
+            )
+            for piece in pieces
+        ),
+        arrows=_arrows(pieces),
+        samples=samples,
+        left_out=len(chosen) - len(kept),
+        about={
+            "model": run.prepared.model.name,
+            "strategy": str(run.prepared.plan.strategy),
+        },
     )
+
+
+def _number(line: int, lane: int) -> int:
+    return line * _LANES + lane
 
 
 def _tracks(
-    run: Run, chips: NDArray[np.int32], links: NDArray[np.int32]
+    run: Run, pieces: list[Piece], sampled: set[int]
 ) -> tuple[dict[int, Group], tuple[Track, ...]]:
-    """Return groups of tracks and tracks: all slices of the chips, and the links."""
+    """Return groups of tracks and the tracks on which there is anything."""
     topology = run.prepared.topology
+    used = {(piece.group, piece.line, piece.lane) for piece in pieces}
+    used |= {(topology.chips, link, 0) for link in sampled}
     groups, tracks = {}, []
-    for chip in chips.tolist():
-        rack, node = topology.rack[chip], topology.node[chip]
-        groups[chip] = Group(f"chip {chip}", f"rack {rack}, node {node}")
-        for unit in Slice:
-            wired = unit in (Slice.C2C_IN, Slice.C2C_OUT)
-            for port in range(topology.ports_per_chip if wired else 1):
-                name = f"{unit.name} {port}" if wired else unit.name
-                tracks.append(Track(chip, int(unit) * _PORTS + port, name))
-    if len(links):
-        groups[topology.chips] = Group("links", "")
-    for link in links.tolist():
-        ends = f"chip {topology.source[link]} to {topology.target[link]}"
-        level = Level(topology.level[link]).label
-        tracks.append(Track(topology.chips, link, f"link {link}: {ends} ({level})"))
+    for group, line, lane in sorted(used):
+        if group < topology.chips:
+            rack, node = topology.rack[group], topology.node[group]
+            groups[group] = Group(f"chip {group}", f"rack {rack}, node {node}")
+            name = line_name(line, lane)
+        else:
+            groups[group] = Group("links", "")
+            ends = f"chip {topology.source[line]} to {topology.target[line]}"
+            name = f"link {line}: {ends} ({Level(topology.level[line]).label})"
+        tracks.append(Track(group, _number(line, lane), name))
     return groups, tuple(tracks)
 
 
-def _arrows(
-    train: NDArray[np.int32], sends: Ints, receives: Ints, on_chip: Ints
-) -> tuple[Arrow, ...]:
+def _arrows(pieces: list[Piece]) -> tuple[Arrow, ...]:
     """Return an arrow for each train of which both ends are shown."""
-    _, source, target = np.intersect1d(
-        train[sends], train[receives], return_indices=True
-    )
-    return tuple(
-        Arrow(int(train[a]), int(on_chip[a]), int(on_chip[b]))
-        for a, b in zip(sends[source], receives[target], strict=True)
-    )
+    source, target = {}, {}
+    for at, piece in enumerate(pieces):
+        if piece.category in _LEAVING:
+            source[piece.details["train"]] = at
+        elif piece.category == Opcode.RECEIVE.name:
+            target[piece.details["train"]] = at
+    both = sorted(source.keys() & target.keys())
+    return tuple(Arrow(train, source[train], target[train]) for train in both)
 
 
-def _samples(run: Run, receives: Ints, begin: Ints) -> tuple[Sample, ...]:
+def _samples(run: Run, receives: NDArray[np.intp], begin: Ints) -> tuple[Sample, ...]:
     """Return the slack of each train whose RECEIVE is shown."""
     program, record = run.schedule.program, run.result.records[0]
     train = program.instructions.train[receives]
@@ -255,22 +251,8 @@ def _samples(run: Run, receives: Ints, begin: Ints) -> tuple[Sample, ...]:
     )
 
 
-def _lengths(run: Run, begin: Ints) -> Ints:
-    """Return how long each instruction takes by its chip's own clock, in ps.
-
-    Slices of one track must not overlap by even a picosecond of rounding.
-    """
-    code = run.schedule.program.instructions
-    offset_ppm = run.result.chips.offset_ppm[code.chip]
+def _periods_ps(run: Run) -> NDArray[np.float64]:
+    """Return the clock period of each instruction's chip."""
+    offset_ppm = run.result.chips.offset_ppm[run.schedule.program.instructions.chip]
     hz = run.prepared.machine.chip.clock_hz * (1 + offset_ppm / PPM)
-    length: Ints = (code.duration_cycles * (PS_PER_S / hz)).astype(np.int64)
-    order = np.lexsort((begin, code.port, code.slice, code.chip))
-    before, after = order[:-1], order[1:]
-    same = (
-        (code.chip[before] == code.chip[after])
-        & (code.slice[before] == code.slice[after])
-        & (code.port[before] == code.port[after])
-    )
-    before, after = before[same], after[same]
-    length[before] = np.minimum(length[before], begin[after] - begin[before])
-    return length
+    return np.asarray(PS_PER_S / hz, dtype=np.float64)

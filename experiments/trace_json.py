@@ -11,7 +11,9 @@ from typing import Any
 from experiments.trace import Arrow, Trace
 from specs.units import PS_PER_NS, PS_PER_US
 
-NS_PER_US = PS_PER_US // PS_PER_NS
+_NS_PER_US = PS_PER_US // PS_PER_NS
+# Process and thread 0 are the idle ones of an operating system.
+_FIRST = 1
 
 
 def chrome_json(trace: Trace) -> bytes:
@@ -37,10 +39,11 @@ def _names(trace: Trace) -> list[dict[str, Any]]:
 
     for number, group in trace.groups.items():
         where = f" ({group.within})" if group.within else ""
-        say("process_name", group.name + where, {"pid": number})
-        say("process_sort_index", number, {"pid": number})
+        place = {"pid": number + _FIRST}
+        say("process_name", group.name + where, place)
+        say("process_sort_index", number, place)
     for track in trace.tracks:
-        place = {"pid": track.group, "tid": track.number}
+        place = {"pid": track.group + _FIRST, "tid": track.number + _FIRST}
         say("thread_name", track.name, place)
         say("thread_sort_index", track.number, place)
     return events
@@ -49,7 +52,8 @@ def _names(trace: Trace) -> list[dict[str, Any]]:
 def _at(trace: Trace, track: int, time_ps: int) -> dict[str, Any]:
     """Return where and when something is."""
     where = trace.tracks[track]
-    return {"pid": where.group, "tid": where.number, "ts": _us(time_ps)}
+    place = {"pid": where.group + _FIRST, "tid": where.number + _FIRST}
+    return {**place, "ts": _us(time_ps)}
 
 
 def _us(time_ps: int) -> float:
@@ -58,11 +62,11 @@ def _us(time_ps: int) -> float:
     The viewer rounds beginnings and lengths each on their own; only whole nanoseconds
     keep bars that follow each other from overlapping by one.
     """
-    return time_ps // PS_PER_NS / NS_PER_US
+    return time_ps // PS_PER_NS / _NS_PER_US
 
 
 def _us_between(begin_ps: int, end_ps: int) -> float:
-    return (end_ps // PS_PER_NS - begin_ps // PS_PER_NS) / NS_PER_US
+    return (end_ps // PS_PER_NS - begin_ps // PS_PER_NS) / _NS_PER_US
 
 
 def _bars(trace: Trace) -> list[dict[str, Any]]:
@@ -95,7 +99,7 @@ def _counters(trace: Trace) -> list[dict[str, Any]]:
         {
             "ph": "C",
             "name": f"slack of link {sample.link} (ps)",
-            "pid": links,
+            "pid": links + _FIRST,
             "ts": _us(sample.time_ps),
             "args": {"slack_ps": sample.slack_ps},
         }

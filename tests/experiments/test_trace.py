@@ -1,5 +1,5 @@
 import json
-from collections.abc import Sequence
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,12 +34,33 @@ def named(bar: Bar, shown: Trace) -> str:
     return shown.tracks[bar.track].name
 
 
-def test_every_instruction_but_marks_is_a_bar(small_run: Run, whole: Trace) -> None:
-    opcodes = small_run.schedule.program.instructions.opcode
-    bars = on_chips(whole)
-    assert len(bars) == (opcodes != Opcode.MARK).sum()
-    assert min(bar.duration_ps for bar in bars) >= 0
-    assert min(bar.start_ps for bar in bars) == 0
+def test_every_operator_is_a_bar_for_each_of_its_slice_instructions(
+    small_run: Run, whole: Trace
+) -> None:
+    program = small_run.schedule.program
+    code = program.instructions
+    expected = Counter[tuple[int, int, str]]()
+    seen = set()
+    for row in np.flatnonzero(code.kind >= 0).tolist():
+        key = (int(code.chip[row]), int(code.operator[row]), int(code.kind[row]))
+        # A product's read of its weights and the product itself have one kind.
+        if key in seen and code.opcode[row] != Opcode.LOAD:
+            continue
+        seen.add(key)
+        for step in program.kinds[key[2]].steps:
+            first = int(code.start_cycle[row]) + step.start_cycle
+            expected[key[0], first, step.step.name] += 1
+    ports = {"SEND", "FORWARD", "RECEIVE"}
+    found = Counter(
+        (whole.tracks[bar.track].group, bar.details["start_cycle"], bar.category)
+        for bar in on_chips(whole)
+        if bar.category not in ports
+    )
+    assert found == expected
+    on_ports = sum(bar.category in ports for bar in on_chips(whole))
+    assert on_ports == (code.train >= 0).sum()
+    assert min(bar.duration_ps for bar in whole.bars) >= 0
+    assert min(bar.start_ps for bar in whole.bars) == 0
 
 
 def test_every_train_is_on_its_wire_while_it_is_sent(
@@ -77,7 +98,7 @@ def test_a_bar_is_as_long_as_its_instruction_takes(
     period_ps = 1e12 / small_run.prepared.machine.chip.clock_hz
     for bar in whole.bars:
         nominal_ps = bar.details["duration_cycles"] * period_ps
-        assert bar.duration_ps == pytest.approx(nominal_ps, rel=1e-4, abs=2)
+        assert bar.duration_ps == pytest.approx(nominal_ps, rel=1e-4, abs=4)
 
 
 def test_an_arrow_leads_from_a_send_to_its_receive(
@@ -112,17 +133,18 @@ def test_only_the_chips_and_the_time_asked_for_are_shown(
 ) -> None:
     window = Window(first_chip=5, last_chip=7, start_us=10, end_us=20)
     shown = token_trace(small_run, window)
-    expected = [
+    assert {number for number in shown.groups if number < 72} == {5, 6, 7}
+    within = [
         bar
         for bar in on_chips(whole)
         if 5 <= whole.tracks[bar.track].group <= 7
-        and bar.start_ps + bar.duration_ps >= 10_000_000
-        and bar.start_ps <= 20_000_000
+        and 10_000_000 <= bar.start_ps <= 20_000_000
     ]
-    assert 0 < len(expected) < len(on_chips(whole))
-    names = [bar._replace(track=0) for bar in on_chips(shown)]
-    assert names == [bar._replace(track=0) for bar in expected]
-    assert {number for number in shown.groups if number < 72} <= {5, 6, 7}
+    known = Counter((bar.name, bar.category, bar.start_ps) for bar in on_chips(shown))
+    assert Counter((bar.name, bar.category, bar.start_ps) for bar in within) <= known
+    # An operator that has begun is shown with all that its slices do.
+    assert len(on_chips(shown)) < len(on_chips(whole)) / 4
+    assert max(bar.start_ps for bar in shown.bars) < 30_000_000
     assert shown.left_out == 0
 
 
@@ -132,12 +154,15 @@ def test_no_more_events_than_a_viewer_takes_and_the_rest_is_counted(
     monkeypatch.setattr(trace, "_MOST_EVENTS", 100)
     cut = token_trace(small_run, EVERYTHING)
     assert len(cut.bars) + len(cut.samples) <= 100
-    assert cut.left_out == len(on_chips(whole)) - len(on_chips(cut))
-    assert starts(on_chips(cut)) == starts(on_chips(whole))[: len(on_chips(cut))]
-
-
-def starts(bars: Sequence[Bar]) -> list[int]:
-    return sorted(bar.start_ps for bar in bars)
+    everything = token_trace(
+        small_run, EVERYTHING._replace(first_chip=72, last_chip=72)
+    )
+    assert not everything.bars
+    assert cut.left_out > 0
+    starts = {bar.start_ps for bar in on_chips(cut)}
+    missing = [bar for bar in on_chips(whole) if bar.start_ps not in starts]
+    # What is left out begins after the last operator that is shown has begun.
+    assert min(bar.start_ps for bar in missing) > min(starts)
 
 
 def test_what_never_came_or_never_began_is_not_shown(
@@ -152,7 +177,8 @@ def test_what_never_came_or_never_began_is_not_shown(
     code = run.schedule.program.instructions
     began = record.instruction_ps != NEVER
     assert not began.all()
-    assert len(on_chips(shown)) == (began & (code.opcode != Opcode.MARK)).sum()
+    on_ports = [bar for bar in on_chips(shown) if "train" in bar.details]
+    assert len(on_ports) == (began & (code.train >= 0)).sum()
     assert min(bar.start_ps for bar in shown.bars) == 0
     taken = code.train[began & (code.opcode == Opcode.RECEIVE)]
     assert len(shown.samples) == (record.arrival_ps[taken] != NEVER).sum()
@@ -181,7 +207,8 @@ def test_tracks_of_a_chip_are_in_the_order_of_its_slices(whole: Trace) -> None:
     for before, after in pairwise(whole.tracks):
         assert (before.group, before.number) < (after.group, after.number)
     ports = np.unique([track.name for track in whole.tracks if track.group == 0])
-    assert {"MXM", "VXM", "MEM", "C2C_OUT 0", "C2C_IN 10"} <= set(ports)
+    assert {"MEM read", "MXM load", "MXM multiply", "VXM", "SXM"} <= set(ports)
+    assert {"C2C out 0", "C2C in 0"} <= set(ports)
 
 
 def test_a_window_is_two_ranges() -> None:
