@@ -156,22 +156,24 @@ def matmul_cycles(
     """
     if weights == 0:
         return 0
-    width_bytes = operand_bytes or chip.operand_bytes
-    macs = (
-        chip.mxm_fp16_macs_per_cycle
-        if width_bytes > 1
-        else chip.mxm_int8_macs_per_cycle
-    )
-    fed_bytes = weights * width_bytes
+    fed_bytes = weights * (operand_bytes or chip.operand_bytes)
     stored_bytes -= stored_bytes * preloaded_bytes // fed_bytes
     return chip.matmul_fill_cycles + max(
         ceil_div(fed_bytes - preloaded_bytes, chip.weight_feed_bytes_per_cycle),
-        ceil_div(weights * batch - masked_macs, macs),
+        ceil_div(
+            weights * batch - masked_macs, mxm_macs_per_cycle(chip, operand_bytes)
+        ),
         ceil_div(stored_bytes, chip.sram_bytes_per_cycle),
         ceil_div(stored_bytes + vector_bytes, _read_bytes_per_cycle(chip)),
         ceil_div(stored_bytes, chip.stream_bytes_per_cycle),
         ceil_div(2 * vector_bytes, chip.stream_bytes_per_cycle),
     )
+
+
+def mxm_macs_per_cycle(chip: ChipSpec, operand_bytes: int | None = None) -> int:
+    """Return the most multiply-accumulates in a cycle; at `chip.operand_bytes` if None."""
+    fp16 = (operand_bytes or chip.operand_bytes) > 1
+    return chip.mxm_fp16_macs_per_cycle if fp16 else chip.mxm_int8_macs_per_cycle
 
 
 def vector_cycles(
