@@ -9,6 +9,7 @@ fill is known; that its parts are equal is assumed.
 from typing import NamedTuple
 
 from chip.slices import Port, SliceInstruction, Step
+from chip.tile_schedule import Span, TileSchedule, one_stream, tile_schedule, tiles_of
 from chip.timing import (
     FILL_STEPS,
     chains_of,
@@ -123,54 +124,106 @@ def _product(chip: ChipSpec, work: Product) -> tuple[SliceInstruction, ...]:
     # What is between load and installation must have its place in the buffers.
     lag = min(part, chip.mxm_buffer_bytes // feed_bytes_per_cycle(chip))
     installed = part + lag
-    drain = length + fill - installed - 3 * part
-    rest = work.fed_bytes - work.preloaded_bytes
-    weights = _read(chip, work.streamed_bytes, _When(0, length))
-    vectors = _When(0, length + installed)
-    inputs = _read(chip, work.input_bytes, vectors, first=weights.units)
-    steps = (
-        weights,
-        inputs,
-        _step(Port.MXM_LOAD, Step.LOAD, _When(part, length), size=rest, units=planes),
-        # Out of the buffers before what follows arrives there.
+    tiles = tiles_of(chip, work)
+    if tiles:
+        schedule = tile_schedule(chip, work, tiles, length=length, part=part)
+        sums = work.batch * tiles.sum_bytes
+    else:
+        schedule = one_stream(work, length=length, part=part, lag=lag)
+        sums = work.output_bytes
+    drains = installed + 2 * part + schedule.multiplies[0]
+    drain = _When(drains, length + fill - part - drains)
+    weights = _weights(chip, work, schedule.loads)
+    used = max((step.units for step in weights), default=0)
+    inputs = _read(chip, work.input_bytes, _When(0, length + installed), first=used)
+    used += inputs.units
+    steps = [*weights, inputs]
+    steps += [
+        _step(
+            Port.MXM_LOAD,
+            Step.LOAD,
+            _When(part + span.start, span.cycles),
+            size=span.bytes,
+            units=planes,
+        )
+        for span in schedule.loads
+    ]
+    steps += [
         _step(
             Port.MXM_INSTALL,
             Step.INSTALL,
-            _When(0, part),
-            size=work.preloaded_bytes,
+            _When(part + span.start, span.cycles),
+            size=span.bytes,
             units=planes,
-        ),
-        _step(
-            Port.MXM_INSTALL,
-            Step.INSTALL,
-            _When(installed, length),
-            size=rest,
-            units=planes,
-        ),
-        _step(
-            Port.MXM_MULTIPLY,
-            Step.MULTIPLY,
-            _When(installed + part, length),
-            size=work.input_bytes,
-            units=planes,
-            macs=work.macs,
-        ),
+        )
+        for span in schedule.installs
+    ]
+    steps += _multiplied(chip, work, schedule, installed + part)
+    steps.append(
         _step(
             Port.MXM_ACCUMULATE,
             Step.ACCUMULATE,
-            _When(installed + 2 * part, drain),
+            drain,
             size=work.output_bytes,
             units=planes,
-            streams=_streams(chip, work.output_bytes, drain),
-        ),
-        _write(
-            chip,
-            work.output_bytes,
-            _When(installed + 3 * part, drain),
-            first=weights.units + inputs.units,
-        ),
+            streams=_streams(chip, sums, drain.cycles),
+        )
     )
+    steps += _passed_on(chip, work, drain, part, used)
     return tuple(step for step in steps if step.bytes)
+
+
+def _weights(
+    chip: ChipSpec, work: Product, loads: tuple[Span, ...]
+) -> list[SliceInstruction]:
+    """Return the reads of a matrix, ahead of what is loaded."""
+    rest = work.fed_bytes - work.preloaded_bytes
+    reads, fed, read = [], 0, 0
+    for span in loads:
+        fed += span.bytes
+        until = work.streamed_bytes * fed // max(1, rest)
+        reads.append(_read(chip, until - read, _When(span.start, span.cycles)))
+        read = until
+    return reads
+
+
+def _multiplied(
+    chip: ChipSpec, work: Product, schedule: TileSchedule, after: int
+) -> list[SliceInstruction]:
+    """Return the multiplications of each set of tiles, spread evenly over them."""
+    count = len(schedule.multiplies)
+    steps = []
+    for number, begin in enumerate(schedule.multiplies):
+        size, macs = (
+            amount * (number + 1) // count - amount * number // count
+            for amount in (work.input_bytes, work.macs)
+        )
+        steps.append(
+            _step(
+                Port.MXM_MULTIPLY,
+                Step.MULTIPLY,
+                _When(begin + after, schedule.multiply_cycles),
+                size=size,
+                units=chip.mxm_planes,
+                macs=macs,
+            )
+        )
+    return steps
+
+
+def _passed_on(
+    chip: ChipSpec, work: Product, drain: _When, part: int, used: int
+) -> list[SliceInstruction]:
+    """Return how results come to SRAM, through a chain if there is one."""
+    steps = []
+    if work.chain:
+        beside = _read(chip, work.chain.read_bytes, drain, first=used)
+        used += beside.units
+        size = work.output_bytes + work.chain.read_bytes
+        streams = _streams(chip, work.written_bytes, drain.cycles)
+        steps = [beside, _step(Port.VXM, Step.CHAIN, drain, size=size, streams=streams)]
+    comes = _When(drain.start + part, drain.cycles)
+    return [*steps, _write(chip, work.written_bytes, comes, first=used)]
 
 
 def _load(chip: ChipSpec, work: Load) -> tuple[SliceInstruction, ...]:

@@ -79,8 +79,10 @@ def _made(program: Program, machine: MachineSpec) -> Changes:
     rows = np.flatnonzero(worked | received | sent)
     order = np.lexsort((code.operator[rows], code.chip[rows]))
     rows = rows[order]
-    results = np.array([k.work.result_bytes for k in program.kinds] + [0])
     readers = np.array([k.work.readers for k in program.kinds] + [1])
+    results = np.array([k.work.result_bytes for k in program.kinds] + [0])
+    # What no operator is said to read has a place of its own throughout.
+    results[readers == 0] = 0
     size = results[code.kind[rows]].astype(np.int64)
     comes = received[rows]
     size[comes] = trains.vectors[code.train[rows[comes]]]

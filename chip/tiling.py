@@ -1,4 +1,4 @@
-"""A matrix product of any shape on the MXM: the tiles of its weights, and its time.
+"""A matrix product of any shape on the MXM: the tiles of its weights, and their time.
 
 The matrix unit multiplies a row of K elements by an installed tile of K x `lanes`
 weights in a cycle, K being `lanes` for operands of one byte and half of that for two,
@@ -9,7 +9,6 @@ next one is loaded.
 
 from typing import NamedTuple
 
-from chip.timing import matmul_cycles, mxm_macs_per_cycle
 from specs.machine import ChipSpec
 from specs.units import ceil_div
 
@@ -37,70 +36,92 @@ class Tiling(NamedTuple):
         return ceil_div(inner, self.depth) * ceil_div(columns, self.width)
 
 
-def tiling(chip: ChipSpec) -> Tiling:
-    """Return how the matrix unit cuts operands of `chip.operand_bytes`."""
-    depth = max(1, chip.lanes // chip.operand_bytes)
-    macs = mxm_macs_per_cycle(chip)
+class TileSets(NamedTuple):
+    """The weights of a product as sets of tiles that multiply at once.
+
+    Attributes
+    ----------
+    sets
+        Sets, one after the other; the weights are spread evenly over them.
+    fed_bytes
+        Bytes of all weights as they enter the matrix unit.
+    operand_bytes, sum_bytes
+        Bytes that pass on streams for each row of the vectors: operands, once more for
+        every column of tiles, and the sums of every tile.
+    """
+
+    sets: int
+    fed_bytes: int
+    operand_bytes: int
+    sum_bytes: int
+
+    @property
+    def set_bytes(self) -> int:
+        """Return the bytes of the largest set."""
+        return ceil_div(self.fed_bytes, self.sets)
+
+
+def mxm_macs_per_cycle(chip: ChipSpec, operand_bytes: int | None = None) -> int:
+    """Return the most multiply-accumulates in a cycle.
+
+    It is at operands of `operand_bytes`; of `chip.operand_bytes` if None.
+    """
+    fp16 = (operand_bytes or chip.operand_bytes) > 1
+    return chip.mxm_fp16_macs_per_cycle if fp16 else chip.mxm_int8_macs_per_cycle
+
+
+def tiling(chip: ChipSpec, operand_bytes: int | None = None) -> Tiling:
+    """Return how the matrix unit cuts operands, of `chip.operand_bytes` if None."""
+    depth = max(1, chip.lanes // (operand_bytes or chip.operand_bytes))
+    macs = mxm_macs_per_cycle(chip, operand_bytes)
     return Tiling(depth, chip.lanes, max(1, macs // (depth * chip.lanes)))
 
 
-def product_cycles(
+def tile_sets(
+    chip: ChipSpec, operand_bytes: int, *, inner: int, columns: int, matrices: int
+) -> TileSets:
+    """Return the sets of tiles of `matrices` times `inner` x `columns` weights."""
+    cut = tiling(chip, operand_bytes)
+    across, down = ceil_div(columns, cut.width), ceil_div(inner, cut.depth)
+    return TileSets(
+        sets=ceil_div(matrices * cut.tiles(inner, columns), cut.at_once),
+        fed_bytes=matrices * inner * columns * operand_bytes,
+        operand_bytes=matrices * inner * operand_bytes * across,
+        sum_bytes=matrices * columns * _SUM_BYTES * down,
+    )
+
+
+def tile_cycles(
     chip: ChipSpec,
+    tiles: TileSets,
     *,
     rows: int,
-    inner: int,
-    columns: int,
     stored_bytes: int,
-    matrices: int = 1,
+    preloaded_bytes: int = 0,
 ) -> int:
-    """Return the cycles of ``[rows x inner] x [inner x columns]``.
+    """Return the cycles of a product in tiles, but for the fill of the pipeline.
 
-    With one row it is `chip.timing.matmul_cycles`, which waits for weights, and never
-    less with more. Tiles take a cycle a row, full or not; the first set must be loaded
-    before anything is multiplied, and the last has all its rows to multiply once it is
-    loaded. Operands and sums must pass on the streams.
+    Tiles take a cycle a row, full or not; the first set must be loaded before anything
+    is multiplied, and the last has all its rows to multiply once it is loaded. Operands
+    and sums must pass on the streams.
 
     Parameters
     ----------
     chip
         The processor.
-    rows, inner, columns
-        Shape of the product; the second operand is installed.
+    tiles
+        The weights.
+    rows
+        Vectors that each weight is multiplied with.
     stored_bytes
-        Bytes of the second operands in SRAM, all of them.
-    matrices
-        Products of this shape, each with weights of its own.
-
-    Returns
-    -------
-    int
-        Cycles, or 0 if there is nothing to multiply.
+        Bytes of the weights in SRAM.
+    preloaded_bytes
+        Bytes, as they are fed, that were loaded ahead.
     """
-    weights = matrices * inner * columns
-    if weights * rows == 0:
-        return 0
-    cut = tiling(chip)
-    full = matmul_cycles(chip, weights=weights, stored_bytes=stored_bytes, batch=rows)
-    passes = ceil_div(matrices * cut.tiles(inner, columns), cut.at_once)
     feed = chip.weight_feed_bytes_per_cycle
-    fed_bytes = weights * chip.operand_bytes
+    first_bytes = max(0, tiles.set_bytes - preloaded_bytes)
     # The fill holds the way of the first row through the matrix unit.
-    first = ceil_div(fed_bytes, passes * feed) + passes * rows - 1
-    last = ceil_div(fed_bytes, feed) + rows - 1
-    passed = ceil_div(
-        stored_bytes
-        + matrices * rows * streamed_bytes(chip, inner=inner, columns=columns),
-        chip.stream_bytes_per_cycle,
-    )
-    return max(full, chip.matmul_fill_cycles + max(first, last, passed))
-
-
-def streamed_bytes(chip: ChipSpec, *, inner: int, columns: int) -> int:
-    """Return the bytes that pass on streams for each row: operands, and sums.
-
-    Every column of tiles takes the row once more, and every tile gives its sums.
-    """
-    cut = tiling(chip)
-    across = ceil_div(columns, cut.width)
-    down = ceil_div(inner, cut.depth)
-    return inner * chip.operand_bytes * across + columns * _SUM_BYTES * down
+    first = ceil_div(first_bytes, feed) + tiles.sets * rows - 1
+    last = ceil_div(tiles.fed_bytes - preloaded_bytes, feed) + rows - 1
+    passing = stored_bytes + rows * (tiles.operand_bytes + tiles.sum_bytes)
+    return max(first, last, ceil_div(passing, chip.stream_bytes_per_cycle))

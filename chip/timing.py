@@ -3,6 +3,7 @@
 Every constant is a `ChipSpec` number with its source; nothing here is fitted.
 """
 
+from chip.matmul import matmul_cycles, product_cycles, read_bytes_per_cycle
 from chip.work import Chain, Load, Product, Work
 from specs.machine import ChipSpec
 from specs.units import BITS_PER_BYTE, ceil_div
@@ -17,16 +18,7 @@ _LEFT_STREAMS = 8
 def work_cycles(chip: ChipSpec, work: Work) -> int:
     """Return the cycles that `work` takes, 0 if there is none."""
     if isinstance(work, Product):
-        return matmul_cycles(
-            chip,
-            weights=work.weights,
-            stored_bytes=work.stored_bytes,
-            batch=work.batch,
-            operand_bytes=work.operand_bytes,
-            preloaded_bytes=work.preloaded_bytes,
-            masked_macs=work.masked_macs,
-            vector_bytes=work.input_bytes + work.output_bytes,
-        )
+        return _product_cycles(chip, work)
     if isinstance(work, Chain):
         return vector_cycles(
             chip,
@@ -38,6 +30,44 @@ def work_cycles(chip: ChipSpec, work: Work) -> int:
     if isinstance(work, Load):
         return load_cycles(chip, work)
     return lookup_cycles(chip, stored_bytes=work.stored_bytes)
+
+
+def _product_cycles(chip: ChipSpec, work: Product) -> int:
+    """Return the cycles of a product, in tiles if its shape is known."""
+    beside = work.chain.read_bytes if work.chain else 0
+    vector_bytes = (
+        work.input_bytes + max(work.output_bytes, work.written_bytes) + beside
+    )
+    if work.shape is None:
+        cycles = matmul_cycles(
+            chip,
+            weights=work.weights,
+            stored_bytes=work.stored_bytes,
+            batch=work.batch,
+            operand_bytes=work.operand_bytes,
+            preloaded_bytes=work.preloaded_bytes,
+            masked_macs=work.masked_macs,
+            vector_bytes=vector_bytes,
+        )
+    else:
+        cycles = product_cycles(
+            chip,
+            rows=work.batch,
+            inner=work.shape.inner,
+            columns=work.shape.columns,
+            matrices=work.shape.matrices,
+            stored_bytes=work.stored_bytes,
+            operand_bytes=work.operand_bytes,
+            preloaded_bytes=work.preloaded_bytes,
+            vector_bytes=vector_bytes,
+        )
+    if work.chain is None or cycles == 0:
+        return cycles
+    # The fill holds the way of results to memory, through the VXM; only a chain that
+    # keeps up with fewer results than come makes the product longer.
+    chains = chains_of(chip, work.chain.operations, operand_streams(work.chain))
+    passed = ceil_div(work.chain.elements, chip.lanes) * chains
+    return max(cycles, chip.matmul_fill_cycles + passed)
 
 
 def least_cycles(chip: ChipSpec, work: Work) -> int:
@@ -52,16 +82,8 @@ def feed_bytes_per_cycle(chip: ChipSpec) -> int:
     return min(
         chip.weight_feed_bytes_per_cycle,
         chip.stream_bytes_per_cycle,
-        _read_bytes_per_cycle(chip),
+        read_bytes_per_cycle(chip),
     )
-
-
-def _read_bytes_per_cycle(chip: ChipSpec) -> int:
-    """Return what a product may read in a cycle: a stream's width from each slice.
-
-    Matrix and vectors lie in slices of their own, which costs two at worst.
-    """
-    return max(1, chip.mem_slices - 2) * chip.lanes
 
 
 def most_preload_cycles(chip: ChipSpec, work: Product) -> int:
@@ -112,68 +134,6 @@ def chains_of(chip: ChipSpec, operations: int, streams: int) -> int:
     loading = ceil_div(feed_bytes_per_cycle(chip), chip.lanes)
     at_once = max(1, there // 2, there - loading - _LEFT_STREAMS)
     return max(ceil_div(operations, chip.vxm_alus), ceil_div(streams, at_once))
-
-
-def matmul_cycles(
-    chip: ChipSpec,
-    *,
-    weights: int,
-    stored_bytes: int,
-    batch: int = 1,
-    operand_bytes: int | None = None,
-    preloaded_bytes: int = 0,
-    masked_macs: int = 0,
-    vector_bytes: int = 0,
-) -> int:
-    """Return the cycles of a matrix product whose weights stream through the MXM.
-
-    The weights are read from SRAM, carried on streams, fed to the matrix unit at
-    some bytes each, and multiplied; the slowest of these decides.
-
-    Parameters
-    ----------
-    chip
-        The processor.
-    weights
-        Elements of the weight matrix on this chip.
-    stored_bytes
-        Bytes they take in SRAM.
-    batch
-        Activation vectors that use the weights while they are installed.
-    operand_bytes
-        Bytes at which a weight is fed; `chip.operand_bytes` if None.
-    preloaded_bytes
-        Bytes, as they are fed, that were loaded ahead and are only multiplied.
-    masked_macs
-        Multiply-accumulates that a causal mask leaves out.
-    vector_bytes
-        Bytes of the vectors that go in and come out, on half of the streams at most.
-
-    Returns
-    -------
-    int
-        Cycles, or 0 if there is nothing to multiply.
-    """
-    if weights == 0:
-        return 0
-    fed_bytes = weights * (operand_bytes or chip.operand_bytes)
-    stored_bytes -= stored_bytes * preloaded_bytes // fed_bytes
-    return chip.matmul_fill_cycles + max(
-        ceil_div(fed_bytes - preloaded_bytes, chip.weight_feed_bytes_per_cycle),
-        ceil_div(
-            weights * batch - masked_macs, mxm_macs_per_cycle(chip, operand_bytes)
-        ),
-        ceil_div(stored_bytes, chip.sram_bytes_per_cycle),
-        ceil_div(stored_bytes + vector_bytes, _read_bytes_per_cycle(chip)),
-        ceil_div(stored_bytes, chip.stream_bytes_per_cycle),
-        ceil_div(2 * vector_bytes, chip.stream_bytes_per_cycle),
-    )
-
-
-def mxm_macs_per_cycle(chip: ChipSpec, operand_bytes: int | None = None) -> int:
-    """Return the most multiply-accumulates in a cycle; at `chip.operand_bytes` if None."""
-    fp16 = (operand_bytes or chip.operand_bytes) > 1
-    return chip.mxm_fp16_macs_per_cycle if fp16 else chip.mxm_int8_macs_per_cycle
 
 
 def vector_cycles(

@@ -9,6 +9,80 @@ from typing import NamedTuple
 from specs.units import BITS_PER_BYTE, ceil_div
 
 
+class Chain(NamedTuple):
+    """Operations on vectors, chained in the VXM.
+
+    Attributes
+    ----------
+    elements
+        Elements of the result, and of each operand.
+    element_bits
+        Bits of one in SRAM.
+    operations
+        Operations on each element within one pass.
+    passes
+        Passes, one after the other; each reads the operands and writes a result.
+    operands
+        Vectors that are read side by side.
+    reorders
+        Whether operands are permuted before the VXM and the result is transposed
+        behind it, in the SXM.
+    readers
+        How many of the chip's next operators read the result; 0 if it has a place that
+        is set aside for it throughout.
+    """
+
+    elements: int
+    element_bits: int
+    operations: int = 1
+    passes: int = 1
+    operands: int = 1
+    reorders: bool = False
+    readers: int = 1
+
+    @property
+    def macs(self) -> int:
+        """Return the multiply-accumulates of the MXM: none."""
+        return 0
+
+    @property
+    def operand_bytes(self) -> int:
+        """Return the bytes of all operands together."""
+        bits = self.elements * self.operands * self.element_bits
+        return ceil_div(bits, BITS_PER_BYTE)
+
+    @property
+    def result_bytes(self) -> int:
+        """Return the bytes of SRAM that the result takes."""
+        return ceil_div(self.elements * self.element_bits, BITS_PER_BYTE)
+
+    @property
+    def read_bytes(self) -> int:
+        """Return the bytes that are read from SRAM in all passes."""
+        return self.passes * self.operand_bytes
+
+    @property
+    def written_bytes(self) -> int:
+        """Return the bytes that are written to SRAM in all passes."""
+        return self.passes * self.result_bytes
+
+
+class Shape(NamedTuple):
+    """Matrices of one shape that a product installs, each with vectors of its own.
+
+    Attributes
+    ----------
+    inner, columns
+        Length of the vectors, and of their results.
+    matrices
+        How many there are.
+    """
+
+    inner: int
+    columns: int
+    matrices: int = 1
+
+
 class Product(NamedTuple):
     """A matrix product whose matrix streams through the MXM.
 
@@ -32,6 +106,14 @@ class Product(NamedTuple):
     masked_macs
         Multiply-accumulates that a causal mask leaves out: not each vector meets each
         element.
+    shape
+        Shape of the matrix if tiles that are not full count; None if it streams as one.
+    chain
+        What the results go through on their way to memory, if anything; its operands
+        are those beside them.
+    readers
+        How many of the chip's next operators read the result; 0 if it has a place that
+        is set aside for it throughout.
     """
 
     weights: int
@@ -43,6 +125,9 @@ class Product(NamedTuple):
     ready_bytes: int = 0
     preloaded_bytes: int = 0
     masked_macs: int = 0
+    shape: Shape | None = None
+    chain: Chain | None = None
+    readers: int = 1
 
     @property
     def macs(self) -> int:
@@ -65,22 +150,18 @@ class Product(NamedTuple):
     @property
     def read_bytes(self) -> int:
         """Return the bytes that the operator itself reads from SRAM."""
-        return self.streamed_bytes + self.input_bytes
+        beside = self.chain.read_bytes if self.chain else 0
+        return self.streamed_bytes + self.input_bytes + beside
 
     @property
     def written_bytes(self) -> int:
         """Return the bytes that it writes to SRAM."""
-        return self.output_bytes
+        return self.chain.written_bytes if self.chain else self.output_bytes
 
     @property
     def result_bytes(self) -> int:
         """Return the bytes of SRAM that its result takes."""
-        return self.output_bytes
-
-    @property
-    def readers(self) -> int:
-        """Return how many of the chip's next operators read the result."""
-        return 1
+        return self.written_bytes
 
 
 class Load(NamedTuple):
@@ -123,63 +204,6 @@ class Load(NamedTuple):
         return 0
 
 
-class Chain(NamedTuple):
-    """Operations on vectors, chained in the VXM.
-
-    Attributes
-    ----------
-    elements
-        Elements of the result, and of each operand.
-    element_bits
-        Bits of one in SRAM.
-    operations
-        Operations on each element within one pass.
-    passes
-        Passes, one after the other; each reads the operands and writes a result.
-    operands
-        Vectors that are read side by side.
-    reorders
-        Whether operands are permuted before the VXM and the result is transposed
-        behind it, in the SXM.
-    readers
-        How many of the chip's next operators read the result.
-    """
-
-    elements: int
-    element_bits: int
-    operations: int = 1
-    passes: int = 1
-    operands: int = 1
-    reorders: bool = False
-    readers: int = 1
-
-    @property
-    def macs(self) -> int:
-        """Return the multiply-accumulates of the MXM: none."""
-        return 0
-
-    @property
-    def operand_bytes(self) -> int:
-        """Return the bytes of all operands together."""
-        bits = self.elements * self.operands * self.element_bits
-        return ceil_div(bits, BITS_PER_BYTE)
-
-    @property
-    def result_bytes(self) -> int:
-        """Return the bytes of SRAM that the result takes."""
-        return ceil_div(self.elements * self.element_bits, BITS_PER_BYTE)
-
-    @property
-    def read_bytes(self) -> int:
-        """Return the bytes that are read from SRAM in all passes."""
-        return self.passes * self.operand_bytes
-
-    @property
-    def written_bytes(self) -> int:
-        """Return the bytes that are written to SRAM in all passes."""
-        return self.passes * self.result_bytes
-
-
 class Lookup(NamedTuple):
     """Reading at an address that was just computed.
 
@@ -187,9 +211,13 @@ class Lookup(NamedTuple):
     ----------
     stored_bytes
         Bytes that are read, and kept as they are until the first chain.
+    readers
+        How many of the chip's next operators read the result; 0 if it has a place that
+        is set aside for it throughout.
     """
 
     stored_bytes: int
+    readers: int = 1
 
     @property
     def macs(self) -> int:
@@ -210,11 +238,6 @@ class Lookup(NamedTuple):
     def result_bytes(self) -> int:
         """Return the bytes of SRAM that the result takes."""
         return self.stored_bytes
-
-    @property
-    def readers(self) -> int:
-        """Return how many of the chip's next operators read the result."""
-        return 1
 
 
 Work = Product | Load | Chain | Lookup

@@ -124,8 +124,7 @@ def _check_streams(
     steps: tuple[SliceInstruction, ...], there: Inventory, where: str
 ) -> None:
     """Refuse more streams in a direction than there are."""
-    for cycle in sorted({step.start_cycle for step in steps}):
-        east, west = streams_at(steps, cycle)
+    for cycle, east, west in _streams_over_time(steps):
         if max(east, west) > there.streams:
             raise broken(
                 "too many streams",
@@ -135,14 +134,22 @@ def _check_streams(
             )
 
 
-def streams_at(steps: tuple[SliceInstruction, ...], cycle: int) -> tuple[int, int]:
-    """Return the streams in use at a cycle, eastward and westward."""
-    there = [
-        step
-        for step in steps
-        if step.start_cycle <= cycle < step.start_cycle + step.duration_cycles
-    ]
-    return sum(step.east for step in there), sum(step.west for step in there)
+def _streams_over_time(
+    steps: tuple[SliceInstruction, ...],
+) -> list[tuple[int, int, int]]:
+    """Return cycles, and the streams in use from then on, eastward and westward."""
+    changes: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for step in steps:
+        end = step.start_cycle + step.duration_cycles
+        for cycle, sign in ((step.start_cycle, 1), (end, -1)):
+            changes[cycle][0] += sign * step.east
+            changes[cycle][1] += sign * step.west
+    found, east, west = [], 0, 0
+    for cycle in sorted(changes):
+        east += changes[cycle][0]
+        west += changes[cycle][1]
+        found.append((cycle, east, west))
+    return found
 
 
 def last_cycle(kind: OperatorKind) -> int:
@@ -152,5 +159,5 @@ def last_cycle(kind: OperatorKind) -> int:
 
 def busiest(kind: OperatorKind) -> tuple[int, int]:
     """Return the most streams that a kind uses at a time, eastward and westward."""
-    uses = [streams_at(kind.steps, step.start_cycle) for step in kind.steps]
-    return max(east for east, _ in uses), max(west for _, west in uses)
+    uses = _streams_over_time(kind.steps)
+    return max(east for _, east, _ in uses), max(west for _, _, west in uses)

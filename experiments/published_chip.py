@@ -1,6 +1,6 @@
 """Published figures of one link, one chip and one model, beside ours."""
 
-from chip.timing import matmul_cycles
+from chip.matmul import matmul_cycles
 from experiments.validation import Kind, Row
 from sharding.memory import kv_cache_bytes
 from sharding.task import Task

@@ -14,7 +14,7 @@ from chip.timing import (
     preloaded,
     work_cycles,
 )
-from chip.work import Chain, Load, Lookup, Product, Work, adding
+from chip.work import Chain, Load, Lookup, Product, Shape, Work, adding
 from specs.machine import ChipSpec, load_machine
 
 CHIP = load_machine("groqrack").chip
@@ -43,6 +43,32 @@ def products(draw: st.DrawFn) -> Product:
     return preloaded(CHIP, work, cycles)
 
 
+@st.composite
+def tiled_products(draw: st.DrawFn) -> Product:
+    """Matrices with vectors of their own, in tiles, with a chain on what they give."""
+    shape = draw(
+        st.builds(Shape, st.integers(1, 2000), st.integers(1, 2000), st.integers(1, 3))
+        | st.builds(Shape, st.integers(1, 99), st.integers(1, 99), st.integers(1, 99))
+    )
+    rows, width_bytes = draw(st.integers(1, 3000)), draw(st.sampled_from([1, 2, 4]))
+    weights = shape.inner * shape.columns * shape.matrices
+    elements = rows * shape.columns * shape.matrices
+    chain = Chain(elements, 16, operations=draw(st.integers(1, 40)))
+    work = Product(
+        weights=weights,
+        stored_bytes=-(-weights * width_bytes // draw(st.sampled_from([1, 2]))),
+        operand_bytes=width_bytes,
+        batch=rows,
+        input_bytes=2 * rows * shape.inner * shape.matrices,
+        output_bytes=2 * elements,
+        ready_bytes=draw(st.sampled_from([0, weights * width_bytes])),
+        shape=shape,
+        chain=draw(st.sampled_from([None, chain, chain._replace(operands=0)])),
+    )
+    cycles = draw(st.integers(0, most_preload_cycles(CHIP, work)))
+    return preloaded(CHIP, work, cycles)
+
+
 chains = st.builds(
     Chain,
     elements=st.integers(1, 100_000),
@@ -55,7 +81,13 @@ chains = st.builds(
 loads = st.integers(1, CHIP.mxm_buffer_bytes).flatmap(
     lambda fed: st.builds(Load, st.just(fed), st.integers(-(-fed // 2), fed))
 )
-works = products() | chains | loads | st.builds(Lookup, st.integers(1, 200_000))
+works = (
+    products()
+    | tiled_products()
+    | chains
+    | loads
+    | st.builds(Lookup, st.integers(1, 200_000))
+)
 
 
 def moved(steps: tuple[SliceInstruction, ...], *ports: Port) -> int:
@@ -130,7 +162,7 @@ def test_data_comes_to_a_slice_after_it_has_left_the_one_before(work: Product) -
     assert [end(s) for s in there] == sorted(map(end, there))
 
 
-@given(work=products())
+@given(work=products() | tiled_products())
 def test_a_cycle_of_loading_ahead_saves_a_cycle_as_long_as_the_feed_decides(
     work: Product,
 ) -> None:
@@ -144,6 +176,45 @@ def test_a_cycle_of_loading_ahead_saves_a_cycle_as_long_as_the_feed_decides(
     assert set(saved) <= {1}
     assert least_cycles(CHIP, bare) == taken[-1]
     assert most * RATE <= min(CHIP.mxm_buffer_bytes, bare.ready_bytes)
+
+
+@given(work=tiled_products())
+def test_every_set_of_tiles_is_loaded_installed_and_multiplied_in_turn(
+    work: Product,
+) -> None:
+    steps = lower(CHIP, work)
+    ahead = work.preloaded_bytes
+    loads = [step for step in steps if step.step is Step.LOAD]
+    installs = [step for step in steps if step.step is Step.INSTALL]
+    multiplies = [step for step in steps if step.step is Step.MULTIPLY]
+    assert sum(step.bytes for step in loads) == work.fed_bytes - ahead
+    assert sum(step.bytes for step in installs) == work.fed_bytes
+    events = {step.start_cycle for step in loads + installs}
+    events |= {end(step) for step in loads + installs}
+    for cycle in sorted(events):
+        done = [
+            sum(
+                step.bytes
+                * min(max(cycle - step.start_cycle, 0), step.duration_cycles)
+                / step.duration_cycles
+                for step in each
+            )
+            for each in (loads, installs)
+        ]
+        assert -1 <= ahead + done[0] - done[1] <= THERE.buffer_bytes + 1
+    if work.batch == 1:
+        assert len(multiplies) == 1
+        return
+    depth, at_once = {1: (320, 4), 2: (160, 2), 4: (80, 4)}[work.operand_bytes]
+    assert work.shape is not None
+    tiles = -(-work.shape.inner // depth) * -(-work.shape.columns // 320)
+    assert len(multiplies) == -(-work.shape.matrices * tiles // at_once)
+    assert {step.duration_cycles for step in multiplies} == {work.batch}
+    # Those of a byte too little are left out.
+    if len(installs) == len(multiplies):
+        assert all(
+            end(a) <= b.start_cycle for a, b in zip(installs, multiplies, strict=True)
+        )
 
 
 @given(work=products())

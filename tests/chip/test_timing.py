@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.timing import lookup_cycles, matmul_cycles, vector_cycles
+from chip.matmul import matmul_cycles
+from chip.timing import lookup_cycles, vector_cycles
 from specs.machine import ChipSpec, load_machine
 
 CHIP = load_machine("groqrack").chip
