@@ -1,0 +1,107 @@
+"""Workloads that a name says in full: a matrix product, a step of an LSTM."""
+
+from collections.abc import Sequence
+
+from specs.errors import SpecError
+from specs.formats import Format
+from specs.graph import Matmul, Operator, Role, Tensor, Vector
+
+# How each is written.
+NAMED = {"gemm": "gemm:MxKxN[:FORMAT][:gathered]", "lstm": "lstm:HIDDEN[:FORMAT]"}
+_GATHERED = "gathered"
+_GEMM_SIDES = 3
+# Input, forget and output gate, and the new cell.
+_GATES = 4
+# Biases; three sigmoids and two hyperbolic tangents of three operations each, as an
+# exponential, a sum and a division; two products and a sum make the new cell, one more
+# product its output.
+_GATE_OPERATIONS = 1 + 3
+_CELL_OPERATIONS = 3 + 1 + 3
+
+Graph = tuple[tuple[Tensor, ...], tuple[Operator, ...]]
+
+
+def named_graph(text: str) -> Graph:
+    """Return the tensors and operators of a name such as ``gemm:320x640x960``.
+
+    Raises
+    ------
+    SpecError
+        If sizes are missing or cannot be meant.
+    """
+    kind, *parts = text.split(":")
+    sizes, *options = parts or [""]
+    numbers = [piece.strip() for piece in sizes.split("x")]
+    wanted = _GEMM_SIDES if kind == "gemm" else 1
+    if len(numbers) != wanted or not all(
+        number.isascii() and number.isdecimal() and int(number) > 0
+        for number in numbers
+    ):
+        example = "gemm:2304x4096x2048" if kind == "gemm" else "lstm:1024"
+        raise SpecError(
+            f"workload {text!r}: write {NAMED[kind]} with sizes of at least 1, as in "
+            f"{example}"
+        )
+    gathered = kind == "gemm" and _GATHERED in options
+    formats = [option for option in options if not (gathered and option == _GATHERED)]
+    if len(formats) > 1 or not set(formats) <= set(Format):
+        known = [each.value for each in Format]
+        raise SpecError(
+            f"workload {text!r}: write {NAMED[kind]}; formats are {', '.join(known)}"
+        )
+    if kind == "gemm":
+        stored = Format(formats[0]) if formats else Format.FP16
+        return _gemm([int(number) for number in numbers], stored, gathered=gathered)
+    return _lstm(int(numbers[0]), Format(formats[0]) if formats else Format.INT8)
+
+
+def _gemm(sides: Sequence[int], stored: Format, *, gathered: bool) -> Graph:
+    """Return ``[M x K] x [K x N]``: the second matrix is installed."""
+    rows, inner, columns = sides
+    return (
+        (
+            Tensor(name="a", role=Role.INPUT, rows=rows, columns=inner, format=stored),
+            Tensor(
+                name="b", role=Role.WEIGHTS, rows=inner, columns=columns, format=stored
+            ),
+            Tensor(
+                name="c",
+                role=Role.OUTPUT,
+                rows=rows,
+                columns=columns,
+                gathered=gathered,
+            ),
+        ),
+        (Matmul(name="gemm", left=("a",), right="b", output="c"),),
+    )
+
+
+def _lstm(hidden: int, stored: Format) -> Graph:
+    """Return one step of an LSTM whose input is as long as its hidden state."""
+    gates = _GATES * hidden
+    return (
+        (
+            Tensor(name="x", role=Role.INPUT, rows=1, columns=hidden, format=stored),
+            Tensor(name="h", role=Role.STATE, rows=1, columns=hidden, format=stored),
+            Tensor(name="cell", role=Role.STATE, rows=1, columns=hidden),
+            Tensor(
+                name="w",
+                role=Role.WEIGHTS,
+                rows=2 * hidden,
+                columns=gates,
+                format=stored,
+            ),
+            Tensor(name="gates", rows=1, columns=gates),
+        ),
+        (
+            Matmul(name="gates", left=("x", "h"), right="w", output="gates"),
+            Vector(
+                name="cell",
+                inputs=("gates", "cell"),
+                outputs=("cell", "h"),
+                operations=_GATE_OPERATIONS + _CELL_OPERATIONS,
+                elements=gates,
+                chained=True,
+            ),
+        ),
+    )

@@ -1,0 +1,173 @@
+"""A workload: what one iteration computes, as a graph from Python, a file or a name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any, final
+
+from specs.errors import SpecError, nearest
+from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
+from specs.graph_faults import graph_faults
+from specs.named_workloads import NAMED, named_graph
+from specs.reading import build, read_mapping
+
+_OPERATORS: dict[str, type[Matmul] | type[Vector] | type[Lookup]] = {
+    "matmul": Matmul,
+    "vector": Vector,
+    "lookup": Lookup,
+}
+_KEYS = ("name", "tensors", "operators")
+FILE_SUFFIXES = (".toml", ".json")
+
+
+@final
+@dataclass(frozen=True)
+class Workload:
+    """What one iteration computes.
+
+    Parameters
+    ----------
+    name
+        What it is called in reports.
+    tensors
+        Everything that is read or made.
+    operators
+        What is done, in order.
+
+    Raises
+    ------
+    SpecError
+        If the graph does not hold together; the message names every fault.
+    """
+
+    name: str
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+
+    def __post_init__(self) -> None:
+        faults = list(dict.fromkeys(graph_faults(self.tensors, self.operators)))
+        if faults:
+            raise SpecError(f"{self.name}: {'; '.join(faults)}")
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Tensor]:
+        """The tensors by name."""
+        return {tensor.name: tensor for tensor in self.tensors}
+
+    def batched(self, batch: int) -> "Workload":
+        """Return the workload for so many samples at once, which share the weights."""
+        tensors = tuple(
+            tensor
+            if tensor.role is Role.WEIGHTS
+            else tensor.model_copy(update={"matrices": tensor.matrices * batch})
+            for tensor in self.tensors
+        )
+        operators = tuple(
+            operator.model_copy(update={"elements": operator.elements * batch})
+            if isinstance(operator, Vector) and operator.elements
+            else operator
+            for operator in self.operators
+        )
+        return replace(self, tensors=tensors, operators=operators)
+
+    def content(self) -> dict[str, Any]:
+        """Return the workload as a file holds it, without what goes without saying."""
+        return {
+            "name": self.name,
+            "tensors": [
+                tensor.model_dump(mode="json", exclude_defaults=True)
+                for tensor in self.tensors
+            ],
+            "operators": [
+                {
+                    "kind": operator.kind,
+                    **operator.model_dump(mode="json", exclude_defaults=True),
+                }
+                for operator in self.operators
+            ],
+        }
+
+
+def workload_names() -> list[str]:
+    """Return the names of the shipped workloads, sorted."""
+    folder = resources.files("specs") / "workloads"
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def load_workload(name_or_path: str | Path) -> Workload:
+    """Return a workload by name, or that of a TOML or JSON file.
+
+    Parameters
+    ----------
+    name_or_path
+        ``gemm:MxKxN``, ``lstm:HIDDEN``, a shipped name, or a path.
+
+    Raises
+    ------
+    SpecError
+        If there is no such workload, a size cannot be meant, or the graph does not hold
+        together; the message names every fault.
+    """
+    text = str(name_or_path)
+    kind = text.partition(":")[0]
+    if kind in NAMED:
+        return Workload(text, *named_graph(text))
+    if text in workload_names():
+        path = Path(str(resources.files("specs") / "workloads" / f"{text}.toml"))
+    else:
+        path = Path(text)
+        if not path.exists() and path.suffix not in FILE_SUFFIXES:
+            known = [*workload_names(), *NAMED.values()]
+            raise SpecError(
+                f"no workload {text!r} is shipped and no such file is in {Path.cwd()}; "
+                f"{nearest(text, known)}"
+            )
+    return _from_content(read_mapping(path), path.name)
+
+
+def _from_content(content: Mapping[str, Any], origin: str) -> Workload:
+    """Return the workload that a file describes, or every fault of it."""
+    faults = [
+        f"there is no key {key!r}; {nearest(key, _KEYS)}"
+        for key in content
+        if key not in _KEYS
+    ]
+    tensors: list[Tensor] = []
+    operators: list[Operator] = []
+    for key in ("tensors", "operators"):
+        items = content.get(key, [])
+        if not isinstance(items, list) or not all(isinstance(i, dict) for i in items):
+            faults.append(f"{key} must be tables, each begun with [[{key}]]")
+            continue
+        for number, item in enumerate(items, start=1):
+            what = f"{key[:-1]} {item.get('name', number)}"
+            try:
+                if key == "tensors":
+                    tensors.append(build(Tensor, item, what))
+                else:
+                    operators.append(_operator(item, what))
+            except SpecError as error:
+                faults.append(str(error))
+    if faults:
+        raise SpecError(f"{origin}: {'; '.join(faults)}")
+    try:
+        name = str(content.get("name", Path(origin).stem))
+        return Workload(name, tuple(tensors), tuple(operators))
+    except SpecError as error:
+        raise SpecError(f"{origin}: {error}") from None
+
+
+def _operator(item: Mapping[str, Any], what: str) -> Operator:
+    kind = item.get("kind")
+    if kind not in _OPERATORS:
+        hint = nearest(str(kind), _OPERATORS) if kind else f"{', '.join(_OPERATORS)}"
+        raise SpecError(
+            f"{what}: kind must be one of those known, not {kind!r}; {hint}"
+        )
+    return build(_OPERATORS[kind], item, what)
