@@ -4,16 +4,14 @@ from typing import final
 
 import numpy as np
 
-from chip.timing import work_cycles
-from chip.work import adding
-from compiler.collective import Phase, exchange_candidates
+from compiler.collective import Phase
 from compiler.messages import MessageTable
 from compiler.transport import Carrier
-from sharding.operation import Compute, Exchange, Unit
+from compiler.ways import Ways
+from sharding.operation import Compute, Exchange
 from sharding.operators import block_operators, carried_bytes, token_bytes
 from sharding.plan import ShardingPlan, Stage
 from sharding.units import Block
-from specs.units import BITS_PER_BYTE
 from topologies.topology import Topology
 
 
@@ -25,11 +23,11 @@ class Layers:
         self, plan: ShardingPlan, topology: Topology, transporter: Carrier
     ) -> None:
         self._plan = plan
-        self._topology = topology
-        self._transporter = transporter
+        self._ways = Ways(
+            topology, plan.task.machine, transporter, width=plan.task.tensor
+        )
         self._operators: dict[Block, list[Compute | Exchange]] = {}
         self._phases: dict[tuple[int, int], tuple[Phase, ...]] = {}
-        self._added: dict[tuple[int, int], Compute] = {}
 
     def operators(self, block: Block) -> list[Compute | Exchange]:
         """Return the operators of `block`."""
@@ -42,30 +40,12 @@ class Layers:
         """Return the fastest way to carry out `exchange` on the chips of `stage`."""
         key = (id(exchange), stage.index)
         if key not in self._phases:
-            ways = exchange_candidates(self._topology, exchange, stage.chips)
-            self._phases[key] = min(ways, key=self._way_cycles) if ways[1:] else ways[0]
+            self._phases[key] = self._ways.fastest(exchange, stage.chips)
         return self._phases[key]
 
     def added_up(self, phase: Phase) -> Compute:
         """Return the adding up of what `phase` brought, where another follows."""
-        key = (phase.reduced_bytes, phase.summands)
-        if key not in self._added:
-            task = self._plan.task
-            bits = task.activation_format.bits
-            work = adding(
-                phase.reduced_bytes * BITS_PER_BYTE // bits, bits, phase.summands
-            )
-            cycles = np.full(task.tensor, work_cycles(task.machine.chip, work))
-            works = (work,) * task.tensor
-            self._added[key] = Compute("add_up", Unit.VECTOR, works, cycles, cycles)
-        return self._added[key]
-
-    def _way_cycles(self, way: tuple[Phase, ...]) -> int:
-        return sum(
-            self._transporter.transport(phase.messages).duration_cycles
-            + int(self.added_up(phase).cycles[0])
-            for phase in way
-        )
+        return self._ways.added_up(phase)
 
 
 def hand_over(plan: ShardingPlan, stage: Stage, following: Stage) -> MessageTable:

@@ -4,7 +4,9 @@ The chips of a tensor group move in step, and one token is in one stage at a tim
 token is a chain: each entry starts where the one before has ended.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress
 from typing import NamedTuple, final
 
@@ -18,6 +20,7 @@ from sharding.operation import Compute, Unit
 from sharding.plan import ShardingPlan
 from sharding.slices import Ints
 from specs.errors import ScheduleError
+from specs.machine import ChipSpec
 from topologies.topology import Topology
 
 
@@ -90,18 +93,37 @@ class Timeline:
 
 
 @final
-class _Chain:
-    """A timeline in the making."""
+class Chain:
+    """A timeline in the making.
+
+    Parameters
+    ----------
+    transporter
+        What schedules messages.
+    chip
+        The processor.
+    stall_cycles
+        Length of a RUNTIME_DESKEW.
+    interval_cycles
+        Longest time between a deskew and a vector that relies on it, 0 for no deskews.
+    check
+        Called with the trains so far; refuses too many.
+    """
 
     def __init__(
-        self, plan: ShardingPlan, transporter: Carrier, interval_cycles: int
+        self,
+        transporter: Carrier,
+        *,
+        chip: ChipSpec,
+        stall_cycles: int,
+        interval_cycles: int,
+        check: Callable[[int], None],
     ) -> None:
         self._transporter = transporter
-        self._stall_cycles = plan.task.machine.hac.epoch_cycles
-        self._width = plan.strategy.tensor
-        self._chips = plan.strategy.chips
-        self.prefetch = Prefetch(plan.task.machine.chip)
-        self._fill_cycles = plan.task.machine.chip.matmul_fill_cycles
+        self._stall_cycles = stall_cycles
+        self._check = check
+        self.prefetch = Prefetch(chip)
+        self._fill_cycles = chip.matmul_fill_cycles
         self.entries: list[Entry] = []
         self.loads: list[LoadEntry] = []
         self.spent = Spent()
@@ -111,6 +133,11 @@ class _Chain:
         # When the chips at work began their last deskew, and how long it may be ago.
         self.deskewed_cycle = 0
         self._interval_cycles = interval_cycles
+
+    @property
+    def deskews(self) -> bool:
+        """Return whether chips deskew at all."""
+        return self._interval_cycles > 0
 
     @property
     def now(self) -> int:
@@ -180,7 +207,7 @@ class _Chain:
         self.operators += 1
         self.hops += transport.hops
         self.trains += len(transport.link)
-        check_trains(self.trains, self._width, self._chips)
+        self._check(self.trains)
         begin = self.now
         self.spent = self.spent.plus(transport.spent)
         self.prefetch.free(begin, self.now)
@@ -215,16 +242,23 @@ def token_timeline(
     interval_cycles
         Longest time between a deskew and a vector that relies on it, 0 for no deskews.
     """
-    check_trains(
-        trains_at_least(plan, topology), plan.strategy.tensor, plan.strategy.chips
-    )
+    check = partial(check_trains, width=plan.strategy.tensor, chips=plan.strategy.chips)
+    check(trains_at_least(plan, topology))
     stall_cycles = plan.task.machine.hac.epoch_cycles
-    chain = _Chain(plan, transporter, interval_cycles)
+    chain = Chain(
+        transporter,
+        chip=plan.task.machine.chip,
+        stall_cycles=stall_cycles,
+        interval_cycles=interval_cycles,
+        check=check,
+    )
     back = way_back(plan)
     stage_cycles, stage_hops = [], []
-    if interval_cycles and len(plan.stages) == 1:
-        # A single stage is never idle: it deskews as the first thing of each token.
-        chain.deskew()
+    if len(plan.stages) == 1:
+        # A single stage is never idle: it deskews as the first thing of each token. A
+        # chip on its own has no other to be in step with.
+        if interval_cycles and len(plan.stages[0].chips) > 1:
+            chain.deskew()
     elif len(back):
         # The first stage deskews before the last token comes back to it.
         chain.deskewed_cycle = -(

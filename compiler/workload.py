@@ -1,0 +1,214 @@
+"""Compiling one iteration of a workload into a static schedule."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import final
+
+import numpy as np
+
+from chip.program import Program, Resident
+from compiler.bound import hop_cycles
+from compiler.deskew import best_interval, place_deskews
+from compiler.emission import emit
+from compiler.guard import Tolerance, link_timing
+from compiler.size import MOST_TRAINS
+from compiler.timeline import Chain, Timeline
+from compiler.transport import Spent, Transporter
+from compiler.ways import Ways
+from sharding.operation import Compute, Exchange, Unit
+from sharding.workload_plan import WorkloadPlan
+from sharding.workload_steps import workload_steps
+from specs.errors import ScheduleError
+from topologies.outage import NO_OUTAGE, Outage
+from topologies.routes import Routes
+from topologies.topology import Topology
+from topologies.tree import SpanningTree, alignment_tree
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class WorkloadSchedule:
+    """The static schedule of one iteration of a workload.
+
+    Parameters
+    ----------
+    plan, topology
+        What is scheduled, and on which wiring.
+    tree
+        Spanning tree along which the chips are aligned, rooted at the leader.
+    program
+        Every instruction and every train at its cycle.
+    timeline
+        The chain that the program carries out, with names for traces.
+    lower_bound_cycles
+        Closed-form bound that no schedule of this plan can beat.
+    """
+
+    plan: WorkloadPlan
+    topology: Topology
+    tree: SpanningTree
+    program: Program
+    timeline: Timeline
+    lower_bound_cycles: int
+
+    @property
+    def latency_cycles(self) -> int:
+        """Return the cycles from the start of an iteration to that of the next."""
+        return self.program.period_cycles
+
+    @property
+    def breakdown(self) -> Spent:
+        """Return where the cycles of an iteration go; the sum is `latency_cycles`."""
+        return self.timeline.spent
+
+
+def compile_workload(
+    plan: WorkloadPlan, topology: Topology, outage: Outage = NO_OUTAGE
+) -> WorkloadSchedule:
+    """Return the schedule of one iteration under `plan`.
+
+    Parameters
+    ----------
+    plan
+        Who holds what; its chips are chips of `topology`.
+    topology
+        The wiring.
+    outage
+        What of it is out of order.
+
+    Raises
+    ------
+    ScheduleError
+        If no guard band, deskew interval or program size holds; the message says
+        which setting would.
+    """
+    machine = plan.machine
+    leader = int(plan.group.chips[0])
+    tree = alignment_tree(topology, machine, leader, outage)
+    tolerance = Tolerance(machine=machine, tree_height=tree.height)
+    routes = Routes(topology, outage)
+    steps = workload_steps(plan)
+
+    def timeline(interval_cycles: int) -> Timeline:
+        guard_cycles = tolerance.guard_cycles(interval_cycles)
+        timing = link_timing(topology, machine, guard_cycles)
+        transporter = Transporter(topology, machine, routes, timing)
+        return _timeline(plan, topology, steps, transporter, interval_cycles)
+
+    wanted = machine.deskew.interval_epochs
+    if wanted == "auto":
+        interval_cycles = best_interval(timeline(0), tolerance)
+    else:
+        interval_cycles = tolerance.checked_interval(wanted)
+    chain = timeline(interval_cycles)
+    instructions, trains, kinds = emit(chain, topology, machine.chip, leader)
+    deskews = place_deskews(
+        instructions,
+        interval_cycles=interval_cycles,
+        longest_cycles=tolerance.longest_interval_cycles,
+        stall_cycles=machine.hac.epoch_cycles,
+        period_cycles=chain.token_cycles,
+        starts=np.zeros(1, dtype=np.int64),
+    )
+    if deskews is None:
+        raise ScheduleError(
+            f"{plan.workload.name}: some chip has no gap for a RUNTIME_DESKEW within "
+            f"{interval_cycles} cycles of each vector; use a longer "
+            f"deskew.interval_epochs or 'auto', or steadier crystals (clock.drift_ppm "
+            f"below {machine.clock.drift_ppm:g})"
+        )
+    return WorkloadSchedule(
+        plan=plan,
+        topology=topology,
+        tree=tree,
+        program=Program(
+            chips=topology.chips,
+            instructions=instructions,
+            trains=trains,
+            kinds=kinds,
+            resident=_resident(plan, topology.chips),
+            deskews=deskews,
+            period_cycles=chain.token_cycles,
+            token_cycles=chain.token_cycles,
+            sequences=1,
+            interval_cycles=0,
+            leader=leader,
+            guard_cycles=tolerance.guard_cycles(interval_cycles),
+        ),
+        timeline=chain,
+        lower_bound_cycles=workload_bound(plan, steps),
+    )
+
+
+def workload_bound(plan: WorkloadPlan, steps: list[Compute | Exchange]) -> int:
+    """Return cycles that no schedule of the plan can beat.
+
+    The matrix unit of the busiest chip works without a pause, its pipeline filled once,
+    all weights that may be loaded ahead of each product;
+    if chips exchange anything, a vector crosses one link at least.
+    """
+    fill = plan.machine.chip.matmul_fill_cycles
+    busy = np.zeros(plan.strategy.chips, dtype=np.int64)
+    for step in steps:
+        if isinstance(step, Compute) and step.unit is Unit.MATMUL:
+            busy += np.where(step.cycles > 0, step.least_cycles - fill, 0)
+    most = int(busy.max())
+    talks = any(isinstance(step, Exchange) for step in steps)
+    return most + fill * (most > 0) + talks * hop_cycles(plan.machine, 1)
+
+
+def _timeline(
+    plan: WorkloadPlan,
+    topology: Topology,
+    steps: list[Compute | Exchange],
+    transporter: Transporter,
+    interval_cycles: int,
+) -> Timeline:
+    chips = plan.group.chips
+    chain = Chain(
+        transporter,
+        chip=plan.machine.chip,
+        stall_cycles=plan.machine.hac.epoch_cycles,
+        interval_cycles=interval_cycles,
+        check=partial(_check_trains, plan=plan),
+    )
+    ways = Ways(topology, plan.machine, transporter, width=plan.strategy.chips)
+    if interval_cycles and any(isinstance(step, Exchange) for step in steps):
+        # The chips are never idle: they deskew as the first thing of each iteration.
+        chain.deskew()
+    for step in steps:
+        if isinstance(step, Compute):
+            chain.compute(step, chips)
+            continue
+        for phase in ways.fastest(step, chips):
+            chain.send(step.name, phase.messages)
+            chain.compute(ways.added_up(phase), chips)
+    return Timeline(
+        entries=tuple(chain.entries),
+        loads=tuple(chain.loads),
+        spent=chain.spent,
+        stage_cycles=(chain.now,),
+        stage_hops=(chain.hops,),
+        trains=chain.trains,
+    )
+
+
+def _resident(plan: WorkloadPlan, chips: int) -> Resident:
+    """Return what each chip keeps in SRAM throughout.
+
+    Of inputs, activations and outputs it is the largest set alive at once.
+    """
+    kept = Resident(*np.zeros((len(Resident._fields), chips), dtype=np.int64))
+    for bytes_, held in zip(kept, plan.group.memory, strict=True):
+        bytes_[plan.group.chips] = held
+    return kept
+
+
+def _check_trains(trains: int, plan: WorkloadPlan) -> None:
+    """Refuse a schedule that is too large to be held."""
+    if trains > MOST_TRAINS:
+        raise ScheduleError(
+            f"{plan.workload.name} as {plan.strategy} takes {trains:,} trains for an "
+            f"iteration or more, and {MOST_TRAINS:,} are what 5 GB of memory hold; use "
+            f"fewer chips"
+        )

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compiler.verify import verify
+from compiler.workload import WorkloadSchedule, compile_workload
+from compiler.workload_search import best_schedule
+from fabric.replay import replay
+from fabric.simulation import simulate
+from sharding.grid import Grid, grids
+from sharding.workload_plan import plan_workload
+from specs.errors import PlanError
+from specs.machine import MachineSpec, load_machine
+from specs.workload import load_workload
+from topologies.selection import select_topology
+
+MACHINE = load_machine()
+NODE = select_topology(8)
+RACK = select_topology(72)
+
+
+def scheduled(
+    name: str, grid: Grid, machine: MachineSpec = MACHINE
+) -> WorkloadSchedule:
+    wiring = NODE if grid.chips <= NODE.chips else RACK
+    chips = wiring.active.astype(np.int64)
+    return compile_workload(
+        plan_workload(load_workload(name), machine, grid, chips), wiring
+    )
+
+
+@given(
+    st.sampled_from(["mlp", "lstm-step", "gemm:40x50x60:gathered", "lstm:64:fp16"]),
+    st.integers(1, 6),
+    st.integers(1, 6),
+)
+@settings(max_examples=25)
+def test_every_split_is_proven_and_above_its_bound(
+    name: str, column: int, row: int
+) -> None:
+    schedule = scheduled(name, Grid(column=column, row=row))
+    verify(schedule.program, schedule.topology, MACHINE)
+    assert schedule.lower_bound_cycles <= schedule.latency_cycles
+    assert schedule.breakdown.total == schedule.latency_cycles
+
+
+@pytest.mark.parametrize("name", ["mlp", "lstm:512"])
+@pytest.mark.parametrize(
+    "grid", [Grid(column=1, row=1), Grid(column=4, row=2)], ids=str
+)
+def test_both_engines_take_the_scheduled_cycles_on_ideal_clocks(
+    name: str, grid: Grid
+) -> None:
+    ideal = MACHINE.with_settings(
+        {"clock.model": "ideal", "link.jitter_cycles": 0, "link.ber": 0.0}
+    )
+    schedule = scheduled(name, grid, ideal)
+    runs = [
+        engine(schedule.program, schedule.topology, ideal, seed=1, tokens=3)
+        for engine in (simulate, replay)
+    ]
+    assert runs[0].trajectory_hash == runs[1].trajectory_hash
+    hz = MACHINE.chip.clock_hz
+    for row in runs[0].iterations:
+        assert row.end_ps - row.start_ps == pytest.approx(
+            schedule.latency_cycles * 1e12 / hz, abs=1
+        )
+
+
+@pytest.mark.parametrize(("size", "published"), [(512, 670), (1024, 1958)])
+def test_a_step_of_an_lstm_takes_what_was_measured(size: int, published: int) -> None:
+    schedule = scheduled(f"lstm:{size}", Grid(column=1, row=1))
+    assert schedule.latency_cycles == pytest.approx(published, rel=0.002)
+
+
+def test_a_chip_on_its_own_neither_sends_nor_deskews() -> None:
+    schedule = scheduled("mlp", Grid(column=1, row=1))
+    assert len(schedule.program.trains) == len(schedule.program.deskews) == 0
+    assert schedule.breakdown.compute == schedule.latency_cycles
+
+
+def test_twice_the_columns_of_a_product_take_nearly_half_the_time() -> None:
+    one, two, eight = (
+        scheduled("gemm:2304x4096x2560", Grid(column=n, row=1)).latency_cycles
+        for n in (1, 2, 8)
+    )
+    assert one / two == pytest.approx(2, rel=0.01)
+    assert one / eight == pytest.approx(8, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "name", ["mlp", "lstm:1024", "gemm:64x8192x64", "gemm:2304x512x1280:gathered"]
+)
+def test_no_split_is_faster_than_the_best(name: str) -> None:
+    chips = NODE.active.astype(np.int64)
+    best = best_schedule(load_workload(name), MACHINE, NODE, chips)
+    assert best.latency_cycles == min(
+        scheduled(name, grid).latency_cycles for grid in grids(8)
+    )
+
+
+def test_where_no_split_fits_the_one_by_columns_says_why() -> None:
+    chips = NODE.active.astype(np.int64)
+    with pytest.raises(PlanError, match=r"b of gemm has 4 columns"):
+        best_schedule(load_workload("gemm:4x4x4"), MACHINE, NODE, chips[:5])
