@@ -135,11 +135,6 @@ class Chain:
         self._interval_cycles = interval_cycles
 
     @property
-    def deskews(self) -> bool:
-        """Return whether chips deskew at all."""
-        return self._interval_cycles > 0
-
-    @property
     def now(self) -> int:
         """Return the cycle at which the chain ends so far."""
         return self.spent.total
@@ -184,7 +179,9 @@ class Chain:
         self.loads.append(LoadEntry(start, self.operators, chips, works, cycles))
 
     def deskew(self) -> None:
-        """Leave room for a RUNTIME_DESKEW of the chips at work."""
+        """Leave room for a RUNTIME_DESKEW of the chips at work, if there are any."""
+        if not self._interval_cycles:
+            return
         self.deskewed_cycle = self.now
         self.spent = self.spent.plus(Spent(deskew=self._stall_cycles))
 
@@ -257,7 +254,7 @@ def token_timeline(
     if len(plan.stages) == 1:
         # A single stage is never idle: it deskews as the first thing of each token. A
         # chip on its own has no other to be in step with.
-        if interval_cycles and len(plan.stages[0].chips) > 1:
+        if len(plan.stages[0].chips) > 1:
             chain.deskew()
     elif len(back):
         # The first stage deskews before the last token comes back to it.

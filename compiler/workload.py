@@ -149,9 +149,11 @@ def workload_bound(plan: WorkloadPlan, steps: list[Compute | Exchange]) -> int:
     """
     fill = plan.machine.chip.matmul_fill_cycles
     busy = np.zeros(plan.strategy.chips, dtype=np.int64)
-    for step in steps:
+    for number, step in enumerate(steps):
         if isinstance(step, Compute) and step.unit is Unit.MATMUL:
-            busy += np.where(step.cycles > 0, step.least_cycles - fill, 0)
+            # Nothing is loaded ahead of what an iteration begins with.
+            cycles = step.least_cycles if number else step.cycles
+            busy += np.where(step.cycles > 0, cycles - fill, 0)
     most = int(busy.max())
     talks = any(isinstance(step, Exchange) for step in steps)
     return most + fill * (most > 0) + talks * hop_cycles(plan.machine, 1)
@@ -173,7 +175,7 @@ def _timeline(
         check=partial(_check_trains, plan=plan),
     )
     ways = Ways(topology, plan.machine, transporter, width=plan.strategy.chips)
-    if interval_cycles and any(isinstance(step, Exchange) for step in steps):
+    if any(isinstance(step, Exchange) for step in steps):
         # The chips are never idle: they deskew as the first thing of each iteration.
         chain.deskew()
     for step in steps:

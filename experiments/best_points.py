@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from experiments.points import numbers
-from experiments.preparation import AUTO
+from experiments.preparation import AUTO, Prepared
 from experiments.run import run_scenario
 from specs.errors import RackError
 from specs.scenario import Scenario
@@ -33,6 +33,7 @@ def best_point(scenario: Scenario, topology: Topology | None = None) -> dict[str
         run = run_scenario(scenario.model_copy(update={"strategy": AUTO}), topology)
     except RackError as error:
         return {**row, "feasible": False, "reason": str(error)}
+    assert isinstance(run.prepared, Prepared)
     plan, searched = run.prepared.plan, run.prepared.searched
     assert searched is not None
     used = np.concatenate([stage.chips for stage in plan.stages])

@@ -29,6 +29,7 @@ from experiments.options import (
     StrategyText,
     Tokens,
     TopologyKind,
+    WorkloadName,
     scenario_from,
 )
 from experiments.reference_commands import models, topology, validate
@@ -55,6 +56,7 @@ _INTERRUPTED = 130
 def simulate(
     scenario_file: ScenarioFile = None,
     model: Model = None,
+    workload: WorkloadName = None,
     machine: Machine = None,
     chips: Chips = None,
     topology: TopologyKind = None,
@@ -83,7 +85,7 @@ def simulate(
         str, typer.Option(help="Part of the token in the trace, FROM-TO in us.")
     ] = "0-inf",
 ) -> None:
-    """Run tokens through a sharded model and say where every cycle went."""
+    """Run tokens through a sharded model, or passes of any workload, cycle by cycle."""
     from experiments.trace_window import window_of
 
     window = window_of(trace_chips, trace_us)
@@ -169,6 +171,7 @@ def plan(
 def verify(
     scenario_file: ScenarioFile = None,
     model: Model = None,
+    workload: WorkloadName = None,
     machine: Machine = None,
     chips: Chips = None,
     topology: TopologyKind = None,
@@ -183,11 +186,11 @@ def verify(
 ) -> None:
     """Prove that the schedule keeps every rule of the machine, or show where not."""
     from compiler.verify import verify as prove
-    from experiments.preparation import compile_scenario
+    from experiments.run import compiled
     from sharding.coverage import check_coverage
 
     scenario = scenario_from(scenario_file, locals(), settings)
-    prepared, schedule = compile_scenario(scenario)
+    prepared, schedule = compiled(scenario)
     covered = check_coverage(prepared.plan.slices)
     certificate = prove(schedule.program, prepared.topology, prepared.machine)
     checks = {"every weight is on exactly one chip": covered, **certificate.checks}

@@ -216,6 +216,7 @@ def _parts(run: Run, failover: Failover) -> Row:
         "start": failover.duration_ps - failover.load_ps,
         "total": failover.resumed_ps - begun_ps,
     }
+    assert isinstance(run.prepared, Prepared)
     weights, kv_cache = _slices_bytes(run.prepared, failover.bad_node)
     program = machine.chip.program_reserve_bytes
     before = [each for each in rows if each.end_ps <= begun_ps]

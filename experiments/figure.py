@@ -25,10 +25,11 @@ def run_figure(run: Run) -> Figure:
         _spent(axes["spent"], run)
         _stages(axes["stages"], run)
         _slack(axes["slack"], run)
-        scenario = run.prepared.scenario
+        context = run.prepared.context_tokens
+        attends = f", context {context:,}" if context else ""
         figure.suptitle(
-            f"{run.prepared.model.name} on {run.prepared.plan.strategy.chips} chips, "
-            f"{run.prepared.plan.strategy}, context {scenario.context:,}",
+            f"{run.prepared.name} on {run.prepared.plan.strategy.chips} chips, "
+            f"{run.prepared.plan.strategy}{attends}",
             fontsize="large",
         )
     return figure
@@ -56,9 +57,11 @@ def _spent(axes: Axes, run: Run) -> None:
     axes.axvline(
         bound, color="black", linestyle="--", linewidth=1.2, label="lower bound"
     )
-    axes.set(xlim=(0, left), yticks=[], xlabel="time in one token (us)")
+    makes_tokens = run.prepared.makes_tokens
+    word, plural = ("token", "tokens") if makes_tokens else ("pass", "passes")
+    axes.set(xlim=(0, left), yticks=[], xlabel=f"time in one {word} (us)")
     axes.set_title(
-        f"{left:,.0f} us a token = {_US_PER_S / left:,.0f} tokens/s for one user",
+        f"{left:,.0f} us a {word} = {_US_PER_S / left:,.0f} {plural}/s for one user",
         loc="left",
     )
     axes.legend(ncols=6, loc="upper center", bbox_to_anchor=(0.5, -0.42), frameon=False)

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 from compiler.schedule import Schedule
 from compiler.token import compile_token
 from compiler.verify import Certificate, verify
+from compiler.workload import WorkloadSchedule
 from experiments.preparation import Prepared, compile_prepared
 from experiments.recovery import SpareNodes
+from experiments.workload_preparation import PreparedWorkload
 from fabric.changes import Change
+from sharding.plan import ShardingPlan
 from sharding.prompt import pass_plan
 from specs.scenario import Scenario
 
@@ -31,14 +34,15 @@ class Bucket(NamedTuple):
     """
 
     first_token: int
-    prepared: Prepared
-    schedule: Schedule
+    prepared: Prepared | PreparedWorkload
+    schedule: Schedule | WorkloadSchedule
     certificate: Certificate | None
 
     @property
     def context_tokens(self) -> int:
-        """Return the positions that the program attends to."""
-        return self.schedule.plan.task.context
+        """Return the positions that the program attends to; a workload's to none."""
+        plan = self.schedule.plan
+        return plan.task.context if isinstance(plan, ShardingPlan) else 0
 
     @property
     def change(self) -> Change:
@@ -54,8 +58,11 @@ Number = TypeVar("Number", int, NDArray[np.int64])
 def token_context(scenario: Scenario, token: Number) -> Number:
     """Return the positions that a token attends to, itself among them.
 
-    Without a prompt the cache is taken as filled to the context all along.
+    Without a prompt the cache is taken as filled to the context all along. A workload
+    has none.
     """
+    if scenario.workload is not None:
+        return 0 * token
     if not scenario.prompt:
         return 0 * token + scenario.context
     return scenario.prompt + token + 1
@@ -79,25 +86,36 @@ def bucket_starts(scenario: Scenario) -> list[tuple[int, int]]:
     return starts
 
 
-def compile_buckets(prepared: Prepared) -> list[Bucket]:
+def compile_buckets(prepared: Prepared | PreparedWorkload) -> list[Bucket]:
     """Return the programs of a run's tokens, all on the slices of one plan.
+
+    A workload has one for all its iterations.
 
     Raises
     ------
     RackError
         If no schedule holds.
     """
-    machine = prepared.machine
+    if isinstance(prepared, PreparedWorkload):
+        schedule = prepared.schedule
+        return [Bucket(0, prepared, schedule, _certified(prepared, schedule))]
     buckets = []
     for first_token, context in bucket_starts(prepared.scenario):
-        own, schedule = prepared, None
+        own, made = prepared, None
         if context != prepared.plan.task.context:
             task = prepared.plan.task._replace(context=context)
             own = replace(prepared, plan=pass_plan(prepared.plan, task), searched=None)
-            schedule = compile_token(own.plan, prepared.topology)
-        schedule = schedule or compile_prepared(own)
-        certificate = None
-        if machine.deskews or not machine.drifts:
-            certificate = verify(schedule.program, prepared.topology, machine)
-        buckets.append(Bucket(first_token, own, schedule, certificate))
+            made = compile_token(own.plan, prepared.topology)
+        made = made or compile_prepared(own)
+        buckets.append(Bucket(first_token, own, made, _certified(own, made)))
     return buckets
+
+
+def _certified(
+    prepared: Prepared | PreparedWorkload, schedule: Schedule | WorkloadSchedule
+) -> Certificate | None:
+    """Return that a schedule holds, None where chips that drift never deskew."""
+    machine = prepared.machine
+    if machine.drifts and not machine.deskews:
+        return None
+    return verify(schedule.program, prepared.topology, machine)

@@ -18,6 +18,13 @@ Machine = Annotated[
     str | None,
     typer.Option(help="groqrack, groqnode, groqcard, lpx, or a machine TOML."),
 ]
+WorkloadName = Annotated[
+    str | None,
+    typer.Option(
+        "--workload",
+        help="In place of a model: gemm:MxKxN, lstm:HIDDEN, a shipped name, or a file.",
+    ),
+]
 Chips = Annotated[int | None, typer.Option(help="Chips to use.")]
 TOPOLOGY_HELP = (
     "auto, node, rack, nodes33, lpx, dragonfly[:palmtree|consecutive|random|annealed], "
@@ -70,6 +77,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing els
 
 _SCENARIO_OPTIONS = (
     "model",
+    "workload",
     "machine",
     "chips",
     "topology",

@@ -38,11 +38,12 @@ def numbers(run: Run) -> dict[str, Any]:
     latency_ps = float(tokens_table(run)["latency_ps"].mean())
     spent = run.schedule.breakdown._asdict()
     slowest = max(run.schedule.timeline.stage_cycles)
-    encoder = run.prepared.model.structure.encoder
     every_ps = latency_ps + run.turn_ps
     return {
         "latency_us": latency_ps / PS_PER_NS / _NS_PER_US,
-        "tokens_per_s_per_user": None if encoder else PS_PER_S / every_ps,
+        "tokens_per_s_per_user": PS_PER_S / every_ps
+        if run.prepared.makes_tokens
+        else None,
         "slowest_stage_us": slowest / hz * 1e6,
         **{f"{cause}_us": cycles / hz * 1e6 for cause, cycles in spent.items()},
         "fullest_chip_mb": run.prepared.plan.fullest_chip_bytes / 1e6,

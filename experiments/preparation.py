@@ -18,10 +18,10 @@ from sharding.placement import placed_chips
 from sharding.plan import ShardingPlan, plan_sharding
 from sharding.strategy import parse_strategy
 from sharding.task import Task
-from specs.errors import PlanError
+from specs.errors import PlanError, SpecError
 from specs.machine import MachineSpec, load_machine
 from specs.model import ModelSpec, load_model
-from specs.scenario import Scenario, scenario
+from specs.scenario import OF_MODELS, Scenario, of_models_only, scenario
 from topologies.selection import whole_machine_chips
 from topologies.spares import select_with_spares
 from topologies.topology import Topology
@@ -69,6 +69,21 @@ class Prepared:
     searched: Searched | None = None
     placed: Placed | None = None
 
+    @property
+    def name(self) -> str:
+        """Return what is computed, in a word."""
+        return self.model.name
+
+    @property
+    def makes_tokens(self) -> bool:
+        """Return whether an iteration is a token; else it is a pass."""
+        return not self.model.structure.encoder
+
+    @property
+    def context_tokens(self) -> int:
+        """Return the positions that an iteration attends to."""
+        return self.scenario.context
+
 
 def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
     """Return the scenario of what was given, chips and split filled in to match.
@@ -85,6 +100,13 @@ def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
     """
     merged = dict(content)
     system = load_machine(str(merged.get("machine", _DEFAULT.machine))).system
+    if merged.get("workload") is not None:
+        for name in OF_MODELS:
+            if name in merged:
+                raise SpecError(f"{origin}: {of_models_only(name)}")
+        if system != load_machine(_DEFAULT.machine).system:
+            merged.setdefault("topology", system.topology)
+        return scenario(merged, origin)
     if "chips" not in merged and "topology" in merged:
         chips = whole_machine_chips(str(merged["topology"]))
         if chips is not None:
@@ -150,6 +172,11 @@ def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepa
     RackError
         If a name, value, wiring or strategy is wrong, or the model does not fit.
     """
+    if scenario.workload is not None:
+        raise PlanError(
+            f"workload {scenario.workload}: this command is for models; use groqrack "
+            f"simulate or verify"
+        )
     model = model_of(scenario)
     machine = machine_of(scenario)
     if scenario.strategy == AUTO:

@@ -1,6 +1,16 @@
 """Published figures of one link, one chip and one model, beside ours."""
 
-from chip.matmul import matmul_cycles
+from chip.matmul import product_cycles
+from experiments.gemm_utilisation import (
+    FIRST,
+    INNER,
+    LAST,
+    PUBLISHED,
+    ROWS,
+    product_run,
+    utilisation,
+)
+from experiments.run import run_scenario
 from experiments.validation import Kind, Row
 from sharding.memory import kv_cache_bytes
 from sharding.task import Task
@@ -8,6 +18,7 @@ from sharding.units import Block
 from sharding.units import Kind as Piece
 from specs.machine import load_machine
 from specs.model import load_model
+from specs.scenario import Scenario
 
 
 def link_rows() -> list[Row]:
@@ -39,20 +50,53 @@ def link_rows() -> list[Row]:
 
 
 def chip_rows() -> list[Row]:
-    """Return the two LSTM runs that give the weight feed; INT8, 8 n^2 weights."""
-    chip = load_machine().chip
+    """Return the two LSTM runs that give the weight feed, and the worst product."""
+    return [*lstm_rows(), product_row()]
+
+
+def lstm_rows() -> list[Row]:
+    """Return a step of an LSTM on one chip, compiled; INT8, 8 n^2 weights."""
     return [
         Row(
             name=f"LSTM of {size} on one chip",
             source="gapi",
             published=published,
-            ours=matmul_cycles(chip, weights=8 * size**2, stored_bytes=8 * size**2),
+            ours=run_scenario(
+                Scenario(workload=f"lstm:{size}", tokens=1)
+            ).schedule.latency_cycles,
             unit="cycles",
             tolerance=0.02,
             kind=Kind.CALIBRATED,
         )
         for size, published in ((512, 670), (1024, 1958))
     ]
+
+
+def product_row() -> Row:
+    """Return the utilisation of the size that suits one chip least, compiled."""
+    chip = load_machine().chip
+
+    def share(columns: int) -> float:
+        stored = 2 * INNER * columns
+        return columns / product_cycles(
+            chip,
+            rows=ROWS,
+            inner=INNER,
+            columns=columns,
+            stored_bytes=stored,
+            operand_bytes=2,
+        )
+
+    worst = min(range(FIRST, LAST + 1), key=share)
+    return Row(
+        name="FP16 product of 2304 x 4096 x 1376..3500, least of peak",
+        source="isca22",
+        published=(PUBLISHED, 1),
+        ours=utilisation(product_run(ROWS, INNER, worst)),
+        unit="fraction",
+        tolerance=0.01,
+        kind=Kind.PREDICTED,
+    )
 
 
 def model_rows() -> list[Row]:

@@ -5,14 +5,21 @@ from typing import final
 
 import numpy as np
 
+from chip.program import Program
 from compiler.token import compile_token
 from compiler.verify import verify
+from compiler.workload import compile_workload
 from experiments.preparation import Prepared
+from experiments.workload_preparation import PreparedWorkload
 from fabric.spares import Moved
 from sharding.plan import ShardingPlan
 from sharding.slices import Ints
+from sharding.workload_plan import WorkloadPlan
 from specs.errors import PlanError
 from topologies.outage import Outage
+from topologies.topology import Topology
+
+Plan = ShardingPlan | WorkloadPlan
 
 
 @final
@@ -29,7 +36,7 @@ class SpareNodes:
         The scenario with its plan.
     """
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared | PreparedWorkload) -> None:
         self._prepared = prepared
 
     def moved(
@@ -58,17 +65,11 @@ class SpareNodes:
         ]
         now_on = np.arange(topology.chips)
         now_on[topology.active] = chips
-        moved = replace(
-            plan,
-            stages=tuple(
-                replace(stage, chips=now_on[stage.chips]) for stage in plan.stages
-            ),
-        )
-        schedule = compile_token(moved, topology, outage)
-        verify(schedule.program, topology, prepared.machine, outage)
+        moved, program = _compiled_on(plan, now_on, topology, outage)
+        verify(program, topology, prepared.machine, outage)
         loaded = self._loaded_bytes(moved, dict(zip(chips, held_by, strict=True)))
         return Moved(
-            program=schedule.program,
+            program=program,
             chips=tuple(chips),
             spare_node=spare_node,
             loaded_bytes=int(loaded.sum()),
@@ -110,7 +111,7 @@ class SpareNodes:
             stands_in[origin] = latest = free[0]
         return stands_in, latest
 
-    def _loaded_bytes(self, moved: ShardingPlan, held_by: dict[int, int]) -> Ints:
+    def _loaded_bytes(self, moved: Plan, held_by: dict[int, int]) -> Ints:
         """Return what each chip of the moved plan gets from the host.
 
         A chip that takes over a slice loads its weights and its part of the KV cache,
@@ -123,6 +124,19 @@ class SpareNodes:
             slices = stage.memory.weights + stage.memory.kv_cache
             loaded[stage.chips] = program + np.where(fresh, slices, 0)
         return loaded
+
+
+def _compiled_on(
+    plan: Plan, now_on: Ints, topology: Topology, outage: Outage
+) -> tuple[Plan, Program]:
+    """Return a plan with each chip's part on another chip, and its program there."""
+    if isinstance(plan, WorkloadPlan):
+        group = replace(plan.group, chips=now_on[plan.group.chips])
+        regrouped = replace(plan, group=group)
+        return regrouped, compile_workload(regrouped, topology, outage).program
+    stages = tuple(replace(stage, chips=now_on[stage.chips]) for stage in plan.stages)
+    restaged = replace(plan, stages=stages)
+    return restaged, compile_token(restaged, topology, outage).program
 
 
 def _origin(stands_in: dict[int, int], spare: int) -> int | None:

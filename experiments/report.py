@@ -6,6 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from experiments.preparation import Prepared
 from experiments.run import Run
 from experiments.summary import summary
 from fabric.error_model import error_model
@@ -43,26 +44,22 @@ def _grid(title: str) -> Table:
 
 
 def _plan(run: Run, facts: Facts) -> Table:
-    plan, machine, model = facts["plan"], facts["machine"], facts["model"]
-    scenario = run.prepared.scenario
+    plan, machine = facts["plan"], facts["machine"]
     table = _grid("Plan")
-    table.add_row(
-        "model",
-        f"{model['name']}: {model['parameters'] / 1e9:.2f} G parameters, "
-        f"{model['weight_bytes'] / 1e9:.2f} GB in "
-        f"{run.prepared.machine.formats.weights}",
-    )
+    table.add_row(*_subject(run, facts))
     table.add_row(
         "machine",
         f"{machine['name']} {machine['topology']}: {machine['chips']:,} chips, "
         f"{machine['links']:,} cables, diameter {machine['diameter_hops']}",
     )
     table.add_row("strategy", f"{plan['strategy']} on {plan['chips_used']:,} chips")
-    if run.prepared.placed is not None:
-        table.add_row("placement", str(run.prepared.placed))
-    context, trained = scenario.context, run.prepared.model.max_context_tokens
-    beyond = f" (the model was trained for {trained:,})" if context > trained else ""
-    table.add_row("context", f"{context:,} positions{beyond}")
+    if isinstance(run.prepared, Prepared):
+        if run.prepared.placed is not None:
+            table.add_row("placement", str(run.prepared.placed))
+        context, trained = run.prepared.context_tokens, run.prepared.model
+        most = trained.max_context_tokens
+        beyond = f" (the model was trained for {most:,})" if context > most else ""
+        table.add_row("context", f"{context:,} positions{beyond}")
     table.add_row(
         "fullest chip",
         f"{plan['fullest_chip_bytes'] / BYTES_PER_MB:.1f} of "
@@ -82,39 +79,45 @@ def _plan(run: Run, facts: Facts) -> Table:
     return table
 
 
+def _subject(run: Run, facts: Facts) -> tuple[str, str]:
+    """Return what is computed: a model, or a workload."""
+    if "model" in facts:
+        model = facts["model"]
+        return (
+            "model",
+            f"{model['name']}: {model['parameters'] / 1e9:.2f} G parameters, "
+            f"{model['weight_bytes'] / 1e9:.2f} GB in "
+            f"{run.prepared.machine.formats.weights}",
+        )
+    workload = facts["workload"]
+    return (
+        "workload",
+        f"{workload['name']}: {workload['macs'] / 1e9:,.3f} G multiplications, "
+        f"{workload['weight_bytes'] / BYTES_PER_MB:,.1f} MB of weights",
+    )
+
+
 def _latency(run: Run, facts: Facts) -> Table:
-    latency, token = facts["iteration"]["latency_ns"], facts["token"]
+    latency = facts["iteration"]["latency_ns"]
     schedule = facts["schedule"]
     table = _grid("Latency")
     if latency["mean"] is None:
         table.add_row("tokens", Text("none was delivered", style="bold red"))
         return table
-    encoder = run.prepared.model.structure.encoder
     table.add_row(
-        "per pass" if encoder else "per token",
+        f"per {_iteration(run)}",
         f"{latency['p50'] / 1e3:,.3f} us (p99 {latency['p99'] / 1e3:,.3f}, "
         f"max - min {latency['max'] - latency['min']:.3f} ns)",
     )
-    if encoder:
-        rate = f"{1e9 / latency['mean']:,.1f} passes/s"
+    if run.prepared.makes_tokens:
+        rate = f"{facts['token']['tokens_per_s_per_user']:,.1f} tokens/s"
     else:
-        rate = f"{token['tokens_per_s_per_user']:,.1f} tokens/s"
+        rate = f"{1e9 / latency['mean']:,.1f} passes/s"
     table.add_row("for one user", Text(rate, style="bold"))
-    scenario, replicas = run.prepared.scenario, run.prepared.plan.strategy.data
-    if not encoder and replicas * scenario.sequences * scenario.batch > 1:
-        table.add_row("all together", f"{token['tokens_per_s_pipeline']:,.1f} tokens/s")
-    if run.prompt is not None:
-        prefill = facts["prefill"]
-        table.add_row(
-            "prompt",
-            f"{prefill['prompt_tokens']:,} positions in {prefill['chunks']:,} chunks "
-            f"of {prefill['chunk_tokens']:,}: {prefill['latency_ns'] / 1e3:,.3f} us",
-        )
-        table.add_row(
-            "first token",
-            f"{token['time_to_first_token_ns'] / 1e3:,.3f} us, of which the host "
-            f"{prefill['host_ns'] / 1e3:,.3f}",
-        )
+    _add_tokens(table, run, facts)
+    if "workload" in facts:
+        share = facts["workload"]["mxm_utilisation"]
+        table.add_row("matrix units", f"{share:.1%} of their peak")
     table.add_row(
         "lower bound",
         f"{schedule['lower_bound_cycles']:,} of {schedule['latency_cycles']:,} cycles "
@@ -128,6 +131,32 @@ def _latency(run: Run, facts: Facts) -> Table:
             f"{energy['average_power_w'] / 1e3:,.1f} kW",
         )
     return table
+
+
+def _add_tokens(table: Table, run: Run, facts: Facts) -> None:
+    """Add what all users get together, and what goes before the first token."""
+    if isinstance(run.prepared, Prepared) and run.prepared.makes_tokens:
+        asked, replicas = run.prepared.scenario, run.prepared.plan.strategy.data
+        if replicas * asked.sequences * asked.batch > 1:
+            together = f"{facts['token']['tokens_per_s_pipeline']:,.1f} tokens/s"
+            table.add_row("all together", together)
+    if run.prompt is not None:
+        token, prefill = facts["token"], facts["prefill"]
+        table.add_row(
+            "prompt",
+            f"{prefill['prompt_tokens']:,} positions in {prefill['chunks']:,} chunks "
+            f"of {prefill['chunk_tokens']:,}: {prefill['latency_ns'] / 1e3:,.3f} us",
+        )
+        table.add_row(
+            "first token",
+            f"{token['time_to_first_token_ns'] / 1e3:,.3f} us, of which the host "
+            f"{prefill['host_ns'] / 1e3:,.3f}",
+        )
+
+
+def _iteration(run: Run) -> str:
+    """Return what an iteration is called."""
+    return "token" if run.prepared.makes_tokens else "pass"
 
 
 def _breakdown(facts: Facts) -> Table:

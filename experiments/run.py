@@ -9,10 +9,12 @@ from typing import final
 
 from compiler.schedule import Schedule
 from compiler.verify import Certificate
+from compiler.workload import WorkloadSchedule
 from experiments.growth import Bucket, compile_buckets
-from experiments.preparation import Prepared, plan_scenario
+from experiments.preparation import Prepared, compile_prepared, plan_scenario
 from experiments.prompt_run import PromptRun, run_prompt
 from experiments.recovery import SpareNodes
+from experiments.workload_preparation import PreparedWorkload, prepare_workload
 from fabric.outages import check_faults
 from fabric.replay import replay
 from fabric.result import RunResult
@@ -31,7 +33,7 @@ class Run:
     Parameters
     ----------
     prepared
-        Model, machine, wiring and plan.
+        Model or workload, machine, wiring and plan.
     schedule, certificate
         What the compiler made, and that it holds; None if the chips were told never to
         deskew although they drift, since no such schedule holds for long. Behind a
@@ -48,8 +50,8 @@ class Run:
         The programs that serve the tokens, several if the context grows.
     """
 
-    prepared: Prepared
-    schedule: Schedule
+    prepared: Prepared | PreparedWorkload
+    schedule: Schedule | WorkloadSchedule
     certificate: Certificate | None
     result: RunResult
     wall_s: float
@@ -110,10 +112,10 @@ def run_scenario(
 
     tell("compiling", 0, 1)
     faults = load_faults(scenario.faults) if scenario.faults else ()
-    prepared = plan_scenario(scenario, topology)
+    prepared = prepare(scenario, topology)
     check_faults(faults, prepared.topology, scenario.faults or "")
     buckets = compile_buckets(prepared)
-    prompt = run_prompt(prepared)
+    prompt = run_prompt(prepared) if isinstance(prepared, Prepared) else None
     # A search for throughput decides how many sequences there are.
     total = scenario.tokens * prepared.scenario.sequences
     tell("simulating", 0, total)
@@ -141,6 +143,41 @@ def run_scenario(
         buckets=tuple(buckets),
         prompt=prompt,
     )
+
+
+def prepare(
+    scenario: Scenario, topology: Topology | None = None
+) -> Prepared | PreparedWorkload:
+    """Return a scenario's model or workload, split over the chips of its machine.
+
+    Parameters are those of `run_scenario`.
+
+    Raises
+    ------
+    RackError
+        If the scenario cannot be meant or does not fit.
+    """
+    if scenario.workload is not None:
+        return prepare_workload(scenario, topology)
+    return plan_scenario(scenario, topology)
+
+
+def compiled(
+    scenario: Scenario, topology: Topology | None = None
+) -> tuple[Prepared | PreparedWorkload, Schedule | WorkloadSchedule]:
+    """Return a planned scenario and the schedule of one of its iterations.
+
+    Parameters are those of `run_scenario`.
+
+    Raises
+    ------
+    RackError
+        If the scenario cannot be meant or does not fit, or no schedule holds.
+    """
+    prepared = prepare(scenario, topology)
+    if isinstance(prepared, PreparedWorkload):
+        return prepared, prepared.schedule
+    return prepared, compile_prepared(prepared)
 
 
 def peak_rss_bytes() -> int:

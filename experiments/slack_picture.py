@@ -44,7 +44,7 @@ def draw_slack(figure: FigureBase, run: Run) -> None:
     used = table[table["min_slack_cycles"].notna()]
     least = used["min_slack_cycles"].min()
     chips = run.prepared.plan.strategy.chips
-    title = f"{run.prepared.model.name} on {chips} chips, {run.prepared.plan.strategy}"
+    title = f"{run.prepared.name} on {chips} chips, {run.prepared.plan.strategy}"
     if len(used):
         title += (
             f": a vector was {-least:,.1f} cycles late"

@@ -13,9 +13,10 @@ from experiments.preparation import Prepared, Searched
 from experiments.prompt_run import prefill_block
 from experiments.run import Run
 from experiments.tables import tokens_table
+from experiments.workload_preparation import PreparedWorkload, workload_block
 from specs.machine import MachineSpec
 from specs.model import ModelSpec
-from specs.scenario import Scenario
+from specs.scenario import OF_MODELS, Scenario
 from specs.units import PS_PER_NS, PS_PER_S, PS_PER_US
 from topologies.metrics import TopologySummary, describe
 from topologies.topology import Topology
@@ -28,14 +29,13 @@ VERSION = metadata.version("groqrack-fabric")
 
 def summary(run: Run) -> dict[str, Any]:
     """Return what `groqrack simulate --json` prints."""
-    result, program = run.result, run.schedule.program
-    certificate = run.certificate
+    result, program, certificate = run.result, run.schedule.program, run.certificate
     tokens = tokens_table(run)
     token = _token_block(run, tokens)
     return {
         "schema": "groqrack-fabric/simulate/1",
         "inputs": inputs_block(run.prepared.scenario),
-        "model": model_block(run.prepared.model, run.prepared.plan.weight_bytes),
+        **_subject_block(run),
         "machine": machine_block(
             run.prepared.machine, run.prepared.topology, describe(run.prepared.topology)
         ),
@@ -63,11 +63,11 @@ def summary(run: Run) -> dict[str, Any]:
         },
         **({"prefill": prefill_block(run.prompt)} if run.prompt else {}),
         **({"buckets": buckets_block(run)} if run.prompt else {}),
-        "token": token,
+        **token,
         "energy": energy_block(
             run.prepared.machine,
             run.prepared.topology,
-            token["tokens_per_s_pipeline"],
+            token["token"]["tokens_per_s_pipeline"] if token else None,
         ),
         "faults": {
             "error_model": run.prepared.machine.link.errors,
@@ -104,8 +104,11 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def inputs_block(scenario: Scenario) -> dict[str, Any]:
-    """Return what was asked; of a prompt only if there is one."""
-    return scenario.model_dump(exclude=None if scenario.prompt else _OF_A_PROMPT)
+    """Return what was asked; of a prompt, or of a model, only if there is one."""
+    absent = set() if scenario.prompt else set(_OF_A_PROMPT)
+    if scenario.workload is not None:
+        absent.update(OF_MODELS)
+    return scenario.model_dump(exclude=absent)
 
 
 def buckets_block(run: Run) -> list[dict[str, Any]]:
@@ -120,6 +123,15 @@ def buckets_block(run: Run) -> list[dict[str, Any]]:
         }
         for bucket in run.buckets
     ]
+
+
+def _subject_block(run: Run) -> dict[str, Any]:
+    """Return what is computed: a model, or a workload and what it takes."""
+    prepared = run.prepared
+    if isinstance(prepared, Prepared):
+        weight_bytes = prepared.plan.weight_bytes
+        return {"model": model_block(prepared.model, weight_bytes)}
+    return {"workload": workload_block(prepared)}
 
 
 def model_block(model: ModelSpec, weight_bytes: int) -> dict[str, Any]:
@@ -147,23 +159,32 @@ def machine_block(
     }
 
 
-def plan_block(prepared: Prepared) -> dict[str, Any]:
+def plan_block(prepared: Prepared | PreparedWorkload) -> dict[str, Any]:
     """Return the split and how full it makes the chips."""
     plan = prepared.plan
+    parts: dict[str, Any]
+    if isinstance(prepared, Prepared):
+        split, placed = prepared.plan.strategy, prepared.placed
+        parts = {
+            "tensor": split.tensor,
+            "pipeline": split.pipeline,
+            "data": split.data,
+            "expert": split.expert,
+            "attention": prepared.plan.task.group.attention,
+            "layout": split.layout,
+            "routing": split.routing,
+            "placement": prepared.scenario.placement,
+            "placement_gain_cycles": placed.gain_cycles if placed else 0,
+        }
+    else:
+        grid = prepared.plan.strategy
+        parts = {"column": grid.column, "row": grid.row}
     return {
         "strategy": str(plan.strategy),
-        "tensor": plan.strategy.tensor,
-        "pipeline": plan.strategy.pipeline,
-        "data": plan.strategy.data,
-        "expert": plan.strategy.expert,
-        "attention": plan.task.group.attention,
-        "layout": plan.strategy.layout,
-        "routing": plan.strategy.routing,
+        **parts,
         "chips_used": plan.strategy.chips,
         "fullest_chip_bytes": plan.fullest_chip_bytes,
         "sram_bytes_per_chip": prepared.machine.chip.sram_bytes,
-        "placement": prepared.scenario.placement,
-        "placement_gain_cycles": prepared.placed.gain_cycles if prepared.placed else 0,
     }
 
 
@@ -240,14 +261,21 @@ def _mean_cycles(run: Run, column_ps: "pd.Series[int]") -> int:
     return round(float(column_ps.mean()) * hz / PS_PER_S)
 
 
-def _token_block(run: Run, tokens: pd.DataFrame) -> dict[str, float | None]:
-    """Return rates; the first token's time holds the aligned start and the prompt.
+def _token_block(run: Run, tokens: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+    """Return the rates of a model, under their name; a workload has none."""
+    if isinstance(run.prepared, Prepared):
+        return {"token": _rates(run, run.prepared, tokens)}
+    return {}
 
-    A prompt's pass chooses the first token itself; without one it is a decode token.
-    """
-    scenario = run.prepared.scenario
+
+def _rates(
+    run: Run, prepared: Prepared, tokens: pd.DataFrame
+) -> dict[str, float | None]:
+    """Return rates; the first token's time holds the aligned start and the prompt."""
+    # A prompt's pass chooses the first token itself; without one it is a decode token.
+    scenario = prepared.scenario
     # A pass of an encoder is an iteration that makes no token.
-    if tokens.empty or run.prepared.model.structure.encoder:
+    if tokens.empty or not prepared.makes_tokens:
         names = (
             "tokens_per_s_per_user",
             "tokens_per_s_pipeline",
@@ -261,7 +289,7 @@ def _token_block(run: Run, tokens: pd.DataFrame) -> dict[str, float | None]:
     if run.prompt:
         first_ns = run.prompt.time_to_first_token_ps / PS_PER_NS
     # What is a token here is one of each replica.
-    replicas = run.prepared.plan.strategy.data
+    replicas = prepared.plan.strategy.data
     return {
         "tokens_per_s_per_user": 1 / every_s,
         "tokens_per_s_pipeline": replicas

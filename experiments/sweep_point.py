@@ -12,6 +12,7 @@ from specs.errors import RackError
 from specs.machine import machine_names
 from specs.model import model_names
 from specs.scenario import FILE_SUFFIXES, Scenario
+from specs.workload import workload_names
 
 # What differs from run to run of the same program on the same seed.
 _OF_THE_COMPUTER = ("run.wall_s", "run.peak_rss_bytes", "run.realtime_factor")
@@ -105,7 +106,11 @@ def _leaves(prefix: str, table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _files(scenario: Scenario) -> Iterator[tuple[str, Path]]:
     """Yield the files that a scenario names and that are there, by key."""
-    shipped = {"model": model_names(), "machine": machine_names()}
+    shipped = {
+        "model": model_names(),
+        "machine": machine_names(),
+        "workload": workload_names(),
+    }
     for key, suffixes in FILE_SUFFIXES.items():
         named = getattr(scenario, key)
         if named is None or named in shipped.get(key, ()):

@@ -12,9 +12,12 @@ from experiments.columns import COLUMNS
 from experiments.growth import token_context
 from experiments.preparation import Prepared
 from experiments.run import Run
+from experiments.workload_preparation import PreparedWorkload
 from fabric.result import Failover, IterationRow
 from fabric.slack import UNLIMITED_PS
+from sharding.plan import Stage
 from sharding.units import Kind
+from sharding.workload_plan import Group
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S
 from topologies.topology import Level
 
@@ -167,7 +170,8 @@ def chips_table(run: Run) -> pd.DataFrame:
     }
     stages = np.full(chips, -1, dtype=np.int64)
     layers = np.full(chips, "", dtype=object)
-    for stage in plan.stages:
+    groups: tuple[Stage | Group, ...] = plan.stages
+    for stage in groups:
         stages[stage.chips] = stage.index
         layers[stage.chips] = stage.layers
         for name, values in zip(columns, stage.memory, strict=True):
@@ -195,7 +199,7 @@ def chips_table(run: Run) -> pd.DataFrame:
     )
 
 
-def plan_table(prepared: Prepared) -> pd.DataFrame:
+def plan_table(prepared: Prepared | PreparedWorkload) -> pd.DataFrame:
     """Return one row for each slice of a weight tensor on a chip."""
     return prepared.plan.slices.drop(columns=["tensor_rows", "tensor_columns"])
 
@@ -203,10 +207,10 @@ def plan_table(prepared: Prepared) -> pd.DataFrame:
 def stages_table(run: Run) -> pd.DataFrame:
     """Return one row for each pipeline stage."""
     rows = []
-    for stage, cycles in zip(
-        run.prepared.plan.stages, run.schedule.timeline.stage_cycles, strict=True
-    ):
-        parts = [block for block in stage.blocks if block.kind is Kind.FEED_FORWARD]
+    stages: tuple[Stage | Group, ...] = run.prepared.plan.stages
+    for stage, cycles in zip(stages, run.schedule.timeline.stage_cycles, strict=True):
+        blocks = stage.blocks if isinstance(stage, Stage) else ()
+        parts = [block for block in blocks if block.kind is Kind.FEED_FORWARD]
         rows.append(
             {
                 "replica": stage.replica,

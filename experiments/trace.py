@@ -195,7 +195,7 @@ def token_trace(run: Run, window: Window) -> Trace:
         samples=samples,
         left_out=len(chosen) - len(kept),
         about={
-            "model": run.prepared.model.name,
+            "model": run.prepared.name,
             "strategy": str(run.prepared.plan.strategy),
         },
     )

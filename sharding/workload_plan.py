@@ -39,12 +39,15 @@ class Group:
         What each member keeps in SRAM.
     layers
         What the group holds, for tables.
+    replica
+        Number of the copy: there is one.
     """
 
     index: int
     chips: Ints
     memory: StageMemory
     layers: str
+    replica: int = 0
 
 
 @final

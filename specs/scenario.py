@@ -12,11 +12,26 @@ from specs.reading import Spec, build, read_mapping
 # Keys that may name a file, and how such a name ends.
 FILE_SUFFIXES = {
     "model": (".json",),
+    "workload": (".toml", ".json"),
     "machine": (".toml",),
     "topology": (".csv", ".graphml"),
     "faults": (".toml",),
     "strategy": (".csv",),
 }
+
+
+# What only a model has.
+OF_MODELS = (
+    *("model", "objective", "sequences", "placement"),
+    *("context", "prompt", "prefill_chunk", "context_bucket"),
+)
+
+
+def of_models_only(name: str) -> str:
+    """Return the fault that a key was given beside a workload."""
+    if name == "model":
+        return "model and workload are both given; leave one out"
+    return f"{name} is of a model, and a workload has none; leave it out"
 
 
 class Scenario(Spec):
@@ -26,6 +41,9 @@ class Scenario(Spec):
     ----------
     model, machine
         Shipped name or path of each.
+    workload
+        What to run in place of a model: ``gemm:MxKxN``, ``lstm:HIDDEN``, a shipped name
+        or path. It takes one chip and the best split, unless others are given.
     chips
         Chips asked for; the machine may have more, the first ones are used.
     topology
@@ -66,6 +84,7 @@ class Scenario(Spec):
     """
 
     model: str = "llama-2-70b"
+    workload: str | None = None
     machine: str = "groqrack"
     chips: int = Field(default=576, ge=1)
     topology: str = "auto"
@@ -83,6 +102,21 @@ class Scenario(Spec):
     seed: int = Field(default=1, ge=0)
     faults: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _chips_of_a_workload(cls, content: Any) -> Any:
+        if isinstance(content, dict) and content.get("workload") is not None:
+            return {"chips": 1, "strategy": "auto", **content}
+        return content
+
+    @model_validator(mode="after")
+    def _a_model_or_a_workload(self) -> Self:
+        if self.workload is not None:
+            for name in OF_MODELS:
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(of_models_only(name))
+        return self
 
     @model_validator(mode="after")
     def _the_cache_holds_prompt_and_tokens(self) -> Self:

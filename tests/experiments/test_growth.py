@@ -9,6 +9,7 @@ from experiments.preparation import plan_scenario, scenario_of
 from experiments.run import run_scenario
 from experiments.summary import summary
 from experiments.tables import tokens_table
+from sharding.plan import ShardingPlan
 from specs.scenario import Scenario
 
 
@@ -43,9 +44,9 @@ def test_the_slices_stay_where_they_are_as_the_context_grows() -> None:
     buckets = compile_buckets(prepared)
     assert [each.context_tokens for each in buckets] == [128, 160]
     for bucket in buckets:
-        for stage, own in zip(
-            prepared.plan.stages, bucket.schedule.plan.stages, strict=True
-        ):
+        plan = bucket.schedule.plan
+        assert isinstance(plan, ShardingPlan)
+        for stage, own in zip(prepared.plan.stages, plan.stages, strict=True):
             assert own.blocks == stage.blocks
             assert own.chips.tolist() == stage.chips.tolist()
             assert (own.memory.kv_cache <= stage.memory.kv_cache).all()

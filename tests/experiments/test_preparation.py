@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.preparation import compile_scenario
+from experiments.preparation import Prepared, compile_scenario
 from experiments.run import run_scenario
 from experiments.tables import failovers_table, tokens_table
 from specs.scenario import Scenario
@@ -69,6 +69,7 @@ def test_a_placed_program_moves_to_the_spare_node(
     }
     run = run_scenario(small_scenario.model_copy(update=update))
     prepared = run.prepared
+    assert isinstance(prepared, Prepared)
     assert prepared.placed is not None
     assert prepared.placed.gain_cycles > 0
     held = np.concatenate([stage.chips for stage in prepared.plan.stages])

@@ -18,6 +18,7 @@ from specs.scenario import Scenario
 POINTS = ["latency_vs_chips", "sharding_sweep", "topology_comparison"]
 NETWORK = ["allreduce", "bandwidth_per_chip", "nonminimal_routing"]
 TIMING = ["clock_drift", "determinism_tax", "failover", "fec_errors", "slack_map"]
+WORKLOADS = ["gemm_utilisation"]
 MODELS = ["energy_per_token", "model_zoo", "roofline"]
 MACHINES = ["batch_size", "generations"]
 PHASES = ["context_length", "speculative_decoding"]
@@ -25,7 +26,10 @@ OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
 SCALING = ["scaling_law"]
 PLANS = ["encoder_cuts", "placement_gain"]
 NAMES = sorted(
-    [*POINTS, *NETWORK, *TIMING, *MODELS, *MACHINES, *PHASES, *OTHERS, *SCALING, *PLANS]
+    [
+        *(*POINTS, *NETWORK, *TIMING, *MODELS, *WORKLOADS),
+        *(*MACHINES, *PHASES, *OTHERS, *SCALING, *PLANS),
+    ]
 )
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
 
@@ -392,3 +396,21 @@ def test_an_experiment_refuses_a_folder_that_it_cannot_write(
     told = capsys.readouterr().err
     assert told.startswith(f"error: cannot write to {path}: ")
     assert path.read_text() == "mine"
+
+
+def test_a_product_of_any_size_runs_near_its_peak(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = quick_table("gemm_utilisation", tmp_path, monkeypatch)
+    assert (table["violations"] == 0).all()
+    assert table["least"].between(0.8, 1).all()
+    assert table["least_exchanged"].to_numpy() == pytest.approx(0.885, abs=1e-3)
+    curve = pd.read_csv(tmp_path / "gemm_utilisation_curve.csv")
+    assert len(curve) == table["points"].sum() == 19
+    # 184 TFLOPS is the peak of a chip.
+    share = curve["tflops"] / (2 * 102_400 * 0.9e9 / 1e12)
+    assert share.to_numpy() == pytest.approx(curve["utilisation"].to_numpy())
+    report = capsys.readouterr().out.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80

@@ -45,6 +45,7 @@ ROWS = {
     "chips of the 33-node system kept as spares": "input",
     "LSTM of 512 on one chip": "calibrated",
     "LSTM of 1024 on one chip": "calibrated",
+    "FP16 product of 2304 x 4096 x 1376..3500, least of peak": "predicted",
     "parameters of Llama-2-70B": "predicted",
     "KV cache of Llama-2-70B per token": "predicted",
     "Llama-2-70B on 576 chips, weights fed as 1 B": "predicted",
