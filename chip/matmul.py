@@ -86,8 +86,8 @@ def product_cycles(
 ) -> int:
     """Return the cycles of ``[rows x inner] x [inner x columns]``.
 
-    With one row it is `matmul_cycles`, which waits for weights, and never less with
-    more; `chip.tiling.tile_cycles` says what tiles of the matrix add to that.
+    With one row it is `matmul_cycles`, since the matrix streams without a pause, and
+    never less with more: `chip.tiling.tile_cycles` says what its tiles add to that.
 
     Parameters
     ----------
@@ -119,6 +119,8 @@ def product_cycles(
         preloaded_bytes=preloaded_bytes,
         vector_bytes=vector_bytes,
     )
+    if rows == 1:
+        return streamed
     tiles = tile_sets(
         chip,
         operand_bytes or chip.operand_bytes,

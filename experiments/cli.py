@@ -35,6 +35,7 @@ from experiments.options import (
 from experiments.reference_commands import models, topology, validate
 from experiments.sweep_command import simulate_each, sweep
 from experiments.terminal import plain_console
+from experiments.workload_command import workload
 
 if TYPE_CHECKING:
     from experiments.run import Run
@@ -203,7 +204,7 @@ def verify(
     print(f"certificate {certificate.digest}")
 
 
-for command in (models, topology, validate, collective, sweep):
+for command in (models, topology, validate, collective, sweep, workload):
     app.command()(command)
 
 

@@ -107,11 +107,13 @@ def prepare_workload(
 
 def workload_block(prepared: PreparedWorkload) -> dict[str, Any]:
     """Return what a workload takes, for the JSON document."""
-    work, least = workload_work(prepared.plan), least_mxm_cycles(prepared.plan)
+    workload, machine = prepared.workload, prepared.machine
+    work = workload_work(workload, machine.formats)
+    least = least_mxm_cycles(workload, machine) / prepared.plan.strategy.chips
     return {
         "name": prepared.name,
-        "operators": len(prepared.workload.operators),
-        "tensors": len(prepared.workload.tensors),
+        "operators": len(workload.operators),
+        "tensors": len(workload.tensors),
         "weight_bytes": prepared.plan.weight_bytes,
         **work._asdict(),
         "mxm_utilisation": least / prepared.schedule.latency_cycles,

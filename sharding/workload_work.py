@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from chip.tiling import mxm_macs_per_cycle
 from sharding.residence import fed_bytes, format_of, scheduled_matrices
-from sharding.workload_plan import WorkloadPlan
 from specs.graph import Lookup, Matmul, Operator, Role
+from specs.machine import FormatsSpec, MachineSpec
+from specs.workload import Workload
 
 
 class Work(NamedTuple):
@@ -27,9 +28,9 @@ class Work(NamedTuple):
     written_bytes: int
 
 
-def operator_work(plan: WorkloadPlan, operator: Operator) -> Work:
-    """Return what an operator of the plan's workload takes."""
-    tensors, formats = plan.workload.by_name, plan.machine.formats
+def operator_work(workload: Workload, formats: FormatsSpec, operator: Operator) -> Work:
+    """Return what an operator of a workload takes."""
+    tensors = workload.by_name
     taken = {name: tensors[name].elements for name in operator.reads}
     macs = 0
     if isinstance(operator, Matmul):
@@ -54,20 +55,17 @@ def operator_work(plan: WorkloadPlan, operator: Operator) -> Work:
     )
 
 
-def workload_work(plan: WorkloadPlan) -> Work:
+def workload_work(workload: Workload, formats: FormatsSpec) -> Work:
     """Return what all operators of a workload take together."""
-    works = [operator_work(plan, operator) for operator in plan.workload.operators]
+    works = [operator_work(workload, formats, each) for each in workload.operators]
     return Work(*(sum(column) for column in zip(*works, strict=True)))
 
 
-def least_mxm_cycles(plan: WorkloadPlan) -> float:
-    """Return the cycles in which all chips at their peak do the multiplications."""
-    products = [op for op in plan.workload.operators if isinstance(op, Matmul)]
+def least_mxm_cycles(workload: Workload, machine: MachineSpec) -> float:
+    """Return the cycles in which one chip at its peak does all multiplications."""
+    products = [each for each in workload.operators if isinstance(each, Matmul)]
     return sum(
-        operator_work(plan, product).macs
-        / mxm_macs_per_cycle(
-            plan.machine.chip, fed_bytes(plan.workload, plan.machine, product)
-        )
-        / plan.strategy.chips
+        operator_work(workload, machine.formats, product).macs
+        / mxm_macs_per_cycle(machine.chip, fed_bytes(workload, machine, product))
         for product in products
     )

@@ -161,8 +161,42 @@ def test_a_sweep_takes_workloads(groqrack: Groqrack, tmp_path: Path) -> None:
         encoding="utf-8",
     )
     out = tmp_path / "out"
-    done = groqrack("sweep", path, "--out", out)
+    done = groqrack("sweep", path, "--out", out, "--jobs=1")
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(out / "results.csv")
     assert table["feasible"].all()
     assert table["workload.macs"].tolist() == [64**3, 64**3, 8 * 128**2, 8 * 128**2]
+
+
+def test_a_model_that_was_written_as_a_graph_takes_the_same_cycles(
+    groqrack: Groqrack, tmp_path: Path
+) -> None:
+    path = tmp_path / "gpt2.json"
+    given = ("--set=model.layers=2", "--context=1024")
+    written = groqrack("workload", "gpt2", *given, "--out", path)
+    assert written.stdout == f"wrote {path}\n"
+    cycles = [
+        json.loads(groqrack("simulate", *asked, "--tokens=1", "--json").stdout)[
+            "schedule"
+        ]["latency_cycles"]
+        for asked in (
+            ("--workload", path),
+            ("--model=gpt2", "--chips=1", *given),
+        )
+    ]
+    assert cycles[0] == cycles[1]
+
+
+def test_the_operators_of_a_workload_are_listed_with_what_they_take(
+    groqrack: Groqrack,
+) -> None:
+    lines = groqrack("workload", "gemm:1000x1000x1000", "--batch=2").stdout.split("\n")
+    assert lines[1].split() == ["gemm", "matmul", "2.000", "6.000", "4.000"]
+    assert lines[2].split() == ["all", "1", "2.000", "6.000", "4.000"]
+    graph = json.loads(groqrack("workload", "mlp", "--json").stdout)
+    assert [operator["name"] for operator in graph["operators"]] == [
+        *("norm", "up", "activate", "down")
+    ]
+    refused = groqrack("workload", "mlp", "--out=mlp.toml")
+    assert refused.returncode == 2
+    assert "a graph is written as .json" in refused.stderr
