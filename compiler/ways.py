@@ -48,6 +48,16 @@ class Ways:
         ways = exchange_candidates(self._topology, exchange, chips)
         return min(ways, key=self._way_cycles) if ways[1:] else ways[0]
 
+    def longest_cycles(self, way: tuple[Phase, ...]) -> int:
+        """Return the cycles of the longest phase on its way."""
+        return max(
+            (
+                self._transporter.transport(phase.messages).duration_cycles
+                for phase in way
+            ),
+            default=0,
+        )
+
     def added_up(self, phase: Phase) -> Compute:
         """Return the adding up of what `phase` brought, where another follows."""
         key = (phase.reduced_bytes, phase.summands)

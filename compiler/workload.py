@@ -1,13 +1,15 @@
 """Compiling one iteration of a workload into a static schedule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import final
 
 import numpy as np
 
 from chip.program import Program, Resident
 from compiler.bound import hop_cycles
+from compiler.collective import Phase
 from compiler.deskew import best_interval, place_deskews
 from compiler.emission import emit
 from compiler.guard import Tolerance, link_timing
@@ -16,6 +18,7 @@ from compiler.timeline import Chain, Timeline
 from compiler.transport import Spent, Transporter
 from compiler.ways import Ways
 from sharding.operation import Compute, Exchange, Unit
+from sharding.slices import Ints
 from sharding.workload_plan import WorkloadPlan
 from sharding.workload_steps import workload_steps
 from specs.errors import ScheduleError
@@ -88,12 +91,21 @@ def compile_workload(
     tolerance = Tolerance(machine=machine, tree_height=tree.height)
     routes = Routes(topology, outage)
     steps = workload_steps(plan)
+    room_cycles = _room_cycles(tolerance)
 
     def timeline(interval_cycles: int) -> Timeline:
         guard_cycles = tolerance.guard_cycles(interval_cycles)
         timing = link_timing(topology, machine, guard_cycles)
         transporter = Transporter(topology, machine, routes, timing)
-        return _timeline(plan, topology, steps, transporter, interval_cycles)
+        chain = Chain(
+            transporter,
+            chip=machine.chip,
+            stall_cycles=machine.hac.epoch_cycles,
+            interval_cycles=interval_cycles,
+            check=partial(_check_trains, plan=plan),
+        )
+        ways = Ways(topology, machine, transporter, width=plan.strategy.chips)
+        return _timeline(plan, steps, chain, ways, room_cycles)
 
     wanted = machine.deskew.interval_epochs
     if wanted == "auto":
@@ -159,22 +171,47 @@ def workload_bound(plan: WorkloadPlan, steps: list[Compute | Exchange]) -> int:
     return most + fill * (most > 0) + talks * hop_cycles(plan.machine, 1)
 
 
+def _room_cycles(tolerance: Tolerance) -> int:
+    """Return how long a phase of an exchange may be between two deskews; 0: at will.
+
+    Where the compiler chooses the interval, two phases shall fit into the longest one.
+    """
+    machine = tolerance.machine
+    epoch, wanted = machine.hac.epoch_cycles, machine.deskew.interval_epochs
+    if tolerance.relative_ppm == 0 or wanted == 0:
+        return 0
+    if wanted == "auto":
+        return tolerance.longest_interval_cycles // 2 - 2 * epoch
+    return tolerance.checked_interval(wanted) - epoch
+
+
+def _pieces(
+    step: Exchange, ways: Ways, chips: Ints, room_cycles: int
+) -> list[tuple[Phase, ...]]:
+    """Return an exchange as itself, or in pieces that each fit between two deskews."""
+    pieces = [ways.fastest(step, chips)]
+    count = 1
+    while 0 < room_cycles < max(map(ways.longest_cycles, pieces)):
+        count *= 2
+        if count > step.shard_bytes.max():
+            # Even single vectors take too long: the chain says so.
+            break
+        edges = [step.shard_bytes * n // count for n in range(count + 1)]
+        pieces = [
+            ways.fastest(replace(step, shard_bytes=end - begin), chips)
+            for begin, end in pairwise(edges)
+        ]
+    return pieces
+
+
 def _timeline(
     plan: WorkloadPlan,
-    topology: Topology,
     steps: list[Compute | Exchange],
-    transporter: Transporter,
-    interval_cycles: int,
+    chain: Chain,
+    ways: Ways,
+    room_cycles: int,
 ) -> Timeline:
     chips = plan.group.chips
-    chain = Chain(
-        transporter,
-        chip=plan.machine.chip,
-        stall_cycles=plan.machine.hac.epoch_cycles,
-        interval_cycles=interval_cycles,
-        check=partial(_check_trains, plan=plan),
-    )
-    ways = Ways(topology, plan.machine, transporter, width=plan.strategy.chips)
     if any(isinstance(step, Exchange) for step in steps):
         # The chips are never idle: they deskew as the first thing of each iteration.
         chain.deskew()
@@ -182,9 +219,10 @@ def _timeline(
         if isinstance(step, Compute):
             chain.compute(step, chips)
             continue
-        for phase in ways.fastest(step, chips):
-            chain.send(step.name, phase.messages)
-            chain.compute(ways.added_up(phase), chips)
+        for phases in _pieces(step, ways, chips, room_cycles):
+            for phase in phases:
+                chain.send(step.name, phase.messages)
+                chain.compute(ways.added_up(phase), chips)
     return Timeline(
         entries=tuple(chain.entries),
         loads=tuple(chain.loads),

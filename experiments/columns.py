@@ -51,7 +51,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "stage": "pipeline stage, -1 if the chip holds no weights",
         "layers": "layers of which it holds a slice, or embedding or head",
         "weight_bytes": "weights in its SRAM",
-        "kv_bytes": "KV cache in its SRAM, all sequences at full context",
+        "kv_bytes": "KV cache in its SRAM, all sequences at full context; or a "
+        "workload's states",
         "activation_bytes": "largest set of activations alive at once",
         "program_bytes": "SRAM set aside for program text",
         "free_bytes": "SRAM left",
@@ -63,7 +64,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "chip": "chip that holds the slice",
         "replica": "replica that the chip belongs to",
         "stage": "its pipeline stage",
-        "layer": "layer of the tensor; -1 the embedding, the number of layers the head",
+        "layer": "layer of the tensor; -1 the embedding, the number of layers the "
+        "head; of a workload, the operator that takes it first",
         "tensor": "name as in the checkpoint",
         "row_start": "first row (output feature)",
         "row_end": "row after the last",

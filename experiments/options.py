@@ -34,7 +34,10 @@ TOPOLOGY_HELP = (
 TopologyKind = Annotated[str | None, typer.Option(help=TOPOLOGY_HELP)]
 StrategyText = Annotated[
     str | None,
-    typer.Option(help="tensor=8,pipeline=72; auto, the best there is; or a plan CSV."),
+    typer.Option(
+        help="tensor=8,pipeline=72; auto, the best there is; or a plan CSV. Of a "
+        "workload column=4,row=2, or auto."
+    ),
 ]
 ObjectiveText = Annotated[
     str | None,

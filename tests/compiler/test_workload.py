@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 
 from compiler.verify import verify
 from compiler.workload import WorkloadSchedule, compile_workload
-from compiler.workload_search import best_schedule
+from compiler.workload_search import best_schedule, chain_bound
 from fabric.replay import replay
 from fabric.simulation import simulate
 from sharding.grid import Grid, grids
 from sharding.workload_plan import plan_workload
-from specs.errors import PlanError
+from specs.errors import PlanError, ScheduleError
 from specs.machine import MachineSpec, load_machine
 from specs.workload import load_workload
 from topologies.selection import select_topology
@@ -42,6 +42,7 @@ def test_every_split_is_proven_and_above_its_bound(
     schedule = scheduled(name, Grid(column=column, row=row))
     verify(schedule.program, schedule.topology, MACHINE)
     assert schedule.lower_bound_cycles <= schedule.latency_cycles
+    assert chain_bound(schedule.plan) <= schedule.latency_cycles
     assert schedule.breakdown.total == schedule.latency_cycles
 
 
@@ -104,3 +105,19 @@ def test_where_no_split_fits_the_one_by_columns_says_why() -> None:
     chips = NODE.active.astype(np.int64)
     with pytest.raises(PlanError, match=r"b of gemm has 4 columns"):
         best_schedule(load_workload("gemm:4x4x4"), MACHINE, NODE, chips[:5])
+
+
+def test_an_exchange_longer_than_drift_allows_goes_in_pieces() -> None:
+    schedule = scheduled("gemm:4000x4000x4000", Grid(column=1, row=2))
+    sums = [e for e in schedule.timeline.entries if e.name == "gemm sums"]
+    assert len(sums) == 2
+    verify(schedule.program, NODE, MACHINE)
+    sent = schedule.program.trains.vectors.sum()
+    # Half of 4,000 x 4,000 sums in FP16 each way, 320 bytes at a time.
+    assert sent == 2 * 4000 * 4000 * 2 // 2 // 320
+
+
+def test_an_interval_without_room_for_a_vector_is_refused() -> None:
+    short = MACHINE.with_settings({"deskew.interval_epochs": 3})
+    with pytest.raises(ScheduleError, match=r"use a longer deskew\.interval_epochs"):
+        scheduled("gemm:64x64x64", Grid(column=1, row=2), short)
