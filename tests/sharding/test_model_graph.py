@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.token import compile_token
+from compiler.verify import verify
 from compiler.workload import compile_workload
+from sharding.coverage import check_coverage
 from sharding.grid import Grid
 from sharding.model_graph import workload_of
 from sharding.plan import plan_sharding
@@ -127,6 +129,23 @@ def test_queries_that_share_a_head_have_their_rows_to_multiply() -> None:
     as_workload, as_model = latencies(small("llama", kv_heads=1), 4096)
     # Scores and values of two layers, each three rows more than the first.
     assert as_workload == as_model + 2 * 2 * 3
+
+
+@pytest.mark.parametrize("family", ["gpt2", "mixtral", "qwen3", "bert"])
+@pytest.mark.parametrize(
+    "grid", [Grid(column=4, row=2), Grid(column=1, row=7)], ids=str
+)
+def test_a_graph_of_a_model_is_proven_over_many_chips(family: str, grid: Grid) -> None:
+    model = small(family, experts=4 if family == "mixtral" else 1)
+    graph = workload_of(model, MACHINE.formats, context=64, batch=2)
+    wiring = select_topology(8)
+    plan = plan_workload(graph, MACHINE, grid, wiring.active.astype(np.int64))
+    check_coverage(plan.slices)
+    held = plan.slices.groupby("chip")["bytes"].sum()
+    assert held.tolist() == plan.group.memory.weights.tolist()
+    schedule = compile_workload(plan, wiring)
+    verify(schedule.program, wiring, MACHINE)
+    assert schedule.lower_bound_cycles <= schedule.latency_cycles
 
 
 def test_an_encoder_takes_longer_as_tiles_that_are_not_full() -> None:

@@ -1,4 +1,6 @@
+import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +178,20 @@ def test_a_batch_shares_the_weights_and_nothing_else() -> None:
 def test_a_step_of_an_lstm_has_four_gates_of_both_operands() -> None:
     weights = load_workload("lstm:512").by_name["w"]
     assert weights.elements == 8 * 512**2
+
+
+def test_the_examples_of_the_page_are_workloads(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "workloads.md"
+    blocks = dict(
+        re.findall(r"```(toml|python)\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    )
+    read = load_workload(written(tmp_path, blocks["toml"]))
+    *setup, last = ast.parse(blocks["python"]).body
+    names: dict[str, Any] = {}
+    exec(compile(ast.Module(setup, []), str(page), "exec"), names)
+    assert isinstance(last, ast.Expr)
+    made = eval(compile(ast.Expression(last.value), str(page), "eval"), names)
+    assert [tensor.shape for tensor in read.tensors] == [
+        tensor.shape for tensor in made.tensors
+    ]
+    assert read.operators == made.operators
