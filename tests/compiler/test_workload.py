@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chip.residence import activation_changes, held_over_time
 from compiler.verify import verify
 from compiler.workload import WorkloadSchedule, compile_workload
 from compiler.workload_search import best_schedule, chain_bound
@@ -79,6 +80,32 @@ def test_a_chip_on_its_own_neither_sends_nor_deskews() -> None:
     schedule = scheduled("mlp", Grid(column=1, row=1))
     assert len(schedule.program.trains) == len(schedule.program.deskews) == 0
     assert schedule.breakdown.compute == schedule.latency_cycles
+
+
+def test_weights_of_the_next_product_load_ahead_but_none_before_the_first() -> None:
+    plain = MACHINE.with_settings({"chip.prefetch": False})
+    for name, names in (("lstm:1024", set()), ("mlp", {"down"})):
+        with_loads, without = (
+            scheduled(name, Grid(column=1, row=1), machine)
+            for machine in (MACHINE, plain)
+        )
+        entries = {e.operator: e.name for e in with_loads.timeline.entries}
+        assert names <= {entries[load.operator] for load in with_loads.timeline.loads}
+        assert (with_loads.latency_cycles < without.latency_cycles) == bool(names)
+
+
+def test_tensors_keep_their_places_and_what_is_received_lies_beside_them() -> None:
+    alone = scheduled("mlp", Grid(column=1, row=1))
+    held = held_over_time(activation_changes(alone.program, MACHINE))
+    assert held.bytes.max(initial=0) == 0
+    kept = alone.program.resident
+    # The parts of the first product, and what the second reads of them, in FP16.
+    assert kept.activations[0] == 2 * 2 * 16 * 4096
+    assert kept.weights[0] == 2 * 1024 * 4096 + 1024
+    split = scheduled("mlp", Grid(column=2, row=2))
+    held = held_over_time(activation_changes(split.program, MACHINE))
+    # Of the first product three quarters come from other chips, 16 x 4,096 in FP16.
+    assert held.bytes.max() >= 2 * 16 * 4096 * 3 // 4
 
 
 def test_twice_the_columns_of_a_product_take_nearly_half_the_time() -> None:

@@ -125,6 +125,14 @@ def test_gpt2_takes_the_same_cycles_either_way() -> None:
     assert as_workload == as_model
 
 
+def test_a_cache_that_fits_the_buffers_has_its_newest_position_loaded_too() -> None:
+    as_workload, as_model = latencies(
+        load_model("gpt2").with_settings({"layers": 2}), 64
+    )
+    # A cycle less for scores and values of two layers: to a graph, the cache is there.
+    assert as_workload == as_model - 2 * 2
+
+
 def test_queries_that_share_a_head_have_their_rows_to_multiply() -> None:
     as_workload, as_model = latencies(small("llama", kv_heads=1), 4096)
     # Scores and values of two layers, each three rows more than the first.
