@@ -4,6 +4,7 @@ import numpy as np
 
 from chip.program import Instructions, Slice
 from sharding.slices import Ints
+from specs.units import ceil_div
 
 # The interval grows by 1/100, then 2/100, 3/100 ... of itself, or by a collision.
 _FIRST_STEP = 100
@@ -65,27 +66,56 @@ def sequence_spacing(
     """
     if sequences == 1:
         return 0, token_cycles
-    interval, steps = at_least_cycles, 0
-    while collision := _collision(instructions, sequences, interval, token_cycles):
-        # A token apart, sequences never meet. The step grows, so that a crowded
-        # schedule is not searched cycle by cycle.
-        assert interval < token_cycles, "a token collides with itself"
-        steps += 1
-        step = max(collision, interval * steps // _FIRST_STEP)
-        interval = min(interval + step, token_cycles)
-    return interval, max(token_cycles, sequences * interval)
-
-
-def _collision(
-    instructions: Instructions, sequences: int, interval: int, token_cycles: int
-) -> int:
-    if sequences * interval >= token_cycles:
-        # Modulo the interval, one token stands for all: it meets each of the others.
-        alone = np.zeros(1, dtype=np.int64)
-        return collision_cycles(instructions, alone, interval)
+    room = token_cycles // sequences
     # The first sequence follows the last after another time than an interval.
-    starts = sequence_starts(sequences, interval)
-    return collision_cycles(instructions, starts, token_cycles)
+    interval = _first_free(
+        instructions, range(at_least_cycles, room + 1), sequences, token_cycles
+    )
+    if interval is not None:
+        return interval, token_cycles
+    # Modulo the interval, one token stands for all: it meets each of the others. There
+    # may be more places at that interval than sequences.
+    interval = _first_free(instructions, range(at_least_cycles, token_cycles))
+    if interval is None:
+        # A token apart, sequences never meet.
+        interval = max(at_least_cycles, token_cycles)
+    period = interval * max(sequences, ceil_div(token_cycles, interval))
+    if period > sequences * interval:
+        wider = range(max(at_least_cycles, room + 1), ceil_div(period, sequences))
+        fitting = _first_free(instructions, wider)
+        if fitting is not None:
+            return fitting, sequences * fitting
+    return interval, period
+
+
+def _first_free(
+    instructions: Instructions,
+    intervals: range,
+    sequences: int = 1,
+    period_cycles: int | None = None,
+) -> int | None:
+    """Return the first interval tried at which no sequences meet, None if all do.
+
+    The step grows, so that a crowded schedule is not searched cycle by cycle.
+
+    Parameters
+    ----------
+    instructions
+        One token.
+    intervals
+        What may be tried.
+    sequences, period_cycles
+        Sequences that meet, and when everything repeats; the interval if None.
+    """
+    interval, steps = intervals.start, 0
+    while interval in intervals:
+        starts = sequence_starts(sequences, interval)
+        collision = collision_cycles(instructions, starts, period_cycles or interval)
+        if not collision:
+            return interval
+        steps += 1
+        interval += max(collision, interval * steps // _FIRST_STEP)
+    return None
 
 
 def sequence_starts(sequences: int, interval_cycles: int) -> Ints:
