@@ -224,6 +224,8 @@ def _assumptions(axes: Axes, assumed: pd.DataFrame) -> None:
     axes.tick_params(axis="y", labelsize="small")
     axes.set_xlabel("tokens/s for one user, 16 wide")
     axes.set_title("Of LP30 not published", loc="left")
+    # Below the last bar, on which it would lie.
+    axes.set_ylim(axes.get_ylim()[0] + 1.2, None)
     axes.legend(frameon=False, fontsize="x-small", loc="lower right")
 
 
