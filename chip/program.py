@@ -214,6 +214,11 @@ class Program:
     leader: int
     guard_cycles: int
 
+    @property
+    def turn_cycles(self) -> int:
+        """Return how long a sequence waits for its turn after each token, in cycles."""
+        return self.period_cycles - self.token_cycles
+
 
 def instructions_of(columns: dict[str, NDArray[np.int64]]) -> Instructions:
     """Return instruction columns in their own types, sorted by chip and start cycle."""

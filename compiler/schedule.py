@@ -41,12 +41,16 @@ class Schedule:
     def latency_cycles(self) -> int:
         """Return the cycles from a token to the next of the same sequence.
 
-        With more sequences than the pipeline can hold, a token waits for its turn.
+        With more sequences than the pipeline can hold, the program's `turn_cycles` are
+        among them.
         """
         return self.program.period_cycles
 
     @property
     def breakdown(self) -> Spent:
-        """Return where the cycles of a token go; the sum is `latency_cycles`."""
+        """Return where the cycles of a token go, from its start to its end.
+
+        With the program's `turn_cycles` the sum is `latency_cycles`.
+        """
         spent = self.timeline.spent
-        return spent.plus(Spent(wait=self.latency_cycles - spent.total))
+        return spent.plus(Spent(wait=self.program.token_cycles - spent.total))

@@ -8,7 +8,7 @@ _CAUSES = {
     "alignment": "waiting for an aligned start, after the first one",
     "deskew": "RUNTIME_DESKEWs of the working stage, and the drift they remove",
     "fec": "decoding forward error correction beyond the measured link latency",
-    "wait": "vectors waiting for a wire, and tokens for their turn in the pipeline",
+    "wait": "vectors waiting for a wire, and chunks of a prompt for those ahead",
 }
 
 COLUMNS: dict[str, dict[str, str]] = {

@@ -46,11 +46,12 @@ def _spent(axes: Axes, run: Run) -> None:
     """Draw the token as one bar, cause after cause."""
     hz = run.prepared.machine.chip.clock_hz
     left = 0.0
-    for cause, cycles in run.schedule.breakdown._asdict().items():
+    spent = run.breakdown
+    for cause, cycles in spent._asdict().items():
         if not cycles:
             continue
         width = cycles / hz * _US_PER_S
-        share = cycles / run.schedule.latency_cycles
+        share = cycles / spent.total
         axes.barh(0, width, left=left, label=f"{cause} {share:.1%}", edgecolor="white")
         left += width
     bound = run.schedule.lower_bound_cycles / hz * _US_PER_S

@@ -1,7 +1,8 @@
 """Decoding behind a prompt: the context grows, and a program serves a bucket of it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,3 +120,17 @@ def _certified(
     if machine.drifts and not machine.deskews:
         return None
     return verify(schedule.program, prepared.topology, machine)
+
+
+def buckets_block(buckets: Sequence[Bucket]) -> list[dict[str, Any]]:
+    """Return the programs that served the tokens as the context grew."""
+    return [
+        {
+            "first_token": bucket.first_token,
+            "context_tokens": bucket.context_tokens,
+            "latency_cycles": bucket.schedule.program.token_cycles,
+            "lower_bound_cycles": bucket.schedule.lower_bound_cycles,
+            "certificate": bucket.certificate.digest if bucket.certificate else None,
+        }
+        for bucket in buckets
+    ]

@@ -36,7 +36,7 @@ def numbers(run: Run) -> dict[str, Any]:
     """Return the latency of a token, its rates and where its cycles went."""
     hz = run.prepared.machine.chip.clock_hz
     latency_ps = float(tokens_table(run)["latency_ps"].mean())
-    spent = run.schedule.breakdown._asdict()
+    spent = run.breakdown._asdict()
     slowest = max(run.schedule.timeline.stage_cycles)
     every_ps = latency_ps + run.turn_ps
     return {

@@ -88,7 +88,7 @@ def prefill_block(run: PromptRun) -> dict[str, Any]:
         "chunk_tokens": prefill.chunk_tokens,
         "chunks": prefill.chunks,
         "latency_ns": run.latency_ps / PS_PER_NS,
-        "latency_cycles": schedule.latency_cycles,
+        "latency_cycles": schedule.program.token_cycles,
         "lower_bound_cycles": schedule.lower_bound_cycles,
         "breakdown_cycles": schedule.breakdown._asdict(),
         "host_ns": run.host_ps / PS_PER_NS,

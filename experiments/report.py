@@ -11,7 +11,7 @@ from experiments.run import Run
 from experiments.summary import summary
 from fabric.error_model import error_model
 from fabric.slack import UNLIMITED_PS
-from specs.units import BYTES_PER_MB, PS_PER_S
+from specs.units import BYTES_PER_MB, PS_PER_S, PS_PER_US
 
 Facts = dict[str, Any]
 
@@ -112,8 +112,13 @@ def _latency(run: Run, facts: Facts) -> Table:
     if run.prepared.makes_tokens:
         rate = f"{facts['token']['tokens_per_s_per_user']:,.1f} tokens/s"
     else:
-        rate = f"{1e9 / latency['mean']:,.1f} passes/s"
+        every_s = latency["mean"] / 1e9 + run.turn_ps / PS_PER_S
+        rate = f"{1 / every_s:,.1f} passes/s"
     table.add_row("for one user", Text(rate, style="bold"))
+    if run.turn_ps > 0:
+        table.add_row(
+            "", f"{run.turn_ps / PS_PER_US:,.3f} us of waiting between tokens"
+        )
     _add_tokens(table, run, facts)
     if "workload" in facts:
         share = facts["workload"]["mxm_utilisation"]
@@ -127,7 +132,7 @@ def _latency(run: Run, facts: Facts) -> Table:
     if energy["energy_per_token_j"] is not None:
         table.add_row(
             "energy of a token",
-            f"{energy['energy_per_token_j']:,.1f} J at "
+            f"{energy['energy_per_token_j']:,.3g} J at "
             f"{energy['average_power_w'] / 1e3:,.1f} kW",
         )
     return table

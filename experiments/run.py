@@ -3,11 +3,15 @@
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from compiler.schedule import Schedule
+from compiler.transport import Spent
 from compiler.verify import Certificate
 from compiler.workload import WorkloadSchedule
 from experiments.growth import Bucket, compile_buckets
@@ -23,6 +27,8 @@ from specs.faults import load_faults
 from specs.scenario import Scenario
 from specs.units import PS_PER_S
 from topologies.topology import Topology
+
+Ints = NDArray[np.int64]
 
 
 @final
@@ -66,15 +72,40 @@ class Run:
         span_ps = max(r.end_ps for r in rows) - min(r.start_ps for r in rows)
         return span_ps / PS_PER_S
 
+    def bucket_of(self, tokens: Ints) -> Ints:
+        """Return which of `buckets` serves each token, by the number of the token."""
+        firsts = [bucket.first_token for bucket in self.buckets]
+        return np.searchsorted(firsts, tokens, "right") - 1
+
+    def mean_cycles(self, cycles: Sequence[int]) -> float:
+        """Return the mean over the delivered tokens of what each bucket takes.
+
+        Parameters
+        ----------
+        cycles
+            Of a token of each of `buckets`.
+        """
+        delivered = [row.token for row in self.result.iterations if row.delivered]
+        # Where none was delivered it is what the first would have taken.
+        served = self.bucket_of(np.array(delivered or [0], dtype=np.int64))
+        return float(np.array(cycles)[served].mean())
+
+    @property
+    def breakdown(self) -> Spent:
+        """Return where the cycles of a token go by schedule, the mean of all tokens."""
+        spent = [bucket.schedule.breakdown for bucket in self.buckets]
+        return Spent(
+            *(round(self.mean_cycles(each)) for each in zip(*spent, strict=True))
+        )
+
     @property
     def turn_ps(self) -> float:
         """Return how long a sequence waits after each token for its next turn.
 
         With more sequences in flight than stages for them it is not zero.
         """
-        program = self.schedule.program
-        waited_cycles = program.period_cycles - program.token_cycles
-        return waited_cycles / self.prepared.machine.chip.clock_hz * PS_PER_S
+        turns = [bucket.schedule.program.turn_cycles for bucket in self.buckets]
+        return self.mean_cycles(turns) / self.prepared.machine.chip.clock_hz * PS_PER_S
 
     @property
     def violations(self) -> int:

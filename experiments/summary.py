@@ -9,6 +9,7 @@ import pandas as pd
 from compiler.bound import lower_bound_cycles
 from compiler.found import Objective
 from experiments.energy import energy_block
+from experiments.growth import buckets_block
 from experiments.preparation import Prepared, Searched
 from experiments.prompt_run import prefill_block
 from experiments.run import Run
@@ -44,7 +45,8 @@ def summary(run: Run) -> dict[str, Any]:
             "instructions": len(program.instructions),
             "trains": len(program.trains),
             "vectors": int(program.trains.vectors.sum()),
-            "latency_cycles": run.schedule.latency_cycles,
+            "latency_cycles": program.token_cycles,
+            "turn_cycles": program.turn_cycles,
             "lower_bound_cycles": run.schedule.lower_bound_cycles,
             "guard_cycles": program.guard_cycles,
             "deskew_interval_cycles": program.deskews.interval_cycles,
@@ -56,13 +58,13 @@ def summary(run: Run) -> dict[str, Any]:
             "count": len(tokens),
             "latency_ns": latency_block(tokens),
             "breakdown_cycles": {
-                **run.schedule.breakdown._asdict(),
+                **run.breakdown._asdict(),
                 "replay": _mean_cycles(run, tokens["replay_ps"]),
                 "failover": _mean_cycles(run, tokens["failover_ps"]),
             },
         },
         **({"prefill": prefill_block(run.prompt)} if run.prompt else {}),
-        **({"buckets": buckets_block(run)} if run.prompt else {}),
+        **({"buckets": buckets_block(run.buckets)} if run.prompt else {}),
         **token,
         "energy": energy_block(
             run.prepared.machine,
@@ -109,20 +111,6 @@ def inputs_block(scenario: Scenario) -> dict[str, Any]:
     if scenario.workload is not None:
         absent.update(OF_MODELS)
     return scenario.model_dump(exclude=absent)
-
-
-def buckets_block(run: Run) -> list[dict[str, Any]]:
-    """Return the programs that served the tokens as the context grew."""
-    return [
-        {
-            "first_token": bucket.first_token,
-            "context_tokens": bucket.context_tokens,
-            "latency_cycles": bucket.schedule.latency_cycles,
-            "lower_bound_cycles": bucket.schedule.lower_bound_cycles,
-            "certificate": bucket.certificate.digest if bucket.certificate else None,
-        }
-        for bucket in run.buckets
-    ]
 
 
 def _subject_block(run: Run) -> dict[str, Any]:

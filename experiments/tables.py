@@ -54,9 +54,7 @@ def tokens_table(run: Run) -> pd.DataFrame:
             done["end_ps"].to_numpy() >= failover.resumed_ps
         )
         failover_ps[within] += failover.duration_ps
-    # The program of each token: the last one that begins with it or before.
-    firsts = [bucket.first_token for bucket in run.buckets]
-    served = np.searchsorted(firsts, done["token"].to_numpy(), "right") - 1
+    served = run.bucket_of(done["token"].to_numpy())
     columns: dict[str, object] = {
         f"{cause}_ps": share_ps[served, place]
         for place, cause in enumerate(run.schedule.breakdown._fields)

@@ -51,7 +51,7 @@ def _check_grid(model: ModelSpec) -> None:
     if model.experts > 1:
         raise PlanError(
             f"layout=2d multiplies before all of the input has met, and {model.name} "
-            f"chooses its experts by all of it; use layout=1d, or expert=2"
+            f"chooses its experts by all of it; use layout=1d"
         )
     if model.structure.layer_norms:
         raise PlanError(

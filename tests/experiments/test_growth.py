@@ -69,6 +69,31 @@ def test_tokens_say_their_context_and_the_program_that_ran() -> None:
     assert [each["context_tokens"] for each in blocks] == [64, 68]
 
 
+def test_where_cycles_went_is_the_mean_of_all_programs_that_ran() -> None:
+    # Two tokens in the first bucket, ten in another.
+    run = run_scenario(
+        asked(prompt=126, tokens=12, context_bucket=128, engine="replay")
+    )
+    first, then = (sum(each.schedule.breakdown) for each in run.buckets)
+    mean_cycles = (2 * first + 10 * then) / 12
+    facts = summary(run)["iteration"]
+    spent_cycles = sum(facts["breakdown_cycles"].values())
+    assert first != then
+    # Each of the causes is rounded.
+    assert spent_cycles == pytest.approx(mean_cycles, abs=2)
+    assert spent_cycles == pytest.approx(facts["latency_ns"]["mean"] * 0.9, rel=1e-4)
+
+
+def test_waiting_for_a_turn_is_no_part_of_a_token() -> None:
+    table = tokens_table(
+        run_scenario(asked(context=64, tokens=2, sequences=12, engine="replay"))
+    )
+    taken = ["compute_ps", "link_ps", "guard_ps", "wait_ps"]
+    # A deskew moves the chips by what drift has added, a few cycles of 1,111 ps.
+    assert table["deskew_ps"].abs().max() < 10_000
+    assert (table[taken].sum(axis="columns") <= table["latency_ps"] + 10_000).all()
+
+
 def test_both_engines_tell_the_same_of_a_growing_context() -> None:
     small = {"prompt": 30, "tokens": 4, "context_bucket": 2, "sequences": 2}
     hashes = {

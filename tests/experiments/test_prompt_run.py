@@ -24,6 +24,12 @@ def test_the_time_to_the_first_token_is_host_start_and_pass() -> None:
     assert facts["violations"] == {"underflow": 0, "overflow": 0, "link_conflict": 0}
 
 
+def test_prompts_of_others_are_no_part_of_the_first_ones_pass() -> None:
+    facts = summary(run(prompt=40, sequences=3, engine="replay"))["prefill"]
+    assert sum(facts["breakdown_cycles"].values()) == facts["latency_cycles"]
+    assert facts["latency_cycles"] == pytest.approx(facts["latency_ns"] * 0.9, rel=1e-4)
+
+
 def test_a_prompt_brings_the_context_that_it_and_the_tokens_need() -> None:
     assert scenario_of({"prompt": 100, "tokens": 3}, "test").context == 103
     assert scenario_of({"prompt": 100}, "test").context == 108

@@ -47,6 +47,7 @@ SIMULATE: dict[str, set[str]] = {
         "trains",
         "vectors",
         "latency_cycles",
+        "turn_cycles",
         "lower_bound_cycles",
         "certificate",
     },
@@ -184,6 +185,16 @@ def test_users_beyond_what_the_pipeline_holds_wait_for_their_turn(
     assert token["tokens_per_s_per_user"] < 0.9e9 / iteration["latency_ns"]["mean"]
     assert token["tokens_per_s_pipeline"] == pytest.approx(
         40 * token["tokens_per_s_per_user"]
+    )
+    # What a user waits for is no part of a token.
+    spent, schedule = iteration["breakdown_cycles"], document["schedule"]
+    assert sum(spent.values()) == schedule["latency_cycles"]
+    assert sum(spent.values()) == pytest.approx(
+        iteration["latency_ns"]["mean"] * 0.9, rel=1e-4
+    )
+    every_cycles = schedule["latency_cycles"] + schedule["turn_cycles"]
+    assert 0.9e9 / every_cycles == pytest.approx(
+        token["tokens_per_s_per_user"], rel=1e-4
     )
     # As many tokens as that come out, but for the first filling of the pipeline.
     run = document["run"]
