@@ -1,7 +1,7 @@
 """Small changes to a plan: what each would win or cost, the promising ones compiled."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, final
 
 import numpy as np
@@ -10,12 +10,14 @@ from compiler.found import Cost, Objective, ranked
 from compiler.link_bound import least_latency_cycles, link_bound
 from compiler.schedule import Schedule
 from compiler.token import compile_token
+from sharding.placement import placed_chips
 from sharding.plan import ShardingPlan, fitting_plan, staged_plan
 from sharding.stages import stage_blocks
 from sharding.strategy import Strategy
+from sharding.suitability import check_model
 from sharding.task import Task
 from sharding.units import Block, model_units
-from specs.errors import RackError
+from specs.errors import PlanError, RackError
 from specs.formats import Format
 from topologies.topology import Topology
 
@@ -95,7 +97,7 @@ def moves(schedule: Schedule) -> Iterator[Move]:
     now = _Now(
         plan,
         topology,
-        cycles.index(max(cycles)),
+        cycles.index(max(cycles)) % plan.strategy.pipeline,
         schedule.program.deskews.interval_cycles,
     )
     yield from _shifted(now)
@@ -130,11 +132,12 @@ def best_moves(
     def least_cycles(plan: ShardingPlan) -> int:
         leader = int(plan.stages[0].chips[0])
         links = link_bound(plan.task.machine, schedule.topology, leader)
-        return least_latency_cycles(plan, schedule.topology, links)
+        # Replicas run side by side, and alike.
+        return least_latency_cycles(plan.replicas[0], schedule.topology, links)
 
     now = schedule.plan.strategy
     least = least_cycles(schedule.plan)
-    share = schedule.latency_cycles / schedule.plan.sequences
+    share = _share_cycles(schedule.plan, schedule.latency_cycles)
     weighed = []
     for move in moves(schedule):
         plan = move.plan
@@ -157,7 +160,7 @@ def best_moves(
             Weighed(
                 name=move.name,
                 latency_cycles=latency - schedule.latency_cycles,
-                share_cycles=latency / plan.sequences - share,
+                share_cycles=_share_cycles(plan, latency) - share,
                 chips=plan.strategy.chips - now.chips,
                 cost=_cost(objective, plan, latency),
                 compiled=compiled,
@@ -167,17 +170,23 @@ def best_moves(
 
 
 def _cost(objective: Objective, plan: ShardingPlan, latency: int) -> Cost:
-    return ranked(objective, plan.strategy, latency, latency / plan.sequences)
+    return ranked(objective, plan.strategy, latency, _share_cycles(plan, latency))
+
+
+def _share_cycles(plan: ShardingPlan, latency: int) -> float:
+    """Return the cycles of the machine for each token, when the pipelines are full."""
+    return latency / (plan.sequences * plan.strategy.data)
 
 
 def _fitting(
     task: Task, strategy: Strategy, sequences: int, topology: Topology
 ) -> ShardingPlan | None:
-    chips = topology.active.astype(np.int64)
-    if strategy.chips > len(chips) or strategy.tensor > task.model.hidden_size:
+    if strategy.chips > topology.active_chips:
         return None
-    task = task._replace(tensor=strategy.tensor)
+    task = task.split_as(strategy)
     try:
+        check_model(strategy, task.model)
+        chips = placed_chips(topology, strategy)
         return fitting_plan(task, strategy, chips, sequences=sequences)
     except RackError:
         return None
@@ -223,7 +232,7 @@ def _cuts(plan: ShardingPlan, units: list[Block]) -> list[int] | None:
         (unit.kind, unit.layer, unit.first, unit.parts): n
         for n, unit in enumerate(units)
     }
-    firsts = [stage.blocks[0] for stage in plan.stages]
+    firsts = [stage.blocks[0] for stage in plan.replicas[0].stages]
     cuts = [begins.get((b.kind, b.layer, b.first, b.parts)) for b in firsts]
     found = [cut for cut in cuts if cut is not None]
     return found if len(found) == len(cuts) else None
@@ -234,12 +243,16 @@ def _resized(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:
     task, strategy, sequences = now.plan.task, now.plan.strategy, now.plan.sequences
     width, pipeline = strategy.tensor, strategy.pipeline
     for tensor in sorted({width - 1, width + 1, width // 2, 2 * width} - {0, width}):
-        stages = max(1, strategy.chips // tensor)
-        changed = Strategy(tensor=tensor, pipeline=stages)
+        stages = max(1, strategy.replica_chips // tensor)
+        try:
+            changed = replace(strategy, tensor=tensor, pipeline=stages)
+        except PlanError:
+            # Parts of a group and grids need widths that they divide.
+            continue
         yield str(changed), task, changed, sequences
     for stages in (pipeline - 1, pipeline + 1):
         if stages:
-            changed = Strategy(tensor=width, pipeline=stages)
+            changed = replace(strategy, pipeline=stages)
             yield str(changed), task, changed, sequences
     for more in (sequences - 1, sequences + 1):
         if more:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from compiler.schedule import Schedule
 from compiler.token import compile_token
 from sharding.coverage import check_coverage
 from sharding.plan import plan_sharding
-from sharding.strategy import Strategy
+from sharding.strategy import Strategy, parse_strategy
 from sharding.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
@@ -16,9 +18,8 @@ from topologies.selection import select_topology
 MOST = 50
 
 
-@pytest.fixture(scope="module")
-def schedule() -> Schedule:
-    """Return a small model in three stages, one of them slower than the others."""
+def small_schedule(strategy: Strategy, *, sequences: int = 2) -> Schedule:
+    """Return a small model on eight chips."""
     model = ModelSpec(
         name="small",
         family="llama",
@@ -36,9 +37,40 @@ def schedule() -> Schedule:
     )
     topology = select_topology(8)
     chips = topology.active.astype(np.int64)
-    task = Task(model, load_machine(), 2, 64, 1)
-    strategy = Strategy(tensor=2, pipeline=3)
-    return compile_token(plan_sharding(task, strategy, chips, sequences=2), topology)
+    task = Task(model, load_machine(), 1, 64, 1).split_as(strategy)
+    plan = plan_sharding(task, strategy, chips, sequences=sequences)
+    return compile_token(plan, topology)
+
+
+@pytest.fixture(scope="module")
+def schedule() -> Schedule:
+    """Return a small model in three stages, one of them slower than the others."""
+    return small_schedule(Strategy(tensor=2, pipeline=3))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tensor=2,pipeline=2,data=2",
+        "tensor=4,pipeline=2,attention=2",
+        "tensor=4,pipeline=2,layout=2d",
+    ],
+)
+def test_moves_keep_what_a_strategy_says_beside_its_shape(text: str) -> None:
+    strategy = parse_strategy(text, 8)
+    schedule = small_schedule(strategy)
+    found = list(moves(schedule))
+    assert any("from stage" in move.name for move in found)
+    assert any("pipeline=" in move.name for move in found)
+    for move in found:
+        made = move.plan.strategy
+        assert replace(made, tensor=strategy.tensor, pipeline=2) == strategy
+        assert made.chips <= 8
+        assert move.plan.task == move.plan.task.split_as(made)
+    best = best_moves(schedule, Objective.LATENCY, most=MOST, most_compiled=MOST)
+    # What no schedule holds for is left out.
+    assert {each.name for each in best} <= {move.name for move in found}
+    assert best
 
 
 def test_every_move_leads_to_a_whole_plan_that_fits(schedule: Schedule) -> None:
