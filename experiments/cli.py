@@ -146,7 +146,13 @@ def plan(
     from experiments.preparation import compile_prepared, plan_scenario
     from experiments.summary import plan_summary
     from sharding.coverage import check_coverage
+    from specs.errors import SpecError
 
+    if as_json and (explain or pareto):
+        raise SpecError(
+            f"{'--explain' if explain else '--pareto'} shows tables for people and "
+            f"--json prints JSON alone; leave one of the two out"
+        )
     prepared = plan_scenario(scenario_from(scenario_file, locals(), settings))
     check_coverage(prepared.plan.slices)
     if out is not None:
@@ -159,11 +165,14 @@ def plan(
         plain_console().print(explanation(prepared, compile_prepared(prepared)))
     else:
         plain_console().print(plan_report(prepared))
-    if pareto and not as_json:
+    if pareto:
         from compiler.pareto import pareto_front
         from experiments.explanation import pareto_table
+        from sharding.strategy import Strategy
 
-        front = pareto_front(prepared.plan.task, prepared.topology)
+        # Whatever this plan says of groups, those of the front share layers plainly.
+        plain = prepared.plan.task.split_as(Strategy(tensor=1, pipeline=1))
+        front = pareto_front(plain, prepared.topology)
         plain_console().print()
         plain_console().print(pareto_table(prepared, front))
 

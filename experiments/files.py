@@ -15,7 +15,7 @@ from experiments.summary import summary
 from experiments.tables import TABLES
 from experiments.trace import Trace, token_trace
 from experiments.trace_json import chrome_json
-from experiments.trace_window import Window
+from experiments.trace_window import Window, check_window
 from experiments.writing import check_writable, csv_bytes, write_bytes, zipped
 
 
@@ -28,7 +28,10 @@ def write_run(run: Run, folder: Path, window: Window) -> list[Path]:
     ------
     OutputError
         If a file cannot be written; those written before it stay.
+    SpecError
+        If the window shows no chip that there is.
     """
+    check_window(window, run.prepared.topology.chips)
     check_writable(folder)
     written = []
     for name, table in TABLES.items():

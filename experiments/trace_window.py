@@ -44,3 +44,18 @@ def window_of(chips: str, time_us: str) -> Window:
             f"--trace-chips {chips}, --trace-us {time_us}: FROM must lie before TO"
         )
     return Window(first, last, start, end)
+
+
+def check_window(window: Window, chips: int) -> None:
+    """Refuse a window on none of so many chips.
+
+    Raises
+    ------
+    SpecError
+        If its first chip is beyond the last one that there is.
+    """
+    if window.first_chip >= chips:
+        raise SpecError(
+            f"--trace-chips {window.first_chip}-{window.last_chip}: the machine's "
+            f"chips are 0 to {chips - 1}"
+        )

@@ -3,6 +3,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -29,6 +31,27 @@ def test_the_front_is_shown_within_80_columns(
     assert "Pareto front" in told.stdout
     assert "no other strategy belongs to it" in told.stdout
     assert max(map(len, told.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("word", ["attention=2", "data=2", "layout=2d"])
+def test_plans_of_every_kind_are_explained_and_set_beside_the_front(
+    groqrack: Groqrack, tiny_config: Path, word: str
+) -> None:
+    asked = ["--model", tiny_config, "--chips", "8", "--strategy"]
+    told = groqrack("plan", *asked, f"tensor=4,{word}", "--explain", "--pareto")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "best moves" in told.stdout
+    assert "Pareto front" in told.stdout
+
+
+@pytest.mark.parametrize("table", ["--explain", "--pareto"])
+def test_tables_for_people_are_no_json(
+    groqrack: Groqrack, tiny_config: Path, table: str
+) -> None:
+    asked = ["--model", tiny_config, "--chips", "4", "--strategy", "tensor=2"]
+    refused = groqrack("plan", *asked, table, "--json")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"error: {table} shows tables")
 
 
 def test_a_plan_that_was_asked_for_is_explained_without_a_search(

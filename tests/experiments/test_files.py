@@ -14,7 +14,7 @@ from experiments.run import Run
 from experiments.tables import TABLES
 from experiments.trace_window import Window
 from experiments.writing import csv_bytes, write_bytes, zipped
-from specs.errors import OutputError
+from specs.errors import OutputError, SpecError
 
 ROOT = Path(__file__).parents[2]
 MEMORY = ["weight_bytes", "kv_bytes", "activation_bytes", "program_bytes", "free_bytes"]
@@ -35,6 +35,14 @@ def test_a_table_has_the_documented_columns_in_their_order(
     assert list(table.columns) == list(COLUMNS[name])
     # Nothing fails in this run.
     assert (len(table) == 0) == (name == "failovers")
+
+
+def test_a_trace_of_chips_that_are_not_there_is_refused(
+    small_run: Run, tmp_path: Path
+) -> None:
+    with pytest.raises(SpecError, match=r"--trace-chips 500-600: .* 0 to \d+"):
+        write_run(small_run, tmp_path, Window(500, 600))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_table_is_documented() -> None:
