@@ -28,18 +28,17 @@ class Entry(NamedTuple):
         What its cost may be taken for until it is known; at least the bound.
     cost
         Bound of its cost.
-    step, pipeline, sequences
-        What to do next, and with which strategy.
+    step, sequences
+        What to do next, and with how many sequences in flight.
     """
 
     crosses: bool
     expected: float
     cost: Cost
     step: Step
-    pipeline: int
     sequences: int
 
     @property
     def strategy(self) -> Strategy:
         """Return the split."""
-        return Strategy(tensor=self.cost.tensor, pipeline=self.pipeline)
+        return self.cost.strategy

@@ -34,13 +34,13 @@ class Cost(NamedTuple):
         all chips together for each token, of which each takes the same energy.
     second
         Chips, or the cycles of a token, where the first is equal.
-    tensor
-        Width, where both are.
+    strategy
+        What costs so much, the narrower first where both are equal.
     """
 
     first: float
     second: int
-    tensor: int
+    strategy: Strategy
 
 
 class Evaluated(NamedTuple):
@@ -122,12 +122,12 @@ def ranked(
 ) -> Cost:
     """Return the rank of a latency, and of the machine's cycles for each token."""
     if objective is Objective.CHIPS:
-        return Cost(strategy.chips, latency_cycles, strategy.tensor)
+        return Cost(strategy.chips, latency_cycles, strategy)
     if objective is Objective.ENERGY:
-        return Cost(strategy.chips * share_cycles, latency_cycles, strategy.tensor)
+        return Cost(strategy.chips * share_cycles, latency_cycles, strategy)
     if objective is Objective.THROUGHPUT:
-        return Cost(share_cycles, latency_cycles, strategy.tensor)
-    return Cost(latency_cycles, strategy.chips, strategy.tensor)
+        return Cost(share_cycles, latency_cycles, strategy)
+    return Cost(latency_cycles, strategy.chips, strategy)
 
 
 def nothing_fits(bound: WidthBound, chips: int, sequences: int) -> PlanError:

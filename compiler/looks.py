@@ -1,13 +1,17 @@
 """Closer and closer looks at a strategy: what each shows of its cost."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import final
 
 import numpy as np
 
+from compiler.block_bound import KnownBlocks
 from compiler.link_bound import least_latency_cycles, link_bound
 from compiler.size import MOST_TRAINS
+from compiler.space import splits
 from compiler.strategy_bound import (
+    KnownExchanges,
     PlacedWidth,
     WidthBound,
     trains_of_width,
@@ -32,6 +36,11 @@ class Looks:
         The wiring, whose active chips are used from the first on.
     widths
         Tensor widths to look at, those that there can be if None.
+
+    Attributes
+    ----------
+    splits
+        Ways for a group to share a layer, each as a single stage.
     """
 
     def __init__(
@@ -42,24 +51,30 @@ class Looks:
         self.chips: Ints = topology.active.astype(np.int64)
         most = min(len(self.chips), task.model.hidden_size)
         every = range(1, most + 1)
-        self.widths = [w for w in every if widths is None or w in widths]
+        looked_at = (w for w in every if widths is None or w in widths)
+        self.splits = [s for width in looked_at for s in splits(task.model, width)]
         self._links = link_bound(task.machine, topology, int(self.chips[0]))
-        self._widths: dict[int, WidthBound] = {}
-        self._placed: dict[int, PlacedWidth | None] = {}
+        self._blocks = KnownBlocks()
+        self._exchanges: KnownExchanges = {}
+        self._anywhere: dict[Strategy, WidthBound] = {}
+        self._placed: dict[Strategy, PlacedWidth | None] = {}
 
-    def pipelines(self, tensor: int) -> range:
-        """Return the pipelines that there can be at a width."""
-        return range(1, len(self.chips) // tensor + 1)
+    def pipelines(self, split: Strategy) -> list[Strategy]:
+        """Return a split with each number of stages that there can be, from one on."""
+        most = len(self.chips) // split.tensor
+        return [replace(split, pipeline=stages) for stages in range(1, most + 1)]
 
-    def anywhere(self, tensor: int) -> WidthBound:
-        """Return the bound of a width wherever its chips are."""
-        if tensor not in self._widths:
-            task = self._task._replace(tensor=tensor)
-            self._widths[tensor] = width_bound(task, len(self.chips) // tensor)
-        return self._widths[tensor]
+    def anywhere(self, strategy: Strategy) -> WidthBound:
+        """Return the bound of a split wherever its chips are."""
+        split = replace(strategy, pipeline=1)
+        if split not in self._anywhere:
+            task = self._task.split_as(split)
+            most = len(self.chips) // split.tensor
+            self._anywhere[split] = width_bound(task, most, self._blocks)
+        return self._anywhere[split]
 
     def placed(self, strategy: Strategy, *, teams: bool) -> WidthBound | None:
-        """Return the bound of a width on its chips; None if it takes too many trains.
+        """Return the bound of a split on its chips; None if it takes too many trains.
 
         Parameters
         ----------
@@ -68,12 +83,13 @@ class Looks:
         teams
             Whether to look at exchanges within teams as well.
         """
-        if strategy.tensor not in self._placed:
-            where = self.anywhere(strategy.tensor), self.topology, self.chips
+        split = replace(strategy, pipeline=1)
+        if split not in self._placed:
+            where = self.anywhere(split), self.topology, self.chips
             held = trains_of_width(*where).min() <= MOST_TRAINS
-            made = PlacedWidth(*where, self._links) if held else None
-            self._placed[strategy.tensor] = made
-        placed = self._placed[strategy.tensor]
+            made = PlacedWidth(*where, self._links, self._exchanges) if held else None
+            self._placed[split] = made
+        placed = self._placed[split]
         return placed and placed.bound(strategy.pipeline, teams=teams)
 
     def crosses_nodes(self, strategy: Strategy) -> bool:
@@ -92,7 +108,7 @@ class Looks:
         PlanError
             If there are more stages than the model has pieces.
         """
-        task = self._task._replace(tensor=strategy.tensor)
+        task = self._task.split_as(strategy)
         found = fitting_plan(task, strategy, self.chips, sequences=most)
         low, high = least, most - 1
         while found is None and low <= high:

@@ -76,7 +76,7 @@ class Front:
 def uncovered(points: list[Point]) -> list[Point]:
     """Return the points that no other covers; of points alike the first in order."""
     front: list[Point] = []
-    for point in sorted(points, key=_order):
+    for point in sorted(points):
         if not any(kept.merits.covers(point.merits) for kept in front):
             front.append(point)
     return front
@@ -85,7 +85,7 @@ def uncovered(points: list[Point]) -> list[Point]:
 def pareto_front(
     task: Task, topology: Topology, *, most_compiled: int = MOST_COMPILED
 ) -> Front:
-    """Return the front over all widths, pipelines and sequences in flight.
+    """Return the front over all splits, pipelines and sequences in flight.
 
     Parameters
     ----------
@@ -99,10 +99,6 @@ def pareto_front(
     return _Fronts(task, topology).run(most_compiled)
 
 
-def _order(point: Point) -> tuple[Merits, int, int]:
-    return point.merits, point.strategy.tensor, point.sequences
-
-
 class _Entry(NamedTuple):
     """A point in the queue; `merits` are bounds."""
 
@@ -110,13 +106,8 @@ class _Entry(NamedTuple):
     promise: float
     merits: Merits
     step: Step
-    tensor: int
-    pipeline: int
+    strategy: Strategy
     sequences: int
-
-    @property
-    def strategy(self) -> Strategy:
-        return Strategy(tensor=self.tensor, pipeline=self.pipeline)
 
 
 @final
@@ -141,7 +132,7 @@ class _Fronts:
                 self._look(entry)
         return Front(
             points=tuple(self._front),
-            known=tuple(sorted(self._known, key=_order)),
+            known=tuple(sorted(self._known)),
             open=sum(not self._is_covered(entry.merits) for entry in self._queue),
         )
 
@@ -150,13 +141,13 @@ class _Fronts:
 
     def _fill(self) -> None:
         """Queue every strategy alone, and with as many sequences as may fit."""
-        for tensor in self._looks.widths:
-            bound = self._looks.anywhere(tensor)
-            for pipeline in self._looks.pipelines(tensor):
-                strategy = Strategy(tensor=tensor, pipeline=pipeline)
-                most = min(pipeline, bound.most_sequences(pipeline))
+        for split in self._looks.splits:
+            bound = self._looks.anywhere(split)
+            for strategy in self._looks.pipelines(split):
+                stages = strategy.pipeline
+                most = min(stages, bound.most_sequences(stages))
                 for sequences in sorted({min(1, most), most} - {0}):
-                    cycles = bound.token_cycles(pipeline)
+                    cycles = bound.token_cycles(stages)
                     self._push(strategy, sequences, cycles, Step.PLACE)
 
     def _push(
@@ -167,8 +158,7 @@ class _Fronts:
         if sequences > 1:
             turn = 1 + self._looks.crosses_nodes(strategy)
         promise = merits.latency_cycles * merits.share_cycles * merits.chips
-        shape = strategy.tensor, strategy.pipeline
-        entry = _Entry(turn, promise, merits, step, *shape, sequences)
+        entry = _Entry(turn, promise, merits, step, strategy, sequences)
         heapq.heappush(self._queue, entry)
 
     def _look(self, entry: _Entry) -> None:

@@ -41,7 +41,7 @@ def best_strategy(
     most_compiled: int = MOST_COMPILED,
     widths: Collection[int] | None = None,
 ) -> Found:
-    """Return the best strategy of any tensor width and pipeline on a machine's chips.
+    """Return the best strategy of all splits and pipelines on a machine's chips.
 
     Parameters
     ----------
@@ -124,29 +124,29 @@ class _Search:
         """Queue every strategy that memory may hold; return how many there are."""
         least = 1 if self._objective.fills else self._sequences
         candidates = 0
-        for tensor in self._looks.widths:
-            bound = self._looks.anywhere(tensor)
-            pipelines = self._looks.pipelines(tensor)
-            candidates += len(pipelines)
-            for pipeline in pipelines:
-                most = bound.most_sequences(pipeline)
+        for split in self._looks.splits:
+            bound = self._looks.anywhere(split)
+            strategies = self._looks.pipelines(split)
+            candidates += len(strategies)
+            for strategy in strategies:
+                stages = strategy.pipeline
+                most = bound.most_sequences(stages)
                 if most < least:
                     continue
                 # As many tokens as there are stages are at work at once, and no more.
-                sequences = min(pipeline, most) if self._objective.fills else least
-                entry = self._entry(bound, pipeline, sequences, step=Step.PLACE)
+                sequences = min(stages, most) if self._objective.fills else least
+                entry = self._entry(bound, strategy, sequences, step=Step.PLACE)
                 self._queue.append(entry)
         heapq.heapify(self._queue)
         return candidates
 
     def _entry(
-        self, bound: WidthBound, pipeline: int, sequences: int, *, step: Step
+        self, bound: WidthBound, strategy: Strategy, sequences: int, *, step: Step
     ) -> Entry:
-        strategy = Strategy(tensor=bound.task.tensor, pipeline=pipeline)
-        cycles = bound.token_cycles(pipeline)
+        cycles = bound.token_cycles(strategy.pipeline)
         cost = ranked(self._objective, strategy, cycles, cycles / sequences)
         crosses = sequences > 1 and self._looks.crosses_nodes(strategy)
-        return Entry(crosses, cost.first, cost, step, pipeline, sequences)
+        return Entry(crosses, cost.first, cost, step, sequences)
 
     def _next(self, most_compiled: int) -> Entry | None:
         """Return the most promising entry, None once there is no need for another.
@@ -184,7 +184,7 @@ class _Search:
             self._refused.append((entry.strategy, reason))
             return
         step = Step(entry.step + 1)
-        closer = self._entry(placed, entry.pipeline, entry.sequences, step=step)
+        closer = self._entry(placed, entry.strategy, entry.sequences, step=step)
         self._push(closer, entry)
 
     def _plan(self, entry: Entry) -> None:
@@ -271,7 +271,7 @@ class _Search:
             fewer = pays if same else fewer
         placed = self._looks.placed(entry.strategy, teams=True)
         assert placed is not None
-        bound = self._entry(placed, entry.pipeline, fewer, step=Step.PLAN)
+        bound = self._entry(placed, entry.strategy, fewer, step=Step.PLAN)
         expected = max(cost.first, bound.expected)
         heapq.heappush(self._queue, bound._replace(expected=expected))
 
@@ -285,5 +285,5 @@ class _Search:
                 f"{strategy}: {reason}"
             )
         least = 1 if self._objective.fills else self._sequences
-        bound = self._looks.anywhere(self._looks.widths[0])
+        bound = self._looks.anywhere(self._looks.splits[0])
         return nothing_fits(bound, chips, least)

@@ -3,7 +3,9 @@
 import math
 
 from compiler.collective import fewest_messages
+from sharding.group import Group
 from sharding.plan import ShardingPlan
+from sharding.slices import Ints
 from sharding.units import Kind
 from specs.errors import ScheduleError
 from topologies.topology import Topology
@@ -12,32 +14,50 @@ from topologies.topology import Topology
 MOST_TRAINS = 6_000_000
 
 
-# Exchanges of a block among all chips of its group: a gather and a scatter; of a head a
-# gather, since only candidates go on, to one chip.
-FULL_EXCHANGES = {
-    Kind.EMBEDDING: 0,
-    Kind.ATTENTION: 2,
-    Kind.FEED_FORWARD: 2,
-    Kind.HEAD: 1,
-}
+def block_messages(group: Group, topology: Topology, chips: Ints) -> dict[Kind, int]:
+    """Return messages that each kind of block, or a part of one, needs at least.
+
+    What the chips of a head exchange is not counted.
+
+    Parameters
+    ----------
+    group
+        How the chips share a layer.
+    topology
+        The wiring.
+    chips
+        Members of the group, shape ``(width,)``.
+    """
+    among_all = fewest_messages(topology, chips)
+    # Where layers take turns, each chip sends at least one to those whose turn it is,
+    # and has at least one from them.
+    attention = among_all if group.turns == 1 else group.width - 1
+    feed_forward = among_all
+    if group.inputs > 1:
+        # Across the columns it gathers and scatters, and along them in between.
+        feed_forward = sum(
+            fewest_messages(topology, chips[teams == team])
+            for teams in (group.row, group.column)
+            for team in range(int(teams.max()) + 1)
+        )
+    return {
+        Kind.EMBEDDING: 0,
+        Kind.ATTENTION: 2 * attention,
+        Kind.FEED_FORWARD: 2 * feed_forward,
+        # Only candidates go on, to one chip.
+        Kind.HEAD: among_all,
+    }
 
 
 def trains_at_least(plan: ShardingPlan, topology: Topology) -> int:
     """Return a number of trains that a token of `plan` needs, or more.
 
-    Each message of an exchange among all chips of a group takes at least one train.
-    What fewer of them exchange is not counted.
+    Each message of an exchange takes at least one train.
     """
-    group = plan.task.group
-    among_all = dict(FULL_EXCHANGES)
-    if group.turns > 1:
-        among_all[Kind.ATTENTION] = 0
-    if group.inputs > 1:
-        among_all[Kind.FEED_FORWARD] = 0
     return sum(
-        fewest_messages(topology, stage.chips)
-        * sum(among_all[block.kind] for block in stage.blocks)
+        sum(messages[block.kind] for block in stage.blocks)
         for stage in plan.stages
+        for messages in (block_messages(plan.task.group, topology, stage.chips),)
     )
 
 

@@ -1,8 +1,8 @@
-"""Lower bounds on all strategies of one tensor width, before any stage is cut.
+"""Lower bounds on all pipelines of groups that share a layer alike, before any cut.
 
-What a model computes at a width does not depend on the stages; where a cut goes through
-a block, its parts take at least what the whole takes. So a width is worked out once,
-and each of its pipelines costs a few additions.
+What a model computes on a group does not depend on the stages; where a cut goes through
+a block, its parts take at least what the whole takes. So a way of sharing is worked out
+once, and each of its pipelines costs a few additions.
 """
 
 from collections import Counter
@@ -13,12 +13,12 @@ import numpy as np
 
 from chip.timing import work_cycles
 from chip.work import adding
+from compiler.block_bound import KnownBlocks, is_sent, nearest_cycles
 from compiler.bound import hop_cycles
-from compiler.collective import exchange_candidates, fewest_messages
+from compiler.collective import exchange_candidates
 from compiler.guard import vectors_of
 from compiler.link_bound import LinkBound
-from compiler.size import FULL_EXCHANGES
-from sharding.memory import kv_cache_bytes, weight_bytes
+from compiler.size import block_messages
 from sharding.operation import Compute, Exchange, Pattern
 from sharding.operators import block_operators
 from sharding.slices import Ints
@@ -26,6 +26,11 @@ from sharding.task import Task
 from sharding.units import Block, Kind
 from specs.units import BITS_PER_BYTE
 from topologies.topology import Topology
+
+# What tells exchanges apart: pattern, shards, teams, and who takes part.
+_Alike = tuple[Pattern, bytes, bytes, bytes]
+KnownExchanges = dict[_Alike, list[int]]
+_OF_HEADS = ("share_qkv", "share_values")
 
 
 @final
@@ -74,8 +79,8 @@ class WidthBound:
         return max(0, room // max(1, self.kv_cache_bytes))
 
 
-def width_bound(task: Task, most_stages: int) -> WidthBound:
-    """Return the bound of a width on any wiring: each exchange takes a hop at least.
+def width_bound(task: Task, most_stages: int, known: KnownBlocks) -> WidthBound:
+    """Return the bound of a width on any wiring: its chips are as near as can be.
 
     Parameters
     ----------
@@ -83,30 +88,26 @@ def width_bound(task: Task, most_stages: int) -> WidthBound:
         The job, with the width.
     most_stages
         Stages of the longest pipeline of interest.
+    known
+        Bounds of blocks, which those of other jobs of the width may share.
     """
-    blocks = _blocks(task)
+    # Whoever's turn it is, a layer takes as long.
+    blocks = [
+        (known.bound(task, block), count)
+        for block, count in _blocks(task._replace(attention=0))
+    ]
     encoder = task.model.structure.encoder
-    compute = exchanged = 0
-    for block, count in blocks:
-        for operator in block_operators(task, block):
-            if isinstance(operator, Compute):
-                compute += count * int(operator.least_cycles.max())
-            elif _is_sent(operator):
-                exchanged += count * _one_hop(task, operator)
+    exchanged = sum(count * block.exchange_cycles for block, count in blocks)
     shard = vectors_of(task.machine, int(task.shard_bytes().max()))
     return WidthBound(
         task=task,
-        compute_cycles=compute,
+        compute_cycles=sum(count * block.compute_cycles for block, count in blocks),
         exchange_cycles=np.full(most_stages, exchanged, dtype=np.int64),
         hand_over_cycles=hop_cycles(task.machine, shard),
         # An encoder's pass ends in the last stage.
         way_back_cycles=0 if encoder else hop_cycles(task.machine, 1),
-        weight_bytes=sum(
-            count * int(weight_bytes(task, block).sum()) for block, count in blocks
-        ),
-        kv_cache_bytes=sum(
-            count * int(kv_cache_bytes(task, block, 1).sum()) for block, count in blocks
-        ),
+        weight_bytes=sum(count * block.weight_bytes for block, count in blocks),
+        kv_cache_bytes=sum(count * block.kv_cache_bytes for block, count in blocks),
     )
 
 
@@ -124,18 +125,28 @@ class PlacedWidth:
         The wiring, and the chips in order: stage after stage, member after member.
     links
         What says how long messages take at least.
+    known
+        Of each exchange the least cycles in the first 1, 2, ... groups, which other
+        ways to share a layer have in common.
     """
 
     def __init__(
-        self, bound: WidthBound, topology: Topology, chips: Ints, links: LinkBound
+        self,
+        bound: WidthBound,
+        topology: Topology,
+        chips: Ints,
+        links: LinkBound,
+        known: KnownExchanges,
     ) -> None:
         self._bound = bound
         self._topology = topology
         self._chips = chips
         self._links = links
-        self._exchanges = list(_distinct_exchanges(bound.task))
-        # Of each exchange, the least cycles in the first 1, 2, ... groups.
-        self._least: list[list[int]] = [[] for _ in self._exchanges]
+        # Layers that take turns are alike until they are looked at.
+        task = bound.task
+        self._alike = _distinct_exchanges(task, _blocks(task._replace(attention=0)))
+        self._exchanges: dict[_Alike, tuple[Exchange, int]] | None = None
+        self._known = known
 
     def bound(self, pipeline: int, *, teams: bool) -> WidthBound:
         """Return the bound for pipelines of up to so many stages.
@@ -145,15 +156,22 @@ class PlacedWidth:
         pipeline
             Stages.
         teams
-            Whether to look at exchanges within teams too, which take as long to look
-            at as those of the group and a tenth of the token.
+            Whether to look at exchanges within the teams of heads too, which take as
+            long to look at as those of the group and a tenth of the token, and at
+            those of layers that take turns, each of another kind.
         """
         task = self._bound.task
         total = np.zeros(pipeline, dtype=np.int64)
-        for (exchange, count), least in zip(self._exchanges, self._least, strict=True):
-            if exchange.teams.any() and not teams:
-                total += count * _one_hop(task, exchange)
+        exchanges = self._alike
+        if teams and task.group.turns > 1:
+            if self._exchanges is None:
+                self._exchanges = _distinct_exchanges(task, _blocks(task))
+            exchanges = self._exchanges
+        for key, (exchange, count) in exchanges.items():
+            if not teams and (exchange.name in _OF_HEADS or exchange.only is not None):
+                total += count * nearest_cycles(task, exchange)
                 continue
+            least = self._known.setdefault(key, [])
             for at in range(len(least), pipeline):
                 group = self._chips[at * task.tensor : (at + 1) * task.tensor]
                 cycles = _exchange_cycles(
@@ -164,21 +182,25 @@ class PlacedWidth:
         return replace(self._bound, exchange_cycles=total)
 
 
-def _distinct_exchanges(task: Task) -> list[tuple[Exchange, int]]:
+def _distinct_exchanges(
+    task: Task, blocks: list[tuple[Block, int]]
+) -> dict[_Alike, tuple[Exchange, int]]:
     """Return the exchanges that send anything, and how often a token makes each."""
-    found: dict[tuple[Pattern, bytes, bytes], tuple[Exchange, int]] = {}
-    for block, count in _blocks(task):
+    found: dict[_Alike, tuple[Exchange, int]] = {}
+    for block, count in blocks:
         for operator in block_operators(task, block):
-            if isinstance(operator, Compute) or not _is_sent(operator):
+            if isinstance(operator, Compute) or not is_sent(operator):
                 continue
+            only = operator.only
             key = (
                 operator.pattern,
                 operator.shard_bytes.tobytes(),
                 operator.teams.tobytes(),
+                b"" if only is None else only.tobytes(),
             )
             _, before = found.get(key, (operator, 0))
             found[key] = operator, before + count
-    return list(found.values())
+    return found
 
 
 def trains_of_width(bound: WidthBound, topology: Topology, chips: Ints) -> Ints:
@@ -187,41 +209,35 @@ def trains_of_width(bound: WidthBound, topology: Topology, chips: Ints) -> Ints:
     Every layer's blocks gather and scatter, and a head gathers, at best among the chips
     that need the fewest messages for it.
     """
-    width = bound.task.tensor
-    fewest = [
-        fewest_messages(topology, chips[at * width : (at + 1) * width])
-        for at in range(len(bound.exchange_cycles))
-    ]
-    exchanges = sum(n * FULL_EXCHANGES[b.kind] for b, n in _blocks(bound.task))
-    return exchanges * np.minimum.accumulate(np.array(fewest, dtype=np.int64))
+    task = bound.task
+    counts = Counter[Kind]()
+    for block, count in _blocks(task._replace(attention=0)):
+        counts[block.kind] += count
+    trains = []
+    for at in range(len(bound.exchange_cycles)):
+        group = chips[at * task.tensor : (at + 1) * task.tensor]
+        messages = block_messages(task.group, topology, group)
+        trains.append([messages[kind] for kind in counts])
+    fewest = np.minimum.accumulate(np.array(trains, dtype=np.int64))
+    total: Ints = fewest @ np.array(list(counts.values()), dtype=np.int64)
+    return total
 
 
 def _blocks(task: Task) -> list[tuple[Block, int]]:
     """Return each kind of block of the model, uncut, and how many there are.
 
     Layers that attend to a window only are of another kind than those that attend to
-    everything.
+    everything, and where they take turns, so are those of other chips.
     """
     layers = task.model.layers
-    attending = Counter(task.model.layer_like(layer) for layer in range(layers))
+    attention = [Block(Kind.ATTENTION, layer, 0, 1, 1) for layer in range(layers)]
+    attending = Counter(task.like(block) for block in attention)
     return [
         (Block(Kind.EMBEDDING, -1, 0, 1, 1), 1),
-        *(
-            (Block(Kind.ATTENTION, layer, 0, 1, 1), count)
-            for layer, count in attending.items()
-        ),
+        *attending.items(),
         (Block(Kind.FEED_FORWARD, 0, 0, 1, 1), layers),
         (Block(Kind.HEAD, layers, 0, 1, 1), 1),
     ]
-
-
-def _is_sent(exchange: Exchange) -> bool:
-    return bool((np.bincount(exchange.teams) > 1).any())
-
-
-def _one_hop(task: Task, exchange: Exchange) -> int:
-    vectors = vectors_of(task.machine, int(exchange.shard_bytes.max()))
-    return hop_cycles(task.machine, vectors)
 
 
 def _exchange_cycles(

@@ -238,7 +238,7 @@ def _sram(prepared: Prepared, schedule: Schedule) -> Limit:
 
 def _heads(prepared: Prepared, schedule: Schedule) -> Limit:
     """Return what it costs that several chips share a key/value head."""
-    heads, width = prepared.model.kv_heads, prepared.plan.strategy.tensor
+    heads, width = prepared.model.kv_heads, prepared.plan.task.group.attention
     now = f"{heads} KV heads on {width} chips"
     if width <= heads:
         return Limit("heads", 0, now, "no head is shared")

@@ -1,12 +1,14 @@
 """Which way of splitting Llama-2-70B over 576 chips gives one user the fastest token?
 
-Every tensor width and pipeline that there is, by what it takes at least; widths that
-divide 576 up to a rack simulated on all chips, and the planner's best beside them. A
+Every strategy that the planner looks at, by what it takes at least; widths that divide
+576 up to a rack simulated on all chips, in rows and in a grid, and the planner's best
+beside them. A
 wide group computes less on each chip but talks more; a long pipeline hands over more
 often, but lets more users in. What cannot be beaten in latency, throughput and chips
 at once is the Pareto front, of points known to the cycle.
 """
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import matplotlib.style
@@ -18,11 +20,11 @@ from matplotlib.figure import Figure
 
 from compiler.looks import Looks
 from compiler.pareto import Front, pareto_front
+from compiler.space import splits
 from experiments.best_points import best_point
 from experiments.figure import STYLE
 from experiments.points import point
 from experiments.script import Tables, run_script
-from sharding.strategy import Strategy
 from sharding.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
@@ -74,9 +76,12 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure, Tables]:
     topology = select_topology(sweep.chips)
     rows: list[dict[str, Any]] = [{"split": "auto", **best_point(scenario, topology)}]
     for width in sweep.widths:
-        strategy = f"tensor={width},pipeline={sweep.chips // width}"
-        fixed = scenario.model_copy(update={"strategy": strategy})
-        rows.append({"split": "given", **point(fixed, topology)})
+        stages = sweep.chips // width
+        # Attention in turns is in the space; rows and grids are simulated.
+        for split in (s for s in splits(model, width) if not s.attention):
+            strategy = str(replace(split, pipeline=stages))
+            fixed = scenario.model_copy(update={"strategy": strategy})
+            rows.append({"split": "given", **point(fixed, topology)})
     table = pd.DataFrame(rows)
     # Once the pipeline is full, the slowest stage lets one token out at a time.
     table["tokens_per_s_pipeline_bound"] = _US_PER_S / table["slowest_stage_us"]
@@ -92,21 +97,24 @@ def _space(task: Task, topology: Topology) -> pd.DataFrame:
     looks = Looks(task, topology)
     hz = task.machine.chip.clock_hz
     rows = []
-    for tensor in looks.widths:
-        pipelines = looks.pipelines(tensor)
-        longest = Strategy(tensor=tensor, pipeline=pipelines[-1])
-        anywhere = looks.anywhere(tensor)
-        fits = [p for p in pipelines if anywhere.most_sequences(p)]
-        bound = looks.placed(longest, teams=True) if fits else None
-        for pipeline in fits if bound is not None else []:
+    for split in looks.splits:
+        strategies = looks.pipelines(split)
+        anywhere = looks.anywhere(split)
+        fits = [s for s in strategies if anywhere.most_sequences(s.pipeline)]
+        bound = looks.placed(fits[-1], teams=True) if fits else None
+        for strategy in fits if bound is not None else []:
             assert bound is not None
+            cycles = bound.token_cycles(strategy.pipeline)
             rows.append(
                 {
-                    "tensor": tensor,
-                    "pipeline": pipeline,
-                    "chips": tensor * pipeline,
-                    "most_sequences": anywhere.most_sequences(pipeline),
-                    "latency_bound_us": bound.token_cycles(pipeline) / hz * _US_PER_S,
+                    "strategy": str(strategy),
+                    "tensor": strategy.tensor,
+                    "pipeline": strategy.pipeline,
+                    "attention": strategy.attention,
+                    "layout": strategy.layout,
+                    "chips": strategy.chips,
+                    "most_sequences": anywhere.most_sequences(strategy.pipeline),
+                    "latency_bound_us": cycles / hz * _US_PER_S,
                 }
             )
     return pd.DataFrame(rows)
@@ -158,8 +166,14 @@ def _heat_map(axes: Axes, space: pd.DataFrame, table: pd.DataFrame) -> None:
     label = "latency at least (us)"
     axes.figure.colorbar(mesh, ax=axes, label=label)
     ran = table[table["feasible"]]
-    for split, marker, size in (("given", "o", 22), ("auto", "*", 150)):
-        part = ran[ran["split"] == split]
+    grid = ran["strategy"].str.contains("layout=2d")
+    given = ran["split"] == "given"
+    for label, chosen, marker, size in (
+        ("simulated in rows", given & ~grid, "o", 22),
+        ("simulated in a grid", given & grid, "+", 60),
+        ("the planner's best", ~given, "*", 150),
+    ):
+        part = ran[chosen]
         shapes = (
             part["strategy"].str.extract(r"tensor=(\d+),pipeline=(\d+)").astype(int)
         )
@@ -168,9 +182,9 @@ def _heat_map(axes: Axes, space: pd.DataFrame, table: pd.DataFrame) -> None:
             shapes[1],
             s=size,
             marker=marker,
-            color="white",
-            edgecolor="black",
-            label="simulated" if split == "given" else "the planner's best",
+            color="black" if marker == "+" else "white",
+            edgecolor=None if marker == "+" else "black",
+            label=label,
             zorder=3,
         )
     axes.set_xscale("log", base=2)
@@ -186,7 +200,10 @@ def _spent(axes: Axes, table: pd.DataFrame) -> None:
     """Draw where a token's time goes in what was simulated."""
     ran = table[table["feasible"]]
     labels = [
-        str(strategy).replace("tensor=", "").replace(",pipeline=", "x")
+        str(strategy)
+        .replace("tensor=", "")
+        .replace(",pipeline=", "x")
+        .replace(",layout=", " ")
         + (" auto" if split == "auto" else "")
         for split, strategy in zip(ran["split"], ran["strategy"], strict=True)
     ]

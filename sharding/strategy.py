@@ -16,7 +16,7 @@ _KEYS = (*_SIZES, *_COUNTS, *_WORDS)
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, order=True, slots=True, kw_only=True)
 class Strategy:
     """How many chips share a layer and how, how many stages follow, how often.
 

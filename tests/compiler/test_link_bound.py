@@ -1,11 +1,13 @@
+from dataclasses import replace
+
 from hypothesis import given
 
+from compiler.block_bound import KnownBlocks
 from compiler.link_bound import link_bound
 from compiler.strategy_bound import PlacedWidth, trains_of_width, width_bound
 from compiler.timeline import token_timeline
 from compiler.token import compile_token
 from sharding.plan import ShardingPlan, plan_sharding
-from sharding.strategy import Strategy
 from topologies.selection import select_topology
 
 
@@ -14,8 +16,8 @@ def test_each_closer_look_at_a_strategy_comes_nearer_to_its_schedule(
     plan: ShardingPlan,
 ) -> None:
     topology = select_topology(plan.strategy.chips)
-    # It looks at single replicas whose groups share everything.
-    strategy = Strategy(tensor=plan.strategy.tensor, pipeline=plan.strategy.pipeline)
+    # It looks at single replicas.
+    strategy = replace(plan.strategy, data=1)
     plan = plan_sharding(
         plan.task.split_as(strategy),
         strategy,
@@ -25,8 +27,8 @@ def test_each_closer_look_at_a_strategy_comes_nearer_to_its_schedule(
     pipeline = plan.strategy.pipeline
     chips = topology.active.astype("int64")
     links = link_bound(plan.task.machine, topology, int(chips[0]))
-    anywhere = width_bound(plan.task, pipeline)
-    width = PlacedWidth(anywhere, topology, chips, links)
+    anywhere = width_bound(plan.task, pipeline, KnownBlocks())
+    width = PlacedWidth(anywhere, topology, chips, links, {})
     placed = width.bound(pipeline, teams=False)
     closer = width.bound(pipeline, teams=True)
     chain = token_timeline(plan, topology, links, interval_cycles=0)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compiler.block_bound import KnownBlocks
 from compiler.collective_program import compile_collective
 from compiler.guard import link_timing, vectors_of
 from compiler.link_bound import LinkBound, link_bound
@@ -90,8 +91,8 @@ def test_no_token_beats_the_bounds(strategy: str, most: int) -> None:
     members = RACK.active.astype(np.int64)
     plan = plan_sharding(task, Strategy(tensor=tensor, pipeline=pipeline), members)
     links = link_bound(machine, RACK, 0)
-    anywhere = width_bound(task, pipeline)
-    width = PlacedWidth(anywhere, RACK, members, links)
+    anywhere = width_bound(task, pipeline, KnownBlocks())
+    width = PlacedWidth(anywhere, RACK, members, links, {})
     placed = width.bound(pipeline, teams=True)
     schedule = compile_token(plan, RACK)
     looks = [

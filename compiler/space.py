@@ -1,0 +1,69 @@
+"""The strategies that a search looks at: widths, and how a group shares a layer."""
+
+from sharding.group import Layout
+from sharding.strategy import Strategy
+from sharding.suitability import check_model
+from specs.errors import PlanError
+from specs.model import ModelSpec
+
+# Chips of a node, whose links are their own, and nodes of a rack.
+_NODE_CHIPS = 8
+_RACK_NODES = 9
+# Groups of up to two nodes may be shared in any way. In wider ones a grid has nodes as
+# rows, and attention is on a node or where no two chips share a head, by turns within a
+# rack: other ways exchange as widely as the whole group does.
+_FEW_CHIPS = 2 * _NODE_CHIPS
+
+
+def splits(model: ModelSpec, width: int) -> list[Strategy]:
+    """Return the ways in which a group may share a layer, each as a single stage.
+
+    Attention is on all chips or on some in turns, and a feed-forward lies in rows, in a
+    grid, or in groups of experts that hold whatever is chosen.
+
+    Parameters
+    ----------
+    model
+        What is split.
+    width
+        Chips of the group.
+
+    Examples
+    --------
+    >>> from specs.model import load_model
+    >>> [str(split) for split in splits(load_model("llama-2-70b"), 3)]
+    ['tensor=3,pipeline=1', 'tensor=3,pipeline=1,attention=1']
+    """
+    if width <= _FEW_CHIPS:
+        layouts, parts = list(Layout), list(range(1, width))
+    else:
+        nodes = width % _NODE_CHIPS == 0
+        layouts = list(Layout) if nodes else [Layout.ONE_D]
+        sizes = sorted({_NODE_CHIPS, model.kv_heads})
+        parts = [part for part in sizes if part < width <= _RACK_NODES * part]
+    attending = [0, *(part for part in parts if width % part == 0)]
+    return [
+        split
+        for expert in range(1, model.experts + 1)
+        for layout in layouts
+        for attention in attending
+        if (split := _split(model, width, expert, attention, layout)) is not None
+    ]
+
+
+def _split(
+    model: ModelSpec, width: int, expert: int, attention: int, layout: Layout
+) -> Strategy | None:
+    """Return what these words say, None if the model or the width does not allow it."""
+    try:
+        split = Strategy(
+            tensor=width,
+            pipeline=1,
+            expert=expert,
+            attention=attention,
+            layout=layout,
+        )
+        check_model(split, model)
+    except PlanError:
+        return None
+    return split
