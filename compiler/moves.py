@@ -9,6 +9,7 @@ import numpy as np
 from compiler.found import Cost, Objective, ranked
 from compiler.link_bound import least_latency_cycles, link_bound
 from compiler.schedule import Schedule
+from compiler.space import splits
 from compiler.token import compile_token
 from sharding.placement import placed_chips
 from sharding.plan import ShardingPlan, fitting_plan, staged_plan
@@ -89,8 +90,9 @@ def moves(schedule: Schedule) -> Iterator[Move]:
     """Yield the plans one step away from that of `schedule` that fit its chips.
 
     A piece moves out of the slowest stage or into it; tensor groups are a chip or a
-    factor of two wider or narrower; stages and sequences are one more or fewer; numbers
-    take half the bits; deskews are twice or half as far apart; the context is half.
+    factor of two wider or narrower, or share a layer in a way that differs in a word;
+    stages and sequences are one more or fewer; numbers take half the bits; deskews are
+    twice or half as far apart; the context is half.
     """
     plan, topology = schedule.plan, schedule.topology
     cycles = schedule.timeline.stage_cycles
@@ -183,9 +185,9 @@ def _fitting(
 ) -> ShardingPlan | None:
     if strategy.chips > topology.active_chips:
         return None
-    task = task.split_as(strategy)
     try:
         check_model(strategy, task.model)
+        task = task.split_as(strategy)
         chips = placed_chips(topology, strategy)
         return fitting_plan(task, strategy, chips, sequences=sequences)
     except RackError:
@@ -250,6 +252,12 @@ def _resized(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:
             # Parts of a group and grids need widths that they divide.
             continue
         yield str(changed), task, changed, sequences
+    for split in splits(task.model, width):
+        changed = replace(split, pipeline=pipeline, data=strategy.data)
+        if split.expert > 1:
+            changed = replace(changed, routing=strategy.routing)
+        if _words_apart(changed, strategy) == 1:
+            yield str(changed), task, changed, sequences
     for stages in (pipeline - 1, pipeline + 1):
         if stages:
             changed = replace(strategy, pipeline=stages)
@@ -257,6 +265,12 @@ def _resized(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:
     for more in (sequences - 1, sequences + 1):
         if more:
             yield f"sequences {more}", task, strategy, more
+
+
+def _words_apart(one: Strategy, other: Strategy) -> int:
+    """Return how many of the words differ that say how a group shares a layer."""
+    words = "expert", "attention", "layout"
+    return sum(getattr(one, word) != getattr(other, word) for word in words)
 
 
 def _changed(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:

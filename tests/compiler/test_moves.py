@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -64,7 +64,14 @@ def test_moves_keep_what_a_strategy_says_beside_its_shape(text: str) -> None:
     assert any("pipeline=" in move.name for move in found)
     for move in found:
         made = move.plan.strategy
-        assert replace(made, tensor=strategy.tensor, pipeline=2) == strategy
+        reshaped = replace(made, tensor=strategy.tensor, pipeline=2)
+        apart = [
+            field.name
+            for field in fields(made)
+            if getattr(reshaped, field.name) != getattr(strategy, field.name)
+        ]
+        # Another shape keeps the other words; else one of these may be another.
+        assert len(apart) <= (reshaped == made)
         assert made.chips <= 8
         assert move.plan.task == move.plan.task.split_as(made)
     best = best_moves(schedule, Objective.LATENCY, most=MOST, most_compiled=MOST)
@@ -91,6 +98,7 @@ def test_there_is_a_move_of_every_kind(schedule: Schedule) -> None:
         "tensor=3,",
         "pipeline=2",
         "pipeline=4",
+        "attention=1",
         "sequences 1",
         "sequences 3",
         "formats.weights=int4",
