@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from experiments.run import Run
 from experiments.tables import links_table, stages_table
+from specs.units import PS_PER_US
 
 STYLE = "petroff10"
 _US_PER_S, _NS_PER_S = 1e6, 1e9
@@ -61,8 +62,11 @@ def _spent(axes: Axes, run: Run) -> None:
     makes_tokens = run.prepared.makes_tokens
     word, plural = ("token", "tokens") if makes_tokens else ("pass", "passes")
     axes.set(xlim=(0, left), yticks=[], xlabel=f"time in one {word} (us)")
+    turn_us = run.turn_ps / PS_PER_US
+    waited = f" and {turn_us:,.0f} us of waiting" if turn_us > 0 else ""
+    rate = _US_PER_S / (left + turn_us)
     axes.set_title(
-        f"{left:,.0f} us a {word} = {_US_PER_S / left:,.0f} {plural}/s for one user",
+        f"{left:,.0f} us a {word}{waited} = {rate:,.0f} {plural}/s for one user",
         loc="left",
     )
     axes.legend(ncols=6, loc="upper center", bbox_to_anchor=(0.5, -0.42), frameon=False)

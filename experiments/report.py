@@ -116,9 +116,7 @@ def _latency(run: Run, facts: Facts) -> Table:
         rate = f"{1 / every_s:,.1f} passes/s"
     table.add_row("for one user", Text(rate, style="bold"))
     if run.turn_ps > 0:
-        table.add_row(
-            "", f"{run.turn_ps / PS_PER_US:,.3f} us of waiting between tokens"
-        )
+        table.add_row("", f"{run.turn_ps / PS_PER_US:,.3f} us of waiting after each")
     _add_tokens(table, run, facts)
     if "workload" in facts:
         share = facts["workload"]["mxm_utilisation"]

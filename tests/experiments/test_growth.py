@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.figure import run_figure
 from experiments.growth import bucket_starts, compile_buckets, token_context
 from experiments.preparation import plan_scenario, scenario_of
 from experiments.run import run_scenario
@@ -124,3 +125,11 @@ def test_a_program_that_has_moved_to_a_spare_node_grows_there(
     table = tokens_table(run)
     assert table["token"].tolist() == list(range(8))
     assert (table["latency_ps"] > 0).all()
+
+
+def test_a_picture_says_the_rate_of_a_user_who_waits_for_a_turn() -> None:
+    run = run_scenario(asked(context=64, tokens=2, sequences=12, engine="replay"))
+    rate = summary(run)["token"]["tokens_per_s_per_user"]
+    (title,) = (axes.get_title("left") for axes in run_figure(run).axes[:1])
+    assert "us of waiting" in title
+    assert title.endswith(f"= {rate:,.0f} tokens/s for one user")
