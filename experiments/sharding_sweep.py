@@ -174,6 +174,8 @@ def _heat_map(axes: Axes, space: pd.DataFrame, table: pd.DataFrame) -> None:
         ("the planner's best", ~given, "*", 150),
     ):
         part = ran[chosen]
+        if part.empty:
+            continue
         shapes = (
             part["strategy"].str.extract(r"tensor=(\d+),pipeline=(\d+)").astype(int)
         )
