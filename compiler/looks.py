@@ -36,6 +36,8 @@ class Looks:
         The wiring, whose active chips are used from the first on.
     widths
         Tensor widths to look at, those that there can be if None.
+    plain
+        Whether to look at groups alone that share everything alike.
 
     Attributes
     ----------
@@ -44,7 +46,12 @@ class Looks:
     """
 
     def __init__(
-        self, task: Task, topology: Topology, widths: Collection[int] | None = None
+        self,
+        task: Task,
+        topology: Topology,
+        widths: Collection[int] | None = None,
+        *,
+        plain: bool = False,
     ) -> None:
         self._task = task
         self.topology = topology
@@ -52,7 +59,9 @@ class Looks:
         most = min(len(self.chips), task.model.hidden_size)
         every = range(1, most + 1)
         looked_at = (w for w in every if widths is None or w in widths)
-        self.splits = [s for width in looked_at for s in splits(task.model, width)]
+        self.splits = [
+            s for width in looked_at for s in splits(task.model, width, plain=plain)
+        ]
         self._links = link_bound(task.machine, topology, int(self.chips[0]))
         self._blocks = KnownBlocks()
         self._exchanges: KnownExchanges = {}

@@ -1,17 +1,23 @@
 """A schedule on chips that suit it, if that is faster than on the chips in order."""
 
 from dataclasses import replace
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
 
+from compiler.found import Found
 from compiler.schedule import Schedule
-from compiler.token import compile_token
+from compiler.token import compile_token, time_token
 from sharding.nearness import nearby
-from sharding.plan import ShardingPlan
+from sharding.placement import placed_chips
+from sharding.plan import ShardingPlan, plan_sharding
 from sharding.slices import Ints
 from specs.errors import ScheduleError
 from topologies.topology import Topology
+
+# Strategies of a search that are timed on near chips.
+_MOST_TIMED = 10
 
 
 class Placed(NamedTuple):
@@ -62,6 +68,35 @@ def best_placed(naive: Schedule) -> Placed:
         return Placed(naive, naive.latency_cycles)
     best = min(naive, found, key=lambda schedule: schedule.latency_cycles)
     return Placed(best, naive.latency_cycles)
+
+
+def fastest_near(found: Found) -> ShardingPlan:
+    """Return, of the best strategies of a search, the fastest on chips near each other.
+
+    Parameters
+    ----------
+    found
+        A search for latency, on the chips in order.
+    """
+    best, topology = found.schedule.plan, found.schedule.topology
+
+    def near_cycles(plan: ShardingPlan) -> float:
+        near = nearby(plan.task, plan.strategy, topology)
+        try:
+            return time_token(on_chips(plan, near), near).timeline.token_cycles
+        except ScheduleError:
+            return inf
+
+    plans = [
+        plan_sharding(
+            best.task.split_as(known.strategy),
+            known.strategy,
+            placed_chips(topology, known.strategy),
+            sequences=best.sequences,
+        )
+        for known in found.known[:_MOST_TIMED]
+    ]
+    return min(plans, key=near_cycles)
 
 
 def on_chips(plan: ShardingPlan, topology: Topology) -> ShardingPlan:

@@ -14,6 +14,7 @@ from compiler.entry import Entry, Step
 from compiler.found import Cost, Evaluated, Found, Objective, nothing_fits, ranked
 from compiler.looks import Looks
 from compiler.schedule import Schedule
+from compiler.space import FEW_CHIPS
 from compiler.strategy_bound import WidthBound
 from compiler.token import TimedToken, compile_token, time_token
 from sharding.plan import ShardingPlan
@@ -64,7 +65,10 @@ def best_strategy(
     RackError
         If no strategy fits, or none that fits has a schedule.
     """
-    looks = Looks(task, topology, widths)
+    # Where sequences fill pipelines, splits that share a layer in other ways cost much
+    # the same, and telling all of them apart would take minutes.
+    plain = objective.fills and topology.active_chips > FEW_CHIPS
+    looks = Looks(task, topology, widths, plain=plain)
     return _Search(task, looks, objective, sequences).run(most_compiled)
 
 

@@ -12,10 +12,10 @@ _RACK_NODES = 9
 # Groups of up to two nodes may be shared in any way. In wider ones a grid has nodes as
 # rows, and attention is on a node or where no two chips share a head, by turns within a
 # rack: other ways exchange as widely as the whole group does.
-_FEW_CHIPS = 2 * _NODE_CHIPS
+FEW_CHIPS = 2 * _NODE_CHIPS
 
 
-def splits(model: ModelSpec, width: int) -> list[Strategy]:
+def splits(model: ModelSpec, width: int, *, plain: bool = False) -> list[Strategy]:
     """Return the ways in which a group may share a layer, each as a single stage.
 
     Attention is on all chips or on some in turns, and a feed-forward lies in rows, in a
@@ -27,6 +27,8 @@ def splits(model: ModelSpec, width: int) -> list[Strategy]:
         What is split.
     width
         Chips of the group.
+    plain
+        Whether to leave out all but the one in which all chips share everything alike.
 
     Examples
     --------
@@ -34,7 +36,9 @@ def splits(model: ModelSpec, width: int) -> list[Strategy]:
     >>> [str(split) for split in splits(load_model("llama-2-70b"), 3)]
     ['tensor=3,pipeline=1', 'tensor=3,pipeline=1,attention=1']
     """
-    if width <= _FEW_CHIPS:
+    if plain:
+        return [Strategy(tensor=width, pipeline=1)]
+    if width <= FEW_CHIPS:
         layouts, parts = list(Layout), list(range(1, width))
     else:
         nodes = width % _NODE_CHIPS == 0

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, final
 import numpy as np
 
 from compiler.found import Found, Objective
-from compiler.placing import Placed, best_placed
+from compiler.placing import Placed, best_placed, fastest_near
 from compiler.schedule import Schedule
 from compiler.search import best_strategy
 from compiler.token import compile_token
@@ -253,7 +253,16 @@ def _placed(prepared: Prepared) -> Prepared:
             f"{scenario.strategy} says which chips hold what; leave out --placement "
             f"{scenario.placement}, or name a strategy such as {prepared.plan.strategy}"
         )
-    found = best_placed(compile_prepared(prepared))
+    schedules = [compile_prepared(prepared)]
+    if prepared.searched is not None and scenario.objective == Objective.LATENCY.value:
+        # On other chips the second best may well be the best.
+        plan = fastest_near(prepared.searched.found)
+        if plan.strategy != prepared.plan.strategy:
+            schedules.append(compile_token(plan, prepared.topology))
+    found = min(
+        (best_placed(schedule) for schedule in schedules),
+        key=lambda placed: placed.schedule.latency_cycles,
+    )
     return replace(
         prepared,
         topology=found.schedule.topology,

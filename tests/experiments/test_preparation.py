@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from compiler.placing import best_placed
 from experiments.preparation import Prepared, compile_scenario
 from experiments.run import run_scenario
 from experiments.tables import failovers_table, tokens_table
@@ -51,8 +52,12 @@ def test_what_a_search_finds_is_placed_too(small_scenario: Scenario) -> None:
     prepared, schedule = compile_scenario(small_scenario.model_copy(update=update))
     assert prepared.searched is not None
     assert prepared.placed is not None
-    found = prepared.searched.found.schedule.latency_cycles
-    assert schedule.latency_cycles == found - prepared.placed.gain_cycles
+    found = prepared.searched.found
+    best = best_placed(found.schedule).schedule.latency_cycles
+    # Of those that the search found to be close another may be the best there.
+    assert schedule.latency_cycles <= best <= found.schedule.latency_cycles
+    known = {each.strategy for each in found.known}
+    assert prepared.plan.strategy in known
 
 
 def test_a_placed_program_moves_to_the_spare_node(
