@@ -213,7 +213,7 @@ def _spent(axes: Axes, table: pd.DataFrame) -> None:
     for cause in CAUSES:
         axes.bar(labels, ran[f"{cause}_us"], bottom=bottom, label=cause)
         bottom += ran[f"{cause}_us"]
-    axes.tick_params(axis="x", rotation=70, labelsize="small")
+    axes.tick_params(axis="x", rotation=90, labelsize=7)
     axes.set(
         xlabel="tensor x pipeline",
         ylabel="latency of a token (us)",
