@@ -24,7 +24,7 @@ from specs.model import load_model
         (
             "mixtral-8x7b",
             "tensor=8,layout=2d",
-            r"by all of it; use layout=1d, or expert",
+            r"by all of it; use layout=1d$",
         ),
         (
             "gpt2",
