@@ -127,6 +127,9 @@ class _Search:
     def _fill(self) -> int:
         """Queue every strategy that memory may hold; return how many there are."""
         least = 1 if self._objective.fills else self._sequences
+        # What fits on few chips is a matter of memory: links only matter where it does.
+        fewest = self._objective is Objective.CHIPS
+        step = Step.PLAN if fewest else Step.PLACE
         candidates = 0
         for split in self._looks.splits:
             bound = self._looks.anywhere(split)
@@ -139,7 +142,7 @@ class _Search:
                     continue
                 # As many tokens as there are stages are at work at once, and no more.
                 sequences = min(stages, most) if self._objective.fills else least
-                entry = self._entry(bound, strategy, sequences, step=Step.PLACE)
+                entry = self._entry(bound, strategy, sequences, step=step)
                 self._queue.append(entry)
         heapq.heapify(self._queue)
         return candidates
