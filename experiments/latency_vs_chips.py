@@ -99,7 +99,7 @@ def _cliff(axes: Axes, table: pd.DataFrame, best: pd.DataFrame) -> None:
     axes.axvspan(first, fewest, color="0.9", zorder=0)
     axes.text(
         (first + fewest) / 2,
-        0.5,
+        0.2,
         f"does not fit\nbelow {fewest} chips",
         transform=axes.get_xaxis_transform(),
         ha="center",
@@ -127,9 +127,12 @@ def _racks(axes: Axes, most: int) -> None:
 def _breakdown(axes: Axes, best: pd.DataFrame) -> None:
     """Draw where the time of a token goes at each count, in the planner's best."""
     labels = [
-        f"{row.chips:,}\n{str(row.strategy).replace('tensor=', '').split(',')[0]}"
-        f"x{str(row.strategy).rsplit('=', 1)[1]}"
-        for row in best.itertuples()
+        f"{chips:,}\n" + short.replace(",layout=", "\n").replace(",", "\n")
+        for chips, short in zip(
+            best["chips"],
+            best["strategy"].str.replace("tensor=", "").str.replace(",pipeline=", "x"),
+            strict=True,
+        )
     ]
     bottom = pd.Series(0.0, index=best.index)
     for cause in CAUSES:

@@ -52,7 +52,9 @@ def _plan(run: Run, facts: Facts) -> Table:
         f"{machine['name']} {machine['topology']}: {machine['chips']:,} chips, "
         f"{machine['links']:,} cables, diameter {machine['diameter_hops']}",
     )
-    table.add_row("strategy", f"{plan['strategy']} on {plan['chips_used']:,} chips")
+    chips = plan["chips_used"]
+    on = "one chip" if chips == 1 else f"{chips:,} chips"
+    table.add_row("strategy", f"{plan['strategy']} on {on}")
     if isinstance(run.prepared, Prepared):
         if run.prepared.placed is not None:
             table.add_row("placement", str(run.prepared.placed))
