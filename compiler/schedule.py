@@ -1,20 +1,24 @@
 """What the compiler returns: a program, and what is known about it before it runs."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import Generic, TypeVar, final
 
 from chip.program import Program
 from compiler.timeline import Timeline
 from compiler.transport import Spent
 from sharding.plan import ShardingPlan
+from sharding.workload_plan import WorkloadPlan
 from topologies.topology import Topology
 from topologies.tree import SpanningTree
 
+Plan = TypeVar("Plan", ShardingPlan, WorkloadPlan)
 
+
+# No slots: a frozen class with them cannot be made by a name that says its plan.
 @final
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Schedule:
-    """The static schedule of a decode token.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PlannedSchedule(Generic[Plan]):
+    """The static schedule of one iteration: a decode token, or a workload once.
 
     Parameters
     ----------
@@ -30,7 +34,7 @@ class Schedule:
         Closed-form bound that no schedule of this plan can beat.
     """
 
-    plan: ShardingPlan
+    plan: Plan
     topology: Topology
     tree: SpanningTree
     program: Program
@@ -39,7 +43,7 @@ class Schedule:
 
     @property
     def latency_cycles(self) -> int:
-        """Return the cycles from a token to the next of the same sequence.
+        """Return the cycles from an iteration to the next of the same sequence.
 
         With more sequences than the pipeline can hold, the program's `turn_cycles` are
         among them.
@@ -48,9 +52,13 @@ class Schedule:
 
     @property
     def breakdown(self) -> Spent:
-        """Return where the cycles of a token go, from its start to its end.
+        """Return where the cycles of an iteration go, from its start to its end.
 
         With the program's `turn_cycles` the sum is `latency_cycles`.
         """
         spent = self.timeline.spent
         return spent.plus(Spent(wait=self.program.token_cycles - spent.total))
+
+
+Schedule = PlannedSchedule[ShardingPlan]
+WorkloadSchedule = PlannedSchedule[WorkloadPlan]

@@ -1,9 +1,8 @@
 """Compiling one iteration of a workload into a static schedule."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
-from typing import final
 
 import numpy as np
 
@@ -13,9 +12,10 @@ from compiler.collective import Phase
 from compiler.deskew import best_interval, place_deskews
 from compiler.emission import emit
 from compiler.guard import Tolerance, link_timing
+from compiler.schedule import WorkloadSchedule
 from compiler.size import MOST_TRAINS
 from compiler.timeline import Chain, Timeline
-from compiler.transport import Spent, Transporter
+from compiler.transport import Transporter
 from compiler.ways import Ways
 from sharding.operation import Compute, Exchange, Unit
 from sharding.slices import Ints
@@ -25,44 +25,7 @@ from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routes import Routes
 from topologies.topology import Topology
-from topologies.tree import SpanningTree, alignment_tree
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class WorkloadSchedule:
-    """The static schedule of one iteration of a workload.
-
-    Parameters
-    ----------
-    plan, topology
-        What is scheduled, and on which wiring.
-    tree
-        Spanning tree along which the chips are aligned, rooted at the leader.
-    program
-        Every instruction and every train at its cycle.
-    timeline
-        The chain that the program carries out, with names for traces.
-    lower_bound_cycles
-        Closed-form bound that no schedule of this plan can beat.
-    """
-
-    plan: WorkloadPlan
-    topology: Topology
-    tree: SpanningTree
-    program: Program
-    timeline: Timeline
-    lower_bound_cycles: int
-
-    @property
-    def latency_cycles(self) -> int:
-        """Return the cycles from the start of an iteration to that of the next."""
-        return self.program.period_cycles
-
-    @property
-    def breakdown(self) -> Spent:
-        """Return where the cycles of an iteration go; the sum is `latency_cycles`."""
-        return self.timeline.spent
+from topologies.tree import alignment_tree
 
 
 def compile_workload(

@@ -3,7 +3,8 @@
 import numpy as np
 
 from compiler.bound import hop_cycles
-from compiler.workload import WorkloadSchedule, compile_workload
+from compiler.schedule import WorkloadSchedule
+from compiler.workload import compile_workload
 from sharding.grid import grids
 from sharding.operation import Compute, Exchange, Pattern
 from sharding.slices import Ints

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.schedule import Schedule
+from compiler.schedule import Schedule, WorkloadSchedule
 from compiler.token import compile_token
 from compiler.verify import Certificate, verify
-from compiler.workload import WorkloadSchedule
 from experiments.preparation import Prepared, compile_prepared
 from experiments.recovery import SpareNodes
 from experiments.workload_preparation import PreparedWorkload

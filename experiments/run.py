@@ -10,10 +10,9 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.schedule import Schedule
+from compiler.schedule import Schedule, WorkloadSchedule
 from compiler.transport import Spent
 from compiler.verify import Certificate
-from compiler.workload import WorkloadSchedule
 from experiments.growth import Bucket, compile_buckets
 from experiments.preparation import Prepared, compile_prepared, plan_scenario
 from experiments.prompt_run import PromptRun, run_prompt

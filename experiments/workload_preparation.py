@@ -5,7 +5,8 @@ from typing import Any, final
 
 import numpy as np
 
-from compiler.workload import WorkloadSchedule, compile_workload
+from compiler.schedule import WorkloadSchedule
+from compiler.workload import compile_workload
 from compiler.workload_search import best_schedule
 from experiments.preparation import AUTO, MODEL_SETTING, machine_of, topology_of
 from sharding.grid import parse_grid

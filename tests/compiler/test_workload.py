@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chip.residence import activation_changes, held_over_time
+from compiler.schedule import WorkloadSchedule
 from compiler.verify import verify
-from compiler.workload import WorkloadSchedule, compile_workload
+from compiler.workload import compile_workload
 from compiler.workload_search import best_schedule, chain_bound
 from fabric.replay import replay
 from fabric.simulation import simulate
