@@ -17,18 +17,19 @@ from compiler.guard import (
 )
 from compiler.messages import MessageTable
 from compiler.striping import striped
-from compiler.timeline import token_timeline
 from compiler.transport import Spent, Transport
-from sharding.plan import ShardingPlan
 from sharding.slices import Ints
 from specs.machine import MachineSpec
 from topologies.lanes import Lanes
-from topologies.paths import NO_LINK, minimal_paths
+from topologies.paths import NO_LINK, MinimalPaths
 from topologies.topology import Topology
 from topologies.tree import alignment_tree
 
 # Paths of all pairs are kept up to so many chips: 20 MB and two seconds.
 _MOST_KEPT_CHIPS = 800
+# Groups are looked at in order, and a search for a node's chips costs little more than
+# one for a chip.
+_GOALS_TOGETHER = 64
 _NEVER = 2**62
 
 
@@ -42,15 +43,21 @@ class LinkBound:
         Where messages travel; every cable and chip works.
     timing
         The links, with the smallest guard band that a schedule may have.
+
+    Attributes
+    ----------
+    topology
+        The wiring.
     """
 
     def __init__(
         self, topology: Topology, machine: MachineSpec, timing: LinkTiming
     ) -> None:
-        self._topology = topology
+        self.topology = topology
         self._machine = machine
         self._timing = timing
         self._lanes = Lanes(topology)
+        self._minimal = MinimalPaths(topology, goals_together=_GOALS_TOGETHER)
         self._kept: Ints | None = None
         self._line_cycles: dict[int, int] = {}
         self._known: dict[MessageTable, Transport] = {}
@@ -101,7 +108,7 @@ class LinkBound:
         ready = timing.send_cycles + until - way
         link = path[taken]
         line = np.broadcast_to(line[:, None], path.shape)[taken]
-        first = np.full(self._topology.links * 2, _NEVER, dtype=np.int64)
+        first = np.full(self.topology.links * 2, _NEVER, dtype=np.int64)
         np.minimum.at(first, link, ready[taken])
         rest = np.full(len(first), _NEVER, dtype=np.int64)
         np.minimum.at(rest, link, (whole[:, None] - ready)[taken])
@@ -113,12 +120,12 @@ class LinkBound:
         return int(max(whole.max(), shared.max()))
 
     def _paths(self, source: Ints, target: Ints) -> Ints:
-        chips = self._topology.chips
+        chips = self.topology.chips
         if chips > _MOST_KEPT_CHIPS:
-            return minimal_paths(self._topology, source, target).astype(np.int64)
+            return self._minimal.of(source, target).astype(np.int64)
         if self._kept is None:
             pairs = np.divmod(np.arange(chips**2), chips)
-            self._kept = minimal_paths(self._topology, *pairs).astype(np.int64)
+            self._kept = self._minimal.of(*pairs).astype(np.int64)
         kept: Ints = self._kept[source * chips + target]
         return kept
 
@@ -148,28 +155,3 @@ def link_bound(machine: MachineSpec, topology: Topology, leader: int) -> LinkBou
     interval_cycles = 0 if epochs == "auto" else tolerance.checked_interval(epochs)
     guard_cycles = tolerance.guard_cycles(interval_cycles)
     return LinkBound(topology, machine, link_timing(topology, machine, guard_cycles))
-
-
-def least_latency_cycles(
-    plan: ShardingPlan, topology: Topology, links: LinkBound
-) -> int:
-    """Return a lower bound on the cycles from a token to the next of its sequence.
-
-    Parameters
-    ----------
-    plan, topology
-        Who holds what, and the wiring.
-    links
-        What says how long messages take at least.
-
-    Raises
-    ------
-    ScheduleError
-        If the plan takes more trains than memory holds.
-    """
-    chain = token_timeline(plan, topology, links, interval_cycles=0)
-    if plan.sequences == 1:
-        return chain.token_cycles
-    # One stage serves all sequences in turn, and deskews in between.
-    pace = max(chain.stage_cycles) + plan.task.machine.hac.epoch_cycles
-    return max(chain.token_cycles, plan.sequences * pace)

@@ -7,11 +7,12 @@ from typing import final
 import numpy as np
 
 from compiler.block_bound import KnownBlocks
-from compiler.link_bound import least_latency_cycles, link_bound
+from compiler.chain_bound import ChainBound
+from compiler.exchange_bound import KnownExchanges
+from compiler.link_bound import link_bound
 from compiler.size import MOST_TRAINS
 from compiler.space import splits
 from compiler.strategy_bound import (
-    KnownExchanges,
     PlacedWidth,
     WidthBound,
     trains_of_width,
@@ -64,7 +65,8 @@ class Looks:
         ]
         self._links = link_bound(task.machine, topology, int(self.chips[0]))
         self._blocks = KnownBlocks()
-        self._exchanges: KnownExchanges = {}
+        self._exchanges = KnownExchanges(self._links)
+        self._chain = ChainBound(self._links, self._exchanges)
         self._anywhere: dict[Strategy, WidthBound] = {}
         self._placed: dict[Strategy, PlacedWidth | None] = {}
 
@@ -94,10 +96,13 @@ class Looks:
         """
         split = replace(strategy, pipeline=1)
         if split not in self._placed:
-            where = self.anywhere(split), self.topology, self.chips
-            held = trains_of_width(*where).min() <= MOST_TRAINS
-            made = PlacedWidth(*where, self._links, self._exchanges) if held else None
-            self._placed[split] = made
+            bound = self.anywhere(split)
+            trains = trains_of_width(bound, self.topology, self.chips)
+            self._placed[split] = (
+                PlacedWidth(bound, self.chips, self._links, self._exchanges)
+                if trains.min() <= MOST_TRAINS
+                else None
+            )
         placed = self._placed[split]
         return placed and placed.bound(strategy.pipeline, teams=teams)
 
@@ -135,10 +140,5 @@ class Looks:
         """Return what no schedule of a plan beats, from a token to its sequence's next.
 
         Everything in the chain takes as little as it may.
-
-        Raises
-        ------
-        ScheduleError
-            If it takes more trains than memory holds.
         """
-        return least_latency_cycles(plan, self.topology, self._links)
+        return self._chain.least_latency(plan)

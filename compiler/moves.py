@@ -1,16 +1,13 @@
-"""Small changes to a plan: what each would win or cost, the promising ones compiled."""
+"""Small changes to a plan: the plans that are one step away."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import NamedTuple, final
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from compiler.found import Cost, Objective, ranked
-from compiler.link_bound import least_latency_cycles, link_bound
 from compiler.schedule import Schedule
 from compiler.space import splits
-from compiler.token import compile_token
 from sharding.placement import placed_chips
 from sharding.plan import ShardingPlan, fitting_plan, staged_plan
 from sharding.stages import stage_blocks
@@ -22,8 +19,6 @@ from specs.errors import PlanError, RackError
 from specs.formats import Format
 from topologies.topology import Topology
 
-# Compiling takes a second each for 576 chips.
-MOST_COMPILED = 5
 _NARROWER = {
     Format.FP32: Format.FP16,
     Format.FP16: Format.FP8,
@@ -57,35 +52,6 @@ class _Now(NamedTuple):
     interval_cycles: int
 
 
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
-    """What a move changes.
-
-    Parameters
-    ----------
-    name
-        What is done.
-    latency_cycles
-        Change of the cycles from a token to the next of the same sequence.
-    share_cycles
-        Change of the cycles of the machine for each token.
-    chips
-        Change of the chips that are used.
-    cost
-        Rank of what it leads to.
-    compiled
-        Whether it was compiled; else the changes are those of the lower bound.
-    """
-
-    name: str
-    latency_cycles: int
-    share_cycles: float
-    chips: int
-    cost: Cost
-    compiled: bool
-
-
 def moves(schedule: Schedule) -> Iterator[Move]:
     """Yield the plans one step away from that of `schedule` that fit its chips.
 
@@ -107,77 +73,6 @@ def moves(schedule: Schedule) -> Iterator[Move]:
         made = _fitting(task, strategy, sequences, topology)
         if made is not None:
             yield Move(name, made)
-
-
-def best_moves(
-    schedule: Schedule,
-    objective: Objective,
-    *,
-    most: int,
-    most_compiled: int = MOST_COMPILED,
-) -> list[Weighed]:
-    """Return the moves that promise most, the best first.
-
-    Parameters
-    ----------
-    schedule
-        What they start from.
-    objective
-        What they are ranked by.
-    most
-        Moves to return.
-    most_compiled
-        How many of them are compiled; the others are weighed by the lower bound of
-        where they lead less the one of `schedule`.
-    """
-
-    def least_cycles(plan: ShardingPlan) -> int:
-        leader = int(plan.stages[0].chips[0])
-        links = link_bound(plan.task.machine, schedule.topology, leader)
-        # Replicas run side by side, and alike.
-        return least_latency_cycles(plan.replicas[0], schedule.topology, links)
-
-    now = schedule.plan.strategy
-    least = least_cycles(schedule.plan)
-    share = _share_cycles(schedule.plan, schedule.latency_cycles)
-    weighed = []
-    for move in moves(schedule):
-        plan = move.plan
-        try:
-            latency = schedule.latency_cycles - least
-            latency += least_cycles(plan)
-        except RackError:
-            continue
-        weighed.append((_cost(objective, plan, latency), latency, move))
-    weighed.sort(key=lambda each: each[0])
-    found = []
-    for rank, (_, estimate, move) in enumerate(weighed[:most]):
-        plan, latency, compiled = move.plan, estimate, rank < most_compiled
-        if compiled:
-            try:
-                latency = compile_token(plan, schedule.topology).latency_cycles
-            except RackError:
-                continue
-        found.append(
-            Weighed(
-                name=move.name,
-                latency_cycles=latency - schedule.latency_cycles,
-                share_cycles=_share_cycles(plan, latency) - share,
-                chips=plan.strategy.chips - now.chips,
-                cost=_cost(objective, plan, latency),
-                compiled=compiled,
-            )
-        )
-    return sorted(found, key=lambda each: each.cost)
-
-
-def _cost(objective: Objective, plan: ShardingPlan, latency: int) -> Cost:
-    return ranked(objective, plan.strategy, latency, _share_cycles(plan, latency))
-
-
-def _share_cycles(plan: ShardingPlan, latency: int) -> float:
-    """Return the cycles of the machine for each token, when the pipelines are full."""
-    return latency / (plan.sequences * plan.strategy.data)
 
 
 def _fitting(

@@ -69,6 +69,11 @@ class Prefetch:
         self._most: dict[int, Ints] = {}
         self._known: dict[tuple[int, tuple[tuple[int, int], ...]], Prefetched] = {}
 
+    @property
+    def windows(self) -> tuple[tuple[int, int], ...]:
+        """Return the spans of free cycles, the first one first."""
+        return tuple(self._free)
+
     def restart(self) -> None:
         """Forget the free cycles: they were of another group, or are used up."""
         self._free = []

@@ -11,25 +11,20 @@ from typing import final
 
 import numpy as np
 
-from chip.timing import work_cycles
-from chip.work import adding
 from compiler.block_bound import KnownBlocks, is_sent, nearest_cycles
 from compiler.bound import hop_cycles
-from compiler.collective import exchange_candidates
+from compiler.exchange_bound import Alike, KnownExchanges, alike
 from compiler.guard import vectors_of
 from compiler.link_bound import LinkBound
+from compiler.messages import MessageTable
 from compiler.size import block_messages
-from sharding.operation import Compute, Exchange, Pattern
-from sharding.operators import block_operators
+from sharding.operation import Compute, Exchange
+from sharding.operators import block_operators, token_bytes
 from sharding.slices import Ints
 from sharding.task import Task
 from sharding.units import Block, Kind
-from specs.units import BITS_PER_BYTE
 from topologies.topology import Topology
 
-# What tells exchanges apart: pattern, shards, teams, and who takes part.
-_Alike = tuple[Pattern, bytes, bytes, bytes]
-KnownExchanges = dict[_Alike, list[int]]
 _OF_HEADS = ("share_qkv", "share_values")
 
 
@@ -47,8 +42,9 @@ class WidthBound:
     exchange_cycles
         Collectives of all blocks, shape ``(most stages,)``: entry ``p - 1`` if the
         pipeline has p stages, of which the best placed does everything.
-    hand_over_cycles, way_back_cycles
-        From one stage to the next; from the last to the first, 0 if there is one chip.
+    handed_cycles, back_cycles
+        From each stage to the next, and from the last to the first, of 1, 2, ...
+        stages, shape ``(most stages,)``.
     weight_bytes, kv_cache_bytes
         Of the whole model, the cache for one sequence.
     """
@@ -56,19 +52,18 @@ class WidthBound:
     task: Task
     compute_cycles: int
     exchange_cycles: Ints
-    hand_over_cycles: int
-    way_back_cycles: int
+    handed_cycles: Ints
+    back_cycles: Ints
     weight_bytes: int
     kv_cache_bytes: int
 
     def token_cycles(self, pipeline: int) -> int:
         """Return the least latency of a token with so many stages."""
-        alone = self.task.tensor * pipeline == 1
         return (
             self.compute_cycles
             + int(self.exchange_cycles[pipeline - 1])
-            + (pipeline - 1) * self.hand_over_cycles
-            + (0 if alone else self.way_back_cycles)
+            + int(self.handed_cycles[pipeline - 1])
+            + int(self.back_cycles[pipeline - 1])
         )
 
     def most_sequences(self, pipeline: int) -> int:
@@ -98,14 +93,20 @@ def width_bound(task: Task, most_stages: int, known: KnownBlocks) -> WidthBound:
     ]
     encoder = task.model.structure.encoder
     exchanged = sum(count * block.exchange_cycles for block, count in blocks)
-    shard = vectors_of(task.machine, int(task.shard_bytes().max()))
+    shard = vectors_of(task.machine, int(_handed_bytes(task).max()))
+    # An encoder's pass ends in the last stage.
+    back = 0 if encoder else hop_cycles(task.machine, 1)
+    back_cycles = np.full(most_stages, back, dtype=np.int64)
+    if task.tensor == 1:
+        # A chip on its own keeps what it has chosen.
+        back_cycles[0] = 0
+    hand_over = hop_cycles(task.machine, shard)
     return WidthBound(
         task=task,
         compute_cycles=sum(count * block.compute_cycles for block, count in blocks),
         exchange_cycles=np.full(most_stages, exchanged, dtype=np.int64),
-        hand_over_cycles=hop_cycles(task.machine, shard),
-        # An encoder's pass ends in the last stage.
-        way_back_cycles=0 if encoder else hop_cycles(task.machine, 1),
+        handed_cycles=hand_over * np.arange(most_stages, dtype=np.int64),
+        back_cycles=back_cycles,
         weight_bytes=sum(count * block.weight_bytes for block, count in blocks),
         kv_cache_bytes=sum(count * block.kv_cache_bytes for block, count in blocks),
     )
@@ -113,7 +114,7 @@ def width_bound(task: Task, most_stages: int, known: KnownBlocks) -> WidthBound:
 
 @final
 class PlacedWidth:
-    """What each exchange of a width takes on the chips that there are.
+    """What each exchange and hand-over of a width takes on the chips that there are.
 
     Groups are looked at one by one, as longer pipelines are asked for.
 
@@ -121,32 +122,29 @@ class PlacedWidth:
     ----------
     bound
         The bound on any wiring.
-    topology, chips
-        The wiring, and the chips in order: stage after stage, member after member.
+    chips
+        The chips in order: stage after stage, member after member.
     links
         What says how long messages take at least.
     known
-        Of each exchange the least cycles in the first 1, 2, ... groups, which other
-        ways to share a layer have in common.
+        Exchanges, which other ways to share a layer have in common.
     """
 
     def __init__(
-        self,
-        bound: WidthBound,
-        topology: Topology,
-        chips: Ints,
-        links: LinkBound,
-        known: KnownExchanges,
+        self, bound: WidthBound, chips: Ints, links: LinkBound, known: KnownExchanges
     ) -> None:
         self._bound = bound
-        self._topology = topology
         self._chips = chips
         self._links = links
         # Layers that take turns are alike until they are looked at.
         task = bound.task
         self._alike = _distinct_exchanges(task, _blocks(task._replace(attention=0)))
-        self._exchanges: dict[_Alike, tuple[Exchange, int]] | None = None
+        self._exchanges: dict[Alike, tuple[Exchange, int]] | None = None
         self._known = known
+        # Of each exchange the least cycles in the first 1, 2, ... groups; cycles of all
+        # hand-overs among as many.
+        self._least: dict[Alike, list[int]] = {}
+        self._handed = [0]
 
     def bound(self, pipeline: int, *, teams: bool) -> WidthBound:
         """Return the bound for pipelines of up to so many stages.
@@ -168,36 +166,67 @@ class PlacedWidth:
                 self._exchanges = _distinct_exchanges(task, _blocks(task))
             exchanges = self._exchanges
         for key, (exchange, count) in exchanges.items():
+            nearest = nearest_cycles(task, exchange)
             if not teams and (exchange.name in _OF_HEADS or exchange.only is not None):
-                total += count * nearest_cycles(task, exchange)
+                total += count * nearest
                 continue
-            least = self._known.setdefault(key, [])
-            for at in range(len(least), pipeline):
-                group = self._chips[at * task.tensor : (at + 1) * task.tensor]
-                cycles = _exchange_cycles(
-                    task, self._topology, exchange, group, self._links
-                )
+            least = self._least.setdefault(key, [])
+            while len(least) < pipeline:
+                # As near as can be is near enough not to look at the others.
+                known = bool(least) and least[-1] == nearest
+                at = self._group(len(least))
+                cycles = nearest if known else self._known.cycles(task, exchange, at)
                 least.append(min([cycles, *least[-1:]]))
             total += count * np.array(least[:pipeline], dtype=np.int64)
-        return replace(self._bound, exchange_cycles=total)
+        # Of shorter pipelines the way back is as short as can be.
+        back_cycles = self._bound.back_cycles[:pipeline].copy()
+        back_cycles[-1] = self._way_back_cycles(pipeline)
+        return replace(
+            self._bound,
+            exchange_cycles=total,
+            handed_cycles=self._handed_cycles(pipeline),
+            back_cycles=back_cycles,
+        )
+
+    def _group(self, stage: int) -> Ints:
+        tensor = self._bound.task.tensor
+        return self._chips[stage * tensor : (stage + 1) * tensor]
+
+    def _handed_cycles(self, pipeline: int) -> Ints:
+        sizes = _handed_bytes(self._bound.task)
+        while len(self._handed) < pipeline:
+            stage = len(self._handed)
+            sent = MessageTable(self._group(stage - 1), self._group(stage), sizes)
+            self._handed.append(self._handed[-1] + self._links.cycles(sent))
+        return np.array(self._handed[:pipeline], dtype=np.int64)
+
+    def _way_back_cycles(self, pipeline: int) -> int:
+        task = self._bound.task
+        if task.model.structure.encoder:
+            return 0
+        last = self._group(pipeline - 1)[:1]
+        targets = np.setdiff1d(self._group(0), last)
+        sizes = np.full(len(targets), token_bytes(task), dtype=np.int64)
+        sent = MessageTable(np.repeat(last, len(targets)), targets, sizes)
+        return self._links.cycles(sent)
+
+
+def _handed_bytes(task: Task) -> Ints:
+    """Return what each chip hands over at least, wherever the model is cut."""
+    answering: Ints = np.minimum(task.shard_bytes(), task.answering().shard_bytes())
+    return answering
 
 
 def _distinct_exchanges(
     task: Task, blocks: list[tuple[Block, int]]
-) -> dict[_Alike, tuple[Exchange, int]]:
+) -> dict[Alike, tuple[Exchange, int]]:
     """Return the exchanges that send anything, and how often a token makes each."""
-    found: dict[_Alike, tuple[Exchange, int]] = {}
+    found: dict[Alike, tuple[Exchange, int]] = {}
     for block, count in blocks:
         for operator in block_operators(task, block):
             if isinstance(operator, Compute) or not is_sent(operator):
                 continue
-            only = operator.only
-            key = (
-                operator.pattern,
-                operator.shard_bytes.tobytes(),
-                operator.teams.tobytes(),
-                b"" if only is None else only.tobytes(),
-            )
+            key = alike(operator)
             _, before = found.get(key, (operator, 0))
             found[key] = operator, before + count
     return found
@@ -238,23 +267,3 @@ def _blocks(task: Task) -> list[tuple[Block, int]]:
         (Block(Kind.FEED_FORWARD, 0, 0, 1, 1), layers),
         (Block(Kind.HEAD, layers, 0, 1, 1), 1),
     ]
-
-
-def _exchange_cycles(
-    task: Task, topology: Topology, exchange: Exchange, chips: Ints, links: LinkBound
-) -> int:
-    """Return the least cycles of the best way to carry out an exchange."""
-    bits = task.activation_format.bits
-    return min(
-        sum(
-            links.cycles(phase.messages)
-            + work_cycles(
-                task.machine.chip,
-                adding(
-                    phase.reduced_bytes * BITS_PER_BYTE // bits, bits, phase.summands
-                ),
-            )
-            for phase in way
-        )
-        for way in exchange_candidates(topology, exchange, chips)
-    )

@@ -7,10 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from compiler.found import Evaluated, Found, Objective
-from compiler.moves import best_moves
 from compiler.pareto import Front
 from compiler.schedule import Schedule
 from compiler.timeline import ComputeEntry
+from compiler.weighing import best_moves
 from experiments.preparation import Prepared
 from sharding.memory import stage_memory
 from sharding.stages import cuts_by_memory, stage_blocks

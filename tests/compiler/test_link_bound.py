@@ -3,6 +3,8 @@ from dataclasses import replace
 from hypothesis import given
 
 from compiler.block_bound import KnownBlocks
+from compiler.chain_bound import least_latency_cycles
+from compiler.exchange_bound import KnownExchanges
 from compiler.link_bound import link_bound
 from compiler.strategy_bound import PlacedWidth, trains_of_width, width_bound
 from compiler.timeline import token_timeline
@@ -28,11 +30,13 @@ def test_each_closer_look_at_a_strategy_comes_nearer_to_its_schedule(
     chips = topology.active.astype("int64")
     links = link_bound(plan.task.machine, topology, int(chips[0]))
     anywhere = width_bound(plan.task, pipeline, KnownBlocks())
-    width = PlacedWidth(anywhere, topology, chips, links, {})
+    width = PlacedWidth(anywhere, chips, links, KnownExchanges(links))
     placed = width.bound(pipeline, teams=False)
     closer = width.bound(pipeline, teams=True)
     chain = token_timeline(plan, topology, links, interval_cycles=0)
     schedule = compile_token(plan, topology)
+    alone = replace(plan, sequences=1)
+    assert least_latency_cycles(alone, links) == chain.token_cycles
     looks = [
         anywhere.token_cycles(pipeline),
         placed.token_cycles(pipeline),

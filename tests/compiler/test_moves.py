@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from compiler.found import Objective
-from compiler.moves import best_moves, moves
+from compiler.moves import moves
 from compiler.schedule import Schedule
 from compiler.token import compile_token
+from compiler.weighing import best_moves
 from sharding.coverage import check_coverage
 from sharding.plan import plan_sharding
 from sharding.strategy import Strategy, parse_strategy

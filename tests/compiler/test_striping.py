@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from compiler.block_bound import KnownBlocks
 from compiler.collective_program import compile_collective
+from compiler.exchange_bound import KnownExchanges
 from compiler.guard import link_timing, vectors_of
 from compiler.link_bound import LinkBound, link_bound
 from compiler.messages import Message, MessageTable
@@ -92,7 +93,7 @@ def test_no_token_beats_the_bounds(strategy: str, most: int) -> None:
     plan = plan_sharding(task, Strategy(tensor=tensor, pipeline=pipeline), members)
     links = link_bound(machine, RACK, 0)
     anywhere = width_bound(task, pipeline, KnownBlocks())
-    width = PlacedWidth(anywhere, RACK, members, links, {})
+    width = PlacedWidth(anywhere, members, links, KnownExchanges(links))
     placed = width.bound(pipeline, teams=True)
     schedule = compile_token(plan, RACK)
     looks = [

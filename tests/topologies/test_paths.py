@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topologies.paths import NO_LINK, LinksOfPairs, minimal_paths
+from topologies.paths import NO_LINK, LinksOfPairs, MinimalPaths, minimal_paths
 from topologies.routes import Routes
 from topologies.selection import select_topology
 
@@ -28,6 +28,16 @@ def test_many_paths_are_those_that_are_found_one_by_one(
         path = tuple(link for link in row if link != NO_LINK)
         assert path == routes.path(source, target)
         assert all(link == NO_LINK for link in row[len(path) :])
+
+
+@pytest.mark.parametrize("goals_together", [1, 7, 64])
+def test_paths_are_the_same_whatever_was_asked_before(goals_together: int) -> None:
+    rack = MACHINES["rack"]
+    kept = MinimalPaths(rack, goals_together=goals_together)
+    for first in (40, 0, 71):
+        source = np.arange(72, dtype=np.int64)
+        target = (source * 5 + first) % 72
+        assert (kept.of(source, target) == minimal_paths(rack, source, target)).all()
 
 
 def test_no_pairs_have_no_paths() -> None:
