@@ -30,7 +30,6 @@ _MOST_KEPT_CHIPS = 800
 # Groups are looked at in order, and a search for a node's chips costs little more than
 # one for a chip.
 _GOALS_TOGETHER = 64
-_NEVER = 2**62
 
 
 @final
@@ -90,12 +89,13 @@ class LinkBound:
             return 0
         vectors = self._vectors(messages.payload_bytes)
         paths = self._paths(messages.source, messages.target)
-        sent = striped(self._lanes, self._machine, paths, vectors)
-        path = sent.path.astype(np.int64)
+        if self._machine.link.stripe_cables > 1:
+            sent = striped(self._lanes, self._machine, paths, vectors)
+            paths, vectors = sent.path.astype(np.int64), sent.vectors
         timing = self._timing
-        taken = path != NO_LINK
+        taken = paths != NO_LINK
         hop_cycles = np.where(
-            taken, timing.latency_cycles[path] + timing.guard_cycles, 0
+            taken, timing.latency_cycles[paths] + timing.guard_cycles, 0
         )
         # A vector passes through every chip between two hops.
         passed = taken[:, 1:] * timing.pass_cycles
@@ -103,21 +103,18 @@ class LinkBound:
         way[:, :-1] += passed
         until = np.cumsum(way, axis=1)
         whole = timing.send_cycles + until[:, -1] + timing.receive_cycles
-        line, tail = self._serialised(sent.vectors)
+        line, tail = self._serialised(vectors)
         whole = whole + tail
         ready = timing.send_cycles + until - way
-        link = path[taken]
-        line = np.broadcast_to(line[:, None], path.shape)[taken]
-        first = np.full(self.topology.links * 2, _NEVER, dtype=np.int64)
-        np.minimum.at(first, link, ready[taken])
-        rest = np.full(len(first), _NEVER, dtype=np.int64)
-        np.minimum.at(rest, link, (whole[:, None] - ready)[taken])
-        longest = np.zeros(len(first), dtype=np.int64)
-        np.maximum.at(longest, link, line)
-        busy = np.bincount(link, weights=line, minlength=len(first)).astype(np.int64)
-        used = busy > 0
-        shared = (first + busy - longest + rest)[used]
-        return int(max(whole.max(), shared.max()))
+        link = paths[taken]
+        line = np.broadcast_to(line[:, None], paths.shape)[taken]
+        order = np.argsort(link, kind="stable")
+        starts = np.flatnonzero(np.diff(link[order], prepend=-1))
+        first = np.minimum.reduceat(ready[taken][order], starts)
+        rest = np.minimum.reduceat((whole[:, None] - ready)[taken][order], starts)
+        line = line[order]
+        busy = np.add.reduceat(line, starts) - np.maximum.reduceat(line, starts)
+        return int(max(whole.max(), (first + busy + rest).max()))
 
     def _paths(self, source: Ints, target: Ints) -> Ints:
         chips = self.topology.chips
