@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from specs.errors import PlanError
 
-_RECTANGLE = ["row_start", "row_end", "column_start", "column_end"]
+RECTANGLE = ["row_start", "row_end", "column_start", "column_end"]
 
 
 def check_coverage(slices: pd.DataFrame) -> int:
@@ -30,26 +31,55 @@ def check_coverage(slices: pd.DataFrame) -> int:
         where = f"{tensor} in replica {replica}" if replica != 0 else tensor
         rows = int(part["tensor_rows"].iloc[0])
         columns = int(part["tensor_columns"].iloc[0])
-        edges = part[_RECTANGLE].to_numpy(dtype=np.int64)
+        edges = part[RECTANGLE].to_numpy(dtype=np.int64)
         if (edges < 0).any() or (edges > [rows, rows, columns, columns]).any():
             raise PlanError(f"{where}: a slice lies outside its {rows} x {columns}")
-        row_cuts = np.unique([0, rows, *edges[:, 0], *edges[:, 1]])
-        column_cuts = np.unique([0, columns, *edges[:, 2], *edges[:, 3]])
-        # Inclusion counts on the grid of all cuts, by a two-dimensional prefix sum.
-        counts = np.zeros((len(row_cuts), len(column_cuts)), dtype=np.int64)
-        low_row, high_row = (np.searchsorted(row_cuts, edges[:, i]) for i in (0, 1))
-        low_col, high_col = (np.searchsorted(column_cuts, edges[:, i]) for i in (2, 3))
-        np.add.at(counts, (low_row, low_col), 1)
-        np.add.at(counts, (high_row, high_col), 1)
-        np.add.at(counts, (low_row, high_col), -1)
-        np.add.at(counts, (high_row, low_col), -1)
-        counts = counts.cumsum(axis=0).cumsum(axis=1)[:-1, :-1]
-        if (counts != 1).any():
-            row, column = (int(index[0]) for index in np.nonzero(counts != 1))
+        found = miscounted(edges, rows, columns)
+        if found is not None:
+            low, high, left, right, count = found
             raise PlanError(
-                f"{where}: rows {row_cuts[row]}..{row_cuts[row + 1] - 1}, columns "
-                f"{column_cuts[column]}..{column_cuts[column + 1] - 1} are on "
-                f"{counts[row, column]} chips, expected exactly one"
+                f"{where}: rows {low}..{high - 1}, columns {left}..{right - 1} are on "
+                f"{count} chips, expected exactly one"
             )
         covered += rows * columns
     return covered
+
+
+def miscounted(
+    edges: NDArray[np.int64], rows: int, columns: int
+) -> tuple[int, int, int, int, int] | None:
+    """Return a rectangle of a tensor that is not in exactly one slice, None if all are.
+
+    Parameters
+    ----------
+    edges
+        Slices within the tensor, of shape ``(slices, 4)``, as `RECTANGLE` names them.
+    rows, columns
+        Shape of the tensor.
+
+    Returns
+    -------
+    tuple
+        Its edges as of a slice, and the number of slices that hold it.
+    """
+    row_cuts = np.unique([0, rows, *edges[:, 0], *edges[:, 1]])
+    column_cuts = np.unique([0, columns, *edges[:, 2], *edges[:, 3]])
+    # Inclusion counts on the grid of all cuts, by a two-dimensional prefix sum.
+    counts = np.zeros((len(row_cuts), len(column_cuts)), dtype=np.int64)
+    low_row, high_row = (np.searchsorted(row_cuts, edges[:, i]) for i in (0, 1))
+    low_col, high_col = (np.searchsorted(column_cuts, edges[:, i]) for i in (2, 3))
+    np.add.at(counts, (low_row, low_col), 1)
+    np.add.at(counts, (high_row, high_col), 1)
+    np.add.at(counts, (low_row, high_col), -1)
+    np.add.at(counts, (high_row, low_col), -1)
+    counts = counts.cumsum(axis=0).cumsum(axis=1)[:-1, :-1]
+    if (counts == 1).all():
+        return None
+    row, column = (int(index[0]) for index in np.nonzero(counts != 1))
+    return (
+        int(row_cuts[row]),
+        int(row_cuts[row + 1]),
+        int(column_cuts[column]),
+        int(column_cuts[column + 1]),
+        int(counts[row, column]),
+    )

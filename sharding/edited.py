@@ -9,21 +9,21 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from sharding.coverage import check_coverage
+from sharding.group import Routing
+from sharding.members import check_chips, stage_members
+from sharding.names import names_of
 from sharding.plan import ShardingPlan, staged_plan
 from sharding.recognition import recognised
 from sharding.shares import check_memory, check_shares
 from sharding.slices import Ints
 from sharding.suitability import check_model
 from sharding.task import Task
-from sharding.tensors import block_slices
 from sharding.units import Block, Kind
+from sharding.whole import check_whole
 from specs.errors import PlanError
 from specs.model import ModelSpec
 
 _ORDER = [Kind.EMBEDDING, Kind.ATTENTION, Kind.FEED_FORWARD, Kind.HEAD]
-# Families whose projections have a tensor each, by which a cut can be told.
-_READ = ("llama", "mistral", "mixtral", "gemma2", "qwen2", "qwen3")
 
 
 def edited_plan(
@@ -36,9 +36,9 @@ def edited_plan(
     task
         Model, machine, context and batch; the width is that of the table's stages.
     table
-        One row for each slice of a tensor on a chip, with the columns of ``plan.csv``;
-        the index is how a row is called in messages. Without a column ``replica`` there
-        is one replica.
+        One row for each slice of a tensor on a chip, in any order, with the columns of
+        ``plan.csv``; the index is how a row is called in messages. Without a column
+        ``replica`` there is one replica, without ``routing`` it is the worst.
     active
         Chips that may be used.
     sequences
@@ -49,17 +49,11 @@ def edited_plan(
     PlanError
         If a weight is on no chip or on two, a chip is unknown, in two stages or holds
         more than its SRAM, or stages are not consecutive parts of the model shared out
-        evenly: the message names the row. If plans of the family are not read.
+        evenly: the message names the row.
     """
-    if task.model.family not in _READ:
-        raise PlanError(
-            f"{task.model.name}: the tensors of family {task.model.family} do not tell "
-            f"where its blocks are cut; plans of {', '.join(_READ)} are read, name a "
-            f"strategy such as tensor={task.tensor} for others"
-        )
     if "replica" not in table:
         table = table.assign(replica=0)
-    _check_chips(table, active)
+    check_chips(table, active)
     replicas = [
         _replica(task, table[table["replica"] == number], number, expected, sequences)
         for expected, number in enumerate(np.unique(table["replica"]).tolist())
@@ -88,11 +82,11 @@ def _replica(
             f"row {table.index[0]}: replica {number} is where replica {expected} is "
             "expected; number the replicas 0, 1, 2 without a gap"
         )
-    groups = _groups(table)
-    strategy = recognised(task, table, groups)
+    groups = stage_members(task.model, table)
+    strategy = replace(recognised(task, table, groups), routing=_routing(table))
     check_model(strategy, task.model)
     task = task.split_as(strategy)
-    _check_tensors(task, table)
+    check_whole(task, table)
     blocks = [
         _blocks(task.model, part) for _, part in table.groupby("stage", sort=True)
     ]
@@ -105,86 +99,19 @@ def _replica(
     return replace(plan, stages=stages)
 
 
-def _check_chips(table: pd.DataFrame, active: Ints) -> None:
-    unknown = table[~table["chip"].isin(active)]
-    if len(unknown):
-        raise PlanError(
-            f"row {unknown.index[0]}: chip {int(unknown['chip'].iloc[0])} is not one "
-            f"of the {len(active)} chips in use, {active.min()} to {active.max()}"
-        )
-    for kind in ("replica", "stage"):
-        _check_one(table, kind)
-
-
-def _check_one(table: pd.DataFrame, kind: str) -> None:
-    """Refuse a chip that is in two replicas, or in two stages."""
-    first = table.groupby("chip")[kind].transform("first")
-    moved = table[table[kind] != first]
-    if len(moved):
-        number, other = int(moved[kind].iloc[0]), int(first[moved.index[0]])
-        raise PlanError(
-            f"row {moved.index[0]}: chip {int(moved['chip'].iloc[0])} is in {kind} "
-            f"{number} and in {kind} {other}; a chip is in one"
-        )
-
-
-def _whole_blocks(model: ModelSpec) -> list[Block]:
-    layers = range(model.layers)
-    return [
-        Block(Kind.EMBEDDING, -1, 0, 1, 1),
-        *(Block(Kind.ATTENTION, layer, 0, 1, 1) for layer in layers),
-        *(Block(Kind.FEED_FORWARD, layer, 0, 1, 1) for layer in layers),
-        Block(Kind.HEAD, model.layers, 0, 1, 1),
-    ]
-
-
-def _check_tensors(task: Task, table: pd.DataFrame) -> None:
-    """Refuse tensors that the model lacks, weights missing, and weights held twice."""
-    model = task.model
-    shapes = {
-        part.tensor: (block.layer, part.rows, part.columns)
-        for block in _whole_blocks(model)
-        for part in block_slices(model, block, task.group)
-    }
-    for row, tensor, layer in zip(
-        table.index, table["tensor"], table["layer"], strict=True
-    ):
-        if tensor not in shapes or shapes[tensor][0] != layer:
-            raise PlanError(f"row {row}: {model.name} has no {tensor} in layer {layer}")
-    held = set(table["tensor"])
-    for tensor in shapes:
-        if tensor not in held:
-            raise PlanError(f"no row holds {tensor}: all of it is missing")
-    known = pd.DataFrame(
-        [shapes[tensor][1:] for tensor in table["tensor"]],
-        columns=["tensor_rows", "tensor_columns"],
-        index=table.index,
-    )
-    try:
-        check_coverage(table.assign(replica=0).join(known))
-    except PlanError as error:
-        tensor = str(error).partition(":")[0]
-        rows = table.index[table["tensor"] == tensor]
-        raise PlanError(f"rows {rows[0]} to {rows[-1]}: {error}") from None
-
-
-def _groups(table: pd.DataFrame) -> list[Ints]:
-    """Return the chips of each stage, in the order in which they first appear."""
-    groups: list[Ints] = []
-    for expected, stage in enumerate(np.unique(table["stage"]).tolist()):
-        part = table[table["stage"] == stage]
-        if stage != expected:
+def _routing(table: pd.DataFrame) -> Routing:
+    """Return what is known of the router, which slices do not tell."""
+    if "routing" not in table:
+        return Routing.WORST
+    words = [str(word) for word in Routing]
+    first = table["routing"].iloc[0]
+    for row, said in table["routing"].items():
+        if said not in words or said != first:
             raise PlanError(
-                f"row {part.index[0]}: stage {stage} follows stage {expected - 1}; "
-                "number the stages 0, 1, 2 without a gap"
+                f"row {row}: routing is {said!r}, expected {' or '.join(words)}, and "
+                "the same in every row"
             )
-        groups.append(part["chip"].unique().astype(np.int64))
-        if len(groups[-1]) != len(groups[0]):
-            raise PlanError(
-                f"row {part.index[0]}: stage {stage} is on {len(groups[-1])} chips and "
-                f"stage 0 on {len(groups[0])}; all stages are equally wide"
-            )
-    return groups
+    return Routing(first)
 
 
 def _blocks(model: ModelSpec, stage: pd.DataFrame) -> tuple[Block, ...]:
@@ -193,7 +120,7 @@ def _blocks(model: ModelSpec, stage: pd.DataFrame) -> tuple[Block, ...]:
     for layer, part in stage.groupby("layer", sort=True):
         number = int(str(layer))
         for kind in _ORDER:
-            cut = _cut_rows(model, part, kind)
+            cut = _cut(model, part, kind, number)
             if cut is None:
                 continue
             low, high, size = cut
@@ -201,24 +128,27 @@ def _blocks(model: ModelSpec, stage: pd.DataFrame) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _cut_rows(
-    model: ModelSpec, part: pd.DataFrame, kind: Kind
+def _cut(
+    model: ModelSpec, part: pd.DataFrame, kind: Kind, layer: int
 ) -> tuple[int, int, int] | None:
-    """Return which rows of a kind of block there are, and of how many; None if none."""
-    if kind is Kind.ATTENTION:
-        found = part["tensor"].str.contains("self_attn.q_proj").any()
-        return (0, 1, 1) if found else None
-    name = {
-        Kind.EMBEDDING: "embed_tokens",
-        Kind.FEED_FORWARD: r"mlp\.gate_proj|experts\.0\.w1",
-        Kind.HEAD: "lm_head",
+    """Return what a layer's part has of a kind of block, and of how many; or None."""
+    names = names_of(model.family, experts=model.experts)
+    name, edges, size = {
+        Kind.EMBEDDING: (names.embedding, "row", model.vocabulary_size),
+        Kind.ATTENTION: (names.output, None, 1),
+        # What goes back is a tensor of its own in every family, cut as the block is.
+        Kind.FEED_FORWARD: (names.down, "column", model.intermediate_size),
+        Kind.HEAD: (names.head, "row", model.vocabulary_size),
     }[kind]
-    rows = part[part["tensor"].str.contains(name)]
-    if rows.empty:
+    tensor = f"{name.format(layer=layer, expert=0)}.weight"
+    if kind is Kind.HEAD and model.tied_embeddings:
+        tensor += " (tied)"
+    held = part[part["tensor"] == tensor]
+    if held.empty:
         return None
-    feed_forward = kind is Kind.FEED_FORWARD
-    size = model.intermediate_size if feed_forward else model.vocabulary_size
-    return int(rows["row_start"].min()), int(rows["row_end"].max()), size
+    if edges is None or (kind is Kind.HEAD and model.structure.encoder):
+        return 0, 1, 1
+    return int(held[f"{edges}_start"].min()), int(held[f"{edges}_end"].max()), size
 
 
 def _check_order(table: pd.DataFrame, blocks: list[tuple[Block, ...]]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sharding.group import Layout, grid_inputs
+from sharding.members import is_grid
 from sharding.slices import Ints
 from sharding.strategy import Strategy
 from sharding.task import Task
@@ -32,7 +33,8 @@ def recognised(task: Task, table: pd.DataFrame, groups: list[Ints]) -> Strategy:
         Chips of each stage, each of shape ``(tensor,)``.
     """
     tensor = len(groups[0])
-    layout = _layout(table, tensor)
+    cut = is_grid(task.model, table) and grid_inputs(tensor) > 1
+    layout = Layout.TWO_D if cut else Layout.ONE_D
     usual = Strategy(
         tensor=tensor,
         pipeline=len(groups),
@@ -56,13 +58,6 @@ def _experts(model: ModelSpec, table: pd.DataFrame, tensor: int) -> int:
     held = int(expert.groupby(table["chip"]).nunique().max())
     groups = model.experts // held if held else 1
     return 1 if tensor % groups or model.experts % groups else groups
-
-
-def _layout(table: pd.DataFrame, tensor: int) -> Layout:
-    """Return the layout: only a grid cuts what comes in from the hidden dimension."""
-    inward = table["tensor"].str.contains(r"mlp\.up_proj\.weight")
-    cut = (table.loc[inward, "column_start"] > 0).any()
-    return Layout.TWO_D if cut and grid_inputs(tensor) > 1 else Layout.ONE_D
 
 
 def _has_attention(task: Task, table: pd.DataFrame, chips: Ints) -> bool:

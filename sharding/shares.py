@@ -26,30 +26,32 @@ def check_shares(table: pd.DataFrame, plan: ShardingPlan) -> None:
         If a chip has what it should not, or lacks what it should; the message names the
         row.
     """
-    expected = {
-        (stage, chip, tensor): share
-        for stage, chip, tensor, *share in plan.slices[_SHARE].itertuples(
-            index=False, name=None
-        )
-    }
+    expected: dict[tuple[int, int, str], list[list[int]]] = {}
+    for stage, chip, tensor, *share in plan.slices[_SHARE].itertuples(
+        index=False, name=None
+    ):
+        # A fused tensor has a share of each of the projections in it.
+        expected.setdefault((stage, chip, tensor), []).append(share)
     for row, stage, chip, tensor, *share in table[_SHARE].itertuples(name=None):
-        even = expected.pop((stage, chip, tensor), None)
-        if even is None:
+        even = expected.get((stage, chip, tensor))
+        if not even:
             raise PlanError(
                 f"row {row}: chip {chip} of stage {stage} has no share of {tensor}, or "
                 f"has it already; a stage holds consecutive parts, shared out evenly"
             )
-        if share != even:
+        if share not in even:
             raise PlanError(
                 f"row {row}: chip {chip} holds {_said(share)} of {tensor}; its even "
-                f"share in stage {stage} is {_said(even)}"
+                f"share in stage {stage} is {' and '.join(map(_said, even))}"
             )
-    for stage, chip, tensor in expected:
-        row = table.index[table["stage"] == stage][0]
-        raise PlanError(
-            f"row {row}: stage {stage} begins here and chip {chip} lacks its share of "
-            f"{tensor}"
-        )
+        even.remove(share)
+    for (stage, chip, tensor), lacking in expected.items():
+        if lacking:
+            row = table.index[table["stage"] == stage][0]
+            raise PlanError(
+                f"row {row}: stage {stage} begins here and chip {chip} lacks its share "
+                f"of {tensor}"
+            )
 
 
 def _said(share: list[int]) -> str:
