@@ -1,5 +1,6 @@
 """A plan read from the CSV that ``groqrack plan --out`` writes."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,9 @@ _NUMBERS = [
     "column_end",
     "bytes",
 ]
+# A layer of -1 is the embedding's; more digits would not fit 64 bits; a program that
+# takes every number for a fraction writes 3.0.
+_WHOLE = r"-?[0-9]{1,15}(\.0+)?"
 
 
 def read_plan(path: Path, task: Task, active: Ints, *, sequences: int) -> ShardingPlan:
@@ -35,32 +39,72 @@ def read_plan(path: Path, task: Task, active: Ints, *, sequences: int) -> Shardi
         If the file cannot be read, a column is missing, a value is no whole number, or
         the plan is not one: the message names file and row.
     """
-    try:
-        text = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise PlanError(f"{path}: no plan can be read: {error}") from None
+    rows = _rows(path)
+    if not rows:
+        raise PlanError(f"{path}: holds no rows; write a plan with groqrack plan --out")
+    text = pd.DataFrame.from_dict(rows, orient="index", dtype=str)
     missing = [name for name in [*_NUMBERS, "tensor"] if name not in text.columns]
     if missing:
         raise PlanError(
-            f"{path}: no column {missing[0]!r}; write a plan with groqrack plan --out"
+            f"{path}: no column {missing[0]!r} among {', '.join(text.columns)}; write "
+            "a plan with groqrack plan --out"
         )
-    if text.empty:
-        raise PlanError(f"{path}: holds no rows; write a plan with groqrack plan --out")
-    # The header is line 1.
-    text.index += 2
-    table = text[["tensor"]].copy()
-    # A plan of one replica need not say so.
+    # A plan of one replica need not say so, nor one whose routing is the worst.
+    words = [name for name in ["tensor", "routing"] if name in text.columns]
     optional = [name for name in ["replica"] if name in text.columns]
+    table = text[words].copy()
     for name in [*_NUMBERS, *optional]:
-        # A layer of -1 is the embedding's. Longer numbers would not fit 64 bits.
-        wrong = text[~text[name].str.fullmatch(r"-?\d{1,15}")]
+        wrong = text[~text[name].str.fullmatch(_WHOLE)]
         if len(wrong):
             raise PlanError(
                 f"{path}: row {wrong.index[0]}: {name} is "
                 f"{str(wrong[name].iloc[0])!r}, expected a whole number"
             )
-        table[name] = text[name].astype(np.int64)
+        table[name] = text[name].str.partition(".")[0].astype(np.int64)
     try:
         return edited_plan(task, table, active, sequences=sequences)
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from None
+
+
+def _rows(path: Path) -> dict[int, dict[str, str]]:
+    """Return the cells of each row by column, by the line on which an editor shows it.
+
+    What spreadsheets leave behind does no harm: a byte order mark, blanks around a
+    cell, empty rows, and empty cells at the end of a row.
+    """
+    before = 0
+    rows = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = _cells(next(reader, []))
+            before = reader.line_num
+            for record in reader:
+                # A quoted cell may go on for lines; its row is where it begins.
+                row, before = before + 1, reader.line_num
+                cells = _cells(record)
+                if not cells:
+                    continue
+                if len(cells) > len(header):
+                    raise PlanError(
+                        f"{path}: row {row}: has {len(cells)} cells under "
+                        f"{len(header)} headings; is a cell with a comma quoted?"
+                    )
+                lacking = [""] * (len(header) - len(cells))
+                rows[row] = dict(zip(header, [*cells, *lacking], strict=True))
+    except csv.Error as error:
+        raise PlanError(f"{path}: row {before + 1}: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(f"{path}: no plan can be read: {error}") from None
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise PlanError(f"{path}: column {twice[0]!r} is there twice; remove one")
+    return rows
+
+
+def _cells(record: list[str]) -> list[str]:
+    cells = [cell.strip() for cell in record]
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells

@@ -15,7 +15,9 @@ from experiments.run import Run
 from experiments.workload_preparation import PreparedWorkload
 from fabric.result import Failover, IterationRow
 from fabric.slack import UNLIMITED_PS
+from sharding.group import Routing
 from sharding.plan import Stage
+from sharding.strategy import Strategy
 from sharding.units import Kind
 from sharding.workload_plan import Group
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S
@@ -198,8 +200,15 @@ def chips_table(run: Run) -> pd.DataFrame:
 
 
 def plan_table(prepared: Prepared | PreparedWorkload) -> pd.DataFrame:
-    """Return one row for each slice of a weight tensor on a chip."""
-    return prepared.plan.slices.drop(columns=["tensor_rows", "tensor_columns"])
+    """Return one row for each slice of a weight tensor on a chip.
+
+    What slices do not tell, that a router is better than the worst, is a column more.
+    """
+    table = prepared.plan.slices.drop(columns=["tensor_rows", "tensor_columns"])
+    strategy = prepared.plan.strategy
+    if isinstance(strategy, Strategy) and strategy.routing is not Routing.WORST:
+        return table.assign(routing=str(strategy.routing))
+    return table
 
 
 def stages_table(run: Run) -> pd.DataFrame:
