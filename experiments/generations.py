@@ -63,7 +63,7 @@ def experiment(
     seed: int, quick: bool
 ) -> tuple[pd.DataFrame, Figure, dict[str, pd.DataFrame]]:
     """Return each model on each generation, a picture, and what assumptions do."""
-    names = [QUICK_MODEL, "llama-3.1-405b"] if quick else model_names()
+    names = [QUICK_MODEL, "llama-3.1-405b"] if quick else [*model_names()]
     drawn = QUICK_MODEL if quick else DRAWN_MODEL
     table = pd.DataFrame(
         [

@@ -1,6 +1,7 @@
 """The machine as frozen values with units: chip, link, FEC and formats."""
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
@@ -225,14 +226,16 @@ def setting_paths(machine: MachineSpec) -> list[str]:
     return paths
 
 
-def machine_names() -> list[str]:
+@cache
+def machine_names() -> tuple[str, ...]:
     """Return the names of the shipped machines, sorted."""
     folder = resources.files("specs") / "machines"
-    return sorted(
+    names = sorted(
         entry.name.removesuffix(".toml")
         for entry in folder.iterdir()
         if entry.name.endswith(".toml")
     )
+    return tuple(names)
 
 
 def load_machine(name_or_path: str | Path = "groqrack") -> MachineSpec:
@@ -245,7 +248,17 @@ def load_machine(name_or_path: str | Path = "groqrack") -> MachineSpec:
     SpecError
         If neither exists, a key is unknown or missing, or a value out of range.
     """
-    path = _path(str(name_or_path))
+    text = str(name_or_path)
+    return _shipped(text) if text in machine_names() else _read(_path(text))
+
+
+@cache
+def _shipped(name: str) -> MachineSpec:
+    # A sweep asks for it at each of its points.
+    return _read(_path(name))
+
+
+def _read(path: Path) -> MachineSpec:
     content = read_mapping(path)
     base = content.pop(_BASE, None)
     if base is not None:

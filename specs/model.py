@@ -1,6 +1,7 @@
 """The shape of a transformer, read from an unmodified Hugging Face config.json."""
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
@@ -224,14 +225,16 @@ class ModelSpec(Spec):
 SIZES = tuple(key for key in ModelSpec.model_fields if key not in ("name", "family"))
 
 
-def model_names() -> list[str]:
+@cache
+def model_names() -> tuple[str, ...]:
     """Return the names of the shipped models, sorted."""
     folder = resources.files("specs") / "models"
-    return sorted(
+    names = sorted(
         entry.name.removesuffix(".json")
         for entry in folder.iterdir()
         if entry.name.endswith(".json")
     )
+    return tuple(names)
 
 
 def load_model(name_or_path: str | Path) -> ModelSpec:

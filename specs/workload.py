@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any, final
@@ -90,14 +90,16 @@ class Workload:
         }
 
 
-def workload_names() -> list[str]:
+@cache
+def workload_names() -> tuple[str, ...]:
     """Return the names of the shipped workloads, sorted."""
     folder = resources.files("specs") / "workloads"
-    return sorted(
+    names = sorted(
         entry.name.removesuffix(".toml")
         for entry in folder.iterdir()
         if entry.name.endswith(".toml")
     )
+    return tuple(names)
 
 
 def load_workload(name_or_path: str | Path) -> Workload:

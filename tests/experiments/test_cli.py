@@ -191,7 +191,7 @@ def test_verify_names_each_rule_and_the_certificate(
 
 def test_models_lists_every_shipped_model(groqrack: Groqrack) -> None:
     rows = json.loads(groqrack("models", "--json").stdout)
-    assert [row["name"] for row in rows] == model_names()
+    assert [row["name"] for row in rows] == [*model_names()]
     assert all(row["parameters"] > 100_000_000 for row in rows)
     lines = groqrack("models").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["name", *model_names()]

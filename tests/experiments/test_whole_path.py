@@ -128,7 +128,7 @@ def test_a_pass_of_an_encoder_is_an_iteration_without_a_token() -> None:
 
 
 def test_every_shipped_model_has_a_machine() -> None:
-    assert sorted(MACHINES) == model_names()
+    assert sorted(MACHINES) == [*model_names()]
 
 
 @pytest.mark.parametrize("name", sorted(MACHINES.keys() - PLAN_ONLY))

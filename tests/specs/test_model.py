@@ -55,7 +55,7 @@ def without(key: str) -> dict[str, Any]:
 
 
 def test_every_shipped_model_has_a_published_size() -> None:
-    assert model_names() == sorted(PUBLISHED)
+    assert list(model_names()) == sorted(PUBLISHED)
 
 
 @pytest.mark.parametrize("name", model_names())
