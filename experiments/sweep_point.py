@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.run import run_scenario
 from experiments.summary import VERSION, summary
+from specs.checkpoint import INDEX_NAME
 from specs.errors import RackError
 from specs.machine import machine_names
 from specs.model import model_names
@@ -16,6 +17,8 @@ from specs.workload import workload_names
 
 # What differs from run to run of the same program on the same seed.
 _OF_THE_COMPUTER = ("run.wall_s", "run.peak_rss_bytes", "run.realtime_factor")
+# Keys whose values are files only if they end like one.
+_ALSO_WORDS = ("topology", "strategy")
 # What was asked, which the swept values say already.
 _ASKED = ("schema", "inputs")
 
@@ -35,12 +38,16 @@ def point_key(scenario: Scenario) -> str:
 
     That is the scenario, the content of the files that it names (where they lie does
     not matter, but the last two parts of the path do, since models are called by
-    them), and the version of this program.
+    them), that of the checkpoint's index beside a model, and the version of this
+    program.
     """
     content: dict[str, Any] = {"version": VERSION, **scenario.model_dump(mode="json")}
     for key, path in _files(scenario):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         content[key] = {"name": "/".join(path.absolute().parts[-2:]), "sha256": digest}
+        index = path.with_name(INDEX_NAME)
+        if key == "model" and index.is_file():
+            content["index"] = hashlib.sha256(index.read_bytes()).hexdigest()
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -118,5 +125,7 @@ def _files(scenario: Scenario) -> Iterator[tuple[str, Path]]:
         path = Path(named)
         if key == "model" and path.is_dir():
             path /= "config.json"
-        if (key in shipped or path.suffix in suffixes) and path.is_file():
+        # A word such as tensor=8 or rack is no file, even if one is called so.
+        words = key in _ALSO_WORDS and path.suffix.lower() not in suffixes
+        if not words and path.is_file():
             yield key, path

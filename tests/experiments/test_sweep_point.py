@@ -75,6 +75,50 @@ def test_whatever_decides_a_result_changes_the_key(
     assert point_key(tiny(edited)) not in keys
 
 
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("faults", "script.txt"),
+        ("faults", "script.toml"),
+        ("topology", "wiring.CSV"),
+        ("topology", "wiring.graphml"),
+        ("strategy", "plan.csv"),
+        ("machine", "machine.toml"),
+        ("model", "config.json"),
+    ],
+)
+def test_the_content_of_each_file_that_a_point_names_is_in_its_key(
+    tiny_config: Path, tmp_path: Path, key: str, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_text("before")
+    scenario = tiny(tiny_config, **{key: str(path)})
+    first = point_key(scenario)
+    path.write_text("after")
+    assert point_key(scenario) != first
+
+
+def test_the_index_of_a_checkpoint_is_in_the_key_of_its_model(
+    tiny_config: Path, tmp_path: Path
+) -> None:
+    shutil.copy(tiny_config, tmp_path)
+    scenario = tiny(tmp_path / "config.json")
+    without = point_key(scenario)
+    (tmp_path / "model.safetensors.index.json").write_text("{}")
+    assert point_key(scenario) != without
+
+
+def test_a_file_that_is_called_as_a_word_is_none(
+    tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = tiny(tiny_config, topology="node")
+    key = point_key(scenario)
+    monkeypatch.chdir(tmp_path)
+    for word in ("node", "tensor=4"):
+        (tmp_path / word).write_text("mine")
+    assert (point_key(scenario), settled(scenario)) == (key, scenario)
+
+
 def test_where_a_file_lies_does_not_change_the_key(
     tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
