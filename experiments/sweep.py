@@ -15,8 +15,8 @@ from concurrent.futures import (
 )
 from typing import Any, NamedTuple
 
-from experiments.sweep_axes import Point, Sweep
 from experiments.sweep_executors import Crew, without_interrupt
+from experiments.sweep_grid import Point, Sweep
 from experiments.sweep_ledger import Ledger
 from experiments.sweep_point import point_key, run_point, settled
 from specs.errors import SweepError

@@ -1,24 +1,23 @@
-"""The axes of a sweep, read from a table, and the scenarios at their crossings."""
+"""The axes of a sweep, read from a table."""
 
-import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple
 
-from experiments.preparation import MODEL_SETTING, scenario_of
+from experiments.preparation import MODEL_SETTING
 from sharding.strategy import Strategy
 from specs.errors import SpecError, nearest
 from specs.machine import load_machine, setting_paths
 from specs.model import SIZES
-from specs.reading import read_mapping
-from specs.scenario import Scenario, scenario, seen_from
+from specs.scenario import Scenario, seen_from
 
 # More fit neither in memory at once nor in a lifetime; a slip of a digit does it.
 MOST_POINTS = 100_000
-_STRATEGY = "strategy."
+# How a part of a strategy begins, such as strategy.tensor.
+STRATEGY = "strategy."
 
 
 class Axis(NamedTuple):
@@ -34,54 +33,6 @@ class Axis(NamedTuple):
 
     names: tuple[str, ...]
     steps: tuple[tuple[Any, ...], ...]
-
-
-class Point(NamedTuple):
-    """One scenario of a sweep, and the values that set it apart from the others."""
-
-    swept: dict[str, Any]
-    scenario: Scenario
-
-    def __str__(self) -> str:
-        """Return the values that set it apart, as a person writes them."""
-        return " ".join(f"{name}={value}" for name, value in self.swept.items())
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Sweep:
-    """Every point of a sweep, the last axis changing fastest.
-
-    Parameters
-    ----------
-    names
-        The parameters swept.
-    points
-        The points in their order, which is that of the results.
-    """
-
-    names: tuple[str, ...]
-    points: tuple[Point, ...]
-
-
-def load_sweep(path: Path) -> Sweep:
-    """Return the sweep of a TOML file: a scenario and a table ``[sweep]``.
-
-    Raises
-    ------
-    SpecError
-        If the file cannot be read, or names no axis, an axis without values, one
-        twice, a parameter that does not exist, or a value that cannot be meant.
-    """
-    content = seen_from(path.parent, read_mapping(path))
-    table = content.pop("sweep", None)
-    if not isinstance(table, dict):
-        raise SpecError(
-            f"{path}: has no [sweep] table, as in [sweep] seed = [1, 2]; "
-            "groqrack simulate runs a single scenario"
-        )
-    base = scenario(content, str(path)).model_dump(exclude_unset=True)
-    return sweep_of(base, read_axes(table, str(path), path.parent), str(path))
 
 
 def read_axes(
@@ -103,7 +54,8 @@ def read_axes(
     Raises
     ------
     SpecError
-        As `load_sweep`.
+        If the table names no axis, an axis without values, one twice, a parameter that
+        does not exist, or a value that cannot be meant.
     """
     values: dict[str, list[Any]] = {}
     for name, said in _flat({key: table[key] for key in table if key != "zip"}):
@@ -115,7 +67,7 @@ def read_axes(
             values[name] = [each[name] for each in seen]
     if not values:
         raise SpecError(f"{origin}: [sweep] has no axis; write one, as seed = [1, 2]")
-    _check_names(values, _parameters(), origin)
+    check_names(values, parameters(), origin)
     groups = _groups(table.get("zip", []), values, origin)
     together = {name: group for group in groups for name in group}
     # A group stands where the first of its parameters does.
@@ -124,48 +76,6 @@ def read_axes(
         Axis(names, tuple(zip(*(values[name] for name in names), strict=True)))
         for names in named
     ]
-
-
-def sweep_of(base: Mapping[str, Any], axes: Sequence[Axis], origin: str) -> Sweep:
-    """Return the sweep of a scenario over axes.
-
-    Parameters
-    ----------
-    base
-        What all points have in common, as `Scenario` has it.
-    axes
-        What is swept, the slowest first.
-    origin
-        Where they come from, for the message.
-
-    Raises
-    ------
-    SpecError
-        If there are too many points, a value cannot be meant, or two points are equal.
-    """
-    total = math.prod(len(axis.steps) for axis in axes)
-    if total > MOST_POINTS:
-        raise SpecError(
-            f"{origin}: {total:,} points, a sweep holds {MOST_POINTS:,}; "
-            "shorten an axis, or zip those that belong together"
-        )
-    # Every point would be refused for the same slip of the pen.
-    _check_names(base.get("settings", {}), _settings(), origin)
-    names = tuple(name for axis in axes for name in axis.names)
-    points = []
-    first: dict[str, int] = {}
-    for number, steps in enumerate(itertools.product(*(axis.steps for axis in axes))):
-        swept = dict(zip(names, itertools.chain(*steps), strict=True))
-        said = " ".join(f"{name}={value}" for name, value in swept.items())
-        point = Point(swept, _scenario(base, swept, f"{origin}: point {said}"))
-        equal = first.setdefault(point.scenario.model_dump_json(), number)
-        if equal != number:
-            raise SpecError(
-                f"{origin}: points {equal + 1} and {number + 1} are the same, {point}; "
-                "name each value once"
-            )
-        points.append(point)
-    return Sweep(names, tuple(points))
 
 
 def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -218,18 +128,27 @@ def _range(name: str, said: dict[str, Any], origin: str) -> range:
     return steps
 
 
-def _parameters() -> list[str]:
+def parameters() -> list[str]:
+    """Return everything that can be swept."""
     plain = [name for name in Scenario.model_fields if name != "settings"]
-    parts = [f"{_STRATEGY}{field.name}" for field in fields(Strategy)]
-    return [*plain, *parts, *_settings()]
+    parts = [f"{STRATEGY}{field.name}" for field in fields(Strategy)]
+    return [*plain, *parts, *setting_names()]
 
 
-def _settings() -> list[str]:
+def setting_names() -> list[str]:
+    """Return the dotted paths of the machine and of the model."""
     sizes = [f"{MODEL_SETTING}{name}" for name in SIZES]
     return [*sizes, *setting_paths(load_machine())]
 
 
-def _check_names(names: Iterable[str], known: Sequence[str], origin: str) -> None:
+def check_names(names: Iterable[str], known: Sequence[str], origin: str) -> None:
+    """Refuse a name that is not known.
+
+    Raises
+    ------
+    SpecError
+        If one is not; the message names the nearest.
+    """
     for name in names:
         if name not in known:
             raise SpecError(
@@ -267,26 +186,3 @@ def _groups(
                 "lengthen the shorter one"
             )
     return [tuple(group) for group in said if group]
-
-
-def _scenario(base: Mapping[str, Any], swept: dict[str, Any], origin: str) -> Scenario:
-    """Return the scenario of a point, swept values in place of common ones."""
-    merged = dict(base)
-    settings = dict(base.get("settings", {}))
-    parts = {}
-    for name, value in swept.items():
-        if name.startswith(_STRATEGY):
-            parts[name.removeprefix(_STRATEGY)] = value
-        elif name in Scenario.model_fields:
-            merged[name] = value
-        else:
-            settings[name] = value
-    if parts:
-        merged["strategy"] = _strategy(str(merged.get("strategy", "")), parts)
-    return scenario_of({**merged, "settings": settings}, origin)
-
-
-def _strategy(text: str, parts: Mapping[str, Any]) -> str:
-    """Return a strategy with parts of it said anew, the others as they were."""
-    said = dict(piece.split("=") for piece in text.split(",") if piece.count("=") == 1)
-    return ",".join(f"{key}={value}" for key, value in {**said, **parts}.items())

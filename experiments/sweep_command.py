@@ -14,7 +14,7 @@ from experiments.terminal import plain_console
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from experiments.sweep_axes import Sweep
+    from experiments.sweep_grid import Sweep
 
 _LEDGER = "ledger.sqlite"
 _RESULTS = "results.csv"
@@ -46,7 +46,7 @@ def sweep(
     as_json: AsJson = False,
 ) -> None:
     """Run every point of a sweep; started again, it goes on where it was ended."""
-    from experiments.sweep_axes import load_sweep
+    from experiments.sweep_grid import load_sweep
 
     folder = Path("results") / path.stem if out is None else out
     _sweep(load_sweep(path), folder, jobs=jobs, executor=executor, as_json=as_json)
@@ -74,15 +74,29 @@ def simulate_each(
     fixed, swept = parse_settings(settings)
     if not swept:
         return False
-    from experiments.sweep_axes import read_axes, sweep_of
+    from experiments.sweep_axes import read_axes
+    from experiments.sweep_grid import plain_number, sweep_of
 
+    _check_strategies(swept.get("strategy", []))
     axes = read_axes(
-        {key: [_number(value) for value in values] for key, values in swept.items()},
-        "--set",
+        {key: list(map(plain_number, values)) for key, values in swept.items()}, "--set"
     )
     base = content_from(path, options, fixed)
     _sweep(sweep_of(base, axes, "--set"), out, as_json=as_json)
     return True
+
+
+def _check_strategies(values: list[str]) -> None:
+    """Refuse one strategy of several words, which commas make a list."""
+    from specs.errors import SpecError
+
+    words = [value.partition("=")[0] for value in values if "=" in value]
+    if 1 < len(values) == len(set(words)):
+        said = ",".join(values)
+        raise SpecError(
+            f"--set strategy={said}: is one strategy; write --strategy {said}, or "
+            f"sweep a part of it, as in strategy.{words[0]}=4,8"
+        )
 
 
 def _sweep(
@@ -146,13 +160,3 @@ def _shown(value: int | float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
-
-
-def _number(text: str) -> int | float | str:
-    """Return a number where a word is one, so that 1e-9 is known by its value."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from specs.errors import SpecError, nearest
 
@@ -17,6 +23,15 @@ class Spec(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool):
+            wanted = cls.model_fields[str(info.field_name)].annotation
+            if {wanted, *get_args(wanted)} & {int, float}:
+                raise ValueError("must be a number")
+        return value
 
 
 S = TypeVar("S", bound=BaseModel)

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from specs.errors import SpecError
+from specs.model import model_names
 from specs.reading import Spec, build, read_mapping
 
 # Keys that may name a file, and how such a name ends.
@@ -179,7 +180,16 @@ def seen_from(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return content of a file in `folder` with the files that it names found there."""
     return {
         key: str(folder / value)
-        if isinstance(value, str) and Path(value).suffix in FILE_SUFFIXES.get(key, ())
+        if isinstance(value, str) and _names_a_file(key, value, folder)
         else value
         for key, value in content.items()
     }
+
+
+def _names_a_file(key: str, value: str, folder: Path) -> bool:
+    # A fault script may be called anything, and a model by its folder.
+    if key == "faults" or Path(value).suffix.lower() in FILE_SUFFIXES.get(key, ()):
+        return True
+    if key != "model" or value in model_names():
+        return False
+    return (folder / value / "config.json").is_file()

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from experiments import sweep as sweep_module
 from experiments.sweep import results_csv, run_sweep
-from experiments.sweep_axes import Sweep, read_axes, sweep_of
+from experiments.sweep_axes import read_axes
 from experiments.sweep_executors import Crew, local_crew
+from experiments.sweep_grid import Sweep, sweep_of
 from experiments.sweep_ledger import Ledger
 from specs.errors import SweepError
 

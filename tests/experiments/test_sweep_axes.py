@@ -1,5 +1,3 @@
-import math
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -7,44 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.preparation import plan_scenario
-from experiments.sweep_axes import (
-    MOST_POINTS,
-    Axis,
-    Sweep,
-    load_sweep,
-    read_axes,
-    sweep_of,
-)
+from experiments.sweep_axes import MOST_POINTS, Axis, read_axes
+from experiments.sweep_grid import load_sweep
 from specs.errors import SpecError
-
-NAMES = ("seed", "tokens", "context", "link.fifo_vectors")
-
-
-def read(text: str) -> Sweep:
-    table = tomllib.loads(text)
-    return sweep_of({}, read_axes(table["sweep"], "mine.toml"), "mine.toml")
-
-
-@given(
-    st.lists(
-        st.lists(st.integers(1, 99), min_size=1, max_size=4, unique=True),
-        min_size=1,
-        max_size=4,
-    )
-)
-def test_a_grid_holds_every_crossing_once_the_last_axis_fastest(
-    lists: list[list[int]],
-) -> None:
-    table = dict(zip(NAMES, lists, strict=False))
-    sweep = sweep_of({}, read_axes(table, "grid"), "grid")
-    rows = [tuple(point.swept.values()) for point in sweep.points]
-    assert sweep.names == tuple(table)
-    assert len(set(rows)) == len(rows) == math.prod(map(len, lists))
-    places = [
-        tuple(lists[i].index(value) for i, value in enumerate(row)) for row in rows
-    ]
-    assert places == sorted(places)
 
 
 @given(st.integers(0, 50), st.integers(0, 50), st.integers(1, 7))
@@ -56,61 +19,6 @@ def test_a_range_ends_below_its_bound(first: int, below: int, step: int) -> None
         return
     (axis,) = read_axes(table, "mine.toml")
     assert axis == Axis(("seed",), tuple((n,) for n in range(first, below, step)))
-
-
-def test_zipped_axes_change_together_and_are_crossed_with_the_others() -> None:
-    sweep = read(
-        "[sweep]\nseed = [1, 2]\nchips = [8, 16]\ncontext = [64, 128]\n"
-        'zip = [["context", "chips"]]'
-    )
-    said = [
-        (p.scenario.seed, p.scenario.chips, p.scenario.context) for p in sweep.points
-    ]
-    assert said == [(1, 8, 64), (1, 16, 128), (2, 8, 64), (2, 16, 128)]
-
-
-def test_settings_are_swept_by_path_or_in_tables() -> None:
-    paths = read('[sweep]\n"link.ber" = [1e-9, 1e-6]')
-    tables = read("[sweep.link]\nber = [1e-9, 1e-6]")
-    assert paths.points == tables.points
-    assert [p.scenario.settings for p in paths.points] == [
-        {"link.ber": 1e-9},
-        {"link.ber": 1e-6},
-    ]
-
-
-def test_parts_of_a_strategy_are_swept_one_by_one() -> None:
-    axes = read_axes({"strategy.tensor": [4, 8]}, "mine.toml")
-    base = {"strategy": "tensor=2,pipeline=3"}
-    assert [p.scenario.strategy for p in sweep_of(base, axes, "").points] == [
-        "tensor=4,pipeline=3",
-        "tensor=8,pipeline=3",
-    ]
-
-
-def test_sizes_of_the_model_are_swept_by_path(tiny_config: Path) -> None:
-    axes = read_axes({"model.layers": [2, 6]}, "mine.toml")
-    base = {"model": str(tiny_config), "chips": 8}
-    plans = [plan_scenario(p.scenario) for p in sweep_of(base, axes, "").points]
-    assert [prepared.model.layers for prepared in plans] == [2, 6]
-    assert plans[1].plan.weight_bytes > plans[0].plan.weight_bytes
-
-
-def test_a_number_of_chips_brings_a_split_that_fits_it() -> None:
-    sweep = read("[sweep]\nchips = [4, 72]")
-    assert [p.scenario.strategy for p in sweep.points] == ["tensor=4", "tensor=8"]
-
-
-def test_files_are_found_from_where_the_sweep_lies(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    (tmp_path / "own.toml").write_text('base = "groqrack"\nname = "own"\n')
-    path.write_text(
-        'machine = "own.toml"\n[sweep]\nmodel = ["llama-2-70b", "a/config.json"]'
-    )
-    first, second = load_sweep(path).points
-    assert first.scenario.model == "llama-2-70b"
-    assert second.scenario.model == str(tmp_path / "a" / "config.json")
-    assert second.scenario.machine == str(tmp_path / "own.toml")
 
 
 REFUSED = {
@@ -183,6 +91,30 @@ REFUSED = {
     "too many points": (
         "[sweep]\nseed = { range = [0, 1000] }\ntokens = { range = [1, 1001] }",
         ["1,000,000 points", "100,000"],
+    ),
+    "truth for a number": (
+        "[sweep]\ntokens = [true, 2]",
+        ["point tokens=True", "tokens = True: must be a number"],
+    ),
+    "a part of no strategy": (
+        'strategy = "auto"\n[sweep]\nstrategy.tensor = [2, 4]',
+        ["strategy.tensor", "'auto' has none"],
+    ),
+    "a part of a plan": (
+        'strategy = "mine.csv"\n[sweep]\nstrategy.tensor = [2, 4]',
+        ["strategy.tensor", "mine.csv' has none"],
+    ),
+    "what a search seeks that is none": (
+        '[sweep]\nobjective = ["latency", "chips"]',
+        ["no point has one", "strategy = 'auto'"],
+    ),
+    "one number in two ways": (
+        '[sweep]\nlink.ber = [1e-9, "1e-9"]',
+        ["points 1 and 2 are the same"],
+    ),
+    "a whole number and a fraction that is one": (
+        "[sweep]\nlink.ber = [0, 0.0]",
+        ["points 1 and 2 are the same"],
     ),
     "the same point twice": (
         "[sweep]\nseed = [1, 2, 1]",

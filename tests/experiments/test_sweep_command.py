@@ -136,6 +136,13 @@ REFUSED: dict[str, tuple[list[str], list[str]]] = {
         ["--set=tokens=1,0"],
         ["point tokens=0", "greater than or equal to 1"],
     ),
+    "a strategy of several words": (
+        ["--set=strategy=tensor=4,pipeline=2"],
+        [
+            "is one strategy; write --strategy tensor=4,pipeline=2",
+            "strategy.tensor=4,8",
+        ],
+    ),
     "a scenario key among the settings": (
         ["--set=seed=1", "--set=tokens=1,2"],
         ["'seed'"],

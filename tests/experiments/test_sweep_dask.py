@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from experiments.sweep import run_sweep
-from experiments.sweep_axes import Sweep, read_axes, sweep_of
+from experiments.sweep_axes import read_axes
 from experiments.sweep_executors import crew_named, local_crew
+from experiments.sweep_grid import Sweep, sweep_of
 from experiments.sweep_ledger import Ledger
 from specs.errors import SweepError
 
