@@ -108,14 +108,19 @@ class Ledger:
         Raises
         ------
         OutputError
-            If the file cannot be read.
+            If the file cannot be read, or is damaged.
         """
         wanted = set(keys)
         with self._told():
             rows = self._database.execute("SELECT key, outcome FROM outcomes")
-            return {
-                key: Outcome(**json.loads(text)) for key, text in rows if key in wanted
-            }
+            found = {key: text for key, text in rows if key in wanted}
+        try:
+            return {key: Outcome(**json.loads(text)) for key, text in found.items()}
+        except (TypeError, ValueError) as error:
+            raise OutputError(
+                f"{self.path} holds an outcome that is damaged: {error}; choose "
+                "another --out"
+            ) from None
 
     def _prepare(self) -> None:
         """Make the table, or check that what is there is ours before touching it."""
@@ -145,10 +150,14 @@ class Ledger:
         """Turn what SQLite says into an error that names the file and the way out."""
         try:
             yield
-        except sqlite3.Error as error:
+        except sqlite3.OperationalError as error:
             raise OutputError(
                 f"cannot use the ledger {self.path}: {error}; what it holds is kept: "
                 "make room and run the same again, or choose another --out"
+            ) from None
+        except sqlite3.Error as error:
+            raise OutputError(
+                f"{self.path} is damaged, or no ledger: {error}; choose another --out"
             ) from None
 
     def _release(self) -> None:

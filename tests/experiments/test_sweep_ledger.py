@@ -70,6 +70,27 @@ def test_a_full_disk_ends_the_sweep_and_harms_nothing(tmp_path: Path) -> None:
     assert len(keys(path)) == number + 1
 
 
+@pytest.mark.parametrize("text", ["[1, 2", "[1]", '{"feasible": true}', ""])
+def test_an_outcome_that_is_damaged_is_refused(tmp_path: Path, text: str) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.record("1", "{}", outcome(1))
+        ledger.record("2", "{}", text)
+        assert ledger.outcomes(["1"]) == {"1": Outcome(True, "", {"n": 1})}
+        with pytest.raises(OutputError, match=r"damaged: .*; choose another --out"):
+            ledger.outcomes(["1", "2"])
+
+
+def test_a_ledger_whose_pages_are_damaged_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        for number in range(100):
+            ledger.record(str(number), "{}", outcome(number))
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    with pytest.raises(OutputError, match=r"is damaged.*; choose another --out"):
+        keys(path)
+
+
 @pytest.mark.parametrize("kind", ["text", "another program's database"])
 def test_a_file_that_is_no_ledger_is_refused_and_left_alone(
     tmp_path: Path, kind: str
