@@ -17,6 +17,8 @@ from specs.errors import SpecError, SweepError
 _DASK = "dask:"
 # How long a scheduler may take to answer; on loopback it takes 10 ms.
 _ANSWER_S = 10
+# Loggers of Dask, which sets a level of its own for some, and of what it is built on.
+_TALKATIVE = ("distributed", "distributed.client", "tornado.application", "asyncio")
 # Points handed to a cluster ahead of time: enough for every thread of a large one.
 _DASK_AHEAD = 1_000
 
@@ -128,7 +130,8 @@ def _dask(address: str) -> Iterator[Executor]:
             "package, here and on the cluster"
         ) from None
     # What concerns the sweep is said in a line; Dask adds tracebacks of its own.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=_ANSWER_S, set_as_default=False)
     except (OSError, ValueError) as error:
