@@ -1,12 +1,19 @@
 """How far a sweep is, how fast it goes, and how long it will take, on stderr."""
 
+import io
 import sys
 import time
+from collections import deque
 from typing import TextIO, final
 
 # A terminal shows one line that changes; a file gets a new line now and then.
 _TERMINAL_S = 0.2
 _FILE_S = 10.0
+# So many points tell the rate: starting processes, and points unlike those that come
+# now, are soon forgotten.
+_RECENT = 100
+# Below this, the time of a point says more than points in a second.
+_SLOW_PER_S = 0.1
 _S_PER_MINUTE = 60
 _S_PER_HOUR = 3600
 
@@ -25,10 +32,12 @@ class SweepProgress:
 
     def __init__(self, total: int, stream: TextIO | None = None) -> None:
         self._total = total
-        self._stream = sys.stderr if stream is None else stream
+        # A process may be without stderr.
+        self._stream = stream or sys.stderr or io.StringIO()
         self._terminal = self._stream.isatty()
         self._began_s = time.monotonic()
         self._shown_s = self._began_s
+        self._recent = deque([(self._began_s, 0)], maxlen=_RECENT)
 
     def __call__(self, done: int, before: int, refused: int) -> None:
         """Show where the sweep is, if it is time to.
@@ -43,44 +52,72 @@ class SweepProgress:
         now_s = time.monotonic()
         if done == 0:
             if before:
-                print(
-                    f"sweep: {before:,} of {self._total:,} points were there already",
-                    file=self._stream,
-                )
+                there = f"sweep: {before:,} of {self._total:,} points were there"
+                self._print(f"{there} already\n")
             return
+        since_s, then = self._recent[0]
+        self._recent.append((now_s, done))
         finished = done + before == self._total
         pause_s = _TERMINAL_S if self._terminal else _FILE_S
         if not finished and now_s - self._shown_s < pause_s:
             return
         self._shown_s = now_s
+        wall_s = now_s - self._began_s
         line = progress_line(
-            done, before, refused, total=self._total, wall_s=now_s - self._began_s
+            done,
+            before,
+            refused,
+            total=self._total,
+            wall_s=wall_s,
+            rate_per_s=_rate(done, wall_s)
+            if finished
+            else _rate(done - then, now_s - since_s),
         )
         # Over a shorter line, to the end of it.
         start, end = (
             ("\r\033[K", "\n" if finished else "") if self._terminal else ("", "\n")
         )
-        print(f"{start}{line}", end=end, file=self._stream, flush=True)
+        self._print(f"{start}{line}{end}")
+
+    def _print(self, text: str) -> None:
+        """Show a text, if there is still someone to show it to."""
+        try:
+            print(text, end="", file=self._stream, flush=True)
+        except (OSError, ValueError):
+            # Results do not depend on whether anyone follows them.
+            self._stream = io.StringIO()
+            self._terminal = False
+
+
+def _rate(points: int, seconds: float) -> float:
+    return points / max(seconds, 1e-9)
 
 
 def progress_line(
-    done: int, before: int, refused: int, *, total: int, wall_s: float
+    done: int,
+    before: int,
+    refused: int,
+    *,
+    total: int,
+    wall_s: float,
+    rate_per_s: float,
 ) -> str:
     """Return the state of a sweep in a line.
 
-    >>> progress_line(50, 10, 1, total=100, wall_s=10.0)
+    >>> progress_line(50, 10, 1, total=100, wall_s=11.0, rate_per_s=5.0)
     'sweep: 60 of 100 points, 1 refused, 5.0 points/s, 8 s left'
-    >>> progress_line(90, 10, 0, total=100, wall_s=300.0)
+    >>> progress_line(90, 10, 0, total=100, wall_s=300.0, rate_per_s=0.3)
     'sweep: 100 of 100 points, 0.3 points/s, took 5 min'
+    >>> progress_line(90, 0, 0, total=100, wall_s=1800.0, rate_per_s=0.05)
+    'sweep: 90 of 100 points, 20 s a point, 3 min left'
     """
-    rate = done / max(wall_s, 1e-9)
     left = total - before - done
+    pace = f"{rate_per_s:.1f} points/s"
+    if rate_per_s < _SLOW_PER_S:
+        pace = f"{_span(1 / rate_per_s)} a point"
     told = f", {refused:,} refused" if refused else ""
-    ending = f"{_span(left / rate)} left" if left else f"took {_span(wall_s)}"
-    return (
-        f"sweep: {before + done:,} of {total:,} points{told}, {rate:.1f} points/s, "
-        f"{ending}"
-    )
+    ending = f"{_span(left / rate_per_s)} left" if left else f"took {_span(wall_s)}"
+    return f"sweep: {before + done:,} of {total:,} points{told}, {pace}, {ending}"
 
 
 def _span(seconds: float) -> str:
