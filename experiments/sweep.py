@@ -66,9 +66,10 @@ def run_sweep(
     """
     tasks = [_task(point) for point in sweep.points]
     known = ledger.outcomes(task.key for task in tasks)
-    waiting = deque(task for task in tasks if task.key not in known)
-    refused = sum(not outcome.feasible for outcome in known.values())
-    run = _Running(ledger, waiting, before=len(known), refused=refused, tell=tell)
+    there = [known[task.key] for task in tasks if task.key in known]
+    refused = sum(not outcome.feasible for outcome in there)
+    left = [task for task in tasks if task.key not in known]
+    run = _Running(ledger, left, before=len(there), refused=refused, tell=tell)
     while run.waiting:
         # A pool that lost a process is of no more use; the next one goes on.
         with crew.open() as executor:
@@ -89,13 +90,15 @@ class _Running:
     def __init__(
         self,
         ledger: Ledger,
-        waiting: "deque[_Task]",
+        left: Sequence[_Task],
         *,
         before: int,
         refused: int,
         tell: Tell,
     ) -> None:
-        self.waiting = waiting
+        # Points that name files alike by other paths are one task.
+        self.waiting = deque({task.key: task for task in left}.values())
+        self._points = Counter(task.key for task in left)
         self.stuck: list[tuple[Point, str]] = []
         self._ledger = ledger
         self._before = before
@@ -153,8 +156,9 @@ class _Running:
             self.stuck.append((task.point, f"{type(error).__name__}: {error}"))
             return True
         self._ledger.record(task.key, task.document, outcome)
-        self._done += 1
-        self._refused += not json.loads(outcome)["feasible"]
+        points = self._points[task.key]
+        self._done += points
+        self._refused += points * (not json.loads(outcome)["feasible"])
         self._tell(self._done, self._before, self._refused)
         return True
 

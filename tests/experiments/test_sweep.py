@@ -1,6 +1,7 @@
 import csv
 import multiprocessing
 import random
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -119,6 +120,29 @@ def test_points_that_are_known_are_not_run_again(
     assert len(ran) == len(set(ran)) == 4
     assert told == [(0, 2, 1), (1, 2, 1), (2, 2, 1)]
     assert [row["seed"] for row in rows] == [4, 3, 2, 1]
+
+
+def test_points_that_are_the_same_by_other_paths_run_once_and_count_each(
+    tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def counted(_document: str, key: str) -> str:
+        ran.append(key)
+        return pretended("", key)
+
+    monkeypatch.setattr(sweep_module, "run_point", counted)
+    copied = tmp_path / tiny_config.parent.name
+    shutil.copytree(tiny_config.parent, copied)
+    models = [str(tiny_config), str(copied / "config.json")]
+    points = sweep_over(model=models, seed=[1, 2])
+    told: list[tuple[int, int, int]] = []
+    with Ledger(None) as ledger:
+        for _ in range(2):
+            rows = run_sweep(points, ledger, whimsical(1), lambda *n: told.append(n))
+    assert len(ran) == len(set(ran)) == 2
+    assert told == [(0, 0, 0), (2, 0, 0), (4, 0, 0), (0, 4, 0)]
+    assert [row["model"] for row in rows] == [models[0]] * 2 + [models[1]] * 2
 
 
 def test_a_bug_that_one_point_meets_does_not_cost_the_others(
