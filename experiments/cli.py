@@ -1,6 +1,8 @@
 """The command ``groqrack``; what is heavy is imported when it is needed."""
 
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,6 +53,8 @@ app = typer.Typer(
 _INPUT_ERROR = 2
 _VIOLATED = 3
 _INTERRUPTED = 130
+# A full disk, a quota, a limit on the size of files.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @app.command()
@@ -222,19 +226,42 @@ def main() -> None:
     from specs.errors import RackError
 
     try:
-        app(standalone_mode=True)
+        _run_app()
     except RackError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(_INPUT_ERROR)
+    except BrokenPipeError:
+        # The reader has seen enough, as `groqrack ... | head` does.
+        _leave_unprinted()
+        sys.exit(0)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _leave_unprinted()
+        print(f"error: cannot print the result: {error.strerror}", file=sys.stderr)
+        sys.exit(_INPUT_ERROR)
+
+
+def _run_app() -> None:
+    """Run the command to its end, which is an exit or an error."""
+    stdout = sys.stdout
+    try:
+        app(standalone_mode=True)
     except SystemExit as stop:
         # Typer makes this code of Ctrl-C, without a word.
         if stop.code == _INTERRUPTED:
             print("interrupted; no file is left half-written", file=sys.stderr)
+        if sys.stdout is not stdout:
+            # So Typer hides an output whose reader has gone, and exits with 1.
+            raise BrokenPipeError from None
+        # Python would do it after all is over, when nobody can be told.
+        sys.stdout.flush()
         raise
-    except BrokenPipeError:
-        # The reader has seen enough, as `groqrack ... | head` does.
-        sys.stderr.close()
-        sys.exit(0)
+
+
+def _leave_unprinted() -> None:
+    """Send nowhere what is still to be printed, or Python tries again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _run(scenario: "Scenario", *, quiet: bool) -> "Run":

@@ -1,8 +1,14 @@
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = "from experiments.cli import main; main()"
 
 
 def test_ctrl_c_in_the_middle_of_a_run_ends_it_and_leaves_no_file(
@@ -31,5 +37,24 @@ def test_a_reader_that_has_seen_enough_is_no_error(
     assert process.stderr is not None
     process.stdout.close()
     assert process.stderr.read() == ""
-    assert process.wait(timeout=30) in (0, 1)
+    assert process.wait(timeout=30) == 0
     process.stderr.close()
+
+
+@pytest.mark.parametrize("words", [["models"], ["plan", "--chips", "16", "--json"]])
+def test_a_result_that_cannot_be_printed_is_an_error_in_one_line(
+    words: list[str], tiny_config: Path
+) -> None:
+    if words[0] == "plan":
+        words = [*words, "--model", str(tiny_config)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "error: cannot print the result: No space left on device\n"
