@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,10 +120,10 @@ def _sweep(
     crew = crew_named(executor, min(jobs or os.cpu_count() or 1, total))
     if folder is not None:
         check_writable(folder)
-    with Ledger(None if folder is None else folder / _LEDGER) as ledger:
+    with _ended_in_order(), Ledger(folder and folder / _LEDGER) as ledger:
         try:
             rows = run_sweep(sweep, ledger, crew, SweepProgress(total))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, _TerminatedExit):
             if folder is not None:
                 kept = f"finished points are kept in {ledger.path}; run the same again"
                 print(f"\n{kept} to go on", file=sys.stderr)
@@ -139,14 +142,36 @@ def _sweep(
         print(f"\nwrote {folder / _RESULTS} and {folder / _LEDGER}")
 
 
+class _TerminatedExit(SystemExit):
+    """The end that SIGTERM asks for."""
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM, which job schedulers send, end a sweep as Ctrl-C does."""
+
+    def end(*_: object) -> None:
+        # As a shell tells it.
+        raise _TerminatedExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _table(names: tuple[str, ...], rows: list[dict[str, Any]]) -> "Table":
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    for heading in _SHOWN.values():
-        table.add_column(heading, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
+    for key, heading in _SHOWN.items():
+        # What was asked may take a second line; a number is never cut.
+        cells = [_shown(row.get(key)) for row in rows[:_MOST_SHOWN]]
+        widest = max(map(len, [heading, *cells]))
+        table.add_column(heading, justify="right", no_wrap=True, min_width=widest)
     for row in rows[:_MOST_SHOWN]:
         swept = [str(row[name]) for name in names]
         table.add_row(*swept, *(_shown(row.get(key)) for key in _SHOWN))

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -17,6 +18,8 @@ Groqrack = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 POINTS = 30
+ROOT = Path(__file__).parents[2]
+COMMAND = "from experiments.cli import main; main()"
 
 
 def written(path: Path, config: Path, seeds: int) -> Path:
@@ -68,7 +71,7 @@ def test_a_sweep_killed_again_and_again_ends_as_one_left_alone(
     # The same points and so many more that none of these comes to its end.
     longer = written(tmp_path / "longer.toml", tiny_config, 1000)
     before = 0
-    stops = ((signal.SIGKILL, 2), (signal.SIGINT, 1), (signal.SIGKILL, 2))
+    stops = ((signal.SIGKILL, 2), (signal.SIGINT, 1), (signal.SIGTERM, 2))
     for signal_number, jobs in stops:
         process = start("sweep", longer, "--out", killed, "--jobs", str(jobs))
         wait_for(process, killed, before + 1)
@@ -78,8 +81,8 @@ def test_a_sweep_killed_again_and_again_ends_as_one_left_alone(
         assert entered(killed) > before
         before = entered(killed)
         assert not (killed / "results.csv").exists()
-        if signal_number == signal.SIGINT:
-            assert process.returncode == 130
+        if signal_number != signal.SIGKILL:
+            assert process.returncode == 128 + signal_number
             assert "finished points are kept in" in told
             assert "Traceback" not in told
     done = groqrack("sweep", sweep_toml, "--out", killed, "--jobs", "1")
@@ -98,6 +101,66 @@ def test_a_sweep_killed_again_and_again_ends_as_one_left_alone(
     assert [row["feasible"] for row in rows] == ["True"] * 15 + ["False"] * 15
     assert len({row["run.trajectory_hash"] for row in rows[:15]}) == 15
     assert all("16 chips but 8 are there" in row["reason"] for row in rows[15:])
+
+
+@pytest.mark.slow
+def test_a_thousand_points_killed_five_times_end_as_if_left_alone(
+    groqrack: Groqrack, tiny_config: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "thousand.toml"
+    # Of twenty widths one fits: refusals are results, and take no time.
+    path.write_text(
+        f"model = '{tiny_config}'\nchips = 8\ncontext = 16\ntokens = 1\n"
+        "engine = 'replay'\n[sweep]\nseed = { range = [0, 50] }\n"
+        "strategy.tensor = { range = [8, 28] }\n"
+    )
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    words = ["sweep", path, "--jobs", "2", "--out"]
+    assert groqrack(*words, alone).returncode == 0
+    before = 0
+    for points, everyone in ((1, 0), (150, 1), (300, 1), (500, 0), (700, 1)):
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *map(str, [*words, killed])],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+        wait_for(process, killed, max(points, before + 1))
+        kill = os.killpg if everyone else os.kill
+        kill(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL
+        before = entered(killed)
+        assert points <= before < 1000
+    assert groqrack(*words, killed).returncode == 0
+    assert (entered(alone), entered(killed)) == (1000, 1000)
+    first, second = alone / "results.csv", killed / "results.csv"
+    assert first.read_bytes() == second.read_bytes()
+    with second.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({(row["seed"], row["strategy.tensor"]) for row in rows}) == 1000
+    assert sum(row["feasible"] == "True" for row in rows) == 50
+
+
+def test_numbers_are_whole_in_the_table_of_a_narrow_terminal(
+    groqrack: Groqrack, tiny_config: Path
+) -> None:
+    options = ["--model", tiny_config, "--chips", "8", "--engine", "replay"]
+    done = groqrack(
+        "simulate",
+        *options,
+        "--set=strategy.layout=1d,2d",
+        "--set=strategy.tensor=8,16",
+        "--set=strategy.attention=0,4",
+        "--set=link.forward_cycles=217,300",
+    )
+    assert done.returncode == 0
+    table = done.stdout.partition("\n\n")[0]
+    assert "…" not in table
+    assert max(map(len, table.splitlines())) <= 80
+    assert all(heading in table for heading in ("token ns", "tokens/s", "replays"))
 
 
 def test_several_values_of_a_setting_are_a_sweep_of_their_own(
@@ -212,7 +275,7 @@ def test_a_disk_that_takes_no_more_ends_the_sweep_and_keeps_what_there_is(
         [sys.executable, "-B", "-c", limited, *map(str, words)],
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         check=False,
     )
     assert done.returncode == 2
