@@ -4,13 +4,14 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from specs.errors import SpecError, SweepError
 
@@ -19,6 +20,8 @@ _DASK = "dask:"
 _ANSWER_S = 10
 # Loggers of Dask, which sets a level of its own for some, and of what it is built on.
 _TALKATIVE = ("distributed", "distributed.client", "tornado.application", "asyncio")
+# How often a cluster is asked whether it has workers.
+_PULSE_S = 5.0
 # Points handed to a cluster ahead of time: enough for every thread of a large one.
 _DASK_AHEAD = 1_000
 
@@ -146,10 +149,35 @@ def _dask(address: str) -> Iterator[Executor]:
                 f"dask worker {address}"
             )
         executor = client.get_executor(pure=False)
+        over = threading.Event()
+        watch = threading.Thread(
+            target=_tell_without_workers, args=(client, address, over), daemon=True
+        )
+        watch.start()
         try:
             yield executor
         finally:
+            over.set()
             executor.shutdown(wait=False)
+            watch.join()
+
+
+def _tell_without_workers(client: Any, address: str, over: threading.Event) -> None:
+    """Say that no worker is left, for which points wait without a word from Dask."""
+    told = False
+    while not over.wait(_PULSE_S):
+        try:
+            alone = not client.nthreads()
+        except (OSError, TimeoutError):
+            # The scheduler has gone, which ends the sweep.
+            return
+        if alone and not told:
+            print(
+                f"sweep: the cluster at {address} has no workers left and points wait "
+                f"for one; start it with: dask worker {address}",
+                file=sys.stderr,
+            )
+        told = alone
 
 
 def _first_line(error: Exception) -> str:

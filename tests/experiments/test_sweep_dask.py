@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments import sweep_executors
 from experiments.sweep import run_sweep
 from experiments.sweep_axes import read_axes
 from experiments.sweep_executors import crew_named, local_crew
@@ -71,6 +72,18 @@ def thousand_points(config: Path) -> Sweep:
     return sweep_of(base, read_axes(axes, "mine"), "mine")
 
 
+def begin_workers(
+    begin: Begin, address: str, count: int
+) -> "list[subprocess.Popen[bytes]]":
+    from distributed import Client  # noqa: PLC0415
+
+    options = ("--host=127.0.0.1", "--nthreads=1", "--no-nanny", "--no-dashboard")
+    workers = [begin("worker", address, *options) for _ in range(count)]
+    with Client(address, set_as_default=False) as client:
+        client.wait_for_workers(count, timeout=60)
+    return workers
+
+
 def quiet(_done: int, _before: int, _refused: int) -> None:
     pass
 
@@ -81,12 +94,7 @@ def test_a_cluster_that_loses_a_worker_gives_what_local_processes_give(
     tiny_config: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    from distributed import Client  # noqa: PLC0415
-
-    options = ("--host=127.0.0.1", "--nthreads=1", "--no-nanny", "--no-dashboard")
-    workers = [begin("worker", address, *options) for _ in range(2)]
-    with Client(address, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=60)
+    workers = begin_workers(begin, address, 2)
     told: list[int] = []
 
     def kill_one(done: int, _before: int, _refused: int) -> None:
@@ -103,6 +111,35 @@ def test_a_cluster_that_loses_a_worker_gives_what_local_processes_give(
     assert capfd.readouterr().err == ""
     with Ledger(None) as ledger:
         assert rows == run_sweep(sweep, ledger, local_crew(2), quiet)
+
+
+def test_a_cluster_that_lost_every_worker_says_so_and_goes_on_with_a_new_one(
+    begin: Begin,
+    address: str,
+    tiny_config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sweep_executors, "_PULSE_S", 0.1)
+    (worker,) = begin_workers(begin, address, 1)
+    told: list[str] = []
+
+    def replace_it(done: int, _before: int, _refused: int) -> None:
+        if done == 5:
+            worker.kill()
+            worker.wait()
+            until_s = time.monotonic() + 60
+            while not told or "no workers left" not in told[-1]:
+                assert time.monotonic() < until_s
+                time.sleep(0.1)
+                told.append(capfd.readouterr().err)
+            begin_workers(begin, address, 1)
+
+    with Ledger(None) as ledger:
+        crew = crew_named(f"dask:{address}", 1)
+        rows = run_sweep(thousand_points(tiny_config), ledger, crew, replace_it)
+    assert len(rows) == 1000
+    assert f"start it with: dask worker {address}" in told[-1]
 
 
 def test_a_scheduler_without_workers_is_refused(
