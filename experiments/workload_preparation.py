@@ -8,11 +8,12 @@ import numpy as np
 from compiler.schedule import WorkloadSchedule
 from compiler.workload import compile_workload
 from compiler.workload_search import best_schedule
+from experiments.plan_file import SUFFIX
 from experiments.preparation import AUTO, MODEL_SETTING, machine_of, topology_of
 from sharding.grid import parse_grid
 from sharding.workload_plan import WorkloadPlan, plan_workload
 from sharding.workload_work import least_mxm_cycles, workload_work
-from specs.errors import SpecError
+from specs.errors import PlanError, SpecError
 from specs.machine import MachineSpec
 from specs.scenario import Scenario
 from specs.workload import Workload, load_workload
@@ -91,6 +92,11 @@ def prepare_workload(
     workload = load_workload(scenario.workload)
     if scenario.batch > 1:
         workload = workload.batched(scenario.batch)
+    if scenario.strategy.endswith(SUFFIX):
+        raise PlanError(
+            f"strategy {scenario.strategy}: plans of models are read, not those of "
+            f"workloads; name a split such as column=4,row=2, or auto"
+        )
     grid = None
     if scenario.strategy != AUTO:
         grid = parse_grid(scenario.strategy, scenario.chips)

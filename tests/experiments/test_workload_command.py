@@ -123,6 +123,7 @@ def test_a_workload_whose_node_goes_bad_moves_to_the_spare_one(
         (["--workload=mlp", "--sequences=2"], "sequences is of a model"),
         (["--workload=mlp", "--set=model.layers=2"], "a workload is no model"),
         (["--workload=mlp", "--strategy=tensor=2"], "no key 'tensor'"),
+        (["--workload=mlp", "--strategy=plan.csv"], "not those of workloads; name"),
         (
             ["--workload=gemm:8x8x4", "--chips=8", "--strategy=column=8"],
             "b of gemm has 4 columns, which cannot be split into 8 parts; use column=4",
