@@ -105,7 +105,9 @@ def _processes(jobs: int) -> Iterator[Executor]:
         ours.close()
         raise
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        # Who presses Ctrl-C again while processes end learns nothing more.
+        with without_interrupt():
+            executor.shutdown(wait=True, cancel_futures=True)
         ours.close()
         theirs.close()
 

@@ -5,7 +5,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -213,6 +213,24 @@ def test_a_process_that_is_killed_is_replaced_and_none_outlives_the_sweep(
     assert len({row["run.trajectory_hash"] for row in rows}) == 12
     assert killed[0].exitcode == -signal.SIGKILL
     assert multiprocessing.active_children() == []
+
+
+def test_a_second_ctrl_c_waits_until_the_processes_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[int] = []
+    shutdown = ProcessPoolExecutor.shutdown
+
+    def pressed_again(self: ProcessPoolExecutor, **options: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        shutdown(self, **options)
+        ended.append(len(multiprocessing.active_children()))
+
+    monkeypatch.setattr(ProcessPoolExecutor, "shutdown", pressed_again)
+    with pytest.raises(KeyboardInterrupt), local_crew(1).open() as executor:  # noqa: PT012
+        assert executor.submit(int, "7").result() == 7
+        raise KeyboardInterrupt
+    assert ended == [0]
 
 
 def test_results_are_read_back_as_they_were() -> None:
