@@ -12,6 +12,7 @@ from compiler.exchange_bound import KnownExchanges
 from compiler.link_bound import link_bound
 from compiler.size import MOST_TRAINS
 from compiler.space import splits
+from compiler.space import widths as usual_widths
 from compiler.strategy_bound import (
     PlacedWidth,
     WidthBound,
@@ -36,7 +37,7 @@ class Looks:
     topology
         The wiring, whose active chips are used from the first on.
     widths
-        Tensor widths to look at, those that there can be if None.
+        Tensor widths to look at, those of `space.widths` if None.
     plain
         Whether to look at groups alone that share everything alike.
 
@@ -58,8 +59,9 @@ class Looks:
         self.topology = topology
         self.chips: Ints = topology.active.astype(np.int64)
         most = min(len(self.chips), task.model.hidden_size)
-        every = range(1, most + 1)
-        looked_at = (w for w in every if widths is None or w in widths)
+        looked_at = usual_widths(len(self.chips), task.model)
+        if widths is not None:
+            looked_at = [width for width in range(1, most + 1) if width in widths]
         self.splits = [
             s for width in looked_at for s in splits(task.model, width, plain=plain)
         ]

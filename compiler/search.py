@@ -58,7 +58,7 @@ def best_strategy(
     most_compiled
         Strategies to look at to the cycle at most.
     widths
-        Tensor widths to look at, all if None.
+        Tensor widths to look at, those of `space.widths` if None.
 
     Raises
     ------

@@ -13,6 +13,35 @@ _RACK_NODES = 9
 # rows, and attention is on a node or where no two chips share a head, by turns within a
 # rack: other ways exchange as widely as the whole group does.
 FEW_CHIPS = 2 * _NODE_CHIPS
+# On machines of more than sixteen racks, groups wider than a rack are of whole nodes:
+# others exchange in rows that nodes cut, and would be most of what is looked at.
+_MOST_EVERY_WIDTH = 16 * _RACK_NODES * _NODE_CHIPS
+
+
+def widths(chips: int, model: ModelSpec) -> list[int]:
+    """Return the tensor widths that a search looks at, ascending.
+
+    Parameters
+    ----------
+    chips
+        Chips that there are.
+    model
+        What is split; no group is wider than its hidden size.
+
+    Examples
+    --------
+    >>> from specs.model import load_model
+    >>> widths(4, load_model("gpt2"))
+    [1, 2, 3, 4]
+    >>> len(widths(10_440, load_model("llama-2-70b")))
+    1087
+    """
+    rack = _RACK_NODES * _NODE_CHIPS
+    return [
+        width
+        for width in range(1, min(chips, model.hidden_size) + 1)
+        if chips <= _MOST_EVERY_WIDTH or width <= rack or width % _NODE_CHIPS == 0
+    ]
 
 
 def splits(model: ModelSpec, width: int, *, plain: bool = False) -> list[Strategy]:

@@ -1,4 +1,4 @@
-from compiler.space import splits
+from compiler.space import splits, widths
 from sharding.group import Layout
 from specs.model import load_model
 
@@ -24,3 +24,14 @@ def test_a_grid_in_a_wide_group_takes_whole_nodes() -> None:
 def test_only_a_mixture_is_split_into_groups_of_experts() -> None:
     assert {s.expert for s in splits(load_model("mixtral-8x7b"), 12)} == {1, 2, 4}
     assert {s.expert for s in splits(load_model("llama-2-70b"), 12)} == {1}
+
+
+def test_up_to_sixteen_racks_a_group_may_have_any_width() -> None:
+    assert widths(1152, load_model("llama-2-70b")) == list(range(1, 1153))
+    assert widths(3, load_model("llama-2-70b")) == [1, 2, 3]
+
+
+def test_on_larger_machines_groups_wider_than_a_rack_are_of_whole_nodes() -> None:
+    looked_at = widths(10440, load_model("llama-2-70b"))
+    assert looked_at[:72] == list(range(1, 73))
+    assert looked_at[72:] == list(range(80, 8192 + 1, 8))
