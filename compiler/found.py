@@ -91,6 +91,9 @@ class Found:
         Those whose every cycle is known without that they were compiled, sorted.
     refused
         Those that have no schedule, with the reason.
+    bounded
+        Those that were scored and then left: their least cost, and sequences in flight;
+        the most promising first.
     bound
         What no strategy of the space beats, in the unit of the objective.
     """
@@ -103,6 +106,7 @@ class Found:
     compiled: tuple[Evaluated, ...]
     timed: tuple[Evaluated, ...]
     refused: tuple[tuple[Strategy, str], ...]
+    bounded: tuple[tuple[Cost, int], ...]
     bound: float
 
     @property

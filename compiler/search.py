@@ -93,6 +93,7 @@ class _Search:
         self._compiled: list[Evaluated] = []
         self._timed: dict[tuple[Strategy, int], Evaluated] = {}
         self._refused: list[tuple[Strategy, str]] = []
+        self._beaten: list[Entry] = []
 
     def run(self, most_compiled: int) -> Found:
         """Return what is best."""
@@ -108,10 +109,13 @@ class _Search:
         while entry := self._next(most_compiled):
             if self._best_cost is None or entry.cost < self._best_cost:
                 steps[entry.step](entry)
+            else:
+                self._beaten.append(entry)
         if self._best is None or self._best_cost is None:
             raise self._nothing_found(scored)
         self._compiled.sort(key=lambda each: each.cost)
         best = self._best_cost.first
+        left = (*self._beaten, *self._queue)
         return Found(
             objective=self._objective,
             schedule=self._best,
@@ -121,6 +125,7 @@ class _Search:
             compiled=tuple(self._compiled),
             timed=tuple(sorted(self._timed.values(), key=lambda each: each.cost)),
             refused=tuple(self._refused),
+            bounded=tuple(sorted((each.cost, each.sequences) for each in left)),
             bound=min([best, *(entry.cost.first for entry in self._queue)]),
         )
 
@@ -286,11 +291,8 @@ class _Search:
         """Return the error that says what the chips lack."""
         task, chips = self._task, len(self._looks.chips)
         if scored and self._refused:
-            strategy, reason = self._refused[0]
-            return ScheduleError(
-                f"no strategy for {task.model.name} on {chips} chips has a schedule; "
-                f"{strategy}: {reason}"
-            )
+            said = f"no strategy for {task.model.name} on {chips} chips has a schedule"
+            return ScheduleError("{}; {}: {}".format(said, *self._refused[0]))
         least = 1 if self._objective.fills else self._sequences
         bound = self._looks.anywhere(self._looks.splits[0])
         return nothing_fits(bound, chips, least)
