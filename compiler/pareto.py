@@ -8,6 +8,8 @@ import heapq
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
+import numpy as np
+
 from compiler.entry import Step
 from compiler.looks import Looks
 from compiler.token import compile_token, time_token
@@ -65,12 +67,40 @@ class Front:
     known
         Points known to the cycle, on the front or not.
     open
-        Points whose bounds none of these covers and that were not looked at any more.
+        Points that none of these covers and that were not looked at any more, with
+        bounds for merits: none is better than those in any respect.
     """
 
     points: tuple[Point, ...]
     known: tuple[Point, ...]
-    open: int
+    open: tuple[Point, ...]
+
+    @property
+    def gap(self) -> float:
+        """Return by what part the front may be worse than the front there is.
+
+        For each open point there is one on the front that is worse by no more than this
+        in any respect: the multiplicative epsilon indicator [1]_ of the front against
+        the bounds; 0 if nothing is open.
+
+        References
+        ----------
+        .. [1] E. Zitzler, L. Thiele, M. Laumanns, C. M. Fonseca and V. Grunert da
+           Fonseca, "Performance Assessment of Multiobjective Optimizers: An Analysis
+           and Review," IEEE Transactions on Evolutionary Computation 7(2), 2003.
+        """
+        front = np.array([point.merits for point in self.points], dtype=float)
+        return max(
+            (float((front / each.merits).max(axis=1).min()) - 1 for each in self.open),
+            default=0.0,
+        )
+
+    @property
+    def reach(self) -> Merits:
+        """Return the least of each merit that a point may have, each for itself."""
+        every = [point.merits for point in (*self.points, *self.open)]
+        latency, share, chips = (min(each) for each in zip(*every, strict=True))
+        return Merits(latency, share, chips)
 
 
 def uncovered(points: list[Point]) -> list[Point]:
@@ -133,7 +163,11 @@ class _Fronts:
         return Front(
             points=tuple(self._front),
             known=tuple(sorted(self._known)),
-            open=sum(not self._is_covered(entry.merits) for entry in self._queue),
+            open=tuple(
+                Point(entry.merits, entry.strategy, entry.sequences)
+                for entry in sorted(self._queue, key=lambda each: each.merits)
+                if not self._is_covered(entry.merits)
+            ),
         )
 
     def _is_covered(self, merits: Merits) -> bool:

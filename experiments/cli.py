@@ -133,7 +133,10 @@ def plan(
     batch: Batch = None,
     sequences: Sequences = None,
     settings: Settings = None,
-    out: Annotated[Path | None, typer.Option(help="File for the plan as CSV.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File for the plan as CSV; the front is written beside it."),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say why this plan, and what limits it.")
     ] = False,
@@ -146,39 +149,10 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Say which chip holds which slice of the model, and whether it fits."""
-    from experiments.planning import plan_report, write_plan
-    from experiments.preparation import compile_prepared, plan_scenario
-    from experiments.summary import plan_summary
-    from sharding.coverage import check_coverage
-    from specs.errors import SpecError
+    from experiments.plan_command import show_plan
 
-    if as_json and (explain or pareto):
-        raise SpecError(
-            f"{'--explain' if explain else '--pareto'} shows tables for people and "
-            f"--json prints JSON alone; leave one of the two out"
-        )
-    prepared = plan_scenario(scenario_from(scenario_file, locals(), settings))
-    check_coverage(prepared.plan.slices)
-    if out is not None:
-        write_plan(prepared, out)
-    if as_json:
-        print(json.dumps(plan_summary(prepared), indent=2))
-    elif explain:
-        from experiments.explanation import explanation
-
-        plain_console().print(explanation(prepared, compile_prepared(prepared)))
-    else:
-        plain_console().print(plan_report(prepared))
-    if pareto:
-        from compiler.pareto import pareto_front
-        from experiments.explanation import pareto_table
-        from sharding.strategy import Strategy
-
-        # Whatever this plan says of groups, those of the front share layers plainly.
-        plain = prepared.plan.task.split_as(Strategy(tensor=1, pipeline=1))
-        front = pareto_front(plain, prepared.topology)
-        plain_console().print()
-        plain_console().print(pareto_table(prepared, front))
+    scenario = scenario_from(scenario_file, locals(), settings)
+    show_plan(scenario, out, explain=explain, pareto=pareto, as_json=as_json)
 
 
 @app.command()

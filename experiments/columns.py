@@ -131,6 +131,21 @@ PROMPT_COLUMNS: dict[str, dict[str, str]] = {
     }
 }
 
+# Of the file that `groqrack plan --pareto --out plan.csv` writes beside the plan.
+FRONT_COLUMNS: dict[str, str] = {
+    "strategy": "the split, as `--strategy` takes it",
+    "tensor": "chips of a tensor group",
+    "pipeline": "stages",
+    "chips": "chips that are used",
+    "sequences": "sequences in flight",
+    "latency_us": "from a token to the next of the same sequence, in us; of a bound, "
+    "at least",
+    "tokens_per_s_all_users": "tokens of all sequences, or passes of an encoder, in a "
+    "second; of a bound, at most",
+    "state": "front (on it), beaten (known to the cycle, another is at least as good "
+    "in all), or bound (not looked at, may be on the front)",
+}
+
 
 def markdown() -> str:
     """Return the dictionary as a Markdown page."""
@@ -146,9 +161,24 @@ def markdown() -> str:
             "",
             f"## {table}.{suffix}",
             "",
-            "| column | meaning |",
-            "| --- | --- |",
+            *_HEAD,
         ]
         described = {**columns, **PROMPT_COLUMNS.get(table, {})}
-        lines += [f"| `{name}` | {text} |" for name, text in described.items()]
+        lines += _rows(described)
+    lines += [
+        "",
+        "## plan_pareto.csv",
+        "",
+        "Beside `plan.csv` of `groqrack plan --pareto --out plan.csv`.",
+        "",
+        *_HEAD,
+        *_rows(FRONT_COLUMNS),
+    ]
     return "\n".join(lines) + "\n"
+
+
+_HEAD = ("| column | meaning |", "| --- | --- |")
+
+
+def _rows(columns: dict[str, str]) -> list[str]:
+    return [f"| `{name}` | {text} |" for name, text in columns.items()]

@@ -7,10 +7,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from compiler.found import Found
 from experiments.preparation import Prepared
 from experiments.tables import plan_table
 from experiments.writing import check_writable, csv_bytes, write_bytes
 from sharding.slices import Ints
+from sharding.strategy import Strategy
 from specs.units import BYTES_PER_MB
 
 # Runs of chips that fit a column.
@@ -31,6 +33,13 @@ def plan_report(prepared: Prepared) -> RenderableType:
         title += f"{plan.strategy.data} replicas; this is the first\n"
     if prepared.placed is not None:
         title += f"placement: {prepared.placed}\n"
+    if prepared.searched is not None:
+        found = prepared.searched.found
+        best = found.compiled[0].strategy
+        title += (
+            f"{best} is the best for {found.objective} of {found.candidates:,}:\n"
+            f"{certainty(found)}; --explain says why\n"
+        )
     table = Table(box=None, pad_edge=False)
     # Replicas hold the same; the first one stands for all.
     for name in ("stage", "chips", "layers", "weights MB", "KV MB", "fullest chip"):
@@ -47,6 +56,17 @@ def plan_report(prepared: Prepared) -> RenderableType:
             f"{fullest / limit:.0%}",
         )
     return Group(Text(title), table)
+
+
+def certainty(found: Found) -> str:
+    """Return how sure it is that the best is the best, and among what."""
+    seen = [each.strategy for each in found.known]
+    seen += [cost.strategy for cost, _ in found.bounded]
+    plain = all(s == Strategy(tensor=s.tensor, pipeline=s.pipeline) for s in seen)
+    among = " of tensor and pipeline alone" if plain else ""
+    if found.gap == 0:
+        return f"no other strategy{among} can beat it"
+    return f"no other strategy{among} can be more than {found.gap:.1%} better"
 
 
 def _ranges(chips: Ints) -> str:

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.pareto import Merits, Point, pareto_front, uncovered
+from compiler.pareto import Front, Merits, Point, pareto_front, uncovered
 from compiler.token import compile_token
 from sharding.plan import fitting_plan
 from sharding.strategy import Strategy
@@ -84,14 +84,32 @@ def _every_point(task: Task, topology: Topology) -> list[Merits]:
 def test_the_front_within_a_node_equals_that_of_trying_everything() -> None:
     task, topology = _task(), select_topology(8)
     front = pareto_front(task, topology)
-    assert front.open == 0
+    assert (front.open, front.gap) == ((), 0)
     every = _every_point(task, topology)
     for merits in every:
         assert any(point.merits.covers(merits) for point in front.points)
     assert {point.merits for point in front.points} <= set(every)
 
 
-def test_a_front_that_is_cut_short_says_how_many_are_left() -> None:
-    short = pareto_front(_task(), select_topology(8), most_compiled=1)
-    assert len(short.known) == 1
-    assert short.open > 0
+def test_a_front_that_is_cut_short_says_how_far_it_may_move() -> None:
+    task, topology = _task(), select_topology(8)
+    short = pareto_front(task, topology, most_compiled=3)
+    assert len(short.known) == 3
+    assert short.open
+    for merits in _every_point(task, topology):
+        assert all(a >= b for a, b in zip(merits, short.reach, strict=True))
+        slack = 1 + short.gap + 1e-9
+        worse = Merits(merits[0] * slack, merits[1] * slack, int(merits[2] * slack))
+        assert any(point.merits.covers(worse) for point in short.points)
+
+
+def test_the_gap_of_a_front_is_what_its_points_lack_of_a_bound() -> None:
+    one = Strategy(tensor=1, pipeline=1)
+    fast = Point(Merits(100, 100, 8), one, 1)
+    small = Point(Merits(200, 200, 2), one, 1)
+    # It may be a quarter faster than the fast one, on half of its chips; or twice as
+    # fast as the small one, on twice as many.
+    left = Point(Merits(80, 80, 4), one, 1)
+    front = Front(points=(fast, small), known=(fast, small), open=(left,))
+    assert front.gap == 8 / 4 - 1
+    assert front.reach == Merits(80, 80, 2)

@@ -3,9 +3,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from compiler.space import splits
+from experiments.columns import FRONT_COLUMNS
 from specs.model import load_model
 
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]
@@ -20,7 +22,7 @@ def test_a_search_says_why_within_80_columns(
     assert "no other strategy can beat it" in told.stdout
     assert "Stage imbalance" in told.stdout
     assert "best moves" in told.stdout
-    assert "compiling" in told.stdout
+    assert "the others were compiled" in told.stdout
     for limit in ("SRAM", "heads", "context"):
         assert limit in told.stdout
     assert max(map(len, told.stdout.splitlines())) <= 80
@@ -47,14 +49,95 @@ def test_plans_of_every_kind_are_explained_and_set_beside_the_front(
     assert "Pareto front" in told.stdout
 
 
-@pytest.mark.parametrize("table", ["--explain", "--pareto"])
-def test_tables_for_people_are_no_json(
-    groqrack: Groqrack, tiny_config: Path, table: str
+def test_json_has_what_the_tables_of_an_explanation_say(
+    groqrack: Groqrack, tiny_config: Path
+) -> None:
+    asked = ["--model", tiny_config, "--chips", "12", "--strategy", "auto"]
+    told = groqrack("plan", *asked, "--explain", "--json")
+    assert (told.returncode, told.stderr) == (0, "")
+    document = json.loads(told.stdout)
+    why, best = document["explanation"], document["search"]
+    assert why["latency_cycles"] == best["latency_cycles"]
+    assert sum(why["breakdown_cycles"].values()) == why["latency_cycles"]
+    assert why["ranking"][0]["strategy"] == document["plan"]["strategy"]
+    costs = [each["cost"] for each in why["ranking"]]
+    assert costs == sorted(costs)
+    assert len(costs) == 10
+    assert all(each["exact"] for each in why["ranking"])
+    cycles = [stage["cycles"] for stage in why["stages"]]
+    assert [stage["lost_cycles"] for stage in why["stages"]] == [
+        max(cycles) - each for each in cycles
+    ]
+    assert len(cycles) == len(document["stages"])
+    assert 5 <= len(why["moves"]) <= 10
+    spent = [limit["cycles"] for limit in why["limits"]]
+    assert spent == sorted(spent, reverse=True)
+
+
+def test_the_next_best_are_as_much_slower_as_they_are_said_to_be(
+    groqrack: Groqrack, tiny_config: Path
+) -> None:
+    machine = ["--model", tiny_config, "--chips", "12", "--strategy"]
+    told = groqrack("plan", *machine, "auto", "--explain", "--json")
+    best, second, *_ = json.loads(told.stdout)["explanation"]["ranking"]
+    run = groqrack("simulate", *machine, second["strategy"], "--tokens", "1", "--json")
+    latency = json.loads(run.stdout)["schedule"]["latency_cycles"]
+    assert latency == second["latency_cycles"]
+    assert second["worse_by"] == latency / best["latency_cycles"] - 1
+
+
+def test_the_stages_of_replicas_are_named_by_replica_and_stage(
+    groqrack: Groqrack, tiny_config: Path
+) -> None:
+    asked = ["--model", tiny_config, "--chips", "8"]
+    split = ["--strategy", "tensor=2,pipeline=2,data=2"]
+    told = groqrack("plan", *asked, *split, "--explain", "--json")
+    stages = json.loads(told.stdout)["explanation"]["stages"]
+    named = [(stage["replica"], stage["stage"]) for stage in stages]
+    assert named == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    shown = groqrack("plan", *asked, *split, "--explain").stdout
+    assert "replica  stage" in shown
+
+
+def test_the_front_is_a_file_beside_the_plan_and_part_of_the_json(
+    groqrack: Groqrack, tiny_config: Path, tmp_path: Path
 ) -> None:
     asked = ["--model", tiny_config, "--chips", "4", "--strategy", "tensor=2"]
-    refused = groqrack("plan", *asked, table, "--json")
-    assert refused.returncode == 2
-    assert refused.stderr.startswith(f"error: {table} shows tables")
+    file = tmp_path / "split.csv"
+    told = groqrack("plan", *asked, "--pareto", "--json", "--out", file)
+    assert (told.returncode, told.stderr) == (0, "")
+    front = json.loads(told.stdout)["pareto"]
+    table = pd.read_csv(tmp_path / "split_pareto.csv")
+    assert table.to_dict("records") == front["points"]
+    assert list(table.columns) == list(FRONT_COLUMNS)
+    assert (table["state"] == "front").sum() == front["on_front"]
+    assert (front["open"], front["gap"]) == (0, 0)
+    fastest = table["latency_us"].min()
+    assert front["at_best"]["latency_us"] == fastest == table["latency_us"][0]
+    assert file.is_file()
+
+
+def test_an_encoder_makes_passes_and_no_tokens(
+    groqrack: Groqrack,
+) -> None:
+    asked = ["--model", "bert-base", "--chips", "4", "--context", "128"]
+    told = groqrack("plan", *asked, "--strategy", "tensor=2", "--explain", "--pareto")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "A pass takes" in told.stdout
+    assert "passes/s of all" in told.stdout
+    assert "token" not in told.stdout
+
+
+def test_a_name_too_long_for_a_table_goes_on_in_another_line(
+    groqrack: Groqrack, tiny_config: Path
+) -> None:
+    asked = ["--model", tiny_config, "--chips", "24", "--strategy"]
+    long = "tensor=10,pipeline=1,attention=5,layout=2d,data=2"
+    told = groqrack("plan", *asked, long, "--explain")
+    assert max(map(len, told.stdout.splitlines())) <= 80
+    assert "…" not in told.stdout
+    moves = told.stdout.partition("best moves")[2].splitlines()
+    assert any(line.endswith(",") for line in map(str.rstrip, moves))
 
 
 def test_a_plan_that_was_asked_for_is_explained_without_a_search(
@@ -63,7 +146,7 @@ def test_a_plan_that_was_asked_for_is_explained_without_a_search(
     asked = ["--model", tiny_config, "--chips", "12", "--strategy", "tensor=4"]
     told = groqrack("plan", *asked, "--explain")
     assert "lose" in told.stdout
-    assert "next best" not in told.stdout
+    assert "what comes next" not in told.stdout
 
 
 def test_what_was_searched_is_part_of_the_plan_and_can_be_simulated(
