@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from experiments.best_points import best_point
 from experiments.figure import STYLE
+from experiments.kept import Kept
 from experiments.points import point
-from experiments.script import run_script
+from experiments.script import Resumable, run_script
 from specs.scenario import Scenario
 
 BEST = "best"
@@ -41,7 +42,8 @@ COLUMNS = {
 }
 
 
-def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
+@Resumable
+def experiment(seed: int, quick: bool, kept: Kept) -> tuple[pd.DataFrame, Figure]:
     """Return the latency of each split at each chip count, and its picture."""
     rows = []
     model = QUICK_MODEL if quick else MODEL
@@ -49,11 +51,11 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
         scenario = Scenario(
             model=model, chips=chips, tokens=1, seed=seed, engine="replay"
         )
-        rows.append({"split": BEST, **best_point(scenario)})
+        rows.append({"split": BEST, **kept.result(best_point, scenario)})
         for width in QUICK_WIDTHS if quick else WIDTHS:
             strategy = f"tensor={width},pipeline={chips // width}"
             fixed = scenario.model_copy(update={"strategy": strategy})
-            rows.append({"split": f"tensor={width}", **point(fixed)})
+            rows.append({"split": f"tensor={width}", **kept.result(point, fixed)})
     # Whole numbers, also beside points that were refused.
     whole = {"chips_used": "Int64", "racks_used": "Int64"}
     table = pd.DataFrame(rows).astype(whole)

@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from compiler.found import Objective
 from compiler.search import best_strategy
 from experiments.figure import STYLE
+from experiments.kept import Kept
 from experiments.points import point
-from experiments.script import run_script
+from experiments.script import Resumable, run_script
 from sharding.task import Task
 from specs.errors import RackError
 from specs.machine import load_machine
@@ -45,13 +46,15 @@ COLUMNS = {
 }
 
 
-def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
+@Resumable
+def experiment(seed: int, quick: bool, kept: Kept) -> tuple[pd.DataFrame, Figure]:
     """Return the latency of each model at each number of chips, and its picture."""
     rows = []
+    widths = QUICK_WIDTHS if quick else WIDTHS
     for model in QUICK_MODELS if quick else MODELS:
         smallest: dict[str, Any] | None = None
         for chips in QUICK_CHIPS if quick else CHIPS:
-            row = _row(model, chips, seed, QUICK_WIDTHS if quick else WIDTHS)
+            row = kept.result(_row, model, chips, seed, widths)
             if row["feasible"]:
                 smallest = smallest or row
                 gained = smallest["latency_us"] / row["latency_us"]

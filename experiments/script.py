@@ -1,20 +1,26 @@
 """What experiment scripts have in common: their options and the files they leave."""
 
 import argparse
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar, final
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.figure import picture_bytes
+from experiments.kept import Kept
+from experiments.sweep_ledger import Ledger
 from experiments.writing import check_writable, csv_bytes, write_bytes
 from specs.errors import RackError
 
 _WIDTH = 80
+_LEDGER = "ledger.sqlite"
 # From here on, and below the last digit shown, numbers are printed with an exponent.
 _PLAIN_TO = 1e5
 # Columns that a person wants first, and what they are called then.
@@ -40,6 +46,26 @@ Tables = Mapping[str, pd.DataFrame]
 # A table and its picture, and further tables by name if one does not say all.
 Findings = tuple[pd.DataFrame, Figure] | tuple[pd.DataFrame, Figure, Tables]
 Experiment = Callable[[int, bool], Findings]
+Made = TypeVar("Made", bound=Findings)
+
+
+@final
+@dataclass(frozen=True)
+class Resumable(Generic[Made]):
+    """An experiment that keeps its parts until it is through: a decorator.
+
+    Parameters
+    ----------
+    run
+        As an experiment, with what keeps the results of its parts.
+    """
+
+    run: Callable[[int, bool, Kept], Made]
+
+    def __call__(self, seed: int, quick: bool) -> Made:
+        """Return what is found, keeping nothing."""
+        with Ledger(None) as ledger:
+            return self.run(seed, quick, Kept(ledger))
 
 
 def run_script(
@@ -60,7 +86,8 @@ def run_script(
         What the experiment asks, for ``--help``.
     experiment
         Takes a seed and whether to be quick; returns a table and a figure, and may
-        add tables that are written beside the first as ``<name>_<key>.csv``.
+        add tables that are written beside the first as ``<name>_<key>.csv``. The
+        parts of a `Resumable` one lie in ``<name>.kept`` until all files are written.
     shown
         Columns of the table that go to the terminal, in order, and their headings.
     digits
@@ -75,9 +102,19 @@ def run_script(
     options = parser.parse_args()
     if options.seed < 0:
         parser.error(f"--seed {options.seed}: must be 0 or more")
+    keep = options.out / f"{name}.kept"
+    going_on = 0
     try:
         check_writable(options.out)
-        table, figure, *more = experiment(options.seed, options.quick)
+        if isinstance(experiment, Resumable):
+            check_writable(keep)
+            with Ledger(keep / _LEDGER) as ledger:
+                kept = Kept(ledger)
+                found = experiment.run(options.seed, options.quick, kept)
+            going_on = kept.known
+        else:
+            found = experiment(options.seed, options.quick)
+        table, figure, *more = found
         tables = {name: table}
         for others in more:
             tables |= {f"{name}_{key}": other for key, other in others.items()}
@@ -91,10 +128,20 @@ def run_script(
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("interrupted; no file is left half-written", file=sys.stderr)
+        said = "no file is left half-written"
+        if keep.is_dir():
+            said = (
+                f"finished parts are kept in {keep}; run the same again to go on, or "
+                "delete it to start afresh"
+            )
+        print(f"interrupted; {said}", file=sys.stderr)
         sys.exit(130)
+    # A later run is to see the program as it is then.
+    shutil.rmtree(keep, ignore_errors=True)
     print(brief(table, shown, digits=digits))
     print("\nwrote " + " and ".join(map(str, written)))
+    if going_on:
+        print(f"{going_on:,} parts were kept from a run that was interrupted")
 
 
 def brief(table: pd.DataFrame, shown: Mapping[str, str], *, digits: int = 1) -> str:

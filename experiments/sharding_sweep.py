@@ -9,7 +9,7 @@ at once is the Pareto front, of points known to the cycle.
 """
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib.style
 import numpy as np
@@ -24,8 +24,9 @@ from compiler.space import splits
 from experiments.best_points import best_point
 from experiments.figure import STYLE
 from experiments.front import STATES, front_table
+from experiments.kept import Kept, Row
 from experiments.points import point
-from experiments.script import Tables, run_script
+from experiments.script import Resumable, Tables, run_script
 from sharding.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
@@ -63,40 +64,55 @@ FULL = _Sweep("llama-2-70b", 576, WIDTHS, 80)
 QUICK = _Sweep("gpt2", 16, (4, 8), 12)
 
 
-def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure, Tables]:
+@Resumable
+def experiment(
+    seed: int, quick: bool, kept: Kept
+) -> tuple[pd.DataFrame, Figure, Tables]:
     """Return what was simulated, the picture, and the whole space with its front."""
     sweep = QUICK if quick else FULL
     scenario = Scenario(
         model=sweep.model, chips=sweep.chips, tokens=1, seed=seed, engine="replay"
     )
-    machine = load_machine()
     model = load_model(sweep.model)
     context = min(scenario.context, model.max_context_tokens)
     scenario = scenario.model_copy(update={"context": context})
-    task = Task(model, machine, 1, context, scenario.batch)
-    topology = select_topology(sweep.chips)
-    rows: list[dict[str, Any]] = [{"split": "auto", **best_point(scenario, topology)}]
+    rows: list[Row] = [{"split": "auto", **kept.result(best_point, scenario)}]
     for width in sweep.widths:
         stages = sweep.chips // width
         # Attention in turns is in the space; rows and grids are simulated.
         for split in (s for s in splits(model, width) if not s.attention):
             strategy = str(replace(split, pipeline=stages))
             fixed = scenario.model_copy(update={"strategy": strategy})
-            rows.append({"split": "given", **point(fixed, topology)})
+            rows.append({"split": "given", **kept.result(point, fixed)})
     table = pd.DataFrame(rows)
     # Once the pipeline is full, the slowest stage lets one token out at a time.
     table["tokens_per_s_pipeline_bound"] = _US_PER_S / table["slowest_stage_us"]
-    space = _space(task, topology)
-    front = pareto_front(task, topology, most_compiled=sweep.points)
-    points = front_table(front, hz=machine.chip.clock_hz, batch=scenario.batch)
+    space = pd.DataFrame(kept.result(_space, scenario)["strategies"])
+    front = kept.result(_front, scenario, sweep.points)
     # By what part the front may be worse than the one there is.
-    points["gap"] = front.gap
+    points = pd.DataFrame(front["points"]).assign(gap=front["gap"])
     figure = _figure(table, space, points, sweep)
     return table, figure, {"space": space, "points": points}
 
 
-def _space(task: Task, topology: Topology) -> pd.DataFrame:
+def _job(scenario: Scenario) -> tuple[Task, Topology]:
+    """Return what is to be split, and on which wiring."""
+    model, machine = load_model(scenario.model), load_machine()
+    task = Task(model, machine, 1, scenario.context, scenario.batch)
+    return task, select_topology(scenario.chips)
+
+
+def _front(scenario: Scenario, most_compiled: int) -> Row:
+    """Return the points of the front, those beaten and those left, and its gap."""
+    task, topology = _job(scenario)
+    front = pareto_front(task, topology, most_compiled=most_compiled)
+    points = front_table(front, hz=task.machine.chip.clock_hz, batch=task.batch)
+    return {"points": points.to_dict("records"), "gap": front.gap}
+
+
+def _space(scenario: Scenario) -> Row:
     """Return what each strategy takes at least, where memory may hold it."""
+    task, topology = _job(scenario)
     looks = Looks(task, topology)
     hz = task.machine.chip.clock_hz
     rows = []
@@ -114,13 +130,13 @@ def _space(task: Task, topology: Topology) -> pd.DataFrame:
                     "tensor": strategy.tensor,
                     "pipeline": strategy.pipeline,
                     "attention": strategy.attention,
-                    "layout": strategy.layout,
+                    "layout": str(strategy.layout),
                     "chips": strategy.chips,
                     "most_sequences": anywhere.most_sequences(strategy.pipeline),
                     "latency_bound_us": cycles / hz * _US_PER_S,
                 }
             )
-    return pd.DataFrame(rows)
+    return {"strategies": rows}
 
 
 def _figure(
