@@ -5,6 +5,7 @@ at least as good as its bound in all three respects.
 """
 
 import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
@@ -163,15 +164,27 @@ class _Fronts:
         return Front(
             points=tuple(self._front),
             known=tuple(sorted(self._known)),
-            open=tuple(
-                Point(entry.merits, entry.strategy, entry.sequences)
-                for entry in sorted(self._queue, key=lambda each: each.merits)
-                if not self._is_covered(entry.merits)
-            ),
+            open=tuple(sorted(self._open())),
         )
 
     def _is_covered(self, merits: Merits) -> bool:
         return any(point.merits.covers(merits) for point in self._front)
+
+    def _open(self) -> Iterator[Point]:
+        """Yield what is left in the queue, with the bound of its links."""
+        left = [entry for entry in self._queue if not self._is_covered(entry.merits)]
+        # The bound of a split serves all shorter pipelines.
+        left.sort(key=lambda entry: -entry.strategy.pipeline)
+        for entry in left:
+            strategy, sequences, merits = entry.strategy, entry.sequences, entry.merits
+            if entry.step is Step.PLACE:
+                placed = self._looks.placed(strategy, teams=True)
+                if placed is None:
+                    continue
+                cycles = placed.token_cycles(strategy.pipeline)
+                merits = Merits(cycles, cycles / sequences, strategy.chips)
+            if not self._is_covered(merits):
+                yield Point(merits, strategy, sequences)
 
     def _fill(self) -> None:
         """Queue every strategy alone, and with as many sequences as may fit."""

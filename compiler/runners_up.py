@@ -16,9 +16,10 @@ from sharding.plan import ShardingPlan
 from sharding.strategy import Strategy
 from specs.errors import RackError
 
-# Splits to put on their links, strategies to cut into stages, and to time. On 288 to
-# 576 chips each of the three takes two to five seconds.
+# Splits to put on their links, strategies to try to cut into stages, those that fit to
+# look at, and to time. On 288 to 576 chips each step takes two to five seconds.
 _MOST_PLACED = 50
+_MOST_TRIED = 150
 _MOST_PLANNED = 30
 _MOST_TIMED = 12
 
@@ -87,9 +88,11 @@ def ranking(found: Found, *, most: int) -> Ranking:
         for each in _once(_at_bound(found, cost, n) for cost, n in found.bounded)
         if each.strategy not in taken
     ]
-    placed, left = _placed(found, looks, left)
-    planned, unplanned = _planned(found, looks, placed)
-    known, untimed = _timed(found, looks, known, planned)
+    # What cannot be among the best any more needs no closer look.
+    limit = known[most - 1].cost if len(known) >= most else None
+    placed, left = _placed(found, looks, left, limit)
+    planned, unplanned = _planned(found, looks, placed, limit)
+    known, untimed = _timed(found, looks, known, planned, limit)
     known = _once(known)
     rest = [each.cost.first for each in (*left, *unplanned, *untimed, *known[most:])]
     return Ranking(tuple(known[:most]), min(rest, default=None))
@@ -145,11 +148,13 @@ def _closer(found: Found, one: Ranked, latency: int) -> Ranked:
 
 
 def _placed(
-    found: Found, looks: Looks, left: list[Ranked]
+    found: Found, looks: Looks, left: list[Ranked], limit: Cost | None
 ) -> tuple[list[Ranked], list[Ranked]]:
     """Return the strategies of promising splits on their links, and all others."""
     splits: dict[Strategy, int] = {}
     for each in left:
+        if limit is not None and each.cost > limit:
+            break
         split, stages = replace(each.strategy, pipeline=1), each.strategy.pipeline
         if split in splits or len(splits) < _MOST_PLACED:
             splits[split] = max(stages, splits.get(split, 0))
@@ -169,11 +174,16 @@ def _placed(
 
 
 def _planned(
-    found: Found, looks: Looks, placed: list[Ranked]
+    found: Found, looks: Looks, placed: list[Ranked], limit: Cost | None
 ) -> tuple[list[tuple[Ranked, ShardingPlan]], list[Ranked]]:
     """Return the promising ones of those that fit with their plans, and all others."""
-    planned = []
-    for each in placed[:_MOST_PLANNED]:
+    planned: list[tuple[Ranked, ShardingPlan]] = []
+    tried = 0
+    for each in placed[:_MOST_TRIED]:
+        beyond = limit is not None and each.cost > limit
+        if beyond or len(planned) == _MOST_PLANNED:
+            break
+        tried += 1
         least = 1 if found.objective.fills else each.sequences
         try:
             plan = looks.fitting(each.strategy, most=each.sequences, least=least)
@@ -184,7 +194,7 @@ def _planned(
         except RackError:
             continue
     planned.sort(key=lambda pair: pair[0].cost)
-    return planned, placed[_MOST_PLANNED:]
+    return planned, placed[tried:]
 
 
 def _timed(
@@ -192,13 +202,15 @@ def _timed(
     looks: Looks,
     known: list[Ranked],
     planned: list[tuple[Ranked, ShardingPlan]],
+    limit: Cost | None,
 ) -> tuple[list[Ranked], list[Ranked]]:
     """Return what is known as closely as it will be, and what is not."""
     others, timed = [], 0
     for one, plan in planned:
+        beyond = limit is not None and one.cost > limit
         if one.sequences > 1:
             known.append(one)
-        elif timed == _MOST_TIMED:
+        elif beyond or timed == _MOST_TIMED:
             others.append(one)
         else:
             timed += 1

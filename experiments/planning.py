@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from compiler.found import Found
+from compiler.found import Found, Objective
 from experiments.preparation import Prepared
 from experiments.tables import plan_table
 from experiments.writing import check_writable, csv_bytes, write_bytes
@@ -29,6 +29,10 @@ def plan_report(prepared: Prepared) -> RenderableType:
         f"{plan.fullest_chip_bytes / BYTES_PER_MB:.1f} of "
         f"{limit / BYTES_PER_MB:.1f} MB\n"
     )
+    kept = f"context {plan.task.context:,}"
+    if plan.sequences * plan.task.batch > 1:
+        kept += f", {plan.sequences} sequences in flight, batch {plan.task.batch}"
+    title += f"{kept}\n"
     if plan.strategy.data > 1:
         title += f"{plan.strategy.data} replicas; this is the first\n"
     if prepared.placed is not None:
@@ -66,7 +70,10 @@ def certainty(found: Found) -> str:
     among = " of tensor and pipeline alone" if plain else ""
     if found.gap == 0:
         return f"no other strategy{among} can beat it"
-    return f"no other strategy{among} can be more than {found.gap:.1%} better"
+    # The gap is of cycles; tokens in a second are one over them.
+    tokens = found.objective is Objective.THROUGHPUT
+    better = found.gap / (1 - found.gap) if tokens else found.gap
+    return f"no other strategy{among} can be more than {better:.1%} better"
 
 
 def _ranges(chips: Ints) -> str:
