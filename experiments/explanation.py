@@ -124,7 +124,7 @@ def explanation_block(why: Explanation) -> dict[str, Any]:
         {
             "move": move.name,
             "latency_cycles": move.latency_cycles,
-            "cycles_per_token": move.share_cycles,
+            "machine_cycles": move.share_cycles,
             "chips": move.chips,
             "exact": move.compiled,
         }

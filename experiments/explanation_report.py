@@ -10,12 +10,10 @@ from compiler.found import Objective
 from compiler.runners_up import Ranked, Ranking
 from compiler.weighing import Weighed
 from experiments.explanation import MOST_SHOWN, Explanation
+from experiments.name_tables import named_table, titled
 from experiments.planning import certainty
 
 _US_PER_S = 1_000_000
-_MS_PER_S = 1_000
-# A name stands last in its row, where most of a line of 80 columns is left for it.
-_MOST_NAME = 44
 # Causes that would be shown as 0.0%.
 _SHOWN_SHARE = 0.0005
 # What is shown of a strategy, that which is sought first.
@@ -23,9 +21,8 @@ _MERITS = {
     Objective.LATENCY: ("latency us", "chips"),
     Objective.THROUGHPUT: ("tokens/s", "latency us", "chips", "in flight"),
     Objective.CHIPS: ("chips", "latency us"),
-    Objective.ENERGY: ("chip ms each", "tokens/s", "chips", "in flight"),
+    Objective.ENERGY: ("chip us each", "tokens/s", "chips", "in flight"),
 }
-_LEFT = ("strategy", "layers", "limit", "move")
 
 
 def explanation_report(why: Explanation) -> RenderableType:
@@ -40,47 +37,18 @@ def explanation_report(why: Explanation) -> RenderableType:
     return Group(*spaced[:-1])
 
 
-def broken(name: str, room: int = _MOST_NAME) -> str:
-    r"""Return a name in lines of no more than `room` characters, broken at commas.
-
-    >>> broken("tensor=8,pipeline=36,expert=4,routing=balanced", 30)
-    'tensor=8,pipeline=36,expert=4,\n  routing=balanced'
-    """
-    lines, line = [], ""
-    for piece in name.split(","):
-        longer = f"{line},{piece}" if line.strip() else line + piece
-        if len(longer) < room or not line.strip():
-            line = longer
-            continue
-        lines.append(f"{line},")
-        line = f"  {piece}"
-    return "\n".join([*lines, line])
-
-
-def table(*columns: str) -> Table:
-    """Return a table whose last column is as wide as what it holds."""
-    made = Table(box=None, pad_edge=False)
-    for column in columns:
-        left = column in _LEFT
-        made.add_column(column, justify="left" if left else "right", no_wrap=True)
-    return made
-
-
-def titled(title: str, *parts: RenderableType | str) -> RenderableType:
-    """Return parts under a title, which may be wider than a table."""
-    return Group(Text(title, style="italic"), *parts)
-
-
 def _why(why: Explanation) -> Text:
     """Return what the plan takes, and what makes it the best."""
     prepared, schedule = why.prepared, why.schedule
-    iteration = "token" if prepared.makes_tokens else "pass"
     hz, plan = prepared.machine.chip.clock_hz, prepared.plan
     said = []
     if prepared.searched is not None:
         found = prepared.searched.found
         best = found.compiled[0].strategy
-        said.append(f"{best} is the best for {found.objective}: {certainty(found)}.")
+        order = _in_order(why)
+        said.append(
+            f"{best} is the best for {found.objective}{order}: {certainty(found)}."
+        )
         said += _compared(why)
         said.append(
             f"{found.candidates:,} strategies: {found.scored:,} scored by a bound, "
@@ -101,12 +69,18 @@ def _why(why: Explanation) -> Text:
         if each / spent.total >= _SHOWN_SHARE
     )
     said.append(
-        f"A {iteration} takes {cycles:,} cycles ({cycles / hz * _US_PER_S:,.1f} us), "
-        f"at least {schedule.lower_bound_cycles:,} under this plan: {shares}."
+        f"A {_iteration(why)} takes {cycles:,} cycles "
+        f"({cycles / hz * _US_PER_S:,.1f} us), at least "
+        f"{schedule.lower_bound_cycles:,} under this plan: {shares}."
     )
     used, there = plan.strategy.chips, prepared.topology.active_chips
-    said.append(f"{used:,} of {there:,} chips are used.")
+    said.append(f"It is on {used:,} of {there:,} chips.")
     return Text("\n".join(said))
+
+
+def _in_order(why: Explanation) -> str:
+    """Return on which chips a search was done, if the plan is on others."""
+    return "" if why.prepared.placed is None else " on the chips in order"
 
 
 def _compared(why: Explanation) -> list[str]:
@@ -132,25 +106,28 @@ def _compared(why: Explanation) -> list[str]:
 
 def _ranking(why: Explanation, ranked: Ranking) -> RenderableType:
     """Return the best strategies with what is sought first."""
-    prepared = why.prepared
-    objective = Objective(prepared.scenario.objective)
+    objective = Objective(why.prepared.scenario.objective)
     best = ranked.best[0].cost.first
-    columns = _MERITS[objective]
-    headings = [columns[0], "worse by", *columns[1:], "strategy"]
-    shown = table(*headings)
+    rows = []
     for each in ranked.best:
         worse = worse_by(objective, each.cost.first, best)
         merits = _merits(why, each)
-        first, *others = (merits[name] for name in columns)
-        shown.add_row(
-            first if each.exact else f"~{first}",
-            f"{worse:.2%}" if worse else "",
-            *others,
-            broken(str(each.strategy)),
+        first, *others = (merits[name] for name in _MERITS[objective])
+        rows.append(
+            [
+                first if each.exact else f"~{first}",
+                f"{worse:.2%}" if worse else "",
+                *others,
+                str(each.strategy),
+            ]
         )
-    return titled(
-        "The best, and what comes next", shown, *_footnotes(objective, ranked)
-    )
+    first, *others = _MERITS[objective]
+    headings = [first, "worse by", *others, "strategy"]
+    if not why.prepared.makes_tokens:
+        headings = [heading.replace("tokens", "passes") for heading in headings]
+    shown = named_table(headings, rows)
+    title = f"The best{_in_order(why)}, and what comes next"
+    return titled(title, shown, *_footnotes(objective, ranked))
 
 
 def worse_by(objective: Objective, cost: float, best: float) -> float:
@@ -171,11 +148,11 @@ def _merits(why: Explanation, each: Ranked) -> dict[str, str]:
     """Return what a strategy is judged by."""
     prepared = why.prepared
     hz, batch = prepared.machine.chip.clock_hz, prepared.scenario.batch
-    chip_ms = each.strategy.chips * each.share_cycles / batch / hz * _MS_PER_S
+    chip_us = each.strategy.chips * each.share_cycles / batch / hz * _US_PER_S
     return {
         "latency us": f"{each.latency_cycles / hz * _US_PER_S:,.1f}",
         "tokens/s": f"{hz * batch / each.share_cycles:,.0f}",
-        "chip ms each": f"{chip_ms:,.2f}",
+        "chip us each": f"{chip_us:,.1f}",
         "chips": f"{each.strategy.chips:,}",
         "in flight": f"{each.sequences:,}",
     }
@@ -203,7 +180,9 @@ def _stages(why: Explanation) -> RenderableType:
         return Text("Stage imbalance: none, there is one stage.")
     replicas = plan.strategy.data > 1
     columns = ["stage", "layers", "cycles", "lost", "of slowest"]
-    shown = table(*(["replica"] if replicas else []), *columns)
+    shown = Table(box=None, pad_edge=False)
+    for name in [*(["replica"] if replicas else []), *columns]:
+        shown.add_column(name, justify="left" if name == "layers" else "right")
     order = sorted(stages, key=lambda stage: -stage.lost_cycles)
     for stage in order[:MOST_SHOWN]:
         shown.add_row(
@@ -236,24 +215,34 @@ def _stages(why: Explanation) -> RenderableType:
 def _moves(why: Explanation) -> RenderableType:
     """Return the ten best small changes, and what each does to a token."""
     objective = why.prepared.scenario.objective
-    token = "token" if why.prepared.makes_tokens else "pass"
+    token = _iteration(why)
     # A single sequence has the machine to itself.
     shared = any(each.share_cycles != each.latency_cycles for each in why.moves)
-    shown = table("latency", *([f"per {token}"] if shared else []), "chips", "move")
-    for each in why.moves:
-        shown.add_row(
+    headings = ["latency", *(["each"] if shared else []), "chips", "move"]
+    rows = [
+        [
             _change(each.latency_cycles, each),
             *([_change(each.share_cycles, each)] if shared else []),
             f"{each.chips:+,}" if each.chips else "",
-            broken(each.name),
-        )
+            each.name,
+        ]
+        for each in why.moves
+    ]
+    shown = named_table(headings, rows)
     notes = [f"latency: cycles of a {token}"]
     if shared:
-        notes.append(f"per {token}: of the machine for each, of all sequences")
+        notes.append(f"each: of the machine for a {token}, of all sequences")
     if not all(each.compiled for each in why.moves):
         notes.append("~: by lower bounds, the others were compiled")
     title = f"The {len(why.moves)} best moves for {objective}, and what each adds"
     return titled(title, shown, "; ".join(notes) + ".")
+
+
+def _iteration(why: Explanation) -> str:
+    """Return what passes the pipeline at once: tokens of a batch go together."""
+    if why.prepared.scenario.batch > 1:
+        return f"batch of {why.prepared.scenario.batch}"
+    return "token" if why.prepared.makes_tokens else "pass"
 
 
 def _change(cycles: float, move: Weighed) -> str:
@@ -262,12 +251,13 @@ def _change(cycles: float, move: Weighed) -> str:
 
 def _limits(why: Explanation) -> RenderableType:
     objective = Objective(why.prepared.scenario.objective)
-    iteration = "token" if why.prepared.makes_tokens else "pass"
     of = "the machine for each" if objective.fills else "a"
-    shown = table("limit", "cycles")
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("limit", no_wrap=True)
+    shown.add_column("cycles", justify="right", no_wrap=True)
     shown.add_column("now, and what would relax it", max_width=58)
     for limit in why.limits:
         text = "; ".join(filter(None, (limit.now, limit.relaxed)))
         shown.add_row(limit.name, f"{limit.cycles:,}", text)
-    title = f"What limits it, the tightest first, in cycles of {of} {iteration}"
+    title = f"What limits it, the tightest first, in cycles of {of} {_iteration(why)}"
     return titled(title, shown)

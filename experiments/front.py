@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
 from compiler.pareto import Front, Merits, pareto_front
-from experiments.explanation_report import broken, table
+from experiments.name_tables import named_table, titled
 from experiments.preparation import Prepared
 from experiments.writing import csv_bytes, write_bytes
 from sharding.strategy import Strategy
@@ -89,21 +89,24 @@ def front_report(prepared: Prepared, front: Front) -> RenderableType:
     """Return the strategies that no other beats in latency, throughput and chips."""
     hz, batch = prepared.machine.chip.clock_hz, prepared.scenario.batch
     made = "tokens" if prepared.makes_tokens else "passes"
-    shown = table("latency us", f"{made}/s of all", "chips", "in flight", "strategy")
+    rows = []
     for point in front.points:
         rates = _rates(point.merits, hz=hz, batch=batch)
-        shown.add_row(
-            f"{rates['latency_us']:,.1f}",
-            f"{rates['tokens_per_s_all_users']:,.0f}",
-            f"{point.merits.chips:,}",
-            f"{point.sequences:,}",
-            broken(str(point.strategy)),
+        rows.append(
+            [
+                f"{rates['latency_us']:,.1f}",
+                f"{rates['tokens_per_s_all_users']:,.0f}",
+                f"{point.merits.chips:,}",
+                f"{point.sequences:,}",
+                str(point.strategy),
+            ]
         )
+    headings = ["latency us", f"{made}/s of all", "chips", "in flight", "strategy"]
     known = f"{len(front.points):,} of {len(front.known):,} points known to the cycle"
     rest = _left(front, hz, batch, made) if front.open else _NOTHING_LEFT
-    return Group(
-        Text("Pareto front of latency, throughput and chips", style="italic"),
-        shown,
+    return titled(
+        "Pareto front of latency, throughput and chips",
+        named_table(headings, rows),
         Text(f"{known}; {rest}"),
     )
 

@@ -114,6 +114,8 @@ class _Seen(NamedTuple):
 def _links(seen: _Seen, near_gain_cycles: int | None) -> Limit:
     """Return what vectors are on their way for."""
     strategy, timeline = seen.prepared.plan.strategy, seen.schedule.timeline
+    if not seen.schedule.breakdown.link:
+        return Limit("links", 0, "nothing leaves its chip", "")
     hops = sum(timeline.stage_hops[: strategy.pipeline])
     near = ""
     if near_gain_cycles is not None:
@@ -130,7 +132,7 @@ def _compute(seen: _Seen) -> Limit:
     """Return what the chips of the working stage compute for."""
     cycles = seen.share(seen.schedule.breakdown.compute)
     stored = seen.prepared.machine.formats.weights.value
-    now = f"weights in {stored} on {seen.prepared.plan.strategy.tensor} chips"
+    now = f"weights in {stored} on {_chips(seen.prepared.plan.strategy.tensor)}"
     return Limit("compute", cycles, now, seen.saved("formats.weights="))
 
 
@@ -152,7 +154,7 @@ def _heads(seen: _Seen) -> Limit:
     """Return what it costs that several chips share a key/value head."""
     model, plan = seen.prepared.model, seen.prepared.plan
     heads, width = model.kv_heads, plan.task.group.attention
-    now = f"{heads} KV heads on {width} chips"
+    now = f"{heads} KV heads on {_chips(width)}"
     if width <= heads:
         return Limit("heads", 0, now, "no head is shared")
     # Layers take turns on as many chips as there are heads.
@@ -193,6 +195,10 @@ def _sequences(seen: _Seen) -> Limit:
     ways = _room(seen, stages, held + 1)
     relaxed = f"{held + 1} sequences take chip.sram_bytes={needed}{ways}"
     return Limit("SRAM", cycles, now, relaxed)
+
+
+def _chips(count: int) -> str:
+    return "1 chip" if count == 1 else f"{count} chips"
 
 
 def _either(*ways: str) -> str:
