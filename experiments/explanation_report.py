@@ -73,8 +73,10 @@ def _why(why: Explanation) -> Text:
         f"({cycles / hz * _US_PER_S:,.1f} us), at least "
         f"{schedule.lower_bound_cycles:,} under this plan: {shares}."
     )
-    used, there = plan.strategy.chips, prepared.topology.active_chips
-    said.append(f"It is on {used:,} of {there:,} chips.")
+    used, topology = plan.strategy.chips, prepared.topology
+    idle = topology.chips - topology.active_chips
+    spare = f", and {idle:,} are spare" if prepared.machine.spares else ""
+    said.append(f"It is on {used:,} of {topology.active_chips:,} chips{spare}.")
     return Text("\n".join(said))
 
 

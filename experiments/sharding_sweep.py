@@ -5,7 +5,8 @@ Every strategy that the planner looks at, by what it takes at least; widths that
 beside them. A
 wide group computes less on each chip but talks more; a long pipeline hands over more
 often, but lets more users in. What cannot be beaten in latency, throughput and chips
-at once is the Pareto front, of points known to the cycle.
+at once is the Pareto front, of points known to the cycle, beside the bounds of those
+that were not looked at.
 """
 
 from dataclasses import replace
