@@ -103,6 +103,8 @@ def explanation_block(why: Explanation) -> dict[str, Any]:
         "latency_cycles": schedule.latency_cycles,
         "lower_bound_cycles": schedule.lower_bound_cycles,
         "breakdown_cycles": schedule.breakdown._asdict(),
+        # Behind more sequences than stages, what comes on top.
+        "turn_cycles": schedule.program.turn_cycles,
     }
     if why.ranking is not None:
         best = why.ranking.best[0].cost.first

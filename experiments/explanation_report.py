@@ -68,6 +68,9 @@ def _why(why: Explanation) -> Text:
         for cause, each in spent._asdict().items()
         if each / spent.total >= _SHOWN_SHARE
     )
+    turn = schedule.program.turn_cycles
+    if turn:
+        shares += f"; {turn:,} cycles of it are waiting for a turn"
     said.append(
         f"A {_iteration(why)} takes {cycles:,} cycles "
         f"({cycles / hz * _US_PER_S:,.1f} us), at least "

@@ -58,7 +58,8 @@ def test_json_has_what_the_tables_of_an_explanation_say(
     document = json.loads(told.stdout)
     why, best = document["explanation"], document["search"]
     assert why["latency_cycles"] == best["latency_cycles"]
-    assert sum(why["breakdown_cycles"].values()) == why["latency_cycles"]
+    spent = sum(why["breakdown_cycles"].values())
+    assert spent + why["turn_cycles"] == why["latency_cycles"]
     assert why["ranking"][0]["strategy"] == document["plan"]["strategy"]
     costs = [each["cost"] for each in why["ranking"]]
     assert costs == sorted(costs)
@@ -84,6 +85,19 @@ def test_the_next_best_are_as_much_slower_as_they_are_said_to_be(
     latency = json.loads(run.stdout)["schedule"]["latency_cycles"]
     assert latency == second["latency_cycles"]
     assert second["worse_by"] == latency / best["latency_cycles"] - 1
+
+
+def test_waiting_for_a_turn_is_told_beside_where_the_cycles_go(
+    groqrack: Groqrack, tiny_config: Path
+) -> None:
+    asked = ["--model", tiny_config, "--chips", "4", "--strategy", "tensor=2"]
+    crowded = [*asked, "--sequences", "5", "--explain"]
+    why = json.loads(groqrack("plan", *crowded, "--json").stdout)["explanation"]
+    assert why["turn_cycles"] > 0
+    spent = sum(why["breakdown_cycles"].values())
+    assert spent + why["turn_cycles"] == why["latency_cycles"]
+    shown = groqrack("plan", *crowded).stdout.replace("\n", " ")
+    assert f"{why['turn_cycles']:,} cycles of it" in shown.replace("  ", " ")
 
 
 def test_the_stages_of_replicas_are_named_by_replica_and_stage(
