@@ -24,8 +24,8 @@ def plan_report(prepared: Prepared) -> RenderableType:
     plan = prepared.plan
     limit = prepared.machine.chip.sram_bytes
     title = (
-        f"{prepared.model.name} as {plan.strategy}: "
-        f"{plan.weight_bytes / 1e9:.2f} GB of weights,\nfullest chip "
+        f"{prepared.model.name} as {plan.strategy}\n"
+        f"{plan.weight_bytes / 1e9:.2f} GB of weights, fullest chip "
         f"{plan.fullest_chip_bytes / BYTES_PER_MB:.1f} of "
         f"{limit / BYTES_PER_MB:.1f} MB\n"
     )
