@@ -230,7 +230,7 @@ def _pareto(axes: Axes, points: pd.DataFrame) -> None:
     by_state = {state: points[points["state"] == state] for state in STATES}
     front, left = by_state["front"], by_state["bound"]
     for state, label, color in (
-        ("bound", "not looked at: at best", "tab:cyan"),
+        ("bound", "not looked at: at best", "#a6d8e8"),
         ("beaten", "known to the cycle, but beaten", "0.7"),
     ):
         part = by_state[state]
@@ -258,9 +258,10 @@ def _pareto(axes: Axes, points: pd.DataFrame) -> None:
         xlim=(0, 1.3 * front["latency_us"].max()),
         yscale="log",
     )
-    # Room for the legend.
+    # Room for the legend, and for what is said of the gap.
     low, high = points["tokens_per_s_all_users"].agg(["min", "max"])
-    axes.set_ylim(0.8 * low, 1.1 * high * (high / low) ** 0.3)
+    span = high / low
+    axes.set_ylim(low / span**0.2, high * span**0.35)
     axes.set_title("Latency, throughput, chips", loc="left")
     if not left.empty:
         axes.text(
