@@ -1,8 +1,9 @@
 """How does a token's latency scale from a node to 145 racks, and what eats the gain?
 
 Models from 0.1 to 405 billion parameters on 8 to 10,440 chips, each split as is best
-for it among common tensor widths. Twice the chips would at best halve a token; what
-is computed shrinks so, but hops over links do not, and at some size they are all.
+for it among common tensor widths. Twice the chips would at best halve a token; but
+hops over links do not shrink with them, and soon after a model fits, a wider split
+would take as long again on links as it saves. The best split then leaves chips idle.
 """
 
 from typing import Any
@@ -38,6 +39,7 @@ QUICK_WIDTHS = (1, 4, 8)
 COLUMNS = {
     "model": "model",
     "chips": "chips",
+    "chips_used": "used",
     "strategy": "strategy",
     "latency_us": "us",
     "compute_us": "compute us",
@@ -60,7 +62,8 @@ def experiment(seed: int, quick: bool, kept: Kept) -> tuple[pd.DataFrame, Figure
                 gained = smallest["latency_us"] / row["latency_us"]
                 row["efficiency"] = gained * smallest["chips"] / chips
             rows.append(row)
-    table = pd.DataFrame(rows)
+    # Whole numbers, also beside points that were refused.
+    table = pd.DataFrame(rows).astype({"chips_used": "Int64"})
     return table, _figure(table[table["feasible"]])
 
 
@@ -120,12 +123,12 @@ def _figure(table: pd.DataFrame) -> Figure:
         ticks = [t for t in (125, 250, 500, 1000, 2000, 4000, 8000) if t < 1.5 * high]
         left.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
         left.set(ylabel="latency of a token (us)")
-        left.set_title("The best split of what chips there are", loc="left")
+        left.set_title("The best split of what chips there are, one user", loc="left")
         left.legend(frameon=False, fontsize="small")
         right.plot([], [], "k-", label="compute")
         right.plot([], [], "k--", label="link")
         right.set(ylabel="share of the token", ylim=(0, 1))
-        right.set_title("What is computed shrinks, hops do not", loc="left")
+        right.set_title("What the token of that split is made of", loc="left")
         right.legend(frameon=False)
         for axes in (left, right):
             _chips_axis(axes, sorted(set(table["chips"])))

@@ -150,12 +150,12 @@ def brief(table: pd.DataFrame, shown: Mapping[str, str], *, digits: int = 1) -> 
     The reason why a point was refused is too long for a line: it is in the CSV.
     """
     names = [name for name in shown if name in table.columns]
-    lines = (
-        table[names]
-        .rename(columns=shown)
-        .to_string(
-            index=False, na_rep="-", float_format=partial(_number, digits=digits)
-        )
+    cells = table[names].rename(columns=shown)
+    for name, column in cells.select_dtypes("Int64").items():
+        # pandas writes <NA> for whole numbers that are missing, whatever it is told.
+        cells[name] = column.astype(object).where(column.notna(), "-")
+    lines = cells.to_string(
+        index=False, na_rep="-", float_format=partial(_number, digits=digits)
     )
     if "feasible" not in table.columns:
         return lines

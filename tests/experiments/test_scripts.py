@@ -366,6 +366,7 @@ def test_counts_at_which_the_model_does_not_fit_say_why(
     assert (best["latency_us"] <= 1.0001 * fixed[best["chips"]].to_numpy()).all()
     printed = capsys.readouterr().out
     assert "refused, 2 of 6 points" in printed
+    assert "<NA>" not in printed
     assert "--chips 40" in printed
 
 
