@@ -9,13 +9,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple, final
 
-from compiler.timeline import (
-    ComputeEntry,
-    Entry,
-    LoadEntry,
-    Timeline,
-    TransportEntry,
-)
+from compiler.chain import ComputeEntry, Entry, LoadEntry, TransportEntry
+from compiler.contention import contested_links
+from compiler.timeline import Timeline
 from compiler.transport import Spent, Transport
 
 
@@ -49,7 +45,7 @@ class _Placing:
 
     def __init__(self, parts: Sequence[Timeline], stall_cycles: int) -> None:
         self._stall_cycles = stall_cycles
-        self._contested = _contested(parts[-1])
+        self._contested = contested_links(parts[-1:])
         self._rides: dict[int, list[_Ride]] = {}
         self._taken: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         stages = len(parts[-1].stage_cycles)
@@ -171,17 +167,3 @@ def _cycles(entry: Entry) -> int:
     if isinstance(entry, ComputeEntry):
         return int(entry.cycles.max())
     return entry.transport.duration_cycles
-
-
-def _contested(chain: Timeline) -> frozenset[int]:
-    """Return the links that more than one stage of a chain has trains on."""
-    stage = 0
-    user: dict[int, int] = {}
-    contested: set[int] = set()
-    for entry in chain.entries:
-        if isinstance(entry, TransportEntry):
-            for link in set(entry.transport.link.tolist()):
-                if user.setdefault(link, stage) != stage:
-                    contested.add(link)
-            stage += entry.name == "hand_over"
-    return frozenset(contested)

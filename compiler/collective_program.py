@@ -14,12 +14,13 @@ import numpy as np
 from chip.program import Program, Resident
 from compiler.bound import hop_cycles
 from compiler.candidates import Candidate, candidates
+from compiler.chain import TransportEntry
 from compiler.emission import emit
 from compiler.guard import Tolerance, link_timing
 from compiler.laying import Chain, Layer, deskews_of
 from compiler.members import checked_members, tensor_vectors
 from compiler.stages import Algorithm, Collective
-from compiler.timeline import Timeline, TransportEntry
+from compiler.timeline import Timeline
 from sharding.slices import Ints
 from specs.errors import ScheduleError, nearest
 from specs.machine import MachineSpec

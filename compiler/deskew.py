@@ -1,13 +1,15 @@
 """How often chips deskew, and where each RUNTIME_DESKEW finds its place."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Deskews, Instructions, Opcode, Slice
+from compiler.chain import TransportEntry
 from compiler.guard import Tolerance
-from compiler.timeline import Timeline, TransportEntry
+from compiler.timeline import Timeline
 from sharding.slices import Ints
 from specs.errors import ScheduleError
 from specs.units import ceil_div
@@ -161,6 +163,21 @@ def place_deskews(
     starts
         Start of each sequence's token in the period, shape ``(sequences,)``.
     """
+    turns = len(starts)
+    turn_cycles = period_cycles // turns
+    alike = np.array_equal(starts, turn_cycles * np.arange(turns))
+    if turns > 1 and alike and turns * turn_cycles == period_cycles:
+        # Every sequence does the same in its turn, so that one turn stands for all.
+        one = place_deskews(
+            instructions,
+            interval_cycles=interval_cycles,
+            longest_cycles=longest_cycles,
+            stall_cycles=stall_cycles,
+            period_cycles=turn_cycles,
+            starts=starts[:1],
+        )
+        if one is not None:
+            return _in_every_turn(one, starts)
     chips: list[Ints] = []
     cycles: list[Ints] = []
     rules = _Rules(interval_cycles, longest_cycles, stall_cycles, period_cycles)
@@ -180,6 +197,14 @@ def place_deskews(
         stall_cycles=stall_cycles,
         interval_cycles=interval_cycles,
     )
+
+
+def _in_every_turn(deskews: Deskews, starts: Ints) -> Deskews:
+    """Return the deskews of one turn in all of them."""
+    chip = np.repeat(deskews.chip, len(starts))
+    cycle = (deskews.start_cycle[:, None] + starts).ravel()
+    order = np.lexsort((cycle, chip))
+    return replace(deskews, chip=chip[order], start_cycle=cycle[order])
 
 
 def _work(instructions: Instructions, rows: Ints, starts: Ints, rules: _Rules) -> _Work:

@@ -15,7 +15,8 @@ from chip.program import (
     instructions_of,
 )
 from chip.work import Work
-from compiler.timeline import ComputeEntry, LoadEntry, Timeline, TransportEntry
+from compiler.chain import ComputeEntry, LoadEntry, TransportEntry
+from compiler.timeline import Timeline
 from compiler.transport import Transport
 from sharding.operation import Unit
 from specs.machine import ChipSpec

@@ -7,11 +7,12 @@ from typing import NamedTuple, final
 import numpy as np
 
 from chip.program import Deskews
+from compiler.chain import ComputeEntry, Entry, TransportEntry
 from compiler.guard import LinkTiming, serialisation_cycles
 from compiler.reservation import reserve
 from compiler.stages import Adding, Stage, adding_up
 from compiler.striping import striped
-from compiler.timeline import ComputeEntry, Entry, Timeline, TransportEntry
+from compiler.timeline import Timeline
 from compiler.transport import Spent, Transport
 from sharding.operation import Unit
 from specs.errors import ScheduleError

@@ -1,6 +1,9 @@
 """Several sequences in flight: how soon one may follow the other."""
 
+from dataclasses import fields
+
 import numpy as np
+from numpy.typing import NDArray
 
 from chip.program import Instructions, Slice
 from sharding.slices import Ints
@@ -26,6 +29,8 @@ def collision_cycles(
         Cycles after which everything repeats.
     """
     work = instructions.duration_cycles > 0
+    if not work.any():
+        return 0
     resource = (
         instructions.chip[work].astype(np.int64) * len(Slice) + instructions.slice[work]
     ) * _PORTS + np.maximum(instructions.port[work], 0)
@@ -66,10 +71,11 @@ def sequence_spacing(
     """
     if sequences == 1:
         return 0, token_cycles
-    room = token_cycles // sequences
-    # The first sequence follows the last after another time than an interval.
-    interval = _first_free(
-        instructions, range(at_least_cycles, room + 1), sequences, token_cycles
+    interval = spacing_within(
+        instructions,
+        sequences,
+        at_least_cycles=at_least_cycles,
+        token_cycles=token_cycles,
     )
     if interval is not None:
         return interval, token_cycles
@@ -81,11 +87,58 @@ def sequence_spacing(
         interval = max(at_least_cycles, token_cycles)
     period = interval * max(sequences, ceil_div(token_cycles, interval))
     if period > sequences * interval:
+        room = token_cycles // sequences
         wider = range(max(at_least_cycles, room + 1), ceil_div(period, sequences))
         fitting = _first_free(instructions, wider)
         if fitting is not None:
             return fitting, sequences * fitting
     return interval, period
+
+
+def spacing_within(
+    instructions: Instructions,
+    sequences: int,
+    *,
+    at_least_cycles: int,
+    token_cycles: int,
+) -> int | None:
+    """Return an interval at which all sequences start within a token, None if none is.
+
+    Parameters are those of `sequence_spacing`; there are several sequences.
+    """
+    # The first sequence follows the last after another time than an interval.
+    room = token_cycles // sequences
+    return _first_free(
+        instructions, range(at_least_cycles, room + 1), sequences, token_cycles
+    )
+
+
+def sending(
+    instructions: Instructions,
+    chips: NDArray[np.integer],
+    ports: NDArray[np.integer],
+) -> Instructions:
+    """Return the instructions that put something on a wire at some ports.
+
+    What is received comes as regularly as it was sent.
+
+    Parameters
+    ----------
+    instructions
+        One token.
+    chips, ports
+        The ports, shape ``(ports,)``.
+    """
+    wanted = chips.astype(np.int64) * _PORTS + ports
+    sent = instructions.slice == Slice.C2C_OUT
+    port = instructions.chip.astype(np.int64) * _PORTS + instructions.port
+    rows = sent & np.isin(port, wanted)
+    return Instructions(
+        **{
+            field.name: getattr(instructions, field.name)[rows]
+            for field in fields(Instructions)
+        }
+    )
 
 
 def _first_free(

@@ -12,12 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from chip.program import Instructions, Slice
+from compiler.chain import Entry, LoadEntry
 from compiler.emission import emit
-from compiler.timeline import (
-    Entry,
-    LoadEntry,
-    Timeline,
-)
+from compiler.timeline import Timeline
 from compiler.transport import Spent
 from sharding.plan import ShardingPlan
 from sharding.slices import Ints
@@ -85,7 +82,11 @@ def side_by_side(
     """
     if len(chains) == 1:
         return chains[0]
-    starts = _starts(chains, topology, chip, apart_cycles)
+    return started(chains, _starts(chains, topology, chip, apart_cycles))
+
+
+def started(chains: Sequence[Timeline], starts: Sequence[int]) -> Timeline:
+    """Return chains as one, each from its own start on."""
     ends = [
         start + chain.token_cycles for start, chain in zip(starts, chains, strict=True)
     ]

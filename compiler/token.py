@@ -1,21 +1,21 @@
 """Compiling one decode token into a static schedule."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import final
 
-import numpy as np
-
-from chip.program import Program, Resident
+from chip.program import Program
+from compiler.assembly import assembled, no_gap
 from compiler.bound import lower_bound_cycles
-from compiler.deskew import best_interval, place_deskews
-from compiler.emission import emit
+from compiler.deskew import best_interval
 from compiler.guard import Tolerance, link_timing
-from compiler.pipelining import sequence_spacing, sequence_starts
-from compiler.replicas import replica_outage, side_by_side
+from compiler.pacing import Lay
+from compiler.replicas import replica_outage
 from compiler.schedule import Schedule
 from compiler.size import check_trains, trains_at_least
 from compiler.timeline import Timeline, token_timeline
+from compiler.traffic import Traffic
 from compiler.transport import Transporter
 from sharding.plan import ShardingPlan
 from specs.errors import ScheduleError
@@ -24,9 +24,9 @@ from topologies.routes import Routes
 from topologies.topology import Topology
 from topologies.tree import alignment_tree
 
-# A forwarded vector may lie in the gap that was meant for a deskew; sequences or
-# replicas a little further apart leave another.
-_MOST_ATTEMPTS = 16
+# Where vectors of others pass, a chip has few gaps to deskew in. If it deskews less
+# often, each receive has a wider guard and fewer gaps will do.
+_LONGER = (1, 2, 4, 8)
 
 
 @final
@@ -52,20 +52,57 @@ class Chains:
         ]
         self.tree = alignment_tree(topology, machine, leader, outage)
         self._tolerance = Tolerance(machine=machine, tree_height=self.tree.height)
+        self._transporters: dict[tuple[int, int], Transporter] = {}
 
     def timelines(
-        self, plans: Sequence[ShardingPlan], interval_cycles: int, *, replica: int = 0
+        self,
+        plans: Sequence[ShardingPlan],
+        interval_cycles: int,
+        *,
+        replica: int = 0,
+        traffic: Traffic | None = None,
     ) -> list[Timeline]:
         """Return the chain of each plan's pass in a replica, with one guard band."""
-        guard_cycles = self._tolerance.guard_cycles(interval_cycles)
-        timing = link_timing(self._topology, self._machine, guard_cycles)
-        routes = self._routes[replica]
-        transporter = Transporter(self._topology, self._machine, routes, timing)
+        key = interval_cycles, replica
+        if key not in self._transporters:
+            guard_cycles = self._tolerance.guard_cycles(interval_cycles)
+            timing = link_timing(self._topology, self._machine, guard_cycles)
+            routes = self._routes[replica]
+            self._transporters[key] = Transporter(
+                self._topology, self._machine, routes, timing
+            )
         return [
             token_timeline(
-                plan, self._topology, transporter, interval_cycles=interval_cycles
+                plan,
+                self._topology,
+                self._transporters[key],
+                interval_cycles=interval_cycles,
+                traffic=traffic,
             )
             for plan in plans
+        ]
+
+    def replicas(
+        self,
+        plan: ShardingPlan,
+        interval_cycles: int,
+        traffic: Traffic | None = None,
+    ) -> list[Timeline]:
+        """Return the chain of each replica, all of them in one traffic."""
+        return [
+            self.timelines([one], interval_cycles, replica=number, traffic=traffic)[0]
+            for number, one in enumerate(plan.replicas)
+        ]
+
+    def longer_intervals(self, interval_cycles: int) -> list[int]:
+        """Return an interval, and longer ones that chips may deskew at instead."""
+        if self._machine.deskew.interval_epochs != "auto":
+            return [interval_cycles]
+        longest = self._tolerance.longest_interval_cycles
+        return [
+            interval_cycles * longer
+            for longer in _LONGER
+            if longer == 1 or interval_cycles * longer <= longest
         ]
 
     def interval_cycles(self, at_work: Callable[[], Sequence[Timeline]]) -> int:
@@ -83,7 +120,12 @@ class Chains:
         return max(best_interval(chain, self._tolerance) for chain in at_work())
 
     def program(
-        self, plan: ShardingPlan, chains: Sequence[Timeline], interval_cycles: int
+        self,
+        plan: ShardingPlan,
+        chains: Sequence[Timeline],
+        interval_cycles: int,
+        *,
+        lay: Lay | None = None,
     ) -> tuple[Timeline, Program]:
         """Return the chain of all replicas, and the program that carries it out.
 
@@ -95,19 +137,21 @@ class Chains:
             What each replica does.
         interval_cycles
             How often chips deskew.
+        lay
+            What lays the chains anew among each other's traffic, if anything can.
 
         Raises
         ------
         ScheduleError
             If some chip has no time for a RUNTIME_DESKEW.
         """
-        return _program(
+        return assembled(
             plan,
             self._topology,
             chains,
+            lay=lay,
             tolerance=self._tolerance,
             interval_cycles=interval_cycles,
-            guard_cycles=self._tolerance.guard_cycles(interval_cycles),
         )
 
 
@@ -155,19 +199,13 @@ def time_token(
     )
     chains = Chains(plan, topology, outage)
 
-    def timelines(interval_cycles: int) -> tuple[Timeline, ...]:
-        return tuple(
-            chains.timelines([replica], interval_cycles, replica=number)[0]
-            for number, replica in enumerate(plan.replicas)
-        )
-
     def slowest() -> list[Timeline]:
-        return [max(timelines(0), key=lambda chain: chain.token_cycles)]
+        return [max(chains.replicas(plan, 0), key=lambda chain: chain.token_cycles)]
 
     interval_cycles = chains.interval_cycles(slowest)
     return TimedToken(
         chains=chains,
-        timelines=timelines(interval_cycles),
+        timelines=tuple(chains.replicas(plan, interval_cycles)),
         interval_cycles=interval_cycles,
     )
 
@@ -178,6 +216,7 @@ def compile_token(
     outage: Outage = NO_OUTAGE,
     *,
     timed: TimedToken | None = None,
+    patient: bool = True,
 ) -> Schedule:
     """Return the schedule of a decode token under `plan`.
 
@@ -191,6 +230,9 @@ def compile_token(
         What of it is out of order.
     timed
         What `time_token` says of them, if that is known.
+    patient
+        Whether to try, where nothing else leaves chips time to deskew, how far apart
+        whole tokens must be; that takes minutes where hundreds of chips share links.
 
     Raises
     ------
@@ -200,7 +242,7 @@ def compile_token(
     """
     timed = timed or time_token(plan, topology, outage)
     chains = timed.chains
-    chain, program = chains.program(plan, timed.timelines, timed.interval_cycles)
+    chain, program = _carried_out(plan, timed, patient=patient)
     return Schedule(
         plan=plan,
         topology=topology,
@@ -211,79 +253,22 @@ def compile_token(
     )
 
 
-def _program(
-    plan: ShardingPlan,
-    topology: Topology,
-    chains: Sequence[Timeline],
-    *,
-    tolerance: Tolerance,
-    interval_cycles: int,
-    guard_cycles: int,
+def _carried_out(
+    plan: ShardingPlan, timed: TimedToken, *, patient: bool
 ) -> tuple[Timeline, Program]:
-    """Return the chain of all replicas, and the program that carries it out."""
-    machine = plan.task.machine
-    leader = int(plan.stages[0].chips[0])
-    stall_cycles = machine.hac.epoch_cycles
-    chain = side_by_side(chains, topology, machine.chip, apart_cycles=0)
-    instructions, trains, kinds = emit(chain, topology, machine.chip, leader)
-    # The slowest stage sets the pace, and needs a gap to deskew in.
-    pace = max(chain.stage_cycles) + stall_cycles
-    several = plan.sequences > 1 or len(chains) > 1
-    for attempt in range(_MOST_ATTEMPTS if several else 1):
-        if attempt and len(chains) > 1:
-            # Further and further, up to one replica after the other.
-            apart_cycles = stall_cycles << (attempt - 1)
-            chain = side_by_side(
-                chains, topology, machine.chip, apart_cycles=apart_cycles
-            )
-            instructions, trains, kinds = emit(chain, topology, machine.chip, leader)
-        following, period = sequence_spacing(
-            instructions,
-            plan.sequences,
-            at_least_cycles=pace + attempt * stall_cycles,
-            token_cycles=chain.token_cycles,
-        )
-        deskews = place_deskews(
-            instructions,
-            interval_cycles=interval_cycles,
-            longest_cycles=tolerance.longest_interval_cycles,
-            stall_cycles=stall_cycles,
-            period_cycles=period,
-            starts=sequence_starts(plan.sequences, following),
-        )
-        if deskews is not None:
-            return chain, Program(
-                chips=topology.chips,
-                instructions=instructions,
-                trains=trains,
-                kinds=kinds,
-                resident=_resident(plan, topology.chips),
-                deskews=deskews,
-                period_cycles=period,
-                token_cycles=chain.token_cycles,
-                sequences=plan.sequences,
-                interval_cycles=following,
-                leader=leader,
-                guard_cycles=guard_cycles,
-            )
-    raise ScheduleError(
-        f"some chip has no gap of {stall_cycles} cycles for a RUNTIME_DESKEW within "
-        f"{interval_cycles} cycles of each vector; use a longer "
-        f"deskew.interval_epochs or 'auto', or steadier crystals (clock.drift_ppm "
-        f"below {machine.clock.drift_ppm:g})"
-    )
+    """Return the chain of all replicas and its program, however they are found."""
+    chains = timed.chains
+    if plan.sequences == plan.strategy.data == 1:
+        return chains.program(plan, timed.timelines, timed.interval_cycles)
+    for interval_cycles in chains.longer_intervals(timed.interval_cycles):
 
+        def lay(
+            traffic: Traffic | None, often: int = interval_cycles
+        ) -> list[Timeline]:
+            return chains.replicas(plan, often, traffic)
 
-def _resident(plan: ShardingPlan, chips: int) -> Resident:
-    """Return what each chip keeps in SRAM from token to token.
-
-    Sequences take their turns in a stage, so that one shard of the residual stream is
-    there at a time.
-    """
-    kept = Resident(*np.zeros((len(Resident._fields), chips), dtype=np.int64))
-    for stage in plan.stages:
-        kept.weights[stage.chips] = stage.memory.weights
-        kept.kv_cache[stage.chips] = stage.memory.kv_cache
-        kept.activations[stage.chips] = plan.task.shard_bytes()
-        kept.program[stage.chips] = stage.memory.program
-    return kept
+        with suppress(ScheduleError):
+            return chains.program(plan, lay(None), interval_cycles, lay=lay)
+    if not patient:
+        raise no_gap(plan.task.machine, timed.interval_cycles)
+    return chains.program(plan, timed.timelines, timed.interval_cycles)

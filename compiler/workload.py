@@ -8,13 +8,14 @@ import numpy as np
 
 from chip.program import Program, Resident
 from compiler.bound import hop_cycles
+from compiler.chain import Chain
 from compiler.collective import Phase
 from compiler.deskew import best_interval, place_deskews
 from compiler.emission import emit
 from compiler.guard import Tolerance, link_timing
 from compiler.schedule import WorkloadSchedule
 from compiler.size import MOST_TRAINS
-from compiler.timeline import Chain, Timeline
+from compiler.timeline import Timeline
 from compiler.transport import Transporter
 from compiler.ways import Ways
 from sharding.operation import Compute, Exchange, Unit

@@ -6,9 +6,9 @@ What one limit costs may be part of what another does: shared heads take time on
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from compiler.chain import ComputeEntry
 from compiler.found import Objective
 from compiler.schedule import Schedule
-from compiler.timeline import ComputeEntry
 from compiler.weighing import Weighed
 from experiments.preparation import Prepared
 from sharding.memory import stage_memory

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from compiler.chain import TransportEntry
 from compiler.placing import best_placed, on_chips
 from compiler.schedule import Schedule
-from compiler.timeline import TransportEntry
 from compiler.token import compile_token
 from compiler.verify import verify
 from experiments.figure import STYLE

@@ -7,9 +7,9 @@ from hypothesis import given
 from chip.program import Opcode
 from chip.timing import feed_bytes_per_cycle
 from chip.work import Load, Product, Work
+from compiler.chain import ComputeEntry
 from compiler.prefetch import Prefetch
 from compiler.schedule import Schedule
-from compiler.timeline import ComputeEntry
 from compiler.token import compile_token
 from sharding.operation import Compute, Unit, compute
 from sharding.plan import ShardingPlan
