@@ -3,7 +3,10 @@
 from enum import IntEnum
 from typing import NamedTuple
 
-from compiler.found import Cost
+from compiler.found import Cost, Objective, ranked
+from compiler.looks import Looks
+from compiler.share_bound import share_cycles
+from compiler.strategy_bound import WidthBound
 from sharding.strategy import Strategy
 
 
@@ -13,8 +16,9 @@ class Step(IntEnum):
     PLACE = 0
     PLACE_TEAMS = 1
     PLAN = 2
-    TIME = 3
-    COMPILE = 4
+    CHAIN = 3
+    TIME = 4
+    COMPILE = 5
 
 
 class Entry(NamedTuple):
@@ -22,8 +26,6 @@ class Entry(NamedTuple):
 
     Attributes
     ----------
-    crosses
-        Whether its sequences may meet on links, so that it is looked at last.
     expected
         What its cost may be taken for until it is known; at least the bound.
     cost
@@ -32,7 +34,6 @@ class Entry(NamedTuple):
         What to do next, and with how many sequences in flight.
     """
 
-    crosses: bool
     expected: float
     cost: Cost
     step: Step
@@ -42,3 +43,56 @@ class Entry(NamedTuple):
     def strategy(self) -> Strategy:
         """Return the split."""
         return self.cost.strategy
+
+
+def bounded_entry(
+    objective: Objective,
+    bound: WidthBound,
+    strategy: Strategy,
+    sequences: int,
+    *,
+    step: Step,
+) -> Entry:
+    """Return the entry of a strategy of which no more is known than a bound."""
+    cycles = bound.token_cycles(strategy.pipeline)
+    share = share_cycles(bound, strategy, sequences)
+    cost = ranked(objective, strategy, cycles, share)
+    return Entry(cost.first, cost, step, sequences)
+
+
+def every_entry(
+    looks: Looks, objective: Objective, sequences: int
+) -> tuple[int, list[Entry]]:
+    """Return how many strategies there are, and those that memory may hold.
+
+    Parameters
+    ----------
+    looks
+        What is known of the strategies.
+    objective
+        What is sought.
+    sequences
+        Sequences in flight, where there are not as many as fit.
+    """
+    least = 1 if objective.fills else sequences
+    # What fits on few chips is a matter of memory: links only matter where it does.
+    step = Step.PLAN if objective is Objective.CHIPS else Step.PLACE
+    candidates, entries = 0, []
+    for split in looks.splits:
+        bound = looks.anywhere(split)
+        for one in looks.pipelines(split):
+            replicated = [one]
+            if objective is Objective.THROUGHPUT:
+                replicated = looks.replicas(one)
+            candidates += len(replicated)
+            most = looks.most_sequences(one)
+            if most < least:
+                continue
+            # As many tokens as there are stages are at work at once, and no more.
+            count = min(one.pipeline, most) if objective.fills else least
+            for strategy in replicated:
+                # Where replicas pass each other is known once they are compiled.
+                first = step if strategy.data == 1 else Step.PLAN
+                entry = bounded_entry(objective, bound, strategy, count, step=first)
+                entries.append(entry)
+    return candidates, entries

@@ -8,8 +8,10 @@ import numpy as np
 
 from compiler.block_bound import KnownBlocks
 from compiler.chain_bound import ChainBound
+from compiler.detour_bound import DetourBound, detour_bound, least_replica_cycles
 from compiler.exchange_bound import KnownExchanges
 from compiler.link_bound import link_bound
+from compiler.share_bound import most_sequences
 from compiler.size import MOST_TRAINS
 from compiler.space import splits
 from compiler.space import widths as usual_widths
@@ -19,10 +21,13 @@ from compiler.strategy_bound import (
     trains_of_width,
     width_bound,
 )
-from sharding.plan import ShardingPlan, fitting_plan
+from sharding.placement import placed_chips
+from sharding.plan import ShardingPlan, staged_plan
 from sharding.slices import Ints
+from sharding.stages import stage_blocks, stage_cuts
 from sharding.strategy import Strategy
 from sharding.task import Task
+from sharding.units import Block, model_units
 from topologies.topology import Topology
 
 
@@ -69,6 +74,10 @@ class Looks:
         self._blocks = KnownBlocks()
         self._exchanges = KnownExchanges(self._links)
         self._chain = ChainBound(self._links, self._exchanges)
+        self._detours: DetourBound | None = None
+        self._free_cuts: dict[Strategy, list[tuple[Block, ...]]] = {}
+        self._cut: dict[tuple[Strategy, int], ShardingPlan | None] = {}
+        self._replica: dict[tuple[Strategy, int, bytes], int] = {}
         self._anywhere: dict[Strategy, WidthBound] = {}
         self._placed: dict[Strategy, PlacedWidth | None] = {}
 
@@ -77,9 +86,22 @@ class Looks:
         most = len(self.chips) // split.tensor
         return [replace(split, pipeline=stages) for stages in range(1, most + 1)]
 
+    def replicas(self, strategy: Strategy) -> list[Strategy]:
+        """Return a pipeline as often as there can be replicas of it, from one on."""
+        most = len(self.chips) // strategy.replica_chips
+        return [replace(strategy, data=count) for count in range(1, most + 1)]
+
+    def most_sequences(self, strategy: Strategy) -> int:
+        """Return a number of sequences that memory cannot exceed, 0 if none fits."""
+        most = self.anywhere(strategy).most_sequences(strategy.pipeline)
+        task = self._task.split_as(strategy)
+        if not most or task.group.turns > 1:
+            return most
+        return min(most, most_sequences(task, strategy.pipeline))
+
     def anywhere(self, strategy: Strategy) -> WidthBound:
         """Return the bound of a split wherever its chips are."""
-        split = replace(strategy, pipeline=1)
+        split = replace(strategy, pipeline=1, data=1)
         if split not in self._anywhere:
             task = self._task.split_as(split)
             most = len(self.chips) // split.tensor
@@ -114,6 +136,26 @@ class Looks:
         groups = node.reshape(strategy.pipeline, strategy.tensor)
         return bool((groups != groups[:, :1]).any())
 
+    def closest(self, strategy: Strategy) -> WidthBound:
+        """Return the closest bound without stages that holds for a strategy."""
+        placed = None
+        if strategy.data == 1:
+            placed = self.placed(strategy, teams=True)
+        return placed or self.anywhere(strategy)
+
+    def cut_freely(self, plan: ShardingPlan) -> bool:
+        """Return whether memory leaves the cuts of a plan as they are for a sequence.
+
+        So are they then for any number of sequences up to those of the plan.
+        """
+        one = replace(plan.strategy, data=1)
+        if one not in self._free_cuts:
+            free = self.fitting(one, most=1, least=1)
+            assert free is not None
+            self._free_cuts[one] = [stage.blocks for stage in free.stages]
+        cuts = [stage.blocks for stage in plan.stages[: one.pipeline]]
+        return cuts == self._free_cuts[one]
+
     def fitting(
         self, strategy: Strategy, *, most: int, least: int
     ) -> ShardingPlan | None:
@@ -125,22 +167,61 @@ class Looks:
             If there are more stages than the model has pieces.
         """
         task = self._task.split_as(strategy)
-        found = fitting_plan(task, strategy, self.chips, sequences=most)
-        low, high = least, most - 1
-        while found is None and low <= high:
-            middle = (low + high + 1) // 2
-            plan = fitting_plan(task, strategy, self.chips, sequences=middle)
-            if plan is None:
-                high = middle - 1
-            elif middle == high:
-                return plan
+        if strategy.data > 1:
+            return self._replicated(task, strategy, most=most, least=least)
+        stages = strategy.pipeline
+        units = model_units(
+            task.model, task.machine, tensor=task.tensor, pipeline=stages
+        )
+
+        def cuts_of(sequences: int) -> list[int] | None:
+            return stage_cuts(task, units, pipeline=stages, sequences=sequences)
+
+        # What is known not to fit is seldom far above what does.
+        too_many, fitting, step = most + 1, most, 1
+        cuts = cuts_of(fitting)
+        while cuts is None and fitting > least:
+            too_many, fitting = fitting, max(least, fitting - step)
+            step *= 2
+            cuts = cuts_of(fitting)
+        if cuts is None:
+            return None
+        while too_many - fitting > 1:
+            middle = (fitting + too_many) // 2
+            more = cuts_of(middle)
+            if more is None:
+                too_many = middle
             else:
-                low = middle
-        return found
+                fitting, cuts = middle, more
+        blocks = stage_blocks(units, cuts)
+        return staged_plan(task, strategy, self.chips, blocks, fitting)
+
+    def _replicated(
+        self, task: Task, strategy: Strategy, *, most: int, least: int
+    ) -> ShardingPlan | None:
+        """Return the plan of replicas, all of which are cut as one alone is."""
+        one = replace(strategy, data=1)
+        if (one, most) not in self._cut:
+            self._cut[one, most] = self.fitting(one, most=most, least=least)
+        plan = self._cut[one, most]
+        if plan is None:
+            return None
+        blocks = [stage.blocks for stage in plan.stages]
+        chips = placed_chips(self.topology, strategy)
+        return staged_plan(task, strategy, chips, blocks, plan.sequences)
 
     def least_latency(self, plan: ShardingPlan) -> int:
         """Return what no schedule of a plan beats, from a token to its sequence's next.
 
         Everything in the chain takes as little as it may.
         """
-        return self._chain.least_latency(plan)
+        if plan.strategy.data == 1:
+            return self._chain.least_latency(plan)
+        one = plan.replicas[0]
+        key = one.strategy, one.sequences, one.stages[0].chips.tobytes()
+        if key not in self._replica:
+            if self._detours is None:
+                leader = int(self.chips[0])
+                self._detours = detour_bound(one.task.machine, self.topology, leader)
+            self._replica[key] = least_replica_cycles(one, self._detours)
+        return self._replica[key]

@@ -10,7 +10,7 @@ import heapq
 from collections.abc import Collection
 from typing import final
 
-from compiler.entry import Entry, Step
+from compiler.entry import Entry, Step, bounded_entry, every_entry
 from compiler.found import Cost, Evaluated, Found, Objective, nothing_fits, ranked
 from compiler.looks import Looks
 from compiler.schedule import Schedule
@@ -26,11 +26,10 @@ from topologies.topology import Topology
 # Beyond so many strategies known to the cycle the search ends and says how far off it
 # may be.
 MOST_COMPILED = 40
-# As does a search that has cut so many times as many into stages, or has come to the
-# strategies whose sequences meet on links and tried one in so many of them: they take
-# ten times as long to compile, and seldom pay.
+# As does a search that has cut so many times as many into stages, or has compiled so
+# many trains for each: two seconds for a pipeline that is full.
 _PLANNED_FOR_EACH = 8
-_ONE_CROSSING_IN = 10
+_TRAINS_FOR_EACH = 20_000
 
 
 def best_strategy(
@@ -54,7 +53,8 @@ def best_strategy(
         What is sought.
     sequences
         Sequences in flight. For throughput and energy as many are taken as fit and
-        pay.
+        pay. For throughput there are replicas too; each takes the latency, the chips
+        and the energy of one, so that nothing else needs them.
     most_compiled
         Strategies to look at to the cycle at most.
     widths
@@ -87,7 +87,7 @@ class _Search:
         self._plans: dict[tuple[Strategy, int], ShardingPlan] = {}
         self._tokens: dict[tuple[Strategy, int], TimedToken] = {}
         self._planned = 0
-        self._crossing = 0
+        self._trains = 0
         self._best: Schedule | None = None
         self._best_cost: Cost | None = None
         self._compiled: list[Evaluated] = []
@@ -97,12 +97,16 @@ class _Search:
 
     def run(self, most_compiled: int) -> Found:
         """Return what is best."""
-        candidates = self._fill()
+        candidates, self._queue = every_entry(
+            self._looks, self._objective, self._sequences
+        )
+        heapq.heapify(self._queue)
         scored = len(self._queue)
         steps = {
             Step.PLACE: self._place,
             Step.PLACE_TEAMS: self._place,
             Step.PLAN: self._plan,
+            Step.CHAIN: self._chain,
             Step.TIME: self._time,
             Step.COMPILE: self._compile,
         }
@@ -129,37 +133,6 @@ class _Search:
             bound=min([best, *(entry.cost.first for entry in self._queue)]),
         )
 
-    def _fill(self) -> int:
-        """Queue every strategy that memory may hold; return how many there are."""
-        least = 1 if self._objective.fills else self._sequences
-        # What fits on few chips is a matter of memory: links only matter where it does.
-        fewest = self._objective is Objective.CHIPS
-        step = Step.PLAN if fewest else Step.PLACE
-        candidates = 0
-        for split in self._looks.splits:
-            bound = self._looks.anywhere(split)
-            strategies = self._looks.pipelines(split)
-            candidates += len(strategies)
-            for strategy in strategies:
-                stages = strategy.pipeline
-                most = bound.most_sequences(stages)
-                if most < least:
-                    continue
-                # As many tokens as there are stages are at work at once, and no more.
-                sequences = min(stages, most) if self._objective.fills else least
-                entry = self._entry(bound, strategy, sequences, step=step)
-                self._queue.append(entry)
-        heapq.heapify(self._queue)
-        return candidates
-
-    def _entry(
-        self, bound: WidthBound, strategy: Strategy, sequences: int, *, step: Step
-    ) -> Entry:
-        cycles = bound.token_cycles(strategy.pipeline)
-        cost = ranked(self._objective, strategy, cycles, cycles / sequences)
-        crosses = sequences > 1 and self._looks.crosses_nodes(strategy)
-        return Entry(crosses, cost.first, cost, step, sequences)
-
     def _next(self, most_compiled: int) -> Entry | None:
         """Return the most promising entry, None once there is no need for another.
 
@@ -169,7 +142,7 @@ class _Search:
         enough = (
             exact >= most_compiled
             or self._planned >= _PLANNED_FOR_EACH * most_compiled
-            or self._crossing * _ONE_CROSSING_IN >= most_compiled
+            or self._trains >= _TRAINS_FOR_EACH * most_compiled
         )
         if not enough:
             return heapq.heappop(self._queue) if self._queue else None
@@ -180,6 +153,11 @@ class _Search:
         self._queue.remove(entry)
         heapq.heapify(self._queue)
         return entry
+
+    def _bounded(
+        self, bound: WidthBound, strategy: Strategy, sequences: int, *, step: Step
+    ) -> Entry:
+        return bounded_entry(self._objective, bound, strategy, sequences, step=step)
 
     def _push(self, entry: Entry, before: Entry) -> None:
         """Queue what is known better now; a bound never falls."""
@@ -196,33 +174,52 @@ class _Search:
             self._refused.append((entry.strategy, reason))
             return
         step = Step(entry.step + 1)
-        closer = self._entry(placed, entry.strategy, entry.sequences, step=step)
+        closer = self._bounded(placed, entry.strategy, entry.sequences, step=step)
         self._push(closer, entry)
 
     def _plan(self, entry: Entry) -> None:
-        """Cut the stages."""
+        """Cut the stages, which tells how many sequences fit."""
         self._planned += 1
         strategy, fills = entry.strategy, self._objective.fills
         least = 1 if fills else entry.sequences
         try:
             plan = self._looks.fitting(strategy, most=entry.sequences, least=least)
-            if plan is None:
-                return
-            # Where sequences meet on links, no bound of a chain comes near, and few
-            # plans are compiled: the bound without stages, which is second, will do.
-            meets = fills and entry.crosses
-            latency = entry.cost.second if meets else self._looks.least_latency(plan)
         except RackError as error:
             self._refused.append((strategy, str(error)))
             return
+        if plan is None:
+            return
         self._plans[strategy, plan.sequences] = plan
-        share = latency / plan.sequences
-        closer = entry._replace(
-            cost=ranked(self._objective, strategy, latency, share),
-            step=Step.TIME if plan.sequences == 1 else Step.COMPILE,
-            sequences=plan.sequences,
+        if not fills:
+            self._chain(entry)
+            return
+        known = self._looks.closest(strategy)
+        at_most = plan.sequences
+        self._push(self._bounded(known, strategy, at_most, step=Step.CHAIN), entry)
+        if at_most > 1 and not self._looks.cut_freely(plan):
+            # Fewer sequences leave memory to cut better.
+            fewer = self._bounded(known, strategy, at_most - 1, step=Step.PLAN)
+            heapq.heappush(self._queue, fewer)
+
+    def _chain(self, entry: Entry) -> None:
+        """Add up what each thing takes at least, one after the other."""
+        strategy = entry.strategy
+        plan = self._plans[strategy, entry.sequences]
+        try:
+            latency = self._looks.least_latency(plan)
+        except RackError as error:
+            self._refused.append((strategy, str(error)))
+            return
+        alone = plan.sequences == strategy.data == 1
+        cost = self._ranked(plan, latency)
+        self._push(
+            entry._replace(cost=cost, step=Step.TIME if alone else Step.COMPILE), entry
         )
-        self._push(closer, entry)
+
+    def _ranked(self, plan: ShardingPlan, latency: int) -> Cost:
+        """Return the rank of a plan from a token to the next of the same sequence."""
+        share = latency / (plan.sequences * plan.strategy.data)
+        return ranked(self._objective, plan.strategy, latency, share)
 
     def _time(self, entry: Entry) -> None:
         """Put all of a single sequence at its cycle; compiling keeps it there."""
@@ -248,15 +245,17 @@ class _Search:
         key = strategy, entry.sequences
         plan = self._plans.pop(key)
         self._timed.pop(key, None)
+        topology = self._looks.topology
+        few = topology.active_chips <= FEW_CHIPS
         try:
-            timed = self._tokens.pop(key, None)
-            schedule = compile_token(plan, self._looks.topology, timed=timed)
+            timed = self._tokens.pop(key, None) or time_token(plan, topology)
+            self._trains += timed.timeline.trains * strategy.data
+            schedule = compile_token(plan, topology, timed=timed, patient=few)
         except RackError as error:
             self._refused.append((strategy, str(error)))
             return
-        self._crossing += entry.crosses
         latency = schedule.latency_cycles
-        cost = ranked(self._objective, strategy, latency, latency / plan.sequences)
+        cost = self._ranked(plan, latency)
         if self._best_cost is None or cost < self._best_cost:
             self._best, self._best_cost = schedule, cost
         stage_cycles = schedule.timeline.stage_cycles
@@ -264,28 +263,25 @@ class _Search:
         self._compiled.append(
             Evaluated(strategy, plan.sequences, cost, latency, pace, stage_cycles)
         )
-        if self._objective.fills and plan.sequences > 1:
-            self._with_fewer_sequences(entry, cost, schedule)
+        several = self._objective.fills and plan.sequences > 1
+        if several and self._looks.cut_freely(plan):
+            self._with_fewer(entry._replace(expected=cost.first), plan, timed)
 
-    def _with_fewer_sequences(
-        self, entry: Entry, cost: Cost, schedule: Schedule
-    ) -> None:
-        """Queue a strategy with as many sequences fewer as may be better."""
-        fewer = entry.sequences - 1
-        # From a token's length on, all sequences follow each other at the same pace.
-        pays = -(-schedule.timeline.token_cycles // schedule.program.interval_cycles)
-        if pays < fewer:
-            plan = self._looks.fitting(entry.strategy, most=pays, least=pays)
-            same = plan is not None and all(
-                one.blocks == other.blocks
-                for one, other in zip(plan.stages, schedule.plan.stages, strict=True)
-            )
-            fewer = pays if same else fewer
-        placed = self._looks.placed(entry.strategy, teams=True)
-        assert placed is not None
-        bound = self._entry(placed, entry.strategy, fewer, step=Step.PLAN)
-        expected = max(cost.first, bound.expected)
-        heapq.heappush(self._queue, bound._replace(expected=expected))
+    def _with_fewer(self, entry: Entry, plan: ShardingPlan, timed: TimedToken) -> None:
+        """Queue a strategy with a sequence fewer, which is cut alike.
+
+        Its token may go round without a wait. But few tokens do, so that it is expected
+        to take what it takes with more.
+        """
+        fewer = plan.sequences - 1
+        again = self._looks.fitting(entry.strategy, most=fewer, least=fewer)
+        assert again is not None
+        key = entry.strategy, fewer
+        self._plans[key], self._tokens[key] = again, timed
+        cost = self._ranked(again, self._looks.least_latency(again))
+        expected = max(entry.expected, cost.first)
+        step = Step.TIME if fewer == entry.strategy.data == 1 else Step.COMPILE
+        heapq.heappush(self._queue, Entry(expected, cost, step, fewer))
 
     def _nothing_found(self, scored: int) -> RackError:
         """Return the error that says what the chips lack."""
