@@ -188,9 +188,10 @@ def test_throughput_decides_how_many_sequences_are_in_flight(
     groqrack: Groqrack, tiny_config: Path
 ) -> None:
     options = ["--model", tiny_config, "--chips", "8", "--strategy", "auto"]
-    done = groqrack(
-        "simulate", *options, "--objective", "throughput", "--tokens", "2", "--json"
-    )
+    # A chip holds half of the model.
+    small = ["--set", "chip.sram_bytes=25000000"]
+    wanted = ["--objective", "throughput", "--tokens", "2", "--json"]
+    done = groqrack("simulate", *options, *small, *wanted)
     run = json.loads(done.stdout)
     assert run["inputs"]["sequences"] > 1
     assert run["iteration"]["count"] == 2 * run["inputs"]["sequences"]
