@@ -13,6 +13,7 @@ import numpy as np
 
 from compiler.entry import Step
 from compiler.looks import Looks
+from compiler.space import FEW_CHIPS
 from compiler.token import compile_token, time_token
 from sharding.plan import ShardingPlan
 from sharding.strategy import Strategy
@@ -21,7 +22,7 @@ from specs.errors import RackError
 from topologies.topology import Topology
 
 # Points to look at to the cycle, and how many of them may be of sequences that meet on
-# links: those take ten times as long to compile, and seldom pay.
+# links: those take ten times as long to compile.
 MOST_COMPILED = 120
 _ONE_CROSSING_IN = 20
 
@@ -242,7 +243,9 @@ class _Fronts:
     def _compile(self, strategy: Strategy, sequences: int, *, crosses: bool) -> None:
         self._crossing += crosses
         plan = self._plans.pop((strategy, sequences))
-        schedule = compile_token(plan, self._looks.topology)
+        topology = self._looks.topology
+        few = topology.active_chips <= FEW_CHIPS
+        schedule = compile_token(plan, topology, patient=few)
         self._add(strategy, sequences, schedule.latency_cycles)
         token = schedule.timeline.token_cycles
         interval = schedule.program.interval_cycles
