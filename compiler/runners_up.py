@@ -51,7 +51,7 @@ class Ranked:
     @property
     def share_cycles(self) -> float:
         """Return the cycles of the machine for each token, of all sequences."""
-        return self.latency_cycles / self.sequences
+        return self.latency_cycles / (self.sequences * self.strategy.data)
 
 
 class Ranking(NamedTuple):
@@ -141,7 +141,8 @@ def _once(every: Iterable[Ranked]) -> list[Ranked]:
 
 def _closer(found: Found, one: Ranked, latency: int) -> Ranked:
     """Return what is known better now; a bound never falls."""
-    cost = ranked(found.objective, one.strategy, latency, latency / one.sequences)
+    share = latency / (one.sequences * one.strategy.data)
+    cost = ranked(found.objective, one.strategy, latency, share)
     if cost < one.cost:
         return one
     return replace(one, cost=cost, latency_cycles=latency)
@@ -155,12 +156,18 @@ def _placed(
     for each in left:
         if limit is not None and each.cost > limit:
             break
+        if each.strategy.data > 1:
+            continue
         split, stages = replace(each.strategy, pipeline=1), each.strategy.pipeline
         if split in splits or len(splits) < _MOST_PLACED:
             splits[split] = max(stages, splits.get(split, 0))
     placed, others = [], []
     for each in left:
         split = replace(each.strategy, pipeline=1)
+        if each.strategy.data > 1:
+            # Its vectors may go other ways than those that are looked at.
+            placed.append(each)
+            continue
         if split not in splits:
             others.append(each)
             continue
@@ -208,7 +215,7 @@ def _timed(
     others, timed = [], 0
     for one, plan in planned:
         beyond = limit is not None and one.cost > limit
-        if one.sequences > 1:
+        if one.sequences > 1 or one.strategy.data > 1:
             known.append(one)
         elif beyond or timed == _MOST_TIMED:
             others.append(one)
