@@ -1,18 +1,23 @@
 """Strategies that no other beats in latency, throughput and chips at once.
 
 The queue is that of the search, but a strategy is dropped only if something compiled is
-at least as good as its bound in all three respects.
+at least as good as its bound in all three respects. On more chips than can be looked at
+in whole, the searches for latency and for throughput come first: what they know to the
+cycle are the ends of the front.
 """
 
 import heapq
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
 import numpy as np
 
 from compiler.entry import Step
+from compiler.found import Objective
 from compiler.looks import Looks
+from compiler.search import best_strategy
 from compiler.space import FEW_CHIPS
 from compiler.token import compile_token, time_token
 from sharding.plan import ShardingPlan
@@ -21,9 +26,9 @@ from sharding.task import Task
 from specs.errors import RackError
 from topologies.topology import Topology
 
-# Points to look at to the cycle, and how many of them may be of sequences that meet on
-# links: those take ten times as long to compile.
-MOST_COMPILED = 120
+# Points to look at to the cycle beside the ends, and how many of them may be of
+# sequences that meet on links: those take ten times as long to compile.
+MOST_COMPILED = 80
 _ONE_CROSSING_IN = 20
 
 
@@ -126,9 +131,12 @@ def pareto_front(
     topology
         The wiring, whose active chips are used from the first on.
     most_compiled
-        Points to look at to the cycle at most.
+        Points to look at to the cycle at most, beside those of the two searches.
     """
-    return _Fronts(task, topology).run(most_compiled)
+    fronts = _Fronts(task, topology)
+    if topology.active_chips > FEW_CHIPS:
+        fronts.begin(task)
+    return fronts.run(most_compiled)
 
 
 class _Entry(NamedTuple):
@@ -150,21 +158,35 @@ class _Fronts:
         self._looks = Looks(task, topology)
         self._queue: list[_Entry] = []
         self._plans: dict[tuple[Strategy, int], ShardingPlan] = {}
-        self._known: list[Point] = []
+        self._known: dict[tuple[Strategy, int], Point] = {}
         self._front: list[Point] = []
         self._crossing = 0
+        self._timed = 0
+
+    def begin(self, task: Task) -> None:
+        """Take over what the searches for the ends of the front know to the cycle."""
+        for objective in (Objective.LATENCY, Objective.THROUGHPUT):
+            # The front of what nothing holds is empty.
+            with suppress(RackError):
+                found = best_strategy(
+                    task, self._looks.topology, objective=objective, sequences=1
+                )
+                for each in found.known:
+                    self._add(each.strategy, each.sequences, each.latency_cycles)
 
     def run(self, most_compiled: int) -> Front:
+        """Return the front after so many more points."""
         self._fill()
-        while self._queue and len(self._known) < most_compiled:
+        while self._queue and self._timed < most_compiled:
             if self._crossing * _ONE_CROSSING_IN >= most_compiled:
                 break
             entry = heapq.heappop(self._queue)
-            if not self._is_covered(entry.merits):
+            known = (entry.strategy, entry.sequences) in self._known
+            if not known and not self._is_covered(entry.merits):
                 self._look(entry)
         return Front(
             points=tuple(self._front),
-            known=tuple(sorted(self._known)),
+            known=tuple(sorted(self._known.values())),
             open=tuple(sorted(self._open())),
         )
 
@@ -173,7 +195,12 @@ class _Fronts:
 
     def _open(self) -> Iterator[Point]:
         """Yield what is left in the queue, with the bound of its links."""
-        left = [entry for entry in self._queue if not self._is_covered(entry.merits)]
+        left = [
+            entry
+            for entry in self._queue
+            if (entry.strategy, entry.sequences) not in self._known
+            and not self._is_covered(entry.merits)
+        ]
         # The bound of a split serves all shorter pipelines.
         left.sort(key=lambda entry: -entry.strategy.pipeline)
         for entry in left:
@@ -238,6 +265,7 @@ class _Fronts:
 
     def _time(self, strategy: Strategy) -> None:
         timed = time_token(self._plans.pop((strategy, 1)), self._looks.topology)
+        self._timed += 1
         self._add(strategy, 1, timed.timeline.token_cycles)
 
     def _compile(self, strategy: Strategy, sequences: int, *, crosses: bool) -> None:
@@ -246,6 +274,7 @@ class _Fronts:
         topology = self._looks.topology
         few = topology.active_chips <= FEW_CHIPS
         schedule = compile_token(plan, topology, patient=few)
+        self._timed += 1
         self._add(strategy, sequences, schedule.latency_cycles)
         token = schedule.timeline.token_cycles
         interval = schedule.program.interval_cycles
@@ -257,6 +286,7 @@ class _Fronts:
                 return
 
     def _add(self, strategy: Strategy, sequences: int, latency: int) -> None:
-        merits = Merits(latency, latency / sequences, strategy.chips)
-        self._known.append(Point(merits, strategy, sequences))
-        self._front = uncovered([*self._front, self._known[-1]])
+        share = latency / (sequences * strategy.data)
+        point = Point(Merits(latency, share, strategy.chips), strategy, sequences)
+        self._known[strategy, sequences] = point
+        self._front = uncovered([*self._front, point])

@@ -2,7 +2,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compiler.found import Objective
 from compiler.pareto import Front, Merits, Point, pareto_front, uncovered
+from compiler.search import best_strategy
 from compiler.token import compile_token
 from sharding.plan import fitting_plan
 from sharding.strategy import Strategy
@@ -113,3 +115,18 @@ def test_the_gap_of_a_front_is_what_its_points_lack_of_a_bound() -> None:
     front = Front(points=(fast, small), known=(fast, small), open=(left,))
     assert front.gap == 8 / 4 - 1
     assert front.reach == Merits(80, 80, 2)
+
+
+def test_beyond_two_nodes_the_ends_of_a_front_are_what_searches_find() -> None:
+    task, topology = _task(), select_topology(24)
+    front = pareto_front(task, topology, most_compiled=1)
+    for objective in (Objective.LATENCY, Objective.THROUGHPUT):
+        found = best_strategy(task, topology, objective=objective, sequences=1)
+        assert found.gap == 0
+        best = found.compiled[0]
+        merits = [point.merits for point in front.points]
+        ends = {
+            Objective.LATENCY: min(each.latency_cycles for each in merits),
+            Objective.THROUGHPUT: min(each.share_cycles for each in merits),
+        }
+        assert ends[objective] == best.cost.first
