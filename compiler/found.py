@@ -150,5 +150,5 @@ def nothing_fits(bound: WidthBound, chips: int, sequences: int) -> PlanError:
     return PlanError(
         f"no strategy holds {bound.task.model.name} on {chips} chips: weights and KV "
         f"cache take {held:,} bytes and the chips have {chips * usable:,} beside "
-        f"their programs; use --chips {max(chips + 1, -(-held // usable))} or more"
+        f"their programs; use --chips {max(chips, -(-held // usable)) + 1} or more"
     )
