@@ -9,16 +9,11 @@ from typing import final
 
 import numpy as np
 
-from compiler.guard import (
-    LinkTiming,
-    Tolerance,
-    link_timing,
-    serialisation_cycles,
-    vectors_of,
-)
+from compiler.guard import LinkTiming, serialisation_cycles, vectors_of
+from compiler.link_bound import least_timing
 from compiler.messages import MessageTable
 from compiler.timeline import token_timeline
-from compiler.transport import Spent, Transport
+from compiler.transport import Transport, trainless
 from sharding.plan import ShardingPlan
 from sharding.slices import Ints
 from specs.machine import MachineSpec
@@ -26,7 +21,6 @@ from specs.units import ceil_div
 from topologies.hops import hop_counts
 from topologies.outage import NO_OUTAGE
 from topologies.topology import Topology
-from topologies.tree import alignment_tree
 
 
 @final
@@ -58,17 +52,7 @@ class DetourBound:
     def transport(self, messages: MessageTable) -> Transport:
         """Return a transport without trains that lasts as long as `cycles` says."""
         if messages not in self._known:
-            none = np.zeros(0, dtype=np.int64)
-            self._known[messages] = Transport(
-                link=none,
-                vectors=none,
-                wire_cycle=none,
-                receive_cycle=none,
-                previous=none,
-                serialisation_cycles=none,
-                spent=Spent(link=self.cycles(messages)),
-                hops=0,
-            )
+            self._known[messages] = trainless(self.cycles(messages))
         return self._known[messages]
 
     def cycles(self, messages: MessageTable) -> int:
@@ -108,12 +92,7 @@ class DetourBound:
 
 def detour_bound(machine: MachineSpec, topology: Topology, leader: int) -> DetourBound:
     """Return the bound on messages under the smallest guard band of any schedule."""
-    tree = alignment_tree(topology, machine, leader)
-    tolerance = Tolerance(machine=machine, tree_height=tree.height)
-    epochs = machine.deskew.interval_epochs
-    interval_cycles = 0 if epochs == "auto" else tolerance.checked_interval(epochs)
-    guard_cycles = tolerance.guard_cycles(interval_cycles)
-    return DetourBound(topology, machine, link_timing(topology, machine, guard_cycles))
+    return DetourBound(topology, machine, least_timing(machine, topology, leader))
 
 
 def least_replica_cycles(plan: ShardingPlan, detours: DetourBound) -> int:

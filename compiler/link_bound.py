@@ -17,7 +17,7 @@ from compiler.guard import (
 )
 from compiler.messages import MessageTable
 from compiler.striping import striped
-from compiler.transport import Spent, Transport
+from compiler.transport import Transport, trainless
 from sharding.slices import Ints
 from specs.machine import MachineSpec
 from topologies.lanes import Lanes
@@ -64,17 +64,7 @@ class LinkBound:
     def transport(self, messages: MessageTable) -> Transport:
         """Return a transport without trains that lasts as long as `cycles` says."""
         if messages not in self._known:
-            none = np.zeros(0, dtype=np.int64)
-            self._known[messages] = Transport(
-                link=none,
-                vectors=none,
-                wire_cycle=none,
-                receive_cycle=none,
-                previous=none,
-                serialisation_cycles=none,
-                spent=Spent(link=self.cycles(messages)),
-                hops=0,
-            )
+            self._known[messages] = trainless(self.cycles(messages))
         return self._known[messages]
 
     def cycles(self, messages: MessageTable) -> int:
@@ -146,9 +136,14 @@ class LinkBound:
 
 def link_bound(machine: MachineSpec, topology: Topology, leader: int) -> LinkBound:
     """Return the bound on messages under the smallest guard band of any schedule."""
+    return LinkBound(topology, machine, least_timing(machine, topology, leader))
+
+
+def least_timing(machine: MachineSpec, topology: Topology, leader: int) -> LinkTiming:
+    """Return the links with the smallest guard band that a schedule may have."""
     tree = alignment_tree(topology, machine, leader)
     tolerance = Tolerance(machine=machine, tree_height=tree.height)
     epochs = machine.deskew.interval_epochs
     interval_cycles = 0 if epochs == "auto" else tolerance.checked_interval(epochs)
     guard_cycles = tolerance.guard_cycles(interval_cycles)
-    return LinkBound(topology, machine, link_timing(topology, machine, guard_cycles))
+    return link_timing(topology, machine, guard_cycles)

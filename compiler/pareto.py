@@ -161,7 +161,7 @@ class _Fronts:
         self._known: dict[tuple[Strategy, int], Point] = {}
         self._front: list[Point] = []
         self._crossing = 0
-        self._timed = 0
+        self._looked_at = 0
 
     def begin(self, task: Task) -> None:
         """Take over what the searches for the ends of the front know to the cycle."""
@@ -177,7 +177,7 @@ class _Fronts:
     def run(self, most_compiled: int) -> Front:
         """Return the front after so many more points."""
         self._fill()
-        while self._queue and self._timed < most_compiled:
+        while self._queue and self._looked_at < most_compiled:
             if self._crossing * _ONE_CROSSING_IN >= most_compiled:
                 break
             entry = heapq.heappop(self._queue)
@@ -265,7 +265,7 @@ class _Fronts:
 
     def _time(self, strategy: Strategy) -> None:
         timed = time_token(self._plans.pop((strategy, 1)), self._looks.topology)
-        self._timed += 1
+        self._looked_at += 1
         self._add(strategy, 1, timed.timeline.token_cycles)
 
     def _compile(self, strategy: Strategy, sequences: int, *, crosses: bool) -> None:
@@ -274,7 +274,7 @@ class _Fronts:
         topology = self._looks.topology
         few = topology.active_chips <= FEW_CHIPS
         schedule = compile_token(plan, topology, patient=few)
-        self._timed += 1
+        self._looked_at += 1
         self._add(strategy, sequences, schedule.latency_cycles)
         token = schedule.timeline.token_cycles
         interval = schedule.program.interval_cycles

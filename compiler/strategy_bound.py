@@ -213,8 +213,8 @@ class PlacedWidth:
 
 def _handed_bytes(task: Task) -> Ints:
     """Return what each chip hands over at least, wherever the model is cut."""
-    answering: Ints = np.minimum(task.shard_bytes(), task.answering().shard_bytes())
-    return answering
+    least: Ints = np.minimum(task.shard_bytes(), task.answering().shard_bytes())
+    return least
 
 
 def _distinct_exchanges(

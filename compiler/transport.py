@@ -69,6 +69,21 @@ class Transport:
         return self.spent.total
 
 
+def trainless(cycles: int) -> Transport:
+    """Return a transport without trains that lasts so many cycles, for bounds."""
+    none = np.zeros(0, dtype=np.int64)
+    return Transport(
+        link=none,
+        vectors=none,
+        wire_cycle=none,
+        receive_cycle=none,
+        previous=none,
+        serialisation_cycles=none,
+        spent=Spent(link=cycles),
+        hops=0,
+    )
+
+
 class Carrier(Protocol):
     """What says how long messages are on their way, exactly or at least."""
 
