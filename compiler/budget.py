@@ -14,7 +14,7 @@ from specs.errors import ScheduleError
 PPB_PER_PPM = 1_000
 """Crystals are counted in parts per billion: a whole hertz at 900 MHz is about one."""
 
-# What a machine file may say (`specs.steering.ClockSpec`).
+# What a machine file may say (`specs.synchronisation.ClockSpec`).
 _MOST_PPB = 100_000 * PPB_PER_PPM - 1
 # One more would have to hold more vectors than any guard band lets wait.
 _MOST_VECTORS = 2**31

@@ -19,8 +19,8 @@ from experiments.sweep_axes import (
 )
 from sharding.strategy import Strategy
 from specs.errors import SpecError
-from specs.reading import read_mapping
 from specs.scenario import Scenario, scenario, seen_from
+from specs.validation import read_mapping
 
 
 class Point(NamedTuple):

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from specs.reading import Spec
+from specs.validation import Spec
 
 
 class BitErrorSpec(Spec):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from specs.errors import SpecError
-from specs.reading import read_mapping
+from specs.validation import read_mapping
 
 INDEX_NAME = "model.safetensors.index.json"
 

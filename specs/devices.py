@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from specs.reading import Spec, build, read_mapping
+from specs.validation import Spec, build, read_mapping
 
 _FLOPS_PER_TFLOPS = 1e12
 _BYTES_PER_GB = 1e9

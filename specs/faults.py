@@ -6,7 +6,7 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from specs.errors import SpecError, nearest
-from specs.reading import Spec, build, read_mapping
+from specs.validation import Spec, build, read_mapping
 
 
 class Fault(Spec):

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from specs.errors import nearest
-from specs.reading import Spec, build, read_mapping
+from specs.validation import Spec, build, read_mapping
 
 
 class FecCode(Spec):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, final
 from pydantic import BeforeValidator, Field
 
 from specs.formats import Format
-from specs.reading import Spec
+from specs.validation import Spec
 
 
 class Role(StrEnum):

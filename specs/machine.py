@@ -11,11 +11,11 @@ from pydantic import Field, model_validator
 from specs.errors import SpecError, nearest
 from specs.fec import FecSpec
 from specs.formats import Format
-from specs.host import HostSpec
+from specs.host_link import HostSpec
 from specs.link import LinkSpec
-from specs.reading import Spec, build, read_mapping
-from specs.steering import ClockSpec, DeskewSpec, HacSpec
+from specs.synchronisation import ClockSpec, DeskewSpec, HacSpec
 from specs.units import PS_PER_S
+from specs.validation import Spec, build, read_mapping
 
 # A key of the file, not of the machine.
 _BASE = "base"

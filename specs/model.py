@@ -9,10 +9,10 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from specs.checkpoint import check_checkpoint
-from specs.configuration import sizes_of
 from specs.errors import SpecError, nearest
 from specs.families import FAMILIES, Family
-from specs.reading import Spec, build, read_mapping
+from specs.hf_config import sizes_of
+from specs.validation import Spec, build, read_mapping
 
 # Normalised in any family: what attention and the feed-forward take in.
 _BLOCKS_PER_LAYER = 2

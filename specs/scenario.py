@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from specs.errors import SpecError
 from specs.model import model_names
-from specs.reading import Spec, build, read_mapping
+from specs.validation import Spec, build, read_mapping
 
 # Keys that may name a file, and how such a name ends.
 FILE_SUFFIXES = {

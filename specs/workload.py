@@ -9,9 +9,9 @@ from typing import Any, final
 
 from specs.errors import SpecError, nearest
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
-from specs.graph_faults import graph_faults
-from specs.named_workloads import NAMED, named_graph
-from specs.reading import build, read_mapping
+from specs.graph_validation import graph_faults
+from specs.validation import build, read_mapping
+from specs.workload_presets import NAMED, named_graph
 
 _OPERATORS: dict[str, type[Matmul] | type[Vector] | type[Lookup]] = {
     "matmul": Matmul,

@@ -4,8 +4,8 @@ import math
 
 from pydantic import Field
 
-from specs.reading import Spec
 from specs.units import PS_PER_NS
+from specs.validation import Spec
 
 
 class HostSpec(Spec):
