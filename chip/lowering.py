@@ -1,16 +1,15 @@
 """From an operator on one chip to instructions of its slices, in time.
 
-The length of an operator is what `chip.timing` says: resource bounds and fill. Here its
-data flows from slice to slice within that length: what is read streams to the MXM or
-VXM and back to SRAM, each step a part of the fill behind the one before. Only the whole
-fill is known; that its parts are equal is assumed.
+The length of an operator is what `chip.operator_cycles` says: resource bounds and fill.
+Here its data flows from slice to slice within that length: what is read streams to the
+MXM or VXM and back to SRAM, each step a part of the fill behind the one before. Only
+the whole fill is known; that its parts are equal is assumed.
 """
 
 from typing import NamedTuple
 
-from chip.slices import Port, SliceInstruction, Step
-from chip.tile_schedule import Span, TileSchedule, one_stream, tile_schedule, tiles_of
-from chip.timing import (
+from chip.functional_units import Port, SliceInstruction, Step
+from chip.operator_cycles import (
     FILL_STEPS,
     chains_of,
     feed_bytes_per_cycle,
@@ -18,7 +17,8 @@ from chip.timing import (
     operand_streams,
     work_cycles,
 )
-from chip.work import Chain, Load, Lookup, Product, Work
+from chip.operator_work import Chain, Load, Lookup, Product, Work
+from chip.tile_schedule import Span, TileSchedule, one_stream, tile_schedule, tiles_of
 from specs.machine import ChipSpec
 from specs.units import BITS_PER_BYTE, ceil_div
 

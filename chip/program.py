@@ -12,8 +12,8 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.slices import SliceInstruction
-from chip.work import Work
+from chip.functional_units import SliceInstruction
+from chip.operator_work import Work
 
 
 class Slice(IntEnum):

@@ -7,9 +7,9 @@ the last one ends with the product. With one vector the matrix streams without a
 
 from typing import NamedTuple
 
-from chip.tiling import TileSets, tile_sets
-from chip.timing import FILL_STEPS, feed_bytes_per_cycle
-from chip.work import Product
+from chip.mxm_tiling import TileSets, tile_sets
+from chip.operator_cycles import FILL_STEPS, feed_bytes_per_cycle
+from chip.operator_work import Product
 from specs.machine import ChipSpec
 from specs.units import ceil_div
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import compress
 from typing import NamedTuple, final
 
-from chip.work import Work
+from chip.operator_work import Work
 from compiler.messages import MessageTable
 from compiler.prefetch import Ahead, Prefetch
 from compiler.traffic import Traffic

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.lowering import lower
+from chip.operator_work import Work
 from chip.program import (
     Instructions,
     Opcode,
@@ -14,7 +15,6 @@ from chip.program import (
     Trains,
     instructions_of,
 )
-from chip.work import Work
 from compiler.chain import ComputeEntry, LoadEntry, TransportEntry
 from compiler.timeline import Timeline
 from compiler.transport import Transport

@@ -2,8 +2,8 @@
 
 from typing import final
 
-from chip.timing import work_cycles
-from chip.work import adding
+from chip.operator_cycles import work_cycles
+from chip.operator_work import adding
 from compiler.collective import exchange_candidates
 from compiler.link_bound import LinkBound
 from sharding.operation import Exchange, Pattern

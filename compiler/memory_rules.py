@@ -6,7 +6,7 @@ For `compiler.verify`, independent of the code that makes programs.
 import numpy as np
 
 from chip.program import Opcode, Program
-from chip.residence import activation_changes, held_over_time, repeated
+from chip.sram_occupancy import activation_changes, held_over_time, repeated
 from compiler.structure_rules import broken
 from specs.machine import MachineSpec
 

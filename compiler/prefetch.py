@@ -9,13 +9,13 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from chip.timing import (
+from chip.operator_cycles import (
     feed_bytes_per_cycle,
     most_preload_cycles,
     preloaded,
     work_cycles,
 )
-from chip.work import Load, Product, Work
+from chip.operator_work import Load, Product, Work
 from sharding.operation import Compute
 from sharding.slices import Ints
 from specs.machine import ChipSpec

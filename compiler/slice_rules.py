@@ -6,9 +6,9 @@ read from the program, and bytes and multiplications are worked out anew.
 
 from collections import defaultdict
 
+from chip.functional_units import Inventory, Port, SliceInstruction, inventory
+from chip.operator_work import Load, Product
 from chip.program import OperatorKind, Program
-from chip.slices import Inventory, Port, SliceInstruction, inventory
-from chip.work import Load, Product
 from compiler.structure_rules import broken
 from specs.machine import MachineSpec
 

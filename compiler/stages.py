@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.timing import work_cycles
-from chip.work import Chain, adding
+from chip.operator_cycles import work_cycles
+from chip.operator_work import Chain, adding
 from sharding.slices import Ints
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE

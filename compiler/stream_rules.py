@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from chip.functional_units import Port, inventory
+from chip.operator_work import Load, Lookup, Product
 from chip.program import Opcode, Program, Slice
-from chip.slices import Port, inventory
-from chip.work import Load, Lookup, Product
 from compiler.slice_rules import busiest, last_cycle
 from compiler.structure_rules import Ints, broken, cycles_per_vector, in_period
 from specs.machine import MachineSpec

@@ -4,8 +4,8 @@ from typing import final
 
 import numpy as np
 
-from chip.timing import work_cycles
-from chip.work import adding
+from chip.operator_cycles import work_cycles
+from chip.operator_work import adding
 from compiler.collective import Phase, exchange_candidates
 from compiler.transport import Carrier
 from sharding.operation import Compute, Exchange, Unit

@@ -12,7 +12,7 @@ import matplotlib.style
 import pandas as pd
 from matplotlib.figure import Figure
 
-from chip.tiling import tiling
+from chip.mxm_tiling import tiling
 from experiments.figure import STYLE
 from experiments.run import Run, run_scenario
 from experiments.script import run_script

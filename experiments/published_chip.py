@@ -1,6 +1,6 @@
 """Published figures of one link, one chip and one model, beside ours."""
 
-from chip.matmul import product_cycles
+from chip.matmul_cycles import product_cycles
 from experiments.gemm_utilisation import (
     FIRST,
     INNER,

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from chip.residence import activation_changes, held_over_time
+from chip.sram_occupancy import activation_changes, held_over_time
 from experiments.columns import COLUMNS
 from experiments.run import Run
 from experiments.trace_window import Window

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from chip.functional_units import Port, SliceInstruction
+from chip.operator_work import Lookup
 from chip.program import Opcode, Program, Slice
-from chip.slices import Port, SliceInstruction
-from chip.work import Lookup
 
 Ints = NDArray[np.int64]
 

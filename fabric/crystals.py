@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chip.clock import Clock, Crystal, cycles_at, edges_ps
 from chip.hac import AlignedCounter
-from chip.wander import Wander, WanderingClock
+from chip.random_walk_clock import Wander, WanderingClock
 from fabric.draws import Draws, Stream
 from specs.machine import MachineSpec
 from specs.units import AS_PER_S, PPM, PS_PER_S

@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.wander import Wander
+from chip.random_walk_clock import Wander
 from fabric.flight import NEVER
 from fabric.run import Run
 from fabric.slack import UNLIMITED_PS, least_slack_ps, tail_cycles

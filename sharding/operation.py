@@ -8,8 +8,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.timing import least_cycles, work_cycles
-from chip.work import Work
+from chip.operator_cycles import least_cycles, work_cycles
+from chip.operator_work import Work
 from sharding.slices import Ints
 from specs.machine import ChipSpec
 

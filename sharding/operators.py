@@ -9,7 +9,7 @@ travels.
 
 import numpy as np
 
-from chip.work import Lookup
+from chip.operator_work import Lookup
 from sharding.feed_forward import feed_forward
 from sharding.operation import Exchange, Operator, Pattern, Unit, compute
 from sharding.residual import normed_input, one_team, reduced_output

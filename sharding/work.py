@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from chip.work import Chain, Product
+from chip.operator_work import Chain, Product
 from sharding.operation import Compute, Unit, compute
 from sharding.slices import Ints
 from sharding.task import Task
@@ -93,7 +93,7 @@ def vector(
     readers: int = 1,
     tokens: int | None = None,
 ) -> Compute:
-    """Return work on `elements` of each token on each chip; see `chip.work.Chain`.
+    """Return vector work on `elements` of each token (`chip.operator_work.Chain`).
 
     The tokens are the task's if None.
     """

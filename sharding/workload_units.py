@@ -4,8 +4,8 @@ A workload's tensors keep their places in SRAM throughout an iteration, as its p
 worked them out, so that no result is counted beside them.
 """
 
-from chip.tiling import tiling
-from chip.work import Chain, Lookup, Product, Shape, adding
+from chip.mxm_tiling import tiling
+from chip.operator_work import Chain, Lookup, Product, Shape, adding
 from sharding.operation import Compute, Unit, compute
 from sharding.residence import fed_bytes, format_of
 from sharding.slices import Ints

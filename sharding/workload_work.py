@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from chip.tiling import mxm_macs_per_cycle
+from chip.mxm_tiling import mxm_macs_per_cycle
 from sharding.residence import fed_bytes, format_of, scheduled_matrices
 from specs.graph import Lookup, Matmul, Operator, Role
 from specs.machine import FormatsSpec, MachineSpec

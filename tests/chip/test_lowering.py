@@ -5,16 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chip.functional_units import Port, SliceInstruction, Step, inventory
 from chip.lowering import lower, streaming_cycles
-from chip.slices import Port, SliceInstruction, Step, inventory
-from chip.timing import (
+from chip.operator_cycles import (
     feed_bytes_per_cycle,
     least_cycles,
     most_preload_cycles,
     preloaded,
     work_cycles,
 )
-from chip.work import Chain, Load, Lookup, Product, Shape, Work, adding
+from chip.operator_work import Chain, Load, Lookup, Product, Shape, Work, adding
 from specs.machine import ChipSpec, load_machine
 
 CHIP = load_machine("groqrack").chip

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from chip.residence import activation_changes, held_over_time, repeated
+from chip.sram_occupancy import activation_changes, held_over_time, repeated
 from compiler.schedule import Schedule
 from compiler.token import compile_token
 from compiler.verify import verify

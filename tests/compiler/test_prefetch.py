@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from chip.operator_cycles import feed_bytes_per_cycle
+from chip.operator_work import Load, Product, Work
 from chip.program import Opcode
-from chip.timing import feed_bytes_per_cycle
-from chip.work import Load, Product, Work
 from compiler.chain import ComputeEntry
 from compiler.prefetch import Prefetch
 from compiler.schedule import Schedule

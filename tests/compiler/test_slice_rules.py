@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from chip.functional_units import Port, SliceInstruction
+from chip.operator_work import Chain, Lookup, Product
 from chip.program import OperatorKind, Program
-from chip.slices import Port, SliceInstruction
-from chip.work import Chain, Lookup, Product
 from compiler.schedule import Schedule
 from compiler.verify import verify
 from specs.errors import VerificationError

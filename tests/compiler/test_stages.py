@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from chip.timing import vector_cycles
+from chip.operator_cycles import vector_cycles
 from compiler.stages import Stage, adding_up, stage
 from specs.machine import load_machine
 

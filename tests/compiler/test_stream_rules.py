@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from chip.functional_units import Port
+from chip.operator_work import Load, Product
 from chip.program import Opcode, OperatorKind, Program, Slice
-from chip.slices import Port
-from chip.work import Load, Product
 from compiler.schedule import Schedule
 from compiler.verify import verify
 from specs.errors import VerificationError

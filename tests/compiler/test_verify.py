@@ -122,9 +122,9 @@ def test_the_rules_share_no_code_with_what_makes_programs() -> None:
             ours = [n for n in names if n.split(".")[0] in {"sharding", "chip"}]
             assert set(ours) <= {
                 "chip.program",
-                "chip.residence",
-                "chip.slices",
-                "chip.work",
+                "chip.sram_occupancy",
+                "chip.functional_units",
+                "chip.operator_work",
             }
     assert seen == {
         "compiler.verify",

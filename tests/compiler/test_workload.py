@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chip.residence import activation_changes, held_over_time
+from chip.sram_occupancy import activation_changes, held_over_time
 from compiler.schedule import WorkloadSchedule
 from compiler.verify import verify
 from compiler.workload import compile_workload

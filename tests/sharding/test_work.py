@@ -1,10 +1,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chip.functional_units import Port
 from chip.lowering import lower
-from chip.slices import Port
-from chip.timing import work_cycles
-from chip.work import Chain, Product
+from chip.operator_cycles import work_cycles
+from chip.operator_work import Chain, Product
 from sharding.operation import Compute
 from sharding.operators import block_operators
 from sharding.task import Task

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.matmul import product_cycles
+from chip.matmul_cycles import product_cycles
 from sharding.coverage import check_coverage
 from sharding.grid import Grid
 from sharding.operation import Compute, Exchange, Pattern

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chip.clock import Clock
-from chip.wander import Wander, WanderingClock
+from chip.random_walk_clock import Wander, WanderingClock
 
 HZ = 900_000_000
 CHIPS = 3

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.matmul import matmul_cycles, product_cycles
-from chip.tiling import Tiling, tiling
+from chip.matmul_cycles import matmul_cycles, product_cycles
+from chip.mxm_tiling import Tiling, tiling
 from specs.machine import ChipSpec, load_machine
 
 BYTE = load_machine().chip

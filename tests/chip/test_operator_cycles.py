@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.matmul import matmul_cycles
-from chip.timing import lookup_cycles, vector_cycles
+from chip.matmul_cycles import matmul_cycles
+from chip.operator_cycles import lookup_cycles, vector_cycles
 from specs.machine import ChipSpec, load_machine
 
 CHIP = load_machine("groqrack").chip

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from chip.operator_work import Lookup
 from chip.program import Opcode, Program
-from chip.work import Lookup
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, ceil_div
 

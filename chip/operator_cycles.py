@@ -3,8 +3,8 @@
 Every constant is a `ChipSpec` number with its source; nothing here is fitted.
 """
 
-from chip.matmul import matmul_cycles, product_cycles, read_bytes_per_cycle
-from chip.work import Chain, Load, Product, Work
+from chip.matmul_cycles import matmul_cycles, product_cycles, read_bytes_per_cycle
+from chip.operator_work import Chain, Load, Product, Work
 from specs.machine import ChipSpec
 from specs.units import BITS_PER_BYTE, ceil_div
 

@@ -3,7 +3,7 @@
 Every constant is a `ChipSpec` number with its source; nothing here is fitted.
 """
 
-from chip.tiling import mxm_macs_per_cycle, tile_cycles, tile_sets
+from chip.mxm_tiling import mxm_macs_per_cycle, tile_cycles, tile_sets
 from specs.machine import ChipSpec
 from specs.units import ceil_div
 
@@ -87,7 +87,7 @@ def product_cycles(
     """Return the cycles of ``[rows x inner] x [inner x columns]``.
 
     With one row it is `matmul_cycles`, since the matrix streams without a pause, and
-    never less with more: `chip.tiling.tile_cycles` says what its tiles add to that.
+    never less with more: `chip.mxm_tiling.tile_cycles` says what its tiles add to that.
 
     Parameters
     ----------
