@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from topologies.annealed import ANNEALED_ORDER
 from topologies.annealing import annealed_order, total_hops
 from topologies.dragonfly import dragonfly_topology
 from topologies.metrics import hop_histogram
-from topologies.orders import costas_order
+from topologies.orders import ANNEALED_ORDER, costas_order
 from topologies.topology import Level
 
 
