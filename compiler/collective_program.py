@@ -25,8 +25,8 @@ from sharding.slices import Ints
 from specs.errors import ScheduleError, nearest
 from specs.machine import MachineSpec
 from specs.units import ceil_div
+from topologies.routing.spanning_tree import alignment_tree
 from topologies.topology import Topology
-from topologies.tree import alignment_tree
 
 # A schedule of this many trains takes 5 GB and two minutes to simulate.
 _MOST_TRAINS = 6_000_000

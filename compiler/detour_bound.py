@@ -18,8 +18,8 @@ from sharding.plan import ShardingPlan
 from sharding.slices import Ints
 from specs.machine import MachineSpec
 from specs.units import ceil_div
-from topologies.hops import hop_counts
 from topologies.outage import NO_OUTAGE
+from topologies.routing.breadth_first import hop_counts
 from topologies.topology import Topology
 
 

@@ -18,8 +18,8 @@ from sharding.operation import Unit
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import ceil_div
-from topologies.lanes import Lanes
-from topologies.paths import minimal_paths
+from topologies.routing.minimal_paths import minimal_paths
+from topologies.routing.parallel_links import Lanes
 from topologies.topology import Topology
 
 

@@ -20,10 +20,10 @@ from compiler.striping import striped
 from compiler.transport import Transport, trainless
 from sharding.slices import Ints
 from specs.machine import MachineSpec
-from topologies.lanes import Lanes
-from topologies.paths import NO_LINK, MinimalPaths
+from topologies.routing.minimal_paths import NO_LINK, MinimalPaths
+from topologies.routing.parallel_links import Lanes
+from topologies.routing.spanning_tree import alignment_tree
 from topologies.topology import Topology
-from topologies.tree import alignment_tree
 
 # Paths of all pairs are kept up to so many chips: 20 MB and two seconds.
 _MOST_KEPT_CHIPS = 800

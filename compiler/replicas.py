@@ -19,8 +19,8 @@ from compiler.transport import Spent
 from sharding.plan import ShardingPlan
 from sharding.slices import Ints
 from specs.machine import ChipSpec
-from topologies.hops import UNREACHABLE, hop_counts
 from topologies.outage import Outage
+from topologies.routing.breadth_first import UNREACHABLE, hop_counts
 from topologies.topology import Topology
 
 _PORTS = 256

@@ -8,8 +8,8 @@ from compiler.timeline import Timeline
 from compiler.transport import Spent
 from sharding.plan import ShardingPlan
 from sharding.workload_plan import WorkloadPlan
+from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
-from topologies.tree import SpanningTree
 
 Plan = TypeVar("Plan", ShardingPlan, WorkloadPlan)
 

@@ -13,7 +13,7 @@ from compiler.guard import LinkTiming, vector_rate
 from compiler.stages import Stage
 from sharding.slices import Ints
 from specs.machine import MachineSpec
-from topologies.paths import minimal_paths
+from topologies.routing.minimal_paths import minimal_paths
 from topologies.topology import Topology
 
 

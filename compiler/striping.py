@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sharding.slices import Ints
 from specs.machine import MachineSpec
-from topologies.lanes import Lanes
+from topologies.routing.parallel_links import Lanes
 
 
 class Stripes(NamedTuple):

@@ -20,9 +20,9 @@ from compiler.transport import Transporter
 from sharding.plan import ShardingPlan
 from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage
-from topologies.routes import Routes
+from topologies.routing.spanning_tree import alignment_tree
+from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
-from topologies.tree import alignment_tree
 
 # Where vectors of others pass, a chip has few gaps to deskew in. If it deskews less
 # often, each receive has a wider guard and fewer gaps will do.

@@ -11,7 +11,7 @@ from compiler.guard import LinkTiming, serialisation_cycles, vectors_of
 from compiler.messages import Message, MessageTable
 from sharding.slices import Ints
 from specs.machine import MachineSpec
-from topologies.routes import Routes
+from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
 
 

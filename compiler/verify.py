@@ -31,8 +31,8 @@ from compiler.structure_rules import (
 from compiler.timing_rules import check_deskews, check_fifos, check_receives
 from specs.machine import MachineSpec
 from topologies.outage import NO_OUTAGE, Outage
+from topologies.routing.spanning_tree import alignment_tree
 from topologies.topology import Topology
-from topologies.tree import alignment_tree
 
 
 @final

@@ -24,9 +24,9 @@ from sharding.workload_plan import WorkloadPlan
 from sharding.workload_steps import workload_steps
 from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage
-from topologies.routes import Routes
+from topologies.routing.spanning_tree import alignment_tree
+from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
-from topologies.tree import alignment_tree
 
 
 def compile_workload(

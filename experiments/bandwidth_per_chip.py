@@ -20,8 +20,8 @@ from experiments.uniform_traffic import (
     simulated,
 )
 from specs.machine import load_machine
+from topologies.builders.all_to_all_nodes import node_system
 from topologies.cables import CHIPS_PER_RACK
-from topologies.nodes33 import node_system
 from topologies.selection import select_topology
 
 # Nodes all to all, then racks all to all.

@@ -18,7 +18,7 @@ from fabric.result import RunResult
 from specs.link import LinkSpec
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S
-from topologies.measured import measured_row
+from topologies.link_samples import measured_row
 from topologies.topology import Topology
 
 Ints = NDArray[np.int64]

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from experiments.figure import STYLE
 from experiments.script import run_script
-from topologies.dragonfly import MOST_RACKS, dragonfly_topology
-from topologies.gateway import gateway_histogram
-from topologies.metrics import hop_histogram
-from topologies.orders import ORDERS
+from topologies.builders.dragonfly import MOST_RACKS, dragonfly_topology
+from topologies.builders.port_order import ORDERS
+from topologies.metrics.gateway_distance import gateway_histogram
+from topologies.metrics.summary import hop_histogram
 from topologies.topology import Topology
 
 RACKS = (2, 3, 5, 9, 17, 33, 73, MOST_RACKS)

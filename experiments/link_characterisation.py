@@ -20,7 +20,7 @@ from fabric.crystals import make_clocks
 from fabric.draws import Draws
 from fabric.latency import Jitter, least_latency_ps
 from specs.machine import load_machine
-from topologies.node import node_topology
+from topologies.builders.node import node_topology
 
 EXCHANGES, QUICK_EXCHANGES = 100_000, 10_000
 SHOWN = {

@@ -15,7 +15,7 @@ from experiments.published_network import first_spread_bytes
 from experiments.script import run_script
 from specs.machine import MachineSpec, load_machine
 from specs.units import PS_PER_NS
-from topologies.node import node_topology
+from topologies.builders.node import node_topology
 
 PATHS = (1, 2, 3, 5, 7)
 QUICK_PATHS = (1, 2, 7)

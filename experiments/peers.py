@@ -5,7 +5,7 @@ import numpy as np
 
 from compiler.collective_program import compile_collective
 from specs.machine import MachineSpec, load_machine
-from topologies.graphs import from_networkx
+from topologies.io.networkx_graph import from_networkx
 from topologies.selection import select_topology
 from topologies.topology import Topology
 

@@ -26,7 +26,7 @@ from experiments.preparation import compile_scenario
 from experiments.script import run_script
 from specs.errors import RackError
 from specs.scenario import Scenario
-from topologies.graphs import from_networkx
+from topologies.io.networkx_graph import from_networkx
 from topologies.topology import Topology
 
 COLUMNS = {

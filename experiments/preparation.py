@@ -23,7 +23,7 @@ from specs.machine import MachineSpec, load_machine
 from specs.model import ModelSpec, load_model
 from specs.scenario import OF_MODELS, Scenario, of_models_only, scenario
 from topologies.selection import whole_machine_chips
-from topologies.spares import select_with_spares
+from topologies.spare_nodes import select_with_spares
 from topologies.topology import Topology
 
 # How a setting begins that is of the model, not of the machine.

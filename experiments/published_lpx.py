@@ -3,7 +3,7 @@
 from experiments.published_network import one_vector, worst_pair
 from experiments.validation import Kind, Row
 from specs.machine import MachineSpec, load_machine
-from topologies.metrics import describe
+from topologies.metrics.summary import describe
 from topologies.selection import select_topology
 from topologies.topology import Topology
 

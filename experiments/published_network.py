@@ -13,9 +13,9 @@ from experiments.peers import (
 from experiments.uniform_traffic import bound, simulated
 from experiments.validation import Kind, Row
 from specs.machine import MachineSpec, load_machine
-from topologies.hops import hop_counts
-from topologies.nodes33 import node_system
-from topologies.paths import minimal_paths
+from topologies.builders.all_to_all_nodes import node_system
+from topologies.routing.breadth_first import hop_counts
+from topologies.routing.minimal_paths import minimal_paths
 from topologies.selection import select_topology
 from topologies.topology import Topology
 

@@ -10,9 +10,9 @@ from fabric.crystals import make_clocks
 from fabric.descent import descent
 from fabric.draws import Draws
 from specs.machine import load_machine
+from topologies.routing.spanning_tree import alignment_tree
 from topologies.selection import select_topology
-from topologies.spares import select_with_spares
-from topologies.tree import alignment_tree
+from topologies.spare_nodes import select_with_spares
 
 _SEED = 1
 _RACK_CHIPS, _NODES33_CHIPS, _NODE_CHIPS = 72, 264, 8

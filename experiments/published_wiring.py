@@ -4,7 +4,7 @@ import numpy as np
 
 from experiments.validation import Kind, Row
 from specs.machine import load_machine
-from topologies.metrics import describe
+from topologies.metrics.summary import describe
 from topologies.selection import select_topology
 from topologies.topology import Level, Topology
 

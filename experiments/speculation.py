@@ -21,7 +21,7 @@ from specs.machine import MachineSpec
 from specs.model import ModelSpec
 from specs.units import PS_PER_S, PS_PER_US
 from topologies.outage import NO_OUTAGE
-from topologies.routes import Routes
+from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
 
 _TOKEN_BYTES = 4

@@ -19,7 +19,7 @@ from specs.machine import MachineSpec
 from specs.model import ModelSpec
 from specs.scenario import OF_MODELS, Scenario
 from specs.units import PS_PER_NS, PS_PER_S, PS_PER_US
-from topologies.metrics import TopologySummary, describe
+from topologies.metrics.summary import TopologySummary, describe
 from topologies.topology import Topology
 
 # What a scenario says of a prompt.

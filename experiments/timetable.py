@@ -22,9 +22,9 @@ from sharding.slices import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PS_PER_NS, PS_PER_S, ceil_div
-from topologies.routes import Routes
+from topologies.routing.spanning_tree import alignment_tree
+from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
-from topologies.tree import alignment_tree
 
 # Crystals 100 ppm apart drift 4 cycles in 160 epochs of 252, and a deskew of an epoch
 # takes 0.6 % of the time: a longer interval would widen the guard bands for less.

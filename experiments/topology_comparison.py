@@ -22,8 +22,8 @@ from experiments.script import run_script
 from specs.machine import load_machine
 from specs.scenario import Scenario
 from topologies.cables import CHIPS_PER_RACK
-from topologies.loads import uniform_traffic
-from topologies.metrics import describe
+from topologies.metrics.link_load import uniform_traffic
+from topologies.metrics.summary import describe
 from topologies.selection import select_topology, whole_machine_chips
 
 EQUAL_CHIPS, EQUAL_CABLES = "equal chips", "equal cables"

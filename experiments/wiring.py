@@ -9,9 +9,9 @@ from rich.table import Table
 from experiments.writing import check_writable, write_bytes
 from specs.errors import OutputError
 from specs.link import LinkSpec
-from topologies.interchange import csv_text, graphml_text
-from topologies.loads import uniform_traffic
-from topologies.metrics import describe
+from topologies.io.files import csv_text, graphml_text
+from topologies.metrics.link_load import uniform_traffic
+from topologies.metrics.summary import describe
 from topologies.topology import Topology
 
 Facts = dict[str, Any]
@@ -20,10 +20,10 @@ Facts = dict[str, Any]
 def topology_facts(topology: Topology, link: LinkSpec) -> Facts:
     """Return the figures of a topology as ``groqrack topology --json`` prints them.
 
-    To those of :class:`~topologies.metrics.TopologySummary` it adds how much payload
-    each working chip can send to all others alike, in 10^9 B/s: ``bound`` whatever the
-    routing; ``minimal`` over minimal paths, all of a pair used alike; ``level`` over
-    minimal paths if only the links of that level mattered, on average.
+    To those of :class:`~topologies.metrics.summary.TopologySummary` it adds how much
+    payload each working chip can send to all others alike, in 10^9 B/s: ``bound``
+    whatever the routing; ``minimal`` over minimal paths, all of a pair used alike;
+    ``level`` over minimal paths if only the links of that level mattered, on average.
     """
     traffic = uniform_traffic(topology)
     rate = link.payload_gb_per_s

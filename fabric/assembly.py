@@ -7,8 +7,8 @@ from fabric.crystals import Clocks, Crystals
 from fabric.draws import Draws
 from fabric.tracking import settled_errors
 from specs.machine import MachineSpec
+from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
-from topologies.tree import SpanningTree
 
 
 def make_crystals(

@@ -10,8 +10,8 @@ from fabric.crystals import Crystals
 from fabric.draws import Draws, Stream
 from fabric.latency import Jitter, least_latency_ps, level_epochs
 from specs.machine import MachineSpec
+from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
-from topologies.tree import SpanningTree
 
 Ints = NDArray[np.int64]
 

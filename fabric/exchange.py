@@ -27,8 +27,8 @@ from fabric.bringup import LANE_BITS, LANES, spacing_epochs
 from fabric.draws import Draws, Stream
 from fabric.latency import Jitter, least_latency_ps
 from specs.machine import MachineSpec
+from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
-from topologies.tree import SpanningTree
 
 
 class Known(NamedTuple):

@@ -11,9 +11,9 @@ from chip.hac import alignment_epochs
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import PS_PER_S
-from topologies.measured import measured_row
+from topologies.link_samples import measured_row
+from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
-from topologies.tree import SpanningTree
 
 # At 2^14 levels a link's mean and deviation are within 10^-5 cycles of what a table of
 # any size has, and seven rows stay in the second-level cache: a look-up takes 1 ns,
@@ -52,9 +52,9 @@ def _quantiles_ps(
 class Jitter:
     """The jitter of every link of a machine: a normal distribution, clipped.
 
-    Each cable follows a row of the measured links (`topologies.measured`). A draw picks
-    one of 2^14 equally likely values, the distribution's quantiles in the middle of
-    each level.
+    Each cable follows a row of the measured links (`topologies.link_samples`). A draw
+    picks one of 2^14 equally likely values, the distribution's quantiles in the middle
+    of each level.
 
     Parameters
     ----------

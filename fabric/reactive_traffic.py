@@ -11,7 +11,7 @@ from fabric.draws import Draws, Stream, component_keys
 from fabric.latency import Jitter, least_latency_ps
 from specs.errors import SpecError
 from specs.machine import MachineSpec
-from topologies.routes import Routes
+from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
 
 Ints = NDArray[np.int64]

@@ -25,8 +25,8 @@ from specs.errors import RackError
 from specs.faults import Fault
 from specs.machine import MachineSpec
 from topologies.outage import NO_OUTAGE, Outage
+from topologies.routing.spanning_tree import alignment_tree
 from topologies.topology import Topology
-from topologies.tree import alignment_tree
 
 Align = Callable[[Descent, Crystals, int], Start]
 

@@ -21,8 +21,8 @@ from fabric.ticks import CrystalArray
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import PPM, ceil_div
+from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
-from topologies.tree import SpanningTree
 
 Ints = NDArray[np.int64]
 

@@ -19,8 +19,8 @@ from sharding.slices import Ints, head_split
 from sharding.stage_order import nearest_order
 from sharding.strategy import Strategy
 from sharding.task import Task
-from topologies.hops import hop_counts
-from topologies.paths import minimal_paths
+from topologies.routing.breadth_first import hop_counts
+from topologies.routing.minimal_paths import minimal_paths
 from topologies.topology import Topology
 
 # Beyond so many chips the table of all hops, and swaps in it, would take gigabytes.
@@ -72,7 +72,7 @@ def nearby_chips(task: Task, strategy: Strategy, topology: Topology) -> Ints:
 
     >>> from specs.machine import load_machine
     >>> from specs.model import load_model
-    >>> from topologies.lattice import torus_topology
+    >>> from topologies.builders.torus_and_butterfly import torus_topology
     >>> task = Task(load_model("gpt2"), load_machine(), 2, 16, 1)
     >>> ring = torus_topology((4,), lanes=1, ports_per_chip=2)
     >>> nearby_chips(task, Strategy(tensor=2, pipeline=2), ring).tolist()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from topologies.paths import NO_LINK
+from topologies.routing.minimal_paths import NO_LINK
 
 Ints = NDArray[np.int64]
 

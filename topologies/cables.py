@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topologies.topology import Level, Topology
-from topologies.validity import PORTS_PER_CHIP
+from topologies.validation import PORTS_PER_CHIP
 
 CHIPS_PER_NODE = 8
 NODES_PER_RACK = 9

@@ -5,22 +5,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from specs.errors import TopologyError, nearest
-from topologies.alternatives import (
+from topologies.builders.all_to_all_nodes import NODES, nodes33_topology
+from topologies.builders.dragonfly import MOST_RACKS, dragonfly_topology
+from topologies.builders.lpx import CHIPS_PER_GROUP, LPX_CHIPS, lpx_topology
+from topologies.builders.named_wirings import (
     ALTERNATIVES,
     alternative_chips,
     alternative_topology,
     is_alternative,
 )
+from topologies.builders.node import node_topology
+from topologies.builders.port_order import DEFAULT_ORDER
+from topologies.builders.rack import rack_topology
 from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK
-from topologies.dragonfly import MOST_RACKS, dragonfly_topology
-from topologies.interchange import SUFFIXES, read_topology
-from topologies.lpx import CHIPS_PER_GROUP, LPX_CHIPS, lpx_topology
-from topologies.node import node_topology
-from topologies.nodes33 import NODES, nodes33_topology
-from topologies.orders import DEFAULT_ORDER
-from topologies.rack import rack_topology
+from topologies.io.files import SUFFIXES, read_topology
 from topologies.topology import Topology
-from topologies.validity import PORTS_PER_CHIP
+from topologies.validation import PORTS_PER_CHIP
 
 MOST_CHIPS = MOST_RACKS * CHIPS_PER_RACK
 LPX = "lpx"
@@ -53,12 +53,11 @@ def select_topology(
         ``"auto"``: the smallest of a node (8), a rack on its own (72) and a dragonfly
         of whole racks (up to 10 440). ``"node"``, ``"rack"``, ``"nodes33"`` and
         ``"dragonfly"`` force the kind; ``"dragonfly:palmtree"`` also an order of
-        :mod:`topologies.orders`. Other machines have the names of
-        :mod:`topologies.alternatives`, such as ``"torus:8x8"``. ``"lpx"``: the groups
-        of an LPX rack that hold the chips. Groq's names
-        ``"DF_A14_8_CHIP"``, ``"DF_A14_64_CHIP"`` and ``"RT09_A14_72_CHIP"`` are a
-        node, 64 chips of a rack, and a rack. A path that ends in .csv or .graphml is
-        read.
+        :mod:`topologies.builders.port_order`. Other machines have the names of
+        :mod:`topologies.builders.named_wirings`, such as ``"torus:8x8"``. ``"lpx"``:
+        the groups of an LPX rack that hold the chips. Groq's names ``"DF_A14_8_CHIP"``,
+        ``"DF_A14_64_CHIP"`` and ``"RT09_A14_72_CHIP"`` are a node, 64 chips of a rack,
+        and a rack. A path that ends in .csv or .graphml is read.
     ports_per_chip
         Most links a chip may have; our own kinds need 11, ``"lpx"`` 90.
 

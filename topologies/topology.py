@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import coo_array, csr_array
 
 from specs.errors import TopologyError
-from topologies.validity import (
+from topologies.validation import (
     PORTS_PER_CHIP,
     check_active,
     check_cables,

@@ -7,7 +7,7 @@ from compiler.reservation import reserve
 from compiler.transport import Transport
 from sharding.slices import Ints
 from specs.machine import load_machine
-from topologies.paths import minimal_paths
+from topologies.routing.minimal_paths import minimal_paths
 from topologies.selection import select_topology
 
 MACHINE = load_machine()

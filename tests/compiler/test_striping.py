@@ -25,10 +25,10 @@ from sharding.strategy import Strategy
 from sharding.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
-from topologies.lanes import Lanes
-from topologies.lpx import lpx_topology
-from topologies.paths import minimal_paths
-from topologies.routes import Routes
+from topologies.builders.lpx import lpx_topology
+from topologies.routing.minimal_paths import minimal_paths
+from topologies.routing.parallel_links import Lanes
+from topologies.routing.static_routes import Routes
 
 RACK = lpx_topology(3)
 LPX = load_machine("lpx")

@@ -8,7 +8,7 @@ from compiler.guard import link_timing, serialisation_cycles, vectors_of
 from compiler.messages import Message, MessageTable
 from compiler.transport import Spent, Transporter
 from specs.machine import load_machine
-from topologies.routes import Routes
+from topologies.routing.static_routes import Routes
 from topologies.selection import select_topology
 
 MACHINE = load_machine()

@@ -3,7 +3,7 @@ import pytest
 from experiments.energy import energy_block, powered
 from specs.machine import load_machine
 from topologies.selection import select_topology
-from topologies.spares import select_with_spares
+from topologies.spare_nodes import select_with_spares
 
 GROQRACK = load_machine()
 

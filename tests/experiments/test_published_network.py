@@ -8,7 +8,7 @@ from experiments.published_network import (
     worst_pair,
 )
 from specs.machine import load_machine
-from topologies.metrics import describe
+from topologies.metrics.summary import describe
 from topologies.selection import select_topology
 
 MACHINE = load_machine()

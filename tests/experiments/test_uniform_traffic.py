@@ -9,8 +9,8 @@ from experiments.uniform_traffic import (
     simulated,
 )
 from specs.machine import load_machine
-from topologies.metrics import fingerprint
-from topologies.nodes33 import node_system
+from topologies.builders.all_to_all_nodes import node_system
+from topologies.metrics.summary import fingerprint
 from topologies.selection import select_topology
 
 MACHINE = load_machine()

@@ -13,8 +13,8 @@ from fabric.latency import level_epochs
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec, load_machine
 from topologies.outage import Outage
+from topologies.routing.spanning_tree import spanning_tree
 from topologies.selection import select_topology
-from topologies.tree import spanning_tree
 
 TOPOLOGIES = {
     8: select_topology(8),

@@ -8,8 +8,8 @@ from fabric.exchange import HacProtocol
 from fabric.tracking import Tracking
 from specs.machine import MachineSpec, load_machine
 from topologies.outage import Outage
+from topologies.routing.spanning_tree import SpanningTree, alignment_tree
 from topologies.selection import select_topology
-from topologies.tree import SpanningTree, alignment_tree
 
 TOPOLOGIES = {
     8: select_topology(8),

@@ -6,7 +6,7 @@ from chip.clock import Clock
 from fabric.outages import NEVER, Outages, RateChange, check_faults, outages
 from specs.errors import SpecError
 from specs.faults import ChipStops, Fault, LinkDies, LinkErrorRate
-from topologies.node import node_topology
+from topologies.builders.node import node_topology
 
 NODE = node_topology()
 TIMES = st.floats(0, 1e9, allow_subnormal=False)

@@ -20,8 +20,8 @@ from fabric.reactive_traffic import (
 )
 from specs.errors import SpecError
 from specs.machine import load_machine
-from topologies.graphs import from_networkx
-from topologies.routes import Routes
+from topologies.io.networkx_graph import from_networkx
+from topologies.routing.static_routes import Routes
 from topologies.selection import select_topology
 from topologies.topology import Topology
 

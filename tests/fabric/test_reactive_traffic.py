@@ -13,7 +13,7 @@ from fabric.reactive_traffic import (
 )
 from specs.errors import SpecError
 from specs.machine import load_machine
-from topologies.routes import Routes
+from topologies.routing.static_routes import Routes
 from topologies.selection import select_topology
 
 MACHINE = load_machine()

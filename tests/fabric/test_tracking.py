@@ -8,8 +8,8 @@ from fabric.draws import Draws
 from fabric.tracking import Tracking, settled_errors
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec, load_machine
+from topologies.routing.spanning_tree import SpanningTree, alignment_tree
 from topologies.selection import select_topology
-from topologies.tree import SpanningTree, alignment_tree
 
 RACK = select_topology(72)
 

@@ -3,8 +3,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sharding.grouping import POOL, compact_groups, swapped, weights_of
-from topologies.hops import hop_counts
-from topologies.rack import rack_topology
+from topologies.builders.rack import rack_topology
+from topologies.routing.breadth_first import hop_counts
 from topologies.selection import select_topology
 
 

@@ -9,9 +9,9 @@ from sharding.strategy import Strategy
 from sharding.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
-from topologies.hops import hop_counts
+from topologies.routing.breadth_first import hop_counts
 from topologies.selection import select_topology
-from topologies.spares import select_with_spares
+from topologies.spare_nodes import select_with_spares
 
 MACHINE = load_machine()
 

@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from sharding.grouping import weights_of
 from sharding.pairing import Ways, partners
-from topologies.hops import hop_counts
-from topologies.paths import NO_LINK, minimal_paths
-from topologies.rack import rack_topology
+from topologies.builders.rack import rack_topology
+from topologies.routing.breadth_first import hop_counts
+from topologies.routing.minimal_paths import NO_LINK, minimal_paths
 
 RACK = rack_topology()
 HOPS = hop_counts(RACK.adjacency(), range(72))

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specs.errors import TopologyError
-from topologies.dragonfly import dragonfly_topology
-from topologies.metrics import describe
-from topologies.node import node_topology
-from topologies.nodes33 import nodes33_topology
-from topologies.orders import ORDERS
-from topologies.rack import rack_topology
+from topologies.builders.all_to_all_nodes import nodes33_topology
+from topologies.builders.dragonfly import dragonfly_topology
+from topologies.builders.node import node_topology
+from topologies.builders.port_order import ORDERS
+from topologies.builders.rack import rack_topology
+from topologies.metrics.summary import describe
 from topologies.topology import Level, Topology
 
 BUILT = [

@@ -4,12 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specs.errors import TopologyError
-from topologies.dragonfly import dragonfly_topology
-from topologies.node import node_topology
+from topologies.builders.dragonfly import dragonfly_topology
+from topologies.builders.node import node_topology
+from topologies.builders.rack import rack_topology
 from topologies.outage import NO_OUTAGE, Outage
-from topologies.rack import rack_topology
-from topologies.routes import Routes
-from topologies.tree import spanning_tree
+from topologies.routing.spanning_tree import spanning_tree
+from topologies.routing.static_routes import Routes
 
 RACK = rack_topology()
 chips = st.integers(0, RACK.chips - 1)

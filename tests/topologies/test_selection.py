@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specs.errors import TopologyError
-from topologies.interchange import csv_text
-from topologies.node import node_topology
+from topologies.builders.node import node_topology
+from topologies.io.files import csv_text
 from topologies.selection import select_topology, whole_machine_chips
 
 

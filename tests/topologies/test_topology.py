@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from specs.errors import TopologyError
-from topologies.node import node_topology
-from topologies.rack import rack_topology
+from topologies.builders.node import node_topology
+from topologies.builders.rack import rack_topology
 from topologies.topology import Level, Topology
 
 

@@ -1,0 +1,122 @@
+"""Torus and flattened butterfly: chips at coordinates, wired alike from each of them.
+
+Both link a chip to others in the same row of some dimension: the torus to the next and
+the last, the flattened butterfly (a Hamming graph, or HyperX) to all of them. With two
+chips to a row either is the hypercube; with a single row the latter is the full mesh.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specs.errors import TopologyError
+from topologies.builders.flat_chips import check_size, chipwise_topology
+from topologies.builders.global_link_arrangement import GroupCables
+from topologies.topology import Topology
+from topologies.validation import PORTS_PER_CHIP
+
+
+def torus_topology(
+    shape: Sequence[int], *, lanes: int = 1, ports_per_chip: int = PORTS_PER_CHIP
+) -> Topology:
+    """Return the torus of `shape`, `lanes` cables between neighbours.
+
+    A row of two chips has one link, not two.
+
+    Raises
+    ------
+    TopologyError
+        If a side is below 2 or the chips have too few ports.
+
+    Examples
+    --------
+    >>> torus_topology((4, 4, 4)).links
+    192
+    """
+    offsets = [sorted({1, side - 1}) for side in shape]
+    return _lattice("torus", shape, offsets, lanes, ports_per_chip)
+
+
+def flattened_butterfly_topology(
+    shape: Sequence[int], *, lanes: int = 1, ports_per_chip: int = PORTS_PER_CHIP
+) -> Topology:
+    """Return the flattened butterfly of `shape`: every row of chips is fully linked.
+
+    Here each switch of [1]_ is a chip, and the only one at it.
+
+    Raises
+    ------
+    TopologyError
+        If a side is below 2 or the chips have too few ports.
+
+    References
+    ----------
+    .. [1] J. Kim, W. J. Dally and D. Abts, "Flattened Butterfly: A Cost-efficient
+       Topology for High-radix Networks," ISCA 2007.
+
+    Examples
+    --------
+    >>> flattened_butterfly_topology((8, 4, 2)).links
+    352
+    """
+    offsets = [list(range(1, side)) for side in shape]
+    name = "full-mesh" if len(shape) == 1 else "flattened-butterfly"
+    if len(shape) > 1 and set(shape) == {2}:
+        name = "hypercube"
+    return _lattice(name, shape, offsets, lanes, ports_per_chip)
+
+
+def _lattice(
+    kind: str,
+    shape: Sequence[int],
+    offsets: Sequence[Sequence[int]],
+    lanes: int,
+    ports_per_chip: int,
+) -> Topology:
+    """Return chips linked at `offsets` along each dimension; closed under negation.
+
+    The port of an offset is its rank among all offsets, so that moving every chip by
+    the same amount maps ports onto ports: any chip stands for all.
+    """
+    sides = str(len(shape)) if kind == "hypercube" else "x".join(map(str, shape))
+    name = f"{kind}:{sides}" + (f"*{lanes}" if lanes > 1 else "")
+    if min(shape) <= 1:
+        raise TopologyError(f"{name}: every side needs at least 2 chips")
+    links = sum(map(len, offsets))
+    chips = math.prod(shape)
+    check_size(name, chips=chips, ports=links * lanes, ports_per_chip=ports_per_chip)
+    bundles: list[tuple[NDArray[np.int64], int, NDArray[np.int64], int]] = []
+    chip = np.arange(chips)
+    place = np.stack(np.unravel_index(chip, shape))
+    first_port = 0
+    for dimension, (side, of_row) in enumerate(zip(shape, offsets, strict=True)):
+        for port, offset in enumerate(of_row, start=first_port):
+            if 2 * offset > side:
+                continue  # seen from the other end
+            far_place = place.copy()
+            far_place[dimension] = (place[dimension] + offset) % side
+            far = np.ravel_multi_index(tuple(far_place), shape)
+            far_port = first_port + of_row.index(side - offset)
+            # Halfway round a row both ends have the same offset; count it once.
+            once = (place[dimension] < offset) | (2 * offset < side)
+            bundles += [
+                (chip[once], port + lane * links, far[once], far_port + lane * links)
+                for lane in range(lanes)
+            ]
+        first_port += len(of_row)
+    cables = GroupCables(
+        source=np.concatenate([source for source, _, _, _ in bundles]),
+        source_port=np.concatenate([np.full(len(s), p) for s, p, _, _ in bundles]),
+        target=np.concatenate([target for _, _, target, _ in bundles]),
+        target_port=np.concatenate([np.full(len(t), p) for _, _, t, p in bundles]),
+    )
+    return chipwise_topology(
+        name,
+        cables,
+        chips=chips,
+        active=chip,
+        representatives=(0,),
+        ports_per_chip=ports_per_chip,
+    )

@@ -1,0 +1,112 @@
+"""Any networkx graph as a topology."""
+
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from specs.errors import TopologyError
+from topologies.io.edge_list import (
+    DEFAULT_LENGTH_M,
+    CableTable,
+    length_in_m,
+    level_named,
+    table_topology,
+    whole_number,
+)
+from topologies.topology import Topology
+from topologies.validation import PORTS_PER_CHIP
+
+_PLACES = ("rack", "node", "slot")
+
+Label = TypeVar("Label", bound=Hashable)
+
+
+def from_networkx(
+    graph: "nx.Graph[Label]",
+    *,
+    name: str | None = None,
+    ports_per_chip: int = PORTS_PER_CHIP,
+) -> Topology:
+    """Return the topology of a graph's nodes and edges.
+
+    Parameters
+    ----------
+    graph
+        An undirected graph or multigraph. Nodes labelled 0 to n - 1 keep their
+        numbers; any others are numbered in the graph's order. Edges may carry
+        ``source_port`` (at the smaller chip number), ``target_port``, ``level``
+        (``local``, ``rack``, ``global``) and ``length_m``; without them a chip's
+        lowest free port, ``local`` and 1 m are used. Nodes may carry ``rack``,
+        ``node`` and ``slot``; without them, chips joined by local cables form a node,
+        and nodes joined without global cables a rack.
+    name
+        Name of the topology; the graph's own if not given, or else ``"graph"``.
+    ports_per_chip
+        Most links a chip may have.
+
+    Raises
+    ------
+    TopologyError
+        If the graph is directed or empty, an attribute cannot be meant, or the wiring
+        is impossible.
+
+    Examples
+    --------
+    >>> from_networkx(nx.petersen_graph(), name="petersen").links
+    15
+    """
+    if graph.is_directed():
+        raise TopologyError(
+            "the graph is directed, but a cable carries both directions; "
+            "use graph.to_undirected()"
+        )
+    number = _chip_numbers(graph)
+    chips = len(number)
+    table = CableTable.blank(graph.number_of_edges())
+    for cable, (u, v, attributes) in enumerate(graph.edges(data=True)):
+        where = f"edge {u} - {v}"
+        table.ends[cable] = sorted((number[u], number[v]))
+        for end, port in enumerate(("source_port", "target_port")):
+            if port in attributes:
+                table.ports[cable, end] = whole_number(attributes[port], port, where)
+        table.level[cable] = level_named(attributes.get("level", "local"), where)
+        table.length_m[cable] = length_in_m(
+            attributes.get("length_m", DEFAULT_LENGTH_M), where
+        )
+    return table_topology(
+        str(name or graph.graph.get("name") or "graph"),
+        table,
+        chips=chips,
+        places=_places(graph, number),
+        ports_per_chip=ports_per_chip,
+    )
+
+
+def _chip_numbers(graph: "nx.Graph[Label]") -> dict[Label, int]:
+    labels = list(graph)
+    if not labels:
+        raise TopologyError("the graph has no nodes; a machine needs at least 1 chip")
+    # GraphML gives numbers back as text, so "7" counts as 7.
+    digits = [str(label) for label in labels]
+    if all(text.isdecimal() for text in digits):
+        numbers = [int(text) for text in digits]
+        if sorted(numbers) == list(range(len(labels))):
+            return dict(zip(labels, numbers, strict=True))
+    return {label: number for number, label in enumerate(labels)}
+
+
+def _places(
+    graph: "nx.Graph[Label]", number: Mapping[Label, int]
+) -> dict[str, NDArray[np.int32]] | None:
+    if not all(name in graph.nodes[label] for label in graph for name in _PLACES):
+        return None
+    places = {name: np.zeros(len(number), np.int32) for name in _PLACES}
+    for label, chip in number.items():
+        for name in _PLACES:
+            places[name][chip] = whole_number(
+                graph.nodes[label][name], name, f"chip {chip}"
+            )
+    return places

@@ -1,0 +1,193 @@
+"""Minimal paths of many pairs at once: what `Routes` finds, as arrays."""
+
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topologies.routing.breadth_first import hop_counts
+from topologies.topology import Topology
+
+Ints = NDArray[np.int64]
+
+NO_LINK = -1
+_MASK = np.uint64(2**32 - 1)
+# Pairs that are walked together: bounds the table of neighbours looked at to 100 MB.
+_BLOCK_PAIRS = 2**20
+# Chips times goals searched together: bounds two dense float32 matrices to 64 MB each.
+_BLOCK_CELLS = 2**24
+
+
+def minimal_paths(topology: Topology, source: Ints, target: Ints) -> NDArray[np.int32]:
+    """Return the links from each source to its target, as `Routes.path` does.
+
+    All pairs advance together, hop by hop, so that a pair costs a microsecond.
+
+    Parameters
+    ----------
+    topology
+        The wiring. Every chip forwards, active or not.
+    source, target
+        Chips, shape ``(pairs,)``.
+
+    Returns
+    -------
+    NDArray
+        Directed links in order, ``NO_LINK`` after the last one, shape
+        ``(pairs, longest path)``.
+
+    Examples
+    --------
+    >>> from topologies.builders.node import node_topology
+    >>> minimal_paths(node_topology(), np.array([0, 1]), np.array([1, 1])).tolist()
+    [[0], [-1]]
+    """
+    return MinimalPaths(topology).of(source, target)
+
+
+@final
+class LinksOfPairs:
+    """The cables from one chip to another, looked up for many pairs at once.
+
+    Parameters
+    ----------
+    topology
+        The wiring.
+    """
+
+    def __init__(self, topology: Topology) -> None:
+        self._chips = topology.chips
+        keys = topology.source.astype(np.int64) * self._chips + topology.target
+        self._order = np.argsort(keys, kind="stable").astype(np.int32)
+        self._keys = keys[self._order]
+
+    def pick(self, source: Ints, target: Ints, number: Ints) -> NDArray[np.int32]:
+        """Return cable `number`, modulo how many there are; ``NO_LINK`` if none."""
+        key = source * self._chips + target
+        first = np.searchsorted(self._keys, key, "left")
+        count = np.searchsorted(self._keys, key, "right") - first
+        at = first + number % np.maximum(count, 1)
+        picked = self._order[np.minimum(at, len(self._order) - 1)]
+        return np.where(count > 0, picked, np.int32(NO_LINK))
+
+
+@final
+class MinimalPaths:
+    """Minimal paths on one machine, whose distances are searched once.
+
+    Parameters
+    ----------
+    topology
+        The wiring. Every chip forwards, active or not.
+    goals_together
+        Chips with numbers in a row that are searched for as soon as one of them is a
+        goal. Where all are asked for one after the other, more are faster.
+    """
+
+    def __init__(self, topology: Topology, *, goals_together: int = 1) -> None:
+        self._topology = topology
+        self._together = goals_together
+        self._links = LinksOfPairs(topology)
+        # Hops from every chip to the goals asked for so far, and the row of each goal.
+        self._row = np.full(topology.chips, -1, dtype=np.int64)
+        self._hops = np.empty((0, topology.chips), dtype=np.int16)
+        self._searched = 0
+
+    def of(self, source: Ints, target: Ints) -> NDArray[np.int32]:
+        """Return the links from each source to its target, as `minimal_paths` does."""
+        found = [
+            self._of_block(
+                source[at : at + _BLOCK_PAIRS], target[at : at + _BLOCK_PAIRS]
+            )
+            for at in range(0, max(1, len(source)), _BLOCK_PAIRS)
+        ]
+        longest = max(block.shape[1] for block in found)
+        return np.concatenate(
+            [
+                np.pad(
+                    block,
+                    ((0, 0), (0, longest - block.shape[1])),
+                    constant_values=NO_LINK,
+                )
+                for block in found
+            ]
+        )
+
+    def _of_block(self, source: Ints, target: Ints) -> NDArray[np.int32]:
+        links = self._links
+        mixed = _mixed(
+            source.astype(np.uint64) * np.uint64(0x9E3779B1)
+            + target.astype(np.uint64) * np.uint64(0x85EBCA77)
+        )
+        direct = links.pick(source, target, mixed.astype(np.int64))
+        rows = np.flatnonzero((direct == NO_LINK) & (source != target))
+        if not len(rows):
+            return direct[:, None]
+        columns: list[NDArray[np.int32]] = []
+        chip, end, mixed = source[rows], target[rows], mixed[rows]
+        goal = self._rows_of(end)
+        while len(rows):
+            around = self._neighbours[chip]
+            nearer = self._hops[goal[:, None], around] < self._hops[goal, chip][:, None]
+            nearer &= around >= 0
+            rank = mixed.astype(np.int64) % nearer.sum(axis=1)
+            place = (np.cumsum(nearer, axis=1) == (rank + 1)[:, None]).argmax(axis=1)
+            following = around[np.arange(len(rows)), place].astype(np.int64)
+            mixed = _mixed(mixed)
+            column = np.full(len(source), NO_LINK, dtype=np.int32)
+            column[rows] = links.pick(chip, following, mixed.astype(np.int64))
+            columns.append(column)
+            mixed = _mixed(mixed)
+            on = following != end
+            rows, goal, mixed = rows[on], goal[on], mixed[on]
+            chip, end = following[on], end[on]
+        columns[0] = np.maximum(columns[0], direct)
+        return np.stack(columns, axis=1)
+
+    def _rows_of(self, goals: Ints) -> Ints:
+        """Return the row of hops to each goal, after a search for those not known."""
+        missing = np.unique(goals[self._row[goals] < 0] // self._together)
+        wanted = (missing[:, None] * self._together + np.arange(self._together)).ravel()
+        wanted = wanted[wanted < self._topology.chips]
+        size = max(1, _BLOCK_CELLS // self._topology.chips)
+        for first in range(0, len(wanted), size):
+            self._search(wanted[first : first + size])
+        rows: Ints = self._row[goals]
+        return rows
+
+    def _search(self, goals: Ints) -> None:
+        """Find the hops from every chip to each of `goals`."""
+        end = self._searched + len(goals)
+        if end > len(self._hops):
+            most = min(2 * end, self._topology.chips)
+            grown = np.empty((most, self._topology.chips), dtype=np.int16)
+            grown[: self._searched] = self._hops[: self._searched]
+            self._hops = grown
+        found = hop_counts(self._topology.adjacency(), goals.tolist())
+        self._hops[self._searched : end] = found.T
+        self._row[goals] = np.arange(self._searched, end)
+        self._searched = end
+
+    @cached_property
+    def _neighbours(self) -> NDArray[np.int32]:
+        """Each chip's neighbours, ascending, -1 after the last."""
+        topology = self._topology
+        pairs = np.unique(
+            topology.source.astype(np.int64) * topology.chips + topology.target
+        )
+        chip, neighbour = np.divmod(pairs, topology.chips)
+        count = np.bincount(chip, minlength=topology.chips)
+        place = np.arange(len(chip)) - (np.cumsum(count) - count)[chip]
+        table = np.full((topology.chips, int(count.max())), -1, dtype=np.int32)
+        table[chip, place] = neighbour
+        return table
+
+
+def _mixed(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    # The numbers of `topologies.routing.static_routes`, so that both name the same
+    # path.
+    number &= _MASK
+    number = ((number ^ (number >> np.uint64(16))) * np.uint64(0x7FEB352D)) & _MASK
+    number = ((number ^ (number >> np.uint64(15))) * np.uint64(0x846CA68B)) & _MASK
+    return number ^ (number >> np.uint64(16))

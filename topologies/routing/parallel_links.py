@@ -1,0 +1,75 @@
+"""Parallel cables: ways over the same chips that share no link."""
+
+from typing import NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topologies.routing.minimal_paths import NO_LINK, Ints
+from topologies.topology import Topology
+
+
+class LanedPaths(NamedTuple):
+    """Paths with those beside them.
+
+    Attributes
+    ----------
+    row
+        Which of the given paths each goes beside, shape ``(lanes,)``, ascending.
+    lane
+        Its number among those of the row, from 0, shape ``(lanes,)``.
+    lanes
+        How many the row has, shape ``(lanes,)``.
+    path
+        Directed links in order, -1 after the last, shape ``(lanes, longest path)``.
+    """
+
+    row: Ints
+    lane: Ints
+    lanes: Ints
+    path: NDArray[np.int32]
+
+
+@final
+class Lanes:
+    """Which links lead from the same chip to the same chip.
+
+    Parameters
+    ----------
+    topology
+        The wiring.
+    """
+
+    def __init__(self, topology: Topology) -> None:
+        key = topology.source.astype(np.int64) * topology.chips + topology.target
+        self._order = np.argsort(key, kind="stable").astype(np.int32)
+        _, first, count = np.unique(
+            key[self._order], return_index=True, return_counts=True
+        )
+        pair = np.repeat(np.arange(len(count)), count)
+        self._first = np.empty(len(key), dtype=np.int64)
+        self._first[self._order] = first[pair]
+        self._count = np.empty(len(key), dtype=np.int64)
+        self._count[self._order] = count[pair]
+        self._place = np.empty(len(key), dtype=np.int64)
+        self._place[self._order] = np.arange(len(key)) - first[pair]
+
+    def beside(self, paths: NDArray[np.integer], most: Ints) -> LanedPaths:
+        """Return each path and as many beside it as there are, itself the first.
+
+        Parameters
+        ----------
+        paths
+            Directed links in order, -1 after the last, shape ``(paths, longest)``.
+        most
+            Most lanes of each path, at least 1, shape ``(paths,)``.
+        """
+        taken = paths != NO_LINK
+        parallel = np.where(taken, self._count[paths], np.iinfo(np.int64).max)
+        lanes = np.minimum(parallel.min(axis=1), most)
+        row = np.repeat(np.arange(len(paths)), lanes)
+        lane = np.arange(len(row)) - np.repeat(np.cumsum(lanes) - lanes, lanes)
+        link = paths[row]
+        place = (self._place[link] + lane[:, None]) % self._count[link]
+        path = np.where(taken[row], self._order[self._first[link] + place], NO_LINK)
+        return LanedPaths(row, lane, lanes[row], path.astype(np.int32))

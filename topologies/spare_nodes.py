@@ -1,0 +1,95 @@
+"""Machines that keep nodes idle, one or more a rack, to stand in for a bad one."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from specs.errors import TopologyError
+from topologies.builders.lpx import CHIPS_PER_GROUP, lpx_topology
+from topologies.builders.named_wirings import is_alternative
+from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK
+from topologies.selection import LPX, select_topology
+from topologies.topology import Topology
+from topologies.validation import PORTS_PER_CHIP
+
+_NODES_PER_RACK = CHIPS_PER_RACK // CHIPS_PER_NODE
+
+
+def select_with_spares(
+    chips: int,
+    topology: str = "auto",
+    *,
+    spare_nodes: int = 0,
+    ports_per_chip: int = PORTS_PER_CHIP,
+) -> Topology:
+    """Return a topology with `chips` active chips beside the spare nodes of each rack.
+
+    Parameters
+    ----------
+    chips
+        Chips the workload uses.
+    topology
+        As in `select_topology`.
+    spare_nodes
+        Nodes of each rack that stay idle, the last ones.
+    ports_per_chip
+        Most links a chip may have.
+
+    Raises
+    ------
+    TopologyError
+        If the wiring does not hold the chips and the spares, has no nodes that could
+        be spare, or needs more ports.
+
+    Examples
+    --------
+    With one spare node a rack has 64 active chips, so 576 chips take nine racks:
+
+    >>> select_with_spares(576, spare_nodes=1).chips
+    648
+    """
+    if not spare_nodes:
+        return _within_ports(
+            select_topology(chips, topology, ports_per_chip=ports_per_chip),
+            ports_per_chip,
+        )
+    if is_alternative(topology):
+        raise TopologyError(
+            f"{topology} has no nodes, so {spare_nodes} of a rack cannot be spare; "
+            "set spares to 0 or use auto, rack, nodes33 or dragonfly"
+        )
+    if topology.partition(":")[0] in ("auto", "dragonfly", "rack"):
+        usable = (_NODES_PER_RACK - spare_nodes) * CHIPS_PER_NODE
+        # At least a rack: a node on its own has no spare.
+        built = select_topology(-(-chips // usable) * CHIPS_PER_RACK, topology)
+    elif topology == LPX:
+        # The groups of a rack are its nodes.
+        built = lpx_topology(-(-chips // CHIPS_PER_GROUP) + spare_nodes)
+    else:
+        built = select_topology(chips, topology, ports_per_chip=ports_per_chip)
+    _within_ports(built, ports_per_chip)
+    working = np.ones(built.chips, dtype=bool)
+    for rack in np.unique(built.rack):
+        in_rack = built.rack == rack
+        nodes = np.unique(built.node[in_rack])
+        working &= ~np.isin(built.node, nodes[len(nodes) - spare_nodes :])
+    active = np.flatnonzero(working).astype(np.int32)
+    if len(active) < chips:
+        raise TopologyError(
+            f"{built.name} has {built.chips} chips, of which {spare_nodes} spare "
+            f"node(s) a rack leave {len(active)}, but {chips} are asked for; "
+            f"ask for --chips {len(active)}, fewer spares or a larger machine"
+        )
+    return replace(built, active=active[:chips])
+
+
+def _within_ports(topology: Topology, ports_per_chip: int) -> Topology:
+    """Return `topology`, or refuse it if its chips have too few ports."""
+    degree = np.bincount(topology.source)
+    chip = int(degree.argmax())
+    if degree[chip] > ports_per_chip:
+        raise TopologyError(
+            f"{topology.name}: chip {chip} has {degree[chip]} links but a chip of this "
+            f"machine has {ports_per_chip} ports; set chip.ports to {degree[chip]}"
+        )
+    return topology
