@@ -10,7 +10,7 @@ from compiler.guard import Tolerance
 from compiler.pacing import Lay, Pacing
 from compiler.pipelining import sequence_starts
 from compiler.timeline import Timeline
-from sharding.plan import ShardingPlan
+from sharding.planner.plan import ShardingPlan
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from topologies.topology import Topology

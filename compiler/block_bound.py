@@ -10,12 +10,12 @@ import numpy as np
 
 from compiler.bound import hop_cycles
 from compiler.guard import vectors_of
-from sharding.group import Group, Layout
-from sharding.memory import kv_cache_bytes, weight_bytes
-from sharding.operation import Compute, Exchange, Pattern
-from sharding.operators import block_operators
-from sharding.task import Task
-from sharding.units import Block, Kind
+from sharding.operators.block_operators import block_operators
+from sharding.operators.operators import Compute, Exchange, Pattern
+from sharding.parallelism.tensor_group import Group, Layout
+from sharding.planner.memory import kv_cache_bytes, weight_bytes
+from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.task import Task
 
 
 class BlockBound(NamedTuple):

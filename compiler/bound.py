@@ -10,12 +10,12 @@ come back.
 import numpy as np
 
 from compiler.guard import serialisation_cycles, vectors_of
-from sharding.operators import carried_bytes
-from sharding.plan import ShardingPlan, Stage
-from sharding.slices import Ints
-from sharding.task import FP32_BYTES, Task
-from sharding.tensors import block_slices
-from sharding.units import Block, Kind
+from sharding.operators.block_operators import carried_bytes
+from sharding.parallelism.ranges import Ints
+from sharding.planner.plan import ShardingPlan, Stage
+from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.task import FP32_BYTES, Task
+from sharding.transformer.weight_slices import block_slices
 from specs.machine import MachineSpec
 from specs.units import ceil_div
 

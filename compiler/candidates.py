@@ -11,7 +11,7 @@ from compiler.guard import LinkTiming
 from compiler.hierarchical import hierarchical_forms
 from compiler.spreading import spread_stage
 from compiler.stages import Algorithm, Collective, Stage, adding_up
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from topologies.topology import Topology

@@ -9,8 +9,8 @@ from compiler.messages import MessageTable
 from compiler.prefetch import Ahead, Prefetch
 from compiler.traffic import Traffic
 from compiler.transport import Carrier, Spent, Transport
-from sharding.operation import Compute, Unit
-from sharding.slices import Ints
+from sharding.operators.operators import Compute, Unit
+from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError
 from specs.machine import ChipSpec
 

@@ -12,12 +12,12 @@ from compiler.layers import hand_over, way_back
 from compiler.link_bound import LinkBound
 from compiler.messages import MessageTable
 from compiler.prefetch import Prefetch
-from sharding.group import Group
-from sharding.operation import Compute, Exchange, Unit
-from sharding.operators import block_operators
-from sharding.plan import ShardingPlan, Stage
-from sharding.task import Task
-from sharding.units import Block
+from sharding.operators.block_operators import block_operators
+from sharding.operators.operators import Compute, Exchange, Unit
+from sharding.parallelism.tensor_group import Group
+from sharding.planner.plan import ShardingPlan, Stage
+from sharding.transformer.blocks import Block
+from sharding.transformer.task import Task
 
 # Cycles in which weights may load, relative to the start of a block.
 _Windows = tuple[tuple[int, int], ...]

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from compiler.messages import MessageTable
-from sharding.operation import Exchange, Pattern
-from sharding.slices import Ints
+from sharding.operators.operators import Exchange, Pattern
+from sharding.parallelism.ranges import Ints
 from topologies.topology import Topology
 
 # Up to a row of eight every member talks to every other. Beyond the larger size the

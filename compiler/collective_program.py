@@ -21,7 +21,7 @@ from compiler.laying import Chain, Layer, deskews_of
 from compiler.members import checked_members, tensor_vectors
 from compiler.stages import Algorithm, Collective
 from compiler.timeline import Timeline
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError, nearest
 from specs.machine import MachineSpec
 from specs.units import ceil_div

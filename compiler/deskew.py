@@ -10,7 +10,7 @@ from chip.program import Deskews, Instructions, Opcode, Slice
 from compiler.chain import TransportEntry
 from compiler.guard import Tolerance
 from compiler.timeline import Timeline
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError
 from specs.units import ceil_div
 

@@ -14,8 +14,8 @@ from compiler.link_bound import least_timing
 from compiler.messages import MessageTable
 from compiler.timeline import token_timeline
 from compiler.transport import Transport, trainless
-from sharding.plan import ShardingPlan
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
+from sharding.planner.plan import ShardingPlan
 from specs.machine import MachineSpec
 from specs.units import ceil_div
 from topologies.outage import NO_OUTAGE

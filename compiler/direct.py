@@ -3,7 +3,7 @@
 import numpy as np
 
 from compiler.stages import Algorithm, Collective, Stage, stage
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 
 
 def shares(vectors: int, members: int) -> Ints:

@@ -18,7 +18,7 @@ from chip.program import (
 from compiler.chain import ComputeEntry, LoadEntry, TransportEntry
 from compiler.timeline import Timeline
 from compiler.transport import Transport
-from sharding.operation import Unit
+from sharding.operators.operators import Unit
 from specs.machine import ChipSpec
 from topologies.topology import Topology
 

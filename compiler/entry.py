@@ -7,7 +7,7 @@ from compiler.found import Cost, Objective, ranked
 from compiler.looks import Looks
 from compiler.share_bound import share_cycles
 from compiler.strategy_bound import WidthBound
-from sharding.strategy import Strategy
+from sharding.parallelism.strategy import Strategy
 
 
 class Step(IntEnum):

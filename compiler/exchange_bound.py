@@ -6,9 +6,9 @@ from chip.operator_cycles import work_cycles
 from chip.operator_work import adding
 from compiler.collective import exchange_candidates
 from compiler.link_bound import LinkBound
-from sharding.operation import Exchange, Pattern
-from sharding.slices import Ints
-from sharding.task import Task
+from sharding.operators.operators import Exchange, Pattern
+from sharding.parallelism.ranges import Ints
+from sharding.transformer.task import Task
 from specs.units import BITS_PER_BYTE
 
 # What tells exchanges apart: pattern, shards, teams, and who takes part.

@@ -6,7 +6,7 @@ from typing import NamedTuple, final
 
 from compiler.schedule import Schedule
 from compiler.strategy_bound import WidthBound
-from sharding.strategy import Strategy
+from sharding.parallelism.strategy import Strategy
 from specs.errors import PlanError
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.gateways import Crossings, Gateways
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 
 _NO_LINK = -1
 

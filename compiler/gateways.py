@@ -5,7 +5,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from topologies.topology import Topology
 
 

@@ -14,7 +14,7 @@ from compiler.gateway_paths import gateway_paths
 from compiler.gateways import Crossings, Gateways
 from compiler.owners import to_owners
 from compiler.stages import Collective, Stage, stage
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from topologies.topology import Topology
 
 # Parts in which a broadcast goes: as many as may find a link of their own.

@@ -8,10 +8,14 @@ from compiler.collective import Phase
 from compiler.messages import MessageTable
 from compiler.transport import Carrier
 from compiler.ways import Ways
-from sharding.operation import Compute, Exchange
-from sharding.operators import block_operators, carried_bytes, token_bytes
-from sharding.plan import ShardingPlan, Stage
-from sharding.units import Block
+from sharding.operators.block_operators import (
+    block_operators,
+    carried_bytes,
+    token_bytes,
+)
+from sharding.operators.operators import Compute, Exchange
+from sharding.planner.plan import ShardingPlan, Stage
+from sharding.transformer.blocks import Block
 from topologies.topology import Topology
 
 

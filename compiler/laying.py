@@ -14,7 +14,7 @@ from compiler.stages import Adding, Stage, adding_up
 from compiler.striping import striped
 from compiler.timeline import Timeline
 from compiler.transport import Spent, Transport
-from sharding.operation import Unit
+from sharding.operators.operators import Unit
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import ceil_div

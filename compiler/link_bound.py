@@ -18,7 +18,7 @@ from compiler.guard import (
 from compiler.messages import MessageTable
 from compiler.striping import striped
 from compiler.transport import Transport, trainless
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from specs.machine import MachineSpec
 from topologies.routing.minimal_paths import NO_LINK, MinimalPaths
 from topologies.routing.parallel_links import Lanes

@@ -21,13 +21,13 @@ from compiler.strategy_bound import (
     trains_of_width,
     width_bound,
 )
-from sharding.placement import placed_chips
-from sharding.plan import ShardingPlan, staged_plan
-from sharding.slices import Ints
-from sharding.stages import stage_blocks, stage_cuts
-from sharding.strategy import Strategy
-from sharding.task import Task
-from sharding.units import Block, model_units
+from sharding.parallelism.ranges import Ints
+from sharding.parallelism.strategy import Strategy
+from sharding.placement.default_placement import placed_chips
+from sharding.planner.plan import ShardingPlan, staged_plan
+from sharding.planner.stage_partition import stage_blocks, stage_cuts
+from sharding.transformer.blocks import Block, model_units
+from sharding.transformer.task import Task
 from topologies.topology import Topology
 
 

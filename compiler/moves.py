@@ -8,13 +8,13 @@ import numpy as np
 
 from compiler.schedule import Schedule
 from compiler.space import splits
-from sharding.placement import placed_chips
-from sharding.plan import ShardingPlan, fitting_plan, staged_plan
-from sharding.stages import stage_blocks
-from sharding.strategy import Strategy
-from sharding.suitability import check_model
-from sharding.task import Task
-from sharding.units import Block, model_units
+from sharding.parallelism.feasibility import check_model
+from sharding.parallelism.strategy import Strategy
+from sharding.placement.default_placement import placed_chips
+from sharding.planner.plan import ShardingPlan, fitting_plan, staged_plan
+from sharding.planner.stage_partition import stage_blocks
+from sharding.transformer.blocks import Block, model_units
+from sharding.transformer.task import Task
 from specs.errors import PlanError, RackError
 from specs.formats import Format
 from topologies.topology import Topology

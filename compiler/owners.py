@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from compiler.gateways import Gateways
 from compiler.stages import Stage, stage
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 
 _ALL = slice(None)
 

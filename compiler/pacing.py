@@ -16,7 +16,7 @@ from compiler.pipelining import sending, sequence_spacing, spacing_within
 from compiler.replicas import side_by_side, started
 from compiler.timeline import Timeline
 from compiler.traffic import Traffic
-from sharding.plan import ShardingPlan
+from sharding.planner.plan import ShardingPlan
 from specs.errors import ScheduleError
 from specs.units import ceil_div
 from topologies.topology import Topology

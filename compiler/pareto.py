@@ -20,9 +20,9 @@ from compiler.looks import Looks
 from compiler.search import best_strategy
 from compiler.space import FEW_CHIPS
 from compiler.token import compile_token, time_token
-from sharding.plan import ShardingPlan
-from sharding.strategy import Strategy
-from sharding.task import Task
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.plan import ShardingPlan
+from sharding.transformer.task import Task
 from specs.errors import RackError
 from topologies.topology import Topology
 

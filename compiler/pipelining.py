@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Instructions, Slice
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from specs.units import ceil_div
 
 # The interval grows by 1/100, then 2/100, 3/100 ... of itself, or by a collision.

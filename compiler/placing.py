@@ -9,10 +9,10 @@ import numpy as np
 from compiler.found import Found
 from compiler.schedule import Schedule
 from compiler.token import compile_token, time_token
-from sharding.nearness import nearby
-from sharding.placement import placed_chips
-from sharding.plan import ShardingPlan, plan_sharding
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
+from sharding.placement.default_placement import placed_chips
+from sharding.placement.locality_placement import nearby
+from sharding.planner.plan import ShardingPlan, plan_sharding
 from specs.errors import ScheduleError
 from topologies.topology import Topology
 

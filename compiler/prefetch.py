@@ -16,8 +16,8 @@ from chip.operator_cycles import (
     work_cycles,
 )
 from chip.operator_work import Load, Product, Work
-from sharding.operation import Compute
-from sharding.slices import Ints
+from sharding.operators.operators import Compute
+from sharding.parallelism.ranges import Ints
 from specs.machine import ChipSpec
 
 

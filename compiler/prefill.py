@@ -16,8 +16,13 @@ from compiler.chunks import joined
 from compiler.emission import emit
 from compiler.schedule import Schedule
 from compiler.token import Chains
-from sharding.plan import ShardingPlan
-from sharding.prompt import check_chunk, chunk_plans, largest_chunk, prompt_chunks
+from sharding.planner.chunked_prefill import (
+    check_chunk,
+    chunk_plans,
+    largest_chunk,
+    prompt_chunks,
+)
+from sharding.planner.plan import ShardingPlan
 from specs.errors import PlanError
 from topologies.topology import Topology
 

@@ -16,8 +16,8 @@ from compiler.chain import Entry, LoadEntry
 from compiler.emission import emit
 from compiler.timeline import Timeline
 from compiler.transport import Spent
-from sharding.plan import ShardingPlan
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
+from sharding.planner.plan import ShardingPlan
 from specs.machine import ChipSpec
 from topologies.outage import Outage
 from topologies.routing.breadth_first import UNREACHABLE, hop_counts

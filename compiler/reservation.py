@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from compiler.guard import LinkTiming, serialisation_cycles
 from compiler.transport import Spent, Transport
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from specs.machine import MachineSpec
 
 # Keeps the links of a window apart in one running maximum; no schedule is as long.

@@ -12,8 +12,8 @@ from typing import NamedTuple, final
 from compiler.found import Cost, Evaluated, Found, Objective, ranked
 from compiler.looks import Looks
 from compiler.token import time_token
-from sharding.plan import ShardingPlan
-from sharding.strategy import Strategy
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.plan import ShardingPlan
 from specs.errors import RackError
 
 # Splits to put on their links, strategies to try to cut into stages, those that fit to

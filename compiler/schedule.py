@@ -6,8 +6,8 @@ from typing import Generic, TypeVar, final
 from chip.program import Program
 from compiler.timeline import Timeline
 from compiler.transport import Spent
-from sharding.plan import ShardingPlan
-from sharding.workload_plan import WorkloadPlan
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.planner.plan import ShardingPlan
 from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
 

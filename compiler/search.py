@@ -17,9 +17,9 @@ from compiler.schedule import Schedule
 from compiler.space import FEW_CHIPS
 from compiler.strategy_bound import WidthBound
 from compiler.token import TimedToken, compile_token, time_token
-from sharding.plan import ShardingPlan
-from sharding.strategy import Strategy
-from sharding.task import Task
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.plan import ShardingPlan
+from sharding.transformer.task import Task
 from specs.errors import RackError, ScheduleError
 from topologies.topology import Topology
 

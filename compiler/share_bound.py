@@ -7,10 +7,10 @@ another sooner than the slowest stage is done and has deskewed.
 import numpy as np
 
 from compiler.strategy_bound import WidthBound
-from sharding.memory import kv_cache_bytes, weight_bytes
-from sharding.strategy import Strategy
-from sharding.task import Task
-from sharding.units import Block, Kind
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.memory import kv_cache_bytes, weight_bytes
+from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.task import Task
 from specs.units import ceil_div
 
 

@@ -3,10 +3,10 @@
 import math
 
 from compiler.collective import fewest_messages
-from sharding.group import Group
-from sharding.plan import ShardingPlan
-from sharding.slices import Ints
-from sharding.units import Kind
+from sharding.parallelism.ranges import Ints
+from sharding.parallelism.tensor_group import Group
+from sharding.planner.plan import ShardingPlan
+from sharding.transformer.blocks import Kind
 from specs.errors import ScheduleError
 from topologies.topology import Topology
 

@@ -1,8 +1,8 @@
 """The strategies that a search looks at: widths, and how a group shares a layer."""
 
-from sharding.group import Layout
-from sharding.strategy import Strategy
-from sharding.suitability import check_model
+from sharding.parallelism.feasibility import check_model
+from sharding.parallelism.strategy import Strategy
+from sharding.parallelism.tensor_group import Layout
 from specs.errors import PlanError
 from specs.model import ModelSpec
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from compiler.guard import LinkTiming, vector_rate
 from compiler.stages import Stage
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from specs.machine import MachineSpec
 from topologies.routing.minimal_paths import minimal_paths
 from topologies.topology import Topology

@@ -18,11 +18,11 @@ from compiler.guard import vectors_of
 from compiler.link_bound import LinkBound
 from compiler.messages import MessageTable
 from compiler.size import block_messages
-from sharding.operation import Compute, Exchange
-from sharding.operators import block_operators, token_bytes
-from sharding.slices import Ints
-from sharding.task import Task
-from sharding.units import Block, Kind
+from sharding.operators.block_operators import block_operators, token_bytes
+from sharding.operators.operators import Compute, Exchange
+from sharding.parallelism.ranges import Ints
+from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.task import Task
 from topologies.topology import Topology
 
 _OF_HEADS = ("share_qkv", "share_values")

@@ -13,8 +13,8 @@ from compiler.layers import Layers, hand_over, way_back
 from compiler.size import check_trains, trains_at_least
 from compiler.traffic import Traffic
 from compiler.transport import Carrier, Spent
-from sharding.operation import Compute
-from sharding.plan import ShardingPlan
+from sharding.operators.operators import Compute
+from sharding.planner.plan import ShardingPlan
 from topologies.topology import Topology
 
 

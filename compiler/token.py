@@ -17,7 +17,7 @@ from compiler.size import check_trains, trains_at_least
 from compiler.timeline import Timeline, token_timeline
 from compiler.traffic import Traffic
 from compiler.transport import Transporter
-from sharding.plan import ShardingPlan
+from sharding.planner.plan import ShardingPlan
 from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree

@@ -9,7 +9,7 @@ import numpy as np
 from compiler.calendar import Calendar
 from compiler.guard import LinkTiming, serialisation_cycles, vectors_of
 from compiler.messages import Message, MessageTable
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from specs.machine import MachineSpec
 from topologies.routing.static_routes import Routes
 from topologies.topology import Topology

@@ -8,8 +8,8 @@ from chip.operator_cycles import work_cycles
 from chip.operator_work import adding
 from compiler.collective import Phase, exchange_candidates
 from compiler.transport import Carrier
-from sharding.operation import Compute, Exchange, Unit
-from sharding.slices import Ints
+from sharding.operators.operators import Compute, Exchange, Unit
+from sharding.parallelism.ranges import Ints
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE
 from topologies.topology import Topology

@@ -9,7 +9,7 @@ from compiler.link_bound import LinkBound, link_bound
 from compiler.moves import moves
 from compiler.schedule import Schedule
 from compiler.token import compile_token
-from sharding.plan import ShardingPlan
+from sharding.planner.plan import ShardingPlan
 from specs.errors import RackError
 from specs.machine import MachineSpec
 

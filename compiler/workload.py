@@ -18,10 +18,10 @@ from compiler.size import MOST_TRAINS
 from compiler.timeline import Timeline
 from compiler.transport import Transporter
 from compiler.ways import Ways
-from sharding.operation import Compute, Exchange, Unit
-from sharding.slices import Ints
-from sharding.workload_plan import WorkloadPlan
-from sharding.workload_steps import workload_steps
+from sharding.graph.workload_operators import workload_steps
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.operators.operators import Compute, Exchange, Unit
+from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree

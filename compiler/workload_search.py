@@ -5,11 +5,11 @@ import numpy as np
 from compiler.bound import hop_cycles
 from compiler.schedule import WorkloadSchedule
 from compiler.workload import compile_workload
-from sharding.grid import grids
-from sharding.operation import Compute, Exchange, Pattern
-from sharding.slices import Ints
-from sharding.workload_plan import WorkloadPlan, plan_workload
-from sharding.workload_steps import workload_steps
+from sharding.graph.workload_operators import workload_steps
+from sharding.graph.workload_plan import WorkloadPlan, plan_workload
+from sharding.operators.operators import Compute, Exchange, Pattern
+from sharding.parallelism.grid import grids
+from sharding.parallelism.ranges import Ints
 from specs.errors import PlanError, ScheduleError
 from specs.machine import MachineSpec
 from specs.units import ceil_div

@@ -175,7 +175,7 @@ def verify(
     """Prove that the schedule keeps every rule of the machine, or show where not."""
     from compiler.verify import verify as prove
     from experiments.run import compiled
-    from sharding.coverage import check_coverage
+    from sharding.planner.coverage import check_coverage
 
     scenario = scenario_from(scenario_file, locals(), settings)
     prepared, schedule = compiled(scenario)

@@ -15,10 +15,10 @@ from experiments.figure import STYLE
 from experiments.points import point
 from experiments.preparation import machine_of, model_of
 from experiments.script import run_script
-from sharding.capacity import smallest_pipeline
-from sharding.memory import kv_cache_bytes
-from sharding.task import Task
-from sharding.units import Block, Kind
+from sharding.planner.infeasibility import smallest_pipeline
+from sharding.planner.memory import kv_cache_bytes
+from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.task import Task
 from specs.scenario import Scenario
 
 # Model, and the chips that it is run on.

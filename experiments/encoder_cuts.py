@@ -22,15 +22,15 @@ from compiler.token import compile_token
 from compiler.verify import verify
 from experiments.figure import STYLE
 from experiments.script import Tables, run_script
-from sharding.balance import balanced_cuts
-from sharding.operation import Compute
-from sharding.operators import block_operators, carried_bytes
-from sharding.plan import staged_plan
-from sharding.slices import Ints
-from sharding.stages import stage_blocks, stage_cuts
-from sharding.strategy import Strategy
-from sharding.task import Task
-from sharding.units import Block, Kind, model_units
+from sharding.operators.block_operators import block_operators, carried_bytes
+from sharding.operators.operators import Compute
+from sharding.parallelism.ranges import Ints
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.min_max_partition import balanced_cuts
+from sharding.planner.plan import staged_plan
+from sharding.planner.stage_partition import stage_blocks, stage_cuts
+from sharding.transformer.blocks import Block, Kind, model_units
+from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology

@@ -11,7 +11,7 @@ from compiler.pareto import Front, Merits, pareto_front
 from experiments.name_tables import named_table, titled
 from experiments.preparation import Prepared
 from experiments.writing import csv_bytes, write_bytes
-from sharding.strategy import Strategy
+from sharding.parallelism.strategy import Strategy
 
 _US_PER_S = 1e6
 # What a front's file is called after the plan's, before the suffix.

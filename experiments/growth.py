@@ -14,8 +14,8 @@ from experiments.preparation import Prepared, compile_prepared
 from experiments.recovery import SpareNodes
 from experiments.workload_preparation import PreparedWorkload
 from fabric.changes import Change
-from sharding.plan import ShardingPlan
-from sharding.prompt import pass_plan
+from sharding.planner.chunked_prefill import pass_plan
+from sharding.planner.plan import ShardingPlan
 from specs.scenario import Scenario
 
 

@@ -11,10 +11,10 @@ from compiler.found import Objective
 from compiler.schedule import Schedule
 from compiler.weighing import Weighed
 from experiments.preparation import Prepared
-from sharding.memory import stage_memory
-from sharding.stages import cuts_by_memory, stage_blocks
-from sharding.task import Task
-from sharding.units import model_units
+from sharding.planner.memory import stage_memory
+from sharding.planner.stage_partition import cuts_by_memory, stage_blocks
+from sharding.transformer.blocks import model_units
+from sharding.transformer.task import Task
 from specs.units import BYTES_PER_MB
 
 _ATTENDING = ("scores", "softmax", "values")

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from experiments.figure import STYLE
 from experiments.points import point
 from experiments.script import run_script
-from sharding.capacity import smallest_pipeline
-from sharding.task import Task
+from sharding.planner.infeasibility import smallest_pipeline
+from sharding.transformer.task import Task
 from specs.machine import MachineSpec, load_machine
 from specs.model import ModelSpec, load_model, model_names
 from specs.scenario import Scenario

@@ -13,7 +13,7 @@ from experiments.planning import plan_report, write_plan
 from experiments.preparation import compile_prepared, plan_scenario
 from experiments.summary import plan_summary
 from experiments.terminal import plain_console
-from sharding.coverage import check_coverage
+from sharding.planner.coverage import check_coverage
 from specs.scenario import Scenario
 
 

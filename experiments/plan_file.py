@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sharding.edited import edited_plan
-from sharding.plan import ShardingPlan
-from sharding.slices import Ints
-from sharding.task import Task
+from sharding.parallelism.ranges import Ints
+from sharding.plan_import.import_plan import edited_plan
+from sharding.planner.plan import ShardingPlan
+from sharding.transformer.task import Task
 from specs.errors import PlanError
 
 SUFFIX = ".csv"
@@ -31,7 +31,7 @@ _WHOLE = r"-?[0-9]{1,15}(\.0+)?"
 def read_plan(path: Path, task: Task, active: Ints, *, sequences: int) -> ShardingPlan:
     """Return the plan of a file, whose rows are counted as an editor counts lines.
 
-    Parameters are those of `sharding.edited.edited_plan`.
+    Parameters are those of `sharding.plan_import.import_plan.edited_plan`.
 
     Raises
     ------

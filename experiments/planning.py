@@ -11,8 +11,8 @@ from compiler.found import Found, Objective
 from experiments.preparation import Prepared
 from experiments.tables import plan_table
 from experiments.writing import check_writable, csv_bytes, write_bytes
-from sharding.slices import Ints
-from sharding.strategy import Strategy
+from sharding.parallelism.ranges import Ints
+from sharding.parallelism.strategy import Strategy
 from specs.units import BYTES_PER_MB
 
 # Runs of chips that fit a column.

@@ -14,10 +14,10 @@ from compiler.schedule import Schedule
 from compiler.search import best_strategy
 from compiler.token import compile_token
 from experiments.plan_file import SUFFIX, read_plan
-from sharding.placement import placed_chips
-from sharding.plan import ShardingPlan, plan_sharding
-from sharding.strategy import parse_strategy
-from sharding.task import Task
+from sharding.parallelism.strategy import parse_strategy
+from sharding.placement.default_placement import placed_chips
+from sharding.planner.plan import ShardingPlan, plan_sharding
+from sharding.transformer.task import Task
 from specs.errors import PlanError, SpecError
 from specs.machine import MachineSpec, load_machine
 from specs.model import ModelSpec, load_model

@@ -12,10 +12,10 @@ from experiments.gemm_utilisation import (
 )
 from experiments.run import run_scenario
 from experiments.validation import Kind, Row
-from sharding.memory import kv_cache_bytes
-from sharding.task import Task
-from sharding.units import Block
-from sharding.units import Kind as Piece
+from sharding.planner.memory import kv_cache_bytes
+from sharding.transformer.blocks import Block
+from sharding.transformer.blocks import Kind as Piece
+from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from specs.scenario import Scenario

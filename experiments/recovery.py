@@ -12,9 +12,9 @@ from compiler.workload import compile_workload
 from experiments.preparation import Prepared
 from experiments.workload_preparation import PreparedWorkload
 from fabric.spares import Moved
-from sharding.plan import ShardingPlan
-from sharding.slices import Ints
-from sharding.workload_plan import WorkloadPlan
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.parallelism.ranges import Ints
+from sharding.planner.plan import ShardingPlan
 from specs.errors import PlanError
 from topologies.outage import Outage
 from topologies.topology import Topology

@@ -19,7 +19,7 @@ from experiments.figure import STYLE
 from experiments.kept import Kept
 from experiments.points import point
 from experiments.script import Resumable, run_script
-from sharding.task import Task
+from sharding.transformer.task import Task
 from specs.errors import RackError
 from specs.machine import load_machine
 from specs.model import load_model

@@ -28,7 +28,7 @@ from experiments.front import STATES, front_table
 from experiments.kept import Kept, Row
 from experiments.points import point
 from experiments.script import Resumable, Tables, run_script
-from sharding.task import Task
+from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from specs.scenario import Scenario

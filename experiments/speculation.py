@@ -12,10 +12,10 @@ from compiler.schedule import Schedule
 from compiler.token import compile_token
 from compiler.transport import Transporter
 from compiler.verify import verify
-from sharding.plan import plan_sharding
-from sharding.prompt import lacking_bytes, pass_plan
-from sharding.strategy import Strategy
-from sharding.task import Task
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.chunked_prefill import lacking_bytes, pass_plan
+from sharding.planner.plan import plan_sharding
+from sharding.transformer.task import Task
 from specs.errors import PlanError, RackError
 from specs.machine import MachineSpec
 from specs.model import ModelSpec

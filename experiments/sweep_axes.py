@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.preparation import MODEL_SETTING
-from sharding.strategy import Strategy
+from sharding.parallelism.strategy import Strategy
 from specs.errors import SpecError, nearest
 from specs.machine import load_machine, setting_paths
 from specs.model import SIZES

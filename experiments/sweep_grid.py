@@ -17,7 +17,7 @@ from experiments.sweep_axes import (
     read_axes,
     setting_names,
 )
-from sharding.strategy import Strategy
+from sharding.parallelism.strategy import Strategy
 from specs.errors import SpecError
 from specs.scenario import Scenario, scenario, seen_from
 from specs.validation import read_mapping

@@ -15,11 +15,11 @@ from experiments.run import Run
 from experiments.workload_preparation import PreparedWorkload
 from fabric.result import Failover, IterationRow
 from fabric.slack import UNLIMITED_PS
-from sharding.group import Routing
-from sharding.plan import Stage
-from sharding.strategy import Strategy
-from sharding.units import Kind
-from sharding.workload_plan import Group
+from sharding.graph.workload_plan import Group
+from sharding.parallelism.strategy import Strategy
+from sharding.parallelism.tensor_group import Routing
+from sharding.planner.plan import Stage
+from sharding.transformer.blocks import Kind
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S
 from topologies.topology import Level
 

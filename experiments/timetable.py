@@ -18,7 +18,7 @@ from compiler.guard import LinkTiming, Tolerance, link_timing, serialisation_cyc
 from compiler.messages import MessageTable
 from compiler.transport import Transporter
 from fabric.reactive_traffic import Messages
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PS_PER_NS, PS_PER_S, ceil_div

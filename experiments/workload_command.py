@@ -35,7 +35,7 @@ def workload(
 ) -> None:
     """Show the operators of a workload or of a model, or write them to a file."""
     from experiments.preparation import machine_of, model_of
-    from sharding.model_graph import workload_of
+    from sharding.graph.transformer_graph import workload_of
     from specs.errors import OutputError
     from specs.model import model_names
     from specs.workload import load_workload
@@ -72,7 +72,7 @@ def operators_table(graph: "Workload", formats: "FormatsSpec") -> "Table":
     """Return each operator with what it takes, and the sum."""
     from rich.table import Table
 
-    from sharding.workload_work import operator_work, workload_work
+    from sharding.graph.workload_cost import operator_work, workload_work
 
     table = Table(box=None, pad_edge=False, show_footer=True)
     total = workload_work(graph, formats)

@@ -10,9 +10,9 @@ from compiler.workload import compile_workload
 from compiler.workload_search import best_schedule
 from experiments.plan_file import SUFFIX
 from experiments.preparation import AUTO, MODEL_SETTING, machine_of, topology_of
-from sharding.grid import parse_grid
-from sharding.workload_plan import WorkloadPlan, plan_workload
-from sharding.workload_work import least_mxm_cycles, workload_work
+from sharding.graph.workload_cost import least_mxm_cycles, workload_work
+from sharding.graph.workload_plan import WorkloadPlan, plan_workload
+from sharding.parallelism.grid import parse_grid
 from specs.errors import PlanError, SpecError
 from specs.machine import MachineSpec
 from specs.scenario import Scenario

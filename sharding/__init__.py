@@ -1,8 +1,8 @@
 """Who holds which slice of the model."""
 
-from sharding.coverage import check_coverage
-from sharding.plan import ShardingPlan, Stage, plan_sharding
-from sharding.strategy import Strategy, parse_strategy
+from sharding.parallelism.strategy import Strategy, parse_strategy
+from sharding.planner.coverage import check_coverage
+from sharding.planner.plan import ShardingPlan, Stage, plan_sharding
 
 __all__ = [
     "ShardingPlan",

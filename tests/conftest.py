@@ -12,10 +12,10 @@ from compiler.schedule import Schedule
 from compiler.token import compile_token
 from experiments.preparation import Prepared
 from experiments.recovery import SpareNodes
-from sharding.group import Layout
-from sharding.plan import plan_sharding
-from sharding.strategy import Strategy
-from sharding.task import Task
+from sharding.parallelism.strategy import Strategy
+from sharding.parallelism.tensor_group import Layout
+from sharding.planner.plan import plan_sharding
+from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
 from specs.scenario import Scenario

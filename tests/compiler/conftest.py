@@ -3,10 +3,10 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from sharding.group import Layout, Routing, grid_inputs
-from sharding.plan import ShardingPlan, plan_sharding
-from sharding.strategy import Strategy
-from sharding.task import Task
+from sharding.parallelism.strategy import Strategy
+from sharding.parallelism.tensor_group import Layout, Routing, grid_inputs
+from sharding.planner.plan import ShardingPlan, plan_sharding
+from sharding.transformer.task import Task
 from specs.families import FAMILIES
 from specs.machine import load_machine
 from specs.model import ModelSpec

@@ -7,7 +7,7 @@ from compiler.bound import hop_cycles, lower_bound_cycles
 from compiler.schedule import Schedule
 from compiler.token import compile_token
 from compiler.verify import verify
-from sharding.plan import ShardingPlan
+from sharding.planner.plan import ShardingPlan
 from specs.machine import load_machine
 from topologies.selection import select_topology
 

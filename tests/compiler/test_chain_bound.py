@@ -7,9 +7,9 @@ from compiler.chain_bound import ChainBound, least_latency_cycles
 from compiler.exchange_bound import KnownExchanges
 from compiler.link_bound import link_bound
 from compiler.token import compile_token
-from sharding.plan import plan_sharding
-from sharding.strategy import parse_strategy
-from sharding.task import Task
+from sharding.parallelism.strategy import parse_strategy
+from sharding.planner.plan import plan_sharding
+from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.collective import Phase, exchange_candidates
-from sharding.operation import Exchange, Pattern
+from sharding.operators.operators import Exchange, Pattern
 from topologies.selection import select_topology
 
 MACHINES = {

@@ -4,8 +4,8 @@ from hypothesis import given
 from compiler.detour_bound import detour_bound, least_replica_cycles
 from compiler.messages import MessageTable
 from compiler.token import compile_token
-from sharding.placement import placed_chips
-from sharding.plan import ShardingPlan, plan_sharding
+from sharding.placement.default_placement import placed_chips
+from sharding.planner.plan import ShardingPlan, plan_sharding
 from specs.machine import load_machine
 from topologies.selection import select_topology
 

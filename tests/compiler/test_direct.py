@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from compiler.direct import direct_messages, direct_stages, shares
 from compiler.stages import Algorithm, Collective, Stage
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 
 members = st.integers(2, 12).map(lambda n: 3 * np.arange(n, dtype=np.int64))
 sizes = st.integers(1, 100)

@@ -3,7 +3,7 @@ import pytest
 
 from compiler.hierarchical import hierarchical_forms
 from compiler.stages import Collective, Stage
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from topologies.selection import select_topology
 from topologies.topology import Level, Topology
 

@@ -9,7 +9,7 @@ from compiler.link_bound import link_bound
 from compiler.strategy_bound import PlacedWidth, trains_of_width, width_bound
 from compiler.timeline import token_timeline
 from compiler.token import compile_token
-from sharding.plan import ShardingPlan, plan_sharding
+from sharding.planner.plan import ShardingPlan, plan_sharding
 from topologies.selection import select_topology
 
 

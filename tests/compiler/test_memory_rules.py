@@ -9,7 +9,7 @@ from chip.sram_occupancy import activation_changes, held_over_time, repeated
 from compiler.schedule import Schedule
 from compiler.token import compile_token
 from compiler.verify import verify
-from sharding.plan import ShardingPlan
+from sharding.planner.plan import ShardingPlan
 from specs.errors import VerificationError
 from topologies.selection import select_topology
 

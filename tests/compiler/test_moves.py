@@ -8,10 +8,10 @@ from compiler.moves import moves
 from compiler.schedule import Schedule
 from compiler.token import compile_token
 from compiler.weighing import best_moves
-from sharding.coverage import check_coverage
-from sharding.plan import plan_sharding
-from sharding.strategy import Strategy, parse_strategy
-from sharding.task import Task
+from sharding.parallelism.strategy import Strategy, parse_strategy
+from sharding.planner.coverage import check_coverage
+from sharding.planner.plan import plan_sharding
+from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
 from topologies.selection import select_topology

@@ -6,9 +6,9 @@ from compiler.found import Objective
 from compiler.pareto import Front, Merits, Point, pareto_front, uncovered
 from compiler.search import best_strategy
 from compiler.token import compile_token
-from sharding.plan import fitting_plan
-from sharding.strategy import Strategy
-from sharding.task import Task
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.plan import fitting_plan
+from sharding.transformer.task import Task
 from specs.errors import RackError
 from specs.machine import load_machine
 from specs.model import ModelSpec

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from compiler.placing import best_placed, on_chips
 from compiler.token import compile_token
 from compiler.verify import verify
-from sharding.coverage import check_coverage
-from sharding.plan import ShardingPlan, plan_sharding
-from sharding.strategy import Strategy
-from sharding.task import Task
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.coverage import check_coverage
+from sharding.planner.plan import ShardingPlan, plan_sharding
+from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology

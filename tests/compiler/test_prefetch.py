@@ -11,8 +11,8 @@ from compiler.chain import ComputeEntry
 from compiler.prefetch import Prefetch
 from compiler.schedule import Schedule
 from compiler.token import compile_token
-from sharding.operation import Compute, Unit, compute
-from sharding.plan import ShardingPlan
+from sharding.operators.operators import Compute, Unit, compute
+from sharding.planner.plan import ShardingPlan
 from specs.machine import load_machine
 from topologies.selection import select_topology
 

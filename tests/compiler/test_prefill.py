@@ -12,10 +12,10 @@ from compiler.verify import verify
 from fabric.replay import replay
 from fabric.result import RunResult
 from fabric.simulation import simulate
-from sharding.plan import ShardingPlan, plan_sharding
-from sharding.prompt import pass_plan
-from sharding.strategy import Strategy
-from sharding.task import Task
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.chunked_prefill import pass_plan
+from sharding.planner.plan import ShardingPlan, plan_sharding
+from sharding.transformer.task import Task
 from specs.errors import PlanError
 from specs.machine import load_machine
 from specs.model import load_model

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from compiler.guard import link_timing, serialisation_cycles
 from compiler.reservation import reserve
 from compiler.transport import Transport
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from specs.machine import load_machine
 from topologies.routing.minimal_paths import minimal_paths
 from topologies.selection import select_topology

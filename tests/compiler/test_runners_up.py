@@ -5,7 +5,7 @@ from compiler.looks import Looks
 from compiler.runners_up import plan_of, ranking
 from compiler.search import best_strategy
 from compiler.token import compile_token, time_token
-from sharding.task import Task
+from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
 from topologies.selection import select_topology

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from compiler.found import Objective
 from compiler.search import best_strategy
 from compiler.token import compile_token, time_token
-from sharding.group import Layout
-from sharding.placement import placed_chips
-from sharding.plan import fitting_plan
-from sharding.strategy import Strategy
-from sharding.suitability import check_model
-from sharding.task import Task
+from sharding.parallelism.feasibility import check_model
+from sharding.parallelism.strategy import Strategy
+from sharding.parallelism.tensor_group import Layout
+from sharding.placement.default_placement import placed_chips
+from sharding.planner.plan import fitting_plan
+from sharding.transformer.task import Task
 from specs.errors import PlanError, RackError
 from specs.machine import load_machine
 from specs.model import ModelSpec

@@ -5,9 +5,9 @@ from compiler.block_bound import KnownBlocks
 from compiler.share_bound import most_sequences, share_cycles
 from compiler.strategy_bound import width_bound
 from compiler.token import compile_token
-from sharding.plan import ShardingPlan, fitting_plan
-from sharding.strategy import Strategy
-from sharding.task import Task
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.plan import ShardingPlan, fitting_plan
+from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology

@@ -5,7 +5,7 @@ import pytest
 
 from compiler.collective import exchange_candidates, fewest_messages
 from compiler.size import check_trains
-from sharding.operation import Exchange, Pattern
+from sharding.operators.operators import Exchange, Pattern
 from specs.errors import ScheduleError
 from topologies.selection import select_topology
 from topologies.topology import Topology

@@ -1,5 +1,5 @@
 from compiler.space import splits, widths
-from sharding.group import Layout
+from sharding.parallelism.tensor_group import Layout
 from specs.model import load_model
 
 

@@ -8,7 +8,7 @@ from compiler.guard import link_timing
 from compiler.spreading import disjoint_paths, shared_out
 from compiler.stages import Algorithm
 from compiler.verify import verify
-from sharding.slices import Ints
+from sharding.parallelism.ranges import Ints
 from specs.machine import load_machine
 from topologies.selection import select_topology
 from topologies.topology import Topology

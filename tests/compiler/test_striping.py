@@ -20,9 +20,9 @@ from compiler.transport import Transporter
 from compiler.verify import verify
 from fabric.replay import replay
 from fabric.simulation import simulate
-from sharding.plan import plan_sharding
-from sharding.strategy import Strategy
-from sharding.task import Task
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.plan import plan_sharding
+from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.builders.lpx import lpx_topology

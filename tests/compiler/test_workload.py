@@ -10,8 +10,8 @@ from compiler.workload import compile_workload
 from compiler.workload_search import best_schedule, chain_bound
 from fabric.replay import replay
 from fabric.simulation import simulate
-from sharding.grid import Grid, grids
-from sharding.workload_plan import plan_workload
+from sharding.graph.workload_plan import plan_workload
+from sharding.parallelism.grid import Grid, grids
 from specs.errors import PlanError, ScheduleError
 from specs.machine import MachineSpec, load_machine
 from specs.workload import load_workload

@@ -10,7 +10,7 @@ from experiments.preparation import plan_scenario, scenario_of
 from experiments.run import run_scenario
 from experiments.summary import summary
 from experiments.tables import tokens_table
-from sharding.plan import ShardingPlan
+from sharding.planner.plan import ShardingPlan
 from specs.scenario import Scenario
 
 

@@ -13,7 +13,7 @@ from experiments.preparation import plan_scenario
 from experiments.report import print_report
 from experiments.run import run_scenario
 from experiments.summary import summary
-from sharding.coverage import check_coverage
+from sharding.planner.coverage import check_coverage
 from specs.errors import RackError
 from specs.families import FAMILIES
 from specs.model import load_model, model_names

@@ -11,7 +11,7 @@ from fabric.changes import Change
 from fabric.replay import replay
 from fabric.result import RunResult
 from fabric.simulation import simulate
-from sharding.prompt import pass_plan
+from sharding.planner.chunked_prefill import pass_plan
 from specs.units import PS_PER_S
 
 Compile = Callable[..., Schedule]

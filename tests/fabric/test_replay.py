@@ -13,7 +13,7 @@ from fabric.replay import replay
 from fabric.result import RunResult
 from fabric.simulation import simulate
 from fabric.spares import Spares
-from sharding.group import Layout
+from sharding.parallelism.tensor_group import Layout
 from specs.errors import ScheduleError
 from specs.faults import ChipStops, Fault, LinkDies, LinkErrorRate
 

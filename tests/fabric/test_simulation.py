@@ -316,9 +316,9 @@ def test_another_seed_is_another_run_and_the_same_seed_the_same(
 @pytest.mark.parametrize("hash_seed", ["0", "1"])
 def test_another_process_sees_the_same_run(hash_seed: str) -> None:
     script = (
-        "from sharding.plan import plan_sharding\n"
-        "from sharding.strategy import Strategy\n"
-        "from sharding.task import Task\n"
+        "from sharding.planner.plan import plan_sharding\n"
+        "from sharding.parallelism.strategy import Strategy\n"
+        "from sharding.transformer.task import Task\n"
         "from specs import load_machine, load_model\n"
         "from topologies.selection import select_topology\n"
         "from compiler import compile_token\n"

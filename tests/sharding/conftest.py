@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from sharding.group import Layout, Routing
-from sharding.task import Task
+from sharding.parallelism.tensor_group import Layout, Routing
+from sharding.transformer.task import Task
 from specs.families import FAMILIES
 from specs.machine import load_machine
 from specs.model import ModelSpec

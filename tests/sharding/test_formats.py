@@ -2,10 +2,10 @@
 
 import pytest
 
-from sharding.operation import Compute, Unit
-from sharding.operators import block_operators
-from sharding.task import Task
-from sharding.units import Block, Kind
+from sharding.operators.block_operators import block_operators
+from sharding.operators.operators import Compute, Unit
+from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 

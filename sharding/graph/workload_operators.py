@@ -1,0 +1,174 @@
+"""What the chips of a workload compute and exchange, operator by operator."""
+
+from functools import partial
+
+import numpy as np
+
+from sharding.graph.tensor_layout import (
+    format_of,
+    scheduled_matrices,
+    share_of,
+    stays_in_parts,
+)
+from sharding.graph.workload_builders import (
+    added,
+    chain_elements,
+    looked_up,
+    matmul,
+    on_vectors,
+)
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.operators.operators import Compute, Exchange, Operator, Pattern
+from sharding.parallelism.ranges import Ints
+from sharding.transformer.task import bytes_of
+from specs.graph import Lookup, Matmul, Role, Tensor, Vector
+
+
+def workload_steps(plan: WorkloadPlan) -> list[Operator]:
+    """Return what the chips compute and exchange, in order.
+
+    A product with weights is split by the grid: where their rows are split, partial
+    sums are scattered over the chips of a column and added up. What only chained
+    operators read stays where it is; anything else is gathered on all chips, and an
+    output, if it is to be, on the first. Products in pairs and lookups are dealt out;
+    vector operators that are not chained run on every chip alike.
+    """
+    steps: list[Operator] = []
+    operators = plan.workload.operators
+    for number, operator in enumerate(operators):
+        following = operators[number + 1] if number + 1 < len(operators) else None
+        chain = _chain(following)
+        if isinstance(operator, Matmul):
+            right = plan.workload.by_name[operator.right]
+            if right.role is Role.WEIGHTS:
+                steps += _split_product(plan, operator, right, chain)
+            else:
+                steps += _paired_product(plan, operator, right, chain)
+        elif isinstance(operator, Lookup):
+            steps += _lookup(plan, operator)
+        elif not operator.chained:
+            steps.append(_vector(plan, operator))
+    return steps
+
+
+def _chain(operator: object) -> Vector | None:
+    return operator if isinstance(operator, Vector) and operator.chained else None
+
+
+def _vector(plan: WorkloadPlan, vector: Vector) -> Compute:
+    """Return a vector operator that every chip runs on all elements."""
+    elements = np.full(
+        plan.strategy.chips, chain_elements(plan, vector), dtype=np.int64
+    )
+    return on_vectors(plan, vector, elements)
+
+
+def _split_product(
+    plan: WorkloadPlan, product: Matmul, right: Tensor, chain: Vector | None
+) -> list[Operator]:
+    """Return a product with weights, its chain, and the way of its results."""
+    grid, tensors = plan.strategy, plan.workload.by_name
+    first = tensors[product.left[0]]
+    rows = first.matrices * first.rows
+    (low, high), (begin, end) = grid.rows(right.rows), grid.columns(right.columns)
+    matrices = np.full(
+        grid.chips, scheduled_matrices(product, right, rows), dtype=np.int64
+    )
+    asked = partial(
+        matmul,
+        plan,
+        product,
+        rows=rows,
+        inner=high - low,
+        columns=end - begin,
+        matrices=matrices,
+    )
+    output = tensors[product.output]
+    if grid.row == 1:
+        share = 0 * begin
+        if chain is not None:
+            share = share_of(chain_elements(plan, chain), end - begin, right.columns)
+        steps: list[Operator] = [asked(chain=chain, elements=share)]
+    else:
+        part = grid.parts(output.elements, right.columns)
+        stored = format_of(output, plan.machine.formats)
+        steps = [
+            asked(chain=None, elements=0 * begin),
+            Exchange(
+                f"{product.name} sums",
+                Pattern.SCATTER,
+                bytes_of(stored, part),
+                grid.column_of,
+            ),
+            added(plan, f"{product.name} add", stored, part),
+        ]
+        if chain is not None:
+            share = share_of(chain_elements(plan, chain), part, output.elements)
+            steps.append(on_vectors(plan, chain, share))
+    made = (product.output, *(chain.outputs if chain else ()))
+    for name in made:
+        part = grid.parts(tensors[name].elements, plan.columns[name])
+        steps += _brought(plan, tensors[name], part)
+    return steps
+
+
+def _paired_product(
+    plan: WorkloadPlan, product: Matmul, right: Tensor, chain: Vector | None
+) -> list[Operator]:
+    """Return products in pairs, dealt out over all chips."""
+    grid, tensors = plan.strategy, plan.workload.by_name
+    first = tensors[product.left[0]]
+    matrices = grid.dealt(right.matrices)
+    ones = np.ones(grid.chips, dtype=np.int64)
+    share = 0 * ones
+    if chain is not None:
+        share = share_of(chain_elements(plan, chain), matrices, right.matrices)
+    steps: list[Operator] = [
+        matmul(
+            plan,
+            product,
+            rows=first.rows,
+            inner=right.rows * ones,
+            columns=right.columns * ones,
+            matrices=matrices,
+            chain=chain,
+            elements=share,
+        )
+    ]
+    for name in (product.output, *(chain.outputs if chain else ())):
+        tensor = tensors[name]
+        part = tensor.elements // right.matrices * matrices
+        steps += _brought(plan, tensor, part)
+    return steps
+
+
+def _lookup(plan: WorkloadPlan, lookup: Lookup) -> list[Operator]:
+    """Return a lookup, each chip in its columns of the tables."""
+    grid, tensors = plan.strategy, plan.workload.by_name
+    output = tensors[lookup.output]
+    columns = grid.dealt(output.columns)
+    part = output.matrices * output.rows * columns
+    read = sum(
+        (
+            bytes_of(format_of(tensors[name], plan.machine.formats), part)
+            for name in lookup.tables
+        ),
+        0 * part,
+    )
+    return [
+        looked_up(plan, lookup.name, read),
+        *_brought(plan, output, part),
+    ]
+
+
+def _brought(plan: WorkloadPlan, tensor: Tensor, part: Ints) -> list[Operator]:
+    """Return how the parts of a result come to where it is needed."""
+    uses = plan.uses[tensor.name]
+    if plan.strategy.chips == 1 or stays_in_parts(tensor, uses, plan.columns):
+        return []
+    if not uses and not tensor.gathered:
+        return []
+    pattern = Pattern.GATHER if uses else Pattern.TO_LEADER
+    stored = format_of(tensor, plan.machine.formats)
+    everyone = np.zeros(plan.strategy.chips, dtype=np.int64)
+    return [Exchange(tensor.name, pattern, bytes_of(stored, part), everyone)]

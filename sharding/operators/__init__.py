@@ -1,0 +1,1 @@
+"""sharding.operators.block_operators."""

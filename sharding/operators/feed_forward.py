@@ -1,0 +1,111 @@
+"""What a feed-forward computes and exchanges: dense, of experts, or in a grid."""
+
+import numpy as np
+
+from sharding.operators.expert_routing import routed
+from sharding.operators.operator_builders import matmul, vector
+from sharding.operators.operators import Exchange, Operator, Pattern
+from sharding.operators.residual_stream import (
+    gathered_input,
+    normed_input,
+    reduced_output,
+)
+from sharding.parallelism.ranges import Ints
+from sharding.transformer.blocks import Block
+from sharding.transformer.task import Task, bytes_of
+
+
+def feed_forward(task: Task, block: Block) -> list[Operator]:
+    """Return the operators of a feed-forward, or of consecutive parts of one.
+
+    In rows, each chip has some columns for the whole hidden dimension: it gathers all
+    shards and has a partial sum of all. In a grid it has more columns for a part of the
+    hidden dimension, and so gathers that part and has partial sums of that part; in
+    between, the columns' partial sums are added up and shared out again.
+    """
+    model, group = task.model, task.group
+    grid = group.inputs > 1
+    columns = group.column_range(*block.range_of(model.intermediate_size)).sizes
+    hidden = group.input_range(model.hidden_size).sizes
+    # All chips of a group of experts have the same ones, each a part of the columns.
+    # Different tokens may choose different experts, all of which must have their place
+    # in a static schedule.
+    experts, pairs = routed(task)
+    weights = experts * columns * hidden
+    if grid:
+        operators = gathered_input(task, opens=block.opens, teams=group.row)
+    else:
+        operators = normed_input(
+            task, opens=block.opens, extra_bytes=task.router_bytes()
+        )
+    if model.experts > 1:
+        if block.opens:
+            shard = task.shard_sizes()
+            router = matmul(task, "router", shard * model.experts, inputs=shard)
+            operators.insert(1, router)
+        chosen = np.full(task.tensor, model.experts, dtype=np.int64)
+        operators.append(vector(task, "choose", chosen, operations=4, passes=2))
+    # The router's result is the address of experts.
+    ready = None if model.experts == 1 else 0 * weights
+    inward = "gate_up" if model.structure.gated else "up"
+    operators.append(
+        matmul(
+            task,
+            inward,
+            model.projections_in * weights,
+            inputs=hidden,
+            ready=ready,
+        )
+    )
+    if grid:
+        operators += _activated_in_grid(task, block)
+    else:
+        operators.append(
+            vector(
+                task,
+                "activate",
+                pairs * columns,
+                operations=6,
+                operands=model.projections_in,
+                tokens=1,
+            )
+        )
+    operators.append(
+        matmul(task, "down", weights, inputs=experts * columns, ready=ready)
+    )
+    return operators + reduced_output(
+        task,
+        teams=group.row,
+        summands=task.tensor // group.inputs,
+        post_norm=model.normalises_outputs and block.closes,
+        biased=model.feed_forward_biases and block.closes,
+    )
+
+
+def _activated_in_grid(task: Task, block: Block) -> list[Operator]:
+    """Return how partial sums of columns become the input of the product behind them.
+
+    The root mean square is a factor, so it may come after the product: what a row of
+    the grid knows of it rides along with the partial sums.
+    """
+    model, group = task.model, task.group
+    own = group.activated_range(*block.range_of(model.intermediate_size)).sizes
+
+    def sent(elements: Ints) -> Ints:
+        return bytes_of(task.activation_format, elements * task.tokens)
+
+    sums_bytes = task.norm_sum_bytes * task.tokens
+    partial_bytes = sent(model.projections_in * own) + sums_bytes
+    added = model.projections_in * own
+    return [
+        Exchange("scatter_columns", Pattern.SCATTER, partial_bytes, group.column),
+        vector(
+            task,
+            "reduce_columns",
+            added,
+            operations=group.inputs + 1,
+            operands=group.inputs,
+        ),
+        vector(task, "activate", own, operations=6, operands=model.projections_in),
+        Exchange("gather_columns", Pattern.GATHER, sent(own), group.column),
+    ]

@@ -1,0 +1,137 @@
+"""How a workload is split over chips: ``column=4,row=2``, and what each chip gets."""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from sharding.parallelism.ranges import Ints, bounds
+from specs.errors import PlanError, nearest
+
+_KEYS = ("column", "row")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Chips that share every weight matrix, by its columns and by its rows.
+
+    Chips of one column hold the same columns and different rows; their partial sums are
+    added up. They follow each other: member ``c * row + r`` has the columns of part c
+    and the rows of part r.
+
+    Parameters
+    ----------
+    column
+        Parts into which the columns are split.
+    row
+        Parts into which the rows are split.
+    """
+
+    column: int
+    row: int
+
+    @property
+    def chips(self) -> int:
+        """Return the chips that the split takes."""
+        return self.column * self.row
+
+    @property
+    def column_of(self) -> Ints:
+        """Return the part of the columns that each member has, shape ``(chips,)``."""
+        return np.repeat(np.arange(self.column, dtype=np.int64), self.row)
+
+    @property
+    def row_of(self) -> Ints:
+        """Return the part of the rows that each member has, shape ``(chips,)``."""
+        return np.tile(np.arange(self.row, dtype=np.int64), self.column)
+
+    def columns(self, elements: int) -> tuple[Ints, Ints]:
+        """Return where each member's columns begin and end, shape ``(chips,)``."""
+        edges = bounds(elements, self.column)
+        return edges[self.column_of], edges[self.column_of + 1]
+
+    def rows(self, elements: int) -> tuple[Ints, Ints]:
+        """Return where each member's rows begin and end, shape ``(chips,)``."""
+        edges = bounds(elements, self.row)
+        return edges[self.row_of], edges[self.row_of + 1]
+
+    def parts(self, elements: int, columns: int) -> Ints:
+        """Return the elements of a result that each member ends up with.
+
+        Parameters
+        ----------
+        elements
+            Elements of the result.
+        columns
+            Columns of the weights that made it, by which it is split first.
+        """
+        edges = elements * bounds(columns, self.column) // columns
+        part = np.diff(edges)[self.column_of]
+        begin, end = part * self.row_of // self.row, part * (self.row_of + 1)
+        return end // self.row - begin
+
+    def dealt(self, elements: int) -> Ints:
+        """Return the most even deal of what is not split by a matrix."""
+        return np.diff(bounds(elements, self.chips))
+
+    def __str__(self) -> str:
+        """Return the split as `parse_grid` reads it."""
+        return f"column={self.column},row={self.row}"
+
+
+def parse_grid(text: str, chips: int) -> Grid:
+    """Return the split that `text` names, an omitted part filled up to `chips`.
+
+    Parameters
+    ----------
+    text
+        ``column=C,row=R`` in any order; one of the two may be left out.
+    chips
+        Chips that may be used.
+
+    Raises
+    ------
+    PlanError
+        If a key is unknown, given twice or no positive number, or if the split takes
+        more chips than there are.
+
+    Examples
+    --------
+    >>> str(parse_grid("row=2", 8))
+    'column=4,row=2'
+    """
+    values: dict[str, int] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        key, _, number = (piece.strip() for piece in part.partition("="))
+        if key not in _KEYS:
+            raise PlanError(
+                f"strategy {text!r} of a workload: no key {key!r}; "
+                f"{nearest(key, _KEYS)}"
+            )
+        if key in values or not number.isdecimal() or int(number) < 1:
+            raise PlanError(
+                f"strategy {text!r} of a workload: {key} needs one number of at least "
+                f"1, as in column=4,row=2"
+            )
+        values[key] = int(number)
+    if not values:
+        raise PlanError(f"strategy {text!r} is empty; write column=4,row=2, or auto")
+    for name, other in (_KEYS, _KEYS[::-1]):
+        values.setdefault(name, max(1, chips // values.get(other, 1)))
+    grid = Grid(**values)
+    if grid.chips > chips:
+        raise PlanError(
+            f"{grid} takes {grid.column} x {grid.row} = {grid.chips} chips but {chips} "
+            f"are there; use --chips {grid.chips}"
+        )
+    return grid
+
+
+def grids(chips: int) -> list[Grid]:
+    """Return every split over exactly so many chips, by columns alone first."""
+    return [
+        Grid(column=chips // row, row=row)
+        for row in range(1, chips + 1)
+        if chips % row == 0
+    ]

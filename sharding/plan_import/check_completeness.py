@@ -1,0 +1,85 @@
+"""Whether the slices of a table are all of the model, each weight once."""
+
+import numpy as np
+import pandas as pd
+
+from sharding.planner.coverage import RECTANGLE, miscounted
+from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.task import Task
+from sharding.transformer.weight_slices import block_slices
+from specs.errors import PlanError
+from specs.model import ModelSpec
+
+
+def check_whole(task: Task, table: pd.DataFrame) -> None:
+    """Refuse tensors that the model lacks, weights missing, and weights held twice.
+
+    Parameters
+    ----------
+    task
+        The model, and the group that shares its layers.
+    table
+        The slices of one replica; the index is how a row is called.
+
+    Raises
+    ------
+    PlanError
+        If a weight is on no chip or on two: the message names the row.
+    """
+    model = task.model
+    shapes = {
+        part.tensor: (block.layer, part.rows, part.columns)
+        for block in _whole_blocks(model)
+        for part in block_slices(model, block, task.group)
+    }
+    for row, tensor, layer in zip(
+        table.index, table["tensor"], table["layer"], strict=True
+    ):
+        if tensor not in shapes or shapes[tensor][0] != layer:
+            raise PlanError(f"row {row}: {model.name} has no {tensor} in layer {layer}")
+    parts = dict(iter(table.groupby("tensor", sort=False)))
+    for tensor, (_, rows, columns) in shapes.items():
+        if tensor not in parts:
+            raise PlanError(f"no row holds {tensor}: all of it is missing")
+        _check_tensor(parts[tensor], tensor, rows, columns)
+
+
+def _check_tensor(part: pd.DataFrame, tensor: str, rows: int, columns: int) -> None:
+    edges = part[RECTANGLE].to_numpy(dtype=np.int64)
+    row, row_end, column, column_end = edges.T
+    outside = (np.minimum(row, column) < 0) | (row_end > rows) | (column_end > columns)
+    wrong = outside | (row_end <= row) | (column_end <= column)
+    for number in np.flatnonzero(wrong).tolist():
+        raise PlanError(
+            f"row {part.index[number]}: rows {row[number]} to {row_end[number]}, "
+            f"columns {column[number]} to {column_end[number]} (ends exclusive) are "
+            f"no slice of {tensor}, which is {rows} x {columns}"
+        )
+    found = miscounted(edges, rows, columns)
+    if found is None:
+        return
+    low, high, left, right, count = found
+    where = f"rows {low}..{high - 1}, columns {left}..{right - 1} of {tensor}"
+    if count:
+        has_it = (row <= low) & (row_end >= high) & (column <= left)
+        first, second, *_ = part.index[has_it & (column_end >= right)]
+        raise PlanError(
+            f"row {second}: {where} are in row {first} already; each weight is on "
+            "exactly one chip"
+        )
+    beside = (row_end == low) | (row == high) | (column_end == left) | (column == right)
+    next_to = part.index[beside][0] if beside.any() else part.index[0]
+    raise PlanError(
+        f"row {next_to}: {where} are next to it and in no row; each weight is on "
+        "exactly one chip"
+    )
+
+
+def _whole_blocks(model: ModelSpec) -> list[Block]:
+    layers = range(model.layers)
+    return [
+        Block(Kind.EMBEDDING, -1, 0, 1, 1),
+        *(Block(Kind.ATTENTION, layer, 0, 1, 1) for layer in layers),
+        *(Block(Kind.FEED_FORWARD, layer, 0, 1, 1) for layer in layers),
+        Block(Kind.HEAD, model.layers, 0, 1, 1),
+    ]

@@ -1,0 +1,167 @@
+"""A plan from a table that a person may have edited, or the row that cannot be meant.
+
+Stages may be cut anywhere, down to a row of a matrix, and may be on any chips. Within a
+stage each chip holds its even share of every tensor: that is what its group computes.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from sharding.parallelism.feasibility import check_model
+from sharding.parallelism.ranges import Ints
+from sharding.parallelism.tensor_group import Routing
+from sharding.plan_import.check_completeness import check_whole
+from sharding.plan_import.check_shares import check_memory, check_shares
+from sharding.plan_import.infer_strategy import recognised
+from sharding.plan_import.stage_members import check_chips, stage_members
+from sharding.planner.plan import ShardingPlan, staged_plan
+from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.task import Task
+from sharding.transformer.tensor_names import names_of
+from specs.errors import PlanError
+from specs.model import ModelSpec
+
+_ORDER = [Kind.EMBEDDING, Kind.ATTENTION, Kind.FEED_FORWARD, Kind.HEAD]
+
+
+def edited_plan(
+    task: Task, table: pd.DataFrame, active: Ints, *, sequences: int
+) -> ShardingPlan:
+    """Return the plan that a table of slices describes.
+
+    Parameters
+    ----------
+    task
+        Model, machine, context and batch; the width is that of the table's stages.
+    table
+        One row for each slice of a tensor on a chip, in any order, with the columns of
+        ``plan.csv``; the index is how a row is called in messages. Without a column
+        ``replica`` there is one replica, without ``routing`` it is the worst.
+    active
+        Chips that may be used.
+    sequences
+        Sequences in flight.
+
+    Raises
+    ------
+    PlanError
+        If a weight is on no chip or on two, a chip is unknown, in two stages or holds
+        more than its SRAM, or stages are not consecutive parts of the model shared out
+        evenly: the message names the row.
+    """
+    if "replica" not in table:
+        table = table.assign(replica=0)
+    check_chips(table, active)
+    replicas = [
+        _replica(task, table[table["replica"] == number], number, expected, sequences)
+        for expected, number in enumerate(np.unique(table["replica"]).tolist())
+    ]
+    first = replicas[0]
+    for number, replica in enumerate(replicas):
+        if replica.strategy != first.strategy:
+            row = table.index[table["replica"] == number][0]
+            raise PlanError(
+                f"row {row}: replica {number} is split as {replica.strategy} and "
+                f"replica 0 as {first.strategy}; all replicas are split alike"
+            )
+    return replace(
+        first,
+        strategy=replace(first.strategy, data=len(replicas)),
+        stages=tuple(stage for replica in replicas for stage in replica.stages),
+    )
+
+
+def _replica(
+    task: Task, table: pd.DataFrame, number: int, expected: int, sequences: int
+) -> ShardingPlan:
+    """Return the plan of one replica, whose rows are in `table`."""
+    if number != expected:
+        raise PlanError(
+            f"row {table.index[0]}: replica {number} is where replica {expected} is "
+            "expected; number the replicas 0, 1, 2 without a gap"
+        )
+    groups = stage_members(task.model, table)
+    strategy = replace(recognised(task, table, groups), routing=_routing(table))
+    check_model(strategy, task.model)
+    task = task.split_as(strategy)
+    check_whole(task, table)
+    blocks = [
+        _blocks(task.model, part) for _, part in table.groupby("stage", sort=True)
+    ]
+    _check_order(table, blocks)
+    chips = np.concatenate(groups)
+    plan = staged_plan(task, strategy, chips, blocks, sequences)
+    check_shares(table, plan)
+    check_memory(table, plan)
+    stages = tuple(replace(stage, replica=number) for stage in plan.stages)
+    return replace(plan, stages=stages)
+
+
+def _routing(table: pd.DataFrame) -> Routing:
+    """Return what is known of the router, which slices do not tell."""
+    if "routing" not in table:
+        return Routing.WORST
+    words = [str(word) for word in Routing]
+    first = table["routing"].iloc[0]
+    for row, said in table["routing"].items():
+        if said not in words or said != first:
+            raise PlanError(
+                f"row {row}: routing is {said!r}, expected {' or '.join(words)}, and "
+                "the same in every row"
+            )
+    return Routing(first)
+
+
+def _blocks(model: ModelSpec, stage: pd.DataFrame) -> tuple[Block, ...]:
+    """Return the blocks of which a stage holds any part, in order."""
+    blocks = []
+    for layer, part in stage.groupby("layer", sort=True):
+        number = int(str(layer))
+        for kind in _ORDER:
+            cut = _cut(model, part, kind, number)
+            if cut is None:
+                continue
+            low, high, size = cut
+            blocks.append(Block(kind, number, low, high, size))
+    return tuple(blocks)
+
+
+def _cut(
+    model: ModelSpec, part: pd.DataFrame, kind: Kind, layer: int
+) -> tuple[int, int, int] | None:
+    """Return what a layer's part has of a kind of block, and of how many; or None."""
+    names = names_of(model.family, experts=model.experts)
+    name, edges, size = {
+        Kind.EMBEDDING: (names.embedding, "row", model.vocabulary_size),
+        Kind.ATTENTION: (names.output, None, 1),
+        # What goes back is a tensor of its own in every family, cut as the block is.
+        Kind.FEED_FORWARD: (names.down, "column", model.intermediate_size),
+        Kind.HEAD: (names.head, "row", model.vocabulary_size),
+    }[kind]
+    tensor = f"{name.format(layer=layer, expert=0)}.weight"
+    if kind is Kind.HEAD and model.tied_embeddings:
+        tensor += " (tied)"
+    held = part[part["tensor"] == tensor]
+    if held.empty:
+        return None
+    if edges is None or (kind is Kind.HEAD and model.structure.encoder):
+        return 0, 1, 1
+    return int(held[f"{edges}_start"].min()), int(held[f"{edges}_end"].max()), size
+
+
+def _check_order(table: pd.DataFrame, blocks: list[tuple[Block, ...]]) -> None:
+    """Refuse stages that are not consecutive parts of the model."""
+    latest: tuple[int, int, int] | None = None
+    for stage, held in enumerate(blocks):
+        for block in held:
+            place = (block.layer, _ORDER.index(block.kind), block.first)
+            if latest is not None and place < latest:
+                layer = (table["stage"] == stage) & (table["layer"] == block.layer)
+                raise PlanError(
+                    f"row {table.index[layer][0]}: stage {stage} holds "
+                    f"{block.kind.value} of layer {block.layer}, which comes before "
+                    f"what stage {stage - 1} holds; stages follow the model"
+                )
+            latest = place

@@ -1,0 +1,129 @@
+"""A prompt cut into chunks that a plan's stages compute one after the other."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sharding.parallelism.ranges import Ints
+from sharding.planner.memory import stage_memory
+from sharding.planner.plan import ShardingPlan, Stage
+from sharding.transformer.blocks import Kind
+from sharding.transformer.task import Task
+from specs.errors import PlanError
+
+
+def prompt_chunks(prompt_tokens: int, chunk_tokens: int) -> list[int]:
+    """Return the positions of each chunk, the last one what is left.
+
+    >>> prompt_chunks(10, 4)
+    [4, 4, 2]
+    """
+    whole, rest = divmod(prompt_tokens, chunk_tokens)
+    return [chunk_tokens] * whole + [rest] * (rest > 0)
+
+
+def pass_plan(plan: ShardingPlan, task: Task) -> ShardingPlan:
+    """Return `plan` for another job on the very same slices.
+
+    Parameters
+    ----------
+    plan
+        Who holds what.
+    task
+        Positions to compute, and their context. If none of them is answered, nothing
+        goes through the head, and stages that hold nothing else have no part.
+    """
+    blocks = [stage.blocks for stage in plan.stages]
+    if not task.answer_tokens:
+        blocks = [
+            tuple(block for block in held if block.kind is not Kind.HEAD)
+            for held in blocks
+        ]
+    stages = tuple(
+        replace(stage, blocks=held, memory=stage_memory(task, held, plan.sequences))
+        for stage, held in zip(plan.stages, blocks, strict=True)
+        if held
+    )
+    return replace(plan, task=task, stages=stages)
+
+
+def chunk_plans(
+    plan: ShardingPlan, prompt_tokens: int, chunk_tokens: int
+) -> list[ShardingPlan]:
+    """Return the plan of each chunk of a prompt; only the last position is answered."""
+    plans = []
+    context = 0
+    for size in prompt_chunks(prompt_tokens, chunk_tokens):
+        context += size
+        task = plan.task._replace(
+            context=context,
+            query_tokens=size,
+            answer_tokens=int(context == prompt_tokens),
+        )
+        plans.append(pass_plan(plan, task))
+    return plans
+
+
+def lacking_bytes(plan: ShardingPlan, task: Task) -> int:
+    """Return by how much the fullest chip is too full for a pass, 0 or less if not.
+
+    Parameters
+    ----------
+    plan
+        Who holds what, with the KV cache that has to be held beside it.
+    task
+        The pass, whose own cache and activations are what is alive meanwhile.
+    """
+    passing = pass_plan(plan, task)
+    return max(
+        int(_needed_bytes(held, stage).max())
+        for held, stage in zip(plan.stages, passing.stages, strict=False)
+    ) - (task.machine.chip.sram_bytes)
+
+
+def _needed_bytes(held: Stage, stage: Stage) -> Ints:
+    own = stage.memory._replace(
+        weights=held.memory.weights,
+        kv_cache=np.maximum(held.memory.kv_cache, stage.memory.kv_cache),
+    )
+    return own.total
+
+
+def largest_chunk(plan: ShardingPlan, prompt_tokens: int) -> int:
+    """Return the longest chunk whose activations fit beside all else, or 0."""
+    low, high = 0, prompt_tokens
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _lacking(plan, prompt_tokens, middle) <= 0:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def check_chunk(plan: ShardingPlan, prompt_tokens: int, chunk_tokens: int) -> None:
+    """Refuse a chunk whose activations do not fit beside weights and KV cache.
+
+    Raises
+    ------
+    PlanError
+        The message names the chunk that fits.
+    """
+    lacking = _lacking(plan, prompt_tokens, chunk_tokens)
+    if lacking <= 0:
+        return
+    fits = largest_chunk(plan, prompt_tokens)
+    way_out = f"use --prefill-chunk {fits}" if fits else "use more chips"
+    raise PlanError(
+        f"chunks of {chunk_tokens} positions of a prompt of {prompt_tokens} do not "
+        f"fit: with the activations of one, the fullest chip lacks {lacking:,} bytes; "
+        f"{way_out}"
+    )
+
+
+def _lacking(plan: ShardingPlan, prompt_tokens: int, chunk_tokens: int) -> int:
+    # A whole chunk at the prompt's end attends to most, and its scores take most.
+    task = plan.task._replace(
+        context=prompt_tokens, query_tokens=chunk_tokens, answer_tokens=1
+    )
+    return lacking_bytes(plan, task)

@@ -1,0 +1,117 @@
+"""Why a plan does not fit its chips, and what would: the numbers of the refusal."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sharding.parallelism.ranges import Ints
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.memory import stage_memory
+from sharding.planner.stage_partition import cuts_by_memory, stage_blocks, stage_cuts
+from sharding.transformer.blocks import Block, model_units
+from sharding.transformer.task import Task
+from specs.errors import PlanError
+from specs.units import ceil_div
+
+# No larger machine is suggested than one of so many stages, and a tensor group no
+# wider than so many times the one asked for.
+_MOST_STAGES = 2**14
+_MOST_WIDENING = 16
+
+
+def does_not_fit(
+    task: Task, strategy: Strategy, units: list[Block], chips: Ints, sequences: int
+) -> PlanError:
+    """Return the error that says by how much, where, and what would fit."""
+    # Without a limit on memory the balance shows which chip would be the fullest.
+    cuts = cuts_by_memory(task, units, pipeline=strategy.pipeline, sequences=sequences)
+    memories = [
+        stage_memory(task, blocks, sequences) for blocks in stage_blocks(units, cuts)
+    ]
+    stage = max(range(len(memories)), key=lambda s: int(memories[s].total.max()))
+    total = memories[stage].total
+    member = int(total.argmax())
+    chip = int(chips[stage * task.tensor + member])
+    limit = task.machine.chip.sram_bytes
+    held = ", ".join(
+        f"{name.replace('_', ' ')} {values[member] / 1e6:.1f} MB"
+        for name, values in memories[stage]._asdict().items()
+    )
+    return PlanError(
+        f"{task.model.name} does not fit as {strategy}: chip {chip} (stage {stage}) is "
+        f"the fullest and lacks {int(total[member]) - limit:,} bytes: it needs "
+        f"{int(total[member]):,} ({held}) and has {limit:,}. "
+        f"{_ways_out(task, strategy, sequences)}"
+    )
+
+
+def _ways_out(task: Task, strategy: Strategy, sequences: int) -> str:
+    """Return the smallest machine and the longest context that would do."""
+    ways = []
+    context = _largest(
+        task.context,
+        lambda positions: _fits(
+            task._replace(context=positions), strategy.pipeline, sequences
+        ),
+    )
+    if context:
+        ways.append(f"--context {context}")
+    if sequences > 1 and _fits(task, strategy.pipeline, 1):
+        most = _largest(sequences, lambda n: _fits(task, strategy.pipeline, n))
+        ways.append(f"--sequences {most}")
+    width = strategy.tensor
+    while width <= min(task.model.hidden_size, _MOST_WIDENING * strategy.tensor):
+        larger = replace(strategy, tensor=width)
+        pipeline = smallest_pipeline(task.split_as(larger), sequences)
+        if pipeline:
+            larger = replace(larger, pipeline=pipeline)
+            rack_chips = task.machine.system.chips_per_rack
+            racks = ceil_div(larger.chips, rack_chips)
+            ways.append(
+                f"--chips {larger.chips} --strategy {larger} ({racks} "
+                f"rack{'s' if racks > 1 else ''} of {rack_chips})"
+            )
+            break
+        width *= 2
+    if not ways:
+        return "No machine of these chips holds it; shorten the context."
+    return f"What would do: {', or '.join(ways)}."
+
+
+def _fits(task: Task, pipeline: int, sequences: int) -> bool:
+    try:
+        units = model_units(
+            task.model, task.machine, tensor=task.tensor, pipeline=pipeline
+        )
+    except PlanError:
+        return False
+    cuts = stage_cuts(task, units, pipeline=pipeline, sequences=sequences)
+    return cuts is not None
+
+
+def smallest_pipeline(task: Task, sequences: int) -> int:
+    """Return the fewest stages that fit at this width, 0 if no number does."""
+    high = 1
+    while not _fits(task, high, sequences):
+        high *= 2
+        if high > _MOST_STAGES:
+            return 0
+    low = high // 2 + 1
+    while low < high:
+        middle = (low + high) // 2
+        if _fits(task, middle, sequences):
+            high = middle
+        else:
+            low = middle + 1
+    return high
+
+
+def _largest(limit: int, fits: Callable[[int], bool]) -> int:
+    """Return the largest number up to `limit` that fits, 0 if none does."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -1,0 +1,106 @@
+"""What a stage keeps in the SRAM of each of its chips."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sharding.operators.expert_routing import routed
+from sharding.parallelism.ranges import Ints
+from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.task import FP32_BYTES, Task, bytes_of
+from sharding.transformer.weight_slices import block_slices
+from specs.units import ceil_div
+
+
+class StageMemory(NamedTuple):
+    """Bytes on each chip of a stage's group, arrays of shape ``(width,)``."""
+
+    weights: Ints
+    kv_cache: Ints
+    activations: Ints
+    program: Ints
+
+    @property
+    def total(self) -> Ints:
+        """Return all bytes on each chip."""
+        return self.weights + self.kv_cache + self.activations + self.program
+
+
+def weight_bytes(task: Task, block: Block) -> Ints:
+    """Return the bytes of `block`'s weights on each chip of the group."""
+    stored = task.machine.formats.weights
+    total = np.zeros(task.tensor, dtype=np.int64)
+    for tensor in block_slices(task.model, block, task.group):
+        total += -(-tensor.elements * stored.bits // 8)
+    return total
+
+
+def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
+    """Return the bytes of `block`'s keys and values on each chip of the group.
+
+    A layer with a sliding window keeps no more positions than are attended to; an
+    encoder keeps none from one sequence to the next.
+    """
+    if block.kind is not Kind.ATTENTION or task.model.structure.encoder:
+        return np.zeros(task.tensor, dtype=np.int64)
+    heads = task.group.heads(task.model.kv_heads, block.layer)
+    positions = -(-task.cached_tokens(block) // heads.members)
+    elements = 2 * heads.heads * task.model.head_dim * positions
+    stored = task.machine.formats.kv_cache
+    return -(-elements * task.batch * sequences * stored.bits // 8)
+
+
+def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
+    """Return the bytes of the largest set of activations alive at once.
+
+    The gathered input, the partial output and the residual, each of the hidden size,
+    stay through a block; beside them are the attention scores in FP32, or the gate and
+    up outputs, or the logits. Where several positions of a sequence are computed
+    together, their queries are among them, and in an encoder, which keeps no cache, the
+    keys and values too.
+    """
+    model, width = task.model, task.tensor
+    split = task.group
+    group = model.attention_heads // model.kv_heads
+    most = np.zeros(width, dtype=np.int64)
+    for block in blocks:
+        if block.kind is Kind.ATTENTION:
+            heads = split.heads(model.kv_heads, block.layer)
+            scores = heads.heads * group * task.score_tokens(block, heads.members)
+            alive = FP32_BYTES * scores * task.batch
+            if task.sequence_tokens > 1:
+                made = group + 2 * model.structure.encoder
+                alive += task.tokens * bytes_of(
+                    task.activation_format, heads.heads * made * model.head_dim
+                )
+        elif block.kind is Kind.FEED_FORWARD:
+            low, high = block.range_of(model.intermediate_size)
+            chosen = ceil_div(routed(task).pairs, task.tokens)
+            columns = ceil_div(high - low, split.columns) * chosen
+            alive = np.full(
+                width,
+                model.projections_in * task.activation_format.bytes_of(columns),
+            )
+            alive *= task.tokens
+        elif block.kind is Kind.HEAD:
+            low, high = block.range_of(model.head_rows)
+            alive = np.full(width, FP32_BYTES * (-(-(high - low) // width)))
+            alive *= task.answering().tokens
+        else:
+            alive = np.zeros(width, dtype=np.int64)
+        most = np.maximum(most, alive)
+    hidden = 3 * task.activation_format.bytes_of(model.hidden_size)
+    return most + hidden * task.tokens
+
+
+def stage_memory(task: Task, blocks: tuple[Block, ...], sequences: int) -> StageMemory:
+    """Return what a stage of `blocks` keeps on each chip."""
+    zero = np.zeros(task.tensor, dtype=np.int64)
+    return StageMemory(
+        weights=sum((weight_bytes(task, block) for block in blocks), zero),
+        kv_cache=sum(
+            (kv_cache_bytes(task, block, sequences) for block in blocks), zero
+        ),
+        activations=activation_bytes(task, blocks),
+        program=zero + task.machine.chip.program_reserve_bytes,
+    )

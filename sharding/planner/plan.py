@@ -1,0 +1,232 @@
+"""A sharding plan: which chip holds which slice, in which stage, and does it fit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import final
+
+import numpy as np
+import pandas as pd
+
+from sharding.parallelism.feasibility import check_model
+from sharding.parallelism.ranges import Ints
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.infeasibility import does_not_fit
+from sharding.planner.memory import StageMemory, stage_memory
+from sharding.planner.stage_partition import stage_blocks, stage_cuts
+from sharding.transformer.blocks import Block, Kind, model_units
+from sharding.transformer.task import Task
+from sharding.transformer.weight_slices import block_slices
+from specs.errors import PlanError
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """A tensor group of chips and the blocks that they hold together.
+
+    Parameters
+    ----------
+    index
+        Place in the pipeline.
+    replica
+        Which of the replicas it is a stage of.
+    chips
+        Chip of each member, shape ``(tensor,)``.
+    blocks
+        What the group computes, in order.
+    memory
+        What each member keeps in SRAM.
+    """
+
+    index: int
+    replica: int
+    chips: Ints
+    blocks: tuple[Block, ...]
+    memory: StageMemory
+
+    @property
+    def layers(self) -> str:
+        """Return the layers of the stage, such as ``3-4``, or what else it holds."""
+        numbers = [
+            block.layer
+            for block in self.blocks
+            if block.kind in (Kind.ATTENTION, Kind.FEED_FORWARD)
+        ]
+        if not numbers:
+            return self.blocks[0].kind.value
+        first, last = numbers[0], numbers[-1]
+        return str(first) if first == last else f"{first}-{last}"
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ShardingPlan:
+    """A model split over the chips of a machine.
+
+    Parameters
+    ----------
+    task
+        Model, machine, tensor width, context and batch.
+    strategy
+        The split.
+    sequences
+        Sequences in flight in each replica; each keeps a KV cache of its own.
+    stages
+        The pipeline in order, of one replica after the other.
+    """
+
+    task: Task
+    strategy: Strategy
+    sequences: int
+    stages: tuple[Stage, ...]
+
+    @property
+    def replicas(self) -> tuple["ShardingPlan", ...]:
+        """Return each replica as a plan of its own."""
+        size, one = self.strategy.pipeline, replace(self.strategy, data=1)
+        return tuple(
+            replace(self, strategy=one, stages=self.stages[first : first + size])
+            for first in range(0, len(self.stages), size)
+        )
+
+    @property
+    def fullest_chip_bytes(self) -> int:
+        """Return the bytes in use on the fullest chip."""
+        return max(int(stage.memory.total.max()) for stage in self.stages)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Return the bytes of all weights together, those of every replica."""
+        return sum(int(stage.memory.weights.sum()) for stage in self.stages)
+
+    @cached_property
+    def slices(self) -> pd.DataFrame:
+        """The plan as a table, one row for each slice of a tensor.
+
+        Columns: chip, replica, stage, layer, tensor, its rows and columns, row_start,
+        row_end, column_start, column_end, bytes; ends are exclusive.
+        """
+        stored = self.task.machine.formats.weights
+        columns: dict[str, list[Ints | np.ndarray]] = {}
+        group = self.task.group
+        for stage in self.stages:
+            for block in stage.blocks:
+                for part in block_slices(self.task.model, block, group):
+                    held = part.elements > 0
+                    row = {
+                        "chip": stage.chips[held],
+                        "replica": np.full(held.sum(), stage.replica),
+                        "stage": np.full(held.sum(), stage.index),
+                        "layer": np.full(held.sum(), block.layer),
+                        "tensor": np.full(held.sum(), part.tensor, dtype=object),
+                        "tensor_rows": np.full(held.sum(), part.rows),
+                        "tensor_columns": np.full(held.sum(), part.columns),
+                        "row_start": part.row_start[held],
+                        "row_end": part.row_end[held],
+                        "column_start": part.column_start[held],
+                        "column_end": part.column_end[held],
+                        "bytes": -(-part.elements[held] * stored.bits // 8),
+                    }
+                    for name, values in row.items():
+                        columns.setdefault(name, []).append(values)
+        return pd.DataFrame({name: np.concatenate(v) for name, v in columns.items()})
+
+
+def plan_sharding(
+    task: Task, strategy: Strategy, chips: Ints, *, sequences: int = 1
+) -> ShardingPlan:
+    """Return the plan that `strategy` describes, stages balanced below layer grain.
+
+    Stages are formed so that the slowest takes as few cycles as possible within each
+    chip's memory; among those, cuts between blocks are preferred to cuts inside one.
+
+    Parameters
+    ----------
+    task
+        Model, machine, context and batch, split as the strategy says.
+    strategy
+        The split.
+    chips
+        Chips to use, in order: replica after replica, stage after stage, member after
+        member.
+    sequences
+        Sequences in flight in each replica.
+
+    Raises
+    ------
+    PlanError
+        If the model cannot be split so, if the context is beyond a
+        table of learned positions, if chips are too few, or if the
+        weights, KV cache, activations and program do not fit: the message names the
+        fullest chip, the bytes that are missing, and the smallest machine or longest
+        context that fits.
+    """
+    check_model(strategy, task.model)
+    model = task.model
+    if model.position_rows and task.context > model.max_context_tokens:
+        raise PlanError(
+            f"{model.name} has learned its positions, and only "
+            f"{model.max_context_tokens}: context {task.context} is beyond them; "
+            f"use --context {model.max_context_tokens} or less"
+        )
+    if len(chips) < strategy.chips:
+        raise PlanError(
+            f"{strategy} takes {strategy.chips} chips but {len(chips)} are there"
+        )
+    assert task == task.split_as(strategy)
+    plan = fitting_plan(task, strategy, chips, sequences=sequences)
+    if plan is None:
+        units = model_units(
+            task.model, task.machine, tensor=strategy.tensor, pipeline=strategy.pipeline
+        )
+        raise does_not_fit(task, strategy, units, chips, sequences)
+    return plan
+
+
+def fitting_plan(
+    task: Task, strategy: Strategy, chips: Ints, *, sequences: int
+) -> ShardingPlan | None:
+    """Return the plan that `strategy` describes, or None if some chip cannot hold it.
+
+    Parameters are those of `plan_sharding`; there are chips enough, and the group is no
+    wider than the hidden size.
+
+    Raises
+    ------
+    PlanError
+        If there are more stages than the model has pieces.
+    """
+    units = model_units(
+        task.model, task.machine, tensor=strategy.tensor, pipeline=strategy.pipeline
+    )
+    cuts = stage_cuts(task, units, pipeline=strategy.pipeline, sequences=sequences)
+    if cuts is None:
+        return None
+    return staged_plan(task, strategy, chips, stage_blocks(units, cuts), sequences)
+
+
+def staged_plan(
+    task: Task,
+    strategy: Strategy,
+    chips: Ints,
+    blocks: Sequence[tuple[Block, ...]],
+    sequences: int,
+) -> ShardingPlan:
+    """Return the plan whose stages hold `blocks`, whether they fit or not.
+
+    Parameters
+    ----------
+    blocks
+        What each stage computes, in order; the others are those of `plan_sharding`.
+    """
+    groups = np.asarray(chips[: strategy.chips], dtype=np.int64).reshape(
+        strategy.data, strategy.pipeline, strategy.tensor
+    )
+    memories = [stage_memory(task, held, sequences) for held in blocks]
+    stages = tuple(
+        Stage(index, replica, groups[replica, index], held, memory)
+        for replica in range(strategy.data)
+        for index, (held, memory) in enumerate(zip(blocks, memories, strict=True))
+    )
+    return ShardingPlan(task, strategy, sequences, stages)

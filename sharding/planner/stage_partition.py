@@ -1,0 +1,147 @@
+"""Where a row of pieces is cut into pipeline stages, by compute and by memory."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sharding.operators.block_operators import block_operators
+from sharding.operators.operators import Compute
+from sharding.parallelism.ranges import Ints
+from sharding.planner.memory import (
+    activation_bytes,
+    kv_cache_bytes,
+    stage_memory,
+    weight_bytes,
+)
+from sharding.planner.min_max_partition import balanced_cuts
+from sharding.transformer.blocks import Block, merged
+from sharding.transformer.task import Task
+
+_UNLIMITED_BYTES = 2**62
+
+
+def stage_cuts(
+    task: Task, units: list[Block], *, pipeline: int, sequences: int
+) -> list[int] | None:
+    """Return the first unit of each stage, or None if the stages do not fit.
+
+    The slowest stage takes as few cycles as possible; where only the most even use of
+    memory fits, that is taken.
+    """
+    chip = task.machine.chip
+    usable_bytes = chip.sram_bytes - chip.program_reserve_bytes
+    held = _piece_bytes(task, units, sequences)
+    # Each piece is whole in one stage, and no chip holds less than the mean.
+    if held.fullest.max() > usable_bytes:
+        return None
+    if held.together > usable_bytes * task.tensor * pipeline:
+        return None
+    alive = int(activation_bytes(task, merged(units)).max())
+    cycles = piece_cycles(task, units)
+    cut_inside = np.array([0 if unit.opens else 1 for unit in units], dtype=np.int64)
+
+    def balanced(held_bytes: Ints) -> list[int] | None:
+        return balanced_cuts(
+            cycles,
+            held_bytes,
+            cut_inside,
+            stages=pipeline,
+            capacity=usable_bytes - alive,
+        )
+
+    cuts = balanced(held.fullest)
+    if cuts is not None:
+        return cuts
+    if task.group.turns > 1:
+        # Layers take turns on the chips: what one has more of, it has less of next.
+        cuts = balanced(held.mean)
+        if cuts is not None and _fits(task, units, cuts, sequences):
+            return cuts
+    # Pieces that are fullest on different chips take less together than one by one.
+    cuts = cuts_by_memory(task, units, pipeline=pipeline, sequences=sequences)
+    return cuts if _fits(task, units, cuts, sequences) else None
+
+
+def _fits(task: Task, units: list[Block], cuts: list[int], sequences: int) -> bool:
+    """Return whether each chip holds what it has of a stage."""
+    return all(
+        stage_memory(task, blocks, sequences).total.max()
+        <= task.machine.chip.sram_bytes
+        for blocks in stage_blocks(units, cuts)
+    )
+
+
+def cuts_by_memory(
+    task: Task, units: list[Block], *, pipeline: int, sequences: int
+) -> list[int]:
+    """Return the first unit of each stage when memory alone is balanced."""
+    memory = _piece_bytes(task, units, sequences).fullest
+    cuts = balanced_cuts(
+        memory, memory, 0 * memory, stages=pipeline, capacity=_UNLIMITED_BYTES
+    )
+    assert cuts is not None
+    return cuts
+
+
+def stage_blocks(units: list[Block], cuts: list[int]) -> list[tuple[Block, ...]]:
+    """Return the blocks of each stage, consecutive units joined."""
+    ends = [*cuts[1:], len(units)]
+    return [merged(units[a:b]) for a, b in zip(cuts, ends, strict=True)]
+
+
+def piece_cycles(task: Task, units: list[Block]) -> Ints:
+    """Return what each piece adds to the compute cycles of a stage's slowest chips.
+
+    A piece that continues the one before it shares its pipeline fill and its input, so
+    it is priced by what it adds: the pieces of a layer sum up to the layer.
+    """
+    known: dict[Block, int] = {}
+
+    def from_the_opening(block: Block) -> int:
+        # A block takes what it takes in any layer that attends as far.
+        like = task.like(block)._replace(first=0)
+        if like not in known:
+            known[like] = sum(
+                int(operator.cycles.max())
+                for operator in block_operators(task, like)
+                if isinstance(operator, Compute)
+            )
+        return known[like]
+
+    cycles = []
+    for unit in units:
+        added = from_the_opening(unit)
+        if not unit.opens:
+            added -= from_the_opening(unit._replace(last=unit.first))
+        cycles.append(max(0, added))
+    return np.array(cycles, dtype=np.int64)
+
+
+class _PieceBytes(NamedTuple):
+    """Weights and KV cache of pieces.
+
+    Attributes
+    ----------
+    fullest, mean
+        Of each piece, on its fullest chip and on average, rounded up.
+    together
+        Of all pieces on all chips.
+    """
+
+    fullest: Ints
+    mean: Ints
+    together: int
+
+
+def _piece_bytes(task: Task, units: list[Block], sequences: int) -> _PieceBytes:
+    known: dict[Block, tuple[int, int]] = {}
+    sizes = []
+    for unit in units:
+        # A piece weighs what it weighs in any layer that attends as far.
+        like = task.like(unit)
+        if like not in known:
+            held = weight_bytes(task, unit) + kv_cache_bytes(task, unit, sequences)
+            known[like] = int(held.max()), int(held.sum())
+        sizes.append(known[like])
+    fullest, sums = np.array(sizes, dtype=np.int64).T
+    return _PieceBytes(fullest, -(-sums // task.tensor), int(sums.sum()))

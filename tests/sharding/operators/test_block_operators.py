@@ -1,0 +1,293 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sharding.operators.block_operators import (
+    block_operators,
+    carried_bytes,
+    token_bytes,
+)
+from sharding.operators.operators import Compute, Exchange, Pattern, Unit
+from sharding.parallelism.ranges import Ints
+from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.task import Task
+from sharding.transformer.weight_slices import block_slices
+from specs.machine import load_machine
+from specs.model import ModelSpec, load_model
+
+GROQRACK = load_machine("groqrack")
+# A chip that takes one cycle for each byte fed to its matrix unit, and nothing else.
+COUNTING = GROQRACK.with_settings(
+    {"chip.weight_feed_bytes_per_cycle": 1, "chip.matmul_fill_cycles": 0}
+)
+EMBEDDING = Block(Kind.EMBEDDING, -1, 0, 1, 1)
+ATTENTION = Block(Kind.ATTENTION, 0, 0, 1, 1)
+FEED_FORWARD = Block(Kind.FEED_FORWARD, 0, 0, 8, 8)
+HEAD = Block(Kind.HEAD, 1, 0, 1, 1)
+# How projections are called, family by family.
+QKV = ("q_proj", "k_proj", "v_proj", "qkv_proj", "c_attn", "query", "key", "value")
+OUTPUT = ("o_proj", "attn.c_proj", "output.dense")
+INWARD = ("gate_proj", "up_proj", "gate_up_proj", "c_fc", "intermediate.dense")
+OUTWARD = ("down_proj", "mlp.c_proj", "output.dense")
+widths = st.integers(1, 12) | st.sampled_from([16, 24])
+
+
+def counting(model: ModelSpec, tensor: int, context: int = 64, batch: int = 1) -> Task:
+    return Task(model, COUNTING, tensor, context, batch)
+
+
+def named(name: str, tensor: int = 8, batch: int = 1) -> Task:
+    return Task(load_model(name), GROQRACK, tensor, 4096, batch)
+
+
+def computes(task: Task, block: Block) -> dict[str, Ints]:
+    operators = block_operators(task, block)
+    return {each.name: each.cycles for each in operators if isinstance(each, Compute)}
+
+
+def exchanges(task: Task, block: Block) -> dict[str, Exchange]:
+    operators = block_operators(task, block)
+    return {each.name: each for each in operators if isinstance(each, Exchange)}
+
+
+def inward_name(model: ModelSpec) -> str:
+    return "gate_up" if model.structure.gated else "up"
+
+
+def names(task: Task, block: Block) -> list[str]:
+    return [operator.name for operator in block_operators(task, block)]
+
+
+def held(task: Task, block: Block, *endings: str) -> Ints:
+    """Return the weights on each chip of the tensors whose names end so."""
+    slices = block_slices(task.model, block, task.group)
+    return sum(
+        (
+            part.elements
+            for part in slices
+            if part.tensor.removesuffix(".weight").endswith(endings)
+        ),
+        np.zeros(task.tensor, dtype=np.int64),
+    )
+
+
+@given(model=..., tensor=widths)
+def test_attention_multiplies_exactly_the_weights_that_each_chip_holds(
+    model: ModelSpec, tensor: int
+) -> None:
+    task = counting(model, tensor)
+    cycles = computes(task, ATTENTION)
+    qkv = held(task, ATTENTION, *QKV)
+    assert cycles["qkv"].tolist() == qkv.tolist()
+    assert cycles["output"].tolist() == held(task, ATTENTION, *OUTPUT).tolist()
+    both = cycles["qkv"].sum() + cycles["output"].sum()
+    assert both == model.attention_parameters
+
+
+@given(model=..., tensor=widths)
+def test_a_feed_forward_multiplies_the_experts_that_a_token_uses(
+    model: ModelSpec, tensor: int
+) -> None:
+    task = counting(model, tensor)
+    cycles = computes(task, FEED_FORWARD)
+    one_expert = model.hidden_size * model.intermediate_size
+    inward = cycles[inward_name(model)].sum()
+    assert inward == model.projections_in * model.experts_per_token * one_expert
+    assert cycles["down"].sum() == model.experts_per_token * one_expert
+    if model.experts > 1:
+        assert cycles["router"].sum() == model.hidden_size * model.experts
+
+
+@given(model=..., tensor=widths, first=st.integers(0, 7), data=st.data())
+def test_a_part_of_a_dense_feed_forward_multiplies_what_it_holds(
+    model: ModelSpec, tensor: int, first: int, data: st.DataObject
+) -> None:
+    dense = model.model_copy(update={"experts": 1, "experts_per_token": 1})
+    part = FEED_FORWARD._replace(first=first, last=data.draw(st.integers(first + 1, 8)))
+    task = counting(dense, tensor)
+    cycles = computes(task, part)
+    inward = held(task, part, *INWARD)
+    assert cycles[inward_name(dense)].tolist() == inward.tolist()
+    assert cycles["down"].tolist() == held(task, part, *OUTWARD).tolist()
+
+
+@given(model=..., tensor=widths)
+def test_the_head_multiplies_exactly_the_rows_that_each_chip_holds(
+    model: ModelSpec, tensor: int
+) -> None:
+    task = counting(model, tensor)
+    held_rows = held(task, HEAD, "lm_head", "lm_head.weight (tied)", "pooler.dense")
+    product = "pool" if model.structure.encoder else "logits"
+    assert computes(task, HEAD)[product].tolist() == held_rows.tolist()
+    assert held_rows.sum() == model.head_rows * model.hidden_size
+
+
+@given(model=..., tensor=widths, context=st.integers(1, 300))
+def test_attention_reads_what_its_window_shows_of_the_kv_cache_at_two_bytes_each(
+    model: ModelSpec, tensor: int, context: int
+) -> None:
+    cycles = computes(counting(model, tensor, context), ATTENTION)
+    window = model.window_tokens if 0 in model.windowed_layers else None
+    least = 2 * model.kv_size * min(context, window or context)
+    # Positions are whole: each chip of a team may read one more than its share.
+    most = least + 2 * model.head_dim * tensor
+    assert cycles["scores"].tolist() == cycles["values"].tolist()
+    assert least <= cycles["scores"].sum() <= most
+
+
+@given(model=..., tensor=widths)
+def test_shards_of_the_residual_stream_add_up_to_it(
+    model: ModelSpec, tensor: int
+) -> None:
+    task = counting(model, tensor)
+    for block in (ATTENTION, FEED_FORWARD):
+        found = exchanges(task, block)
+        tokens = 64 if model.structure.encoder else 1
+        assert found["scatter"].shard_bytes.sum() == 2 * model.hidden_size * tokens
+        assert found["gather"].pattern is Pattern.GATHER
+        assert found["scatter"].pattern is Pattern.SCATTER
+        assert not found["gather"].teams.any()
+
+
+@given(model=..., tensor=widths)
+def test_every_operator_says_something_of_each_chip(
+    model: ModelSpec, tensor: int
+) -> None:
+    task = counting(model, tensor)
+    for block in (EMBEDDING, ATTENTION, FEED_FORWARD, HEAD):
+        for operator in block_operators(task, block):
+            if isinstance(operator, Compute):
+                assert operator.cycles.shape == (tensor,)
+                assert (operator.cycles >= 0).all()
+            else:
+                assert operator.shard_bytes.shape == operator.teams.shape == (tensor,)
+
+
+def test_a_layer_of_llama_is_two_all_reduces_with_work_between() -> None:
+    task = named("llama-2-70b")
+    start, end = ["norm", "gather", "scale"], ["scatter", "reduce"]
+    attention = ["qkv", "rotary", "scores", "softmax", "values", "output"]
+    feed_forward = ["gate_up", "activate", "down"]
+    assert names(task, ATTENTION) == start + attention + end
+    assert names(task, FEED_FORWARD) == start + feed_forward + end
+
+
+def test_gemma_normalises_what_each_block_returns() -> None:
+    task = named("gemma-2-9b")
+    for block in (ATTENTION, FEED_FORWARD):
+        assert names(task, block)[-2:] == ["post_norm", "post_scale"]
+    assert "post_norm" not in names(task, FEED_FORWARD._replace(last=5))
+
+
+def test_mixtral_routes_before_it_gathers_and_chooses_after() -> None:
+    order = names(named("mixtral-8x7b"), FEED_FORWARD)
+    assert order[:5] == ["norm", "router", "gather", "scale", "choose"]
+
+
+@pytest.mark.parametrize(("batch", "experts"), [(1, 2), (2, 4), (4, 8), (16, 8)])
+def test_a_batch_may_need_every_expert_but_no_more(batch: int, experts: int) -> None:
+    task = counting(load_model("mixtral-8x7b"), 8, batch=batch)
+    assert computes(task, FEED_FORWARD)["down"].sum() == experts * 4096 * 14336
+
+
+def test_chips_beyond_the_heads_share_them_in_teams() -> None:
+    task = named("llama-2-70b", tensor=20)
+    found = exchanges(task, ATTENTION)
+    # Eight heads over twenty chips: teams of two and of three.
+    assert np.bincount(found["share_qkv"].teams).tolist() == [2, 3, 2, 3, 2, 3, 2, 3]
+    rows = found["share_qkv"].shard_bytes.sum() // 2
+    assert rows == 8192 + 2 * 1024
+
+
+def test_members_without_a_turn_neither_gather_nor_share_nor_add() -> None:
+    task = named("llama-2-70b", tensor=32)._replace(attention=16)
+    found = exchanges(task, ATTENTION._replace(layer=1))
+    working = [False] * 16 + [True] * 16
+    for name in ("gather", "scatter"):
+        only = found[name].only
+        assert only is not None
+        assert only.tolist() == working
+    # Two chips share a head; whoever has none is a team of one.
+    assert np.bincount(found["share_qkv"].teams).tolist() == [2] * 8 + [1] * 16
+    cycles = computes(task, ATTENTION._replace(layer=1))
+    for name in ("scale", "qkv", "scores", "softmax", "output"):
+        assert (cycles[name] > 0).tolist() == working
+    assert (cycles["reduce"] > 0).all()
+
+
+def test_a_later_part_starts_from_what_the_stage_before_carried() -> None:
+    task = named("llama-2-70b")
+    second = FEED_FORWARD._replace(first=4)
+    assert "norm" not in names(task, second)
+    # A shard is 1024 elements of 2 B; its sum of squares is 4 B.
+    assert carried_bytes(task, ATTENTION).tolist() == [2048] * 8
+    assert carried_bytes(task, second).tolist() == [2048 + 2048 + 4] * 8
+    head = Block(Kind.HEAD, 80, 1, 2, 2)
+    assert carried_bytes(task, head).tolist() == [2048 + 4 + 8] * 8
+    table = Block(Kind.EMBEDDING, -1, 1, 2, 2)
+    assert carried_bytes(task, table).tolist() == [2048 + 4] * 8
+
+
+def test_a_token_is_four_bytes() -> None:
+    assert token_bytes(named("llama-2-7b", batch=3)) == 12
+
+
+def test_only_the_end_of_the_head_chooses_the_token() -> None:
+    task = named("llama-3-70b")
+    whole, first = names(task, HEAD), names(task, Block(Kind.HEAD, 80, 0, 1, 2))
+    assert whole[-2:] == ["candidates", "sample"]
+    assert first == whole[:-2]
+    assert computes(task, HEAD)["sample"][1:].tolist() == [0] * 7
+
+
+def test_an_embedding_is_one_look_up() -> None:
+    (lookup,) = block_operators(named("llama-2-70b"), EMBEDDING)
+    assert isinstance(lookup, Compute)
+    assert lookup.unit is Unit.LOOKUP
+
+
+def test_learned_positions_are_looked_up_and_added_instead_of_a_rotation() -> None:
+    task = Task(load_model("gpt2"), GROQRACK, 4, 1024, 1)
+    assert names(task, EMBEDDING) == ["embed", "add_position"]
+    assert names(task, ATTENTION)[3:6] == ["qkv", "qkv_bias", "scores"]
+    assert names(task, FEED_FORWARD)[3:6] == ["up", "activate", "down"]
+
+
+def test_qwen3_normalises_heads_once_their_sums_of_squares_have_met() -> None:
+    order = ["qkv", "head_norm", "rotary", "share_qkv", "head_scale", "scores"]
+    task = named("qwen3-8b", tensor=16)
+    assert names(task, ATTENTION)[3:9] == order
+    # Two chips share a head of 4 queries, a key and a value of 128 elements each: half
+    # of them in FP16, and a sum of 4 B for each query and the key.
+    shared = exchanges(task, ATTENTION)["share_qkv"].shard_bytes
+    assert shared.tolist() == [6 * 64 * 2 + 5 * 4] * 16
+
+
+def test_an_encoder_multiplies_every_position_with_every_other() -> None:
+    model = load_model("bert-base")
+    one, two = (
+        computes(Task(model, GROQRACK, 12, context, 1), ATTENTION)
+        for context in (256, 512)
+    )
+    # Keys of a head: 64 elements a position; a product for each pair of positions.
+    fill = GROQRACK.chip.matmul_fill_cycles
+    assert (one["scores"] == fill + 64 * 256 * 256 // 102_400 + 1).all()
+    assert (two["scores"] == fill + 64 * 512 * 512 // 102_400 + 1).all()
+    # Weights are installed once for all positions.
+    assert (two["qkv"] < 2 * one["qkv"]).all()
+
+
+def test_an_encoder_gathers_its_first_position_to_pool_it() -> None:
+    found = exchanges(Task(load_model("bert-base"), GROQRACK, 8, 512, 1), HEAD)
+    # 96 elements of 2 B of one position; sum and sum of squares of all 512.
+    assert found["gather"].shard_bytes.tolist() == [96 * 2 + 512 * 2 * 4] * 8
+    assert found["pooled"].pattern is Pattern.TO_LEADER
+
+
+@pytest.mark.parametrize("tensor", [1, 2, 4, 8])
+def test_twice_the_chips_take_half_the_feed_time_of_a_layer(tensor: int) -> None:
+    task = named("llama-2-70b", tensor)
+    fill = GROQRACK.chip.matmul_fill_cycles
+    fed = computes(task, FEED_FORWARD)["down"].max() - fill
+    assert fed == -(-8192 * 28672 // (tensor * 4885))

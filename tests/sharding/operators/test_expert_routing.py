@@ -1,0 +1,43 @@
+import pytest
+
+from sharding.operators.expert_routing import Routed, routed
+from sharding.parallelism.tensor_group import Routing
+from sharding.transformer.task import Task
+from specs.machine import load_machine
+from specs.model import load_model
+
+MIXTRAL, MACHINE = load_model("mixtral-8x7b"), load_machine()
+
+
+def of(expert: int, batch: int, routing: Routing) -> Routed:
+    task = Task(MIXTRAL, MACHINE, 8, 64, batch, expert=expert, routing=routing)
+    return routed(task)
+
+
+@pytest.mark.parametrize(
+    ("expert", "batch", "experts", "pairs"),
+    [
+        # Two of eight experts for each token.
+        (1, 1, 2, 2),
+        (2, 1, 2, 2),
+        (4, 1, 2, 2),
+        (8, 1, 1, 1),
+        (1, 8, 8, 16),
+        (2, 8, 4, 16),
+        (8, 8, 1, 8),
+    ],
+)
+def test_the_worst_is_that_all_tokens_choose_one_group(
+    expert: int, batch: int, experts: int, pairs: int
+) -> None:
+    assert of(expert, batch, Routing.WORST) == (experts, pairs)
+
+
+@pytest.mark.parametrize(
+    ("expert", "batch", "experts", "pairs"),
+    [(2, 1, 1, 1), (4, 1, 1, 1), (4, 3, 2, 2), (2, 8, 4, 8), (8, 8, 1, 2)],
+)
+def test_a_balanced_router_gives_each_group_its_share(
+    expert: int, batch: int, experts: int, pairs: int
+) -> None:
+    assert of(expert, batch, Routing.BALANCED) == (experts, pairs)

@@ -1,0 +1,92 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chip.functional_units import Port
+from chip.lowering import lower
+from chip.operator_cycles import work_cycles
+from chip.operator_work import Chain, Product
+from sharding.operators.block_operators import block_operators
+from sharding.operators.operators import Compute
+from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.task import Task
+from specs.machine import load_machine
+from specs.model import ModelSpec, load_model
+
+MACHINE = load_machine("groqrack")
+ATTENTION = Block(Kind.ATTENTION, 0, 0, 1, 1)
+FEED_FORWARD = Block(Kind.FEED_FORWARD, 0, 0, 8, 8)
+HEAD = Block(Kind.HEAD, 1, 0, 1, 1)
+widths = st.sampled_from([1, 2, 3, 8, 12])
+
+
+def computes(task: Task, block: Block) -> dict[str, Compute]:
+    operators = block_operators(task, block)
+    return {each.name: each for each in operators if isinstance(each, Compute)}
+
+
+@given(model=..., tensor=widths, batch=st.integers(1, 3), block=st.sampled_from(Kind))
+def test_every_operator_does_on_slices_what_its_closed_forms_say(
+    model: ModelSpec, tensor: int, batch: int, block: Kind
+) -> None:
+    whole = {Kind.ATTENTION: ATTENTION, Kind.FEED_FORWARD: FEED_FORWARD}
+    task = Task(model, MACHINE, tensor, 40, batch)
+    for operator in computes(task, whole.get(block, HEAD)).values():
+        for work, cycles in zip(operator.works, operator.cycles, strict=True):
+            assert work_cycles(MACHINE.chip, work) == cycles
+            if cycles == 0:
+                continue
+            steps = lower(MACHINE.chip, work)
+            read = sum(s.bytes for s in steps if s.port is Port.MEM_READ)
+            written = sum(s.bytes for s in steps if s.port is Port.MEM_WRITE)
+            assert (read, written) == (work.read_bytes, work.written_bytes)
+            assert sum(s.macs for s in steps) == work.macs
+        assert (operator.least_cycles <= operator.cycles).all()
+
+
+@given(model=..., tensor=widths, batch=st.integers(1, 3))
+def test_a_layer_multiplies_each_weight_with_each_token(
+    model: ModelSpec, tensor: int, batch: int
+) -> None:
+    task = Task(model, MACHINE, tensor, 40, batch)
+    attention, dense = computes(task, ATTENTION), computes(task, FEED_FORWARD)
+    projections = sum(
+        work.macs for name in ("qkv", "output") for work in attention[name].works
+    )
+    assert projections == model.attention_parameters * task.tokens
+    if model.experts == 1:
+        macs = sum(work.macs for one in dense.values() for work in one.works)
+        per_token = (1 + model.projections_in) * model.hidden_size
+        assert macs == per_token * model.intermediate_size * task.tokens
+
+
+def test_a_layer_of_llama_2_70b_on_eight_chips_in_numbers() -> None:
+    task = Task(load_model("llama-2-70b"), MACHINE, 8, 4096, 1)
+    attention, dense = computes(task, ATTENTION), computes(task, FEED_FORWARD)
+    qkv, scores, down = (
+        one.works[0] for one in (attention["qkv"], attention["scores"], dense["down"])
+    )
+    assert isinstance(qkv, Product)
+    assert isinstance(scores, Product)
+    assert isinstance(down, Product)
+    # Eight query heads, a key head and a value head of 128, from 8,192 inputs.
+    assert qkv.macs == 1280 * 8192
+    assert (qkv.input_bytes, qkv.output_bytes) == (2 * 8192, 2 * 1280)
+    # The keys of 4,096 positions in FP16, of which the newest is not there yet.
+    assert scores.macs == 8 * 128 * 4096
+    assert scores.stored_bytes == scores.fed_bytes == 2 * 128 * 4096
+    assert scores.ready_bytes == 2 * 128 * 4095
+    assert (scores.input_bytes, scores.output_bytes) == (2 * 1024, 2 * 8 * 4096)
+    assert (down.input_bytes, down.output_bytes) == (2 * 3584, 2 * 8192)
+    reduced = dense["reduce"].works[0]
+    assert isinstance(reduced, Chain)
+    # Eight partial sums and the residual.
+    assert reduced.read_bytes == 9 * 2 * 1024
+
+
+def test_experts_wait_for_the_router_and_the_router_for_nothing() -> None:
+    task = Task(load_model("mixtral-8x7b"), MACHINE, 8, 4096, 1)
+    dense = computes(task, FEED_FORWARD)
+    for name, known in (("router", True), ("gate_up", False), ("down", False)):
+        for work in dense[name].works:
+            assert isinstance(work, Product)
+            assert work.ready_bytes == (work.fed_bytes if known else 0)

@@ -1,0 +1,51 @@
+import pytest
+
+from sharding.parallelism.feasibility import check_model
+from sharding.parallelism.strategy import parse_strategy
+from specs.errors import PlanError
+from specs.model import load_model
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "message"),
+    [
+        (
+            "gpt2",
+            "tensor=769,pipeline=1",
+            r"wider than the hidden size 768 .*tensor=768",
+        ),
+        ("llama-2-7b", "tensor=8,expert=2", r"llama-2-7b has none; leave it out$"),
+        (
+            "mixtral-8x7b",
+            "tensor=12,expert=3",
+            r"expert=3 does not divide the 8 experts .* use expert=2 or 4$",
+        ),
+        ("mixtral-8x7b", "tensor=9,expert=3", r"each group has as many; leave it out$"),
+        (
+            "mixtral-8x7b",
+            "tensor=8,layout=2d",
+            r"by all of it; use layout=1d$",
+        ),
+        (
+            "gpt2",
+            "tensor=8,layout=2d",
+            r"gpt2 subtracts a mean before it; use layout=1d",
+        ),
+    ],
+)
+def test_what_a_model_does_not_have_is_refused(
+    model: str, text: str, message: str
+) -> None:
+    with pytest.raises(PlanError, match=message):
+        check_model(parse_strategy(text, 1000), load_model(model))
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        ("mixtral-8x7b", "tensor=8,expert=8,routing=balanced,attention=2"),
+        ("llama-2-70b", "tensor=72,layout=2d,attention=8"),
+    ],
+)
+def test_what_a_model_has_may_be_split(model: str, text: str) -> None:
+    check_model(parse_strategy(text, 1000), load_model(model))

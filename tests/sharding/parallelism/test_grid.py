@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sharding.parallelism.grid import Grid, grids, parse_grid
+from specs.errors import PlanError
+
+GRIDS = st.builds(Grid, column=st.integers(1, 9), row=st.integers(1, 9))
+
+
+@given(GRIDS)
+def test_a_grid_is_what_it_says(grid: Grid) -> None:
+    assert parse_grid(str(grid), grid.chips) == grid
+
+
+@given(GRIDS, st.integers(9, 500), st.integers(9, 500))
+def test_every_element_of_a_matrix_is_on_one_chip(
+    grid: Grid, rows: int, columns: int
+) -> None:
+    (low, high), (left, right) = grid.rows(rows), grid.columns(columns)
+    held = np.zeros((rows, columns), dtype=np.int64)
+    for member in range(grid.chips):
+        held[low[member] : high[member], left[member] : right[member]] += 1
+    assert (held == 1).all()
+
+
+@given(GRIDS, st.integers(1, 100), st.integers(9, 500))
+def test_the_parts_of_a_result_are_the_result(
+    grid: Grid, rows: int, columns: int
+) -> None:
+    assert grid.parts(rows * columns, columns).sum() == rows * columns
+
+
+def test_what_is_left_out_is_filled_up_to_the_chips() -> None:
+    assert str(parse_grid("column=4", 8)) == "column=4,row=2"
+    assert [str(grid) for grid in grids(4)] == [
+        "column=4,row=1",
+        "column=2,row=2",
+        "column=1,row=4",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tensor=8", "no key 'tensor'"),
+        ("column=8,column=4", "column needs one number"),
+        ("column=zero", "column needs one number"),
+        ("row=0", "row needs one number of at least 1"),
+        ("", "is empty; write column=4,row=2, or auto"),
+        ("column=4,row=4", r"4 x 4 = 16 chips but 8 are there; use --chips 16"),
+    ],
+)
+def test_a_split_that_cannot_be_meant_is_refused(text: str, message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        parse_grid(text, 8)
