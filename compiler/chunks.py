@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, final
 
 from compiler.chain import ComputeEntry, Entry, LoadEntry, TransportEntry
-from compiler.contention import contested_links
 from compiler.timeline import Timeline
+from compiler.traffic import contested_links
 from compiler.transport import Spent, Transport
 
 

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, final
 
 from chip.program import Instructions
-from compiler.contention import contested_links
 from compiler.emission import Emitted, emit
 from compiler.pipelining import sending, sequence_spacing, spacing_within
 from compiler.replicas import side_by_side, started
 from compiler.timeline import Timeline
-from compiler.traffic import Traffic
+from compiler.traffic import Traffic, contested_links
 from sharding.planner.plan import ShardingPlan
 from specs.errors import ScheduleError
 from specs.units import ceil_div

@@ -6,11 +6,13 @@ period it is taken.
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import final
 
 import numpy as np
 
+from compiler.chain import TransportEntry
+from compiler.timeline import Timeline
 from compiler.transport import Transport
 from specs.errors import ScheduleError
 
@@ -110,3 +112,19 @@ class Traffic:
             known = transport, list(zip(*columns, strict=True))
             self._known[id(transport)] = known
         return known[1]
+
+
+def contested_links(chains: Sequence[Timeline]) -> frozenset[int]:
+    """Return the links that more than one stage of some chains has trains on."""
+    stage = 0
+    user: dict[int, int] = {}
+    contested: set[int] = set()
+    for chain in chains:
+        for entry in chain.entries:
+            if isinstance(entry, TransportEntry):
+                for link in set(entry.transport.link.tolist()):
+                    if user.setdefault(link, stage) != stage:
+                        contested.add(link)
+                stage += entry.name == "hand_over"
+        stage += 1
+    return frozenset(contested)

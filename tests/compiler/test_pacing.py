@@ -2,9 +2,9 @@ from collections.abc import Callable
 
 import pytest
 
-from compiler.contention import contested_links
 from compiler.schedule import Schedule
 from compiler.token import time_token
+from compiler.traffic import contested_links
 from compiler.verify import verify
 
 Compile = Callable[..., Schedule]
