@@ -10,7 +10,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from compiler.token import compile_token
+from compiler.compile_decode import compile_token
 from compiler.verify import verify
 from experiments.preparation import plan_scenario
 from experiments.run import peak_rss_bytes

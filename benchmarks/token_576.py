@@ -12,8 +12,8 @@ from typing import NamedTuple
 import simpy
 from simpy.events import ProcessGenerator
 
-from compiler.schedule import Schedule
-from compiler.token import compile_token
+from compiler.compile_decode import compile_token
+from compiler.ir.schedule import Schedule
 from compiler.verify import verify
 from experiments.preparation import Prepared, plan_scenario
 from experiments.run import peak_rss_bytes

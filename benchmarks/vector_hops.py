@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.collective_program import CollectiveSchedule, compile_collective
+from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.verify import verify
 from experiments.run import peak_rss_bytes
 from fabric.replay import replay

@@ -13,22 +13,22 @@ from typing import final
 import numpy as np
 
 from chip.program import Program
-from compiler.memory_rules import check_memory, check_operands, check_text
-from compiler.slice_rules import check_amounts, check_kinds
-from compiler.stream_rules import (
+from compiler.rules.memory import check_memory, check_operands, check_text
+from compiler.rules.slices import check_amounts, check_kinds
+from compiler.rules.streams import (
     check_buffers,
     check_lengths,
     check_loads,
     check_streams,
 )
-from compiler.structure_rules import (
+from compiler.rules.structure import (
     check_ends,
     check_exclusive,
     check_operators,
     check_outage,
     check_routes,
 )
-from compiler.timing_rules import check_deskews, check_fifos, check_receives
+from compiler.rules.timing import check_deskews, check_fifos, check_receives
 from specs.machine import MachineSpec
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree

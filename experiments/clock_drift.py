@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from chip.program import Program
-from compiler.budget import budget, largest_ppm, shallowest_fifo_vectors
-from compiler.guard import Tolerance
-from compiler.schedule import Schedule
+from compiler.cost.drift_budget import budget, largest_ppm, shallowest_fifo_vectors
+from compiler.cost.guard_band import Tolerance
+from compiler.ir.schedule import Schedule
 from experiments.drift import (
     Broken,
     Free,

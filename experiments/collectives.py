@@ -7,8 +7,8 @@ from typing import Any, final
 import numpy as np
 from rich.table import Table
 
-from compiler.collective_program import CollectiveSchedule, compile_collective
-from compiler.stages import Collective
+from compiler.collectives.stages import Collective
+from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.verify import Certificate, verify
 from experiments.run import peak_rss_bytes
 from experiments.summary import VERSION

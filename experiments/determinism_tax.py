@@ -16,8 +16,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from compiler.guard import Tolerance
-from compiler.schedule import Schedule
+from compiler.cost.guard_band import Tolerance
+from compiler.ir.schedule import Schedule
 from experiments.figure import STYLE
 from experiments.preparation import compile_scenario, machine_of
 from experiments.script import run_script

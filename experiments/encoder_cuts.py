@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from compiler.collective import exchange_candidates
-from compiler.link_bound import LinkBound, link_bound
-from compiler.messages import MessageTable
-from compiler.token import compile_token
+from compiler.bounds.congestion_bound import LinkBound, link_bound
+from compiler.collectives.exchange_phases import exchange_candidates
+from compiler.compile_decode import compile_token
+from compiler.ir.messages import MessageTable
 from compiler.verify import verify
 from experiments.figure import STYLE
 from experiments.script import Tables, run_script

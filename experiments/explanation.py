@@ -2,13 +2,13 @@
 
 from typing import Any, NamedTuple
 
-from compiler.found import Found, Objective
-from compiler.placing import best_placed
-from compiler.runners_up import Ranking, plan_of, ranking
-from compiler.schedule import Schedule
-from compiler.token import time_token
-from compiler.transport import Spent
-from compiler.weighing import Weighed, best_moves
+from compiler.compile_decode import time_token
+from compiler.ir.schedule import Schedule
+from compiler.routing.message_scheduler import Spent
+from compiler.search.placement_search import best_placed
+from compiler.search.ranking import Ranking, plan_of, ranking
+from compiler.search.search_result import Found, Objective
+from compiler.search.sensitivity import Weighed, best_moves
 from experiments.limits import Limit, limits
 from experiments.plan_file import SUFFIX
 from experiments.preparation import NAIVE, Prepared

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, final
 import numpy as np
 import pandas as pd
 
-from compiler.schedule import Schedule
+from compiler.ir.schedule import Schedule
 from experiments.failover_picture import failover_figure
 from experiments.growth import Bucket
 from experiments.preparation import Prepared, compile_scenario

@@ -7,7 +7,7 @@ import pandas as pd
 from rich.console import RenderableType
 from rich.text import Text
 
-from compiler.pareto import Front, Merits, pareto_front
+from compiler.search.pareto_front import Front, Merits, pareto_front
 from experiments.name_tables import named_table, titled
 from experiments.preparation import Prepared
 from experiments.writing import csv_bytes, write_bytes

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.schedule import Schedule, WorkloadSchedule
-from compiler.token import compile_token
+from compiler.compile_decode import compile_token
+from compiler.ir.schedule import Schedule, WorkloadSchedule
 from compiler.verify import Certificate, verify
 from experiments.preparation import Prepared, compile_prepared
 from experiments.recovery import SpareNodes

@@ -6,10 +6,10 @@ What one limit costs may be part of what another does: shared heads take time on
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from compiler.chain import ComputeEntry
-from compiler.found import Objective
-from compiler.schedule import Schedule
-from compiler.weighing import Weighed
+from compiler.ir.schedule import Schedule
+from compiler.scheduling.schedule_builder import ComputeEntry
+from compiler.search.search_result import Objective
+from compiler.search.sensitivity import Weighed
 from experiments.preparation import Prepared
 from sharding.planner.memory import stage_memory
 from sharding.planner.stage_partition import cuts_by_memory, stage_blocks

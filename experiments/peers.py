@@ -3,7 +3,7 @@
 import networkx as nx
 import numpy as np
 
-from compiler.collective_program import compile_collective
+from compiler.compile_collective import compile_collective
 from specs.machine import MachineSpec, load_machine
 from topologies.io.networkx_graph import from_networkx
 from topologies.selection import select_topology

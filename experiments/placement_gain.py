@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from compiler.chain import TransportEntry
-from compiler.placing import best_placed, on_chips
-from compiler.schedule import Schedule
-from compiler.token import compile_token
+from compiler.compile_decode import compile_token
+from compiler.ir.schedule import Schedule
+from compiler.scheduling.schedule_builder import TransportEntry
+from compiler.search.placement_search import best_placed, on_chips
 from compiler.verify import verify
 from experiments.figure import STYLE
 from experiments.preparation import compile_scenario

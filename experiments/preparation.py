@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from compiler.found import Found, Objective
-from compiler.placing import Placed, best_placed, fastest_near
-from compiler.schedule import Schedule
-from compiler.search import best_strategy
-from compiler.token import compile_token
+from compiler.compile_decode import compile_token
+from compiler.ir.schedule import Schedule
+from compiler.search.branch_and_bound import best_strategy
+from compiler.search.placement_search import Placed, best_placed, fastest_near
+from compiler.search.search_result import Found, Objective
 from experiments.plan_file import SUFFIX, read_plan
 from sharding.parallelism.strategy import parse_strategy
 from sharding.placement.default_placement import placed_chips

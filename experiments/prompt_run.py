@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, final
 
-from compiler.prefill import Prefill, compile_prefill
+from compiler.compile_prefill import Prefill, compile_prefill
 from compiler.verify import Certificate, verify
 from experiments.preparation import Prepared
 from fabric.replay import replay

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.collective_program import CollectiveSchedule, compile_collective
+from compiler.compile_collective import CollectiveSchedule, compile_collective
 from experiments.peers import (
     ASTRA_NS,
     BOOKSIM_MEAN_CYCLES,

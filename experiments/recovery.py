@@ -6,9 +6,9 @@ from typing import final
 import numpy as np
 
 from chip.program import Program
-from compiler.token import compile_token
+from compiler.compile_decode import compile_token
+from compiler.compile_graph import compile_workload
 from compiler.verify import verify
-from compiler.workload import compile_workload
 from experiments.preparation import Prepared
 from experiments.workload_preparation import PreparedWorkload
 from fabric.spares import Moved

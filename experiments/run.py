@@ -10,8 +10,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.schedule import Schedule, WorkloadSchedule
-from compiler.transport import Spent
+from compiler.ir.schedule import Schedule, WorkloadSchedule
+from compiler.routing.message_scheduler import Spent
 from compiler.verify import Certificate
 from experiments.growth import Bucket, compile_buckets
 from experiments.preparation import Prepared, compile_prepared, plan_scenario

@@ -13,8 +13,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from compiler.found import Objective
-from compiler.search import best_strategy
+from compiler.search.branch_and_bound import best_strategy
+from compiler.search.search_result import Objective
 from experiments.figure import STYLE
 from experiments.kept import Kept
 from experiments.points import point

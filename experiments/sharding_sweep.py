@@ -19,9 +19,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from compiler.looks import Looks
-from compiler.pareto import pareto_front
-from compiler.space import splits
+from compiler.search.pareto_front import pareto_front
+from compiler.search.search_space import splits
+from compiler.search.strategy_evaluator import Looks
 from experiments.best_points import best_point
 from experiments.figure import STYLE
 from experiments.front import STATES, front_table

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.guard import link_timing
-from compiler.messages import MessageTable
-from compiler.schedule import Schedule
-from compiler.token import compile_token
-from compiler.transport import Transporter
+from compiler.compile_decode import compile_token
+from compiler.cost.guard_band import link_timing
+from compiler.ir.messages import MessageTable
+from compiler.ir.schedule import Schedule
+from compiler.routing.message_scheduler import Transporter
 from compiler.verify import verify
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.chunked_prefill import lacking_bytes, pass_plan

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from compiler.bound import lower_bound_cycles
-from compiler.found import Objective
+from compiler.cost.roofline import lower_bound_cycles
+from compiler.search.search_result import Objective
 from experiments.energy import energy_block
 from experiments.growth import buckets_block
 from experiments.preparation import Prepared, Searched

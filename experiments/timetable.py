@@ -13,10 +13,15 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calendar import Calendar
-from compiler.guard import LinkTiming, Tolerance, link_timing, serialisation_cycles
-from compiler.messages import MessageTable
-from compiler.transport import Transporter
+from compiler.cost.guard_band import (
+    LinkTiming,
+    Tolerance,
+    link_timing,
+    serialisation_cycles,
+)
+from compiler.ir.messages import MessageTable
+from compiler.routing.message_scheduler import Transporter
+from compiler.routing.reservation_table import Calendar
 from fabric.reactive_traffic import Messages
 from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError

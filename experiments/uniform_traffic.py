@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compiler.gateway_paths import gateway_paths
-from compiler.gateways import Gateways
+from compiler.routing.gateway_routing import gateway_paths
+from compiler.routing.gateways import Gateways
 from experiments.collectives import run_collective
 from fabric.vectors import tally_vectors
 from specs.machine import MachineSpec

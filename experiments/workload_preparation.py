@@ -5,9 +5,9 @@ from typing import Any, final
 
 import numpy as np
 
-from compiler.schedule import WorkloadSchedule
-from compiler.workload import compile_workload
-from compiler.workload_search import best_schedule
+from compiler.compile_graph import compile_workload
+from compiler.ir.schedule import WorkloadSchedule
+from compiler.search.graph_search import best_schedule
 from experiments.plan_file import SUFFIX
 from experiments.preparation import AUTO, MODEL_SETTING, machine_of, topology_of
 from sharding.graph.workload_cost import least_mxm_cycles, workload_work

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from compiler.schedule import Schedule
-from compiler.token import compile_token
+from compiler.compile_decode import compile_token
+from compiler.ir.schedule import Schedule
 from experiments.preparation import Prepared
 from experiments.recovery import SpareNodes
 from sharding.parallelism.strategy import Strategy

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from chip.program import Deskews, Instructions, Opcode, Program, Slice
-from compiler.schedule import Schedule
-from compiler.token import compile_token
+from compiler.compile_decode import compile_token
+from compiler.ir.schedule import Schedule
 from compiler.verify import Certificate, digest, verify
 from specs.errors import VerificationError
 from specs.machine import MachineSpec
@@ -128,11 +128,11 @@ def test_the_rules_share_no_code_with_what_makes_programs() -> None:
             }
     assert seen == {
         "compiler.verify",
-        "compiler.memory_rules",
-        "compiler.slice_rules",
-        "compiler.stream_rules",
-        "compiler.structure_rules",
-        "compiler.timing_rules",
+        "compiler.rules.memory",
+        "compiler.rules.slices",
+        "compiler.rules.streams",
+        "compiler.rules.structure",
+        "compiler.rules.timing",
     }
 
 

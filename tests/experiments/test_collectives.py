@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler.stages import Collective
+from compiler.collectives.stages import Collective
 from experiments.collectives import bus_factor, run_collective
 from specs.machine import load_machine
 from topologies.selection import select_topology

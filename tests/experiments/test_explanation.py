@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from compiler.space import splits
+from compiler.search.search_space import splits
 from experiments.columns import FRONT_COLUMNS
 from specs.model import load_model
 

@@ -1,7 +1,7 @@
 import pytest
 
-from compiler.found import Objective
-from compiler.weighing import best_moves
+from compiler.search.search_result import Objective
+from compiler.search.sensitivity import best_moves
 from experiments.limits import Limit, limits
 from experiments.preparation import Prepared, compile_prepared, plan_scenario
 from specs.errors import PlanError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compiler.placing import best_placed
+from compiler.search.placement_search import best_placed
 from experiments.preparation import Prepared, compile_scenario
 from experiments.run import run_scenario
 from experiments.tables import failovers_table, tokens_table

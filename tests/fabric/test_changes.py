@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.schedule import Schedule
-from compiler.token import compile_token
+from compiler.compile_decode import compile_token
+from compiler.ir.schedule import Schedule
 from fabric.changes import Change
 from fabric.replay import replay
 from fabric.result import RunResult

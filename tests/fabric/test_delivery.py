@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.schedule import Schedule
+from compiler.ir.schedule import Schedule
 from fabric.channel import LinkErrors
 from fabric.delivery import MOST_ATTEMPTS, Attempt, Delivery, Dispatcher, Waiting
 from fabric.draws import Draws

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from compiler.schedule import Schedule
+from compiler.ir.schedule import Schedule
 from fabric.bursts import BurstChannel
 from fabric.channel import LinkErrors
 from fabric.draws import Draws

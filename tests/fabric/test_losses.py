@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.schedule import Schedule
+from compiler.ir.schedule import Schedule
 from fabric.losses import Losses
 from fabric.outages import NEVER, Outages
 

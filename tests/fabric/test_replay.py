@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from compiler.schedule import Schedule
+from compiler.ir.schedule import Schedule
 from fabric.replay import replay
 from fabric.result import RunResult
 from fabric.simulation import simulate

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from compiler.schedule import Schedule
+from compiler.ir.schedule import Schedule
 from fabric.result import Violation
 from fabric.simulation import simulate
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chip.clock import Clock
-from compiler.schedule import Schedule
+from compiler.ir.schedule import Schedule
 from compiler.verify import verify
 from fabric.latency import least_latency_ps
 from fabric.result import RunResult

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from compiler.schedule import Schedule
+from compiler.ir.schedule import Schedule
 from compiler.verify import verify
 from fabric.descent import Descent
 from fabric.simulation import simulate

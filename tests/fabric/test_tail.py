@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from compiler.schedule import Schedule
+from compiler.ir.schedule import Schedule
 from fabric.replay import replay
 from fabric.result import RunResult
 

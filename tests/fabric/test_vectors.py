@@ -5,7 +5,7 @@ from simpy.events import ProcessGenerator
 
 from chip.clock import Crystal
 from chip.program import Opcode, Program
-from compiler.collective_program import compile_collective
+from compiler.compile_collective import compile_collective
 from fabric.crystals import make_clocks
 from fabric.draws import Draws
 from fabric.replay import replay

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.token import compile_token
+from compiler.compile_decode import compile_token
+from compiler.compile_graph import compile_workload
 from compiler.verify import verify
-from compiler.workload import compile_workload
 from sharding.graph.transformer_graph import workload_of
 from sharding.graph.workload_cost import workload_work
 from sharding.graph.workload_plan import plan_workload

@@ -1,0 +1,149 @@
+"""How long messages are on their way at least, from the links that they share.
+
+No calendar is kept. A link that several messages take is busy for all of them in turn,
+the first no sooner than it can be there, and after the last comes the rest of its way.
+"""
+
+from typing import final
+
+import numpy as np
+
+from compiler.cost.guard_band import (
+    LinkTiming,
+    Tolerance,
+    link_timing,
+    serialisation_cycles,
+    vectors_of,
+)
+from compiler.ir.messages import MessageTable
+from compiler.routing.message_scheduler import Transport, trainless
+from compiler.routing.striping import striped
+from sharding.parallelism.ranges import Ints
+from specs.machine import MachineSpec
+from topologies.routing.minimal_paths import NO_LINK, MinimalPaths
+from topologies.routing.parallel_links import Lanes
+from topologies.routing.spanning_tree import alignment_tree
+from topologies.topology import Topology
+
+# Paths of all pairs are kept up to so many chips: 20 MB and two seconds.
+_MOST_KEPT_CHIPS = 800
+# Groups are looked at in order, and a search for a node's chips costs little more than
+# one for a chip.
+_GOALS_TOGETHER = 64
+
+
+@final
+class LinkBound:
+    """The least time of each phase of messages; a carrier for timelines.
+
+    Parameters
+    ----------
+    topology, machine
+        Where messages travel; every cable and chip works.
+    timing
+        The links, with the smallest guard band that a schedule may have.
+
+    Attributes
+    ----------
+    topology
+        The wiring.
+    """
+
+    def __init__(
+        self, topology: Topology, machine: MachineSpec, timing: LinkTiming
+    ) -> None:
+        self.topology = topology
+        self._machine = machine
+        self._timing = timing
+        self._lanes = Lanes(topology)
+        self._minimal = MinimalPaths(topology, goals_together=_GOALS_TOGETHER)
+        self._kept: Ints | None = None
+        self._line_cycles: dict[int, int] = {}
+        self._known: dict[MessageTable, Transport] = {}
+
+    def transport(self, messages: MessageTable) -> Transport:
+        """Return a transport without trains that lasts as long as `cycles` says."""
+        if messages not in self._known:
+            self._known[messages] = trainless(self.cycles(messages))
+        return self._known[messages]
+
+    def cycles(self, messages: MessageTable) -> int:
+        """Return a number of cycles that carrying `messages` takes, or more.
+
+        Parameters
+        ----------
+        messages
+            Messages that start together, none from a chip to itself.
+        """
+        if not len(messages):
+            return 0
+        vectors = self._vectors(messages.payload_bytes)
+        paths = self._paths(messages.source, messages.target)
+        if self._machine.link.stripe_cables > 1:
+            sent = striped(self._lanes, self._machine, paths, vectors)
+            paths, vectors = sent.path.astype(np.int64), sent.vectors
+        timing = self._timing
+        taken = paths != NO_LINK
+        hop_cycles = np.where(
+            taken, timing.latency_cycles[paths] + timing.guard_cycles, 0
+        )
+        # A vector passes through every chip between two hops.
+        passed = taken[:, 1:] * timing.pass_cycles
+        way = hop_cycles.copy()
+        way[:, :-1] += passed
+        until = np.cumsum(way, axis=1)
+        whole = timing.send_cycles + until[:, -1] + timing.receive_cycles
+        line, tail = self._serialised(vectors)
+        whole = whole + tail
+        ready = timing.send_cycles + until - way
+        link = paths[taken]
+        line = np.broadcast_to(line[:, None], paths.shape)[taken]
+        order = np.argsort(link, kind="stable")
+        starts = np.flatnonzero(np.diff(link[order], prepend=-1))
+        first = np.minimum.reduceat(ready[taken][order], starts)
+        rest = np.minimum.reduceat((whole[:, None] - ready)[taken][order], starts)
+        line = line[order]
+        busy = np.add.reduceat(line, starts) - np.maximum.reduceat(line, starts)
+        return int(max(whole.max(), (first + busy + rest).max()))
+
+    def _paths(self, source: Ints, target: Ints) -> Ints:
+        chips = self.topology.chips
+        if chips > _MOST_KEPT_CHIPS:
+            return self._minimal.of(source, target).astype(np.int64)
+        if self._kept is None:
+            pairs = np.divmod(np.arange(chips**2), chips)
+            self._kept = self._minimal.of(*pairs).astype(np.int64)
+        kept: Ints = self._kept[source * chips + target]
+        return kept
+
+    def _vectors(self, payload_bytes: Ints) -> Ints:
+        """Return the vectors of each message."""
+        sizes, row = np.unique(payload_bytes, return_inverse=True)
+        vectors = [vectors_of(self._machine, int(size)) for size in sizes]
+        counted: Ints = np.array(vectors, dtype=np.int64)[row]
+        return counted
+
+    def _serialised(self, vectors: Ints) -> tuple[Ints, Ints]:
+        """Return for how long trains keep a wire, and all but their first vector."""
+        sizes, row = np.unique(vectors, return_inverse=True)
+        counts = sizes.tolist()
+        for count in {*counts, *(v - 1 for v in counts)} - self._line_cycles.keys():
+            self._line_cycles[count] = serialisation_cycles(self._machine, count)
+        line = np.array([self._line_cycles[v] for v in counts], dtype=np.int64)
+        tail = np.array([self._line_cycles[v - 1] for v in counts], dtype=np.int64)
+        return line[row], tail[row]
+
+
+def link_bound(machine: MachineSpec, topology: Topology, leader: int) -> LinkBound:
+    """Return the bound on messages under the smallest guard band of any schedule."""
+    return LinkBound(topology, machine, least_timing(machine, topology, leader))
+
+
+def least_timing(machine: MachineSpec, topology: Topology, leader: int) -> LinkTiming:
+    """Return the links with the smallest guard band that a schedule may have."""
+    tree = alignment_tree(topology, machine, leader)
+    tolerance = Tolerance(machine=machine, tree_height=tree.height)
+    epochs = machine.deskew.interval_epochs
+    interval_cycles = 0 if epochs == "auto" else tolerance.checked_interval(epochs)
+    guard_cycles = tolerance.guard_cycles(interval_cycles)
+    return link_timing(topology, machine, guard_cycles)

@@ -1,0 +1,63 @@
+"""Lower bounds on the cycles of the machine for each token of a full pipeline.
+
+A token takes its time, which the sequences in flight share; and no token follows
+another sooner than the slowest stage is done and has deskewed.
+"""
+
+import numpy as np
+
+from compiler.bounds.strategy_bound import WidthBound
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.memory import kv_cache_bytes, weight_bytes
+from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.task import Task
+from specs.units import ceil_div
+
+
+def share_cycles(bound: WidthBound, strategy: Strategy, sequences: int) -> float:
+    """Return a number of cycles of the machine that each token takes, or more.
+
+    Parameters
+    ----------
+    bound
+        What tokens take in pipelines of the strategy's groups.
+    strategy
+        The split; replicas share the machine's time.
+    sequences
+        Sequences in flight in each replica.
+    """
+    stages = strategy.pipeline
+    token = bound.token_cycles(stages)
+    share = token / sequences
+    if sequences > 1:
+        # Both stages are at it while one hands over.
+        at_work = token + int(bound.handed_cycles[stages - 1])
+        stall_cycles = bound.task.machine.hac.epoch_cycles
+        share = max(share, at_work / stages + stall_cycles)
+    return share / strategy.data
+
+
+def most_sequences(task: Task, stages: int) -> int:
+    """Return a number of sequences that the fullest stage cannot exceed, 0 if none.
+
+    Attention is never cut, so that some stage has as many layers of it as there are for
+    each, rounded up.
+
+    Parameters
+    ----------
+    task
+        The job on its groups; all chips of them share the attention of each layer.
+    stages
+        Stages of the pipeline.
+    """
+    chip = task.machine.chip
+    layers = ceil_div(task.model.layers, stages)
+    kinds = {
+        task.like(Block(Kind.ATTENTION, layer, 0, 1, 1))
+        for layer in range(task.model.layers)
+    }
+    weights = np.min([weight_bytes(task, kind) for kind in kinds], axis=0)
+    cache = np.min([kv_cache_bytes(task, kind, 1) for kind in kinds], axis=0)
+    usable = chip.sram_bytes - chip.program_reserve_bytes - layers * weights
+    room = usable // np.maximum(1, layers * cache)
+    return max(0, int(room.min()))

@@ -1,0 +1,124 @@
+"""Collectives without regard to where chips are: one-shot, two-step, ring."""
+
+import numpy as np
+
+from compiler.collectives.stages import Algorithm, Collective, Stage, stage
+from sharding.parallelism.ranges import Ints
+
+
+def shares(vectors: int, members: int) -> Ints:
+    """Return the vectors of each member's share, as equal as they can be.
+
+    >>> shares(10, 4).tolist()
+    [2, 3, 2, 3]
+    """
+    edges = np.arange(members + 1, dtype=np.int64) * vectors // members
+    return np.diff(edges)
+
+
+def direct_messages(kind: Collective, algorithm: Algorithm, members: int) -> int:
+    """Return how many messages an algorithm of this module takes."""
+    pairs = members * (members - 1)
+    if kind is Collective.POINT_TO_POINT:
+        return 1
+    if kind is Collective.BROADCAST:
+        return members - 1 if algorithm is Algorithm.ONE_SHOT else pairs
+    twice = kind is Collective.ALL_REDUCE and algorithm is not Algorithm.ONE_SHOT
+    return 2 * pairs if twice else pairs
+
+
+def direct_stages(
+    kind: Collective, algorithm: Algorithm, chips: Ints, vectors: int
+) -> list[Stage] | None:
+    """Return the stages of a collective, None if the algorithm does not apply.
+
+    Parameters
+    ----------
+    kind, algorithm
+        What is done and how: one-shot, two-step or ring.
+    chips
+        Members in order, shape ``(members,)``. The first is the root of a broadcast;
+        a point-to-point message goes from the first to the second.
+    vectors
+        Vectors of the tensor: the whole of it, of which each member has a share where
+        the collective scatters or gathers.
+    """
+    if algorithm is Algorithm.ONE_SHOT:
+        return _one_shot(kind, chips, vectors)
+    if algorithm is Algorithm.TWO_STEP:
+        return _two_step(kind, chips, vectors)
+    return _ring(kind, chips, vectors)
+
+
+def _pairs(chips: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return source, target and the target's place of every ordered pair."""
+    a, b = np.divmod(np.arange(len(chips) ** 2), len(chips))
+    a, b = a[a != b], b[a != b]
+    return chips[a], chips[b], b
+
+
+def _scattered(chips: Ints, vectors: int) -> list[Stage]:
+    source, target, place = _pairs(chips)
+    share = shares(vectors, len(chips))[place]
+    return stage("direct", source, target, share, reduces=True)
+
+
+def _one_shot(kind: Collective, chips: Ints, vectors: int) -> list[Stage]:
+    if kind is Collective.POINT_TO_POINT:
+        return stage("direct", chips[:1], chips[1:2], vectors)
+    if kind is Collective.BROADCAST:
+        return stage("direct", chips[:1], chips[1:], vectors)
+    if kind is Collective.ALL_REDUCE:
+        source, target, _ = _pairs(chips)
+        return stage("direct", source, target, vectors, reduces=True)
+    scattered = _scattered(chips, vectors)
+    if kind is Collective.REDUCE_SCATTER:
+        return scattered
+    if kind is Collective.ALL_GATHER:
+        return [made.reversed() for made in scattered]
+    return [made._replace(reduces=False) for made in scattered]
+
+
+def _two_step(kind: Collective, chips: Ints, vectors: int) -> list[Stage] | None:
+    scattered = _scattered(chips, vectors)
+    gathered = [made.reversed() for made in scattered]
+    if kind is Collective.ALL_REDUCE:
+        return scattered + gathered
+    if kind is Collective.BROADCAST:
+        share = shares(vectors, len(chips))
+        return stage("direct", chips[:1], chips[1:], share[1:]) + gathered
+    return None
+
+
+def _ring(kind: Collective, chips: Ints, vectors: int) -> list[Stage] | None:
+    members = len(chips)
+    following = np.roll(chips, -1)
+    # Every step is alike: shares are rounded up to the largest.
+    share = -(-vectors // members)
+    step = stage("ring", chips, following, share)
+    adding = [made._replace(reduces=True) for made in step]
+    turns = members - 1
+    if kind is Collective.ALL_REDUCE:
+        return adding * turns + step * turns
+    if kind is Collective.REDUCE_SCATTER:
+        return adding * turns
+    if kind is Collective.ALL_GATHER:
+        return step * turns
+    if kind is Collective.BROADCAST:
+        # A chain: shares follow each other from the root to the last member.
+        used = [
+            np.arange(max(0, turn - members + 1), min(turn, turns - 1) + 1)
+            for turn in range(members + turns - 1)
+        ]
+        return [
+            made
+            for place in used
+            for made in stage("ring", chips[place], following[place], share)
+        ]
+    if kind is Collective.ALL_TO_ALL:
+        return [
+            made
+            for turn in range(1, members)
+            for made in stage("ring", chips, np.roll(chips, -turn), share)
+        ]
+    return None

@@ -1,0 +1,220 @@
+"""Bringing every chip's shares of a tensor to their owners, over gateways.
+
+No chip forwards: shares of a sum are merged wherever they meet, and what crosses the
+scarcer links crosses them once.
+"""
+
+from collections.abc import Callable
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.collectives.stages import Stage, stage
+from compiler.routing.gateways import Gateways
+from sharding.parallelism.ranges import Ints
+
+_ALL = slice(None)
+
+
+def to_owners(
+    gateways: Gateways, owners: Ints, size: Ints, *, merges: bool = True
+) -> list[Stage]:
+    """Return the stages in which every chip's share `k` gets to ``owners[k]``.
+
+    The way leads over the gateways: within the node to the one with the link to the
+    next node, on to the node of the one with the link to the rack, and so on. Where it
+    leads depends on where a share is and whose it is, so that what meets stays
+    together. What need not leave a node or rack waits for what comes from outside.
+    Parallel links take turns.
+
+    Parameters
+    ----------
+    gateways
+        Where the members are.
+    owners, size
+        Owner and vectors of each share, shape ``(shares,)``.
+    merges
+        Whether shares that meet are added; in an all-to-all they are not.
+    """
+    walk = Walk(gateways, owners, size, merges=merges)
+    for step in walk.steps():
+        step()
+    return walk.stages
+
+
+@final
+class Walk:
+    """Shares on their way: each row is a share somewhere.
+
+    Parameters
+    ----------
+    gateways, owners, size, merges
+        As for the reduction itself.
+
+    Attributes
+    ----------
+    chip, share, weight
+        Where, which one, and how many that are not added, shape ``(rows,)``.
+    stages
+        What has been sent so far.
+    """
+
+    def __init__(
+        self, gateways: Gateways, owners: Ints, size: Ints, *, merges: bool
+    ) -> None:
+        self._at = gateways
+        self._owners = owners
+        self._size = size
+        self._merges = merges
+        self._in_last_rack = False
+        self.stages: list[Stage] = []
+        # A chip of each node stands for its mates in what they all send away.
+        nodes, first, count = np.unique(
+            gateways.node[gateways.chips], return_index=True, return_counts=True
+        )
+        self.chip = np.repeat(gateways.chips[first], len(owners))
+        self.share = np.tile(np.arange(len(owners), dtype=np.int64), len(nodes))
+        self.weight = np.repeat(np.ones_like(count) if merges else count, len(owners))
+
+    def steps(self) -> list[Callable[[], None]]:
+        """Return what is to be done, in order."""
+        return [
+            self._leave_members,
+            self._cross_nodes,
+            self._to_goals,
+            self._cross_racks,
+            self._to_gateways,
+            self._cross_nodes,
+            self._to_goals,
+        ]
+
+    def _leave_members(self) -> None:
+        """Send what leaves node and rack to the gateways of the node."""
+        at = self._at
+        goal = self._goals()
+        leaves = at.node[goal] != at.node[self.chip]
+        # What stays is told apart chip by chip.
+        staying = self.chip[~leaves], self.share[~leaves]
+        self.chip, self.share = self.chip[leaves], self.share[leaves]
+        self.weight = self.weight[leaves]
+        self.chip = at.source[self._node_link(goal[leaves])]
+        # What goes to a gateway is the same for every mate of its node.
+        to_gateway = np.bincount(
+            self.chip, weights=self._size[self.share], minlength=len(at.node)
+        )
+        link = at.local.links
+        self.stages += stage(
+            "node",
+            at.source[link],
+            at.target[link],
+            at.local.shared(to_gateway[at.target[link]].astype(np.int64)),
+            link=link,
+            reduces=self._merges,
+        )
+        members = at.chips
+        of_node = at.node[members]
+        order = np.argsort(of_node, kind="stable")
+        count = np.bincount(of_node, minlength=int(at.node.max()) + 1)
+        first = np.cumsum(count) - count
+        mates = count[at.node[staying[0]]]
+        row = np.repeat(np.arange(len(mates)), mates)
+        place = np.arange(len(row)) - np.repeat(np.cumsum(mates) - mates, mates)
+        stays = members[order[first[at.node[staying[0]]][row] + place]]
+        self.chip = np.concatenate([self.chip, stays])
+        self.share = np.concatenate([self.share, staying[1][row]])
+        self.weight = np.concatenate([self.weight, np.ones_like(stays)])
+
+    def _goals(self) -> Ints:
+        """Return the chip of the own rack to which each share goes before it leaves."""
+        at = self._at
+        owner = self._owners[self.share]
+        if self._in_last_rack:
+            return owner
+        leaves = at.rack[owner] != at.rack[self.chip]
+        goal = self.chip.copy()
+        goal[leaves] = at.source[self._rack_link(leaves)]
+        return goal
+
+    def _to_gateways(self) -> None:
+        """Move what leaves a node to the chip of it that has the link."""
+        goal = self._goals()
+        leaves = self._at.node[goal] != self._at.node[self.chip]
+        gateway = self.chip.copy()
+        gateway[leaves] = self._at.source[self._node_link(goal[leaves], leaves)]
+        self._move("node", gateway, self._local_link(gateway))
+
+    def _to_goals(self) -> None:
+        """Move what is in the right node to the right chip of it."""
+        goal = self._goals()
+        self._move("node", goal, self._local_link(goal))
+
+    def _cross_nodes(self) -> None:
+        """Take the links between the nodes of a rack."""
+        goal = self._goals()
+        leaves = self._at.node[goal] != self._at.node[self.chip]
+        link = np.full(len(goal), -1, dtype=np.int64)
+        link[leaves] = self._node_link(goal[leaves], leaves)
+        following = self.chip.copy()
+        following[leaves] = self._at.target[link[leaves]]
+        self._move("rack", following, link)
+
+    def _cross_racks(self) -> None:
+        """Take the links between racks."""
+        at = self._at
+        leaves = at.rack[self._owners[self.share]] != at.rack[self.chip]
+        link = np.full(len(leaves), -1, dtype=np.int64)
+        link[leaves] = self._rack_link(leaves)
+        following = self.chip.copy()
+        following[leaves] = at.target[link[leaves]]
+        self._move("global", following, link)
+        self._in_last_rack = True
+
+    def _move(self, dimension: str, following: Ints, link: Ints) -> None:
+        """Move each share to its following chip, and add up those that meet."""
+        moves = link >= 0
+        at = self._at
+        size = self._size[self.share[moves]] * self.weight[moves]
+        total = np.bincount(link[moves], weights=size, minlength=len(at.source))
+        used = np.flatnonzero(total)
+        self.stages += stage(
+            dimension,
+            at.source[used],
+            at.target[used],
+            total[used],
+            link=used,
+            reduces=self._merges,
+        )
+        if not moves.any():
+            return
+        key, first, row = np.unique(
+            following * len(self._owners) + self.share,
+            return_index=True,
+            return_inverse=True,
+        )
+        self.chip, self.share = following[first], self.share[first]
+        if self._merges:
+            self.weight = np.ones_like(key)
+        else:
+            self.weight = np.bincount(row, weights=self.weight).astype(np.int64)
+
+    def _node_link(self, goal: Ints, leaves: NDArray[np.bool_] | slice = _ALL) -> Ints:
+        at = self._at
+        return at.between_nodes.pick(
+            at.node[self.chip[leaves]], at.node[goal], self.share[leaves]
+        )
+
+    def _rack_link(self, leaves: NDArray[np.bool_]) -> Ints:
+        at = self._at
+        owner = self._owners[self.share[leaves]]
+        return at.between_racks.pick(
+            at.rack[self.chip[leaves]], at.rack[owner], self.share[leaves]
+        )
+
+    def _local_link(self, goal: Ints) -> Ints:
+        """Return the link from each share to a chip of its node, -1 if it is there."""
+        at = self._at
+        link = np.full(len(goal), -1, dtype=np.int64)
+        away = (goal != self.chip) & (at.node[goal] == at.node[self.chip])
+        link[away] = at.local.pick(self.chip[away], goal[away], self.share[away])
+        return link

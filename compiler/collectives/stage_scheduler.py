@@ -1,0 +1,194 @@
+"""From the stages of a collective to a chain of trains, additions and deskews."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple, final
+
+import numpy as np
+
+from chip.program import Deskews
+from compiler.collectives.stages import Adding, Stage, adding_up
+from compiler.cost.guard_band import LinkTiming, serialisation_cycles
+from compiler.ir.timeline import Timeline
+from compiler.routing.bulk_reservation import reserve
+from compiler.routing.message_scheduler import Spent, Transport
+from compiler.routing.striping import striped
+from compiler.scheduling.schedule_builder import ComputeEntry, Entry, TransportEntry
+from sharding.operators.operators import Unit
+from specs.errors import ScheduleError
+from specs.machine import MachineSpec
+from specs.units import ceil_div
+from topologies.routing.minimal_paths import minimal_paths
+from topologies.routing.parallel_links import Lanes
+from topologies.topology import Topology
+
+
+class Chain(NamedTuple):
+    """A collective as a chain, and when its chips deskew.
+
+    Attributes
+    ----------
+    timeline
+        What is done, in order.
+    deskew_cycles
+        Start of each deskew of all chips.
+    """
+
+    timeline: Timeline
+    deskew_cycles: tuple[int, ...]
+
+
+@final
+class Layer:
+    """Lays stages on the links of a machine, each distinct one once.
+
+    Parameters
+    ----------
+    topology, machine, timing
+        The wiring, the chips and the links.
+    """
+
+    def __init__(
+        self, topology: Topology, machine: MachineSpec, timing: LinkTiming
+    ) -> None:
+        self._topology = topology
+        self._machine = machine
+        self._timing = timing
+        self._lanes = Lanes(topology)
+        self._known: dict[int, tuple[Stage, Transport]] = {}
+        self._added: dict[int, Adding] = {}
+
+    def transport(self, made: Stage) -> Transport:
+        """Return the trains of a stage, from its own start."""
+        known = self._known.get(id(made))
+        if known is None:
+            known = made, self._laid(made)
+            # The stage is kept, so that no other can have its id.
+            self._known[id(made)] = known
+        return known[1]
+
+    def chain(self, stages: Sequence[Stage], interval_cycles: int) -> Chain:
+        """Return the stages one after the other, with deskews where they are due.
+
+        Parameters
+        ----------
+        stages
+            What is sent.
+        interval_cycles
+            Longest time from the start of a deskew to the end of a vector that relies
+            on it; 0 for no deskews.
+
+        Raises
+        ------
+        ScheduleError
+            If even a single vector takes longer than that.
+        """
+        stall_cycles = self._machine.hac.epoch_cycles if interval_cycles else 0
+        entries: list[Entry] = []
+        deskews: list[int] = []
+        spent, hops, trains = Spent(), 0, 0
+        for number, made in enumerate(stages):
+            for part in self._parts(made, interval_cycles):
+                transport = self.transport(part)
+                due = spent.total + transport.duration_cycles
+                if interval_cycles and (
+                    not deskews or due - deskews[-1] > interval_cycles
+                ):
+                    deskews.append(spent.total)
+                    spent = spent.plus(Spent(deskew=stall_cycles))
+                entries.append(
+                    TransportEntry(
+                        spent.total,
+                        len(entries),
+                        f"{made.dimension} {number}",
+                        transport,
+                    )
+                )
+                spent = spent.plus(transport.spent)
+                hops += transport.hops
+                trains += len(transport.link)
+            adding = self._adding(made)
+            if len(adding.cycles) and adding.cycles.max():
+                entries.append(
+                    ComputeEntry(
+                        spent.total, len(entries), "add_up", Unit.VECTOR, *adding
+                    )
+                )
+                spent = spent.plus(Spent(compute=int(adding.cycles.max())))
+        timeline = Timeline(
+            entries=tuple(entries),
+            loads=(),
+            spent=spent,
+            stage_cycles=(spent.total,),
+            stage_hops=(hops,),
+            trains=trains,
+        )
+        return Chain(timeline, tuple(deskews))
+
+    def _laid(self, made: Stage) -> Transport:
+        paths = made.path.astype(np.int32)
+        if (paths[:, 0] < 0).any():
+            paths = minimal_paths(self._topology, made.source, made.target)
+            sent = striped(self._lanes, self._machine, paths, made.vectors)
+            return reserve(self._machine, self._timing, sent.path, sent.vectors)
+        return reserve(self._machine, self._timing, paths, made.vectors)
+
+    def _adding(self, made: Stage) -> Adding:
+        if id(made) not in self._added:
+            self._added[id(made)] = adding_up(self._machine, made)
+        return self._added[id(made)]
+
+    def _parts(self, made: Stage, interval_cycles: int) -> list[Stage]:
+        """Return a stage as itself, or in parts that each fit between two deskews."""
+        needed = self.transport(made).duration_cycles
+        room_cycles = interval_cycles - self._machine.hac.epoch_cycles
+        if not interval_cycles or needed <= room_cycles:
+            return [made]
+        largest = int(made.vectors.max())
+        once = needed - serialisation_cycles(self._machine, largest)
+        if largest == 1 or once >= room_cycles:
+            raise ScheduleError(
+                f"a stage takes {once} cycles beside its vectors, and {room_cycles} "
+                f"are left between two deskews; use a longer deskew.interval_epochs or "
+                f"'auto', or steadier crystals (clock.drift_ppm below "
+                f"{self._machine.clock.drift_ppm:g})"
+            )
+        pieces = ceil_div(needed - once, room_cycles - once)
+        edges = [made.vectors * n // pieces for n in range(pieces + 1)]
+        return [
+            _only(made._replace(vectors=end - begin)) for begin, end in pairwise(edges)
+        ]
+
+
+def _only(made: Stage) -> Stage:
+    """Return a stage without its void messages."""
+    real = made.vectors > 0
+    return made._replace(
+        source=made.source[real],
+        target=made.target[real],
+        vectors=made.vectors[real],
+        path=made.path[real],
+    )
+
+
+def deskews_of(
+    chain: Chain, topology: Topology, *, interval_cycles: int, stall_cycles: int
+) -> Deskews:
+    """Return the deskews of every chip that sends, passes on or receives."""
+    links = np.unique(
+        np.concatenate(
+            [
+                entry.transport.link
+                for entry in chain.timeline.entries
+                if isinstance(entry, TransportEntry)
+            ]
+        )
+    )
+    chips = np.union1d(topology.source[links], topology.target[links])
+    cycles = np.array(chain.deskew_cycles, dtype=np.int64)
+    return Deskews(
+        chip=np.repeat(chips, len(cycles)).astype(np.int32),
+        start_cycle=np.tile(cycles, len(chips)),
+        stall_cycles=stall_cycles,
+        interval_cycles=interval_cycles,
+    )

@@ -1,0 +1,218 @@
+"""Compiling one iteration of a workload into a static schedule."""
+
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from chip.program import Program, Resident
+from compiler.collectives.exchange_phases import Phase
+from compiler.collectives.exchange_selection import Ways
+from compiler.cost.guard_band import Tolerance, link_timing
+from compiler.cost.roofline import hop_cycles
+from compiler.ir.program_emission import emit
+from compiler.ir.schedule import WorkloadSchedule
+from compiler.ir.timeline import Timeline
+from compiler.routing.message_scheduler import Transporter
+from compiler.scheduling.deskew_insertion import best_interval, place_deskews
+from compiler.scheduling.schedule_builder import Chain
+from compiler.scheduling.train_count import MOST_TRAINS
+from sharding.graph.workload_operators import workload_steps
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.operators.operators import Compute, Exchange, Unit
+from sharding.parallelism.ranges import Ints
+from specs.errors import ScheduleError
+from topologies.outage import NO_OUTAGE, Outage
+from topologies.routing.spanning_tree import alignment_tree
+from topologies.routing.static_routes import Routes
+from topologies.topology import Topology
+
+
+def compile_workload(
+    plan: WorkloadPlan, topology: Topology, outage: Outage = NO_OUTAGE
+) -> WorkloadSchedule:
+    """Return the schedule of one iteration under `plan`.
+
+    Parameters
+    ----------
+    plan
+        Who holds what; its chips are chips of `topology`.
+    topology
+        The wiring.
+    outage
+        What of it is out of order.
+
+    Raises
+    ------
+    ScheduleError
+        If no guard band, deskew interval or program size holds; the message says
+        which setting would.
+    """
+    machine = plan.machine
+    leader = int(plan.group.chips[0])
+    tree = alignment_tree(topology, machine, leader, outage)
+    tolerance = Tolerance(machine=machine, tree_height=tree.height)
+    routes = Routes(topology, outage)
+    steps = workload_steps(plan)
+    room_cycles = _room_cycles(tolerance)
+
+    def timeline(interval_cycles: int) -> Timeline:
+        guard_cycles = tolerance.guard_cycles(interval_cycles)
+        timing = link_timing(topology, machine, guard_cycles)
+        transporter = Transporter(topology, machine, routes, timing)
+        chain = Chain(
+            transporter,
+            chip=machine.chip,
+            stall_cycles=machine.hac.epoch_cycles,
+            interval_cycles=interval_cycles,
+            check=partial(_check_trains, plan=plan),
+        )
+        ways = Ways(topology, machine, transporter, width=plan.strategy.chips)
+        return _timeline(plan, steps, chain, ways, room_cycles)
+
+    wanted = machine.deskew.interval_epochs
+    if wanted == "auto":
+        interval_cycles = best_interval(timeline(0), tolerance)
+    else:
+        interval_cycles = tolerance.checked_interval(wanted)
+    chain = timeline(interval_cycles)
+    instructions, trains, kinds = emit(chain, topology, machine.chip, leader)
+    deskews = place_deskews(
+        instructions,
+        interval_cycles=interval_cycles,
+        longest_cycles=tolerance.longest_interval_cycles,
+        stall_cycles=machine.hac.epoch_cycles,
+        period_cycles=chain.token_cycles,
+        starts=np.zeros(1, dtype=np.int64),
+    )
+    if deskews is None:
+        raise ScheduleError(
+            f"{plan.workload.name}: some chip has no gap for a RUNTIME_DESKEW within "
+            f"{interval_cycles} cycles of each vector; use a longer "
+            f"deskew.interval_epochs or 'auto', or steadier crystals (clock.drift_ppm "
+            f"below {machine.clock.drift_ppm:g})"
+        )
+    return WorkloadSchedule(
+        plan=plan,
+        topology=topology,
+        tree=tree,
+        program=Program(
+            chips=topology.chips,
+            instructions=instructions,
+            trains=trains,
+            kinds=kinds,
+            resident=_resident(plan, topology.chips),
+            deskews=deskews,
+            period_cycles=chain.token_cycles,
+            token_cycles=chain.token_cycles,
+            sequences=1,
+            interval_cycles=0,
+            leader=leader,
+            guard_cycles=tolerance.guard_cycles(interval_cycles),
+        ),
+        timeline=chain,
+        lower_bound_cycles=workload_bound(plan, steps),
+    )
+
+
+def workload_bound(plan: WorkloadPlan, steps: list[Compute | Exchange]) -> int:
+    """Return cycles that no schedule of the plan can beat.
+
+    The matrix unit of the busiest chip works without a pause, its pipeline filled once,
+    all weights that may be loaded ahead of each product;
+    if chips exchange anything, a vector crosses one link at least.
+    """
+    fill = plan.machine.chip.matmul_fill_cycles
+    busy = np.zeros(plan.strategy.chips, dtype=np.int64)
+    for number, step in enumerate(steps):
+        if isinstance(step, Compute) and step.unit is Unit.MATMUL:
+            # Nothing is loaded ahead of what an iteration begins with.
+            cycles = step.least_cycles if number else step.cycles
+            busy += np.where(step.cycles > 0, cycles - fill, 0)
+    most = int(busy.max())
+    talks = any(isinstance(step, Exchange) for step in steps)
+    return most + fill * (most > 0) + talks * hop_cycles(plan.machine, 1)
+
+
+def _room_cycles(tolerance: Tolerance) -> int:
+    """Return how long a phase of an exchange may be between two deskews; 0: at will.
+
+    Where the compiler chooses the interval, two phases shall fit into the longest one.
+    """
+    machine = tolerance.machine
+    epoch, wanted = machine.hac.epoch_cycles, machine.deskew.interval_epochs
+    if tolerance.relative_ppm == 0 or wanted == 0:
+        return 0
+    if wanted == "auto":
+        return tolerance.longest_interval_cycles // 2 - 2 * epoch
+    return tolerance.checked_interval(wanted) - epoch
+
+
+def _pieces(
+    step: Exchange, ways: Ways, chips: Ints, room_cycles: int
+) -> list[tuple[Phase, ...]]:
+    """Return an exchange as itself, or in pieces that each fit between two deskews."""
+    pieces = [ways.fastest(step, chips)]
+    count = 1
+    while 0 < room_cycles < max(map(ways.longest_cycles, pieces)):
+        count *= 2
+        if count > step.shard_bytes.max():
+            # Even single vectors take too long: the chain says so.
+            break
+        edges = [step.shard_bytes * n // count for n in range(count + 1)]
+        pieces = [
+            ways.fastest(replace(step, shard_bytes=end - begin), chips)
+            for begin, end in pairwise(edges)
+        ]
+    return pieces
+
+
+def _timeline(
+    plan: WorkloadPlan,
+    steps: list[Compute | Exchange],
+    chain: Chain,
+    ways: Ways,
+    room_cycles: int,
+) -> Timeline:
+    chips = plan.group.chips
+    if any(isinstance(step, Exchange) for step in steps):
+        # The chips are never idle: they deskew as the first thing of each iteration.
+        chain.deskew()
+    for step in steps:
+        if isinstance(step, Compute):
+            chain.compute(step, chips)
+            continue
+        for phases in _pieces(step, ways, chips, room_cycles):
+            for phase in phases:
+                chain.send(step.name, phase.messages)
+                chain.compute(ways.added_up(phase), chips)
+    return Timeline(
+        entries=tuple(chain.entries),
+        loads=tuple(chain.loads),
+        spent=chain.spent,
+        stage_cycles=(chain.now,),
+        stage_hops=(chain.hops,),
+        trains=chain.trains,
+    )
+
+
+def _resident(plan: WorkloadPlan, chips: int) -> Resident:
+    """Return what each chip keeps in SRAM throughout.
+
+    Of inputs, activations and outputs it is the largest set alive at once.
+    """
+    kept = Resident(*np.zeros((len(Resident._fields), chips), dtype=np.int64))
+    for bytes_, held in zip(kept, plan.group.memory, strict=True):
+        bytes_[plan.group.chips] = held
+    return kept
+
+
+def _check_trains(trains: int, plan: WorkloadPlan) -> None:
+    """Refuse a schedule that is too large to be held."""
+    if trains > MOST_TRAINS:
+        raise ScheduleError(
+            f"{plan.workload.name} as {plan.strategy} takes {trains:,} trains for an "
+            f"iteration or more, and {MOST_TRAINS:,} are what 5 GB of memory hold; use "
+            f"fewer chips"
+        )

@@ -1,0 +1,159 @@
+"""The drift budget inverted: what still works, where the guard says what it takes.
+
+Everything that drift costs grows with the crystals' error and with the time between
+deskews. So what still works ends at one value, which a bisection finds exactly.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from compiler.cost.guard_band import Tolerance
+from specs.errors import ScheduleError
+
+PPB_PER_PPM = 1_000
+"""Crystals are counted in parts per billion: a whole hertz at 900 MHz is about one."""
+
+# What a machine file may say (`specs.synchronisation.ClockSpec`).
+_MOST_PPB = 100_000 * PPB_PER_PPM - 1
+# One more would have to hold more vectors than any guard band lets wait.
+_MOST_VECTORS = 2**31
+
+
+class Budget(NamedTuple):
+    """How far each number can go while the others stay as they are.
+
+    Attributes
+    ----------
+    largest_ppm
+        Largest error of a crystal either way, in ppm, to one part per billion; 0 if
+        not even equal crystals work.
+    longest_interval_epochs
+        Longest time between deskews, in epochs; 0 if no interval works.
+    shallowest_fifo_vectors
+        Fewest places of a receive FIFO.
+    """
+
+    largest_ppm: float
+    longest_interval_epochs: int
+    shallowest_fifo_vectors: int
+
+
+def budget(
+    tolerance: Tolerance, interval_epochs: int, guard_cycles: int | None = None
+) -> Budget:
+    """Return how far each of error, interval and depth can go on its own.
+
+    Parameters
+    ----------
+    tolerance
+        The machine's clocks and links.
+    interval_epochs
+        Time between deskews, in epochs.
+    guard_cycles
+        Guard band that must be enough; None if it may be as wide as the FIFO allows.
+
+    Raises
+    ------
+    ScheduleError
+        If drift can be misread within the interval, so that no FIFO is deep enough.
+    """
+    return Budget(
+        largest_ppm(tolerance, interval_epochs, guard_cycles),
+        longest_interval_epochs(tolerance, guard_cycles),
+        shallowest_fifo_vectors(tolerance, interval_epochs),
+    )
+
+
+def works(
+    tolerance: Tolerance, interval_epochs: int, guard_cycles: int | None = None
+) -> bool:
+    """Return whether the compiler accepts an interval, within a guard band if given."""
+    try:
+        needed = tolerance.guard_cycles(tolerance.checked_interval(interval_epochs))
+    except ScheduleError:
+        return False
+    return guard_cycles is None or needed <= guard_cycles
+
+
+def largest_ppm(
+    tolerance: Tolerance,
+    interval_epochs: int,
+    guard_cycles: int | None = None,
+    apart_cycles: int = 0,
+) -> float:
+    """Return the largest error of crystals that works, in ppm.
+
+    Parameters
+    ----------
+    tolerance, interval_epochs, guard_cycles
+        As in `budget`; the machine's own error plays no part.
+    apart_cycles
+        Longest time between two deskews of a chip, used or idle: drift within it must
+        not be misread.
+    """
+
+    def holds(ppb: int) -> bool:
+        crystals = with_settings(
+            tolerance,
+            {"clock.model": "constant", "clock.drift_ppm": ppb / PPB_PER_PPM},
+        )
+        told_apart = apart_cycles <= crystals.longest_interval_cycles
+        return told_apart and works(crystals, interval_epochs, guard_cycles)
+
+    return _last(holds, 0, _MOST_PPB) / PPB_PER_PPM
+
+
+def longest_interval_epochs(
+    tolerance: Tolerance, guard_cycles: int | None = None
+) -> int:
+    """Return the longest time between deskews that works, in epochs.
+
+    Crystals that do not drift may wait for longer than any run takes.
+
+    Parameters
+    ----------
+    tolerance
+        The machine's clocks and links.
+    guard_cycles
+        Guard band that must be enough; None if it may be as wide as the FIFO allows.
+    """
+    longest = tolerance.longest_interval_cycles // tolerance.machine.hac.epoch_cycles
+    return _last(lambda epochs: works(tolerance, epochs, guard_cycles), 0, longest)
+
+
+def shallowest_fifo_vectors(tolerance: Tolerance, interval_epochs: int) -> int:
+    """Return the fewest places of a receive FIFO that hold what the guard lets wait.
+
+    Raises
+    ------
+    ScheduleError
+        If drift can be misread within the interval, so that no FIFO is deep enough.
+    """
+    tolerance.checked_interval(interval_epochs)
+
+    def overflows(vectors: int) -> bool:
+        fifo = with_settings(tolerance, {"link.fifo_vectors": vectors})
+        return not works(fifo, interval_epochs)
+
+    return _last(overflows, 0, _MOST_VECTORS) + 1
+
+
+def with_settings(tolerance: Tolerance, settings: dict[str, object]) -> Tolerance:
+    """Return a tolerance of the same tree on a machine with other numbers."""
+    return replace(tolerance, machine=tolerance.machine.with_settings(settings))
+
+
+def _last(holds: Callable[[int], bool], first: int, most: int) -> int:
+    """Return the last number that `holds`, from `first`, which need not, to `most`.
+
+    It must hold up to some number and never after it.
+    """
+    low, high = first, most + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if holds(middle):
+            low = middle
+        else:
+            high = middle
+    return low

@@ -1,0 +1,111 @@
+"""A closed-form lower bound on a token's latency: what no schedule can beat.
+
+Every stage must feed its weights and its share of the KV cache to the matrix unit,
+except for what its weight buffers may hold ahead of each product, and multiply all;
+every block of a split layer must gather and scatter, which takes at least one vector
+over one link each; every stage must hand over, and the token of a language model must
+come back.
+"""
+
+import numpy as np
+
+from compiler.cost.guard_band import serialisation_cycles, vectors_of
+from sharding.operators.block_operators import carried_bytes
+from sharding.parallelism.ranges import Ints
+from sharding.planner.plan import ShardingPlan, Stage
+from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.task import FP32_BYTES, Task
+from sharding.transformer.weight_slices import block_slices
+from specs.machine import MachineSpec
+from specs.units import ceil_div
+
+
+def lower_bound_cycles(plan: ShardingPlan) -> int:
+    """Return the lower bound in cycles for one decode token."""
+    machine = plan.task.machine
+    # Replicas hold and do the same; a token passes one of them.
+    stages = plan.replicas[0].stages
+    bound = sum(feed_cycles(plan.task, stage) for stage in stages)
+    if plan.strategy.tensor > 1:
+        exchanges = sum(_exchanges(block) for stage in stages for block in stage.blocks)
+        bound += exchanges * hop_cycles(machine, 1)
+    for stage in stages[1:]:
+        size = int(carried_bytes(plan.task, stage.blocks[0]).max())
+        bound += hop_cycles(machine, vectors_of(machine, size))
+    if plan.strategy.replica_chips > 1 and not plan.task.model.structure.encoder:
+        bound += hop_cycles(machine, 1)
+    return bound
+
+
+def hop_cycles(machine: MachineSpec, vectors: int) -> int:
+    """Return the least cycles of a message over one hop, SRAM to SRAM.
+
+    The hop has as many parallel cables as a message may be striped over.
+    """
+    train = ceil_div(vectors, machine.link.stripe_cables)
+    return (
+        machine.chip.send_cycles
+        + machine.link.latency_cycles
+        + machine.fec.parameters.decode_cycles
+        + serialisation_cycles(machine, train - 1)
+        + machine.chip.receive_cycles
+    )
+
+
+def _exchanges(block: Block) -> int:
+    """Return how often the chips of a group must hear of each other for `block`."""
+    if block.kind is Kind.EMBEDDING:
+        return 0
+    # A head gathers, and only its last part sends candidates to the leader.
+    return 1 if block.kind is Kind.HEAD and not block.closes else 2
+
+
+def feed_cycles(task: Task, stage: Stage) -> int:
+    """Return the least cycles in which a stage's fullest member feeds its operands."""
+    chip = task.machine.chip
+    fed, multiplied = 0 * stage.chips, 0 * stage.chips
+    for block in stage.blocks:
+        whole = _fed_bytes(task, block)
+        ahead = _preloads(task, block) * chip.mxm_buffer_bytes * chip.prefetch
+        fed += np.maximum(whole - ahead, 0)
+        multiplied += whole
+    return max(
+        ceil_div(int(fed.max()), chip.weight_feed_bytes_per_cycle),
+        # A weight takes four bytes at most.
+        ceil_div(int(multiplied.max()), FP32_BYTES * chip.mxm_int8_macs_per_cycle),
+    )
+
+
+def _preloads(task: Task, block: Block) -> int:
+    """Return how many products of `block` may find weights in the buffers."""
+    if block.kind is Kind.ATTENTION:
+        return 4
+    if block.kind is Kind.FEED_FORWARD:
+        # A router is known beforehand, the experts that it chooses are not.
+        return 2 if task.model.experts == 1 else 1
+    return int(block.kind is Kind.HEAD)
+
+
+def _fed_bytes(task: Task, block: Block) -> Ints:
+    """Return the bytes that each chip must feed to its matrix unit for `block`.
+
+    The embedding is looked up and norms are vector operands: neither is fed. Of several
+    experts, the chosen ones are; at whatever place they are stored, they are alike.
+    """
+    model, formats = task.model, task.machine.formats
+    width_bytes = task.operand_bytes(formats.weights)
+    fed = np.zeros(task.tensor, dtype=np.int64)
+    if block.kind is Kind.EMBEDDING:
+        return fed
+    for tensor in block_slices(model, block, task.group):
+        if tensor.multiplied:
+            fed += tensor.elements * width_bytes
+    if block.kind is Kind.FEED_FORWARD:
+        fed = fed * model.experts_per_token // model.experts
+    if block.kind is Kind.ATTENTION:
+        heads = task.group.heads(model.kv_heads, block.layer)
+        positions = -(-task.cached_tokens(block) // heads.members)
+        # Keys for the scores, then values.
+        cached = 2 * heads.heads * model.head_dim * positions * task.batch
+        fed += cached * task.operand_bytes(task.cached_format)
+    return fed

@@ -1,0 +1,234 @@
+"""From the chain of a token to instruction and train columns."""
+
+from typing import NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.lowering import lower
+from chip.operator_work import Work
+from chip.program import (
+    Instructions,
+    Opcode,
+    OperatorKind,
+    Slice,
+    Trains,
+    instructions_of,
+)
+from compiler.ir.timeline import Timeline
+from compiler.routing.message_scheduler import Transport
+from compiler.scheduling.schedule_builder import ComputeEntry, LoadEntry, TransportEntry
+from sharding.operators.operators import Unit
+from specs.machine import ChipSpec
+from topologies.topology import Topology
+
+Ints = NDArray[np.int64]
+
+# Columns of the instruction blocks put together here, in this order.
+_COLUMNS = (
+    "chip",
+    "slice",
+    "port",
+    "opcode",
+    "start_cycle",
+    "duration_cycles",
+    "train",
+    "operator",
+    "kind",
+)
+_START, _TRAIN, _OPERATOR = (
+    _COLUMNS.index(name) for name in ("start_cycle", "train", "operator")
+)
+
+
+class Emitted(NamedTuple):
+    """One token as columns.
+
+    Attributes
+    ----------
+    instructions, trains
+        What chips do, and what is on the links.
+    kinds
+        What slices do for each kind of operator.
+    """
+
+    instructions: Instructions
+    trains: Trains
+    kinds: tuple[OperatorKind, ...]
+
+
+def emit(
+    timeline: Timeline, topology: Topology, chip: ChipSpec, leader: int
+) -> Emitted:
+    """Return the instructions and trains of one token.
+
+    Parameters
+    ----------
+    timeline
+        The chain.
+    topology
+        Ports and ends of the links.
+    chip
+        What operators are lowered for.
+    leader
+        Chip on which the start and end of the token are marked.
+    """
+    kinds = _Kinds()
+    blocks = [_marks(leader, timeline.token_cycles)]
+    blocks += [_load_rows(entry, kinds) for entry in timeline.loads]
+    links, previous = [], []
+    templates: dict[int, tuple[Ints, Ints]] = {}
+    trains = 0
+    for entry in timeline.entries:
+        if isinstance(entry, ComputeEntry):
+            blocks.append(_compute_rows(entry, kinds, chip.matmul_fill_cycles))
+            continue
+        transport = entry.transport
+        key = id(transport)
+        if key not in templates:
+            templates[key] = _transport_rows(transport, topology)
+        instructions, columns = templates[key]
+        blocks.append(_placed(instructions, entry, trains))
+        columns = columns.copy()
+        columns[2:4] += entry.start_cycle
+        links.append(columns)
+        first_hop = transport.previous < 0
+        previous.append(np.where(first_hop, -1, transport.previous + trains))
+        trains += len(transport.link)
+    rows = np.concatenate(blocks, axis=1)
+    table = np.concatenate(links, axis=1) if links else np.zeros((4, 0), np.int64)
+    before = np.concatenate(previous) if previous else np.zeros(0, np.int64)
+    return Emitted(
+        instructions_of(dict(zip(_COLUMNS, rows, strict=True))),
+        Trains(
+            link=table[0].astype(np.int32),
+            vectors=table[1].astype(np.int32),
+            wire_cycle=table[2],
+            receive_cycle=table[3],
+            previous=before.astype(np.int32),
+        ),
+        tuple(OperatorKind(work, lower(chip, work)) for work in kinds.works),
+    )
+
+
+@final
+class _Kinds:
+    """Numbers the works that differ, in the order in which they are met."""
+
+    def __init__(self) -> None:
+        self._number: dict[Work, int] = {}
+        self._known: dict[int, Ints] = {}
+
+    @property
+    def works(self) -> list[Work]:
+        """Return the works by number."""
+        return list(self._number)
+
+    def of(self, works: tuple[Work, ...]) -> Ints:
+        """Return the number of each work, shape ``(works,)``."""
+        # Entries of layers alike share one tuple, and keep it.
+        known = self._known.get(id(works))
+        if known is None:
+            number = self._number
+            found = [number.setdefault(work, len(number)) for work in works]
+            known = self._known[id(works)] = np.array(found, dtype=np.int64)
+        return known
+
+
+def _block(rows: int, **columns: NDArray[np.integer] | int) -> Ints:
+    """Return instruction rows as one array of shape ``(columns, rows)``."""
+    block = np.full((len(_COLUMNS), rows), -1, dtype=np.int64)
+    for name, values in columns.items():
+        block[_COLUMNS.index(name)] = values
+    return block
+
+
+def _marks(leader: int, token_cycles: int) -> Ints:
+    cycles = np.array([0, token_cycles], dtype=np.int64)
+    return _block(
+        2,
+        chip=leader,
+        slice=Slice.ICU,
+        opcode=Opcode.MARK,
+        start_cycle=cycles,
+        duration_cycles=0,
+    )
+
+
+def _compute_rows(entry: ComputeEntry, kinds: _Kinds, fill_cycles: int) -> Ints:
+    parts = {
+        # Weights stream from memory for as long as there are any.
+        Unit.MATMUL: (
+            (Slice.MEM, Opcode.READ, entry.cycles - fill_cycles),
+            (Slice.MXM, Opcode.MATMUL, entry.cycles),
+        ),
+        Unit.VECTOR: ((Slice.VXM, Opcode.VECTOR, entry.cycles),),
+        Unit.LOOKUP: ((Slice.MEM, Opcode.READ, entry.cycles),),
+    }
+    blocks = [
+        _block(
+            len(entry.chips),
+            chip=entry.chips,
+            slice=unit,
+            opcode=opcode,
+            start_cycle=entry.start_cycle,
+            duration_cycles=cycles,
+            operator=entry.operator,
+            kind=kinds.of(entry.works),
+        )
+        for unit, opcode, cycles in parts[entry.unit]
+    ]
+    return np.concatenate(blocks, axis=1)
+
+
+def _load_rows(entry: LoadEntry, kinds: _Kinds) -> Ints:
+    return _block(
+        len(entry.chips),
+        chip=entry.chips,
+        slice=Slice.MEM,
+        opcode=Opcode.LOAD,
+        start_cycle=entry.start_cycle,
+        duration_cycles=entry.cycles,
+        operator=entry.operator,
+        kind=kinds.of(entry.works),
+    )
+
+
+def _transport_rows(transport: Transport, topology: Topology) -> tuple[Ints, Ints]:
+    """Return a phase's instructions and train columns, cycles from its start."""
+    link = transport.link
+    number = np.arange(len(link), dtype=np.int64)
+    first_hop = transport.previous < 0
+    sends = _block(
+        len(link),
+        chip=topology.source[link],
+        slice=Slice.C2C_OUT,
+        port=topology.source_port[link],
+        opcode=np.where(first_hop, Opcode.SEND, Opcode.FORWARD),
+        start_cycle=transport.wire_cycle,
+        duration_cycles=transport.serialisation_cycles,
+        train=number,
+    )
+    receives = _block(
+        len(link),
+        chip=topology.target[link],
+        slice=Slice.C2C_IN,
+        port=topology.target_port[link],
+        opcode=Opcode.RECEIVE,
+        start_cycle=transport.receive_cycle,
+        duration_cycles=transport.serialisation_cycles,
+        train=number,
+    )
+    columns = np.array(
+        [link, transport.vectors, transport.wire_cycle, transport.receive_cycle]
+    )
+    return np.concatenate([sends, receives], axis=1), columns
+
+
+def _placed(rows: Ints, entry: TransportEntry, trains: int) -> Ints:
+    """Return a phase's instructions at their place in the token."""
+    placed = rows.copy()
+    placed[_START] += entry.start_cycle
+    placed[_TRAIN] += trains
+    placed[_OPERATOR] = entry.operator
+    return placed

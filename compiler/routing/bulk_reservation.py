@@ -1,0 +1,131 @@
+"""Reserving links for many messages at once: the calendars of all links as arrays.
+
+A message asks for its next link once it can leave a chip, and links serve in the order
+in which they are asked. What a hop takes at least is also how far ahead all requests
+are known, so the schedule is made window by window, all links of a window together.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.cost.guard_band import LinkTiming, serialisation_cycles
+from compiler.routing.message_scheduler import Spent, Transport
+from sharding.parallelism.ranges import Ints
+from specs.machine import MachineSpec
+
+# Keeps the links of a window apart in one running maximum; no schedule is as long.
+_APART = 2**40
+
+
+def reserve(
+    machine: MachineSpec,
+    timing: LinkTiming,
+    paths: NDArray[np.int32],
+    vectors: Ints,
+) -> Transport:
+    """Return the trains that carry messages over given paths, all ready at cycle 0.
+
+    Parameters
+    ----------
+    machine, timing
+        The links.
+    paths
+        Directed links of each message in order, -1 after the last, shape
+        ``(messages, longest path)``; every message has one.
+    vectors
+        Vectors of each message, shape ``(messages,)``.
+
+    Returns
+    -------
+    Transport
+        A train for each hop, message by message.
+    """
+    hops = (paths >= 0).sum(axis=1)
+    sizes, size = np.unique(vectors, return_inverse=True)
+    lasting = np.array(
+        [
+            (serialisation_cycles(machine, n), serialisation_cycles(machine, n - 1))
+            for n in sizes.tolist()
+        ],
+        dtype=np.int64,
+    ).reshape(-1, 2)
+    line, tail = lasting[size].T
+    wire = _wire_cycles(timing, paths, hops, line)
+    way = timing.latency_cycles[paths]
+    receive = wire + way + timing.guard_cycles
+    used = paths >= 0
+    number = np.cumsum(used.ravel()).reshape(used.shape) - 1
+    previous = np.where(np.arange(paths.shape[1]) > 0, number - 1, -1)
+    last = receive[np.arange(len(hops)), hops - 1] + tail + timing.receive_cycles
+    return Transport(
+        link=paths[used].astype(np.int64),
+        vectors=np.repeat(vectors, hops),
+        wire_cycle=wire[used],
+        receive_cycle=receive[used],
+        previous=previous[used],
+        serialisation_cycles=np.repeat(line, hops),
+        spent=_spent(timing, way, hops, tail, last),
+        hops=int(hops.max()),
+    )
+
+
+def _wire_cycles(
+    timing: LinkTiming, paths: NDArray[np.int32], hops: Ints, line: Ints
+) -> Ints:
+    """Return when each message enters each of its links, shape of `paths`."""
+    fixed = timing.guard_cycles + timing.pass_cycles
+    window = int(timing.latency_cycles[paths[paths >= 0]].min()) + fixed
+    wire = np.zeros(paths.shape, dtype=np.int64)
+    free = np.zeros(len(timing.latency_cycles), dtype=np.int64)
+    ready = np.full(len(paths), timing.send_cycles, dtype=np.int64)
+    hop = np.zeros(len(paths), dtype=np.int64)
+    waiting = np.arange(len(paths))
+    while len(waiting):
+        horizon = int(ready[waiting].min()) + window
+        known = ready[waiting] < horizon
+        rows = waiting[known]
+        link = paths[rows, hop[rows]].astype(np.int64)
+        # Of messages that ask at once the longest way is served first: it has the
+        # least slack.
+        order = np.lexsort((rows, hop[rows] - hops[rows], ready[rows], link))
+        rows, link = rows[order], link[order]
+        start = _starts(link, ready[rows], line[rows], free)
+        wire[rows, hop[rows]] = start
+        last = np.flatnonzero(np.diff(link, append=-1))
+        free[link[last]] = start[last] + line[rows[last]]
+        ready[rows] = start + timing.latency_cycles[link] + fixed
+        hop[rows] += 1
+        waiting = np.concatenate([waiting[~known], rows[hop[rows] < hops[rows]]])
+    return wire
+
+
+def _starts(link: Ints, ready: Ints, line: Ints, free: Ints) -> Ints:
+    """Return when each request is served, one after the other on each link.
+
+    A request starts when it is ready and the one before it is over: ``start[i] =
+    max(ready[i], start[i-1] + line[i-1])``. Less the time that all before it take, that
+    is a running maximum.
+    """
+    before = np.cumsum(line) - line
+    place = np.cumsum(np.diff(link, prepend=link[:1]) != 0)
+    floor = np.maximum(ready, free[link]) - before + place * _APART
+    start: Ints = np.maximum.accumulate(floor) - place * _APART + before
+    return start
+
+
+def _spent(timing: LinkTiming, way: Ints, hops: Ints, tail: Ints, last: Ints) -> Spent:
+    """Return where the cycles of the message go that is there last."""
+    row = int(last.argmax())
+    count = int(hops[row])
+    flight = int(way[row, :count].sum()) - count * timing.fec_cycles
+    link = (
+        timing.send_cycles
+        + flight
+        + (count - 1) * timing.pass_cycles
+        + int(tail[row])
+        + timing.receive_cycles
+    )
+    guard, fec = count * timing.guard_cycles, count * timing.fec_cycles
+    return Spent(
+        link=link, guard=guard, fec=fec, wait=int(last[row]) - link - guard - fec
+    )

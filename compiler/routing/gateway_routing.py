@@ -1,0 +1,95 @@
+"""Paths over gateways: minimal as the dragonfly's routing is, one link between racks.
+
+Within the node to the gateway of the next node, on to the node of the rack's gateway,
+over its link, and likewise at the other end: at most seven links, of which one leads
+from rack to rack. Fewest links of any kind may be fewer, by two links between racks.
+References: J. Kim, W. J. Dally, S. Scott, D. Abts, "Technology-Driven, Highly-Scalable
+Dragonfly Topology", ISCA 2008.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.routing.gateways import Crossings, Gateways
+from sharding.parallelism.ranges import Ints
+
+_NO_LINK = -1
+
+
+def gateway_paths(gateways: Gateways, source: Ints, target: Ints) -> NDArray[np.int32]:
+    """Return the links from each source to its target over gateways.
+
+    Parallel links between two groups take turns: for one source over its targets, and
+    for one target over its sources.
+
+    Parameters
+    ----------
+    gateways
+        Chips among which all nodes of a rack, and all racks, are linked.
+    source, target
+        Chips, shape ``(pairs,)``.
+
+    Returns
+    -------
+    NDArray
+        Directed links in order, -1 after the last, shape ``(pairs, longest path)``.
+    """
+    at = gateways
+    leaves = at.rack[source] != at.rack[target]
+    link = np.full(len(source), _NO_LINK, dtype=np.int64)
+    link[leaves] = _in_turn(at.between_racks, at.rack, source[leaves], target[leaves])
+    out, into = source.copy(), source.copy()
+    out[leaves] = at.source[link[leaves]]
+    into[leaves] = at.target[link[leaves]]
+    # What goes the same way within a node takes its parallel links in turn.
+    turn = source + target
+    columns = [
+        *_within_rack(at, source, out, turn),
+        link,
+        *_within_rack(at, into, target, turn),
+    ]
+    table = np.stack(columns, axis=1)
+    # Links to the left, gaps to the right.
+    order = np.argsort(table == _NO_LINK, axis=1, kind="stable")
+    table = np.take_along_axis(table, order, axis=1)
+    longest = max(1, int((table != _NO_LINK).sum(axis=1).max(initial=0)))
+    return table[:, :longest].astype(np.int32)
+
+
+def _within_rack(at: Gateways, source: Ints, target: Ints, turn: Ints) -> list[Ints]:
+    """Return the links to the gateway of a node, to the next node, and to the end."""
+    leaves = at.node[source] != at.node[target]
+    link = np.full(len(source), _NO_LINK, dtype=np.int64)
+    link[leaves] = _in_turn(at.between_nodes, at.node, source[leaves], target[leaves])
+    out, into = source.copy(), source.copy()
+    out[leaves] = at.source[link[leaves]]
+    into[leaves] = at.target[link[leaves]]
+    return [_local(at, source, out, turn), link, _local(at, into, target, turn)]
+
+
+def _local(at: Gateways, source: Ints, target: Ints, turn: Ints) -> Ints:
+    link = np.full(len(source), _NO_LINK, dtype=np.int64)
+    moves = source != target
+    link[moves] = at.local.pick(source[moves], target[moves], turn[moves])
+    return link
+
+
+def _in_turn(crossings: Crossings, group: Ints, source: Ints, target: Ints) -> Ints:
+    """Return a link between the groups of each pair; parallel ones take turns.
+
+    If all chips of a group have as many of them, each takes its own, by the place of
+    the target. Otherwise places ``a`` and ``b`` take number ``a * ceil(m / p) +
+    floor(b * m / p)`` of the `m` links between groups of `p` chips: the targets of a
+    source are spaced out over all links, and so are the sources of a target.
+    """
+    order = np.argsort(group, kind="stable")
+    size = np.bincount(group)
+    place = np.empty(len(group), dtype=np.int64)
+    place[order] = np.arange(len(group)) - np.repeat(np.cumsum(size) - size, size)
+    parallel = crossings.count(group[source], group[target])
+    members = size[group[source]]
+    each = -(-parallel // members)
+    spaced = place[target] * parallel // members
+    turn = np.where(parallel % members == 0, place[target] % each, spaced)
+    number = place[source] * each + turn
+    return crossings.pick(group[source], group[target], number)

@@ -1,0 +1,163 @@
+"""Rules of slices: each kind of operator keeps to what a chip's slices can do.
+
+For `compiler.verify`, independent of the code that makes programs: what slices do is
+read from the program, and bytes and multiplications are worked out anew.
+"""
+
+from collections import defaultdict
+
+from chip.functional_units import Inventory, Port, SliceInstruction, inventory
+from chip.operator_work import Load, Product
+from chip.program import OperatorKind, Program
+from compiler.rules.structure import broken
+from specs.machine import MachineSpec
+
+
+def check_kinds(program: Program, machine: MachineSpec) -> int:
+    """Refuse a kind of operator in which a slice, bank or stream is used twice."""
+    there = inventory(machine.chip)
+    for number, kind in enumerate(program.kinds):
+        where = f"operator kind {number}"
+        for step in kind.steps:
+            _check_step(step, there, machine, where)
+        _check_units(kind.steps, where)
+        _check_streams(kind.steps, there, where)
+    return sum(len(kind.steps) for kind in program.kinds)
+
+
+def check_amounts(program: Program, machine: MachineSpec) -> int:
+    """Refuse a kind of operator that moves or multiplies other than its work asks."""
+    for number, kind in enumerate(program.kinds):
+        work = kind.work
+        wanted = {
+            "read": work.read_bytes,
+            "written": work.written_bytes,
+            "multiplied": work.macs,
+            "loaded": _loaded_bytes(kind),
+        }
+        steps = kind.steps
+        found = {
+            "read": _moved(steps, Port.MEM_READ),
+            "written": _moved(steps, Port.MEM_WRITE),
+            "multiplied": sum(step.macs for step in steps),
+            "loaded": _moved(steps, Port.MXM_LOAD),
+        }
+        for what, amount in wanted.items():
+            if found[what] != amount:
+                raise broken(
+                    "a kind of operator does something else",
+                    f"operator kind {number}, {type(work).__name__.lower()}: "
+                    f"{found[what]:,} are {what}, {amount:,} are asked for",
+                )
+        if isinstance(work, Product) and work.preloaded_bytes > min(
+            work.ready_bytes, machine.chip.mxm_buffer_bytes
+        ):
+            raise broken(
+                "what is loaded ahead is not there",
+                f"operator kind {number}: {work.preloaded_bytes:,} bytes are loaded "
+                f"ahead, {work.ready_bytes:,} can be known and "
+                f"{machine.chip.mxm_buffer_bytes:,} held",
+            )
+    return 4 * len(program.kinds)
+
+
+def _loaded_bytes(kind: OperatorKind) -> int:
+    """Return the bytes that come into the weight buffers during an operator."""
+    if isinstance(kind.work, Product):
+        return kind.work.fed_bytes - kind.work.preloaded_bytes
+    return kind.work.fed_bytes if isinstance(kind.work, Load) else 0
+
+
+def _moved(steps: tuple[SliceInstruction, ...], port: Port) -> int:
+    return sum(step.bytes for step in steps if step.port is port)
+
+
+def _check_step(
+    step: SliceInstruction, there: Inventory, machine: MachineSpec, where: str
+) -> None:
+    """Refuse slices that are not there, or more bytes than they move in the time."""
+    last = step.first + step.units - 1
+    if step.first < 0 or step.units < 1 or last >= there.units[step.port]:
+        raise broken(
+            "no such slice",
+            f"{where}: {step.port.name} {last} at cycle {step.start_cycle}, and a chip "
+            f"has {there.units[step.port]}",
+        )
+    if step.port in (Port.MEM_READ, Port.MEM_WRITE):
+        room = step.units * step.duration_cycles * there.stream_bytes
+    elif step.port is Port.MXM_LOAD:
+        room = step.duration_cycles * machine.chip.weight_feed_bytes_per_cycle
+    else:
+        return
+    if step.bytes > room:
+        raise broken(
+            "more bytes than slices move",
+            f"{where}: {step.port.name} {step.first}-{last} at cycle "
+            f"{step.start_cycle}: {step.bytes:,} bytes in {step.duration_cycles} "
+            f"cycles, room for {room:,}",
+        )
+
+
+def _check_units(steps: tuple[SliceInstruction, ...], where: str) -> None:
+    """Refuse two things at a time in a slice, or in a bank of one."""
+    taken: defaultdict[tuple[str, int], list[SliceInstruction]] = defaultdict(list)
+    for step in steps:
+        for unit in range(step.first, step.first + step.units):
+            taken[step.port.name, unit].append(step)
+            if step.bank >= 0:
+                # Reading and writing at a time is for two banks.
+                taken[f"MEM bank {step.bank}", unit].append(step)
+    for (port, unit), users in taken.items():
+        users.sort(key=lambda step: step.start_cycle)
+        busy = users[0].start_cycle
+        for step in users:
+            if step.start_cycle < busy:
+                raise broken(
+                    "a slice does two things",
+                    f"{where}: {port} of slice {unit} is busy until cycle {busy} and "
+                    f"starts to {step.step.name} at cycle {step.start_cycle}",
+                )
+            busy = step.start_cycle + step.duration_cycles
+
+
+def _check_streams(
+    steps: tuple[SliceInstruction, ...], there: Inventory, where: str
+) -> None:
+    """Refuse more streams in a direction than there are."""
+    for cycle, east, west in _streams_over_time(steps):
+        if max(east, west) > there.streams:
+            raise broken(
+                "too many streams",
+                f"{where}: {east} east and {west} west at cycle {cycle}, and there are "
+                f"{there.streams} each way; use fewer tensor members or a shorter "
+                f"context",
+            )
+
+
+def _streams_over_time(
+    steps: tuple[SliceInstruction, ...],
+) -> list[tuple[int, int, int]]:
+    """Return cycles, and the streams in use from then on, eastward and westward."""
+    changes: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for step in steps:
+        end = step.start_cycle + step.duration_cycles
+        for cycle, sign in ((step.start_cycle, 1), (end, -1)):
+            changes[cycle][0] += sign * step.east
+            changes[cycle][1] += sign * step.west
+    found, east, west = [], 0, 0
+    for cycle in sorted(changes):
+        east += changes[cycle][0]
+        west += changes[cycle][1]
+        found.append((cycle, east, west))
+    return found
+
+
+def last_cycle(kind: OperatorKind) -> int:
+    """Return when the last slice of a kind has ended."""
+    return max(step.start_cycle + step.duration_cycles for step in kind.steps)
+
+
+def busiest(kind: OperatorKind) -> tuple[int, int]:
+    """Return the most streams that a kind uses at a time, eastward and westward."""
+    uses = _streams_over_time(kind.steps)
+    return max(east for _, east, _ in uses), max(west for _, _, west in uses)

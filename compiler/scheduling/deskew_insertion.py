@@ -1,0 +1,274 @@
+"""How often chips deskew, and where each RUNTIME_DESKEW finds its place."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.program import Deskews, Instructions, Opcode, Slice
+from compiler.cost.guard_band import Tolerance
+from compiler.ir.timeline import Timeline
+from compiler.scheduling.schedule_builder import TransportEntry
+from sharding.parallelism.ranges import Ints
+from specs.errors import ScheduleError
+from specs.units import ceil_div
+
+# Deskews within the busiest stage that are worth weighing against a wider guard.
+_MOST_WITHIN_A_STAGE = 64
+# The first period has no past, the last is the one that recurs: between any two
+# deskews that recur lies what was placed between them here.
+_PERIODS_WALKED = 3
+
+
+def best_interval(timeline: Timeline, tolerance: Tolerance) -> int:
+    """Return the interval at which guard band and stalls cost least, in cycles.
+
+    A long interval widens the guard of every hop, a short one stalls the chips at work.
+    Between two visits of the token a stage deskews at no cost.
+
+    Parameters
+    ----------
+    timeline
+        The token without deskews.
+    tolerance
+        The machine's clocks.
+
+    Returns
+    -------
+    int
+        Cycles, 0 if clocks do not drift and nothing has to be deskewed.
+    """
+    if tolerance.relative_ppm == 0:
+        return 0
+    epoch = tolerance.machine.hac.epoch_cycles
+    longest = max(timeline.stage_cycles)
+    hops = sum(timeline.stage_hops)
+    best_cost, best = None, 0
+    for deskews in range(_MOST_WITHIN_A_STAGE):
+        # What is weighed is the time from a stage's deskew to the end of its last hop.
+        span = ceil_div(longest, deskews + 1) + 4 * epoch
+        interval = ceil_div(span + _longest_send(timeline), epoch) * epoch
+        if interval > tolerance.longest_interval_cycles:
+            continue
+        stalls = sum(cycles // interval for cycles in timeline.stage_cycles)
+        cost = stalls * epoch + hops * tolerance.drift_cycles(interval)
+        if best_cost is None or cost < best_cost:
+            best_cost, best = cost, interval
+    if best_cost is None:
+        return _last_resort(timeline, tolerance)
+    return best
+
+
+def _longest_send(timeline: Timeline) -> int:
+    return max(
+        (
+            entry.transport.duration_cycles
+            for entry in timeline.entries
+            if isinstance(entry, TransportEntry)
+        ),
+        default=0,
+    )
+
+
+def _last_resort(timeline: Timeline, tolerance: Tolerance) -> int:
+    """Return the longest interval there is, or say that it is too short."""
+    epoch = tolerance.machine.hac.epoch_cycles
+    limit = tolerance.longest_interval_cycles // epoch * epoch
+    needed = _longest_send(timeline) + 2 * epoch
+    if limit < needed:
+        ppm = tolerance.machine.clock.drift_ppm
+        raise ScheduleError(
+            f"crystals of +/-{ppm:g} ppm drift half an epoch in "
+            f"{tolerance.longest_interval_cycles} cycles, but a collective and a "
+            f"deskew take {needed}: no interval works; use steadier crystals "
+            f"(clock.drift_ppm={ppm * limit / needed:.3g} or less) or a longer "
+            f"hac.epoch_cycles"
+        )
+    return limit
+
+
+class _Rules(NamedTuple):
+    """What holds for every chip's deskews, all in cycles.
+
+    Attributes
+    ----------
+    interval
+        Longest time from the start of a deskew to the end of a use of a link.
+    longest
+        Longest time between two deskews.
+    stall
+        Length of a deskew.
+    period
+        Time after which the chip repeats itself.
+    """
+
+    interval: int
+    longest: int
+    stall: int
+    period: int
+
+
+class _Work(NamedTuple):
+    """What a chip does, sorted by start.
+
+    Attributes
+    ----------
+    begin, end
+        First cycle of each piece of work and the first after it.
+    linked
+        Whether it uses a link.
+    """
+
+    begin: Ints
+    end: Ints
+    linked: NDArray[np.bool_]
+
+
+class _Gaps(NamedTuple):
+    """Stretches of idleness that hold a deskew: from when, and until when."""
+
+    begin: Ints
+    end: Ints
+
+
+def place_deskews(
+    instructions: Instructions,
+    *,
+    interval_cycles: int,
+    longest_cycles: int,
+    stall_cycles: int,
+    period_cycles: int,
+    starts: Ints,
+) -> Deskews | None:
+    """Return where each chip deskews in a period, or None if some chip has no room.
+
+    A chip deskews in the last gap before a vector that would otherwise rely on a deskew
+    more than `interval_cycles` ago, and in idle stretches often enough that drift stays
+    within half an epoch. A chip that uses no link need not deskew.
+
+    Parameters
+    ----------
+    instructions
+        One token.
+    interval_cycles
+        Longest time from the start of a deskew to the end of a vector that relies on
+        it; 0 for no deskews at all.
+    longest_cycles
+        Longest time between two deskews.
+    stall_cycles
+        Length of a deskew.
+    period_cycles
+        Length of the period, after which the chips repeat themselves.
+    starts
+        Start of each sequence's token in the period, shape ``(sequences,)``.
+    """
+    turns = len(starts)
+    turn_cycles = period_cycles // turns
+    alike = np.array_equal(starts, turn_cycles * np.arange(turns))
+    if turns > 1 and alike and turns * turn_cycles == period_cycles:
+        # Every sequence does the same in its turn, so that one turn stands for all.
+        one = place_deskews(
+            instructions,
+            interval_cycles=interval_cycles,
+            longest_cycles=longest_cycles,
+            stall_cycles=stall_cycles,
+            period_cycles=turn_cycles,
+            starts=starts[:1],
+        )
+        if one is not None:
+            return _in_every_turn(one, starts)
+    chips: list[Ints] = []
+    cycles: list[Ints] = []
+    rules = _Rules(interval_cycles, longest_cycles, stall_cycles, period_cycles)
+    if interval_cycles:
+        edges = np.flatnonzero(np.diff(instructions.chip)) + 1
+        for rows in np.split(np.arange(len(instructions)), edges):
+            placed = _place_on_chip(_work(instructions, rows, starts, rules), rules)
+            if placed is None:
+                return None
+            chip = int(instructions.chip[rows[0]])
+            chips.append(np.full(len(placed), chip, dtype=np.int64))
+            cycles.append(np.array(placed, dtype=np.int64))
+    none = np.zeros(0, dtype=np.int64)
+    return Deskews(
+        chip=np.concatenate([none, *chips]).astype(np.int32),
+        start_cycle=np.concatenate([none, *cycles]),
+        stall_cycles=stall_cycles,
+        interval_cycles=interval_cycles,
+    )
+
+
+def _in_every_turn(deskews: Deskews, starts: Ints) -> Deskews:
+    """Return the deskews of one turn in all of them."""
+    chip = np.repeat(deskews.chip, len(starts))
+    cycle = (deskews.start_cycle[:, None] + starts).ravel()
+    order = np.lexsort((cycle, chip))
+    return replace(deskews, chip=chip[order], start_cycle=cycle[order])
+
+
+def _work(instructions: Instructions, rows: Ints, starts: Ints, rules: _Rules) -> _Work:
+    """Return what a chip does in some periods, so many that the last has a past."""
+    # A mark takes no time, but it must not fall into a stall either.
+    lasting = instructions.duration_cycles[rows] > 0
+    rows = rows[lasting | (instructions.opcode[rows] == Opcode.MARK)]
+    begin = (instructions.start_cycle[rows][None, :] + starts[:, None]).ravel()
+    begin %= rules.period
+    length = np.tile(instructions.duration_cycles[rows], len(starts))
+    linked = np.isin(instructions.slice[rows], (Slice.C2C_IN, Slice.C2C_OUT))
+    order = np.argsort(begin, kind="stable")
+    begin, end = begin[order], (begin + length)[order]
+    shifts = rules.period * np.arange(_PERIODS_WALKED)[:, None]
+    return _Work(
+        (begin + shifts).ravel(),
+        (end + shifts).ravel(),
+        np.tile(linked, len(starts))[np.tile(order, _PERIODS_WALKED)],
+    )
+
+
+def _place_on_chip(work: _Work, rules: _Rules) -> list[int] | None:
+    """Return the cycles of one chip's deskews in a period, sorted, None if no room."""
+    links = np.flatnonzero(work.linked)
+    if not len(links):
+        return []
+    done = np.maximum.accumulate(work.end)
+    before_all = int(done[-1]) - _PERIODS_WALKED * rules.period
+    free_from = np.concatenate([[before_all], done[:-1]])
+    wide = np.flatnonzero(work.begin - free_from >= rules.stall)
+    if not len(wide):
+        return None
+    gaps = _Gaps(free_from[wide], work.begin[wide])
+    placed: list[int] = []
+    # The last gap at or before each use of a link.
+    which = np.searchsorted(wide, links, "right") - 1
+    for end, gap in zip(work.end[links].tolist(), which.tolist(), strict=True):
+        if placed and end - placed[-1] <= rules.interval:
+            continue
+        if gap < 0:
+            # Nothing before it in the first period: the second will tell.
+            continue
+        at = int(gaps.end[gap]) - rules.stall
+        if end - at > rules.interval or (placed and at <= placed[-1]):
+            return None
+        placed.append(at)
+    placed = _with_idle_deskews(placed, gaps, rules)
+    if int(np.diff(placed).max(initial=0)) > rules.longest:
+        return None
+    # One period up to the last deskew: what recurs once the start is forgotten.
+    recurring = [at for at in placed if at > placed[-1] - rules.period]
+    return sorted({at % rules.period for at in recurring})
+
+
+def _with_idle_deskews(placed: list[int], gaps: _Gaps, rules: _Rules) -> list[int]:
+    """Return deskews with more of them where two are further apart than allowed."""
+    filled: list[int] = []
+    for at in placed:
+        while filled and at - filled[-1] > rules.longest:
+            latest = min(filled[-1] + rules.longest, at - rules.stall)
+            gap = int(np.searchsorted(gaps.begin, latest, "right")) - 1
+            spot = min(latest, int(gaps.end[gap]) - rules.stall)
+            if gap < 0 or spot < filled[-1] + rules.stall:
+                break
+            filled.append(spot)
+        filled.append(at)
+    return filled

@@ -1,0 +1,1 @@
+"""compiler.search.branch_and_bound."""

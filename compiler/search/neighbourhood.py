@@ -1,0 +1,194 @@
+"""Small changes to a plan: the plans that are one step away."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from compiler.ir.schedule import Schedule
+from compiler.search.search_space import splits
+from sharding.parallelism.feasibility import check_model
+from sharding.parallelism.strategy import Strategy
+from sharding.placement.default_placement import placed_chips
+from sharding.planner.plan import ShardingPlan, fitting_plan, staged_plan
+from sharding.planner.stage_partition import stage_blocks
+from sharding.transformer.blocks import Block, model_units
+from sharding.transformer.task import Task
+from specs.errors import PlanError, RackError
+from specs.formats import Format
+from topologies.topology import Topology
+
+_NARROWER = {
+    Format.FP32: Format.FP16,
+    Format.FP16: Format.FP8,
+    Format.BF16: Format.FP8,
+    Format.FP8: Format.INT4,
+    Format.INT8: Format.INT4,
+}
+
+
+class Move(NamedTuple):
+    """A plan one step away.
+
+    Attributes
+    ----------
+    name
+        What is done.
+    plan
+        What it makes of the plan.
+    """
+
+    name: str
+    plan: ShardingPlan
+
+
+class _Now(NamedTuple):
+    """What moves start from."""
+
+    plan: ShardingPlan
+    topology: Topology
+    slowest: int
+    interval_cycles: int
+
+
+def moves(schedule: Schedule) -> Iterator[Move]:
+    """Yield the plans one step away from that of `schedule` that fit its chips.
+
+    A piece moves out of the slowest stage or into it; tensor groups are a chip or a
+    factor of two wider or narrower, or share a layer in a way that differs in a word;
+    stages and sequences are one more or fewer; numbers take half the bits; deskews are
+    twice or half as far apart; the context is half.
+    """
+    plan, topology = schedule.plan, schedule.topology
+    cycles = schedule.timeline.stage_cycles
+    now = _Now(
+        plan,
+        topology,
+        cycles.index(max(cycles)) % plan.strategy.pipeline,
+        schedule.program.deskews.interval_cycles,
+    )
+    yield from _shifted(now)
+    for name, task, strategy, sequences in (*_resized(now), *_changed(now)):
+        made = _fitting(task, strategy, sequences, topology)
+        if made is not None:
+            yield Move(name, made)
+
+
+def _fitting(
+    task: Task, strategy: Strategy, sequences: int, topology: Topology
+) -> ShardingPlan | None:
+    if strategy.chips > topology.active_chips:
+        return None
+    try:
+        check_model(strategy, task.model)
+        task = task.split_as(strategy)
+        chips = placed_chips(topology, strategy)
+        return fitting_plan(task, strategy, chips, sequences=sequences)
+    except RackError:
+        return None
+
+
+def _shifted(now: _Now) -> Iterator[Move]:
+    """Yield the plans in which one piece crosses a border of the slowest stage."""
+    task, strategy = now.plan.task, now.plan.strategy
+    units = model_units(
+        task.model, task.machine, tensor=strategy.tensor, pipeline=strategy.pipeline
+    )
+    cuts = _cuts(now.plan, units)
+    if cuts is None:
+        return
+    ends = [*cuts[1:], len(units)]
+    for border in (now.slowest, now.slowest + 1):
+        if not 0 < border < strategy.pipeline:
+            continue
+        for step in (-1, 1):
+            at = cuts[border] + step
+            if not cuts[border - 1] < at < ends[border]:
+                continue
+            blocks = stage_blocks(units, [*cuts[:border], at, *cuts[border + 1 :]])
+            chips = np.concatenate([stage.chips for stage in now.plan.stages])
+            made = staged_plan(task, strategy, chips, blocks, now.plan.sequences)
+            if made.fullest_chip_bytes <= task.machine.chip.sram_bytes:
+                source, target = (
+                    (border, border - 1) if step > 0 else (border - 1, border)
+                )
+                piece = units[at - 1 if step > 0 else at]
+                yield Move(f"{_piece(piece)} from stage {source} to {target}", made)
+
+
+def _piece(unit: Block) -> str:
+    part = f" 1/{unit.parts}" if unit.parts > 1 else ""
+    layer = f" {unit.layer}" if unit.kind in ("attention", "feed_forward") else ""
+    return f"{unit.kind.value.replace('_', '-')}{layer}{part}"
+
+
+def _cuts(plan: ShardingPlan, units: list[Block]) -> list[int] | None:
+    """Return the first unit of each stage, None if a plan was cut elsewhere."""
+    begins = {
+        (unit.kind, unit.layer, unit.first, unit.parts): n
+        for n, unit in enumerate(units)
+    }
+    firsts = [stage.blocks[0] for stage in plan.replicas[0].stages]
+    cuts = [begins.get((b.kind, b.layer, b.first, b.parts)) for b in firsts]
+    found = [cut for cut in cuts if cut is not None]
+    return found if len(found) == len(cuts) else None
+
+
+def _resized(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:
+    """Yield other widths on as many chips, other pipelines, and other sequences."""
+    task, strategy, sequences = now.plan.task, now.plan.strategy, now.plan.sequences
+    width, pipeline = strategy.tensor, strategy.pipeline
+    for tensor in sorted({width - 1, width + 1, width // 2, 2 * width} - {0, width}):
+        stages = max(1, strategy.replica_chips // tensor)
+        try:
+            changed = replace(strategy, tensor=tensor, pipeline=stages)
+        except PlanError:
+            # Parts of a group and grids need widths that they divide.
+            continue
+        yield str(changed), task, changed, sequences
+    for split in splits(task.model, width):
+        changed = replace(split, pipeline=pipeline, data=strategy.data)
+        if split.expert > 1:
+            changed = replace(changed, routing=strategy.routing)
+        if _words_apart(changed, strategy) == 1:
+            yield str(changed), task, changed, sequences
+    for stages in (pipeline - 1, pipeline + 1):
+        if stages:
+            changed = replace(strategy, pipeline=stages)
+            yield str(changed), task, changed, sequences
+    for more in (sequences - 1, sequences + 1):
+        if more:
+            yield f"sequences {more}", task, strategy, more
+
+
+def _words_apart(one: Strategy, other: Strategy) -> int:
+    """Return how many of the words differ that say how a group shares a layer."""
+    words = "expert", "attention", "layout"
+    return sum(getattr(one, word) != getattr(other, word) for word in words)
+
+
+def _changed(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:
+    """Yield other formats, deskew intervals and contexts."""
+    task, strategy, sequences = now.plan.task, now.plan.strategy, now.plan.sequences
+    machine = task.machine
+    settings: list[tuple[str, str | int]] = [
+        (f"formats.{what}", _NARROWER[stored].value)
+        for what, stored in (
+            ("weights", machine.formats.weights),
+            ("activations", machine.formats.activations),
+            ("kv_cache", machine.formats.kv_cache),
+        )
+        if stored in _NARROWER
+    ]
+    epochs = now.interval_cycles // machine.hac.epoch_cycles
+    settings += [
+        ("deskew.interval_epochs", count) for count in (epochs // 2, 2 * epochs)
+    ]
+    for key, value in settings:
+        if value:
+            changed = machine.with_settings({key: value}, "setting")
+            yield f"{key}={value}", task._replace(machine=changed), strategy, sequences
+    if task.context > 1:
+        half = task.context // 2
+        yield f"context {half:,}", task._replace(context=half), strategy, sequences

@@ -1,0 +1,229 @@
+"""The strategies that come next to the best of a search, and by how much.
+
+A search ends as soon as nothing can beat the best, and leaves most strategies at a
+bound. Here the most promising of them are looked at more closely, in a funnel: many by
+the links that they would use, some cut into stages, a few timed to the cycle.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple, final
+
+from compiler.compile_decode import time_token
+from compiler.search.search_result import Cost, Evaluated, Found, Objective, ranked
+from compiler.search.strategy_evaluator import Looks
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.plan import ShardingPlan
+from specs.errors import RackError
+
+# Splits to put on their links, strategies to try to cut into stages, those that fit to
+# look at, and to time. On 288 to 576 chips each step takes two to five seconds.
+_MOST_PLACED = 50
+_MOST_TRIED = 150
+_MOST_PLANNED = 30
+_MOST_TIMED = 12
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """A strategy, the best or one after it.
+
+    Parameters
+    ----------
+    strategy, sequences
+        What is ranked, for how many sequences in flight.
+    cost
+        Its rank.
+    latency_cycles
+        From a token to the next of the same sequence.
+    exact
+        Whether it is known to the cycle; else cost and latency are lower bounds, as
+        several sequences in flight would have to be compiled.
+    """
+
+    strategy: Strategy
+    sequences: int
+    cost: Cost
+    latency_cycles: int
+    exact: bool
+
+    @property
+    def share_cycles(self) -> float:
+        """Return the cycles of the machine for each token, of all sequences."""
+        return self.latency_cycles / (self.sequences * self.strategy.data)
+
+
+class Ranking(NamedTuple):
+    """The best strategies of a search.
+
+    Attributes
+    ----------
+    best
+        The best that are known, in order.
+    others_cost
+        What every other strategy costs at least; None if there is no other that fits.
+    """
+
+    best: tuple[Ranked, ...]
+    others_cost: float | None
+
+
+def ranking(found: Found, *, most: int) -> Ranking:
+    """Return the best strategies of a search, each once.
+
+    Parameters
+    ----------
+    found
+        The search.
+    most
+        Strategies to return; fewer if fewer were looked at.
+    """
+    plan, topology = found.schedule.plan, found.schedule.topology
+    looks = Looks(plan.task, topology)
+    known = _once(_as_ranked(each) for each in found.known)
+    taken = {each.strategy for each in known}
+    left = [
+        each
+        for each in _once(_at_bound(found, cost, n) for cost, n in found.bounded)
+        if each.strategy not in taken
+    ]
+    # What cannot be among the best any more needs no closer look.
+    limit = known[most - 1].cost if len(known) >= most else None
+    placed, left = _placed(found, looks, left, limit)
+    planned, unplanned = _planned(found, looks, placed, limit)
+    known, untimed = _timed(found, looks, known, planned, limit)
+    known = _once(known)
+    rest = [each.cost.first for each in (*left, *unplanned, *untimed, *known[most:])]
+    return Ranking(tuple(known[:most]), min(rest, default=None))
+
+
+def plan_of(found: Found, one: Ranked) -> ShardingPlan | None:
+    """Return the plan of a ranked strategy on the chips of a search, None if too full.
+
+    Raises
+    ------
+    PlanError
+        If there are more stages than the model has pieces.
+    """
+    looks = Looks(found.schedule.plan.task, found.schedule.topology, ())
+    return looks.fitting(one.strategy, most=one.sequences, least=one.sequences)
+
+
+def _as_ranked(each: Evaluated) -> Ranked:
+    return Ranked(
+        strategy=each.strategy,
+        sequences=each.sequences,
+        cost=each.cost,
+        latency_cycles=each.latency_cycles,
+        exact=True,
+    )
+
+
+def _at_bound(found: Found, cost: Cost, sequences: int) -> Ranked:
+    latency = cost.first if found.objective is Objective.LATENCY else cost.second
+    return Ranked(
+        strategy=cost.strategy,
+        sequences=sequences,
+        cost=cost,
+        latency_cycles=int(latency),
+        exact=False,
+    )
+
+
+def _once(every: Iterable[Ranked]) -> list[Ranked]:
+    """Return each strategy once, with the sequences that suit it best, in order."""
+    best: dict[Strategy, Ranked] = {}
+    for each in sorted(every, key=lambda one: (one.cost, one.sequences)):
+        best.setdefault(each.strategy, each)
+    return list(best.values())
+
+
+def _closer(found: Found, one: Ranked, latency: int) -> Ranked:
+    """Return what is known better now; a bound never falls."""
+    share = latency / (one.sequences * one.strategy.data)
+    cost = ranked(found.objective, one.strategy, latency, share)
+    if cost < one.cost:
+        return one
+    return replace(one, cost=cost, latency_cycles=latency)
+
+
+def _placed(
+    found: Found, looks: Looks, left: list[Ranked], limit: Cost | None
+) -> tuple[list[Ranked], list[Ranked]]:
+    """Return the strategies of promising splits on their links, and all others."""
+    splits: dict[Strategy, int] = {}
+    for each in left:
+        if limit is not None and each.cost > limit:
+            break
+        if each.strategy.data > 1:
+            continue
+        split, stages = replace(each.strategy, pipeline=1), each.strategy.pipeline
+        if split in splits or len(splits) < _MOST_PLACED:
+            splits[split] = max(stages, splits.get(split, 0))
+    placed, others = [], []
+    for each in left:
+        split = replace(each.strategy, pipeline=1)
+        if each.strategy.data > 1:
+            # Its vectors may go other ways than those that are looked at.
+            placed.append(each)
+            continue
+        if split not in splits:
+            others.append(each)
+            continue
+        longest = replace(split, pipeline=splits[split])
+        bound = looks.placed(longest, teams=True)
+        # What takes more trains than memory holds has no schedule.
+        if bound is not None:
+            cycles = bound.token_cycles(each.strategy.pipeline)
+            placed.append(_closer(found, each, cycles))
+    return _once(placed), others
+
+
+def _planned(
+    found: Found, looks: Looks, placed: list[Ranked], limit: Cost | None
+) -> tuple[list[tuple[Ranked, ShardingPlan]], list[Ranked]]:
+    """Return the promising ones of those that fit with their plans, and all others."""
+    planned: list[tuple[Ranked, ShardingPlan]] = []
+    tried = 0
+    for each in placed[:_MOST_TRIED]:
+        beyond = limit is not None and each.cost > limit
+        if beyond or len(planned) == _MOST_PLANNED:
+            break
+        tried += 1
+        least = 1 if found.objective.fills else each.sequences
+        try:
+            plan = looks.fitting(each.strategy, most=each.sequences, least=least)
+            if plan is not None:
+                one = replace(each, sequences=plan.sequences)
+                latency = looks.least_latency(plan)
+                planned.append((_closer(found, one, latency), plan))
+        except RackError:
+            continue
+    planned.sort(key=lambda pair: pair[0].cost)
+    return planned, placed[tried:]
+
+
+def _timed(
+    found: Found,
+    looks: Looks,
+    known: list[Ranked],
+    planned: list[tuple[Ranked, ShardingPlan]],
+    limit: Cost | None,
+) -> tuple[list[Ranked], list[Ranked]]:
+    """Return what is known as closely as it will be, and what is not."""
+    others, timed = [], 0
+    for one, plan in planned:
+        beyond = limit is not None and one.cost > limit
+        if one.sequences > 1 or one.strategy.data > 1:
+            known.append(one)
+        elif beyond or timed == _MOST_TIMED:
+            others.append(one)
+        else:
+            timed += 1
+            try:
+                latency = time_token(plan, looks.topology).timeline.token_cycles
+            except RackError:
+                continue
+            known.append(replace(_closer(found, one, latency), exact=True))
+    return known, others

@@ -1,0 +1,46 @@
+import numpy as np
+from hypothesis import given
+
+from compiler.bounds.hop_count_bound import detour_bound, least_replica_cycles
+from compiler.compile_decode import compile_token
+from compiler.ir.messages import MessageTable
+from sharding.placement.default_placement import placed_chips
+from sharding.planner.plan import ShardingPlan, plan_sharding
+from specs.machine import load_machine
+from topologies.selection import select_topology
+
+
+@given(plan=...)
+def test_no_replica_beats_its_bound_whichever_way_its_vectors_go(
+    plan: ShardingPlan,
+) -> None:
+    strategy = plan.strategy
+    topology = select_topology(strategy.chips)
+    placed = plan_sharding(
+        plan.task,
+        strategy,
+        placed_chips(topology, strategy),
+        sequences=plan.sequences,
+    )
+    leader = int(placed.stages[0].chips[0])
+    detours = detour_bound(plan.task.machine, topology, leader)
+    least = least_replica_cycles(placed.replicas[0], detours)
+    assert least <= compile_token(placed, topology).latency_cycles
+
+
+def test_a_hop_more_takes_a_cable_and_a_chip_more() -> None:
+    machine = load_machine().with_settings({"clock.drift_ppm": 0})
+    topology = select_topology(72)
+    detours = detour_bound(machine, topology, 0)
+    hops = [
+        detours.cycles(MessageTable.of([(0, chip, 320)])) for chip in topology.active
+    ][1:]
+    near, far = min(hops), max(hops)
+    once = machine.link.latency_cycles + machine.fec.parameters.decode_cycles
+    passed = machine.link.forward_cycles - machine.link.mean_latency_cycles
+    # Two chips of nodes that are joined elsewhere are three hops apart.
+    least = once + passed
+    assert near < far
+    assert (far - near) // least == 2
+    assert detours.cycles(MessageTable.of([])) == 0
+    assert np.array_equal(hops[:7], [near] * 7)

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from chip.operator_cycles import vector_cycles
+from compiler.collectives.stages import Stage, adding_up, stage
+from specs.machine import load_machine
+
+MACHINE = load_machine()
+ELEMENTS = MACHINE.link.vector_bytes // 2
+
+
+def reduction(source: list[int], target: list[int], vectors: list[int]) -> Stage:
+    (made,) = stage(
+        "node", np.array(source), np.array(target), np.array(vectors), reduces=True
+    )
+    return made
+
+
+def test_void_messages_and_messages_to_oneself_are_left_out() -> None:
+    made = reduction([0, 1, 2], [1, 1, 0], [0, 5, 7])
+    assert made.source.tolist() == [2]
+    assert stage("node", np.array([3]), np.array([3]), 5) == []
+
+
+def test_backwards_all_goes_where_it_came_from_on_the_other_direction() -> None:
+    (there,) = stage(
+        "node", np.array([0, 4]), np.array([1, 2]), 3, link=np.array([6, -1])
+    )
+    back = there.reversed()
+    assert back.source.tolist() == [1, 2]
+    assert back.path.tolist() == [[7], [-1]]
+    assert back.reversed().path.tolist() == there.path.tolist()
+
+
+@pytest.mark.parametrize("senders", [1, 7, 15, 16, 40])
+def test_a_chip_adds_what_it_received_to_its_own_as_many_at_once_as_it_has_alus(
+    senders: int,
+) -> None:
+    made = reduction(list(range(1, senders + 1)), [0] * senders, [4] * senders)
+    chips, _, cycles = adding_up(MACHINE, made)
+    assert chips.tolist() == [0]
+    expected = vector_cycles(
+        MACHINE.chip, elements=4 * ELEMENTS, operations=senders + 1
+    )
+    assert cycles.tolist() == [expected]
+
+
+def test_chips_that_receive_more_add_longer_and_a_gather_adds_nothing() -> None:
+    made = reduction([1, 2, 3], [0, 0, 4], [4, 400, 4])
+    chips, _, cycles = adding_up(MACHINE, made)
+    assert chips.tolist() == [0, 4]
+    assert cycles[0] > cycles[1]
+    assert len(adding_up(MACHINE, made.reversed()).chips) == 0

@@ -1,0 +1,60 @@
+from collections.abc import Callable
+
+import numpy as np
+from hypothesis import given
+
+from compiler.compile_decode import compile_token
+from compiler.cost.roofline import hop_cycles, lower_bound_cycles
+from compiler.ir.schedule import Schedule
+from compiler.verify import verify
+from sharding.planner.plan import ShardingPlan
+from specs.machine import load_machine
+from topologies.selection import select_topology
+
+Compile = Callable[..., Schedule]
+
+
+@given(plan=...)
+def test_no_schedule_beats_the_bound_and_every_schedule_is_certified(
+    plan: ShardingPlan,
+) -> None:
+    topology = select_topology(plan.strategy.chips)
+    schedule = compile_token(plan, topology)
+    assert 0 < schedule.lower_bound_cycles <= schedule.program.token_cycles
+    certificate = verify(schedule.program, topology, plan.task.machine)
+    assert certificate.checks["no slice or port is used twice"] > 0
+
+
+@given(plan=...)
+def test_where_the_cycles_went_adds_up_to_the_latency(plan: ShardingPlan) -> None:
+    schedule = compile_token(plan, select_topology(plan.strategy.chips))
+    spent_cycles = schedule.breakdown.total + schedule.program.turn_cycles
+    assert spent_cycles == schedule.latency_cycles
+    assert min(schedule.breakdown) >= 0
+
+
+def test_a_hop_of_one_vector_is_the_published_one_less_the_mean_jitter() -> None:
+    # 722 ns are 650 cycles, of which 8 are the mean of the jitter.
+    assert hop_cycles(load_machine(), 1) == 642
+    assert hop_cycles(load_machine(), 126) == 642 + 2952
+
+
+def test_one_chip_is_bound_by_what_it_feeds(compiled: Compile) -> None:
+    plan = compiled(1, 1, chip__prefetch=False).plan
+    attention = 64 * (64 + 32 + 32 + 64)
+    feed_forward = 3 * 64 * 128
+    head = 64 * 256
+    # Keys and values of 2 heads of 16 elements at 16 positions, in FP16.
+    cache = 2 * 2 * 16 * 16 * 2
+    fed = 2 * (attention + feed_forward + cache) + head
+    assert lower_bound_cycles(plan) == -(-fed // 4885)
+    # Four products of each attention, two of each feed-forward, and the head's.
+    plan = compiled(1, 1, chip__mxm_buffer_bytes=1000).plan
+    assert lower_bound_cycles(plan) == -(-(fed - (2 * 6 + 1) * 1000) // 4885)
+
+
+def test_the_bound_of_a_large_model_is_close(compiled: Compile) -> None:
+    # Nothing is given away by hops: every stage hands over, every block exchanges.
+    schedule = compiled(2, 4)
+    hops = np.sum(schedule.timeline.stage_hops)
+    assert schedule.lower_bound_cycles >= 642 * hops

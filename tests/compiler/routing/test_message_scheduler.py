@@ -1,0 +1,113 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compiler.cost.guard_band import link_timing, serialisation_cycles, vectors_of
+from compiler.ir.messages import Message, MessageTable
+from compiler.routing.message_scheduler import Spent, Transporter
+from specs.machine import load_machine
+from topologies.routing.static_routes import Routes
+from topologies.selection import select_topology
+
+MACHINE = load_machine()
+RACK = select_topology(72)
+GUARD = 30
+chips = st.integers(0, 71)
+messages = st.builds(Message, chips, chips, st.integers(1, 4000)).filter(
+    lambda message: message.source != message.target
+)
+phases = st.lists(messages, min_size=1, max_size=30).map(tuple)
+
+
+def transporter() -> Transporter:
+    timing = link_timing(RACK, MACHINE, GUARD)
+    return Transporter(RACK, MACHINE, Routes(RACK), timing)
+
+
+@given(phase=phases)
+def test_trains_on_a_link_never_overlap(phase: tuple[Message, ...]) -> None:
+    sent = transporter().transport(MessageTable.of(phase))
+    rows = sorted(
+        zip(
+            sent.link.tolist(),
+            sent.wire_cycle.tolist(),
+            sent.serialisation_cycles.tolist(),
+            strict=True,
+        )
+    )
+    for (link, start, length), (next_link, next_start, _) in pairwise(rows):
+        assert link != next_link or start + length <= next_start
+
+
+@given(phase=phases)
+def test_each_train_is_received_after_latency_and_guard_and_forwarded_after_that(
+    phase: tuple[Message, ...],
+) -> None:
+    sent = transporter().transport(MessageTable.of(phase))
+    timing = link_timing(RACK, MACHINE, GUARD)
+    wait = sent.receive_cycle - sent.wire_cycle
+    assert wait.tolist() == (timing.latency_cycles[sent.link] + GUARD).tolist()
+    for train, before in enumerate(sent.previous.tolist()):
+        if before < 0:
+            assert sent.wire_cycle[train] >= timing.send_cycles
+        else:
+            ready = sent.receive_cycle[before] + timing.pass_cycles
+            assert sent.wire_cycle[train] >= ready
+            assert RACK.target[sent.link[before]] == RACK.source[sent.link[train]]
+
+
+@given(phase=phases)
+def test_every_message_reaches_its_target_whole(phase: tuple[Message, ...]) -> None:
+    sent = transporter().transport(MessageTable.of(phase))
+    before = sent.previous.tolist()
+    last = set(range(len(before))) - set(before)
+    found = []
+    for train in last:
+        first = train
+        while before[first] >= 0:
+            first = before[first]
+        ends = (RACK.source[sent.link[first]], RACK.target[sent.link[train]])
+        found.append((*map(int, ends), int(sent.vectors[train])))
+    wanted = [(m.source, m.target, vectors_of(MACHINE, m.payload_bytes)) for m in phase]
+    assert sorted(found) == sorted(wanted)
+
+
+@given(phase=phases)
+def test_what_is_spent_adds_up_to_the_time_of_the_last_vector(
+    phase: tuple[Message, ...],
+) -> None:
+    sent = transporter().transport(MessageTable.of(phase))
+    there = [
+        receive + serialisation_cycles(MACHINE, vectors - 1) + 217
+        for receive, vectors in zip(
+            sent.receive_cycle.tolist(), sent.vectors.tolist(), strict=True
+        )
+    ]
+    assert sent.duration_cycles == sum(sent.spent) == max(there)
+    assert min(sent.spent) >= 0
+
+
+def test_a_vector_to_a_neighbour_takes_the_published_hop_and_the_guard() -> None:
+    sent = transporter().transport(MessageTable.of([(0, 1, 320)]))
+    # 216 to the wire, 209 over it, 217 to SRAM.
+    assert sent.spent == Spent(link=216 + 209 + 217, guard=GUARD)
+    assert sent.duration_cycles == 642 + GUARD
+
+
+def test_payloads_of_equally_many_vectors_share_a_template() -> None:
+    both = transporter()
+    one, other = (
+        both.transport(MessageTable.of([(0, 1, size)])) for size in (321, 640)
+    )
+    assert one is other
+
+
+def test_spans_add_up_by_cause() -> None:
+    assert Spent(1, 2, 3, 4, 5, 6, 7).plus(Spent(compute=10)) == (11, 2, 3, 4, 5, 6, 7)
+
+
+@pytest.mark.parametrize(("payload", "vectors"), [(0, 1), (1, 1), (320, 1), (321, 2)])
+def test_a_message_is_at_least_one_vector(payload: int, vectors: int) -> None:
+    assert vectors_of(MACHINE, payload) == vectors

@@ -1,0 +1,145 @@
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chip.functional_units import Port, SliceInstruction
+from chip.operator_work import Chain, Lookup, Product
+from chip.program import OperatorKind, Program
+from compiler.ir.schedule import Schedule
+from compiler.verify import verify
+from specs.errors import VerificationError
+
+Compile = Callable[..., Schedule]
+
+
+@pytest.fixture(scope="module")
+def good(compiled: Compile) -> Schedule:
+    """Return a program in which weights are loaded ahead of products."""
+    return compiled(2, 4, chip__weight_feed_bytes_per_cycle=100)
+
+
+def refused(schedule: Schedule, program: Program, match: str) -> None:
+    with pytest.raises(VerificationError, match=match):
+        verify(program, schedule.topology, schedule.plan.task.machine)
+
+
+def kind_of(program: Program, work: type, port: Port) -> tuple[int, int]:
+    """Return the first kind of some work, and its first step on a port."""
+    number = next(n for n, k in enumerate(program.kinds) if isinstance(k.work, work))
+    steps = program.kinds[number].steps
+    return number, next(row for row, step in enumerate(steps) if step.port is port)
+
+
+def changed(program: Program, number: int, row: int, **values: Any) -> Program:
+    """Return the program with one slice instruction of one kind changed."""
+    kinds = list(program.kinds)
+    steps = list(kinds[number].steps)
+    steps[row] = steps[row]._replace(**values)
+    kinds[number] = OperatorKind(kinds[number].work, tuple(steps))
+    return replace(program, kinds=tuple(kinds))
+
+
+def step_of(program: Program, number: int, row: int) -> SliceInstruction:
+    return program.kinds[number].steps[row]
+
+
+def test_a_slice_that_a_chip_has_not_is_refused(good: Schedule) -> None:
+    number, row = kind_of(good.program, Product, Port.MXM_MULTIPLY)
+    cycle = step_of(good.program, number, row).start_cycle
+    refused(
+        good,
+        changed(good.program, number, row, first=1),
+        rf"no such slice: operator kind {number}: MXM_MULTIPLY 4 at cycle {cycle}, and "
+        r"a chip has 4",
+    )
+
+
+def test_a_slice_that_does_two_things_at_a_time_is_refused(good: Schedule) -> None:
+    number, row = kind_of(good.program, Product, Port.MEM_READ)
+    refused(
+        good,
+        changed(good.program, number, row + 1, first=0),
+        rf"a slice does two things: operator kind {number}: MEM_READ of slice 0 is "
+        r"busy until cycle \d+ and starts to READ at cycle 0",
+    )
+
+
+def test_a_bank_that_is_read_and_written_at_a_time_is_refused(good: Schedule) -> None:
+    number, row = kind_of(good.program, Chain, Port.MEM_WRITE)
+    refused(
+        good,
+        changed(good.program, number, row, first=0, bank=0, start_cycle=0),
+        rf"a slice does two things: operator kind {number}: MEM bank 0 of slice 0 is "
+        r"busy until cycle \d+ and starts to WRITE at cycle 0",
+    )
+
+
+@pytest.mark.parametrize("way", ["east", "west"])
+def test_more_streams_than_there_are_are_refused(good: Schedule, way: str) -> None:
+    number, row = kind_of(good.program, Chain, Port.MEM_READ)
+    match = rf"too many streams: operator kind {number}: .*33 {way} .*at cycle 0, and"
+    refused(good, changed(good.program, number, row, **{way: 33}), match)
+
+
+def test_more_bytes_than_a_slice_reads_are_refused(good: Schedule) -> None:
+    number, row = kind_of(good.program, Lookup, Port.MEM_READ)
+    step = step_of(good.program, number, row)
+    room = step.units * step.duration_cycles * 320
+    refused(
+        good,
+        changed(good.program, number, row, bytes=room + 1),
+        rf"more bytes than slices move: operator kind {number}: MEM_READ 0-\d+ at "
+        rf"cycle 0: {room + 1:,} bytes in \d+ cycles, room for {room:,}",
+    )
+
+
+def test_weights_that_come_faster_than_they_are_fed_are_refused(good: Schedule) -> None:
+    number, row = kind_of(good.program, Product, Port.MXM_LOAD)
+    refused(
+        good,
+        changed(good.program, number, row, duration_cycles=1, bytes=101),
+        rf"more bytes than slices move: operator kind {number}: MXM_LOAD 0-3 .* 101 "
+        r"bytes in 1 cycles, room for 100",
+    )
+
+
+@pytest.mark.parametrize(
+    ("port", "field", "what"),
+    [
+        (Port.MEM_READ, "bytes", "read"),
+        (Port.MEM_WRITE, "bytes", "written"),
+        (Port.MXM_MULTIPLY, "macs", "multiplied"),
+        (Port.MXM_LOAD, "bytes", "loaded"),
+    ],
+)
+def test_slices_that_do_less_than_is_asked_are_refused(
+    good: Schedule, port: Port, field: str, what: str
+) -> None:
+    number, row = kind_of(good.program, Product, port)
+    amount = getattr(step_of(good.program, number, row), field)
+    refused(
+        good,
+        changed(good.program, number, row, **{field: amount - 1}),
+        rf"a kind of operator does something else: operator kind {number}, product: "
+        rf"[\d,]+ are {what}, [\d,]+ are asked for",
+    )
+
+
+def test_what_is_not_known_yet_cannot_be_loaded_ahead(good: Schedule) -> None:
+    kinds = list(good.program.kinds)
+    number = next(
+        n
+        for n, kind in enumerate(kinds)
+        if isinstance(kind.work, Product) and kind.work.preloaded_bytes
+    )
+    work = kinds[number].work
+    assert isinstance(work, Product)
+    late = work._replace(ready_bytes=work.preloaded_bytes - 1)
+    kinds[number] = kinds[number]._replace(work=late)
+    refused(
+        good,
+        replace(good.program, kinds=tuple(kinds)),
+        rf"what is loaded ahead is not there: operator kind {number}: ",
+    )

@@ -1,0 +1,37 @@
+from compiler.search.search_space import splits, widths
+from sharding.parallelism.tensor_group import Layout
+from specs.model import load_model
+
+
+def test_up_to_two_nodes_attention_may_be_on_any_divisor_of_a_group() -> None:
+    found = splits(load_model("llama-2-70b"), 12)
+    assert {split.attention for split in found} == {0, 1, 2, 3, 4, 6}
+    assert {split.layout for split in found} == set(Layout)
+
+
+def test_beyond_it_is_on_a_node_or_where_no_two_chips_share_a_head() -> None:
+    found = splits(load_model("llama-2-7b"), 96)
+    assert {split.attention for split in found} == {0, 32}
+    assert {split.attention for split in splits(load_model("llama-2-7b"), 72)} == {0, 8}
+
+
+def test_a_grid_in_a_wide_group_takes_whole_nodes() -> None:
+    model = load_model("llama-2-70b")
+    assert Layout.TWO_D in {split.layout for split in splits(model, 72)}
+    assert Layout.TWO_D not in {split.layout for split in splits(model, 60)}
+
+
+def test_only_a_mixture_is_split_into_groups_of_experts() -> None:
+    assert {s.expert for s in splits(load_model("mixtral-8x7b"), 12)} == {1, 2, 4}
+    assert {s.expert for s in splits(load_model("llama-2-70b"), 12)} == {1}
+
+
+def test_up_to_sixteen_racks_a_group_may_have_any_width() -> None:
+    assert widths(1152, load_model("llama-2-70b")) == list(range(1, 1153))
+    assert widths(3, load_model("llama-2-70b")) == [1, 2, 3]
+
+
+def test_on_larger_machines_groups_wider_than_a_rack_are_of_whole_nodes() -> None:
+    looked_at = widths(10440, load_model("llama-2-70b"))
+    assert looked_at[:72] == list(range(1, 73))
+    assert looked_at[72:] == list(range(80, 8192 + 1, 8))

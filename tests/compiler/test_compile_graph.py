@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chip.sram_occupancy import activation_changes, held_over_time
+from compiler.compile_graph import compile_workload
+from compiler.ir.schedule import WorkloadSchedule
+from compiler.search.graph_search import best_schedule, chain_bound
+from compiler.verify import verify
+from fabric.replay import replay
+from fabric.simulation import simulate
+from sharding.graph.workload_plan import plan_workload
+from sharding.parallelism.grid import Grid, grids
+from specs.errors import PlanError, ScheduleError
+from specs.machine import MachineSpec, load_machine
+from specs.workload import load_workload
+from topologies.selection import select_topology
+
+MACHINE = load_machine()
+NODE = select_topology(8)
+RACK = select_topology(72)
+
+
+def scheduled(
+    name: str, grid: Grid, machine: MachineSpec = MACHINE
+) -> WorkloadSchedule:
+    wiring = NODE if grid.chips <= NODE.chips else RACK
+    chips = wiring.active.astype(np.int64)
+    return compile_workload(
+        plan_workload(load_workload(name), machine, grid, chips), wiring
+    )
+
+
+@given(
+    st.sampled_from(["mlp", "lstm-step", "gemm:40x50x60:gathered", "lstm:64:fp16"]),
+    st.integers(1, 6),
+    st.integers(1, 6),
+)
+@settings(max_examples=25)
+def test_every_split_is_proven_and_above_its_bound(
+    name: str, column: int, row: int
+) -> None:
+    schedule = scheduled(name, Grid(column=column, row=row))
+    verify(schedule.program, schedule.topology, MACHINE)
+    assert schedule.lower_bound_cycles <= schedule.latency_cycles
+    assert chain_bound(schedule.plan) <= schedule.latency_cycles
+    assert schedule.breakdown.total == schedule.latency_cycles
+
+
+@pytest.mark.parametrize("name", ["mlp", "lstm:512"])
+@pytest.mark.parametrize(
+    "grid", [Grid(column=1, row=1), Grid(column=4, row=2)], ids=str
+)
+def test_both_engines_take_the_scheduled_cycles_on_ideal_clocks(
+    name: str, grid: Grid
+) -> None:
+    ideal = MACHINE.with_settings(
+        {"clock.model": "ideal", "link.jitter_cycles": 0, "link.ber": 0.0}
+    )
+    schedule = scheduled(name, grid, ideal)
+    runs = [
+        engine(schedule.program, schedule.topology, ideal, seed=1, tokens=3)
+        for engine in (simulate, replay)
+    ]
+    assert runs[0].trajectory_hash == runs[1].trajectory_hash
+    hz = MACHINE.chip.clock_hz
+    for row in runs[0].iterations:
+        assert row.end_ps - row.start_ps == pytest.approx(
+            schedule.latency_cycles * 1e12 / hz, abs=1
+        )
+
+
+@pytest.mark.parametrize(("size", "published"), [(512, 670), (1024, 1958)])
+def test_a_step_of_an_lstm_takes_what_was_measured(size: int, published: int) -> None:
+    schedule = scheduled(f"lstm:{size}", Grid(column=1, row=1))
+    assert schedule.latency_cycles == pytest.approx(published, rel=0.002)
+
+
+def test_a_chip_on_its_own_neither_sends_nor_deskews() -> None:
+    schedule = scheduled("mlp", Grid(column=1, row=1))
+    assert len(schedule.program.trains) == len(schedule.program.deskews) == 0
+    assert schedule.breakdown.compute == schedule.latency_cycles
+
+
+def test_weights_of_the_next_product_load_ahead_but_none_before_the_first() -> None:
+    plain = MACHINE.with_settings({"chip.prefetch": False})
+    for name, names in (("lstm:1024", set()), ("mlp", {"down"})):
+        with_loads, without = (
+            scheduled(name, Grid(column=1, row=1), machine)
+            for machine in (MACHINE, plain)
+        )
+        entries = {e.operator: e.name for e in with_loads.timeline.entries}
+        assert names <= {entries[load.operator] for load in with_loads.timeline.loads}
+        assert (with_loads.latency_cycles < without.latency_cycles) == bool(names)
+
+
+def test_tensors_keep_their_places_and_what_is_received_lies_beside_them() -> None:
+    alone = scheduled("mlp", Grid(column=1, row=1))
+    held = held_over_time(activation_changes(alone.program, MACHINE))
+    assert held.bytes.max(initial=0) == 0
+    kept = alone.program.resident
+    # The parts of the first product, and what the second reads of them, in FP16.
+    assert kept.activations[0] == 2 * 2 * 16 * 4096
+    assert kept.weights[0] == 2 * 1024 * 4096 + 1024
+    split = scheduled("mlp", Grid(column=2, row=2))
+    held = held_over_time(activation_changes(split.program, MACHINE))
+    # Of the first product three quarters come from other chips, 16 x 4,096 in FP16.
+    assert held.bytes.max() >= 2 * 16 * 4096 * 3 // 4
+
+
+def test_twice_the_columns_of_a_product_take_nearly_half_the_time() -> None:
+    one, two, eight = (
+        scheduled("gemm:2304x4096x2560", Grid(column=n, row=1)).latency_cycles
+        for n in (1, 2, 8)
+    )
+    assert one / two == pytest.approx(2, rel=0.01)
+    assert one / eight == pytest.approx(8, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "name", ["mlp", "lstm:1024", "gemm:64x8192x64", "gemm:2304x512x1280:gathered"]
+)
+def test_no_split_is_faster_than_the_best(name: str) -> None:
+    chips = NODE.active.astype(np.int64)
+    best = best_schedule(load_workload(name), MACHINE, NODE, chips)
+    assert best.latency_cycles == min(
+        scheduled(name, grid).latency_cycles for grid in grids(8)
+    )
+
+
+def test_where_no_split_fits_the_one_by_columns_says_why() -> None:
+    chips = NODE.active.astype(np.int64)
+    with pytest.raises(PlanError, match=r"b of gemm has 4 columns"):
+        best_schedule(load_workload("gemm:4x4x4"), MACHINE, NODE, chips[:5])
+
+
+def test_an_exchange_longer_than_drift_allows_goes_in_pieces() -> None:
+    schedule = scheduled("gemm:4000x4000x4000", Grid(column=1, row=2))
+    sums = [e for e in schedule.timeline.entries if e.name == "gemm sums"]
+    assert len(sums) == 2
+    verify(schedule.program, NODE, MACHINE)
+    sent = schedule.program.trains.vectors.sum()
+    # Half of 4,000 x 4,000 sums in FP16 each way, 320 bytes at a time.
+    assert sent == 2 * 4000 * 4000 * 2 // 2 // 320
+
+
+def test_an_interval_without_room_for_a_vector_is_refused() -> None:
+    short = MACHINE.with_settings({"deskew.interval_epochs": 3})
+    with pytest.raises(ScheduleError, match=r"use a longer deskew\.interval_epochs"):
+        scheduled("gemm:64x64x64", Grid(column=1, row=2), short)

@@ -1,0 +1,138 @@
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compiler.compile_decode import compile_token
+from compiler.compile_prefill import Prefill, compile_prefill
+from compiler.verify import verify
+from fabric.replay import replay
+from fabric.result import RunResult
+from fabric.simulation import simulate
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.chunked_prefill import pass_plan
+from sharding.planner.plan import ShardingPlan, plan_sharding
+from sharding.transformer.task import Task
+from specs.errors import PlanError
+from specs.machine import load_machine
+from specs.model import load_model
+from specs.units import PS_PER_S
+from topologies.selection import select_topology
+from topologies.topology import Topology
+
+IDEAL = (("clock.model", "ideal"), ("link.jitter_cycles", 0))
+
+
+@cache
+def planned(
+    width: int, stages: int, settings: tuple[tuple[str, object], ...] = ()
+) -> tuple[ShardingPlan, Topology]:
+    machine = load_machine().with_settings(dict(settings))
+    topology = select_topology(width * stages, "auto")
+    plan = plan_sharding(
+        Task(load_model("gpt2"), machine, width, 256, 1),
+        Strategy(tensor=width, pipeline=stages),
+        topology.active.astype(np.int64),
+    )
+    return plan, topology
+
+
+@cache
+def prefilled(width: int, stages: int, prompt: int, chunk: int) -> Prefill:
+    plan, topology = planned(width, stages)
+    return compile_prefill(plan, topology, prompt, chunk)
+
+
+shapes = st.sampled_from([(1, 1), (2, 1), (4, 3), (8, 2), (2, 12)])
+
+
+@settings(max_examples=12)
+@given(shape=shapes, prompt=st.integers(1, 96), chunk=st.integers(8, 64))
+def test_a_pass_keeps_every_rule_and_beats_no_bound(
+    shape: tuple[int, int], prompt: int, chunk: int
+) -> None:
+    prefill = prefilled(*shape, prompt, chunk)
+    schedule = prefill.schedule
+    verify(schedule.program, schedule.topology, schedule.plan.task.machine)
+    assert schedule.lower_bound_cycles <= schedule.latency_cycles
+    assert schedule.breakdown.total == schedule.latency_cycles
+    assert prefill.chunks == -(-prompt // min(chunk, prompt))
+
+
+@settings(max_examples=8)
+@given(shape=shapes, prompt=st.integers(1, 48), more=st.integers(1, 40))
+def test_a_longer_prompt_takes_longer(
+    shape: tuple[int, int], prompt: int, more: int
+) -> None:
+    shorter = prefilled(*shape, prompt, 16).schedule.latency_cycles
+    assert prefilled(*shape, prompt + more, 16).schedule.latency_cycles >= shorter
+
+
+@pytest.mark.parametrize("context", [1, 7, 40])
+def test_one_position_a_chunk_the_last_one_costs_a_decode_token(context: int) -> None:
+    plan, topology = planned(4, 3, IDEAL)
+    task = plan.task._replace(context=context)
+    token = compile_token(pass_plan(plan, task), topology)
+    whole = compile_prefill(pass_plan(plan, task), topology, context, 1)
+    if context == 1:
+        assert whole.schedule.latency_cycles == token.latency_cycles
+    own = token.timeline.spent
+    assert whole.schedule.timeline.spent.compute == own.compute
+    assert whole.schedule.timeline.spent.link == own.link
+
+
+@pytest.mark.parametrize("execute", [simulate, replay])
+def test_without_drift_the_pass_takes_what_the_schedule_says(
+    execute: Callable[..., RunResult],
+) -> None:
+    plan, topology = planned(4, 3, IDEAL)
+    schedule = compile_prefill(plan, topology, 70, 16).schedule
+    machine = plan.task.machine
+    row = execute(schedule.program, topology, machine, seed=1, tokens=1).iterations[0]
+    taken = (row.end_ps - row.start_ps) * machine.chip.clock_hz / PS_PER_S
+    assert round(taken) == schedule.latency_cycles
+
+
+@pytest.mark.parametrize(("width", "stages"), [(4, 3), (8, 2), (2, 12)])
+def test_both_engines_agree_on_a_pass(width: int, stages: int) -> None:
+    schedule = prefilled(width, stages, 80, 16).schedule
+    machine = schedule.plan.task.machine
+    one, other = (
+        run(schedule.program, schedule.topology, machine, seed=3, tokens=1)
+        for run in (simulate, replay)
+    )
+    assert one.trajectory_hash == other.trajectory_hash
+    assert not one.underflows + one.overflows
+
+
+def test_chunks_overlap_in_the_stages() -> None:
+    prefill = prefilled(2, 12, 96, 8)
+    alone = prefilled(2, 12, 8, 8).schedule.latency_cycles
+    assert prefill.chunks == 12
+    assert prefill.schedule.latency_cycles < prefill.chunks * alone / 3
+
+
+def test_the_chosen_chunk_is_no_slower_than_its_neighbours() -> None:
+    plan, topology = planned(2, 12)
+    chosen = compile_prefill(plan, topology, 128)
+    assert chosen.chunk_tokens in (8, 16, 32, 64, 128)
+    taken = chosen.schedule.latency_cycles
+    for chunk in (chosen.chunk_tokens // 2, chosen.chunk_tokens * 2):
+        if 8 <= chunk <= 128:
+            other = prefilled(2, 12, 128, chunk).schedule.latency_cycles
+            assert taken <= 1.05 * other
+
+
+def test_an_encoder_has_no_prompt() -> None:
+    machine = load_machine()
+    topology = select_topology(8, "auto")
+    plan = plan_sharding(
+        Task(load_model("bert-base"), machine, 8, 128, 1),
+        Strategy(tensor=8, pipeline=1),
+        topology.active.astype(np.int64),
+    )
+    with pytest.raises(PlanError, match="leave --prompt out"):
+        compile_prefill(plan, topology, 64)
