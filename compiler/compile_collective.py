@@ -16,11 +16,10 @@ from compiler.collectives.arguments import checked_members, tensor_vectors
 from compiler.collectives.candidates import Candidate, candidates
 from compiler.collectives.stage_scheduler import Chain, Layer, deskews_of
 from compiler.collectives.stages import Algorithm, Collective
-from compiler.cost.guard_band import Tolerance, link_timing
-from compiler.cost.roofline import hop_cycles
+from compiler.cost.guard_band import Tolerance
+from compiler.cost.link_timing import hop_cycles, link_timing
 from compiler.ir.program_emission import emit
-from compiler.ir.timeline import Timeline
-from compiler.scheduling.schedule_builder import TransportEntry
+from compiler.ir.timeline import Timeline, TransportEntry
 from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError, nearest
 from specs.machine import MachineSpec

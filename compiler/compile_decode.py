@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from typing import final
 
 from chip.program import Program
-from compiler.cost.guard_band import Tolerance, link_timing
+from compiler.cost.guard_band import Tolerance
+from compiler.cost.link_timing import link_timing
 from compiler.cost.roofline import lower_bound_cycles
 from compiler.ir.schedule import Schedule
-from compiler.ir.timeline import Timeline, token_timeline
+from compiler.ir.timeline import Timeline
 from compiler.routing.message_scheduler import Transporter
 from compiler.routing.modulo_reservation_table import Traffic
 from compiler.scheduling.data_parallel import replica_outage
 from compiler.scheduling.deskew_insertion import best_interval
 from compiler.scheduling.program_assembly import assembled, no_gap
 from compiler.scheduling.software_pipelining import Lay
+from compiler.scheduling.token_scheduler import token_timeline
 from compiler.scheduling.train_count import check_trains, trains_at_least
 from sharding.planner.plan import ShardingPlan
 from specs.errors import ScheduleError

@@ -9,8 +9,9 @@ import numpy as np
 from chip.program import Program, Resident
 from compiler.collectives.exchange_phases import Phase
 from compiler.collectives.exchange_selection import Ways
-from compiler.cost.guard_band import Tolerance, link_timing
-from compiler.cost.roofline import hop_cycles
+from compiler.cost.graph_roofline import workload_bound
+from compiler.cost.guard_band import Tolerance
+from compiler.cost.link_timing import link_timing
 from compiler.ir.program_emission import emit
 from compiler.ir.schedule import WorkloadSchedule
 from compiler.ir.timeline import Timeline
@@ -20,7 +21,7 @@ from compiler.scheduling.schedule_builder import Chain
 from compiler.scheduling.train_count import MOST_TRAINS
 from sharding.graph.workload_operators import workload_steps
 from sharding.graph.workload_plan import WorkloadPlan
-from sharding.operators.operators import Compute, Exchange, Unit
+from sharding.operators.operators import Compute, Exchange
 from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage
@@ -114,25 +115,6 @@ def compile_workload(
         timeline=chain,
         lower_bound_cycles=workload_bound(plan, steps),
     )
-
-
-def workload_bound(plan: WorkloadPlan, steps: list[Compute | Exchange]) -> int:
-    """Return cycles that no schedule of the plan can beat.
-
-    The matrix unit of the busiest chip works without a pause, its pipeline filled once,
-    all weights that may be loaded ahead of each product;
-    if chips exchange anything, a vector crosses one link at least.
-    """
-    fill = plan.machine.chip.matmul_fill_cycles
-    busy = np.zeros(plan.strategy.chips, dtype=np.int64)
-    for number, step in enumerate(steps):
-        if isinstance(step, Compute) and step.unit is Unit.MATMUL:
-            # Nothing is loaded ahead of what an iteration begins with.
-            cycles = step.least_cycles if number else step.cycles
-            busy += np.where(step.cycles > 0, cycles - fill, 0)
-    most = int(busy.max())
-    talks = any(isinstance(step, Exchange) for step in steps)
-    return most + fill * (most > 0) + talks * hop_cycles(plan.machine, 1)
 
 
 def _room_cycles(tolerance: Tolerance) -> int:

@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 from compiler.compile_decode import time_token
 from compiler.ir.schedule import Schedule
-from compiler.routing.message_scheduler import Spent
+from compiler.ir.transfers import Spent
+from compiler.search.objective import Objective
 from compiler.search.placement_search import best_placed
 from compiler.search.ranking import Ranking, plan_of, ranking
-from compiler.search.search_result import Found, Objective
+from compiler.search.search_result import Found
 from compiler.search.sensitivity import Weighed, best_moves
 from experiments.limits import Limit, limits
 from experiments.plan_file import SUFFIX

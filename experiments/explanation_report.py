@@ -6,8 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from compiler.search.objective import Objective
 from compiler.search.ranking import Ranked, Ranking
-from compiler.search.search_result import Objective
 from compiler.search.sensitivity import Weighed
 from experiments.explanation import MOST_SHOWN, Explanation
 from experiments.name_tables import named_table, titled

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from compiler.ir.schedule import Schedule
-from compiler.scheduling.schedule_builder import ComputeEntry
-from compiler.search.search_result import Objective
+from compiler.ir.timeline import ComputeEntry
+from compiler.search.objective import Objective
 from compiler.search.sensitivity import Weighed
 from experiments.preparation import Prepared
 from sharding.planner.memory import stage_memory

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
-from compiler.scheduling.schedule_builder import TransportEntry
+from compiler.ir.timeline import TransportEntry
 from compiler.search.placement_search import best_placed, on_chips
 from compiler.verify import verify
 from experiments.figure import STYLE

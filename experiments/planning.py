@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from compiler.search.search_result import Found, Objective
+from compiler.search.objective import Objective
+from compiler.search.search_result import Found
 from experiments.preparation import Prepared
 from experiments.tables import plan_table
 from experiments.writing import check_writable, csv_bytes, write_bytes

@@ -11,8 +11,9 @@ import numpy as np
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
 from compiler.search.branch_and_bound import best_strategy
+from compiler.search.objective import Objective
 from compiler.search.placement_search import Placed, best_placed, fastest_near
-from compiler.search.search_result import Found, Objective
+from compiler.search.search_result import Found
 from experiments.plan_file import SUFFIX, read_plan
 from sharding.parallelism.strategy import parse_strategy
 from sharding.placement.default_placement import placed_chips

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.ir.schedule import Schedule, WorkloadSchedule
-from compiler.routing.message_scheduler import Spent
+from compiler.ir.transfers import Spent
 from compiler.verify import Certificate
 from experiments.growth import Bucket, compile_buckets
 from experiments.preparation import Prepared, compile_prepared, plan_scenario

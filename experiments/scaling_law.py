@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from compiler.search.branch_and_bound import best_strategy
-from compiler.search.search_result import Objective
+from compiler.search.objective import Objective
 from experiments.figure import STYLE
 from experiments.kept import Kept
 from experiments.points import point

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.compile_decode import compile_token
-from compiler.cost.guard_band import link_timing
+from compiler.cost.link_timing import link_timing
 from compiler.ir.messages import MessageTable
 from compiler.ir.schedule import Schedule
 from compiler.routing.message_scheduler import Transporter

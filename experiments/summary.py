@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from compiler.cost.roofline import lower_bound_cycles
-from compiler.search.search_result import Objective
+from compiler.search.objective import Objective
 from experiments.energy import energy_block
 from experiments.growth import buckets_block
 from experiments.preparation import Prepared, Searched

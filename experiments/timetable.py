@@ -13,12 +13,8 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.cost.guard_band import (
-    LinkTiming,
-    Tolerance,
-    link_timing,
-    serialisation_cycles,
-)
+from compiler.cost.guard_band import Tolerance
+from compiler.cost.link_timing import LinkTiming, link_timing, serialisation_cycles
 from compiler.ir.messages import MessageTable
 from compiler.routing.message_scheduler import Transporter
 from compiler.routing.reservation_table import Calendar

@@ -8,8 +8,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from compiler.cost.guard_band import vectors_of
-from compiler.cost.roofline import hop_cycles
+from compiler.cost.link_timing import hop_cycles, vectors_of
 from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Exchange, Pattern
 from sharding.parallelism.tensor_group import Group, Layout

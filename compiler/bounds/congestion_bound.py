@@ -8,15 +8,15 @@ from typing import final
 
 import numpy as np
 
-from compiler.cost.guard_band import (
+from compiler.cost.guard_band import Tolerance
+from compiler.cost.link_timing import (
     LinkTiming,
-    Tolerance,
     link_timing,
     serialisation_cycles,
     vectors_of,
 )
 from compiler.ir.messages import MessageTable
-from compiler.routing.message_scheduler import Transport, trainless
+from compiler.ir.transfers import Transport, trainless
 from compiler.routing.striping import striped
 from sharding.parallelism.ranges import Ints
 from specs.machine import MachineSpec

@@ -10,7 +10,7 @@ from typing import NamedTuple, final
 from compiler.bounds.congestion_bound import LinkBound
 from compiler.bounds.exchange_bound import KnownExchanges
 from compiler.ir.messages import MessageTable
-from compiler.scheduling.layer_cache import hand_over, way_back
+from compiler.scheduling.stage_messages import hand_over, way_back
 from compiler.scheduling.weight_prefetch import Prefetch
 from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Exchange, Unit

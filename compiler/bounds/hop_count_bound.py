@@ -10,10 +10,10 @@ from typing import final
 import numpy as np
 
 from compiler.bounds.congestion_bound import least_timing
-from compiler.cost.guard_band import LinkTiming, serialisation_cycles, vectors_of
+from compiler.cost.link_timing import LinkTiming, serialisation_cycles, vectors_of
 from compiler.ir.messages import MessageTable
-from compiler.ir.timeline import token_timeline
-from compiler.routing.message_scheduler import Transport, trainless
+from compiler.ir.transfers import Transport, trainless
+from compiler.scheduling.token_scheduler import token_timeline
 from sharding.parallelism.ranges import Ints
 from sharding.planner.plan import ShardingPlan
 from specs.machine import MachineSpec

@@ -14,8 +14,7 @@ import numpy as np
 from compiler.bounds.block_bound import KnownBlocks, is_sent, nearest_cycles
 from compiler.bounds.congestion_bound import LinkBound
 from compiler.bounds.exchange_bound import Alike, KnownExchanges, alike
-from compiler.cost.guard_band import vectors_of
-from compiler.cost.roofline import hop_cycles
+from compiler.cost.link_timing import hop_cycles, vectors_of
 from compiler.ir.messages import MessageTable
 from compiler.scheduling.train_count import block_messages
 from sharding.operators.block_operators import block_operators, token_bytes

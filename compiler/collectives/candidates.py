@@ -9,8 +9,7 @@ from compiler.collectives.flat_algorithms import direct_messages, direct_stages
 from compiler.collectives.hierarchical import hierarchical_forms
 from compiler.collectives.multipath_send import spread_stage
 from compiler.collectives.stages import Algorithm, Collective, Stage, adding_up
-from compiler.cost.guard_band import LinkTiming
-from compiler.cost.roofline import hop_cycles
+from compiler.cost.link_timing import LinkTiming, hop_cycles
 from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec

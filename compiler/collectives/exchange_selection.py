@@ -7,7 +7,7 @@ import numpy as np
 from chip.operator_cycles import work_cycles
 from chip.operator_work import adding
 from compiler.collectives.exchange_phases import Phase, exchange_candidates
-from compiler.routing.message_scheduler import Carrier
+from compiler.ir.transfers import Carrier
 from sharding.operators.operators import Compute, Exchange, Unit
 from sharding.parallelism.ranges import Ints
 from specs.machine import MachineSpec

@@ -8,12 +8,11 @@ import numpy as np
 
 from chip.program import Deskews
 from compiler.collectives.stages import Adding, Stage, adding_up
-from compiler.cost.guard_band import LinkTiming, serialisation_cycles
-from compiler.ir.timeline import Timeline
+from compiler.cost.link_timing import LinkTiming, serialisation_cycles
+from compiler.ir.timeline import ComputeEntry, Entry, Timeline, TransportEntry
+from compiler.ir.transfers import Spent, Transport
 from compiler.routing.bulk_reservation import reserve
-from compiler.routing.message_scheduler import Spent, Transport
 from compiler.routing.striping import striped
-from compiler.scheduling.schedule_builder import ComputeEntry, Entry, TransportEntry
 from sharding.operators.operators import Unit
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec

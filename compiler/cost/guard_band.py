@@ -9,65 +9,11 @@ import math
 from dataclasses import dataclass
 from typing import final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from chip.hac import half_epoch_cycles
+from compiler.cost.link_timing import vector_rate
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
-from specs.units import BITS_PER_BYTE, PPM, PS_PER_S, ceil_div
-from topologies.topology import Topology
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class LinkTiming:
-    """What the compiler knows of the links, in cycles of the nominal clock.
-
-    Parameters
-    ----------
-    latency_cycles
-        Least latency of each directed link with its cable and FEC decoder, shape
-        ``(directed links,)``.
-    fec_cycles
-        The decoder's part of it.
-    guard_cycles
-        Guard band of every receive.
-    send_cycles, receive_cycles, pass_cycles
-        SRAM to wire; FIFO to SRAM; FIFO to the next wire in a forward.
-    """
-
-    latency_cycles: NDArray[np.int64]
-    fec_cycles: int
-    guard_cycles: int
-    send_cycles: int
-    receive_cycles: int
-    pass_cycles: int
-
-
-def link_timing(
-    topology: Topology, machine: MachineSpec, guard_cycles: int
-) -> LinkTiming:
-    """Return the links' timing under a guard band.
-
-    The extra way of a forwarded vector, `forward_cycles`, contains one link latency at
-    its mean; what remains is spent inside the forwarding chip.
-    """
-    link, chip = machine.link, machine.chip
-    fec_cycles = machine.fec.parameters.decode_cycles
-    extra_ps = np.array(
-        [machine.cable_extra_ps(length) for length in np.unique(topology.length_m)]
-    )
-    extra_cycles = -(-extra_ps * chip.clock_hz // PS_PER_S)
-    lengths = np.searchsorted(np.unique(topology.length_m), topology.length_m)
-    return LinkTiming(
-        latency_cycles=link.latency_cycles + fec_cycles + extra_cycles[lengths],
-        fec_cycles=fec_cycles,
-        guard_cycles=guard_cycles,
-        send_cycles=chip.send_cycles,
-        receive_cycles=chip.receive_cycles,
-        pass_cycles=link.forward_cycles - link.mean_latency_cycles,
-    )
+from specs.units import PPM
 
 
 @final
@@ -181,23 +127,3 @@ class Tolerance:
                 f"apart; {way}"
             )
         return epochs * epoch
-
-
-def serialisation_cycles(machine: MachineSpec, vectors: int) -> int:
-    """Return the cycles for which a train of `vectors` keeps a wire, rounded up."""
-    return machine.link.vector_offset_cycles(vectors, machine.chip.clock_hz)
-
-
-def vector_rate(machine: MachineSpec) -> tuple[int, int]:
-    """Return two whole numbers whose quotient is the cycles between two vectors.
-
-    They are the bits of a vector on the wire in a second of cycles, and the line rate.
-    """
-    link = machine.link
-    bits = link.wire_bytes * BITS_PER_BYTE * machine.chip.clock_hz
-    return bits, link.rate_gbps * 10**9
-
-
-def vectors_of(machine: MachineSpec, payload_bytes: int) -> int:
-    """Return the vectors that carry a payload, at least one: no message is void."""
-    return max(1, ceil_div(payload_bytes, machine.link.vector_bytes))

@@ -9,14 +9,13 @@ come back.
 
 import numpy as np
 
-from compiler.cost.guard_band import serialisation_cycles, vectors_of
+from compiler.cost.link_timing import hop_cycles, vectors_of
 from sharding.operators.block_operators import carried_bytes
 from sharding.parallelism.ranges import Ints
 from sharding.planner.plan import ShardingPlan, Stage
 from sharding.transformer.blocks import Block, Kind
 from sharding.transformer.task import FP32_BYTES, Task
 from sharding.transformer.weight_slices import block_slices
-from specs.machine import MachineSpec
 from specs.units import ceil_div
 
 
@@ -35,21 +34,6 @@ def lower_bound_cycles(plan: ShardingPlan) -> int:
     if plan.strategy.replica_chips > 1 and not plan.task.model.structure.encoder:
         bound += hop_cycles(machine, 1)
     return bound
-
-
-def hop_cycles(machine: MachineSpec, vectors: int) -> int:
-    """Return the least cycles of a message over one hop, SRAM to SRAM.
-
-    The hop has as many parallel cables as a message may be striped over.
-    """
-    train = ceil_div(vectors, machine.link.stripe_cables)
-    return (
-        machine.chip.send_cycles
-        + machine.link.latency_cycles
-        + machine.fec.parameters.decode_cycles
-        + serialisation_cycles(machine, train - 1)
-        + machine.chip.receive_cycles
-    )
 
 
 def _exchanges(block: Block) -> int:

@@ -15,9 +15,8 @@ from chip.program import (
     Trains,
     instructions_of,
 )
-from compiler.ir.timeline import Timeline
-from compiler.routing.message_scheduler import Transport
-from compiler.scheduling.schedule_builder import ComputeEntry, LoadEntry, TransportEntry
+from compiler.ir.timeline import ComputeEntry, LoadEntry, Timeline, TransportEntry
+from compiler.ir.transfers import Transport
 from sharding.operators.operators import Unit
 from specs.machine import ChipSpec
 from topologies.topology import Topology

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar, final
 
 from chip.program import Program
 from compiler.ir.timeline import Timeline
-from compiler.routing.message_scheduler import Spent
+from compiler.ir.transfers import Spent
 from sharding.graph.workload_plan import WorkloadPlan
 from sharding.planner.plan import ShardingPlan
 from topologies.routing.spanning_tree import SpanningTree

@@ -1,21 +1,50 @@
-"""The order of a token: what each stage does when, as a chain of entries.
+"""Timeline of a token: a chain of compute and transport entries with start cycles.
 
 The chips of a tensor group move in step, and one token is in one stage at a time, so a
 token is a chain: each entry starts where the one before has ended.
 """
 
 from dataclasses import dataclass
-from functools import partial
-from typing import final
+from typing import NamedTuple, final
 
-from compiler.routing.message_scheduler import Carrier, Spent
-from compiler.routing.modulo_reservation_table import Traffic
-from compiler.scheduling.layer_cache import Layers, hand_over, way_back
-from compiler.scheduling.schedule_builder import Chain, Entry, LoadEntry
-from compiler.scheduling.train_count import check_trains, trains_at_least
-from sharding.operators.operators import Compute
-from sharding.planner.plan import ShardingPlan
-from topologies.topology import Topology
+from chip.operator_work import Work
+from compiler.ir.transfers import Spent, Transport
+from sharding.operators.operators import Unit
+from sharding.parallelism.ranges import Ints
+
+
+class ComputeEntry(NamedTuple):
+    """A group computes: chip, work and cycles of each member that has a part."""
+
+    start_cycle: int
+    operator: int
+    name: str
+    unit: Unit
+    chips: Ints
+    works: tuple[Work, ...]
+    cycles: Ints
+
+
+class LoadEntry(NamedTuple):
+    """A group loads weights ahead of an operator that has the number `operator`."""
+
+    start_cycle: int
+    operator: int
+    chips: Ints
+    works: tuple[Work, ...]
+    cycles: Ints
+
+
+class TransportEntry(NamedTuple):
+    """A phase of messages is on its way."""
+
+    start_cycle: int
+    operator: int
+    name: str
+    transport: Transport
+
+
+Entry = ComputeEntry | TransportEntry
 
 
 @final
@@ -50,86 +79,3 @@ class Timeline:
     def token_cycles(self) -> int:
         """Return the cycles from the token's start to its end."""
         return self.spent.total
-
-
-def token_timeline(
-    plan: ShardingPlan,
-    topology: Topology,
-    transporter: Carrier,
-    *,
-    interval_cycles: int,
-    traffic: Traffic | None = None,
-) -> Timeline:
-    """Return the chain of one decode token.
-
-    Parameters
-    ----------
-    plan
-        Who holds what.
-    topology, transporter
-        The wiring, and what schedules messages on it.
-    interval_cycles
-        Longest time between a deskew and a vector that relies on it, 0 for no deskews.
-    traffic
-        What else is on the links, if tokens follow each other; None if they do not.
-    """
-    check = partial(check_trains, width=plan.strategy.tensor, chips=plan.strategy.chips)
-    check(trains_at_least(plan, topology))
-    stall_cycles = plan.task.machine.hac.epoch_cycles
-    chain = Chain(
-        transporter,
-        chip=plan.task.machine.chip,
-        stall_cycles=stall_cycles,
-        interval_cycles=interval_cycles,
-        check=check,
-        traffic=traffic,
-    )
-    back = way_back(plan)
-    stage_cycles, stage_hops = [], []
-    if len(plan.stages) == 1:
-        # A single stage is never idle: it deskews as the first thing of each token. A
-        # chip on its own has no other to be in step with.
-        if len(plan.stages[0].chips) > 1:
-            chain.deskew()
-    elif len(back):
-        # The first stage deskews before the last token comes back to it.
-        chain.deskewed_cycle = -(
-            stall_cycles + transporter.transport(back).duration_cycles
-        )
-    else:
-        # Nothing comes back: it deskews before the pass begins.
-        chain.deskewed_cycle = -stall_cycles
-    layers = Layers(plan, topology, transporter)
-    begin = 0
-    for stage in plan.stages:
-        hops = chain.hops
-        for block in stage.blocks:
-            for operator in layers.operators(block):
-                if isinstance(operator, Compute):
-                    chain.compute(operator, stage.chips)
-                    continue
-                for phase in layers.phases(operator, stage):
-                    chain.send(operator.name, phase.messages)
-                    chain.compute(layers.added_up(phase), stage.chips)
-        if stage.index + 1 == len(plan.stages):
-            chain.send("way_back", back)
-            stage_cycles.append(chain.now - begin)
-        else:
-            following = plan.stages[stage.index + 1]
-            chain.send("hand_over", hand_over(plan, stage, following))
-            stage_cycles.append(chain.now - begin)
-            begin = chain.entries[-1].start_cycle
-            # Until it comes, the next stage has nothing to do but to load weights.
-            chain.prefetch.restart()
-            chain.prefetch.free(begin, chain.now)
-            # The next stage has been idle: it deskews just before this hand-over.
-            chain.deskewed_cycle = begin - stall_cycles
-        stage_hops.append(chain.hops - hops)
-    return Timeline(
-        entries=tuple(chain.entries),
-        loads=tuple(chain.loads),
-        spent=chain.spent,
-        stage_cycles=tuple(stage_cycles),
-        stage_hops=tuple(stage_hops),
-        trains=chain.trains,
-    )

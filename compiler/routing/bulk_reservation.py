@@ -8,8 +8,8 @@ are known, so the schedule is made window by window, all links of a window toget
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.cost.guard_band import LinkTiming, serialisation_cycles
-from compiler.routing.message_scheduler import Spent, Transport
+from compiler.cost.link_timing import LinkTiming, serialisation_cycles
+from compiler.ir.transfers import Spent, Transport
 from sharding.parallelism.ranges import Ints
 from specs.machine import MachineSpec
 

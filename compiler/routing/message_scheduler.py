@@ -1,94 +1,18 @@
 """Putting the messages of a phase on the links, relative to the phase's start."""
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol, final
+from dataclasses import replace
+from typing import final
 
 import numpy as np
 
-from compiler.cost.guard_band import LinkTiming, serialisation_cycles, vectors_of
+from compiler.cost.link_timing import LinkTiming, serialisation_cycles, vectors_of
 from compiler.ir.messages import Message, MessageTable
+from compiler.ir.transfers import Spent, Transport
 from compiler.routing.reservation_table import Calendar
-from sharding.parallelism.ranges import Ints
 from specs.machine import MachineSpec
 from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
-
-
-class Spent(NamedTuple):
-    """Where the cycles of a span went; the sum is its length."""
-
-    compute: int = 0
-    link: int = 0
-    guard: int = 0
-    alignment: int = 0
-    deskew: int = 0
-    fec: int = 0
-    wait: int = 0
-
-    def plus(self, other: "Spent") -> "Spent":
-        """Return both spans together."""
-        return Spent(*(a + b for a, b in zip(self, other, strict=True)))
-
-    @property
-    def total(self) -> int:
-        """Return the length of the span."""
-        return sum(self)
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Transport:
-    """The trains of a phase; cycles count from the phase's start.
-
-    Parameters
-    ----------
-    link, vectors, wire_cycle, receive_cycle, previous
-        Columns of `chip.program.Trains`, shape ``(trains,)``; `previous` is the row of
-        the hop before, or -1.
-    serialisation_cycles
-        How long each train keeps its wire.
-    spent
-        The way of the message that is there last.
-    hops
-        Most hops of a message.
-    """
-
-    link: Ints
-    vectors: Ints
-    wire_cycle: Ints
-    receive_cycle: Ints
-    previous: Ints
-    serialisation_cycles: Ints
-    spent: Spent
-    hops: int
-
-    @property
-    def duration_cycles(self) -> int:
-        """Return when the last vector of the last message is in SRAM."""
-        return self.spent.total
-
-
-def trainless(cycles: int) -> Transport:
-    """Return a transport without trains that lasts so many cycles, for bounds."""
-    none = np.zeros(0, dtype=np.int64)
-    return Transport(
-        link=none,
-        vectors=none,
-        wire_cycle=none,
-        receive_cycle=none,
-        previous=none,
-        serialisation_cycles=none,
-        spent=Spent(link=cycles),
-        hops=0,
-    )
-
-
-class Carrier(Protocol):
-    """What says how long messages are on their way, exactly or at least."""
-
-    def transport(self, messages: MessageTable) -> Transport:
-        """Return how `messages` travel, all of them ready at cycle 0."""
 
 
 @final

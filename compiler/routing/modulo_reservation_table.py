@@ -11,9 +11,8 @@ from typing import final
 
 import numpy as np
 
-from compiler.ir.timeline import Timeline
-from compiler.routing.message_scheduler import Transport
-from compiler.scheduling.schedule_builder import TransportEntry
+from compiler.ir.timeline import Timeline, TransportEntry
+from compiler.ir.transfers import Transport
 from specs.errors import ScheduleError
 
 # Starts that are looked at together at first; most phases find one among them.

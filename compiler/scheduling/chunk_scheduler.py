@@ -9,15 +9,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple, final
 
-from compiler.ir.timeline import Timeline
-from compiler.routing.message_scheduler import Spent, Transport
-from compiler.routing.modulo_reservation_table import contested_links
-from compiler.scheduling.schedule_builder import (
+from compiler.ir.timeline import (
     ComputeEntry,
     Entry,
     LoadEntry,
+    Timeline,
     TransportEntry,
 )
+from compiler.ir.transfers import Spent, Transport
+from compiler.routing.modulo_reservation_table import contested_links
 
 
 def joined(parts: Sequence[Timeline], stall_cycles: int) -> tuple[Timeline, list[int]]:

@@ -13,9 +13,8 @@ import numpy as np
 
 from chip.program import Instructions, Slice
 from compiler.ir.program_emission import emit
-from compiler.ir.timeline import Timeline
-from compiler.routing.message_scheduler import Spent
-from compiler.scheduling.schedule_builder import Entry, LoadEntry
+from compiler.ir.timeline import Entry, LoadEntry, Timeline
+from compiler.ir.transfers import Spent
 from sharding.parallelism.ranges import Ints
 from sharding.planner.plan import ShardingPlan
 from specs.machine import ChipSpec

@@ -2,51 +2,18 @@
 
 from collections.abc import Callable
 from itertools import compress
-from typing import NamedTuple, final
+from typing import final
 
 from chip.operator_work import Work
 from compiler.ir.messages import MessageTable
-from compiler.routing.message_scheduler import Carrier, Spent, Transport
+from compiler.ir.timeline import ComputeEntry, Entry, LoadEntry, TransportEntry
+from compiler.ir.transfers import Carrier, Spent, Transport
 from compiler.routing.modulo_reservation_table import Traffic
 from compiler.scheduling.weight_prefetch import Ahead, Prefetch
 from sharding.operators.operators import Compute, Unit
 from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError
 from specs.machine import ChipSpec
-
-
-class ComputeEntry(NamedTuple):
-    """A group computes: chip, work and cycles of each member that has a part."""
-
-    start_cycle: int
-    operator: int
-    name: str
-    unit: Unit
-    chips: Ints
-    works: tuple[Work, ...]
-    cycles: Ints
-
-
-class LoadEntry(NamedTuple):
-    """A group loads weights ahead of an operator that has the number `operator`."""
-
-    start_cycle: int
-    operator: int
-    chips: Ints
-    works: tuple[Work, ...]
-    cycles: Ints
-
-
-class TransportEntry(NamedTuple):
-    """A phase of messages is on its way."""
-
-    start_cycle: int
-    operator: int
-    name: str
-    transport: Transport
-
-
-Entry = ComputeEntry | TransportEntry
 
 
 @final

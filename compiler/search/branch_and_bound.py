@@ -14,14 +14,8 @@ from compiler.bounds.strategy_bound import WidthBound
 from compiler.compile_decode import TimedToken, compile_token, time_token
 from compiler.ir.schedule import Schedule
 from compiler.search.frontier import Entry, Step, bounded_entry, every_entry
-from compiler.search.search_result import (
-    Cost,
-    Evaluated,
-    Found,
-    Objective,
-    nothing_fits,
-    ranked,
-)
+from compiler.search.objective import Cost, Objective, ranked
+from compiler.search.search_result import Evaluated, Found, nothing_fits
 from compiler.search.search_space import FEW_CHIPS
 from compiler.search.strategy_evaluator import Looks
 from sharding.parallelism.strategy import Strategy

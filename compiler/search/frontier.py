@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from compiler.bounds.strategy_bound import WidthBound
 from compiler.bounds.throughput_bound import share_cycles
-from compiler.search.search_result import Cost, Objective, ranked
+from compiler.search.objective import Cost, Objective, ranked
 from compiler.search.strategy_evaluator import Looks
 from sharding.parallelism.strategy import Strategy
 

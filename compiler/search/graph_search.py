@@ -1,18 +1,13 @@
 """The fastest split of a workload over a given number of chips."""
 
-import numpy as np
-
 from compiler.compile_graph import compile_workload
-from compiler.cost.roofline import hop_cycles
+from compiler.cost.graph_roofline import chain_bound
 from compiler.ir.schedule import WorkloadSchedule
-from sharding.graph.workload_operators import workload_steps
 from sharding.graph.workload_plan import WorkloadPlan, plan_workload
-from sharding.operators.operators import Compute, Exchange, Pattern
 from sharding.parallelism.grid import grids
 from sharding.parallelism.ranges import Ints
 from specs.errors import PlanError, ScheduleError
 from specs.machine import MachineSpec
-from specs.units import ceil_div
 from specs.workload import Workload
 from topologies.topology import Topology
 
@@ -59,30 +54,3 @@ def best_schedule(
     if best is None:
         raise unscheduled[0]
     return best
-
-
-def chain_bound(plan: WorkloadPlan) -> int:
-    """Return the least cycles of a plan's operators one after the other.
-
-    All weights that may be are loaded ahead of their products.
-
-    What a chip has of an exchange's other parts has come in on its ports, and what it
-    had of them has left on them.
-    """
-    bound = 0
-    for number, step in enumerate(workload_steps(plan)):
-        if isinstance(step, Compute):
-            # Nothing is loaded ahead of what an iteration begins with.
-            bound += int((step.least_cycles if number else step.cycles).max())
-        else:
-            bound += _exchange_bound(plan.machine, step)
-    return bound
-
-
-def _exchange_bound(machine: MachineSpec, exchange: Exchange) -> int:
-    together = np.bincount(exchange.teams, weights=exchange.shard_bytes)
-    others = together[exchange.teams].astype(np.int64) - exchange.shard_bytes
-    # Only the first chip of all has to get everything that is sent to it.
-    most = others[0] if exchange.pattern is Pattern.TO_LEADER else others.max()
-    per_link = machine.link.vector_bytes * machine.chip.ports
-    return hop_cycles(machine, max(1, ceil_div(int(most), per_link)))

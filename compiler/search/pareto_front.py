@@ -17,7 +17,7 @@ import numpy as np
 from compiler.compile_decode import compile_token, time_token
 from compiler.search.branch_and_bound import best_strategy
 from compiler.search.frontier import Step
-from compiler.search.search_result import Objective
+from compiler.search.objective import Objective
 from compiler.search.search_space import FEW_CHIPS
 from compiler.search.strategy_evaluator import Looks
 from sharding.parallelism.strategy import Strategy

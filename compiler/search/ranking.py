@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, final
 
 from compiler.compile_decode import time_token
-from compiler.search.search_result import Cost, Evaluated, Found, Objective, ranked
+from compiler.search.objective import Cost, Objective, ranked
+from compiler.search.search_result import Evaluated, Found
 from compiler.search.strategy_evaluator import Looks
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan

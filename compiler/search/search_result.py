@@ -1,46 +1,13 @@
 """What a search for a strategy seeks, and what it has found."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple, final
 
 from compiler.bounds.strategy_bound import WidthBound
 from compiler.ir.schedule import Schedule
+from compiler.search.objective import Cost, Objective
 from sharding.parallelism.strategy import Strategy
 from specs.errors import PlanError
-
-
-class Objective(StrEnum):
-    """What is best; the words of the command line."""
-
-    LATENCY = "latency"
-    THROUGHPUT = "throughput"
-    CHIPS = "chips"
-    ENERGY = "energy"
-
-    @property
-    def fills(self) -> bool:
-        """Return whether as many sequences are wanted as fit and pay."""
-        return self in (Objective.THROUGHPUT, Objective.ENERGY)
-
-
-class Cost(NamedTuple):
-    """How a strategy is ranked: less is better, and no two cost the same.
-
-    Attributes
-    ----------
-    first
-        Cycles of a token; cycles of the machine for each token; chips; or cycles of
-        all chips together for each token, of which each takes the same energy.
-    second
-        Chips, or the cycles of a token, where the first is equal.
-    strategy
-        What costs so much, the narrower first where both are equal.
-    """
-
-    first: float
-    second: int
-    strategy: Strategy
 
 
 class Evaluated(NamedTuple):
@@ -119,19 +86,6 @@ class Found:
         """Return by what part the best may be worse than the best there is."""
         best = self.compiled[0].cost.first
         return (best - self.bound) / best
-
-
-def ranked(
-    objective: Objective, strategy: Strategy, latency_cycles: int, share_cycles: float
-) -> Cost:
-    """Return the rank of a latency, and of the machine's cycles for each token."""
-    if objective is Objective.CHIPS:
-        return Cost(strategy.chips, latency_cycles, strategy)
-    if objective is Objective.ENERGY:
-        return Cost(strategy.chips * share_cycles, latency_cycles, strategy)
-    if objective is Objective.THROUGHPUT:
-        return Cost(share_cycles, latency_cycles, strategy)
-    return Cost(latency_cycles, strategy.chips, strategy)
 
 
 def nothing_fits(bound: WidthBound, chips: int, sequences: int) -> PlanError:

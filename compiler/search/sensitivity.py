@@ -8,7 +8,7 @@ from compiler.bounds.critical_path_bound import least_latency_cycles
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
 from compiler.search.neighbourhood import moves
-from compiler.search.search_result import Cost, Objective, ranked
+from compiler.search.objective import Cost, Objective, ranked
 from sharding.planner.plan import ShardingPlan
 from specs.errors import RackError
 from specs.machine import MachineSpec

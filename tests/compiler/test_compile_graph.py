@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from chip.sram_occupancy import activation_changes, held_over_time
 from compiler.compile_graph import compile_workload
+from compiler.cost.graph_roofline import chain_bound
 from compiler.ir.schedule import WorkloadSchedule
-from compiler.search.graph_search import best_schedule, chain_bound
+from compiler.search.graph_search import best_schedule
 from compiler.verify import verify
 from fabric.replay import replay
 from fabric.simulation import simulate

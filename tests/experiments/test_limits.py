@@ -1,6 +1,6 @@
 import pytest
 
-from compiler.search.search_result import Objective
+from compiler.search.objective import Objective
 from compiler.search.sensitivity import best_moves
 from experiments.limits import Limit, limits
 from experiments.preparation import Prepared, compile_prepared, plan_scenario

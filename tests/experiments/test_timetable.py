@@ -4,7 +4,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from compiler.cost.guard_band import serialisation_cycles
+from compiler.cost.link_timing import serialisation_cycles
 from experiments.timetable import (
     DESKEW_EPOCHS,
     Network,

@@ -8,7 +8,7 @@ from compiler.bounds.critical_path_bound import least_latency_cycles
 from compiler.bounds.exchange_bound import KnownExchanges
 from compiler.bounds.strategy_bound import PlacedWidth, trains_of_width, width_bound
 from compiler.compile_decode import compile_token
-from compiler.ir.timeline import token_timeline
+from compiler.scheduling.token_scheduler import token_timeline
 from sharding.planner.plan import ShardingPlan, plan_sharding
 from topologies.selection import select_topology
 

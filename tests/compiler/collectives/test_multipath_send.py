@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.collectives.multipath_send import disjoint_paths, shared_out
 from compiler.collectives.stages import Algorithm
 from compiler.compile_collective import CollectiveSchedule, compile_collective
-from compiler.cost.guard_band import link_timing
+from compiler.cost.link_timing import link_timing
+from compiler.routing.disjoint_paths import disjoint_paths, shared_out
 from compiler.verify import verify
 from sharding.parallelism.ranges import Ints
 from specs.machine import load_machine

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 
 from compiler.compile_decode import compile_token
-from compiler.cost.roofline import hop_cycles, lower_bound_cycles
+from compiler.cost.link_timing import hop_cycles
+from compiler.cost.roofline import lower_bound_cycles
 from compiler.ir.schedule import Schedule
 from compiler.verify import verify
 from sharding.planner.plan import ShardingPlan

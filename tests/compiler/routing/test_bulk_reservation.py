@@ -2,9 +2,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.cost.guard_band import link_timing, serialisation_cycles
+from compiler.cost.link_timing import link_timing, serialisation_cycles
+from compiler.ir.transfers import Transport
 from compiler.routing.bulk_reservation import reserve
-from compiler.routing.message_scheduler import Transport
 from sharding.parallelism.ranges import Ints
 from specs.machine import load_machine
 from topologies.routing.minimal_paths import minimal_paths

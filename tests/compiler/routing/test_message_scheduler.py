@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.cost.guard_band import link_timing, serialisation_cycles, vectors_of
+from compiler.cost.link_timing import link_timing, serialisation_cycles, vectors_of
 from compiler.ir.messages import Message, MessageTable
-from compiler.routing.message_scheduler import Spent, Transporter
+from compiler.ir.transfers import Spent
+from compiler.routing.message_scheduler import Transporter
 from specs.machine import load_machine
 from topologies.routing.static_routes import Routes
 from topologies.selection import select_topology

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.routing.message_scheduler import Spent, Transport
+from compiler.ir.transfers import Spent, Transport
 from compiler.routing.modulo_reservation_table import Traffic
 from specs.errors import ScheduleError
 

@@ -12,11 +12,11 @@ from compiler.bounds.strategy_bound import PlacedWidth, width_bound
 from compiler.collectives.stages import Collective, adding_up, stage
 from compiler.compile_collective import compile_collective
 from compiler.compile_decode import compile_token
-from compiler.cost.guard_band import link_timing, vectors_of
+from compiler.cost.link_timing import link_timing, vectors_of
 from compiler.ir.messages import Message, MessageTable
-from compiler.ir.timeline import token_timeline
 from compiler.routing.message_scheduler import Transporter
 from compiler.routing.striping import striped
+from compiler.scheduling.token_scheduler import token_timeline
 from compiler.verify import verify
 from fabric.replay import replay
 from fabric.simulation import simulate

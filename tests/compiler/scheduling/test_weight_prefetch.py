@@ -9,7 +9,7 @@ from chip.operator_work import Load, Product, Work
 from chip.program import Opcode
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
-from compiler.scheduling.schedule_builder import ComputeEntry
+from compiler.ir.timeline import ComputeEntry
 from compiler.scheduling.weight_prefetch import Prefetch
 from sharding.operators.operators import Compute, Unit, compute
 from sharding.planner.plan import ShardingPlan

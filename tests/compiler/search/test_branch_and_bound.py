@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from compiler.compile_decode import compile_token, time_token
 from compiler.search.branch_and_bound import best_strategy
-from compiler.search.search_result import Objective
+from compiler.search.objective import Objective
 from sharding.parallelism.feasibility import check_model
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import Layout

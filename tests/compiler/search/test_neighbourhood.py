@@ -6,7 +6,7 @@ import pytest
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
 from compiler.search.neighbourhood import moves
-from compiler.search.search_result import Objective
+from compiler.search.objective import Objective
 from compiler.search.sensitivity import best_moves
 from sharding.parallelism.strategy import Strategy, parse_strategy
 from sharding.planner.coverage import check_coverage

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from compiler.compile_decode import compile_token
 from compiler.search.branch_and_bound import best_strategy
+from compiler.search.objective import Objective
 from compiler.search.pareto_front import Front, Merits, Point, pareto_front, uncovered
-from compiler.search.search_result import Objective
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import fitting_plan
 from sharding.transformer.task import Task

@@ -2,8 +2,9 @@ import pytest
 
 from compiler.compile_decode import compile_token, time_token
 from compiler.search.branch_and_bound import best_strategy
+from compiler.search.objective import Objective
 from compiler.search.ranking import plan_of, ranking
-from compiler.search.search_result import Found, Objective
+from compiler.search.search_result import Found
 from compiler.search.strategy_evaluator import Looks
 from sharding.transformer.task import Task
 from specs.machine import load_machine

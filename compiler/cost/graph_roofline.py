@@ -1,0 +1,56 @@
+"""Roofline and critical-path bounds of an operator graph, in closed form."""
+
+import numpy as np
+
+from compiler.cost.link_timing import hop_cycles
+from sharding.graph.workload_operators import workload_steps
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.operators.operators import Compute, Exchange, Pattern, Unit
+from specs.machine import MachineSpec
+from specs.units import ceil_div
+
+
+def workload_bound(plan: WorkloadPlan, steps: list[Compute | Exchange]) -> int:
+    """Return cycles that no schedule of the plan can beat.
+
+    The matrix unit of the busiest chip works without a pause, its pipeline filled once,
+    all weights that may be loaded ahead of each product;
+    if chips exchange anything, a vector crosses one link at least.
+    """
+    fill = plan.machine.chip.matmul_fill_cycles
+    busy = np.zeros(plan.strategy.chips, dtype=np.int64)
+    for number, step in enumerate(steps):
+        if isinstance(step, Compute) and step.unit is Unit.MATMUL:
+            # Nothing is loaded ahead of what an iteration begins with.
+            cycles = step.least_cycles if number else step.cycles
+            busy += np.where(step.cycles > 0, cycles - fill, 0)
+    most = int(busy.max())
+    talks = any(isinstance(step, Exchange) for step in steps)
+    return most + fill * (most > 0) + talks * hop_cycles(plan.machine, 1)
+
+
+def chain_bound(plan: WorkloadPlan) -> int:
+    """Return the least cycles of a plan's operators one after the other.
+
+    All weights that may be are loaded ahead of their products.
+
+    What a chip has of an exchange's other parts has come in on its ports, and what it
+    had of them has left on them.
+    """
+    bound = 0
+    for number, step in enumerate(workload_steps(plan)):
+        if isinstance(step, Compute):
+            # Nothing is loaded ahead of what an iteration begins with.
+            bound += int((step.least_cycles if number else step.cycles).max())
+        else:
+            bound += _exchange_bound(plan.machine, step)
+    return bound
+
+
+def _exchange_bound(machine: MachineSpec, exchange: Exchange) -> int:
+    together = np.bincount(exchange.teams, weights=exchange.shard_bytes)
+    others = together[exchange.teams].astype(np.int64) - exchange.shard_bytes
+    # Only the first chip of all has to get everything that is sent to it.
+    most = others[0] if exchange.pattern is Pattern.TO_LEADER else others.max()
+    per_link = machine.link.vector_bytes * machine.chip.ports
+    return hop_cycles(machine, max(1, ceil_div(int(most), per_link)))

@@ -1,0 +1,33 @@
+"""Messages between stages: the stage transfer and the token return."""
+
+import numpy as np
+
+from compiler.ir.messages import MessageTable
+from sharding.operators.block_operators import (
+    carried_bytes,
+    token_bytes,
+)
+from sharding.planner.plan import ShardingPlan, Stage
+
+
+def hand_over(plan: ShardingPlan, stage: Stage, following: Stage) -> MessageTable:
+    """Return the messages in which each member hands its shard to its partner."""
+    sizes = carried_bytes(plan.task, following.blocks[0])
+    return MessageTable(stage.chips, following.chips, sizes)
+
+
+def way_back(plan: ShardingPlan) -> MessageTable:
+    """Return the messages that carry the chosen token to the first stage.
+
+    An encoder chooses none: its pass ends where the last stage does.
+    """
+    if plan.task.model.structure.encoder or not plan.task.answer_tokens:
+        return MessageTable.of([])
+    leader = int(plan.stages[-1].chips[0])
+    size = token_bytes(plan.task)
+    targets = plan.stages[0].chips[plan.stages[0].chips != leader]
+    return MessageTable(
+        np.full(len(targets), leader, dtype=np.int64),
+        targets,
+        np.full(len(targets), size, dtype=np.int64),
+    )

@@ -1,0 +1,52 @@
+"""Objectives of the search, and the cost by which strategies are ranked."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from sharding.parallelism.strategy import Strategy
+
+
+class Objective(StrEnum):
+    """What is best; the words of the command line."""
+
+    LATENCY = "latency"
+    THROUGHPUT = "throughput"
+    CHIPS = "chips"
+    ENERGY = "energy"
+
+    @property
+    def fills(self) -> bool:
+        """Return whether as many sequences are wanted as fit and pay."""
+        return self in (Objective.THROUGHPUT, Objective.ENERGY)
+
+
+class Cost(NamedTuple):
+    """How a strategy is ranked: less is better, and no two cost the same.
+
+    Attributes
+    ----------
+    first
+        Cycles of a token; cycles of the machine for each token; chips; or cycles of
+        all chips together for each token, of which each takes the same energy.
+    second
+        Chips, or the cycles of a token, where the first is equal.
+    strategy
+        What costs so much, the narrower first where both are equal.
+    """
+
+    first: float
+    second: int
+    strategy: Strategy
+
+
+def ranked(
+    objective: Objective, strategy: Strategy, latency_cycles: int, share_cycles: float
+) -> Cost:
+    """Return the rank of a latency, and of the machine's cycles for each token."""
+    if objective is Objective.CHIPS:
+        return Cost(strategy.chips, latency_cycles, strategy)
+    if objective is Objective.ENERGY:
+        return Cost(strategy.chips * share_cycles, latency_cycles, strategy)
+    if objective is Objective.THROUGHPUT:
+        return Cost(share_cycles, latency_cycles, strategy)
+    return Cost(latency_cycles, strategy.chips, strategy)
