@@ -14,7 +14,7 @@ from collections.abc import Callable
 from experiments.preparation import compile_scenario
 from experiments.run import peak_rss_bytes
 from fabric.replay import replay
-from fabric.result import RunResult
+from fabric.results.result import RunResult
 from fabric.simulation import simulate
 from specs.scenario import Scenario
 from specs.units import BYTES_PER_MB, PS_PER_S

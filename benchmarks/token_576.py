@@ -17,7 +17,7 @@ from compiler.ir.schedule import Schedule
 from compiler.verify import verify
 from experiments.preparation import Prepared, plan_scenario
 from experiments.run import peak_rss_bytes
-from fabric.result import RunResult
+from fabric.results.result import RunResult
 from fabric.simulation import simulate
 from specs.scenario import Scenario
 

@@ -15,9 +15,9 @@ from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.verify import verify
 from experiments.run import peak_rss_bytes
 from fabric.replay import replay
-from fabric.result import RunResult
+from fabric.replay_engine.vector_times import tally_vectors
+from fabric.results.result import RunResult
 from fabric.simulation import simulate
-from fabric.vectors import tally_vectors
 from specs.machine import load_machine
 from topologies.selection import select_topology
 

@@ -32,7 +32,7 @@ from experiments.drift_picture import drift_figure
 from experiments.preparation import compile_scenario
 from experiments.script import Findings, run_script
 from fabric.replay import replay
-from fabric.result import RunResult
+from fabric.results.result import RunResult
 from specs.machine import MachineSpec
 from specs.scenario import Scenario
 from specs.units import PS_PER_US

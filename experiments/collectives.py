@@ -13,7 +13,7 @@ from compiler.verify import Certificate, verify
 from experiments.run import peak_rss_bytes
 from experiments.summary import VERSION
 from fabric.replay import replay
-from fabric.result import RunResult
+from fabric.results.result import RunResult
 from fabric.simulation import simulate
 from specs.machine import MachineSpec
 from specs.units import PS_PER_NS, PS_PER_S

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from chip.program import Opcode, Program, Trains
-from fabric.result import RunResult
+from fabric.results.result import RunResult
 from specs.link import LinkSpec
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S

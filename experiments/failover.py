@@ -21,9 +21,9 @@ from experiments.recovery import SpareNodes
 from experiments.run import Run, peak_rss_bytes
 from experiments.script import Findings, run_script
 from experiments.tables import tokens_table
+from fabric.faults.spares import Moved
 from fabric.replay import replay
-from fabric.result import Failover
-from fabric.spares import Moved
+from fabric.results.result import Failover
 from specs.faults import ChipStops, Fault, LinkDies
 from specs.scenario import Scenario
 from specs.units import PPM, PS_PER_US

@@ -26,8 +26,8 @@ from experiments.run import run_scenario
 from experiments.script import run_script
 from experiments.summary import latency_block
 from experiments.tables import tokens_table
-from fabric.error_model import codeword_outcome, damage_odds
-from fabric.fec import codewords
+from fabric.links.error_model import codeword_outcome, damage_odds
+from fabric.links.fec import codewords
 from specs.machine import MachineSpec
 from specs.scenario import Scenario
 

@@ -13,7 +13,7 @@ from compiler.verify import Certificate, verify
 from experiments.preparation import Prepared, compile_prepared
 from experiments.recovery import SpareNodes
 from experiments.workload_preparation import PreparedWorkload
-from fabric.changes import Change
+from fabric.runtime.program_switch import Change
 from sharding.planner.chunked_prefill import pass_plan
 from sharding.planner.plan import ShardingPlan
 from specs.scenario import Scenario

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from experiments.figure import STYLE
 from experiments.script import run_script
-from fabric.bringup import Exchanges
-from fabric.crystals import make_clocks
-from fabric.draws import Draws
-from fabric.latency import Jitter, least_latency_ps
+from fabric.clocks.crystals import make_clocks
+from fabric.clocks.link_bring_up import Exchanges
+from fabric.links.latency import Jitter, least_latency_ps
+from fabric.random_streams import Draws
 from specs.machine import load_machine
 from topologies.builders.node import node_topology
 

@@ -7,7 +7,7 @@ from compiler.compile_prefill import Prefill, compile_prefill
 from compiler.verify import Certificate, verify
 from experiments.preparation import Prepared
 from fabric.replay import replay
-from fabric.result import RunResult
+from fabric.results.result import RunResult
 from fabric.simulation import simulate
 from specs.units import PS_PER_NS
 

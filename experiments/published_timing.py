@@ -4,11 +4,11 @@ import simpy
 
 from experiments.link_characterisation import EXCHANGES, TABLE_2, half_round_trips
 from experiments.validation import Kind, Row
-from fabric.alignment import Alignment
-from fabric.assembly import make_crystals
-from fabric.crystals import make_clocks
-from fabric.descent import descent
-from fabric.draws import Draws
+from fabric.clocks.aligned_crystals import make_crystals
+from fabric.clocks.crystals import make_clocks
+from fabric.clocks.start_propagation import descent
+from fabric.random_streams import Draws
+from fabric.simpy_engine.start_alignment import Alignment
 from specs.machine import load_machine
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.selection import select_topology

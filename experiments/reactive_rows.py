@@ -15,9 +15,9 @@ from experiments.timetable import (
     timetable,
     unforeseen_cycles,
 )
-from fabric.draws import Draws
-from fabric.reactive import ReactiveSpec, simulate_reactive
-from fabric.reactive_traffic import (
+from fabric.random_streams import Draws
+from fabric.reactive.network import ReactiveSpec, simulate_reactive
+from fabric.reactive.traffic import (
     Journeys,
     Messages,
     drawn_latency_ps,

@@ -11,7 +11,7 @@ from compiler.compile_graph import compile_workload
 from compiler.verify import verify
 from experiments.preparation import Prepared
 from experiments.workload_preparation import PreparedWorkload
-from fabric.spares import Moved
+from fabric.faults.spares import Moved
 from sharding.graph.workload_plan import WorkloadPlan
 from sharding.parallelism.ranges import Ints
 from sharding.planner.plan import ShardingPlan

@@ -9,8 +9,8 @@ from rich.text import Text
 from experiments.preparation import Prepared
 from experiments.run import Run
 from experiments.summary import summary
-from fabric.error_model import error_model
-from fabric.slack import UNLIMITED_PS
+from fabric.links.error_model import error_model
+from fabric.results.slack import UNLIMITED_PS
 from specs.units import BYTES_PER_MB, PS_PER_S, PS_PER_US
 
 Facts = dict[str, Any]

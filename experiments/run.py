@@ -18,9 +18,9 @@ from experiments.preparation import Prepared, compile_prepared, plan_scenario
 from experiments.prompt_run import PromptRun, run_prompt
 from experiments.recovery import SpareNodes
 from experiments.workload_preparation import PreparedWorkload, prepare_workload
-from fabric.outages import check_faults
+from fabric.faults.fault_script import check_faults
 from fabric.replay import replay
-from fabric.result import RunResult
+from fabric.results.result import RunResult
 from fabric.simulation import simulate
 from specs.faults import load_faults
 from specs.scenario import Scenario

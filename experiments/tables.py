@@ -13,8 +13,8 @@ from experiments.growth import token_context
 from experiments.preparation import Prepared
 from experiments.run import Run
 from experiments.workload_preparation import PreparedWorkload
-from fabric.result import Failover, IterationRow
-from fabric.slack import UNLIMITED_PS
+from fabric.results.result import Failover, IterationRow
+from fabric.results.slack import UNLIMITED_PS
 from sharding.graph.workload_plan import Group
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import Routing

@@ -18,7 +18,7 @@ from compiler.cost.link_timing import LinkTiming, link_timing, serialisation_cyc
 from compiler.ir.messages import MessageTable
 from compiler.routing.message_scheduler import Transporter
 from compiler.routing.reservation_table import Calendar
-from fabric.reactive_traffic import Messages
+from fabric.reactive.traffic import Messages
 from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec

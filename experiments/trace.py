@@ -22,7 +22,7 @@ from experiments.trace_lines import (
     pieces_of,
 )
 from experiments.trace_window import Window
-from fabric.flight import NEVER
+from fabric.results.iteration_log import NEVER
 from specs.units import PPM, PS_PER_S, PS_PER_US
 from topologies.topology import Level
 

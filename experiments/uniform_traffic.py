@@ -7,7 +7,7 @@ import numpy as np
 from compiler.routing.gateway_routing import gateway_paths
 from compiler.routing.gateways import Gateways
 from experiments.collectives import run_collective
-from fabric.vectors import tally_vectors
+from fabric.replay_engine.vector_times import tally_vectors
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PS_PER_NS
 from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK

@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Program
-from fabric.changes import Change
-from fabric.descent import Descent
-from fabric.deskews import DeskewLog
-from fabric.flight import NEVER
-from fabric.ledger import Ledger
-from fabric.occupancy import Occupancy, Timed
-from fabric.offsets import Offsets
-from fabric.result import RunResult
-from fabric.run import Run
-from fabric.spares import Spares
-from fabric.stints import Stints
-from fabric.verdict import Verdict
+from fabric.clocks.start_propagation import Descent
+from fabric.faults.spares import Spares
+from fabric.replay_engine.fifo_occupancy import Occupancy, Timed
+from fabric.replay_engine.step_times import Offsets
+from fabric.results.deskew_log import DeskewLog
+from fabric.results.iteration_log import NEVER
+from fabric.results.result import RunResult
+from fabric.runtime.program_switch import Change
+from fabric.runtime.segment import Run
+from fabric.runtime.segments import Stints
+from fabric.statistics.run_statistics import Ledger
+from fabric.statistics.timing_check import Verdict
 from specs.faults import Fault
 from specs.machine import MachineSpec
 from specs.units import PS_PER_S

@@ -8,20 +8,20 @@ import numpy as np
 import simpy
 
 from chip.program import Program
-from fabric.alignment import Alignment
-from fabric.changes import Change
-from fabric.crystals import Crystals
-from fabric.descent import Descent, Start
-from fabric.deskews import DeskewLog
-from fabric.flight import NEVER, Flight, FlightLog
-from fabric.ledger import Ledger
-from fabric.link import Link
-from fabric.loading import load_steps
-from fabric.processor import Processor
-from fabric.result import RunResult
-from fabric.run import Run
-from fabric.spares import Spares
-from fabric.stints import Stints
+from fabric.clocks.crystals import Crystals
+from fabric.clocks.start_propagation import Descent, Start
+from fabric.faults.spares import Spares
+from fabric.results.deskew_log import DeskewLog
+from fabric.results.iteration_log import NEVER, Flight, FlightLog
+from fabric.results.result import RunResult
+from fabric.runtime.program_switch import Change
+from fabric.runtime.segment import Run
+from fabric.runtime.segments import Stints
+from fabric.runtime.step_layout import load_steps
+from fabric.simpy_engine.link import Link
+from fabric.simpy_engine.processor import Processor
+from fabric.simpy_engine.start_alignment import Alignment
+from fabric.statistics.run_statistics import Ledger
 from specs.faults import Fault
 from specs.machine import MachineSpec
 from topologies.topology import Topology

@@ -10,7 +10,7 @@ from compiler.compile_decode import compile_token
 from compiler.compile_prefill import Prefill, compile_prefill
 from compiler.verify import verify
 from fabric.replay import replay
-from fabric.result import RunResult
+from fabric.results.result import RunResult
 from fabric.simulation import simulate
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.chunked_prefill import pass_plan

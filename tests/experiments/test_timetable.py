@@ -15,8 +15,8 @@ from experiments.timetable import (
     timetable,
     unforeseen_cycles,
 )
-from fabric.draws import Draws
-from fabric.reactive_traffic import Messages, uniform_messages
+from fabric.random_streams import Draws
+from fabric.reactive.traffic import Messages, uniform_messages
 from specs.errors import ScheduleError
 from specs.machine import load_machine
 from topologies.selection import select_topology

@@ -13,7 +13,7 @@ from experiments.trace import Bar, Trace, token_trace
 from experiments.trace_json import chrome_json
 from experiments.trace_proto import perfetto_bytes
 from experiments.trace_window import Window, window_of
-from fabric.flight import NEVER
+from fabric.results.iteration_log import NEVER
 from specs.errors import SpecError
 from specs.scenario import Scenario
 

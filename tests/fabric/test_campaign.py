@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.ir.schedule import Schedule
-from fabric.delivery import MOST_ATTEMPTS
+from fabric.faults.replay_policy import MOST_ATTEMPTS
+from fabric.faults.spares import Spares
 from fabric.replay import replay
-from fabric.result import RunResult
+from fabric.results.result import RunResult
 from fabric.simulation import simulate
-from fabric.spares import Spares
 from specs.faults import ChipStops, Fault, LinkDies, LinkErrorRate
 from topologies.topology import Level
 

@@ -10,8 +10,8 @@ import pytest
 import reedsolo
 from numpy.typing import NDArray
 
-from fabric.bursts import BurstChannel
-from fabric.fec import CodewordOdds, codeword_odds
+from fabric.links.burst_channel import BurstChannel
+from fabric.links.fec import CodewordOdds, codeword_odds
 from specs.fec import FecCode, fec_codes
 from specs.machine import load_machine
 

@@ -9,10 +9,10 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from compiler.ir.schedule import Schedule
+from fabric.faults.spares import Spares
 from fabric.replay import replay
-from fabric.result import RunResult
+from fabric.results.result import RunResult
 from fabric.simulation import simulate
-from fabric.spares import Spares
 from sharding.parallelism.tensor_group import Layout
 from specs.errors import ScheduleError
 from specs.faults import ChipStops, Fault, LinkDies, LinkErrorRate

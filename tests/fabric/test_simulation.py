@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from chip.clock import Clock
 from compiler.ir.schedule import Schedule
 from compiler.verify import verify
-from fabric.latency import least_latency_ps
-from fabric.result import RunResult
+from fabric.links.latency import least_latency_ps
+from fabric.results.result import RunResult
 from fabric.simulation import simulate
 from specs.errors import ScheduleError
 

@@ -8,7 +8,7 @@ import pytest
 
 from compiler.ir.schedule import Schedule
 from fabric.replay import replay
-from fabric.result import RunResult
+from fabric.results.result import RunResult
 
 Compile = Callable[..., Schedule]
 EPOCH_PS = 280_000

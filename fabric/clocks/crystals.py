@@ -1,0 +1,185 @@
+"""The crystals of all chips: off by chance, constant or wandering."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.clock import Clock, Crystal, cycles_at, edges_ps
+from chip.hac import AlignedCounter
+from chip.random_walk_clock import Wander, WanderingClock
+from fabric.random_streams import Draws, Stream
+from specs.machine import MachineSpec
+from specs.units import AS_PER_S, PPM, PS_PER_S
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Clocks:
+    """The crystals of all chips, in chip order.
+
+    Parameters
+    ----------
+    each
+        One by one.
+    offset_ppm
+        How far each is from nominal at the start.
+    wander
+        All together if they wander, None if they are constant.
+    """
+
+    each: tuple[Crystal, ...]
+    offset_ppm: tuple[float, ...]
+    wander: Wander | None
+
+    @cached_property
+    def frequency_hz(self) -> Ints | None:
+        """Return the frequency of each constant crystal, None if they wander."""
+        if self.wander is not None:
+            return None
+        return np.array([clock.stretch_at(0).unit for clock in self.each])
+
+    @cached_property
+    def phase_ps(self) -> Ints:
+        """Return the global time of cycle 0 of each crystal."""
+        return np.array([clock.stretch_at(0).first_ps for clock in self.each])
+
+    @cached_property
+    def at_first(self) -> tuple[Clock, ...]:
+        """Return crystals that stay as these are at the start."""
+        first = [clock.stretch_at(0) for clock in self.each]
+        return tuple(
+            Clock(
+                frequency_hz=round(each.unit * PS_PER_S / each.step),
+                phase_ps=each.first_ps,
+            )
+            for each in first
+        )
+
+    @property
+    def alike(self) -> bool:
+        """Return whether all crystals do the same for ever."""
+        hz, phase_ps = self.frequency_hz, self.phase_ps
+        return hz is not None and not np.ptp(hz) and not np.ptp(phase_ps)
+
+    def edges_ps(self, chips: Ints, cycles: Ints) -> Ints:
+        """Return when each cycle begins by its chip's crystal, in ps, rounded down."""
+        if self.wander is not None:
+            return self.wander.edges_ps(chips, cycles)
+        assert self.frequency_hz is not None
+        return edges_ps(cycles, self.frequency_hz[chips], self.phase_ps[chips])
+
+    def cycles_at(self, chips: Ints, times_ps: Ints) -> Ints:
+        """Return the cycle that runs on each chip at a time: the last edge before."""
+        if self.wander is not None:
+            return self.wander.cycles_at(chips, times_ps)
+        assert self.frequency_hz is not None
+        return cycles_at(times_ps, self.frequency_hz[chips], self.phase_ps[chips])
+
+    def periods_as(self, chips: Ints, times_ps: Ints) -> Ints:
+        """Return the period of each chip's crystal at a global time, in as."""
+        if self.wander is not None:
+            return self.wander.periods_as(chips, times_ps)
+        assert self.frequency_hz is not None
+        period_as: Ints = AS_PER_S // self.frequency_hz[chips]
+        return period_as
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Crystals:
+    """What tells the chips the time.
+
+    Parameters
+    ----------
+    clocks
+        Their crystals.
+    counters
+        Their aligned counters.
+    root
+        Crystal of the chip that the counters follow.
+    """
+
+    clocks: Clocks
+    counters: tuple[AlignedCounter, ...]
+    root: Crystal
+
+    @property
+    def alike(self) -> bool:
+        """Return whether all crystals and counters do the same for ever."""
+        return not self.error_counts.any() and self.clocks.alike
+
+    @cached_property
+    def error_counts(self) -> Ints:
+        """Return how far each counter is from the root's."""
+        return np.array([counter.error_counts for counter in self.counters])
+
+    def counts_at(self, chips: Ints, times_ps: Ints) -> Ints:
+        """Return `AlignedCounter.count_at` of each chip's counter at a time."""
+        return self.root.cycles_at(times_ps) + self.error_counts[chips]
+
+    def start_cycles(self, chips: Ints, counts: Ints) -> Ints:
+        """Return `AlignedCounter.start_cycle` of each chip at a count."""
+        first_ps = self.root.edges_ps(counts - self.error_counts[chips])
+        cycle = self.clocks.cycles_at(chips, first_ps)
+        later: Ints = cycle + (self.clocks.edges_ps(chips, cycle) != first_ps)
+        return later
+
+
+def make_clocks(machine: MachineSpec, chips: int, first: int, draws: Draws) -> Clocks:
+    """Return clocks whose offsets are uniform within ``+/- drift_ppm``.
+
+    Parameters
+    ----------
+    machine
+        Frequency, largest error, and whether they wander.
+    chips
+        Chips of the machine.
+    first
+        The chip whose crystal begins at global time 0: the root of the first stint.
+    draws
+        The source of chance.
+    """
+    drift_ppm, hz = machine.clock.largest_error_ppm, machine.chip.clock_hz
+    numbers = np.arange(chips)
+    offset_ppm = drift_ppm * (2 * draws.uniform(Stream.CRYSTAL, numbers) - 1)
+    phase_ps = np.zeros(chips, dtype=np.int64)
+    if drift_ppm > 0:
+        period_ps = PS_PER_S // hz
+        phase_ps = (draws.uniform(Stream.PHASE, numbers) * period_ps).astype(np.int64)
+    phase_ps[first] = 0
+    if machine.clock.model == "walk" and drift_ppm > 0:
+        wander = Wander(
+            hz,
+            bound_ppm=drift_ppm,
+            step_ppm=machine.clock.walk_step_ppm,
+            stretch_cycles=machine.clock.walk_stretch_cycles,
+            first_error_ppm=offset_ppm,
+            phase_ps=phase_ps,
+            steps=_steps(draws, numbers),
+        )
+        return Clocks(
+            each=tuple(WanderingClock(wander, chip) for chip in range(chips)),
+            offset_ppm=tuple(offset_ppm.tolist()),
+            wander=wander,
+        )
+    each = tuple(
+        Clock.with_offset(hz, ppm, phase)
+        for ppm, phase in zip(offset_ppm.tolist(), phase_ps.tolist(), strict=True)
+    )
+    return Clocks(
+        each=each,
+        offset_ppm=tuple((clock.frequency_hz / hz - 1) * PPM for clock in each),
+        wander=None,
+    )
+
+
+def _steps(draws: Draws, chips: NDArray[np.int64]) -> Callable[[int], Floats]:
+    """Return what draws the steps of all crystals before a stretch, in (-1, 1)."""
+    return lambda stretch: 2 * draws.uniform(Stream.WALK, chips, stretch) - 1

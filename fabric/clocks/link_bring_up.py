@@ -1,0 +1,199 @@
+"""Bring-up: what round trips over links tell of their latency and of the crystals.
+
+The parent sends its counter, the peer reflects it at its next cycle, and half of the
+round trip is the latency. From when the values came, the peer also knows how fast its
+crystal is. All links are evaluated at once; `fabric.simpy_engine.hac_protocol` does the
+same exchange by exchange.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.clock import Clock
+from chip.hac import bring_up_settled, half_round_trip, rate_per_epoch
+from fabric.clocks.crystal_array import CrystalArray
+from fabric.links.latency import Jitter
+from fabric.random_streams import Draws, Stream
+from specs.machine import MachineSpec
+from topologies.topology import Topology
+
+Ints = NDArray[np.int64]
+
+# The 64 bits of a draw hold four jitters of 16 bits: of two exchanges, there and back.
+LANE_BITS = 16
+LANES = 4
+
+# Exchanges times links worked on together, so that the arrays stay in the cache.
+_BLOCK = 2**14
+
+
+class Measured(NamedTuple):
+    """What the bring-up has told of each link: arrays of shape ``(links,)``.
+
+    Attributes
+    ----------
+    latency, rate
+        Latency in counts, and what the child's crystal loses in an epoch of its
+        parent's; both in parts of 2^-24 of a count.
+    exchanges
+        How many it took.
+    """
+
+    latency: Ints
+    rate: Ints
+    exchanges: Ints
+
+
+def spacing_epochs(machine: MachineSpec, least_ps: Ints) -> int:
+    """Return the epochs from one exchange to the next, enough for a round trip.
+
+    Parameters
+    ----------
+    machine
+        The usual spacing, and jitter.
+    least_ps
+        Least latencies of all links.
+    """
+    longest_ps = int(least_ps.max()) + machine.cycles_to_ps(machine.link.jitter_cycles)
+    epoch_ps = machine.cycles_to_ps(machine.hac.epoch_cycles)
+    return max(machine.hac.spacing_epochs, 2 * longest_ps // epoch_ps + 2)
+
+
+@final
+class Exchanges:
+    """Round trips over some links, many exchanges at once.
+
+    Parameters
+    ----------
+    machine, topology
+        The protocol's constants, and the wiring.
+    links
+        Directed links from the parents to the children.
+    clocks
+        Clocks of all chips.
+    least_ps
+        Least latency of every directed link of the machine.
+    jitter, draws
+        What each way takes longer.
+    """
+
+    def __init__(
+        self,
+        machine: MachineSpec,
+        topology: Topology,
+        links: Ints,
+        *,
+        clocks: Sequence[Clock],
+        least_ps: Ints,
+        jitter: Jitter,
+        draws: Draws,
+    ) -> None:
+        self.links = len(links)
+        self._links = links
+        self._least_ps = least_ps[links]
+        self._parent = CrystalArray(clocks, topology.source[links])
+        self._child = CrystalArray(clocks, topology.target[links])
+        self._jitter = jitter
+        self._draws = draws
+        epochs = spacing_epochs(machine, least_ps)
+        self._spacing_cycles = epochs * machine.hac.epoch_cycles
+
+    def measure(self, first: int, count: int) -> tuple[Ints, Ints]:
+        """Return round trips, and how far the children are behind, in counts.
+
+        Parameters
+        ----------
+        first, count
+            Number of the first exchange and how many there are, both even.
+
+        Returns
+        -------
+        tuple
+            Counts of the parent until the value is back, and counts that the child's
+            counter lies behind the value as it reflects it; each of shape
+            ``(count, links)``.
+        """
+        pairs = np.arange(first // 2, (first + count) // 2)[:, np.newaxis]
+        bits = self._draws.bits(Stream.BRING_UP, self._links, pairs)
+        lane = np.arange(LANES, dtype=np.uint64)[:, np.newaxis] * np.uint64(LANE_BITS)
+        jitter_ps = self._jitter.ps(self._links, bits[:, np.newaxis] << lane)
+        # Of each word the lanes are there, back, there, back.
+        ways = jitter_ps.reshape(count, 2, self.links)
+        there_ps, back_ps = ways[:, 0], ways[:, 1]
+        sent = np.arange(first, first + count)[:, np.newaxis] * self._spacing_cycles
+        there_ps += self._parent.edges_ps(sent) + self._least_ps
+        reflected = self._child.cycles_from(there_ps)
+        back_ps += self._child.edges_ps(reflected) + self._least_ps
+        return self._parent.cycles_at(back_ps) - sent, sent - reflected
+
+
+def bring_up(
+    machine: MachineSpec,
+    topology: Topology,
+    links: Ints,
+    *,
+    clocks: Sequence[Clock],
+    least_ps: Ints,
+    jitter: Jitter,
+    draws: Draws,
+) -> Measured:
+    """Return what exchanges tell of each link, once its mean and variance settle.
+
+    Parameters are those of `Exchanges`.
+    """
+    hac = machine.hac
+
+    def over(part: Ints) -> Exchanges:
+        return Exchanges(
+            machine,
+            topology,
+            links[part],
+            clocks=clocks,
+            least_ps=least_ps,
+            jitter=jitter,
+            draws=draws,
+        )
+
+    waiting = np.arange(len(links))
+    count = hac.exchanges
+    sums = _summed(over(waiting), 0, count // 2)
+    exchanges = np.empty(len(links), dtype=np.int64)
+    while True:
+        before = sums[:, waiting]
+        after = before + _summed(over(waiting), count // 2, count)
+        sums[:, waiting] = after
+        exchanges[waiting] = count
+        settled = bring_up_settled(before[:2], after[:2], count)
+        waiting = waiting[~settled]
+        count *= 2
+        if not len(waiting) or count > hac.most_exchanges:
+            break
+    trips, _, behind, weighted = sums
+    spacing = spacing_epochs(machine, least_ps)
+    return Measured(
+        latency=half_round_trip(trips, exchanges),
+        rate=rate_per_epoch(behind, weighted, exchanges, spacing),
+        exchanges=exchanges,
+    )
+
+
+def _summed(part: Exchanges, first: int, end: int) -> Ints:
+    """Return sums over exchanges `first` to `end`, shape ``(4, links)``.
+
+    They are of the round trips, of their squares, of how far the child is behind, and
+    of that weighted by the number of the exchange.
+    """
+    total = np.zeros((4, part.links), dtype=np.int64)
+    step = max(2, _BLOCK // max(1, part.links) // 2 * 2)
+    for begin in range(first, end, step):
+        count = min(step, end - begin)
+        trips, behind = part.measure(begin, count)
+        number = np.arange(begin, begin + count)
+        total[0] += trips.sum(axis=0)
+        total[1] += np.einsum("ij,ij->j", trips, trips)
+        total[2] += behind.sum(axis=0)
+        total[3] += np.einsum("i,ij->j", number, behind)
+    return total

@@ -1,0 +1,145 @@
+"""How the start goes down the spanning tree, and where it ends, without events."""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fabric.clocks.crystals import Crystals
+from fabric.links.latency import Jitter, least_latency_ps, level_epochs
+from fabric.random_streams import Draws, Stream
+from specs.machine import MachineSpec
+from topologies.routing.spanning_tree import SpanningTree
+from topologies.topology import Topology
+
+Ints = NDArray[np.int64]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The start that an alignment has led to.
+
+    Parameters
+    ----------
+    cycle
+        Cycle of each chip's crystal at which its program begins, in chip order; 0 for
+        chips that the spanning tree leaves out.
+    count
+        HAC count that stands for program cycle 0.
+    epochs
+        Epochs from the root's transmission until all chips are released.
+    duration_ps
+        Global time from the root's transmission until the last chip begins.
+    events
+        Steps that the chips together took: each waits for its vector, then for an edge.
+    """
+
+    cycle: tuple[int, ...]
+    count: int
+    epochs: int
+    duration_ps: int
+    events: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Descent:
+    """What is known of the start before it goes down the tree.
+
+    Parameters
+    ----------
+    machine, tree
+        Epoch and cycles that SYNC takes, and who transmits to whom.
+    latency_ps
+        Latency of the vector to each chip, shape ``(chips,)``; of no meaning for the
+        root, and for chips left out.
+    waiting_epochs
+        Epochs that each chip DESKEWs on for, so that the deepest one catches up.
+    total_epochs
+        Epochs from the root's transmission until all are released.
+    """
+
+    machine: MachineSpec
+    tree: SpanningTree
+    latency_ps: Ints
+    waiting_epochs: Ints
+    total_epochs: int
+
+    @property
+    def members(self) -> Ints:
+        """Return the chips that the tree reaches, ascending."""
+        return np.flatnonzero(self.tree.depth >= 0)
+
+    def start(self, crystals: Crystals, from_ps: int) -> Start:
+        """Return the start of a machine in which nothing is dead.
+
+        The integers are those of `fabric.simpy_engine.start_alignment`, level after
+        level instead of event after event.
+
+        Parameters
+        ----------
+        crystals
+            Clocks and aligned counters.
+        from_ps
+            Global time from which the root waits for an epoch edge.
+        """
+        epoch, tree = self.machine.hac.epoch_cycles, self.tree
+        edge = np.zeros(len(tree.parent), dtype=np.int64)
+        transmit_ps = edge.copy()
+        for depth in range(tree.height + 1):
+            level = np.flatnonzero(tree.depth == depth)
+            heard_ps = np.full(len(level), from_ps, dtype=np.int64)
+            if depth:
+                heard_ps = transmit_ps[tree.parent[level]] + self.latency_ps[level]
+            edge[level] = (crystals.counts_at(level, heard_ps) // epoch + 1) * epoch
+            cycle = crystals.start_cycles(level, edge[level])
+            transmit_ps[level] = crystals.clocks.edges_ps(level, cycle)
+        members = self.members
+        released = edge + self.waiting_epochs * epoch
+        begin = np.zeros_like(edge)
+        begin[members] = crystals.start_cycles(
+            members, released[members] + self.machine.chip.sync_cycles
+        )
+        last_ps = crystals.clocks.edges_ps(members, begin[members]).max()
+        first_edge = int(edge[tree.root])
+        return Start(
+            cycle=tuple(begin.tolist()),
+            count=self.count(first_edge),
+            epochs=(int(released[members].max()) - first_edge) // epoch,
+            duration_ps=int(last_ps) - crystals.root.edge_ps(first_edge),
+            events=2 * len(members),
+        )
+
+    def count(self, first_edge: int) -> int:
+        """Return the HAC count for program cycle 0, by the root's first epoch edge."""
+        epochs = self.total_epochs * self.machine.hac.epoch_cycles
+        return first_edge + epochs + self.machine.chip.sync_cycles
+
+
+def descent(
+    machine: MachineSpec, topology: Topology, tree: SpanningTree, draws: Draws
+) -> Descent:
+    """Return how the start of a machine goes down a tree.
+
+    Raises
+    ------
+    ScheduleError
+        If the latency of a link may lie on either side of an epoch edge.
+    """
+    latency_ps = least_latency_ps(machine, topology)[tree.parent_link]
+    bits = draws.bits(Stream.START_JITTER, np.arange(len(tree.parent)))
+    own_epochs, per_level = level_epochs(machine, topology, tree)
+    path_epochs = own_epochs.copy()
+    for depth in range(1, tree.height + 1):
+        level = np.flatnonzero(tree.depth == depth)
+        path_epochs[level] += path_epochs[tree.parent[level]]
+    total_epochs = per_level * tree.height
+    return Descent(
+        machine=machine,
+        tree=tree,
+        latency_ps=latency_ps + Jitter(machine, topology).ps(tree.parent_link, bits),
+        waiting_epochs=total_epochs - path_epochs,
+        total_epochs=total_epochs,
+    )

@@ -1,0 +1,67 @@
+"""What outages take from an iteration: trains that never come, chips that halt."""
+
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.program import Program
+from fabric.faults.fault_script import Outages
+from fabric.results.slack import tail_cycles
+from specs.machine import MachineSpec
+from topologies.topology import Topology
+
+Ints = NDArray[np.int64]
+
+
+@final
+class Losses:
+    """Works out what is lost, from when an iteration begins.
+
+    What has begun is no good unless it ends: a train counts by its last vector, and a
+    chip by the last cycle in which it is at work.
+
+    Parameters
+    ----------
+    program, topology, machine
+        What runs, on which wiring, of which parts.
+    outages
+        What stands still or is dead, and from when.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        topology: Topology,
+        machine: MachineSpec,
+        outages: Outages,
+    ) -> None:
+        trains, code = program.trains, program.instructions
+        self._sent_cycle = trains.wire_cycle + tail_cycles(trains.vectors, machine)
+        self._train_ends_cycle = np.minimum(
+            outages.dead_cycle[trains.link],
+            outages.stop_cycle[topology.source[trains.link]],
+        )
+        # Instructions are sorted by chip.
+        first = np.flatnonzero(np.diff(code.chip, prepend=-1))
+        last_cycle = code.start_cycle + np.maximum(code.duration_cycles, 1) - 1
+        self._chips = code.chip[first].astype(np.int64)
+        self._last_cycle = np.maximum.reduceat(last_cycle, first)
+        self._stop_cycle = outages.stop_cycle[self._chips]
+        self._first_cycle = outages.first_loss_cycle - program.token_cycles
+
+    def lost(self, base_cycle: int) -> Ints:
+        """Return the trains that never come, ascending.
+
+        Parameters
+        ----------
+        base_cycle
+            Program cycle at which the iteration begins.
+        """
+        if base_cycle < self._first_cycle:
+            return np.zeros(0, dtype=np.int64)
+        return np.flatnonzero(base_cycle + self._sent_cycle >= self._train_ends_cycle)
+
+    def halted(self, base_cycle: int) -> Ints:
+        """Return the chips that stop before they have done their part, ascending."""
+        return self._chips[base_cycle + self._last_cycle >= self._stop_cycle]

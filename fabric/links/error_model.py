@@ -1,0 +1,56 @@
+"""The link's error model: independent bit errors, or bursts."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fabric.links.burst_channel import BurstChannel
+from fabric.links.fec import CodewordOdds, codeword_odds, train_odds
+from specs.machine import MachineSpec
+
+
+def codeword_outcome(machine: MachineSpec) -> CodewordOdds:
+    """Return the odds for one codeword of the machine's code on its links.
+
+    A run draws how many codewords of a train are repaired from the binomial
+    distribution with these odds. With bursts its mean is exact; that a burst may touch
+    two neighbours, which makes the number vary a little more, is left out. Whether a
+    train is damaged is drawn from `damage_odds`, which leaves out nothing.
+    """
+    code, link = machine.fec.parameters, machine.link
+    if link.errors == "bursts":
+        return BurstChannel.of(link).codeword_odds(code)
+    return codeword_odds(code, link.ber)
+
+
+def damage_odds(machine: MachineSpec, count: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the probability that a train has a codeword that cannot be repaired.
+
+    Parameters
+    ----------
+    machine
+        Code, bit error rate and error model.
+    count
+        Codewords of each train, shape ``(trains,)`` as the result.
+    """
+    code, link = machine.fec.parameters, machine.link
+    if link.errors == "bursts":
+        return BurstChannel.of(link).train_odds(code, count)
+    return train_odds(codeword_odds(code, link.ber).uncorrectable, count)
+
+
+def error_model(machine: MachineSpec) -> str:
+    """Return which errors the links have, for a person.
+
+    >>> from specs.machine import load_machine
+    >>> error_model(load_machine())
+    'independent bit errors at a rate of 1e-12, code secded'
+    >>> error_model(load_machine().with_settings({"link.errors": "bursts"}))
+    'bursts of 10 bits, bit error rate 1e-12, code secded'
+    """
+    link, code = machine.link, machine.fec.code
+    if link.errors == "bursts":
+        return (
+            f"bursts of {link.burst_bits:g} bits, bit error rate {link.ber:g}, "
+            f"code {code}"
+        )
+    return f"independent bit errors at a rate of {link.ber:g}, code {code}"

@@ -1,0 +1,76 @@
+"""Rare events among many trials, without a look at every trial."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fabric.random_streams import Draws, Stream, component_keys
+
+Ints = NDArray[np.int64]
+
+# Draws beyond the expected number, in standard deviations: more are rarely needed.
+_MARGIN = 4
+
+
+class Trials(NamedTuple):
+    """Independent trials, in runs of equal odds.
+
+    Attributes
+    ----------
+    ends
+        Trials up to and with each run, shape ``(runs,)``.
+    odds
+        Probability that a trial of the run succeeds, shape ``(runs,)``.
+    most
+        The largest of them.
+    """
+
+    ends: Ints
+    odds: NDArray[np.float64]
+    most: float
+
+
+def trials(count: Ints, odds: NDArray[np.float64]) -> Trials:
+    """Return runs of `count` trials each, with equal odds within a run."""
+    return Trials(np.cumsum(count), odds, float(odds.max(initial=0.0)))
+
+
+def hits(draws: Draws, stream: Stream, event: int, of: Trials) -> Ints:
+    """Return the run of each trial that succeeds, in ascending order.
+
+    The number of failures before a success is geometric, so one draw for each success
+    is enough: a token has 10^5 codewords, of which hardly one is ever damaged. Where
+    odds differ, candidates come at the largest and are kept in proportion.
+
+    Parameters
+    ----------
+    draws, stream, event
+        Where the chance comes from.
+    of
+        The trials.
+    """
+    count = int(of.ends[-1]) if len(of.ends) else 0
+    found: list[Ints] = [np.zeros(0, dtype=np.int64)]
+    if of.most <= 0:
+        return found[0]
+    expected = count * min(of.most, 1.0)
+    batch = int(expected + _MARGIN * math.sqrt(expected)) + 1
+    begin, used = 0, 0
+    while begin < count:
+        draw = np.arange(used, used + batch)
+        if of.most < 1:
+            uniform = draws.uniform(stream, draw, event)
+            failures = np.minimum(np.log(uniform) / math.log1p(-of.most), count)
+            places = begin + np.cumsum(failures.astype(np.int64) + 1) - 1
+        else:
+            places = begin + np.arange(batch)
+        within = places < count
+        runs = np.searchsorted(of.ends, places[within], "right")
+        if len(runs):
+            keep = draws.uniform(stream, component_keys(1 + 0 * draw, draw), event)
+            runs = runs[keep[within] * of.most < of.odds[runs]]
+        found.append(runs)
+        begin, used = int(places[-1]) + 1, used + batch
+    return np.concatenate(found)

@@ -1,0 +1,1 @@
+"""fabric.reactive.network."""

@@ -1,0 +1,130 @@
+"""How full the receive FIFOs are, worked out from the times of whole iterations."""
+
+from typing import NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fabric.results.iteration_log import NEVER
+from fabric.runtime.segment import Run
+
+Ints = NDArray[np.int64]
+
+_NEVER_PS = 2**62
+
+
+class Timed(NamedTuple):
+    """An iteration with its times.
+
+    Attributes
+    ----------
+    sequence, iteration
+        Which one.
+    step_ps, arrival_ps
+        Global time of each step, and of each train's arrival.
+    overflows
+        Trains that found the FIFO full, and vectors that it had to hold.
+    """
+
+    sequence: int
+    iteration: int
+    step_ps: Ints
+    arrival_ps: Ints
+    overflows: dict[int, int]
+
+
+@final
+class Occupancy:
+    """Counts what waits in each FIFO, also across iterations that share it.
+
+    A FIFO is counted whenever a train's first vector is taken. Iterations are settled
+    in rounds: a round is counted up to the first step of the next, before which nothing
+    that comes later can be sent.
+
+    Parameters
+    ----------
+    run
+        What is replayed.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._open: list[Timed] = []
+        self._counted_ps = -1
+        depth = run.machine.link.fifo_vectors
+        # As in `fabric.simpy_engine.link`: below this wait a FIFO cannot be full.
+        self._suspicious_ps = run.vector_ps * depth - run.jitter_span_ps
+
+    def add(self, timed: Timed) -> None:
+        """Add an iteration."""
+        self._open.append(timed)
+
+    def settle(self, horizon_ps: int | None) -> list[Timed]:
+        """Return the iterations over before `horizon_ps`, all of them if None.
+
+        Parameters
+        ----------
+        horizon_ps
+            Time before which every train that will ever be sent has been added.
+        """
+        if horizon_ps is None:
+            horizon_ps = 2**63 - 1
+        taken = [self._taken(timed) for timed in self._open]
+        self._count(taken, horizon_ps)
+        self._counted_ps = horizon_ps
+        over = [
+            int(take.max(initial=0, where=take < _NEVER_PS)) < horizon_ps
+            for take in taken
+        ]
+        settled = [timed for timed, done in zip(self._open, over, strict=True) if done]
+        self._open = [
+            timed for timed, done in zip(self._open, over, strict=True) if not done
+        ]
+        return settled
+
+    def _count(self, taken: list[Ints], horizon_ps: int) -> None:
+        """Count at every take from the last horizon to this one."""
+        trains = self._run.program.trains
+        long = [
+            self._waits_long(timed, take)
+            for take, timed in zip(taken, self._open, strict=True)
+        ]
+        if not any(rows.any() for rows in long):
+            return
+        links = np.unique(np.concatenate([trains.link[rows] for rows in long]))
+        for link in links:
+            rows = np.flatnonzero(trains.link == link)
+            self._count_link(rows, taken, horizon_ps)
+
+    def is_suspicious(self, timed: Timed) -> bool:
+        """Return whether any train of an iteration waits long enough to be counted."""
+        return bool(self._waits_long(timed, self._taken(timed)).any())
+
+    def _taken(self, timed: Timed) -> Ints:
+        """Return when each train is taken, or a time beyond all others."""
+        take_ps = timed.step_ps[self._run.layout.take_step]
+        return np.where(take_ps == NEVER, _NEVER_PS, take_ps)
+
+    def _waits_long(self, timed: Timed, take_ps: Ints) -> NDArray[np.bool_]:
+        comes = (timed.arrival_ps != NEVER) & (take_ps < _NEVER_PS)
+        waits_ps = take_ps - timed.arrival_ps
+        long: NDArray[np.bool_] = comes & (waits_ps >= self._suspicious_ps)
+        return long
+
+    def _count_link(self, rows: Ints, taken: list[Ints], horizon_ps: int) -> None:
+        vectors = np.tile(self._run.program.trains.vectors[rows], len(taken))
+        arrival = np.concatenate([timed.arrival_ps[rows] for timed in self._open])
+        # What never comes is never there.
+        arrival[arrival == NEVER] = _NEVER_PS
+        take = np.concatenate([times[rows] for times in taken])
+        order = np.argsort(arrival, kind="stable")
+        depth = self._run.machine.link.fifo_vectors
+        for now in np.sort(take[(take >= self._counted_ps) & (take < horizon_ps)]):
+            here = order[(arrival[order] < now) & (take[order] >= now)]
+            come = (now - arrival[here]) // self._run.vector_ps + 1
+            held = np.cumsum(np.minimum(vectors[here], come))
+            for place in np.flatnonzero(held > depth):
+                flight, row = divmod(int(here[place]), len(rows))
+                overflows = self._open[flight].overflows
+                train = int(rows[row])
+                overflows[train] = max(overflows.get(train, 0), int(held[place]))

@@ -1,0 +1,166 @@
+"""When each step is executed: cycles, deskews and crystals, in NumPy."""
+
+from typing import NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.clock import quotients_ps
+from chip.hac import wrapped_differences
+from fabric.results.deskew_log import DeskewLog
+from fabric.results.iteration_log import NEVER
+from fabric.runtime.segment import Run
+from specs.units import AS_PER_PS
+
+Ints = NDArray[np.int64]
+
+
+class _Placed(NamedTuple):
+    """Steps of one sequence.
+
+    Attributes
+    ----------
+    first_lag, last_lag
+        Periods in which the first and the last of them is, from the token's on.
+    origin
+        Row of each step in the offsets of these periods, flattened: its lag, the
+        deskews of its chip before it in the period, and its chip.
+    """
+
+    first_lag: int
+    last_lag: int
+    origin: Ints
+
+
+@final
+class Offsets:
+    """What each chip's program cycles are off its crystal's, period after period.
+
+    Parameters
+    ----------
+    run
+        What is replayed.
+    deskews
+        Takes what each period's deskews do.
+    """
+
+    def __init__(self, run: Run, deskews: DeskewLog) -> None:
+        self._run = run
+        self._log = deskews
+        self._offset = np.array(run.start.cycle, dtype=np.int64)
+        chips = run.topology.chips
+        self._chips = np.arange(chips)
+        deskewed = run.program.deskews
+        count = np.bincount(deskewed.chip, minlength=chips)
+        first = np.cumsum(count) - count
+        self._most = int(count.max(initial=0))
+        # Cycle of each chip's deskews; a chip that has fewer is left alone.
+        self._cycle = np.full((self._most, chips), -1, dtype=np.int64)
+        place = np.arange(len(deskewed)) - first[deskewed.chip]
+        self._cycle[place, deskewed.chip] = deskewed.start_cycle
+        self._placed = [
+            self._place(sequence) for sequence in range(run.program.sequences)
+        ]
+        self._by_period: dict[int, Ints] = {}
+        self._next_period = 0
+        # A step is a fixed number of cycles after its token's start: of its crystal's
+        # time only whether the parts of a ps carry over is left to work out.
+        self._frequency_hz = run.crystals.clocks.frequency_hz
+        if self._frequency_hz is not None:
+            self._step_hz = self._frequency_hz[run.layout.chip]
+            self._since_ps, self._parts = quotients_ps(run.layout.cycle, self._step_hz)
+
+    def step_ps(self, sequence: int, iteration: int) -> Ints:
+        """Return the time of each step of an iteration, shape ``(steps,)``.
+
+        It is `NEVER` if the chip has stopped.
+        """
+        run, placed = self._run, self._placed[sequence]
+        while self._next_period <= iteration + placed.last_lag:
+            self._run_period()
+        periods = range(iteration + placed.first_lag, iteration + placed.last_lag + 1)
+        offset = np.concatenate([self._by_period[period] for period in periods])
+        self._by_period.pop(iteration - run.program.sequences - 2, None)
+        base = run.dispatcher.base_cycle(sequence, iteration)
+        clocks = run.crystals.clocks
+        if self._frequency_hz is None:
+            step_ps = self._wandering_ps(base + offset, placed.origin)
+        else:
+            begin_ps, parts = quotients_ps(base + offset, self._frequency_hz)
+            begin_ps += clocks.phase_ps
+            wanted = (self._frequency_hz - parts).ravel()[placed.origin]
+            step_ps = begin_ps.ravel()[placed.origin] + self._since_ps
+            step_ps += self._parts >= wanted
+        executed = run.executed(sequence, iteration)
+        if executed is not None:
+            step_ps[~executed] = NEVER
+        return step_ps
+
+    def _wandering_ps(self, begin: Ints, origin: Ints) -> Ints:
+        """Return the time of each step on crystals that wander.
+
+        Parameters
+        ----------
+        begin
+            Cycle of each chip's crystal at the token's start, after so many deskews,
+            shape ``(rows, chips)``.
+        origin
+            Row of each step in it, flattened.
+        """
+        wander, layout = self._run.crystals.clocks.wander, self._run.layout
+        assert wander is not None
+        lines = wander.lines(self._chips, begin)
+        parts_as = lines.parts_as[origin] + layout.cycle * lines.period_as[origin]
+        step_ps: Ints = lines.first_ps[origin] + parts_as // AS_PER_PS
+        cycle = lines.cycle[origin] + layout.cycle
+        # Where the frequency changes within the token, the line ends.
+        beyond = np.flatnonzero(cycle >= lines.end_cycle[origin])
+        step_ps[beyond] = wander.edges_ps(layout.chip[beyond], cycle[beyond])
+        return step_ps
+
+    def finish(self) -> None:
+        """Execute the deskews up to the end of the run."""
+        while self._next_period < self._run.periods:
+            self._run_period()
+
+    def _place(self, sequence: int) -> _Placed:
+        program, layout = self._run.program, self._run.layout
+        cycle = layout.cycle + sequence * program.interval_cycles
+        lag, position = np.divmod(cycle, program.period_cycles)
+        before = np.zeros(len(cycle), dtype=np.int64)
+        for row in self._cycle:
+            at = row[layout.chip]
+            before += (at >= 0) & (at < position)
+        first = int(lag.min(initial=0))
+        row = (lag - first) * (self._most + 1) + before
+        origin = row * len(self._chips) + layout.chip
+        return _Placed(first, int(lag.max(initial=0)), origin)
+
+    def _run_period(self) -> None:
+        """Execute the deskews of the next period: every chip's first, second, third."""
+        run, period = self._run, self._next_period
+        crystals = run.crystals
+        table = np.empty((self._most + 1, len(self._offset)), dtype=np.int64)
+        table[0] = self._offset
+        base = period * run.program.period_cycles
+        rows = [np.zeros((0, 3), dtype=np.int64)]
+        for place, cycles in enumerate(self._cycle):
+            # A chip that has no deskew here is not looked at, whatever comes out.
+            program_cycle = base + np.maximum(cycles, 0)
+            at_ps = crystals.clocks.edges_ps(self._chips, program_cycle + self._offset)
+            software = run.start.count + program_cycle
+            hardware = crystals.counts_at(self._chips, at_ps)
+            removed = wrapped_differences(
+                software, hardware, run.machine.hac.epoch_cycles
+            )
+            done = (cycles >= 0) & (program_cycle <= run.last_cycle)
+            done &= program_cycle < run.outages.stop_cycle
+            self._offset = self._offset + np.where(done, removed, 0)
+            table[place + 1] = self._offset
+            chips = np.flatnonzero(done)
+            rows.append(np.stack([chips, at_ps[chips], removed[chips]], axis=1))
+        done_rows = np.concatenate(rows)
+        if len(done_rows):
+            self._log.add_period(period, done_rows)
+        self._by_period[period] = table
+        self._next_period += 1

@@ -1,0 +1,145 @@
+"""What a stint is made of: the values that every engine starts from.
+
+A stint is a program on one set of chips, from their alignment to the last token or to
+the failure that moves the program to other chips.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.program import Program
+from fabric.clocks.crystals import Crystals
+from fabric.clocks.start_propagation import Start
+from fabric.faults.fault_script import Outages
+from fabric.faults.link_errors import LinkErrors
+from fabric.faults.replay_policy import Delivery, Dispatcher
+from fabric.links.latency import Jitter, least_latency_ps
+from fabric.random_streams import Draws, Stream, component_keys, ordinals
+from fabric.results.iteration_log import NEVER
+from fabric.results.result import Failover
+from fabric.runtime.step_layout import Layout
+from specs.machine import MachineSpec
+from specs.units import BITS_PER_BYTE, PS_PER_NS
+from topologies.topology import Topology
+
+Ints = NDArray[np.int64]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A program on assembled hardware, with all that chance and faults decide.
+
+    Parameters
+    ----------
+    program, topology, machine
+        What runs, on which wiring, of which parts.
+    layout
+        The program's steps.
+    draws
+        The source of chance.
+    crystals
+        Clocks and aligned counters.
+    errors, outages
+        What the links do to the trains, and what a fault script breaks.
+    dispatcher, delivery
+        The runtime on the host, and the iterations it has decided on.
+    first_iteration
+        Iterations of the stints before.
+    start
+        When each chip begins.
+    failover
+        What led to this stint, None at the start of a run.
+    """
+
+    program: Program
+    topology: Topology
+    machine: MachineSpec
+    layout: Layout
+    draws: Draws
+    crystals: Crystals
+    errors: LinkErrors
+    outages: Outages
+    dispatcher: Dispatcher
+    delivery: Delivery
+    first_iteration: int
+    start: Start
+    failover: Failover | None = None
+
+    @property
+    def vector_ps(self) -> int:
+        """Return the time of a vector on the wire."""
+        link = self.machine.link
+        return link.wire_bytes * BITS_PER_BYTE * PS_PER_NS // link.rate_gbps
+
+    @property
+    def jitter_span_ps(self) -> int:
+        """Return the most that a train may come later than another."""
+        return self.machine.cycles_to_ps(self.machine.link.jitter_cycles)
+
+    @cached_property
+    def least_latency_ps(self) -> Ints:
+        """Return the least latency of each train's link, shape ``(trains,)``."""
+        return least_latency_ps(self.machine, self.topology)[self.program.trains.link]
+
+    @cached_property
+    def _jitter_keys(self) -> NDArray[np.uint64]:
+        link = self.program.trains.link
+        return self.draws.keys(Stream.JITTER, component_keys(link, ordinals(link)))
+
+    @cached_property
+    def _jitter(self) -> Jitter:
+        return Jitter(self.machine, self.topology)
+
+    def latency_ps(self, sequence: int, iteration: int) -> Ints:
+        """Return the latency of each train of an iteration, shape ``(trains,)``.
+
+        It is `NEVER` if the train is lost.
+        """
+        latency = self.least_latency_ps
+        if self.machine.link.jitter_cycles:
+            event = self.dispatcher.event(sequence, iteration)
+            bits = self.draws.bits_of(Stream.JITTER, self._jitter_keys, event)
+            latency = latency + self._jitter.ps(self.program.trains.link, bits)
+        attempt = self.delivery.attempts[sequence][iteration]
+        if attempt.lost:
+            latency = latency.copy()
+            latency[self.dispatcher.lost(sequence, iteration)] = NEVER
+        return latency
+
+    def executed(self, sequence: int, iteration: int) -> NDArray[np.bool_] | None:
+        """Return which steps of an iteration are executed, None if all are."""
+        if not self.delivery.attempts[sequence][iteration].halted:
+            return None
+        base = self.dispatcher.base_cycle(sequence, iteration)
+        stop = self.outages.stop_cycle[self.layout.chip]
+        executed: NDArray[np.bool_] = base + self.layout.cycle < stop
+        return executed
+
+    @property
+    def steady(self) -> bool:
+        """Return whether all iterations have the same times, seen from their start."""
+        return self.crystals.alike and not self.machine.link.jitter_cycles
+
+    def scheduled_ps(self, cycle: int) -> int:
+        """Return when a program cycle begins by the root's crystal."""
+        root_start = self.start.cycle[self.program.leader]
+        return self.crystals.root.edge_ps(root_start + cycle)
+
+    @property
+    def last_cycle(self) -> int:
+        """Return the program cycle at which the last iteration ends."""
+        return max(
+            self.dispatcher.base_cycle(sequence, iterations - 1)
+            + self.program.token_cycles
+            for sequence, iterations in enumerate(self.delivery.iterations)
+        )
+
+    @property
+    def periods(self) -> int:
+        """Return the periods of the program until its end."""
+        return self.last_cycle // self.program.period_cycles + 1

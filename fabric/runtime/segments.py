@@ -1,0 +1,236 @@
+"""A run as a succession of stints: program after program, failure after failure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import final
+
+import numpy as np
+
+from chip.program import Program
+from fabric.clocks.aligned_crystals import make_crystals
+from fabric.clocks.crystals import Clocks, Crystals, make_clocks
+from fabric.clocks.start_propagation import Descent, Start, descent
+from fabric.faults.fault_script import Outages, outages
+from fabric.faults.link_errors import LinkErrors
+from fabric.faults.losses import Losses
+from fabric.faults.replay_policy import Dispatcher, Failure, Waiting
+from fabric.faults.spares import Moved, Spares
+from fabric.random_streams import Draws
+from fabric.results.deskew_log import DeskewLog
+from fabric.results.result import Failover
+from fabric.runtime.program_switch import Change, start_after
+from fabric.runtime.segment import Run
+from fabric.runtime.step_layout import lay_out
+from specs.errors import RackError
+from specs.faults import Fault
+from specs.machine import MachineSpec
+from topologies.outage import NO_OUTAGE, Outage
+from topologies.routing.spanning_tree import alignment_tree
+from topologies.topology import Topology
+
+Align = Callable[[Descent, Crystals, int], Start]
+
+
+@final
+class Stints:
+    """The stints of a run, each assembled when the one before is known.
+
+    Parameters
+    ----------
+    topology, machine
+        Wiring and parts.
+    seed
+        Where all chance comes from.
+    tokens
+        Tokens of each sequence.
+    faults
+        What breaks, and when.
+    spares
+        Where the program can go; nowhere if None.
+    changes
+        Programs that take over at later tokens, in order.
+    align
+        Takes how the start goes down the tree, the crystals, and a global time;
+        returns the start.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        machine: MachineSpec,
+        *,
+        seed: int,
+        tokens: int,
+        faults: Sequence[Fault],
+        spares: Spares | None,
+        align: Align,
+        changes: Sequence[Change] = (),
+    ) -> None:
+        self._topology = topology
+        self._machine = machine
+        self._seed = seed
+        self._draws = Draws(seed)
+        self._limits = [*(change.token for change in changes), tokens]
+        self._changes = list(changes)
+        self._faults = faults
+        self._spares = spares
+        self._align = align
+        self._zero_ps: int | None = None
+        self._clocks: Clocks | None = None
+        self._bad_nodes: tuple[int, ...] = ()
+        self._moved: Moved | None = None
+        self._removed = np.zeros(topology.chips, dtype=np.int64)
+
+    def of(self, program: Program) -> Iterator[Run]:
+        """Return the stints of a run that begins with `program`.
+
+        Raises
+        ------
+        ScheduleError
+            If the chips cannot be aligned.
+        """
+        waiting = (Waiting(),) * program.sequences
+        run = self._assembled(program, NO_OUTAGE, waiting)
+        yield run
+        while True:
+            if run.delivery.failure is not None:
+                run = self._following(run, run.delivery.failure)
+            elif self._changes and not all(
+                each.given_up for each in run.delivery.waiting
+            ):
+                run = self._changed(run, self._changes.pop(0))
+            else:
+                break
+            yield run
+
+    def ended(self, deskews: DeskewLog) -> None:
+        """Take what the deskews of the stint that has been executed did."""
+        self._removed = deskews.removed
+
+    def _changed(self, run: Run, change: Change) -> Run:
+        """Return the stint of another program, from the boundary of a token on."""
+        start = start_after(run, self._removed)
+        self._limits.pop(0)
+        self._spares = change.spares
+        program = change.program
+        if self._moved is not None and change.spares is not None:
+            outage = self._outage(run.outages, run.last_cycle, self._bad_nodes)
+            moved = change.spares.moved(self._bad_nodes, outage, self._moved)
+            self._moved, program = moved, moved.program
+        return self._started(
+            program,
+            run.crystals,
+            start,
+            run.delivery.waiting,
+            run.first_iteration + max(run.delivery.iterations),
+        )
+
+    def _following(self, run: Run, failure: Failure) -> Run:
+        """Return the stint after a failure: load the moved program, align, go on."""
+        moved, end_ps = failure.moved, run.scheduled_ps(run.last_cycle)
+        load_ps = self._machine.host.load_ps(moved.most_loaded_bytes)
+        self._bad_nodes += (failure.node,)
+        self._moved = moved
+        following = self._assembled(
+            moved.program,
+            # What the moved program goes around: what breaks later it has to find.
+            self._outage(run.outages, failure.end_cycle, self._bad_nodes),
+            tuple(each._replace(suspects=frozenset()) for each in run.delivery.waiting),
+            at_ps=end_ps + load_ps,
+            first_iteration=run.first_iteration + max(run.delivery.iterations),
+        )
+        failover = Failover(
+            sequence=failure.sequence,
+            iteration=run.first_iteration + failure.iteration,
+            token=failure.token,
+            link=failure.link,
+            chip=failure.chip,
+            bad_node=failure.node,
+            spare_node=moved.spare_node,
+            stopped_ps=end_ps,
+            loaded_bytes=moved.loaded_bytes,
+            load_ps=load_ps,
+            resumed_ps=following.scheduled_ps(0),
+        )
+        return replace(following, failover=failover)
+
+    def _assembled(
+        self,
+        program: Program,
+        outage: Outage,
+        waiting: tuple[Waiting, ...],
+        *,
+        at_ps: int = 0,
+        first_iteration: int = 0,
+    ) -> Run:
+        topology, machine, draws = self._topology, self._machine, self._draws
+        leader = program.leader
+        if self._clocks is None:
+            self._clocks = make_clocks(machine, topology.chips, leader, draws)
+        tree = alignment_tree(topology, machine, leader, outage)
+        fresh = Draws(self._seed, start=len(self._bad_nodes))
+        crystals = make_crystals(
+            machine, topology, tree, clocks=self._clocks, draws=fresh
+        )
+        start = self._align(descent(machine, topology, tree, fresh), crystals, at_ps)
+        return self._started(program, crystals, start, waiting, first_iteration)
+
+    def _started(
+        self,
+        program: Program,
+        crystals: Crystals,
+        start: Start,
+        waiting: tuple[Waiting, ...],
+        first_iteration: int,
+    ) -> Run:
+        topology, machine, draws = self._topology, self._machine, self._draws
+        root, begin = crystals.root, start.cycle[program.leader]
+        if self._zero_ps is None:
+            self._zero_ps = root.edge_ps(begin)
+        out = outages(
+            self._faults,
+            topology,
+            root=root,
+            start_cycle=begin,
+            zero_ps=self._zero_ps,
+        )
+        errors = LinkErrors(machine, program, draws, out)
+
+        def move(node: int, cycle: int) -> Moved | str:
+            bad_nodes = (*self._bad_nodes, node)
+            if self._spares is None:
+                return f"node {node} has no spare; keep nodes idle (spares=1)"
+            try:
+                out_of_order = self._outage(out, cycle, bad_nodes)
+                return self._spares.moved(bad_nodes, out_of_order, self._moved)
+            except RackError as error:
+                return str(error)
+
+        dispatcher = Dispatcher(
+            program,
+            topology,
+            errors=errors,
+            losses=Losses(program, topology, machine, out),
+            first_iteration=first_iteration,
+            move=move,
+        )
+        return Run(
+            program=program,
+            topology=topology,
+            machine=machine,
+            layout=lay_out(program),
+            draws=draws,
+            crystals=crystals,
+            errors=errors,
+            outages=out,
+            dispatcher=dispatcher,
+            delivery=dispatcher.plan(waiting, self._limits[0]),
+            first_iteration=first_iteration,
+            start=start,
+        )
+
+    def _outage(self, out: Outages, cycle: int, bad_nodes: tuple[int, ...]) -> Outage:
+        """Return what is out of order at a program cycle."""
+        node = self._topology.node.tolist()
+        bad = frozenset(chip for chip, own in enumerate(node) if own in bad_nodes)
+        return Outage(chips=bad | out.stopped_at(cycle), links=out.dead_at(cycle))

@@ -1,0 +1,295 @@
+"""The counters' protocol, exchange by exchange: the reference for `fabric.clocks.hac_tracking`.
+
+Every chip counts with its own crystal. A parent sends its counter, which shows 0 at an
+epoch's edge; what a child learns is when that comes, on its own crystal, modulo the
+epoch. Only a `Clock` turns cycles into simulated time.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, final
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+from simpy.events import ProcessGenerator
+
+from chip.clock import Clock
+from chip.hac import (
+    FRACTION_BITS,
+    HALF_COUNT,
+    added_rates,
+    bring_up_settled,
+    half_round_trip,
+    rate_per_epoch,
+    wrapped_difference,
+)
+from fabric.clocks.link_bring_up import LANE_BITS, LANES, spacing_epochs
+from fabric.links.latency import Jitter, least_latency_ps
+from fabric.random_streams import Draws, Stream
+from specs.machine import MachineSpec
+from topologies.routing.spanning_tree import SpanningTree
+from topologies.topology import Topology
+
+
+class Known(NamedTuple):
+    """What the bring-up has told of a link, in parts of 2^-24 of a count."""
+
+    latency: int
+    rate: int
+    exchanges: int
+
+
+class _Wire(NamedTuple):
+    """One direction of a link: where values arrive, and each value's latency."""
+
+    end: simpy.Store
+    latency_ps: list[int]
+
+
+@final
+class Counter:
+    """The counter of one chip below the root, and how it follows its parent's.
+
+    Parameters
+    ----------
+    machine
+        The filter's constants.
+    known
+        Latency of the link, and the crystal's rate against the root's.
+    """
+
+    def __init__(self, machine: MachineSpec, known: Known) -> None:
+        self._hac = machine.hac
+        self._rate = known.rate
+        self._latency, self._latency_part = divmod(known.latency, 1 << FRACTION_BITS)
+        self._estimate = 0
+        self._windows = 0
+        self._step = 0
+        self._sum = 0
+        self.offset = 0
+        """Counts that the counter is ahead of the crystal's cycles."""
+
+    def adopt(self, cycle: int) -> None:
+        """Set the counter to the value that comes in `cycle`, plus the latency."""
+        self.offset = self._latency - cycle
+        self._estimate = (
+            (self.offset << FRACTION_BITS) - HALF_COUNT + self._latency_part
+        )
+
+    def track(self, cycle: int) -> bool:
+        """Compare the value that comes in `cycle`; return whether a window is full."""
+        window = self._hac.window_epochs
+        shown = cycle + self.offset
+        ahead = wrapped_difference(self._latency, shown, self._hac.epoch_cycles)
+        self._sum += self.offset + ahead
+        self._step += 1
+        wanted = (
+            self._estimate + self._rate * self._step + HALF_COUNT
+        ) >> FRACTION_BITS
+        most = self._hac.slew_counts
+        self.offset += max(-most, min(most, wanted - self.offset))
+        if self._step < window:
+            return False
+        # A counter that shows n is halfway through its count on average.
+        mean = ((2 * self._sum - window) << FRACTION_BITS) // (2 * window)
+        middle = self._estimate + (self._rate * (window + 1) >> 1)
+        gain = min(
+            self._windows // self._hac.windows_per_gain, self._hac.least_gain_shift
+        )
+        self._estimate += self._rate * window
+        self._estimate += (mean + self._latency_part - middle) >> gain
+        self._windows += 1
+        self._step = self._sum = 0
+        return True
+
+
+@final
+class HacProtocol:
+    """The chips of a machine while their counters find each other.
+
+    Parameters
+    ----------
+    machine, topology
+        The protocol's constants, latencies, and the wiring.
+    tree
+        Who sends to whom.
+    clocks
+        Clocks of all chips.
+    draws
+        The jitter of every exchange.
+    """
+
+    def __init__(
+        self,
+        machine: MachineSpec,
+        topology: Topology,
+        tree: SpanningTree,
+        *,
+        clocks: Sequence[Clock],
+        draws: Draws,
+    ) -> None:
+        self._env = simpy.Environment()
+        self._machine = machine
+        self._tree = tree
+        self._clocks = clocks
+        self._draws = draws
+        self._jitter = Jitter(machine, topology)
+        least_ps = least_latency_ps(machine, topology)
+        self._least_ps = least_ps.tolist()
+        self._spacing = spacing_epochs(machine, least_ps) * machine.hac.epoch_cycles
+        self._parent: list[int] = tree.parent.tolist()
+        self._link: list[int] = tree.parent_link.tolist()
+        below = np.argsort(tree.depth, kind="stable")
+        self._below: list[int] = below[tree.depth[below] > 0].tolist()
+        self._children: list[list[int]] = [[] for _ in clocks]
+        for chip in self._below:
+            self._children[self._parent[chip]].append(chip)
+        self._known: dict[int, Known] = {}
+        self._counters: dict[int, Counter] = {}
+        self._errors: list[dict[int, int]] = []
+
+    def run(self, windows: int) -> NDArray[np.int64]:
+        """Return every chip's error after each window, shape ``(windows, chips)``.
+
+        Errors are read as `fabric.clocks.hac_tracking.Tracking.errors` does.
+        """
+        env = self._env
+        settled = env.all_of([env.process(self._bring_up(c)) for c in self._below])
+        env.run(until=settled)
+        for chip in self._below:
+            above = self._known.get(self._parent[chip])
+            known = self._known[chip]
+            if above:
+                rate = added_rates(
+                    known.rate, above.rate, self._machine.hac.epoch_cycles
+                )
+                self._known[chip] = known._replace(rate=rate)
+            self._counters[chip] = Counter(self._machine, self._known[chip])
+        self._errors = [{} for _ in range(windows)]
+        epochs = windows * self._machine.hac.window_epochs + 1
+        env.process(self._root(epochs))
+        env.run()
+        errors = np.zeros((windows, len(self._clocks)), dtype=np.int64)
+        for row, of_chip in zip(errors, self._errors, strict=True):
+            row[list(of_chip)] = list(of_chip.values())
+        return errors
+
+    def _wait(self, time_ps: int) -> simpy.Timeout:
+        return self._env.timeout(time_ps - int(self._env.now))
+
+    def _bring_up(self, chip: int) -> ProcessGenerator:
+        """Exchange values over the link to a chip until what they tell is settled."""
+        hac, epoch = self._machine.hac, self._machine.hac.epoch_cycles
+        parent, link = self._clocks[self._parent[chip]], self._link[chip]
+        clock, least_ps = self._clocks[chip], self._least_ps[link]
+        jitter_ps = self._jitters(Stream.BRING_UP, link, hac.most_exchanges // 2)
+        sums, before = np.zeros((2, 2), dtype=np.int64)
+        behind = total = weighted = number = 0
+        count = hac.exchanges
+        while True:
+            sent = number * self._spacing
+            yield self._wait(parent.edge_ps(sent))
+            yield self._env.timeout(least_ps + jitter_ps[2 * number])
+            # The peer reflects at its next cycle; it counts how far it is behind,
+            # modulo the epoch, and by how much that has grown.
+            reflected = clock.cycle_at(int(self._env.now) - 1) + 1
+            behind += wrapped_difference(-reflected, behind, epoch)
+            yield self._wait(clock.edge_ps(reflected))
+            yield self._env.timeout(least_ps + jitter_ps[2 * number + 1])
+            trip = parent.cycle_at(int(self._env.now)) - sent
+            sums += np.array([trip, trip * trip])
+            total += behind
+            weighted += behind * number
+            number += 1
+            if number == count // 2:
+                before = sums.copy()
+            if number < count:
+                continue
+            if 2 * count > hac.most_exchanges or bring_up_settled(before, sums, count):
+                break
+            before, count = sums.copy(), 2 * count
+        self._known[chip] = Known(
+            latency=half_round_trip(int(sums[0]), count),
+            rate=rate_per_epoch(total, weighted, count, self._spacing // epoch),
+            exchanges=count,
+        )
+
+    def _jitters(
+        self, stream: Stream, link: int, words: int, first: int = 0
+    ) -> list[int]:
+        """Return the jitter of exchanges over a link, four from each draw."""
+        links = np.full((words, LANES), link)
+        word = np.arange(first, first + words)[:, np.newaxis]
+        lane = np.arange(LANES, dtype=np.uint64) * np.uint64(LANE_BITS)
+        bits = self._draws.bits(stream, links, word) << lane
+        jitter_ps: list[int] = self._jitter.ps(links, bits).ravel().tolist()
+        return jitter_ps
+
+    def _root(self, epochs: int) -> ProcessGenerator:
+        """Send the root's counter to its children, epoch after epoch."""
+        clock = self._clocks[self._tree.root]
+        longest = max((known.exchanges for known in self._known.values()), default=0)
+        begins = (longest + 1) * self._spacing
+        wires = self._open(self._tree.root, epochs)
+        for number in range(epochs):
+            cycle = begins + number * self._machine.hac.epoch_cycles
+            yield self._wait(clock.edge_ps(cycle))
+            self._send(wires, number)
+
+    def _open(self, chip: int, epochs: int) -> list[_Wire]:
+        """Start the children of a chip; return the wires to them."""
+        wires = []
+        for child in self._children[chip]:
+            link = self._link[child]
+            words = (epochs - 1) // LANES + 1
+            jitter_ps = self._jitters(Stream.TRACKING, link, words)
+            # A word of draws for the adoption, then one for every four readings.
+            del jitter_ps[1:LANES]
+            latency_ps = [self._least_ps[link] + each for each in jitter_ps]
+            wires.append(_Wire(simpy.Store(self._env), latency_ps))
+            self._env.process(self._follow(child, wires[-1].end, epochs))
+        return wires
+
+    def _send(self, wires: list[_Wire], number: int) -> None:
+        for wire in wires:
+            self._env.process(self._carry(wire, number))
+
+    def _carry(self, wire: _Wire, number: int) -> ProcessGenerator:
+        yield self._env.timeout(wire.latency_ps[number])
+        yield wire.end.put(number)
+
+    def _follow(self, chip: int, end: simpy.Store, epochs: int) -> ProcessGenerator:
+        """Adopt the parent's counter, track it, and send the own one on."""
+        epoch = self._machine.hac.epoch_cycles
+        clock, counter = self._clocks[chip], self._counters[chip]
+        wires = self._open(chip, epochs)
+        windows = edge = 0
+        for number in range(epochs):
+            value = end.get()
+            late = False
+            if number:
+                # Once the counter is settled, values come well before its edge.
+                yield value | self._wait(clock.edge_ps(edge - counter.offset))
+                late = not value.triggered
+            if late:
+                self._send(wires, number)
+            yield value
+            cycle = clock.cycle_at(int(self._env.now))
+            if number == 0:
+                counter.adopt(cycle)
+                edge = ((cycle + counter.offset) // epoch + 1) * epoch
+            elif counter.track(cycle):
+                self._errors[windows][chip] = self._error(chip)
+                windows += 1
+            if not late:
+                yield self._wait(clock.edge_ps(edge - counter.offset))
+                self._send(wires, number)
+            edge += epoch
+
+    def _error(self, chip: int) -> int:
+        """Return a counter's error against the root's, at the root's next edge."""
+        root, epoch = self._clocks[self._tree.root], self._machine.hac.epoch_cycles
+        edge = (root.cycle_at(int(self._env.now)) // epoch + 1) * epoch
+        middle_ps = (root.edge_ps(edge) + root.edge_ps(edge + 1)) // 2
+        shown = self._clocks[chip].cycle_at(middle_ps) + self._counters[chip].offset
+        return wrapped_difference(shown, edge, epoch)

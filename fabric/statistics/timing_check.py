@@ -1,0 +1,142 @@
+"""What the times of an iteration say: slack, lateness, and a hash of them all."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.random_walk_clock import Wander
+from fabric.results.iteration_log import NEVER
+from fabric.results.slack import UNLIMITED_PS, least_slack_ps, tail_cycles
+from fabric.runtime.segment import Run
+
+Ints = NDArray[np.int64]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Verdict:
+    """What the times of an iteration say.
+
+    Parameters
+    ----------
+    begin_ps, end_ps
+        Global time of its first cycle and of the first after it.
+    slack_ps, late
+        Least slack of each train, and the trains that were late.
+    least_ps
+        Least slack on each link that the program uses, ascending by link.
+    digest
+        Hash of all times from `begin_ps` on.
+    """
+
+    begin_ps: int
+    end_ps: int
+    slack_ps: Ints
+    late: Ints
+    least_ps: Ints
+    digest: bytes
+
+
+@final
+class Judge:
+    """Judges the iterations of a stint.
+
+    Parameters
+    ----------
+    run
+        The stint.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        on_link = run.program.trains.link
+        self._by_link = np.argsort(on_link)
+        self._link_begin = np.flatnonzero(np.diff(on_link[self._by_link], prepend=-1))
+        trains = run.program.trains
+        self._tail_cycles = tail_cycles(trains.vectors, run.machine)
+        self._take_step = run.layout.take_step
+        self._send_step = run.layout.send_step
+        self._sender = run.topology.source[trains.link].astype(np.int64)
+        self._taker = run.topology.target[trains.link].astype(np.int64)
+        self._clocks = run.crystals.clocks
+        now = np.zeros(run.topology.chips, dtype=np.int64)
+        period_as = run.crystals.clocks.periods_as(np.arange(run.topology.chips), now)
+        drift_as = period_as[self._taker] - period_as[self._sender]
+        self._tail_ps = least_slack_ps(0 * self._taker, self._tail_cycles, drift_as)
+
+    def verdict(
+        self, step_ps: Ints, arrival_ps: Ints, sequence: int, iteration: int
+    ) -> Verdict:
+        """Return what the times of an iteration say.
+
+        Parameters
+        ----------
+        step_ps, arrival_ps
+            Global time of each step, and of each train's arrival.
+        sequence, iteration
+            Which one, counted in its stint.
+        """
+        run = self._run
+        slack_ps = self._least_ps(step_ps, arrival_ps)
+        begin_ps, end_ps = (
+            int(step_ps[step]) for step in (run.layout.begin_step, run.layout.end_step)
+        )
+        # A leader that stands still marks neither; the host knows when it should.
+        base = run.dispatcher.base_cycle(sequence, iteration)
+        if begin_ps == NEVER:
+            begin_ps = run.scheduled_ps(base)
+        if end_ps == NEVER:
+            end_ps = run.scheduled_ps(base + run.program.token_cycles)
+        state = hashlib.sha256((step_ps - begin_ps).tobytes())
+        # Slack follows from these times.
+        state.update((arrival_ps - begin_ps).tobytes())
+        return Verdict(
+            begin_ps=begin_ps,
+            end_ps=end_ps,
+            slack_ps=slack_ps,
+            late=np.flatnonzero(slack_ps < 0),
+            least_ps=np.minimum.reduceat(slack_ps[self._by_link], self._link_begin)
+            if len(slack_ps)
+            else slack_ps,
+            digest=state.digest(),
+        )
+
+    def _least_ps(self, step_ps: Ints, arrival_ps: Ints) -> Ints:
+        """Return the least slack of each train, shape ``(trains,)``."""
+        take_ps = step_ps[self._take_step]
+        tail_ps = self._tail_ps
+        if self._clocks.wander is not None:
+            # A change of frequency counts for the trains that begin after it.
+            drift_as = self._wandering_drift_as(step_ps, self._clocks.wander)
+            tail_ps = least_slack_ps(0 * take_ps, self._tail_cycles, drift_as)
+        slack: Ints = take_ps - arrival_ps + tail_ps
+        slack[(take_ps == NEVER) | (arrival_ps == NEVER)] = UNLIMITED_PS
+        return slack
+
+    def _wandering_drift_as(self, step_ps: Ints, wander: Wander) -> Ints:
+        """Return the receiver's period less the sender's of each train, in as."""
+        done = step_ps[step_ps != NEVER]
+        if not len(done):
+            return 0 * self._taker
+        chips = np.arange(self._run.topology.chips)
+        first, last = (
+            wander.stretches_at(chips, np.full(len(chips), time))
+            for time in (done.min(), done.max())
+        )
+        period_as = wander.periods_of(chips, first)
+        if (first == last).all():
+            drift_as: Ints = period_as[self._taker] - period_as[self._sender]
+            return drift_as
+        taken, sent = step_ps[self._take_step], step_ps[self._send_step]
+        if (last > first + 1).any():
+            drift_as = wander.periods_as(self._taker, taken)
+            return drift_as - wander.periods_as(self._sender, sent)
+        # Within a token a crystal changes once at most, at a time of its own.
+        changes_ps = wander.begins_ps(first + 1, chips)
+        both_as = np.stack([period_as, wander.periods_of(chips, first + 1)])
+        later = (taken >= changes_ps[self._taker]).astype(np.intp)
+        earlier = (sent >= changes_ps[self._sender]).astype(np.intp)
+        return both_as[later, self._taker] - both_as[earlier, self._sender]

@@ -1,0 +1,55 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chip.clock import Clock
+from fabric.results.slack import least_slack_ps, tail_drift_ps
+from specs.machine import load_machine
+
+LINK = load_machine().link
+AS_PER_S = 10**18
+ppm = st.floats(-200, 200)
+
+
+@given(
+    vectors=st.integers(1, 400),
+    sender_ppm=ppm,
+    receiver_ppm=ppm,
+    send_cycle=st.integers(0, 10**6),
+    latency_ps=st.integers(200_000, 300_000),
+    wait_cycles=st.integers(150, 400),
+)
+def test_the_least_slack_of_a_train_is_the_least_of_all_its_vectors(
+    *,
+    vectors: int,
+    sender_ppm: float,
+    receiver_ppm: float,
+    send_cycle: int,
+    latency_ps: int,
+    wait_cycles: int,
+) -> None:
+    sender = Clock.with_offset(900_000_000, sender_ppm)
+    receiver = Clock.with_offset(900_000_000, receiver_ppm)
+    drift_as = AS_PER_S // receiver.frequency_hz - AS_PER_S // sender.frequency_hz
+    offsets = [LINK.vector_offset_cycles(i, 900_000_000) for i in range(vectors)]
+    taken = send_cycle + wait_cycles
+    head = receiver.edge_ps(taken) - sender.edge_ps(send_cycle) - latency_ps
+    slacks = [head + offset * drift_as // 10**6 for offset in offsets]
+    least = least_slack_ps(
+        np.array([head]), np.array([offsets[-1]]), np.array([drift_as])
+    )
+    assert least.tolist() == [min(slacks)]
+    # And against the crystals themselves, whose edges lie on whole picoseconds.
+    true = [
+        receiver.edge_ps(taken + offset) - sender.edge_ps(send_cycle + offset)
+        for offset in offsets
+    ]
+    assert abs(least[0] - (min(true) - latency_ps)) <= 2
+
+
+def test_slack_grows_where_the_receiver_is_the_slower_one() -> None:
+    # 1000 cycles at one picosecond each.
+    cycles, slower = np.array([1000]), np.array([1_000_000])
+    assert tail_drift_ps(cycles, slower).tolist() == [1000]
+    assert least_slack_ps(np.array([50]), cycles, slower).tolist() == [50]
+    assert least_slack_ps(np.array([50]), cycles, -slower).tolist() == [-950]

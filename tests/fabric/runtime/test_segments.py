@@ -1,0 +1,36 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from compiler.ir.schedule import Schedule
+from compiler.verify import verify
+from fabric.clocks.start_propagation import Descent
+from fabric.runtime.segments import Stints
+from fabric.simulation import simulate
+
+Compile = Callable[..., Schedule]
+
+
+@pytest.mark.parametrize("kind", ["breadth_first", "least_error"])
+def test_compiler_and_hardware_align_over_one_tree(
+    compiled: Compile, kind: str
+) -> None:
+    schedule = compiled(8, 9, hac__tree=kind)
+    machine, topology = schedule.plan.task.machine, schedule.topology
+    stints = Stints(
+        topology,
+        machine,
+        seed=1,
+        tokens=1,
+        faults=(),
+        spares=None,
+        align=Descent.start,
+    )
+    (run,) = stints.of(schedule.program)
+    assert run.start.epochs == schedule.tree.height
+    errors = run.crystals.error_counts
+    assert (np.abs(errors) <= schedule.tree.depth).all()
+    verify(schedule.program, topology, machine)
+    result = simulate(schedule.program, topology, machine, seed=1, tokens=2)
+    assert result.underflows == result.overflows == 0

@@ -1,0 +1,202 @@
+import numpy as np
+import pytest
+import simpy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fabric.clocks.aligned_crystals import make_crystals
+from fabric.clocks.crystals import Crystals, make_clocks
+from fabric.clocks.start_propagation import Start, descent
+from fabric.links.latency import level_epochs
+from fabric.random_streams import Draws
+from fabric.simpy_engine.start_alignment import Alignment
+from specs.errors import ScheduleError
+from specs.machine import MachineSpec, load_machine
+from topologies.outage import Outage
+from topologies.routing.spanning_tree import spanning_tree
+from topologies.selection import select_topology
+
+TOPOLOGIES = {
+    8: select_topology(8),
+    72: select_topology(72),
+    264: select_topology(264, "nodes33"),
+    576: select_topology(576),
+}
+
+
+def aligned(
+    machine: MachineSpec,
+    chips: int,
+    seed: int = 1,
+    root: int = 0,
+    from_ps: int = 0,
+) -> tuple[Start, Crystals]:
+    topology, draws = TOPOLOGIES[chips], Draws(seed)
+    tree = spanning_tree(topology, root)
+    clocks = make_clocks(machine, topology.chips, tree.root, draws)
+    crystals = make_crystals(machine, topology, tree, clocks=clocks, draws=draws)
+    down = descent(machine, topology, tree, draws)
+    start = Alignment(simpy.Environment(), down, crystals).run(from_ps)
+    # Without events it is the same, number by number.
+    assert start == down.start(crystals, from_ps)
+    return start, crystals
+
+
+@pytest.mark.parametrize("chips", [8, 72, 264, 576])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_start_takes_the_published_number_of_epochs(chips: int, seed: int) -> None:
+    start, _ = aligned(load_machine(), chips, seed, root=seed)
+    height = spanning_tree(TOPOLOGIES[chips], seed).height
+    # The longest latency is below the epoch: one epoch for each level.
+    assert start.epochs == (228 // 252 + 1) * height
+
+
+def test_a_latency_beyond_an_epoch_costs_one_more_at_each_level() -> None:
+    slow = load_machine().with_settings({"link.latency_cycles": 300})
+    start, _ = aligned(slow, 72)
+    assert start.epochs == (319 // 252 + 1) * spanning_tree(TOPOLOGIES[72], 0).height
+
+
+@given(
+    drift_ppm=st.floats(0, 200),
+    error=st.integers(1, 3),
+    seed=st.integers(0, 2**32),
+    root=st.integers(0, 71),
+)
+def test_all_chips_begin_at_one_count_of_their_own_counters(
+    drift_ppm: float, error: int, seed: int, root: int
+) -> None:
+    machine = load_machine().with_settings(
+        {"clock.drift_ppm": drift_ppm, "hac.tracking_error_counts": error}
+    )
+    start, crystals = aligned(machine, 72, seed, root)
+    height = spanning_tree(TOPOLOGIES[72], root).height
+    begins = []
+    for clock, counter, cycle in zip(
+        crystals.clocks.each, crystals.counters, start.cycle, strict=True
+    ):
+        assert counter.start_cycle(clock, start.count) == cycle
+        assert abs(counter.error_counts) <= error * height
+        begins.append(clock.edge_ps(cycle))
+    # Counters are off by their error, and a cycle more to the next edge.
+    most_cycles = 2 * error * height + 1
+    assert max(begins) - min(begins) <= most_cycles * 1112 + 1
+
+
+def test_ideal_clocks_all_begin_in_the_same_picosecond() -> None:
+    machine = load_machine().with_settings(
+        {"clock.model": "ideal", "link.jitter_cycles": 0}
+    )
+    start, crystals = aligned(machine, 72)
+    begins = {
+        clock.edge_ps(cycle)
+        for clock, cycle in zip(crystals.clocks.each, start.cycle, strict=True)
+    }
+    assert len(begins) == 1
+    # Three epochs from the transmission on, then SYNC.
+    assert start.duration_ps == (3 * 252 + 35) * 10_000 // 9
+    assert start.count == 4 * 252 + 35
+
+
+def test_a_latency_astride_an_epoch_edge_is_refused_with_an_epoch_that_works() -> None:
+    machine = load_machine().with_settings({"hac.epoch_cycles": 220})
+    with pytest.raises(
+        ScheduleError,
+        match=r"chip \d+ takes 209 to 228 cycles, and an epoch edge of 220 cycles lies "
+        r"between .* set hac.epoch_cycles above 2\d\d",
+    ):
+        aligned(machine, 8)
+
+
+def test_a_chip_at_the_root_waits_for_nobody() -> None:
+    topology = TOPOLOGIES[8]
+    epochs, per_level = level_epochs(
+        load_machine(), topology, spanning_tree(topology, 3)
+    )
+    assert epochs.tolist() == [1, 1, 1, 0, 1, 1, 1, 1]
+    assert per_level == 1
+
+
+@given(seed=st.integers(0, 2**32))
+def test_crystals_are_within_their_tolerance_and_spread_over_it(seed: int) -> None:
+    topology = TOPOLOGIES[264]
+    clocks = make_clocks(load_machine(), topology.chips, 0, Draws(seed))
+    offset_ppm = np.array(clocks.offset_ppm)
+    assert np.abs(offset_ppm).max() <= 50.001
+    assert offset_ppm.min() < -40
+    assert offset_ppm.max() > 40
+    assert clocks.phase_ps[0] == 0
+    assert 0 < clocks.phase_ps.max() < 1112
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    from_us=st.floats(0, 1e5),
+    model=st.sampled_from(["ideal", "constant", "walk"]),
+    chips=st.sampled_from([8, 72, 264]),
+)
+def test_a_start_at_any_time_takes_as_many_epochs_as_the_first(
+    seed: int, from_us: float, model: str, chips: int
+) -> None:
+    machine = load_machine().with_settings({"clock.model": model})
+    start, _ = aligned(machine, chips, seed, from_ps=round(from_us * 10**6))
+    assert start.epochs == spanning_tree(TOPOLOGIES[chips], 0).height
+
+
+def blocked(
+    dead_chips: tuple[int, ...] = (), dead_links: tuple[int, ...] = ()
+) -> Alignment:
+    """Return a rack about to align over chips and links that are dead."""
+    machine, topology, draws = load_machine(), TOPOLOGIES[72], Draws(1)
+    tree = spanning_tree(topology, 0)
+    clocks = make_clocks(machine, topology.chips, 0, draws)
+    crystals = make_crystals(machine, topology, tree, clocks=clocks, draws=draws)
+    down = descent(machine, topology, tree, draws)
+    return Alignment(
+        simpy.Environment(),
+        down,
+        crystals,
+        dead_chips=dead_chips,
+        dead_links=dead_links,
+    )
+
+
+def test_a_chip_that_is_dead_is_named_with_what_it_waits_on() -> None:
+    tree = spanning_tree(TOPOLOGIES[72], 0)
+    chip = int(tree.parent[tree.depth == 2][0])
+    with pytest.raises(
+        ScheduleError,
+        match=rf"chip {chip} waits for the start from chip 0 on link "
+        rf"{tree.parent_link[chip]}, which never comes: chip {chip} is dead; \d+ of 72",
+    ):
+        blocked(dead_chips=(chip,)).run()
+
+
+def test_a_link_that_is_dead_is_named_with_who_waits_at_its_end() -> None:
+    tree = spanning_tree(TOPOLOGIES[72], 0)
+    chip = int(np.flatnonzero(tree.depth == 3)[0])
+    link = int(tree.parent_link[chip])
+    with pytest.raises(
+        ScheduleError,
+        match=rf"chip {chip} waits for the start from chip {tree.parent[chip]} on link "
+        rf"{link}, which never comes: link {link} is dead; 1 of 72 chips",
+    ):
+        blocked(dead_links=(link,)).run()
+
+
+def test_a_dead_root_keeps_everyone_waiting() -> None:
+    with pytest.raises(ScheduleError, match=r"chip 0, the root .* other 71 chips"):
+        blocked(dead_chips=(0,)).run()
+
+
+def test_a_tree_without_what_is_dead_starts_all_the_others() -> None:
+    machine, topology, draws = load_machine(), TOPOLOGIES[72], Draws(1)
+    dead = {3, 9, 40}
+    tree = spanning_tree(topology, 0, outage=Outage(chips=frozenset(dead)))
+    clocks = make_clocks(machine, topology.chips, 0, draws)
+    crystals = make_crystals(machine, topology, tree, clocks=clocks, draws=draws)
+    down = descent(machine, topology, tree, draws)
+    start = Alignment(simpy.Environment(), down, crystals, dead_chips=dead).run()
+    assert start == down.start(crystals, 0)
+    assert {chip for chip, cycle in enumerate(start.cycle) if not cycle} == dead
+    assert start.epochs == tree.height
