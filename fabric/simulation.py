@@ -17,8 +17,8 @@ from fabric.results.result import RunResult
 from fabric.runtime.program_switch import Change
 from fabric.runtime.segment import Run
 from fabric.runtime.segments import Stints
-from fabric.runtime.step_layout import load_steps
 from fabric.simpy_engine.link import Link
+from fabric.simpy_engine.loader import load_steps
 from fabric.simpy_engine.processor import Processor
 from fabric.simpy_engine.start_alignment import Alignment
 from fabric.statistics.run_statistics import Ledger

@@ -1,4 +1,4 @@
-"""The counters' protocol, exchange by exchange: the reference for `fabric.clocks.hac_tracking`.
+"""Protocol of the hardware aligned counters, one SimPy event an exchange.
 
 Every chip counts with its own crystal. A parent sends its counter, which shows 0 at an
 epoch's edge; what a child learns is when that comes, on its own crystal, modulo the
