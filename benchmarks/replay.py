@@ -11,8 +11,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from experiments.preparation import compile_scenario
-from experiments.run import peak_rss_bytes
+from experiments.run.preparation import compile_scenario
+from experiments.run.scenario import peak_rss_bytes
 from fabric.replay import replay
 from fabric.results.result import RunResult
 from fabric.simulation import simulate

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from compiler.compile_decode import compile_token
 from compiler.verify import verify
-from experiments.preparation import plan_scenario
-from experiments.run import peak_rss_bytes
+from experiments.run.preparation import plan_scenario
+from experiments.run.scenario import peak_rss_bytes
 from fabric.simulation import simulate
 from specs.scenario import Scenario
 

@@ -15,8 +15,8 @@ from simpy.events import ProcessGenerator
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
 from compiler.verify import verify
-from experiments.preparation import Prepared, plan_scenario
-from experiments.run import peak_rss_bytes
+from experiments.run.preparation import Prepared, plan_scenario
+from experiments.run.scenario import peak_rss_bytes
 from fabric.results.result import RunResult
 from fabric.simulation import simulate
 from specs.scenario import Scenario

@@ -13,7 +13,7 @@ import numpy as np
 
 from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.verify import verify
-from experiments.run import peak_rss_bytes
+from experiments.run.scenario import peak_rss_bytes
 from fabric.replay import replay
 from fabric.replay_engine.vector_times import tally_vectors
 from fabric.results.result import RunResult

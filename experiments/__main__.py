@@ -9,7 +9,7 @@ def experiment_names() -> list[str]:
     return sorted(
         path.stem
         for path in Path(__file__).parent.glob("*.py")
-        if "run_script(" in path.read_text() and path.stem not in ("script", "__main__")
+        if "run_script(" in path.read_text() and path.stem != "__main__"
     )
 
 

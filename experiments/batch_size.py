@@ -14,13 +14,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.decode_work import decode_work
-from experiments.energy import energy_block
-from experiments.figure import STYLE
-from experiments.points import numbers
-from experiments.preparation import scenario_of
-from experiments.run import run_scenario
-from experiments.script import run_script
+from experiments.analysis.decode_work import decode_work
+from experiments.harness.experiment_script import run_script
+from experiments.harness.scenario_rows import numbers
+from experiments.plots.run_figure import STYLE
+from experiments.run.energy import energy_block
+from experiments.run.preparation import scenario_of
+from experiments.run.scenario import run_scenario
 from specs.devices import DeviceSpec, devices
 from specs.errors import RackError
 from specs.model import ModelSpec, load_model

@@ -19,7 +19,7 @@ from chip.program import Program
 from compiler.cost.drift_budget import budget, largest_ppm, shallowest_fifo_vectors
 from compiler.cost.guard_band import Tolerance
 from compiler.ir.schedule import Schedule
-from experiments.drift import (
+from experiments.analysis.free_running_clocks import (
     Broken,
     Free,
     first_broken,
@@ -28,9 +28,9 @@ from experiments.drift import (
     underflow_quantiles,
     without_deskews,
 )
-from experiments.drift_picture import drift_figure
-from experiments.preparation import compile_scenario
-from experiments.script import Findings, run_script
+from experiments.harness.experiment_script import Findings, run_script
+from experiments.plots.drift import drift_figure
+from experiments.run.preparation import compile_scenario
 from fabric.replay import replay
 from fabric.results.result import RunResult
 from specs.machine import MachineSpec

@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 
 from compiler.cost.guard_band import Tolerance
 from compiler.ir.schedule import Schedule
-from experiments.figure import STYLE
-from experiments.preparation import compile_scenario, machine_of
-from experiments.script import run_script
+from experiments.harness.experiment_script import run_script
+from experiments.plots.run_figure import STYLE
+from experiments.run.preparation import compile_scenario, machine_of
 from fabric.replay import replay
 from specs.scenario import Scenario
 from specs.units import PS_PER_US

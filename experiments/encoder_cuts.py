@@ -20,8 +20,8 @@ from compiler.collectives.exchange_phases import exchange_candidates
 from compiler.compile_decode import compile_token
 from compiler.ir.messages import MessageTable
 from compiler.verify import verify
-from experiments.figure import STYLE
-from experiments.script import Tables, run_script
+from experiments.harness.experiment_script import Tables, run_script
+from experiments.plots.run_figure import STYLE
 from sharding.operators.block_operators import block_operators, carried_bytes
 from sharding.operators.operators import Compute
 from sharding.parallelism.ranges import Ints

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from compiler.ir.schedule import Schedule
-from experiments.failover_picture import failover_figure
-from experiments.growth import Bucket
-from experiments.preparation import Prepared, compile_scenario
-from experiments.recovery import SpareNodes
-from experiments.run import Run, peak_rss_bytes
-from experiments.script import Findings, run_script
-from experiments.tables import tokens_table
+from experiments.harness.experiment_script import Findings, run_script
+from experiments.plots.failover import failover_figure
+from experiments.run.context_buckets import Bucket
+from experiments.run.failover_planning import SpareNodes
+from experiments.run.preparation import Prepared, compile_scenario
+from experiments.run.scenario import Run, peak_rss_bytes
+from experiments.tables.run_tables import tokens_table
 from fabric.faults.spares import Moved
 from fabric.replay import replay
 from fabric.results.result import Failover

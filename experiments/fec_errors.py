@@ -20,12 +20,12 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from experiments.figure import STYLE
-from experiments.preparation import compile_scenario
-from experiments.run import run_scenario
-from experiments.script import run_script
-from experiments.summary import latency_block
-from experiments.tables import tokens_table
+from experiments.harness.experiment_script import run_script
+from experiments.plots.run_figure import STYLE
+from experiments.report.summary import latency_block
+from experiments.run.preparation import compile_scenario
+from experiments.run.scenario import run_scenario
+from experiments.tables.run_tables import tokens_table
 from fabric.links.error_model import codeword_outcome, damage_odds
 from fabric.links.fec import codewords
 from specs.machine import MachineSpec

@@ -13,10 +13,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from chip.mxm_tiling import tiling
-from experiments.figure import STYLE
-from experiments.run import Run, run_scenario
-from experiments.script import run_script
-from experiments.summary import summary
+from experiments.harness.experiment_script import run_script
+from experiments.plots.run_figure import STYLE
+from experiments.report.summary import summary
+from experiments.run.scenario import Run, run_scenario
 from specs.machine import load_machine
 from specs.scenario import Scenario
 from specs.units import ceil_div

@@ -14,12 +14,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.energy import energy_block
-from experiments.figure import STYLE
-from experiments.points import numbers
-from experiments.preparation import scenario_of
-from experiments.run import run_scenario
-from experiments.script import run_script
+from experiments.harness.experiment_script import run_script
+from experiments.harness.scenario_rows import numbers
+from experiments.plots.run_figure import STYLE
+from experiments.run.energy import energy_block
+from experiments.run.preparation import scenario_of
+from experiments.run.scenario import run_scenario
 from specs.errors import RackError
 from specs.machine import load_machine
 from specs.model import load_model, model_names

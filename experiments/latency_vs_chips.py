@@ -10,11 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.best_points import best_point
-from experiments.figure import STYLE
-from experiments.kept import Kept
-from experiments.points import point
-from experiments.script import Resumable, run_script
+from experiments.harness.checkpoint import Kept
+from experiments.harness.experiment_script import Resumable, run_script
+from experiments.harness.scenario_rows import best_point, point
+from experiments.plots.run_figure import STYLE
 from specs.scenario import Scenario
 
 BEST = "best"

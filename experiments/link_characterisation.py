@@ -13,8 +13,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.figure import STYLE
-from experiments.script import run_script
+from experiments.harness.experiment_script import run_script
+from experiments.plots.run_figure import STYLE
 from fabric.clocks.crystals import make_clocks
 from fabric.clocks.link_bring_up import Exchanges
 from fabric.links.latency import Jitter, least_latency_ps

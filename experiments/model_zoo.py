@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.figure import STYLE
-from experiments.points import point
-from experiments.script import run_script
+from experiments.harness.experiment_script import run_script
+from experiments.harness.scenario_rows import point
+from experiments.plots.run_figure import STYLE
 from sharding.planner.infeasibility import smallest_pipeline
 from sharding.transformer.task import Task
 from specs.machine import MachineSpec, load_machine

@@ -21,9 +21,9 @@ from compiler.ir.schedule import Schedule
 from compiler.ir.timeline import TransportEntry
 from compiler.search.placement_search import best_placed, on_chips
 from compiler.verify import verify
-from experiments.figure import STYLE
-from experiments.preparation import compile_scenario
-from experiments.script import run_script
+from experiments.harness.experiment_script import run_script
+from experiments.plots.run_figure import STYLE
+from experiments.run.preparation import compile_scenario
 from specs.errors import RackError
 from specs.scenario import Scenario
 from topologies.io.networkx_graph import from_networkx

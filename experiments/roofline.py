@@ -13,11 +13,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.decode_work import decode_work
-from experiments.figure import STYLE
-from experiments.points import point
-from experiments.preparation import scenario_of
-from experiments.script import run_script
+from experiments.analysis.decode_work import decode_work
+from experiments.harness.experiment_script import run_script
+from experiments.harness.scenario_rows import point
+from experiments.plots.run_figure import STYLE
+from experiments.run.preparation import scenario_of
 from specs.devices import DeviceSpec, devices
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model

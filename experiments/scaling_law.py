@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 
 from compiler.search.branch_and_bound import best_strategy
 from compiler.search.objective import Objective
-from experiments.figure import STYLE
-from experiments.kept import Kept
-from experiments.points import point
-from experiments.script import Resumable, run_script
+from experiments.harness.checkpoint import Kept
+from experiments.harness.experiment_script import Resumable, run_script
+from experiments.harness.scenario_rows import point
+from experiments.plots.run_figure import STYLE
 from sharding.transformer.task import Task
 from specs.errors import RackError
 from specs.machine import load_machine

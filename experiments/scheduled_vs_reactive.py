@@ -20,10 +20,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.figure import STYLE
-from experiments.reactive_rows import Case, Measured, Row, exchange, uniform
-from experiments.script import run_script
-from experiments.timetable import network
+from experiments.analysis.scheduled_and_reactive import (
+    Case,
+    Measured,
+    Row,
+    exchange,
+    uniform,
+)
+from experiments.analysis.traffic_schedule import network
+from experiments.harness.experiment_script import run_script
+from experiments.plots.run_figure import STYLE
 from specs.machine import load_machine
 from topologies.selection import select_topology
 

@@ -22,12 +22,11 @@ from matplotlib.figure import Figure
 from compiler.search.pareto_front import pareto_front
 from compiler.search.search_space import splits
 from compiler.search.strategy_evaluator import Looks
-from experiments.best_points import best_point
-from experiments.figure import STYLE
-from experiments.front import STATES, front_table
-from experiments.kept import Kept, Row
-from experiments.points import point
-from experiments.script import Resumable, Tables, run_script
+from experiments.harness.checkpoint import Kept, Row
+from experiments.harness.experiment_script import Resumable, Tables, run_script
+from experiments.harness.scenario_rows import best_point, point
+from experiments.plan_report.pareto import STATES, front_table
+from experiments.plots.run_figure import STYLE
 from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model

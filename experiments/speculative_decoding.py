@@ -13,9 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.figure import STYLE
-from experiments.script import run_script
-from experiments.speculation import (
+from experiments.analysis.speculative_decoding import (
     Placed,
     Speculation,
     Step,
@@ -23,6 +21,8 @@ from experiments.speculation import (
     fastest,
     tokens_per_step,
 )
+from experiments.harness.experiment_script import run_script
+from experiments.plots.run_figure import STYLE
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology

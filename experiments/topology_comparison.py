@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.figure import STYLE
-from experiments.points import point
-from experiments.script import run_script
+from experiments.harness.experiment_script import run_script
+from experiments.harness.scenario_rows import point
+from experiments.plots.run_figure import STYLE
 from specs.machine import load_machine
 from specs.scenario import Scenario
 from topologies.cables import CHIPS_PER_RACK

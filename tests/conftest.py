@@ -10,8 +10,8 @@ from hypothesis import settings
 
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
-from experiments.preparation import Prepared
-from experiments.recovery import SpareNodes
+from experiments.run.failover_planning import SpareNodes
+from experiments.run.preparation import Prepared
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import Layout
 from sharding.planner.plan import plan_sharding

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from experiments.cli import main
-from experiments.files import write_run
-from experiments.run import Run, run_scenario
-from experiments.script import run_script
-from experiments.trace_window import Window
+from experiments.cli.app import main
+from experiments.harness.experiment_script import run_script
+from experiments.report.run_files import write_run
+from experiments.run.scenario import Run, run_scenario
+from experiments.trace.window import Window
 from specs.scenario import Scenario
 
 Completed = subprocess.CompletedProcess[str]
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 # Ctrl-C reaches the process even if whoever runs the tests ignores it.
 COMMAND = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from experiments.cli import main; main()"
+    "from experiments.cli.app.app import main; main()"
 )
 
 

@@ -7,16 +7,16 @@ import pytest
 from matplotlib.image import imread
 
 from experiments import clock_drift
-from experiments.clock_drift import let_loose, planned, predicted, raised
-from experiments.drift import (
+from experiments.analysis.free_running_clocks import (
     first_broken,
     first_seen,
     free_run,
     underflow_quantiles,
     without_deskews,
 )
-from experiments.script import brief
-from experiments.writing import csv_bytes
+from experiments.clock_drift import let_loose, planned, predicted, raised
+from experiments.harness.experiment_script import brief
+from experiments.tables.atomic_write import csv_bytes
 from fabric.replay import replay
 from fabric.simulation import simulate
 

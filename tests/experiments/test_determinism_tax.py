@@ -8,7 +8,7 @@ from matplotlib.image import imread
 
 from experiments import determinism_tax
 from experiments.determinism_tax import CODES, PARTS
-from experiments.preparation import compile_scenario
+from experiments.run.preparation import compile_scenario
 from fabric.replay import replay
 from specs.scenario import Scenario
 

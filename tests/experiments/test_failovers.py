@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.run import Run, run_scenario
-from experiments.tables import failovers_table, links_table, tokens_table
+from experiments.run.scenario import Run, run_scenario
+from experiments.tables.run_tables import failovers_table, links_table, tokens_table
 from specs.scenario import Scenario
 
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.image import imread
 
 from experiments import link_characterisation
+from experiments.harness.experiment_script import run_script
 from experiments.link_characterisation import EXCHANGES, TABLE_2, half_round_trips
-from experiments.script import run_script
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -8,9 +8,9 @@ import pytest
 from matplotlib.image import imread
 
 from experiments import slack_map
-from experiments.run import Run
-from experiments.slack_picture import slack_cells, slack_figure
-from experiments.tables import links_table
+from experiments.plots.slack_map import slack_cells, slack_figure
+from experiments.run.scenario import Run
+from experiments.tables.run_tables import links_table
 from fabric.replay import replay
 from specs.faults import ChipStops
 from topologies.selection import select_topology

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from experiments import sweep_executors
-from experiments.sweep import run_sweep
-from experiments.sweep_axes import read_axes
-from experiments.sweep_executors import crew_named, local_crew
-from experiments.sweep_grid import Sweep, sweep_of
-from experiments.sweep_ledger import Ledger
+from experiments.sweep import executors as sweep_executors
+from experiments.sweep.axes import read_axes
+from experiments.sweep.executors import crew_named, local_crew
+from experiments.sweep.grid import Sweep, sweep_of
+from experiments.sweep.result_store import Ledger
+from experiments.sweep.runner import run_sweep
 from specs.errors import SweepError
 
 pytest.importorskip("distributed", reason="Dask is not installed")

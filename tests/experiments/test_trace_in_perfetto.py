@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from experiments.run import Run
-from experiments.trace import Trace, token_trace
-from experiments.trace_json import chrome_json
-from experiments.trace_proto import perfetto_bytes
-from experiments.trace_window import Window
-from experiments.writing import zipped
+from experiments.run.scenario import Run
+from experiments.tables.atomic_write import zipped
+from experiments.trace.chrome_json import chrome_json
+from experiments.trace.perfetto import perfetto_bytes
+from experiments.trace.trace import Trace, token_trace
+from experiments.trace.window import Window
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from experiments.points import point
-from experiments.preparation import plan_scenario
-from experiments.report import print_report
-from experiments.run import run_scenario
-from experiments.summary import summary
+from experiments.harness.scenario_rows import point
+from experiments.report.run_report import print_report
+from experiments.report.summary import summary
+from experiments.run.preparation import plan_scenario
+from experiments.run.scenario import run_scenario
 from sharding.planner.coverage import check_coverage
 from specs.errors import RackError
 from specs.families import FAMILIES

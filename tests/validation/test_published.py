@@ -2,8 +2,8 @@
 
 import pytest
 
-from experiments.published import validation_rows
-from experiments.validation import Kind, Row
+from experiments.validation.all_rows import validation_rows
+from experiments.validation.row import Kind, Row
 
 ROWS = {
     "cables of a node": "input",

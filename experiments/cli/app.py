@@ -1,0 +1,257 @@
+"""The command ``groqrack``; what is heavy is imported when it is needed."""
+
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from experiments.cli.collective import collective
+from experiments.cli.options import (
+    AsJson,
+    Batch,
+    Chips,
+    Context,
+    ContextBucket,
+    Faults,
+    Machine,
+    Model,
+    ObjectiveText,
+    Out,
+    PlacementText,
+    PrefillChunk,
+    Prompt,
+    ScenarioFile,
+    Seed,
+    Sequences,
+    Settings,
+    StrategyText,
+    Tokens,
+    TopologyKind,
+    WorkloadName,
+    plain_console,
+    scenario_from,
+)
+from experiments.cli.reference import models, topology, validate
+from experiments.cli.sweep import simulate_each, sweep
+from experiments.cli.workload import workload
+
+if TYPE_CHECKING:
+    from experiments.run.scenario import Run
+    from specs.scenario import Scenario
+
+app = typer.Typer(
+    help="Shard a language model over a GroqRack, schedule it, and run it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_INPUT_ERROR = 2
+_VIOLATED = 3
+_INTERRUPTED = 130
+# A full disk, a quota, a limit on the size of files.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@app.command()
+def simulate(
+    scenario_file: ScenarioFile = None,
+    model: Model = None,
+    workload: WorkloadName = None,
+    machine: Machine = None,
+    chips: Chips = None,
+    topology: TopologyKind = None,
+    strategy: StrategyText = None,
+    objective: ObjectiveText = None,
+    placement: PlacementText = None,
+    tokens: Tokens = None,
+    context: Context = None,
+    prompt: Prompt = None,
+    prefill_chunk: PrefillChunk = None,
+    context_bucket: ContextBucket = None,
+    batch: Batch = None,
+    sequences: Sequences = None,
+    seed: Seed = None,
+    engine: Annotated[
+        str | None, typer.Option(help="simpy, or replay: as exact, and fast.")
+    ] = None,
+    faults: Faults = None,
+    settings: Settings = None,
+    out: Out = None,
+    as_json: AsJson = False,
+    trace_chips: Annotated[
+        str, typer.Option(help="Chips in the trace, FIRST-LAST.")
+    ] = "0-31",
+    trace_us: Annotated[
+        str, typer.Option(help="Part of the token in the trace, FROM-TO in us.")
+    ] = "0-inf",
+) -> None:
+    """Run tokens through a sharded model, or passes of any workload, cycle by cycle."""
+    from experiments.trace.window import window_of
+
+    window = window_of(trace_chips, trace_us)
+    if simulate_each(scenario_file, locals(), settings, out, as_json=as_json):
+        return
+    scenario = scenario_from(scenario_file, locals(), settings)
+    if out is not None:
+        from experiments.tables.atomic_write import check_writable
+
+        check_writable(out)
+    run = _run(scenario, quiet=as_json)
+    from experiments.report.run_report import print_report
+    from experiments.report.summary import summary
+
+    if as_json:
+        print(json.dumps(summary(run), indent=2))
+    else:
+        print_report(run, plain_console())
+    if out is not None:
+        from experiments.report.run_files import write_run
+
+        written = write_run(run, out, window)
+        if not as_json:
+            print(f"\nfiles in {out}: {' '.join(path.name for path in written)}")
+    if run.violations or run.result.tokens_lost:
+        raise typer.Exit(_VIOLATED)
+
+
+@app.command()
+def plan(
+    scenario_file: ScenarioFile = None,
+    model: Model = None,
+    machine: Machine = None,
+    chips: Chips = None,
+    topology: TopologyKind = None,
+    strategy: StrategyText = None,
+    objective: ObjectiveText = None,
+    placement: PlacementText = None,
+    context: Context = None,
+    batch: Batch = None,
+    sequences: Sequences = None,
+    settings: Settings = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File for the plan as CSV; the front is written beside it."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say why this plan, and what limits it.")
+    ] = False,
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto", help="Show the front of latency, throughput and chips."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say which chip holds which slice of the model, and whether it fits."""
+    from experiments.cli.plan import show_plan
+
+    scenario = scenario_from(scenario_file, locals(), settings)
+    show_plan(scenario, out, explain=explain, pareto=pareto, as_json=as_json)
+
+
+@app.command()
+def verify(
+    scenario_file: ScenarioFile = None,
+    model: Model = None,
+    workload: WorkloadName = None,
+    machine: Machine = None,
+    chips: Chips = None,
+    topology: TopologyKind = None,
+    strategy: StrategyText = None,
+    objective: ObjectiveText = None,
+    placement: PlacementText = None,
+    context: Context = None,
+    batch: Batch = None,
+    sequences: Sequences = None,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that the schedule keeps every rule of the machine, or show where not."""
+    from compiler.verify import verify as prove
+    from experiments.run.scenario import compiled
+    from sharding.planner.coverage import check_coverage
+
+    scenario = scenario_from(scenario_file, locals(), settings)
+    prepared, schedule = compiled(scenario)
+    covered = check_coverage(prepared.plan.slices)
+    certificate = prove(schedule.program, prepared.topology, prepared.machine)
+    checks = {"every weight is on exactly one chip": covered, **certificate.checks}
+    if as_json:
+        document = {"certificate": certificate.digest, "checks": checks}
+        print(json.dumps(document, indent=2))
+        return
+    for rule, cases in checks.items():
+        print(f"holds  {cases:>16,}  {rule}")
+    print(f"certificate {certificate.digest}")
+
+
+for command in (models, topology, validate, collective, sweep, workload):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command; turn our errors into one line and an exit code."""
+    from specs.errors import RackError
+
+    try:
+        _run_app()
+    except RackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(_INPUT_ERROR)
+    except BrokenPipeError:
+        # The reader has seen enough, as `groqrack ... | head` does.
+        _leave_unprinted()
+        sys.exit(0)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _leave_unprinted()
+        print(f"error: cannot print the result: {error.strerror}", file=sys.stderr)
+        sys.exit(_INPUT_ERROR)
+
+
+def _run_app() -> None:
+    """Run the command to its end, which is an exit or an error."""
+    stdout = sys.stdout
+    try:
+        app(standalone_mode=True)
+    except SystemExit as stop:
+        # Typer makes this code of Ctrl-C, without a word.
+        if stop.code == _INTERRUPTED:
+            print("interrupted; no file is left half-written", file=sys.stderr)
+        if sys.stdout is not stdout:
+            # So Typer hides an output whose reader has gone, and exits with 1.
+            raise BrokenPipeError from None
+        # Python would do it after all is over, when nobody can be told.
+        sys.stdout.flush()
+        raise
+
+
+def _leave_unprinted() -> None:
+    """Send nowhere what is still to be printed, or Python tries again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _run(scenario: "Scenario", *, quiet: bool) -> "Run":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from experiments.run.scenario import run_scenario
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        return run_scenario(scenario)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("planning", total=1)
+
+        def tell(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total)
+
+        return run_scenario(scenario, progress=tell)

@@ -1,0 +1,94 @@
+"""The command ``groqrack collective``; what is heavy is imported when it is needed."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from experiments.cli.options import (
+    AsJson,
+    Machine,
+    Out,
+    Seed,
+    Settings,
+    TopologyKind,
+    plain_console,
+    scenario_from,
+)
+
+_MISSED = 3
+
+
+def collective(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="all-reduce, reduce-scatter, all-gather, broadcast, all-to-all, or "
+            "point-to-point."
+        ),
+    ],
+    payload_bytes: Annotated[
+        int, typer.Option("--bytes", help="Size of the tensor on each chip.")
+    ],
+    chips: Annotated[int | None, typer.Option(help="Members, the first ones.")] = None,
+    algorithm: Annotated[
+        str,
+        typer.Option(
+            help="auto (the fastest), one-shot, two-step, ring, hierarchical or spread."
+        ),
+    ] = "auto",
+    topology: TopologyKind = None,
+    machine: Machine = None,
+    engine: Annotated[
+        str | None, typer.Option(help="simpy, or replay: as exact, and fast.")
+    ] = None,
+    seed: Seed = None,
+    settings: Settings = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Schedule a collective, prove the schedule, run it, and say what it took."""
+    given = {name: value for name, value in locals().items() if name != "settings"}
+    scenario = scenario_from(None, _with_chips(given), settings)
+    if out is not None:
+        from experiments.tables.atomic_write import check_writable
+
+        check_writable(out)
+    from experiments.run.collective import (
+        collective_report,
+        collective_summary,
+        run_collective,
+    )
+    from experiments.run.preparation import machine_of, topology_of
+
+    built = machine_of(scenario)
+    run = run_collective(
+        topology_of(scenario, built),
+        built,
+        kind,
+        payload_bytes=payload_bytes,
+        algorithm=algorithm,
+        engine=scenario.engine,
+        seed=scenario.seed,
+    )
+    summary = collective_summary(run)
+    if as_json:
+        print(json.dumps(summary, indent=2))
+    else:
+        plain_console().print(collective_report(run))
+    if out is not None:
+        from experiments.tables.atomic_write import write_bytes
+
+        document = json.dumps(summary, indent=2) + "\n"
+        path = write_bytes(out / "summary.json", document.encode())
+        if not as_json:
+            print(f"\nwrote {path}")
+    if run.violations:
+        raise typer.Exit(_MISSED)
+
+
+def _with_chips(given: dict[str, object]) -> dict[str, object]:
+    """Return the options with a node's chips, unless a topology says how many."""
+    if given["chips"] is None and given["topology"] is None:
+        return {**given, "chips": 8}
+    return given

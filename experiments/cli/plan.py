@@ -1,0 +1,75 @@
+"""What ``groqrack plan`` computes, prints and writes."""
+
+import json
+from pathlib import Path
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from experiments.cli.options import plain_console
+from experiments.plan_report.explanation import explained, explanation_block
+from experiments.plan_report.explanation_text import explanation_report
+from experiments.plan_report.pareto import (
+    front_block,
+    front_report,
+    plan_front,
+    write_front,
+)
+from experiments.plan_report.plan_table import plan_report, write_plan
+from experiments.report.summary import plan_summary
+from experiments.run.preparation import compile_prepared, plan_scenario
+from sharding.planner.coverage import check_coverage
+from specs.scenario import Scenario
+
+
+def show_plan(
+    scenario: Scenario,
+    out: Path | None,
+    *,
+    explain: bool,
+    pareto: bool,
+    as_json: bool,
+) -> None:
+    """Plan a scenario, print what is asked for, and write it.
+
+    Parameters
+    ----------
+    scenario
+        What is to be planned.
+    out
+        File for the plan, None for none. The front lies beside it.
+    explain, pareto
+        Whether to say why it is so, and what else there is.
+    as_json
+        Whether to print JSON and nothing else.
+
+    Raises
+    ------
+    RackError
+        If there is no such plan, or a file cannot be written.
+    """
+    prepared = plan_scenario(scenario)
+    check_coverage(prepared.plan.slices)
+    written = [] if out is None else [write_plan(prepared, out)]
+    document = plan_summary(prepared)
+    shown: list[RenderableType] = []
+    if explain:
+        why = explained(prepared, compile_prepared(prepared))
+        document["explanation"] = explanation_block(why)
+        shown.append(explanation_report(why))
+    else:
+        shown.append(plan_report(prepared))
+    if pareto:
+        front = plan_front(prepared)
+        document["pareto"] = front_block(prepared, front)
+        shown += [Text(), front_report(prepared, front)]
+        if out is not None:
+            written.append(write_front(prepared, front, out))
+    if as_json:
+        print(json.dumps(document, indent=2))
+        return
+    console = plain_console()
+    for each in shown:
+        console.print(each)
+    if written:
+        print("\nwrote " + " and ".join(map(str, written)))

@@ -1,0 +1,81 @@
+"""Commands that show what is known: models, wirings, published figures."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.cli.options import (
+    AsJson,
+    Chips,
+    Machine,
+    Settings,
+    TopologyKind,
+    plain_console,
+    scenario_from,
+)
+
+_MISSED = 3
+
+
+def models(as_json: AsJson = False) -> None:
+    """List the shipped models."""
+    from specs.model import load_model, model_names
+
+    shipped = [load_model(name) for name in model_names()]
+    if as_json:
+        rows = [{**m.model_dump(), "parameters": m.parameters} for m in shipped]
+        print(json.dumps(rows, indent=2))
+        return
+    print(f"{'name':<16} {'family':<8} {'layers':>6} {'hidden':>7} {'parameters':>16}")
+    for m in shipped:
+        print(
+            f"{m.name:<16} {m.family:<8} {m.layers:>6} {m.hidden_size:>7} "
+            f"{m.parameters:>16,}"
+        )
+
+
+def topology(
+    chips: Chips = None,
+    topology: TopologyKind = None,
+    machine: Machine = None,
+    settings: Settings = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for it: .csv, .graphml, or drawn as .png.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Describe a machine's wiring: links, degrees, distances."""
+    from experiments.report.topology_report import (
+        topology_facts,
+        topology_report,
+        write_topology,
+    )
+    from experiments.run.preparation import machine_of, topology_of
+
+    wired = {"chips": chips, "topology": topology, "machine": machine}
+    scenario = scenario_from(None, wired, settings)
+    hardware = machine_of(scenario)
+    built = topology_of(scenario, hardware)
+    if out is not None:
+        write_topology(built, out)
+    facts = topology_facts(built, hardware.link)
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        plain_console().print(topology_report(facts))
+
+
+def validate(as_json: AsJson = False) -> None:
+    """Compare with published figures; exit code 3 if one is missed."""
+    from experiments.validation.all_rows import validation_rows
+    from experiments.validation.row import validation_report
+
+    rows = validation_rows()
+    if as_json:
+        print(json.dumps([row.to_dict() for row in rows], indent=2))
+    else:
+        plain_console().print(validation_report(rows))
+    if not all(row.ok for row in rows):
+        raise typer.Exit(_MISSED)

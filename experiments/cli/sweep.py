@@ -1,0 +1,186 @@
+"""The command ``groqrack sweep``; what is heavy is imported when it is needed."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from experiments.cli.options import AsJson, content_from, parse_settings, plain_console
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from experiments.sweep.grid import Sweep
+
+_LEDGER = "ledger.sqlite"
+_RESULTS = "results.csv"
+# What a person looks at first; all else is in the CSV and the JSON.
+_SHOWN = {
+    "iteration.latency_ns.p50": "token ns",
+    "token.tokens_per_s_per_user": "tokens/s",
+    "faults.replays": "replays",
+    "violations.underflow": "late",
+}
+_MOST_SHOWN = 50
+
+
+def sweep(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="SWEEP.toml", help="Scenario with a table of axes."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help=f"Folder of {_RESULTS} and {_LEDGER}; results/SWEEP."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes; one per processor.")
+    ] = None,
+    executor: Annotated[
+        str, typer.Option(help="local, or dask:ADDRESS of a scheduler.")
+    ] = "local",
+    as_json: AsJson = False,
+) -> None:
+    """Run every point of a sweep; started again, it goes on where it was ended."""
+    from experiments.sweep.grid import load_sweep
+
+    folder = Path("results") / path.stem if out is None else out
+    _sweep(load_sweep(path), folder, jobs=jobs, executor=executor, as_json=as_json)
+
+
+def simulate_each(
+    path: Path | None,
+    options: dict[str, Any],
+    settings: list[str] | None,
+    out: Path | None,
+    *,
+    as_json: bool,
+) -> bool:
+    """Run a sweep if a setting has several values; return whether one has.
+
+    Parameters
+    ----------
+    path, options, settings
+        As `experiments.cli.options.scenario_from` takes them.
+    out
+        Folder of the results; None to keep none.
+    as_json
+        Whether to print JSON and nothing else.
+    """
+    fixed, swept = parse_settings(settings)
+    if not swept:
+        return False
+    from experiments.sweep.axes import read_axes
+    from experiments.sweep.grid import plain_number, sweep_of
+
+    _check_strategies(swept.get("strategy", []))
+    axes = read_axes(
+        {key: list(map(plain_number, values)) for key, values in swept.items()}, "--set"
+    )
+    base = content_from(path, options, fixed)
+    _sweep(sweep_of(base, axes, "--set"), out, as_json=as_json)
+    return True
+
+
+def _check_strategies(values: list[str]) -> None:
+    """Refuse one strategy of several words, which commas make a list."""
+    from specs.errors import SpecError
+
+    words = [value.partition("=")[0] for value in values if "=" in value]
+    if 1 < len(values) == len(set(words)):
+        said = ",".join(values)
+        raise SpecError(
+            f"--set strategy={said}: is one strategy; write --strategy {said}, or "
+            f"sweep a part of it, as in strategy.{words[0]}=4,8"
+        )
+
+
+def _sweep(
+    sweep: "Sweep",
+    folder: Path | None,
+    *,
+    jobs: int | None = None,
+    executor: str = "local",
+    as_json: bool,
+) -> None:
+    from experiments.sweep.executors import crew_named
+    from experiments.sweep.progress import SweepProgress
+    from experiments.sweep.result_store import Ledger
+    from experiments.sweep.runner import results_csv, run_sweep
+    from experiments.tables.atomic_write import check_writable, write_bytes
+
+    total = len(sweep.points)
+    crew = crew_named(executor, min(jobs or os.cpu_count() or 1, total))
+    if folder is not None:
+        check_writable(folder)
+    with _ended_in_order(), Ledger(folder and folder / _LEDGER) as ledger:
+        try:
+            rows = run_sweep(sweep, ledger, crew, SweepProgress(total))
+        except (KeyboardInterrupt, _TerminatedExit):
+            if folder is not None:
+                kept = f"finished points are kept in {ledger.path}; run the same again"
+                print(f"\n{kept} to go on", file=sys.stderr)
+            raise
+        if folder is not None:
+            write_bytes(folder / _RESULTS, results_csv(rows))
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    plain_console().print(_table(sweep.names, rows))
+    refused = [row for row in rows if not row["feasible"]]
+    if refused:
+        print(f"\n-: refused, {len(refused):,} of {total:,}; the first: ", end="")
+        print(refused[0]["reason"])
+    if folder is not None:
+        print(f"\nwrote {folder / _RESULTS} and {folder / _LEDGER}")
+
+
+class _TerminatedExit(SystemExit):
+    """The end that SIGTERM asks for."""
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM, which job schedulers send, end a sweep as Ctrl-C does."""
+
+    def end(*_: object) -> None:
+        # As a shell tells it.
+        raise _TerminatedExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _table(names: tuple[str, ...], rows: list[dict[str, Any]]) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="right", overflow="fold")
+    for key, heading in _SHOWN.items():
+        # What was asked may take a second line; a number is never cut.
+        cells = [_shown(row.get(key)) for row in rows[:_MOST_SHOWN]]
+        widest = max(map(len, [heading, *cells]))
+        table.add_column(heading, justify="right", no_wrap=True, min_width=widest)
+    for row in rows[:_MOST_SHOWN]:
+        swept = [str(row[name]) for name in names]
+        table.add_row(*swept, *(_shown(row.get(key)) for key in _SHOWN))
+    if len(rows) > _MOST_SHOWN:
+        table.caption = f"the first {_MOST_SHOWN} of {len(rows):,} points"
+        table.caption_justify = "left"
+    return table
+
+
+def _shown(value: int | float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"

@@ -1,0 +1,1 @@
+"""experiments.plan_report."""

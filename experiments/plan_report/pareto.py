@@ -1,0 +1,130 @@
+"""The Pareto front of a plan's machine: as a table, as JSON, and for a person."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import RenderableType
+from rich.text import Text
+
+from compiler.search.pareto_front import Front, Merits, pareto_front
+from experiments.run.preparation import Prepared
+from experiments.tables.atomic_write import csv_bytes, write_bytes
+from experiments.tables.text_tables import named_table, titled
+from sharding.parallelism.strategy import Strategy
+
+_US_PER_S = 1e6
+# What a front's file is called after the plan's, before the suffix.
+_SUFFIX = "_pareto"
+# On the front; known to the cycle, and no better than another; not looked at.
+STATES = ("front", "beaten", "bound")
+_NOTHING_LEFT = "no other strategy belongs to it."
+
+
+def plan_front(prepared: Prepared) -> Front:
+    """Return the front of latency, throughput and chips on the machine of a plan."""
+    # Whatever the plan says of groups, the front is that of all ways.
+    plain = prepared.plan.task.split_as(Strategy(tensor=1, pipeline=1))
+    return pareto_front(plain, prepared.topology)
+
+
+def front_table(front: Front, *, hz: int, batch: int) -> pd.DataFrame:
+    """Return all points of a front, its own first: columns as `FRONT_COLUMNS` says.
+
+    Parameters
+    ----------
+    front
+        The front.
+    hz, batch
+        Clock of a chip, and tokens decoded together.
+    """
+    on_front = {(point.strategy, point.sequences) for point in front.points}
+    others = [p for p in front.known if (p.strategy, p.sequences) not in on_front]
+    return pd.DataFrame(
+        {
+            "strategy": str(point.strategy),
+            "tensor": point.strategy.tensor,
+            "pipeline": point.strategy.pipeline,
+            "chips": point.merits.chips,
+            "sequences": point.sequences,
+            **_rates(point.merits, hz=hz, batch=batch),
+            "state": state,
+        }
+        for state, points in zip(
+            STATES, (front.points, others, front.open), strict=True
+        )
+        for point in points
+    )
+
+
+def front_block(prepared: Prepared, front: Front) -> dict[str, Any]:
+    """Return a front for JSON."""
+    machine = {"hz": prepared.machine.chip.clock_hz, "batch": prepared.scenario.batch}
+    return {
+        "points": front_table(front, **machine).to_dict("records"),
+        "on_front": len(front.points),
+        "known": len(front.known),
+        "open": len(front.open),
+        "gap": front.gap,
+        "at_best": {"chips": front.reach.chips, **_rates(front.reach, **machine)},
+    }
+
+
+def write_front(prepared: Prepared, front: Front, plan_file: Path) -> Path:
+    """Write the points of a front as CSV beside the file of a plan; return where.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    content = front_table(
+        front, hz=prepared.machine.chip.clock_hz, batch=prepared.scenario.batch
+    )
+    path = plan_file.with_name(f"{plan_file.stem}{_SUFFIX}.csv")
+    return write_bytes(path, csv_bytes(content))
+
+
+def front_report(prepared: Prepared, front: Front) -> RenderableType:
+    """Return the strategies that no other beats in latency, throughput and chips."""
+    hz, batch = prepared.machine.chip.clock_hz, prepared.scenario.batch
+    made = "tokens" if prepared.makes_tokens else "passes"
+    rows = []
+    for point in front.points:
+        rates = _rates(point.merits, hz=hz, batch=batch)
+        rows.append(
+            [
+                f"{rates['latency_us']:,.1f}",
+                f"{rates['tokens_per_s_all_users']:,.0f}",
+                f"{point.merits.chips:,}",
+                f"{point.sequences:,}",
+                str(point.strategy),
+            ]
+        )
+    headings = ["latency us", f"{made}/s of all", "chips", "in flight", "strategy"]
+    known = f"{len(front.points):,} of {len(front.known):,} points known to the cycle"
+    rest = _left(front, hz, batch, made) if front.open else _NOTHING_LEFT
+    return titled(
+        "Pareto front of latency, throughput and chips",
+        named_table(headings, rows),
+        Text(f"{known}; {rest}"),
+    )
+
+
+def _left(front: Front, hz: int, batch: int, made: str) -> str:
+    """Return how far what was not looked at may move a front."""
+    reach = _rates(front.reach, hz=hz, batch=batch)
+    return (
+        f"{len(front.open):,} more may be on it and were not looked at. Each of them "
+        f"has a point above that is worse by no more than {front.gap:.1%} in any "
+        f"respect. At best they reach {reach['latency_us']:,.1f} us, "
+        f"{reach['tokens_per_s_all_users']:,.0f} {made}/s or {front.reach.chips:,} "
+        f"chips."
+    )
+
+
+def _rates(merits: Merits, *, hz: int, batch: int) -> dict[str, float]:
+    return {
+        "latency_us": merits.latency_cycles / hz * _US_PER_S,
+        "tokens_per_s_all_users": hz * batch / merits.share_cycles,
+    }

@@ -1,0 +1,144 @@
+"""Where a program goes when a node is bad: to the rack's spare node, compiled anew."""
+
+from dataclasses import replace
+from typing import final
+
+import numpy as np
+
+from chip.program import Program
+from compiler.compile_decode import compile_token
+from compiler.compile_graph import compile_workload
+from compiler.verify import verify
+from experiments.run.preparation import Prepared
+from experiments.run.workload import PreparedWorkload
+from fabric.faults.spares import Moved
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.parallelism.ranges import Ints
+from sharding.planner.plan import ShardingPlan
+from specs.errors import PlanError
+from topologies.outage import Outage
+from topologies.topology import Topology
+
+Plan = ShardingPlan | WorkloadPlan
+
+
+@final
+class SpareNodes:
+    """The spare nodes of a machine, and the plan that moves to them.
+
+    The moved plan is the same split; only chips of bad nodes are exchanged for those
+    at the same places of a spare node of their rack. Routes, and so all programs,
+    change with it.
+
+    Parameters
+    ----------
+    prepared
+        The scenario with its plan.
+    """
+
+    def __init__(self, prepared: Prepared | PreparedWorkload) -> None:
+        self._prepared = prepared
+
+    def moved(
+        self, bad_nodes: tuple[int, ...], outage: Outage, before: Moved | None
+    ) -> Moved:
+        """Return the program without the bad nodes, which are in order of failure.
+
+        Raises
+        ------
+        RackError
+            If a rack has no spare node left that works, or no schedule holds.
+        """
+        prepared = self._prepared
+        topology, plan = prepared.topology, prepared.plan
+        stands_in, spare_node = self._stands_in(bad_nodes, outage)
+        places = zip(topology.node.tolist(), topology.slot.tolist(), strict=True)
+        chip_at = {place: chip for chip, place in enumerate(places)}
+        held_by = topology.active.tolist() if before is None else list(before.chips)
+        chips = [
+            chip_at[stands_in.get(node, node), slot]
+            for node, slot in zip(
+                topology.node[topology.active].tolist(),
+                topology.slot[topology.active].tolist(),
+                strict=True,
+            )
+        ]
+        now_on = np.arange(topology.chips)
+        now_on[topology.active] = chips
+        moved, program = _compiled_on(plan, now_on, topology, outage)
+        verify(program, topology, prepared.machine, outage)
+        loaded = self._loaded_bytes(moved, dict(zip(chips, held_by, strict=True)))
+        return Moved(
+            program=program,
+            chips=tuple(chips),
+            spare_node=spare_node,
+            loaded_bytes=int(loaded.sum()),
+            most_loaded_bytes=int(loaded.max()),
+        )
+
+    def _stands_in(
+        self, bad_nodes: tuple[int, ...], outage: Outage
+    ) -> tuple[dict[int, int], int]:
+        """Return which spare node stands in for each bad node, and for the latest.
+
+        That is -1 if the latest one holds nothing and only had links to forward on. A
+        spare node may have turned bad in its turn: then the next one follows it.
+        """
+        topology = self._prepared.topology
+        used = set(topology.node[topology.active].tolist())
+        rack_of = dict(zip(topology.node.tolist(), topology.rack.tolist(), strict=True))
+        out_of_order = {int(topology.node[chip]) for chip in outage.chips}
+        broken_before = sorted(out_of_order - set(bad_nodes))
+        idle = [node for node in rack_of if node not in used.union(broken_before)]
+        stands_in: dict[int, int] = {}
+        latest = -1
+        # The last to fail is dealt with last, so that it is known at the end.
+        for node in [*bad_nodes[:-1], *broken_before, bad_nodes[-1]]:
+            origin = node if node in used else _origin(stands_in, node)
+            if origin is None:
+                # It held nothing; now it can hold nothing any more.
+                idle = [other for other in idle if other != node]
+                latest = -1
+                continue
+            free = [n for n in idle if rack_of[n] == rack_of[node]]
+            if not free:
+                raise PlanError(
+                    f"rack {rack_of[node]} has no spare node left for node {node}; "
+                    f"keep more nodes idle (spares={self._prepared.machine.spares + 1})"
+                )
+            idle.remove(free[0])
+            stands_in.pop(origin, None)
+            stands_in[origin] = latest = free[0]
+        return stands_in, latest
+
+    def _loaded_bytes(self, moved: Plan, held_by: dict[int, int]) -> Ints:
+        """Return what each chip of the moved plan gets from the host.
+
+        A chip that takes over a slice loads its weights and its part of the KV cache,
+        and every chip its new program. `held_by` says who had each chip's slices.
+        """
+        loaded = np.zeros(self._prepared.topology.chips, dtype=np.int64)
+        program = self._prepared.machine.chip.program_reserve_bytes
+        for stage in moved.stages:
+            fresh = [held_by[chip] != chip for chip in stage.chips.tolist()]
+            slices = stage.memory.weights + stage.memory.kv_cache
+            loaded[stage.chips] = program + np.where(fresh, slices, 0)
+        return loaded
+
+
+def _compiled_on(
+    plan: Plan, now_on: Ints, topology: Topology, outage: Outage
+) -> tuple[Plan, Program]:
+    """Return a plan with each chip's part on another chip, and its program there."""
+    if isinstance(plan, WorkloadPlan):
+        group = replace(plan.group, chips=now_on[plan.group.chips])
+        regrouped = replace(plan, group=group)
+        return regrouped, compile_workload(regrouped, topology, outage).program
+    stages = tuple(replace(stage, chips=now_on[stage.chips]) for stage in plan.stages)
+    restaged = replace(plan, stages=stages)
+    return restaged, compile_token(restaged, topology, outage).program
+
+
+def _origin(stands_in: dict[int, int], spare: int) -> int | None:
+    """Return the node that a spare one stands in for, None if for none."""
+    return next((node for node, own in stands_in.items() if own == spare), None)

@@ -1,0 +1,294 @@
+"""From a scenario to a model on a machine, split and scheduled."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+import numpy as np
+
+from compiler.compile_decode import compile_token
+from compiler.ir.schedule import Schedule
+from compiler.search.branch_and_bound import best_strategy
+from compiler.search.objective import Objective
+from compiler.search.placement_search import Placed, best_placed, fastest_near
+from compiler.search.search_result import Found
+from experiments.run.plan_csv import SUFFIX, read_plan
+from sharding.parallelism.strategy import parse_strategy
+from sharding.placement.default_placement import placed_chips
+from sharding.planner.plan import ShardingPlan, plan_sharding
+from sharding.transformer.task import Task
+from specs.errors import PlanError, SpecError
+from specs.machine import MachineSpec, load_machine
+from specs.model import ModelSpec, load_model
+from specs.scenario import OF_MODELS, Scenario, of_models_only, scenario
+from topologies.selection import whole_machine_chips
+from topologies.spare_nodes import select_with_spares
+from topologies.topology import Topology
+
+# How a setting begins that is of the model, not of the machine.
+MODEL_SETTING = "model."
+# The strategy that stands for the best one.
+AUTO = "auto"
+# The placement that takes chips in order.
+NAIVE = "naive"
+_DEFAULT = Scenario()
+
+
+class Searched(NamedTuple):
+    """A search that was done: what it found, and the seconds that it took."""
+
+    found: Found
+    wall_s: float
+
+
+@final
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prepared:
+    """A scenario with everything that it names at hand.
+
+    Parameters
+    ----------
+    scenario
+        What was asked.
+    model, machine, topology
+        What runs on what.
+    plan
+        Which chip holds which slice.
+    searched
+        The search for it, None if the scenario names a strategy.
+    placed
+        The choice of its chips, None if they are taken in order.
+    """
+
+    scenario: Scenario
+    model: ModelSpec
+    machine: MachineSpec
+    topology: Topology
+    plan: ShardingPlan
+    searched: Searched | None = None
+    placed: Placed | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what is computed, in a word."""
+        return self.model.name
+
+    @property
+    def makes_tokens(self) -> bool:
+        """Return whether an iteration is a token; else it is a pass."""
+        return not self.model.structure.encoder
+
+    @property
+    def context_tokens(self) -> int:
+        """Return the positions that an iteration attends to."""
+        return self.scenario.context
+
+
+def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
+    """Return the scenario of what was given, chips and split filled in to match.
+
+    A machine unlike the default one brings its wiring and its chips. A wiring of its
+    own size brings its chips, unless their number is given; a number of chips brings a
+    tensor group as wide as the machine links all to all, unless a strategy is given. A
+    prompt brings a context that holds it and the tokens.
+
+    Raises
+    ------
+    SpecError
+        If a key is unknown or a value cannot be meant.
+    """
+    merged = dict(content)
+    system = load_machine(str(merged.get("machine", _DEFAULT.machine))).system
+    if merged.get("workload") is not None:
+        for name in OF_MODELS:
+            if name in merged:
+                raise SpecError(f"{origin}: {of_models_only(name)}")
+        if system != load_machine(_DEFAULT.machine).system:
+            merged.setdefault("topology", system.topology)
+        return scenario(merged, origin)
+    if "chips" not in merged and "topology" in merged:
+        chips = whole_machine_chips(str(merged["topology"]))
+        if chips is not None:
+            merged["chips"] = chips
+    if system != load_machine(_DEFAULT.machine).system:
+        merged.setdefault("topology", system.topology)
+        merged.setdefault("chips", system.chips)
+    chips = merged.get("chips")
+    if isinstance(chips, int) and "strategy" not in merged:
+        # The default split is made for the default number of chips.
+        merged["strategy"] = f"tensor={min(system.tensor, chips)}"
+    prompt = merged.get("prompt")
+    if isinstance(prompt, int) and prompt > 0 and "context" not in merged:
+        tokens = merged.get("tokens", Scenario.model_fields["tokens"].default)
+        if isinstance(tokens, int):
+            # The cache is planned for what it holds in the end.
+            merged["context"] = prompt + tokens
+    return scenario(merged, origin)
+
+
+def model_of(scenario: Scenario) -> ModelSpec:
+    """Return the scenario's model with its settings, such as ``model.layers``."""
+    sizes = {
+        path.removeprefix(MODEL_SETTING): value
+        for path, value in scenario.settings.items()
+        if path.startswith(MODEL_SETTING)
+    }
+    return load_model(scenario.model).with_settings(sizes, "setting of the model")
+
+
+def machine_of(scenario: Scenario) -> MachineSpec:
+    """Return the scenario's machine with its settings."""
+    settings = {
+        path: value
+        for path, value in scenario.settings.items()
+        if not path.startswith(MODEL_SETTING)
+    }
+    return load_machine(scenario.machine).with_settings(settings, "setting")
+
+
+def topology_of(scenario: Scenario, machine: MachineSpec) -> Topology:
+    """Return the scenario's wiring, its first chips active and its spares idle."""
+    return select_with_spares(
+        scenario.chips,
+        scenario.topology,
+        spare_nodes=machine.spares,
+        ports_per_chip=machine.chip.ports,
+    )
+
+
+def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepared:
+    """Return the model of a scenario split over the chips of its machine.
+
+    Parameters
+    ----------
+    scenario
+        What is asked.
+    topology
+        Wiring to use instead of the one that the scenario names.
+
+    Raises
+    ------
+    RackError
+        If a name, value, wiring or strategy is wrong, or the model does not fit.
+    """
+    if scenario.workload is not None:
+        raise PlanError(
+            f"workload {scenario.workload}: this command is for models; use groqrack "
+            f"simulate or verify"
+        )
+    model = model_of(scenario)
+    machine = machine_of(scenario)
+    if scenario.strategy == AUTO:
+        wired = topology or topology_of(scenario, machine)
+        return _placed(_searched(scenario, model, machine, wired))
+    if scenario.strategy.endswith(SUFFIX):
+        topology = topology or topology_of(scenario, machine)
+        task = Task(model, machine, 1, scenario.context, scenario.batch)
+        chips = topology.active.astype(np.int64)
+        file = Path(scenario.strategy)
+        plan = read_plan(file, task, chips, sequences=scenario.sequences)
+    else:
+        strategy = parse_strategy(scenario.strategy, scenario.chips)
+        topology = topology or topology_of(scenario, machine)
+        task = Task(model, machine, 1, scenario.context, scenario.batch)
+        task = task.split_as(strategy)
+        chips = placed_chips(topology, strategy)
+        plan = plan_sharding(task, strategy, chips, sequences=scenario.sequences)
+    return _placed(
+        Prepared(
+            scenario=scenario,
+            model=model,
+            machine=machine,
+            topology=topology,
+            plan=plan,
+        )
+    )
+
+
+def compile_scenario(
+    scenario: Scenario, topology: Topology | None = None
+) -> tuple[Prepared, Schedule]:
+    """Return a planned scenario and the schedule of one of its tokens.
+
+    Parameters are those of `plan_scenario`.
+
+    Raises
+    ------
+    RackError
+        As `plan_scenario`, or if no schedule holds.
+    """
+    prepared = plan_scenario(scenario, topology)
+    return prepared, compile_prepared(prepared)
+
+
+def compile_prepared(prepared: Prepared) -> Schedule:
+    """Return the schedule of a planned scenario; a search or placement has made it.
+
+    Raises
+    ------
+    ScheduleError
+        If no schedule holds.
+    """
+    if prepared.placed is not None:
+        return prepared.placed.schedule
+    if prepared.searched is not None:
+        return prepared.searched.found.schedule
+    return compile_token(prepared.plan, prepared.topology)
+
+
+def _placed(prepared: Prepared) -> Prepared:
+    """Return a planned scenario on the chips that its placement asks for.
+
+    Raises
+    ------
+    RackError
+        If a plan file is to be placed, which names its chips, or no schedule holds.
+    """
+    scenario = prepared.scenario
+    if scenario.placement == NAIVE:
+        return prepared
+    if scenario.strategy.endswith(SUFFIX):
+        raise PlanError(
+            f"{scenario.strategy} says which chips hold what; leave out --placement "
+            f"{scenario.placement}, or name a strategy such as {prepared.plan.strategy}"
+        )
+    schedules = [compile_prepared(prepared)]
+    if prepared.searched is not None and scenario.objective == Objective.LATENCY.value:
+        # On other chips the second best may well be the best.
+        plan = fastest_near(prepared.searched.found)
+        if plan.strategy != prepared.plan.strategy:
+            schedules.append(compile_token(plan, prepared.topology))
+    found = min(
+        (best_placed(schedule) for schedule in schedules),
+        key=lambda placed: placed.schedule.latency_cycles,
+    )
+    return replace(
+        prepared,
+        topology=found.schedule.topology,
+        plan=found.schedule.plan,
+        placed=found,
+    )
+
+
+def _searched(
+    scenario: Scenario, model: ModelSpec, machine: MachineSpec, topology: Topology
+) -> Prepared:
+    """Return a scenario with the best strategy, and the sequences that go with it."""
+    began = time.perf_counter()
+    found = best_strategy(
+        Task(model, machine, 1, scenario.context, scenario.batch),
+        topology,
+        objective=Objective(scenario.objective),
+        sequences=scenario.sequences,
+    )
+    plan = found.schedule.plan
+    return Prepared(
+        scenario=scenario.model_copy(update={"sequences": plan.sequences}),
+        model=model,
+        machine=machine,
+        topology=topology,
+        plan=plan,
+        searched=Searched(found, time.perf_counter() - began),
+    )

@@ -1,0 +1,127 @@
+"""From a scenario to a workload on a machine, split and scheduled."""
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from compiler.compile_graph import compile_workload
+from compiler.ir.schedule import WorkloadSchedule
+from compiler.search.graph_search import best_schedule
+from experiments.run.plan_csv import SUFFIX
+from experiments.run.preparation import AUTO, MODEL_SETTING, machine_of, topology_of
+from sharding.graph.workload_cost import least_mxm_cycles, workload_work
+from sharding.graph.workload_plan import WorkloadPlan, plan_workload
+from sharding.parallelism.grid import parse_grid
+from specs.errors import PlanError, SpecError
+from specs.machine import MachineSpec
+from specs.scenario import Scenario
+from specs.workload import Workload, load_workload
+from topologies.topology import Topology
+
+
+@final
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PreparedWorkload:
+    """A scenario of a workload with everything that it names at hand.
+
+    Parameters
+    ----------
+    scenario
+        What was asked.
+    machine, topology
+        What it runs on.
+    schedule
+        What the compiler made of its plan.
+    """
+
+    scenario: Scenario
+    machine: MachineSpec
+    topology: Topology
+    schedule: WorkloadSchedule
+
+    @property
+    def plan(self) -> WorkloadPlan:
+        """Return which chip holds what."""
+        return self.schedule.plan
+
+    @property
+    def workload(self) -> Workload:
+        """Return what is computed, for the whole batch."""
+        return self.plan.workload
+
+    @property
+    def name(self) -> str:
+        """Return what is computed, in a word."""
+        return self.workload.name
+
+    @property
+    def makes_tokens(self) -> bool:
+        """Return whether an iteration is a token: never."""
+        return False
+
+    @property
+    def context_tokens(self) -> int:
+        """Return the positions that an iteration attends to: there are none."""
+        return 0
+
+
+def prepare_workload(
+    scenario: Scenario, topology: Topology | None = None
+) -> PreparedWorkload:
+    """Return a workload split over chips, and the schedule of one of its iterations.
+
+    Parameters
+    ----------
+    scenario
+        What is asked; it names a workload.
+    topology
+        Wiring to use instead of the one that the scenario names.
+
+    Raises
+    ------
+    RackError
+        If a name, value, wiring or strategy is wrong, the workload does not fit, or no
+        schedule holds.
+    """
+    assert scenario.workload is not None
+    for path in scenario.settings:
+        if path.startswith(MODEL_SETTING):
+            raise SpecError(f"setting {path}: a workload is no model; remove it")
+    machine = machine_of(scenario)
+    workload = load_workload(scenario.workload)
+    if scenario.batch > 1:
+        workload = workload.batched(scenario.batch)
+    if scenario.strategy.endswith(SUFFIX):
+        raise PlanError(
+            f"strategy {scenario.strategy}: plans of models are read, not those of "
+            f"workloads; name a split such as column=4,row=2, or auto"
+        )
+    grid = None
+    if scenario.strategy != AUTO:
+        grid = parse_grid(scenario.strategy, scenario.chips)
+    wired = topology or topology_of(scenario, machine)
+    chips = wired.active.astype(np.int64)
+    if grid is None:
+        schedule = best_schedule(workload, machine, wired, chips[: scenario.chips])
+    else:
+        plan = plan_workload(workload, machine, grid, chips)
+        schedule = compile_workload(plan, wired)
+    return PreparedWorkload(
+        scenario=scenario, machine=machine, topology=wired, schedule=schedule
+    )
+
+
+def workload_block(prepared: PreparedWorkload) -> dict[str, Any]:
+    """Return what a workload takes, for the JSON document."""
+    workload, machine = prepared.workload, prepared.machine
+    work = workload_work(workload, machine.formats)
+    least = least_mxm_cycles(workload, machine) / prepared.plan.strategy.chips
+    return {
+        "name": prepared.name,
+        "operators": len(workload.operators),
+        "tensors": len(workload.tensors),
+        "weight_bytes": prepared.plan.weight_bytes,
+        **work._asdict(),
+        "mxm_utilisation": least / prepared.schedule.latency_cycles,
+    }

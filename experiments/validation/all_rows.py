@@ -1,0 +1,49 @@
+"""All published figures beside ours, for ``groqrack validate``."""
+
+from experiments.run.preparation import compile_scenario
+from experiments.validation.chip import chip_rows, link_rows, model_rows
+from experiments.validation.lpx import lpx_rows
+from experiments.validation.network import network_rows
+from experiments.validation.row import Kind, Row
+from experiments.validation.timing import timing_rows
+from experiments.validation.wiring import wiring_rows
+from specs.scenario import Scenario
+
+
+def validation_rows() -> list[Row]:
+    """Return all comparisons."""
+    return [
+        *wiring_rows(),
+        *link_rows(),
+        *timing_rows(),
+        *chip_rows(),
+        *model_rows(),
+        *deployment_rows(),
+        *network_rows(),
+        *lpx_rows(),
+    ]
+
+
+def deployment_rows() -> list[Row]:
+    """Return the one system figure, for both widths at which weights may be fed.
+
+    Nothing is fitted to it: constants come from single-chip and single-link figures.
+    """
+
+    def rate(operand_bytes: int) -> float:
+        scenario = Scenario(settings={"chip.operand_bytes": operand_bytes})
+        prepared, schedule = compile_scenario(scenario)
+        return prepared.machine.chip.clock_hz / schedule.latency_cycles
+
+    return [
+        Row(
+            name=f"Llama-2-70B on 576 chips, weights fed as {width} B",
+            source="deployment",
+            published=(240, 300),
+            ours=rate(width),
+            unit="tokens/s",
+            tolerance=0.30,
+            kind=Kind.PREDICTED,
+        )
+        for width in (1, 2)
+    ]

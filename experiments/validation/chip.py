@@ -1,0 +1,127 @@
+"""Published figures of one link, one chip and one model, beside ours."""
+
+from chip.matmul_cycles import product_cycles
+from experiments.gemm_utilisation import (
+    FIRST,
+    INNER,
+    LAST,
+    PUBLISHED,
+    ROWS,
+    product_run,
+    utilisation,
+)
+from experiments.run.scenario import run_scenario
+from experiments.validation.row import Kind, Row
+from sharding.planner.memory import kv_cache_bytes
+from sharding.transformer.blocks import Block
+from sharding.transformer.blocks import Kind as Piece
+from sharding.transformer.task import Task
+from specs.machine import load_machine
+from specs.model import load_model
+from specs.scenario import Scenario
+
+
+def link_rows() -> list[Row]:
+    """Return what a link carries and how long a hop takes."""
+    machine = load_machine()
+    link, chip = machine.link, machine.chip
+    means = link.jitter_mean_fraction
+    mean = link.latency_cycles + sum(means) / len(means) * link.jitter_cycles
+    return [
+        Row(
+            name="payload of a vector on the wire",
+            source="isca22",
+            published=0.975,
+            ours=link.vector_bytes / link.wire_bytes,
+            unit="fraction",
+            tolerance=0.001,
+            kind=Kind.INPUT,
+        ),
+        Row(
+            name="one hop, SRAM to SRAM",
+            source="isca22",
+            published=650,
+            ours=chip.send_cycles + mean + chip.receive_cycles,
+            unit="cycles",
+            tolerance=0.01,
+            kind=Kind.CALIBRATED,
+        ),
+    ]
+
+
+def chip_rows() -> list[Row]:
+    """Return the two LSTM runs that give the weight feed, and the worst product."""
+    return [*lstm_rows(), product_row()]
+
+
+def lstm_rows() -> list[Row]:
+    """Return a step of an LSTM on one chip, compiled; INT8, 8 n^2 weights."""
+    return [
+        Row(
+            name=f"LSTM of {size} on one chip",
+            source="gapi",
+            published=published,
+            ours=run_scenario(
+                Scenario(workload=f"lstm:{size}", tokens=1)
+            ).schedule.latency_cycles,
+            unit="cycles",
+            tolerance=0.02,
+            kind=Kind.CALIBRATED,
+        )
+        for size, published in ((512, 670), (1024, 1958))
+    ]
+
+
+def product_row() -> Row:
+    """Return the utilisation of the size that suits one chip least, compiled."""
+    chip = load_machine().chip
+
+    def share(columns: int) -> float:
+        stored = 2 * INNER * columns
+        return columns / product_cycles(
+            chip,
+            rows=ROWS,
+            inner=INNER,
+            columns=columns,
+            stored_bytes=stored,
+            operand_bytes=2,
+        )
+
+    worst = min(range(FIRST, LAST + 1), key=share)
+    return Row(
+        name="FP16 product of 2304 x 4096 x 1376..3500, least of peak",
+        source="isca22",
+        published=(PUBLISHED, 1),
+        ours=utilisation(product_run(ROWS, INNER, worst)),
+        unit="fraction",
+        tolerance=0.01,
+        kind=Kind.PREDICTED,
+    )
+
+
+def model_rows() -> list[Row]:
+    """Return sizes that follow from a published configuration."""
+    model = load_model("llama-2-70b")
+    task = Task(model, load_machine(), tensor=8, context=1, batch=1)
+    attention = Block(Piece.ATTENTION, 0, 0, 1, 1)
+    cache = int(kv_cache_bytes(task, attention, sequences=1).sum()) * model.layers
+    return [
+        Row(
+            name="parameters of Llama-2-70B",
+            source="facts",
+            published=68.98e9,
+            ours=model.parameters,
+            unit="parameters",
+            tolerance=0.001,
+            kind=Kind.PREDICTED,
+        ),
+        Row(
+            name="KV cache of Llama-2-70B per token",
+            source="facts",
+            published=327_680,
+            ours=cache,
+            unit="bytes",
+            tolerance=0,
+            kind=Kind.PREDICTED,
+        ),
+    ]

@@ -1,0 +1,99 @@
+"""Published figures of the second generation beside ours."""
+
+from experiments.validation.network import one_vector, worst_pair
+from experiments.validation.row import Kind, Row
+from specs.machine import MachineSpec, load_machine
+from topologies.metrics.summary import describe
+from topologies.selection import select_topology
+from topologies.topology import Topology
+
+_US_PER_S = 10**6
+_GB = 10**9
+
+
+def lpx_rows() -> list[Row]:
+    """Return sizes and the hop, which are put in, and what follows from them."""
+    machine = load_machine("lpx")
+    system, chip = machine.system, machine.chip
+    rack = select_topology(
+        system.chips, system.topology, ports_per_chip=machine.chip.ports
+    )
+    flops = 2 * chip.mxm_int8_macs_per_cycle * chip.clock_hz * rack.chips
+    bandwidth = chip.sram_bytes_per_cycle * chip.clock_hz * rack.chips
+    hop_cycles = (
+        chip.send_cycles + machine.link.mean_latency_cycles + chip.receive_cycles
+    )
+    hops = describe(rack).diameter_hops
+    return [
+        _row("chips of an LPX rack", 256, rack.chips, "chips", Kind.INPUT),
+        _row(
+            "SRAM of an LPX rack",
+            128,
+            chip.sram_bytes * rack.chips / _GB,
+            "GB",
+            Kind.INPUT,
+            tolerance=0.001,
+        ),
+        _row(
+            "FP8 of an LPX rack, clock assumed",
+            315,
+            flops / 1e15,
+            "PFLOPS",
+            Kind.CALIBRATED,
+            tolerance=0.005,
+        ),
+        _row(
+            "SRAM bandwidth of an LPX rack, clock assumed",
+            40,
+            bandwidth / 1e15,
+            "PB/s",
+            Kind.CALIBRATED,
+            tolerance=0.03,
+        ),
+        _row(
+            "one hop of LP30, SRAM to SRAM",
+            0.35,
+            hop_cycles * _US_PER_S / chip.clock_hz,
+            "us",
+            Kind.CALIBRATED,
+            source="hc26",
+            tolerance=0.01,
+        ),
+        # Two hops under the wiring that is told of; it is not published what the
+        # figure measures, and three hops and a third would be needed to come to it.
+        _row(
+            f"worst pair of an LPX rack, {hops} hops",
+            1.15,
+            _worst_us(machine, rack),
+            "us",
+            Kind.PREDICTED,
+            source="hc26",
+            tolerance=0.45,
+        ),
+    ]
+
+
+def _worst_us(machine: MachineSpec, rack: Topology) -> float:
+    schedule = one_vector(rack, machine, worst_pair(rack))
+    return schedule.network_cycles * _US_PER_S / machine.chip.clock_hz
+
+
+def _row(
+    name: str,
+    published: float,
+    ours: float,
+    unit: str,
+    kind: Kind,
+    *,
+    source: str = "nvlpx",
+    tolerance: float = 0.0,
+) -> Row:
+    return Row(
+        name=name,
+        source=source,
+        published=published,
+        ours=ours,
+        unit=unit,
+        tolerance=tolerance,
+        kind=kind,
+    )

@@ -1,0 +1,203 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from experiments.report.summary import summary
+from experiments.run.scenario import run_scenario
+from experiments.tables.columns import COLUMNS
+from specs.scenario import Scenario
+
+Groqrack = Callable[..., subprocess.CompletedProcess[str]]
+WORKLOAD = {
+    "name",
+    "operators",
+    "tensors",
+    "weight_bytes",
+    "macs",
+    "read_bytes",
+    "written_bytes",
+    "mxm_utilisation",
+}
+
+
+def test_a_workload_is_told_as_a_model_is_but_has_no_tokens(groqrack: Groqrack) -> None:
+    done = groqrack("simulate", "--workload=mlp", "--chips=8", "--json")
+    facts = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert set(facts["workload"]) == WORKLOAD
+    assert {"model", "token"}.isdisjoint(facts)
+    assert facts["plan"]["column"] * facts["plan"]["row"] == 8
+    assert facts["iteration"]["count"] == 8
+    asked = {"model", "context", "sequences", "objective"}
+    assert asked.isdisjoint(facts["inputs"])
+
+
+def test_the_report_of_a_workload_fits_a_terminal(groqrack: Groqrack) -> None:
+    done = groqrack("simulate", "--workload=lstm:1024", "--tokens=2")
+    assert "per pass" in done.stdout
+    assert "positions" not in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+
+
+def test_a_workload_leaves_the_same_tables(groqrack: Groqrack, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ("--strategy=column=2,row=4", "--chips=8", "--tokens=2", "--batch=2")
+    done = groqrack("simulate", "--workload=mlp", *options, "--out", out)
+    assert done.returncode == 0, done.stderr
+    for name in ("tokens", "links", "chips", "plan", "stages", "failovers"):
+        table = pd.read_csv(out / f"{name}.csv")
+        assert list(table.columns) == list(COLUMNS[name])
+    plan = pd.read_csv(out / "plan.csv")
+    up = plan[plan["tensor"] == "w_up"]
+    assert up["bytes"].tolist() == 8 * [1024 * 4096 // 8]
+    spent = pd.read_csv(out / "tokens.csv")
+    assert (spent["context_tokens"] == 0).all()
+    assert (out / "token.png").exists()
+
+
+def test_the_engines_agree_on_a_workload() -> None:
+    simpy = Scenario(workload="lstm:256", chips=8, tokens=5, seed=3)
+    same = simpy.model_copy(update={"engine": "replay"})
+    facts, other = (summary(run_scenario(asked)) for asked in (simpy, same))
+    assert facts["run"]["trajectory_hash"] == other["run"]["trajectory_hash"]
+    assert facts["violations"] == {"underflow": 0, "overflow": 0, "link_conflict": 0}
+
+
+def test_a_scenario_names_a_workload_in_a_file_beside_it(
+    groqrack: Groqrack, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.toml").write_text(
+        """
+        [[tensors]]
+        name = "x"
+        role = "input"
+        rows = 4
+        columns = 8
+        [[tensors]]
+        name = "y"
+        role = "output"
+        rows = 4
+        columns = 8
+        [[operators]]
+        kind = "vector"
+        name = "double"
+        inputs = "x"
+        outputs = "y"
+        """,
+        encoding="utf-8",
+    )
+    path = tmp_path / "scenario.toml"
+    path.write_text('workload = "mine.toml"\ntokens = 3\n', encoding="utf-8")
+    facts = json.loads(groqrack("simulate", path, "--json").stdout)
+    # One pass of 32 elements on 320 lanes, and the fill of the vector unit.
+    assert facts["schedule"]["latency_cycles"] == 70 + 1
+    assert facts["iteration"]["count"] == 3
+
+
+def test_a_workload_whose_node_goes_bad_moves_to_the_spare_one(
+    groqrack: Groqrack, tmp_path: Path
+) -> None:
+    script = tmp_path / "faults.toml"
+    script.write_text(
+        '[[fault]]\nkind = "chip-stops"\nat_us = 5\nchip = 2\n', encoding="utf-8"
+    )
+    options = ("--chips=16", "--topology=rack", "--tokens=6", "--faults", script)
+    facts = json.loads(
+        groqrack("simulate", "--workload=mlp", *options, "--json").stdout
+    )
+    assert facts["faults"]["failovers"] == 1
+    assert facts["iteration"]["count"] == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--workload=gemm:1x2"], "write gemm:MxKxN"),
+        (["--workload=nowhere.toml"], "no file nowhere.toml"),
+        (["--workload=mlp", "--model=gpt2"], "model and workload are both given"),
+        (["--workload=mlp", "--context=8"], "context is of a model"),
+        (["--workload=mlp", "--sequences=2"], "sequences is of a model"),
+        (["--workload=mlp", "--set=model.layers=2"], "a workload is no model"),
+        (["--workload=mlp", "--strategy=tensor=2"], "no key 'tensor'"),
+        (["--workload=mlp", "--strategy=plan.csv"], "not those of workloads; name"),
+        (
+            ["--workload=gemm:8x8x4", "--chips=8", "--strategy=column=8"],
+            "b of gemm has 4 columns, which cannot be split into 8 parts; use column=4",
+        ),
+        (
+            ["--workload=gemm:8000x8000x8000"],
+            "lacks 155,410,432 bytes",
+        ),
+        (["--workload=gemm:8x8x4", "--chips=4", "--strategy=row=8"], "--chips 8"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    groqrack: Groqrack, options: list[str], message: str
+) -> None:
+    done = groqrack("simulate", *options)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_commands_for_models_say_so(groqrack: Groqrack, tmp_path: Path) -> None:
+    path = tmp_path / "scenario.toml"
+    path.write_text('workload = "mlp"\n', encoding="utf-8")
+    done = groqrack("plan", path)
+    assert done.returncode == 2
+    assert "this command is for models; use groqrack simulate" in done.stderr
+    proven = groqrack("verify", path)
+    assert proven.returncode == 0
+    assert "every weight is on exactly one chip" in proven.stdout
+
+
+def test_a_sweep_takes_workloads(groqrack: Groqrack, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.toml"
+    path.write_text(
+        'tokens = 1\nengine = "replay"\n[sweep]\n'
+        'workload = ["gemm:64x64x64", "lstm:128"]\nchips = [1, 8]\n',
+        encoding="utf-8",
+    )
+    out = tmp_path / "out"
+    done = groqrack("sweep", path, "--out", out, "--jobs=1")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(out / "results.csv")
+    assert table["feasible"].all()
+    assert table["workload.macs"].tolist() == [64**3, 64**3, 8 * 128**2, 8 * 128**2]
+
+
+def test_a_model_that_was_written_as_a_graph_takes_the_same_cycles(
+    groqrack: Groqrack, tmp_path: Path
+) -> None:
+    path = tmp_path / "gpt2.json"
+    given = ("--set=model.layers=2", "--context=1024")
+    written = groqrack("workload", "gpt2", *given, "--out", path)
+    assert written.stdout == f"wrote {path}\n"
+    cycles = [
+        json.loads(groqrack("simulate", *asked, "--tokens=1", "--json").stdout)[
+            "schedule"
+        ]["latency_cycles"]
+        for asked in (
+            ("--workload", path),
+            ("--model=gpt2", "--chips=1", *given),
+        )
+    ]
+    assert cycles[0] == cycles[1]
+
+
+def test_the_operators_of_a_workload_are_listed_with_what_they_take(
+    groqrack: Groqrack,
+) -> None:
+    lines = groqrack("workload", "gemm:1000x1000x1000", "--batch=2").stdout.split("\n")
+    assert lines[1].split() == ["gemm", "matmul", "2.000", "6.000", "4.000"]
+    assert lines[2].split() == ["all", "1", "2.000", "6.000", "4.000"]
+    graph = json.loads(groqrack("workload", "mlp", "--json").stdout)
+    assert [operator["name"] for operator in graph["operators"]] == [
+        *("norm", "up", "activate", "down")
+    ]
+    refused = groqrack("workload", "mlp", "--out=mlp.toml")
+    assert refused.returncode == 2
+    assert "a graph is written as .json" in refused.stderr

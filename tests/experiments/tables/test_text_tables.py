@@ -1,0 +1,37 @@
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from experiments.tables.text_tables import broken, named_table
+
+names = st.lists(st.text("abc=2", min_size=1, max_size=12), min_size=1, max_size=9)
+
+
+@given(pieces=names, room=st.integers(1, 60))
+def test_a_broken_name_is_whole_and_in_its_room_where_its_pieces_are(
+    pieces: list[str], room: int
+) -> None:
+    name = ",".join(pieces)
+    lines = broken(name, room).split("\n")
+    assert "".join(line.strip() for line in lines) == name
+    if all(len(piece) + 3 <= room for piece in pieces):
+        assert all(len(line) <= room for line in lines)
+    if len(name) <= room:
+        assert lines == [name]
+
+
+def test_long_names_fill_a_line_of_80_columns_and_go_on_in_the_next() -> None:
+    name = "tensor=144,pipeline=36,data=2,expert=16,attention=16,routing=balanced"
+    console = Console(width=80, color_system=None)
+    with console.capture() as printed:
+        console.print(named_table(["cycles", "strategy"], [["1,234,567", name]]))
+    assert [line.rstrip() for line in printed.get().splitlines()] == [
+        "   cycles  strategy",
+        f"1,234,567  {name}",
+    ]
+    with console.capture() as printed:
+        console.print(named_table(["cycles", "strategy"], [["1" * 20, name]]))
+    assert [line.rstrip() for line in printed.get().splitlines()][1:] == [
+        "11111111111111111111  tensor=144,pipeline=36,data=2,expert=16,attention=16,",
+        " " * 24 + "routing=balanced",
+    ]
