@@ -13,18 +13,21 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from chip.mxm_tiling import tiling
+from experiments.analysis.gemm import (
+    FIRST,
+    INNER,
+    LAST,
+    PUBLISHED,
+    ROWS,
+    product_run,
+    utilisation,
+)
 from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
-from experiments.report.summary import summary
-from experiments.run.scenario import Run, run_scenario
 from specs.machine import load_machine
-from specs.scenario import Scenario
 from specs.units import ceil_div
 
-ROWS, INNER = 2304, 4096
-FIRST, LAST = 1376, 3500
 STEP, QUICK_STEP = 4, 118
-PUBLISHED = 0.8
 COLUMNS = {
     "tiles": "tiles across",
     "first_columns": "N from",
@@ -56,23 +59,6 @@ def experiment(
         .reset_index()
     )
     return table, _figure(curve), {"curve": curve}
-
-
-def product_run(rows: int, inner: int, columns: int, seed: int = 1) -> Run:
-    """Return the run of one FP16 product on one chip."""
-    return run_scenario(
-        Scenario(
-            workload=f"gemm:{rows}x{inner}x{columns}:fp16",
-            tokens=1,
-            engine="replay",
-            seed=seed,
-        )
-    )
-
-
-def utilisation(run: Run) -> float:
-    """Return the share of the chips' peak at which a workload ran."""
-    return float(summary(run)["workload"]["mxm_utilisation"])
 
 
 def _point(columns: int, seed: int) -> dict[str, Any]:

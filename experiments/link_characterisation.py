@@ -5,24 +5,21 @@ round trip, rounded down, is the latency that isca22 table 2 lists for seven lin
 and deviation of each link are calibrated; least and most are predictions.
 """
 
-from typing import NamedTuple
-
 import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from experiments.analysis.round_trips import (
+    EXCHANGES,
+    QUICK_EXCHANGES,
+    TABLE_2,
+    half_round_trips,
+)
 from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
-from fabric.clocks.crystals import make_clocks
-from fabric.clocks.link_bring_up import Exchanges
-from fabric.links.latency import Jitter, least_latency_ps
-from fabric.random_streams import Draws
-from specs.machine import load_machine
-from topologies.builders.node import node_topology
 
-EXCHANGES, QUICK_EXCHANGES = 100_000, 10_000
 SHOWN = {
     "link": "link",
     "published_min_cycles": "min",
@@ -34,48 +31,6 @@ SHOWN = {
     "published_std_cycles": "std",
     "std_cycles": "ours",
 }
-
-
-class Published(NamedTuple):
-    """A row of isca22 table 2, in cycles."""
-
-    link: str
-    least: int
-    mean: float
-    most: int
-    deviation: float
-
-
-TABLE_2 = (
-    Published("A", 209, 216.87, 228, 2.93),
-    Published("B", 210, 216.87, 227, 2.88),
-    Published("C", 209, 216.41, 226, 2.66),
-    Published("D", 210, 216.47, 226, 2.71),
-    Published("E", 209, 216.27, 226, 2.78),
-    Published("F", 209, 216.48, 225, 2.63),
-    Published("G", 211, 217.35, 228, 2.84),
-)
-
-
-def half_round_trips(seed: int, exchanges: int) -> NDArray[np.int64]:
-    """Return half of each round trip in cycles, shape ``(exchanges, 7)``.
-
-    They go from chip 0 of a node to its seven neighbours, each chip on a crystal of its
-    own.
-    """
-    machine, topology, draws = load_machine(), node_topology(), Draws(seed)
-    links = np.array(topology.out_links(0))
-    measured = Exchanges(
-        machine,
-        topology,
-        links,
-        clocks=make_clocks(machine, topology.chips, 0, draws).at_first,
-        least_ps=least_latency_ps(machine, topology),
-        jitter=Jitter(machine, topology),
-        draws=draws,
-    )
-    trips, _ = measured.measure(0, exchanges)
-    return trips // 2
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:

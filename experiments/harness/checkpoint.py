@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any, final
 
-from experiments.report.summary import VERSION
+from experiments.run.version import VERSION
 from experiments.sweep.point import point_key
 from experiments.sweep.result_store import Ledger
 from specs.scenario import Scenario

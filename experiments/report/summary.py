@@ -1,6 +1,5 @@
 """A run as one JSON document; the keys are a contract."""
 
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from experiments.run.energy import energy_block
 from experiments.run.preparation import Prepared, Searched
 from experiments.run.prompt import prefill_block
 from experiments.run.scenario import Run
+from experiments.run.version import VERSION
 from experiments.run.workload import PreparedWorkload, workload_block
 from experiments.tables.run_tables import tokens_table
 from specs.machine import MachineSpec
@@ -24,8 +24,6 @@ from topologies.topology import Topology
 
 # What a scenario says of a prompt.
 _OF_A_PROMPT = {"prompt", "prefill_chunk", "context_bucket"}
-
-VERSION = metadata.version("groqrack-fabric")
 
 
 def summary(run: Run) -> dict[str, Any]:

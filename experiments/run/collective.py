@@ -10,8 +10,8 @@ from rich.table import Table
 from compiler.collectives.stages import Collective
 from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.verify import Certificate, verify
-from experiments.report.summary import VERSION
 from experiments.run.scenario import peak_rss_bytes
+from experiments.run.version import VERSION
 from fabric.replay import replay
 from fabric.results.result import RunResult
 from fabric.simulation import simulate

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from experiments.report.summary import VERSION, summary
+from experiments.report.summary import summary
 from experiments.run.scenario import run_scenario
+from experiments.run.version import VERSION
 from specs.checkpoint import INDEX_NAME
 from specs.errors import RackError
 from specs.machine import machine_names

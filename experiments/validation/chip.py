@@ -1,7 +1,7 @@
 """Published figures of one link, one chip and one model, beside ours."""
 
 from chip.matmul_cycles import product_cycles
-from experiments.gemm_utilisation import (
+from experiments.analysis.gemm import (
     FIRST,
     INNER,
     LAST,

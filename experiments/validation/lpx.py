@@ -1,6 +1,6 @@
 """Published figures of the second generation beside ours."""
 
-from experiments.validation.network import one_vector, worst_pair
+from experiments.analysis.network_latency import one_vector, worst_pair
 from experiments.validation.row import Kind, Row
 from specs.machine import MachineSpec, load_machine
 from topologies.metrics.summary import describe

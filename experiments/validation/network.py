@@ -1,9 +1,13 @@
 """Published figures of the network beside ours, all of them predicted."""
 
-import numpy as np
-from numpy.typing import NDArray
-
-from compiler.compile_collective import CollectiveSchedule, compile_collective
+from compiler.compile_collective import CollectiveSchedule
+from experiments.analysis.network_latency import (
+    _ALL_REDUCE_CHIPS,
+    first_spread_bytes,
+    one_vector,
+    smallest_all_reduce,
+    worst_pair,
+)
 from experiments.analysis.other_simulators import (
     ASTRA_NS,
     BOOKSIM_MEAN_CYCLES,
@@ -14,17 +18,13 @@ from experiments.analysis.uniform_traffic import bound, simulated
 from experiments.validation.row import Kind, Row
 from specs.machine import MachineSpec, load_machine
 from topologies.builders.all_to_all_nodes import node_system
-from topologies.routing.breadth_first import hop_counts
 from topologies.routing.minimal_paths import minimal_paths
 from topologies.selection import select_topology
-from topologies.topology import Topology
 
 _NS_PER_S = 10**9
 _US_PER_S = 10**6
-_ALL_REDUCE_CHIPS = 256
 _ALL_CHIPS = 10_440
 _RACKS_CHIPS = 576
-_MOST_VECTORS = 64
 
 
 def network_rows() -> list[Row]:
@@ -128,71 +128,6 @@ def _latencies() -> list[Row]:
             kind=Kind.PREDICTED,
         ),
     ]
-
-
-def smallest_all_reduce(machine: MachineSpec) -> CollectiveSchedule:
-    """Return the schedule of one vector over 256 chips of the 33-node system."""
-    topology = select_topology(_ALL_REDUCE_CHIPS, "nodes33")
-    return compile_collective(
-        topology,
-        machine,
-        "all-reduce",
-        topology.active.astype(np.int64),
-        payload_bytes=machine.link.vector_bytes,
-        algorithm="hierarchical",
-    )
-
-
-def worst_pair(topology: Topology) -> NDArray[np.int64]:
-    """Return two chips with the longest way between them: most hops, longest cables.
-
-    Chips that symmetry makes alike are looked at once.
-    """
-    sources = list(topology.representatives or range(topology.chips))
-    hops = hop_counts(topology.adjacency(), sources)
-    target, source = np.nonzero(hops == hops.max())
-    source = np.array(sources, dtype=np.int64)[source]
-    paths = minimal_paths(topology, source, target.astype(np.int64))
-    length_m = np.where(paths >= 0, topology.length_m[paths], 0.0).sum(axis=1)
-    row = int(length_m.argmax())
-    return np.array([source[row], target[row]], dtype=np.int64)
-
-
-def one_vector(
-    topology: Topology,
-    machine: MachineSpec,
-    pair: NDArray[np.int64],
-) -> CollectiveSchedule:
-    """Return the schedule of one vector from the first chip to the second."""
-    return compile_collective(
-        topology,
-        machine,
-        "point-to-point",
-        pair,
-        payload_bytes=machine.link.vector_bytes,
-        algorithm="one-shot",
-    )
-
-
-def first_spread_bytes(machine: MachineSpec) -> int:
-    """Return the smallest tensor that is there sooner over several paths of a node."""
-    node = select_topology(8)
-    size = machine.link.vector_bytes
-    for vectors in range(1, _MOST_VECTORS):
-        straight, spread = (
-            compile_collective(
-                node,
-                machine,
-                "point-to-point",
-                np.array([0, 1]),
-                payload_bytes=vectors * size,
-                algorithm=algorithm,
-            ).latency_cycles
-            for algorithm in ("one-shot", "spread")
-        )
-        if spread < straight:
-            return vectors * size
-    return _MOST_VECTORS * size
 
 
 def _network_us(machine: MachineSpec, schedule: CollectiveSchedule) -> float:

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.image import imread
 
 from experiments import link_characterisation
+from experiments.analysis.round_trips import EXCHANGES, TABLE_2, half_round_trips
 from experiments.harness.experiment_script import run_script
-from experiments.link_characterisation import EXCHANGES, TABLE_2, half_round_trips
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.validation.network import (
+from experiments.analysis.network_latency import (
     first_spread_bytes,
     one_vector,
     smallest_all_reduce,
