@@ -11,7 +11,7 @@ from typing import NamedTuple
 from specs.machine import ChipSpec
 
 
-class Port(IntEnum):
+class SlicePort(IntEnum):
     """What of a slice does one thing in a cycle."""
 
     MEM_READ = 0
@@ -24,7 +24,7 @@ class Port(IntEnum):
     SXM = 7
 
 
-class Step(IntEnum):
+class SliceOperation(IntEnum):
     """What a slice instruction does."""
 
     READ = 0
@@ -60,8 +60,8 @@ class SliceInstruction(NamedTuple):
         Bank of the MEM slices, -1 elsewhere.
     """
 
-    port: Port
-    step: Step
+    port: SlicePort
+    step: SliceOperation
     first: int
     units: int
     start_cycle: int
@@ -88,7 +88,7 @@ class Inventory(NamedTuple):
         Weights that the buffers of all planes hold beside the installed ones.
     """
 
-    units: dict[Port, int]
+    units: dict[SlicePort, int]
     streams: int
     stream_bytes: int
     buffer_bytes: int
@@ -97,16 +97,21 @@ class Inventory(NamedTuple):
 def inventory(chip: ChipSpec) -> Inventory:
     """Return the resources of a chip."""
     planes = dict.fromkeys(
-        (Port.MXM_LOAD, Port.MXM_INSTALL, Port.MXM_MULTIPLY, Port.MXM_ACCUMULATE),
+        (
+            SlicePort.MXM_LOAD,
+            SlicePort.MXM_INSTALL,
+            SlicePort.MXM_MULTIPLY,
+            SlicePort.MXM_ACCUMULATE,
+        ),
         chip.mxm_planes,
     )
     return Inventory(
         units={
-            Port.MEM_READ: chip.mem_slices,
-            Port.MEM_WRITE: chip.mem_slices,
+            SlicePort.MEM_READ: chip.mem_slices,
+            SlicePort.MEM_WRITE: chip.mem_slices,
             **planes,
-            Port.VXM: 1,
-            Port.SXM: chip.sxm_slices,
+            SlicePort.VXM: 1,
+            SlicePort.SXM: chip.sxm_slices,
         },
         streams=chip.stream_bytes_per_cycle // (2 * chip.lanes),
         stream_bytes=chip.lanes,

@@ -8,7 +8,7 @@ the whole fill is known; that its parts are equal is assumed.
 
 from typing import NamedTuple
 
-from chip.functional_units import Port, SliceInstruction, Step
+from chip.functional_units import SliceInstruction, SliceOperation, SlicePort
 from chip.operator_cycles import (
     FILL_STEPS,
     chains_of,
@@ -17,7 +17,7 @@ from chip.operator_cycles import (
     operand_streams,
     work_cycles,
 )
-from chip.operator_work import Chain, Load, Lookup, Product, Work
+from chip.operator_work import LoadWork, LookupWork, ProductWork, VectorWork, Work
 from chip.tile_schedule import Span, TileSchedule, one_stream, tile_schedule, tiles_of
 from specs.machine import ChipSpec
 from specs.units import BITS_PER_BYTE, ceil_div
@@ -32,16 +32,16 @@ def lower(chip: ChipSpec, work: Work) -> tuple[SliceInstruction, ...]:
     The last one ends when the operator does; those of a load when the last bytes are
     in the buffers.
     """
-    if isinstance(work, Product):
+    if isinstance(work, ProductWork):
         return _product(chip, work)
-    if isinstance(work, Chain):
+    if isinstance(work, VectorWork):
         return _chain(chip, work)
-    if isinstance(work, Load):
+    if isinstance(work, LoadWork):
         return _load(chip, work)
     return _lookup(chip, work)
 
 
-def streaming_cycles(chip: ChipSpec, work: Product) -> int:
+def streaming_cycles(chip: ChipSpec, work: ProductWork) -> int:
     """Return for how long a product reads its matrix, from its start."""
     return work_cycles(chip, work) - chip.matmul_fill_cycles
 
@@ -57,8 +57,8 @@ class _When(NamedTuple):
 
 
 def _step(
-    port: Port,
-    step: Step,
+    port: SlicePort,
+    step: SliceOperation,
     when: _When,
     *,
     size: int,
@@ -85,12 +85,17 @@ def _step(
 
 
 def _read(
-    chip: ChipSpec, size: int, when: _When, *, first: int = 0, step: Step = Step.READ
+    chip: ChipSpec,
+    size: int,
+    when: _When,
+    *,
+    first: int = 0,
+    step: SliceOperation = SliceOperation.READ,
 ) -> SliceInstruction:
     """Return a read of whole streams, a slice for each."""
     count = _streams(chip, size, when.cycles)
     return _step(
-        Port.MEM_READ,
+        SlicePort.MEM_READ,
         step,
         when,
         size=size,
@@ -107,8 +112,8 @@ def _write(
     """Return a write of what comes on streams, to the other bank than is read."""
     count = _streams(chip, size, when.cycles)
     return _step(
-        Port.MEM_WRITE,
-        Step.WRITE,
+        SlicePort.MEM_WRITE,
+        SliceOperation.WRITE,
         when,
         size=size,
         units=count,
@@ -117,7 +122,7 @@ def _write(
     )
 
 
-def _product(chip: ChipSpec, work: Product) -> tuple[SliceInstruction, ...]:
+def _product(chip: ChipSpec, work: ProductWork) -> tuple[SliceInstruction, ...]:
     fill, planes = chip.matmul_fill_cycles, chip.mxm_planes
     length = streaming_cycles(chip, work)
     part = fill // FILL_STEPS
@@ -140,8 +145,8 @@ def _product(chip: ChipSpec, work: Product) -> tuple[SliceInstruction, ...]:
     steps = [*weights, inputs]
     steps += [
         _step(
-            Port.MXM_LOAD,
-            Step.LOAD,
+            SlicePort.MXM_LOAD,
+            SliceOperation.LOAD,
             _When(part + span.start, span.cycles),
             size=span.bytes,
             units=planes,
@@ -150,8 +155,8 @@ def _product(chip: ChipSpec, work: Product) -> tuple[SliceInstruction, ...]:
     ]
     steps += [
         _step(
-            Port.MXM_INSTALL,
-            Step.INSTALL,
+            SlicePort.MXM_INSTALL,
+            SliceOperation.INSTALL,
             _When(part + span.start, span.cycles),
             size=span.bytes,
             units=planes,
@@ -161,8 +166,8 @@ def _product(chip: ChipSpec, work: Product) -> tuple[SliceInstruction, ...]:
     steps += _multiplied(chip, work, schedule, installed + part)
     steps.append(
         _step(
-            Port.MXM_ACCUMULATE,
-            Step.ACCUMULATE,
+            SlicePort.MXM_ACCUMULATE,
+            SliceOperation.ACCUMULATE,
             drain,
             size=work.output_bytes,
             units=planes,
@@ -174,7 +179,7 @@ def _product(chip: ChipSpec, work: Product) -> tuple[SliceInstruction, ...]:
 
 
 def _weights(
-    chip: ChipSpec, work: Product, loads: tuple[Span, ...]
+    chip: ChipSpec, work: ProductWork, loads: tuple[Span, ...]
 ) -> list[SliceInstruction]:
     """Return the reads of a matrix, ahead of what is loaded."""
     rest = work.fed_bytes - work.preloaded_bytes
@@ -188,7 +193,7 @@ def _weights(
 
 
 def _multiplied(
-    chip: ChipSpec, work: Product, schedule: TileSchedule, after: int
+    chip: ChipSpec, work: ProductWork, schedule: TileSchedule, after: int
 ) -> list[SliceInstruction]:
     """Return the multiplications of each set of tiles, spread evenly over them."""
     count = len(schedule.multiplies)
@@ -200,8 +205,8 @@ def _multiplied(
         )
         steps.append(
             _step(
-                Port.MXM_MULTIPLY,
-                Step.MULTIPLY,
+                SlicePort.MXM_MULTIPLY,
+                SliceOperation.MULTIPLY,
                 _When(begin + after, schedule.multiply_cycles),
                 size=size,
                 units=chip.mxm_planes,
@@ -212,7 +217,7 @@ def _multiplied(
 
 
 def _passed_on(
-    chip: ChipSpec, work: Product, drain: _When, part: int, used: int
+    chip: ChipSpec, work: ProductWork, drain: _When, part: int, used: int
 ) -> list[SliceInstruction]:
     """Return how results come to SRAM, through a chain if there is one."""
     steps = []
@@ -221,19 +226,24 @@ def _passed_on(
         used += beside.units
         size = work.output_bytes + work.chain.read_bytes
         streams = _streams(chip, work.written_bytes, drain.cycles)
-        steps = [beside, _step(Port.VXM, Step.CHAIN, drain, size=size, streams=streams)]
+        steps = [
+            beside,
+            _step(
+                SlicePort.VXM, SliceOperation.CHAIN, drain, size=size, streams=streams
+            ),
+        ]
     comes = _When(drain.start + part, drain.cycles)
     return [*steps, _write(chip, work.written_bytes, comes, first=used)]
 
 
-def _load(chip: ChipSpec, work: Load) -> tuple[SliceInstruction, ...]:
+def _load(chip: ChipSpec, work: LoadWork) -> tuple[SliceInstruction, ...]:
     cycles = load_cycles(chip, work)
     arrives = _When(chip.matmul_fill_cycles // FILL_STEPS, cycles)
     return (
         _read(chip, work.stored_bytes, _When(0, cycles)),
         _step(
-            Port.MXM_LOAD,
-            Step.LOAD,
+            SlicePort.MXM_LOAD,
+            SliceOperation.LOAD,
             arrives,
             size=work.fed_bytes,
             units=chip.mxm_planes,
@@ -241,7 +251,7 @@ def _load(chip: ChipSpec, work: Load) -> tuple[SliceInstruction, ...]:
     )
 
 
-def _chain(chip: ChipSpec, work: Chain) -> tuple[SliceInstruction, ...]:
+def _chain(chip: ChipSpec, work: VectorWork) -> tuple[SliceInstruction, ...]:
     fill = chip.vector_fill_cycles
     chains = chains_of(chip, work.operations, operand_streams(work))
     cycles = ceil_div(work.elements, chip.lanes) * chains
@@ -254,16 +264,16 @@ def _chain(chip: ChipSpec, work: Chain) -> tuple[SliceInstruction, ...]:
         if work.reorders:
             steps.append(
                 _step(
-                    Port.SXM,
-                    Step.PERMUTE,
+                    SlicePort.SXM,
+                    SliceOperation.PERMUTE,
                     _When(start + part, cycles),
                     size=work.operand_bytes,
                 )
             )
         steps.append(
             _step(
-                Port.VXM,
-                Step.CHAIN,
+                SlicePort.VXM,
+                SliceOperation.CHAIN,
                 _When(start + 2 * part, cycles),
                 size=work.operand_bytes,
                 streams=ceil_div(work.element_bits, BITS_PER_BYTE),
@@ -272,8 +282,8 @@ def _chain(chip: ChipSpec, work: Chain) -> tuple[SliceInstruction, ...]:
         if work.reorders:
             steps.append(
                 _step(
-                    Port.SXM,
-                    Step.TRANSPOSE,
+                    SlicePort.SXM,
+                    SliceOperation.TRANSPOSE,
                     _When(start + 3 * part, cycles),
                     size=work.result_bytes,
                     first=1,
@@ -284,8 +294,8 @@ def _chain(chip: ChipSpec, work: Chain) -> tuple[SliceInstruction, ...]:
     return tuple(steps)
 
 
-def _lookup(chip: ChipSpec, work: Lookup) -> tuple[SliceInstruction, ...]:
+def _lookup(chip: ChipSpec, work: LookupWork) -> tuple[SliceInstruction, ...]:
     fill = chip.vector_fill_cycles
     cycles = work_cycles(chip, work) - fill
-    read = _read(chip, work.stored_bytes, _When(0, cycles), step=Step.GATHER)
+    read = _read(chip, work.stored_bytes, _When(0, cycles), step=SliceOperation.GATHER)
     return read, _write(chip, work.stored_bytes, _When(fill, cycles))

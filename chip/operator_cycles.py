@@ -4,7 +4,7 @@ Every constant is a `ChipSpec` number with its source; nothing here is fitted.
 """
 
 from chip.matmul_cycles import matmul_cycles, product_cycles, read_bytes_per_cycle
-from chip.operator_work import Chain, Load, Product, Work
+from chip.operator_work import LoadWork, ProductWork, VectorWork, Work
 from specs.machine import ChipSpec
 from specs.units import BITS_PER_BYTE, ceil_div
 
@@ -17,9 +17,9 @@ _LEFT_STREAMS = 8
 
 def work_cycles(chip: ChipSpec, work: Work) -> int:
     """Return the cycles that `work` takes, 0 if there is none."""
-    if isinstance(work, Product):
+    if isinstance(work, ProductWork):
         return _product_cycles(chip, work)
-    if isinstance(work, Chain):
+    if isinstance(work, VectorWork):
         return vector_cycles(
             chip,
             elements=work.elements,
@@ -27,12 +27,12 @@ def work_cycles(chip: ChipSpec, work: Work) -> int:
             passes=work.passes,
             operand_streams=operand_streams(work),
         )
-    if isinstance(work, Load):
+    if isinstance(work, LoadWork):
         return load_cycles(chip, work)
     return lookup_cycles(chip, stored_bytes=work.stored_bytes)
 
 
-def _product_cycles(chip: ChipSpec, work: Product) -> int:
+def _product_cycles(chip: ChipSpec, work: ProductWork) -> int:
     """Return the cycles of a product, in tiles if its shape is known."""
     beside = work.chain.read_bytes if work.chain else 0
     vector_bytes = (
@@ -72,7 +72,7 @@ def _product_cycles(chip: ChipSpec, work: Product) -> int:
 
 def least_cycles(chip: ChipSpec, work: Work) -> int:
     """Return the cycles that `work` takes if all that may be was loaded ahead of it."""
-    if isinstance(work, Product) and (most := most_preload_cycles(chip, work)):
+    if isinstance(work, ProductWork) and (most := most_preload_cycles(chip, work)):
         return work_cycles(chip, preloaded(chip, work, most))
     return work_cycles(chip, work)
 
@@ -86,7 +86,7 @@ def feed_bytes_per_cycle(chip: ChipSpec) -> int:
     )
 
 
-def most_preload_cycles(chip: ChipSpec, work: Product) -> int:
+def most_preload_cycles(chip: ChipSpec, work: ProductWork) -> int:
     """Return for how long the matrix of `work` can be loaded ahead of it.
 
     The weight buffers hold no more than their capacity, and what is not yet in SRAM, or
@@ -101,18 +101,18 @@ def most_preload_cycles(chip: ChipSpec, work: Product) -> int:
     return min(gain, room)
 
 
-def preloaded(chip: ChipSpec, work: Product, cycles: int) -> Product:
+def preloaded(chip: ChipSpec, work: ProductWork, cycles: int) -> ProductWork:
     """Return `work` with what so many cycles of loading bring into the buffers."""
     size = min(work.fed_bytes, cycles * feed_bytes_per_cycle(chip))
     return work._replace(preloaded_bytes=size)
 
 
-def load_cycles(chip: ChipSpec, work: Load) -> int:
+def load_cycles(chip: ChipSpec, work: LoadWork) -> int:
     """Return for how long a load reads from SRAM."""
     return ceil_div(work.fed_bytes, feed_bytes_per_cycle(chip))
 
 
-def operand_streams(work: Chain) -> int:
+def operand_streams(work: VectorWork) -> int:
     """Return the streams of all operands if they are read side by side."""
     return ceil_div(work.operands * work.element_bits, BITS_PER_BYTE)
 

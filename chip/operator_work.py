@@ -9,7 +9,7 @@ from typing import NamedTuple
 from specs.units import BITS_PER_BYTE, ceil_div
 
 
-class Chain(NamedTuple):
+class VectorWork(NamedTuple):
     """Operations on vectors, chained in the VXM.
 
     Attributes
@@ -83,7 +83,7 @@ class Shape(NamedTuple):
     matrices: int = 1
 
 
-class Product(NamedTuple):
+class ProductWork(NamedTuple):
     """A matrix product whose matrix streams through the MXM.
 
     Attributes
@@ -126,7 +126,7 @@ class Product(NamedTuple):
     preloaded_bytes: int = 0
     masked_macs: int = 0
     shape: Shape | None = None
-    chain: Chain | None = None
+    chain: VectorWork | None = None
     readers: int = 1
 
     @property
@@ -164,7 +164,7 @@ class Product(NamedTuple):
         return self.written_bytes
 
 
-class Load(NamedTuple):
+class LoadWork(NamedTuple):
     """Part of a product's matrix on its way into the weight buffers, ahead of it.
 
     Attributes
@@ -204,7 +204,7 @@ class Load(NamedTuple):
         return 0
 
 
-class Lookup(NamedTuple):
+class LookupWork(NamedTuple):
     """Reading at an address that was just computed.
 
     Attributes
@@ -240,10 +240,10 @@ class Lookup(NamedTuple):
         return self.stored_bytes
 
 
-Work = Product | Load | Chain | Lookup
+Work = ProductWork | LoadWork | VectorWork | LookupWork
 
 
-def adding(elements: int, element_bits: int, summands: int) -> Chain:
+def adding(elements: int, element_bits: int, summands: int) -> VectorWork:
     """Return the work of adding up vectors element by element.
 
     Parameters
@@ -254,4 +254,4 @@ def adding(elements: int, element_bits: int, summands: int) -> Chain:
         Vectors that are added; the first of them needs no operation, but as many
         operations are counted.
     """
-    return Chain(elements, element_bits, operations=summands, operands=summands)
+    return VectorWork(elements, element_bits, operations=summands, operands=summands)

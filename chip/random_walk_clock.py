@@ -64,7 +64,7 @@ class _Block(NamedTuple):
 
 
 @final
-class Wander:
+class RandomWalk:
     """The wandering crystals of all chips.
 
     Parameters
@@ -237,7 +237,7 @@ class Wander:
 
 
 @final
-class WanderingClock:
+class RandomWalkClock:
     """One of the crystals that wander.
 
     Parameters
@@ -248,7 +248,7 @@ class WanderingClock:
         Whose this is.
     """
 
-    def __init__(self, wander: Wander, chip: int) -> None:
+    def __init__(self, wander: RandomWalk, chip: int) -> None:
         self._wander = wander
         self._chip = chip
         self._latest = wander.stretch(chip, 0)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.operator_work import Lookup
+from chip.operator_work import LookupWork
 from chip.program import Opcode, Program
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, ceil_div
@@ -69,7 +69,7 @@ def held_over_time(changes: Changes) -> Changes:
 def _made(program: Program, machine: MachineSpec) -> Changes:
     """Return what operators make and exchanges bring, until it has been read."""
     code, trains = program.instructions, program.trains
-    none = np.array([isinstance(k.work, Lookup) for k in program.kinds] + [False])
+    none = np.array([isinstance(k.work, LookupWork) for k in program.kinds] + [False])
     worked = np.isin(code.opcode, (Opcode.MATMUL, Opcode.VECTOR))
     worked |= (code.opcode == Opcode.READ) & none[code.kind]
     received = code.opcode == Opcode.RECEIVE

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chip.mxm_tiling import TileSets, tile_sets
 from chip.operator_cycles import FILL_STEPS, feed_bytes_per_cycle
-from chip.operator_work import Product
+from chip.operator_work import ProductWork
 from specs.machine import ChipSpec
 from specs.units import ceil_div
 
@@ -48,7 +48,7 @@ class TileSchedule(NamedTuple):
     multiply_cycles: int
 
 
-def tiles_of(chip: ChipSpec, work: Product) -> TileSets | None:
+def tiles_of(chip: ChipSpec, work: ProductWork) -> TileSets | None:
     """Return the tiles of `work`, or None if its matrix streams as one.
 
     That is so if its shape is unknown, if it has one vector, or if the buffers of the
@@ -63,7 +63,7 @@ def tiles_of(chip: ChipSpec, work: Product) -> TileSets | None:
 
 
 def tile_schedule(
-    chip: ChipSpec, work: Product, tiles: TileSets, *, length: int, part: int
+    chip: ChipSpec, work: ProductWork, tiles: TileSets, *, length: int, part: int
 ) -> TileSchedule:
     """Return when the tiles of a product load, install and multiply.
 
@@ -113,7 +113,7 @@ def tile_schedule(
     )
 
 
-def one_stream(work: Product, *, length: int, part: int, lag: int) -> TileSchedule:
+def one_stream(work: ProductWork, *, length: int, part: int, lag: int) -> TileSchedule:
     """Return how a matrix streams through the planes without a pause.
 
     Parameters

@@ -14,7 +14,11 @@ import numpy as np
 from chip.program import Program, Resident
 from compiler.collectives.arguments import checked_members, tensor_vectors
 from compiler.collectives.candidates import Candidate, candidates
-from compiler.collectives.stage_scheduler import Chain, Layer, deskews_of
+from compiler.collectives.stage_scheduler import (
+    CollectiveTimeline,
+    StageScheduler,
+    deskews_of,
+)
 from compiler.collectives.stages import Algorithm, Collective
 from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import hop_cycles, link_timing
@@ -143,7 +147,7 @@ def compile_collective(
         wanted=algorithm,
         most_paths=most_paths,
     )
-    layer = Layer(topology, machine, timing)
+    layer = StageScheduler(topology, machine, timing)
     laid = {str(ways[0]): layer.chain(ways[0].stages, limit_cycles)}
     best = ways[0]
     for way in ways[1:]:
@@ -159,7 +163,9 @@ def compile_collective(
     )
     if tolerance.guard_cycles(interval_cycles) != guard_cycles:
         guard_cycles = tolerance.guard_cycles(interval_cycles)
-        layer = Layer(topology, machine, link_timing(topology, machine, guard_cycles))
+        layer = StageScheduler(
+            topology, machine, link_timing(topology, machine, guard_cycles)
+        )
     chain = layer.chain(best.stages, interval_cycles)
     return CollectiveSchedule(
         kind=kind,
@@ -213,7 +219,7 @@ def _spanning(tolerance: Tolerance, cycles: int, limit_cycles: int) -> int:
 def _program(
     topology: Topology,
     machine: MachineSpec,
-    chain: Chain,
+    chain: CollectiveTimeline,
     *,
     chips: Ints,
     payload_bytes: int,
@@ -254,7 +260,10 @@ def _program(
 
 
 def _reason(
-    ways: list[Candidate], laid: dict[str, Chain], best: Candidate, vectors: int
+    ways: list[Candidate],
+    laid: dict[str, CollectiveTimeline],
+    best: Candidate,
+    vectors: int,
 ) -> str:
     """Return why the best was chosen, with numbers, in one sentence."""
     chain = laid[str(best)].timeline

@@ -11,8 +11,8 @@ from compiler.cost.link_timing import link_timing
 from compiler.cost.roofline import lower_bound_cycles
 from compiler.ir.schedule import Schedule
 from compiler.ir.timeline import Timeline
-from compiler.routing.message_scheduler import Transporter
-from compiler.routing.modulo_reservation_table import Traffic
+from compiler.routing.message_scheduler import MessageScheduler
+from compiler.routing.modulo_reservation_table import ModuloReservationTable
 from compiler.scheduling.data_parallel import replica_outage
 from compiler.scheduling.deskew_insertion import best_interval
 from compiler.scheduling.program_assembly import assembled, no_gap
@@ -32,7 +32,7 @@ _LONGER = (1, 2, 4, 8)
 
 
 @final
-class Chains:
+class PlanScheduler:
     """Lays passes of a model on the links of one machine, and makes programs of them.
 
     Parameters
@@ -54,7 +54,7 @@ class Chains:
         ]
         self.tree = alignment_tree(topology, machine, leader, outage)
         self._tolerance = Tolerance(machine=machine, tree_height=self.tree.height)
-        self._transporters: dict[tuple[int, int], Transporter] = {}
+        self._transporters: dict[tuple[int, int], MessageScheduler] = {}
 
     def timelines(
         self,
@@ -62,7 +62,7 @@ class Chains:
         interval_cycles: int,
         *,
         replica: int = 0,
-        traffic: Traffic | None = None,
+        traffic: ModuloReservationTable | None = None,
     ) -> list[Timeline]:
         """Return the chain of each plan's pass in a replica, with one guard band."""
         key = interval_cycles, replica
@@ -70,7 +70,7 @@ class Chains:
             guard_cycles = self._tolerance.guard_cycles(interval_cycles)
             timing = link_timing(self._topology, self._machine, guard_cycles)
             routes = self._routes[replica]
-            self._transporters[key] = Transporter(
+            self._transporters[key] = MessageScheduler(
                 self._topology, self._machine, routes, timing
             )
         return [
@@ -88,7 +88,7 @@ class Chains:
         self,
         plan: ShardingPlan,
         interval_cycles: int,
-        traffic: Traffic | None = None,
+        traffic: ModuloReservationTable | None = None,
     ) -> list[Timeline]:
         """Return the chain of each replica, all of them in one traffic."""
         return [
@@ -172,7 +172,7 @@ class TimedToken:
         Longest time between deskews.
     """
 
-    chains: Chains
+    chains: PlanScheduler
     timelines: tuple[Timeline, ...]
     interval_cycles: int
 
@@ -199,7 +199,7 @@ def time_token(
     check_trains(
         trains_at_least(plan, topology), plan.strategy.tensor, plan.strategy.chips
     )
-    chains = Chains(plan, topology, outage)
+    chains = PlanScheduler(plan, topology, outage)
 
     def slowest() -> list[Timeline]:
         return [max(chains.replicas(plan, 0), key=lambda chain: chain.token_cycles)]
@@ -265,7 +265,7 @@ def _carried_out(
     for interval_cycles in chains.longer_intervals(timed.interval_cycles):
 
         def lay(
-            traffic: Traffic | None, often: int = interval_cycles
+            traffic: ModuloReservationTable | None, often: int = interval_cycles
         ) -> list[Timeline]:
             return chains.replicas(plan, often, traffic)
 

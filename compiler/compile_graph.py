@@ -8,16 +8,16 @@ import numpy as np
 
 from chip.program import Program, Resident
 from compiler.collectives.exchange_phases import Phase
-from compiler.collectives.exchange_selection import Ways
+from compiler.collectives.exchange_selection import ExchangeSelector
 from compiler.cost.graph_roofline import workload_bound
 from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import link_timing
 from compiler.ir.program_emission import emit
 from compiler.ir.schedule import WorkloadSchedule
 from compiler.ir.timeline import Timeline
-from compiler.routing.message_scheduler import Transporter
+from compiler.routing.message_scheduler import MessageScheduler
 from compiler.scheduling.deskew_insertion import best_interval, place_deskews
-from compiler.scheduling.schedule_builder import Chain
+from compiler.scheduling.schedule_builder import ScheduleBuilder
 from compiler.scheduling.train_count import MOST_TRAINS
 from sharding.graph.workload_operators import workload_steps
 from sharding.graph.workload_plan import WorkloadPlan
@@ -61,15 +61,17 @@ def compile_workload(
     def timeline(interval_cycles: int) -> Timeline:
         guard_cycles = tolerance.guard_cycles(interval_cycles)
         timing = link_timing(topology, machine, guard_cycles)
-        transporter = Transporter(topology, machine, routes, timing)
-        chain = Chain(
+        transporter = MessageScheduler(topology, machine, routes, timing)
+        chain = ScheduleBuilder(
             transporter,
             chip=machine.chip,
             stall_cycles=machine.hac.epoch_cycles,
             interval_cycles=interval_cycles,
             check=partial(_check_trains, plan=plan),
         )
-        ways = Ways(topology, machine, transporter, width=plan.strategy.chips)
+        ways = ExchangeSelector(
+            topology, machine, transporter, width=plan.strategy.chips
+        )
         return _timeline(plan, steps, chain, ways, room_cycles)
 
     wanted = machine.deskew.interval_epochs
@@ -132,7 +134,7 @@ def _room_cycles(tolerance: Tolerance) -> int:
 
 
 def _pieces(
-    step: Exchange, ways: Ways, chips: Ints, room_cycles: int
+    step: Exchange, ways: ExchangeSelector, chips: Ints, room_cycles: int
 ) -> list[tuple[Phase, ...]]:
     """Return an exchange as itself, or in pieces that each fit between two deskews."""
     pieces = [ways.fastest(step, chips)]
@@ -153,8 +155,8 @@ def _pieces(
 def _timeline(
     plan: WorkloadPlan,
     steps: list[Compute | Exchange],
-    chain: Chain,
-    ways: Ways,
+    chain: ScheduleBuilder,
+    ways: ExchangeSelector,
     room_cycles: int,
 ) -> Timeline:
     chips = plan.group.chips

@@ -11,7 +11,7 @@ from typing import final
 
 import numpy as np
 
-from compiler.compile_decode import Chains
+from compiler.compile_decode import PlanScheduler
 from compiler.cost.roofline import feed_cycles, lower_bound_cycles
 from compiler.ir.program_emission import emit
 from compiler.ir.schedule import Schedule
@@ -91,7 +91,7 @@ def compile_prefill(
             f"{plan.strategy} has {plan.strategy.data} replicas, and a prompt runs in "
             f"one; leave data= out to see what it takes there"
         )
-    chains = Chains(plan, topology)
+    chains = PlanScheduler(plan, topology)
     if chunk_tokens:
         chunk_tokens = min(chunk_tokens, prompt_tokens)
         check_chunk(plan, prompt_tokens, chunk_tokens)
@@ -132,7 +132,7 @@ def _bound_cycles(plans: Sequence[ShardingPlan]) -> int:
 
 
 def _fastest_chunk(
-    plan: ShardingPlan, topology: Topology, chains: Chains, prompt_tokens: int
+    plan: ShardingPlan, topology: Topology, chains: PlanScheduler, prompt_tokens: int
 ) -> int:
     """Return the power of two whose chunks make the fastest pass, or the whole prompt.
 

@@ -20,8 +20,8 @@ from compiler.cost.drift_budget import budget, largest_ppm, shallowest_fifo_vect
 from compiler.cost.guard_band import Tolerance
 from compiler.ir.schedule import Schedule
 from experiments.analysis.free_running_clocks import (
-    Broken,
-    Free,
+    ClockViolation,
+    FreeRunningClocks,
     first_broken,
     first_seen,
     free_run,
@@ -149,8 +149,8 @@ def let_loose(ppm: float, interval_epochs: int, seed: int) -> list[Row]:
 def _compared(
     program: Program,
     machine: MachineSpec,
-    seen: Broken | None,
-    closed: Broken | None,
+    seen: ClockViolation | None,
+    closed: ClockViolation | None,
 ) -> Row:
     if seen is None or closed is None:
         return {"kind": "none", "what": "crystals do not drift apart"}
@@ -166,7 +166,7 @@ def _compared(
     }
 
 
-def free_on(schedule: Schedule, machine: MachineSpec, seed: int) -> Free:
+def free_on(schedule: Schedule, machine: MachineSpec, seed: int) -> FreeRunningClocks:
     """Return a schedule's program let loose on a machine, after its first token."""
     program = without_deskews(schedule.program)
     topology = schedule.topology

@@ -17,7 +17,7 @@ from experiments.plots.run_figure import STYLE
 from experiments.run.preparation import machine_of, model_of
 from sharding.planner.infeasibility import smallest_pipeline
 from sharding.planner.memory import kv_cache_bytes
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from specs.scenario import Scenario
 
@@ -64,7 +64,7 @@ def _row(name: str, chips: int, context: int, seed: int) -> dict[str, Any]:
     model = model_of(scenario)
     task = Task(model, machine_of(scenario), WIDTH, context, 1)
     kv_bytes = sum(
-        int(kv_cache_bytes(task, Block(Kind.ATTENTION, layer, 0, 1, 1), 1).sum())
+        int(kv_cache_bytes(task, Block(BlockKind.ATTENTION, layer, 0, 1, 1), 1).sum())
         for layer in range(model.layers)
     )
     stored = task.machine.formats.weights

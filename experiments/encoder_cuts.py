@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from compiler.bounds.congestion_bound import LinkBound, link_bound
+from compiler.bounds.congestion_bound import CongestionBound, link_bound
 from compiler.collectives.exchange_phases import exchange_candidates
 from compiler.compile_decode import compile_token
 from compiler.ir.messages import MessageTable
@@ -29,7 +29,7 @@ from sharding.parallelism.strategy import Strategy
 from sharding.planner.min_max_partition import balanced_cuts
 from sharding.planner.plan import staged_plan
 from sharding.planner.stage_partition import stage_blocks, stage_cuts
-from sharding.transformer.blocks import Block, Kind, model_units
+from sharding.transformer.blocks import Block, BlockKind, model_units
 from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
@@ -97,7 +97,7 @@ class _Job(NamedTuple):
     strategy: Strategy
     units: list[Block]
     chips: Ints
-    links: LinkBound
+    links: CongestionBound
 
 
 def _row(context: int, strategy: Strategy, rule: str) -> dict[str, Any]:
@@ -140,15 +140,15 @@ def _row(context: int, strategy: Strategy, rule: str) -> dict[str, Any]:
 def _macs(task: Task, unit: Block) -> int:
     """Return the multiply-accumulates of a piece over all chips."""
     model = task.model
-    if unit.kind is Kind.ATTENTION:
+    if unit.kind is BlockKind.ATTENTION:
         scored = 2 * model.query_size * task.attended_tokens(unit)
         return task.tokens * (model.attention_parameters + scored)
-    if unit.kind is Kind.FEED_FORWARD:
+    if unit.kind is BlockKind.FEED_FORWARD:
         low, high = unit.range_of(model.intermediate_size)
         share = model.feed_forward_parameters * (high - low)
         return task.tokens * share // model.intermediate_size
     # Of the states only the first is pooled, and tables are looked up.
-    pools = unit.kind is Kind.HEAD
+    pools = unit.kind is BlockKind.HEAD
     return pools * task.batch * model.head_rows * model.hidden_size
 
 

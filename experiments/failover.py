@@ -50,7 +50,7 @@ SHOWN = {
 Row = dict[str, Any]
 
 
-class Case(NamedTuple):
+class FaultCase(NamedTuple):
     """What breaks on which machine.
 
     Attributes
@@ -70,10 +70,10 @@ class Case(NamedTuple):
 
 
 CASES = (
-    Case("link dies", "link"),
-    Case("chip stops", "chip"),
-    Case("8 in flight", "link", sequences=8),
-    Case("no spare", "link", spares=0),
+    FaultCase("link dies", "link"),
+    FaultCase("chip stops", "chip"),
+    FaultCase("8 in flight", "link", sequences=8),
+    FaultCase("no spare", "link", spares=0),
 )
 
 
@@ -131,7 +131,7 @@ class _Remembered:
 def broken_run(
     prepared: Prepared,
     schedule: Schedule,
-    case: Case,
+    case: FaultCase,
     spares: _Remembered | SpareNodes,
 ) -> Run:
     """Return a run in which the middle train's link, or the chip that sends it, breaks.
@@ -174,7 +174,7 @@ def broken_run(
     )
 
 
-def cost(run: Run, case: Case) -> Row:
+def cost(run: Run, case: FaultCase) -> Row:
     """Return the parts of a run's failover, if it had one, and what is missing."""
     result, scenario = run.result, run.prepared.scenario
     missing = result.missing
@@ -248,7 +248,7 @@ def _slices_bytes(prepared: Prepared, node: int) -> tuple[int, int]:
     return max(held, key=sum)
 
 
-def tokens_by_cause(run: Run, case: Case) -> pd.DataFrame:
+def tokens_by_cause(run: Run, case: FaultCase) -> pd.DataFrame:
     """Return when each token began and what it waited for, in us."""
     table = tokens_table(run)
     load_ps = np.zeros(len(table), dtype=np.int64)

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.harness.checkpoint import Kept
+from experiments.harness.checkpoint import Checkpoint
 from experiments.harness.experiment_script import Resumable, run_script
 from experiments.harness.scenario_rows import best_point, point
 from experiments.plots.run_figure import STYLE
@@ -42,7 +42,7 @@ COLUMNS = {
 
 
 @Resumable
-def experiment(seed: int, quick: bool, kept: Kept) -> tuple[pd.DataFrame, Figure]:
+def experiment(seed: int, quick: bool, kept: Checkpoint) -> tuple[pd.DataFrame, Figure]:
     """Return the latency of each split at each chip count, and its picture."""
     rows = []
     model = QUICK_MODEL if quick else MODEL

@@ -41,7 +41,7 @@ COLUMNS = {
 _PORTS = 11
 
 
-class Case(NamedTuple):
+class PlacementCase(NamedTuple):
     """A plan to place.
 
     Attributes
@@ -77,9 +77,11 @@ def random_regular(seed: int) -> Topology:
     return from_networkx(graph, name="random regular")
 
 
-def _llama_70b(*strategies: str, topology: str = "auto", spares: int = 0) -> list[Case]:
+def _llama_70b(
+    *strategies: str, topology: str = "auto", spares: int = 0
+) -> list[PlacementCase]:
     return [
-        Case("llama-2-70b", 576, topology, strategy, spares=spares)
+        PlacementCase("llama-2-70b", 576, topology, strategy, spares=spares)
         for strategy in strategies
     ]
 
@@ -99,17 +101,17 @@ CASES = [
     ),
     *_llama_70b("tensor=8,pipeline=72", spares=1),
     *_llama_70b("tensor=8,pipeline=72", topology="torus:8x8x9"),
-    Case("llama-2-7b", 72, "rack", "tensor=8,pipeline=9"),
-    Case("llama-2-7b", 72, "rack", "tensor=12,pipeline=6"),
-    Case("llama-2-7b", 72, "rack", "tensor=36,pipeline=2"),
-    Case("llama-2-7b", 72, "torus:8x9", "tensor=8,pipeline=9"),
-    Case("llama-2-7b", 72, "torus:8x9", "tensor=12,pipeline=6"),
-    Case("llama-2-7b", 64, "hypercube:6", "tensor=8,pipeline=8"),
-    Case("llama-2-7b", 72, "random", "tensor=8,pipeline=9", random_regular),
-    Case("mixtral-8x7b", 264, "nodes33", "tensor=12,pipeline=22"),
-    Case("llama-2-70b", 256, "lpx", "tensor=8,pipeline=32", machine="lpx"),
-    Case("llama-2-70b", 252, "lpx", "tensor=12,pipeline=21", machine="lpx"),
-    Case("bert-large", 72, "rack", "tensor=4,pipeline=6"),
+    PlacementCase("llama-2-7b", 72, "rack", "tensor=8,pipeline=9"),
+    PlacementCase("llama-2-7b", 72, "rack", "tensor=12,pipeline=6"),
+    PlacementCase("llama-2-7b", 72, "rack", "tensor=36,pipeline=2"),
+    PlacementCase("llama-2-7b", 72, "torus:8x9", "tensor=8,pipeline=9"),
+    PlacementCase("llama-2-7b", 72, "torus:8x9", "tensor=12,pipeline=6"),
+    PlacementCase("llama-2-7b", 64, "hypercube:6", "tensor=8,pipeline=8"),
+    PlacementCase("llama-2-7b", 72, "random", "tensor=8,pipeline=9", random_regular),
+    PlacementCase("mixtral-8x7b", 264, "nodes33", "tensor=12,pipeline=22"),
+    PlacementCase("llama-2-70b", 256, "lpx", "tensor=8,pipeline=32", machine="lpx"),
+    PlacementCase("llama-2-70b", 252, "lpx", "tensor=12,pipeline=21", machine="lpx"),
+    PlacementCase("bert-large", 72, "rack", "tensor=4,pipeline=6"),
 ]
 QUICK_CASES = [case for case in CASES if case.model == "llama-2-7b"][:4]
 
@@ -122,7 +124,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     return table, _figure(table)
 
 
-def _row(case: Case, seed: int) -> dict[str, Any]:
+def _row(case: PlacementCase, seed: int) -> dict[str, Any]:
     scenario = Scenario(
         model=case.model,
         machine=case.machine,

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from compiler.search.branch_and_bound import best_strategy
 from compiler.search.objective import Objective
-from experiments.harness.checkpoint import Kept
+from experiments.harness.checkpoint import Checkpoint
 from experiments.harness.experiment_script import Resumable, run_script
 from experiments.harness.scenario_rows import point
 from experiments.plots.run_figure import STYLE
@@ -49,7 +49,7 @@ COLUMNS = {
 
 
 @Resumable
-def experiment(seed: int, quick: bool, kept: Kept) -> tuple[pd.DataFrame, Figure]:
+def experiment(seed: int, quick: bool, kept: Checkpoint) -> tuple[pd.DataFrame, Figure]:
     """Return the latency of each model at each number of chips, and its picture."""
     rows = []
     widths = QUICK_WIDTHS if quick else WIDTHS

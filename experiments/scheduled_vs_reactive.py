@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.analysis.scheduled_and_reactive import (
-    Case,
-    Measured,
+    LatencySamples,
     Row,
+    TrafficCase,
     exchange,
     uniform,
 )
@@ -37,13 +37,13 @@ from topologies.selection import select_topology
 # is as long as the interval between two deskews, so that none falls into it.
 LOADS = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 CASES = (
-    Case("node", 8, 7, 10, LOADS[::2], 2, 40),
-    Case("rack", 72, 7, 10, LOADS, 2, 40),
-    Case("nodes33", 264, 1, 4, (0.3, 0.6, 0.9), 1, 15),
+    TrafficCase("node", 8, 7, 10, LOADS[::2], 2, 40),
+    TrafficCase("rack", 72, 7, 10, LOADS, 2, 40),
+    TrafficCase("nodes33", 264, 1, 4, (0.3, 0.6, 0.9), 1, 15),
 )
 QUICK_CASES = (
-    Case("node", 8, 7, 2, (0.5, 0.9), 1, 10),
-    Case("rack", 72, 1, 2, (0.5, 0.9), 1, 10),
+    TrafficCase("node", 8, 7, 2, (0.5, 0.9), 1, 10),
+    TrafficCase("rack", 72, 1, 2, (0.5, 0.9), 1, 10),
 )
 # Which case is drawn.
 DRAWN = "rack"
@@ -66,7 +66,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     """Return latencies and throughput of every machine, and the picture of them."""
     machine = load_machine()
     rows: list[Row] = []
-    drawn: list[Measured] = []
+    drawn: list[LatencySamples] = []
     for case in QUICK_CASES if quick else CASES:
         net = network(select_topology(case.chips, case.topology), machine)
         exchanged = exchange(net, case, seed)
@@ -79,7 +79,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     return table, _figure(table, drawn)
 
 
-def _figure(table: pd.DataFrame, exchanged: list[Measured]) -> Figure:
+def _figure(table: pd.DataFrame, exchanged: list[LatencySamples]) -> Figure:
     part = table[table["topology"] == DRAWN]
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(12, 5.4), layout="constrained")

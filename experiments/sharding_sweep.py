@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 
 from compiler.search.pareto_front import pareto_front
 from compiler.search.search_space import splits
-from compiler.search.strategy_evaluator import Looks
-from experiments.harness.checkpoint import Kept, Row
+from compiler.search.strategy_evaluator import StrategyEvaluator
+from experiments.harness.checkpoint import Checkpoint, Row
 from experiments.harness.experiment_script import Resumable, Tables, run_script
 from experiments.harness.scenario_rows import best_point, point
 from experiments.plan_report.pareto import STATES, front_table
@@ -66,7 +66,7 @@ QUICK = _Sweep("gpt2", 16, (4, 8), 12)
 
 @Resumable
 def experiment(
-    seed: int, quick: bool, kept: Kept
+    seed: int, quick: bool, kept: Checkpoint
 ) -> tuple[pd.DataFrame, Figure, Tables]:
     """Return what was simulated, the picture, and the whole space with its front."""
     sweep = QUICK if quick else FULL
@@ -113,7 +113,7 @@ def _front(scenario: Scenario, most_compiled: int) -> Row:
 def _space(scenario: Scenario) -> Row:
     """Return what each strategy takes at least, where memory may hold it."""
     task, topology = _job(scenario)
-    looks = Looks(task, topology)
+    looks = StrategyEvaluator(task, topology)
     hz = task.machine.chip.clock_hz
     rows = []
     for split in looks.splits:

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from experiments.analysis.speculative_decoding import (
-    Placed,
+    PlacedModel,
     Speculation,
-    Step,
+    SpeculationStep,
     drawn_tokens,
     fastest,
     tokens_per_step,
@@ -60,7 +60,7 @@ def experiment(
     chips = topology.active.astype(np.int64)
     widths = QUICK_WIDTHS if quick else WIDTHS
 
-    def placed(name: str, on: NDArray[np.int64], positions: int = 1) -> Placed:
+    def placed(name: str, on: NDArray[np.int64], positions: int = 1) -> PlacedModel:
         return fastest(
             load_model(name),
             machine,
@@ -93,7 +93,11 @@ def experiment(
 
 
 def _row(
-    both: Speculation, step: Step, acceptance: float, without: float, seed: int
+    both: Speculation,
+    step: SpeculationStep,
+    acceptance: float,
+    without: float,
+    seed: int,
 ) -> dict[str, Any]:
     drawn = drawn_tokens(acceptance, step.draft_tokens, steps=STEPS, seed=seed)
     rate = step.tokens_per_s(acceptance)
@@ -119,10 +123,12 @@ def _row(
     }
 
 
-def _needed(steps: list[Step], acceptance: float, draft_us: float) -> dict[str, Any]:
+def _needed(
+    steps: list[SpeculationStep], acceptance: float, draft_us: float
+) -> dict[str, Any]:
     """Return the slowest draft token with which the published rate is reached."""
 
-    def left_us(step: Step) -> float:
+    def left_us(step: SpeculationStep) -> float:
         tokens = tokens_per_step(acceptance, step.draft_tokens)
         fixed_us = step.transfer_us + step.verify_us
         return (tokens / PUBLISHED_TOKENS_PER_S * 1e6 - fixed_us) / step.draft_tokens
@@ -138,7 +144,9 @@ def _needed(steps: list[Step], acceptance: float, draft_us: float) -> dict[str, 
     }
 
 
-def _figure(table: pd.DataFrame, steps: list[Step], without: float) -> Figure:
+def _figure(
+    table: pd.DataFrame, steps: list[SpeculationStep], without: float
+) -> Figure:
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -171,7 +179,7 @@ def _figure(table: pd.DataFrame, steps: list[Step], without: float) -> Figure:
     return figure
 
 
-def _spent(axes: Axes, steps: list[Step]) -> None:
+def _spent(axes: Axes, steps: list[SpeculationStep]) -> None:
     """Draw where the time of a step goes."""
     labels = [str(step.draft_tokens) for step in steps]
     bottom = np.zeros(len(steps))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Program
-from fabric.clocks.start_propagation import Descent
+from fabric.clocks.start_propagation import StartPropagation
 from fabric.faults.spares import Spares
 from fabric.replay_engine.fifo_occupancy import Occupancy, Timed
 from fabric.replay_engine.step_times import Offsets
@@ -22,10 +22,10 @@ from fabric.results.deskew_log import DeskewLog
 from fabric.results.iteration_log import NEVER
 from fabric.results.result import RunResult
 from fabric.runtime.program_switch import Change
-from fabric.runtime.segment import Run
-from fabric.runtime.segments import Stints
-from fabric.statistics.run_statistics import Ledger
-from fabric.statistics.timing_check import Verdict
+from fabric.runtime.segment import Segment
+from fabric.runtime.segments import RunSegments
+from fabric.statistics.run_statistics import RunStatistics
+from fabric.statistics.timing_check import TimingCheck
 from specs.faults import Fault
 from specs.machine import MachineSpec
 from specs.units import PS_PER_S
@@ -51,8 +51,8 @@ def replay(
 
     Parameters and errors are those of `simulate`.
     """
-    ledger = Ledger(topology, tokens=tokens, keep=keep)
-    stints = Stints(
+    ledger = RunStatistics(topology, tokens=tokens, keep=keep)
+    stints = RunSegments(
         topology,
         machine,
         seed=seed,
@@ -60,7 +60,7 @@ def replay(
         faults=faults,
         spares=spares,
         changes=changes,
-        align=Descent.start,
+        align=StartPropagation.start,
     )
     for run in stints.of(program):
         ledger.open(run)
@@ -82,14 +82,14 @@ class _Replay:
         Takes what has happened.
     """
 
-    def __init__(self, run: Run, ledger: Ledger) -> None:
+    def __init__(self, run: Segment, ledger: RunStatistics) -> None:
         self._run = run
         self._ledger = ledger
         self._deskews = DeskewLog(run.topology.chips, len(run.program.deskews))
         self._offsets = Offsets(run, self._deskews)
         self._occupancy = Occupancy(run)
         self._steady = run.steady
-        self._recurring: dict[tuple[int, int], Verdict] = {}
+        self._recurring: dict[tuple[int, int], TimingCheck] = {}
 
     def execute(self, progress: Callable[[int], None] | None) -> DeskewLog:
         """Enter all iterations; return the stint's deskews."""

@@ -9,19 +9,19 @@ import simpy
 
 from chip.program import Program
 from fabric.clocks.crystals import Crystals
-from fabric.clocks.start_propagation import Descent, Start
+from fabric.clocks.start_propagation import Start, StartPropagation
 from fabric.faults.spares import Spares
 from fabric.results.deskew_log import DeskewLog
 from fabric.results.iteration_log import NEVER, Flight, FlightLog
 from fabric.results.result import RunResult
 from fabric.runtime.program_switch import Change
-from fabric.runtime.segment import Run
-from fabric.runtime.segments import Stints
+from fabric.runtime.segment import Segment
+from fabric.runtime.segments import RunSegments
 from fabric.simpy_engine.link import Link
 from fabric.simpy_engine.loader import load_steps
 from fabric.simpy_engine.processor import Processor
 from fabric.simpy_engine.start_alignment import Alignment
-from fabric.statistics.run_statistics import Ledger
+from fabric.statistics.run_statistics import RunStatistics
 from specs.faults import Fault
 from specs.machine import MachineSpec
 from topologies.topology import Topology
@@ -70,8 +70,8 @@ def simulate(
     ScheduleError
         If the chips cannot be aligned.
     """
-    ledger = Ledger(topology, tokens=tokens, keep=keep)
-    stints = Stints(
+    ledger = RunStatistics(topology, tokens=tokens, keep=keep)
+    stints = RunSegments(
         topology,
         machine,
         seed=seed,
@@ -90,7 +90,7 @@ def simulate(
     return ledger.result()
 
 
-def _align(descent: Descent, crystals: Crystals, from_ps: int) -> Start:
+def _align(descent: StartPropagation, crystals: Crystals, from_ps: int) -> Start:
     return Alignment(simpy.Environment(), descent, crystals).run(from_ps)
 
 
@@ -110,7 +110,7 @@ def _no_search_for_cycles() -> Iterator[None]:
 
 
 def _execute(
-    run: Run, ledger: Ledger, progress: Callable[[int], None] | None
+    run: Segment, ledger: RunStatistics, progress: Callable[[int], None] | None
 ) -> DeskewLog:
     """Run all chips until the last iteration has ended; return their deskews."""
     program, machine, start = run.program, run.machine, run.start
@@ -147,7 +147,7 @@ def _execute(
 
 
 def _flights(
-    run: Run, ledger: Ledger, progress: Callable[[int], None] | None
+    run: Segment, ledger: RunStatistics, progress: Callable[[int], None] | None
 ) -> FlightLog:
     """Return the log of the iterations, which enters each that is over."""
     vectors = run.program.trains.vectors.tolist()

@@ -67,7 +67,7 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+NameList = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
 @final
@@ -92,7 +92,7 @@ class Matmul(Spec):
 
     kind: Literal["matmul"] = "matmul"
     name: str = Field(min_length=1)
-    left: Names
+    left: NameList
     right: str
     output: str
     chosen: int | None = Field(default=None, gt=0)
@@ -131,8 +131,8 @@ class Vector(Spec):
 
     kind: Literal["vector"] = "vector"
     name: str = Field(min_length=1)
-    inputs: Names
-    outputs: Names
+    inputs: NameList
+    outputs: NameList
     operations: int = Field(default=1, gt=0)
     passes: int = Field(default=1, gt=0)
     elements: int | None = Field(default=None, gt=0)
@@ -167,7 +167,7 @@ class Lookup(Spec):
 
     kind: Literal["lookup"] = "lookup"
     name: str = Field(min_length=1)
-    tables: Names
+    tables: NameList
     index: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     output: str
 

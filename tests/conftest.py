@@ -13,7 +13,7 @@ from compiler.ir.schedule import Schedule
 from experiments.run.failover_planning import SpareNodes
 from experiments.run.preparation import Prepared
 from sharding.parallelism.strategy import Strategy
-from sharding.parallelism.tensor_group import Layout
+from sharding.parallelism.tensor_group import FeedForwardLayout
 from sharding.planner.plan import plan_sharding
 from sharding.transformer.task import Task
 from specs.machine import load_machine
@@ -77,7 +77,7 @@ def compiled() -> Compile:
         *,
         data: int = 1,
         attention: int = 0,
-        layout: Layout = Layout.ONE_D,
+        layout: FeedForwardLayout = FeedForwardLayout.ONE_D,
         sequences: int = 1,
         topology: str = "auto",
         keep: bool = True,

@@ -36,7 +36,7 @@ def there_and_back(
     return np.stack([there, back], axis=1).ravel()
 
 
-def lay(
+def topology_from_cables(
     name: str,
     bundles: Sequence[CableBundle],
     *,

@@ -11,9 +11,9 @@ import numpy as np
 from compiler.cost.link_timing import hop_cycles, vectors_of
 from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Exchange, Pattern
-from sharding.parallelism.tensor_group import Group, Layout
+from sharding.parallelism.tensor_group import FeedForwardLayout, TensorGroup
 from sharding.planner.memory import kv_cache_bytes, weight_bytes
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 
 
@@ -41,7 +41,7 @@ class KnownBlocks:
     """Bounds of the blocks of one job, by how a group shares them."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Group, Block], BlockBound] = {}
+        self._known: dict[tuple[TensorGroup, Block], BlockBound] = {}
 
     def bound(self, task: Task, block: Block) -> BlockBound:
         """Return what `block` takes at least on any wiring.
@@ -85,15 +85,15 @@ def nearest_cycles(task: Task, exchange: Exchange) -> int:
     return cycles
 
 
-def _without_other_words(task: Task, kind: Kind) -> Task:
+def _without_other_words(task: Task, kind: BlockKind) -> Task:
     """Return a job in which `kind` takes as long, as usual in all else.
 
     In a grid the shards are others' than in rows, but of the same sizes.
     """
-    if kind is Kind.FEED_FORWARD:
+    if kind is BlockKind.FEED_FORWARD:
         return task._replace(attention=0)
-    alike = task._replace(expert=1, layout=Layout.ONE_D)
-    return alike if kind is Kind.ATTENTION else alike._replace(attention=0)
+    alike = task._replace(expert=1, layout=FeedForwardLayout.ONE_D)
+    return alike if kind is BlockKind.ATTENTION else alike._replace(attention=0)
 
 
 def _block_bound(task: Task, block: Block) -> BlockBound:

@@ -33,7 +33,7 @@ _GOALS_TOGETHER = 64
 
 
 @final
-class LinkBound:
+class CongestionBound:
     """The least time of each phase of messages; a carrier for timelines.
 
     Parameters
@@ -134,9 +134,11 @@ class LinkBound:
         return line[row], tail[row]
 
 
-def link_bound(machine: MachineSpec, topology: Topology, leader: int) -> LinkBound:
+def link_bound(
+    machine: MachineSpec, topology: Topology, leader: int
+) -> CongestionBound:
     """Return the bound on messages under the smallest guard band of any schedule."""
-    return LinkBound(topology, machine, least_timing(machine, topology, leader))
+    return CongestionBound(topology, machine, least_timing(machine, topology, leader))
 
 
 def least_timing(machine: MachineSpec, topology: Topology, leader: int) -> LinkTiming:

@@ -7,21 +7,21 @@ each such chain is worked out once, and a plan is a sum over them.
 
 from typing import NamedTuple, final
 
-from compiler.bounds.congestion_bound import LinkBound
+from compiler.bounds.congestion_bound import CongestionBound
 from compiler.bounds.exchange_bound import KnownExchanges
 from compiler.ir.messages import MessageTable
-from compiler.scheduling.stage_messages import hand_over, way_back
+from compiler.scheduling.stage_messages import stage_transfer, token_return
 from compiler.scheduling.weight_prefetch import Prefetch
 from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Exchange, Unit
-from sharding.parallelism.tensor_group import Group
+from sharding.parallelism.tensor_group import TensorGroup
 from sharding.planner.plan import ShardingPlan, Stage
 from sharding.transformer.blocks import Block
 from sharding.transformer.task import Task
 
 # Cycles in which weights may load, relative to the start of a block.
 _Windows = tuple[tuple[int, int], ...]
-_GroupBlock = tuple[Group, Block]
+_GroupBlock = tuple[TensorGroup, Block]
 
 
 class _Taken(NamedTuple):
@@ -32,7 +32,7 @@ class _Taken(NamedTuple):
 
 
 @final
-class ChainBound:
+class CriticalPathBound:
     """Lower bounds on the tokens of plans that differ in nothing but the strategy.
 
     Parameters
@@ -43,7 +43,7 @@ class ChainBound:
         What exchanges take at least.
     """
 
-    def __init__(self, links: LinkBound, exchanges: KnownExchanges) -> None:
+    def __init__(self, links: CongestionBound, exchanges: KnownExchanges) -> None:
         self._links = links
         self._exchanges = exchanges
         self._operators: dict[_GroupBlock, list[Compute | Exchange]] = {}
@@ -69,10 +69,10 @@ class ChainBound:
                 now += taken.cycles
                 windows = taken.windows
             if stage.index + 1 == len(plan.stages):
-                now += self._sent_cycles(way_back(plan))
+                now += self._sent_cycles(token_return(plan))
                 slowest = max(slowest, now - begin)
             else:
-                sent = hand_over(plan, stage, plan.stages[stage.index + 1])
+                sent = stage_transfer(plan, stage, plan.stages[stage.index + 1])
                 handed = self._sent_cycles(sent)
                 now += handed
                 slowest = max(slowest, now - begin)
@@ -129,6 +129,6 @@ class ChainBound:
         return self._links.transport(messages).duration_cycles
 
 
-def least_latency_cycles(plan: ShardingPlan, links: LinkBound) -> int:
-    """Return what `ChainBound.least_latency` says of a single plan."""
-    return ChainBound(links, KnownExchanges(links)).least_latency(plan)
+def least_latency_cycles(plan: ShardingPlan, links: CongestionBound) -> int:
+    """Return what `CriticalPathBound.least_latency` says of a single plan."""
+    return CriticalPathBound(links, KnownExchanges(links)).least_latency(plan)

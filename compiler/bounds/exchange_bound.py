@@ -4,7 +4,7 @@ from typing import final
 
 from chip.operator_cycles import work_cycles
 from chip.operator_work import adding
-from compiler.bounds.congestion_bound import LinkBound
+from compiler.bounds.congestion_bound import CongestionBound
 from compiler.collectives.exchange_phases import exchange_candidates
 from sharding.operators.operators import Exchange, Pattern
 from sharding.parallelism.ranges import Ints
@@ -36,7 +36,7 @@ class KnownExchanges:
         What says how long messages take at least, and on which wiring.
     """
 
-    def __init__(self, links: LinkBound) -> None:
+    def __init__(self, links: CongestionBound) -> None:
         self._links = links
         self._known: dict[tuple[Alike, bytes], int] = {}
 

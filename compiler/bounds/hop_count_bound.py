@@ -24,7 +24,7 @@ from topologies.topology import Topology
 
 
 @final
-class DetourBound:
+class HopCountBound:
     """The least time of each phase of messages on any routes; a carrier for timelines.
 
     Parameters
@@ -90,12 +90,14 @@ class DetourBound:
         return fewest
 
 
-def detour_bound(machine: MachineSpec, topology: Topology, leader: int) -> DetourBound:
+def detour_bound(
+    machine: MachineSpec, topology: Topology, leader: int
+) -> HopCountBound:
     """Return the bound on messages under the smallest guard band of any schedule."""
-    return DetourBound(topology, machine, least_timing(machine, topology, leader))
+    return HopCountBound(topology, machine, least_timing(machine, topology, leader))
 
 
-def least_replica_cycles(plan: ShardingPlan, detours: DetourBound) -> int:
+def least_replica_cycles(plan: ShardingPlan, detours: HopCountBound) -> int:
     """Return the least cycles from a token to the next of its sequence in a replica.
 
     Parameters

@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 
 from compiler.bounds.block_bound import KnownBlocks, is_sent, nearest_cycles
-from compiler.bounds.congestion_bound import LinkBound
+from compiler.bounds.congestion_bound import CongestionBound
 from compiler.bounds.exchange_bound import Alike, KnownExchanges, alike
 from compiler.cost.link_timing import hop_cycles, vectors_of
 from compiler.ir.messages import MessageTable
@@ -20,7 +20,7 @@ from compiler.scheduling.train_count import block_messages
 from sharding.operators.block_operators import block_operators, token_bytes
 from sharding.operators.operators import Compute, Exchange
 from sharding.parallelism.ranges import Ints
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from topologies.topology import Topology
 
@@ -29,7 +29,7 @@ _OF_HEADS = ("share_qkv", "share_values")
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class WidthBound:
+class SplitBound:
     """What every strategy of a tensor width takes at least.
 
     Parameters
@@ -73,7 +73,7 @@ class WidthBound:
         return max(0, room // max(1, self.kv_cache_bytes))
 
 
-def width_bound(task: Task, most_stages: int, known: KnownBlocks) -> WidthBound:
+def width_bound(task: Task, most_stages: int, known: KnownBlocks) -> SplitBound:
     """Return the bound of a width on any wiring: its chips are as near as can be.
 
     Parameters
@@ -100,7 +100,7 @@ def width_bound(task: Task, most_stages: int, known: KnownBlocks) -> WidthBound:
         # A chip on its own keeps what it has chosen.
         back_cycles[0] = 0
     hand_over = hop_cycles(task.machine, shard)
-    return WidthBound(
+    return SplitBound(
         task=task,
         compute_cycles=sum(count * block.compute_cycles for block, count in blocks),
         exchange_cycles=np.full(most_stages, exchanged, dtype=np.int64),
@@ -112,7 +112,7 @@ def width_bound(task: Task, most_stages: int, known: KnownBlocks) -> WidthBound:
 
 
 @final
-class PlacedWidth:
+class PlacedSplitBound:
     """What each exchange and hand-over of a width takes on the chips that there are.
 
     Groups are looked at one by one, as longer pipelines are asked for.
@@ -130,7 +130,11 @@ class PlacedWidth:
     """
 
     def __init__(
-        self, bound: WidthBound, chips: Ints, links: LinkBound, known: KnownExchanges
+        self,
+        bound: SplitBound,
+        chips: Ints,
+        links: CongestionBound,
+        known: KnownExchanges,
     ) -> None:
         self._bound = bound
         self._chips = chips
@@ -145,7 +149,7 @@ class PlacedWidth:
         self._least: dict[Alike, list[int]] = {}
         self._handed = [0]
 
-    def bound(self, pipeline: int, *, teams: bool) -> WidthBound:
+    def bound(self, pipeline: int, *, teams: bool) -> SplitBound:
         """Return the bound for pipelines of up to so many stages.
 
         Parameters
@@ -231,14 +235,14 @@ def _distinct_exchanges(
     return found
 
 
-def trains_of_width(bound: WidthBound, topology: Topology, chips: Ints) -> Ints:
+def trains_of_width(bound: SplitBound, topology: Topology, chips: Ints) -> Ints:
     """Return trains that a token needs at least with 1, 2, ... stages.
 
     Every layer's blocks gather and scatter, and a head gathers, at best among the chips
     that need the fewest messages for it.
     """
     task = bound.task
-    counts = Counter[Kind]()
+    counts = Counter[BlockKind]()
     for block, count in _blocks(task._replace(attention=0)):
         counts[block.kind] += count
     trains = []
@@ -258,11 +262,11 @@ def _blocks(task: Task) -> list[tuple[Block, int]]:
     everything, and where they take turns, so are those of other chips.
     """
     layers = task.model.layers
-    attention = [Block(Kind.ATTENTION, layer, 0, 1, 1) for layer in range(layers)]
+    attention = [Block(BlockKind.ATTENTION, layer, 0, 1, 1) for layer in range(layers)]
     attending = Counter(task.like(block) for block in attention)
     return [
-        (Block(Kind.EMBEDDING, -1, 0, 1, 1), 1),
+        (Block(BlockKind.EMBEDDING, -1, 0, 1, 1), 1),
         *attending.items(),
-        (Block(Kind.FEED_FORWARD, 0, 0, 1, 1), layers),
-        (Block(Kind.HEAD, layers, 0, 1, 1), 1),
+        (Block(BlockKind.FEED_FORWARD, 0, 0, 1, 1), layers),
+        (Block(BlockKind.HEAD, layers, 0, 1, 1), 1),
     ]

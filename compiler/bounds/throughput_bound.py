@@ -6,15 +6,15 @@ another sooner than the slowest stage is done and has deskewed.
 
 import numpy as np
 
-from compiler.bounds.strategy_bound import WidthBound
+from compiler.bounds.strategy_bound import SplitBound
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.memory import kv_cache_bytes, weight_bytes
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from specs.units import ceil_div
 
 
-def share_cycles(bound: WidthBound, strategy: Strategy, sequences: int) -> float:
+def share_cycles(bound: SplitBound, strategy: Strategy, sequences: int) -> float:
     """Return a number of cycles of the machine that each token takes, or more.
 
     Parameters
@@ -53,7 +53,7 @@ def most_sequences(task: Task, stages: int) -> int:
     chip = task.machine.chip
     layers = ceil_div(task.model.layers, stages)
     kinds = {
-        task.like(Block(Kind.ATTENTION, layer, 0, 1, 1))
+        task.like(Block(BlockKind.ATTENTION, layer, 0, 1, 1))
         for layer in range(task.model.layers)
     }
     weights = np.min([weight_bytes(task, kind) for kind in kinds], axis=0)

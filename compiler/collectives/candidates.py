@@ -8,7 +8,12 @@ import numpy as np
 from compiler.collectives.flat_algorithms import direct_messages, direct_stages
 from compiler.collectives.hierarchical import hierarchical_forms
 from compiler.collectives.multipath_send import spread_stage
-from compiler.collectives.stages import Algorithm, Collective, Stage, adding_up
+from compiler.collectives.stages import (
+    Algorithm,
+    Collective,
+    CollectiveStage,
+    adding_up,
+)
 from compiler.cost.link_timing import LinkTiming, hop_cycles
 from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError
@@ -34,7 +39,7 @@ class Candidate(NamedTuple):
 
     algorithm: Algorithm
     form: str
-    stages: list[Stage]
+    stages: list[CollectiveStage]
     bound_cycles: int
 
     def __str__(self) -> str:
@@ -73,7 +78,7 @@ def candidates(
     ScheduleError
         If the algorithm does not apply or takes more messages than memory holds.
     """
-    found: list[tuple[Algorithm, str, list[Stage]]] = []
+    found: list[tuple[Algorithm, str, list[CollectiveStage]]] = []
     for algorithm in (Algorithm.ONE_SHOT, Algorithm.TWO_STEP, Algorithm.RING):
         if wanted not in (Algorithm.AUTO, algorithm):
             continue
@@ -155,7 +160,9 @@ def _inapplicable(kind: Collective, chips: Ints, wanted: Algorithm) -> str:
     return f"{kind} has no {wanted} algorithm; use --algorithm one-shot or auto"
 
 
-def _held_bytes(machine: MachineSpec, vectors: int, stages: list[Stage]) -> int:
+def _held_bytes(
+    machine: MachineSpec, vectors: int, stages: list[CollectiveStage]
+) -> int:
     """Return the bytes of the tensor and of what a chip has to add to it at once."""
     arriving = max(
         (
@@ -168,7 +175,9 @@ def _held_bytes(machine: MachineSpec, vectors: int, stages: list[Stage]) -> int:
     return (vectors + arriving) * machine.link.vector_bytes
 
 
-def _bound_cycles(machine: MachineSpec, degree: Ints, stages: list[Stage]) -> int:
+def _bound_cycles(
+    machine: MachineSpec, degree: Ints, stages: list[CollectiveStage]
+) -> int:
     """Return what no schedule of these stages beats: one hop, and the busiest chip."""
     known: dict[int, int] = {}
     for made in stages:
@@ -177,7 +186,7 @@ def _bound_cycles(machine: MachineSpec, degree: Ints, stages: list[Stage]) -> in
     return sum(known[id(made)] for made in stages)
 
 
-def _stage_cycles(machine: MachineSpec, degree: Ints, made: Stage) -> int:
+def _stage_cycles(machine: MachineSpec, degree: Ints, made: CollectiveStage) -> int:
     """Return the bound of a stage: its longest message, or a chip's links kept busy."""
     # A chip's links are counted whole, and a message's cables by `hop_cycles`.
     stripes = machine.link.stripe_cables

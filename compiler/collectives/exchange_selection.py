@@ -7,7 +7,7 @@ import numpy as np
 from chip.operator_cycles import work_cycles
 from chip.operator_work import adding
 from compiler.collectives.exchange_phases import Phase, exchange_candidates
-from compiler.ir.transfers import Carrier
+from compiler.ir.transfers import TransferModel
 from sharding.operators.operators import Compute, Exchange, Unit
 from sharding.parallelism.ranges import Ints
 from specs.machine import MachineSpec
@@ -16,7 +16,7 @@ from topologies.topology import Topology
 
 
 @final
-class Ways:
+class ExchangeSelector:
     """Finds the fastest way of an exchange between given chips.
 
     Parameters
@@ -33,7 +33,7 @@ class Ways:
         self,
         topology: Topology,
         machine: MachineSpec,
-        transporter: Carrier,
+        transporter: TransferModel,
         *,
         width: int,
     ) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from compiler.collectives.stages import Algorithm, Collective, Stage, stage
+from compiler.collectives.stages import Algorithm, Collective, CollectiveStage, stage
 from sharding.parallelism.ranges import Ints
 
 
@@ -29,7 +29,7 @@ def direct_messages(kind: Collective, algorithm: Algorithm, members: int) -> int
 
 def direct_stages(
     kind: Collective, algorithm: Algorithm, chips: Ints, vectors: int
-) -> list[Stage] | None:
+) -> list[CollectiveStage] | None:
     """Return the stages of a collective, None if the algorithm does not apply.
 
     Parameters
@@ -57,13 +57,13 @@ def _pairs(chips: Ints) -> tuple[Ints, Ints, Ints]:
     return chips[a], chips[b], b
 
 
-def _scattered(chips: Ints, vectors: int) -> list[Stage]:
+def _scattered(chips: Ints, vectors: int) -> list[CollectiveStage]:
     source, target, place = _pairs(chips)
     share = shares(vectors, len(chips))[place]
     return stage("direct", source, target, share, reduces=True)
 
 
-def _one_shot(kind: Collective, chips: Ints, vectors: int) -> list[Stage]:
+def _one_shot(kind: Collective, chips: Ints, vectors: int) -> list[CollectiveStage]:
     if kind is Collective.POINT_TO_POINT:
         return stage("direct", chips[:1], chips[1:2], vectors)
     if kind is Collective.BROADCAST:
@@ -79,7 +79,9 @@ def _one_shot(kind: Collective, chips: Ints, vectors: int) -> list[Stage]:
     return [made._replace(reduces=False) for made in scattered]
 
 
-def _two_step(kind: Collective, chips: Ints, vectors: int) -> list[Stage] | None:
+def _two_step(
+    kind: Collective, chips: Ints, vectors: int
+) -> list[CollectiveStage] | None:
     scattered = _scattered(chips, vectors)
     gathered = [made.reversed() for made in scattered]
     if kind is Collective.ALL_REDUCE:
@@ -90,7 +92,7 @@ def _two_step(kind: Collective, chips: Ints, vectors: int) -> list[Stage] | None
     return None
 
 
-def _ring(kind: Collective, chips: Ints, vectors: int) -> list[Stage] | None:
+def _ring(kind: Collective, chips: Ints, vectors: int) -> list[CollectiveStage] | None:
     members = len(chips)
     following = np.roll(chips, -1)
     # Every step is alike: shares are rounded up to the largest.

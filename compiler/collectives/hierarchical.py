@@ -11,7 +11,7 @@ import numpy as np
 
 from compiler.collectives.flat_algorithms import shares
 from compiler.collectives.reduce_to_owners import to_owners
-from compiler.collectives.stages import Collective, Stage, stage
+from compiler.collectives.stages import Collective, CollectiveStage, stage
 from compiler.routing.gateway_routing import gateway_paths
 from compiler.routing.gateways import Crossings, Gateways
 from sharding.parallelism.ranges import Ints
@@ -28,7 +28,7 @@ def hierarchical_forms(
     vectors: int,
     *,
     stripes: int = 1,
-) -> dict[str, list[Stage]]:
+) -> dict[str, list[CollectiveStage]]:
     """Return the stages of each form of a hierarchical collective that applies.
 
     Parameters
@@ -75,7 +75,7 @@ def hierarchical_forms(
     return {"": _back(reduced) if kind is Collective.ALL_GATHER else reduced}
 
 
-def _cut_through(gateways: Gateways, chips: Ints, size: Ints) -> list[Stage]:
+def _cut_through(gateways: Gateways, chips: Ints, size: Ints) -> list[CollectiveStage]:
     """Return the stage of an all-to-all in which gateways forward what comes.
 
     A chip sends to the same slot of all nodes before the next slot, and begins with the
@@ -92,14 +92,14 @@ def _cut_through(gateways: Gateways, chips: Ints, size: Ints) -> list[Stage]:
     order = np.lexsort((a, node_turn, slot_turn))
     source, target, vectors = source[order], target[order], size[b[order]]
     paths = gateway_paths(gateways, source, target).astype(np.int64)
-    return [Stage("direct", source, target, vectors, paths, False)]
+    return [CollectiveStage("direct", source, target, vectors, paths, False)]
 
 
-def _back(stages: list[Stage]) -> list[Stage]:
+def _back(stages: list[CollectiveStage]) -> list[CollectiveStage]:
     return [made.reversed() for made in reversed(stages)]
 
 
-def _whole_stages(gateways: Gateways, vectors: int) -> list[Stage]:
+def _whole_stages(gateways: Gateways, vectors: int) -> list[CollectiveStage]:
     """Return the stages of an all-reduce in which every chip sends whole sums.
 
     Chips of a node exchange what they have; then all have the sum of the node. Each
@@ -118,7 +118,7 @@ def _whole_stages(gateways: Gateways, vectors: int) -> list[Stage]:
     return stages
 
 
-def _among_mates(gateways: Gateways, held: Ints) -> list[Stage]:
+def _among_mates(gateways: Gateways, held: Ints) -> list[CollectiveStage]:
     """Return the stage in which chips send what they hold to all of their node."""
     link = gateways.local.links
     source = gateways.source[link]
@@ -129,7 +129,7 @@ def _among_mates(gateways: Gateways, held: Ints) -> list[Stage]:
 
 def _over(
     crossings: Crossings, gateways: Gateways, vectors: int, dimension: str
-) -> tuple[list[Stage], Ints]:
+) -> tuple[list[CollectiveStage], Ints]:
     """Return the stage over all links between groups, and what each chip holds then.
 
     Parallel links share the tensor. A chip holds each part of the tensor once, however

@@ -7,7 +7,7 @@ way that all are there at the same time.
 
 import numpy as np
 
-from compiler.collectives.stages import Stage
+from compiler.collectives.stages import CollectiveStage
 from compiler.cost.link_timing import LinkTiming
 from compiler.routing.disjoint_paths import disjoint_paths, shared_out
 from specs.machine import MachineSpec
@@ -23,7 +23,7 @@ def spread_stage(
     target: int,
     vectors: int,
     most_paths: int | None = None,
-) -> Stage:
+) -> CollectiveStage:
     """Return the stage that sends a tensor over as many paths as pay.
 
     Parameters
@@ -45,7 +45,7 @@ def spread_stage(
     table = np.full((len(used), longest), -1, dtype=np.int64)
     for row, place in enumerate(used.tolist()):
         table[row, : len(paths[place].links)] = paths[place].links
-    return Stage(
+    return CollectiveStage(
         dimension="spread",
         source=np.full(len(used), source, dtype=np.int64),
         target=np.full(len(used), target, dtype=np.int64),

@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.collectives.stages import Stage, stage
+from compiler.collectives.stages import CollectiveStage, stage
 from compiler.routing.gateways import Gateways
 from sharding.parallelism.ranges import Ints
 
@@ -19,7 +19,7 @@ _ALL = slice(None)
 
 def to_owners(
     gateways: Gateways, owners: Ints, size: Ints, *, merges: bool = True
-) -> list[Stage]:
+) -> list[CollectiveStage]:
     """Return the stages in which every chip's share `k` gets to ``owners[k]``.
 
     The way leads over the gateways: within the node to the one with the link to the
@@ -68,7 +68,7 @@ class Walk:
         self._size = size
         self._merges = merges
         self._in_last_rack = False
-        self.stages: list[Stage] = []
+        self.stages: list[CollectiveStage] = []
         # A chip of each node stands for its mates in what they all send away.
         nodes, first, count = np.unique(
             gateways.node[gateways.chips], return_index=True, return_counts=True

@@ -7,10 +7,10 @@ from typing import NamedTuple, final
 import numpy as np
 
 from chip.program import Deskews
-from compiler.collectives.stages import Adding, Stage, adding_up
+from compiler.collectives.stages import Adding, CollectiveStage, adding_up
 from compiler.cost.link_timing import LinkTiming, serialisation_cycles
-from compiler.ir.timeline import ComputeEntry, Entry, Timeline, TransportEntry
-from compiler.ir.transfers import Spent, Transport
+from compiler.ir.timeline import ComputeEntry, Timeline, TimelineEntry, TransportEntry
+from compiler.ir.transfers import CycleBreakdown, Transport
 from compiler.routing.bulk_reservation import reserve
 from compiler.routing.striping import striped
 from sharding.operators.operators import Unit
@@ -22,7 +22,7 @@ from topologies.routing.parallel_links import Lanes
 from topologies.topology import Topology
 
 
-class Chain(NamedTuple):
+class CollectiveTimeline(NamedTuple):
     """A collective as a chain, and when its chips deskew.
 
     Attributes
@@ -38,7 +38,7 @@ class Chain(NamedTuple):
 
 
 @final
-class Layer:
+class StageScheduler:
     """Lays stages on the links of a machine, each distinct one once.
 
     Parameters
@@ -54,10 +54,10 @@ class Layer:
         self._machine = machine
         self._timing = timing
         self._lanes = Lanes(topology)
-        self._known: dict[int, tuple[Stage, Transport]] = {}
+        self._known: dict[int, tuple[CollectiveStage, Transport]] = {}
         self._added: dict[int, Adding] = {}
 
-    def transport(self, made: Stage) -> Transport:
+    def transport(self, made: CollectiveStage) -> Transport:
         """Return the trains of a stage, from its own start."""
         known = self._known.get(id(made))
         if known is None:
@@ -66,7 +66,9 @@ class Layer:
             self._known[id(made)] = known
         return known[1]
 
-    def chain(self, stages: Sequence[Stage], interval_cycles: int) -> Chain:
+    def chain(
+        self, stages: Sequence[CollectiveStage], interval_cycles: int
+    ) -> CollectiveTimeline:
         """Return the stages one after the other, with deskews where they are due.
 
         Parameters
@@ -83,9 +85,9 @@ class Layer:
             If even a single vector takes longer than that.
         """
         stall_cycles = self._machine.hac.epoch_cycles if interval_cycles else 0
-        entries: list[Entry] = []
+        entries: list[TimelineEntry] = []
         deskews: list[int] = []
-        spent, hops, trains = Spent(), 0, 0
+        spent, hops, trains = CycleBreakdown(), 0, 0
         for number, made in enumerate(stages):
             for part in self._parts(made, interval_cycles):
                 transport = self.transport(part)
@@ -94,7 +96,7 @@ class Layer:
                     not deskews or due - deskews[-1] > interval_cycles
                 ):
                     deskews.append(spent.total)
-                    spent = spent.plus(Spent(deskew=stall_cycles))
+                    spent = spent.plus(CycleBreakdown(deskew=stall_cycles))
                 entries.append(
                     TransportEntry(
                         spent.total,
@@ -113,7 +115,7 @@ class Layer:
                         spent.total, len(entries), "add_up", Unit.VECTOR, *adding
                     )
                 )
-                spent = spent.plus(Spent(compute=int(adding.cycles.max())))
+                spent = spent.plus(CycleBreakdown(compute=int(adding.cycles.max())))
         timeline = Timeline(
             entries=tuple(entries),
             loads=(),
@@ -122,9 +124,9 @@ class Layer:
             stage_hops=(hops,),
             trains=trains,
         )
-        return Chain(timeline, tuple(deskews))
+        return CollectiveTimeline(timeline, tuple(deskews))
 
-    def _laid(self, made: Stage) -> Transport:
+    def _laid(self, made: CollectiveStage) -> Transport:
         paths = made.path.astype(np.int32)
         if (paths[:, 0] < 0).any():
             paths = minimal_paths(self._topology, made.source, made.target)
@@ -132,12 +134,14 @@ class Layer:
             return reserve(self._machine, self._timing, sent.path, sent.vectors)
         return reserve(self._machine, self._timing, paths, made.vectors)
 
-    def _adding(self, made: Stage) -> Adding:
+    def _adding(self, made: CollectiveStage) -> Adding:
         if id(made) not in self._added:
             self._added[id(made)] = adding_up(self._machine, made)
         return self._added[id(made)]
 
-    def _parts(self, made: Stage, interval_cycles: int) -> list[Stage]:
+    def _parts(
+        self, made: CollectiveStage, interval_cycles: int
+    ) -> list[CollectiveStage]:
         """Return a stage as itself, or in parts that each fit between two deskews."""
         needed = self.transport(made).duration_cycles
         room_cycles = interval_cycles - self._machine.hac.epoch_cycles
@@ -159,7 +163,7 @@ class Layer:
         ]
 
 
-def _only(made: Stage) -> Stage:
+def _only(made: CollectiveStage) -> CollectiveStage:
     """Return a stage without its void messages."""
     real = made.vectors > 0
     return made._replace(
@@ -171,7 +175,11 @@ def _only(made: Stage) -> Stage:
 
 
 def deskews_of(
-    chain: Chain, topology: Topology, *, interval_cycles: int, stall_cycles: int
+    chain: CollectiveTimeline,
+    topology: Topology,
+    *,
+    interval_cycles: int,
+    stall_cycles: int,
 ) -> Deskews:
     """Return the deskews of every chip that sends, passes on or receives."""
     links = np.unique(

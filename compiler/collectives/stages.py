@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.operator_cycles import work_cycles
-from chip.operator_work import Chain, adding
+from chip.operator_work import VectorWork, adding
 from sharding.parallelism.ranges import Ints
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE
@@ -35,7 +35,7 @@ class Algorithm(StrEnum):
     SPREAD = "spread"
 
 
-class Stage(NamedTuple):
+class CollectiveStage(NamedTuple):
     """Messages that start together; the next stage starts when all have arrived.
 
     Attributes
@@ -61,7 +61,7 @@ class Stage(NamedTuple):
     path: Ints
     reduces: bool
 
-    def reversed(self) -> "Stage":
+    def reversed(self) -> "CollectiveStage":
         """Return the stage that takes everything back where it came from.
 
         A reduction run backwards is a broadcast, a reduce-scatter an all-gather. Paths
@@ -83,11 +83,11 @@ def stage(
     *,
     link: NDArray[np.integer] | int = -1,
     reduces: bool = False,
-) -> list[Stage]:
+) -> list[CollectiveStage]:
     """Return one stage without messages that are void, or no stage at all.
 
-    Columns are those of `Stage`, or one number for all; `link` is a path of one link,
-    or -1 for the minimal path.
+    Columns are those of `CollectiveStage`, or one number for all; `link` is a path of
+    one link, or -1 for the minimal path.
     """
     columns = np.broadcast_arrays(source, target, vectors, link)
     source, target, vectors, link = (c.astype(np.int64).ravel() for c in columns)
@@ -95,7 +95,7 @@ def stage(
     if not real.any():
         return []
     return [
-        Stage(
+        CollectiveStage(
             dimension,
             source[real],
             target[real],
@@ -116,11 +116,11 @@ class Adding(NamedTuple):
     """
 
     chips: Ints
-    works: tuple[Chain, ...]
+    works: tuple[VectorWork, ...]
     cycles: Ints
 
 
-def adding_up(machine: MachineSpec, made: Stage) -> Adding:
+def adding_up(machine: MachineSpec, made: CollectiveStage) -> Adding:
     """Return what chips add up after a stage, and the cycles that it takes each.
 
     A chip has received some partial sums of what it holds; up to as many as the VXM has

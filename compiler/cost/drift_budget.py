@@ -20,7 +20,7 @@ _MOST_PPB = 100_000 * PPB_PER_PPM - 1
 _MOST_VECTORS = 2**31
 
 
-class Budget(NamedTuple):
+class DriftBudget(NamedTuple):
     """How far each number can go while the others stay as they are.
 
     Attributes
@@ -41,7 +41,7 @@ class Budget(NamedTuple):
 
 def budget(
     tolerance: Tolerance, interval_epochs: int, guard_cycles: int | None = None
-) -> Budget:
+) -> DriftBudget:
     """Return how far each of error, interval and depth can go on its own.
 
     Parameters
@@ -58,7 +58,7 @@ def budget(
     ScheduleError
         If drift can be misread within the interval, so that no FIFO is deep enough.
     """
-    return Budget(
+    return DriftBudget(
         largest_ppm(tolerance, interval_epochs, guard_cycles),
         longest_interval_epochs(tolerance, guard_cycles),
         shallowest_fifo_vectors(tolerance, interval_epochs),

@@ -13,7 +13,7 @@ from compiler.cost.link_timing import hop_cycles, vectors_of
 from sharding.operators.block_operators import carried_bytes
 from sharding.parallelism.ranges import Ints
 from sharding.planner.plan import ShardingPlan, Stage
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import FP32_BYTES, Task
 from sharding.transformer.weight_slices import block_slices
 from specs.units import ceil_div
@@ -38,10 +38,10 @@ def lower_bound_cycles(plan: ShardingPlan) -> int:
 
 def _exchanges(block: Block) -> int:
     """Return how often the chips of a group must hear of each other for `block`."""
-    if block.kind is Kind.EMBEDDING:
+    if block.kind is BlockKind.EMBEDDING:
         return 0
     # A head gathers, and only its last part sends candidates to the leader.
-    return 1 if block.kind is Kind.HEAD and not block.closes else 2
+    return 1 if block.kind is BlockKind.HEAD and not block.closes else 2
 
 
 def feed_cycles(task: Task, stage: Stage) -> int:
@@ -62,12 +62,12 @@ def feed_cycles(task: Task, stage: Stage) -> int:
 
 def _preloads(task: Task, block: Block) -> int:
     """Return how many products of `block` may find weights in the buffers."""
-    if block.kind is Kind.ATTENTION:
+    if block.kind is BlockKind.ATTENTION:
         return 4
-    if block.kind is Kind.FEED_FORWARD:
+    if block.kind is BlockKind.FEED_FORWARD:
         # A router is known beforehand, the experts that it chooses are not.
         return 2 if task.model.experts == 1 else 1
-    return int(block.kind is Kind.HEAD)
+    return int(block.kind is BlockKind.HEAD)
 
 
 def _fed_bytes(task: Task, block: Block) -> Ints:
@@ -79,14 +79,14 @@ def _fed_bytes(task: Task, block: Block) -> Ints:
     model, formats = task.model, task.machine.formats
     width_bytes = task.operand_bytes(formats.weights)
     fed = np.zeros(task.tensor, dtype=np.int64)
-    if block.kind is Kind.EMBEDDING:
+    if block.kind is BlockKind.EMBEDDING:
         return fed
     for tensor in block_slices(model, block, task.group):
         if tensor.multiplied:
             fed += tensor.elements * width_bytes
-    if block.kind is Kind.FEED_FORWARD:
+    if block.kind is BlockKind.FEED_FORWARD:
         fed = fed * model.experts_per_token // model.experts
-    if block.kind is Kind.ATTENTION:
+    if block.kind is BlockKind.ATTENTION:
         heads = task.group.heads(model.kv_heads, block.layer)
         positions = -(-task.cached_tokens(block) // heads.members)
         # Keys for the scores, then values.

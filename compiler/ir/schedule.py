@@ -5,19 +5,19 @@ from typing import Generic, TypeVar, final
 
 from chip.program import Program
 from compiler.ir.timeline import Timeline
-from compiler.ir.transfers import Spent
+from compiler.ir.transfers import CycleBreakdown
 from sharding.graph.workload_plan import WorkloadPlan
 from sharding.planner.plan import ShardingPlan
 from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
 
-Plan = TypeVar("Plan", ShardingPlan, WorkloadPlan)
+PlanT = TypeVar("PlanT", ShardingPlan, WorkloadPlan)
 
 
 # No slots: a frozen class with them cannot be made by a name that says its plan.
 @final
 @dataclass(frozen=True, eq=False, kw_only=True)
-class PlannedSchedule(Generic[Plan]):
+class PlannedSchedule(Generic[PlanT]):
     """The static schedule of one iteration: a decode token, or a workload once.
 
     Parameters
@@ -34,7 +34,7 @@ class PlannedSchedule(Generic[Plan]):
         Closed-form bound that no schedule of this plan can beat.
     """
 
-    plan: Plan
+    plan: PlanT
     topology: Topology
     tree: SpanningTree
     program: Program
@@ -51,13 +51,13 @@ class PlannedSchedule(Generic[Plan]):
         return self.program.period_cycles
 
     @property
-    def breakdown(self) -> Spent:
+    def breakdown(self) -> CycleBreakdown:
         """Return where the cycles of an iteration go, from its start to its end.
 
         With the program's `turn_cycles` the sum is `latency_cycles`.
         """
         spent = self.timeline.spent
-        return spent.plus(Spent(wait=self.program.token_cycles - spent.total))
+        return spent.plus(CycleBreakdown(wait=self.program.token_cycles - spent.total))
 
 
 Schedule = PlannedSchedule[ShardingPlan]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, final
 
 from chip.operator_work import Work
-from compiler.ir.transfers import Spent, Transport
+from compiler.ir.transfers import CycleBreakdown, Transport
 from sharding.operators.operators import Unit
 from sharding.parallelism.ranges import Ints
 
@@ -44,7 +44,7 @@ class TransportEntry(NamedTuple):
     transport: Transport
 
 
-Entry = ComputeEntry | TransportEntry
+TimelineEntry = ComputeEntry | TransportEntry
 
 
 @final
@@ -68,9 +68,9 @@ class Timeline:
         Trains in all entries.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[TimelineEntry, ...]
     loads: tuple[LoadEntry, ...]
-    spent: Spent
+    spent: CycleBreakdown
     stage_cycles: tuple[int, ...]
     stage_hops: tuple[int, ...]
     trains: int

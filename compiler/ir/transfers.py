@@ -9,7 +9,7 @@ from compiler.ir.messages import MessageTable
 from sharding.parallelism.ranges import Ints
 
 
-class Spent(NamedTuple):
+class CycleBreakdown(NamedTuple):
     """Where the cycles of a span went; the sum is its length."""
 
     compute: int = 0
@@ -20,9 +20,9 @@ class Spent(NamedTuple):
     fec: int = 0
     wait: int = 0
 
-    def plus(self, other: "Spent") -> "Spent":
+    def plus(self, other: "CycleBreakdown") -> "CycleBreakdown":
         """Return both spans together."""
-        return Spent(*(a + b for a, b in zip(self, other, strict=True)))
+        return CycleBreakdown(*(a + b for a, b in zip(self, other, strict=True)))
 
     @property
     def total(self) -> int:
@@ -54,7 +54,7 @@ class Transport:
     receive_cycle: Ints
     previous: Ints
     serialisation_cycles: Ints
-    spent: Spent
+    spent: CycleBreakdown
     hops: int
 
     @property
@@ -73,12 +73,12 @@ def trainless(cycles: int) -> Transport:
         receive_cycle=none,
         previous=none,
         serialisation_cycles=none,
-        spent=Spent(link=cycles),
+        spent=CycleBreakdown(link=cycles),
         hops=0,
     )
 
 
-class Carrier(Protocol):
+class TransferModel(Protocol):
     """What says how long messages are on their way, exactly or at least."""
 
     def transport(self, messages: MessageTable) -> Transport:

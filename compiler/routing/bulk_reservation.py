@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.cost.link_timing import LinkTiming, serialisation_cycles
-from compiler.ir.transfers import Spent, Transport
+from compiler.ir.transfers import CycleBreakdown, Transport
 from sharding.parallelism.ranges import Ints
 from specs.machine import MachineSpec
 
@@ -113,7 +113,9 @@ def _starts(link: Ints, ready: Ints, line: Ints, free: Ints) -> Ints:
     return start
 
 
-def _spent(timing: LinkTiming, way: Ints, hops: Ints, tail: Ints, last: Ints) -> Spent:
+def _spent(
+    timing: LinkTiming, way: Ints, hops: Ints, tail: Ints, last: Ints
+) -> CycleBreakdown:
     """Return where the cycles of the message go that is there last."""
     row = int(last.argmax())
     count = int(hops[row])
@@ -126,6 +128,6 @@ def _spent(timing: LinkTiming, way: Ints, hops: Ints, tail: Ints, last: Ints) ->
         + timing.receive_cycles
     )
     guard, fec = count * timing.guard_cycles, count * timing.fec_cycles
-    return Spent(
+    return CycleBreakdown(
         link=link, guard=guard, fec=fec, wait=int(last[row]) - link - guard - fec
     )

@@ -11,7 +11,7 @@ from topologies.routing.minimal_paths import minimal_paths
 from topologies.topology import Topology
 
 
-class Detour(NamedTuple):
+class DisjointPath(NamedTuple):
     """A path and what its hops cost, without the vectors behind the first.
 
     Attributes
@@ -28,7 +28,7 @@ class Detour(NamedTuple):
 
 def disjoint_paths(
     topology: Topology, timing: LinkTiming, source: int, target: int
-) -> list[Detour]:
+) -> list[DisjointPath]:
     """Return paths between two chips that share no link, the cheapest first.
 
     The minimal path, and for each other link of the source the minimal path from where
@@ -43,9 +43,11 @@ def disjoint_paths(
     ]
     (row,) = minimal_paths(topology, np.array([source]), np.array([target])).tolist()
     minimal = tuple(link for link in row if link >= 0)
-    found = sorted(Detour(_fixed_cycles(timing, way), way) for way in {*ways, minimal})
+    found = sorted(
+        DisjointPath(_fixed_cycles(timing, way), way) for way in {*ways, minimal}
+    )
     found.sort(key=lambda detour: detour.links != minimal)
-    kept: list[Detour] = []
+    kept: list[DisjointPath] = []
     taken: set[int] = set()
     for detour in found:
         passed = {source, *topology.target[list(detour.links)].tolist()}

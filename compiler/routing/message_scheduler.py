@@ -8,15 +8,15 @@ import numpy as np
 
 from compiler.cost.link_timing import LinkTiming, serialisation_cycles, vectors_of
 from compiler.ir.messages import Message, MessageTable
-from compiler.ir.transfers import Spent, Transport
-from compiler.routing.reservation_table import Calendar
+from compiler.ir.transfers import CycleBreakdown, Transport
+from compiler.routing.reservation_table import ReservationTable
 from specs.machine import MachineSpec
 from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
 
 
 @final
-class Transporter:
+class MessageScheduler:
     """Schedules phases on a machine's links, each distinct phase once.
 
     A phase starts when the one before has ended on all its chips, so a template made
@@ -58,14 +58,14 @@ class Transporter:
 
     def _scheduled(self, messages: MessageTable) -> Transport:
         timing = self._timing
-        calendars: defaultdict[int, Calendar] = defaultdict(Calendar)
+        calendars: defaultdict[int, ReservationTable] = defaultdict(ReservationTable)
         sent = [stripe for message in messages for stripe in self._stripes(message)]
         # The longest ways first: they have the least slack.
         order = sorted(
             range(len(sent)), key=lambda i: (-len(sent[i][1]), -sent[i][0], i)
         )
         rows: list[tuple[int, int, int, int, int, int]] = []
-        worst = Spent()
+        worst = CycleBreakdown()
         for index in order:
             vectors, path = sent[index]
             line_cycles = serialisation_cycles(self._machine, vectors)
@@ -80,7 +80,7 @@ class Transporter:
                 flight += self._latency[link] - timing.fec_cycles
                 ready = receive + timing.pass_cycles
             hops = len(path)
-            spent = Spent(
+            spent = CycleBreakdown(
                 link=timing.send_cycles
                 + flight
                 + (hops - 1) * timing.pass_cycles

@@ -20,7 +20,7 @@ _LOOKED_AT = 512
 
 
 @final
-class Traffic:
+class ModuloReservationTable:
     """The trains that are laid on shared links, cycles counted modulo a period.
 
     Parameters

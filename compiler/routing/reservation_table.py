@@ -5,7 +5,7 @@ from typing import final
 
 
 @final
-class Calendar:
+class ReservationTable:
     """Reserved spans of one link, in cycles, sorted and disjoint."""
 
     def __init__(self) -> None:
@@ -15,7 +15,7 @@ class Calendar:
     def reserve(self, ready_cycle: int, duration_cycles: int) -> int:
         """Reserve the first free span not before `ready_cycle`; return its start.
 
-        >>> calendar = Calendar()
+        >>> calendar = ReservationTable()
         >>> [calendar.reserve(0, 10), calendar.reserve(15, 10), calendar.reserve(0, 5)]
         [0, 15, 10]
         """

@@ -7,7 +7,7 @@ import numpy as np
 
 from chip.program import Opcode, Program
 from chip.sram_occupancy import activation_changes, held_over_time, repeated
-from compiler.rules.structure import broken
+from compiler.rules.structure import violation
 from specs.machine import MachineSpec
 
 
@@ -17,7 +17,7 @@ def check_text(program: Program, machine: MachineSpec) -> int:
     size = count * machine.chip.instruction_bytes
     if size.max() > machine.chip.program_reserve_bytes:
         chip = int(size.argmax())
-        raise broken(
+        raise violation(
             "program text is too long",
             f"chip {chip} needs {int(size[chip]):,} bytes and reserves "
             f"{machine.chip.program_reserve_bytes:,}; raise "
@@ -48,7 +48,7 @@ def check_operands(program: Program, machine: MachineSpec) -> int:
     if size.max() > room:
         chip, operator = divmod(int(keys[size.argmax()]), operators)
         first = int(code.start_cycle[rows[key == keys[size.argmax()]]].min())
-        raise broken(
+        raise violation(
             "operands exceed the SRAM",
             f"chip {chip} receives {int(size.max()):,} bytes from cycle {first} on for "
             f"operator {operator}, but has room for {room:,}",
@@ -80,7 +80,7 @@ def check_waiting(program: Program, machine: MachineSpec, room: int) -> int:
     held = np.cumsum(change[order])
     if len(held) and held.max() > room:
         at = order[int(held.argmax())]
-        raise broken(
+        raise violation(
             "what waits to be passed on exceeds the SRAM",
             f"chip {chip[at]} holds {int(held.max()):,} bytes at cycle {cycle[at]}, "
             f"but has room for {room:,}",
@@ -97,7 +97,7 @@ def check_memory(program: Program, machine: MachineSpec) -> int:
     over = np.flatnonzero(room < 0)
     if len(over):
         full = int(over[0])
-        raise broken(
+        raise violation(
             "SRAM is full",
             f"chip {full} keeps {int(kept[full]):,} bytes from cycle 0 on and has "
             f"{machine.chip.sram_bytes:,}",
@@ -105,7 +105,7 @@ def check_memory(program: Program, machine: MachineSpec) -> int:
     full_rows = np.flatnonzero(held > room[chip])
     if len(full_rows):
         row = int(full_rows[0])
-        raise broken(
+        raise violation(
             "SRAM is full",
             f"chip {chip[row]} keeps {int(kept[chip[row]]):,} bytes and holds "
             f"{int(held[row]):,} of activations at cycle {cycle[row]}, together more "

@@ -6,10 +6,10 @@ read from the program, and bytes and multiplications are worked out anew.
 
 from collections import defaultdict
 
-from chip.functional_units import Inventory, Port, SliceInstruction, inventory
-from chip.operator_work import Load, Product
+from chip.functional_units import Inventory, SliceInstruction, SlicePort, inventory
+from chip.operator_work import LoadWork, ProductWork
 from chip.program import OperatorKind, Program
-from compiler.rules.structure import broken
+from compiler.rules.structure import violation
 from specs.machine import MachineSpec
 
 
@@ -37,22 +37,22 @@ def check_amounts(program: Program, machine: MachineSpec) -> int:
         }
         steps = kind.steps
         found = {
-            "read": _moved(steps, Port.MEM_READ),
-            "written": _moved(steps, Port.MEM_WRITE),
+            "read": _moved(steps, SlicePort.MEM_READ),
+            "written": _moved(steps, SlicePort.MEM_WRITE),
             "multiplied": sum(step.macs for step in steps),
-            "loaded": _moved(steps, Port.MXM_LOAD),
+            "loaded": _moved(steps, SlicePort.MXM_LOAD),
         }
         for what, amount in wanted.items():
             if found[what] != amount:
-                raise broken(
+                raise violation(
                     "a kind of operator does something else",
                     f"operator kind {number}, {type(work).__name__.lower()}: "
                     f"{found[what]:,} are {what}, {amount:,} are asked for",
                 )
-        if isinstance(work, Product) and work.preloaded_bytes > min(
+        if isinstance(work, ProductWork) and work.preloaded_bytes > min(
             work.ready_bytes, machine.chip.mxm_buffer_bytes
         ):
-            raise broken(
+            raise violation(
                 "what is loaded ahead is not there",
                 f"operator kind {number}: {work.preloaded_bytes:,} bytes are loaded "
                 f"ahead, {work.ready_bytes:,} can be known and "
@@ -63,12 +63,12 @@ def check_amounts(program: Program, machine: MachineSpec) -> int:
 
 def _loaded_bytes(kind: OperatorKind) -> int:
     """Return the bytes that come into the weight buffers during an operator."""
-    if isinstance(kind.work, Product):
+    if isinstance(kind.work, ProductWork):
         return kind.work.fed_bytes - kind.work.preloaded_bytes
-    return kind.work.fed_bytes if isinstance(kind.work, Load) else 0
+    return kind.work.fed_bytes if isinstance(kind.work, LoadWork) else 0
 
 
-def _moved(steps: tuple[SliceInstruction, ...], port: Port) -> int:
+def _moved(steps: tuple[SliceInstruction, ...], port: SlicePort) -> int:
     return sum(step.bytes for step in steps if step.port is port)
 
 
@@ -78,19 +78,19 @@ def _check_step(
     """Refuse slices that are not there, or more bytes than they move in the time."""
     last = step.first + step.units - 1
     if step.first < 0 or step.units < 1 or last >= there.units[step.port]:
-        raise broken(
+        raise violation(
             "no such slice",
             f"{where}: {step.port.name} {last} at cycle {step.start_cycle}, and a chip "
             f"has {there.units[step.port]}",
         )
-    if step.port in (Port.MEM_READ, Port.MEM_WRITE):
+    if step.port in (SlicePort.MEM_READ, SlicePort.MEM_WRITE):
         room = step.units * step.duration_cycles * there.stream_bytes
-    elif step.port is Port.MXM_LOAD:
+    elif step.port is SlicePort.MXM_LOAD:
         room = step.duration_cycles * machine.chip.weight_feed_bytes_per_cycle
     else:
         return
     if step.bytes > room:
-        raise broken(
+        raise violation(
             "more bytes than slices move",
             f"{where}: {step.port.name} {step.first}-{last} at cycle "
             f"{step.start_cycle}: {step.bytes:,} bytes in {step.duration_cycles} "
@@ -112,7 +112,7 @@ def _check_units(steps: tuple[SliceInstruction, ...], where: str) -> None:
         busy = users[0].start_cycle
         for step in users:
             if step.start_cycle < busy:
-                raise broken(
+                raise violation(
                     "a slice does two things",
                     f"{where}: {port} of slice {unit} is busy until cycle {busy} and "
                     f"starts to {step.step.name} at cycle {step.start_cycle}",
@@ -126,7 +126,7 @@ def _check_streams(
     """Refuse more streams in a direction than there are."""
     for cycle, east, west in _streams_over_time(steps):
         if max(east, west) > there.streams:
-            raise broken(
+            raise violation(
                 "too many streams",
                 f"{where}: {east} east and {west} west at cycle {cycle}, and there are "
                 f"{there.streams} each way; use fewer tensor members or a shorter "

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.functional_units import Port, inventory
-from chip.operator_work import Load, Lookup, Product
+from chip.functional_units import SlicePort, inventory
+from chip.operator_work import LoadWork, LookupWork, ProductWork
 from chip.program import Opcode, Program, Slice
 from compiler.rules.slices import busiest, last_cycle
-from compiler.rules.structure import Ints, broken, cycles_per_vector, in_period
+from compiler.rules.structure import Ints, cycles_per_vector, in_period, violation
 from specs.machine import MachineSpec
 
 # Weights arrive in the buffers by fractions of a byte a cycle.
@@ -30,16 +30,16 @@ def check_lengths(program: Program) -> int:
     whole, reading = (np.zeros(len(program.kinds), dtype=np.int64) for _ in range(2))
     for number, described in enumerate(program.kinds):
         whole[number] = last_cycle(described)
-        streamed = [step for step in described.steps if step.port is Port.MXM_LOAD]
+        streamed = [step for step in described.steps if step.port is SlicePort.MXM_LOAD]
         reading[number] = max((step.duration_cycles for step in streamed), default=0)
-    weights = _is_kind(program, Product, Load)[code.kind[rows]]
+    weights = _is_kind(program, ProductWork, LoadWork)[code.kind[rows]]
     weights &= code.slice[rows] == Slice.MEM
     kind, takes = code.kind[rows], code.duration_cycles[rows]
     wrong = np.where(weights, takes < reading[kind], takes != whole[kind])
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
         wanted = int((reading if weights[at] else whole)[kind[at]])
-        raise broken(
+        raise violation(
             "an operator is not as long as what its slices do",
             f"chip {code.chip[rows[at]]} {Slice(int(code.slice[rows[at]])).name} is "
             f"taken for {takes[at]} cycles at cycle {code.start_cycle[rows[at]]}, and "
@@ -55,7 +55,7 @@ def check_loads(program: Program) -> int:
     but the rest of it goes into the buffers before the product starts.
     """
     code = program.instructions
-    rows = np.flatnonzero(_is_kind(program, Product, Load)[code.kind])
+    rows = np.flatnonzero(_is_kind(program, ProductWork, LoadWork)[code.kind])
     rows = rows[(code.slice[rows] == Slice.MEM) & (code.kind[rows] >= 0)]
     if not len(rows):
         return 0
@@ -67,7 +67,7 @@ def check_loads(program: Program) -> int:
     balance = np.bincount(place, weights=fed[code.kind[rows]])
     if balance.any():
         on_chip, ahead_of = divmod(int(keys[np.flatnonzero(balance)[0]]), operators)
-        raise broken(
+        raise violation(
             "what is loaded ahead is not what a product relies on",
             f"chip {on_chip}, operator {ahead_of}: {int(balance[balance != 0][0]):,} "
             f"bytes too many",
@@ -84,7 +84,7 @@ def check_loads(program: Program) -> int:
     lost = loads & (operator != operator[following])
     if lost.any():
         at = int(np.flatnonzero(lost)[0])
-        raise broken(
+        raise violation(
             "weights loaded ahead are lost",
             f"chip {chips[at]} loads for operator {operator[at]} at cycle "
             f"{start[order][at]}, but operator {operator[following[at]]} loads next",
@@ -98,14 +98,14 @@ def check_buffers(program: Program, machine: MachineSpec) -> int:
     Between two instructions' starts and ends weights come and go at even rates.
     """
     code, kinds = program.instructions, program.kinds
-    rows = np.flatnonzero(_is_kind(program, Product, Load)[code.kind])
+    rows = np.flatnonzero(_is_kind(program, ProductWork, LoadWork)[code.kind])
     begins = np.isin(code.opcode[rows], (Opcode.MATMUL, Opcode.LOAD))
     rows = rows[begins & (code.kind[rows] >= 0)]
     chips, cycles, rates = [], [], []
     for number in np.unique(code.kind[rows]).tolist():
         own = rows[code.kind[rows] == number]
         for step in kinds[number].steps:
-            sign = {Port.MXM_LOAD: 1, Port.MXM_INSTALL: -1}.get(step.port, 0)
+            sign = {SlicePort.MXM_LOAD: 1, SlicePort.MXM_INSTALL: -1}.get(step.port, 0)
             if sign:
                 rate = sign * step.bytes / step.duration_cycles
                 start = code.start_cycle[own] + step.start_cycle
@@ -125,7 +125,7 @@ def check_buffers(program: Program, machine: MachineSpec) -> int:
     wrong = (held > room + _ROUNDING_BYTES) | (held < -_ROUNDING_BYTES)
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
-        raise broken(
+        raise violation(
             "weight buffers hold too much or too little",
             f"chip {chip[at]} MXM: {held[at]:,.0f} bytes at cycle {cycle[at]}, and the "
             f"buffers hold {room:,}",
@@ -166,7 +166,7 @@ def check_streams(program: Program, machine: MachineSpec) -> int:
         chip, cycle, carried = _over_time(program, both)
         if carried.max() > limit:
             way, at = np.unravel_index(int(carried.argmax()), carried.shape)
-            raise broken(
+            raise violation(
                 "streams are taken twice",
                 f"chip {chip[at]}: {int(carried.max()):,} bytes "
                 f"{('east', 'west')[way]} at cycle {cycle[at]}, and {there.streams} "
@@ -200,7 +200,7 @@ def _operators(program: Program, machine: MachineSpec) -> _Use:
     most = [busiest(kind) for kind in program.kinds]
     peak = np.array(most, dtype=np.int64).reshape(-1, 2).T * machine.chip.lanes
     whole = np.isin(code.opcode, (Opcode.MATMUL, Opcode.VECTOR, Opcode.LOAD))
-    whole |= (code.opcode == Opcode.READ) & _is_kind(program, Lookup)[code.kind]
+    whole |= (code.opcode == Opcode.READ) & _is_kind(program, LookupWork)[code.kind]
     rows = np.flatnonzero(whole & (code.kind >= 0))
     start = code.start_cycle[rows]
     return _Use(
@@ -236,6 +236,6 @@ def _is_kind(program: Program, *works: type) -> NDArray[np.bool_]:
 
 def _fed_ahead(work: object) -> int:
     """Return the bytes that a load brings, or a product relies on as negative."""
-    if isinstance(work, Load):
+    if isinstance(work, LoadWork):
         return work.fed_bytes
-    return -work.preloaded_bytes if isinstance(work, Product) else 0
+    return -work.preloaded_bytes if isinstance(work, ProductWork) else 0

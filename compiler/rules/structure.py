@@ -17,7 +17,7 @@ from topologies.topology import Topology
 Ints = NDArray[np.int64]
 
 
-def broken(rule: str, detail: str) -> VerificationError:
+def violation(rule: str, detail: str) -> VerificationError:
     """Return the error that `rule` is broken."""
     return VerificationError(f"{rule}: {detail}")
 
@@ -39,7 +39,7 @@ def check_outage(program: Program, topology: Topology, outage: Outage) -> int:
     dead = np.flatnonzero(np.isin(program.instructions.chip, sorted(outage.chips)))
     if len(dead):
         row = int(dead[0])
-        raise broken(
+        raise violation(
             "out of order",
             f"chip {program.instructions.chip[row]} has an instruction at cycle "
             f"{program.instructions.start_cycle[row]}",
@@ -47,7 +47,7 @@ def check_outage(program: Program, topology: Topology, outage: Outage) -> int:
     carries = np.flatnonzero(~outage.works(topology)[program.trains.link])
     if len(carries):
         train = int(carries[0])
-        raise broken(
+        raise violation(
             "out of order",
             f"link {program.trains.link[train]} carries train {train} at cycle "
             f"{program.trains.wire_cycle[train]}",
@@ -67,12 +67,12 @@ def check_ends(program: Program, topology: Topology, machine: MachineSpec) -> in
         rows = np.flatnonzero(np.isin(code.opcode, opcodes))
         train = code.train[rows]
         if not np.array_equal(np.sort(train), np.arange(len(trains))):
-            raise broken("a train", f"is not {what} exactly once")
+            raise violation("a train", f"is not {what} exactly once")
         link = trains.link[train]
         wrong = (ends[link] != code.chip[rows]) | (ports[link] != code.port[rows])
         if wrong.any():
             row = rows[np.flatnonzero(wrong)[0]]
-            raise broken(
+            raise violation(
                 "wrong port",
                 f"chip {code.chip[row]} port {code.port[row]} is not an end of link "
                 f"{trains.link[code.train[row]]} (cycle {code.start_cycle[row]})",
@@ -81,7 +81,7 @@ def check_ends(program: Program, topology: Topology, machine: MachineSpec) -> in
         moved = cycle[train] != code.start_cycle[rows]
         if moved.any():
             at = int(np.flatnonzero(moved)[0])
-            raise broken(
+            raise violation(
                 "a train",
                 f"on link {link[at]} is {what} at cycle {code.start_cycle[rows[at]]}, "
                 f"but says {cycle[train[at]]}",
@@ -89,7 +89,7 @@ def check_ends(program: Program, topology: Topology, machine: MachineSpec) -> in
         short = code.duration_cycles[rows] < takes[train]
         if short.any():
             at = int(np.flatnonzero(short)[0])
-            raise broken(
+            raise violation(
                 "a train is cut short",
                 f"on link {link[at]} {trains.vectors[train[at]]} vectors are {what} at "
                 f"cycle {code.start_cycle[rows[at]]} in "
@@ -119,7 +119,7 @@ def check_exclusive(program: Program) -> int:
     clash = same & (end[:-1] > start[1:])
     if clash.any():
         row = int(np.flatnonzero(clash)[0])
-        raise broken(
+        raise violation(
             "a slice is used twice",
             f"chip {chip[row]} {Slice(int(unit[row])).name} port {port[row]} is busy "
             f"until cycle {end[row]} and starts again at cycle {start[row + 1]}",
@@ -161,7 +161,7 @@ def check_operators(program: Program, machine: MachineSpec) -> int:
     early = (on_chip[1:] == on_chip[:-1]) & (begins[1:] < ends[:-1])
     if early.any():
         at = int(np.flatnonzero(early)[0])
-        raise broken(
+        raise violation(
             "an operand is late",
             f"chip {on_chip[at]} starts operator {code.operator[rows][group][at + 1]} "
             f"at cycle {begins[at + 1]} but what it needs is there at {ends[at]}",
@@ -179,7 +179,7 @@ def check_routes(program: Program, topology: Topology, machine: MachineSpec) -> 
     apart |= trains.vectors[before] != trains.vectors[later]
     if apart.any():
         at = int(np.flatnonzero(apart)[0])
-        raise broken(
+        raise violation(
             "a route is broken",
             f"train {later[at]} on link {trains.link[later[at]]} starts at chip "
             f"{starts_at[at]} at cycle {trains.wire_cycle[later[at]]}, but the hop "
@@ -192,7 +192,7 @@ def check_routes(program: Program, topology: Topology, machine: MachineSpec) -> 
     early = trains.wire_cycle[later] < trains.receive_cycle[before] + inside
     if early.any():
         at = int(np.flatnonzero(early)[0])
-        raise broken(
+        raise violation(
             "a forward is early",
             f"train {later[at]} enters link {trains.link[later[at]]} at cycle "
             f"{trains.wire_cycle[later[at]]}, before the vector it forwards can be "

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from chip.program import Opcode, Program, Slice
-from compiler.rules.structure import Ints, broken, cycles_per_vector, in_period
+from compiler.rules.structure import Ints, cycles_per_vector, in_period, violation
 from specs.machine import MachineSpec
 from topologies.topology import Topology
 
@@ -28,7 +28,7 @@ def check_receives(
     if len(late):
         train = int(late[0])
         link = int(trains.link[train])
-        raise broken(
+        raise violation(
             "underflow",
             f"link {link} (chip {topology.source[link]} to {topology.target[link]}): "
             f"train {train} is received at cycle {trains.receive_cycle[train]} but may "
@@ -67,7 +67,7 @@ def check_fifos(
     full = np.flatnonzero(waiting > link.fifo_vectors)
     if len(full):
         row = int(full[0])
-        raise broken(
+        raise violation(
             "overflow",
             f"link {on[row]}: {int(waiting[row])} vectors may wait at cycle "
             f"{take[row]} in a receive FIFO of {link.fifo_vectors}; set "
@@ -86,7 +86,7 @@ def check_deskews(program: Program, machine: MachineSpec, tree_height: int) -> i
     if not deskews.interval_cycles:
         drift = _relative_drift(machine)
         if drift:
-            raise broken(
+            raise violation(
                 "a program never deskews",
                 f"in one period of {program.period_cycles} cycles crystals may drift "
                 f"{math.ceil(drift * program.period_cycles)} cycles apart, and further "
@@ -118,14 +118,14 @@ def check_deskews(program: Program, machine: MachineSpec, tree_height: int) -> i
     hit = in_last | (upcoming < finish)
     if hit.any():
         row = int(np.flatnonzero(hit)[0])
-        raise broken(
+        raise violation(
             "a deskew stalls work",
             f"chip {chip[row]} is busy at cycle {start[row]} while it deskews",
         )
     stale = linked & (finish - last > deskews.interval_cycles)
     if stale.any():
         row = int(np.flatnonzero(stale)[0])
-        raise broken(
+        raise violation(
             "a deskew is missing",
             f"chip {chip[row]} uses a link at cycle {start[row]} more than "
             f"{deskews.interval_cycles} cycles after its last deskew",
@@ -145,7 +145,7 @@ def _check_distances(
     stall = program.deskews.stall_cycles
     if distance.min() < stall:
         at = int(marks[within[distance.argmin()]])
-        raise broken(
+        raise violation(
             "two deskews overlap",
             f"chip {at // span} deskews at cycle {at % span % program.period_cycles} "
             f"and {distance.min()} cycles later, but a deskew takes {stall}",
@@ -154,7 +154,7 @@ def _check_distances(
     drift = int(distance.max()) * _relative_drift(machine) + error
     if drift > machine.hac.epoch_cycles / 2:
         at = int(marks[within[distance.argmax()]])
-        raise broken(
+        raise violation(
             "a deskew is misread",
             f"chip {at // span} deskews {distance.max()} cycles after cycle "
             f"{at % span % program.period_cycles}, in which drift may exceed half an "

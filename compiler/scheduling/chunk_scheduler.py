@@ -11,12 +11,12 @@ from typing import NamedTuple, final
 
 from compiler.ir.timeline import (
     ComputeEntry,
-    Entry,
     LoadEntry,
     Timeline,
+    TimelineEntry,
     TransportEntry,
 )
-from compiler.ir.transfers import Spent, Transport
+from compiler.ir.transfers import CycleBreakdown, Transport
 from compiler.routing.modulo_reservation_table import contested_links
 
 
@@ -56,7 +56,7 @@ class _Placing:
         stages = len(parts[-1].stage_cycles)
         self._free_cycle = [0] * stages
         self._busy_cycles = [0] * stages
-        self._entries: list[Entry] = []
+        self._entries: list[TimelineEntry] = []
         self._loads: list[LoadEntry] = []
         self._operators = 0
         self._end_cycle = 0
@@ -161,14 +161,14 @@ class _Placing:
         return Timeline(
             entries=tuple(self._entries),
             loads=tuple(self._loads),
-            spent=last.plus(Spent(wait=self._end_cycle - last.total)),
+            spent=last.plus(CycleBreakdown(wait=self._end_cycle - last.total)),
             stage_cycles=tuple(self._busy_cycles),
             stage_hops=tuple(hops),
             trains=sum(part.trains for part in parts),
         )
 
 
-def _cycles(entry: Entry) -> int:
+def _cycles(entry: TimelineEntry) -> int:
     if isinstance(entry, ComputeEntry):
         return int(entry.cycles.max())
     return entry.transport.duration_cycles

@@ -13,8 +13,8 @@ import numpy as np
 
 from chip.program import Instructions, Slice
 from compiler.ir.program_emission import emit
-from compiler.ir.timeline import Entry, LoadEntry, Timeline
-from compiler.ir.transfers import Spent
+from compiler.ir.timeline import LoadEntry, Timeline, TimelineEntry
+from compiler.ir.transfers import CycleBreakdown
 from sharding.parallelism.ranges import Ints
 from sharding.planner.plan import ShardingPlan
 from specs.machine import ChipSpec
@@ -90,7 +90,7 @@ def started(chains: Sequence[Timeline], starts: Sequence[int]) -> Timeline:
         start + chain.token_cycles for start, chain in zip(starts, chains, strict=True)
     ]
     last = int(np.argmax(ends))
-    entries: list[Entry] = []
+    entries: list[TimelineEntry] = []
     loads: list[LoadEntry] = []
     operators = 0
     for start, chain in zip(starts, chains, strict=True):
@@ -112,7 +112,7 @@ def started(chains: Sequence[Timeline], starts: Sequence[int]) -> Timeline:
     return Timeline(
         entries=tuple(entries),
         loads=tuple(loads),
-        spent=chains[last].spent.plus(Spent(wait=starts[last])),
+        spent=chains[last].spent.plus(CycleBreakdown(wait=starts[last])),
         stage_cycles=sum((chain.stage_cycles for chain in chains), ()),
         stage_hops=sum((chain.stage_hops for chain in chains), ()),
         trains=sum(chain.trains for chain in chains),

@@ -3,8 +3,8 @@
 from typing import final
 
 from compiler.collectives.exchange_phases import Phase
-from compiler.collectives.exchange_selection import Ways
-from compiler.ir.transfers import Carrier
+from compiler.collectives.exchange_selection import ExchangeSelector
+from compiler.ir.transfers import TransferModel
 from sharding.operators.block_operators import (
     block_operators,
 )
@@ -15,14 +15,14 @@ from topologies.topology import Topology
 
 
 @final
-class Layers:
+class LayerCache:
     """Operators and phases of blocks; layers alike share them."""
 
     def __init__(
-        self, plan: ShardingPlan, topology: Topology, transporter: Carrier
+        self, plan: ShardingPlan, topology: Topology, transporter: TransferModel
     ) -> None:
         self._plan = plan
-        self._ways = Ways(
+        self._ways = ExchangeSelector(
             topology, plan.task.machine, transporter, width=plan.task.tensor
         )
         self._operators: dict[Block, list[Compute | Exchange]] = {}

@@ -6,9 +6,9 @@ from typing import final
 
 from chip.operator_work import Work
 from compiler.ir.messages import MessageTable
-from compiler.ir.timeline import ComputeEntry, Entry, LoadEntry, TransportEntry
-from compiler.ir.transfers import Carrier, Spent, Transport
-from compiler.routing.modulo_reservation_table import Traffic
+from compiler.ir.timeline import ComputeEntry, LoadEntry, TimelineEntry, TransportEntry
+from compiler.ir.transfers import CycleBreakdown, TransferModel, Transport
+from compiler.routing.modulo_reservation_table import ModuloReservationTable
 from compiler.scheduling.weight_prefetch import Ahead, Prefetch
 from sharding.operators.operators import Compute, Unit
 from sharding.parallelism.ranges import Ints
@@ -17,7 +17,7 @@ from specs.machine import ChipSpec
 
 
 @final
-class Chain:
+class ScheduleBuilder:
     """A timeline in the making.
 
     Parameters
@@ -39,13 +39,13 @@ class Chain:
 
     def __init__(
         self,
-        transporter: Carrier,
+        transporter: TransferModel,
         *,
         chip: ChipSpec,
         stall_cycles: int,
         interval_cycles: int,
         check: Callable[[int], None],
-        traffic: Traffic | None = None,
+        traffic: ModuloReservationTable | None = None,
     ) -> None:
         self._transporter = transporter
         self._traffic = traffic
@@ -53,9 +53,9 @@ class Chain:
         self._check = check
         self.prefetch = Prefetch(chip)
         self._fill_cycles = chip.matmul_fill_cycles
-        self.entries: list[Entry] = []
+        self.entries: list[TimelineEntry] = []
         self.loads: list[LoadEntry] = []
-        self.spent = Spent()
+        self.spent = CycleBreakdown()
         self.operators = 0
         self.hops = 0
         self.trains = 0
@@ -93,7 +93,7 @@ class Chain:
             )
         )
         self.operators += 1
-        self.spent = self.spent.plus(Spent(compute=longest))
+        self.spent = self.spent.plus(CycleBreakdown(compute=longest))
         if operator.unit is Unit.MATMUL:
             # All that it reads has been read: the next may load while this one drains.
             self.prefetch.restart()
@@ -112,7 +112,7 @@ class Chain:
         if not self._interval_cycles:
             return
         self.deskewed_cycle = self.now
-        self.spent = self.spent.plus(Spent(deskew=self._stall_cycles))
+        self.spent = self.spent.plus(CycleBreakdown(deskew=self._stall_cycles))
 
     def send(self, name: str, messages: MessageTable) -> None:
         """Append a phase, after a deskew if the last one is too long ago for it."""
@@ -134,7 +134,7 @@ class Chain:
                     f"{self._interval_cycles} of the deskew interval leave beside the "
                     f"deskew itself; use a longer deskew.interval_epochs, or 'auto'"
                 )
-        self.spent = self.spent.plus(Spent(wait=waited))
+        self.spent = self.spent.plus(CycleBreakdown(wait=waited))
         self.entries.append(TransportEntry(self.now, self.operators, name, transport))
         if self._traffic is not None:
             self._traffic.take(transport, self.now)

@@ -12,7 +12,10 @@ from typing import NamedTuple, final
 from chip.program import Instructions
 from compiler.ir.program_emission import Emitted, emit
 from compiler.ir.timeline import Timeline
-from compiler.routing.modulo_reservation_table import Traffic, contested_links
+from compiler.routing.modulo_reservation_table import (
+    ModuloReservationTable,
+    contested_links,
+)
 from compiler.scheduling.data_parallel import side_by_side, started
 from compiler.scheduling.initiation_interval import (
     sending,
@@ -25,7 +28,7 @@ from specs.units import ceil_div
 from topologies.topology import Topology
 
 # What lays the tokens of all replicas among other traffic.
-Lay = Callable[[Traffic], Sequence[Timeline]]
+Lay = Callable[[ModuloReservationTable], Sequence[Timeline]]
 
 # A forwarded vector may lie in the gap that was meant for a deskew; sequences or
 # replicas a little further apart leave another.
@@ -146,7 +149,7 @@ class Pacing:
         found = None
         for _ in range(_MOST_LAID):
             try:
-                chains = self._lay(Traffic(pace, self._contested))
+                chains = self._lay(ModuloReservationTable(pace, self._contested))
             except ScheduleError:
                 pace += pace // _MORE + 1
                 continue

@@ -10,13 +10,13 @@ from sharding.operators.block_operators import (
 from sharding.planner.plan import ShardingPlan, Stage
 
 
-def hand_over(plan: ShardingPlan, stage: Stage, following: Stage) -> MessageTable:
+def stage_transfer(plan: ShardingPlan, stage: Stage, following: Stage) -> MessageTable:
     """Return the messages in which each member hands its shard to its partner."""
     sizes = carried_bytes(plan.task, following.blocks[0])
     return MessageTable(stage.chips, following.chips, sizes)
 
 
-def way_back(plan: ShardingPlan) -> MessageTable:
+def token_return(plan: ShardingPlan) -> MessageTable:
     """Return the messages that carry the chosen token to the first stage.
 
     An encoder chooses none: its pass ends where the last stage does.

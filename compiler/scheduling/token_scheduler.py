@@ -3,11 +3,11 @@
 from functools import partial
 
 from compiler.ir.timeline import Timeline
-from compiler.ir.transfers import Carrier
-from compiler.routing.modulo_reservation_table import Traffic
-from compiler.scheduling.layer_cache import Layers
-from compiler.scheduling.schedule_builder import Chain
-from compiler.scheduling.stage_messages import hand_over, way_back
+from compiler.ir.transfers import TransferModel
+from compiler.routing.modulo_reservation_table import ModuloReservationTable
+from compiler.scheduling.layer_cache import LayerCache
+from compiler.scheduling.schedule_builder import ScheduleBuilder
+from compiler.scheduling.stage_messages import stage_transfer, token_return
 from compiler.scheduling.train_count import check_trains, trains_at_least
 from sharding.operators.operators import Compute
 from sharding.planner.plan import ShardingPlan
@@ -17,10 +17,10 @@ from topologies.topology import Topology
 def token_timeline(
     plan: ShardingPlan,
     topology: Topology,
-    transporter: Carrier,
+    transporter: TransferModel,
     *,
     interval_cycles: int,
-    traffic: Traffic | None = None,
+    traffic: ModuloReservationTable | None = None,
 ) -> Timeline:
     """Return the chain of one decode token.
 
@@ -38,7 +38,7 @@ def token_timeline(
     check = partial(check_trains, width=plan.strategy.tensor, chips=plan.strategy.chips)
     check(trains_at_least(plan, topology))
     stall_cycles = plan.task.machine.hac.epoch_cycles
-    chain = Chain(
+    chain = ScheduleBuilder(
         transporter,
         chip=plan.task.machine.chip,
         stall_cycles=stall_cycles,
@@ -46,7 +46,7 @@ def token_timeline(
         check=check,
         traffic=traffic,
     )
-    back = way_back(plan)
+    back = token_return(plan)
     stage_cycles, stage_hops = [], []
     if len(plan.stages) == 1:
         # A single stage is never idle: it deskews as the first thing of each token. A
@@ -61,7 +61,7 @@ def token_timeline(
     else:
         # Nothing comes back: it deskews before the pass begins.
         chain.deskewed_cycle = -stall_cycles
-    layers = Layers(plan, topology, transporter)
+    layers = LayerCache(plan, topology, transporter)
     begin = 0
     for stage in plan.stages:
         hops = chain.hops
@@ -78,7 +78,7 @@ def token_timeline(
             stage_cycles.append(chain.now - begin)
         else:
             following = plan.stages[stage.index + 1]
-            chain.send("hand_over", hand_over(plan, stage, following))
+            chain.send("hand_over", stage_transfer(plan, stage, following))
             stage_cycles.append(chain.now - begin)
             begin = chain.entries[-1].start_cycle
             # Until it comes, the next stage has nothing to do but to load weights.

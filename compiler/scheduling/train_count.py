@@ -4,9 +4,9 @@ import math
 
 from compiler.collectives.exchange_phases import fewest_messages
 from sharding.parallelism.ranges import Ints
-from sharding.parallelism.tensor_group import Group
+from sharding.parallelism.tensor_group import TensorGroup
 from sharding.planner.plan import ShardingPlan
-from sharding.transformer.blocks import Kind
+from sharding.transformer.blocks import BlockKind
 from specs.errors import ScheduleError
 from topologies.topology import Topology
 
@@ -14,7 +14,9 @@ from topologies.topology import Topology
 MOST_TRAINS = 6_000_000
 
 
-def block_messages(group: Group, topology: Topology, chips: Ints) -> dict[Kind, int]:
+def block_messages(
+    group: TensorGroup, topology: Topology, chips: Ints
+) -> dict[BlockKind, int]:
     """Return messages that each kind of block, or a part of one, needs at least.
 
     What the chips of a head exchange is not counted.
@@ -41,11 +43,11 @@ def block_messages(group: Group, topology: Topology, chips: Ints) -> dict[Kind, 
             for team in range(int(teams.max()) + 1)
         )
     return {
-        Kind.EMBEDDING: 0,
-        Kind.ATTENTION: 2 * attention,
-        Kind.FEED_FORWARD: 2 * feed_forward,
+        BlockKind.EMBEDDING: 0,
+        BlockKind.ATTENTION: 2 * attention,
+        BlockKind.FEED_FORWARD: 2 * feed_forward,
         # Only candidates go on, to one chip.
-        Kind.HEAD: among_all,
+        BlockKind.HEAD: among_all,
     }
 
 

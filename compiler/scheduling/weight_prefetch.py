@@ -15,7 +15,7 @@ from chip.operator_cycles import (
     preloaded,
     work_cycles,
 )
-from chip.operator_work import Load, Product, Work
+from chip.operator_work import LoadWork, ProductWork, Work
 from sharding.operators.operators import Compute
 from sharding.parallelism.ranges import Ints
 from specs.machine import ChipSpec
@@ -107,7 +107,7 @@ class Prefetch:
         if known is None:
             cycles = [
                 most_preload_cycles(self._chip, work)
-                if isinstance(work, Product)
+                if isinstance(work, ProductWork)
                 else 0
                 for work in operator.works
             ]
@@ -131,7 +131,7 @@ class Prefetch:
             before += cycles
         works = tuple(
             preloaded(self._chip, work, min(limit, before))
-            if isinstance(work, Product)
+            if isinstance(work, ProductWork)
             else work
             for work, limit in zip(operator.works, most.tolist(), strict=True)
         )
@@ -139,11 +139,11 @@ class Prefetch:
         taken = np.array([known[work] for work in works], dtype=np.int64)
         return Prefetched(works, taken, tuple(loads))
 
-    def _load(self, work: Work, begin: int, end: int) -> Load:
+    def _load(self, work: Work, begin: int, end: int) -> LoadWork:
         """Return what a chip loads between two cycles of loading."""
-        assert isinstance(work, Product)
+        assert isinstance(work, ProductWork)
         rate = feed_bytes_per_cycle(self._chip)
         fed = [min(work.fed_bytes, cycles * rate) for cycles in (begin, end)]
         whole = max(1, work.fed_bytes)
         stored = [work.stored_bytes * size // whole for size in fed]
-        return Load(fed[1] - fed[0], stored[1] - stored[0])
+        return LoadWork(fed[1] - fed[0], stored[1] - stored[0])

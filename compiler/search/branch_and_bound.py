@@ -10,14 +10,19 @@ import heapq
 from collections.abc import Collection
 from typing import final
 
-from compiler.bounds.strategy_bound import WidthBound
+from compiler.bounds.strategy_bound import SplitBound
 from compiler.compile_decode import TimedToken, compile_token, time_token
 from compiler.ir.schedule import Schedule
-from compiler.search.frontier import Entry, Step, bounded_entry, every_entry
-from compiler.search.objective import Cost, Objective, ranked
-from compiler.search.search_result import Evaluated, Found, nothing_fits
+from compiler.search.frontier import (
+    FrontierEntry,
+    SearchStep,
+    bounded_entry,
+    every_entry,
+)
+from compiler.search.objective import Cost, Objective, cost_of
+from compiler.search.search_result import Evaluated, SearchResult, nothing_fits
 from compiler.search.search_space import FEW_CHIPS
-from compiler.search.strategy_evaluator import Looks
+from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
 from sharding.transformer.task import Task
@@ -41,7 +46,7 @@ def best_strategy(
     sequences: int,
     most_compiled: int = MOST_COMPILED,
     widths: Collection[int] | None = None,
-) -> Found:
+) -> SearchResult:
     """Return the best strategy of all splits and pipelines on a machine's chips.
 
     Parameters
@@ -69,7 +74,7 @@ def best_strategy(
     # Where sequences fill pipelines, splits that share a layer in other ways cost much
     # the same, and telling all of them apart would take minutes.
     plain = objective.fills and topology.active_chips > FEW_CHIPS
-    looks = Looks(task, topology, widths, plain=plain)
+    looks = StrategyEvaluator(task, topology, widths, plain=plain)
     return _Search(task, looks, objective, sequences).run(most_compiled)
 
 
@@ -78,13 +83,13 @@ class _Search:
     """A queue of strategies and what was found out about them."""
 
     def __init__(
-        self, task: Task, looks: Looks, objective: Objective, sequences: int
+        self, task: Task, looks: StrategyEvaluator, objective: Objective, sequences: int
     ) -> None:
         self._task = task
         self._looks = looks
         self._objective = objective
         self._sequences = sequences
-        self._queue: list[Entry] = []
+        self._queue: list[FrontierEntry] = []
         self._plans: dict[tuple[Strategy, int], ShardingPlan] = {}
         self._tokens: dict[tuple[Strategy, int], TimedToken] = {}
         self._planned = 0
@@ -94,9 +99,9 @@ class _Search:
         self._compiled: list[Evaluated] = []
         self._timed: dict[tuple[Strategy, int], Evaluated] = {}
         self._refused: list[tuple[Strategy, str]] = []
-        self._beaten: list[Entry] = []
+        self._beaten: list[FrontierEntry] = []
 
-    def run(self, most_compiled: int) -> Found:
+    def run(self, most_compiled: int) -> SearchResult:
         """Return what is best."""
         candidates, self._queue = every_entry(
             self._looks, self._objective, self._sequences
@@ -104,12 +109,12 @@ class _Search:
         heapq.heapify(self._queue)
         scored = len(self._queue)
         steps = {
-            Step.PLACE: self._place,
-            Step.PLACE_TEAMS: self._place,
-            Step.PLAN: self._plan,
-            Step.CHAIN: self._chain,
-            Step.TIME: self._time,
-            Step.COMPILE: self._compile,
+            SearchStep.PLACE: self._place,
+            SearchStep.PLACE_TEAMS: self._place,
+            SearchStep.PLAN: self._plan,
+            SearchStep.CHAIN: self._chain,
+            SearchStep.TIME: self._time,
+            SearchStep.COMPILE: self._compile,
         }
         while entry := self._next(most_compiled):
             if self._best_cost is None or entry.cost < self._best_cost:
@@ -121,7 +126,7 @@ class _Search:
         self._compiled.sort(key=lambda each: each.cost)
         best = self._best_cost.first
         left = (*self._beaten, *self._queue)
-        return Found(
+        return SearchResult(
             objective=self._objective,
             schedule=self._best,
             candidates=candidates,
@@ -134,7 +139,7 @@ class _Search:
             bound=min([best, *(entry.cost.first for entry in self._queue)]),
         )
 
-    def _next(self, most_compiled: int) -> Entry | None:
+    def _next(self, most_compiled: int) -> FrontierEntry | None:
         """Return the most promising entry, None once there is no need for another.
 
         Once enough have been looked at, only what is needed to compile one.
@@ -147,7 +152,7 @@ class _Search:
         )
         if not enough:
             return heapq.heappop(self._queue) if self._queue else None
-        ready = [entry for entry in self._queue if entry.step >= Step.TIME]
+        ready = [entry for entry in self._queue if entry.step >= SearchStep.TIME]
         if self._best is not None or not ready:
             return None
         entry = min(ready, key=lambda each: (-each.step, each))
@@ -156,29 +161,29 @@ class _Search:
         return entry
 
     def _bounded(
-        self, bound: WidthBound, strategy: Strategy, sequences: int, *, step: Step
-    ) -> Entry:
+        self, bound: SplitBound, strategy: Strategy, sequences: int, *, step: SearchStep
+    ) -> FrontierEntry:
         return bounded_entry(self._objective, bound, strategy, sequences, step=step)
 
-    def _push(self, entry: Entry, before: Entry) -> None:
+    def _push(self, entry: FrontierEntry, before: FrontierEntry) -> None:
         """Queue what is known better now; a bound never falls."""
         cost = max(entry.cost, before.cost)
         expected = max(cost.first, before.expected)
         heapq.heappush(self._queue, entry._replace(cost=cost, expected=expected))
 
-    def _place(self, entry: Entry) -> None:
+    def _place(self, entry: FrontierEntry) -> None:
         """Look at the links between the chips of each group, then of each team."""
-        teams = entry.step is Step.PLACE_TEAMS
+        teams = entry.step is SearchStep.PLACE_TEAMS
         placed = self._looks.placed(entry.strategy, teams=teams)
         if placed is None:
             reason = "takes more trains than memory holds"
             self._refused.append((entry.strategy, reason))
             return
-        step = Step(entry.step + 1)
+        step = SearchStep(entry.step + 1)
         closer = self._bounded(placed, entry.strategy, entry.sequences, step=step)
         self._push(closer, entry)
 
-    def _plan(self, entry: Entry) -> None:
+    def _plan(self, entry: FrontierEntry) -> None:
         """Cut the stages, which tells how many sequences fit."""
         self._planned += 1
         strategy, fills = entry.strategy, self._objective.fills
@@ -196,13 +201,15 @@ class _Search:
             return
         known = self._looks.closest(strategy)
         at_most = plan.sequences
-        self._push(self._bounded(known, strategy, at_most, step=Step.CHAIN), entry)
+        self._push(
+            self._bounded(known, strategy, at_most, step=SearchStep.CHAIN), entry
+        )
         if at_most > 1 and not self._looks.cut_freely(plan):
             # Fewer sequences leave memory to cut better.
-            fewer = self._bounded(known, strategy, at_most - 1, step=Step.PLAN)
+            fewer = self._bounded(known, strategy, at_most - 1, step=SearchStep.PLAN)
             heapq.heappush(self._queue, fewer)
 
-    def _chain(self, entry: Entry) -> None:
+    def _chain(self, entry: FrontierEntry) -> None:
         """Add up what each thing takes at least, one after the other."""
         strategy = entry.strategy
         plan = self._plans[strategy, entry.sequences]
@@ -214,15 +221,18 @@ class _Search:
         alone = plan.sequences == strategy.data == 1
         cost = self._ranked(plan, latency)
         self._push(
-            entry._replace(cost=cost, step=Step.TIME if alone else Step.COMPILE), entry
+            entry._replace(
+                cost=cost, step=SearchStep.TIME if alone else SearchStep.COMPILE
+            ),
+            entry,
         )
 
     def _ranked(self, plan: ShardingPlan, latency: int) -> Cost:
         """Return the rank of a plan from a token to the next of the same sequence."""
         share = latency / (plan.sequences * plan.strategy.data)
-        return ranked(self._objective, plan.strategy, latency, share)
+        return cost_of(self._objective, plan.strategy, latency, share)
 
-    def _time(self, entry: Entry) -> None:
+    def _time(self, entry: FrontierEntry) -> None:
         """Put all of a single sequence at its cycle; compiling keeps it there."""
         strategy = entry.strategy
         key = strategy, entry.sequences
@@ -232,15 +242,15 @@ class _Search:
             self._refused.append((strategy, str(error)))
             return
         latency = timed.timeline.token_cycles
-        cost = ranked(self._objective, strategy, latency, latency)
+        cost = cost_of(self._objective, strategy, latency, latency)
         stage_cycles = timed.timeline.stage_cycles
         self._tokens[key] = timed
         self._timed[key] = Evaluated(
             strategy, 1, cost, latency, max(stage_cycles), stage_cycles
         )
-        self._push(entry._replace(cost=cost, step=Step.COMPILE), entry)
+        self._push(entry._replace(cost=cost, step=SearchStep.COMPILE), entry)
 
-    def _compile(self, entry: Entry) -> None:
+    def _compile(self, entry: FrontierEntry) -> None:
         """Compile; what is compiled is known for certain."""
         strategy = entry.strategy
         key = strategy, entry.sequences
@@ -268,7 +278,9 @@ class _Search:
         if several and self._looks.cut_freely(plan):
             self._with_fewer(entry._replace(expected=cost.first), plan, timed)
 
-    def _with_fewer(self, entry: Entry, plan: ShardingPlan, timed: TimedToken) -> None:
+    def _with_fewer(
+        self, entry: FrontierEntry, plan: ShardingPlan, timed: TimedToken
+    ) -> None:
         """Queue a strategy with a sequence fewer, which is cut alike.
 
         Its token may go round without a wait. But few tokens do, so that it is expected
@@ -281,8 +293,10 @@ class _Search:
         self._plans[key], self._tokens[key] = again, timed
         cost = self._ranked(again, self._looks.least_latency(again))
         expected = max(entry.expected, cost.first)
-        step = Step.TIME if fewer == entry.strategy.data == 1 else Step.COMPILE
-        heapq.heappush(self._queue, Entry(expected, cost, step, fewer))
+        step = (
+            SearchStep.TIME if fewer == entry.strategy.data == 1 else SearchStep.COMPILE
+        )
+        heapq.heappush(self._queue, FrontierEntry(expected, cost, step, fewer))
 
     def _nothing_found(self, scored: int) -> RackError:
         """Return the error that says what the chips lack."""

@@ -3,14 +3,14 @@
 from enum import IntEnum
 from typing import NamedTuple
 
-from compiler.bounds.strategy_bound import WidthBound
+from compiler.bounds.strategy_bound import SplitBound
 from compiler.bounds.throughput_bound import share_cycles
-from compiler.search.objective import Cost, Objective, ranked
-from compiler.search.strategy_evaluator import Looks
+from compiler.search.objective import Cost, Objective, cost_of
+from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 
 
-class Step(IntEnum):
+class SearchStep(IntEnum):
     """What is to be done next with a strategy."""
 
     PLACE = 0
@@ -21,7 +21,7 @@ class Step(IntEnum):
     COMPILE = 5
 
 
-class Entry(NamedTuple):
+class FrontierEntry(NamedTuple):
     """A strategy in the queue, with what is known of it.
 
     Attributes
@@ -36,7 +36,7 @@ class Entry(NamedTuple):
 
     expected: float
     cost: Cost
-    step: Step
+    step: SearchStep
     sequences: int
 
     @property
@@ -47,22 +47,22 @@ class Entry(NamedTuple):
 
 def bounded_entry(
     objective: Objective,
-    bound: WidthBound,
+    bound: SplitBound,
     strategy: Strategy,
     sequences: int,
     *,
-    step: Step,
-) -> Entry:
+    step: SearchStep,
+) -> FrontierEntry:
     """Return the entry of a strategy of which no more is known than a bound."""
     cycles = bound.token_cycles(strategy.pipeline)
     share = share_cycles(bound, strategy, sequences)
-    cost = ranked(objective, strategy, cycles, share)
-    return Entry(cost.first, cost, step, sequences)
+    cost = cost_of(objective, strategy, cycles, share)
+    return FrontierEntry(cost.first, cost, step, sequences)
 
 
 def every_entry(
-    looks: Looks, objective: Objective, sequences: int
-) -> tuple[int, list[Entry]]:
+    looks: StrategyEvaluator, objective: Objective, sequences: int
+) -> tuple[int, list[FrontierEntry]]:
     """Return how many strategies there are, and those that memory may hold.
 
     Parameters
@@ -76,7 +76,7 @@ def every_entry(
     """
     least = 1 if objective.fills else sequences
     # What fits on few chips is a matter of memory: links only matter where it does.
-    step = Step.PLAN if objective is Objective.CHIPS else Step.PLACE
+    step = SearchStep.PLAN if objective is Objective.CHIPS else SearchStep.PLACE
     candidates, entries = 0, []
     for split in looks.splits:
         bound = looks.anywhere(split)
@@ -92,7 +92,7 @@ def every_entry(
             count = min(one.pipeline, most) if objective.fills else least
             for strategy in replicated:
                 # Where replicas pass each other is known once they are compiled.
-                first = step if strategy.data == 1 else Step.PLAN
+                first = step if strategy.data == 1 else SearchStep.PLAN
                 entry = bounded_entry(objective, bound, strategy, count, step=first)
                 entries.append(entry)
     return candidates, entries

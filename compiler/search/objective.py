@@ -39,7 +39,7 @@ class Cost(NamedTuple):
     strategy: Strategy
 
 
-def ranked(
+def cost_of(
     objective: Objective, strategy: Strategy, latency_cycles: int, share_cycles: float
 ) -> Cost:
     """Return the rank of a latency, and of the machine's cycles for each token."""

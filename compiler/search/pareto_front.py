@@ -16,10 +16,10 @@ import numpy as np
 
 from compiler.compile_decode import compile_token, time_token
 from compiler.search.branch_and_bound import best_strategy
-from compiler.search.frontier import Step
+from compiler.search.frontier import SearchStep
 from compiler.search.objective import Objective
 from compiler.search.search_space import FEW_CHIPS
-from compiler.search.strategy_evaluator import Looks
+from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
 from sharding.transformer.task import Task
@@ -54,7 +54,7 @@ class Merits(NamedTuple):
         return all(a <= b for a, b in zip(self, other, strict=True))
 
 
-class Point(NamedTuple):
+class ParetoPoint(NamedTuple):
     """A strategy known to the cycle, with its sequences in flight."""
 
     merits: Merits
@@ -64,7 +64,7 @@ class Point(NamedTuple):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Front:
+class ParetoFront:
     """What was found.
 
     Parameters
@@ -78,9 +78,9 @@ class Front:
         bounds for merits: none is better than those in any respect.
     """
 
-    points: tuple[Point, ...]
-    known: tuple[Point, ...]
-    open: tuple[Point, ...]
+    points: tuple[ParetoPoint, ...]
+    known: tuple[ParetoPoint, ...]
+    open: tuple[ParetoPoint, ...]
 
     @property
     def gap(self) -> float:
@@ -110,9 +110,9 @@ class Front:
         return Merits(latency, share, chips)
 
 
-def uncovered(points: list[Point]) -> list[Point]:
+def uncovered(points: list[ParetoPoint]) -> list[ParetoPoint]:
     """Return the points that no other covers; of points alike the first in order."""
-    front: list[Point] = []
+    front: list[ParetoPoint] = []
     for point in sorted(points):
         if not any(kept.merits.covers(point.merits) for kept in front):
             front.append(point)
@@ -121,7 +121,7 @@ def uncovered(points: list[Point]) -> list[Point]:
 
 def pareto_front(
     task: Task, topology: Topology, *, most_compiled: int = MOST_COMPILED
-) -> Front:
+) -> ParetoFront:
     """Return the front over all splits, pipelines and sequences in flight.
 
     Parameters
@@ -145,7 +145,7 @@ class _Entry(NamedTuple):
     turn: int
     promise: float
     merits: Merits
-    step: Step
+    step: SearchStep
     strategy: Strategy
     sequences: int
 
@@ -155,11 +155,11 @@ class _Fronts:
     """The queue, and what has come out of it."""
 
     def __init__(self, task: Task, topology: Topology) -> None:
-        self._looks = Looks(task, topology)
+        self._looks = StrategyEvaluator(task, topology)
         self._queue: list[_Entry] = []
         self._plans: dict[tuple[Strategy, int], ShardingPlan] = {}
-        self._known: dict[tuple[Strategy, int], Point] = {}
-        self._front: list[Point] = []
+        self._known: dict[tuple[Strategy, int], ParetoPoint] = {}
+        self._front: list[ParetoPoint] = []
         self._crossing = 0
         self._looked_at = 0
 
@@ -174,7 +174,7 @@ class _Fronts:
                 for each in found.known:
                     self._add(each.strategy, each.sequences, each.latency_cycles)
 
-    def run(self, most_compiled: int) -> Front:
+    def run(self, most_compiled: int) -> ParetoFront:
         """Return the front after so many more points."""
         self._fill()
         while self._queue and self._looked_at < most_compiled:
@@ -184,7 +184,7 @@ class _Fronts:
             known = (entry.strategy, entry.sequences) in self._known
             if not known and not self._is_covered(entry.merits):
                 self._look(entry)
-        return Front(
+        return ParetoFront(
             points=tuple(self._front),
             known=tuple(sorted(self._known.values())),
             open=tuple(sorted(self._open())),
@@ -193,7 +193,7 @@ class _Fronts:
     def _is_covered(self, merits: Merits) -> bool:
         return any(point.merits.covers(merits) for point in self._front)
 
-    def _open(self) -> Iterator[Point]:
+    def _open(self) -> Iterator[ParetoPoint]:
         """Yield what is left in the queue, with the bound of its links."""
         left = [
             entry
@@ -205,14 +205,14 @@ class _Fronts:
         left.sort(key=lambda entry: -entry.strategy.pipeline)
         for entry in left:
             strategy, sequences, merits = entry.strategy, entry.sequences, entry.merits
-            if entry.step is Step.PLACE:
+            if entry.step is SearchStep.PLACE:
                 placed = self._looks.placed(strategy, teams=True)
                 if placed is None:
                     continue
                 cycles = placed.token_cycles(strategy.pipeline)
                 merits = Merits(cycles, cycles / sequences, strategy.chips)
             if not self._is_covered(merits):
-                yield Point(merits, strategy, sequences)
+                yield ParetoPoint(merits, strategy, sequences)
 
     def _fill(self) -> None:
         """Queue every strategy alone, and with as many sequences as may fit."""
@@ -223,10 +223,10 @@ class _Fronts:
                 most = min(stages, bound.most_sequences(stages))
                 for sequences in sorted({min(1, most), most} - {0}):
                     cycles = bound.token_cycles(stages)
-                    self._push(strategy, sequences, cycles, Step.PLACE)
+                    self._push(strategy, sequences, cycles, SearchStep.PLACE)
 
     def _push(
-        self, strategy: Strategy, sequences: int, latency: int, step: Step
+        self, strategy: Strategy, sequences: int, latency: int, step: SearchStep
     ) -> None:
         merits = Merits(latency, latency / sequences, strategy.chips)
         turn = 0
@@ -240,12 +240,12 @@ class _Fronts:
         """Find out more of an entry, or all."""
         strategy, sequences = entry.strategy, entry.sequences
         try:
-            if entry.step is Step.PLACE:
+            if entry.step is SearchStep.PLACE:
                 placed = self._looks.placed(strategy, teams=True)
                 if placed is not None:
                     cycles = placed.token_cycles(strategy.pipeline)
-                    self._push(strategy, sequences, cycles, Step.PLAN)
-            elif entry.step is Step.PLAN:
+                    self._push(strategy, sequences, cycles, SearchStep.PLAN)
+            elif entry.step is SearchStep.PLAN:
                 self._plan(strategy, sequences)
             elif sequences == 1:
                 self._time(strategy)
@@ -261,7 +261,7 @@ class _Fronts:
             return
         latency = self._looks.least_latency(plan)
         self._plans[strategy, plan.sequences] = plan
-        self._push(strategy, plan.sequences, latency, Step.COMPILE)
+        self._push(strategy, plan.sequences, latency, SearchStep.COMPILE)
 
     def _time(self, strategy: Strategy) -> None:
         timed = time_token(self._plans.pop((strategy, 1)), self._looks.topology)
@@ -282,11 +282,11 @@ class _Fronts:
         # do not wait at all.
         for fewer in (-(-token // interval), token // interval):
             if 1 < fewer < sequences:
-                self._push(strategy, fewer, token, Step.PLAN)
+                self._push(strategy, fewer, token, SearchStep.PLAN)
                 return
 
     def _add(self, strategy: Strategy, sequences: int, latency: int) -> None:
         share = latency / (sequences * strategy.data)
-        point = Point(Merits(latency, share, strategy.chips), strategy, sequences)
+        point = ParetoPoint(Merits(latency, share, strategy.chips), strategy, sequences)
         self._known[strategy, sequences] = point
         self._front = uncovered([*self._front, point])

@@ -8,7 +8,7 @@ import numpy as np
 
 from compiler.compile_decode import compile_token, time_token
 from compiler.ir.schedule import Schedule
-from compiler.search.search_result import Found
+from compiler.search.search_result import SearchResult
 from sharding.parallelism.ranges import Ints
 from sharding.placement.default_placement import placed_chips
 from sharding.placement.locality_placement import nearby
@@ -20,7 +20,7 @@ from topologies.topology import Topology
 _MOST_TIMED = 10
 
 
-class Placed(NamedTuple):
+class PlacedSchedule(NamedTuple):
     """The faster one of two schedules.
 
     Attributes
@@ -48,7 +48,7 @@ class Placed(NamedTuple):
         )
 
 
-def best_placed(naive: Schedule) -> Placed:
+def best_placed(naive: Schedule) -> PlacedSchedule:
     """Return the schedule of the same split on chips near to each other, if faster.
 
     Parameters
@@ -59,18 +59,18 @@ def best_placed(naive: Schedule) -> Placed:
     """
     plan = naive.plan
     if plan.strategy.data > 1:
-        return Placed(naive, naive.latency_cycles)
+        return PlacedSchedule(naive, naive.latency_cycles)
     topology = nearby(plan.task, plan.strategy, naive.topology)
     moved = on_chips(plan, topology)
     try:
         found = compile_token(moved, topology)
     except ScheduleError:
-        return Placed(naive, naive.latency_cycles)
+        return PlacedSchedule(naive, naive.latency_cycles)
     best = min(naive, found, key=lambda schedule: schedule.latency_cycles)
-    return Placed(best, naive.latency_cycles)
+    return PlacedSchedule(best, naive.latency_cycles)
 
 
-def fastest_near(found: Found) -> ShardingPlan:
+def fastest_near(found: SearchResult) -> ShardingPlan:
     """Return, of the best strategies of a search, the fastest on chips near each other.
 
     Parameters

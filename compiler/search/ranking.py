@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, final
 
 from compiler.compile_decode import time_token
-from compiler.search.objective import Cost, Objective, ranked
-from compiler.search.search_result import Evaluated, Found
-from compiler.search.strategy_evaluator import Looks
+from compiler.search.objective import Cost, Objective, cost_of
+from compiler.search.search_result import Evaluated, SearchResult
+from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
 from specs.errors import RackError
@@ -70,7 +70,7 @@ class Ranking(NamedTuple):
     others_cost: float | None
 
 
-def ranking(found: Found, *, most: int) -> Ranking:
+def ranking(found: SearchResult, *, most: int) -> Ranking:
     """Return the best strategies of a search, each once.
 
     Parameters
@@ -81,7 +81,7 @@ def ranking(found: Found, *, most: int) -> Ranking:
         Strategies to return; fewer if fewer were looked at.
     """
     plan, topology = found.schedule.plan, found.schedule.topology
-    looks = Looks(plan.task, topology)
+    looks = StrategyEvaluator(plan.task, topology)
     known = _once(_as_ranked(each) for each in found.known)
     taken = {each.strategy for each in known}
     left = [
@@ -99,7 +99,7 @@ def ranking(found: Found, *, most: int) -> Ranking:
     return Ranking(tuple(known[:most]), min(rest, default=None))
 
 
-def plan_of(found: Found, one: Ranked) -> ShardingPlan | None:
+def plan_of(found: SearchResult, one: Ranked) -> ShardingPlan | None:
     """Return the plan of a ranked strategy on the chips of a search, None if too full.
 
     Raises
@@ -107,7 +107,7 @@ def plan_of(found: Found, one: Ranked) -> ShardingPlan | None:
     PlanError
         If there are more stages than the model has pieces.
     """
-    looks = Looks(found.schedule.plan.task, found.schedule.topology, ())
+    looks = StrategyEvaluator(found.schedule.plan.task, found.schedule.topology, ())
     return looks.fitting(one.strategy, most=one.sequences, least=one.sequences)
 
 
@@ -121,7 +121,7 @@ def _as_ranked(each: Evaluated) -> Ranked:
     )
 
 
-def _at_bound(found: Found, cost: Cost, sequences: int) -> Ranked:
+def _at_bound(found: SearchResult, cost: Cost, sequences: int) -> Ranked:
     latency = cost.first if found.objective is Objective.LATENCY else cost.second
     return Ranked(
         strategy=cost.strategy,
@@ -140,17 +140,20 @@ def _once(every: Iterable[Ranked]) -> list[Ranked]:
     return list(best.values())
 
 
-def _closer(found: Found, one: Ranked, latency: int) -> Ranked:
+def _closer(found: SearchResult, one: Ranked, latency: int) -> Ranked:
     """Return what is known better now; a bound never falls."""
     share = latency / (one.sequences * one.strategy.data)
-    cost = ranked(found.objective, one.strategy, latency, share)
+    cost = cost_of(found.objective, one.strategy, latency, share)
     if cost < one.cost:
         return one
     return replace(one, cost=cost, latency_cycles=latency)
 
 
 def _placed(
-    found: Found, looks: Looks, left: list[Ranked], limit: Cost | None
+    found: SearchResult,
+    looks: StrategyEvaluator,
+    left: list[Ranked],
+    limit: Cost | None,
 ) -> tuple[list[Ranked], list[Ranked]]:
     """Return the strategies of promising splits on their links, and all others."""
     splits: dict[Strategy, int] = {}
@@ -182,7 +185,10 @@ def _placed(
 
 
 def _planned(
-    found: Found, looks: Looks, placed: list[Ranked], limit: Cost | None
+    found: SearchResult,
+    looks: StrategyEvaluator,
+    placed: list[Ranked],
+    limit: Cost | None,
 ) -> tuple[list[tuple[Ranked, ShardingPlan]], list[Ranked]]:
     """Return the promising ones of those that fit with their plans, and all others."""
     planned: list[tuple[Ranked, ShardingPlan]] = []
@@ -206,8 +212,8 @@ def _planned(
 
 
 def _timed(
-    found: Found,
-    looks: Looks,
+    found: SearchResult,
+    looks: StrategyEvaluator,
     known: list[Ranked],
     planned: list[tuple[Ranked, ShardingPlan]],
     limit: Cost | None,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
-from compiler.bounds.strategy_bound import WidthBound
+from compiler.bounds.strategy_bound import SplitBound
 from compiler.ir.schedule import Schedule
 from compiler.search.objective import Cost, Objective
 from sharding.parallelism.strategy import Strategy
@@ -37,7 +37,7 @@ class Evaluated(NamedTuple):
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Found:
+class SearchResult:
     """What a search has found.
 
     Parameters
@@ -88,7 +88,7 @@ class Found:
         return (best - self.bound) / best
 
 
-def nothing_fits(bound: WidthBound, chips: int, sequences: int) -> PlanError:
+def nothing_fits(bound: SplitBound, chips: int, sequences: int) -> PlanError:
     """Return the error that says what the chips lack to hold a model at all.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from sharding.parallelism.feasibility import check_model
 from sharding.parallelism.strategy import Strategy
-from sharding.parallelism.tensor_group import Layout
+from sharding.parallelism.tensor_group import FeedForwardLayout
 from specs.errors import PlanError
 from specs.model import ModelSpec
 
@@ -68,10 +68,10 @@ def splits(model: ModelSpec, width: int, *, plain: bool = False) -> list[Strateg
     if plain:
         return [Strategy(tensor=width, pipeline=1)]
     if width <= FEW_CHIPS:
-        layouts, parts = list(Layout), list(range(1, width))
+        layouts, parts = list(FeedForwardLayout), list(range(1, width))
     else:
         nodes = width % _NODE_CHIPS == 0
-        layouts = list(Layout) if nodes else [Layout.ONE_D]
+        layouts = list(FeedForwardLayout) if nodes else [FeedForwardLayout.ONE_D]
         sizes = sorted({_NODE_CHIPS, model.kv_heads})
         parts = [part for part in sizes if part < width <= _RACK_NODES * part]
     attending = [0, *(part for part in parts if width % part == 0)]
@@ -85,7 +85,7 @@ def splits(model: ModelSpec, width: int, *, plain: bool = False) -> list[Strateg
 
 
 def _split(
-    model: ModelSpec, width: int, expert: int, attention: int, layout: Layout
+    model: ModelSpec, width: int, expert: int, attention: int, layout: FeedForwardLayout
 ) -> Strategy | None:
     """Return what these words say, None if the model or the width does not allow it."""
     try:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import final
 
-from compiler.bounds.congestion_bound import LinkBound, link_bound
+from compiler.bounds.congestion_bound import CongestionBound, link_bound
 from compiler.bounds.critical_path_bound import least_latency_cycles
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
 from compiler.search.neighbourhood import moves
-from compiler.search.objective import Cost, Objective, ranked
+from compiler.search.objective import Cost, Objective, cost_of
 from sharding.planner.plan import ShardingPlan
 from specs.errors import RackError
 from specs.machine import MachineSpec
@@ -19,7 +19,7 @@ MOST_COMPILED = 5
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
+class Sensitivity:
     """What a move changes.
 
     Parameters
@@ -52,7 +52,7 @@ def best_moves(
     *,
     most: int,
     most_compiled: int = MOST_COMPILED,
-) -> list[Weighed]:
+) -> list[Sensitivity]:
     """Return the moves that promise most, the best first.
 
     Parameters
@@ -67,7 +67,7 @@ def best_moves(
         How many of them are compiled; the others are weighed by the lower bound of
         where they lead less the one of `schedule`.
     """
-    known: dict[tuple[MachineSpec, int], LinkBound] = {}
+    known: dict[tuple[MachineSpec, int], CongestionBound] = {}
 
     def least_cycles(plan: ShardingPlan) -> int:
         machine, leader = plan.task.machine, int(plan.stages[0].chips[0])
@@ -98,7 +98,7 @@ def best_moves(
             except RackError:
                 continue
         found.append(
-            Weighed(
+            Sensitivity(
                 name=move.name,
                 latency_cycles=latency - schedule.latency_cycles,
                 share_cycles=_share_cycles(plan, latency) - share,
@@ -111,7 +111,7 @@ def best_moves(
 
 
 def _cost(objective: Objective, plan: ShardingPlan, latency: int) -> Cost:
-    return ranked(objective, plan.strategy, latency, _share_cycles(plan, latency))
+    return cost_of(objective, plan.strategy, latency, _share_cycles(plan, latency))
 
 
 def _share_cycles(plan: ShardingPlan, latency: int) -> float:

@@ -8,16 +8,16 @@ import numpy as np
 
 from compiler.bounds.block_bound import KnownBlocks
 from compiler.bounds.congestion_bound import link_bound
-from compiler.bounds.critical_path_bound import ChainBound
+from compiler.bounds.critical_path_bound import CriticalPathBound
 from compiler.bounds.exchange_bound import KnownExchanges
 from compiler.bounds.hop_count_bound import (
-    DetourBound,
+    HopCountBound,
     detour_bound,
     least_replica_cycles,
 )
 from compiler.bounds.strategy_bound import (
-    PlacedWidth,
-    WidthBound,
+    PlacedSplitBound,
+    SplitBound,
     trains_of_width,
     width_bound,
 )
@@ -36,7 +36,7 @@ from topologies.topology import Topology
 
 
 @final
-class Looks:
+class StrategyEvaluator:
     """What is known of the strategies for a job on a wiring.
 
     Parameters
@@ -77,13 +77,13 @@ class Looks:
         self._links = link_bound(task.machine, topology, int(self.chips[0]))
         self._blocks = KnownBlocks()
         self._exchanges = KnownExchanges(self._links)
-        self._chain = ChainBound(self._links, self._exchanges)
-        self._detours: DetourBound | None = None
+        self._chain = CriticalPathBound(self._links, self._exchanges)
+        self._detours: HopCountBound | None = None
         self._free_cuts: dict[Strategy, list[tuple[Block, ...]]] = {}
         self._cut: dict[tuple[Strategy, int], ShardingPlan | None] = {}
         self._replica: dict[tuple[Strategy, int, bytes], int] = {}
-        self._anywhere: dict[Strategy, WidthBound] = {}
-        self._placed: dict[Strategy, PlacedWidth | None] = {}
+        self._anywhere: dict[Strategy, SplitBound] = {}
+        self._placed: dict[Strategy, PlacedSplitBound | None] = {}
 
     def pipelines(self, split: Strategy) -> list[Strategy]:
         """Return a split with each number of stages that there can be, from one on."""
@@ -103,7 +103,7 @@ class Looks:
             return most
         return min(most, most_sequences(task, strategy.pipeline))
 
-    def anywhere(self, strategy: Strategy) -> WidthBound:
+    def anywhere(self, strategy: Strategy) -> SplitBound:
         """Return the bound of a split wherever its chips are."""
         split = replace(strategy, pipeline=1, data=1)
         if split not in self._anywhere:
@@ -112,7 +112,7 @@ class Looks:
             self._anywhere[split] = width_bound(task, most, self._blocks)
         return self._anywhere[split]
 
-    def placed(self, strategy: Strategy, *, teams: bool) -> WidthBound | None:
+    def placed(self, strategy: Strategy, *, teams: bool) -> SplitBound | None:
         """Return the bound of a split on its chips; None if it takes too many trains.
 
         Parameters
@@ -127,7 +127,7 @@ class Looks:
             bound = self.anywhere(split)
             trains = trains_of_width(bound, self.topology, self.chips)
             self._placed[split] = (
-                PlacedWidth(bound, self.chips, self._links, self._exchanges)
+                PlacedSplitBound(bound, self.chips, self._links, self._exchanges)
                 if trains.min() <= MOST_TRAINS
                 else None
             )
@@ -140,7 +140,7 @@ class Looks:
         groups = node.reshape(strategy.pipeline, strategy.tensor)
         return bool((groups != groups[:, :1]).any())
 
-    def closest(self, strategy: Strategy) -> WidthBound:
+    def closest(self, strategy: Strategy) -> SplitBound:
         """Return the closest bound without stages that holds for a strategy."""
         placed = None
         if strategy.data == 1:

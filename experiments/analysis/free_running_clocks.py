@@ -29,7 +29,7 @@ _NEVER = 2**62
 _PERIODS_AT_ONCE = 16
 
 
-class Broken(NamedTuple):
+class ClockViolation(NamedTuple):
     """The first vector that breaks the schedule.
 
     Attributes
@@ -50,7 +50,7 @@ class Broken(NamedTuple):
     time_ps: int
 
 
-class Free(NamedTuple):
+class FreeRunningClocks(NamedTuple):
     """A program whose chips run free, and what its first token was like.
 
     Attributes
@@ -89,7 +89,7 @@ class Free(NamedTuple):
 
 def free_run(
     program: Program, topology: Topology, machine: MachineSpec, result: RunResult
-) -> Free:
+) -> FreeRunningClocks:
     """Return what a run without jitter says about crystals and slack.
 
     Parameters
@@ -104,7 +104,7 @@ def free_run(
     takes = np.flatnonzero(code.opcode == Opcode.RECEIVE)
     taken_ps = np.zeros(len(program.trains), dtype=np.int64)
     taken_ps[code.train[takes]] = record.instruction_ps[takes]
-    return Free(
+    return FreeRunningClocks(
         program,
         topology,
         machine,
@@ -125,7 +125,7 @@ def without_deskews(program: Program) -> Program:
     return replace(program, deskews=deskews)
 
 
-def first_broken(free: Free) -> Broken | None:
+def first_broken(free: FreeRunningClocks) -> ClockViolation | None:
     """Return what breaks first without jitter, None if no crystals drift apart.
 
     A train's least slack is that of its last vector if slack shrinks along it.
@@ -135,7 +135,9 @@ def first_broken(free: Free) -> Broken | None:
     return min(found, key=lambda broken: broken.cycle, default=None)
 
 
-def underflow_quantiles(free: Free, quantiles: tuple[float, ...]) -> tuple[Broken, ...]:
+def underflow_quantiles(
+    free: FreeRunningClocks, quantiles: tuple[float, ...]
+) -> tuple[ClockViolation, ...]:
     """Return when the first train is late with jitter, in so many of all draws.
 
     Each train has its own jitter, a clipped normal. The odds that none was late so far
@@ -160,7 +162,7 @@ def underflow_quantiles(free: Free, quantiles: tuple[float, ...]) -> tuple[Broke
         return ()
     rows = rows[np.argsort(trains.receive_cycle[rows], kind="stable")]
     slack_ps, period = _least_slack_ps(free)[rows], free.program.period_cycles
-    found: list[Broken] = []
+    found: list[ClockViolation] = []
     log_odds, begin = 0.0, 0
     while len(found) < len(quantiles):
         periods = np.arange(begin, begin + _PERIODS_AT_ONCE)
@@ -178,7 +180,7 @@ def underflow_quantiles(free: Free, quantiles: tuple[float, ...]) -> tuple[Broke
     return tuple(found)
 
 
-def _in_time(free: Free, trains: Ints, slack_ps: Floats) -> Floats:
+def _in_time(free: FreeRunningClocks, trains: Ints, slack_ps: Floats) -> Floats:
     """Return the odds that the jitter of each train is no more than its slack.
 
     Parameters
@@ -199,14 +201,14 @@ def _in_time(free: Free, trains: Ints, slack_ps: Floats) -> Floats:
     return np.where(slack_ps < 0, 0.0, odds)
 
 
-def _least_slack_ps(free: Free) -> Floats:
+def _least_slack_ps(free: FreeRunningClocks) -> Floats:
     """Return the slack of each train's vector that has least, in the first token."""
     tail_cycles = _tail_cycles(free.program.trains, free.machine)
     least: Floats = free.slack_ps - np.maximum(0, tail_cycles * free.loss_ps)
     return least
 
 
-def _first_underflow(free: Free) -> list[Broken]:
+def _first_underflow(free: FreeRunningClocks) -> list[ClockViolation]:
     trains, period = free.program.trains, free.program.period_cycles
     per_period_ps = period * free.loss_ps
     slack_ps = _least_slack_ps(free)
@@ -218,7 +220,7 @@ def _first_underflow(free: Free) -> list[Broken]:
     return _earliest(free, "underflow", np.arange(len(trains)), periods)
 
 
-def _first_overflow(free: Free) -> list[Broken]:
+def _first_overflow(free: FreeRunningClocks) -> list[ClockViolation]:
     """Return the first train that finds its FIFO full.
 
     The FIFO is full when, before a train's first vector is taken, as many vectors have
@@ -249,7 +251,9 @@ def _first_overflow(free: Free) -> list[Broken]:
     return _earliest(free, "overflow", names[grows], periods + later[grows])
 
 
-def _earliest(free: Free, kind: str, trains: Ints, periods: Ints) -> list[Broken]:
+def _earliest(
+    free: FreeRunningClocks, kind: str, trains: Ints, periods: Ints
+) -> list[ClockViolation]:
     """Return the earliest of the trains that break in some period, if there is one."""
     period = free.program.period_cycles
     possible = np.flatnonzero(periods < _NEVER // period)
@@ -261,22 +265,24 @@ def _earliest(free: Free, kind: str, trains: Ints, periods: Ints) -> list[Broken
     return [_broken(free, kind, int(trains[first]), int(periods[first]))]
 
 
-def _broken(free: Free, kind: str, train: int, iteration: int) -> Broken:
+def _broken(
+    free: FreeRunningClocks, kind: str, train: int, iteration: int
+) -> ClockViolation:
     program, link = free.program, int(free.program.trains.link[train])
     cycle = iteration * program.period_cycles + int(program.trains.receive_cycle[train])
-    return Broken(kind, link, cycle, _received_ps(free, link, cycle))
+    return ClockViolation(kind, link, cycle, _received_ps(free, link, cycle))
 
 
-def _received_ps(free: Free, link: int, cycle: int) -> int:
+def _received_ps(free: FreeRunningClocks, link: int, cycle: int) -> int:
     """Return how long a number of cycles takes the chip that a link ends at, in ps."""
     return round(cycle * float(free.period_ps[free.topology.target[link]]))
 
 
-def first_seen(free: Free, result: RunResult) -> Broken | None:
+def first_seen(free: FreeRunningClocks, result: RunResult) -> ClockViolation | None:
     """Return the first violation of a run in the terms of the closed form."""
     period = free.program.period_cycles
     found = [
-        Broken(
+        ClockViolation(
             each.kind,
             each.link,
             cycle := each.iteration * period + each.cycle,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabric.clocks.crystals import make_clocks
-from fabric.clocks.link_bring_up import Exchanges
+from fabric.clocks.link_bring_up import HacExchanges
 from fabric.links.latency import Jitter, least_latency_ps
 from fabric.random_streams import Draws
 from specs.machine import load_machine
@@ -44,7 +44,7 @@ def half_round_trips(seed: int, exchanges: int) -> NDArray[np.int64]:
     """
     machine, topology, draws = load_machine(), node_topology(), Draws(seed)
     links = np.array(topology.out_links(0))
-    measured = Exchanges(
+    measured = HacExchanges(
         machine,
         topology,
         links,

@@ -36,7 +36,7 @@ DENSEST_LOAD = 0.95
 _WARM_UP = 0.2
 
 
-class Case(NamedTuple):
+class TrafficCase(NamedTuple):
     """What is run on one machine.
 
     Attributes
@@ -60,14 +60,14 @@ class Case(NamedTuple):
     time_us: int
 
 
-class Measured(NamedTuple):
+class LatencySamples(NamedTuple):
     """Latencies that were measured, with their row of the table."""
 
     row: Row
     latency_ns: Floats
 
 
-def exchange(net: Network, case: Case, seed: int) -> list[Measured]:
+def exchange(net: Network, case: TrafficCase, seed: int) -> list[LatencySamples]:
     """Return what a synchronous all-to-all takes, scheduled and reactive.
 
     A direct all-gather has the same messages.
@@ -89,7 +89,7 @@ def exchange(net: Network, case: Case, seed: int) -> list[Measured]:
     return found
 
 
-def uniform(net: Network, case: Case, seed: int) -> list[Measured]:
+def uniform(net: Network, case: TrafficCase, seed: int) -> list[LatencySamples]:
     """Return what random traffic takes at each load, scheduled and reactive."""
     found = []
     empty_ns = _empty_ns(net)
@@ -168,7 +168,7 @@ def _spaced(
     facts: Row,
     slots: Timetable,
     empty_ns: dict[tuple[int, int], float],
-) -> Measured:
+) -> LatencySamples:
     """Return the row of a timetable, whose latencies recur in every period."""
     latency_ns = _ns(net, np.array(list(slots.latency_cycles.values())))
     least_ns = np.array([empty_ns[pair] for pair in slots.latency_cycles])
@@ -186,7 +186,7 @@ def _settled(
     runs: list[Floats],
     until_ps: int,
     empty_ns: dict[tuple[int, int], float],
-) -> Measured:
+) -> LatencySamples:
     """Return the row of random traffic, without what met an empty network."""
     begin_ps = _WARM_UP * until_ps
     latencies, delays, rates = [], [], []
@@ -206,7 +206,9 @@ def _settled(
     )
 
 
-def _exchanged(net: Network, facts: Row, name: str, latency_ns: Floats) -> Measured:
+def _exchanged(
+    net: Network, facts: Row, name: str, latency_ns: Floats
+) -> LatencySamples:
     """Return the row of an exchange; latencies have shape ``(runs, messages)``."""
     payload = facts["bytes"] * (len(net.chips) - 1)
     rate = float((payload / latency_ns.max(axis=1)).mean())
@@ -222,7 +224,7 @@ def _measured(
     latency_ns: Floats,
     delivered_gb_per_s: float,
     delay_ns: Floats | None = None,
-) -> Measured:
+) -> LatencySamples:
     """Return a row of the table.
 
     Delays are what latencies have beyond an empty reactive network of mean jitter.
@@ -240,7 +242,7 @@ def _measured(
     }
     if delay_ns is not None:
         row["p50_delay_ns"], row["p99_delay_ns"] = np.percentile(delay_ns, [50, 99])
-    return Measured(row, latency_ns)
+    return LatencySamples(row, latency_ns)
 
 
 def _reactive_ns(net: Network, spec: ReactiveSpec, way: Journeys, seed: int) -> Floats:

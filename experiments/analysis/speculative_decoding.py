@@ -10,7 +10,7 @@ from compiler.compile_decode import compile_token
 from compiler.cost.link_timing import link_timing
 from compiler.ir.messages import MessageTable
 from compiler.ir.schedule import Schedule
-from compiler.routing.message_scheduler import Transporter
+from compiler.routing.message_scheduler import MessageScheduler
 from compiler.verify import verify
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.chunked_prefill import lacking_bytes, pass_plan
@@ -28,7 +28,7 @@ _TOKEN_BYTES = 4
 _US_PER_S = PS_PER_S // PS_PER_US
 
 
-class Placed(NamedTuple):
+class PlacedModel(NamedTuple):
     """A model on some chips of a machine, and the schedule of a decode token."""
 
     schedule: Schedule
@@ -59,7 +59,7 @@ class Placed(NamedTuple):
         return schedule.latency_cycles
 
 
-class Step(NamedTuple):
+class SpeculationStep(NamedTuple):
     """Where the time of a step goes, in us, with `draft_tokens` drafted."""
 
     draft_tokens: int
@@ -109,7 +109,7 @@ def fastest(
     context: int,
     widths: tuple[int, ...],
     positions: int = 1,
-) -> Placed:
+) -> PlacedModel:
     """Return a model on the given chips, at the width of the fastest pass.
 
     Parameters
@@ -126,7 +126,7 @@ def fastest(
     RackError
         If it does not fit at any of the widths.
     """
-    best: Placed | None = None
+    best: PlacedModel | None = None
     best_cycles = 0
     refused: RackError = PlanError("no width was asked for; name one")
     for width in widths:
@@ -135,7 +135,7 @@ def fastest(
             plan = plan_sharding(
                 Task(model, machine, width, context, 1), strategy, chips
             )
-            placed = Placed(compile_token(plan, topology))
+            placed = PlacedModel(compile_token(plan, topology))
             cycles = placed.pass_cycles(positions)
         except RackError as error:
             refused = error
@@ -158,13 +158,13 @@ class Speculation:
         Each on chips of its own, of one topology.
     """
 
-    def __init__(self, target: Placed, draft: Placed) -> None:
+    def __init__(self, target: PlacedModel, draft: PlacedModel) -> None:
         self.target, self.draft = target, draft
         self._machine = target.schedule.plan.task.machine
         self._verified = cache(target.pass_cycles)
         self._drafted = cache(draft.pass_cycles)
 
-    def step(self, draft_tokens: int) -> Step:
+    def step(self, draft_tokens: int) -> SpeculationStep:
         """Return the time of a step that drafts so many tokens.
 
         The first of the draft's passes takes two positions, since the last token that
@@ -174,7 +174,7 @@ class Speculation:
         drafted = self._drafted(2) + (draft_tokens - 1) * one
         handed = self._transfer_cycles(self.draft, self.target, draft_tokens + 1)
         returned = self._transfer_cycles(self.target, self.draft, draft_tokens + 1)
-        return Step(
+        return SpeculationStep(
             draft_tokens,
             self._us(drafted),
             self._us(handed + returned),
@@ -184,12 +184,14 @@ class Speculation:
     def _us(self, cycles: int) -> float:
         return cycles / self._machine.chip.clock_hz * _US_PER_S
 
-    def _transfer_cycles(self, source: Placed, target: Placed, tokens: int) -> int:
+    def _transfer_cycles(
+        self, source: PlacedModel, target: PlacedModel, tokens: int
+    ) -> int:
         """Return the cycles from one leader to the first stage of the other."""
         topology = source.schedule.topology
         guard_cycles = source.schedule.program.guard_cycles
         timing = link_timing(topology, self._machine, guard_cycles)
-        transporter = Transporter(
+        transporter = MessageScheduler(
             topology, self._machine, Routes(topology, NO_OUTAGE), timing
         )
         messages = MessageTable.of(

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import LinkTiming, link_timing, serialisation_cycles
 from compiler.ir.messages import MessageTable
-from compiler.routing.message_scheduler import Transporter
-from compiler.routing.reservation_table import Calendar
+from compiler.routing.message_scheduler import MessageScheduler
+from compiler.routing.reservation_table import ReservationTable
 from fabric.reactive.traffic import Messages
 from sharding.parallelism.ranges import Ints
 from specs.errors import ScheduleError
@@ -130,7 +130,7 @@ def exchanged_cycles(net: Network, sent: Messages) -> Ints:
     vector_bytes = net.machine.link.vector_bytes
     columns = (sent.source, sent.target, sent.vectors * vector_bytes)
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    transporter = Transporter(net.topology, net.machine, net.routes, net.timing)
+    transporter = MessageScheduler(net.topology, net.machine, net.routes, net.timing)
     placed = transporter.transport(MessageTable.of(rows))
     last = np.ones(len(placed.link), dtype=bool)
     last[placed.previous[placed.previous >= 0]] = False
@@ -151,7 +151,7 @@ def foreseen_cycles(net: Network, sent: Messages) -> Ints:
     timing, hz = net.timing, net.machine.chip.clock_hz
     line_cycles = serialisation_cycles(net.machine, 1)
     latency = timing.latency_cycles.tolist()
-    calendars: defaultdict[int, Calendar] = defaultdict(Calendar)
+    calendars: defaultdict[int, ReservationTable] = defaultdict(ReservationTable)
     ready_cycles = -(-sent.ready_ps * hz // PS_PER_S)
     taken = np.empty(len(sent), dtype=np.int64)
     rows = zip(sent.source, sent.target, ready_cycles.tolist(), strict=True)

@@ -19,7 +19,7 @@ FOLLOWED, BOUNDED = "vector by vector", "bound from one rack"
 _VECTORS_PER_CHIP = 40_000
 
 
-class Traffic(NamedTuple):
+class TrafficRow(NamedTuple):
     """Uniform traffic on one machine, as a row of a table.
 
     Attributes
@@ -53,7 +53,7 @@ class Traffic(NamedTuple):
 
 def simulated(
     topology: Topology, machine: MachineSpec, routing: str, seed: int
-) -> Traffic:
+) -> TrafficRow:
     """Return the bandwidth of uniform traffic that is scheduled and run."""
     chips = topology.chips
     share = _VECTORS_PER_CHIP // chips * machine.link.vector_bytes
@@ -70,7 +70,7 @@ def simulated(
     tally = tally_vectors(program, topology, machine, record, seed=seed)
     injected = share * (chips - 1) * PS_PER_NS / run.network_ps
     load = np.bincount(program.trains.link, minlength=len(topology.source))
-    return Traffic(
+    return TrafficRow(
         topology=topology.name,
         chips=chips,
         routing=routing,
@@ -83,7 +83,7 @@ def simulated(
     )
 
 
-def bound(topology: Topology, machine: MachineSpec) -> Traffic:
+def bound(topology: Topology, machine: MachineSpec) -> TrafficRow:
     """Return what the busiest link allows, from what one rack sends.
 
     All racks are wired and routed alike: what one rack's traffic puts on all links that
@@ -100,7 +100,7 @@ def bound(topology: Topology, machine: MachineSpec) -> Traffic:
     place = topology.source[links].astype(np.int64) % CHIPS_PER_RACK
     alike = place * topology.ports_per_chip + topology.source_port[links]
     injected = _bound_gb_per_s(machine, chips, int(np.bincount(alike).max()))
-    return Traffic(
+    return TrafficRow(
         topology=topology.name,
         chips=chips,
         routing="over gateways",

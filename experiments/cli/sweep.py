@@ -111,7 +111,7 @@ def _sweep(
 ) -> None:
     from experiments.sweep.executors import crew_named
     from experiments.sweep.progress import SweepProgress
-    from experiments.sweep.result_store import Ledger
+    from experiments.sweep.result_store import ResultStore
     from experiments.sweep.runner import results_csv, run_sweep
     from experiments.tables.atomic_write import check_writable, write_bytes
 
@@ -119,7 +119,7 @@ def _sweep(
     crew = crew_named(executor, min(jobs or os.cpu_count() or 1, total))
     if folder is not None:
         check_writable(folder)
-    with _ended_in_order(), Ledger(folder and folder / _LEDGER) as ledger:
+    with _ended_in_order(), ResultStore(folder and folder / _LEDGER) as ledger:
         try:
             rows = run_sweep(sweep, ledger, crew, SweepProgress(total))
         except (KeyboardInterrupt, _TerminatedExit):

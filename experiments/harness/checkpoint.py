@@ -7,7 +7,7 @@ from typing import Any, final
 
 from experiments.run.version import VERSION
 from experiments.sweep.point import point_key
-from experiments.sweep.result_store import Ledger
+from experiments.sweep.result_store import ResultStore
 from specs.scenario import Scenario
 
 Row = dict[str, Any]
@@ -15,7 +15,7 @@ Argument = Scenario | str | int | tuple[int, ...]
 
 
 @final
-class Kept:
+class Checkpoint:
     """Results of functions by what they were asked, entered in a ledger at once.
 
     Parameters
@@ -29,7 +29,7 @@ class Kept:
         Parts that were in the ledger already, and all of them.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: ResultStore) -> None:
         self.known = 0
         self.asked = 0
         self._ledger = ledger

@@ -13,9 +13,9 @@ from typing import Generic, TypeVar, final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.harness.checkpoint import Kept
+from experiments.harness.checkpoint import Checkpoint
 from experiments.plots.run_figure import picture_bytes
-from experiments.sweep.result_store import Ledger
+from experiments.sweep.result_store import ResultStore
 from experiments.tables.atomic_write import check_writable, csv_bytes, write_bytes
 from specs.errors import RackError
 
@@ -60,12 +60,12 @@ class Resumable(Generic[Made]):
         As an experiment, with what keeps the results of its parts.
     """
 
-    run: Callable[[int, bool, Kept], Made]
+    run: Callable[[int, bool, Checkpoint], Made]
 
     def __call__(self, seed: int, quick: bool) -> Made:
         """Return what is found, keeping nothing."""
-        with Ledger(None) as ledger:
-            return self.run(seed, quick, Kept(ledger))
+        with ResultStore(None) as ledger:
+            return self.run(seed, quick, Checkpoint(ledger))
 
 
 def run_script(
@@ -108,8 +108,8 @@ def run_script(
         check_writable(options.out)
         if isinstance(experiment, Resumable):
             check_writable(keep)
-            with Ledger(keep / _LEDGER) as ledger:
-                kept = Kept(ledger)
+            with ResultStore(keep / _LEDGER) as ledger:
+                kept = Checkpoint(ledger)
                 found = experiment.run(options.seed, options.quick, kept)
             going_on = kept.known
         else:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from compiler.ir.schedule import Schedule
 from compiler.ir.timeline import ComputeEntry
 from compiler.search.objective import Objective
-from compiler.search.sensitivity import Weighed
+from compiler.search.sensitivity import Sensitivity
 from experiments.run.preparation import Prepared
 from sharding.planner.memory import stage_memory
 from sharding.planner.stage_partition import cuts_by_memory, stage_blocks
@@ -44,7 +44,7 @@ class Limit(NamedTuple):
 def limits(
     prepared: Prepared,
     schedule: Schedule,
-    moves: Sequence[Weighed],
+    moves: Sequence[Sensitivity],
     *,
     near_gain_cycles: int | None = None,
 ) -> list[Limit]:
@@ -79,7 +79,7 @@ class _Seen(NamedTuple):
     prepared: Prepared
     schedule: Schedule
     objective: Objective
-    moves: dict[str, Weighed]
+    moves: dict[str, Sensitivity]
 
     def share(self, cycles: float) -> int:
         """Return cycles of a token in what is sought."""
@@ -106,7 +106,7 @@ class _Seen(NamedTuple):
                 return f"{name} {gain}"
         return ""
 
-    def _saved_cycles(self, move: Weighed) -> int:
+    def _saved_cycles(self, move: Sensitivity) -> int:
         fills = self.objective.fills
         return -round(move.share_cycles if fills else move.latency_cycles)
 

@@ -4,12 +4,12 @@ from typing import Any, NamedTuple
 
 from compiler.compile_decode import time_token
 from compiler.ir.schedule import Schedule
-from compiler.ir.transfers import Spent
+from compiler.ir.transfers import CycleBreakdown
 from compiler.search.objective import Objective
 from compiler.search.placement_search import best_placed
 from compiler.search.ranking import Ranking, plan_of, ranking
-from compiler.search.search_result import Found
-from compiler.search.sensitivity import Weighed, best_moves
+from compiler.search.search_result import SearchResult
+from compiler.search.sensitivity import Sensitivity, best_moves
 from experiments.plan_report.bottlenecks import Limit, limits
 from experiments.run.plan_csv import SUFFIX
 from experiments.run.preparation import NAIVE, Prepared
@@ -44,7 +44,7 @@ class Next(NamedTuple):
     """The strategy after the best, and what it spends more than that, by cause."""
 
     strategy: str
-    more: Spent
+    more: CycleBreakdown
 
 
 class Explanation(NamedTuple):
@@ -71,7 +71,7 @@ class Explanation(NamedTuple):
     ranking: Ranking | None
     after: Next | None
     stages: tuple[StageLoss, ...]
-    moves: tuple[Weighed, ...]
+    moves: tuple[Sensitivity, ...]
     limits: tuple[Limit, ...]
 
 
@@ -147,7 +147,7 @@ def _near_gain(prepared: Prepared, schedule: Schedule) -> int | None:
     return best_placed(schedule).gain_cycles
 
 
-def _after(found: Found, ranked: Ranking) -> Next | None:
+def _after(found: SearchResult, ranked: Ranking) -> Next | None:
     """Return where the strategy after the best spends more."""
     if len(ranked.best) == 1:
         return None
@@ -158,7 +158,7 @@ def _after(found: Found, ranked: Ranking) -> Next | None:
     assert plan is not None
     spent = time_token(plan, found.schedule.topology).timeline.spent
     pairs = zip(spent, found.schedule.breakdown, strict=True)
-    return Next(str(second.strategy), Spent(*(a - b for a, b in pairs)))
+    return Next(str(second.strategy), CycleBreakdown(*(a - b for a, b in pairs)))
 
 
 def _stages(prepared: Prepared, schedule: Schedule) -> tuple[StageLoss, ...]:

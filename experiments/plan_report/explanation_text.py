@@ -8,7 +8,7 @@ from rich.text import Text
 
 from compiler.search.objective import Objective
 from compiler.search.ranking import Ranked, Ranking
-from compiler.search.sensitivity import Weighed
+from compiler.search.sensitivity import Sensitivity
 from experiments.plan_report.explanation import MOST_SHOWN, Explanation
 from experiments.plan_report.plan_table import certainty
 from experiments.tables.text_tables import named_table, titled
@@ -250,7 +250,7 @@ def _iteration(why: Explanation) -> str:
     return "token" if why.prepared.makes_tokens else "pass"
 
 
-def _change(cycles: float, move: Weighed) -> str:
+def _change(cycles: float, move: Sensitivity) -> str:
     return f"{'' if move.compiled else '~'}{round(cycles):+,}"
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from rich.console import RenderableType
 from rich.text import Text
 
-from compiler.search.pareto_front import Front, Merits, pareto_front
+from compiler.search.pareto_front import Merits, ParetoFront, pareto_front
 from experiments.run.preparation import Prepared
 from experiments.tables.atomic_write import csv_bytes, write_bytes
 from experiments.tables.text_tables import named_table, titled
@@ -21,14 +21,14 @@ STATES = ("front", "beaten", "bound")
 _NOTHING_LEFT = "no other strategy belongs to it."
 
 
-def plan_front(prepared: Prepared) -> Front:
+def plan_front(prepared: Prepared) -> ParetoFront:
     """Return the front of latency, throughput and chips on the machine of a plan."""
     # Whatever the plan says of groups, the front is that of all ways.
     plain = prepared.plan.task.split_as(Strategy(tensor=1, pipeline=1))
     return pareto_front(plain, prepared.topology)
 
 
-def front_table(front: Front, *, hz: int, batch: int) -> pd.DataFrame:
+def front_table(front: ParetoFront, *, hz: int, batch: int) -> pd.DataFrame:
     """Return all points of a front, its own first: columns as `FRONT_COLUMNS` says.
 
     Parameters
@@ -57,7 +57,7 @@ def front_table(front: Front, *, hz: int, batch: int) -> pd.DataFrame:
     )
 
 
-def front_block(prepared: Prepared, front: Front) -> dict[str, Any]:
+def front_block(prepared: Prepared, front: ParetoFront) -> dict[str, Any]:
     """Return a front for JSON."""
     machine = {"hz": prepared.machine.chip.clock_hz, "batch": prepared.scenario.batch}
     return {
@@ -70,7 +70,7 @@ def front_block(prepared: Prepared, front: Front) -> dict[str, Any]:
     }
 
 
-def write_front(prepared: Prepared, front: Front, plan_file: Path) -> Path:
+def write_front(prepared: Prepared, front: ParetoFront, plan_file: Path) -> Path:
     """Write the points of a front as CSV beside the file of a plan; return where.
 
     Raises
@@ -85,7 +85,7 @@ def write_front(prepared: Prepared, front: Front, plan_file: Path) -> Path:
     return write_bytes(path, csv_bytes(content))
 
 
-def front_report(prepared: Prepared, front: Front) -> RenderableType:
+def front_report(prepared: Prepared, front: ParetoFront) -> RenderableType:
     """Return the strategies that no other beats in latency, throughput and chips."""
     hz, batch = prepared.machine.chip.clock_hz, prepared.scenario.batch
     made = "tokens" if prepared.makes_tokens else "passes"
@@ -111,7 +111,7 @@ def front_report(prepared: Prepared, front: Front) -> RenderableType:
     )
 
 
-def _left(front: Front, hz: int, batch: int, made: str) -> str:
+def _left(front: ParetoFront, hz: int, batch: int, made: str) -> str:
     """Return how far what was not looked at may move a front."""
     reach = _rates(front.reach, hz=hz, batch=batch)
     return (

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compiler.search.objective import Objective
-from compiler.search.search_result import Found
+from compiler.search.search_result import SearchResult
 from experiments.run.preparation import Prepared
 from experiments.tables.atomic_write import check_writable, csv_bytes, write_bytes
 from experiments.tables.run_tables import plan_table
@@ -63,7 +63,7 @@ def plan_report(prepared: Prepared) -> RenderableType:
     return Group(Text(title), table)
 
 
-def certainty(found: Found) -> str:
+def certainty(found: SearchResult) -> str:
     """Return how sure it is that the best is the best, and among what."""
     seen = [each.strategy for each in found.known]
     seen += [cost.strategy for cost, _ in found.bounded]

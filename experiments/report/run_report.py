@@ -9,7 +9,7 @@ from rich.text import Text
 from experiments.report.summary import summary
 from experiments.run.preparation import Prepared
 from experiments.run.scenario import Run
-from fabric.links.error_model import error_model
+from fabric.links.error_model import describe_error_model
 from fabric.results.slack import UNLIMITED_PS
 from specs.units import BYTES_PER_MB, PS_PER_S, PS_PER_US
 
@@ -203,7 +203,7 @@ def _health(run: Run, facts: Facts) -> Table:
     for violation in result.violations[:_MOST_SHOWN]:
         table.add_row("", str(violation))
     faults = facts["faults"]
-    table.add_row("errors", error_model(run.prepared.machine))
+    table.add_row("errors", describe_error_model(run.prepared.machine))
     table.add_row(
         "codewords",
         f"{faults['fec_corrected']:,} repaired, {faults['fec_uncorrectable']:,} not",

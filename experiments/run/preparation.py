@@ -12,8 +12,8 @@ from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
 from compiler.search.branch_and_bound import best_strategy
 from compiler.search.objective import Objective
-from compiler.search.placement_search import Placed, best_placed, fastest_near
-from compiler.search.search_result import Found
+from compiler.search.placement_search import PlacedSchedule, best_placed, fastest_near
+from compiler.search.search_result import SearchResult
 from experiments.run.plan_csv import SUFFIX, read_plan
 from sharding.parallelism.strategy import parse_strategy
 from sharding.placement.default_placement import placed_chips
@@ -39,7 +39,7 @@ _DEFAULT = Scenario()
 class Searched(NamedTuple):
     """A search that was done: what it found, and the seconds that it took."""
 
-    found: Found
+    found: SearchResult
     wall_s: float
 
 
@@ -68,7 +68,7 @@ class Prepared:
     topology: Topology
     plan: ShardingPlan
     searched: Searched | None = None
-    placed: Placed | None = None
+    placed: PlacedSchedule | None = None
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.ir.schedule import Schedule, WorkloadSchedule
-from compiler.ir.transfers import Spent
+from compiler.ir.transfers import CycleBreakdown
 from compiler.verify import Certificate
 from experiments.run.context_buckets import Bucket, compile_buckets
 from experiments.run.failover_planning import SpareNodes
@@ -90,10 +90,10 @@ class Run:
         return float(np.array(cycles)[served].mean())
 
     @property
-    def breakdown(self) -> Spent:
+    def breakdown(self) -> CycleBreakdown:
         """Return where the cycles of a token go by schedule, the mean of all tokens."""
         spent = [bucket.schedule.breakdown for bucket in self.buckets]
-        return Spent(
+        return CycleBreakdown(
             *(round(self.mean_cycles(each)) for each in zip(*spent, strict=True))
         )
 

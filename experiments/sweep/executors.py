@@ -26,7 +26,7 @@ _PULSE_S = 5.0
 _DASK_AHEAD = 1_000
 
 
-class Crew(NamedTuple):
+class ExecutorFactory(NamedTuple):
     """Where points run.
 
     Parameters
@@ -41,7 +41,7 @@ class Crew(NamedTuple):
     ahead: int
 
 
-def crew_named(name: str, jobs: int) -> Crew:
+def crew_named(name: str, jobs: int) -> ExecutorFactory:
     """Return the crew of an ``--executor``.
 
     Parameters
@@ -64,12 +64,12 @@ def crew_named(name: str, jobs: int) -> Crew:
             f"--executor {name}: write local, or dask:ADDRESS as in "
             "dask:tcp://127.0.0.1:8786"
         )
-    return Crew(lambda: _dask(address), _DASK_AHEAD)
+    return ExecutorFactory(lambda: _dask(address), _DASK_AHEAD)
 
 
-def local_crew(jobs: int) -> Crew:
+def local_crew(jobs: int) -> ExecutorFactory:
     """Return processes of this computer, one spare point for each to go on with."""
-    return Crew(lambda: _processes(jobs), 2 * jobs)
+    return ExecutorFactory(lambda: _processes(jobs), 2 * jobs)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from specs.scenario import Scenario, scenario, seen_from
 from specs.validation import read_mapping
 
 
-class Point(NamedTuple):
+class SweepPoint(NamedTuple):
     """One scenario of a sweep, and the values that set it apart from the others."""
 
     swept: dict[str, Any]
@@ -48,7 +48,7 @@ class Sweep:
     """
 
     names: tuple[str, ...]
-    points: tuple[Point, ...]
+    points: tuple[SweepPoint, ...]
 
 
 def load_sweep(path: Path) -> Sweep:
@@ -103,7 +103,7 @@ def sweep_of(base: Mapping[str, Any], axes: Sequence[Axis], origin: str) -> Swee
     for number, steps in enumerate(itertools.product(*(axis.steps for axis in axes))):
         swept = dict(zip(names, itertools.chain(*steps), strict=True))
         said = " ".join(f"{name}={value}" for name, value in swept.items())
-        point = Point(swept, _scenario(base, swept, f"{origin}: point {said}"))
+        point = SweepPoint(swept, _scenario(base, swept, f"{origin}: point {said}"))
         equal = first.setdefault(point.scenario.model_dump_json(), number)
         if equal != number:
             raise SpecError(

@@ -42,7 +42,7 @@ class Outcome(NamedTuple):
 
 
 @final
-class Ledger:
+class ResultStore:
     """Outcomes by key, in a file that survives the end of its process at any moment.
 
     Each outcome is a transaction of its own, on the disk before the next one: with a

@@ -15,10 +15,10 @@ from concurrent.futures import (
 )
 from typing import Any, NamedTuple
 
-from experiments.sweep.executors import Crew, without_interrupt
-from experiments.sweep.grid import Point, Sweep
+from experiments.sweep.executors import ExecutorFactory, without_interrupt
+from experiments.sweep.grid import Sweep, SweepPoint
 from experiments.sweep.point import point_key, run_point, settled
-from experiments.sweep.result_store import Ledger
+from experiments.sweep.result_store import ResultStore
 from specs.errors import SweepError
 
 # A point in whose time a process died this often runs alone, to see if it was the one.
@@ -31,11 +31,11 @@ Tell = Callable[[int, int, int], None]
 class _Task(NamedTuple):
     key: str
     document: str
-    point: Point
+    point: SweepPoint
 
 
 def run_sweep(
-    sweep: Sweep, ledger: Ledger, crew: Crew, tell: Tell
+    sweep: Sweep, ledger: ResultStore, crew: ExecutorFactory, tell: Tell
 ) -> list[dict[str, Any]]:
     """Run what is left of a sweep; return a row for each of its points, in order.
 
@@ -89,7 +89,7 @@ class _Running:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: ResultStore,
         left: Sequence[_Task],
         *,
         before: int,
@@ -99,7 +99,7 @@ class _Running:
         # Points that name files alike by other paths are one task.
         self.waiting = deque({task.key: task for task in left}.values())
         self._points = Counter(task.key for task in left)
-        self.stuck: list[tuple[Point, str]] = []
+        self.stuck: list[tuple[SweepPoint, str]] = []
         self._ledger = ledger
         self._before = before
         self._refused = refused
@@ -186,12 +186,12 @@ def results_csv(rows: Sequence[dict[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _task(point: Point) -> _Task:
+def _task(point: SweepPoint) -> _Task:
     scenario = settled(point.scenario)
     return _Task(point_key(scenario), scenario.model_dump_json(), point)
 
 
-def _rows(tasks: Sequence[_Task], ledger: Ledger) -> list[dict[str, Any]]:
+def _rows(tasks: Sequence[_Task], ledger: ResultStore) -> list[dict[str, Any]]:
     outcomes = ledger.outcomes(task.key for task in tasks)
     rows = []
     for task in tasks:

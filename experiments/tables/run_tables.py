@@ -15,11 +15,11 @@ from experiments.run.workload import PreparedWorkload
 from experiments.tables.columns import COLUMNS
 from fabric.results.result import Failover, IterationRow
 from fabric.results.slack import UNLIMITED_PS
-from sharding.graph.workload_plan import Group
+from sharding.graph.workload_plan import WorkloadStage
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import Routing
 from sharding.planner.plan import Stage
-from sharding.transformer.blocks import Kind
+from sharding.transformer.blocks import BlockKind
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S
 from topologies.topology import Level
 
@@ -170,7 +170,7 @@ def chips_table(run: Run) -> pd.DataFrame:
     }
     stages = np.full(chips, -1, dtype=np.int64)
     layers = np.full(chips, "", dtype=object)
-    groups: tuple[Stage | Group, ...] = plan.stages
+    groups: tuple[Stage | WorkloadStage, ...] = plan.stages
     for stage in groups:
         stages[stage.chips] = stage.index
         layers[stage.chips] = stage.layers
@@ -214,10 +214,10 @@ def plan_table(prepared: Prepared | PreparedWorkload) -> pd.DataFrame:
 def stages_table(run: Run) -> pd.DataFrame:
     """Return one row for each pipeline stage."""
     rows = []
-    stages: tuple[Stage | Group, ...] = run.prepared.plan.stages
+    stages: tuple[Stage | WorkloadStage, ...] = run.prepared.plan.stages
     for stage, cycles in zip(stages, run.schedule.timeline.stage_cycles, strict=True):
         blocks = stage.blocks if isinstance(stage, Stage) else ()
-        parts = [block for block in blocks if block.kind is Kind.FEED_FORWARD]
+        parts = [block for block in blocks if block.kind is BlockKind.FEED_FORWARD]
         rows.append(
             {
                 "replica": stage.replica,

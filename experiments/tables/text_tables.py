@@ -33,16 +33,16 @@ def named_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table
         made.add_column(heading, justify="right", no_wrap=True)
     made.add_column(headings[-1], no_wrap=True)
     for row in rows:
-        made.add_row(*row[:-1], broken(row[-1], _WIDTH - taken))
+        made.add_row(*row[:-1], wrapped_name(row[-1], _WIDTH - taken))
     return made
 
 
-def broken(name: str, room: int) -> str:
+def wrapped_name(name: str, room: int) -> str:
     r"""Return a name in lines of no more than `room` characters, broken at commas.
 
-    >>> broken("tensor=8,pipeline=36,expert=4,routing=balanced", 32)
+    >>> wrapped_name("tensor=8,pipeline=36,expert=4,routing=balanced", 32)
     'tensor=8,pipeline=36,expert=4,\n  routing=balanced'
-    >>> broken("tensor=8,pipeline=36", 20)
+    >>> wrapped_name("tensor=8,pipeline=36", 20)
     'tensor=8,pipeline=36'
     """
     first, *pieces = name.split(",")

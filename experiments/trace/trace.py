@@ -35,7 +35,7 @@ _LANES = 64
 _LEAVING = (Opcode.SEND.name, Opcode.FORWARD.name)
 
 
-class Group(NamedTuple):
+class TrackGroup(NamedTuple):
     """Tracks that stand together: those of a chip, or of all links.
 
     Attributes
@@ -128,7 +128,7 @@ class Trace:
         What was run.
     """
 
-    groups: dict[int, Group]
+    groups: dict[int, TrackGroup]
     tracks: tuple[Track, ...]
     bars: tuple[Bar, ...]
     arrows: tuple[Arrow, ...]
@@ -207,7 +207,7 @@ def _number(line: int, lane: int) -> int:
 
 def _tracks(
     run: Run, pieces: list[Piece], sampled: set[int]
-) -> tuple[dict[int, Group], tuple[Track, ...]]:
+) -> tuple[dict[int, TrackGroup], tuple[Track, ...]]:
     """Return groups of tracks and the tracks on which there is anything."""
     topology = run.prepared.topology
     used = {(piece.group, piece.line, piece.lane) for piece in pieces}
@@ -216,10 +216,10 @@ def _tracks(
     for group, line, lane in sorted(used):
         if group < topology.chips:
             rack, node = topology.rack[group], topology.node[group]
-            groups[group] = Group(f"chip {group}", f"rack {rack}, node {node}")
+            groups[group] = TrackGroup(f"chip {group}", f"rack {rack}, node {node}")
             name = line_name(line, lane)
         else:
-            groups[group] = Group("links", "")
+            groups[group] = TrackGroup("links", "")
             ends = f"chip {topology.source[line]} to {topology.target[line]}"
             name = f"link {line}: {ends} ({Level(topology.level[line]).label})"
         tracks.append(Track(group, _number(line, lane), name))

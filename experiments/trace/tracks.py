@@ -10,21 +10,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.functional_units import Port, SliceInstruction
-from chip.operator_work import Lookup
+from chip.functional_units import SliceInstruction, SlicePort
+from chip.operator_work import LookupWork
 from chip.program import Opcode, Program, Slice
 
 Ints = NDArray[np.int64]
 
 _NAMES = {
-    Port.MEM_READ: "MEM read",
-    Port.MEM_WRITE: "MEM write",
-    Port.MXM_LOAD: "MXM load",
-    Port.MXM_INSTALL: "MXM install",
-    Port.MXM_MULTIPLY: "MXM multiply",
-    Port.MXM_ACCUMULATE: "MXM accumulate",
-    Port.VXM: "VXM",
-    Port.SXM: "SXM",
+    SlicePort.MEM_READ: "MEM read",
+    SlicePort.MEM_WRITE: "MEM write",
+    SlicePort.MXM_LOAD: "MXM load",
+    SlicePort.MXM_INSTALL: "MXM install",
+    SlicePort.MXM_MULTIPLY: "MXM multiply",
+    SlicePort.MXM_ACCUMULATE: "MXM accumulate",
+    SlicePort.VXM: "VXM",
+    SlicePort.SXM: "SXM",
 }
 # Lines of a chip: parts of slices, then ports; more of each than any chip has.
 _MOST = 1_000
@@ -69,7 +69,7 @@ def piece_counts(program: Program) -> Ints:
     """
     code = program.instructions
     steps = np.array([len(kind.steps) for kind in program.kinds] or [0], dtype=np.int64)
-    lookups = [isinstance(kind.work, Lookup) for kind in program.kinds] or [False]
+    lookups = [isinstance(kind.work, LookupWork) for kind in program.kinds] or [False]
     operator = code.kind >= 0
     counts = np.where(operator, steps[code.kind], 1)
     part = (code.opcode == Opcode.READ) & ~np.array(lookups)[code.kind]
@@ -162,7 +162,7 @@ def line_name(line: int, lane: int) -> str:
     """Return what a line of a chip is called, such as ``MXM load`` or ``C2C out 3``."""
     part, port = divmod(line, _MOST)
     if part == 0:
-        name = _NAMES[Port(port)]
+        name = _NAMES[SlicePort(port)]
     else:
         name = f"C2C out {port}" if line < _IN else f"C2C in {port}"
     return name if lane == 0 else f"{name} ({lane + 1})"

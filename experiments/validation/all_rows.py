@@ -4,13 +4,13 @@ from experiments.run.preparation import compile_scenario
 from experiments.validation.chip import chip_rows, link_rows, model_rows
 from experiments.validation.lpx import lpx_rows
 from experiments.validation.network import network_rows
-from experiments.validation.row import Kind, Row
+from experiments.validation.row import FigureKind, PublishedFigure
 from experiments.validation.timing import timing_rows
 from experiments.validation.wiring import wiring_rows
 from specs.scenario import Scenario
 
 
-def validation_rows() -> list[Row]:
+def validation_rows() -> list[PublishedFigure]:
     """Return all comparisons."""
     return [
         *wiring_rows(),
@@ -24,7 +24,7 @@ def validation_rows() -> list[Row]:
     ]
 
 
-def deployment_rows() -> list[Row]:
+def deployment_rows() -> list[PublishedFigure]:
     """Return the one system figure, for both widths at which weights may be fed.
 
     Nothing is fitted to it: constants come from single-chip and single-link figures.
@@ -36,14 +36,14 @@ def deployment_rows() -> list[Row]:
         return prepared.machine.chip.clock_hz / schedule.latency_cycles
 
     return [
-        Row(
+        PublishedFigure(
             name=f"Llama-2-70B on 576 chips, weights fed as {width} B",
             source="deployment",
             published=(240, 300),
             ours=rate(width),
             unit="tokens/s",
             tolerance=0.30,
-            kind=Kind.PREDICTED,
+            kind=FigureKind.PREDICTED,
         )
         for width in (1, 2)
     ]

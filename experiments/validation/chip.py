@@ -11,53 +11,52 @@ from experiments.analysis.gemm import (
     utilisation,
 )
 from experiments.run.scenario import run_scenario
-from experiments.validation.row import Kind, Row
+from experiments.validation.row import FigureKind, PublishedFigure
 from sharding.planner.memory import kv_cache_bytes
-from sharding.transformer.blocks import Block
-from sharding.transformer.blocks import Kind as Piece
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from specs.scenario import Scenario
 
 
-def link_rows() -> list[Row]:
+def link_rows() -> list[PublishedFigure]:
     """Return what a link carries and how long a hop takes."""
     machine = load_machine()
     link, chip = machine.link, machine.chip
     means = link.jitter_mean_fraction
     mean = link.latency_cycles + sum(means) / len(means) * link.jitter_cycles
     return [
-        Row(
+        PublishedFigure(
             name="payload of a vector on the wire",
             source="isca22",
             published=0.975,
             ours=link.vector_bytes / link.wire_bytes,
             unit="fraction",
             tolerance=0.001,
-            kind=Kind.INPUT,
+            kind=FigureKind.INPUT,
         ),
-        Row(
+        PublishedFigure(
             name="one hop, SRAM to SRAM",
             source="isca22",
             published=650,
             ours=chip.send_cycles + mean + chip.receive_cycles,
             unit="cycles",
             tolerance=0.01,
-            kind=Kind.CALIBRATED,
+            kind=FigureKind.CALIBRATED,
         ),
     ]
 
 
-def chip_rows() -> list[Row]:
+def chip_rows() -> list[PublishedFigure]:
     """Return the two LSTM runs that give the weight feed, and the worst product."""
     return [*lstm_rows(), product_row()]
 
 
-def lstm_rows() -> list[Row]:
+def lstm_rows() -> list[PublishedFigure]:
     """Return a step of an LSTM on one chip, compiled; INT8, 8 n^2 weights."""
     return [
-        Row(
+        PublishedFigure(
             name=f"LSTM of {size} on one chip",
             source="gapi",
             published=published,
@@ -66,13 +65,13 @@ def lstm_rows() -> list[Row]:
             ).schedule.latency_cycles,
             unit="cycles",
             tolerance=0.02,
-            kind=Kind.CALIBRATED,
+            kind=FigureKind.CALIBRATED,
         )
         for size, published in ((512, 670), (1024, 1958))
     ]
 
 
-def product_row() -> Row:
+def product_row() -> PublishedFigure:
     """Return the utilisation of the size that suits one chip least, compiled."""
     chip = load_machine().chip
 
@@ -88,40 +87,40 @@ def product_row() -> Row:
         )
 
     worst = min(range(FIRST, LAST + 1), key=share)
-    return Row(
+    return PublishedFigure(
         name="FP16 product of 2304 x 4096 x 1376..3500, least of peak",
         source="isca22",
         published=(PUBLISHED, 1),
         ours=utilisation(product_run(ROWS, INNER, worst)),
         unit="fraction",
         tolerance=0.01,
-        kind=Kind.PREDICTED,
+        kind=FigureKind.PREDICTED,
     )
 
 
-def model_rows() -> list[Row]:
+def model_rows() -> list[PublishedFigure]:
     """Return sizes that follow from a published configuration."""
     model = load_model("llama-2-70b")
     task = Task(model, load_machine(), tensor=8, context=1, batch=1)
-    attention = Block(Piece.ATTENTION, 0, 0, 1, 1)
+    attention = Block(BlockKind.ATTENTION, 0, 0, 1, 1)
     cache = int(kv_cache_bytes(task, attention, sequences=1).sum()) * model.layers
     return [
-        Row(
+        PublishedFigure(
             name="parameters of Llama-2-70B",
             source="facts",
             published=68.98e9,
             ours=model.parameters,
             unit="parameters",
             tolerance=0.001,
-            kind=Kind.PREDICTED,
+            kind=FigureKind.PREDICTED,
         ),
-        Row(
+        PublishedFigure(
             name="KV cache of Llama-2-70B per token",
             source="facts",
             published=327_680,
             ours=cache,
             unit="bytes",
             tolerance=0,
-            kind=Kind.PREDICTED,
+            kind=FigureKind.PREDICTED,
         ),
     ]

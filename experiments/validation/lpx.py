@@ -1,7 +1,7 @@
 """Published figures of the second generation beside ours."""
 
 from experiments.analysis.network_latency import one_vector, worst_pair
-from experiments.validation.row import Kind, Row
+from experiments.validation.row import FigureKind, PublishedFigure
 from specs.machine import MachineSpec, load_machine
 from topologies.metrics.summary import describe
 from topologies.selection import select_topology
@@ -11,7 +11,7 @@ _US_PER_S = 10**6
 _GB = 10**9
 
 
-def lpx_rows() -> list[Row]:
+def lpx_rows() -> list[PublishedFigure]:
     """Return sizes and the hop, which are put in, and what follows from them."""
     machine = load_machine("lpx")
     system, chip = machine.system, machine.chip
@@ -25,13 +25,13 @@ def lpx_rows() -> list[Row]:
     )
     hops = describe(rack).diameter_hops
     return [
-        _row("chips of an LPX rack", 256, rack.chips, "chips", Kind.INPUT),
+        _row("chips of an LPX rack", 256, rack.chips, "chips", FigureKind.INPUT),
         _row(
             "SRAM of an LPX rack",
             128,
             chip.sram_bytes * rack.chips / _GB,
             "GB",
-            Kind.INPUT,
+            FigureKind.INPUT,
             tolerance=0.001,
         ),
         _row(
@@ -39,7 +39,7 @@ def lpx_rows() -> list[Row]:
             315,
             flops / 1e15,
             "PFLOPS",
-            Kind.CALIBRATED,
+            FigureKind.CALIBRATED,
             tolerance=0.005,
         ),
         _row(
@@ -47,7 +47,7 @@ def lpx_rows() -> list[Row]:
             40,
             bandwidth / 1e15,
             "PB/s",
-            Kind.CALIBRATED,
+            FigureKind.CALIBRATED,
             tolerance=0.03,
         ),
         _row(
@@ -55,7 +55,7 @@ def lpx_rows() -> list[Row]:
             0.35,
             hop_cycles * _US_PER_S / chip.clock_hz,
             "us",
-            Kind.CALIBRATED,
+            FigureKind.CALIBRATED,
             source="hc26",
             tolerance=0.01,
         ),
@@ -66,7 +66,7 @@ def lpx_rows() -> list[Row]:
             1.15,
             _worst_us(machine, rack),
             "us",
-            Kind.PREDICTED,
+            FigureKind.PREDICTED,
             source="hc26",
             tolerance=0.45,
         ),
@@ -83,12 +83,12 @@ def _row(
     published: float,
     ours: float,
     unit: str,
-    kind: Kind,
+    kind: FigureKind,
     *,
     source: str = "nvlpx",
     tolerance: float = 0.0,
-) -> Row:
-    return Row(
+) -> PublishedFigure:
+    return PublishedFigure(
         name=name,
         source=source,
         published=published,

@@ -15,7 +15,7 @@ from experiments.analysis.other_simulators import (
     booksim_mean_cycles,
 )
 from experiments.analysis.uniform_traffic import bound, simulated
-from experiments.validation.row import Kind, Row
+from experiments.validation.row import FigureKind, PublishedFigure
 from specs.machine import MachineSpec, load_machine
 from topologies.builders.all_to_all_nodes import node_system
 from topologies.routing.minimal_paths import minimal_paths
@@ -27,12 +27,12 @@ _ALL_CHIPS = 10_440
 _RACKS_CHIPS = 576
 
 
-def network_rows() -> list[Row]:
+def network_rows() -> list[PublishedFigure]:
     """Return what the network does beside what was published of it."""
     return [*_latencies(), *_bandwidths()]
 
 
-def _bandwidths() -> list[Row]:
+def _bandwidths() -> list[PublishedFigure]:
     """Return payload rates of uniform traffic over gateways.
 
     Two nodes are bounded by what leaves a node, four links a chip; there the traffic
@@ -59,38 +59,38 @@ def _bandwidths() -> list[Row]:
         ),
     ]
     return [
-        Row(
+        PublishedFigure(
             name=name,
             source="isca22",
             published=published,
             ours=ours,
             unit="GB/s",
             tolerance=0.10,
-            kind=Kind.PREDICTED,
+            kind=FigureKind.PREDICTED,
         )
         for name, published, ours in figures
     ]
 
 
-def _latencies() -> list[Row]:
+def _latencies() -> list[PublishedFigure]:
     machine = load_machine()
     whole = select_topology(_ALL_CHIPS)
     worst = worst_pair(whole)
     hops = int((minimal_paths(whole, worst[:1], worst[1:])[0] >= 0).sum())
     forward_cycles = machine.link.forward_cycles
     return [
-        Row(
+        PublishedFigure(
             name=f"all-reduce of one vector over {_ALL_REDUCE_CHIPS} chips, network",
             source="isca22",
             published=2.17,
             ours=_network_us(machine, smallest_all_reduce(machine)),
             unit="us",
             tolerance=0.05,
-            kind=Kind.PREDICTED,
+            kind=FigureKind.PREDICTED,
         ),
         # Published as "less than 3 us" with "at most 5 hops"; a regular wiring needs
         # more hops of chips, and what forwarding costs is not published.
-        Row(
+        PublishedFigure(
             name=f"worst pair of {_ALL_CHIPS:,} chips, {hops} hops, a forward "
             f"{forward_cycles} cycles",
             source="isca22",
@@ -98,34 +98,34 @@ def _latencies() -> list[Row]:
             ours=_network_us(machine, one_vector(whole, machine, worst)),
             unit="us",
             tolerance=0.35,
-            kind=Kind.PREDICTED,
+            kind=FigureKind.PREDICTED,
         ),
-        Row(
+        PublishedFigure(
             name="tensor from which spreading pays in a node",
             source="isca22",
             published=8_000,
             ours=first_spread_bytes(machine),
             unit="bytes",
             tolerance=0.25,
-            kind=Kind.PREDICTED,
+            kind=FigureKind.PREDICTED,
         ),
-        Row(
+        PublishedFigure(
             name="ASTRA-sim, all-reduce of 8 KiB on eight chips",
             source="astra",
             published=ASTRA_NS,
             ours=astra_all_reduce_cycles() * 1.0,
             unit="ns",
             tolerance=0.02,
-            kind=Kind.PREDICTED,
+            kind=FigureKind.PREDICTED,
         ),
-        Row(
+        PublishedFigure(
             name="BookSim2, mean latency at no load in a node",
             source="booksim",
             published=BOOKSIM_MEAN_CYCLES,
             ours=booksim_mean_cycles(),
             unit="cycles",
             tolerance=1e-9,
-            kind=Kind.PREDICTED,
+            kind=FigureKind.PREDICTED,
         ),
     ]
 

@@ -15,7 +15,7 @@ from rich.text import Text
 _WORDS = ("figure", "kind")
 
 
-class Kind(StrEnum):
+class FigureKind(StrEnum):
     """What a row of the comparison can show."""
 
     INPUT = "input"
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class PublishedFigure:
     """One published figure and ours.
 
     Parameters
@@ -50,7 +50,7 @@ class Row:
     ours: float
     unit: str
     tolerance: float
-    kind: Kind
+    kind: FigureKind
 
     @property
     def error(self) -> float:
@@ -74,10 +74,10 @@ class Row:
         return self.published, self.published
 
 
-def validation_report(rows: list[Row]) -> Table:
+def validation_report(rows: list[PublishedFigure]) -> Table:
     """Return the comparison as a table for people."""
     table = Table(box=None, pad_edge=False, collapse_padding=True)
-    columns: list[tuple[str, Callable[[Row], str]]] = [
+    columns: list[tuple[str, Callable[[PublishedFigure], str]]] = [
         ("figure", _figure),
         ("published", _published),
         ("ours", lambda row: _number(row.ours)),
@@ -96,12 +96,12 @@ def validation_report(rows: list[Row]) -> Table:
     return table
 
 
-def _figure(row: Row) -> str:
+def _figure(row: PublishedFigure) -> str:
     """Return the name, with the unit unless the name says it."""
     return row.name if row.unit in row.name else f"{row.name} ({row.unit})"
 
 
-def _published(row: Row) -> str:
+def _published(row: PublishedFigure) -> str:
     if isinstance(row.published, tuple):
         return "..".join(_number(end) for end in row.published)
     return _number(row.published)

@@ -3,10 +3,10 @@
 import simpy
 
 from experiments.analysis.round_trips import EXCHANGES, TABLE_2, half_round_trips
-from experiments.validation.row import Kind, Row
+from experiments.validation.row import FigureKind, PublishedFigure
 from fabric.clocks.aligned_crystals import make_crystals
 from fabric.clocks.crystals import make_clocks
-from fabric.clocks.start_propagation import descent
+from fabric.clocks.start_propagation import propagate_start
 from fabric.random_streams import Draws
 from fabric.simpy_engine.start_alignment import Alignment
 from specs.machine import load_machine
@@ -18,12 +18,12 @@ _SEED = 1
 _RACK_CHIPS, _NODES33_CHIPS, _NODE_CHIPS = 72, 264, 8
 
 
-def timing_rows() -> list[Row]:
+def timing_rows() -> list[PublishedFigure]:
     """Return the comparisons of what links and clocks do."""
     return [*_links(), _alignment(), *_spares()]
 
 
-def _links() -> list[Row]:
+def _links() -> list[PublishedFigure]:
     """Return mean and deviation of each link of table 2, and the extremes of all.
 
     The span of the jitter is the table's, least to most; how near half a round trip
@@ -47,7 +47,7 @@ def _links() -> list[Row]:
             published,
             int(ours),
             tolerance=0.01,
-            kind=Kind.PREDICTED,
+            kind=FigureKind.PREDICTED,
         )
         for which, published, ours in ends
     ]
@@ -59,10 +59,10 @@ def _cycles(
     ours: float,
     *,
     tolerance: float = 0.068,
-    kind: Kind = Kind.CALIBRATED,
-) -> Row:
+    kind: FigureKind = FigureKind.CALIBRATED,
+) -> PublishedFigure:
     """Return a row in cycles: means within 0.5, deviations within 0.2 of a cycle."""
-    return Row(
+    return PublishedFigure(
         name=name,
         source="isca22",
         published=published,
@@ -73,27 +73,27 @@ def _cycles(
     )
 
 
-def _alignment() -> Row:
+def _alignment() -> PublishedFigure:
     """Return what the start costs for each level, as simulated on 33 nodes."""
     machine, draws = load_machine(), Draws(_SEED)
     topology = select_topology(_NODES33_CHIPS, "nodes33")
     tree = alignment_tree(topology, machine, 0)
     clocks = make_clocks(machine, topology.chips, 0, draws)
     crystals = make_crystals(machine, topology, tree, clocks=clocks, draws=draws)
-    down = descent(machine, topology, tree, draws)
+    down = propagate_start(machine, topology, tree, draws)
     start = Alignment(simpy.Environment(), down, crystals).run()
-    return Row(
+    return PublishedFigure(
         name="start alignment, each level of the tree",
         source="isca22",
         published=1,
         ours=start.epochs / tree.height,
         unit="epochs",
         tolerance=0,
-        kind=Kind.PREDICTED,
+        kind=FigureKind.PREDICTED,
     )
 
 
-def _spares() -> list[Row]:
+def _spares() -> list[PublishedFigure]:
     systems = (
         ("a rack", "rack", _RACK_CHIPS, 0.111),
         ("the 33-node system", "nodes33", _NODES33_CHIPS, 0.03),
@@ -102,14 +102,14 @@ def _spares() -> list[Row]:
     for where, kind, chips, published in systems:
         system = select_with_spares(chips - _NODE_CHIPS, kind, spare_nodes=1)
         rows.append(
-            Row(
+            PublishedFigure(
                 name=f"chips of {where} kept as spares",
                 source="isca22",
                 published=published,
                 ours=1 - system.active_chips / system.chips,
                 unit="fraction",
                 tolerance=0.02,
-                kind=Kind.INPUT,
+                kind=FigureKind.INPUT,
             )
         )
     return rows

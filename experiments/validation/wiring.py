@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from experiments.validation.row import Kind, Row
+from experiments.validation.row import FigureKind, PublishedFigure
 from specs.machine import load_machine
 from topologies.metrics.summary import describe
 from topologies.selection import select_topology
@@ -12,12 +12,12 @@ _NODE_CHIPS, _RACK_CHIPS, _NODES33_CHIPS, _ALL_CHIPS = 8, 72, 264, 10_440
 _PUBLISHED_HOPS = 5
 
 
-def wiring_rows() -> list[Row]:
+def wiring_rows() -> list[PublishedFigure]:
     """Return sizes, which are put in, and distances, which are not."""
     return [*_sizes(), *_distances()]
 
 
-def _sizes() -> list[Row]:
+def _sizes() -> list[PublishedFigure]:
     node, rack, racks, nodes33, whole = (
         select_topology(chips, kind)
         for chips, kind in (
@@ -46,7 +46,7 @@ def _sizes() -> list[Row]:
     ]
 
 
-def _distances() -> list[Row]:
+def _distances() -> list[PublishedFigure]:
     """Return diameters; 145 racks in each order that all racks share.
 
     The published rule is not known: if every hop counts no order found needs fewer
@@ -77,9 +77,11 @@ def _distances() -> list[Row]:
     return rows
 
 
-def _found(name: str, published: int, ours: int, *, tolerance: float = 0.0) -> Row:
+def _found(
+    name: str, published: int, ours: int, *, tolerance: float = 0.0
+) -> PublishedFigure:
     return _wired(
-        name, published, ours, "hops", tolerance=tolerance, kind=Kind.PREDICTED
+        name, published, ours, "hops", tolerance=tolerance, kind=FigureKind.PREDICTED
     )
 
 
@@ -100,9 +102,9 @@ def _wired(
     unit: str,
     *,
     tolerance: float = 0.0,
-    kind: Kind = Kind.INPUT,
-) -> Row:
-    return Row(
+    kind: FigureKind = FigureKind.INPUT,
+) -> PublishedFigure:
+    return PublishedFigure(
         name=name,
         source="isca22",
         published=published,

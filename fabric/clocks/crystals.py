@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chip.clock import Clock, Crystal, cycles_at, edges_ps
 from chip.hac import AlignedCounter
-from chip.random_walk_clock import Wander, WanderingClock
+from chip.random_walk_clock import RandomWalk, RandomWalkClock
 from fabric.random_streams import Draws, Stream
 from specs.machine import MachineSpec
 from specs.units import AS_PER_S, PPM, PS_PER_S
@@ -36,7 +36,7 @@ class Clocks:
 
     each: tuple[Crystal, ...]
     offset_ppm: tuple[float, ...]
-    wander: Wander | None
+    wander: RandomWalk | None
 
     @cached_property
     def frequency_hz(self) -> Ints | None:
@@ -155,7 +155,7 @@ def make_clocks(machine: MachineSpec, chips: int, first: int, draws: Draws) -> C
         phase_ps = (draws.uniform(Stream.PHASE, numbers) * period_ps).astype(np.int64)
     phase_ps[first] = 0
     if machine.clock.model == "walk" and drift_ppm > 0:
-        wander = Wander(
+        wander = RandomWalk(
             hz,
             bound_ppm=drift_ppm,
             step_ppm=machine.clock.walk_step_ppm,
@@ -165,7 +165,7 @@ def make_clocks(machine: MachineSpec, chips: int, first: int, draws: Draws) -> C
             steps=_steps(draws, numbers),
         )
         return Clocks(
-            each=tuple(WanderingClock(wander, chip) for chip in range(chips)),
+            each=tuple(RandomWalkClock(wander, chip) for chip in range(chips)),
             offset_ppm=tuple(offset_ppm.tolist()),
             wander=wander,
         )

@@ -30,7 +30,7 @@ LANES = 4
 _BLOCK = 2**14
 
 
-class Measured(NamedTuple):
+class MeasuredLinks(NamedTuple):
     """What the bring-up has told of each link: arrays of shape ``(links,)``.
 
     Attributes
@@ -63,7 +63,7 @@ def spacing_epochs(machine: MachineSpec, least_ps: Ints) -> int:
 
 
 @final
-class Exchanges:
+class HacExchanges:
     """Round trips over some links, many exchanges at once.
 
     Parameters
@@ -139,15 +139,15 @@ def bring_up(
     least_ps: Ints,
     jitter: Jitter,
     draws: Draws,
-) -> Measured:
+) -> MeasuredLinks:
     """Return what exchanges tell of each link, once its mean and variance settle.
 
-    Parameters are those of `Exchanges`.
+    Parameters are those of `HacExchanges`.
     """
     hac = machine.hac
 
-    def over(part: Ints) -> Exchanges:
-        return Exchanges(
+    def over(part: Ints) -> HacExchanges:
+        return HacExchanges(
             machine,
             topology,
             links[part],
@@ -173,14 +173,14 @@ def bring_up(
             break
     trips, _, behind, weighted = sums
     spacing = spacing_epochs(machine, least_ps)
-    return Measured(
+    return MeasuredLinks(
         latency=half_round_trip(trips, exchanges),
         rate=rate_per_epoch(behind, weighted, exchanges, spacing),
         exchanges=exchanges,
     )
 
 
-def _summed(part: Exchanges, first: int, end: int) -> Ints:
+def _summed(part: HacExchanges, first: int, end: int) -> Ints:
     """Return sums over exchanges `first` to `end`, shape ``(4, links)``.
 
     They are of the round trips, of their squares, of how far the child is behind, and

@@ -45,7 +45,7 @@ class Start:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Descent:
+class StartPropagation:
     """What is known of the start before it goes down the tree.
 
     Parameters
@@ -118,9 +118,9 @@ class Descent:
         return first_edge + epochs + self.machine.chip.sync_cycles
 
 
-def descent(
+def propagate_start(
     machine: MachineSpec, topology: Topology, tree: SpanningTree, draws: Draws
-) -> Descent:
+) -> StartPropagation:
     """Return how the start of a machine goes down a tree.
 
     Raises
@@ -136,7 +136,7 @@ def descent(
         level = np.flatnonzero(tree.depth == depth)
         path_epochs[level] += path_epochs[tree.parent[level]]
     total_epochs = per_level * tree.height
-    return Descent(
+    return StartPropagation(
         machine=machine,
         tree=tree,
         latency_ps=latency_ps + Jitter(machine, topology).ps(tree.parent_link, bits),

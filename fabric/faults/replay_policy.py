@@ -53,7 +53,7 @@ class Attempt(NamedTuple):
         return not (self.damaged or self.lost or self.halted)
 
 
-class Waiting(NamedTuple):
+class SequenceState(NamedTuple):
     """How far a sequence is: its next token, and what happened to that so far.
 
     Attributes
@@ -117,7 +117,7 @@ class Delivery:
 
     attempts: tuple[tuple[Attempt, ...], ...]
     failure: Failure | None
-    waiting: tuple[Waiting, ...]
+    waiting: tuple[SequenceState, ...]
 
     @property
     def iterations(self) -> tuple[int, ...]:
@@ -159,9 +159,9 @@ class Dispatcher:
         self._first_iteration = first_iteration
         self._move = move
         self._immovable: dict[int, str] = {}
-        self._carried: tuple[Waiting, ...] = ()
+        self._carried: tuple[SequenceState, ...] = ()
 
-    def plan(self, waiting: tuple[Waiting, ...], tokens: int) -> Delivery:
+    def plan(self, waiting: tuple[SequenceState, ...], tokens: int) -> Delivery:
         """Return the iterations that deliver what is missing of `tokens` tokens.
 
         Parameters
@@ -214,7 +214,7 @@ class Dispatcher:
         """Return the trains that never come, ascending."""
         return self._losses.lost(self.base_cycle(sequence, iteration))
 
-    def _attempt(self, state: Waiting, sequence: int, iteration: int) -> Attempt:
+    def _attempt(self, state: SequenceState, sequence: int, iteration: int) -> Attempt:
         base = self.base_cycle(sequence, iteration)
         damaged = self._errors.damaged(self.event(sequence, iteration), base)
         lost = self._losses.lost(base)
@@ -228,22 +228,22 @@ class Dispatcher:
 
     def _judged(
         self,
-        state: Waiting,
+        state: SequenceState,
         attempt: Attempt,
         sequence: int,
         iteration: int,
         *,
         moving: bool,
-    ) -> tuple[Waiting, Failure | None]:
+    ) -> tuple[SequenceState, Failure | None]:
         """Return where a sequence is after an attempt, and what it found broken.
 
         Nothing more is looked into once the program is about to move.
         """
         if attempt.clean:
-            return Waiting(token=state.token + 1), None
+            return SequenceState(token=state.token + 1), None
         suspects = self._suspects(attempt, sequence, iteration)
         again = sorted(suspects & state.suspects)
-        after = Waiting(state.token, state.attempt + 1, state.suspects | suspects)
+        after = SequenceState(state.token, state.attempt + 1, state.suspects | suspects)
         if moving:
             return after, None
         end_cycle = self.base_cycle(sequence, iteration) + self._program.token_cycles

@@ -38,13 +38,13 @@ def damage_odds(machine: MachineSpec, count: NDArray[np.int64]) -> NDArray[np.fl
     return train_odds(codeword_odds(code, link.ber).uncorrectable, count)
 
 
-def error_model(machine: MachineSpec) -> str:
+def describe_error_model(machine: MachineSpec) -> str:
     """Return which errors the links have, for a person.
 
     >>> from specs.machine import load_machine
-    >>> error_model(load_machine())
+    >>> describe_error_model(load_machine())
     'independent bit errors at a rate of 1e-12, code secded'
-    >>> error_model(load_machine().with_settings({"link.errors": "bursts"}))
+    >>> describe_error_model(load_machine().with_settings({"link.errors": "bursts"}))
     'bursts of 10 bits, bit error rate 1e-12, code secded'
     """
     link, code = machine.link, machine.fec.code

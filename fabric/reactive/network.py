@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from simpy.events import Event, ProcessGenerator, Timeout
 
 from fabric.reactive.deadlock import deadlock
-from fabric.reactive.output_port import Port
+from fabric.reactive.output_port import OutputPort
 from fabric.reactive.traffic import Ints, Journeys
 from specs.errors import SpecError
 from specs.machine import MachineSpec
@@ -199,7 +199,7 @@ class _Network:
         self.wire_ps = [NOT_SENT] * len(self._link)
         requester = _requesters(journeys, channel, channels).tolist()
         self._ports = {
-            link: Port(
+            link: OutputPort(
                 env,
                 vector_ps=spec.vector_ps,
                 credit_ps=int(credit_ps[link]),

@@ -18,7 +18,7 @@ _NEVER = 2**63
 
 
 @final
-class Port:
+class OutputPort:
     """A directed link with round-robin arbitration and credit-based flow control.
 
     A row of `fabric.reactive.traffic.Journeys` stands for a packet on this link.

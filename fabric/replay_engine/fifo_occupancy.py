@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabric.results.iteration_log import NEVER
-from fabric.runtime.segment import Run
+from fabric.runtime.segment import Segment
 
 Ints = NDArray[np.int64]
 
@@ -47,7 +47,7 @@ class Occupancy:
         What is replayed.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Segment) -> None:
         self._run = run
         self._open: list[Timed] = []
         self._counted_ps = -1

@@ -9,7 +9,7 @@ from chip.clock import quotients_ps
 from chip.hac import wrapped_differences
 from fabric.results.deskew_log import DeskewLog
 from fabric.results.iteration_log import NEVER
-from fabric.runtime.segment import Run
+from fabric.runtime.segment import Segment
 from specs.units import AS_PER_PS
 
 Ints = NDArray[np.int64]
@@ -44,7 +44,7 @@ class Offsets:
         Takes what each period's deskews do.
     """
 
-    def __init__(self, run: Run, deskews: DeskewLog) -> None:
+    def __init__(self, run: Segment, deskews: DeskewLog) -> None:
         self._run = run
         self._log = deskews
         self._offset = np.array(run.start.cycle, dtype=np.int64)

@@ -9,7 +9,7 @@ from chip.hac import wrapped_differences
 from chip.program import Program
 from fabric.clocks.start_propagation import Start
 from fabric.faults.spares import Spares
-from fabric.runtime.segment import Run
+from fabric.runtime.segment import Segment
 
 Ints = NDArray[np.int64]
 
@@ -32,7 +32,7 @@ class Change(NamedTuple):
     spares: Spares | None
 
 
-def start_after(run: Run, removed_cycles: Ints) -> Start:
+def start_after(run: Segment, removed_cycles: Ints) -> Start:
     """Return the start of the program that follows `run`.
 
     The chips' aligned counters run on. Deskews that have begun end, then every chip

@@ -21,7 +21,7 @@ from fabric.links.latency import Jitter, least_latency_ps
 from fabric.random_streams import Draws, Stream, component_keys, ordinals
 from fabric.results.iteration_log import NEVER
 from fabric.results.result import Failover
-from fabric.runtime.step_layout import Layout
+from fabric.runtime.step_layout import StepLayout
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PS_PER_NS
 from topologies.topology import Topology
@@ -31,7 +31,7 @@ Ints = NDArray[np.int64]
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class Segment:
     """A program on assembled hardware, with all that chance and faults decide.
 
     Parameters
@@ -59,7 +59,7 @@ class Run:
     program: Program
     topology: Topology
     machine: MachineSpec
-    layout: Layout
+    layout: StepLayout
     draws: Draws
     crystals: Crystals
     errors: LinkErrors

@@ -9,17 +9,17 @@ import numpy as np
 from chip.program import Program
 from fabric.clocks.aligned_crystals import make_crystals
 from fabric.clocks.crystals import Clocks, Crystals, make_clocks
-from fabric.clocks.start_propagation import Descent, Start, descent
+from fabric.clocks.start_propagation import Start, StartPropagation, propagate_start
 from fabric.faults.fault_script import Outages, outages
 from fabric.faults.link_errors import LinkErrors
 from fabric.faults.losses import Losses
-from fabric.faults.replay_policy import Dispatcher, Failure, Waiting
+from fabric.faults.replay_policy import Dispatcher, Failure, SequenceState
 from fabric.faults.spares import Moved, Spares
 from fabric.random_streams import Draws
 from fabric.results.deskew_log import DeskewLog
 from fabric.results.result import Failover
 from fabric.runtime.program_switch import Change, start_after
-from fabric.runtime.segment import Run
+from fabric.runtime.segment import Segment
 from fabric.runtime.step_layout import lay_out
 from specs.errors import RackError
 from specs.faults import Fault
@@ -28,11 +28,11 @@ from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.topology import Topology
 
-Align = Callable[[Descent, Crystals, int], Start]
+Align = Callable[[StartPropagation, Crystals, int], Start]
 
 
 @final
-class Stints:
+class RunSegments:
     """The stints of a run, each assembled when the one before is known.
 
     Parameters
@@ -81,7 +81,7 @@ class Stints:
         self._moved: Moved | None = None
         self._removed = np.zeros(topology.chips, dtype=np.int64)
 
-    def of(self, program: Program) -> Iterator[Run]:
+    def of(self, program: Program) -> Iterator[Segment]:
         """Return the stints of a run that begins with `program`.
 
         Raises
@@ -89,7 +89,7 @@ class Stints:
         ScheduleError
             If the chips cannot be aligned.
         """
-        waiting = (Waiting(),) * program.sequences
+        waiting = (SequenceState(),) * program.sequences
         run = self._assembled(program, NO_OUTAGE, waiting)
         yield run
         while True:
@@ -107,7 +107,7 @@ class Stints:
         """Take what the deskews of the stint that has been executed did."""
         self._removed = deskews.removed
 
-    def _changed(self, run: Run, change: Change) -> Run:
+    def _changed(self, run: Segment, change: Change) -> Segment:
         """Return the stint of another program, from the boundary of a token on."""
         start = start_after(run, self._removed)
         self._limits.pop(0)
@@ -125,7 +125,7 @@ class Stints:
             run.first_iteration + max(run.delivery.iterations),
         )
 
-    def _following(self, run: Run, failure: Failure) -> Run:
+    def _following(self, run: Segment, failure: Failure) -> Segment:
         """Return the stint after a failure: load the moved program, align, go on."""
         moved, end_ps = failure.moved, run.scheduled_ps(run.last_cycle)
         load_ps = self._machine.host.load_ps(moved.most_loaded_bytes)
@@ -158,11 +158,11 @@ class Stints:
         self,
         program: Program,
         outage: Outage,
-        waiting: tuple[Waiting, ...],
+        waiting: tuple[SequenceState, ...],
         *,
         at_ps: int = 0,
         first_iteration: int = 0,
-    ) -> Run:
+    ) -> Segment:
         topology, machine, draws = self._topology, self._machine, self._draws
         leader = program.leader
         if self._clocks is None:
@@ -172,7 +172,9 @@ class Stints:
         crystals = make_crystals(
             machine, topology, tree, clocks=self._clocks, draws=fresh
         )
-        start = self._align(descent(machine, topology, tree, fresh), crystals, at_ps)
+        start = self._align(
+            propagate_start(machine, topology, tree, fresh), crystals, at_ps
+        )
         return self._started(program, crystals, start, waiting, first_iteration)
 
     def _started(
@@ -180,9 +182,9 @@ class Stints:
         program: Program,
         crystals: Crystals,
         start: Start,
-        waiting: tuple[Waiting, ...],
+        waiting: tuple[SequenceState, ...],
         first_iteration: int,
-    ) -> Run:
+    ) -> Segment:
         topology, machine, draws = self._topology, self._machine, self._draws
         root, begin = crystals.root, start.cycle[program.leader]
         if self._zero_ps is None:
@@ -214,7 +216,7 @@ class Stints:
             first_iteration=first_iteration,
             move=move,
         )
-        return Run(
+        return Segment(
             program=program,
             topology=topology,
             machine=machine,

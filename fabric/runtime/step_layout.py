@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Layout:
+class StepLayout:
     """How the columns of a program correspond to steps.
 
     All instructions that a chip issues in one cycle are one step.
@@ -43,7 +43,7 @@ class Layout:
         return len(self.chip)
 
 
-def lay_out(program: Program) -> Layout:
+def lay_out(program: Program) -> StepLayout:
     """Return which instructions share a step; they are sorted by chip and cycle."""
     code = program.instructions
     new = np.ones(len(code), dtype=bool)
@@ -56,7 +56,7 @@ def lay_out(program: Program) -> Layout:
     take_step[code.train[takes]] = step[takes]
     send_step[code.train[sends]] = step[sends]
     marks = step[code.opcode == Opcode.MARK]
-    return Layout(
+    return StepLayout(
         chip=code.chip[new].astype(np.int64),
         cycle=code.start_cycle[new],
         step_of_instruction=step,

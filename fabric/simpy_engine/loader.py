@@ -3,14 +3,14 @@
 import numpy as np
 
 from chip.program import Program
-from fabric.runtime.step_layout import Ints, Layout
+from fabric.runtime.step_layout import Ints, StepLayout
 from fabric.simpy_engine.link import Link
-from fabric.simpy_engine.processor import Step
+from fabric.simpy_engine.processor import ProcessorStep
 
 
 def load_steps(
-    program: Program, layout: Layout, links: dict[int, Link]
-) -> dict[int, list[Step]]:
+    program: Program, layout: StepLayout, links: dict[int, Link]
+) -> dict[int, list[ProcessorStep]]:
     """Return the steps of each chip that has any, sorted by their place in the period.
 
     Parameters
@@ -46,7 +46,7 @@ def load_steps(
         [sends[step] for step in numbers],
         [takes[step] for step in numbers],
     )
-    steps = list(map(Step._make, zip(*columns, strict=True)))
+    steps = list(map(ProcessorStep._make, zip(*columns, strict=True)))
     chips, begins = np.unique(chip[order], return_index=True)
     ends = [*begins[1:].tolist(), len(steps)]
     return {
@@ -56,7 +56,7 @@ def load_steps(
 
 
 def _per_step(
-    step_of_train: Ints, program: Program, layout: Layout, links: dict[int, Link]
+    step_of_train: Ints, program: Program, layout: StepLayout, links: dict[int, Link]
 ) -> list[tuple[tuple[Link, int], ...]]:
     """Return link and train for each step, and nothing at -1, for a deskew."""
     rides: list[tuple[tuple[Link, int], ...]] = [()] * (len(layout) + 1)

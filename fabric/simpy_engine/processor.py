@@ -12,7 +12,7 @@ from fabric.results.iteration_log import FlightLog
 from fabric.simpy_engine.link import Link
 
 
-class Step(NamedTuple):
+class ProcessorStep(NamedTuple):
     """All that a chip issues in one cycle, or a RUNTIME_DESKEW.
 
     Attributes
@@ -72,7 +72,7 @@ class Processor:
         chip: int,
         clock: Crystal,
         counter: AlignedCounter,
-        steps: list[Step],
+        steps: list[ProcessorStep],
         start_cycle: int,
         start_count: int,
         period_cycles: int,

@@ -13,7 +13,7 @@ import simpy
 from simpy.events import ProcessGenerator
 
 from fabric.clocks.crystals import Crystals
-from fabric.clocks.start_propagation import Descent, Start
+from fabric.clocks.start_propagation import Start, StartPropagation
 from specs.errors import ScheduleError
 
 
@@ -37,7 +37,7 @@ class Alignment:
     def __init__(
         self,
         env: simpy.Environment,
-        descent: Descent,
+        descent: StartPropagation,
         crystals: Crystals,
         *,
         dead_chips: Collection[int] = (),

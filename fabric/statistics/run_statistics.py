@@ -18,8 +18,8 @@ from fabric.results.result import (
     RunResult,
 )
 from fabric.results.slack import UNLIMITED_PS
-from fabric.runtime.segment import Run
-from fabric.statistics.timing_check import Judge, Verdict
+from fabric.runtime.segment import Segment
+from fabric.statistics.timing_check import TimingCheck, TimingChecker
 from fabric.statistics.violations import Violations
 from topologies.topology import Topology
 
@@ -27,7 +27,7 @@ Ints = NDArray[np.int64]
 
 
 @final
-class Ledger:
+class RunStatistics:
     """Takes each finished iteration and keeps what the result needs of it.
 
     Parameters
@@ -61,7 +61,7 @@ class Ledger:
         self._records: list[Record] = []
         self._violations = Violations()
         self._failovers: list[Failover] = []
-        self._runs: list[Run] = []
+        self._runs: list[Segment] = []
         self._pending: dict[tuple[int, int], bytes] = {}
         self._state = hashlib.sha256()
         links, chips = len(topology.source), topology.chips
@@ -74,11 +74,11 @@ class Ledger:
         self._most_removed = np.zeros(chips, dtype=np.int64)
         self._events = 0
 
-    def open(self, run: Run) -> None:
+    def open(self, run: Segment) -> None:
         """Begin a stint."""
         self._run = run
         self._runs.append(run)
-        self.judge = Judge(run)
+        self.judge = TimingChecker(run)
         self._used = np.flatnonzero(
             np.bincount(run.program.trains.link, minlength=len(self._vectors))
         )
@@ -104,7 +104,11 @@ class Ledger:
         self.record(flight.sequence, flight.iteration, step_ps, arrival_ps)
 
     def add(
-        self, sequence: int, iteration: int, verdict: Verdict, overflows: dict[int, int]
+        self,
+        sequence: int,
+        iteration: int,
+        verdict: TimingCheck,
+        overflows: dict[int, int],
     ) -> None:
         """Enter an iteration.
 

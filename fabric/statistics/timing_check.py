@@ -7,17 +7,17 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.random_walk_clock import Wander
+from chip.random_walk_clock import RandomWalk
 from fabric.results.iteration_log import NEVER
 from fabric.results.slack import UNLIMITED_PS, least_slack_ps, tail_cycles
-from fabric.runtime.segment import Run
+from fabric.runtime.segment import Segment
 
 Ints = NDArray[np.int64]
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Verdict:
+class TimingCheck:
     """What the times of an iteration say.
 
     Parameters
@@ -41,7 +41,7 @@ class Verdict:
 
 
 @final
-class Judge:
+class TimingChecker:
     """Judges the iterations of a stint.
 
     Parameters
@@ -50,7 +50,7 @@ class Judge:
         The stint.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Segment) -> None:
         self._run = run
         on_link = run.program.trains.link
         self._by_link = np.argsort(on_link)
@@ -69,7 +69,7 @@ class Judge:
 
     def verdict(
         self, step_ps: Ints, arrival_ps: Ints, sequence: int, iteration: int
-    ) -> Verdict:
+    ) -> TimingCheck:
         """Return what the times of an iteration say.
 
         Parameters
@@ -93,7 +93,7 @@ class Judge:
         state = hashlib.sha256((step_ps - begin_ps).tobytes())
         # Slack follows from these times.
         state.update((arrival_ps - begin_ps).tobytes())
-        return Verdict(
+        return TimingCheck(
             begin_ps=begin_ps,
             end_ps=end_ps,
             slack_ps=slack_ps,
@@ -116,7 +116,7 @@ class Judge:
         slack[(take_ps == NEVER) | (arrival_ps == NEVER)] = UNLIMITED_PS
         return slack
 
-    def _wandering_drift_as(self, step_ps: Ints, wander: Wander) -> Ints:
+    def _wandering_drift_as(self, step_ps: Ints, wander: RandomWalk) -> Ints:
         """Return the receiver's period less the sender's of each train, in as."""
         done = step_ps[step_ps != NEVER]
         if not len(done):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabric.results.result import Violation
-from fabric.runtime.segment import Run
+from fabric.runtime.segment import Segment
 
 Ints = NDArray[np.int64]
 
@@ -31,7 +31,7 @@ class Violations:
 
     def add(
         self,
-        run: Run,
+        run: Segment,
         sequence: int,
         iteration: int,
         *,

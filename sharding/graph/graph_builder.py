@@ -4,7 +4,7 @@ from specs.formats import Format
 from specs.graph import Matmul, Operator, Role, Tensor, Vector
 
 
-class GraphInMaking:
+class GraphBuilder:
     """Tensors and operators in the order in which they were added."""
 
     def __init__(self) -> None:

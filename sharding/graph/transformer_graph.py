@@ -8,7 +8,7 @@ cache is not shown: the cache is taken as filled.
 
 from typing import final
 
-from sharding.graph.graph_builder import GraphInMaking
+from sharding.graph.graph_builder import GraphBuilder
 from specs.formats import Format
 from specs.graph import Lookup, Matmul, Role, Vector
 from specs.machine import FormatsSpec
@@ -46,7 +46,7 @@ def workload_of(
 
 
 @final
-class _Graph(GraphInMaking):
+class _Graph(GraphBuilder):
     """The graph of a model in the making."""
 
     def __init__(

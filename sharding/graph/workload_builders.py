@@ -5,7 +5,7 @@ worked them out, so that no result is counted beside them.
 """
 
 from chip.mxm_tiling import tiling
-from chip.operator_work import Chain, Lookup, Product, Shape, adding
+from chip.operator_work import LookupWork, ProductWork, Shape, VectorWork, adding
 from sharding.graph.tensor_layout import fed_bytes, format_of
 from sharding.graph.workload_plan import WorkloadPlan
 from sharding.operators.operators import Compute, Unit, compute
@@ -29,16 +29,18 @@ def chain_elements(plan: WorkloadPlan, vector: Vector) -> int:
 def on_vectors(plan: WorkloadPlan, vector: Vector, elements: Ints) -> Compute:
     """Return a vector operator on each chip's elements."""
 
-    def asked(amount: int) -> Chain:
+    def asked(amount: int) -> VectorWork:
         return _chain(plan, vector, amount, len(vector.inputs))
 
     return compute(vector.name, Unit.VECTOR, plan.machine.chip, asked, elements)
 
 
-def _chain(plan: WorkloadPlan, vector: Vector, elements: int, operands: int) -> Chain:
+def _chain(
+    plan: WorkloadPlan, vector: Vector, elements: int, operands: int
+) -> VectorWork:
     """Return a chain; all operands count as long as it, in its results' format."""
     result = plan.workload.by_name[vector.outputs[0]]
-    return Chain(
+    return VectorWork(
         elements,
         format_of(result, plan.machine.formats).bits,
         operations=vector.operations,
@@ -51,7 +53,7 @@ def _chain(plan: WorkloadPlan, vector: Vector, elements: int, operands: int) -> 
 def added(plan: WorkloadPlan, name: str, stored: Format, elements: Ints) -> Compute:
     """Return the sum of the partial sums of a column's chips."""
 
-    def asked(amount: int) -> Chain:
+    def asked(amount: int) -> VectorWork:
         summands = adding(amount, stored.bits, plan.strategy.row)
         return summands._replace(readers=_READERS)
 
@@ -61,8 +63,8 @@ def added(plan: WorkloadPlan, name: str, stored: Format, elements: Ints) -> Comp
 def looked_up(plan: WorkloadPlan, name: str, stored_bytes: Ints) -> Compute:
     """Return a look-up of so many bytes on each chip."""
 
-    def asked(amount: int) -> Lookup:
-        return Lookup(amount, _READERS)
+    def asked(amount: int) -> LookupWork:
+        return LookupWork(amount, _READERS)
 
     return compute(name, Unit.LOOKUP, plan.machine.chip, asked, stored_bytes)
 
@@ -104,11 +106,11 @@ def matmul(
     known = right.role in (Role.WEIGHTS, Role.STATE) and product.chosen is None
     across = tiling(chip, width_bytes).width
 
-    def asked(deep: int, wide: int, several: int, chained: int) -> Product:
+    def asked(deep: int, wide: int, several: int, chained: int) -> ProductWork:
         weights = deep * wide * several
         # One vector stays in the planes; of several, each column of tiles takes all.
         times = ceil_div(wide, across) if rows > 1 else 1
-        return Product(
+        return ProductWork(
             weights=weights,
             stored_bytes=stored.bytes_of(weights),
             operand_bytes=width_bytes,

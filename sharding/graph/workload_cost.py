@@ -9,7 +9,7 @@ from specs.machine import FormatsSpec, MachineSpec
 from specs.workload import Workload
 
 
-class Work(NamedTuple):
+class WorkloadCost(NamedTuple):
     """What an operator takes, all chips together.
 
     Attributes
@@ -28,7 +28,9 @@ class Work(NamedTuple):
     written_bytes: int
 
 
-def operator_work(workload: Workload, formats: FormatsSpec, operator: Operator) -> Work:
+def operator_work(
+    workload: Workload, formats: FormatsSpec, operator: Operator
+) -> WorkloadCost:
     """Return what an operator of a workload takes."""
     tensors = workload.by_name
     taken = {name: tensors[name].elements for name in operator.reads}
@@ -42,7 +44,7 @@ def operator_work(workload: Workload, formats: FormatsSpec, operator: Operator) 
     elif isinstance(operator, Lookup):
         looked_up = tensors[operator.output].elements
         taken |= dict.fromkeys(operator.tables, looked_up)
-    return Work(
+    return WorkloadCost(
         macs=macs,
         read_bytes=sum(
             format_of(tensors[name], formats).bytes_of(elements)
@@ -55,10 +57,10 @@ def operator_work(workload: Workload, formats: FormatsSpec, operator: Operator) 
     )
 
 
-def workload_work(workload: Workload, formats: FormatsSpec) -> Work:
+def workload_work(workload: Workload, formats: FormatsSpec) -> WorkloadCost:
     """Return what all operators of a workload take together."""
     works = [operator_work(workload, formats, each) for each in workload.operators]
-    return Work(*(sum(column) for column in zip(*works, strict=True)))
+    return WorkloadCost(*(sum(column) for column in zip(*works, strict=True)))
 
 
 def least_mxm_cycles(workload: Workload, machine: MachineSpec) -> float:

@@ -18,13 +18,13 @@ from sharding.graph.workload_builders import (
     on_vectors,
 )
 from sharding.graph.workload_plan import WorkloadPlan
-from sharding.operators.operators import Compute, Exchange, Operator, Pattern
+from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
 from sharding.parallelism.ranges import Ints
 from sharding.transformer.task import bytes_of
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector
 
 
-def workload_steps(plan: WorkloadPlan) -> list[Operator]:
+def workload_steps(plan: WorkloadPlan) -> list[ShardedOperator]:
     """Return what the chips compute and exchange, in order.
 
     A product with weights is split by the grid: where their rows are split, partial
@@ -33,7 +33,7 @@ def workload_steps(plan: WorkloadPlan) -> list[Operator]:
     output, if it is to be, on the first. Products in pairs and lookups are dealt out;
     vector operators that are not chained run on every chip alike.
     """
-    steps: list[Operator] = []
+    steps: list[ShardedOperator] = []
     operators = plan.workload.operators
     for number, operator in enumerate(operators):
         following = operators[number + 1] if number + 1 < len(operators) else None
@@ -65,7 +65,7 @@ def _vector(plan: WorkloadPlan, vector: Vector) -> Compute:
 
 def _split_product(
     plan: WorkloadPlan, product: Matmul, right: Tensor, chain: Vector | None
-) -> list[Operator]:
+) -> list[ShardedOperator]:
     """Return a product with weights, its chain, and the way of its results."""
     grid, tensors = plan.strategy, plan.workload.by_name
     first = tensors[product.left[0]]
@@ -88,7 +88,7 @@ def _split_product(
         share = 0 * begin
         if chain is not None:
             share = share_of(chain_elements(plan, chain), end - begin, right.columns)
-        steps: list[Operator] = [asked(chain=chain, elements=share)]
+        steps: list[ShardedOperator] = [asked(chain=chain, elements=share)]
     else:
         part = grid.parts(output.elements, right.columns)
         stored = format_of(output, plan.machine.formats)
@@ -114,7 +114,7 @@ def _split_product(
 
 def _paired_product(
     plan: WorkloadPlan, product: Matmul, right: Tensor, chain: Vector | None
-) -> list[Operator]:
+) -> list[ShardedOperator]:
     """Return products in pairs, dealt out over all chips."""
     grid, tensors = plan.strategy, plan.workload.by_name
     first = tensors[product.left[0]]
@@ -123,7 +123,7 @@ def _paired_product(
     share = 0 * ones
     if chain is not None:
         share = share_of(chain_elements(plan, chain), matrices, right.matrices)
-    steps: list[Operator] = [
+    steps: list[ShardedOperator] = [
         matmul(
             plan,
             product,
@@ -142,7 +142,7 @@ def _paired_product(
     return steps
 
 
-def _lookup(plan: WorkloadPlan, lookup: Lookup) -> list[Operator]:
+def _lookup(plan: WorkloadPlan, lookup: Lookup) -> list[ShardedOperator]:
     """Return a lookup, each chip in its columns of the tables."""
     grid, tensors = plan.strategy, plan.workload.by_name
     output = tensors[lookup.output]
@@ -161,7 +161,7 @@ def _lookup(plan: WorkloadPlan, lookup: Lookup) -> list[Operator]:
     ]
 
 
-def _brought(plan: WorkloadPlan, tensor: Tensor, part: Ints) -> list[Operator]:
+def _brought(plan: WorkloadPlan, tensor: Tensor, part: Ints) -> list[ShardedOperator]:
     """Return how the parts of a result come to where it is needed."""
     uses = plan.uses[tensor.name]
     if plan.strategy.chips == 1 or stays_in_parts(tensor, uses, plan.columns):

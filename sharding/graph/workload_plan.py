@@ -26,7 +26,7 @@ _NODE = 8
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Group:
+class WorkloadStage:
     """The chips of a workload, as the one stage of a pipeline.
 
     Parameters
@@ -68,10 +68,10 @@ class WorkloadPlan:
     workload: Workload
     machine: MachineSpec
     strategy: Grid
-    group: Group
+    group: WorkloadStage
 
     @property
-    def stages(self) -> tuple[Group, ...]:
+    def stages(self) -> tuple[WorkloadStage, ...]:
         """Return the one stage that there is."""
         return (self.group,)
 
@@ -197,7 +197,7 @@ def plan_workload(
             f"{_way_out(workload, machine)}"
         )
     members = np.asarray(chips[: grid.chips], dtype=np.int64)
-    group = Group(0, members, memory, workload.name)
+    group = WorkloadStage(0, members, memory, workload.name)
     return WorkloadPlan(workload, machine, grid, group)
 
 

@@ -9,13 +9,19 @@ travels.
 
 import numpy as np
 
-from chip.operator_work import Lookup
+from chip.operator_work import LookupWork
 from sharding.operators.feed_forward import feed_forward
-from sharding.operators.operator_builders import matmul, vector
-from sharding.operators.operators import Exchange, Operator, Pattern, Unit, compute
+from sharding.operators.operator_builders import matrix_product, vector
+from sharding.operators.operators import (
+    Exchange,
+    Pattern,
+    ShardedOperator,
+    Unit,
+    compute,
+)
 from sharding.operators.residual_stream import normed_input, one_team, reduced_output
 from sharding.parallelism.ranges import Ints, bounds, head_sizes
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import FP32_BYTES, Task, bytes_of
 
 # A candidate for the next token: its logit and its number.
@@ -40,11 +46,11 @@ def carried_bytes(task: Task, into: Block) -> Ints:
         Bytes of each chip of the group, shape ``(width,)``.
     """
     if into.opens:
-        ends = into.kind is Kind.HEAD
+        ends = into.kind is BlockKind.HEAD
         return (task.answering() if ends else task).shard_bytes()
-    if into.kind is Kind.FEED_FORWARD:
+    if into.kind is BlockKind.FEED_FORWARD:
         return task.shard_bytes() + task.normed_shard_bytes(task.router_bytes())
-    if into.kind is Kind.HEAD:
+    if into.kind is BlockKind.HEAD:
         return task.answering().normed_shard_bytes(_CANDIDATE_BYTES)
     return task.shard_bytes() + _TOKEN_BYTES * task.tokens
 
@@ -54,26 +60,28 @@ def token_bytes(task: Task) -> int:
     return _TOKEN_BYTES * task.answering().tokens
 
 
-def block_operators(task: Task, block: Block) -> list[Operator]:
+def block_operators(task: Task, block: Block) -> list[ShardedOperator]:
     """Return what `block` computes and exchanges, in order."""
-    if block.kind is Kind.ATTENTION:
+    if block.kind is BlockKind.ATTENTION:
         return _attention(task, block)
-    if block.kind is Kind.FEED_FORWARD:
+    if block.kind is BlockKind.FEED_FORWARD:
         return feed_forward(task, block)
-    if block.kind is Kind.HEAD:
+    if block.kind is BlockKind.HEAD:
         pools = task.model.structure.encoder
         return _pooler(task, block) if pools else _head(task.answering(), block)
     return _embedding(task, block)
 
 
-def _embedding(task: Task, block: Block) -> list[Operator]:
+def _embedding(task: Task, block: Block) -> list[ShardedOperator]:
     model = task.model
     shard = task.shard_sizes() * task.tokens
     # A row of the vocabulary and, where the first part is, one of each other table.
     added = block.opens * ((model.position_rows > 0) + (model.token_types > 0))
     row_bytes = bytes_of(task.machine.formats.weights, shard * (1 + added))
     chip = task.machine.chip
-    operators: list[Operator] = [compute("embed", Unit.LOOKUP, chip, Lookup, row_bytes)]
+    operators: list[ShardedOperator] = [
+        compute("embed", Unit.LOOKUP, chip, LookupWork, row_bytes)
+    ]
     if added:
         part = task.shard_sizes()
         operators.append(
@@ -84,7 +92,7 @@ def _embedding(task: Task, block: Block) -> list[Operator]:
     return operators
 
 
-def _attention(task: Task, block: Block) -> list[Operator]:
+def _attention(task: Task, block: Block) -> list[ShardedOperator]:
     model = task.model
     heads = task.group.heads(model.kv_heads, block.layer)
     # Where layers take turns, the others gather nothing and add nothing.
@@ -107,7 +115,9 @@ def _attention(task: Task, block: Block) -> list[Operator]:
     # What lies beyond a query's position, or out of its window, does not meet it.
     masked = cache * queries - scores * model.head_dim
     operators = normed_input(task, opens=True, only=only)
-    operators.append(matmul(task, "qkv", (q_rows + 2 * kv_rows) * model.hidden_size))
+    operators.append(
+        matrix_product(task, "qkv", (q_rows + 2 * kv_rows) * model.hidden_size)
+    )
     operators += _placed_heads(task, q_rows, kv_rows)
     shared = bool((heads.members > 1).any())
     # Whoever has no head has nobody to share it with.
@@ -124,7 +134,7 @@ def _attention(task: Task, block: Block) -> list[Operator]:
         whole = heads.heads * (group + 1) * model.head_dim
         operators.append(vector(task, "head_scale", whole, operations=2))
     operators += [
-        matmul(
+        matrix_product(
             task,
             "scores",
             cache,
@@ -138,7 +148,7 @@ def _attention(task: Task, block: Block) -> list[Operator]:
         ),
         # Largest score; exponentials and their sum; division.
         vector(task, "softmax", scores, operations=4, passes=3, tokens=1),
-        matmul(
+        matrix_product(
             task,
             "values",
             cache,
@@ -161,7 +171,9 @@ def _attention(task: Task, block: Block) -> list[Operator]:
             Exchange("share_values", Pattern.SCATTER, part_bytes, teams),
             vector(task, "combine", combined, operations=3 * most, operands=most),
         ]
-    operators.append(matmul(task, "output", q_rows * model.hidden_size, inputs=q_rows))
+    operators.append(
+        matrix_product(task, "output", q_rows * model.hidden_size, inputs=q_rows)
+    )
     return operators + reduced_output(
         task,
         teams=one_team(task),
@@ -172,11 +184,11 @@ def _attention(task: Task, block: Block) -> list[Operator]:
     )
 
 
-def _placed_heads(task: Task, q_rows: Ints, kv_rows: Ints) -> list[Operator]:
+def _placed_heads(task: Task, q_rows: Ints, kv_rows: Ints) -> list[ShardedOperator]:
     """Return what happens to queries, keys and values before they meet."""
     model = task.model
     bias = 1 if model.qkv_biases else 0
-    operators: list[Operator] = []
+    operators: list[ShardedOperator] = []
     if model.structure.head_norms:
         # Square, sum, and weigh; the root mean square of a head is known only when its
         # sums have met, and as a factor it may come after the rotation.
@@ -199,13 +211,13 @@ def _placed_heads(task: Task, q_rows: Ints, kv_rows: Ints) -> list[Operator]:
     return operators
 
 
-def _head(task: Task, block: Block) -> list[Operator]:
+def _head(task: Task, block: Block) -> list[ShardedOperator]:
     model = task.model
     low, high = block.range_of(model.vocabulary_size)
     rows = np.diff(bounds(high - low, task.tensor))
     operators = normed_input(task, opens=block.opens)
     operators += [
-        matmul(task, "logits", rows * model.hidden_size),
+        matrix_product(task, "logits", rows * model.hidden_size),
         vector(task, "candidate", rows, operations=2, passes=2),
     ]
     if block.closes:
@@ -219,7 +231,7 @@ def _head(task: Task, block: Block) -> list[Operator]:
     return operators
 
 
-def _pooler(task: Task, block: Block) -> list[Operator]:
+def _pooler(task: Task, block: Block) -> list[ShardedOperator]:
     """Return how an encoder ends: all states normalised, the first one pooled."""
     model = task.model
     shard = task.shard_sizes()
@@ -240,7 +252,7 @@ def _pooler(task: Task, block: Block) -> list[Operator]:
         ),
         vector(task, "scale", shard, operations=2),
         vector(one_each, "scale_first", whole, operations=2),
-        matmul(one_each, "pool", rows * model.hidden_size),
+        matrix_product(one_each, "pool", rows * model.hidden_size),
         # Bias and hyperbolic tangent.
         vector(one_each, "activate", rows, operations=7),
         Exchange("pooled", Pattern.TO_LEADER, pooled_bytes, one_team(task)),

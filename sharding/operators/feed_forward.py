@@ -3,8 +3,8 @@
 import numpy as np
 
 from sharding.operators.expert_routing import routed
-from sharding.operators.operator_builders import matmul, vector
-from sharding.operators.operators import Exchange, Operator, Pattern
+from sharding.operators.operator_builders import matrix_product, vector
+from sharding.operators.operators import Exchange, Pattern, ShardedOperator
 from sharding.operators.residual_stream import (
     gathered_input,
     normed_input,
@@ -15,7 +15,7 @@ from sharding.transformer.blocks import Block
 from sharding.transformer.task import Task, bytes_of
 
 
-def feed_forward(task: Task, block: Block) -> list[Operator]:
+def feed_forward(task: Task, block: Block) -> list[ShardedOperator]:
     """Return the operators of a feed-forward, or of consecutive parts of one.
 
     In rows, each chip has some columns for the whole hidden dimension: it gathers all
@@ -41,7 +41,7 @@ def feed_forward(task: Task, block: Block) -> list[Operator]:
     if model.experts > 1:
         if block.opens:
             shard = task.shard_sizes()
-            router = matmul(task, "router", shard * model.experts, inputs=shard)
+            router = matrix_product(task, "router", shard * model.experts, inputs=shard)
             operators.insert(1, router)
         chosen = np.full(task.tensor, model.experts, dtype=np.int64)
         operators.append(vector(task, "choose", chosen, operations=4, passes=2))
@@ -49,7 +49,7 @@ def feed_forward(task: Task, block: Block) -> list[Operator]:
     ready = None if model.experts == 1 else 0 * weights
     inward = "gate_up" if model.structure.gated else "up"
     operators.append(
-        matmul(
+        matrix_product(
             task,
             inward,
             model.projections_in * weights,
@@ -71,7 +71,7 @@ def feed_forward(task: Task, block: Block) -> list[Operator]:
             )
         )
     operators.append(
-        matmul(task, "down", weights, inputs=experts * columns, ready=ready)
+        matrix_product(task, "down", weights, inputs=experts * columns, ready=ready)
     )
     return operators + reduced_output(
         task,
@@ -82,7 +82,7 @@ def feed_forward(task: Task, block: Block) -> list[Operator]:
     )
 
 
-def _activated_in_grid(task: Task, block: Block) -> list[Operator]:
+def _activated_in_grid(task: Task, block: Block) -> list[ShardedOperator]:
     """Return how partial sums of columns become the input of the product behind them.
 
     The root mean square is a factor, so it may come after the product: what a row of

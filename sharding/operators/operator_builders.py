@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from chip.operator_work import Chain, Product
+from chip.operator_work import ProductWork, VectorWork
 from sharding.operators.operators import Compute, Unit, compute
 from sharding.parallelism.ranges import Ints
 from sharding.transformer.task import Task
 from specs.formats import Format
 
 
-def matmul(
+def matrix_product(
     task: Task,
     name: str,
     weights: Ints,
@@ -51,8 +51,8 @@ def matmul(
 
     def asked(
         held: int, entering: int, leaving: int, known: int, left_out: int
-    ) -> Product:
-        return Product(
+    ) -> ProductWork:
+        return ProductWork(
             weights=held,
             stored_bytes=number_format.bytes_of(held),
             operand_bytes=width_bytes,
@@ -93,14 +93,14 @@ def vector(
     readers: int = 1,
     tokens: int | None = None,
 ) -> Compute:
-    """Return vector work on `elements` of each token (`chip.operator_work.Chain`).
+    """Return vector work on `elements` of each token (`chip.operator_work.VectorWork`).
 
     The tokens are the task's if None.
     """
     bits = task.activation_format.bits
 
-    def asked(amount: int) -> Chain:
-        return Chain(amount, bits, operations, passes, operands, reorders, readers)
+    def asked(amount: int) -> VectorWork:
+        return VectorWork(amount, bits, operations, passes, operands, reorders, readers)
 
     chip = task.machine.chip
     amounts = elements * (task.tokens if tokens is None else tokens)

@@ -117,4 +117,4 @@ class Exchange:
     only: NDArray[np.bool_] | None = None
 
 
-Operator = Compute | Exchange
+ShardedOperator = Compute | Exchange

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharding.operators.operator_builders import vector
-from sharding.operators.operators import Exchange, Operator, Pattern
+from sharding.operators.operators import Exchange, Pattern, ShardedOperator
 from sharding.parallelism.ranges import Ints
 from sharding.transformer.task import Task
 
@@ -21,9 +21,9 @@ def gathered_input(
     teams: Ints,
     extra_bytes: int = 0,
     only: NDArray[np.bool_] | None = None,
-) -> list[Operator]:
+) -> list[ShardedOperator]:
     """Return the way from residual shards to weighed input that is not yet scaled."""
-    operators: list[Operator] = []
+    operators: list[ShardedOperator] = []
     if opens:
         # Square, sum, and weigh: one chain over the shard.
         norm = vector(
@@ -45,7 +45,7 @@ def normed_input(
     opens: bool,
     extra_bytes: int = 0,
     only: NDArray[np.bool_] | None = None,
-) -> list[Operator]:
+) -> list[ShardedOperator]:
     """Return the way from residual shards to the whole normed vector.
 
     On each chip, or on those alone that `only` names.
@@ -74,7 +74,7 @@ def reduced_output(
     post_norm: bool,
     biased: bool = False,
     only: NDArray[np.bool_] | None = None,
-) -> list[Operator]:
+) -> list[ShardedOperator]:
     """Return the way from partial sums back to the residual shards.
 
     Parameters
@@ -91,7 +91,7 @@ def reduced_output(
         Which chips have a partial sum, None if all.
     """
     shard = task.shard_sizes()
-    operators: list[Operator] = [
+    operators: list[ShardedOperator] = [
         Exchange("scatter", Pattern.SCATTER, task.shard_bytes(), teams, only),
         # Partial sums, the residual and a bias.
         vector(

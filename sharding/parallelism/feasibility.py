@@ -1,7 +1,7 @@
 """Whether a model can be split as a strategy says, or why not and what would do."""
 
 from sharding.parallelism.strategy import Strategy
-from sharding.parallelism.tensor_group import Layout
+from sharding.parallelism.tensor_group import FeedForwardLayout
 from specs.errors import PlanError
 from specs.model import ModelSpec
 
@@ -23,7 +23,7 @@ def check_model(strategy: Strategy, model: ModelSpec) -> None:
         )
     if strategy.expert > 1:
         _check_experts(strategy, model)
-    if strategy.layout is Layout.TWO_D:
+    if strategy.layout is FeedForwardLayout.TWO_D:
         _check_grid(model)
 
 

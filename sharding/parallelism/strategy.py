@@ -4,14 +4,14 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, final
 
-from sharding.parallelism.tensor_group import Layout, Routing, grid_inputs
+from sharding.parallelism.tensor_group import FeedForwardLayout, Routing, grid_inputs
 from specs.errors import PlanError, nearest
 
 # What is always written; one of them may be left out and is filled up.
 _SIZES = ("tensor", "pipeline")
 # What is written if it is not as usual.
 _COUNTS = ("data", "expert", "attention")
-_WORDS: dict[str, type[StrEnum]] = {"layout": Layout, "routing": Routing}
+_WORDS: dict[str, type[StrEnum]] = {"layout": FeedForwardLayout, "routing": Routing}
 _KEYS = (*_SIZES, *_COUNTS, *_WORDS)
 
 
@@ -44,7 +44,7 @@ class Strategy:
     data: int = 1
     expert: int = 1
     attention: int = 0
-    layout: Layout = Layout.ONE_D
+    layout: FeedForwardLayout = FeedForwardLayout.ONE_D
     routing: Routing = Routing.WORST
 
     def __post_init__(self) -> None:
@@ -64,7 +64,7 @@ class Strategy:
                 f"routing={self.routing} is about groups of experts, and there is one; "
                 f"add expert=2, or leave it out"
             )
-        if self.layout is Layout.TWO_D:
+        if self.layout is FeedForwardLayout.TWO_D:
             self._check_grid()
 
     def _check_grid(self) -> None:

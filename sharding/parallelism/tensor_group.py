@@ -11,7 +11,7 @@ from sharding.parallelism.ranges import HeadSplit, Ints, bounds, head_split
 _ROW = 8
 
 
-class Layout(StrEnum):
+class FeedForwardLayout(StrEnum):
     """How the matrices of a feed-forward lie on a group."""
 
     # Each chip has some of the columns in between, for the whole hidden dimension.
@@ -53,7 +53,7 @@ def grid_inputs(width: int) -> int:
     return max(side for side in range(1, most + 1) if width % side == 0)
 
 
-class Group(NamedTuple):
+class TensorGroup(NamedTuple):
     """How the members of a tensor group share a layer.
 
     Attributes
@@ -156,11 +156,13 @@ class Group(NamedTuple):
         return HeadSplit(*filled)
 
 
-def group_of(tensor: int, expert: int, attention: int, layout: Layout) -> Group:
+def group_of(
+    tensor: int, expert: int, attention: int, layout: FeedForwardLayout
+) -> TensorGroup:
     """Return the group that the words of a strategy describe."""
-    return Group(
+    return TensorGroup(
         width=tensor,
         expert=expert,
         attention=attention or tensor,
-        inputs=grid_inputs(tensor) if layout is Layout.TWO_D else 1,
+        inputs=grid_inputs(tensor) if layout is FeedForwardLayout.TWO_D else 1,
     )

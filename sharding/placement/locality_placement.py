@@ -13,10 +13,10 @@ from scipy.optimize import linear_sum_assignment
 
 from sharding.parallelism.ranges import Ints, head_split
 from sharding.parallelism.strategy import Strategy
-from sharding.parallelism.tensor_group import Layout
+from sharding.parallelism.tensor_group import FeedForwardLayout
 from sharding.placement.default_placement import placed_chips
 from sharding.placement.group_clustering import compact_groups, swapped, weights_of
-from sharding.placement.partner_assignment import Ways, partners
+from sharding.placement.partner_assignment import MemberPaths, partners
 from sharding.placement.stage_order import nearest_order
 from sharding.transformer.task import Task
 from topologies.routing.breadth_first import hop_counts
@@ -108,7 +108,11 @@ class _Wired(NamedTuple):
         That is so in rows of eight, on a grid, and in parts of a group.
         """
         task = self.task
-        if task.expert > 1 or task.attention or task.layout is not Layout.ONE_D:
+        if (
+            task.expert > 1
+            or task.attention
+            or task.layout is not FeedForwardLayout.ONE_D
+        ):
             return True
         node = self.topology.node[self.chips[group]]
         filled = np.unique(node, return_counts=True)[1]
@@ -226,7 +230,7 @@ def _handed_over(wired: _Wired, groups: Ints, kind: Ints) -> _HandedOver:
     # Where each member of the stage before was when the paths were looked up.
     was = np.arange(width)
     for stage in range(1, stages):
-        ways = Ways(path[stage - 1][was], link.forward_cycles, line_cycles)
+        ways = MemberPaths(path[stage - 1][was], link.forward_cycles, line_cycles)
         before, here = groups[stage - 1], groups[stage]
         was = np.arange(width)
         if width > 1 and not wired.keeps_places(here):

@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 _MOST_ALL_SWAPPED = 16
 
 
-class Ways(NamedTuple):
+class MemberPaths(NamedTuple):
     """The ways from each member of a stage to each of the next.
 
     Attributes
@@ -61,7 +61,7 @@ class Ways(NamedTuple):
         return arrivals
 
 
-def partners(ways: Ways, weight: NDArray[np.float64], kind: Ints) -> Ints:
+def partners(ways: MemberPaths, weight: NDArray[np.float64], kind: Ints) -> Ints:
     """Return the partner of each member in the next stage, shape ``(members,)``.
 
     Parameters
@@ -101,7 +101,7 @@ def _assigned(weight: NDArray[np.float64], kind: Ints) -> Ints:
     return partner
 
 
-def _improved(ways: Ways, partner: Ints, kind: Ints) -> Ints:
+def _improved(ways: MemberPaths, partner: Ints, kind: Ints) -> Ints:
     """Return what swaps of partners within a class lead to, the best one each time."""
     members = np.arange(len(kind))
     arrivals = ways.arrivals(partner[None])[0]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sharding.planner.coverage import RECTANGLE, miscounted
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from sharding.transformer.weight_slices import block_slices
 from specs.errors import PlanError
@@ -78,8 +78,8 @@ def _check_tensor(part: pd.DataFrame, tensor: str, rows: int, columns: int) -> N
 def _whole_blocks(model: ModelSpec) -> list[Block]:
     layers = range(model.layers)
     return [
-        Block(Kind.EMBEDDING, -1, 0, 1, 1),
-        *(Block(Kind.ATTENTION, layer, 0, 1, 1) for layer in layers),
-        *(Block(Kind.FEED_FORWARD, layer, 0, 1, 1) for layer in layers),
-        Block(Kind.HEAD, model.layers, 0, 1, 1),
+        Block(BlockKind.EMBEDDING, -1, 0, 1, 1),
+        *(Block(BlockKind.ATTENTION, layer, 0, 1, 1) for layer in layers),
+        *(Block(BlockKind.FEED_FORWARD, layer, 0, 1, 1) for layer in layers),
+        Block(BlockKind.HEAD, model.layers, 0, 1, 1),
     ]

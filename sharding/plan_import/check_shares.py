@@ -62,7 +62,7 @@ def _said(share: list[int]) -> str:
     )
 
 
-def check_memory(table: pd.DataFrame, plan: ShardingPlan) -> None:
+def check_edited_memory(table: pd.DataFrame, plan: ShardingPlan) -> None:
     """Refuse a chip that holds more than its SRAM.
 
     Raises

@@ -13,17 +13,22 @@ from sharding.parallelism.feasibility import check_model
 from sharding.parallelism.ranges import Ints
 from sharding.parallelism.tensor_group import Routing
 from sharding.plan_import.check_completeness import check_whole
-from sharding.plan_import.check_shares import check_memory, check_shares
+from sharding.plan_import.check_shares import check_edited_memory, check_shares
 from sharding.plan_import.infer_strategy import recognised
 from sharding.plan_import.stage_members import check_chips, stage_members
 from sharding.planner.plan import ShardingPlan, staged_plan
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from sharding.transformer.tensor_names import names_of
 from specs.errors import PlanError
 from specs.model import ModelSpec
 
-_ORDER = [Kind.EMBEDDING, Kind.ATTENTION, Kind.FEED_FORWARD, Kind.HEAD]
+_ORDER = [
+    BlockKind.EMBEDDING,
+    BlockKind.ATTENTION,
+    BlockKind.FEED_FORWARD,
+    BlockKind.HEAD,
+]
 
 
 def edited_plan(
@@ -94,7 +99,7 @@ def _replica(
     chips = np.concatenate(groups)
     plan = staged_plan(task, strategy, chips, blocks, sequences)
     check_shares(table, plan)
-    check_memory(table, plan)
+    check_edited_memory(table, plan)
     stages = tuple(replace(stage, replica=number) for stage in plan.stages)
     return replace(plan, stages=stages)
 
@@ -129,24 +134,24 @@ def _blocks(model: ModelSpec, stage: pd.DataFrame) -> tuple[Block, ...]:
 
 
 def _cut(
-    model: ModelSpec, part: pd.DataFrame, kind: Kind, layer: int
+    model: ModelSpec, part: pd.DataFrame, kind: BlockKind, layer: int
 ) -> tuple[int, int, int] | None:
     """Return what a layer's part has of a kind of block, and of how many; or None."""
     names = names_of(model.family, experts=model.experts)
     name, edges, size = {
-        Kind.EMBEDDING: (names.embedding, "row", model.vocabulary_size),
-        Kind.ATTENTION: (names.output, None, 1),
+        BlockKind.EMBEDDING: (names.embedding, "row", model.vocabulary_size),
+        BlockKind.ATTENTION: (names.output, None, 1),
         # What goes back is a tensor of its own in every family, cut as the block is.
-        Kind.FEED_FORWARD: (names.down, "column", model.intermediate_size),
-        Kind.HEAD: (names.head, "row", model.vocabulary_size),
+        BlockKind.FEED_FORWARD: (names.down, "column", model.intermediate_size),
+        BlockKind.HEAD: (names.head, "row", model.vocabulary_size),
     }[kind]
     tensor = f"{name.format(layer=layer, expert=0)}.weight"
-    if kind is Kind.HEAD and model.tied_embeddings:
+    if kind is BlockKind.HEAD and model.tied_embeddings:
         tensor += " (tied)"
     held = part[part["tensor"] == tensor]
     if held.empty:
         return None
-    if edges is None or (kind is Kind.HEAD and model.structure.encoder):
+    if edges is None or (kind is BlockKind.HEAD and model.structure.encoder):
         return 0, 1, 1
     return int(held[f"{edges}_start"].min()), int(held[f"{edges}_end"].max()), size
 

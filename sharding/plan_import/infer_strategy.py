@@ -7,9 +7,9 @@ import pandas as pd
 
 from sharding.parallelism.ranges import Ints
 from sharding.parallelism.strategy import Strategy
-from sharding.parallelism.tensor_group import Layout, grid_inputs
+from sharding.parallelism.tensor_group import FeedForwardLayout, grid_inputs
 from sharding.plan_import.stage_members import is_grid
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from sharding.transformer.weight_slices import block_slices
 from specs.model import ModelSpec
@@ -34,11 +34,13 @@ def recognised(task: Task, table: pd.DataFrame, groups: list[Ints]) -> Strategy:
     """
     tensor = len(groups[0])
     cut = is_grid(task.model, table) and grid_inputs(tensor) > 1
-    layout = Layout.TWO_D if cut else Layout.ONE_D
+    layout = FeedForwardLayout.TWO_D if cut else FeedForwardLayout.ONE_D
     usual = Strategy(
         tensor=tensor,
         pipeline=len(groups),
-        expert=_experts(task.model, table, tensor) if layout is Layout.ONE_D else 1,
+        expert=_experts(task.model, table, tensor)
+        if layout is FeedForwardLayout.ONE_D
+        else 1,
         layout=layout,
     )
     divisors = [part for part in range(1, tensor) if tensor % part == 0]
@@ -63,7 +65,9 @@ def _experts(model: ModelSpec, table: pd.DataFrame, tensor: int) -> int:
 def _has_attention(task: Task, table: pd.DataFrame, chips: Ints) -> bool:
     """Return whether layer 0 has its attention where the task puts it."""
     expected = set()
-    for part in block_slices(task.model, Block(Kind.ATTENTION, 0, 0, 1, 1), task.group):
+    for part in block_slices(
+        task.model, Block(BlockKind.ATTENTION, 0, 0, 1, 1), task.group
+    ):
         edges = np.array(
             [part.row_start, part.row_end, part.column_start, part.column_end]
         )

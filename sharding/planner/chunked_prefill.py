@@ -7,7 +7,7 @@ import numpy as np
 from sharding.parallelism.ranges import Ints
 from sharding.planner.memory import stage_memory
 from sharding.planner.plan import ShardingPlan, Stage
-from sharding.transformer.blocks import Kind
+from sharding.transformer.blocks import BlockKind
 from sharding.transformer.task import Task
 from specs.errors import PlanError
 
@@ -36,7 +36,7 @@ def pass_plan(plan: ShardingPlan, task: Task) -> ShardingPlan:
     blocks = [stage.blocks for stage in plan.stages]
     if not task.answer_tokens:
         blocks = [
-            tuple(block for block in held if block.kind is not Kind.HEAD)
+            tuple(block for block in held if block.kind is not BlockKind.HEAD)
             for held in blocks
         ]
     stages = tuple(

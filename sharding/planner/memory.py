@@ -6,7 +6,7 @@ import numpy as np
 
 from sharding.operators.expert_routing import routed
 from sharding.parallelism.ranges import Ints
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import FP32_BYTES, Task, bytes_of
 from sharding.transformer.weight_slices import block_slices
 from specs.units import ceil_div
@@ -41,7 +41,7 @@ def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
     A layer with a sliding window keeps no more positions than are attended to; an
     encoder keeps none from one sequence to the next.
     """
-    if block.kind is not Kind.ATTENTION or task.model.structure.encoder:
+    if block.kind is not BlockKind.ATTENTION or task.model.structure.encoder:
         return np.zeros(task.tensor, dtype=np.int64)
     heads = task.group.heads(task.model.kv_heads, block.layer)
     positions = -(-task.cached_tokens(block) // heads.members)
@@ -64,7 +64,7 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
     group = model.attention_heads // model.kv_heads
     most = np.zeros(width, dtype=np.int64)
     for block in blocks:
-        if block.kind is Kind.ATTENTION:
+        if block.kind is BlockKind.ATTENTION:
             heads = split.heads(model.kv_heads, block.layer)
             scores = heads.heads * group * task.score_tokens(block, heads.members)
             alive = FP32_BYTES * scores * task.batch
@@ -73,7 +73,7 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
                 alive += task.tokens * bytes_of(
                     task.activation_format, heads.heads * made * model.head_dim
                 )
-        elif block.kind is Kind.FEED_FORWARD:
+        elif block.kind is BlockKind.FEED_FORWARD:
             low, high = block.range_of(model.intermediate_size)
             chosen = ceil_div(routed(task).pairs, task.tokens)
             columns = ceil_div(high - low, split.columns) * chosen
@@ -82,7 +82,7 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
                 model.projections_in * task.activation_format.bytes_of(columns),
             )
             alive *= task.tokens
-        elif block.kind is Kind.HEAD:
+        elif block.kind is BlockKind.HEAD:
             low, high = block.range_of(model.head_rows)
             alive = np.full(width, FP32_BYTES * (-(-(high - low) // width)))
             alive *= task.answering().tokens

@@ -14,7 +14,7 @@ from sharding.parallelism.strategy import Strategy
 from sharding.planner.infeasibility import does_not_fit
 from sharding.planner.memory import StageMemory, stage_memory
 from sharding.planner.stage_partition import stage_blocks, stage_cuts
-from sharding.transformer.blocks import Block, Kind, model_units
+from sharding.transformer.blocks import Block, BlockKind, model_units
 from sharding.transformer.task import Task
 from sharding.transformer.weight_slices import block_slices
 from specs.errors import PlanError
@@ -51,7 +51,7 @@ class Stage:
         numbers = [
             block.layer
             for block in self.blocks
-            if block.kind in (Kind.ATTENTION, Kind.FEED_FORWARD)
+            if block.kind in (BlockKind.ATTENTION, BlockKind.FEED_FORWARD)
         ]
         if not numbers:
             return self.blocks[0].kind.value

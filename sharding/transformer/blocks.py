@@ -15,7 +15,7 @@ _LEAST_PIECES = 8
 _MOST_PIECES = 4096
 
 
-class Kind(StrEnum):
+class BlockKind(StrEnum):
     """What a piece of the model is a piece of."""
 
     EMBEDDING = "embedding"
@@ -31,7 +31,7 @@ class Block(NamedTuple):
     head along the vocabulary; attention and an encoder's head stay whole.
     """
 
-    kind: Kind
+    kind: BlockKind
     layer: int
     first: int
     last: int
@@ -87,16 +87,18 @@ def model_units(
         2 * ceil_div(max(0, pipeline - model.layers), model.layers),
     )
     feed_forward = min(feed_forward, model.intermediate_size)
-    units = [Block(Kind.EMBEDDING, -1, p, p + 1, tables) for p in range(tables)]
+    units = [Block(BlockKind.EMBEDDING, -1, p, p + 1, tables) for p in range(tables)]
     for layer in range(model.layers):
-        units.append(Block(Kind.ATTENTION, layer, 0, 1, 1))
+        units.append(Block(BlockKind.ATTENTION, layer, 0, 1, 1))
         units += [
-            Block(Kind.FEED_FORWARD, layer, p, p + 1, feed_forward)
+            Block(BlockKind.FEED_FORWARD, layer, p, p + 1, feed_forward)
             for p in range(feed_forward)
         ]
     # An encoder pools with one small matrix, which stays whole.
     heads = 1 if model.structure.encoder else tables
-    units += [Block(Kind.HEAD, model.layers, p, p + 1, heads) for p in range(heads)]
+    units += [
+        Block(BlockKind.HEAD, model.layers, p, p + 1, heads) for p in range(heads)
+    ]
     if len(units) < pipeline:
         raise PlanError(
             f"pipeline={pipeline} has more stages than {model.name} has pieces: "

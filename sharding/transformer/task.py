@@ -7,8 +7,13 @@ import numpy as np
 
 from sharding.parallelism.ranges import Ints
 from sharding.parallelism.strategy import Strategy
-from sharding.parallelism.tensor_group import Group, Layout, Routing, group_of
-from sharding.transformer.blocks import Block, Kind
+from sharding.parallelism.tensor_group import (
+    FeedForwardLayout,
+    Routing,
+    TensorGroup,
+    group_of,
+)
+from sharding.transformer.blocks import Block, BlockKind
 from specs.formats import Format
 from specs.machine import MachineSpec
 from specs.model import ModelSpec
@@ -58,7 +63,7 @@ class Task(NamedTuple):
     batch: int
     expert: int = 1
     attention: int = 0
-    layout: Layout = Layout.ONE_D
+    layout: FeedForwardLayout = FeedForwardLayout.ONE_D
     routing: Routing = Routing.WORST
     query_tokens: int = 1
     answer_tokens: int = 1
@@ -74,7 +79,7 @@ class Task(NamedTuple):
         )
 
     @property
-    def group(self) -> Group:
+    def group(self) -> TensorGroup:
         """Return how the chips of a group share a layer."""
         return group_of(self.tensor, self.expert, self.attention, self.layout)
 
@@ -140,7 +145,7 @@ class Task(NamedTuple):
 
     def like(self, block: Block) -> Block:
         """Return the first block of the model that has the same sizes as `block`."""
-        if block.kind is not Kind.ATTENTION:
+        if block.kind is not BlockKind.ATTENTION:
             return block._replace(layer=0)
         turns = self.group.turns
         if turns == 1:

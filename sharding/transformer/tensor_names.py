@@ -6,7 +6,7 @@ from typing import final
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class TensorNames:
     """Names without ``.weight`` and ``.bias``; two alike are one fused tensor.
 
     ``{layer}`` stands for the layer, ``{expert}`` for the expert within it.
@@ -63,11 +63,11 @@ class Names:
         return self.final_norm.format(before=layers - 1)
 
 
-_LLAMA = Names()
+_LLAMA = TensorNames()
 # A norm behind a block is one before the next: that it lies on the path, too, of what
 # is added to the block's output costs nothing more.
 _ENCODER_LAYER = "encoder.layer.{layer}"
-_ENCODER = Names(
+_ENCODER = TensorNames(
     embedding="embeddings.word_embeddings",
     positions="embeddings.position_embeddings",
     token_types="embeddings.token_type_embeddings",
@@ -89,7 +89,7 @@ NAMES = {
     "gemma2": replace(
         _LLAMA, feed_forward_norm="model.layers.{layer}.pre_feedforward_layernorm"
     ),
-    "gpt2": Names(
+    "gpt2": TensorNames(
         embedding="transformer.wte",
         positions="transformer.wpe",
         query=f"{_GPT2_LAYER}.attn.c_attn",
@@ -120,7 +120,7 @@ NAMES = {
 _EXPERT = "model.layers.{layer}.block_sparse_moe.experts.{expert}"
 
 
-def names_of(family: str, *, experts: int) -> Names:
+def names_of(family: str, *, experts: int) -> TensorNames:
     """Return what the tensors of a model are called; one expert is a dense model."""
     names = NAMES[family]
     if experts == 1:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharding.parallelism.ranges import Ints, TensorSlices, bounds, head_rows
-from sharding.parallelism.tensor_group import Group, Range
-from sharding.transformer.blocks import Block, Kind
-from sharding.transformer.tensor_names import Names, names_of
+from sharding.parallelism.tensor_group import Range, TensorGroup
+from sharding.transformer.blocks import Block, BlockKind
+from sharding.transformer.tensor_names import TensorNames, names_of
 from specs.model import ModelSpec
 
 
@@ -34,7 +34,7 @@ class _Group(NamedTuple):
     """A model, and the tensor group whose chips share its matrices."""
 
     model: ModelSpec
-    split: Group
+    split: TensorGroup
 
     @property
     def width(self) -> int:
@@ -47,7 +47,7 @@ class _Group(NamedTuple):
         return Range(self.none, self.none + self.model.hidden_size)
 
     @property
-    def names(self) -> Names:
+    def names(self) -> TensorNames:
         """Return what the model's tensors are called."""
         return names_of(self.model.family, experts=self.model.experts)
 
@@ -168,14 +168,16 @@ class _Group(NamedTuple):
         return slices
 
 
-def block_slices(model: ModelSpec, block: Block, split: Group) -> list[TensorSlices]:
+def block_slices(
+    model: ModelSpec, block: Block, split: TensorGroup
+) -> list[TensorSlices]:
     """Return the slices of every tensor that `block` needs, over a group."""
     group = _Group(model, split)
-    if block.kind is Kind.ATTENTION:
+    if block.kind is BlockKind.ATTENTION:
         return _attention_slices(group, block.layer)
-    if block.kind is Kind.FEED_FORWARD:
+    if block.kind is BlockKind.FEED_FORWARD:
         return _feed_forward_slices(group, block)
-    if block.kind is Kind.EMBEDDING:
+    if block.kind is BlockKind.EMBEDDING:
         return _embedding_slices(group, block)
     return _head_slices(group, block)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.functional_units import Port, SliceInstruction, Step, inventory
+from chip.functional_units import SliceInstruction, SliceOperation, SlicePort, inventory
 from chip.lowering import lower, streaming_cycles
 from chip.operator_cycles import (
     feed_bytes_per_cycle,
@@ -14,7 +14,15 @@ from chip.operator_cycles import (
     preloaded,
     work_cycles,
 )
-from chip.operator_work import Chain, Load, Lookup, Product, Shape, Work, adding
+from chip.operator_work import (
+    LoadWork,
+    LookupWork,
+    ProductWork,
+    Shape,
+    VectorWork,
+    Work,
+    adding,
+)
 from specs.machine import ChipSpec, load_machine
 
 CHIP = load_machine("groqrack").chip
@@ -23,14 +31,14 @@ RATE = feed_bytes_per_cycle(CHIP)
 
 
 @st.composite
-def products(draw: st.DrawFn) -> Product:
+def products(draw: st.DrawFn) -> ProductWork:
     """A matrix of any format, some of which was loaded ahead of the product."""
     inputs, outputs = draw(st.integers(1, 9000)), draw(st.integers(1, 9000))
     bits, width_bytes = draw(st.sampled_from([(4, 1), (8, 1), (8, 2), (16, 2)]))
     batch = draw(st.sampled_from([1, 2, 8, 512]))
     weights = inputs * outputs
     known = draw(st.integers(0, weights)) if draw(st.booleans()) else weights
-    work = Product(
+    work = ProductWork(
         weights=weights,
         stored_bytes=-(-weights * bits // 8),
         operand_bytes=width_bytes,
@@ -44,7 +52,7 @@ def products(draw: st.DrawFn) -> Product:
 
 
 @st.composite
-def tiled_products(draw: st.DrawFn) -> Product:
+def tiled_products(draw: st.DrawFn) -> ProductWork:
     """Matrices with vectors of their own, in tiles, with a chain on what they give."""
     shape = draw(
         st.builds(Shape, st.integers(1, 2000), st.integers(1, 2000), st.integers(1, 3))
@@ -53,8 +61,8 @@ def tiled_products(draw: st.DrawFn) -> Product:
     rows, width_bytes = draw(st.integers(1, 3000)), draw(st.sampled_from([1, 2, 4]))
     weights = shape.inner * shape.columns * shape.matrices
     elements = rows * shape.columns * shape.matrices
-    chain = Chain(elements, 16, operations=draw(st.integers(1, 40)))
-    work = Product(
+    chain = VectorWork(elements, 16, operations=draw(st.integers(1, 40)))
+    work = ProductWork(
         weights=weights,
         stored_bytes=-(-weights * width_bytes // draw(st.sampled_from([1, 2]))),
         operand_bytes=width_bytes,
@@ -70,7 +78,7 @@ def tiled_products(draw: st.DrawFn) -> Product:
 
 
 chains = st.builds(
-    Chain,
+    VectorWork,
     elements=st.integers(1, 100_000),
     element_bits=st.sampled_from([8, 16, 32]),
     operations=st.integers(1, 80),
@@ -79,18 +87,18 @@ chains = st.builds(
     reorders=st.booleans(),
 )
 loads = st.integers(1, CHIP.mxm_buffer_bytes).flatmap(
-    lambda fed: st.builds(Load, st.just(fed), st.integers(-(-fed // 2), fed))
+    lambda fed: st.builds(LoadWork, st.just(fed), st.integers(-(-fed // 2), fed))
 )
 works = (
     products()
     | tiled_products()
     | chains
     | loads
-    | st.builds(Lookup, st.integers(1, 200_000))
+    | st.builds(LookupWork, st.integers(1, 200_000))
 )
 
 
-def moved(steps: tuple[SliceInstruction, ...], *ports: Port) -> int:
+def moved(steps: tuple[SliceInstruction, ...], *ports: SlicePort) -> int:
     return sum(step.bytes for step in steps if step.port in ports)
 
 
@@ -101,8 +109,8 @@ def end(step: SliceInstruction) -> int:
 @given(work=works)
 def test_bytes_and_multiplications_are_those_of_the_closed_forms(work: Work) -> None:
     steps = lower(CHIP, work)
-    assert moved(steps, Port.MEM_READ) == work.read_bytes
-    assert moved(steps, Port.MEM_WRITE) == work.written_bytes
+    assert moved(steps, SlicePort.MEM_READ) == work.read_bytes
+    assert moved(steps, SlicePort.MEM_WRITE) == work.written_bytes
     assert sum(step.macs for step in steps) == work.macs
 
 
@@ -110,8 +118,8 @@ def test_bytes_and_multiplications_are_those_of_the_closed_forms(work: Work) -> 
 def test_what_slices_do_lasts_as_long_as_the_operator(work: Work) -> None:
     steps = lower(CHIP, work)
     assert min(step.start_cycle for step in steps) == 0
-    if isinstance(work, Load):
-        reads = [step for step in steps if step.port is Port.MEM_READ]
+    if isinstance(work, LoadWork):
+        reads = [step for step in steps if step.port is SlicePort.MEM_READ]
         assert max(map(end, reads)) == work_cycles(CHIP, work)
     else:
         assert max(map(end, steps)) == work_cycles(CHIP, work)
@@ -144,19 +152,27 @@ def test_no_slice_and_no_stream_is_used_twice_in_a_cycle(work: Work) -> None:
 @given(work=works)
 def test_slices_move_no_more_than_their_width(work: Work) -> None:
     for step in lower(CHIP, work):
-        if step.port in {Port.MEM_READ, Port.MEM_WRITE}:
+        if step.port in {SlicePort.MEM_READ, SlicePort.MEM_WRITE}:
             assert step.bytes <= 320 * step.units * step.duration_cycles
             assert step.bytes <= CHIP.sram_bytes_per_cycle * step.duration_cycles
-        if step.port is Port.MXM_LOAD:
+        if step.port is SlicePort.MXM_LOAD:
             assert step.bytes <= RATE * step.duration_cycles
 
 
 @given(work=products())
-def test_data_comes_to_a_slice_after_it_has_left_the_one_before(work: Product) -> None:
+def test_data_comes_to_a_slice_after_it_has_left_the_one_before(
+    work: ProductWork,
+) -> None:
     first = {
         step.step: step for step in lower(CHIP, work) if step.start_cycle or step.macs
     }
-    order = [Step.LOAD, Step.INSTALL, Step.MULTIPLY, Step.ACCUMULATE, Step.WRITE]
+    order = [
+        SliceOperation.LOAD,
+        SliceOperation.INSTALL,
+        SliceOperation.MULTIPLY,
+        SliceOperation.ACCUMULATE,
+        SliceOperation.WRITE,
+    ]
     there = [first[step] for step in order if step in first]
     assert [s.start_cycle for s in there] == sorted(s.start_cycle for s in there)
     assert [end(s) for s in there] == sorted(map(end, there))
@@ -164,7 +180,7 @@ def test_data_comes_to_a_slice_after_it_has_left_the_one_before(work: Product) -
 
 @given(work=products() | tiled_products())
 def test_a_cycle_of_loading_ahead_saves_a_cycle_as_long_as_the_feed_decides(
-    work: Product,
+    work: ProductWork,
 ) -> None:
     bare = work._replace(preloaded_bytes=0)
     most = most_preload_cycles(CHIP, bare)
@@ -180,13 +196,13 @@ def test_a_cycle_of_loading_ahead_saves_a_cycle_as_long_as_the_feed_decides(
 
 @given(work=tiled_products())
 def test_every_set_of_tiles_is_loaded_installed_and_multiplied_in_turn(
-    work: Product,
+    work: ProductWork,
 ) -> None:
     steps = lower(CHIP, work)
     ahead = work.preloaded_bytes
-    loads = [step for step in steps if step.step is Step.LOAD]
-    installs = [step for step in steps if step.step is Step.INSTALL]
-    multiplies = [step for step in steps if step.step is Step.MULTIPLY]
+    loads = [step for step in steps if step.step is SliceOperation.LOAD]
+    installs = [step for step in steps if step.step is SliceOperation.INSTALL]
+    multiplies = [step for step in steps if step.step is SliceOperation.MULTIPLY]
     assert sum(step.bytes for step in loads) == work.fed_bytes - ahead
     assert sum(step.bytes for step in installs) == work.fed_bytes
     events = {step.start_cycle for step in loads + installs}
@@ -218,7 +234,7 @@ def test_every_set_of_tiles_is_loaded_installed_and_multiplied_in_turn(
 
 
 @given(work=products())
-def test_without_prefetch_nothing_is_loaded_ahead(work: Product) -> None:
+def test_without_prefetch_nothing_is_loaded_ahead(work: ProductWork) -> None:
     off = CHIP.model_copy(update={"prefetch": False})
     bare = work._replace(preloaded_bytes=0)
     assert most_preload_cycles(off, bare) == 0
@@ -227,7 +243,7 @@ def test_without_prefetch_nothing_is_loaded_ahead(work: Product) -> None:
 
 def test_a_product_of_llama_2_70b_on_eight_chips_step_by_step() -> None:
     # Queries, keys and values of 1,280 rows on each chip, FP8.
-    work = Product(8192 * 1280, 8192 * 1280, 1, 1, 16384, 2560, 8192 * 1280)
+    work = ProductWork(8192 * 1280, 8192 * 1280, 1, 1, 16384, 2560, 8192 * 1280)
     length = -(-8192 * 1280 // 4885)
     assert streaming_cycles(CHIP, work) == length == 2147
     steps = lower(CHIP, preloaded(CHIP, work, 83))
@@ -241,7 +257,9 @@ def test_a_product_of_llama_2_70b_on_eight_chips_step_by_step() -> None:
         ("MXM_ACCUMULATE", "ACCUMULATE", 4),
         ("MEM_WRITE", "WRITE", 1),
     ]
-    assert {s.duration_cycles for s in steps if s.step is Step.LOAD} == {length - 83}
+    assert {s.duration_cycles for s in steps if s.step is SliceOperation.LOAD} == {
+        length - 83
+    }
     assert end(steps[-1]) == length - 83 + 241
 
 
@@ -256,7 +274,7 @@ def test_sums_of_more_vectors_than_streams_take_another_turn(
 
 
 def test_a_chain_of_one_reads_permutes_transposes_and_writes() -> None:
-    steps = lower(CHIP, Chain(320, 16, operations=6, operands=4, reorders=True))
+    steps = lower(CHIP, VectorWork(320, 16, operations=6, operands=4, reorders=True))
     assert [step.step.name for step in steps] == [
         "READ",
         "PERMUTE",
@@ -269,30 +287,30 @@ def test_a_chain_of_one_reads_permutes_transposes_and_writes() -> None:
 
 @given(work=products())
 def test_a_chip_with_more_streams_than_slices_reads_from_what_slices_it_has(
-    work: Product,
+    work: ProductWork,
 ) -> None:
     wide = load_machine("lpx").chip.model_copy(
         update={"weight_feed_bytes_per_cycle": 10**6}
     )
     bare = work._replace(preloaded_bytes=0)
     for step in lower(wide, bare):
-        if step.port is Port.MEM_READ:
+        if step.port is SlicePort.MEM_READ:
             assert step.first + step.units <= wide.mem_slices == 160
 
 
 def test_the_chip_has_what_the_paper_says() -> None:
-    assert THERE.units[Port.MEM_READ] == 88
-    assert THERE.units[Port.MXM_MULTIPLY] == 4
+    assert THERE.units[SlicePort.MEM_READ] == 88
+    assert THERE.units[SlicePort.MXM_MULTIPLY] == 4
     assert THERE.stream_bytes == 320
     assert THERE.buffer_bytes == 4 * 320 * 320
     assert 2 * THERE.streams * THERE.stream_bytes == CHIP.stream_bytes_per_cycle
-    both = THERE.units[Port.MEM_READ] + THERE.units[Port.MEM_WRITE]
+    both = THERE.units[SlicePort.MEM_READ] + THERE.units[SlicePort.MEM_WRITE]
     assert both * THERE.stream_bytes == CHIP.sram_bytes_per_cycle
 
 
 def test_a_chip_with_other_numbers_lowers_alike() -> None:
     small: ChipSpec = CHIP.model_copy(update={"matmul_fill_cycles": 3})
-    work = Product(1000, 1000, 1, 1, 20, 20, 1000)
+    work = ProductWork(1000, 1000, 1, 1, 20, 20, 1000)
     # Too short a fill leaves no time to install what was loaded ahead.
     assert most_preload_cycles(small, work) == 0
     assert max(map(end, lower(small, work))) == work_cycles(small, work) == 4

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chip.clock import Clock
-from chip.random_walk_clock import Wander, WanderingClock
+from chip.random_walk_clock import RandomWalk, RandomWalkClock
 
 HZ = 900_000_000
 CHIPS = 3
@@ -32,8 +32,8 @@ def steps(stretch: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
     return np.random.default_rng(stretch).uniform(-1, 1, CHIPS)
 
 
-def make(step_ppm: float = 8.0, bound_ppm: float = BOUND_PPM) -> Wander:
-    return Wander(
+def make(step_ppm: float = 8.0, bound_ppm: float = BOUND_PPM) -> RandomWalk:
+    return RandomWalk(
         HZ,
         bound_ppm=bound_ppm,
         step_ppm=step_ppm,
@@ -45,7 +45,7 @@ def make(step_ppm: float = 8.0, bound_ppm: float = BOUND_PPM) -> Wander:
 
 
 WANDER = make()
-CLOCKS = [WanderingClock(WANDER, chip) for chip in range(CHIPS)]
+CLOCKS = [RandomWalkClock(WANDER, chip) for chip in range(CHIPS)]
 
 
 def exact_ps(chip: int, cycle: int) -> int:
@@ -132,7 +132,7 @@ def test_a_block_that_was_let_go_comes_back_the_same() -> None:
 
 @given(chips, CYCLES)
 def test_without_steps_a_crystal_is_constant(chip: int, cycle: int) -> None:
-    still = WanderingClock(make(step_ppm=0.0), chip)
+    still = RandomWalkClock(make(step_ppm=0.0), chip)
     stretch = still.stretch_at(cycle)
     since_as = cycle * stretch.step
     assert still.stretch_at(0).step == stretch.step
@@ -140,7 +140,7 @@ def test_without_steps_a_crystal_is_constant(chip: int, cycle: int) -> None:
 
 
 def test_without_error_it_is_the_nominal_clock_to_the_resolution() -> None:
-    still = WanderingClock(make(step_ppm=0.0), 1)
+    still = RandomWalkClock(make(step_ppm=0.0), 1)
     nominal = Clock(frequency_hz=HZ, phase_ps=700)
     cycles = np.arange(0, 20 * BLOCK, 77_777)
     off_ps = abs(still.edges_ps(cycles) - nominal.edges_ps(cycles))

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from sharding.parallelism.strategy import Strategy
-from sharding.parallelism.tensor_group import Layout, Routing, grid_inputs
+from sharding.parallelism.tensor_group import FeedForwardLayout, Routing, grid_inputs
 from sharding.planner.plan import ShardingPlan, plan_sharding
 from sharding.transformer.task import Task
 from specs.families import FAMILIES
@@ -65,7 +65,9 @@ def any_plans(draw: st.DrawFn) -> ShardingPlan:
         data=data,
         expert=expert,
         attention=draw(st.sampled_from([0, 0, *divisors])),
-        layout=draw(st.sampled_from(Layout)) if in_a_grid else Layout.ONE_D,
+        layout=draw(st.sampled_from(FeedForwardLayout))
+        if in_a_grid
+        else FeedForwardLayout.ONE_D,
         routing=draw(st.sampled_from(Routing)) if expert > 1 else Routing.WORST,
     )
     task = Task(model, machine, 1, draw(st.integers(1, 64)), draw(st.integers(1, 2)))

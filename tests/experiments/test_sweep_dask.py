@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from experiments.sweep import executors as sweep_executors
+from experiments.sweep import executors
 from experiments.sweep.axes import read_axes
 from experiments.sweep.executors import crew_named, local_crew
 from experiments.sweep.grid import Sweep, sweep_of
-from experiments.sweep.result_store import Ledger
+from experiments.sweep.result_store import ResultStore
 from experiments.sweep.runner import run_sweep
 from specs.errors import SweepError
 
@@ -103,13 +103,13 @@ def test_a_cluster_that_loses_a_worker_gives_what_local_processes_give(
             workers[0].kill()
 
     sweep = thousand_points(tiny_config)
-    with Ledger(None) as ledger:
+    with ResultStore(None) as ledger:
         rows = run_sweep(sweep, ledger, crew_named(f"dask:{address}", 1), kill_one)
     assert told == list(range(1001))
     assert workers[0].poll() is not None
     # Dask has its own words for what happened, which do not concern the user.
     assert capfd.readouterr().err == ""
-    with Ledger(None) as ledger:
+    with ResultStore(None) as ledger:
         assert rows == run_sweep(sweep, ledger, local_crew(2), quiet)
 
 
@@ -120,7 +120,7 @@ def test_a_cluster_that_lost_every_worker_says_so_and_goes_on_with_a_new_one(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(sweep_executors, "_PULSE_S", 0.1)
+    monkeypatch.setattr(executors, "_PULSE_S", 0.1)
     (worker,) = begin_workers(begin, address, 1)
     told: list[str] = []
 
@@ -135,7 +135,7 @@ def test_a_cluster_that_lost_every_worker_says_so_and_goes_on_with_a_new_one(
                 told.append(capfd.readouterr().err)
             begin_workers(begin, address, 1)
 
-    with Ledger(None) as ledger:
+    with ResultStore(None) as ledger:
         crew = crew_named(f"dask:{address}", 1)
         rows = run_sweep(thousand_points(tiny_config), ledger, crew, replace_it)
     assert len(rows) == 1000
@@ -147,7 +147,7 @@ def test_a_scheduler_without_workers_is_refused(
 ) -> None:
     crew = crew_named(f"dask:{address}", 1)
     with (
-        Ledger(None) as ledger,
+        ResultStore(None) as ledger,
         pytest.raises(SweepError, match=f"{address} has no workers; start one with"),
     ):
         run_sweep(thousand_points(tiny_config), ledger, crew, quiet)

@@ -13,7 +13,7 @@ from fabric.faults.spares import Spares
 from fabric.replay import replay
 from fabric.results.result import RunResult
 from fabric.simulation import simulate
-from sharding.parallelism.tensor_group import Layout
+from sharding.parallelism.tensor_group import FeedForwardLayout
 from specs.errors import ScheduleError
 from specs.faults import ChipStops, Fault, LinkDies, LinkErrorRate
 
@@ -316,7 +316,7 @@ def test_both_engines_agree_on_replicas_side_by_side(
 def test_both_engines_agree_on_layers_that_take_turns_and_lie_in_a_grid(
     compiled: Compile,
 ) -> None:
-    schedule = compiled(16, 2, attention=4, layout=Layout.TWO_D, sequences=2)
+    schedule = compiled(16, 2, attention=4, layout=FeedForwardLayout.TWO_D, sequences=2)
     reference, fast = both(schedule, seed=3, tokens=3)
     assert differences(reference, fast) == []
 

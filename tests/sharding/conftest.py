@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from sharding.parallelism.tensor_group import Layout, Routing
+from sharding.parallelism.tensor_group import FeedForwardLayout, Routing
 from sharding.transformer.task import Task
 from specs.families import FAMILIES
 from specs.machine import load_machine
@@ -65,7 +65,7 @@ def tasks(draw: st.DrawFn) -> Task:
         families = tuple(name for name in SCALED if name != "mixtral")
         model = draw(small_models(families=families))
         tensor = draw(st.sampled_from([4, 6, 8, 9, 12, 16, 24]))
-        task = Task(model, MACHINE, tensor, 16, 1, layout=Layout.TWO_D)
+        task = Task(model, MACHINE, tensor, 16, 1, layout=FeedForwardLayout.TWO_D)
     else:
         task = Task(draw(small_models()), MACHINE, tensor, 16, 1)
     divisors = [n for n in range(1, tensor) if tensor % n == 0]

@@ -4,12 +4,12 @@ import pytest
 
 from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Unit
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 
-FEED_FORWARD = Block(Kind.FEED_FORWARD, 0, 0, 1, 1)
+FEED_FORWARD = Block(BlockKind.FEED_FORWARD, 0, 0, 1, 1)
 
 
 def matmul_cycles(**settings: object) -> int:

@@ -3,7 +3,7 @@
 import pytest
 
 from experiments.validation.all_rows import validation_rows
-from experiments.validation.row import Kind, Row
+from experiments.validation.row import FigureKind, PublishedFigure
 
 ROWS = {
     "cables of a node": "input",
@@ -69,32 +69,34 @@ ROWS = {
 
 
 @pytest.fixture(scope="module")
-def rows() -> dict[str, Row]:
+def rows() -> dict[str, PublishedFigure]:
     return {row.name: row for row in validation_rows()}
 
 
 @pytest.mark.parametrize(
     ("name", "kind"), ROWS.items(), ids=[f"{ROWS[name]}: {name}" for name in ROWS]
 )
-def test_a_published_figure_is_met(rows: dict[str, Row], name: str, kind: str) -> None:
+def test_a_published_figure_is_met(
+    rows: dict[str, PublishedFigure], name: str, kind: str
+) -> None:
     row = rows[name]
     assert row.ok, f"{row.name}: {row.ours} {row.unit}, published {row.published}"
     assert row.kind == kind
 
 
-def test_every_row_is_tested(rows: dict[str, Row]) -> None:
+def test_every_row_is_tested(rows: dict[str, PublishedFigure]) -> None:
     assert sorted(rows) == sorted(ROWS)
 
 
-def row(ours: float, *, tolerance: float = 0.3) -> Row:
-    return Row(
+def row(ours: float, *, tolerance: float = 0.3) -> PublishedFigure:
+    return PublishedFigure(
         name="rate",
         source="deployment",
         published=(200, 300),
         ours=ours,
         unit="tokens/s",
         tolerance=tolerance,
-        kind=Kind.PREDICTED,
+        kind=FigureKind.PREDICTED,
     )
 
 
@@ -112,6 +114,8 @@ def test_a_figure_is_met_within_its_tolerance_only() -> None:
     ]
 
 
-def test_exact_figures_are_only_asked_of_what_is_counted(rows: dict[str, Row]) -> None:
+def test_exact_figures_are_only_asked_of_what_is_counted(
+    rows: dict[str, PublishedFigure],
+) -> None:
     exact = {row.unit for row in rows.values() if row.tolerance == 0}
     assert exact == {"cables", "ports", "chips", "racks", "hops", "bytes", "epochs"}

@@ -3,7 +3,7 @@
 from topologies.builders.global_link_arrangement import even_arrangement, group_cables
 from topologies.builders.node import LOCAL_PORTS, local_cables, node_topology
 from topologies.builders.rack import PORTS_LEAVING_NODE
-from topologies.cables import CHIPS_PER_NODE, CableBundle, lay
+from topologies.cables import CHIPS_PER_NODE, CableBundle, topology_from_cables
 from topologies.topology import Level, Topology
 
 NODES = 33
@@ -57,7 +57,7 @@ def node_system(nodes: int, name: str = "") -> Topology:
         length_m=NODE_PAIR_LENGTH_M,
     )
     chips = CHIPS_PER_NODE * nodes
-    return lay(
+    return topology_from_cables(
         name or f"{nodes} nodes",
         [local_cables(nodes), between],
         chips=chips,

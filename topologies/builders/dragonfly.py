@@ -11,7 +11,7 @@ from topologies.cables import (
     CHIPS_PER_RACK,
     NODES_PER_RACK,
     CableBundle,
-    lay,
+    topology_from_cables,
 )
 from topologies.topology import Level, Topology
 
@@ -88,7 +88,7 @@ def dragonfly_topology(racks: int, order: str = DEFAULT_ORDER) -> Topology:
         level=Level.GLOBAL,
         length_m=GLOBAL_LENGTH_M,
     )
-    return lay(
+    return topology_from_cables(
         "dragonfly" if order == DEFAULT_ORDER else f"dragonfly:{order}",
         [
             local_cables(racks * NODES_PER_RACK),

@@ -11,7 +11,7 @@ from specs.errors import TopologyError
 from topologies.builders.global_link_arrangement import even_arrangement, group_cables
 from topologies.builders.node import local_cables
 from topologies.builders.rack import RACK_LENGTH_M
-from topologies.cables import CableBundle, lay
+from topologies.cables import CableBundle, topology_from_cables
 from topologies.topology import Level, Topology
 
 CHIPS_PER_GROUP = 16
@@ -57,7 +57,7 @@ def lpx_topology(groups: int = MOST_GROUPS) -> Topology:
         )
     inside = local_cables(groups, chips=CHIPS_PER_GROUP, copies=CABLES_IN_GROUP)
     chips = CHIPS_PER_GROUP * groups
-    return lay(
+    return topology_from_cables(
         "lpx",
         [inside, _between(groups)] if groups > 1 else [inside],
         chips=chips,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from topologies.cables import CHIPS_PER_NODE, CableBundle, lay
+from topologies.cables import CHIPS_PER_NODE, CableBundle, topology_from_cables
 from topologies.topology import Level, Topology
 
 LOCAL_LENGTH_M = 0.75
@@ -55,7 +55,7 @@ def node_topology() -> Topology:
     >>> node.chips, node.links
     (8, 28)
     """
-    return lay(
+    return topology_from_cables(
         "node",
         [local_cables(1)],
         chips=CHIPS_PER_NODE,

@@ -9,7 +9,7 @@ from topologies.cables import (
     CHIPS_PER_RACK,
     NODES_PER_RACK,
     CableBundle,
-    lay,
+    topology_from_cables,
 )
 from topologies.topology import Level, Topology
 
@@ -64,7 +64,7 @@ def rack_topology() -> Topology:
     >>> rack.chips, rack.links
     (72, 396)
     """
-    return lay(
+    return topology_from_cables(
         "rack",
         [local_cables(NODES_PER_RACK), rack_cables(1, PORTS_LEAVING_NODE)],
         chips=CHIPS_PER_RACK,

@@ -6,7 +6,11 @@ from compiler.bounds.block_bound import KnownBlocks
 from compiler.bounds.congestion_bound import link_bound
 from compiler.bounds.critical_path_bound import least_latency_cycles
 from compiler.bounds.exchange_bound import KnownExchanges
-from compiler.bounds.strategy_bound import PlacedWidth, trains_of_width, width_bound
+from compiler.bounds.strategy_bound import (
+    PlacedSplitBound,
+    trains_of_width,
+    width_bound,
+)
 from compiler.compile_decode import compile_token
 from compiler.scheduling.token_scheduler import token_timeline
 from sharding.planner.plan import ShardingPlan, plan_sharding
@@ -30,7 +34,7 @@ def test_each_closer_look_at_a_strategy_comes_nearer_to_its_schedule(
     chips = topology.active.astype("int64")
     links = link_bound(plan.task.machine, topology, int(chips[0]))
     anywhere = width_bound(plan.task, pipeline, KnownBlocks())
-    width = PlacedWidth(anywhere, chips, links, KnownExchanges(links))
+    width = PlacedSplitBound(anywhere, chips, links, KnownExchanges(links))
     placed = width.bound(pipeline, teams=False)
     closer = width.bound(pipeline, teams=True)
     chain = token_timeline(plan, topology, links, interval_cycles=0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compiler.bounds.congestion_bound import link_bound
-from compiler.bounds.critical_path_bound import ChainBound, least_latency_cycles
+from compiler.bounds.critical_path_bound import CriticalPathBound, least_latency_cycles
 from compiler.bounds.exchange_bound import KnownExchanges
 from compiler.compile_decode import compile_token
 from sharding.parallelism.strategy import parse_strategy
@@ -29,7 +29,7 @@ STRATEGIES = (
 def test_what_is_known_of_other_plans_does_not_change_a_bound() -> None:
     machine = load_machine()
     links = link_bound(machine, RACK, 0)
-    together = ChainBound(links, KnownExchanges(links))
+    together = CriticalPathBound(links, KnownExchanges(links))
     chips = RACK.active.astype(np.int64)
     for text in STRATEGIES + STRATEGIES[::-1]:
         strategy = parse_strategy(text, 72)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.collectives.flat_algorithms import direct_messages, direct_stages, shares
-from compiler.collectives.stages import Algorithm, Collective, Stage
+from compiler.collectives.stages import Algorithm, Collective, CollectiveStage
 from sharding.parallelism.ranges import Ints
 
 members = st.integers(2, 12).map(lambda n: 3 * np.arange(n, dtype=np.int64))
@@ -12,7 +12,7 @@ sizes = st.integers(1, 100)
 DIRECT = (Algorithm.ONE_SHOT, Algorithm.TWO_STEP, Algorithm.RING)
 
 
-def received(stages: list[Stage], chips: Ints) -> Ints:
+def received(stages: list[CollectiveStage], chips: Ints) -> Ints:
     total = np.zeros(int(chips.max()) + 1, dtype=np.int64)
     for made in stages:
         np.add.at(total, made.target, made.vectors)
@@ -77,7 +77,7 @@ def test_an_all_to_all_in_turns_meets_every_other_chip_once(
     assert turns is not None
     assert at_once is not None
 
-    def pairs(stages: list[Stage]) -> list[tuple[int, int, int]]:
+    def pairs(stages: list[CollectiveStage]) -> list[tuple[int, int, int]]:
         rows = [np.stack([s.source, s.target, s.vectors]).T for s in stages]
         return sorted(map(tuple, np.concatenate(rows).tolist()))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compiler.collectives.hierarchical import hierarchical_forms
-from compiler.collectives.stages import Collective, Stage
+from compiler.collectives.stages import Collective, CollectiveStage
 from sharding.parallelism.ranges import Ints
 from topologies.selection import select_topology
 from topologies.topology import Topology
@@ -26,7 +26,9 @@ def machine(name: str) -> tuple[Topology, Ints]:
     return topology, topology.active.astype(np.int64)
 
 
-def forms(name: str, kind: Collective, vectors: int) -> dict[str, list[Stage]]:
+def forms(
+    name: str, kind: Collective, vectors: int
+) -> dict[str, list[CollectiveStage]]:
     topology, chips = machine(name)
     return hierarchical_forms(topology, kind, chips, vectors)
 

@@ -2,14 +2,16 @@ import numpy as np
 import pytest
 
 from chip.operator_cycles import vector_cycles
-from compiler.collectives.stages import Stage, adding_up, stage
+from compiler.collectives.stages import CollectiveStage, adding_up, stage
 from specs.machine import load_machine
 
 MACHINE = load_machine()
 ELEMENTS = MACHINE.link.vector_bytes // 2
 
 
-def reduction(source: list[int], target: list[int], vectors: list[int]) -> Stage:
+def reduction(
+    source: list[int], target: list[int], vectors: list[int]
+) -> CollectiveStage:
     (made,) = stage(
         "node", np.array(source), np.array(target), np.array(vectors), reduces=True
     )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from compiler.collectives.hierarchical import hierarchical_forms
-from compiler.collectives.stages import Collective, Stage
+from compiler.collectives.stages import Collective, CollectiveStage
 from sharding.parallelism.ranges import Ints
 from topologies.selection import select_topology
 from topologies.topology import Level, Topology
@@ -18,7 +18,7 @@ MACHINES = {
 every_machine = pytest.mark.parametrize("name", MACHINES)
 
 
-def uniform(topology: Topology, chips: Ints) -> Stage:
+def uniform(topology: Topology, chips: Ints) -> CollectiveStage:
     ways = hierarchical_forms(topology, Collective.ALL_TO_ALL, chips, len(chips))
     (made,) = ways["cut-through"]
     return made

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from compiler.cost.link_timing import link_timing, serialisation_cycles, vectors_of
 from compiler.ir.messages import Message, MessageTable
-from compiler.ir.transfers import Spent
-from compiler.routing.message_scheduler import Transporter
+from compiler.ir.transfers import CycleBreakdown
+from compiler.routing.message_scheduler import MessageScheduler
 from specs.machine import load_machine
 from topologies.routing.static_routes import Routes
 from topologies.selection import select_topology
@@ -22,9 +22,9 @@ messages = st.builds(Message, chips, chips, st.integers(1, 4000)).filter(
 phases = st.lists(messages, min_size=1, max_size=30).map(tuple)
 
 
-def transporter() -> Transporter:
+def transporter() -> MessageScheduler:
     timing = link_timing(RACK, MACHINE, GUARD)
-    return Transporter(RACK, MACHINE, Routes(RACK), timing)
+    return MessageScheduler(RACK, MACHINE, Routes(RACK), timing)
 
 
 @given(phase=phases)
@@ -93,7 +93,7 @@ def test_what_is_spent_adds_up_to_the_time_of_the_last_vector(
 def test_a_vector_to_a_neighbour_takes_the_published_hop_and_the_guard() -> None:
     sent = transporter().transport(MessageTable.of([(0, 1, 320)]))
     # 216 to the wire, 209 over it, 217 to SRAM.
-    assert sent.spent == Spent(link=216 + 209 + 217, guard=GUARD)
+    assert sent.spent == CycleBreakdown(link=216 + 209 + 217, guard=GUARD)
     assert sent.duration_cycles == 642 + GUARD
 
 
@@ -106,7 +106,15 @@ def test_payloads_of_equally_many_vectors_share_a_template() -> None:
 
 
 def test_spans_add_up_by_cause() -> None:
-    assert Spent(1, 2, 3, 4, 5, 6, 7).plus(Spent(compute=10)) == (11, 2, 3, 4, 5, 6, 7)
+    assert CycleBreakdown(1, 2, 3, 4, 5, 6, 7).plus(CycleBreakdown(compute=10)) == (
+        11,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+    )
 
 
 @pytest.mark.parametrize(("payload", "vectors"), [(0, 1), (1, 1), (320, 1), (321, 2)])

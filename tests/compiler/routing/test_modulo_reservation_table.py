@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.ir.transfers import Spent, Transport
-from compiler.routing.modulo_reservation_table import Traffic
+from compiler.ir.transfers import CycleBreakdown, Transport
+from compiler.routing.modulo_reservation_table import ModuloReservationTable
 from specs.errors import ScheduleError
 
 Ride = tuple[int, int, int]
@@ -20,7 +20,7 @@ def phase(rides: list[Ride]) -> Transport:
         receive_cycle=wire,
         previous=0 * link - 1,
         serialisation_cycles=duration,
-        spent=Spent(link=int((wire + duration).max())),
+        spent=CycleBreakdown(link=int((wire + duration).max())),
         hops=1,
     )
 
@@ -51,7 +51,7 @@ phases = st.lists(
 def test_a_phase_waits_until_its_links_are_free_and_no_longer(
     others: list[tuple[list[Ride], int]], own: list[Ride], ready: int, period: int
 ) -> None:
-    traffic = Traffic(period, range(4))
+    traffic = ModuloReservationTable(period, range(4))
     taken: set[tuple[int, int]] = set()
     for rides, start in others:
         traffic.take(phase(rides), start)
@@ -70,7 +70,7 @@ def test_a_phase_waits_until_its_links_are_free_and_no_longer(
 
 
 def test_nobody_waits_for_a_link_that_one_stage_has_for_itself() -> None:
-    traffic = Traffic(100, {7})
+    traffic = ModuloReservationTable(100, {7})
     traffic.take(phase([(3, 0, 60)]), 0)
     assert traffic.wait_cycles(phase([(3, 0, 60)]), 0) == 0
     traffic.take(phase([(7, 0, 60)]), 0)

@@ -1,14 +1,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.routing.reservation_table import Calendar
+from compiler.routing.reservation_table import ReservationTable
 
 wishes = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), max_size=25)
 
 
 @given(wishes=wishes)
 def test_no_two_reservations_share_a_cycle(wishes: list[tuple[int, int]]) -> None:
-    calendar = Calendar()
+    calendar = ReservationTable()
     taken: set[int] = set()
     for ready, duration in wishes:
         start = calendar.reserve(ready, duration)
@@ -21,7 +21,7 @@ def test_no_two_reservations_share_a_cycle(wishes: list[tuple[int, int]]) -> Non
 def test_a_reservation_is_the_first_that_is_free_and_not_before_it_is_ready(
     wishes: list[tuple[int, int]],
 ) -> None:
-    calendar = Calendar()
+    calendar = ReservationTable()
     taken: set[int] = set()
     for ready, duration in wishes:
         start = calendar.reserve(ready, duration)
@@ -33,6 +33,6 @@ def test_a_reservation_is_the_first_that_is_free_and_not_before_it_is_ready(
 
 
 def test_a_short_train_fits_between_two_long_ones() -> None:
-    calendar = Calendar()
+    calendar = ReservationTable()
     starts = [calendar.reserve(ready, 10) for ready in (0, 20)]
     assert [*starts, calendar.reserve(0, 10)] == [0, 20, 10]

@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.bounds.block_bound import KnownBlocks
-from compiler.bounds.congestion_bound import LinkBound, link_bound
+from compiler.bounds.congestion_bound import CongestionBound, link_bound
 from compiler.bounds.exchange_bound import KnownExchanges
-from compiler.bounds.strategy_bound import PlacedWidth, width_bound
+from compiler.bounds.strategy_bound import PlacedSplitBound, width_bound
 from compiler.collectives.stages import Collective, adding_up, stage
 from compiler.compile_collective import compile_collective
 from compiler.compile_decode import compile_token
 from compiler.cost.link_timing import link_timing, vectors_of
 from compiler.ir.messages import Message, MessageTable
-from compiler.routing.message_scheduler import Transporter
+from compiler.routing.message_scheduler import MessageScheduler
 from compiler.routing.striping import striped
 from compiler.scheduling.token_scheduler import token_timeline
 from compiler.verify import verify
@@ -61,7 +61,7 @@ def test_stripes_are_all_of_a_message_and_none_is_void(
 
 @given(phases)
 def test_every_message_reaches_its_target_in_parts(phase: MessageTable) -> None:
-    sent = Transporter(RACK, LPX, Routes(RACK), TIMING).transport(phase)
+    sent = MessageScheduler(RACK, LPX, Routes(RACK), TIMING).transport(phase)
     arrived = Counter[int]()
     last = np.ones(len(sent.link), dtype=bool)
     last[sent.previous[sent.previous >= 0]] = False
@@ -78,8 +78,8 @@ def test_no_phase_is_carried_sooner_than_its_bound(
     phase: MessageTable, most: int
 ) -> None:
     machine = LPX.with_settings(cables(most))
-    sent = Transporter(RACK, machine, Routes(RACK), TIMING).transport(phase)
-    assert LinkBound(RACK, machine, TIMING).cycles(phase) <= sent.duration_cycles
+    sent = MessageScheduler(RACK, machine, Routes(RACK), TIMING).transport(phase)
+    assert CongestionBound(RACK, machine, TIMING).cycles(phase) <= sent.duration_cycles
 
 
 @pytest.mark.parametrize("strategy", ["2x3", "8x2", "16x1", "16x3"])
@@ -93,7 +93,7 @@ def test_no_token_beats_the_bounds(strategy: str, most: int) -> None:
     plan = plan_sharding(task, Strategy(tensor=tensor, pipeline=pipeline), members)
     links = link_bound(machine, RACK, 0)
     anywhere = width_bound(task, pipeline, KnownBlocks())
-    width = PlacedWidth(anywhere, members, links, KnownExchanges(links))
+    width = PlacedSplitBound(anywhere, members, links, KnownExchanges(links))
     placed = width.bound(pipeline, teams=True)
     schedule = compile_token(plan, RACK)
     looks = [

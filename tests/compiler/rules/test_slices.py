@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chip.functional_units import Port, SliceInstruction
-from chip.operator_work import Chain, Lookup, Product
+from chip.functional_units import SliceInstruction, SlicePort
+from chip.operator_work import LookupWork, ProductWork, VectorWork
 from chip.program import OperatorKind, Program
 from compiler.ir.schedule import Schedule
 from compiler.verify import verify
@@ -25,7 +25,7 @@ def refused(schedule: Schedule, program: Program, match: str) -> None:
         verify(program, schedule.topology, schedule.plan.task.machine)
 
 
-def kind_of(program: Program, work: type, port: Port) -> tuple[int, int]:
+def kind_of(program: Program, work: type, port: SlicePort) -> tuple[int, int]:
     """Return the first kind of some work, and its first step on a port."""
     number = next(n for n, k in enumerate(program.kinds) if isinstance(k.work, work))
     steps = program.kinds[number].steps
@@ -46,7 +46,7 @@ def step_of(program: Program, number: int, row: int) -> SliceInstruction:
 
 
 def test_a_slice_that_a_chip_has_not_is_refused(good: Schedule) -> None:
-    number, row = kind_of(good.program, Product, Port.MXM_MULTIPLY)
+    number, row = kind_of(good.program, ProductWork, SlicePort.MXM_MULTIPLY)
     cycle = step_of(good.program, number, row).start_cycle
     refused(
         good,
@@ -57,7 +57,7 @@ def test_a_slice_that_a_chip_has_not_is_refused(good: Schedule) -> None:
 
 
 def test_a_slice_that_does_two_things_at_a_time_is_refused(good: Schedule) -> None:
-    number, row = kind_of(good.program, Product, Port.MEM_READ)
+    number, row = kind_of(good.program, ProductWork, SlicePort.MEM_READ)
     refused(
         good,
         changed(good.program, number, row + 1, first=0),
@@ -67,7 +67,7 @@ def test_a_slice_that_does_two_things_at_a_time_is_refused(good: Schedule) -> No
 
 
 def test_a_bank_that_is_read_and_written_at_a_time_is_refused(good: Schedule) -> None:
-    number, row = kind_of(good.program, Chain, Port.MEM_WRITE)
+    number, row = kind_of(good.program, VectorWork, SlicePort.MEM_WRITE)
     refused(
         good,
         changed(good.program, number, row, first=0, bank=0, start_cycle=0),
@@ -78,13 +78,13 @@ def test_a_bank_that_is_read_and_written_at_a_time_is_refused(good: Schedule) ->
 
 @pytest.mark.parametrize("way", ["east", "west"])
 def test_more_streams_than_there_are_are_refused(good: Schedule, way: str) -> None:
-    number, row = kind_of(good.program, Chain, Port.MEM_READ)
+    number, row = kind_of(good.program, VectorWork, SlicePort.MEM_READ)
     match = rf"too many streams: operator kind {number}: .*33 {way} .*at cycle 0, and"
     refused(good, changed(good.program, number, row, **{way: 33}), match)
 
 
 def test_more_bytes_than_a_slice_reads_are_refused(good: Schedule) -> None:
-    number, row = kind_of(good.program, Lookup, Port.MEM_READ)
+    number, row = kind_of(good.program, LookupWork, SlicePort.MEM_READ)
     step = step_of(good.program, number, row)
     room = step.units * step.duration_cycles * 320
     refused(
@@ -96,7 +96,7 @@ def test_more_bytes_than_a_slice_reads_are_refused(good: Schedule) -> None:
 
 
 def test_weights_that_come_faster_than_they_are_fed_are_refused(good: Schedule) -> None:
-    number, row = kind_of(good.program, Product, Port.MXM_LOAD)
+    number, row = kind_of(good.program, ProductWork, SlicePort.MXM_LOAD)
     refused(
         good,
         changed(good.program, number, row, duration_cycles=1, bytes=101),
@@ -108,16 +108,16 @@ def test_weights_that_come_faster_than_they_are_fed_are_refused(good: Schedule) 
 @pytest.mark.parametrize(
     ("port", "field", "what"),
     [
-        (Port.MEM_READ, "bytes", "read"),
-        (Port.MEM_WRITE, "bytes", "written"),
-        (Port.MXM_MULTIPLY, "macs", "multiplied"),
-        (Port.MXM_LOAD, "bytes", "loaded"),
+        (SlicePort.MEM_READ, "bytes", "read"),
+        (SlicePort.MEM_WRITE, "bytes", "written"),
+        (SlicePort.MXM_MULTIPLY, "macs", "multiplied"),
+        (SlicePort.MXM_LOAD, "bytes", "loaded"),
     ],
 )
 def test_slices_that_do_less_than_is_asked_are_refused(
-    good: Schedule, port: Port, field: str, what: str
+    good: Schedule, port: SlicePort, field: str, what: str
 ) -> None:
-    number, row = kind_of(good.program, Product, port)
+    number, row = kind_of(good.program, ProductWork, port)
     amount = getattr(step_of(good.program, number, row), field)
     refused(
         good,
@@ -132,10 +132,10 @@ def test_what_is_not_known_yet_cannot_be_loaded_ahead(good: Schedule) -> None:
     number = next(
         n
         for n, kind in enumerate(kinds)
-        if isinstance(kind.work, Product) and kind.work.preloaded_bytes
+        if isinstance(kind.work, ProductWork) and kind.work.preloaded_bytes
     )
     work = kinds[number].work
-    assert isinstance(work, Product)
+    assert isinstance(work, ProductWork)
     late = work._replace(ready_bytes=work.preloaded_bytes - 1)
     kinds[number] = kinds[number]._replace(work=late)
     refused(

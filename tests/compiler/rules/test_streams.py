@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chip.functional_units import Port
-from chip.operator_work import Load, Product
+from chip.functional_units import SlicePort
+from chip.operator_work import LoadWork, ProductWork
 from chip.program import Opcode, OperatorKind, Program, Slice
 from compiler.ir.schedule import Schedule
 from compiler.verify import verify
@@ -99,9 +99,9 @@ def test_weights_that_are_installed_before_they_are_there_are_refused(
     good: Schedule,
 ) -> None:
     kinds = list(good.program.kinds)
-    number = next(n for n, k in enumerate(kinds) if isinstance(k.work, Load))
+    number = next(n for n, k in enumerate(kinds) if isinstance(k.work, LoadWork))
     late = tuple(
-        step._replace(start_cycle=10_000) if step.port is Port.MXM_LOAD else step
+        step._replace(start_cycle=10_000) if step.port is SlicePort.MXM_LOAD else step
         for step in kinds[number].steps
     )
     kinds[number] = OperatorKind(kinds[number].work, late)
@@ -118,7 +118,7 @@ def test_more_weights_than_the_buffers_hold_are_refused(good: Schedule) -> None:
     most = max(
         kind.work.preloaded_bytes
         for kind in good.program.kinds
-        if isinstance(kind.work, Product)
+        if isinstance(kind.work, ProductWork)
     )
     machine = good.plan.task.machine.with_settings(
         {"chip.mxm_buffer_bytes": int(most) - 1}
@@ -137,11 +137,11 @@ def test_streams_that_carry_two_things_are_refused(compiled: Compile) -> None:
         OperatorKind(
             kind.work,
             tuple(
-                step._replace(east=32) if step.port is Port.MEM_READ else step
+                step._replace(east=32) if step.port is SlicePort.MEM_READ else step
                 for step in kind.steps
             ),
         )
-        if isinstance(kind.work, Load)
+        if isinstance(kind.work, LoadWork)
         else kind
         for kind in schedule.program.kinds
     ]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from chip.operator_cycles import feed_bytes_per_cycle
-from chip.operator_work import Load, Product, Work
+from chip.operator_work import LoadWork, ProductWork, Work
 from chip.program import Opcode
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
@@ -25,7 +25,7 @@ def product(*weights: int, ready: float = 1.0) -> Compute:
     """Return a product of one-byte weights on as many chips."""
 
     def asked(held: int) -> Work:
-        return Product(held, held, 1, 1, 16, 16, ready_bytes=int(ready * held))
+        return ProductWork(held, held, 1, 1, 16, 16, ready_bytes=int(ready * held))
 
     return compute("product", Unit.MATMUL, CHIP, asked, np.array(weights))
 
@@ -101,10 +101,10 @@ def test_each_product_finds_what_was_loaded_for_it(
     for row in np.flatnonzero(code.kind >= 0).tolist():
         key = int(code.chip[row]), int(code.operator[row])
         work = program.kinds[code.kind[row]].work
-        if isinstance(work, Load):
+        if isinstance(work, LoadWork):
             fed[key] = fed.get(key, 0) + work.fed_bytes
         elif code.opcode[row] == Opcode.MATMUL:
-            assert isinstance(work, Product)
+            assert isinstance(work, ProductWork)
             if work.preloaded_bytes:
                 wanted[key] = work.preloaded_bytes
     assert fed == wanted != {}

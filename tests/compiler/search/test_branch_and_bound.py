@@ -13,7 +13,7 @@ from compiler.search.branch_and_bound import best_strategy
 from compiler.search.objective import Objective
 from sharding.parallelism.feasibility import check_model
 from sharding.parallelism.strategy import Strategy
-from sharding.parallelism.tensor_group import Layout
+from sharding.parallelism.tensor_group import FeedForwardLayout
 from sharding.placement.default_placement import placed_chips
 from sharding.planner.plan import fitting_plan
 from sharding.transformer.task import Task
@@ -67,7 +67,10 @@ def _every_strategy(made: Instance) -> list[Strategy]:
     for tensor in range(1, made.chips + 1):
         parts = [part for part in range(1, tensor + 1) if tensor % part == 0]
         for pipeline, expert, attention, layout in product(
-            range(1, made.chips // tensor + 1), parts, [0, *parts[:-1]], Layout
+            range(1, made.chips // tensor + 1),
+            parts,
+            [0, *parts[:-1]],
+            FeedForwardLayout,
         ):
             try:
                 strategy = Strategy(

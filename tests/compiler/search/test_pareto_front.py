@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from compiler.compile_decode import compile_token
 from compiler.search.branch_and_bound import best_strategy
 from compiler.search.objective import Objective
-from compiler.search.pareto_front import Front, Merits, Point, pareto_front, uncovered
+from compiler.search.pareto_front import (
+    Merits,
+    ParetoFront,
+    ParetoPoint,
+    pareto_front,
+    uncovered,
+)
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import fitting_plan
 from sharding.transformer.task import Task
@@ -16,7 +22,7 @@ from topologies.selection import select_topology
 from topologies.topology import Topology
 
 points = st.builds(
-    Point,
+    ParetoPoint,
     st.builds(Merits, *[st.integers(1, 5)] * 3),
     st.builds(Strategy, tensor=st.integers(1, 4), pipeline=st.integers(1, 4)),
     st.integers(1, 3),
@@ -25,7 +31,7 @@ points = st.builds(
 
 @given(known=st.lists(points, min_size=1, max_size=8))
 def test_the_front_covers_all_others_and_nobody_on_it_covers_another(
-    known: list[Point],
+    known: list[ParetoPoint],
 ) -> None:
     front = uncovered(known)
     assert all(any(p.merits.covers(each.merits) for p in front) for each in known)
@@ -107,12 +113,12 @@ def test_a_front_that_is_cut_short_says_how_far_it_may_move() -> None:
 
 def test_the_gap_of_a_front_is_what_its_points_lack_of_a_bound() -> None:
     one = Strategy(tensor=1, pipeline=1)
-    fast = Point(Merits(100, 100, 8), one, 1)
-    small = Point(Merits(200, 200, 2), one, 1)
+    fast = ParetoPoint(Merits(100, 100, 8), one, 1)
+    small = ParetoPoint(Merits(200, 200, 2), one, 1)
     # It may be a quarter faster than the fast one, on half of its chips; or twice as
     # fast as the small one, on twice as many.
-    left = Point(Merits(80, 80, 4), one, 1)
-    front = Front(points=(fast, small), known=(fast, small), open=(left,))
+    left = ParetoPoint(Merits(80, 80, 4), one, 1)
+    front = ParetoFront(points=(fast, small), known=(fast, small), open=(left,))
     assert front.gap == 8 / 4 - 1
     assert front.reach == Merits(80, 80, 2)
 

@@ -4,8 +4,8 @@ from compiler.compile_decode import compile_token, time_token
 from compiler.search.branch_and_bound import best_strategy
 from compiler.search.objective import Objective
 from compiler.search.ranking import plan_of, ranking
-from compiler.search.search_result import Found
-from compiler.search.strategy_evaluator import Looks
+from compiler.search.search_result import SearchResult
+from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
@@ -29,14 +29,14 @@ SMALL = ModelSpec(
 )
 
 
-def searched(objective: Objective) -> Found:
+def searched(objective: Objective) -> SearchResult:
     task = Task(SMALL, load_machine(), 1, 64, 1)
     return best_strategy(task, select_topology(CHIPS), objective=objective, sequences=1)
 
 
 def test_the_next_best_of_a_small_machine_are_those_of_timing_every_strategy() -> None:
     found = searched(Objective.LATENCY)
-    looks = Looks(found.schedule.plan.task, found.schedule.topology)
+    looks = StrategyEvaluator(found.schedule.plan.task, found.schedule.topology)
     every = {}
     for split in looks.splits:
         for strategy in looks.pipelines(split):

@@ -1,12 +1,12 @@
 from compiler.search.search_space import splits, widths
-from sharding.parallelism.tensor_group import Layout
+from sharding.parallelism.tensor_group import FeedForwardLayout
 from specs.model import load_model
 
 
 def test_up_to_two_nodes_attention_may_be_on_any_divisor_of_a_group() -> None:
     found = splits(load_model("llama-2-70b"), 12)
     assert {split.attention for split in found} == {0, 1, 2, 3, 4, 6}
-    assert {split.layout for split in found} == set(Layout)
+    assert {split.layout for split in found} == set(FeedForwardLayout)
 
 
 def test_beyond_it_is_on_a_node_or_where_no_two_chips_share_a_head() -> None:
@@ -17,8 +17,8 @@ def test_beyond_it_is_on_a_node_or_where_no_two_chips_share_a_head() -> None:
 
 def test_a_grid_in_a_wide_group_takes_whole_nodes() -> None:
     model = load_model("llama-2-70b")
-    assert Layout.TWO_D in {split.layout for split in splits(model, 72)}
-    assert Layout.TWO_D not in {split.layout for split in splits(model, 60)}
+    assert FeedForwardLayout.TWO_D in {split.layout for split in splits(model, 72)}
+    assert FeedForwardLayout.TWO_D not in {split.layout for split in splits(model, 60)}
 
 
 def test_only_a_mixture_is_split_into_groups_of_experts() -> None:

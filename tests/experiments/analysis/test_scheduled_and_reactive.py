@@ -2,14 +2,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.analysis.scheduled_and_reactive import Case, exchange, twins, uniform
+from experiments.analysis.scheduled_and_reactive import (
+    TrafficCase,
+    exchange,
+    twins,
+    uniform,
+)
 from experiments.analysis.traffic_schedule import network
 from specs.machine import load_machine
 from topologies.selection import select_topology
 
 NODE = network(select_topology(8), load_machine())
 RACK = network(select_topology(72), load_machine())
-CASE = Case("rack", 72, 1, 2, (0.5, 0.9), 1, 5)
+CASE = TrafficCase("rack", 72, 1, 2, (0.5, 0.9), 1, 5)
 
 
 def test_enough_places_are_those_of_a_credits_round_trip() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from experiments.analysis.speculative_decoding import (
     Speculation,
-    Step,
+    SpeculationStep,
     drawn_tokens,
     fastest,
     tokens_per_step,
@@ -77,7 +77,7 @@ def test_a_step_is_draft_transfer_and_verification() -> None:
     growth = [b.draft_us - a.draft_us for a, b in pairwise(steps)]
     assert growth == pytest.approx([one, one])
     assert all(step.transfer_us > 1 for step in steps)
-    assert Step(2, 1.0, 2.0, 3.0).step_us == 6.0
+    assert SpeculationStep(2, 1.0, 2.0, 3.0).step_us == 6.0
 
 
 def test_what_fits_at_no_width_is_refused() -> None:

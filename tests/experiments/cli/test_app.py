@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.validation import all_rows as published
-from experiments.validation.row import Kind, Row
+from experiments.validation import all_rows
+from experiments.validation.row import FigureKind, PublishedFigure
 from specs.model import model_names
 from specs.scenario import Scenario
 
@@ -292,18 +292,18 @@ def test_half_an_lpx_rack_refuses_70b_and_the_whole_of_it_holds_it(
 def test_validate_ends_with_3_if_a_figure_is_missed(
     groqrack: Groqrack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def row(ours: float) -> Row:
-        return Row(
+    def row(ours: float) -> PublishedFigure:
+        return PublishedFigure(
             name="cables",
             source="isca22",
             published=100,
             ours=ours,
             unit="cables",
             tolerance=0.1,
-            kind=Kind.PREDICTED,
+            kind=FigureKind.PREDICTED,
         )
 
-    monkeypatch.setattr(published, "validation_rows", lambda: [row(100), row(89)])
+    monkeypatch.setattr(all_rows, "validation_rows", lambda: [row(100), row(89)])
     done = groqrack("validate")
     assert done.returncode == 3
     assert [line.split()[-1] for line in done.stdout.splitlines()[1:]] == ["ok", "MISS"]
@@ -312,7 +312,7 @@ def test_validate_ends_with_3_if_a_figure_is_missed(
     rows = json.loads(told.stdout)
     assert [row.keys() for row in rows] == [VALIDATE, VALIDATE]
     assert [row["error"] for row in rows] == [0, pytest.approx(-0.11)]
-    monkeypatch.setattr(published, "validation_rows", lambda: [row(91)])
+    monkeypatch.setattr(all_rows, "validation_rows", lambda: [row(91)])
     assert groqrack("validate").returncode == 0
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.sweep import executors as sweep_executors
+from experiments.sweep import executors
 
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -241,7 +241,7 @@ def test_an_executor_that_is_not_there_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     executor: str,
 ) -> None:
-    monkeypatch.setattr(sweep_executors, "_ANSWER_S", 0.5)
+    monkeypatch.setattr(executors, "_ANSWER_S", 0.5)
     if executor.endswith(":9"):
         pytest.importorskip("distributed", reason="Dask is not installed")
     done = groqrack(

@@ -6,16 +6,16 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from experiments.harness.checkpoint import Kept, Row
+from experiments.harness.checkpoint import Checkpoint, Row
 from experiments.harness.experiment_script import Resumable, run_script
-from experiments.sweep.result_store import Ledger
+from experiments.sweep.result_store import ResultStore
 from specs.scenario import Scenario
 
 
 @pytest.fixture
-def kept() -> Iterator[Kept]:
-    with Ledger(None) as ledger:
-        yield Kept(ledger)
+def kept() -> Iterator[Checkpoint]:
+    with ResultStore(None) as ledger:
+        yield Checkpoint(ledger)
 
 
 def tenth(number: int) -> Row:
@@ -29,12 +29,12 @@ CALLED: list[int] = []
 
 
 @Resumable
-def experiment(seed: int, quick: bool, kept: Kept) -> tuple[pd.DataFrame, Figure]:
+def experiment(seed: int, quick: bool, kept: Checkpoint) -> tuple[pd.DataFrame, Figure]:
     rows = [kept.result(tenth, number) for number in range(seed, 4 if quick else 6)]
     return pd.DataFrame(rows), Figure()
 
 
-def test_what_was_asked_before_is_not_computed_again(kept: Kept) -> None:
+def test_what_was_asked_before_is_not_computed_again(kept: Checkpoint) -> None:
     CALLED.clear()
     assert kept.result(tenth, 3) == {"number": 3, "tenth": 0.3, "reason": ""}
     assert kept.result(tenth, 3) == {"number": 3, "tenth": 0.3, "reason": ""}
@@ -43,7 +43,7 @@ def test_what_was_asked_before_is_not_computed_again(kept: Kept) -> None:
     assert (kept.known, kept.asked) == (1, 3)
 
 
-def test_scenarios_are_told_apart_by_all_that_they_say(kept: Kept) -> None:
+def test_scenarios_are_told_apart_by_all_that_they_say(kept: Checkpoint) -> None:
     def chips(scenario: Scenario) -> Row:
         return {"chips": scenario.chips, "seed": scenario.seed}
 
@@ -99,7 +99,7 @@ def test_two_runs_do_not_keep_in_one_folder(
     keep = tmp_path / "tenths.kept"
     keep.mkdir()
     monkeypatch.setattr(sys, "argv", ["tenths", "--out", str(tmp_path)])
-    with Ledger(keep / "ledger.sqlite"), pytest.raises(SystemExit) as stop:
+    with ResultStore(keep / "ledger.sqlite"), pytest.raises(SystemExit) as stop:
         run_script("tenths", "Is it so?", experiment)
     assert stop.value.code == 2
     assert "wait for it" in capsys.readouterr().err

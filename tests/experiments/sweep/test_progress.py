@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.sweep import progress as sweep_progress
+from experiments.sweep import progress
 from experiments.sweep.progress import SweepProgress, progress_line
 
 
@@ -50,7 +50,7 @@ def test_the_start_of_processes_does_not_show_in_the_time_left(
 ) -> None:
     now_s = 1000.0
     clock = SimpleNamespace(monotonic=lambda: now_s)
-    monkeypatch.setattr(sweep_progress, "time", clock)
+    monkeypatch.setattr(progress, "time", clock)
     stream = io.StringIO()
     tell = SweepProgress(1_000, stream)
     now_s += 60

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.sweep.result_store import Ledger, Outcome
+from experiments.sweep.result_store import Outcome, ResultStore
 from specs.errors import OutputError
 
 
@@ -13,7 +13,7 @@ def outcome(number: int) -> str:
 
 
 def keys(path: Path) -> list[str]:
-    with Ledger(path) as ledger:
+    with ResultStore(path) as ledger:
         return sorted(ledger.outcomes(map(str, range(10_000))))
 
 
@@ -21,15 +21,15 @@ def test_what_is_entered_is_there_when_the_ledger_is_opened_again(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "ledger.sqlite"
-    with Ledger(path) as ledger:
+    with ResultStore(path) as ledger:
         ledger.record("1", "{}", outcome(1))
         ledger.record("2", "{}", outcome(2))
-    with Ledger(path) as ledger:
+    with ResultStore(path) as ledger:
         assert ledger.outcomes(["1", "3"]) == {"1": Outcome(True, "", {"n": 1})}
 
 
 def test_a_key_that_is_there_is_not_counted_or_changed_again(tmp_path: Path) -> None:
-    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+    with ResultStore(tmp_path / "ledger.sqlite") as ledger:
         ledger.record("1", "{}", outcome(1))
         ledger.record("1", "{}", outcome(2))
         assert ledger.outcomes(["1"]) == {"1": Outcome(True, "", {"n": 1})}
@@ -37,7 +37,7 @@ def test_a_key_that_is_there_is_not_counted_or_changed_again(tmp_path: Path) -> 
 
 def test_others_may_read_while_a_sweep_writes(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    with Ledger(path) as ledger:
+    with ResultStore(path) as ledger:
         ledger.record("1", "{}", outcome(1))
         reader = sqlite3.connect(path)
         assert reader.execute("SELECT count(*) FROM outcomes").fetchone() == (1,)
@@ -48,14 +48,17 @@ def test_others_may_read_while_a_sweep_writes(tmp_path: Path) -> None:
 
 def test_a_second_sweep_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    with Ledger(path), pytest.raises(OutputError, match="another sweep is writing"):
-        Ledger(path)
+    with (
+        ResultStore(path),
+        pytest.raises(OutputError, match="another sweep is writing"),
+    ):
+        ResultStore(path)
     assert keys(path) == []
 
 
 def test_a_full_disk_ends_the_sweep_and_harms_nothing(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    with Ledger(path) as ledger:
+    with ResultStore(path) as ledger:
         # SQLite's own way to run out of room, with the error of a disk that has none.
         ledger._database.execute("PRAGMA max_page_count = 8")
         number = 0
@@ -65,14 +68,14 @@ def test_a_full_disk_ends_the_sweep_and_harms_nothing(tmp_path: Path) -> None:
                 number += 1
     assert number > 10
     assert keys(path) == sorted(map(str, range(number)))
-    with Ledger(path) as ledger:
+    with ResultStore(path) as ledger:
         ledger.record(str(number), "{}", outcome(number))
     assert len(keys(path)) == number + 1
 
 
 @pytest.mark.parametrize("text", ["[1, 2", "[1]", '{"feasible": true}', ""])
 def test_an_outcome_that_is_damaged_is_refused(tmp_path: Path, text: str) -> None:
-    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+    with ResultStore(tmp_path / "ledger.sqlite") as ledger:
         ledger.record("1", "{}", outcome(1))
         ledger.record("2", "{}", text)
         assert ledger.outcomes(["1"]) == {"1": Outcome(True, "", {"n": 1})}
@@ -82,7 +85,7 @@ def test_an_outcome_that_is_damaged_is_refused(tmp_path: Path, text: str) -> Non
 
 def test_a_ledger_whose_pages_are_damaged_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    with Ledger(path) as ledger:
+    with ResultStore(path) as ledger:
         for number in range(100):
             ledger.record(str(number), "{}", outcome(number))
     content = path.read_bytes()
@@ -104,11 +107,11 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_alone(
         database.close()
     before = path.read_bytes()
     with pytest.raises(OutputError, match=r"ledger\.sqlite.*choose another --out"):
-        Ledger(path)
+        ResultStore(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"cannot open .*gone"):
-        Ledger(tmp_path / "gone" / "ledger.sqlite")
+        ResultStore(tmp_path / "gone" / "ledger.sqlite")

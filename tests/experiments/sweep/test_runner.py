@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.sweep import runner as sweep_module
+from experiments.sweep import runner
 from experiments.sweep.axes import read_axes
-from experiments.sweep.executors import Crew, local_crew
+from experiments.sweep.executors import ExecutorFactory, local_crew
 from experiments.sweep.grid import Sweep, sweep_of
-from experiments.sweep.result_store import Ledger
+from experiments.sweep.result_store import ResultStore
 from experiments.sweep.runner import results_csv, run_sweep
 from specs.errors import SweepError
 
@@ -73,14 +73,14 @@ class Whimsical(Executor):
                 future.set_exception(error)
 
 
-def whimsical(seed: int, ahead: int = 5, breaks: float = 0.0) -> Crew:
+def whimsical(seed: int, ahead: int = 5, breaks: float = 0.0) -> ExecutorFactory:
     chance = random.Random(seed)
 
     @contextmanager
     def opened() -> Iterator[Executor]:
         yield Whimsical(chance, breaks=breaks)
 
-    return Crew(opened, ahead)
+    return ExecutorFactory(opened, ahead)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 9), st.sampled_from([0.0, 0.1]))
@@ -90,8 +90,8 @@ def test_neither_order_nor_deaths_of_processes_show_in_the_results(
 ) -> None:
     points = sweep_over(seed=[5, 3, 4, 1], tokens=[1, 2, 3])
     expected = [pretended(p.scenario.model_dump_json(), "") for p in points.points]
-    with pytest.MonkeyPatch.context() as patch, Ledger(None) as ledger:
-        patch.setattr(sweep_module, "run_point", pretended)
+    with pytest.MonkeyPatch.context() as patch, ResultStore(None) as ledger:
+        patch.setattr(runner, "run_point", pretended)
         rows = run_sweep(points, ledger, whimsical(seed, ahead, breaks), quiet)
     assert [(row["seed"], row["tokens"]) for row in rows] == [
         (p.scenario.seed, p.scenario.tokens) for p in points.points
@@ -112,8 +112,8 @@ def test_points_that_are_known_are_not_run_again(
         ran.append(key)
         return pretended(document, key)
 
-    monkeypatch.setattr(sweep_module, "run_point", counted)
-    with Ledger(None) as ledger:
+    monkeypatch.setattr(runner, "run_point", counted)
+    with ResultStore(None) as ledger:
         run_sweep(sweep_over(seed=[1, 3]), ledger, whimsical(1), quiet)
         more = sweep_over(seed=[4, 3, 2, 1])
         rows = run_sweep(more, ledger, whimsical(1), lambda *now: told.append(now))
@@ -131,13 +131,13 @@ def test_points_that_are_the_same_by_other_paths_run_once_and_count_each(
         ran.append(key)
         return pretended("", key)
 
-    monkeypatch.setattr(sweep_module, "run_point", counted)
+    monkeypatch.setattr(runner, "run_point", counted)
     copied = tmp_path / tiny_config.parent.name
     shutil.copytree(tiny_config.parent, copied)
     models = [str(tiny_config), str(copied / "config.json")]
     points = sweep_over(model=models, seed=[1, 2])
     told: list[tuple[int, int, int]] = []
-    with Ledger(None) as ledger:
+    with ResultStore(None) as ledger:
         for _ in range(2):
             rows = run_sweep(points, ledger, whimsical(1), lambda *n: told.append(n))
     assert len(ran) == len(set(ran)) == 2
@@ -154,14 +154,14 @@ def test_a_bug_that_one_point_meets_does_not_cost_the_others(
         return pretended(document, key)
 
     points = sweep_over(seed=[1, 2, 4, 5])
-    with Ledger(None) as ledger:
-        monkeypatch.setattr(sweep_module, "run_point", faulty)
+    with ResultStore(None) as ledger:
+        monkeypatch.setattr(runner, "run_point", faulty)
         with pytest.raises(
             SweepError,
             match=r"1 of 4 points have no result.*seed=2: ZeroDivisionError: of ours",
         ):
             run_sweep(points, ledger, whimsical(1), quiet)
-        monkeypatch.setattr(sweep_module, "run_point", pretended)
+        monkeypatch.setattr(runner, "run_point", pretended)
         told: list[tuple[int, int, int]] = []
         run_sweep(points, ledger, whimsical(1), lambda *now: told.append(now))
     assert told == [(0, 3, 0), (1, 3, 0)]
@@ -176,11 +176,11 @@ def test_a_point_that_kills_its_process_is_found_and_does_not_cost_the_others(
             raise BrokenExecutor
         return pretended(document, key)
 
-    monkeypatch.setattr(sweep_module, "run_point", deadly)
+    monkeypatch.setattr(runner, "run_point", deadly)
     told: list[tuple[int, int, int]] = []
     points = sweep_over(seed=[1, 2, 3, 4, 5, 6])
     guilty = r"1 of 6 points.*seed=2: its process died.*memory"
-    with Ledger(None) as ledger, pytest.raises(SweepError, match=guilty):
+    with ResultStore(None) as ledger, pytest.raises(SweepError, match=guilty):
         run_sweep(points, ledger, whimsical(1), lambda *now: told.append(now))
     assert told[-1] == (5, 0, 1)
 
@@ -206,9 +206,9 @@ def test_a_process_that_is_killed_is_replaced_and_none_outlives_the_sweep(
             killed.append(multiprocessing.active_children()[0])
             killed[0].kill()
 
-    with Ledger(None) as ledger:
+    with ResultStore(None) as ledger:
         rows = run_sweep(points, ledger, local_crew(2), kill_once)
-    with Ledger(None) as ledger:
+    with ResultStore(None) as ledger:
         assert rows == run_sweep(points, ledger, whimsical(1), quiet)
     assert len({row["run.trajectory_hash"] for row in rows}) == 12
     assert killed[0].exitcode == -signal.SIGKILL

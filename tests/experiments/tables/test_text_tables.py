@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from experiments.tables.text_tables import broken, named_table
+from experiments.tables.text_tables import named_table, wrapped_name
 
 names = st.lists(st.text("abc=2", min_size=1, max_size=12), min_size=1, max_size=9)
 
@@ -12,7 +12,7 @@ def test_a_broken_name_is_whole_and_in_its_room_where_its_pieces_are(
     pieces: list[str], room: int
 ) -> None:
     name = ",".join(pieces)
-    lines = broken(name, room).split("\n")
+    lines = wrapped_name(name, room).split("\n")
     assert "".join(line.strip() for line in lines) == name
     if all(len(piece) + 3 <= room for piece in pieces):
         assert all(len(line) <= room for line in lines)

@@ -3,7 +3,7 @@ import pytest
 
 from chip.clock import Clock
 from chip.hac import FRACTION_BITS
-from fabric.clocks.link_bring_up import Measured, bring_up, spacing_epochs
+from fabric.clocks.link_bring_up import MeasuredLinks, bring_up, spacing_epochs
 from fabric.links.latency import Jitter, least_latency_ps
 from fabric.random_streams import Draws
 from specs.machine import MachineSpec, load_machine
@@ -13,7 +13,7 @@ NODE = select_topology(8)
 LINKS = np.array(NODE.out_links(0))
 
 
-def measured(machine: MachineSpec, seed: int) -> tuple[Measured, list[float]]:
+def measured(machine: MachineSpec, seed: int) -> tuple[MeasuredLinks, list[float]]:
     """Return what exchanges with chip 0's neighbours tell, and all offsets in ppm."""
     offset_ppm = np.random.default_rng(seed).uniform(-50, 50, 8).tolist()
     clocks = [Clock.with_offset(machine.chip.clock_hz, ppm) for ppm in offset_ppm]

@@ -14,7 +14,7 @@ from fabric.faults.replay_policy import (
     Attempt,
     Delivery,
     Dispatcher,
-    Waiting,
+    SequenceState,
 )
 from fabric.faults.spares import Moved
 from fabric.random_streams import Draws
@@ -66,7 +66,7 @@ def dispatcher_of(
 
 
 def planned(dispatcher: Dispatcher, sequences: int, tokens: int) -> Delivery:
-    return dispatcher.plan((Waiting(),) * sequences, tokens)
+    return dispatcher.plan((SequenceState(),) * sequences, tokens)
 
 
 def test_a_clean_run_computes_each_token_once(compiled: Compile) -> None:
@@ -74,7 +74,9 @@ def test_a_clean_run_computes_each_token_once(compiled: Compile) -> None:
     delivery = planned(dispatcher_of(schedule), 2, 3)
     once = tuple(Attempt(token, 0) for token in range(3))
     assert delivery == Delivery(
-        attempts=(once, once), failure=None, waiting=(Waiting(3), Waiting(3))
+        attempts=(once, once),
+        failure=None,
+        waiting=(SequenceState(3), SequenceState(3)),
     )
     assert delivery.iterations == (3, 3)
 
@@ -152,7 +154,7 @@ def test_what_fails_twice_while_a_token_is_tried_ends_the_stint(
     # It is known at the token's end, and asked for once.
     end = 3 * period + schedule.program.token_cycles
     assert asked == [(0, end)]
-    assert delivery.waiting == (Waiting(2, 2, frozenset({link})),)
+    assert delivery.waiting == (SequenceState(2, 2, frozenset({link})),)
 
 
 def test_a_chip_that_stops_is_named_and_not_its_links(compiled: Compile) -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from compiler.ir.schedule import Schedule
 from compiler.verify import verify
-from fabric.clocks.start_propagation import Descent
-from fabric.runtime.segments import Stints
+from fabric.clocks.start_propagation import StartPropagation
+from fabric.runtime.segments import RunSegments
 from fabric.simulation import simulate
 
 Compile = Callable[..., Schedule]
@@ -18,14 +18,14 @@ def test_compiler_and_hardware_align_over_one_tree(
 ) -> None:
     schedule = compiled(8, 9, hac__tree=kind)
     machine, topology = schedule.plan.task.machine, schedule.topology
-    stints = Stints(
+    stints = RunSegments(
         topology,
         machine,
         seed=1,
         tokens=1,
         faults=(),
         spares=None,
-        align=Descent.start,
+        align=StartPropagation.start,
     )
     (run,) = stints.of(schedule.program)
     assert run.start.epochs == schedule.tree.height

@@ -11,7 +11,7 @@ from chip.hac import AlignedCounter
 from fabric.results.deskew_log import DeskewLog
 from fabric.results.iteration_log import NEVER, Flight, FlightLog
 from fabric.simpy_engine.link import Link
-from fabric.simpy_engine.processor import Processor, Step
+from fabric.simpy_engine.processor import Processor, ProcessorStep
 
 VECTOR_PS = 100
 
@@ -197,10 +197,10 @@ def test_time_is_a_whole_number_of_picoseconds_to_the_end() -> None:
     clock = Clock.with_offset(900_000_000, 12.5)
     # A train each 1000 cycles, taken 300 cycles later; one deskew in between.
     steps = {
-        0: [Step(0, 0, 0, 0, ((link, 0),), ())],
+        0: [ProcessorStep(0, 0, 0, 0, ((link, 0),), ())],
         1: [
-            Step(0, 0, -1, -1, (), ()),
-            Step(300, 0, 0, 1, (), ((link, 0),)),
+            ProcessorStep(0, 0, -1, -1, (), ()),
+            ProcessorStep(300, 0, 0, 1, (), ((link, 0),)),
         ],
     }
     closed: list[Flight] = []

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fabric.clocks.aligned_crystals import make_crystals
 from fabric.clocks.crystals import Crystals, make_clocks
-from fabric.clocks.start_propagation import Start, descent
+from fabric.clocks.start_propagation import Start, propagate_start
 from fabric.links.latency import level_epochs
 from fabric.random_streams import Draws
 from fabric.simpy_engine.start_alignment import Alignment
@@ -35,7 +35,7 @@ def aligned(
     tree = spanning_tree(topology, root)
     clocks = make_clocks(machine, topology.chips, tree.root, draws)
     crystals = make_crystals(machine, topology, tree, clocks=clocks, draws=draws)
-    down = descent(machine, topology, tree, draws)
+    down = propagate_start(machine, topology, tree, draws)
     start = Alignment(simpy.Environment(), down, crystals).run(from_ps)
     # Without events it is the same, number by number.
     assert start == down.start(crystals, from_ps)
@@ -151,7 +151,7 @@ def blocked(
     tree = spanning_tree(topology, 0)
     clocks = make_clocks(machine, topology.chips, 0, draws)
     crystals = make_crystals(machine, topology, tree, clocks=clocks, draws=draws)
-    down = descent(machine, topology, tree, draws)
+    down = propagate_start(machine, topology, tree, draws)
     return Alignment(
         simpy.Environment(),
         down,
@@ -195,7 +195,7 @@ def test_a_tree_without_what_is_dead_starts_all_the_others() -> None:
     tree = spanning_tree(topology, 0, outage=Outage(chips=frozenset(dead)))
     clocks = make_clocks(machine, topology.chips, 0, draws)
     crystals = make_crystals(machine, topology, tree, clocks=clocks, draws=draws)
-    down = descent(machine, topology, tree, draws)
+    down = propagate_start(machine, topology, tree, draws)
     start = Alignment(simpy.Environment(), down, crystals, dead_chips=dead).run()
     assert start == down.start(crystals, 0)
     assert {chip for chip, cycle in enumerate(start.cycle) if not cycle} == dead

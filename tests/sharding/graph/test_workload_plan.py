@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from chip.matmul_cycles import product_cycles
 from sharding.graph.workload_cost import (
-    Work,
+    WorkloadCost,
     least_mxm_cycles,
     operator_work,
     workload_work,
@@ -37,7 +37,7 @@ def test_a_product_multiplies_and_moves_what_its_shape_says(
     rows: int, inner: int, columns: int, grid: Grid, batch: int
 ) -> None:
     plan = planned(f"gemm:{rows}x{inner}x{columns}", grid, batch=batch)
-    assert workload_work(plan.workload, MACHINE.formats) == Work(
+    assert workload_work(plan.workload, MACHINE.formats) == WorkloadCost(
         macs=batch * rows * inner * columns,
         read_bytes=2 * (batch * rows * inner + inner * columns),
         written_bytes=2 * batch * rows * columns,
@@ -78,12 +78,12 @@ def test_a_split_product_keeps_each_matrix_once_but_for_the_streamed_one(
 def test_a_step_of_an_lstm_multiplies_each_weight_once(hidden: int) -> None:
     plan = planned(f"lstm:{hidden}", Grid(column=1, row=1))
     gates, cell = plan.workload.operators
-    assert operator_work(plan.workload, MACHINE.formats, gates) == Work(
+    assert operator_work(plan.workload, MACHINE.formats, gates) == WorkloadCost(
         macs=8 * hidden**2,
         read_bytes=2 * hidden + 8 * hidden**2,
         written_bytes=2 * 4 * hidden,
     )
-    assert operator_work(plan.workload, MACHINE.formats, cell) == Work(
+    assert operator_work(plan.workload, MACHINE.formats, cell) == WorkloadCost(
         macs=0, read_bytes=2 * 5 * hidden, written_bytes=3 * hidden
     )
     assert plan.group.memory.weights.tolist() == [8 * hidden**2]

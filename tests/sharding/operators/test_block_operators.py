@@ -10,7 +10,7 @@ from sharding.operators.block_operators import (
 )
 from sharding.operators.operators import Compute, Exchange, Pattern, Unit
 from sharding.parallelism.ranges import Ints
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from sharding.transformer.weight_slices import block_slices
 from specs.machine import load_machine
@@ -21,10 +21,10 @@ GROQRACK = load_machine("groqrack")
 COUNTING = GROQRACK.with_settings(
     {"chip.weight_feed_bytes_per_cycle": 1, "chip.matmul_fill_cycles": 0}
 )
-EMBEDDING = Block(Kind.EMBEDDING, -1, 0, 1, 1)
-ATTENTION = Block(Kind.ATTENTION, 0, 0, 1, 1)
-FEED_FORWARD = Block(Kind.FEED_FORWARD, 0, 0, 8, 8)
-HEAD = Block(Kind.HEAD, 1, 0, 1, 1)
+EMBEDDING = Block(BlockKind.EMBEDDING, -1, 0, 1, 1)
+ATTENTION = Block(BlockKind.ATTENTION, 0, 0, 1, 1)
+FEED_FORWARD = Block(BlockKind.FEED_FORWARD, 0, 0, 8, 8)
+HEAD = Block(BlockKind.HEAD, 1, 0, 1, 1)
 # How projections are called, family by family.
 QKV = ("q_proj", "k_proj", "v_proj", "qkv_proj", "c_attn", "query", "key", "value")
 OUTPUT = ("o_proj", "attn.c_proj", "output.dense")
@@ -223,9 +223,9 @@ def test_a_later_part_starts_from_what_the_stage_before_carried() -> None:
     # A shard is 1024 elements of 2 B; its sum of squares is 4 B.
     assert carried_bytes(task, ATTENTION).tolist() == [2048] * 8
     assert carried_bytes(task, second).tolist() == [2048 + 2048 + 4] * 8
-    head = Block(Kind.HEAD, 80, 1, 2, 2)
+    head = Block(BlockKind.HEAD, 80, 1, 2, 2)
     assert carried_bytes(task, head).tolist() == [2048 + 4 + 8] * 8
-    table = Block(Kind.EMBEDDING, -1, 1, 2, 2)
+    table = Block(BlockKind.EMBEDDING, -1, 1, 2, 2)
     assert carried_bytes(task, table).tolist() == [2048 + 4] * 8
 
 
@@ -235,7 +235,7 @@ def test_a_token_is_four_bytes() -> None:
 
 def test_only_the_end_of_the_head_chooses_the_token() -> None:
     task = named("llama-3-70b")
-    whole, first = names(task, HEAD), names(task, Block(Kind.HEAD, 80, 0, 1, 2))
+    whole, first = names(task, HEAD), names(task, Block(BlockKind.HEAD, 80, 0, 1, 2))
     assert whole[-2:] == ["candidates", "sample"]
     assert first == whole[:-2]
     assert computes(task, HEAD)["sample"][1:].tolist() == [0] * 7

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Exchange
 from sharding.parallelism.ranges import Ints
-from sharding.parallelism.tensor_group import Layout, Routing
-from sharding.transformer.blocks import Block, Kind
+from sharding.parallelism.tensor_group import FeedForwardLayout, Routing
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from sharding.transformer.weight_slices import block_slices
 from specs.machine import load_machine
@@ -17,7 +17,7 @@ from specs.model import load_model
 COUNTING = load_machine().with_settings(
     {"chip.weight_feed_bytes_per_cycle": 1, "chip.matmul_fill_cycles": 0}
 )
-WHOLE = Block(Kind.FEED_FORWARD, 0, 0, 8, 8)
+WHOLE = Block(BlockKind.FEED_FORWARD, 0, 0, 8, 8)
 INWARD = (
     "gate_proj",
     "up_proj",
@@ -90,7 +90,7 @@ def test_a_single_token_costs_as_many_times_more_as_groups_wait_for_one() -> Non
 
 def test_a_grid_gathers_a_part_of_its_input_and_adds_up_twice() -> None:
     task = Task(load_model("llama-2-70b"), load_machine(), 64, 64, 1)
-    grid = task._replace(layout=Layout.TWO_D)
+    grid = task._replace(layout=FeedForwardLayout.TWO_D)
     names = [operator.name for operator in block_operators(grid, WHOLE)]
     assert names == [
         "norm",

@@ -1,21 +1,21 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.functional_units import Port
+from chip.functional_units import SlicePort
 from chip.lowering import lower
 from chip.operator_cycles import work_cycles
-from chip.operator_work import Chain, Product
+from chip.operator_work import ProductWork, VectorWork
 from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
 
 MACHINE = load_machine("groqrack")
-ATTENTION = Block(Kind.ATTENTION, 0, 0, 1, 1)
-FEED_FORWARD = Block(Kind.FEED_FORWARD, 0, 0, 8, 8)
-HEAD = Block(Kind.HEAD, 1, 0, 1, 1)
+ATTENTION = Block(BlockKind.ATTENTION, 0, 0, 1, 1)
+FEED_FORWARD = Block(BlockKind.FEED_FORWARD, 0, 0, 8, 8)
+HEAD = Block(BlockKind.HEAD, 1, 0, 1, 1)
 widths = st.sampled_from([1, 2, 3, 8, 12])
 
 
@@ -24,11 +24,13 @@ def computes(task: Task, block: Block) -> dict[str, Compute]:
     return {each.name: each for each in operators if isinstance(each, Compute)}
 
 
-@given(model=..., tensor=widths, batch=st.integers(1, 3), block=st.sampled_from(Kind))
+@given(
+    model=..., tensor=widths, batch=st.integers(1, 3), block=st.sampled_from(BlockKind)
+)
 def test_every_operator_does_on_slices_what_its_closed_forms_say(
-    model: ModelSpec, tensor: int, batch: int, block: Kind
+    model: ModelSpec, tensor: int, batch: int, block: BlockKind
 ) -> None:
-    whole = {Kind.ATTENTION: ATTENTION, Kind.FEED_FORWARD: FEED_FORWARD}
+    whole = {BlockKind.ATTENTION: ATTENTION, BlockKind.FEED_FORWARD: FEED_FORWARD}
     task = Task(model, MACHINE, tensor, 40, batch)
     for operator in computes(task, whole.get(block, HEAD)).values():
         for work, cycles in zip(operator.works, operator.cycles, strict=True):
@@ -36,8 +38,8 @@ def test_every_operator_does_on_slices_what_its_closed_forms_say(
             if cycles == 0:
                 continue
             steps = lower(MACHINE.chip, work)
-            read = sum(s.bytes for s in steps if s.port is Port.MEM_READ)
-            written = sum(s.bytes for s in steps if s.port is Port.MEM_WRITE)
+            read = sum(s.bytes for s in steps if s.port is SlicePort.MEM_READ)
+            written = sum(s.bytes for s in steps if s.port is SlicePort.MEM_WRITE)
             assert (read, written) == (work.read_bytes, work.written_bytes)
             assert sum(s.macs for s in steps) == work.macs
         assert (operator.least_cycles <= operator.cycles).all()
@@ -65,9 +67,9 @@ def test_a_layer_of_llama_2_70b_on_eight_chips_in_numbers() -> None:
     qkv, scores, down = (
         one.works[0] for one in (attention["qkv"], attention["scores"], dense["down"])
     )
-    assert isinstance(qkv, Product)
-    assert isinstance(scores, Product)
-    assert isinstance(down, Product)
+    assert isinstance(qkv, ProductWork)
+    assert isinstance(scores, ProductWork)
+    assert isinstance(down, ProductWork)
     # Eight query heads, a key head and a value head of 128, from 8,192 inputs.
     assert qkv.macs == 1280 * 8192
     assert (qkv.input_bytes, qkv.output_bytes) == (2 * 8192, 2 * 1280)
@@ -78,7 +80,7 @@ def test_a_layer_of_llama_2_70b_on_eight_chips_in_numbers() -> None:
     assert (scores.input_bytes, scores.output_bytes) == (2 * 1024, 2 * 8 * 4096)
     assert (down.input_bytes, down.output_bytes) == (2 * 3584, 2 * 8192)
     reduced = dense["reduce"].works[0]
-    assert isinstance(reduced, Chain)
+    assert isinstance(reduced, VectorWork)
     # Eight partial sums and the residual.
     assert reduced.read_bytes == 9 * 2 * 1024
 
@@ -88,5 +90,5 @@ def test_experts_wait_for_the_router_and_the_router_for_nothing() -> None:
     dense = computes(task, FEED_FORWARD)
     for name, known in (("router", True), ("gate_up", False), ("down", False)):
         for work in dense[name].works:
-            assert isinstance(work, Product)
+            assert isinstance(work, ProductWork)
             assert work.ready_bytes == (work.fed_bytes if known else 0)

@@ -6,21 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharding.parallelism.ranges import shard_sizes
-from sharding.parallelism.tensor_group import Group, Layout, group_of
+from sharding.parallelism.tensor_group import FeedForwardLayout, TensorGroup, group_of
 
 
 @st.composite
-def groups(draw: st.DrawFn) -> Group:
+def groups(draw: st.DrawFn) -> TensorGroup:
     tensor = draw(st.integers(1, 80))
     divisors = [n for n in range(1, tensor + 1) if tensor % n == 0]
-    layout = draw(st.sampled_from(Layout))
-    expert = draw(st.sampled_from(divisors)) if layout is Layout.ONE_D else 1
+    layout = draw(st.sampled_from(FeedForwardLayout))
+    expert = draw(st.sampled_from(divisors)) if layout is FeedForwardLayout.ONE_D else 1
     return group_of(tensor, expert, draw(st.sampled_from(divisors)), layout)
 
 
 @given(group=groups(), hidden=st.integers(80, 300))
 def test_shards_are_the_most_even_split_whoever_has_which(
-    group: Group, hidden: int
+    group: TensorGroup, hidden: int
 ) -> None:
     shards = group.shards(hidden)
     order = np.argsort(shards.start)
@@ -31,7 +31,7 @@ def test_shards_are_the_most_even_split_whoever_has_which(
 
 @given(group=groups(), hidden=st.integers(80, 300))
 def test_what_a_member_multiplies_with_is_what_its_row_gathers(
-    group: Group, hidden: int
+    group: TensorGroup, hidden: int
 ) -> None:
     shards, wanted = group.shards(hidden), group.input_range(hidden)
     for row in np.unique(group.row):
@@ -50,7 +50,7 @@ def test_what_a_member_multiplies_with_is_what_its_row_gathers(
 
 @given(group=groups(), low=st.integers(0, 50), size=st.integers(0, 300))
 def test_members_of_a_column_activate_its_columns_between_them(
-    group: Group, low: int, size: int
+    group: TensorGroup, low: int, size: int
 ) -> None:
     held = group.column_range(low, low + size)
     activated = group.activated_range(low, low + size)
@@ -63,7 +63,7 @@ def test_members_of_a_column_activate_its_columns_between_them(
 
 @given(group=groups(), kv_heads=st.integers(1, 12))
 def test_in_as_many_layers_as_there_are_turns_each_member_has_its_turn(
-    group: Group, kv_heads: int
+    group: TensorGroup, kv_heads: int
 ) -> None:
     turn = [group.heads(kv_heads, layer).heads > 0 for layer in range(group.turns)]
     # With fewer heads than members of a turn every head is a team.
@@ -78,7 +78,7 @@ def test_in_as_many_layers_as_there_are_turns_each_member_has_its_turn(
     [(4, 2, 2), (8, 2, 4), (12, 6, 2), (64, 8, 8), (72, 8, 9)],
 )
 def test_a_grid_has_its_rows_within_a_node(width: int, rows: int, columns: int) -> None:
-    grid = group_of(width, 1, 0, Layout.TWO_D)
+    grid = group_of(width, 1, 0, FeedForwardLayout.TWO_D)
     assert (grid.inputs, grid.columns) == (rows, columns)
     # Members of a column, which exchange most, follow one another.
     assert grid.column[:rows].tolist() == [0] * rows

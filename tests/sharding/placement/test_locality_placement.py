@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sharding.parallelism.strategy import Strategy
-from sharding.parallelism.tensor_group import Layout
+from sharding.parallelism.tensor_group import FeedForwardLayout
 from sharding.placement.locality_placement import nearby, nearby_chips
 from sharding.transformer.task import Task
 from specs.machine import load_machine
@@ -96,6 +96,6 @@ def test_replicas_come_apart_and_grids_keep_the_places_of_their_members() -> Non
     topology = select_topology(72)
     apart = Strategy(tensor=3, pipeline=1, data=4)
     assert nearby_chips(task(), apart, topology)[::3].tolist() == [0, 3, 8, 11]
-    grids = Strategy(tensor=4, pipeline=9, layout=Layout.TWO_D)
+    grids = Strategy(tensor=4, pipeline=9, layout=FeedForwardLayout.TWO_D)
     groups = nearby_chips(task(), grids, topology).reshape(9, 4)
     assert (np.diff(groups) > 0).all()

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharding.placement.group_clustering import weights_of
-from sharding.placement.partner_assignment import Ways, partners
+from sharding.placement.partner_assignment import MemberPaths, partners
 from topologies.builders.rack import rack_topology
 from topologies.routing.breadth_first import hop_counts
 from topologies.routing.minimal_paths import NO_LINK, minimal_paths
@@ -12,15 +12,15 @@ RACK = rack_topology()
 HOPS = hop_counts(RACK.adjacency(), range(72))
 
 
-def ways_between(one: np.ndarray, other: np.ndarray) -> Ways:
+def ways_between(one: np.ndarray, other: np.ndarray) -> MemberPaths:
     source, target = np.broadcast_arrays(one[:, None], other)
     path = minimal_paths(RACK, source.ravel(), target.ravel())
-    return Ways(path.reshape(len(one), len(other), -1), 600, 100)
+    return MemberPaths(path.reshape(len(one), len(other), -1), 600, 100)
 
 
 def test_shards_that_share_a_link_come_one_after_the_other() -> None:
     path = np.array([[[0, 1], [2, NO_LINK]], [[3, 1], [4, NO_LINK]]])
-    ways = Ways(path, hop_cycles=600, line_cycles=100)
+    ways = MemberPaths(path, hop_cycles=600, line_cycles=100)
     choices = np.array([[0, 0], [1, 1], [0, 1]])
     arrivals = ways.arrivals(choices)
     assert arrivals.tolist() == [[1300, 1300], [600, 600], [1200, 600]]

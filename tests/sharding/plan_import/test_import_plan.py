@@ -12,7 +12,7 @@ from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import Routing
 from sharding.plan_import.import_plan import edited_plan
 from sharding.planner.plan import ShardingPlan, plan_sharding, staged_plan
-from sharding.transformer.blocks import Kind, merged
+from sharding.transformer.blocks import BlockKind, merged
 from sharding.transformer.task import Task
 from specs.errors import PlanError
 from specs.machine import load_machine
@@ -153,7 +153,7 @@ def test_a_cut_can_move_to_any_row_within_a_layer(cut: int, layer: int) -> None:
             b._replace(
                 first=48 * b.first // b.parts, last=48 * b.last // b.parts, parts=48
             )
-            if b.kind is Kind.FEED_FORWARD
+            if b.kind is BlockKind.FEED_FORWARD
             else b
             for b in blocks
         ]
@@ -161,7 +161,7 @@ def test_a_cut_can_move_to_any_row_within_a_layer(cut: int, layer: int) -> None:
     place = next(
         i
         for i, b in enumerate(whole)
-        if (b.kind, b.layer) == (Kind.FEED_FORWARD, layer)
+        if (b.kind, b.layer) == (BlockKind.FEED_FORWARD, layer)
     )
     first = (*whole[:place], whole[place]._replace(last=cut))
     second = (whole[place]._replace(first=cut), *whole[place + 1 :])
@@ -171,8 +171,8 @@ def test_a_cut_can_move_to_any_row_within_a_layer(cut: int, layer: int) -> None:
     cuts = [
         [(b.kind, b.layer, b.opens, b.closes) for b in s.blocks] for s in again.stages
     ]
-    assert cuts[0][-1] == (Kind.FEED_FORWARD, layer, True, False)
-    assert cuts[1][0] == (Kind.FEED_FORWARD, layer, False, True)
+    assert cuts[0][-1] == (BlockKind.FEED_FORWARD, layer, True, False)
+    assert cuts[1][0] == (BlockKind.FEED_FORWARD, layer, False, True)
 
 
 def test_a_table_that_names_no_replica_is_one(plan: ShardingPlan) -> None:

@@ -19,7 +19,7 @@ from sharding.planner.chunked_prefill import (
     prompt_chunks,
 )
 from sharding.planner.plan import ShardingPlan, plan_sharding
-from sharding.transformer.blocks import Block, Kind
+from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from specs.errors import PlanError
 from specs.machine import load_machine
@@ -83,7 +83,7 @@ def test_the_scores_of_all_chunks_are_the_triangle_that_the_mask_leaves(
 ) -> None:
     if model.structure.encoder:
         return
-    block = Block(Kind.ATTENTION, (model.layers - 1) * layer, 0, 1, 1)
+    block = Block(BlockKind.ATTENTION, (model.layers - 1) * layer, 0, 1, 1)
     windowed = model.window_tokens and block.layer in model.windowed_layers
     window = model.window_tokens if windowed else prompt
     assert window is not None
@@ -101,9 +101,9 @@ def test_every_position_meets_every_weight_of_its_layer_once(
 ) -> None:
     if model.structure.encoder or model.experts > 1:
         return
-    attention = Block(Kind.ATTENTION, 0, 0, 1, 1)
-    feed_forward = Block(Kind.FEED_FORWARD, 0, 0, 8, 8)
-    head = Block(Kind.HEAD, model.layers, 0, 1, 1)
+    attention = Block(BlockKind.ATTENTION, 0, 0, 1, 1)
+    feed_forward = Block(BlockKind.FEED_FORWARD, 0, 0, 8, 8)
+    head = Block(BlockKind.HEAD, model.layers, 0, 1, 1)
     tasks = tasks_of(model, width, prompt, chunk)
     projected = sum(macs(task, attention, "qkv", "output") for task in tasks)
     # Chips of a team share the projections of a head; none is computed twice.
@@ -122,7 +122,10 @@ def test_a_chunk_of_one_position_is_a_decode_token(
 ) -> None:
     token = Task(model, GROQRACK, width, context, 1)
     chunk = Task(model, GROQRACK, width, context, 1, query_tokens=1, answer_tokens=1)
-    for block in (Block(Kind.ATTENTION, 0, 0, 1, 1), Block(Kind.HEAD, 1, 0, 1, 1)):
+    for block in (
+        Block(BlockKind.ATTENTION, 0, 0, 1, 1),
+        Block(BlockKind.HEAD, 1, 0, 1, 1),
+    ):
         for one, other in zip(
             block_operators(token, block), block_operators(chunk, block), strict=True
         ):
@@ -134,12 +137,12 @@ def test_a_chunk_of_one_position_is_a_decode_token(
 def test_only_what_is_answered_goes_to_the_head_and_back() -> None:
     model = load_model("llama-2-7b")
     task = Task(model, GROQRACK, 8, 256, 1, query_tokens=64, answer_tokens=1)
-    head = Block(Kind.HEAD, model.layers, 0, 1, 2)
+    head = Block(BlockKind.HEAD, model.layers, 0, 1, 2)
     inside = head._replace(first=1, last=2)
     one = Task(model, GROQRACK, 8, 256, 1)
     for into in (head, inside):
         assert carried_bytes(task, into).tolist() == carried_bytes(one, into).tolist()
-    layer = Block(Kind.ATTENTION, 3, 0, 1, 1)
+    layer = Block(BlockKind.ATTENTION, 3, 0, 1, 1)
     assert (
         carried_bytes(task, layer).tolist() == (64 * carried_bytes(one, layer)).tolist()
     )
@@ -162,7 +165,7 @@ def test_a_chunk_in_the_middle_leaves_the_head_out() -> None:
     plan = llama()
     plans = chunk_plans(plan, 100, 40)
     kinds = [[b.kind for stage in each.stages for b in stage.blocks] for each in plans]
-    assert [Kind.HEAD in each for each in kinds] == [False, False, True]
+    assert [BlockKind.HEAD in each for each in kinds] == [False, False, True]
     assert [each.task.context for each in plans] == [40, 80, 100]
     assert [each.task.query_tokens for each in plans] == [40, 40, 20]
 

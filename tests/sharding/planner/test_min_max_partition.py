@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.planner import min_max_partition as balance
+from sharding.planner import min_max_partition
 from sharding.planner.min_max_partition import balanced_cuts
 
 Piece = tuple[int, int, int]  # cost, memory, penalty
@@ -71,7 +71,7 @@ def test_even_cuts_still_reach_the_least_maximum(
 ) -> None:
     best = best_of_all(row, stages, capacity)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(balance, "_MOST_LOOK_UPS", 0)
+        patch.setattr(min_max_partition, "_MOST_LOOK_UPS", 0)
         cuts = cut(row, stages, capacity)
     assert (cuts is None) == (best is None)
     if cuts is not None and best is not None:

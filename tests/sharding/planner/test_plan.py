@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sharding.parallelism.strategy import Strategy, parse_strategy
 from sharding.planner.coverage import check_coverage
 from sharding.planner.plan import ShardingPlan, plan_sharding
-from sharding.transformer.blocks import Kind
+from sharding.transformer.blocks import BlockKind
 from sharding.transformer.task import Task
 from specs.errors import PlanError
 from specs.machine import load_machine
@@ -91,7 +91,7 @@ def test_stages_follow_one_another_without_a_gap(
 ) -> None:
     small = plan(model, tensor, pipeline, context=64)
     blocks = [block for stage in small.stages for block in stage.blocks]
-    order = [(block.layer, block.kind is Kind.FEED_FORWARD) for block in blocks]
+    order = [(block.layer, block.kind is BlockKind.FEED_FORWARD) for block in blocks]
     assert order == sorted(order)
     for before, after in pairwise(blocks):
         if (before.kind, before.layer) == (after.kind, after.layer):
@@ -99,8 +99,8 @@ def test_stages_follow_one_another_without_a_gap(
         else:
             assert before.closes
             assert after.opens
-    assert blocks[0].kind is Kind.EMBEDDING
-    assert blocks[-1].kind is Kind.HEAD
+    assert blocks[0].kind is BlockKind.EMBEDDING
+    assert blocks[-1].kind is BlockKind.HEAD
     assert blocks[-1].closes
 
 

@@ -15,7 +15,7 @@ from topologies.builders.torus_and_butterfly import (
     torus_topology,
 )
 from topologies.io.networkx_graph import from_networkx
-from topologies.metrics import link_load as loads
+from topologies.metrics import link_load
 from topologies.metrics.link_load import minimal_loads, uniform_traffic
 from topologies.metrics.summary import describe
 from topologies.selection import select_topology
@@ -68,8 +68,8 @@ def test_looking_at_less_at_a_time_changes_nothing(
     cells: int, links: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = minimal_loads(rack_topology())
-    monkeypatch.setattr(loads, "_BLOCK_CELLS", cells)
-    monkeypatch.setattr(loads, "_CHUNK_LINKS", links)
+    monkeypatch.setattr(link_load, "_BLOCK_CELLS", cells)
+    monkeypatch.setattr(link_load, "_CHUNK_LINKS", links)
     assert minimal_loads(rack_topology()) == pytest.approx(whole, rel=1e-6)
 
 

@@ -14,7 +14,7 @@ from topologies.builders.rack import rack_topology
 from topologies.io.networkx_graph import from_networkx
 from topologies.metrics.gateway_distance import gateway_histogram
 from topologies.metrics.summary import describe, fingerprint
-from topologies.routing import breadth_first as hops
+from topologies.routing import breadth_first
 from topologies.topology import Topology
 
 GatewayHops = Callable[[Topology, int, int], int]
@@ -112,7 +112,7 @@ def test_searching_in_small_blocks_changes_nothing(
 ) -> None:
     rack = replace(rack_topology(), representatives=None)
     at_once = describe(rack)
-    monkeypatch.setattr(hops, "BLOCK_STARTS", starts)
+    monkeypatch.setattr(breadth_first, "BLOCK_STARTS", starts)
     assert describe(rack) == at_once
 
 
