@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 # Ctrl-C reaches the process even if whoever runs the tests ignores it.
 COMMAND = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from experiments.cli.app.app import main; main()"
+    "from experiments.cli.app import main; main()"
 )
 
 

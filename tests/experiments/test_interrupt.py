@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMAND = "from experiments.cli.app.app import main; main()"
+COMMAND = "from experiments.cli.app import main; main()"
 
 
 def test_ctrl_c_in_the_middle_of_a_run_ends_it_and_leaves_no_file(

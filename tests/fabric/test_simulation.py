@@ -200,7 +200,13 @@ def test_a_run_always_ends_and_accounts_for_every_token(
         )
     except ScheduleError:
         return
-    result = run(schedule, seed=seed, tokens=20, keep=1)
+    try:
+        result = run(schedule, seed=seed, tokens=20, keep=1)
+    except ScheduleError as error:
+        # Crystals so far apart that the counters do not settle at the start.
+        assert "set it to" in str(error)
+        assert ppm == 60_000
+        return
     delivered = [
         (row.sequence, row.token) for row in result.iterations if row.delivered
     ]

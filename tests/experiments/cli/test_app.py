@@ -319,7 +319,7 @@ def test_validate_ends_with_3_if_a_figure_is_missed(
 def test_help_waits_for_nothing_heavy() -> None:
     heavy = {"numpy", "simpy", "matplotlib", "pandas", "scipy", "networkx", "pydantic"}
     program = (
-        "import sys; from experiments.cli.app.app import app\n"
+        "import sys; from experiments.cli.app import app\n"
         "try: app(['--help'])\n"
         "finally: print(*sorted({name.split('.')[0] for name in sys.modules}),"
         " file=sys.stderr)"

@@ -18,8 +18,8 @@ Groqrack = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 POINTS = 30
-ROOT = Path(__file__).parents[2]
-COMMAND = "from experiments.cli.app.app import main; main()"
+ROOT = Path(__file__).parents[3]
+COMMAND = "from experiments.cli.app import main; main()"
 
 
 def written(path: Path, config: Path, seeds: int) -> Path:
@@ -268,7 +268,7 @@ def test_a_disk_that_takes_no_more_ends_the_sweep_and_keeps_what_there_is(
     out = tmp_path / "out"
     limited = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40960, 40960)); "
-        "from experiments.cli.app.app import main; main()"
+        "from experiments.cli.app import main; main()"
     )
     words = ["sweep", sweep_toml, "--out", out, "--jobs", "1"]
     done = subprocess.run(

@@ -16,7 +16,7 @@ from experiments.tables.run_tables import TABLES
 from experiments.trace.window import Window
 from specs.errors import OutputError, SpecError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MEMORY = ["weight_bytes", "kv_bytes", "activation_bytes", "program_bytes", "free_bytes"]
 
 
