@@ -12,7 +12,7 @@ from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
 from experiments.run.collective import run_collective
 from specs.machine import load_machine
-from specs.units import PS_PER_NS
+from specs.units import NS_PER_US, PS_PER_NS
 from topologies.selection import select_topology
 
 MACHINES = {
@@ -28,7 +28,6 @@ QUICK_SIZES = (320, 81_920)
 # The split form has a row of the table for every node and share.
 MOST_BYTES = {10_440: 5_242_880}
 MARKERS = {"one-shot": "v", "two-step": "s", "ring": "D", "hierarchical": "o"}
-_NS_PER_US = 1_000
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
@@ -53,8 +52,8 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
                     "payload_bytes": size,
                     "algorithm": schedule.algorithm.value,
                     "form": schedule.form,
-                    "collective_us": run.latency_ps / PS_PER_NS / _NS_PER_US,
-                    "network_us": run.network_latency_ns / _NS_PER_US,
+                    "collective_us": run.latency_ps / PS_PER_NS / NS_PER_US,
+                    "network_us": run.network_latency_ns / NS_PER_US,
                     "algbw_gb_per_s": run.algbw_gb_per_s,
                     "busbw_gb_per_s": run.busbw_gb_per_s,
                     "trains": len(schedule.program.trains),

@@ -24,13 +24,13 @@ from experiments.harness.experiment_script import Tables, run_script
 from experiments.plots.run_figure import STYLE
 from sharding.operators.block_operators import block_operators, carried_bytes
 from sharding.operators.operators import Compute
-from sharding.parallelism.ranges import Ints
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.min_max_partition import balanced_cuts
 from sharding.planner.plan import staged_plan
 from sharding.planner.stage_partition import stage_blocks, stage_cuts
 from sharding.transformer.blocks import Block, BlockKind, model_units
 from sharding.transformer.task import Task
+from specs.arrays import Ints
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology

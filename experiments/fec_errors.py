@@ -30,6 +30,7 @@ from fabric.links.error_model import codeword_outcome, damage_odds
 from fabric.links.fec import codewords
 from specs.machine import MachineSpec
 from specs.scenario import Scenario
+from specs.units import NS_PER_US
 
 CODES = ("none", "secded", "rs528", "rs544")
 QUICK_CODES = ("secded", "rs528")
@@ -55,7 +56,6 @@ SHOWN = {
     "p99_us": "p99 us",
     "max_us": "max us",
 }
-_NS_PER_US = 1_000
 _TIMES_S = {"a minute": 60, "a day": 86_400, "a year": 365 * 86_400}
 _MOST_TOKENS = 1e13
 
@@ -159,7 +159,7 @@ def counted(machine: MachineSpec, ber: float, seed: int, tokens: int) -> Row:
         "simulated_replays": replays,
         "simulated_tokens_per_replay": len(delivered) / replays if replays else np.inf,
         **{
-            f"{name}_us": value / _NS_PER_US
+            f"{name}_us": value / NS_PER_US
             for name, value in latency_ns.items()
             if value is not None
         },

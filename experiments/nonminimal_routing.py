@@ -14,7 +14,7 @@ from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
 from experiments.run.collective import CollectiveRun, run_collective
 from specs.machine import MachineSpec, load_machine
-from specs.units import PS_PER_NS
+from specs.units import NS_PER_US, PS_PER_NS
 from topologies.builders.node import node_topology
 
 PATHS = (1, 2, 3, 5, 7)
@@ -24,7 +24,6 @@ QUICK_VECTORS = (1, 16, 24, 64, 256)
 FORWARD_CYCLES = (217, 300, 400, 500, 600, 650)
 PUBLISHED_BYTES = 8_000
 EXPECTED_BYTES = (6_000, 10_000)
-_NS_PER_US = 1_000
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
@@ -43,7 +42,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
                     "paths": paths,
                     "paths_used": used,
                     "forward_cycles": machine.link.forward_cycles,
-                    "collective_us": run.network_ps / PS_PER_NS / _NS_PER_US,
+                    "collective_us": run.network_ps / PS_PER_NS / NS_PER_US,
                     "gain": straight.network_ps / run.network_ps,
                     "violations": run.violations,
                     "feasible": True,

@@ -28,6 +28,7 @@ from specs.errors import RackError
 from specs.scenario import Scenario
 from topologies.io.networkx_graph import from_networkx
 from topologies.topology import Topology
+from topologies.validation import PORTS_PER_CHIP
 
 COLUMNS = {
     "model": "model",
@@ -37,8 +38,6 @@ COLUMNS = {
     "gain_percent": "gain %",
     "random_loss_percent": "random +%",
 }
-# Ports of a chip, all of which the random wiring uses.
-_PORTS = 11
 
 
 class PlacementCase(NamedTuple):
@@ -73,7 +72,7 @@ def random_regular(seed: int) -> Topology:
     .. [1] A. Singla, C.-Y. Hong, L. Popa and P. B. Godfrey, "Jellyfish: Networking
        Data Centers Randomly," NSDI 2012.
     """
-    graph: nx.Graph[int] = nx.random_regular_graph(_PORTS, 72, seed=seed)
+    graph: nx.Graph[int] = nx.random_regular_graph(PORTS_PER_CHIP, 72, seed=seed)
     return from_networkx(graph, name="random regular")
 
 

@@ -31,6 +31,7 @@ from experiments.analysis.traffic_schedule import network
 from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
 from specs.machine import load_machine
+from specs.units import NS_PER_US
 from topologies.selection import select_topology
 
 # Shares of a tensor of 8192 FP16 elements over eight chips are 7 vectors. Neither time
@@ -47,7 +48,6 @@ QUICK_CASES = (
 )
 # Which case is drawn.
 DRAWN = "rack"
-_NS_PER_US = 1_000
 SHOWN = {
     "chips": "chips",
     "traffic": "traffic",
@@ -91,7 +91,7 @@ def _figure(table: pd.DataFrame, exchanged: list[LatencySamples]) -> Figure:
             latency_ns = np.sort(each.latency_ns)
             share = np.arange(1, len(latency_ns) + 1) / len(latency_ns)
             color = colors[each.row["machine"]]
-            left.step(latency_ns / _NS_PER_US, share, where="post", color=color)
+            left.step(latency_ns / NS_PER_US, share, where="post", color=color)
         size_bytes = exchanged[0].row["bytes"]
         chips = int(part["chips"].iloc[0])
         left.set(

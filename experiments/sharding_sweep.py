@@ -31,12 +31,12 @@ from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from specs.scenario import Scenario
+from specs.units import US_PER_S
 from topologies.selection import select_topology
 from topologies.topology import Topology
 
 WIDTHS = (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 48, 64, 72)
 CAUSES = ("compute", "link", "guard", "alignment", "deskew", "fec", "wait")
-_US_PER_S = 1e6
 # Cells of the heat map each way; widths and pipelines are drawn as logarithms.
 _CELLS = 36
 
@@ -86,7 +86,7 @@ def experiment(
             rows.append({"split": "given", **kept.result(point, fixed)})
     table = pd.DataFrame(rows)
     # Once the pipeline is full, the slowest stage lets one token out at a time.
-    table["tokens_per_s_pipeline_bound"] = _US_PER_S / table["slowest_stage_us"]
+    table["tokens_per_s_pipeline_bound"] = US_PER_S / table["slowest_stage_us"]
     space = pd.DataFrame(kept.result(_space, scenario)["strategies"])
     front = kept.result(_front, scenario, sweep.points)
     # By what part the front may be worse than the one there is.
@@ -133,7 +133,7 @@ def _space(scenario: Scenario) -> Row:
                     "layout": str(strategy.layout),
                     "chips": strategy.chips,
                     "most_sequences": anywhere.most_sequences(strategy.pipeline),
-                    "latency_bound_us": cycles / hz * _US_PER_S,
+                    "latency_bound_us": cycles / hz * US_PER_S,
                 }
             )
     return {"strategies": rows}

@@ -10,19 +10,16 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from chip.program import Opcode, Program, Trains
 from fabric.results.result import RunResult
+from specs.arrays import Floats, Ints
 from specs.link import LinkSpec
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S
 from topologies.link_samples import measured_row
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 _NEVER = 2**62
 # Periods that are looked through at a time for the first one that jitter breaks.

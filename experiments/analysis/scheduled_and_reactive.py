@@ -25,9 +25,9 @@ from fabric.reactive.traffic import (
     mean_latency_ps,
     uniform_messages,
 )
+from specs.arrays import Floats
 from specs.units import PS_PER_NS, PS_PER_S, PS_PER_US, ceil_div
 
-Floats = NDArray[np.float64]
 Row = dict[str, Any]
 
 # An unforeseen message finds the slots of the densest timetable.

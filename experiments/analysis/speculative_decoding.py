@@ -19,13 +19,12 @@ from sharding.transformer.task import Task
 from specs.errors import PlanError, RackError
 from specs.machine import MachineSpec
 from specs.model import ModelSpec
-from specs.units import PS_PER_S, PS_PER_US
+from specs.units import US_PER_S
 from topologies.outage import NO_OUTAGE
 from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
 
 _TOKEN_BYTES = 4
-_US_PER_S = PS_PER_S // PS_PER_US
 
 
 class PlacedModel(NamedTuple):
@@ -74,7 +73,7 @@ class SpeculationStep(NamedTuple):
 
     def tokens_per_s(self, acceptance: float) -> float:
         """Return the rate of one user."""
-        return tokens_per_step(acceptance, self.draft_tokens) / self.step_us * _US_PER_S
+        return tokens_per_step(acceptance, self.draft_tokens) / self.step_us * US_PER_S
 
 
 def tokens_per_step(acceptance: float, draft_tokens: int) -> float:
@@ -182,7 +181,7 @@ class Speculation:
         )
 
     def _us(self, cycles: int) -> float:
-        return cycles / self._machine.chip.clock_hz * _US_PER_S
+        return cycles / self._machine.chip.clock_hz * US_PER_S
 
     def _transfer_cycles(
         self, source: PlacedModel, target: PlacedModel, tokens: int

@@ -19,7 +19,7 @@ from compiler.ir.messages import MessageTable
 from compiler.routing.message_scheduler import MessageScheduler
 from compiler.routing.reservation_table import ReservationTable
 from fabric.reactive.traffic import Messages
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PS_PER_NS, PS_PER_S, ceil_div

@@ -9,10 +9,8 @@ from experiments.run.scenario import Run, run_scenario
 from experiments.tables.run_tables import tokens_table
 from specs.errors import RackError
 from specs.scenario import Scenario
-from specs.units import PS_PER_NS, PS_PER_S
+from specs.units import NS_PER_US, PS_PER_NS, PS_PER_S
 from topologies.topology import Topology
-
-_NS_PER_US = 1_000
 
 
 def point(scenario: Scenario, topology: Topology | None = None) -> dict[str, Any]:
@@ -43,7 +41,7 @@ def numbers(run: Run) -> dict[str, Any]:
     slowest = max(run.schedule.timeline.stage_cycles)
     every_ps = latency_ps + run.turn_ps
     return {
-        "latency_us": latency_ps / PS_PER_NS / _NS_PER_US,
+        "latency_us": latency_ps / PS_PER_NS / NS_PER_US,
         "tokens_per_s_per_user": PS_PER_S / every_ps
         if run.prepared.makes_tokens
         else None,

@@ -12,8 +12,8 @@ from compiler.search.sensitivity import Sensitivity
 from experiments.plan_report.explanation import MOST_SHOWN, Explanation
 from experiments.plan_report.plan_table import certainty
 from experiments.tables.text_tables import named_table, titled
+from specs.units import US_PER_S
 
-_US_PER_S = 1_000_000
 # Causes that would be shown as 0.0%.
 _SHOWN_SHARE = 0.0005
 # What is shown of a strategy, that which is sought first.
@@ -73,7 +73,7 @@ def _why(why: Explanation) -> Text:
         shares += f"; {turn:,} cycles of it are waiting for a turn"
     said.append(
         f"A {_iteration(why)} takes {cycles:,} cycles "
-        f"({cycles / hz * _US_PER_S:,.1f} us), at least "
+        f"({cycles / hz * US_PER_S:,.1f} us), at least "
         f"{schedule.lower_bound_cycles:,} under this plan: {shares}."
     )
     used, topology = plan.strategy.chips, prepared.topology
@@ -153,9 +153,9 @@ def _merits(why: Explanation, each: Ranked) -> dict[str, str]:
     """Return what a strategy is judged by."""
     prepared = why.prepared
     hz, batch = prepared.machine.chip.clock_hz, prepared.scenario.batch
-    chip_us = each.strategy.chips * each.share_cycles / batch / hz * _US_PER_S
+    chip_us = each.strategy.chips * each.share_cycles / batch / hz * US_PER_S
     return {
-        "latency us": f"{each.latency_cycles / hz * _US_PER_S:,.1f}",
+        "latency us": f"{each.latency_cycles / hz * US_PER_S:,.1f}",
         "tokens/s": f"{hz * batch / each.share_cycles:,.0f}",
         "chip us each": f"{chip_us:,.1f}",
         "chips": f"{each.strategy.chips:,}",

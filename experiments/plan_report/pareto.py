@@ -12,8 +12,8 @@ from experiments.run.preparation import Prepared
 from experiments.tables.atomic_write import csv_bytes, write_bytes
 from experiments.tables.text_tables import named_table, titled
 from sharding.parallelism.strategy import Strategy
+from specs.units import US_PER_S
 
-_US_PER_S = 1e6
 # What a front's file is called after the plan's, before the suffix.
 _SUFFIX = "_pareto"
 # On the front; known to the cycle, and no better than another; not looked at.
@@ -125,6 +125,6 @@ def _left(front: ParetoFront, hz: int, batch: int, made: str) -> str:
 
 def _rates(merits: Merits, *, hz: int, batch: int) -> dict[str, float]:
     return {
-        "latency_us": merits.latency_cycles / hz * _US_PER_S,
+        "latency_us": merits.latency_cycles / hz * US_PER_S,
         "tokens_per_s_all_users": hz * batch / merits.share_cycles,
     }

@@ -12,8 +12,8 @@ from compiler.search.search_result import SearchResult
 from experiments.run.preparation import Prepared
 from experiments.tables.atomic_write import check_writable, csv_bytes, write_bytes
 from experiments.tables.run_tables import plan_table
-from sharding.parallelism.ranges import Ints
 from sharding.parallelism.strategy import Strategy
+from specs.arrays import Ints
 from specs.units import BYTES_PER_MB
 
 # Runs of chips that fit a column.

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots.run_figure import STYLE
+from specs.units import US_PER_MS
 
 _CAUSES = {
     "schedule": "schedule",
@@ -25,7 +26,6 @@ _PARTS = {
     "kv_us": ("load: KV cache", "C6"),
     "start_us": ("aligned start", "C3"),
 }
-_US_PER_MS = 1_000
 
 
 def failover_figure(table: pd.DataFrame, by_token: pd.DataFrame) -> Figure:
@@ -45,7 +45,7 @@ def failover_figure(table: pd.DataFrame, by_token: pd.DataFrame) -> Figure:
             [[name, "cost"] for name in shown], width_ratios=[1.5, 1]
         )
         drawn = by_token[by_token["scenario"].isin(shown)]
-        end_ms = float((drawn["begin_us"] + drawn["latency_us"]).max()) / _US_PER_MS
+        end_ms = float((drawn["begin_us"] + drawn["latency_us"]).max()) / US_PER_MS
         for name in shown:
             _draw_tokens(axes[name], by_token[by_token["scenario"] == name], name)
             axes[name].set_xlim(0, end_ms)
@@ -67,11 +67,11 @@ def failover_figure(table: pd.DataFrame, by_token: pd.DataFrame) -> Figure:
 
 def _draw_tokens(axes: Axes, tokens: pd.DataFrame, name: str) -> None:
     """Draw each token as a box: as wide and as high as it took."""
-    width = tokens["latency_us"].to_numpy() / _US_PER_MS
-    begin = tokens["begin_us"].to_numpy() / _US_PER_MS
+    width = tokens["latency_us"].to_numpy() / US_PER_MS
+    begin = tokens["begin_us"].to_numpy() / US_PER_MS
     bottom = np.zeros(len(tokens))
     for number, (cause, label) in enumerate(_CAUSES.items()):
-        height = tokens[f"{cause}_us"].to_numpy() / _US_PER_MS
+        height = tokens[f"{cause}_us"].to_numpy() / US_PER_MS
         axes.bar(
             begin,
             height,
@@ -99,7 +99,7 @@ def _draw_tokens(axes: Axes, tokens: pd.DataFrame, name: str) -> None:
 
 
 def _say_what_is_missing(axes: Axes, table: pd.DataFrame, tokens: pd.DataFrame) -> None:
-    last_ms = float((tokens["begin_us"] + tokens["latency_us"]).max()) / _US_PER_MS
+    last_ms = float((tokens["begin_us"] + tokens["latency_us"]).max()) / US_PER_MS
     axes.axvspan(last_ms, axes.get_xlim()[1], color="0.93", zorder=0)
     row = table.iloc[0]
     said = f"{row['tokens_missing']} of {row['tokens_wanted']} missing: {row['reason']}"
@@ -125,7 +125,7 @@ def _draw_cost(axes: Axes, table: pd.DataFrame) -> None:
     )
     bottom = np.zeros(len(parts))
     for part, (label, color) in _PARTS.items():
-        height = parts[part].to_numpy() / _US_PER_MS
+        height = parts[part].to_numpy() / US_PER_MS
         axes.bar(
             np.arange(len(parts)),
             height,

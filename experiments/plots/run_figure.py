@@ -9,10 +9,9 @@ from matplotlib.figure import Figure
 
 from experiments.run.scenario import Run
 from experiments.tables.run_tables import links_table, stages_table
-from specs.units import PS_PER_US
+from specs.units import NS_PER_S, PS_PER_US, US_PER_S
 
 STYLE = "petroff10"
-_US_PER_S, _NS_PER_S = 1e6, 1e9
 _LEVELS = ("local", "rack", "global")
 
 
@@ -51,11 +50,11 @@ def _spent(axes: Axes, run: Run) -> None:
     for cause, cycles in spent._asdict().items():
         if not cycles:
             continue
-        width = cycles / hz * _US_PER_S
+        width = cycles / hz * US_PER_S
         share = cycles / spent.total
         axes.barh(0, width, left=left, label=f"{cause} {share:.1%}", edgecolor="white")
         left += width
-    bound = run.schedule.lower_bound_cycles / hz * _US_PER_S
+    bound = run.schedule.lower_bound_cycles / hz * US_PER_S
     axes.axvline(
         bound, color="black", linestyle="--", linewidth=1.2, label="lower bound"
     )
@@ -64,7 +63,7 @@ def _spent(axes: Axes, run: Run) -> None:
     axes.set(xlim=(0, left), yticks=[], xlabel=f"time in one {word} (us)")
     turn_us = run.turn_ps / PS_PER_US
     waited = f" and {turn_us:,.0f} us of waiting" if turn_us > 0 else ""
-    rate = _US_PER_S / (left + turn_us)
+    rate = US_PER_S / (left + turn_us)
     axes.set_title(
         f"{left:,.0f} us a {word}{waited} = {rate:,.0f} {plural}/s for one user",
         loc="left",
@@ -76,7 +75,7 @@ def _stages(axes: Axes, run: Run) -> None:
     """Draw how long the token is in each stage."""
     table = stages_table(run)
     hz = run.prepared.machine.chip.clock_hz
-    time_us = table["stage_cycles"] / hz * _US_PER_S
+    time_us = table["stage_cycles"] / hz * US_PER_S
     axes.bar(table["stage"], time_us, width=1.0, edgecolor="white", linewidth=0.3)
     axes.axhline(
         time_us.mean(), color="black", linestyle="--", linewidth=1, label="mean"
@@ -97,7 +96,7 @@ def _slack(axes: Axes, run: Run) -> None:
             axes.step(slack, share, where="post", label=f"{level} ({len(slack)} links)")
     hz = run.prepared.machine.chip.clock_hz
     guard_cycles = run.schedule.program.guard_cycles
-    guard_ns = guard_cycles / hz * _NS_PER_S
+    guard_ns = guard_cycles / hz * NS_PER_S
     axes.axvline(0, color="black", linewidth=1)
     axes.set(
         xlabel="least slack of a link (cycles)\n"

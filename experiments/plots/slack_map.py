@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from experiments.plots.run_figure import STYLE
 from experiments.run.scenario import Run
 from experiments.tables.run_tables import links_table
+from specs.units import NS_PER_S
 from topologies.topology import Topology
 
 _LEVELS = ("local", "rack", "global")
@@ -24,7 +25,6 @@ _NODES_NAMED = 12
 # Of all bands together; 145 racks must still be a picture.
 _MOST_INCHES = 30
 _MOST_BINS = 120
-_NS_PER_S = 1e9
 
 
 def slack_figure(run: Run) -> Figure:
@@ -174,7 +174,7 @@ def _draw_levels(axes: Axes, run: Run, used: pd.DataFrame) -> None:
         axes.legend(frameon=False, fontsize="small", loc="upper left")
     axes.axvline(0, color="black", linewidth=1)
     axes.axvline(guard_cycles, color="black", linewidth=1, linestyle="--")
-    guard_ns = guard_cycles / hz * _NS_PER_S
+    guard_ns = guard_cycles / hz * NS_PER_S
     axes.set(
         xlabel="least slack of a link (cycles)\n"
         f"grey: guard band, {guard_cycles} cycles = {guard_ns:.0f} ns",

@@ -16,10 +16,8 @@ from fabric.replay import replay
 from fabric.results.result import RunResult
 from fabric.simulation import simulate
 from specs.machine import MachineSpec
-from specs.units import PS_PER_NS, PS_PER_S
+from specs.units import NS_PER_S, PS_PER_NS, PS_PER_S
 from topologies.topology import Topology
-
-_NS_PER_S = 10**9
 
 
 @final
@@ -63,7 +61,7 @@ class CollectiveRun:
     def network_latency_ns(self) -> float:
         """Return the compiled time in the network: no additions, no deskews."""
         hz = self.machine.chip.clock_hz
-        return self.schedule.network_cycles * _NS_PER_S / hz
+        return self.schedule.network_cycles * NS_PER_S / hz
 
     @property
     def network_ps(self) -> int:

@@ -13,8 +13,8 @@ from experiments.run.preparation import Prepared
 from experiments.run.workload import PreparedWorkload
 from fabric.faults.spares import Moved
 from sharding.graph.workload_plan import WorkloadPlan
-from sharding.parallelism.ranges import Ints
 from sharding.planner.plan import ShardingPlan
+from specs.arrays import Ints
 from specs.errors import PlanError
 from topologies.outage import Outage
 from topologies.topology import Topology

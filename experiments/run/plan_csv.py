@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sharding.parallelism.ranges import Ints
 from sharding.plan_import.import_plan import edited_plan
 from sharding.planner.plan import ShardingPlan
 from sharding.transformer.task import Task
+from specs.arrays import Ints
 from specs.errors import PlanError
 
 SUFFIX = ".csv"

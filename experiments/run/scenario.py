@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from compiler.ir.schedule import Schedule, WorkloadSchedule
 from compiler.ir.transfers import CycleBreakdown
@@ -22,12 +21,11 @@ from fabric.faults.fault_script import check_faults
 from fabric.replay import replay
 from fabric.results.result import RunResult
 from fabric.simulation import simulate
+from specs.arrays import Ints
 from specs.faults import load_faults
 from specs.scenario import Scenario
 from specs.units import PS_PER_S
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 
 @final

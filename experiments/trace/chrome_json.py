@@ -9,9 +9,8 @@ import json
 from typing import Any
 
 from experiments.trace.trace import Arrow, Trace
-from specs.units import PS_PER_NS, PS_PER_US
+from specs.units import NS_PER_US, PS_PER_NS
 
-_NS_PER_US = PS_PER_US // PS_PER_NS
 # Process and thread 0 are the idle ones of an operating system.
 _FIRST = 1
 
@@ -62,11 +61,11 @@ def _us(time_ps: int) -> float:
     The viewer rounds beginnings and lengths each on their own; only whole nanoseconds
     keep bars that follow each other from overlapping by one.
     """
-    return time_ps // PS_PER_NS / _NS_PER_US
+    return time_ps // PS_PER_NS / NS_PER_US
 
 
 def _us_between(begin_ps: int, end_ps: int) -> float:
-    return (end_ps // PS_PER_NS - begin_ps // PS_PER_NS) / _NS_PER_US
+    return (end_ps // PS_PER_NS - begin_ps // PS_PER_NS) / NS_PER_US
 
 
 def _bars(trace: Trace) -> list[dict[str, Any]]:

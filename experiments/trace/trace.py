@@ -23,10 +23,9 @@ from experiments.trace.tracks import (
 )
 from experiments.trace.window import Window
 from fabric.results.iteration_log import NEVER
+from specs.arrays import Ints
 from specs.units import PPM, PS_PER_S, PS_PER_US
 from topologies.topology import Level
-
-Ints = NDArray[np.int64]
 
 # Viewers become slow long before they fail.
 _MOST_EVENTS = 200_000

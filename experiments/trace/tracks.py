@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from chip.functional_units import SliceInstruction, SlicePort
 from chip.operator_work import LookupWork
 from chip.program import Opcode, Program, Slice
-
-Ints = NDArray[np.int64]
+from specs.arrays import Ints
 
 _NAMES = {
     SlicePort.MEM_READ: "MEM read",

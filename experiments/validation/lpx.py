@@ -3,11 +3,11 @@
 from experiments.analysis.network_latency import one_vector, worst_pair
 from experiments.validation.row import FigureKind, PublishedFigure
 from specs.machine import MachineSpec, load_machine
+from specs.units import US_PER_S
 from topologies.metrics.summary import describe
 from topologies.selection import select_topology
 from topologies.topology import Topology
 
-_US_PER_S = 10**6
 _GB = 10**9
 
 
@@ -53,7 +53,7 @@ def lpx_rows() -> list[PublishedFigure]:
         _row(
             "one hop of LP30, SRAM to SRAM",
             0.35,
-            hop_cycles * _US_PER_S / chip.clock_hz,
+            hop_cycles * US_PER_S / chip.clock_hz,
             "us",
             FigureKind.CALIBRATED,
             source="hc26",
@@ -75,7 +75,7 @@ def lpx_rows() -> list[PublishedFigure]:
 
 def _worst_us(machine: MachineSpec, rack: Topology) -> float:
     schedule = one_vector(rack, machine, worst_pair(rack))
-    return schedule.network_cycles * _US_PER_S / machine.chip.clock_hz
+    return schedule.network_cycles * US_PER_S / machine.chip.clock_hz
 
 
 def _row(

@@ -17,12 +17,11 @@ from experiments.analysis.other_simulators import (
 from experiments.analysis.uniform_traffic import bound, simulated
 from experiments.validation.row import FigureKind, PublishedFigure
 from specs.machine import MachineSpec, load_machine
+from specs.units import US_PER_S
 from topologies.builders.all_to_all_nodes import node_system
 from topologies.routing.minimal_paths import minimal_paths
 from topologies.selection import select_topology
 
-_NS_PER_S = 10**9
-_US_PER_S = 10**6
 _ALL_CHIPS = 10_440
 _RACKS_CHIPS = 576
 
@@ -131,4 +130,4 @@ def _latencies() -> list[PublishedFigure]:
 
 
 def _network_us(machine: MachineSpec, schedule: CollectiveSchedule) -> float:
-    return schedule.network_cycles * _US_PER_S / machine.chip.clock_hz
+    return schedule.network_cycles * US_PER_S / machine.chip.clock_hz
