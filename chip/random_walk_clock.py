@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.clock import Stretch
+from specs.arrays import Floats, Ints
 from specs.units import AS_PER_PS, AS_PER_S, PPM
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 _Rows = slice | NDArray[np.bool_]
 
 # Stretches worked out at once, and blocks of them that are kept: chips are never

@@ -8,14 +8,12 @@ chip that reads it has ended. What a chip passes on lies there until it is on th
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chip.operator_work import LookupWork
 from chip.program import Opcode, Program
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, ceil_div
-
-Ints = NDArray[np.int64]
 
 
 class Changes(NamedTuple):

@@ -24,15 +24,13 @@ from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import hop_cycles, link_timing
 from compiler.ir.program_emission import emit
 from compiler.ir.timeline import Timeline, TransportEntry
-from sharding.parallelism.ranges import Ints
+from compiler.scheduling.train_count import MOST_TRAINS
+from specs.arrays import Ints
 from specs.errors import ScheduleError, nearest
 from specs.machine import MachineSpec
 from specs.units import ceil_div
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.topology import Topology
-
-# A schedule of this many trains takes 5 GB and two minutes to simulate.
-_MOST_TRAINS = 6_000_000
 
 
 @final
@@ -226,9 +224,9 @@ def _program(
     interval_cycles: int,
     guard_cycles: int,
 ) -> Program:
-    if chain.timeline.trains > _MOST_TRAINS:
+    if chain.timeline.trains > MOST_TRAINS:
         raise ScheduleError(
-            f"the schedule has {chain.timeline.trains:,} trains, and {_MOST_TRAINS:,} "
+            f"the schedule has {chain.timeline.trains:,} trains, and {MOST_TRAINS:,} "
             f"are what 5 GB of memory hold; use --algorithm hierarchical or fewer chips"
         )
     instructions, trains, kinds = emit(

@@ -22,7 +22,7 @@ from compiler.scheduling.train_count import MOST_TRAINS
 from sharding.graph.workload_operators import workload_steps
 from sharding.graph.workload_plan import WorkloadPlan
 from sharding.operators.operators import Compute, Exchange
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree

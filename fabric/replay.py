@@ -10,9 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from chip.program import Program
 from fabric.clocks.start_propagation import StartPropagation
 from fabric.faults.spares import Spares
@@ -30,8 +27,6 @@ from specs.faults import Fault
 from specs.machine import MachineSpec
 from specs.units import PS_PER_S
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 
 def replay(

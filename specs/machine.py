@@ -6,6 +6,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from specs.errors import SpecError, nearest
@@ -203,10 +205,21 @@ class MachineSpec(Spec):
         """Return whether chips run RUNTIME_DESKEW at all."""
         return self.deskew.interval_epochs != 0
 
-    def cable_extra_ps(self, length_m: float) -> int:
-        """Return what a cable adds over the reference length, in ps, never negative."""
-        extra_m = max(0.0, length_m - self.link.reference_length_m)
-        return round(extra_m * self.link.flight_ps_per_m)
+    @property
+    def reference_latency_cycles(self) -> int:
+        """Return the least latency of a link of the reference length, with its decoder.
+
+        In cycles of the nominal clock; `cable_extra_ps` is what a longer cable adds.
+        """
+        return self.link.latency_cycles + self.fec.parameters.decode_cycles
+
+    def cable_extra_ps(self, length_m: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return what each cable adds over the reference length, in ps, 0 at least."""
+        extra_m = np.maximum(0.0, length_m - self.link.reference_length_m)
+        extra_ps: NDArray[np.int64] = np.rint(
+            extra_m * self.link.flight_ps_per_m
+        ).astype(np.int64)
+        return extra_ps
 
     def cycles_to_ps(self, cycles: int) -> int:
         """Return `cycles` of the nominal clock in ps, rounded down."""

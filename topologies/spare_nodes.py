@@ -7,12 +7,10 @@ import numpy as np
 from specs.errors import TopologyError
 from topologies.builders.lpx import CHIPS_PER_GROUP, lpx_topology
 from topologies.builders.named_wirings import is_alternative
-from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK
+from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK, NODES_PER_RACK
 from topologies.selection import LPX, select_topology
 from topologies.topology import Topology
 from topologies.validation import PORTS_PER_CHIP
-
-_NODES_PER_RACK = CHIPS_PER_RACK // CHIPS_PER_NODE
 
 
 def select_with_spares(
@@ -59,7 +57,7 @@ def select_with_spares(
             "set spares to 0 or use auto, rack, nodes33 or dragonfly"
         )
     if topology.partition(":")[0] in ("auto", "dragonfly", "rack"):
-        usable = (_NODES_PER_RACK - spare_nodes) * CHIPS_PER_NODE
+        usable = (NODES_PER_RACK - spare_nodes) * CHIPS_PER_NODE
         # At least a rack: a node on its own has no spare.
         built = select_topology(-(-chips // usable) * CHIPS_PER_RACK, topology)
     elif topology == LPX:

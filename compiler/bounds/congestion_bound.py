@@ -18,7 +18,7 @@ from compiler.cost.link_timing import (
 from compiler.ir.messages import MessageTable
 from compiler.ir.transfers import Transport, trainless
 from compiler.routing.striping import striped
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 from topologies.routing.minimal_paths import NO_LINK, MinimalPaths
 from topologies.routing.parallel_links import Lanes

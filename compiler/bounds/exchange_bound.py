@@ -7,8 +7,8 @@ from chip.operator_work import adding
 from compiler.bounds.congestion_bound import CongestionBound
 from compiler.collectives.exchange_phases import exchange_candidates
 from sharding.operators.operators import Exchange, Pattern
-from sharding.parallelism.ranges import Ints
 from sharding.transformer.task import Task
+from specs.arrays import Ints
 from specs.units import BITS_PER_BYTE
 
 # What tells exchanges apart: pattern, shards, teams, and who takes part.

@@ -14,8 +14,8 @@ from compiler.cost.link_timing import LinkTiming, serialisation_cycles, vectors_
 from compiler.ir.messages import MessageTable
 from compiler.ir.transfers import Transport, trainless
 from compiler.scheduling.token_scheduler import token_timeline
-from sharding.parallelism.ranges import Ints
 from sharding.planner.plan import ShardingPlan
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 from specs.units import ceil_div
 from topologies.outage import NO_OUTAGE

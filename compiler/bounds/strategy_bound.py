@@ -19,9 +19,9 @@ from compiler.ir.messages import MessageTable
 from compiler.scheduling.train_count import block_messages
 from sharding.operators.block_operators import block_operators, token_bytes
 from sharding.operators.operators import Compute, Exchange
-from sharding.parallelism.ranges import Ints
 from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
+from specs.arrays import Ints
 from topologies.topology import Topology
 
 _OF_HEADS = ("share_qkv", "share_values")

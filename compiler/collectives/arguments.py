@@ -3,7 +3,7 @@
 import numpy as np
 
 from compiler.collectives.stages import Collective
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import ceil_div

@@ -1,6 +1,7 @@
 """The ways to carry out a collective, each with a bound that it cannot beat."""
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,8 @@ from compiler.collectives.stages import (
     adding_up,
 )
 from compiler.cost.link_timing import LinkTiming, hop_cycles
-from sharding.parallelism.ranges import Ints
+from compiler.ir.identity_map import IdentityMap
+from specs.arrays import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from topologies.topology import Topology
@@ -179,11 +181,9 @@ def _bound_cycles(
     machine: MachineSpec, degree: Ints, stages: list[CollectiveStage]
 ) -> int:
     """Return what no schedule of these stages beats: one hop, and the busiest chip."""
-    known: dict[int, int] = {}
-    for made in stages:
-        if id(made) not in known:
-            known[id(made)] = _stage_cycles(machine, degree, made)
-    return sum(known[id(made)] for made in stages)
+    known: IdentityMap[CollectiveStage, int] = IdentityMap()
+    compute = partial(_stage_cycles, machine, degree)
+    return sum(known.of(stage, compute) for stage in stages)
 
 
 def _stage_cycles(machine: MachineSpec, degree: Ints, made: CollectiveStage) -> int:

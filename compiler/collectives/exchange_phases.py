@@ -12,13 +12,13 @@ import numpy as np
 
 from compiler.ir.messages import MessageTable
 from sharding.operators.operators import Exchange, Pattern
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
+from topologies.cables import CHIPS_PER_NODE
 from topologies.topology import Topology
 
-# Up to a row of eight every member talks to every other. Beyond the larger size the
-# number of messages, which grows with the square, surely outweighs the shorter way;
+# Up to a node's chips every member sends to every other. Beyond the larger size the
+# number of messages, which grows with the square, surely outweighs the shorter path;
 # between the two it depends on the links, and both are tried.
-_ROW = 8
 _LARGEST_DIRECT = 24
 
 
@@ -75,7 +75,7 @@ def exchange_candidates(
     ways = []
     if largest <= _LARGEST_DIRECT:
         ways.append([_direct_phases(t, exchange, chips, gather) for t in teams])
-    if largest > _ROW:
+    if largest > CHIPS_PER_NODE:
         ways.append(
             [_split_phases(topology, t, exchange, chips, gather) for t in teams]
         )
@@ -98,11 +98,11 @@ def fewest_messages(topology: Topology, chips: Ints) -> int:
     Teams of a group exchange fewer, but blocks with teams also exchange as a whole.
     """
     width = len(chips)
-    if width <= _ROW:
+    if width <= CHIPS_PER_NODE:
         return width * (width - 1)
     axes = _dimensions(topology, chips)
     if axes is None:
-        return width * (width // _ROW - 1 + _ROW - 1)
+        return width * (width // CHIPS_PER_NODE - 1 + CHIPS_PER_NODE - 1)
     return width * int((axes.max(axis=1)).sum())
 
 
@@ -187,19 +187,19 @@ def _folded_phases(chips: Ints, shard_bytes: Ints, *, gather: bool) -> list[Phas
     column, the row above stands in for it.
     """
     count = len(chips)
-    column = np.arange(count) % _ROW
+    column = np.arange(count) % CHIPS_PER_NODE
     held = _bundles(column, shard_bytes)
     a, b = _pairs(column)
     columns = Phase(MessageTable(chips[a], chips[b], shard_bytes[a if gather else b]))
-    member = np.repeat(np.arange(count), _ROW)
-    other = member - member % _ROW + np.tile(np.arange(_ROW), count)
-    partner = np.where(other < count, other, other - _ROW)
+    member = np.repeat(np.arange(count), CHIPS_PER_NODE)
+    other = member - member % CHIPS_PER_NODE + np.tile(np.arange(CHIPS_PER_NODE), count)
+    partner = np.where(other < count, other, other - CHIPS_PER_NODE)
     member, partner = member[partner != member], partner[partner != member]
     source, target = (partner, member) if gather else (member, partner)
     rows = MessageTable(chips[source], chips[target], held[partner])
     if gather:
         return [columns, Phase(rows)]
-    return [Phase(rows, int(held.max()), 2 * _ROW), columns]
+    return [Phase(rows, int(held.max()), 2 * CHIPS_PER_NODE), columns]
 
 
 def needed_phases(

@@ -9,7 +9,7 @@ from chip.operator_work import adding
 from compiler.collectives.exchange_phases import Phase, exchange_candidates
 from compiler.ir.transfers import TransferModel
 from sharding.operators.operators import Compute, Exchange, Unit
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE
 from topologies.topology import Topology

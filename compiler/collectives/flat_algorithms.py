@@ -3,7 +3,7 @@
 import numpy as np
 
 from compiler.collectives.stages import Algorithm, Collective, CollectiveStage, stage
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 
 
 def shares(vectors: int, members: int) -> Ints:

@@ -14,7 +14,7 @@ from compiler.collectives.reduce_to_owners import to_owners
 from compiler.collectives.stages import Collective, CollectiveStage, stage
 from compiler.routing.gateway_routing import gateway_paths
 from compiler.routing.gateways import Crossings, Gateways
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from topologies.topology import Topology
 
 # Parts in which a broadcast goes: as many as may find a link of their own.

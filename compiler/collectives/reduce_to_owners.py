@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from compiler.collectives.stages import CollectiveStage, stage
 from compiler.routing.gateways import Gateways
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 
 _ALL = slice(None)
 

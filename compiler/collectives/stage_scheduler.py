@@ -1,6 +1,7 @@
 """From the stages of a collective to a chain of trains, additions and deskews."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple, final
 
@@ -9,6 +10,7 @@ import numpy as np
 from chip.program import Deskews
 from compiler.collectives.stages import Adding, CollectiveStage, adding_up
 from compiler.cost.link_timing import LinkTiming, serialisation_cycles
+from compiler.ir.identity_map import IdentityMap
 from compiler.ir.timeline import ComputeEntry, Timeline, TimelineEntry, TransportEntry
 from compiler.ir.transfers import CycleBreakdown, Transport
 from compiler.routing.bulk_reservation import reserve
@@ -54,17 +56,12 @@ class StageScheduler:
         self._machine = machine
         self._timing = timing
         self._lanes = Lanes(topology)
-        self._known: dict[int, tuple[CollectiveStage, Transport]] = {}
-        self._added: dict[int, Adding] = {}
+        self._known: IdentityMap[CollectiveStage, Transport] = IdentityMap()
+        self._added: IdentityMap[CollectiveStage, Adding] = IdentityMap()
 
     def transport(self, made: CollectiveStage) -> Transport:
         """Return the trains of a stage, from its own start."""
-        known = self._known.get(id(made))
-        if known is None:
-            known = made, self._laid(made)
-            # The stage is kept, so that no other can have its id.
-            self._known[id(made)] = known
-        return known[1]
+        return self._known.of(made, self._laid)
 
     def chain(
         self, stages: Sequence[CollectiveStage], interval_cycles: int
@@ -135,9 +132,7 @@ class StageScheduler:
         return reserve(self._machine, self._timing, paths, made.vectors)
 
     def _adding(self, made: CollectiveStage) -> Adding:
-        if id(made) not in self._added:
-            self._added[id(made)] = adding_up(self._machine, made)
-        return self._added[id(made)]
+        return self._added.of(made, partial(adding_up, self._machine))
 
     def _parts(
         self, made: CollectiveStage, interval_cycles: int

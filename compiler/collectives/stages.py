@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from chip.operator_cycles import work_cycles
 from chip.operator_work import VectorWork, adding
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE
 

@@ -89,7 +89,7 @@ class Tolerance:
             receive FIFO.
         """
         link = self.machine.link
-        flight = link.latency_cycles + self.machine.fec.parameters.decode_cycles
+        flight = self.machine.reference_latency_cycles
         drift = self.drift_cycles(interval_cycles + flight + link.jitter_cycles)
         slip = drift + self.alignment_cycles
         guard = link.jitter_cycles + slip

@@ -46,15 +46,11 @@ def link_timing(
     its mean; what remains is spent inside the forwarding chip.
     """
     link, chip = machine.link, machine.chip
-    fec_cycles = machine.fec.parameters.decode_cycles
-    extra_ps = np.array(
-        [machine.cable_extra_ps(length) for length in np.unique(topology.length_m)]
-    )
+    extra_ps = machine.cable_extra_ps(topology.length_m)
     extra_cycles = -(-extra_ps * chip.clock_hz // PS_PER_S)
-    lengths = np.searchsorted(np.unique(topology.length_m), topology.length_m)
     return LinkTiming(
-        latency_cycles=link.latency_cycles + fec_cycles + extra_cycles[lengths],
-        fec_cycles=fec_cycles,
+        latency_cycles=machine.reference_latency_cycles + extra_cycles,
+        fec_cycles=machine.fec.parameters.decode_cycles,
         guard_cycles=guard_cycles,
         send_cycles=chip.send_cycles,
         receive_cycles=chip.receive_cycles,
@@ -90,8 +86,7 @@ def hop_cycles(machine: MachineSpec, vectors: int) -> int:
     train = ceil_div(vectors, machine.link.stripe_cables)
     return (
         machine.chip.send_cycles
-        + machine.link.latency_cycles
-        + machine.fec.parameters.decode_cycles
+        + machine.reference_latency_cycles
         + serialisation_cycles(machine, train - 1)
         + machine.chip.receive_cycles
     )

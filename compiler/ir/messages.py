@@ -8,7 +8,7 @@ from typing import NamedTuple, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 
 
 class Message(NamedTuple):

@@ -1,5 +1,6 @@
 """From the chain of a token to instruction and train columns."""
 
+from functools import partial
 from typing import NamedTuple, final
 
 import numpy as np
@@ -15,13 +16,13 @@ from chip.program import (
     Trains,
     instructions_of,
 )
+from compiler.ir.identity_map import IdentityMap
 from compiler.ir.timeline import ComputeEntry, LoadEntry, Timeline, TransportEntry
 from compiler.ir.transfers import Transport
 from sharding.operators.operators import Unit
+from specs.arrays import Ints
 from specs.machine import ChipSpec
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 # Columns of the instruction blocks put together here, in this order.
 _COLUMNS = (
@@ -76,17 +77,15 @@ def emit(
     blocks = [_marks(leader, timeline.token_cycles)]
     blocks += [_load_rows(entry, kinds) for entry in timeline.loads]
     links, previous = [], []
-    templates: dict[int, tuple[Ints, Ints]] = {}
+    templates: IdentityMap[Transport, tuple[Ints, Ints]] = IdentityMap()
+    template_of = partial(_transport_rows, topology=topology)
     trains = 0
     for entry in timeline.entries:
         if isinstance(entry, ComputeEntry):
             blocks.append(_compute_rows(entry, kinds, chip.matmul_fill_cycles))
             continue
         transport = entry.transport
-        key = id(transport)
-        if key not in templates:
-            templates[key] = _transport_rows(transport, topology)
-        instructions, columns = templates[key]
+        instructions, columns = templates.of(transport, template_of)
         blocks.append(_placed(instructions, entry, trains))
         columns = columns.copy()
         columns[2:4] += entry.start_cycle
@@ -116,7 +115,7 @@ class _Kinds:
 
     def __init__(self) -> None:
         self._number: dict[Work, int] = {}
-        self._known: dict[int, Ints] = {}
+        self._known: IdentityMap[tuple[Work, ...], Ints] = IdentityMap()
 
     @property
     def works(self) -> list[Work]:
@@ -125,13 +124,13 @@ class _Kinds:
 
     def of(self, works: tuple[Work, ...]) -> Ints:
         """Return the number of each work, shape ``(works,)``."""
-        # Entries of layers alike share one tuple, and keep it.
-        known = self._known.get(id(works))
-        if known is None:
-            number = self._number
-            found = [number.setdefault(work, len(number)) for work in works]
-            known = self._known[id(works)] = np.array(found, dtype=np.int64)
-        return known
+        # Entries of layers alike share one tuple.
+        return self._known.of(works, self._numbers)
+
+    def _numbers(self, works: tuple[Work, ...]) -> Ints:
+        number = self._number
+        found = [number.setdefault(work, len(number)) for work in works]
+        return np.array(found, dtype=np.int64)
 
 
 def _block(rows: int, **columns: NDArray[np.integer] | int) -> Ints:

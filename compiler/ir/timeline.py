@@ -10,7 +10,7 @@ from typing import NamedTuple, final
 from chip.operator_work import Work
 from compiler.ir.transfers import CycleBreakdown, Transport
 from sharding.operators.operators import Unit
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 
 
 class ComputeEntry(NamedTuple):

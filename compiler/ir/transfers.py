@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, final
 import numpy as np
 
 from compiler.ir.messages import MessageTable
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 
 
 class CycleBreakdown(NamedTuple):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from compiler.cost.link_timing import LinkTiming, serialisation_cycles
 from compiler.ir.transfers import CycleBreakdown, Transport
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 
 # Keeps the links of a window apart in one running maximum; no schedule is as long.

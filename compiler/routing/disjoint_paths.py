@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from compiler.cost.link_timing import LinkTiming, vector_rate
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 from topologies.routing.minimal_paths import minimal_paths
 from topologies.topology import Topology

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.routing.gateways import Crossings, Gateways
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 
 _NO_LINK = -1
 

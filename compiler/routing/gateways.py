@@ -5,7 +5,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from topologies.topology import Topology
 
 

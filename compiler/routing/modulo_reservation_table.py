@@ -11,6 +11,7 @@ from typing import final
 
 import numpy as np
 
+from compiler.ir.identity_map import IdentityMap
 from compiler.ir.timeline import Timeline, TransportEntry
 from compiler.ir.transfers import Transport
 from specs.errors import ScheduleError
@@ -37,7 +38,7 @@ class ModuloReservationTable:
         self._contested = np.array(sorted(contested), dtype=np.int64)
         # A bit for each cycle of the period in which a link is taken.
         self._taken: defaultdict[int, int] = defaultdict(int)
-        self._known: dict[int, tuple[Transport, list[tuple[int, int, int]]]] = {}
+        self._known: IdentityMap[Transport, list[tuple[int, int, int]]] = IdentityMap()
 
     def wait_cycles(self, transport: Transport, ready_cycle: int) -> int:
         """Return how long a phase must wait until all its trains find their links free.
@@ -99,18 +100,16 @@ class ModuloReservationTable:
 
     def _uses(self, transport: Transport) -> list[tuple[int, int, int]]:
         """Return link, first cycle and duration of the trains on contested links."""
-        # Phases are kept beside their numbers, so that no two have one id.
-        known = self._known.get(id(transport))
-        if known is None:
-            met = np.isin(transport.link, self._contested)
-            columns = (
-                transport.link[met].tolist(),
-                transport.wire_cycle[met].tolist(),
-                transport.serialisation_cycles[met].tolist(),
-            )
-            known = transport, list(zip(*columns, strict=True))
-            self._known[id(transport)] = known
-        return known[1]
+        return self._known.of(transport, self._contested_uses)
+
+    def _contested_uses(self, transport: Transport) -> list[tuple[int, int, int]]:
+        met = np.isin(transport.link, self._contested)
+        columns = (
+            transport.link[met].tolist(),
+            transport.wire_cycle[met].tolist(),
+            transport.serialisation_cycles[met].tolist(),
+        )
+        return list(zip(*columns, strict=True))
 
 
 def contested_links(chains: Sequence[Timeline]) -> frozenset[int]:

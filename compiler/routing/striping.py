@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 from topologies.routing.parallel_links import Lanes
 

@@ -44,9 +44,10 @@ def check_amounts(program: Program, machine: MachineSpec) -> int:
         }
         for what, amount in wanted.items():
             if found[what] != amount:
+                name = type(work).__name__.removesuffix("Work").lower()
                 raise violation(
                     "a kind of operator does something else",
-                    f"operator kind {number}, {type(work).__name__.lower()}: "
+                    f"operator kind {number}, {name}: "
                     f"{found[what]:,} are {what}, {amount:,} are asked for",
                 )
         if isinstance(work, ProductWork) and work.preloaded_bytes > min(

@@ -14,7 +14,8 @@ from chip.functional_units import SlicePort, inventory
 from chip.operator_work import LoadWork, LookupWork, ProductWork
 from chip.program import Opcode, Program, Slice
 from compiler.rules.slices import busiest, last_cycle
-from compiler.rules.structure import Ints, cycles_per_vector, in_period, violation
+from compiler.rules.structure import cycles_per_vector, in_period, violation
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 
 # Weights arrive in the buffers by fractions of a byte a cycle.

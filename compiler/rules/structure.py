@@ -6,15 +6,13 @@ For `compiler.verify`, independent of the code that makes programs.
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chip.program import Opcode, Program, Slice
+from specs.arrays import Ints
 from specs.errors import VerificationError
 from specs.machine import MachineSpec
 from topologies.outage import Outage
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 
 def violation(rule: str, detail: str) -> VerificationError:

@@ -8,7 +8,8 @@ import math
 import numpy as np
 
 from chip.program import Opcode, Program, Slice
-from compiler.rules.structure import Ints, cycles_per_vector, in_period, violation
+from compiler.rules.structure import cycles_per_vector, in_period, violation
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 from topologies.topology import Topology
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple, final
 
+from compiler.ir.identity_map import IdentityMap
 from compiler.ir.timeline import (
     ComputeEntry,
     LoadEntry,
@@ -51,7 +52,7 @@ class _Placing:
     def __init__(self, parts: Sequence[Timeline], stall_cycles: int) -> None:
         self._stall_cycles = stall_cycles
         self._contested = contested_links(parts[-1:])
-        self._rides: dict[int, list[_Ride]] = {}
+        self._rides: IdentityMap[Transport, list[_Ride]] = IdentityMap()
         self._taken: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         stages = len(parts[-1].stage_cycles)
         self._free_cycle = [0] * stages
@@ -111,9 +112,7 @@ class _Placing:
 
     def _placed(self, transport: Transport, ready: int, at: int) -> int:
         """Return when a phase starts, from `at` on, and take its links for it."""
-        rides = self._rides.get(id(transport))
-        if rides is None:
-            rides = self._rides[id(transport)] = self._rides_of(transport)
+        rides = self._rides.of(transport, self._rides_of)
         at = self._waited(ready, at)
         free = False
         while not free:

@@ -15,14 +15,13 @@ from chip.program import Instructions, Slice
 from compiler.ir.program_emission import emit
 from compiler.ir.timeline import LoadEntry, Timeline, TimelineEntry
 from compiler.ir.transfers import CycleBreakdown
-from sharding.parallelism.ranges import Ints
+from compiler.scheduling.initiation_interval import MOST_PORTS
 from sharding.planner.plan import ShardingPlan
+from specs.arrays import Ints
 from specs.machine import ChipSpec
 from topologies.outage import Outage
 from topologies.routing.breadth_first import UNREACHABLE, hop_counts
 from topologies.topology import Topology
-
-_PORTS = 256
 
 
 def replica_outage(
@@ -141,7 +140,7 @@ def _uses(code: Instructions) -> Ints:
     start = code.start_cycle[linked]
     return np.array(
         [
-            slices * _PORTS + code.port[linked],
+            slices * MOST_PORTS + code.port[linked],
             start,
             start + code.duration_cycles[linked],
         ]

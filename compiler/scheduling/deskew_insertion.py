@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from chip.program import Deskews, Instructions, Opcode, Slice
 from compiler.cost.guard_band import Tolerance
 from compiler.ir.timeline import Timeline, TransportEntry
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.errors import ScheduleError
 from specs.units import ceil_div
 

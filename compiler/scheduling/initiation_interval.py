@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Instructions, Slice
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.units import ceil_div
 
 # The interval grows by 1/100, then 2/100, 3/100 ... of itself, or by a collision.
 _FIRST_STEP = 100
-_PORTS = 256
+# More than a slice of a chip has, so that slice and port make one number.
+MOST_PORTS = 256
 
 
 def collision_cycles(
@@ -33,7 +34,7 @@ def collision_cycles(
         return 0
     resource = (
         instructions.chip[work].astype(np.int64) * len(Slice) + instructions.slice[work]
-    ) * _PORTS + np.maximum(instructions.port[work], 0)
+    ) * MOST_PORTS + np.maximum(instructions.port[work], 0)
     resource = np.tile(resource, len(starts))
     start = (instructions.start_cycle[work] + starts[:, None]).ravel() % period_cycles
     end = start + np.tile(instructions.duration_cycles[work], len(starts))
@@ -129,9 +130,9 @@ def sending(
     chips, ports
         The ports, shape ``(ports,)``.
     """
-    wanted = chips.astype(np.int64) * _PORTS + ports
+    wanted = chips.astype(np.int64) * MOST_PORTS + ports
     sent = instructions.slice == Slice.C2C_OUT
-    port = instructions.chip.astype(np.int64) * _PORTS + instructions.port
+    port = instructions.chip.astype(np.int64) * MOST_PORTS + instructions.port
     rows = sent & np.isin(port, wanted)
     return Instructions(
         **{

@@ -4,6 +4,7 @@ from typing import final
 
 from compiler.collectives.exchange_phases import Phase
 from compiler.collectives.exchange_selection import ExchangeSelector
+from compiler.ir.identity_map import IdentityMap
 from compiler.ir.transfers import TransferModel
 from sharding.operators.block_operators import (
     block_operators,
@@ -26,7 +27,9 @@ class LayerCache:
             topology, plan.task.machine, transporter, width=plan.task.tensor
         )
         self._operators: dict[Block, list[Compute | Exchange]] = {}
-        self._phases: dict[tuple[int, int], tuple[Phase, ...]] = {}
+        self._phases: IdentityMap[Exchange, dict[int, tuple[Phase, ...]]] = (
+            IdentityMap()
+        )
 
     def operators(self, block: Block) -> list[Compute | Exchange]:
         """Return the operators of `block`."""
@@ -37,10 +40,10 @@ class LayerCache:
 
     def phases(self, exchange: Exchange, stage: Stage) -> tuple[Phase, ...]:
         """Return the fastest way to carry out `exchange` on the chips of `stage`."""
-        key = (id(exchange), stage.index)
-        if key not in self._phases:
-            self._phases[key] = self._ways.fastest(exchange, stage.chips)
-        return self._phases[key]
+        known = self._phases.of(exchange, lambda _: {})
+        if stage.index not in known:
+            known[stage.index] = self._ways.fastest(exchange, stage.chips)
+        return known[stage.index]
 
     def added_up(self, phase: Phase) -> Compute:
         """Return the adding up of what `phase` brought, where another follows."""

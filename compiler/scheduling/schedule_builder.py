@@ -11,7 +11,7 @@ from compiler.ir.transfers import CycleBreakdown, TransferModel, Transport
 from compiler.routing.modulo_reservation_table import ModuloReservationTable
 from compiler.scheduling.weight_prefetch import Ahead, Prefetch
 from sharding.operators.operators import Compute, Unit
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.errors import ScheduleError
 from specs.machine import ChipSpec
 

@@ -3,10 +3,10 @@
 import math
 
 from compiler.collectives.exchange_phases import fewest_messages
-from sharding.parallelism.ranges import Ints
 from sharding.parallelism.tensor_group import TensorGroup
 from sharding.planner.plan import ShardingPlan
 from sharding.transformer.blocks import BlockKind
+from specs.arrays import Ints
 from specs.errors import ScheduleError
 from topologies.topology import Topology
 

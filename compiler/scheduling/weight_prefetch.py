@@ -16,9 +16,13 @@ from chip.operator_cycles import (
     work_cycles,
 )
 from chip.operator_work import LoadWork, ProductWork, Work
+from compiler.ir.identity_map import IdentityMap
 from sharding.operators.operators import Compute
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.machine import ChipSpec
+
+# Spans of free cycles: how long before the product each starts, and its cycles.
+Windows = tuple[tuple[int, int], ...]
 
 
 class Ahead(NamedTuple):
@@ -66,8 +70,8 @@ class Prefetch:
     def __init__(self, chip: ChipSpec) -> None:
         self._chip = chip
         self._free: list[tuple[int, int]] = []
-        self._most: dict[int, Ints] = {}
-        self._known: dict[tuple[int, tuple[tuple[int, int], ...]], Prefetched] = {}
+        self._most: IdentityMap[Compute, Ints] = IdentityMap()
+        self._known: IdentityMap[Compute, dict[Windows, Prefetched]] = IdentityMap()
 
     @property
     def windows(self) -> tuple[tuple[int, int], ...]:
@@ -87,7 +91,7 @@ class Prefetch:
 
     def product(self, operator: Compute, now: int) -> Prefetched:
         """Return `operator`, which starts `now`, with what is loaded ahead of it."""
-        most = self._most_cycles(operator)
+        most = self._most.of(operator, self._most_cycles)
         left = int(most.max())
         windows = []
         for start, end in self._free:
@@ -96,23 +100,20 @@ class Prefetch:
             cycles = min(left, end - start)
             windows.append((now - start, cycles))
             left -= cycles
-        # Operators are kept by whoever lists them, so that no two have one id.
-        key = (id(operator), tuple(windows))
-        if key not in self._known:
-            self._known[key] = self._prefetched(operator, most, windows)
-        return self._known[key]
+        known = self._known.of(operator, lambda _: {})
+        key = tuple(windows)
+        if key not in known:
+            known[key] = self._prefetched(operator, most, windows)
+        return known[key]
 
     def _most_cycles(self, operator: Compute) -> Ints:
-        known = self._most.get(id(operator))
-        if known is None:
-            cycles = [
-                most_preload_cycles(self._chip, work)
-                if isinstance(work, ProductWork)
-                else 0
-                for work in operator.works
-            ]
-            known = self._most[id(operator)] = np.array(cycles, dtype=np.int64)
-        return known
+        cycles = [
+            most_preload_cycles(self._chip, work)
+            if isinstance(work, ProductWork)
+            else 0
+            for work in operator.works
+        ]
+        return np.array(cycles, dtype=np.int64)
 
     def _prefetched(
         self, operator: Compute, most: Ints, windows: list[tuple[int, int]]

@@ -21,7 +21,7 @@ from compiler.search.frontier import (
 )
 from compiler.search.objective import Cost, Objective, cost_of
 from compiler.search.search_result import Evaluated, SearchResult, nothing_fits
-from compiler.search.search_space import FEW_CHIPS
+from compiler.search.search_space import machine_shape
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
@@ -73,7 +73,9 @@ def best_strategy(
     """
     # Where sequences fill pipelines, splits that share a layer in other ways cost much
     # the same, and telling all of them apart would take minutes.
-    plain = objective.fills and topology.active_chips > FEW_CHIPS
+    plain = (
+        objective.fills and topology.active_chips > machine_shape(topology).few_chips
+    )
     looks = StrategyEvaluator(task, topology, widths, plain=plain)
     return _Search(task, looks, objective, sequences).run(most_compiled)
 
@@ -257,7 +259,7 @@ class _Search:
         plan = self._plans.pop(key)
         self._timed.pop(key, None)
         topology = self._looks.topology
-        few = topology.active_chips <= FEW_CHIPS
+        few = topology.active_chips <= machine_shape(topology).few_chips
         try:
             timed = self._tokens.pop(key, None) or time_token(plan, topology)
             self._trains += timed.timeline.trains * strategy.data

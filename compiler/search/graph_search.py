@@ -5,7 +5,7 @@ from compiler.cost.graph_roofline import chain_bound
 from compiler.ir.schedule import WorkloadSchedule
 from sharding.graph.workload_plan import WorkloadPlan, plan_workload
 from sharding.parallelism.grid import grids
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.errors import PlanError, ScheduleError
 from specs.machine import MachineSpec
 from specs.workload import Workload

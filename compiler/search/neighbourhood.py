@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from compiler.ir.schedule import Schedule
-from compiler.search.search_space import splits
+from compiler.search.search_space import machine_shape, splits
 from sharding.parallelism.feasibility import check_model
 from sharding.parallelism.strategy import Strategy
 from sharding.placement.default_placement import placed_chips
@@ -147,7 +147,7 @@ def _resized(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:
             # Parts of a group and grids need widths that they divide.
             continue
         yield str(changed), task, changed, sequences
-    for split in splits(task.model, width):
+    for split in splits(task.model, width, machine_shape(now.topology)):
         changed = replace(split, pipeline=pipeline, data=strategy.data)
         if split.expert > 1:
             changed = replace(changed, routing=strategy.routing)

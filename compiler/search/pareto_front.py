@@ -18,7 +18,7 @@ from compiler.compile_decode import compile_token, time_token
 from compiler.search.branch_and_bound import best_strategy
 from compiler.search.frontier import SearchStep
 from compiler.search.objective import Objective
-from compiler.search.search_space import FEW_CHIPS
+from compiler.search.search_space import machine_shape
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
@@ -134,7 +134,7 @@ def pareto_front(
         Points to look at to the cycle at most, beside those of the two searches.
     """
     fronts = _Fronts(task, topology)
-    if topology.active_chips > FEW_CHIPS:
+    if topology.active_chips > machine_shape(topology).few_chips:
         fronts.begin(task)
     return fronts.run(most_compiled)
 
@@ -272,7 +272,7 @@ class _Fronts:
         self._crossing += crosses
         plan = self._plans.pop((strategy, sequences))
         topology = self._looks.topology
-        few = topology.active_chips <= FEW_CHIPS
+        few = topology.active_chips <= machine_shape(topology).few_chips
         schedule = compile_token(plan, topology, patient=few)
         self._looked_at += 1
         self._add(strategy, sequences, schedule.latency_cycles)

@@ -9,10 +9,10 @@ import numpy as np
 from compiler.compile_decode import compile_token, time_token
 from compiler.ir.schedule import Schedule
 from compiler.search.search_result import SearchResult
-from sharding.parallelism.ranges import Ints
 from sharding.placement.default_placement import placed_chips
 from sharding.placement.locality_placement import nearby
 from sharding.planner.plan import ShardingPlan, plan_sharding
+from specs.arrays import Ints
 from specs.errors import ScheduleError
 from topologies.topology import Topology
 

@@ -1,25 +1,74 @@
-"""The strategies that a search looks at: widths, and how a group shares a layer."""
+"""Search space: the tensor widths, and the splits of a layer, that a search evaluates.
+
+The limits follow from the machine: chips of a node exchange over links of their own,
+and racks are further apart than the nodes within them.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
 
 from sharding.parallelism.feasibility import check_model
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import FeedForwardLayout
 from specs.errors import PlanError
 from specs.model import ModelSpec
-
-# Chips of a node, whose links are their own, and nodes of a rack.
-_NODE_CHIPS = 8
-_RACK_NODES = 9
-# Groups of up to two nodes may be shared in any way. In wider ones a grid has nodes as
-# rows, and attention is on a node or where no two chips share a head, by turns within a
-# rack: other ways exchange as widely as the whole group does.
-FEW_CHIPS = 2 * _NODE_CHIPS
-# On machines of more than sixteen racks, groups wider than a rack are of whole nodes:
-# others exchange in rows that nodes cut, and would be most of what is looked at.
-_MOST_EVERY_WIDTH = 16 * _RACK_NODES * _NODE_CHIPS
+from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK
+from topologies.topology import Topology
 
 
-def widths(chips: int, model: ModelSpec) -> list[int]:
-    """Return the tensor widths that a search looks at, ascending.
+class MachineShape(NamedTuple):
+    """Sizes of the parts of a machine that limit the space.
+
+    Attributes
+    ----------
+    node_chips, rack_chips
+        Chips of a node and of a rack.
+    """
+
+    node_chips: int = CHIPS_PER_NODE
+    rack_chips: int = CHIPS_PER_RACK
+
+    @property
+    def few_chips(self) -> int:
+        """Return up to how many chips a group may share a layer in every way.
+
+        In groups wider than two nodes a grid has nodes as rows, and attention is on a
+        node or where no two chips share a head, by turns within a rack: other splits
+        exchange as widely as the whole group does.
+        """
+        return 2 * self.node_chips
+
+    @property
+    def most_every_width(self) -> int:
+        """Return up to how many chips groups of every width are evaluated.
+
+        On larger machines groups wider than a rack are of whole nodes: others exchange
+        in rows that nodes cut, and would be most of the space.
+        """
+        return 16 * self.rack_chips
+
+
+GROQRACK = MachineShape()
+
+
+def machine_shape(topology: Topology) -> MachineShape:
+    """Return the shape of a machine; a part that it does not have is a GroqRack's.
+
+    A torus has nodes of one chip, and a list of links without levels is a single node:
+    neither says in what groups chips are near each other.
+    """
+    node_chips = int(np.bincount(topology.node).max())
+    if not 1 < node_chips < topology.chips:
+        return GROQRACK
+    rack_chips = int(np.bincount(topology.rack).max())
+    if rack_chips == node_chips:
+        rack_chips = node_chips * (CHIPS_PER_RACK // CHIPS_PER_NODE)
+    return MachineShape(node_chips, rack_chips)
+
+
+def widths(chips: int, model: ModelSpec, shape: MachineShape = GROQRACK) -> list[int]:
+    """Return the tensor widths that a search evaluates, ascending.
 
     Parameters
     ----------
@@ -27,6 +76,8 @@ def widths(chips: int, model: ModelSpec) -> list[int]:
         Chips that there are.
     model
         What is split; no group is wider than its hidden size.
+    shape
+        The machine's nodes and racks.
 
     Examples
     --------
@@ -36,15 +87,22 @@ def widths(chips: int, model: ModelSpec) -> list[int]:
     >>> len(widths(10_440, load_model("llama-2-70b")))
     1087
     """
-    rack = _RACK_NODES * _NODE_CHIPS
     return [
         width
         for width in range(1, min(chips, model.hidden_size) + 1)
-        if chips <= _MOST_EVERY_WIDTH or width <= rack or width % _NODE_CHIPS == 0
+        if chips <= shape.most_every_width
+        or width <= shape.rack_chips
+        or width % shape.node_chips == 0
     ]
 
 
-def splits(model: ModelSpec, width: int, *, plain: bool = False) -> list[Strategy]:
+def splits(
+    model: ModelSpec,
+    width: int,
+    shape: MachineShape = GROQRACK,
+    *,
+    plain: bool = False,
+) -> list[Strategy]:
     """Return the ways in which a group may share a layer, each as a single stage.
 
     Attention is on all chips or on some in turns, and a feed-forward lies in rows, in a
@@ -56,6 +114,8 @@ def splits(model: ModelSpec, width: int, *, plain: bool = False) -> list[Strateg
         What is split.
     width
         Chips of the group.
+    shape
+        The machine's nodes and racks.
     plain
         Whether to leave out all but the one in which all chips share everything alike.
 
@@ -67,13 +127,14 @@ def splits(model: ModelSpec, width: int, *, plain: bool = False) -> list[Strateg
     """
     if plain:
         return [Strategy(tensor=width, pipeline=1)]
-    if width <= FEW_CHIPS:
+    if width <= shape.few_chips:
         layouts, parts = list(FeedForwardLayout), list(range(1, width))
     else:
-        nodes = width % _NODE_CHIPS == 0
+        nodes = width % shape.node_chips == 0
         layouts = list(FeedForwardLayout) if nodes else [FeedForwardLayout.ONE_D]
-        sizes = sorted({_NODE_CHIPS, model.kv_heads})
-        parts = [part for part in sizes if part < width <= _RACK_NODES * part]
+        sizes = sorted({shape.node_chips, model.kv_heads})
+        turns = shape.rack_chips // shape.node_chips
+        parts = [part for part in sizes if part < width <= turns * part]
     attending = [0, *(part for part in parts if width % part == 0)]
     return [
         split

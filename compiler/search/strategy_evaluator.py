@@ -23,15 +23,14 @@ from compiler.bounds.strategy_bound import (
 )
 from compiler.bounds.throughput_bound import most_sequences
 from compiler.scheduling.train_count import MOST_TRAINS
-from compiler.search.search_space import splits
-from compiler.search.search_space import widths as usual_widths
-from sharding.parallelism.ranges import Ints
+from compiler.search import search_space
 from sharding.parallelism.strategy import Strategy
 from sharding.placement.default_placement import placed_chips
 from sharding.planner.plan import ShardingPlan, staged_plan
 from sharding.planner.stage_partition import stage_blocks, stage_cuts
 from sharding.transformer.blocks import Block, model_units
 from sharding.transformer.task import Task
+from specs.arrays import Ints
 from topologies.topology import Topology
 
 
@@ -68,11 +67,14 @@ class StrategyEvaluator:
         self.topology = topology
         self.chips: Ints = topology.active.astype(np.int64)
         most = min(len(self.chips), task.model.hidden_size)
-        looked_at = usual_widths(len(self.chips), task.model)
+        shape = search_space.machine_shape(topology)
+        evaluated = search_space.widths(len(self.chips), task.model, shape)
         if widths is not None:
-            looked_at = [width for width in range(1, most + 1) if width in widths]
+            evaluated = [width for width in range(1, most + 1) if width in widths]
         self.splits = [
-            s for width in looked_at for s in splits(task.model, width, plain=plain)
+            split
+            for width in evaluated
+            for split in search_space.splits(task.model, width, shape, plain=plain)
         ]
         self._links = link_bound(task.machine, topology, int(self.chips[0]))
         self._blocks = KnownBlocks()

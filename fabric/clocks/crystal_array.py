@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.clock import Clock
+from specs.arrays import Ints
 from specs.units import PS_PER_S
-
-Ints = NDArray[np.int64]
 
 _MILLION = 10**6
 # Cycles whose number, times the picoseconds in a second, fits 64 bits.

@@ -12,11 +12,9 @@ from chip.clock import Clock, Crystal, cycles_at, edges_ps
 from chip.hac import AlignedCounter
 from chip.random_walk_clock import RandomWalk, RandomWalkClock
 from fabric.random_streams import Draws, Stream
+from specs.arrays import Floats, Ints
 from specs.machine import MachineSpec
 from specs.units import AS_PER_S, PPM, PS_PER_S
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @final

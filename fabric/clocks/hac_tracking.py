@@ -18,13 +18,12 @@ from fabric.clocks.crystal_array import CrystalArray
 from fabric.clocks.link_bring_up import LANE_BITS, LANES, bring_up, spacing_epochs
 from fabric.links.latency import Jitter, least_latency_ps, level_epochs
 from fabric.random_streams import Draws, Stream
+from specs.arrays import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import PPM, ceil_div
 from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 # Tracking goes on for up to so many times the usual before a machine is given up.
 _PATIENCE = 8

@@ -10,17 +10,15 @@ from collections.abc import Sequence
 from typing import NamedTuple, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chip.clock import Clock
 from chip.hac import bring_up_settled, half_round_trip, rate_per_epoch
 from fabric.clocks.crystal_array import CrystalArray
 from fabric.links.latency import Jitter
 from fabric.random_streams import Draws, Stream
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 # The 64 bits of a draw hold four jitters of 16 bits: of two exchanges, there and back.
 LANE_BITS = 16

@@ -4,16 +4,14 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fabric.clocks.crystals import Crystals
 from fabric.links.latency import Jitter, least_latency_ps, level_epochs
 from fabric.random_streams import Draws, Stream
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 
 @final

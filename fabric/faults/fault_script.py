@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from typing import NamedTuple, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chip.clock import Crystal
+from specs.arrays import Ints
 from specs.errors import SpecError
 from specs.faults import ChipStops, Fault, LinkDies, LinkErrorRate
 from specs.units import PS_PER_US
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 NEVER = 2**62
 

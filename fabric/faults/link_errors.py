@@ -12,9 +12,8 @@ from fabric.links.error_model import codeword_outcome, damage_odds
 from fabric.links.fec import codewords
 from fabric.links.rare_events import Trials, hits, trials
 from fabric.random_streams import Draws, Stream
+from specs.arrays import Ints
 from specs.machine import MachineSpec
-
-Ints = NDArray[np.int64]
 
 
 class Corrected(NamedTuple):

@@ -3,15 +3,13 @@
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chip.program import Program
 from fabric.faults.fault_script import Outages
 from fabric.results.slack import tail_cycles
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 
 @final

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from typing import NamedTuple, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chip.program import Program
 from fabric.faults.link_errors import LinkErrors
 from fabric.faults.losses import Losses
 from fabric.faults.spares import Moved
+from specs.arrays import Ints
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 # A token that is damaged this often in a row is given up: the machine is unusable.
 MOST_ATTEMPTS = 8

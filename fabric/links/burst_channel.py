@@ -18,10 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabric.links.fec import CodewordOdds
+from specs.arrays import Floats
 from specs.fec import FecCode
 from specs.link import LinkSpec
-
-Floats = NDArray[np.float64]
 
 
 @final

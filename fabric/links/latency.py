@@ -25,13 +25,8 @@ _SHIFT = np.uint64(64 - LEVEL_BITS)
 
 def least_latency_ps(machine: MachineSpec, topology: Topology) -> NDArray[np.int64]:
     """Return the least latency of each directed link with cable and decoder, in ps."""
-    link = machine.link
-    extra_m = np.maximum(0.0, topology.length_m - link.reference_length_m)
-    extra_ps = np.rint(extra_m * link.flight_ps_per_m).astype(np.int64)
-    decode = machine.fec.parameters.decode_cycles
-    fixed_ps = machine.cycles_to_ps(link.latency_cycles + decode)
-    least_ps: NDArray[np.int64] = fixed_ps + extra_ps
-    return least_ps
+    fixed_ps = machine.cycles_to_ps(machine.reference_latency_cycles)
+    return fixed_ps + machine.cable_extra_ps(topology.length_m)
 
 
 @cache

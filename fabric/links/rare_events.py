@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabric.random_streams import Draws, Stream, component_keys
-
-Ints = NDArray[np.int64]
+from specs.arrays import Ints
 
 # Draws beyond the expected number, in standard deviations: more are rarely needed.
 _MARGIN = 4

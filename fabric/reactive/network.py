@@ -19,7 +19,8 @@ from simpy.events import Event, ProcessGenerator, Timeout
 
 from fabric.reactive.deadlock import deadlock
 from fabric.reactive.output_port import OutputPort
-from fabric.reactive.traffic import Ints, Journeys
+from fabric.reactive.traffic import Journeys
+from specs.arrays import Ints
 from specs.errors import SpecError
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PS_PER_NS

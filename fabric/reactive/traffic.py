@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from fabric.links.latency import Jitter, least_latency_ps
 from fabric.random_streams import Draws, Stream, component_keys
+from specs.arrays import Ints
 from specs.errors import SpecError
 from specs.machine import MachineSpec
 from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 
 @final

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from fabric.results.iteration_log import NEVER
 from fabric.runtime.segment import Segment
-
-Ints = NDArray[np.int64]
+from specs.arrays import Ints
 
 _NEVER_PS = 2**62
 

@@ -3,16 +3,14 @@
 from typing import NamedTuple, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chip.clock import quotients_ps
 from chip.hac import wrapped_differences
 from fabric.results.deskew_log import DeskewLog
 from fabric.results.iteration_log import NEVER
 from fabric.runtime.segment import Segment
+from specs.arrays import Ints
 from specs.units import AS_PER_PS
-
-Ints = NDArray[np.int64]
 
 
 class _Placed(NamedTuple):

@@ -9,19 +9,17 @@ from collections.abc import Iterator
 from typing import NamedTuple, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chip.clock import cycles_at
 from chip.program import Opcode, Program
 from fabric.clocks.crystals import make_clocks
 from fabric.random_streams import Draws
 from fabric.results.result import Record
+from specs.arrays import Ints
 from specs.errors import SpecError
 from specs.machine import MachineSpec
 from specs.units import PS_PER_S
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 # Vectors looked at together: what is computed of them stays in a core's cache.
 _BLOCK_VECTORS = 2**15

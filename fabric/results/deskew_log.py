@@ -4,9 +4,8 @@ import hashlib
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from specs.arrays import Ints
 
 
 @final

@@ -6,9 +6,8 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
+from specs.arrays import Ints
 from specs.units import PS_PER_US
-
-Ints = NDArray[np.int64]
 
 
 class IterationRow(NamedTuple):

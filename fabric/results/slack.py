@@ -3,11 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from specs.arrays import Ints
 from specs.machine import MachineSpec
+from specs.units import AS_PER_PS
 
-Ints = NDArray[np.int64]
-
-_AS_PER_PS = 1_000_000
 UNLIMITED_PS = 2**62
 """Slack of a train that was lost, or that nobody was there to take."""
 
@@ -36,7 +35,7 @@ def tail_drift_ps(cycles: Ints, drift_as: Ints) -> Ints:
     drift_as
         Receiver's clock period less the sender's, in attoseconds.
     """
-    return cycles * drift_as // _AS_PER_PS
+    return cycles * drift_as // AS_PER_PS
 
 
 def least_slack_ps(head_ps: Ints, tail_cycles: Ints, drift_as: Ints) -> Ints:

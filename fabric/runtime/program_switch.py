@@ -3,15 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chip.hac import wrapped_differences
 from chip.program import Program
 from fabric.clocks.start_propagation import Start
 from fabric.faults.spares import Spares
 from fabric.runtime.segment import Segment
-
-Ints = NDArray[np.int64]
+from specs.arrays import Ints
 
 
 class Change(NamedTuple):

@@ -22,11 +22,10 @@ from fabric.random_streams import Draws, Stream, component_keys, ordinals
 from fabric.results.iteration_log import NEVER
 from fabric.results.result import Failover
 from fabric.runtime.step_layout import StepLayout
+from specs.arrays import Ints
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PS_PER_NS
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 
 @final

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chip.program import Opcode, Program
-
-Ints = NDArray[np.int64]
+from specs.arrays import Ints
 
 
 @final

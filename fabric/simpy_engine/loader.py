@@ -3,9 +3,10 @@
 import numpy as np
 
 from chip.program import Program
-from fabric.runtime.step_layout import Ints, StepLayout
+from fabric.runtime.step_layout import StepLayout
 from fabric.simpy_engine.link import Link
 from fabric.simpy_engine.processor import ProcessorStep
+from specs.arrays import Ints
 
 
 def load_steps(

@@ -4,7 +4,6 @@ import hashlib
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fabric.results.deskew_log import DeskewLog
 from fabric.results.iteration_log import NEVER, Flight
@@ -21,9 +20,8 @@ from fabric.results.slack import UNLIMITED_PS
 from fabric.runtime.segment import Segment
 from fabric.statistics.timing_check import TimingCheck, TimingChecker
 from fabric.statistics.violations import Violations
+from specs.arrays import Ints
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 
 @final

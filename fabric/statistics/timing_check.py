@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chip.random_walk_clock import RandomWalk
 from fabric.results.iteration_log import NEVER
 from fabric.results.slack import UNLIMITED_PS, least_slack_ps, tail_cycles
 from fabric.runtime.segment import Segment
-
-Ints = NDArray[np.int64]
+from specs.arrays import Ints
 
 
 @final

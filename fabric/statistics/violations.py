@@ -2,13 +2,9 @@
 
 from typing import final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fabric.results.result import Violation
 from fabric.runtime.segment import Segment
-
-Ints = NDArray[np.int64]
+from specs.arrays import Ints
 
 # Of each kind; a run that breaks its schedule breaks it everywhere.
 _MOST = 100

@@ -11,7 +11,7 @@ from enum import StrEnum
 import numpy as np
 
 from sharding.parallelism.grid import Grid
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.formats import Format
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
 from specs.machine import FormatsSpec, MachineSpec

@@ -9,7 +9,7 @@ from chip.operator_work import LookupWork, ProductWork, Shape, VectorWork, addin
 from sharding.graph.tensor_layout import fed_bytes, format_of
 from sharding.graph.workload_plan import WorkloadPlan
 from sharding.operators.operators import Compute, Unit, compute
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.formats import Format
 from specs.graph import Matmul, Role, Vector
 from specs.units import ceil_div

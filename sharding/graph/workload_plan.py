@@ -11,17 +11,16 @@ import pandas as pd
 from sharding.graph.tensor_layout import Use, format_of, front_columns, uses_of
 from sharding.graph.workload_memory import workload_memory
 from sharding.parallelism.grid import Grid, grids
-from sharding.parallelism.ranges import Ints
 from sharding.planner.memory import StageMemory
+from specs.arrays import Ints
 from specs.errors import PlanError
 from specs.graph import Matmul, Role, Tensor
 from specs.machine import MachineSpec
 from specs.workload import Workload
+from topologies.cables import CHIPS_PER_NODE
 
 # No larger machine is suggested: there is none.
 _MOST_CHIPS = 10_440
-# Beyond one node, chips come in whole nodes.
-_NODE = 8
 
 
 @final
@@ -236,6 +235,10 @@ def _way_out(workload: Workload, machine: MachineSpec) -> str:
         )
     alone = workload_memory(workload, machine, Grid(column=1, row=1))
     least = int(alone.weights[0]) // (limit - machine.chip.program_reserve_bytes) + 1
-    counts = [*range(1, _NODE), *range(_NODE, _MOST_CHIPS + 1, _NODE)]
+    # Beyond one node, chips come in whole nodes.
+    counts = [
+        *range(1, CHIPS_PER_NODE),
+        *range(CHIPS_PER_NODE, _MOST_CHIPS + 1, CHIPS_PER_NODE),
+    ]
     grid = next(filter(None, (fitting(n) for n in counts if n >= least)))
     return f"What would do: --chips {grid.chips} --strategy {grid}."

@@ -20,9 +20,10 @@ from sharding.operators.operators import (
     compute,
 )
 from sharding.operators.residual_stream import normed_input, one_team, reduced_output
-from sharding.parallelism.ranges import Ints, bounds, head_sizes
+from sharding.parallelism.ranges import bounds, head_sizes
 from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import FP32_BYTES, Task, bytes_of
+from specs.arrays import Ints
 
 # A candidate for the next token: its logit and its number.
 _CANDIDATE_BYTES = 8

@@ -10,9 +10,9 @@ from sharding.operators.residual_stream import (
     normed_input,
     reduced_output,
 )
-from sharding.parallelism.ranges import Ints
 from sharding.transformer.blocks import Block
 from sharding.transformer.task import Task, bytes_of
+from specs.arrays import Ints
 
 
 def feed_forward(task: Task, block: Block) -> list[ShardedOperator]:

@@ -4,8 +4,8 @@ import numpy as np
 
 from chip.operator_work import ProductWork, VectorWork
 from sharding.operators.operators import Compute, Unit, compute
-from sharding.parallelism.ranges import Ints
 from sharding.transformer.task import Task
+from specs.arrays import Ints
 from specs.formats import Format
 
 

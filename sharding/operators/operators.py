@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chip.operator_cycles import least_cycles, work_cycles
 from chip.operator_work import Work
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.machine import ChipSpec
 
 

@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from sharding.operators.operator_builders import vector
 from sharding.operators.operators import Exchange, Pattern, ShardedOperator
-from sharding.parallelism.ranges import Ints
 from sharding.transformer.task import Task
+from specs.arrays import Ints
 
 
 def one_team(task: Task) -> Ints:

@@ -5,7 +5,8 @@ from typing import final
 
 import numpy as np
 
-from sharding.parallelism.ranges import Ints, bounds
+from sharding.parallelism.ranges import bounds
+from specs.arrays import Ints
 from specs.errors import PlanError, nearest
 
 _KEYS = ("column", "row")

@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sharding.parallelism.ranges import HeadSplit, Ints, bounds, head_split
-
-# Chips of a node, which exchange over links of their own.
-_ROW = 8
+from sharding.parallelism.ranges import HeadSplit, bounds, head_split
+from specs.arrays import Ints
+from topologies.cables import CHIPS_PER_NODE
 
 
 class FeedForwardLayout(StrEnum):
@@ -49,7 +48,7 @@ def grid_inputs(width: int) -> int:
     >>> [grid_inputs(width) for width in (7, 8, 16, 72)]
     [1, 2, 8, 8]
     """
-    most = _ROW if width > _ROW else int(width**0.5)
+    most = CHIPS_PER_NODE if width > CHIPS_PER_NODE else int(width**0.5)
     return max(side for side in range(1, most + 1) if width % side == 0)
 
 

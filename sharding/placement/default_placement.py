@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sharding.parallelism.ranges import Ints
 from sharding.parallelism.strategy import Strategy
+from specs.arrays import Ints
 from specs.units import ceil_div
 from topologies.topology import Topology
 

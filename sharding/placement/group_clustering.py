@@ -8,7 +8,7 @@ few ways that are a hop longer.
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from specs.arrays import Ints
 
 # Four to the power of this is far beyond any group; more would leave whole floats.
 _MOST_WEIGHED_HOPS = 12

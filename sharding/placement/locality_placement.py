@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from sharding.parallelism.ranges import Ints, head_split
+from sharding.parallelism.ranges import head_split
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import FeedForwardLayout
 from sharding.placement.default_placement import placed_chips
@@ -19,6 +19,7 @@ from sharding.placement.group_clustering import compact_groups, swapped, weights
 from sharding.placement.partner_assignment import MemberPaths, partners
 from sharding.placement.stage_order import nearest_order
 from sharding.transformer.task import Task
+from specs.arrays import Ints
 from topologies.routing.breadth_first import hop_counts
 from topologies.routing.minimal_paths import minimal_paths
 from topologies.topology import Topology

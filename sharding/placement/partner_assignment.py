@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from specs.arrays import Ints
 from topologies.routing.minimal_paths import NO_LINK
-
-Ints = NDArray[np.int64]
 
 # Up to so many members all swaps are tried, beyond it those of the latest one.
 _MOST_ALL_SWAPPED = 16

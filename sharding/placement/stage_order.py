@@ -1,9 +1,8 @@
 """The order of groups along which a token hops least, and comes back soonest."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from specs.arrays import Ints
 
 # Pairs of stages looked at: bounds the reversals of long pipelines to half a second.
 _MOST_LOOKED_AT = 20_000_000

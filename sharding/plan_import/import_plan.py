@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from sharding.parallelism.feasibility import check_model
-from sharding.parallelism.ranges import Ints
 from sharding.parallelism.tensor_group import Routing
 from sharding.plan_import.check_completeness import check_whole
 from sharding.plan_import.check_shares import check_edited_memory, check_shares
@@ -20,6 +19,7 @@ from sharding.planner.plan import ShardingPlan, staged_plan
 from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from sharding.transformer.tensor_names import names_of
+from specs.arrays import Ints
 from specs.errors import PlanError
 from specs.model import ModelSpec
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from sharding.parallelism.ranges import Ints
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import FeedForwardLayout, grid_inputs
 from sharding.plan_import.stage_members import is_grid
 from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from sharding.transformer.weight_slices import block_slices
+from specs.arrays import Ints
 from specs.model import ModelSpec
 
 _RECTANGLE = ["row_start", "row_end", "column_start", "column_end"]

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from sharding.parallelism.ranges import Ints
 from sharding.planner.memory import stage_memory
 from sharding.planner.plan import ShardingPlan, Stage
 from sharding.transformer.blocks import BlockKind
 from sharding.transformer.task import Task
+from specs.arrays import Ints
 from specs.errors import PlanError
 
 

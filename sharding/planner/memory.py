@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from sharding.operators.expert_routing import routed
-from sharding.parallelism.ranges import Ints
 from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import FP32_BYTES, Task, bytes_of
 from sharding.transformer.weight_slices import block_slices
+from specs.arrays import Ints
 from specs.units import ceil_div
 
 

@@ -3,9 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from specs.arrays import Ints
 
 # The search for the cheapest cuts stops being instant beyond this many look-ups.
 _MOST_LOOK_UPS = 300_000

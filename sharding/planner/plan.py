@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from sharding.parallelism.feasibility import check_model
-from sharding.parallelism.ranges import Ints
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.infeasibility import does_not_fit
 from sharding.planner.memory import StageMemory, stage_memory
@@ -17,6 +16,7 @@ from sharding.planner.stage_partition import stage_blocks, stage_cuts
 from sharding.transformer.blocks import Block, BlockKind, model_units
 from sharding.transformer.task import Task
 from sharding.transformer.weight_slices import block_slices
+from specs.arrays import Ints
 from specs.errors import PlanError
 
 

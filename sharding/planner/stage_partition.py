@@ -6,7 +6,6 @@ import numpy as np
 
 from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute
-from sharding.parallelism.ranges import Ints
 from sharding.planner.memory import (
     activation_bytes,
     kv_cache_bytes,
@@ -16,6 +15,7 @@ from sharding.planner.memory import (
 from sharding.planner.min_max_partition import balanced_cuts
 from sharding.transformer.blocks import Block, merged
 from sharding.transformer.task import Task
+from specs.arrays import Ints
 
 _UNLIMITED_BYTES = 2**62
 

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sharding.parallelism.ranges import Ints
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import (
     FeedForwardLayout,
@@ -14,6 +13,7 @@ from sharding.parallelism.tensor_group import (
     group_of,
 )
 from sharding.transformer.blocks import Block, BlockKind
+from specs.arrays import Ints
 from specs.formats import Format
 from specs.machine import MachineSpec
 from specs.model import ModelSpec

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sharding.parallelism.ranges import Ints, TensorSlices, bounds, head_rows
+from sharding.parallelism.ranges import TensorSlices, bounds, head_rows
 from sharding.parallelism.tensor_group import Range, TensorGroup
 from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.tensor_names import TensorNames, names_of
+from specs.arrays import Ints
 from specs.model import ModelSpec
 
 

@@ -6,18 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from chip.program import Deskews, Instructions, Opcode, Program, Slice
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
 from compiler.verify import Certificate, digest, verify
+from specs.arrays import Ints
 from specs.errors import VerificationError
 from specs.machine import MachineSpec
 from topologies.outage import NO_OUTAGE, Outage
 
 Compile = Callable[..., Schedule]
-Ints = NDArray[np.int64]
 
 
 @pytest.fixture(scope="module")

@@ -163,6 +163,14 @@ def test_without_deskews_clocks_run_apart_until_vectors_are_late(
     assert result.links.least_slack_ps.min() < 0
 
 
+def run_unless_unsettled(schedule: Schedule, *, seed: int) -> RunResult | None:
+    """Run, or return None where crystals are so far apart that no counter settles."""
+    try:
+        return run(schedule, seed=seed, tokens=20, keep=1)
+    except ScheduleError:
+        return None
+
+
 @given(
     ppm=st.sampled_from([0.0, 50.0, 3_000.0, 60_000.0]),
     interval=st.sampled_from([0, "auto"]),
@@ -200,11 +208,8 @@ def test_a_run_always_ends_and_accounts_for_every_token(
         )
     except ScheduleError:
         return
-    try:
-        result = run(schedule, seed=seed, tokens=20, keep=1)
-    except ScheduleError as error:
-        # Crystals so far apart that the counters do not settle at the start.
-        assert "set it to" in str(error)
+    result = run_unless_unsettled(schedule, seed=seed)
+    if result is None:
         assert ppm == 60_000
         return
     delivered = [

@@ -267,9 +267,8 @@ def test_a_vector_follows_when_the_ones_before_it_have_left(index: int) -> None:
 def test_only_what_a_cable_has_beyond_the_measured_one_takes_time(
     groqrack: MachineSpec,
 ) -> None:
-    assert groqrack.cable_extra_ps(0.5) == 0
-    assert groqrack.cable_extra_ps(0.75) == 0
-    assert groqrack.cable_extra_ps(2.75) == 10_000
+    lengths_m = np.array([0.5, 0.75, 2.75])
+    assert groqrack.cable_extra_ps(lengths_m).tolist() == [0, 0, 10_000]
 
 
 def test_nominal_cycles_turn_into_picoseconds(groqrack: MachineSpec) -> None:

@@ -6,10 +6,9 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from specs.arrays import Ints
 from topologies.routing.breadth_first import hop_counts
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 NO_LINK = -1
 _MASK = np.uint64(2**32 - 1)

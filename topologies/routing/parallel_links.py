@@ -5,7 +5,8 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topologies.routing.minimal_paths import NO_LINK, Ints
+from specs.arrays import Ints
+from topologies.routing.minimal_paths import NO_LINK
 from topologies.topology import Topology
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from compiler.collectives.flat_algorithms import direct_messages, direct_stages, shares
 from compiler.collectives.stages import Algorithm, Collective, CollectiveStage
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 
 members = st.integers(2, 12).map(lambda n: 3 * np.arange(n, dtype=np.int64))
 sizes = st.integers(1, 100)

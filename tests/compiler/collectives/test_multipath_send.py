@@ -8,7 +8,7 @@ from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.cost.link_timing import link_timing
 from compiler.routing.disjoint_paths import disjoint_paths, shared_out
 from compiler.verify import verify
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.machine import load_machine
 from topologies.selection import select_topology
 from topologies.topology import Topology

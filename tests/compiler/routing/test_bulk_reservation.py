@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from compiler.cost.link_timing import link_timing, serialisation_cycles
 from compiler.ir.transfers import Transport
 from compiler.routing.bulk_reservation import reserve
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from specs.machine import load_machine
 from topologies.routing.minimal_paths import minimal_paths
 from topologies.selection import select_topology

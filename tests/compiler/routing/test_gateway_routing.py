@@ -3,7 +3,7 @@ import pytest
 
 from compiler.collectives.hierarchical import hierarchical_forms
 from compiler.collectives.stages import Collective, CollectiveStage
-from sharding.parallelism.ranges import Ints
+from specs.arrays import Ints
 from topologies.selection import select_topology
 from topologies.topology import Level, Topology
 

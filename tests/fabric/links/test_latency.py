@@ -81,7 +81,8 @@ def test_the_least_latency_grows_with_the_cable() -> None:
     least_ps = least_latency_ps(MACHINE, RACK)
     base_ps = MACHINE.cycles_to_ps(209)
     for length_m in np.unique(RACK.length_m):
-        expected = base_ps + MACHINE.cable_extra_ps(float(length_m))
+        extra_m = max(0.0, float(length_m) - MACHINE.link.reference_length_m)
+        expected = base_ps + round(extra_m * MACHINE.link.flight_ps_per_m)
         assert set(least_ps[RACK.length_m == length_m].tolist()) == {expected}
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from fabric.random_streams import Draws
 from fabric.reactive.network import ReactiveResult, ReactiveSpec, simulate_reactive
@@ -18,14 +17,13 @@ from fabric.reactive.traffic import (
     mean_latency_ps,
     uniform_messages,
 )
+from specs.arrays import Ints
 from specs.errors import SpecError
 from specs.machine import load_machine
 from topologies.io.networkx_graph import from_networkx
 from topologies.routing.static_routes import Routes
 from topologies.selection import select_topology
 from topologies.topology import Topology
-
-Ints = NDArray[np.int64]
 
 MACHINE = load_machine()
 TWIN = ReactiveSpec.of_machine(MACHINE)

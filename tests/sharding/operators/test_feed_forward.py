@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 
 from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Exchange
-from sharding.parallelism.ranges import Ints
 from sharding.parallelism.tensor_group import FeedForwardLayout, Routing
 from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from sharding.transformer.weight_slices import block_slices
+from specs.arrays import Ints
 from specs.machine import load_machine
 from specs.model import load_model
 
