@@ -1,7 +1,9 @@
-"""The static schedule: every instruction and vector at its cycle, and the proof."""
+"""Compiler: the static schedule of a sharding plan, its proof, and the search for plans.
 
-from compiler.compile_decode import compile_token
-from compiler.ir.schedule import Schedule
-from compiler.verify import Certificate, verify
-
-__all__ = ["Certificate", "Schedule", "compile_token", "verify"]
+compile_decode, compile_prefill, compile_graph, compile_collective: one front door each
+verify, rules: Certificate, verify; they share no code with what makes schedules
+ir: Schedule, Timeline, Transport; what a schedule is made of
+cost: closed-form timing
+routing, collectives, scheduling: the passes that make a schedule
+bounds, search: lower bounds, and best_strategy
+"""

@@ -1,4 +1,13 @@
-"""Questions asked of the machine, and the command line that asks them.
+"""Experiments: questions asked of the machine, and the command line.
 
-Nothing is imported here, so that ``groqrack --help`` need not wait for NumPy.
+A script at the top asks one question; ``python -m experiments`` lists them. Nothing is
+imported here, so that ``groqrack --help`` need not wait for NumPy.
+
+run: run_scenario, run_collective, Run
+report, tables, plots, trace: summary, tables as data frames, pictures, traces
+sweep: run_sweep
+plan_report: explained, plan_front
+validation: validation_rows
+analysis, harness: what scripts share
+cli: main
 """

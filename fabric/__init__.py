@@ -1,6 +1,13 @@
-"""The simulated hardware: drifting chips, jittering links, and programs that run."""
+"""Simulated hardware: clocks that drift, links that jitter and fail, running programs.
 
-from fabric.results.result import RunResult
-from fabric.simulation import simulate
+Nothing here knows the workload: a `chip.program.Program` is all that arrives.
 
-__all__ = ["RunResult", "simulate"]
+simulation: simulate, with SimPy processes, the reference
+replay: replay, the same integers from NumPy arrays; it never loads SimPy
+results: RunResult
+clocks, links, faults: their models
+runtime, statistics: what both engines share
+simpy_engine, replay_engine: parts of one engine
+reactive: simulate_reactive, a baseline model with queues and back pressure
+random_streams: Draws, one random stream for each component
+"""

@@ -1,14 +1,9 @@
-"""Who holds which slice of the model."""
+"""Sharding: which chip holds which slice of a model and computes which operator.
 
-from sharding.parallelism.strategy import Strategy, parse_strategy
-from sharding.planner.coverage import check_coverage
-from sharding.planner.plan import ShardingPlan, Stage, plan_sharding
-
-__all__ = [
-    "ShardingPlan",
-    "Stage",
-    "Strategy",
-    "check_coverage",
-    "parse_strategy",
-    "plan_sharding",
-]
+parallelism: Strategy, parse_strategy, TensorGroup
+transformer, operators: blocks of a model, and the operators of a block on each chip
+planner: ShardingPlan, Stage, plan_sharding, check_coverage
+placement: which chips a plan uses
+graph: WorkloadPlan; the same for any graph of operators
+plan_import: edited_plan; a plan from a CSV file
+"""

@@ -1,18 +1,12 @@
-"""Frozen values with units: models, machines, formats, scenarios and their errors."""
+"""Specifications: models, machines, scenarios, workloads and errors, as frozen values.
 
-from specs.errors import RackError, SpecError
-from specs.machine import MachineSpec, load_machine
-from specs.model import ModelSpec, load_model, model_names
-from specs.scenario import Scenario, load_scenario
+A field's name carries its unit. Files are TOML or a Hugging Face ``config.json``; every
+number of a shipped machine names its source.
 
-__all__ = [
-    "MachineSpec",
-    "ModelSpec",
-    "RackError",
-    "Scenario",
-    "SpecError",
-    "load_machine",
-    "load_model",
-    "load_scenario",
-    "model_names",
-]
+scenario: Scenario, load_scenario
+machine: MachineSpec, load_machine
+model: ModelSpec, load_model, model_names
+workload: Workload, load_workload
+errors: RackError and its kinds
+units, arrays: units of time and size; types of arrays
+"""
