@@ -10,32 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from experiments.cli.collective import collective
-from experiments.cli.options import (
-    AsJson,
-    Batch,
-    Chips,
-    Context,
-    ContextBucket,
-    Faults,
-    Machine,
-    Model,
-    ObjectiveText,
-    Out,
-    PlacementText,
-    PrefillChunk,
-    Prompt,
-    ScenarioFile,
-    Seed,
-    Sequences,
-    Settings,
-    StrategyText,
-    Tokens,
-    TopologyKind,
-    WorkloadName,
-    plain_console,
-    scenario_from,
-)
+from experiments.cli.options import AsJson, Out, plain_console
 from experiments.cli.reference import models, topology, validate
+from experiments.cli.scenario_options import (
+    ScenarioOptions,
+    scenario_from,
+    takes_scenario,
+)
 from experiments.cli.sweep import simulate_each, sweep
 from experiments.cli.workload import workload
 
@@ -58,29 +39,9 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @app.command()
+@takes_scenario()
 def simulate(
-    scenario_file: ScenarioFile = None,
-    model: Model = None,
-    workload: WorkloadName = None,
-    machine: Machine = None,
-    chips: Chips = None,
-    topology: TopologyKind = None,
-    strategy: StrategyText = None,
-    objective: ObjectiveText = None,
-    placement: PlacementText = None,
-    tokens: Tokens = None,
-    context: Context = None,
-    prompt: Prompt = None,
-    prefill_chunk: PrefillChunk = None,
-    context_bucket: ContextBucket = None,
-    batch: Batch = None,
-    sequences: Sequences = None,
-    seed: Seed = None,
-    engine: Annotated[
-        str | None, typer.Option(help="simpy, or replay: as exact, and fast.")
-    ] = None,
-    faults: Faults = None,
-    settings: Settings = None,
+    options: ScenarioOptions,
     out: Out = None,
     as_json: AsJson = False,
     trace_chips: Annotated[
@@ -94,25 +55,26 @@ def simulate(
     from experiments.trace.window import window_of
 
     window = window_of(trace_chips, trace_us)
-    if simulate_each(scenario_file, locals(), settings, out, as_json=as_json):
+    if simulate_each(options, out, as_json=as_json):
         return
-    scenario = scenario_from(scenario_file, locals(), settings)
+    scenario = scenario_from(options)
     if out is not None:
         from experiments.tables.atomic_write import check_writable
 
         check_writable(out)
     run = _run(scenario, quiet=as_json)
     from experiments.report.run_report import print_report
-    from experiments.report.summary import summary
+    from experiments.report.run_summary import summarise
 
+    facts = summarise(run)
     if as_json:
-        print(json.dumps(summary(run), indent=2))
+        print(json.dumps(facts.document(), indent=2))
     else:
-        print_report(run, plain_console())
+        print_report(run, facts, plain_console())
     if out is not None:
         from experiments.report.run_files import write_run
 
-        written = write_run(run, out, window)
+        written = write_run(run, facts, out, window)
         if not as_json:
             print(f"\nfiles in {out}: {' '.join(path.name for path in written)}")
     if run.violations or run.result.tokens_lost:
@@ -120,19 +82,18 @@ def simulate(
 
 
 @app.command()
+@takes_scenario(
+    "workload",
+    "tokens",
+    "prompt",
+    "prefill_chunk",
+    "context_bucket",
+    "seed",
+    "engine",
+    "faults",
+)
 def plan(
-    scenario_file: ScenarioFile = None,
-    model: Model = None,
-    machine: Machine = None,
-    chips: Chips = None,
-    topology: TopologyKind = None,
-    strategy: StrategyText = None,
-    objective: ObjectiveText = None,
-    placement: PlacementText = None,
-    context: Context = None,
-    batch: Batch = None,
-    sequences: Sequences = None,
-    settings: Settings = None,
+    options: ScenarioOptions,
     out: Annotated[
         Path | None,
         typer.Option(help="File for the plan as CSV; the front is written beside it."),
@@ -151,25 +112,16 @@ def plan(
     """Say which chip holds which slice of the model, and whether it fits."""
     from experiments.cli.plan import show_plan
 
-    scenario = scenario_from(scenario_file, locals(), settings)
+    scenario = scenario_from(options)
     show_plan(scenario, out, explain=explain, pareto=pareto, as_json=as_json)
 
 
 @app.command()
+@takes_scenario(
+    "tokens", "prompt", "prefill_chunk", "context_bucket", "seed", "engine", "faults"
+)
 def verify(
-    scenario_file: ScenarioFile = None,
-    model: Model = None,
-    workload: WorkloadName = None,
-    machine: Machine = None,
-    chips: Chips = None,
-    topology: TopologyKind = None,
-    strategy: StrategyText = None,
-    objective: ObjectiveText = None,
-    placement: PlacementText = None,
-    context: Context = None,
-    batch: Batch = None,
-    sequences: Sequences = None,
-    settings: Settings = None,
+    options: ScenarioOptions,
     as_json: AsJson = False,
 ) -> None:
     """Prove that the schedule keeps every rule of the machine, or show where not."""
@@ -177,7 +129,7 @@ def verify(
     from experiments.run.scenario import compiled
     from sharding.planner.coverage import check_coverage
 
-    scenario = scenario_from(scenario_file, locals(), settings)
+    scenario = scenario_from(options)
     prepared, schedule = compiled(scenario)
     covered = check_coverage(prepared.plan.slices)
     certificate = prove(schedule.program, prepared.topology, prepared.machine)

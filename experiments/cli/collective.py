@@ -7,16 +7,19 @@ import typer
 
 from experiments.cli.options import (
     AsJson,
+    Engine,
     Machine,
     Out,
     Seed,
     Settings,
     TopologyKind,
     plain_console,
-    scenario_from,
 )
+from experiments.cli.scenario_options import ScenarioOptions, scenario_from
 
 _MISSED = 3
+# Members unless something says how many: a node.
+_DEFAULT_CHIPS = 8
 
 
 def collective(
@@ -39,17 +42,25 @@ def collective(
     ] = "auto",
     topology: TopologyKind = None,
     machine: Machine = None,
-    engine: Annotated[
-        str | None, typer.Option(help="simpy, or replay: as exact, and fast.")
-    ] = None,
+    engine: Engine = None,
     seed: Seed = None,
     settings: Settings = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Schedule a collective, prove the schedule, run it, and say what it took."""
-    given = {name: value for name, value in locals().items() if name != "settings"}
-    scenario = scenario_from(None, _with_chips(given), settings)
+    if chips is None and topology is None:
+        chips = _DEFAULT_CHIPS
+    scenario = scenario_from(
+        ScenarioOptions(
+            chips=chips,
+            topology=topology,
+            machine=machine,
+            engine=engine,
+            seed=seed,
+            settings=settings,
+        )
+    )
     if out is not None:
         from experiments.tables.atomic_write import check_writable
 
@@ -59,7 +70,7 @@ def collective(
         collective_summary,
         run_collective,
     )
-    from experiments.run.preparation import machine_of, topology_of
+    from experiments.run.scenario_inputs import machine_of, topology_of
 
     built = machine_of(scenario)
     run = run_collective(
@@ -85,10 +96,3 @@ def collective(
             print(f"\nwrote {path}")
     if run.violations:
         raise typer.Exit(_MISSED)
-
-
-def _with_chips(given: dict[str, object]) -> dict[str, object]:
-    """Return the options with a node's chips, unless a topology says how many."""
-    if given["chips"] is None and given["topology"] is None:
-        return {**given, "chips": 8}
-    return given

@@ -1,13 +1,10 @@
-"""Options of the command line, and the scenario that they and a file make together."""
+"""Options that several commands take, and the console they print to."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-
-if TYPE_CHECKING:
-    from specs.scenario import Scenario
 
 ScenarioFile = Annotated[
     Path | None, typer.Argument(help="Scenario TOML; options override it.")
@@ -78,116 +75,9 @@ Settings = Annotated[
 Out = Annotated[Path | None, typer.Option(help="Folder for tables, trace and picture.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
-
-_SCENARIO_OPTIONS = (
-    "model",
-    "workload",
-    "machine",
-    "chips",
-    "topology",
-    "strategy",
-    "objective",
-    "placement",
-    "tokens",
-    "context",
-    "prompt",
-    "prefill_chunk",
-    "context_bucket",
-    "batch",
-    "sequences",
-    "seed",
-    "engine",
-    "faults",
-)
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the scenario options that were given on the command line."""
-    return {
-        name: options[name]
-        for name in _SCENARIO_OPTIONS
-        if options.get(name) is not None
-    }
-
-
-def scenario_from(
-    path: Path | None, options: dict[str, Any], settings: list[str] | None
-) -> "Scenario":
-    """Return the scenario of a file, with what was given on the command line instead.
-
-    Parameters
-    ----------
-    path
-        Scenario TOML, None for the defaults.
-    options
-        Options by name; what is None was not given, other names are not the scenario's.
-    settings
-        Pairs ``KEY=VALUE``.
-
-    Raises
-    ------
-    SpecError
-        If a key is unknown or a value cannot be meant.
-    """
-    from experiments.run.preparation import scenario_of
-    from specs.errors import SpecError
-
-    fixed, swept = parse_settings(settings)
-    for key, values in swept.items():
-        raise SpecError(
-            f"--set {key}={','.join(values)}: one value at a time here, as in "
-            f"{key}={values[0]}; groqrack simulate and groqrack sweep take several"
-        )
-    content = content_from(path, options, fixed)
-    sought = _given(options).get("objective", "latency")
-    if sought != "latency" and content.get("strategy") != "auto":
-        raise SpecError(
-            f"--objective {sought} says what a search seeks; add --strategy auto"
-        )
-    return scenario_of(content, "command line")
-
-
-def content_from(
-    path: Path | None, options: dict[str, Any], settings: dict[str, str]
-) -> dict[str, Any]:
-    """Return what a file and the command line say, before what is missing is filled in.
-
-    Parameters are those of `scenario_from`, the settings by key.
-    """
-    from specs.scenario import load_scenario
-
-    base = load_scenario(path).model_dump(exclude_unset=True) if path else {}
-    merged = {**base, **_given(options)}
-    merged["settings"] = {**base.get("settings", {}), **settings}
-    return merged
-
-
-def parse_settings(
-    pairs: list[str] | None,
-) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return the settings of one value, and those of several, by key.
-
-    Raises
-    ------
-    SpecError
-        If a pair is not ``KEY=VALUE`` or ``KEY=A,B,C``, or a key of several values is
-        given twice.
-    """
-    from specs.errors import SpecError
-
-    fixed: dict[str, str] = {}
-    swept: dict[str, list[str]] = {}
-    for pair in pairs or []:
-        key, equals, value = (piece.strip() for piece in pair.partition("="))
-        if not equals or not key or not value:
-            raise SpecError(f"--set {pair}: write KEY=VALUE, as in link.ber=1e-9")
-        if key in swept or ("," in value and key in fixed):
-            raise SpecError(f"--set {pair}: {key} is given twice; put all in one list")
-        if "," in value:
-            swept[key] = [each.strip() for each in value.split(",")]
-        else:
-            fixed[key] = value
-    return fixed, swept
+Engine = Annotated[
+    str | None, typer.Option(help="simpy, or replay: as exact, and fast.")
+]
 
 
 def plain_console() -> Console:

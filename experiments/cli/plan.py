@@ -16,7 +16,7 @@ from experiments.plan_report.pareto import (
     write_front,
 )
 from experiments.plan_report.plan_table import plan_report, write_plan
-from experiments.report.summary import plan_summary
+from experiments.report.plan_summary import plan_summary
 from experiments.run.preparation import compile_prepared, plan_scenario
 from sharding.planner.coverage import check_coverage
 from specs.scenario import Scenario

@@ -13,8 +13,8 @@ from experiments.cli.options import (
     Settings,
     TopologyKind,
     plain_console,
-    scenario_from,
 )
+from experiments.cli.scenario_options import ScenarioOptions, scenario_from
 
 _MISSED = 3
 
@@ -52,10 +52,13 @@ def topology(
         topology_report,
         write_topology,
     )
-    from experiments.run.preparation import machine_of, topology_of
+    from experiments.run.scenario_inputs import machine_of, topology_of
 
-    wired = {"chips": chips, "topology": topology, "machine": machine}
-    scenario = scenario_from(None, wired, settings)
+    scenario = scenario_from(
+        ScenarioOptions(
+            chips=chips, topology=topology, machine=machine, settings=settings
+        )
+    )
     hardware = machine_of(scenario)
     built = topology_of(scenario, hardware)
     if out is not None:

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.cli.options import AsJson, content_from, parse_settings, plain_console
+from experiments.cli.options import AsJson, plain_console
+from experiments.cli.scenario_options import (
+    ScenarioOptions,
+    content_from,
+    parse_settings,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,26 +59,19 @@ def sweep(
     _sweep(load_sweep(path), folder, jobs=jobs, executor=executor, as_json=as_json)
 
 
-def simulate_each(
-    path: Path | None,
-    options: dict[str, Any],
-    settings: list[str] | None,
-    out: Path | None,
-    *,
-    as_json: bool,
-) -> bool:
+def simulate_each(options: ScenarioOptions, out: Path | None, *, as_json: bool) -> bool:
     """Run a sweep if a setting has several values; return whether one has.
 
     Parameters
     ----------
-    path, options, settings
-        As `experiments.cli.options.scenario_from` takes them.
+    options
+        What the command line says; its settings may have several values.
     out
         Folder of the results; None to keep none.
     as_json
         Whether to print JSON and nothing else.
     """
-    fixed, swept = parse_settings(settings)
+    fixed, swept = parse_settings(options.settings)
     if not swept:
         return False
     from experiments.sweep.axes import read_axes
@@ -83,7 +81,7 @@ def simulate_each(
     axes = read_axes(
         {key: list(map(plain_number, values)) for key, values in swept.items()}, "--set"
     )
-    base = content_from(path, options, fixed)
+    base = content_from(options, fixed)
     _sweep(sweep_of(base, axes, "--set"), out, as_json=as_json)
     return True
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experiments.cli.options import AsJson, Batch, Machine, Settings, scenario_from
+from experiments.cli.options import AsJson, Batch, Machine, Settings
+from experiments.cli.scenario_options import ScenarioOptions, scenario_from
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,7 +35,7 @@ def workload(
     as_json: AsJson = False,
 ) -> None:
     """Show the operators of a workload or of a model, or write them to a file."""
-    from experiments.run.preparation import machine_of, model_of
+    from experiments.run.scenario_inputs import machine_of, model_of
     from sharding.graph.transformer_graph import workload_of
     from specs.errors import OutputError
     from specs.model import model_names
@@ -42,10 +43,16 @@ def workload(
 
     if out is not None and out.suffix != _SUFFIX:
         raise OutputError(f"--out {out}: a graph is written as {_SUFFIX}")
-    given = {"batch": batch, "machine": machine}
     is_model = name in model_names() or Path(name).name == "config.json"
-    subject = "model" if is_model else "workload"
-    scenario = scenario_from(None, {**given, subject: name}, settings)
+    scenario = scenario_from(
+        ScenarioOptions(
+            model=name if is_model else None,
+            workload=None if is_model else name,
+            batch=batch,
+            machine=machine,
+            settings=settings,
+        )
+    )
     formats = machine_of(scenario).formats
     if is_model:
         model = model_of(scenario)

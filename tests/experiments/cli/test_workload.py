@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.report.summary import summary
+from experiments.report.run_summary import summary
 from experiments.run.scenario import run_scenario
 from experiments.tables.columns import COLUMNS
 from specs.scenario import Scenario
