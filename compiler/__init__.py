@@ -1,4 +1,4 @@
-"""Compiler: the static schedule of a sharding plan, its proof, and the search for plans.
+"""Compiler: static schedule of a sharding plan, its proof, and the search for plans.
 
 compile_decode, compile_prefill, compile_graph, compile_collective: one front door each
 verify, rules: Certificate, verify; they share no code with what makes schedules

@@ -7,6 +7,7 @@ and compute used, no communication. A number of users that SRAM does not hold is
 with the reason.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 import matplotlib.style
@@ -18,9 +19,9 @@ from experiments.analysis.decode_work import decode_work
 from experiments.harness.experiment_script import run_script
 from experiments.harness.scenario_rows import numbers
 from experiments.plots.run_figure import STYLE
-from experiments.run.energy import energy_block
-from experiments.run.preparation import scenario_of
+from experiments.run.energy import energy_of
 from experiments.run.scenario import run_scenario
+from experiments.run.scenario_inputs import scenario_of
 from specs.devices import DeviceSpec, devices
 from specs.errors import RackError
 from specs.model import ModelSpec, load_model
@@ -105,7 +106,7 @@ def _simulated(
         "feasible": True,
         **measured,
         "tokens_per_s": rate,
-        **energy_block(prepared.machine, prepared.topology, rate),
+        **asdict(energy_of(prepared.machine, prepared.topology, rate)),
         "reason": "",
     }
 

@@ -20,7 +20,8 @@ from compiler.cost.guard_band import Tolerance
 from compiler.ir.schedule import Schedule
 from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
-from experiments.run.preparation import compile_scenario, machine_of
+from experiments.run.preparation import compile_scenario
+from experiments.run.scenario_inputs import machine_of
 from fabric.replay import replay
 from specs.scenario import Scenario
 from specs.units import PS_PER_US

@@ -6,6 +6,7 @@ pause: those of copper are within the chips' power, optical ones come on top. Ho
 not counted.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 import matplotlib.style
@@ -16,7 +17,7 @@ from experiments.analysis.decode_work import decode_work
 from experiments.harness.experiment_script import run_script
 from experiments.harness.scenario_rows import numbers
 from experiments.plots.run_figure import STYLE
-from experiments.run.energy import energy_block
+from experiments.run.energy import energy_of
 from experiments.run.scenario import run_scenario
 from specs.devices import DeviceSpec, devices
 from specs.errors import RackError
@@ -66,13 +67,13 @@ def _row(context: int, sequences: int, seed: int) -> dict[str, Any]:
         return {**row, "feasible": False, "reason": str(error)}
     measured = numbers(run)
     rate = measured["tokens_per_s_per_user"] * sequences
-    energy = energy_block(run.prepared.machine, run.prepared.topology, rate)
+    energy = energy_of(run.prepared.machine, run.prepared.topology, rate)
     return {
         **row,
         "feasible": True,
         "tokens_per_s_per_user": measured["tokens_per_s_per_user"],
         "tokens_per_s": rate,
-        **energy,
+        **asdict(energy),
         "violations": measured["violations"],
         "reason": "",
     }

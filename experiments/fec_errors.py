@@ -8,6 +8,7 @@ counted, runs with drawn errors stand beside them and show the tail of the laten
 """
 
 import math
+from dataclasses import asdict
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from scipy.optimize import brentq
 
 from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
-from experiments.report.summary import latency_block
+from experiments.report.run_summary import latency_distribution
 from experiments.run.preparation import compile_scenario
 from experiments.run.scenario import run_scenario
 from experiments.tables.run_tables import tokens_table
@@ -150,7 +151,7 @@ def counted(machine: MachineSpec, ber: float, seed: int, tokens: int) -> Row:
         Scenario(settings=settings, tokens=tokens, seed=seed, engine="replay")
     )
     delivered, replays = tokens_table(run), run.result.replays
-    latency_ns = latency_block(delivered)
+    latency_ns = latency_distribution(delivered)
     return {
         "seed": seed,
         "simulated_tokens": len(delivered),
@@ -160,8 +161,7 @@ def counted(machine: MachineSpec, ber: float, seed: int, tokens: int) -> Row:
         "simulated_tokens_per_replay": len(delivered) / replays if replays else np.inf,
         **{
             f"{name}_us": value / NS_PER_US
-            for name, value in latency_ns.items()
-            if value is not None
+            for name, value in (asdict(latency_ns) if latency_ns else {}).items()
         },
         "tokens_lost": run.result.tokens_lost,
         "violations": run.violations,

@@ -6,6 +6,7 @@ What LP30 draws is not published: its energy is what it would be if a chip drew 
 as GroqChip1, and beside it stands the power of a chip at which both take as much.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 import matplotlib.style
@@ -17,9 +18,9 @@ from matplotlib.figure import Figure
 from experiments.harness.experiment_script import run_script
 from experiments.harness.scenario_rows import numbers
 from experiments.plots.run_figure import STYLE
-from experiments.run.energy import energy_block
-from experiments.run.preparation import scenario_of
+from experiments.run.energy import energy_of
 from experiments.run.scenario import run_scenario
+from experiments.run.scenario_inputs import scenario_of
 from specs.errors import RackError
 from specs.machine import load_machine
 from specs.model import load_model, model_names
@@ -128,7 +129,7 @@ def _row(
         "feasible": True,
         "chips_used": prepared.plan.strategy.chips,
         **measured,
-        **energy_block(prepared.machine, prepared.topology, rate),
+        **asdict(energy_of(prepared.machine, prepared.topology, rate)),
         "energy_at_first_power_j": scenario.chips * first_w / rate,
         "reason": "",
     }

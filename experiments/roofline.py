@@ -17,7 +17,7 @@ from experiments.analysis.decode_work import decode_work
 from experiments.harness.experiment_script import run_script
 from experiments.harness.scenario_rows import point
 from experiments.plots.run_figure import STYLE
-from experiments.run.preparation import scenario_of
+from experiments.run.scenario_inputs import scenario_of
 from specs.devices import DeviceSpec, devices
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model

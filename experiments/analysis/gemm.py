@@ -1,6 +1,6 @@
 """Utilisation of one chip by FP16 matrix products, beside the published figure."""
 
-from experiments.report.summary import summary
+from experiments.report.run_summary import summary
 from experiments.run.scenario import Run, run_scenario
 from specs.scenario import Scenario
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from experiments.plots.run_figure import picture_bytes, run_figure
 from experiments.plots.slack_map import slack_figure
-from experiments.report.summary import summary
+from experiments.report.records import RunSummary
 from experiments.run.scenario import Run
 from experiments.tables.atomic_write import (
     check_writable,
@@ -24,7 +24,7 @@ from experiments.trace.trace import Trace, token_trace
 from experiments.trace.window import Window, check_window
 
 
-def write_run(run: Run, folder: Path, window: Window) -> list[Path]:
+def write_run(run: Run, facts: RunSummary, folder: Path, window: Window) -> list[Path]:
     """Write every file of a run into `folder`; return their paths.
 
     Each file appears under its name only when it is complete.
@@ -42,7 +42,7 @@ def write_run(run: Run, folder: Path, window: Window) -> list[Path]:
     for name, table in TABLES.items():
         written.append(_write_table(table(run), folder, name))
     written.append(_write_table(sram_table(run, window), folder, "sram"))
-    document = json.dumps(summary(run), indent=2) + "\n"
+    document = json.dumps(facts.document(), indent=2) + "\n"
     written.append(write_bytes(folder / "summary.json", document.encode()))
     written.append(_write_trace(token_trace(run, window), folder))
     for name, figure in (("token", run_figure), ("slack", slack_figure)):

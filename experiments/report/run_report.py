@@ -1,28 +1,23 @@
 """A run as a table that a person can read in 80 columns."""
 
-from typing import Any
-
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from experiments.report.summary import summary
+from experiments.report.records import RunSummary
 from experiments.run.preparation import Prepared
 from experiments.run.scenario import Run
 from fabric.links.error_model import describe_error_model
 from fabric.results.slack import UNLIMITED_PS
 from specs.units import BYTES_PER_MB, PS_PER_S, PS_PER_US
 
-Facts = dict[str, Any]
-
 _BAR_CELLS = 24
 # Of each kind of thing that went wrong; all are in the tables and the JSON.
 _MOST_SHOWN = 3
 
 
-def run_report(run: Run) -> RenderableType:
+def run_report(run: Run, facts: RunSummary) -> RenderableType:
     """Return plan, latency, where the cycles went, slack and violations."""
-    facts = summary(run)
     return Group(
         _plan(run, facts),
         Text(),
@@ -43,18 +38,18 @@ def _grid(title: str) -> Table:
     return table
 
 
-def _plan(run: Run, facts: Facts) -> Table:
-    plan, machine = facts["plan"], facts["machine"]
+def _plan(run: Run, facts: RunSummary) -> Table:
+    plan, machine = facts.plan, facts.machine
     table = _grid("Plan")
     table.add_row(*_subject(run, facts))
     table.add_row(
         "machine",
-        f"{machine['name']} {machine['topology']}: {machine['chips']:,} chips, "
-        f"{machine['links']:,} cables, diameter {machine['diameter_hops']}",
+        f"{machine.name} {machine.topology}: {machine.chips:,} chips, "
+        f"{machine.links:,} cables, diameter {machine.diameter_hops}",
     )
-    chips = plan["chips_used"]
+    chips = plan.chips_used
     on = "one chip" if chips == 1 else f"{chips:,} chips"
-    table.add_row("strategy", f"{plan['strategy']} on {on}")
+    table.add_row("strategy", f"{plan.strategy} on {on}")
     if isinstance(run.prepared, Prepared):
         if run.prepared.placed is not None:
             table.add_row("placement", str(run.prepared.placed))
@@ -64,98 +59,99 @@ def _plan(run: Run, facts: Facts) -> Table:
         table.add_row("context", f"{context:,} positions{beyond}")
     table.add_row(
         "fullest chip",
-        f"{plan['fullest_chip_bytes'] / BYTES_PER_MB:.1f} of "
-        f"{plan['sram_bytes_per_chip'] / BYTES_PER_MB:.1f} MB "
-        f"({plan['fullest_chip_bytes'] / plan['sram_bytes_per_chip']:.0%})",
+        f"{plan.fullest_chip_bytes / BYTES_PER_MB:.1f} of "
+        f"{plan.sram_bytes_per_chip / BYTES_PER_MB:.1f} MB "
+        f"({plan.fullest_chip_bytes / plan.sram_bytes_per_chip:.0%})",
     )
-    schedule = facts["schedule"]
+    schedule = facts.schedule
     table.add_row(
         "schedule",
-        f"{schedule['instructions']:,} instructions; {schedule['vectors']:,} vectors "
-        f"in {schedule['trains']:,} trains",
+        f"{schedule.instructions:,} instructions; {schedule.vectors:,} vectors "
+        f"in {schedule.trains:,} trains",
     )
-    certificate = f"{schedule['certificate']}: {schedule['checks']:,} checks hold"
+    certificate = f"{schedule.certificate}: {schedule.checks:,} checks hold"
     if run.certificate is None:
         certificate = "none: chips that drift and never deskew keep no schedule"
     table.add_row("certificate", certificate)
     return table
 
 
-def _subject(run: Run, facts: Facts) -> tuple[str, str]:
+def _subject(run: Run, facts: RunSummary) -> tuple[str, str]:
     """Return what is computed: a model, or a workload."""
-    if "model" in facts:
-        model = facts["model"]
+    if facts.model is not None:
+        model = facts.model
         return (
             "model",
-            f"{model['name']}: {model['parameters'] / 1e9:.2f} G parameters, "
-            f"{model['weight_bytes'] / 1e9:.2f} GB in "
+            f"{model.name}: {model.parameters / 1e9:.2f} G parameters, "
+            f"{model.weight_bytes / 1e9:.2f} GB in "
             f"{run.prepared.machine.formats.weights}",
         )
-    workload = facts["workload"]
+    workload = facts.workload
+    assert workload is not None
     return (
         "workload",
-        f"{workload['name']}: {workload['macs'] / 1e9:,.3f} G multiplications, "
-        f"{workload['weight_bytes'] / BYTES_PER_MB:,.1f} MB of weights",
+        f"{workload.name}: {workload.macs / 1e9:,.3f} G multiplications, "
+        f"{workload.weight_bytes / BYTES_PER_MB:,.1f} MB of weights",
     )
 
 
-def _latency(run: Run, facts: Facts) -> Table:
-    latency = facts["iteration"]["latency_ns"]
-    schedule = facts["schedule"]
+def _latency(run: Run, facts: RunSummary) -> Table:
+    latency = facts.iteration.latency_ns
+    schedule = facts.schedule
     table = _grid("Latency")
-    if latency["mean"] is None:
+    if latency is None:
         table.add_row("tokens", Text("none was delivered", style="bold red"))
         return table
     table.add_row(
         f"per {_iteration(run)}",
-        f"{latency['p50'] / 1e3:,.3f} us (p99 {latency['p99'] / 1e3:,.3f}, "
-        f"max - min {latency['max'] - latency['min']:.3f} ns)",
+        f"{latency.p50 / 1e3:,.3f} us (p99 {latency.p99 / 1e3:,.3f}, "
+        f"max - min {latency.max - latency.min:.3f} ns)",
     )
-    if run.prepared.makes_tokens:
-        rate = f"{facts['token']['tokens_per_s_per_user']:,.1f} tokens/s"
+    if facts.token is not None:
+        rate = f"{facts.token.tokens_per_s_per_user:,.1f} tokens/s"
     else:
-        every_s = latency["mean"] / 1e9 + run.turn_ps / PS_PER_S
+        every_s = latency.mean / 1e9 + run.turn_ps / PS_PER_S
         rate = f"{1 / every_s:,.1f} passes/s"
     table.add_row("for one user", Text(rate, style="bold"))
     if run.turn_ps > 0:
         table.add_row("", f"{run.turn_ps / PS_PER_US:,.3f} us of waiting after each")
-    _add_tokens(table, run, facts)
-    if "workload" in facts:
-        share = facts["workload"]["mxm_utilisation"]
+    _add_tokens(table, facts)
+    if facts.workload is not None:
+        share = facts.workload.mxm_utilisation
         table.add_row("matrix units", f"{share:.1%} of their peak")
     table.add_row(
         "lower bound",
-        f"{schedule['lower_bound_cycles']:,} of {schedule['latency_cycles']:,} cycles "
-        f"({schedule['lower_bound_cycles'] / schedule['latency_cycles']:.0%})",
+        f"{schedule.lower_bound_cycles:,} of {schedule.latency_cycles:,} cycles "
+        f"({schedule.lower_bound_cycles / schedule.latency_cycles:.0%})",
     )
-    energy = facts["energy"]
-    if energy["energy_per_token_j"] is not None:
+    energy = facts.energy
+    if energy.energy_per_token_j is not None and energy.average_power_w is not None:
         table.add_row(
             "energy of a token",
-            f"{energy['energy_per_token_j']:,.3g} J at "
-            f"{energy['average_power_w'] / 1e3:,.1f} kW",
+            f"{energy.energy_per_token_j:,.3g} J at "
+            f"{energy.average_power_w / 1e3:,.1f} kW",
         )
     return table
 
 
-def _add_tokens(table: Table, run: Run, facts: Facts) -> None:
+def _add_tokens(table: Table, facts: RunSummary) -> None:
     """Add what all users get together, and what goes before the first token."""
-    if isinstance(run.prepared, Prepared) and run.prepared.makes_tokens:
-        asked, replicas = run.prepared.scenario, run.prepared.plan.strategy.data
-        if replicas * asked.sequences * asked.batch > 1:
-            together = f"{facts['token']['tokens_per_s_pipeline']:,.1f} tokens/s"
-            table.add_row("all together", together)
-    if run.prompt is not None:
-        token, prefill = facts["token"], facts["prefill"]
+    token, prefill = facts.token, facts.prefill
+    if token is None:
+        return
+    if token.tokens_per_s_pipeline > token.tokens_per_s_per_user:
+        together = f"{token.tokens_per_s_pipeline:,.1f} tokens/s"
+        table.add_row("all together", together)
+    if prefill is not None:
         table.add_row(
             "prompt",
-            f"{prefill['prompt_tokens']:,} positions in {prefill['chunks']:,} chunks "
-            f"of {prefill['chunk_tokens']:,}: {prefill['latency_ns'] / 1e3:,.3f} us",
+            f"{prefill.prompt_tokens:,} positions in {prefill.chunks:,} chunks "
+            f"of {prefill.chunk_tokens:,}: {prefill.latency_ns / 1e3:,.3f} us",
         )
         table.add_row(
             "first token",
-            f"{token['time_to_first_token_ns'] / 1e3:,.3f} us, of which the host "
-            f"{prefill['host_ns'] / 1e3:,.3f}",
+            f"{token.time_to_first_token_ns / 1e3:,.3f} us, of which the host "
+            f"{prefill.host_ns / 1e3:,.3f}",
         )
 
 
@@ -164,8 +160,8 @@ def _iteration(run: Run) -> str:
     return "token" if run.prepared.makes_tokens else "pass"
 
 
-def _breakdown(facts: Facts) -> Table:
-    spent = facts["iteration"]["breakdown_cycles"]
+def _breakdown(facts: RunSummary) -> Table:
+    spent = facts.iteration.breakdown_cycles
     total = sum(spent.values())
     table = Table(title="Where the cycles went", title_justify="left", box=None)
     table.pad_edge = False
@@ -180,7 +176,7 @@ def _breakdown(facts: Facts) -> Table:
     return table
 
 
-def _health(run: Run, facts: Facts) -> Table:
+def _health(run: Run, facts: RunSummary) -> Table:
     result, program = run.result, run.schedule.program
     table = _grid("Run")
     least_ps = int(result.links.least_slack_ps.min(initial=UNLIMITED_PS))
@@ -190,43 +186,42 @@ def _health(run: Run, facts: Facts) -> Table:
             "least slack",
             f"{least:.1f} cycles of a guard band of {program.guard_cycles}",
         )
-    broken = facts["violations"]
+    broken = facts.violations
     table.add_row(
         "violations",
         Text("none", style="green")
         if not run.violations
         else Text(
-            f"{broken['underflow']:,} underflows, {broken['overflow']:,} overflows",
+            f"{broken.underflow:,} underflows, {broken.overflow:,} overflows",
             style="bold red",
         ),
     )
     for violation in result.violations[:_MOST_SHOWN]:
         table.add_row("", str(violation))
-    faults = facts["faults"]
+    faults = facts.faults
     table.add_row("errors", describe_error_model(run.prepared.machine))
     table.add_row(
         "codewords",
-        f"{faults['fec_corrected']:,} repaired, {faults['fec_uncorrectable']:,} not",
+        f"{faults.fec_corrected:,} repaired, {faults.fec_uncorrectable:,} not",
     )
     table.add_row(
         "faults",
-        f"{faults['replays']} replays, {faults['failovers']} failovers, "
-        f"{faults['tokens_lost']} tokens lost",
+        f"{faults.replays} replays, {faults.failovers} failovers, "
+        f"{faults.tokens_lost} tokens lost",
     )
     for failover in result.failovers[:_MOST_SHOWN]:
         table.add_row("", str(failover))
     for missing in result.missing[:_MOST_SHOWN]:
         table.add_row("", Text(str(missing), style="red"))
-    ran = facts["run"]
+    ran = facts.run
     table.add_row(
         "simulated",
-        f"{ran['iterations']} iterations, {ran['events']:,} events in "
-        f"{ran['wall_s']:.2f} s",
+        f"{ran.iterations} iterations, {ran.events:,} events in {ran.wall_s:.2f} s",
     )
-    table.add_row("trajectory", ran["trajectory_hash"][:32])
+    table.add_row("trajectory", ran.trajectory_hash[:32])
     return table
 
 
-def print_report(run: Run, console: Console) -> None:
+def print_report(run: Run, facts: RunSummary, console: Console) -> None:
     """Print the report of a run."""
-    console.print(run_report(run))
+    console.print(run_report(run, facts))

@@ -1,8 +1,8 @@
 """Decoding behind a prompt: the context grows, and a program serves a bucket of it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,15 +121,27 @@ def _certified(
     return verify(schedule.program, prepared.topology, machine)
 
 
-def buckets_block(buckets: Sequence[Bucket]) -> list[dict[str, Any]]:
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketFacts:
+    """A program that served tokens up to a context, and its certificate."""
+
+    first_token: int
+    context_tokens: int
+    latency_cycles: int
+    lower_bound_cycles: int
+    certificate: str | None
+
+
+def bucket_facts(buckets: Sequence[Bucket]) -> list[BucketFacts]:
     """Return the programs that served the tokens as the context grew."""
     return [
-        {
-            "first_token": bucket.first_token,
-            "context_tokens": bucket.context_tokens,
-            "latency_cycles": bucket.schedule.program.token_cycles,
-            "lower_bound_cycles": bucket.schedule.lower_bound_cycles,
-            "certificate": bucket.certificate.digest if bucket.certificate else None,
-        }
+        BucketFacts(
+            first_token=bucket.first_token,
+            context_tokens=bucket.context_tokens,
+            latency_cycles=bucket.schedule.program.token_cycles,
+            lower_bound_cycles=bucket.schedule.lower_bound_cycles,
+            certificate=bucket.certificate.digest if bucket.certificate else None,
+        )
         for bucket in buckets
     ]

@@ -4,7 +4,8 @@ All chips draw their published power all the time, at work or not, and so do lin
 send without pause. Hosts, fans and power supplies are not counted.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, final
 
 import numpy as np
 
@@ -64,9 +65,35 @@ def powered(machine: MachineSpec, topology: Topology) -> Power:
     )
 
 
-def energy_block(
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Energy:
+    """Power of a machine in W, and energy of a token in J; None where unpublished.
+
+    Attributes
+    ----------
+    average_power_w, tdp_power_w
+        Chips and optics: on average, and with chips at their most.
+    energy_per_token_j, tdp_energy_per_token_j
+        The same for each token of all users.
+    chip_energy_per_token_j, optical_energy_per_token_j
+        Parts of `energy_per_token_j`.
+    port_energy_per_token_j
+        What links take, within that of the chips.
+    """
+
+    average_power_w: float | None
+    tdp_power_w: float | None
+    energy_per_token_j: float | None
+    tdp_energy_per_token_j: float | None
+    chip_energy_per_token_j: float | None
+    port_energy_per_token_j: float | None
+    optical_energy_per_token_j: float | None
+
+
+def energy_of(
     machine: MachineSpec, topology: Topology, tokens_per_s: float | None
-) -> dict[str, float | None]:
+) -> Energy:
     """Return the power of a machine and the energy of each token that it makes.
 
     Parameters
@@ -77,16 +104,15 @@ def energy_block(
         Tokens of all users together; None where none is made.
     """
     power = powered(machine, topology)
-    return {
-        "average_power_w": power.average,
-        "tdp_power_w": power.tdp,
-        "energy_per_token_j": _share(power.average, tokens_per_s),
-        "tdp_energy_per_token_j": _share(power.tdp, tokens_per_s),
-        "chip_energy_per_token_j": _share(power.chips, tokens_per_s),
-        # Within that of the chips.
-        "port_energy_per_token_j": _share(power.ports, tokens_per_s),
-        "optical_energy_per_token_j": _share(power.optics, tokens_per_s),
-    }
+    return Energy(
+        average_power_w=power.average,
+        tdp_power_w=power.tdp,
+        energy_per_token_j=_share(power.average, tokens_per_s),
+        tdp_energy_per_token_j=_share(power.tdp, tokens_per_s),
+        chip_energy_per_token_j=_share(power.chips, tokens_per_s),
+        port_energy_per_token_j=_share(power.ports, tokens_per_s),
+        optical_energy_per_token_j=_share(power.optics, tokens_per_s),
+    )
 
 
 def _times(watts: float | None, count: int) -> float | None:

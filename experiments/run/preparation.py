@@ -1,10 +1,9 @@
 """From a scenario to a model on a machine, split and scheduled."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import NamedTuple, final
 
 import numpy as np
 
@@ -15,25 +14,21 @@ from compiler.search.objective import Objective
 from compiler.search.placement_search import PlacedSchedule, best_placed, fastest_near
 from compiler.search.search_result import SearchResult
 from experiments.run.plan_csv import SUFFIX, read_plan
+from experiments.run.scenario_inputs import machine_of, model_of, topology_of
 from sharding.parallelism.strategy import parse_strategy
 from sharding.placement.default_placement import placed_chips
 from sharding.planner.plan import ShardingPlan, plan_sharding
 from sharding.transformer.task import Task
-from specs.errors import PlanError, SpecError
-from specs.machine import MachineSpec, load_machine
-from specs.model import ModelSpec, load_model
-from specs.scenario import OF_MODELS, Scenario, of_models_only, scenario
-from topologies.selection import whole_machine_chips
-from topologies.spare_nodes import select_with_spares
+from specs.errors import PlanError
+from specs.machine import MachineSpec
+from specs.model import ModelSpec
+from specs.scenario import Scenario
 from topologies.topology import Topology
 
-# How a setting begins that is of the model, not of the machine.
-MODEL_SETTING = "model."
 # The strategy that stands for the best one.
 AUTO = "auto"
 # The placement that takes chips in order.
 NAIVE = "naive"
-_DEFAULT = Scenario()
 
 
 class Searched(NamedTuple):
@@ -84,78 +79,6 @@ class Prepared:
     def context_tokens(self) -> int:
         """Return the positions that an iteration attends to."""
         return self.scenario.context
-
-
-def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
-    """Return the scenario of what was given, chips and split filled in to match.
-
-    A machine unlike the default one brings its wiring and its chips. A wiring of its
-    own size brings its chips, unless their number is given; a number of chips brings a
-    tensor group as wide as the machine links all to all, unless a strategy is given. A
-    prompt brings a context that holds it and the tokens.
-
-    Raises
-    ------
-    SpecError
-        If a key is unknown or a value cannot be meant.
-    """
-    merged = dict(content)
-    system = load_machine(str(merged.get("machine", _DEFAULT.machine))).system
-    if merged.get("workload") is not None:
-        for name in OF_MODELS:
-            if name in merged:
-                raise SpecError(f"{origin}: {of_models_only(name)}")
-        if system != load_machine(_DEFAULT.machine).system:
-            merged.setdefault("topology", system.topology)
-        return scenario(merged, origin)
-    if "chips" not in merged and "topology" in merged:
-        chips = whole_machine_chips(str(merged["topology"]))
-        if chips is not None:
-            merged["chips"] = chips
-    if system != load_machine(_DEFAULT.machine).system:
-        merged.setdefault("topology", system.topology)
-        merged.setdefault("chips", system.chips)
-    chips = merged.get("chips")
-    if isinstance(chips, int) and "strategy" not in merged:
-        # The default split is made for the default number of chips.
-        merged["strategy"] = f"tensor={min(system.tensor, chips)}"
-    prompt = merged.get("prompt")
-    if isinstance(prompt, int) and prompt > 0 and "context" not in merged:
-        tokens = merged.get("tokens", Scenario.model_fields["tokens"].default)
-        if isinstance(tokens, int):
-            # The cache is planned for what it holds in the end.
-            merged["context"] = prompt + tokens
-    return scenario(merged, origin)
-
-
-def model_of(scenario: Scenario) -> ModelSpec:
-    """Return the scenario's model with its settings, such as ``model.layers``."""
-    sizes = {
-        path.removeprefix(MODEL_SETTING): value
-        for path, value in scenario.settings.items()
-        if path.startswith(MODEL_SETTING)
-    }
-    return load_model(scenario.model).with_settings(sizes, "setting of the model")
-
-
-def machine_of(scenario: Scenario) -> MachineSpec:
-    """Return the scenario's machine with its settings."""
-    settings = {
-        path: value
-        for path, value in scenario.settings.items()
-        if not path.startswith(MODEL_SETTING)
-    }
-    return load_machine(scenario.machine).with_settings(settings, "setting")
-
-
-def topology_of(scenario: Scenario, machine: MachineSpec) -> Topology:
-    """Return the scenario's wiring, its first chips active and its spares idle."""
-    return select_with_spares(
-        scenario.chips,
-        scenario.topology,
-        spare_nodes=machine.spares,
-        ports_per_chip=machine.chip.ports,
-    )
 
 
 def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepared:

@@ -1,7 +1,7 @@
 """Running the prompt of a scenario: its pass through the stages, and the host."""
 
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 from compiler.compile_prefill import Prefill, compile_prefill
 from compiler.verify import Certificate, verify
@@ -79,23 +79,44 @@ def run_prompt(prepared: Prepared) -> PromptRun | None:
     )
 
 
-def prefill_block(run: PromptRun) -> dict[str, Any]:
-    """Return the prompt's part of the JSON document."""
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefillFacts:
+    """The pass of a prompt, its schedule, and the host's part of it."""
+
+    prompt_tokens: int
+    chunk_tokens: int
+    chunks: int
+    latency_ns: float
+    latency_cycles: int
+    lower_bound_cycles: int
+    breakdown_cycles: dict[str, int]
+    host_ns: float
+    alignment_ns: float
+    instructions: int
+    vectors: int
+    certificate: str | None
+    replays: int
+    trajectory_hash: str
+
+
+def prefill_facts(run: PromptRun) -> PrefillFacts:
+    """Return the record of a prompt's pass."""
     prefill, result = run.prefill, run.result
     schedule = prefill.schedule
-    return {
-        "prompt_tokens": prefill.prompt_tokens,
-        "chunk_tokens": prefill.chunk_tokens,
-        "chunks": prefill.chunks,
-        "latency_ns": run.latency_ps / PS_PER_NS,
-        "latency_cycles": schedule.program.token_cycles,
-        "lower_bound_cycles": schedule.lower_bound_cycles,
-        "breakdown_cycles": schedule.breakdown._asdict(),
-        "host_ns": run.host_ps / PS_PER_NS,
-        "alignment_ns": result.alignment_ps / PS_PER_NS,
-        "instructions": len(schedule.program.instructions),
-        "vectors": int(schedule.program.trains.vectors.sum()),
-        "certificate": run.certificate.digest if run.certificate else None,
-        "replays": result.replays,
-        "trajectory_hash": result.trajectory_hash,
-    }
+    return PrefillFacts(
+        prompt_tokens=prefill.prompt_tokens,
+        chunk_tokens=prefill.chunk_tokens,
+        chunks=prefill.chunks,
+        latency_ns=run.latency_ps / PS_PER_NS,
+        latency_cycles=schedule.program.token_cycles,
+        lower_bound_cycles=schedule.lower_bound_cycles,
+        breakdown_cycles=schedule.breakdown._asdict(),
+        host_ns=run.host_ps / PS_PER_NS,
+        alignment_ns=result.alignment_ps / PS_PER_NS,
+        instructions=len(schedule.program.instructions),
+        vectors=int(schedule.program.trains.vectors.sum()),
+        certificate=run.certificate.digest if run.certificate else None,
+        replays=result.replays,
+        trajectory_hash=result.trajectory_hash,
+    )

@@ -1,7 +1,7 @@
 """From a scenario to a workload on a machine, split and scheduled."""
 
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
@@ -9,7 +9,8 @@ from compiler.compile_graph import compile_workload
 from compiler.ir.schedule import WorkloadSchedule
 from compiler.search.graph_search import best_schedule
 from experiments.run.plan_csv import SUFFIX
-from experiments.run.preparation import AUTO, MODEL_SETTING, machine_of, topology_of
+from experiments.run.preparation import AUTO
+from experiments.run.scenario_inputs import MODEL_SETTING, machine_of, topology_of
 from sharding.graph.workload_cost import least_mxm_cycles, workload_work
 from sharding.graph.workload_plan import WorkloadPlan, plan_workload
 from sharding.parallelism.grid import parse_grid
@@ -112,16 +113,33 @@ def prepare_workload(
     )
 
 
-def workload_block(prepared: PreparedWorkload) -> dict[str, Any]:
-    """Return what a workload takes, for the JSON document."""
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadFacts:
+    """A workload's size, what it takes, and the share of the matrix units' peak."""
+
+    name: str
+    operators: int
+    tensors: int
+    weight_bytes: int
+    macs: int
+    read_bytes: int
+    written_bytes: int
+    mxm_utilisation: float
+
+
+def workload_facts(prepared: PreparedWorkload) -> WorkloadFacts:
+    """Return the record of a prepared workload."""
     workload, machine = prepared.workload, prepared.machine
-    work = workload_work(workload, machine.formats)
+    cost = workload_work(workload, machine.formats)
     least = least_mxm_cycles(workload, machine) / prepared.plan.strategy.chips
-    return {
-        "name": prepared.name,
-        "operators": len(workload.operators),
-        "tensors": len(workload.tensors),
-        "weight_bytes": prepared.plan.weight_bytes,
-        **work._asdict(),
-        "mxm_utilisation": least / prepared.schedule.latency_cycles,
-    }
+    return WorkloadFacts(
+        name=prepared.name,
+        operators=len(workload.operators),
+        tensors=len(workload.tensors),
+        weight_bytes=prepared.plan.weight_bytes,
+        macs=cost.macs,
+        read_bytes=cost.read_bytes,
+        written_bytes=cost.written_bytes,
+        mxm_utilisation=least / prepared.schedule.latency_cycles,
+    )

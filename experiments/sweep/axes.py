@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.run.preparation import MODEL_SETTING
+from experiments.run.scenario_inputs import MODEL_SETTING
 from sharding.parallelism.strategy import Strategy
 from specs.errors import SpecError, nearest
 from specs.machine import load_machine, setting_paths

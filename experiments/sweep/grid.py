@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from experiments.run.plan_csv import SUFFIX
-from experiments.run.preparation import AUTO, scenario_of
+from experiments.run.preparation import AUTO
+from experiments.run.scenario_inputs import scenario_of
 from experiments.sweep.axes import (
     MOST_POINTS,
     STRATEGY,

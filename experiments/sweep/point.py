@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from experiments.report.summary import summary
+from experiments.report.run_summary import summary
 from experiments.run.scenario import run_scenario
 from experiments.run.version import VERSION
 from specs.checkpoint import INDEX_NAME

@@ -15,6 +15,7 @@ import pytest
 from experiments.cli.app import main
 from experiments.harness.experiment_script import run_script
 from experiments.report.run_files import write_run
+from experiments.report.run_summary import summarise
 from experiments.run.scenario import Run, run_scenario
 from experiments.trace.window import Window
 from specs.scenario import Scenario
@@ -122,5 +123,5 @@ def small_run(small_scenario: Scenario) -> Run:
 @pytest.fixture(scope="session")
 def small_folder(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small") / "out"
-    write_run(small_run, folder, Window())
+    write_run(small_run, summarise(small_run), folder, Window())
     return folder

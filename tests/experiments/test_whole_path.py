@@ -10,7 +10,7 @@ from rich.console import Console
 
 from experiments.harness.scenario_rows import point
 from experiments.report.run_report import print_report
-from experiments.report.summary import summary
+from experiments.report.run_summary import summarise, summary
 from experiments.run.preparation import plan_scenario
 from experiments.run.scenario import run_scenario
 from sharding.planner.coverage import check_coverage
@@ -120,7 +120,7 @@ def test_a_pass_of_an_encoder_is_an_iteration_without_a_token() -> None:
     assert set(facts["token"].values()) == {None}
     assert point(scenario)["tokens_per_s_per_user"] is None
     console = Console(width=80, record=True, file=StringIO())
-    print_report(run, console)
+    print_report(run, summarise(run), console)
     printed = console.export_text()
     assert "per pass" in printed
     assert "passes/s" in printed

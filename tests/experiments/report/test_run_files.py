@@ -9,6 +9,7 @@ import pytest
 from matplotlib.image import imread
 
 from experiments.report.run_files import write_run
+from experiments.report.run_summary import summarise
 from experiments.run.scenario import Run
 from experiments.tables.atomic_write import csv_bytes, write_bytes, zipped
 from experiments.tables.columns import COLUMNS, markdown
@@ -41,7 +42,7 @@ def test_a_trace_of_chips_that_are_not_there_is_refused(
     small_run: Run, tmp_path: Path
 ) -> None:
     with pytest.raises(SpecError, match=r"--trace-chips 500-600: .* 0 to \d+"):
-        write_run(small_run, tmp_path, Window(500, 600))
+        write_run(small_run, summarise(small_run), tmp_path, Window(500, 600))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -142,7 +143,7 @@ def test_without_the_extra_the_trace_is_json(
         "find_spec",
         lambda name: None if name == "perfetto" else installed(name),
     )
-    write_run(small_run, tmp_path, Window())
+    write_run(small_run, summarise(small_run), tmp_path, Window())
     document = gzip.decompress((tmp_path / "trace.json.gz").read_bytes())
     assert json.loads(document)["traceEvents"]
     assert not list(tmp_path.glob("*.pftrace*"))

@@ -5,14 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.plots.run_figure import run_figure
-from experiments.report.summary import summary
+from experiments.report.run_summary import summary
 from experiments.run.context_buckets import (
     bucket_starts,
     compile_buckets,
     token_context,
 )
-from experiments.run.preparation import plan_scenario, scenario_of
+from experiments.run.preparation import plan_scenario
 from experiments.run.scenario import run_scenario
+from experiments.run.scenario_inputs import scenario_of
 from experiments.tables.run_tables import tokens_table
 from sharding.planner.plan import ShardingPlan
 from specs.scenario import Scenario

@@ -1,8 +1,8 @@
 import pytest
 
-from experiments.report.summary import summary
-from experiments.run.preparation import scenario_of
+from experiments.report.run_summary import summary
 from experiments.run.scenario import Run, run_scenario
+from experiments.run.scenario_inputs import scenario_of
 from specs.errors import SpecError
 from specs.scenario import Scenario
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.report.summary import summary
+from experiments.report.run_summary import summary
 from experiments.run.scenario import run_scenario
 from experiments.sweep.point import (
     PointChangedError,

@@ -1,0 +1,157 @@
+"""Summary of a run: one frozen value for the report, the files and the rows of sweeps.
+
+Its JSON document is what ``groqrack simulate --json`` prints; the keys are a contract.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.report.records import (
+    FaultCounts,
+    IterationFacts,
+    LatencyDistribution,
+    RunFacts,
+    RunSummary,
+    ScheduleFacts,
+    TokenRates,
+    ViolationCounts,
+)
+from experiments.report.subjects import (
+    inputs_block,
+    machine_facts,
+    model_facts,
+    plan_facts,
+)
+from experiments.run.context_buckets import bucket_facts
+from experiments.run.energy import energy_of
+from experiments.run.preparation import Prepared
+from experiments.run.prompt import prefill_facts
+from experiments.run.scenario import Run
+from experiments.run.version import VERSION
+from experiments.run.workload import workload_facts
+from experiments.tables.run_tables import tokens_table
+from specs.units import PS_PER_NS, PS_PER_S, PS_PER_US
+
+SCHEMA = "groqrack-fabric/simulate/1"
+
+
+def summarise(run: Run) -> RunSummary:
+    """Return the summary of a run."""
+    prepared, result, program = run.prepared, run.result, run.schedule.program
+    certificate = run.certificate
+    tokens = tokens_table(run)
+    rates = _rates(run, prepared, tokens) if isinstance(prepared, Prepared) else None
+    return RunSummary(
+        schema=SCHEMA,
+        inputs=inputs_block(prepared.scenario),
+        model=model_facts(prepared) if isinstance(prepared, Prepared) else None,
+        workload=None if isinstance(prepared, Prepared) else workload_facts(prepared),
+        machine=machine_facts(prepared),
+        plan=plan_facts(prepared),
+        schedule=ScheduleFacts(
+            instructions=len(program.instructions),
+            trains=len(program.trains),
+            vectors=int(program.trains.vectors.sum()),
+            latency_cycles=program.token_cycles,
+            turn_cycles=program.turn_cycles,
+            lower_bound_cycles=run.schedule.lower_bound_cycles,
+            guard_cycles=program.guard_cycles,
+            deskew_interval_cycles=program.deskews.interval_cycles,
+            sequence_interval_cycles=program.interval_cycles,
+            certificate=certificate.digest if certificate else None,
+            checks=sum(certificate.checks.values()) if certificate else 0,
+        ),
+        iteration=IterationFacts(
+            count=len(tokens),
+            latency_ns=latency_distribution(tokens),
+            breakdown_cycles={
+                **run.breakdown._asdict(),
+                "replay": _mean_cycles(run, tokens["replay_ps"]),
+                "failover": _mean_cycles(run, tokens["failover_ps"]),
+            },
+        ),
+        prefill=prefill_facts(run.prompt) if run.prompt else None,
+        buckets=bucket_facts(run.buckets) if run.prompt else None,
+        token=rates,
+        energy=energy_of(
+            prepared.machine,
+            prepared.topology,
+            rates.tokens_per_s_pipeline if rates else None,
+        ),
+        faults=FaultCounts(
+            error_model=prepared.machine.link.errors,
+            fec_corrected=int(result.links.corrected.sum()),
+            fec_uncorrectable=int(result.links.uncorrectable.sum()),
+            replays=result.replays,
+            failovers=len(result.failovers),
+            tokens_lost=result.tokens_lost,
+            trains_lost=int(result.links.lost.sum()),
+            failover_us=sum(each.duration_ps for each in result.failovers) / PS_PER_US,
+            missing=[each._asdict() for each in result.missing],
+        ),
+        violations=ViolationCounts(
+            underflow=result.underflows, overflow=result.overflows
+        ),
+        run=RunFacts(
+            engine=prepared.scenario.engine,
+            seed=prepared.scenario.seed,
+            iterations=len(result.iterations),
+            events=result.events,
+            wall_s=run.wall_s,
+            peak_rss_bytes=run.peak_rss_bytes,
+            realtime_factor=run.simulated_s / run.wall_s,
+            alignment_epochs=result.alignment_epochs,
+            alignment_ns=result.alignment_ps / PS_PER_NS,
+            trajectory_hash=result.trajectory_hash,
+            version=VERSION,
+        ),
+    )
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return the JSON document of a run, as ``groqrack simulate --json`` prints it."""
+    return summarise(run).document()
+
+
+def latency_distribution(tokens: pd.DataFrame) -> LatencyDistribution | None:
+    """Return the distribution of the latencies of delivered tokens, None of none."""
+    if tokens.empty:
+        return None
+    latency_ns = tokens["latency_ps"].to_numpy() / PS_PER_NS
+    return LatencyDistribution(
+        min=float(latency_ns.min()),
+        p50=float(np.percentile(latency_ns, 50)),
+        p99=float(np.percentile(latency_ns, 99)),
+        max=float(latency_ns.max()),
+        mean=float(latency_ns.mean()),
+    )
+
+
+def _mean_cycles(run: Run, column_ps: "pd.Series[int]") -> int:
+    """Return what a cause adds to a delivered token on average, in nominal cycles."""
+    if column_ps.empty:
+        return 0
+    hz = run.prepared.machine.chip.clock_hz
+    return round(float(column_ps.mean()) * hz / PS_PER_S)
+
+
+def _rates(run: Run, prepared: Prepared, tokens: pd.DataFrame) -> TokenRates | None:
+    """Return the rates of a model; a pass of an encoder makes no token."""
+    if tokens.empty or not prepared.makes_tokens:
+        return None
+    # A user's tokens follow each other once the pipeline is free again.
+    every_s = (float(tokens["latency_ps"].mean()) + run.turn_ps) / PS_PER_S
+    # A prompt's pass chooses the first token itself; without one it is a decode token.
+    begin_ps = run.result.iterations[0].start_ps - run.result.alignment_ps
+    first_ns = float(tokens["end_ps"].min() - begin_ps) / PS_PER_NS
+    if run.prompt:
+        first_ns = run.prompt.time_to_first_token_ps / PS_PER_NS
+    # What is a token here is one of each replica.
+    scenario, replicas = prepared.scenario, prepared.plan.strategy.data
+    return TokenRates(
+        tokens_per_s_per_user=1 / every_s,
+        tokens_per_s_pipeline=replicas * scenario.sequences * scenario.batch / every_s,
+        time_to_first_token_ns=first_ns,
+    )

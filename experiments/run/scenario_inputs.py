@@ -1,0 +1,88 @@
+"""Scenario inputs: defaults filled in; the model, machine and topology they name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from specs.errors import SpecError
+from specs.machine import MachineSpec, load_machine
+from specs.model import ModelSpec, load_model
+from specs.scenario import OF_MODELS, Scenario, of_models_only, scenario
+from topologies.selection import whole_machine_chips
+from topologies.spare_nodes import select_with_spares
+from topologies.topology import Topology
+
+# How a setting begins that is of the model, not of the machine.
+MODEL_SETTING = "model."
+_DEFAULT = Scenario()
+
+
+def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
+    """Return the scenario of what was given, chips and split filled in to match.
+
+    A machine unlike the default one brings its wiring and its chips. A wiring of its
+    own size brings its chips, unless their number is given; a number of chips brings a
+    tensor group as wide as the machine links all to all, unless a strategy is given. A
+    prompt brings a context that holds it and the tokens.
+
+    Raises
+    ------
+    SpecError
+        If a key is unknown or a value cannot be meant.
+    """
+    merged = dict(content)
+    system = load_machine(str(merged.get("machine", _DEFAULT.machine))).system
+    if merged.get("workload") is not None:
+        for name in OF_MODELS:
+            if name in merged:
+                raise SpecError(f"{origin}: {of_models_only(name)}")
+        if system != load_machine(_DEFAULT.machine).system:
+            merged.setdefault("topology", system.topology)
+        return scenario(merged, origin)
+    if "chips" not in merged and "topology" in merged:
+        chips = whole_machine_chips(str(merged["topology"]))
+        if chips is not None:
+            merged["chips"] = chips
+    if system != load_machine(_DEFAULT.machine).system:
+        merged.setdefault("topology", system.topology)
+        merged.setdefault("chips", system.chips)
+    chips = merged.get("chips")
+    if isinstance(chips, int) and "strategy" not in merged:
+        # The default split is made for the default number of chips.
+        merged["strategy"] = f"tensor={min(system.tensor, chips)}"
+    prompt = merged.get("prompt")
+    if isinstance(prompt, int) and prompt > 0 and "context" not in merged:
+        tokens = merged.get("tokens", Scenario.model_fields["tokens"].default)
+        if isinstance(tokens, int):
+            # The cache is planned for what it holds in the end.
+            merged["context"] = prompt + tokens
+    return scenario(merged, origin)
+
+
+def model_of(scenario: Scenario) -> ModelSpec:
+    """Return the scenario's model with its settings, such as ``model.layers``."""
+    sizes = {
+        path.removeprefix(MODEL_SETTING): value
+        for path, value in scenario.settings.items()
+        if path.startswith(MODEL_SETTING)
+    }
+    return load_model(scenario.model).with_settings(sizes, "setting of the model")
+
+
+def machine_of(scenario: Scenario) -> MachineSpec:
+    """Return the scenario's machine with its settings."""
+    settings = {
+        path: value
+        for path, value in scenario.settings.items()
+        if not path.startswith(MODEL_SETTING)
+    }
+    return load_machine(scenario.machine).with_settings(settings, "setting")
+
+
+def topology_of(scenario: Scenario, machine: MachineSpec) -> Topology:
+    """Return the scenario's wiring, its first chips active and its spares idle."""
+    return select_with_spares(
+        scenario.chips,
+        scenario.topology,
+        spare_nodes=machine.spares,
+        ports_per_chip=machine.chip.ports,
+    )
