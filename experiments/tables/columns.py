@@ -1,6 +1,6 @@
 """What each column of each table that a run leaves means, with its unit."""
 
-_CAUSES = {
+BREAKDOWN = {
     "compute": "arithmetic and memory on the chips of the working stage",
     "link": "the least way of vectors: SRAM to wire, train, flight, FIFO to SRAM; "
     "after a failover also what the new routes add",
@@ -21,7 +21,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "latency_ps": "end_ps - start_ps",
         **{
             f"{name}_ps": f"part of the latency: {text}"
-            for name, text in _CAUSES.items()
+            for name, text in BREAKDOWN.items()
         },
         "replay_ps": "part of the latency: earlier attempts that were damaged",
         "failover_ps": "part of the latency: loading a spare node, and the new start",

@@ -1,0 +1,255 @@
+"""Meaning of every key of the JSON documents, with its unit, as a page of docs.
+
+A key of a nested object is written with dots, of an object in a list with ``[]``.
+"""
+
+from experiments.tables.columns import BREAKDOWN
+
+_MODEL = {
+    "model.name": "name of the model",
+    "model.layers": "decoder blocks (encoder blocks of an encoder)",
+    "model.parameters": "parameters, counted from the shapes of all tensors",
+    "model.weight_bytes": "bytes of all weights in the machine's formats, once",
+}
+_PLAN = {
+    "plan.strategy": "the strategy as `--strategy` takes it",
+    "plan.tensor": "chips of a tensor group",
+    "plan.pipeline": "pipeline stages",
+    "plan.data": "replicas",
+    "plan.expert": "groups of experts within a tensor group",
+    "plan.attention": "members that share the attention of a layer",
+    "plan.layout": "1d or 2d: how feed-forward matrices lie on a group",
+    "plan.routing": "worst or balanced: what is assumed of a router's choice",
+    "plan.placement": "naive (chips in order) or auto",
+    "plan.placement_gain_cycles": "cycles that placement saves against chips in order",
+    "plan.chips_used": "chips that hold weights",
+    "plan.fullest_chip_bytes": "SRAM taken on the fullest chip",
+    "plan.sram_bytes_per_chip": "SRAM of a chip",
+}
+_RUN = {
+    "run.engine": "simpy or replay",
+    "run.seed": "seed of all random streams",
+    "run.iterations": "iterations that ran, damaged ones included",
+    "run.events": "events that SimPy takes for the run; the same number for replay",
+    "run.wall_s": "wall time of the run, without planning and compilation",
+    "run.peak_rss_bytes": "peak resident memory of the process",
+    "run.realtime_factor": "simulated time / wall time",
+    "run.trajectory_hash": "hash of every time of the run",
+    "run.version": "version of groqrack-fabric",
+}
+
+SIMULATE = {
+    "schema": "name and version of the document",
+    "inputs": "the scenario, with every key that applies and its value",
+    **_MODEL,
+    "workload.name": "name of the workload (in place of a model)",
+    "workload.operators": "operators of the graph",
+    "workload.tensors": "tensors of the graph",
+    "workload.weight_bytes": "bytes of all weights",
+    "workload.macs": "multiply-accumulates of an iteration",
+    "workload.read_bytes": "operands of all operators, each read once",
+    "workload.written_bytes": "results of all operators",
+    "workload.mxm_utilisation": "share of the matrix units' peak",
+    "machine.name": "name of the machine",
+    "machine.topology": "name of the topology",
+    "machine.chips": "chips of the machine, idle ones included",
+    "machine.active_chips": "chips that a plan may use; the others are spares",
+    "machine.links": "cables; each is two directed links",
+    "machine.diameter_hops": "most hops between two chips",
+    "machine.mean_hops": "hops between two different chips, on average",
+    **_PLAN,
+    "plan.column": "parts into which columns of weights are cut (workloads)",
+    "plan.row": "parts into which rows of weights are cut (workloads)",
+    "schedule.instructions": "instructions of one iteration",
+    "schedule.trains": "trains of one iteration, each hop counted",
+    "schedule.vectors": "vectors of one iteration, each hop counted",
+    "schedule.latency_cycles": "cycles of an iteration as scheduled",
+    "schedule.turn_cycles": "cycles that a sequence waits for its next turn",
+    "schedule.lower_bound_cycles": "cycles that no schedule of the plan can beat",
+    "schedule.guard_cycles": "guard band of every receive",
+    "schedule.deskew_interval_cycles": "longest time between two deskews, 0 for never",
+    "schedule.sequence_interval_cycles": "initiation interval of sequences, 0 for one",
+    "schedule.certificate": "hash of the verified schedule, null if chips never deskew",
+    "schedule.checks": "cases that the verifier has checked",
+    "iteration.count": "iterations that were delivered",
+    "iteration.latency_ns.min": "shortest latency; null if nothing was delivered",
+    "iteration.latency_ns.p50": "median latency",
+    "iteration.latency_ns.p99": "99th percentile of the latency",
+    "iteration.latency_ns.max": "longest latency",
+    "iteration.latency_ns.mean": "mean latency",
+    **{
+        f"iteration.breakdown_cycles.{cause}": f"part of the latency: {text}"
+        for cause, text in BREAKDOWN.items()
+    },
+    "iteration.breakdown_cycles.replay": "part of the latency: damaged attempts",
+    "iteration.breakdown_cycles.failover": "part of the latency: loading a spare node",
+    "prefill.prompt_tokens": "positions of the prompt (only with `--prompt`)",
+    "prefill.chunk_tokens": "positions of a chunk",
+    "prefill.chunks": "chunks of the prompt",
+    "prefill.latency_ns": "time of the pass, to the first token at the first stage",
+    "prefill.latency_cycles": "cycles of the pass as scheduled",
+    "prefill.lower_bound_cycles": "cycles that no schedule of the pass can beat",
+    **{
+        f"prefill.breakdown_cycles.{cause}": f"part of the pass: {text}"
+        for cause, text in BREAKDOWN.items()
+    },
+    "prefill.host_ns": "time of the host and its link before the pass",
+    "prefill.alignment_ns": "time of the aligned start before the pass",
+    "prefill.instructions": "instructions of the pass",
+    "prefill.vectors": "vectors of the pass, each hop counted",
+    "prefill.certificate": "hash of the verified schedule of the pass",
+    "prefill.replays": "passes that were repeated",
+    "prefill.trajectory_hash": "hash of every time of the pass",
+    "buckets[].first_token": "first token that the program serves (with `--prompt`)",
+    "buckets[].context_tokens": "positions for which the program was compiled",
+    "buckets[].latency_cycles": "cycles of a token of this program",
+    "buckets[].lower_bound_cycles": "cycles that no schedule of it can beat",
+    "buckets[].certificate": "hash of the verified program",
+    "token.tokens_per_s_per_user": "tokens/s per user (language models only)",
+    "token.tokens_per_s_pipeline": "tokens/s of all users, in aggregate",
+    "token.time_to_first_token_ns": "host, aligned start, and prompt or first token",
+    "energy.average_power_w": "average power of chips and optics; null if unpublished",
+    "energy.tdp_power_w": "power of chips at their thermal design power, and of optics",
+    "energy.energy_per_token_j": "average power / tokens of all users per second",
+    "energy.tdp_energy_per_token_j": "the same at thermal design power",
+    "energy.chip_energy_per_token_j": "the chips' part of `energy_per_token_j`",
+    "energy.port_energy_per_token_j": "what links take, within the chips' part",
+    "energy.optical_energy_per_token_j": "the optics' part of `energy_per_token_j`",
+    "faults.error_model": "independent or bursts",
+    "faults.fec_corrected": "codewords that decoders repaired",
+    "faults.fec_uncorrectable": "trains with a codeword that could not be repaired",
+    "faults.replays": "iterations that were repeated",
+    "faults.failovers": "times that the program moved to a spare node",
+    "faults.tokens_lost": "tokens that were asked for and not delivered",
+    "faults.trains_lost": "trains that never arrived",
+    "faults.failover_us": "time of all failovers",
+    "faults.missing": "tokens that are missing, by sequence, each with its reason",
+    "violations.underflow": "trains that came after their receive",
+    "violations.overflow": "trains that found their receive FIFO full",
+    "violations.link_conflict": "trains that met on a link; the verifier excludes it",
+    **_RUN,
+    "run.alignment_epochs": "epochs of the aligned start",
+    "run.alignment_ns": "time of the aligned start",
+}
+
+PLAN = {
+    "schema": SIMULATE["schema"],
+    "inputs": SIMULATE["inputs"],
+    **_MODEL,
+    **_PLAN,
+    "search.objective": "latency, throughput, chips or energy (only with `auto`)",
+    "search.candidates": "strategies in the space",
+    "search.scored": "strategies with a closed-form bound",
+    "search.planned": "strategies that were planned",
+    "search.compiled": "strategies that were timed to the cycle",
+    "search.latency_cycles": "cycles of a token of the best strategy",
+    "search.sequences": "its sequences in flight",
+    "search.best_cost": "its cost, in the unit of the objective",
+    "search.best_bound": "lower bound of the cost of every strategy",
+    "search.best_bound_cycles": "lower bound of a token: of the space for latency, "
+    "else of this plan",
+    "search.gap": "by what fraction the best may be worse than the bound; 0 is exact",
+    "search.wall_s": "wall time of the search",
+    "lower_bound_cycles": "cycles of a token that no schedule of the plan can beat",
+    "stages[].replica": "number of the replica",
+    "stages[].stage": "number of the stage",
+    "stages[].first_chip": "first chip of the stage",
+    "stages[].chips": "chips of the stage",
+    "stages[].layers": "layers of which it holds a part",
+    "stages[].weight_bytes": "weights of all its chips",
+    "stages[].kv_bytes": "KV cache of all its chips",
+    "stages[].fullest_chip_bytes": "SRAM taken on its fullest chip",
+}
+
+COLLECTIVE = {
+    "schema": SIMULATE["schema"],
+    "collective": "what is done, such as all-reduce",
+    "algorithm": "how: one-shot, two-step, ring, hierarchical or spread",
+    "form": "variant of the algorithm, empty if it has one",
+    "reason": "why this algorithm was chosen",
+    "topology": "name of the topology",
+    "chips": "members",
+    "payload_bytes": "tensor on each member",
+    "latency_ns": "first instruction to last",
+    "network_latency_ns": "the same without adding up and deskews",
+    "algbw_gb_per_s": "payload / latency, in 10^9 B/s",
+    "busbw_gb_per_s": "what each chip must send or receive at least / latency",
+    "vectors": "vectors of all messages",
+    "vector_hops": "the same, each hop counted",
+    "trains": "trains, each hop counted",
+    **{
+        f"breakdown_cycles.{cause}": f"part of the latency: {text}"
+        for cause, text in BREAKDOWN.items()
+    },
+    "certificate": "hash of the verified schedule",
+    "violations.underflow": SIMULATE["violations.underflow"],
+    "violations.overflow": SIMULATE["violations.overflow"],
+    **_RUN,
+    "run.compile_s": "wall time of the compilation",
+    "run.verify_s": "wall time of the proof",
+}
+
+TOPOLOGY = {
+    "name": "name of the topology",
+    "chips": "chips",
+    "active_chips": "chips that a plan may use",
+    "links": "cables; each is two directed links",
+    "links_by_level.*": "cables by level: local, rack, global",
+    "cable_length_m.*": "length of all cables of a level, in metres",
+    "degree.min": "fewest cables of a chip",
+    "degree.max": "most cables of a chip",
+    "diameter_hops": "most hops between two chips",
+    "mean_hops": "hops between two different chips, on average",
+    "hop_histogram.*": "ordered pairs of different chips by hops",
+    "diameter_gateway_hops": "the same if moves inside a passed node do not count",
+    "mean_gateway_hops": "its mean",
+    "bisection_links": "cables between the halves of the machine, in chip order",
+    "fingerprint": "hash of all links",
+    "uniform_bound_gb_per_s": "uniform traffic per chip that no routing exceeds, "
+    "in 10^9 B/s of payload",
+    "uniform_minimal_gb_per_s": "the same over minimal paths, used alike",
+    "uniform_level_gb_per_s.*": "the same if only links of the level mattered",
+}
+
+VALIDATE = {
+    "[].name": "what is compared",
+    "[].source": "key of the source in docs/sources.md",
+    "[].published": "published figure, or its range",
+    "[].ours": "figure of this program",
+    "[].unit": "unit of both",
+    "[].error": "ours / published - 1, from the nearer end of a range",
+    "[].tolerance": "error that is allowed",
+    "[].kind": "input, calibrated or predicted",
+    "[].ok": "whether the error is within the tolerance",
+}
+
+KEYS = {
+    "groqrack simulate --json, summary.json": SIMULATE,
+    "groqrack plan --json": PLAN,
+    "groqrack collective --json": COLLECTIVE,
+    "groqrack topology --json": TOPOLOGY,
+    "groqrack validate --json": VALIDATE,
+}
+_RESULTS = """\
+A row for each point, in the order of the sweep: the swept keys as the sweep file names
+them; then every single value of `groqrack simulate --json` under its dotted name,
+except `schema`, `inputs`, lists, and what differs between two runs on one computer
+(`run.wall_s`, `run.peak_rss_bytes`, `run.realtime_factor`); last `feasible` (whether
+the
+point ran) and `reason` (why not). A value that a point does not have is empty."""
+
+
+def keys_page() -> str:
+    """Return docs/summary_keys.md: every key of every document, and results.csv."""
+    lines = [
+        "# JSON keys, and the columns of results.csv",
+        "",
+        "Keys are a contract: they keep their name, unit and meaning. This page is",
+        "generated from `experiments/report/json_keys.py`; a test keeps it up to date.",
+        "A dot joins objects, `[]` is an object of a list, `*` is any key.",
+    ]
+    for command, keys in KEYS.items():
+        lines += ["", f"## {command}", "", "| key | meaning |", "| --- | --- |"]
+        lines += [f"| `{key}` | {text} |" for key, text in keys.items()]
+    lines += ["", "## results.csv of a sweep", "", _RESULTS]
+    return "\n".join(lines) + "\n"
