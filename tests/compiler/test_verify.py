@@ -3,6 +3,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -386,3 +387,13 @@ def test_a_program_compiled_around_an_outage_holds_under_it(compiled: Compile) -
     assert not np.isin(around.program.trains.link, [spare, spare ^ 1]).any()
     same = compile_token(schedule.plan, schedule.topology, NO_OUTAGE)
     assert digest(same.program) == digest(usual)
+
+
+def test_the_hash_of_a_program_covers_its_numbers_and_no_name(good: Schedule) -> None:
+    kinds = good.program.kinds
+    unnamed: Any = tuple(
+        (tuple(kind.work), tuple(tuple(step) for step in kind.steps)) for kind in kinds
+    )
+    renamed = replace(good.program, kinds=unnamed)
+    assert digest(renamed) == digest(good.program)
+    assert digest(replace(good.program, kinds=kinds[:-1])) != digest(good.program)

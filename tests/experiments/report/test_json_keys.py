@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]
 TINY = ("--chips", "16", "--strategy", "tensor=8,pipeline=2")
 # Of each document: commands that together have every key.
-COMMANDS = {
+COMMANDS: dict[str, list[tuple[str, ...]]] = {
     "groqrack simulate --json, summary.json": [
         ("simulate", "--tokens", "1", "--prompt", "8", *TINY),
         ("simulate", "--workload", "gemm:64x64x64", "--tokens", "1"),
@@ -52,7 +52,7 @@ def test_every_key_is_documented_and_every_documented_key_is_there(
             of_model = (
                 command[0] in ("simulate", "plan") and "--workload" not in command
             )
-            model = ("--model", tiny_config) if of_model else ()
+            model = ("--model", str(tiny_config)) if of_model else ()
             seen |= set(leaves(json.loads(groqrack(*command, *model, "--json").stdout)))
         assert {key for key in seen if not is_documented(key, keys)} == set()
         unseen = {key for key in keys if key not in seen and not key.endswith(".*")}
