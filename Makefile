@@ -11,6 +11,7 @@ PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3
 WORKERS ?= 2
 
 BIN := .venv/bin
+PACKAGES := specs chip topologies sharding compiler fabric experiments
 # Anything that .venv depends on changes the name of the stamp: the place, because scripts
 # in .venv hold it, and the files that say what is installed and how.
 KEY := $(shell { pwd; cat requirements.lock pyproject.toml Makefile; } | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-12)
@@ -21,7 +22,7 @@ LOCKED := $(if $(shell command -v flock),flock .venv.lock)
 DEMO_OUT := demo-output
 DEMO := --model llama-2-70b --chips 576 --strategy tensor=8,pipeline=72 --tokens 8 --context 4096 --seed 1
 
-.PHONY: help demo test bench format lock clean
+.PHONY: help demo test coverage bench format lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-8s %s\n' "$$name" "$$what"; done
@@ -42,6 +43,10 @@ test: $(READY) ## check format, lint, layers and types, then run every test (wha
 	@$(BIN)/mypy --no-error-summary
 	@echo "tests:  pytest"
 	@$(BIN)/python -m pytest -q -n $(WORKERS)
+
+coverage: $(READY) ## run every test and report the lines that none of them runs
+	@echo "tests:  pytest --cov"
+	@$(BIN)/python -m pytest -q -n $(WORKERS) $(addprefix --cov=,$(PACKAGES)) --cov-report=term:skip-covered
 
 bench: $(READY) ## run every benchmark in benchmarks/
 	@for script in benchmarks/*.py; do \
@@ -68,7 +73,7 @@ lock: $(READY) ## remake requirements.lock from pyproject.toml; pins stay where 
 
 clean: ## remove .venv, caches and everything a run left here
 	@echo "clean: .venv, caches, $(DEMO_OUT), results, build, dist"
-	@rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache $(DEMO_OUT) results build dist
+	@rm -rf .venv .hypothesis .import_linter_cache .coverage .mypy_cache .pytest_cache .ruff_cache $(DEMO_OUT) results build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY):

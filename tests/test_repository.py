@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,20 @@ PACKAGES: list[str] = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"][
 MOST_LINES = 300
 # Names that say nothing about what is inside.
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "core", "base", "manager"}
+# Names that only this project would know; the field has a noun for each.
+PRIVATE_NAMES = {
+    "descent",
+    "found",
+    "laying",
+    "looks",
+    "skips",
+    "stints",
+    "verdict",
+    "ways",
+    "weighing",
+}
+# Modules of a folder, but for specs and the scripts of experiments.
+MOST_MODULES = 15
 LEFT_BY_RUNS = {"__pycache__", "build", "demo-output", "dist", "results"}
 
 # Each pattern is spelt so that it does not match its own text.
@@ -60,6 +75,10 @@ def repository_files() -> tuple[Path, ...]:
         )
         found += [Path(folder, name) for name in sorted(names)]
     return tuple(found)
+
+
+def faces() -> list[Path]:
+    return [path for path in modules() if path.name == "__init__.py"]
 
 
 def modules() -> list[Path]:
@@ -130,17 +149,32 @@ def test_what_depends_on_one_machine_is_recognised(what: str, line: str) -> None
     assert NOT_PORTABLE[what].search(line)
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_is_introduced_by_a_docstring_and_holds_no_code(package: str) -> None:
-    tree = ast.parse((ROOT / package / "__init__.py").read_text("utf-8"))
-    assert ast.get_docstring(tree)
-    code = [
-        ast.unparse(statement)
-        for statement in tree.body[1:]
-        if not isinstance(statement, ast.Import | ast.ImportFrom)
-        and not ast.unparse(statement).startswith("__all__ = ")
+def test_every_package_is_introduced_by_a_docstring_and_imports_nothing() -> None:
+    loud = [
+        path for path in faces() if len(ast.parse(path.read_text("utf-8")).body) > 1
     ]
-    assert code == []
+    assert named(loud) == []
+    rooms = [path for path in faces() if path.parent.parent != ROOT]
+    assert len(rooms) > len(PACKAGES)
+
+
+def test_the_face_of_a_package_names_only_what_there_is() -> None:
+    missing = []
+    for path in faces():
+        docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        text = docstring.partition("\n")[2]
+        for line in re.findall(r"^(\w+(?:, \w+)*): (?=\w)", text, flags=re.MULTILINE):
+            missing += [
+                f"{path.relative_to(ROOT)}: {name}"
+                for name in line.split(", ")
+                if not (path.parent / f"{name}.py").is_file()
+                and not (path.parent / name).is_dir()
+            ]
+    assert missing == []
+
+
+def test_every_package_tells_type_checkers_that_it_is_typed() -> None:
+    assert [name for name in PACKAGES if not (ROOT / name / "py.typed").is_file()] == []
 
 
 def test_every_module_opens_by_saying_what_it_is() -> None:
@@ -168,6 +202,51 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
         if path.suffix == ".py" and {path.stem, path.parent.name} & EMPTY_NAMES
     ]
     assert named(empty) == []
+
+
+def test_modules_and_classes_have_names_of_the_field() -> None:
+    private = []
+    for path in modules():
+        classes = [
+            node.name
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.ClassDef)
+        ]
+        private += [
+            f"{path.relative_to(ROOT)}: {name}"
+            for name in (path.stem, path.parent.name, *classes)
+            if name.strip("_").lower() in PRIVATE_NAMES
+        ]
+    assert private == []
+
+
+def test_a_folder_holds_no_more_modules_than_a_reader_can_scan() -> None:
+    count = Counter(
+        path.parent.relative_to(ROOT).as_posix()
+        for path in modules()
+        if path.name != "__init__.py"
+    )
+    flat = {"experiments", "specs"}
+    crowds = {
+        folder: number
+        for folder, number in count.items()
+        if number > MOST_MODULES and folder not in flat
+    }
+    assert crowds == {}
+
+
+def test_the_rooms_of_experiments_import_no_script() -> None:
+    scripts = {path.stem for path in (ROOT / "experiments").glob("*.py")}
+    wrong = []
+    for path in modules():
+        if path.parent == ROOT / "experiments":
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                package, _, name = node.module.partition(".")
+                if package == "experiments" and name in scripts:
+                    wrong.append(f"{path.relative_to(ROOT)}: {node.module}")
+    assert wrong == []
 
 
 def test_no_folder_of_tests_shadows_a_package() -> None:
