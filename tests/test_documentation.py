@@ -423,7 +423,9 @@ def faults_of(text: str, folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix()
+)
 def test_a_page_shows_what_the_program_does(page: Path, tmp_path: Path) -> None:
     name = page.relative_to(ROOT).as_posix()
     faults = Page(name, page.read_text("utf-8"), tmp_path).faults()
