@@ -1,11 +1,11 @@
-"""Bundles of cables, and the topology they make when laid together."""
+"""Cable bundles, and the topology that they form."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specs.arrays import Ints
 from topologies.topology import Level, Topology
 from topologies.validation import PORTS_PER_CHIP
 
@@ -15,25 +15,23 @@ CHIPS_PER_RACK = CHIPS_PER_NODE * NODES_PER_RACK
 
 
 class CableBundle(NamedTuple):
-    """Cables of one level and one length; each array has shape ``(cables,)``."""
+    """Bundle of cables of one level and length, arrays of shape ``(cables,)``."""
 
-    source: NDArray[np.int64]
-    source_port: NDArray[np.int64]
-    target: NDArray[np.int64]
-    target_port: NDArray[np.int64]
+    source: Ints
+    source_port: Ints
+    target: Ints
+    target_port: Ints
     level: Level
     length_m: float
 
 
-def there_and_back(
-    there: NDArray[np.int64], back: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return both arrays interleaved: entry 2k from `there`, 2k + 1 from `back`.
+def both_directions(forward: Ints, backward: Ints) -> Ints:
+    """Return values of directed links: entry 2k of `forward`, 2k + 1 of `backward`.
 
-    >>> there_and_back(np.array([0, 2]), np.array([1, 3]))
+    >>> both_directions(np.array([0, 2]), np.array([1, 3]))
     array([0, 1, 2, 3])
     """
-    return np.stack([there, back], axis=1).ravel()
+    return np.stack([forward, backward], axis=1).ravel()
 
 
 def topology_from_cables(
@@ -46,22 +44,22 @@ def topology_from_cables(
     chips_per_node: int = CHIPS_PER_NODE,
     ports_per_chip: int = PORTS_PER_CHIP,
 ) -> Topology:
-    """Return the topology of regular nodes joined by `bundles`.
+    """Return the topology of equal nodes that `bundles` join.
 
     Parameters
     ----------
     name
         Name of the topology.
     bundles
-        Cables in the order in which they are numbered.
+        Cables, in the order of their numbers.
     chips
-        Number of chips, in whole nodes.
+        Number of chips, a multiple of `chips_per_node`.
     chips_per_rack
-        Chips in each rack; `chips` if all stand in one.
+        Chips per rack; `chips` if there is a single rack.
     representatives
-        Chips that stand for all, see :class:`~topologies.topology.Topology`.
+        Chips that represent all, see :class:`~topologies.topology.Topology`.
     chips_per_node
-        Chips of a node.
+        Chips per node.
     ports_per_chip
         Most links a chip may have.
     """
@@ -76,10 +74,10 @@ def topology_from_cables(
         name=name,
         chips=chips,
         active=chip,
-        source=there_and_back(source, target).astype(np.int32),
-        target=there_and_back(target, source).astype(np.int32),
-        source_port=there_and_back(source_port, target_port).astype(np.int16),
-        target_port=there_and_back(target_port, source_port).astype(np.int16),
+        source=both_directions(source, target).astype(np.int32),
+        target=both_directions(target, source).astype(np.int32),
+        source_port=both_directions(source_port, target_port).astype(np.int16),
+        target_port=both_directions(target_port, source_port).astype(np.int16),
         level=np.repeat([bundle.level for bundle in bundles], cables).astype(np.int8),
         length_m=np.repeat([bundle.length_m for bundle in bundles], cables),
         rack=chip // np.int32(chips_per_rack),

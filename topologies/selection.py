@@ -1,4 +1,4 @@
-"""The topology for a number of chips, by kind or from a file."""
+"""Selection of a topology for a number of chips, by name or from a file."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,13 +7,13 @@ from pathlib import Path
 from specs.errors import TopologyError, nearest
 from topologies.builders.all_to_all_nodes import NODES, nodes33_topology
 from topologies.builders.dragonfly import MOST_RACKS, dragonfly_topology
-from topologies.builders.lpx import CHIPS_PER_GROUP, LPX_CHIPS, lpx_topology
-from topologies.builders.named_wirings import (
-    ALTERNATIVES,
-    alternative_chips,
-    alternative_topology,
-    is_alternative,
+from topologies.builders.graph_families import (
+    FAMILIES,
+    family_chips,
+    family_topology,
+    names_a_family,
 )
+from topologies.builders.lpx import CHIPS_PER_GROUP, LPX_CHIPS, lpx_topology
 from topologies.builders.node import node_topology
 from topologies.builders.port_order import DEFAULT_ORDER
 from topologies.builders.rack import rack_topology
@@ -30,14 +30,14 @@ _FIXED: dict[str, tuple[int, Callable[[], Topology]]] = {
     "rack": (CHIPS_PER_RACK, rack_topology),
     "nodes33": (CHIPS_PER_NODE * NODES, nodes33_topology),
 }
-# Groq's own tools call configurations by these names. The second is a rack with eight
-# of its nine nodes at work.
+# Configuration names of Groq's own tools. The second is a rack with eight of its nine
+# nodes active.
 _VENDOR = {
     "DF_A14_8_CHIP": _FIXED["node"],
     "DF_A14_64_CHIP": (CHIPS_PER_RACK - CHIPS_PER_NODE, rack_topology),
     "RT09_A14_72_CHIP": _FIXED["rack"],
 }
-KINDS = ("auto", *_FIXED, "dragonfly", LPX, *ALTERNATIVES, *_VENDOR)
+KINDS = ("auto", *_FIXED, "dragonfly", LPX, *FAMILIES, *_VENDOR)
 
 
 def select_topology(
@@ -48,23 +48,28 @@ def select_topology(
     Parameters
     ----------
     chips
-        Chips the workload uses.
+        Number of chips that the workload uses.
     topology
-        ``"auto"``: the smallest of a node (8), a rack on its own (72) and a dragonfly
-        of whole racks (up to 10 440). ``"node"``, ``"rack"``, ``"nodes33"`` and
-        ``"dragonfly"`` force the kind; ``"dragonfly:palmtree"`` also an order of
-        :mod:`topologies.builders.port_order`. Other machines have the names of
-        :mod:`topologies.builders.named_wirings`, such as ``"torus:8x8"``. ``"lpx"``:
-        the groups of an LPX rack that hold the chips. Groq's names ``"DF_A14_8_CHIP"``,
-        ``"DF_A14_64_CHIP"`` and ``"RT09_A14_72_CHIP"`` are a node, 64 chips of a rack,
-        and a rack. A path that ends in .csv or .graphml is read.
+        Name or path of the topology:
+
+        - ``"auto"``: the smallest of a node (8), a single rack (72) and a dragonfly of
+          whole racks (up to 10 440).
+        - ``"node"``, ``"rack"``, ``"nodes33"`` and ``"dragonfly"``: that kind;
+          ``"dragonfly:palmtree"`` also selects an order of
+          :mod:`topologies.builders.port_order`.
+        - ``"lpx"``: the groups of an LPX rack that hold the chips.
+        - A name of :mod:`topologies.builders.graph_families`, such as ``"torus:8x8"``.
+        - ``"DF_A14_8_CHIP"``, ``"DF_A14_64_CHIP"`` and ``"RT09_A14_72_CHIP"``, names
+          by Groq: a node, 64 chips of a rack, and a rack.
+        - A path that ends in .csv or .graphml: the topology of that file.
     ports_per_chip
-        Most links a chip may have; our own kinds need 11, ``"lpx"`` 90.
+        Most links a chip may have. Nodes, racks and dragonflies need 11, ``"lpx"`` 90.
 
     Raises
     ------
     TopologyError
-        If the kind is unknown or does not hold so many chips.
+        If the name is unknown, a file cannot be read, or the topology has too few
+        chips or needs too many ports.
 
     Examples
     --------
@@ -86,7 +91,9 @@ def select_topology(
 
 
 def whole_machine_chips(topology: str) -> int | None:
-    """Return the chips of a whole machine or of a file, None for kinds of any size.
+    """Return the number of chips that a topology name fixes, None if it fixes none.
+
+    Names of a whole machine, of a graph family with sides, and of a file fix it.
 
     Raises
     ------
@@ -95,8 +102,8 @@ def whole_machine_chips(topology: str) -> int | None:
     """
     if Path(topology).suffix.lower() in SUFFIXES:
         return read_topology(Path(topology)).chips
-    if is_alternative(topology):
-        return alternative_chips(topology)
+    if names_a_family(topology):
+        return family_chips(topology)
     if topology == LPX:
         return LPX_CHIPS
     fixed = {**_FIXED, **_VENDOR}
@@ -104,10 +111,11 @@ def whole_machine_chips(topology: str) -> int | None:
 
 
 def _built(chips: int, topology: str, ports_per_chip: int) -> Topology:
+    """Return the topology of that name or path with all its chips active."""
     if Path(topology).suffix.lower() in SUFFIXES:
         return read_topology(Path(topology), ports_per_chip=ports_per_chip)
-    if is_alternative(topology):
-        return alternative_topology(chips, topology, ports_per_chip=ports_per_chip)
+    if names_a_family(topology):
+        return family_topology(chips, topology, ports_per_chip=ports_per_chip)
     kind, colon, order = topology.partition(":")
     if kind not in KINDS or (colon and kind != "dragonfly"):
         raise TopologyError(
@@ -116,10 +124,11 @@ def _built(chips: int, topology: str, ports_per_chip: int) -> Topology:
         )
     if kind == LPX:
         return _lpx(chips)
-    return _own(chips, kind, order or DEFAULT_ORDER)
+    return _groqrack(chips, kind, order or DEFAULT_ORDER)
 
 
 def _lpx(chips: int) -> Topology:
+    """Return the groups of an LPX rack that hold `chips`."""
     if chips > LPX_CHIPS:
         raise TopologyError(
             f"{chips} chips asked for, but an LPX rack holds {LPX_CHIPS}, and how "
@@ -128,7 +137,8 @@ def _lpx(chips: int) -> Topology:
     return lpx_topology(-(-chips // CHIPS_PER_GROUP))
 
 
-def _own(chips: int, kind: str, order: str) -> Topology:
+def _groqrack(chips: int, kind: str, order: str) -> Topology:
+    """Return the node, rack, 33 nodes or dragonfly for `chips`, of a kind or "auto"."""
     if chips > MOST_CHIPS:
         raise TopologyError(
             f"{chips} chips asked for, but the largest system is {MOST_RACKS} racks, "
@@ -146,9 +156,9 @@ def _own(chips: int, kind: str, order: str) -> Topology:
             for other, (most, _) in _FIXED.items()
             if most >= chips
         ]
-        ways_out = ", ".join([*larger, f"'dragonfly' ({MOST_CHIPS})"])
+        alternatives = ", ".join([*larger, f"'dragonfly' ({MOST_CHIPS})"])
         raise TopologyError(
             f"{chips} chips asked for, but topology {kind!r} holds {holds}; "
-            f"use 'auto' or one that holds enough: {ways_out}"
+            f"use 'auto' or one that holds enough: {alternatives}"
         )
     return build()

@@ -1,12 +1,12 @@
-"""Machines that keep nodes idle, one or more a rack, to stand in for a bad one."""
+"""Spare nodes: topologies that keep one or more nodes per rack idle for failover."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from specs.errors import TopologyError
+from topologies.builders.graph_families import names_a_family
 from topologies.builders.lpx import CHIPS_PER_GROUP, lpx_topology
-from topologies.builders.named_wirings import is_alternative
 from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK, NODES_PER_RACK
 from topologies.selection import LPX, select_topology
 from topologies.topology import Topology
@@ -20,28 +20,28 @@ def select_with_spares(
     spare_nodes: int = 0,
     ports_per_chip: int = PORTS_PER_CHIP,
 ) -> Topology:
-    """Return a topology with `chips` active chips beside the spare nodes of each rack.
+    """Return a topology with `chips` active chips and idle spare nodes in each rack.
 
     Parameters
     ----------
     chips
-        Chips the workload uses.
+        Number of chips that the workload uses.
     topology
-        As in `select_topology`.
+        Name or path, as in `select_topology`.
     spare_nodes
-        Nodes of each rack that stay idle, the last ones.
+        Number of idle nodes per rack; the last nodes of the rack are idle.
     ports_per_chip
         Most links a chip may have.
 
     Raises
     ------
     TopologyError
-        If the wiring does not hold the chips and the spares, has no nodes that could
-        be spare, or needs more ports.
+        If the topology has too few chips beside the spares, has no nodes that could be
+        spare, or needs more ports.
 
     Examples
     --------
-    With one spare node a rack has 64 active chips, so 576 chips take nine racks:
+    With one spare node a rack has 64 active chips, so 576 chips need nine racks:
 
     >>> select_with_spares(576, spare_nodes=1).chips
     648
@@ -51,17 +51,17 @@ def select_with_spares(
             select_topology(chips, topology, ports_per_chip=ports_per_chip),
             ports_per_chip,
         )
-    if is_alternative(topology):
+    if names_a_family(topology):
         raise TopologyError(
             f"{topology} has no nodes, so {spare_nodes} of a rack cannot be spare; "
             "set spares to 0 or use auto, rack, nodes33 or dragonfly"
         )
     if topology.partition(":")[0] in ("auto", "dragonfly", "rack"):
         usable = (NODES_PER_RACK - spare_nodes) * CHIPS_PER_NODE
-        # At least a rack: a node on its own has no spare.
+        # At least a rack: a single node has no spare.
         built = select_topology(-(-chips // usable) * CHIPS_PER_RACK, topology)
     elif topology == LPX:
-        # The groups of a rack are its nodes.
+        # The nodes of an LPX rack are its groups.
         built = lpx_topology(-(-chips // CHIPS_PER_GROUP) + spare_nodes)
     else:
         built = select_topology(chips, topology, ports_per_chip=ports_per_chip)

@@ -1,4 +1,4 @@
-"""Nodes all to all, and the 264-chip system: 33 nodes, one cable between each pair."""
+"""Fully connected nodes, and the 264-chip system: 33 nodes, a cable for each pair."""
 
 from topologies.builders.global_link_arrangement import even_arrangement, group_cables
 from topologies.builders.node import LOCAL_PORTS, local_cables, node_topology
@@ -12,11 +12,11 @@ NODE_PAIR_LENGTH_M = 5.0
 
 
 def nodes33_topology() -> Topology:
-    """Return 33 nodes all to all: 264 chips, at most 3 hops, no port free.
+    """Return 33 fully connected nodes: 264 chips, at most 3 hops, no free port.
 
-    The cable to the node `d` further round leaves from chip ``(d - 1) // 4``. The
-    cables between nodes are of level GLOBAL; the system counts as a single rack, with
-    one node in 33 to spare.
+    The nodes stand on a ring. The cable to the node `d` places further on it leaves
+    from chip ``(d - 1) // 4``. Cables between nodes have level GLOBAL. The system
+    counts as a single rack with one spare node in 33.
 
     References
     ----------
@@ -33,14 +33,14 @@ def nodes33_topology() -> Topology:
 
 
 def node_system(nodes: int, name: str = "") -> Topology:
-    """Return nodes all to all, their 32 outward ports shared out evenly.
+    """Return fully connected nodes, whose 32 outward ports are divided evenly.
 
     Parameters
     ----------
     nodes
-        From 1 to 33.
+        Number of nodes, 1 to 33.
     name
-        What the system is called, by its number of nodes if empty.
+        Name of the topology; if empty, it states the number of nodes.
     """
     if nodes == 1:
         return node_topology()

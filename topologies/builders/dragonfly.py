@@ -1,4 +1,4 @@
-"""The dragonfly: racks of nine nodes, every pair of racks linked."""
+"""Dragonfly topology: racks of nine nodes, with a link for every pair of racks."""
 
 import numpy as np
 
@@ -19,33 +19,33 @@ PORTS_IN_RACK = 2
 PORTS_LEAVING_RACK = 2
 OUTWARD_PORTS_PER_RACK = CHIPS_PER_RACK * PORTS_LEAVING_RACK
 MOST_RACKS = OUTWARD_PORTS_PER_RACK + 1
-# Assumed: active optical cables to a rack nearby; only "active optical" is published.
+# Assumed: active optical cables to a nearby rack; only "active optical" is published.
 GLOBAL_LENGTH_M = 5.0
 
 
 def dragonfly_topology(racks: int, order: str = DEFAULT_ORDER) -> Topology:
-    """Return `racks` racks of 72 chips, each pair of racks linked.
+    """Return the dragonfly of `racks` racks of 72 chips, each pair of racks linked.
 
-    In a rack every pair of nodes is doubly linked; the 144 ports left are shared out
-    evenly among the other racks, by
-    :func:`~topologies.builders.global_link_arrangement.even_arrangement`, and over the
-    chips of a rack in one of the orders of :mod:`topologies.builders.port_order`. One
-    rack is a rack on its own, whose outward ports stay inside. In the letters of [1]_
-    with the rack as group: a = 72 routers, h = 2, g = `racks`; the chip is its own
-    router, so p = 1.
+    Two cables join every pair of nodes of a rack. The 144 other ports of a rack are
+    divided evenly among the other racks by
+    :func:`~topologies.builders.global_link_arrangement.even_arrangement`. An order of
+    :mod:`topologies.builders.port_order` assigns them to the chips of the rack. With
+    ``racks = 1`` the outward ports stay inside the rack. In the notation of [1]_, with
+    the rack as group: a = 72 routers, h = 2, g = `racks`; the chip is its own router,
+    so p = 1.
 
     Parameters
     ----------
     racks
         Number of racks, 1 to 145.
     order
-        How the global links are arranged, such as ``"palmtree"``.
+        Arrangement of the global links, such as ``"palmtree"``.
 
     Raises
     ------
     TopologyError
-        If there is no such order, or no such number of racks: above 145 some pair
-        would have no link.
+        If the order is unknown, or the number of racks is not 1 to 145: above 145
+        some pair would have no link.
 
     References
     ----------

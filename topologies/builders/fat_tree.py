@@ -1,30 +1,30 @@
-"""The fat tree: chips at the leaves that work, and above them chips that only forward.
+"""Fat-tree topology: working chips at the leaves, forwarding chips above them.
 
-A GroqRack has no switches, so the inner vertices of the tree are chips too. They are
-part of the machine, count as chips and take no work.
+A GroqRack has no switches, so the inner vertices of the tree are chips. They belong to
+the machine and count as chips, but take no work.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specs.arrays import Ints
 from specs.errors import TopologyError
-from topologies.builders.flat_chips import check_size, chipwise_topology
+from topologies.builders.flat_chips import check_size, flat_topology
 from topologies.builders.global_link_arrangement import GroupCables
 from topologies.topology import Topology
 from topologies.validation import PORTS_PER_CHIP
 
-_Port = int | NDArray[np.int64]
+_Port = int | Ints
 
 
 def fat_tree_topology(
     arity: int, levels: int, *, lanes: int = 1, ports_per_chip: int = PORTS_PER_CHIP
 ) -> Topology:
-    """Return `arity` ** `levels` working chips below `lanes` trees of forwarding chips.
+    """Return the fat tree over `arity` ** `levels` working chips, in `lanes` copies.
 
-    The tree is a k-ary n-tree [1]_: as many cables leave a forwarding chip upwards as
-    downwards, except at the top. Chips that share all but the last digit of their
-    number stand together with the forwarding chips of that number, one of each level
-    and tree.
+    The tree is a k-ary n-tree [1]_: a forwarding chip has as many cables upwards as
+    downwards, except at the top. Working chips that share all but the last digit of
+    their number form a block. The block also holds the forwarding chips of that
+    number, one for each level and tree, and its chips are numbered consecutively.
 
     Parameters
     ----------
@@ -33,14 +33,14 @@ def fat_tree_topology(
     levels
         Levels of forwarding chips, *n* in [1]_.
     lanes
-        Trees side by side. A working chip has a link to each.
+        Parallel trees. A working chip has a link to each.
     ports_per_chip
         Most links a chip may have; a forwarding chip needs twice the arity.
 
     Raises
     ------
     TopologyError
-        If the arity is below 2 or the chips have too few ports.
+        If the arity is below 2, there is no level, or the chips have too few ports.
 
     References
     ----------
@@ -57,7 +57,7 @@ def fat_tree_topology(
     if arity <= 1 or levels < 1:
         raise TopologyError(f"{name}: needs an arity of at least 2 and 1 level")
     inner_ports = arity if levels == 1 else 2 * arity
-    # The exponent is bounded first: a slip of the finger is no number to work with.
+    # The exponent is bounded first: a mistyped level must not cost a huge power.
     blocks = arity ** min(levels - 1, 20)
     per_block = arity + lanes * levels
     check_size(
@@ -67,15 +67,15 @@ def fat_tree_topology(
         ports_per_chip=ports_per_chip,
     )
     block = np.arange(blocks)
-    bundles: list[tuple[NDArray[np.int64], int, NDArray[np.int64], _Port]] = []
+    bundles: list[tuple[Ints, int, Ints, _Port]] = []
     for lane in range(lanes):
-        # Forwarding chip of each block on each level, the top one first.
+        # Forwarding chip of each block on each level, the top level first.
         inner = block * per_block + arity + lane * levels + np.arange(levels)[:, None]
         bundles += [
             (block * per_block + slot, lane, inner[-1], slot) for slot in range(arity)
         ]
         for level in range(levels - 1):
-            # One digit of the block's number, another on each level, is free.
+            # Each level links the blocks that differ in one digit of their number.
             weight = arity ** (levels - 2 - level)
             digit = block // weight % arity
             for up in range(arity):
@@ -88,7 +88,7 @@ def fat_tree_topology(
         )
     )
     leaf, place = np.divmod(np.arange(blocks * arity), arity)
-    return chipwise_topology(
+    return flat_topology(
         name,
         cables,
         chips=blocks * per_block,

@@ -1,47 +1,47 @@
-"""Wirings that know no nodes of eight: each chip stands for itself, racks hold 72.
+"""Topologies without nodes of eight: each chip is a node of its own, a rack holds 72.
 
-They compare other networks with ours on the same chips in the same cabinets: a cable
-is as long as one of ours that goes as far.
+They compare other networks with the dragonfly on the same chips in the same racks. A
+cable has the length of a dragonfly cable between the same racks.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specs.arrays import Ints
 from specs.errors import TopologyError
 from topologies.builders.dragonfly import GLOBAL_LENGTH_M
 from topologies.builders.global_link_arrangement import GroupCables
 from topologies.builders.rack import RACK_LENGTH_M
-from topologies.cables import CHIPS_PER_RACK, there_and_back
+from topologies.cables import CHIPS_PER_RACK, both_directions
 from topologies.topology import Level, Topology
 
 MOST_CHIPS = 2**16
-"""More are a slip of the finger: the largest GroqRack system has 10 440."""
+"""Limit that catches mistyped sizes: the largest GroqRack system has 10 440 chips."""
 
 
-def chipwise_topology(
+def flat_topology(
     name: str,
     cables: GroupCables,
     *,
     chips: int,
-    active: NDArray[np.int64],
+    active: Ints,
     representatives: tuple[int, ...] | None,
     ports_per_chip: int,
 ) -> Topology:
-    """Return the topology of `cables` between single chips, 72 of them to a rack.
+    """Return the topology of `cables` between single chips, 72 chips per rack.
 
-    A cable inside a rack is of level RACK and 2 m long, any other GLOBAL and 5 m.
-    Every chip is a node of its own, so no move inside a node is ever left out.
+    A cable inside a rack has level RACK and 2 m, any other level GLOBAL and 5 m. Every
+    chip is a node of its own, so gateway hops equal hops.
 
     Parameters
     ----------
     name
         Name of the topology.
     cables
-        Both ends of every cable, with chips for groups.
+        Both ends of every cable; its groups are chips.
     chips
-        Number of chips, in the order in which they stand in racks.
+        Number of chips; consecutive numbers fill one rack after another.
     active
-        Chips that work; others only forward.
+        Chips that work, shape ``(active chips,)``; the others only forward.
     representatives
         As in :class:`~topologies.topology.Topology`.
     ports_per_chip
@@ -54,12 +54,12 @@ def chipwise_topology(
         name=name,
         chips=chips,
         active=active.astype(np.int32),
-        source=there_and_back(cables.source, cables.target).astype(np.int32),
-        target=there_and_back(cables.target, cables.source).astype(np.int32),
-        source_port=there_and_back(cables.source_port, cables.target_port).astype(
+        source=both_directions(cables.source, cables.target).astype(np.int32),
+        target=both_directions(cables.target, cables.source).astype(np.int32),
+        source_port=both_directions(cables.source_port, cables.target_port).astype(
             np.int16
         ),
-        target_port=there_and_back(cables.target_port, cables.source_port).astype(
+        target_port=both_directions(cables.target_port, cables.source_port).astype(
             np.int16
         ),
         level=np.repeat(np.where(inside, Level.RACK, Level.GLOBAL), 2).astype(np.int8),
@@ -73,12 +73,13 @@ def chipwise_topology(
 
 
 def check_size(name: str, *, chips: int, ports: int, ports_per_chip: int) -> None:
-    """Refuse a wiring that is too large, or needs more ports than a chip has.
+    """Refuse a topology that is too large or needs more ports than a chip has.
 
     Raises
     ------
     TopologyError
-        Before any array of that size is made.
+        If `chips` is not 1 to `MOST_CHIPS`, or `ports` exceeds `ports_per_chip`.
+        Raised before any array of that size is made.
     """
     if not 1 <= chips <= MOST_CHIPS:
         raise TopologyError(

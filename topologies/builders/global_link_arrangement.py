@@ -1,34 +1,36 @@
-"""Which outward port of a group goes to which port of which other group.
+"""Global link arrangement: which outward ports of which two groups a cable joins.
 
-A *group* is a node inside a rack, or a rack inside a larger system. All groups are
-wired alike: port `k` of group `r` goes `offset[k]` groups further, counted around the
-ring of groups, and ends at port `mate[k]` there. So turning the ring maps the machine
-onto itself, and the hop counts of one group stand for those of all.
+A *group* is a node inside a rack, or a rack inside a larger system. The groups form a
+ring, and every group has the same arrangement: port `k` of group `r` leads to the group
+`offset[k]` places further on the ring, and ends at port `mate[k]` there. A rotation of
+the ring therefore maps the machine onto itself, and the hop counts of one group hold
+for all groups.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specs.arrays import Ints
 from specs.errors import TopologyError
 
 
 class Arrangement(NamedTuple):
-    """A wiring between identical groups, the same seen from each of them.
+    """Arrangement of the links between identical groups, the same for every group.
 
     Attributes
     ----------
     groups
         Number of groups, *g* in [1]_.
     offset
-        Groups to go forward from each used port, in 1 .. groups - 1, ascending,
-        shape ``(used ports,)``.
+        Distance on the ring that each used port spans, in 1 .. groups - 1,
+        ascending, shape ``(used ports,)``.
     copy
-        Which of the ports with this offset it is, from 0, shape ``(used ports,)``.
+        Rank of each port among those with its offset, from 0, shape
+        ``(used ports,)``.
     mate
-        Port of the other group at which the cable ends, shape ``(used ports,)``. It
-        is an involution: the mate of the mate is the port itself.
+        Port of the other group at which the cable ends, shape ``(used ports,)``.
+        An involution: ``mate[mate[k]] == k``.
 
     References
     ----------
@@ -37,27 +39,27 @@ class Arrangement(NamedTuple):
     """
 
     groups: int
-    offset: NDArray[np.int64]
-    copy: NDArray[np.int64]
-    mate: NDArray[np.int64]
+    offset: Ints
+    copy: Ints
+    mate: Ints
 
 
 class GroupCables(NamedTuple):
-    """Both ends of every cable between groups; each array has shape ``(cables,)``."""
+    """Both ends of every cable between groups, arrays of shape ``(cables,)``."""
 
-    source: NDArray[np.int64]
-    source_port: NDArray[np.int64]
-    target: NDArray[np.int64]
-    target_port: NDArray[np.int64]
+    source: Ints
+    source_port: Ints
+    target: Ints
+    target_port: Ints
 
 
 def even_arrangement(groups: int, ports: int) -> Arrangement:
-    """Return the arrangement that shares a group's ports out evenly.
+    """Return the arrangement that divides a group's ports evenly among the others.
 
-    Every pair of groups gets ``ports // (groups - 1)`` cables. What is left over goes
-    to the nearest groups: one more cable each to the groups at offset 1 and -1, then
-    2 and -2, and so on; an odd one goes halfway round the ring. With an odd number of
-    groups nothing is halfway round, so an odd port left over stays free.
+    Every pair of groups gets ``ports // (groups - 1)`` cables. The remaining ports add
+    one cable each to the nearest groups: those at offset 1 and -1, then 2 and -2, and
+    so on. An odd remaining port leads to the opposite group of the ring; with an odd
+    number of groups there is none, and the port stays free.
 
     Parameters
     ----------
@@ -97,15 +99,15 @@ def even_arrangement(groups: int, ports: int) -> Arrangement:
     first = np.cumsum(cables) - cables
     offset = np.repeat(np.arange(groups), cables)
     copy = np.arange(len(offset)) - first[offset]
-    # Halfway round the ring both ends have the same offset. Reversing the copies
-    # there keeps a port from always meeting the port of the same number.
+    # Between opposite groups both ends have the same offset. The copies are reversed
+    # there, or every port would meet the port of its own number.
     facing = np.where(2 * offset == groups, cables[offset] - 1 - copy, copy)
     mate = first[(groups - offset) % groups] + facing
     return Arrangement(groups, offset, copy, mate)
 
 
 def group_cables(arrangement: Arrangement) -> GroupCables:
-    """Return every cable of `arrangement` once, from its lower to its higher end."""
+    """Return every cable of `arrangement` once, from its lower to its higher port."""
     groups, offset, _, mate = arrangement
     ports = len(offset)
     group, port = np.divmod(np.arange(groups * ports), ports)

@@ -1,8 +1,7 @@
-"""The LPX rack: groups of sixteen chips, and every chip linked to its like in each.
+"""LPX rack: a flattened butterfly of sixteen groups of sixteen chips.
 
-Inside a group all chips are linked four times over. Chip `s` of a group has two cables
-to chip `s` of each other group. That is a flattened butterfly of 16 x 16 chips with
-parallel cables: no pair is further apart than two hops.
+Four parallel cables join every pair of chips of a group. Two parallel cables join chip
+`s` of a group to chip `s` of each other group. The diameter is two hops.
 """
 
 import numpy as np
@@ -20,24 +19,24 @@ LPX_CHIPS = CHIPS_PER_GROUP * MOST_GROUPS
 CABLES_IN_GROUP = 4
 CABLES_BETWEEN_GROUPS = 2
 PORTS_PER_LPX_CHIP = 96
-"""60 stay in the group, 30 lead to other groups, 4 off the rack and 2 nowhere."""
+"""60 stay in the group, 30 lead to other groups, 4 leave it and 2 are free."""
 
 
 def lpx_topology(groups: int = MOST_GROUPS) -> Topology:
-    """Return the first groups of an LPX rack, 90 of each chip's 96 ports used at most.
+    """Return the first groups of an LPX rack, at most 90 of 96 ports per chip in use.
 
-    Cables are as long as those of a GroqRack's node and rack; no length is published,
-    nor which chips of two groups are linked.
+    Cables have the lengths of a GroqRack's node and rack. Neither lengths nor the
+    pairs of chips that are linked across groups are published.
 
     Parameters
     ----------
     groups
-        From 1 to 16.
+        Number of groups, 1 to 16.
 
     Raises
     ------
     TopologyError
-        If a rack does not hold so many.
+        If a rack does not hold so many groups.
 
     References
     ----------
@@ -59,7 +58,7 @@ def lpx_topology(groups: int = MOST_GROUPS) -> Topology:
     chips = CHIPS_PER_GROUP * groups
     return topology_from_cables(
         "lpx",
-        [inside, _between(groups)] if groups > 1 else [inside],
+        [inside, _group_cables(groups)] if groups > 1 else [inside],
         chips=chips,
         chips_per_node=CHIPS_PER_GROUP,
         chips_per_rack=chips,
@@ -68,8 +67,8 @@ def lpx_topology(groups: int = MOST_GROUPS) -> Topology:
     )
 
 
-def _between(groups: int) -> CableBundle:
-    """Return the cables of all pairs of groups, from each chip to its like."""
+def _group_cables(groups: int) -> CableBundle:
+    """Return the cables between groups, which join chips of the same slot."""
     ports = CABLES_BETWEEN_GROUPS * (groups - 1)
     cables = group_cables(even_arrangement(groups, ports))
     slot = np.arange(CHIPS_PER_GROUP)[:, np.newaxis]

@@ -1,4 +1,4 @@
-"""The node: eight chips, each linked to every other."""
+"""Node topology: eight fully connected chips."""
 
 import numpy as np
 
@@ -7,26 +7,26 @@ from topologies.topology import Level, Topology
 
 LOCAL_LENGTH_M = 0.75
 LOCAL_PORTS = CHIPS_PER_NODE - 1
-"""Ports 0 to 6 stay in the node; the four from here on leave it."""
+"""Number of ports that stay in the node, 0 to 6; ports 7 to 10 leave it."""
 
 
 def local_cables(
     nodes: int, *, chips: int = CHIPS_PER_NODE, copies: int = 1
 ) -> CableBundle:
-    """Return the cables inside each of `nodes` nodes, 28 in a node of eight.
+    """Return the cables inside `nodes` nodes, 28 in a node of eight chips.
 
-    Chip `a` of a node reaches chip `b` by its port ``(b - a - 1) mod 8``, so that
-    ports 0 to 6 lead to the next, the second next, ... chip of the node. Copies of a
-    cable have neighbouring ports.
+    Chip `a` of a node reaches chip `b` by its port ``(b - a - 1) mod 8``: ports 0 to 6
+    lead to chips ``a + 1``, ``a + 2``, ... of the node, modulo 8. Copies of a cable use
+    consecutive ports.
 
     Parameters
     ----------
     nodes
-        How many there are.
+        Number of nodes.
     chips
-        Chips of a node.
+        Chips per node.
     copies
-        Parallel cables of each pair.
+        Parallel cables per pair of chips.
     """
     pair, copy = np.divmod(np.arange(copies * chips * (chips - 1) // 2), copies)
     a, b = (ends[pair] for ends in np.triu_indices(chips, k=1))
@@ -42,7 +42,7 @@ def local_cables(
 
 
 def node_topology() -> Topology:
-    """Return one node: 8 chips, 28 cables of 0.75 m, ports 7 to 10 of a chip free.
+    """Return one node: 8 chips, 28 cables of 0.75 m, ports 7 to 10 of each chip free.
 
     References
     ----------

@@ -1,20 +1,21 @@
-"""The orders in which the chips of a rack take its cables to the other racks.
+"""Port orders: which chip of a rack holds each of its cables to the other racks.
 
-Which racks a rack is cabled to, and how often, is settled by
-:func:`~topologies.builders.global_link_arrangement.even_arrangement`: ports 0, 1, ...
-go to racks further and further round the ring. What is left to choose is the chip that
-holds each port. Palmtree and consecutive are as in [1]_:
+:func:`~topologies.builders.global_link_arrangement.even_arrangement` decides which
+racks a rack is linked to, and by how many cables: its ports 0, 1, ... lead to racks at
+growing distance on the ring. A port order assigns these ports to chips. Palmtree and
+consecutive follow [1]_:
 
 ``palmtree``
-    Port `k` is the `k`-th in the rack, two on each chip, and so goes round the ring.
+    Port `k` is the `k`-th of the rack, two per chip, in the order of the ring.
 ``consecutive``
-    The ports go to rack 0, rack 1, ... in the order of their numbers, whoever asks.
+    The ports of every rack lead to rack 0, rack 1, ... in the order of their numbers.
 ``random``
-    Each rack has an order of its own, drawn from a seed (``random-7`` has seed 7).
+    Each rack has its own order, drawn from a seed (``random-7`` has seed 7).
 ``costas``
     Powers of a primitive root, as in a Welch-Costas array [2]_; the default.
 ``annealed``
-    The order with the lowest mean hop count at 145 racks that a search came upon.
+    The order of lowest mean hop count at 145 racks that threshold accepting reached,
+    see :mod:`topologies.builders.port_order_annealing`.
 
 References
 ----------
@@ -27,16 +28,16 @@ References
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specs.arrays import Ints
 from specs.errors import TopologyError, nearest
 from topologies.builders.global_link_arrangement import Arrangement
 from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK, NODES_PER_RACK
 
-# What `topologies.builders.port_order_annealing.annealed_order(steps=200_000, seed=1)`
-# returns, which takes some 40 minutes: 4.829 hops on average at 145 racks, 4.876 for
-# where it starts. Entry k is the outward port that goes to the rack k + 1 further round
-# the ring.
+# Result of `python -m topologies.builders.port_order_annealing --steps 200000 --seed 1`
+# after some 40 minutes: 4.829 hops on average at 145 racks, against 4.876 for the
+# costas order it starts from. Entry k is the outward port that leads to the rack k + 1
+# places further on the ring.
 # fmt: off
 ANNEALED_ORDER = (
     98, 102, 66, 59, 33, 7, 106, 6, 92, 110, 91, 64, 84, 22, 137, 54, 100, 40, 75,
@@ -54,48 +55,48 @@ ORDERS = ("costas", "palmtree", "consecutive", "random", "annealed")
 DEFAULT_ORDER = ORDERS[0]
 
 _SEED_DIGITS = 9
-# Chips of a rack plus one; being prime, it has primitive roots, whose powers run
-# through all chips.
+# Chips of a rack plus one. It is prime, so it has primitive roots, and their powers
+# visit every chip.
 _PRIME = CHIPS_PER_RACK + 1
-# One pair (root, first exponent) for each of a chip's two outward ports. Of all pairs
-# of primitive roots and shifts searched, the one that gives 145 racks 6 hops at most
-# (a linear order gives 7) and puts consecutive ports on different nodes.
+# One pair (root, first exponent) for each of a chip's two outward ports. Among all
+# pairs of primitive roots and shifts that were tried, these give 145 racks a diameter
+# of 6 hops (a linear order gives 7) and put consecutive ports on different nodes.
 _POWERS = ((31, 0), (33, 61))
 
 
 class PortOrder(NamedTuple):
-    """Where each rack puts the port it counts as its `k`-th.
+    """Port order of every rack: the outward port that holds its `k`-th cable.
 
     Attributes
     ----------
     place
-        Outward port of the rack that each counted port is, two for each chip: ports
-        ``2c`` and ``2c + 1`` are on chip `c`. Shape ``(racks, used ports)``; each row
-        is a permutation.
+        Outward port of the rack for each port `k` of the arrangement. Ports ``2c``
+        and ``2c + 1`` are on chip `c`. Shape ``(racks, used ports)``; each row is a
+        permutation.
     alike
-        Whether every rack has the same order, so that turning the ring of racks maps
-        the machine onto itself.
+        Whether every rack has the same order, so that a rotation of the ring of racks
+        maps the machine onto itself.
     """
 
-    place: NDArray[np.int64]
+    place: Ints
     alike: bool
 
 
 def port_order(name: str, arrangement: Arrangement) -> PortOrder:
-    """Return the order called `name` for racks that `arrangement` cables.
+    """Return the port order called `name` for the racks of `arrangement`.
 
     Parameters
     ----------
     name
         One of `ORDERS`; ``random`` may be followed by a seed, as in ``random-7``.
     arrangement
-        The racks as groups. Whatever their number, all 144 ports are used; the orders
-        ``costas`` and ``annealed`` are for no other number of ports.
+        Arrangement with the racks as groups. Any number of racks uses all 144 ports;
+        the orders ``costas`` and ``annealed`` are defined for 144 ports only.
 
     Raises
     ------
     TopologyError
-        If there is no such order.
+        If the order is unknown.
 
     Examples
     --------
@@ -123,7 +124,13 @@ def port_order(name: str, arrangement: Arrangement) -> PortOrder:
 
 
 def check_order(name: str) -> None:
-    """Refuse a name that is no order, whether or not there is anything to order."""
+    """Refuse a name that is no port order.
+
+    Raises
+    ------
+    TopologyError
+        If the kind is unknown, or a seed is malformed or of another kind.
+    """
     kind, dash, seed = name.partition("-")
     seeded = kind == "random" and seed.isdecimal() and len(seed) <= _SEED_DIGITS
     if kind not in ORDERS or (dash and not seeded):
@@ -133,22 +140,22 @@ def check_order(name: str) -> None:
         )
 
 
-def _consecutive(arrangement: Arrangement) -> NDArray[np.int64]:
-    """Return how many ports of the same rack come before each by the far rack."""
+def _consecutive(arrangement: Arrangement) -> Ints:
+    """Return the rank of each port of a rack by the number of its far rack."""
     racks, ports = arrangement.groups, len(arrangement.offset)
     far = (np.arange(racks)[:, np.newaxis] + arrangement.offset) % racks
-    # Copies of a pair stay in their order.
+    # Parallel cables of a pair of racks keep their order.
     return np.argsort(np.argsort(far * ports + arrangement.copy, axis=1), axis=1)
 
 
-def costas_order() -> NDArray[np.int64]:
-    """Return the order by powers of primitive roots, shape (144,).
+def costas_order() -> Ints:
+    """Return the port order by powers of primitive roots, shape ``(144,)``.
 
-    The first 72 ports are the first of each chip, the others the second. Unlike in a
-    linear order, sums of two offsets seldom lead to the same place, so paths over two
-    global links reach more chips. For 145 racks the mean is 4.88 hops instead of 5.22.
+    The first 72 ports are the first ports of the chips, the others the second ports.
+    Sums of two offsets coincide less often than in a linear order, so paths over two
+    global links reach more chips. The mean at 145 racks is 4.88 hops instead of 5.22.
     """
-    power: NDArray[np.int64] = np.array(
+    power: Ints = np.array(
         [
             pow(root, first + step, _PRIME) - 1
             for root, first in _POWERS

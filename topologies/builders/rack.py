@@ -1,4 +1,4 @@
-"""The rack: nine nodes, every pair of them linked two or four times over."""
+"""Rack topology: nine nodes, with two or four cables per pair of nodes."""
 
 import numpy as np
 
@@ -15,23 +15,23 @@ from topologies.topology import Level, Topology
 
 RACK_LENGTH_M = 2.0
 PORTS_LEAVING_NODE = 4
-"""Ports of a chip that leave its node; all of them stay in a rack on its own."""
+"""Ports of a chip that leave its node; in a single rack all of them stay inside."""
 
 
 def rack_cables(racks: int, ports_per_chip: int) -> CableBundle:
-    """Return the cables between the nodes of each of `racks` racks.
+    """Return the cables between the nodes of `racks` racks.
 
-    Copy `c` of the cable to the node `d` further round the rack leaves from chip
-    ``(d - 1 + c) mod 8``, port ``7 + c``: the copies of a node pair join different
-    chips, and each chip's ports lead to different nodes.
+    The nodes of a rack form a ring. Copy `c` of the cable to the node `d` places
+    further on it leaves from chip ``(d - 1 + c) mod 8``, port ``7 + c``. So the copies
+    of a node pair join different chips, and each chip's ports lead to different nodes.
 
     Parameters
     ----------
     racks
         Number of racks, each with 36 pairs of nodes.
     ports_per_chip
-        Ports a chip spends on the rack, which is also the number of cables of each
-        pair of nodes: 2 in a larger system, 4 in a rack on its own.
+        Ports per chip that stay in the rack, which is also the number of cables per
+        pair of nodes: 2 in a larger system, 4 in a single rack.
     """
     arrangement = even_arrangement(NODES_PER_RACK, CHIPS_PER_NODE * ports_per_chip)
     cables = group_cables(arrangement)
@@ -51,7 +51,7 @@ def rack_cables(racks: int, ports_per_chip: int) -> CableBundle:
 
 
 def rack_topology() -> Topology:
-    """Return a rack on its own: 72 chips, 4 cables per pair of nodes, no port free.
+    """Return a single rack: 72 chips, 4 cables per pair of nodes, no free port.
 
     References
     ----------

@@ -1,18 +1,19 @@
-"""Torus and flattened butterfly: chips at coordinates, wired alike from each of them.
+"""Torus and flattened butterfly: lattices of chips with the same links at each chip.
 
-Both link a chip to others in the same row of some dimension: the torus to the next and
-the last, the flattened butterfly (a Hamming graph, or HyperX) to all of them. With two
-chips to a row either is the hypercube; with a single row the latter is the full mesh.
+Both link a chip to others in its row along each dimension: the torus to the next and
+the previous chip, the flattened butterfly (a Hamming graph, or HyperX) to all of them.
+With rows of two chips both are the hypercube; with a single row the flattened butterfly
+is the full mesh.
 """
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specs.arrays import Ints
 from specs.errors import TopologyError
-from topologies.builders.flat_chips import check_size, chipwise_topology
+from topologies.builders.flat_chips import check_size, flat_topology
 from topologies.builders.global_link_arrangement import GroupCables
 from topologies.topology import Topology
 from topologies.validation import PORTS_PER_CHIP
@@ -21,7 +22,7 @@ from topologies.validation import PORTS_PER_CHIP
 def torus_topology(
     shape: Sequence[int], *, lanes: int = 1, ports_per_chip: int = PORTS_PER_CHIP
 ) -> Topology:
-    """Return the torus of `shape`, `lanes` cables between neighbours.
+    """Return the torus of `shape`, with `lanes` parallel cables between neighbours.
 
     A row of two chips has one link, not two.
 
@@ -42,9 +43,9 @@ def torus_topology(
 def flattened_butterfly_topology(
     shape: Sequence[int], *, lanes: int = 1, ports_per_chip: int = PORTS_PER_CHIP
 ) -> Topology:
-    """Return the flattened butterfly of `shape`: every row of chips is fully linked.
+    """Return the flattened butterfly of `shape`, whose rows are fully connected.
 
-    Here each switch of [1]_ is a chip, and the only one at it.
+    Each switch of [1]_ is a chip here, with no other chip attached to it.
 
     Raises
     ------
@@ -75,10 +76,11 @@ def _lattice(
     lanes: int,
     ports_per_chip: int,
 ) -> Topology:
-    """Return chips linked at `offsets` along each dimension; closed under negation.
+    """Return the lattice with links at `offsets` along each dimension.
 
-    The port of an offset is its rank among all offsets, so that moving every chip by
-    the same amount maps ports onto ports: any chip stands for all.
+    The offsets of a dimension are closed under negation. The port of an offset is its
+    rank among all offsets, so a translation of all chips maps ports onto ports, and
+    any chip represents all.
     """
     sides = str(len(shape)) if kind == "hypercube" else "x".join(map(str, shape))
     name = f"{kind}:{sides}" + (f"*{lanes}" if lanes > 1 else "")
@@ -87,19 +89,19 @@ def _lattice(
     links = sum(map(len, offsets))
     chips = math.prod(shape)
     check_size(name, chips=chips, ports=links * lanes, ports_per_chip=ports_per_chip)
-    bundles: list[tuple[NDArray[np.int64], int, NDArray[np.int64], int]] = []
+    bundles: list[tuple[Ints, int, Ints, int]] = []
     chip = np.arange(chips)
     place = np.stack(np.unravel_index(chip, shape))
     first_port = 0
     for dimension, (side, of_row) in enumerate(zip(shape, offsets, strict=True)):
         for port, offset in enumerate(of_row, start=first_port):
             if 2 * offset > side:
-                continue  # seen from the other end
+                continue  # the same cable, from its other end
             far_place = place.copy()
             far_place[dimension] = (place[dimension] + offset) % side
             far = np.ravel_multi_index(tuple(far_place), shape)
             far_port = first_port + of_row.index(side - offset)
-            # Halfway round a row both ends have the same offset; count it once.
+            # Opposite chips of a row have the same offset at both ends: count it once.
             once = (place[dimension] < offset) | (2 * offset < side)
             bundles += [
                 (chip[once], port + lane * links, far[once], far_port + lane * links)
@@ -112,7 +114,7 @@ def _lattice(
         target=np.concatenate([target for _, _, target, _ in bundles]),
         target_port=np.concatenate([np.full(len(t), p) for _, _, t, p in bundles]),
     )
-    return chipwise_topology(
+    return flat_topology(
         name,
         cables,
         chips=chips,

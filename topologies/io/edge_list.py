@@ -1,4 +1,4 @@
-"""A plain table of cables, as found in files and graphs, made into a topology."""
+"""Edge list of cables, as files and graphs hold it, and the topology it describes."""
 
 from typing import NamedTuple
 
@@ -7,39 +7,41 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from specs.arrays import Floats, Ints
 from specs.errors import TopologyError, nearest
-from topologies.cables import there_and_back
+from topologies.cables import both_directions
 from topologies.topology import Level, Topology
 
 DEFAULT_LENGTH_M = 1.0
-# Whatever is counted here fits 32 bits, and a slip of the finger is seen as one.
-MOST_DIGITS = 9
-LEVELS = {level.label: level for level in Level}
+# Nine digits fit 32 bits, and a mistyped number is reported as one.
+_MOST_DIGITS = 9
+_LEVELS = {level.label: level for level in Level}
 
 
 class CableTable(NamedTuple):
-    """One row per cable.
+    """Table of cables, one row per cable.
 
     Attributes
     ----------
     ends
         Chips at both ends, shape ``(cables, 2)``.
     ports
-        Ports at both ends, below 0 where any free one will do, shape ``(cables, 2)``.
+        Ports at both ends, below 0 where any free port may be used, shape
+        ``(cables, 2)``.
     level
         :class:`~topologies.topology.Level` of each cable, shape ``(cables,)``.
     length_m
         Length of each cable, in m, shape ``(cables,)``.
     """
 
-    ends: NDArray[np.int64]
-    ports: NDArray[np.int64]
+    ends: Ints
+    ports: Ints
     level: NDArray[np.int8]
-    length_m: NDArray[np.float64]
+    length_m: Floats
 
     @classmethod
     def blank(cls, cables: int) -> "CableTable":
-        """Return a table with room for `cables` rows, ports open and lengths 1 m."""
+        """Return a table of `cables` rows with open ports and lengths of 1 m."""
         return cls(
             ends=np.zeros((cables, 2), np.int64),
             ports=np.full((cables, 2), -1, np.int64),
@@ -56,14 +58,14 @@ def table_topology(
     places: dict[str, NDArray[np.int32]] | None,
     ports_per_chip: int,
 ) -> Topology:
-    """Return the topology of `table`, with open ports and unknown places filled in.
+    """Return the topology of `table`, with open ports and unknown places assigned.
 
     Parameters
     ----------
     name
         Name of the topology.
     table
-        The cables, in the order in which they are numbered.
+        Cables, in the order of their numbers.
     chips
         Number of chips.
     places
@@ -76,10 +78,10 @@ def table_topology(
     Raises
     ------
     TopologyError
-        If the wiring is impossible.
+        If no machine can have these cables.
     """
     ends = table.ends
-    # Seen to before the ports are narrowed to 16 bits, where 65 536 would become 0.
+    # Checked before the ports are narrowed to 16 bits, where 65 536 would become 0.
     for cable, end in np.argwhere(table.ports >= ports_per_chip)[:1].tolist():
         raise TopologyError(
             f"chip {ends[cable, end]} has no port {table.ports[cable, end]} (cable "
@@ -93,10 +95,10 @@ def table_topology(
         name=name,
         chips=chips,
         active=np.arange(chips, dtype=np.int32),
-        source=there_and_back(ends[:, 0], ends[:, 1]).astype(np.int32),
-        target=there_and_back(ends[:, 1], ends[:, 0]).astype(np.int32),
-        source_port=there_and_back(ports[:, 0], ports[:, 1]).astype(np.int16),
-        target_port=there_and_back(ports[:, 1], ports[:, 0]).astype(np.int16),
+        source=both_directions(ends[:, 0], ends[:, 1]).astype(np.int32),
+        target=both_directions(ends[:, 1], ends[:, 0]).astype(np.int32),
+        source_port=both_directions(ports[:, 0], ports[:, 1]).astype(np.int16),
+        target_port=both_directions(ports[:, 1], ports[:, 0]).astype(np.int16),
         level=np.repeat(table.level, 2),
         length_m=np.repeat(table.length_m, 2),
         rack=places["rack"],
@@ -108,26 +110,44 @@ def table_topology(
 
 
 def level_named(name: object, where: str) -> Level:
-    """Return the level called `name`, or raise an error that says `where`."""
+    """Return the level called `name`.
+
+    Raises
+    ------
+    TopologyError
+        If there is no such level; the message begins with `where`.
+    """
     label = str(name).lower()
-    if label not in LEVELS:
-        raise TopologyError(f"{where}: no level {label!r}; {nearest(label, LEVELS)}")
-    return LEVELS[label]
+    if label not in _LEVELS:
+        raise TopologyError(f"{where}: no level {label!r}; {nearest(label, _LEVELS)}")
+    return _LEVELS[label]
 
 
 def whole_number(value: object, name: str, where: str) -> int:
-    """Return `value` as a number from 0, or raise an error that says `where`."""
+    """Return `value` as a whole number from 0.
+
+    Raises
+    ------
+    TopologyError
+        If it is none, or has more than 9 digits; the message begins with `where`.
+    """
     text = str(value).strip()
-    if not text.isdecimal() or len(text) > MOST_DIGITS:
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
         raise TopologyError(
-            f"{where}: {name} must be a whole number from 0, with {MOST_DIGITS} digits "
-            f"at most, got {value!r}"
+            f"{where}: {name} must be a whole number from 0, with {_MOST_DIGITS} "
+            f"digits at most, got {value!r}"
         )
     return int(text)
 
 
 def length_in_m(value: object, where: str) -> float:
-    """Return `value` as a length in m, or raise an error that says `where`."""
+    """Return `value` as a length in m.
+
+    Raises
+    ------
+    TopologyError
+        If it is no finite number above 0; the message begins with `where`.
+    """
     try:
         length_m = float(str(value))
     except ValueError:
@@ -137,11 +157,11 @@ def length_in_m(value: object, where: str) -> float:
     return length_m
 
 
-def _assigned_ports(
-    ends: NDArray[np.int64], ports: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    # Cables are served in order, after all the ports that are given, each with the
-    # lowest port of the chip that is left.
+def _assigned_ports(ends: Ints, ports: Ints) -> Ints:
+    """Return `ports` with the lowest free port of the chip at each open end.
+
+    Given ports are reserved first. Open ends are assigned in the order of the cables.
+    """
     assigned = ports.copy()
     taken: dict[int, set[int]] = {}
     for chip, port in zip(ends.ravel().tolist(), ports.ravel().tolist(), strict=True):
@@ -155,15 +175,15 @@ def _assigned_ports(
 
 
 def _derived_places(
-    chips: int, ends: NDArray[np.int64], level: NDArray[np.int8]
+    chips: int, ends: Ints, level: NDArray[np.int8]
 ) -> dict[str, NDArray[np.int32]]:
     """Return rack, node and slot of each chip, derived from the cables' levels.
 
-    Chips joined by local cables form a node, and those joined without global cables
-    a rack; both are numbered by their lowest chip.
+    Chips joined by local cables form a node, and chips joined without global cables a
+    rack. Both are numbered in the order of their lowest chips.
     """
 
-    def parts(cable: NDArray[np.bool_]) -> NDArray[np.int32]:
+    def components(cable: NDArray[np.bool_]) -> NDArray[np.int32]:
         joined = ends[cable]
         ones = np.ones(len(joined), np.int8)
         matrix = coo_array((ones, (joined[:, 0], joined[:, 1])), shape=(chips, chips))
@@ -171,9 +191,9 @@ def _derived_places(
         _, first, inverse = np.unique(part, return_index=True, return_inverse=True)
         return np.argsort(np.argsort(first))[inverse].astype(np.int32)
 
-    node = parts(level == Level.LOCAL)
+    node = components(level == Level.LOCAL)
     by_node = np.argsort(node, kind="stable")
     first = np.searchsorted(node[by_node], node[by_node])
     slot = np.zeros(chips, np.int32)
     slot[by_node] = np.arange(chips) - first
-    return {"rack": parts(level != Level.GLOBAL), "node": node, "slot": slot}
+    return {"rack": components(level != Level.GLOBAL), "node": node, "slot": slot}

@@ -3,24 +3,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specs.errors import TopologyError
-from topologies.builders.named_wirings import (
-    ALTERNATIVES,
-    alternative_chips,
-    alternative_topology,
-    is_alternative,
+from topologies.builders.graph_families import (
+    FAMILIES,
+    family_chips,
+    family_topology,
+    names_a_family,
 )
 
 
-@given(st.integers(1, 700), st.sampled_from(ALTERNATIVES))
+@given(st.integers(1, 700), st.sampled_from(FAMILIES))
 def test_a_wiring_holds_the_chips_asked_for(chips: int, kind: str) -> None:
     if kind == "full-mesh":
         chips = min(chips, 12)
-    built = alternative_topology(chips, kind, ports_per_chip=11)
+    built = family_topology(chips, kind, ports_per_chip=11)
     assert built.active_chips >= chips
-    assert is_alternative(built.name)
+    assert names_a_family(built.name)
     # Its name makes the same again, whatever number of chips it was chosen for.
-    assert alternative_chips(built.name) == built.active_chips
-    again = alternative_topology(1, built.name, ports_per_chip=11)
+    assert family_chips(built.name) == built.active_chips
+    again = family_topology(1, built.name, ports_per_chip=11)
     assert again.source.tolist() == built.source.tolist()
 
 
@@ -41,7 +41,7 @@ def test_a_wiring_holds_the_chips_asked_for(chips: int, kind: str) -> None:
     ],
 )
 def test_sides_suit_the_chips(chips: int, kind: str, name: str) -> None:
-    assert alternative_topology(chips, kind, ports_per_chip=11).name == name
+    assert family_topology(chips, kind, ports_per_chip=11).name == name
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,13 @@ def test_sides_suit_the_chips(chips: int, kind: str, name: str) -> None:
 )
 def test_what_cannot_be_wired_is_refused(name: str, message: str) -> None:
     with pytest.raises(TopologyError, match=message):
-        alternative_topology(8, name, ports_per_chip=11)
+        family_topology(8, name, ports_per_chip=11)
 
 
 def test_a_flattened_butterfly_of_few_ports_is_small() -> None:
     with pytest.raises(TopologyError, match="5 ports has 32 chips at most"):
-        alternative_topology(64, "flattened-butterfly*2", ports_per_chip=11)
+        family_topology(64, "flattened-butterfly*2", ports_per_chip=11)
 
 
 def test_chips_with_more_ports_may_be_wired_more_densely() -> None:
-    assert alternative_topology(64, "full-mesh", ports_per_chip=63).links == 2016
+    assert family_topology(64, "full-mesh", ports_per_chip=63).links == 2016

@@ -1,7 +1,8 @@
-"""Wirings of other machines, of the same chips, by a name such as ``torus:8x8*2``.
+"""Topologies of well-known graph families by a name such as ``torus:8x8*2``.
 
-A name is a kind, then after a colon its sides, then after a star how many cables (for a
-fat tree: trees) lie side by side. Without sides, those that suit the chips are chosen.
+A name consists of a family, its sides after a colon, and after a star the number of
+lanes: parallel cables, or parallel trees of a fat tree. Without sides, those that suit
+the number of chips are chosen.
 """
 
 import math
@@ -18,7 +19,7 @@ from topologies.builders.torus_and_butterfly import (
 )
 from topologies.topology import Topology
 
-ALTERNATIVES = ("torus", "flattened-butterfly", "hypercube", "full-mesh", "fat-tree")
+FAMILIES = ("torus", "flattened-butterfly", "hypercube", "full-mesh", "fat-tree")
 
 _EXAMPLES = {
     "torus": "torus, torus:2d, torus:8x9 or torus:8x8*2",
@@ -27,32 +28,34 @@ _EXAMPLES = {
     "full-mesh": "full-mesh or full-mesh:8",
     "fat-tree": "fat-tree or fat-tree:4x3 (arity x levels)",
 }
-# After the kind: dimensions or sides; then lanes.
+# After the family: dimensions or sides; then lanes.
 _NAME = re.compile(r"([a-z-]+)(?::(?:([1-9])d|(\d{1,6}(?:x\d{1,6})*)))?(?:\*([1-9]))?")
-# How many sides a kind can be given, if not any number.
+# Number of sides that a family takes, if not any number.
 _SIDES = {"hypercube": 1, "full-mesh": 1, "fat-tree": 2}
-# Dimensions of a hypercube, levels of a tree: with more there are too many chips.
+# Dimensions of a hypercube and levels of a tree; more make too many chips.
 _MOST_LEVELS = MOST_CHIPS.bit_length() - 1
 _TORUS_DIMENSIONS = 3
-# A torus may have a few chips more than asked for if its sides would be too uneven:
-# if their sum is more than a tenth above that of a cube.
-_UNEVEN = 1.1
+# A torus may have more chips than requested where its sides would otherwise be too
+# uneven: where their sum exceeds that of a cube by more than a tenth.
+_MOST_UNEVEN = 1.1
 
 
 class _Name(NamedTuple):
-    kind: str
+    """Parts of a topology name."""
+
+    family: str
     dimensions: int
     sides: tuple[int, ...]
     lanes: int
 
 
-def is_alternative(name: str) -> bool:
-    """Return whether `name` begins with one of `ALTERNATIVES`."""
-    return _kind(name) in ALTERNATIVES
+def names_a_family(name: str) -> bool:
+    """Return whether the family in `name` is one of `FAMILIES`."""
+    return _family(name) in FAMILIES
 
 
-def alternative_chips(name: str) -> int | None:
-    """Return the working chips that the sides in `name` make, None without sides.
+def family_chips(name: str) -> int | None:
+    """Return the number of working chips that `name` states, None without sides.
 
     Raises
     ------
@@ -61,56 +64,56 @@ def alternative_chips(name: str) -> int | None:
 
     Examples
     --------
-    >>> alternative_chips("fat-tree:4x3")
+    >>> family_chips("fat-tree:4x3")
     64
     """
     parsed = _parsed(name)
     if not parsed.sides:
         return None
-    if parsed.kind == "hypercube":
+    if parsed.family == "hypercube":
         return int(2 ** parsed.sides[0])
-    if parsed.kind == "fat-tree":
+    if parsed.family == "fat-tree":
         arity, levels = parsed.sides
         return int(arity**levels)
     return math.prod(parsed.sides)
 
 
-def alternative_topology(chips: int, name: str, *, ports_per_chip: int) -> Topology:
-    """Return the wiring called `name`, with sides that suit `chips` if it has none.
+def family_topology(chips: int, name: str, *, ports_per_chip: int) -> Topology:
+    """Return the topology called `name`, with sides that suit `chips` if it has none.
 
     Parameters
     ----------
     chips
-        Chips that shall work; the wiring may have more.
+        Working chips at least; the topology may have more.
     name
-        Kind, sides and lanes, such as ``"torus:8x8*2"``.
+        Family, sides and lanes, such as ``"torus:8x8*2"``.
     ports_per_chip
         Most links a chip may have.
 
     Raises
     ------
     TopologyError
-        If the name cannot be read or no wiring of that kind is possible.
+        If the name cannot be read or no topology of that family is possible.
 
     Examples
     --------
-    >>> alternative_topology(64, "torus", ports_per_chip=11).name
+    >>> family_topology(64, "torus", ports_per_chip=11).name
     'torus:4x4x4'
     """
-    kind, dimensions, sides, lanes = _parsed(name)
+    family, dimensions, sides, lanes = _parsed(name)
     if chips > MOST_CHIPS:
         raise TopologyError(f"{name}: {chips} chips asked for; ask for {MOST_CHIPS}")
-    if kind == "torus":
+    if family == "torus":
         sides = sides or _torus_sides(chips, dimensions)
         return torus_topology(sides, lanes=lanes, ports_per_chip=ports_per_chip)
-    if kind == "fat-tree":
+    if family == "fat-tree":
         arity, levels = sides or _tree_sides(chips, ports_per_chip)
         return fat_tree_topology(
             arity, levels, lanes=lanes, ports_per_chip=ports_per_chip
         )
-    if kind == "hypercube":
+    if family == "hypercube":
         sides = (2,) * (sides[0] if sides else max(1, (chips - 1).bit_length()))
-    elif kind == "full-mesh":
+    elif family == "full-mesh":
         sides = sides or (max(2, chips),)
     else:
         sides = sides or _butterfly_sides(chips, ports_per_chip // lanes)
@@ -119,29 +122,32 @@ def alternative_topology(chips: int, name: str, *, ports_per_chip: int) -> Topol
     )
 
 
-def _kind(name: str) -> str:
+def _family(name: str) -> str:
+    """Return the part of `name` before sides and lanes."""
     return re.split(r"[:*]", name, maxsplit=1)[0]
 
 
 def _parsed(name: str) -> _Name:
-    kind = _kind(name)
-    found = _NAME.fullmatch(name)
-    _, dimensions, listed, lanes = found.groups() if found else (None,) * 4
+    """Return the parts of `name`, or raise an error with examples of its family."""
+    family = _family(name)
+    match = _NAME.fullmatch(name)
+    _, dimensions, listed, lanes = match.groups() if match else (None,) * 4
     sides = tuple(map(int, listed.split("x"))) if listed else ()
-    most = _MOST_LEVELS if kind in ("hypercube", "fat-tree") else max(sides, default=0)
+    bounded = family in ("hypercube", "fat-tree")
+    most = _MOST_LEVELS if bounded else max(sides, default=0)
     if (
-        found is None
-        or (sides and len(sides) != _SIDES.get(kind, len(sides)))
-        or (dimensions and kind != "torus")
+        match is None
+        or (sides and len(sides) != _SIDES.get(family, len(sides)))
+        or (dimensions and family != "torus")
         or 0 in sides
         or (sides and sides[-1] > most)
     ):
-        raise TopologyError(f"no topology {name!r}; write {_EXAMPLES[kind]}")
-    return _Name(kind, int(dimensions or _TORUS_DIMENSIONS), sides, int(lanes or 1))
+        raise TopologyError(f"no topology {name!r}; write {_EXAMPLES[family]}")
+    return _Name(family, int(dimensions or _TORUS_DIMENSIONS), sides, int(lanes or 1))
 
 
 def _factorisations(product: int, smallest: int = 2) -> Iterator[tuple[int, ...]]:
-    """Yield the ways to write `product` as factors from 2, ascending."""
+    """Yield every factorisation of `product` into ascending factors of at least 2."""
     yield (product,)
     for factor in range(smallest, math.isqrt(product) + 1):
         if product % factor == 0:
@@ -150,14 +156,14 @@ def _factorisations(product: int, smallest: int = 2) -> Iterator[tuple[int, ...]
 
 
 def _torus_sides(chips: int, dimensions: int) -> tuple[int, ...]:
-    """Return the most even sides of the smallest torus that is not too uneven."""
+    """Return the most even sides of the smallest torus that is even enough."""
     product = max(chips, 2**dimensions)
     while True:
         even = dimensions * product ** (1 / dimensions)
         fitting = [
             sides
             for sides in _factorisations(product)
-            if len(sides) == dimensions and sum(sides) <= _UNEVEN * even
+            if len(sides) == dimensions and sum(sides) <= _MOST_UNEVEN * even
         ]
         if fitting:
             return min(fitting, key=sum)[::-1]
@@ -165,10 +171,10 @@ def _torus_sides(chips: int, dimensions: int) -> tuple[int, ...]:
 
 
 def _butterfly_sides(chips: int, ports: int) -> tuple[int, ...]:
-    """Return the sides with the fewest mean hops of the smallest that the ports allow.
+    """Return the sides of the smallest flattened butterfly that the ports allow.
 
-    With one port for each further chip of a row, `ports` chips more than one can be
-    reached in a row, and rows of two reach furthest: 2 ** ports chips in all.
+    Among its shapes the one with the fewest mean hops is taken. A chip spends a port on
+    each other chip of its rows, so rows of two make the most chips: ``2 ** ports``.
     """
     for product in range(max(2, chips), min(2**ports, MOST_CHIPS) + 1):
         fitting = [
@@ -185,7 +191,7 @@ def _butterfly_sides(chips: int, ports: int) -> tuple[int, ...]:
 
 
 def _tree_sides(chips: int, ports: int) -> tuple[int, int]:
-    """Return arity and levels of the tree with the fewest working chips that do."""
+    """Return arity and levels of the fat tree with the fewest sufficient leaves."""
     if chips <= ports:
         return max(2, chips), 1
     trees = [
