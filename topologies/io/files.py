@@ -1,4 +1,4 @@
-"""Topologies in files: lists of links as CSV, graphs as GraphML."""
+"""Topology files: lists of links as CSV and graphs as GraphML, read and written."""
 
 import csv
 import io
@@ -33,7 +33,8 @@ def read_topology(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topolo
     Raises
     ------
     TopologyError
-        Naming the file, and where possible the row and the chip.
+        If the file does not describe a topology. The message names the file, and if
+        possible the row and the chip.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise TopologyError(
@@ -41,12 +42,12 @@ def read_topology(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topolo
         )
     if not path.is_file():
         raise TopologyError(f"{path}: no such file; check the path")
-    read = read_csv if path.suffix.lower() == ".csv" else read_graphml
+    read = _read_csv if path.suffix.lower() == ".csv" else _read_graphml
     return read(path, ports_per_chip=ports_per_chip)
 
 
 def csv_text(topology: Topology) -> str:
-    """Return one row per cable, in the order of their numbers, below a header."""
+    """Return the topology as CSV: a header and one row per cable, in cable order."""
     file = io.StringIO()
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow(COLUMNS)
@@ -64,17 +65,18 @@ def csv_text(topology: Topology) -> str:
     return file.getvalue()
 
 
-def read_csv(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topology:
+def _read_csv(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topology:
     """Return the topology of a list of links, one row per cable.
 
     Columns ``source`` and ``target`` hold chip numbers from 0. ``source_port``,
-    ``target_port``, ``level`` and ``length_m`` may be missing or empty: then a chip's
-    lowest free port, ``local`` and 1 m are used.
+    ``target_port``, ``level`` and ``length_m`` may be missing or empty; they default to
+    the chip's lowest free port, ``local`` and 1 m.
 
     Raises
     ------
     TopologyError
-        Naming the file, the row as numbered by an editor, and the chip.
+        If the list is no topology. The message names the file, the row as an editor
+        numbers it, and the chip.
     """
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
@@ -126,13 +128,14 @@ def graphml_text(topology: Topology) -> str:
     return "\n".join(nx.generate_graphml(topology.to_networkx())) + "\n"
 
 
-def read_graphml(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topology:
+def _read_graphml(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topology:
     """Return the topology of a GraphML file, by the rules of :func:`from_networkx`.
 
     Raises
     ------
     TopologyError
-        Naming the file and, where possible, the edge or the chip.
+        If the graph is no topology. The message names the file and, if possible, the
+        edge or the chip.
     """
     try:
         graph = nx.read_graphml(path)
@@ -147,6 +150,7 @@ def read_graphml(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topolog
 
 
 def _check_header(path: Path, header: Sequence[str]) -> None:
+    """Refuse a header with an unknown column or without a required one."""
     for name in header:
         if name not in COLUMNS:
             raise TopologyError(
@@ -161,9 +165,10 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 
 
 def _chip(text: str | None, rows: int, name: str, where: str) -> int:
+    """Return the chip number in a cell, refused if `rows` links cannot reach it."""
     chip = whole_number(text, name, where)
     if chip > rows:
-        # A slip of the finger must not ask for an array of a billion chips.
+        # A mistyped number must not request an array of a billion chips.
         raise TopologyError(
             f"{where}: chip {chip} is out of reach: {rows} links connect at most "
             f"{rows + 1} chips, numbered 0 to {rows}"

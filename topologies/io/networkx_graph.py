@@ -1,4 +1,4 @@
-"""Any networkx graph as a topology."""
+"""Topologies from networkx graphs, with places and ports as attributes."""
 
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
@@ -36,12 +36,12 @@ def from_networkx(
     ----------
     graph
         An undirected graph or multigraph. Nodes labelled 0 to n - 1 keep their
-        numbers; any others are numbered in the graph's order. Edges may carry
+        numbers; other labels are numbered in the graph's order. Edges may carry
         ``source_port`` (at the smaller chip number), ``target_port``, ``level``
-        (``local``, ``rack``, ``global``) and ``length_m``; without them a chip's
-        lowest free port, ``local`` and 1 m are used. Nodes may carry ``rack``,
-        ``node`` and ``slot``; without them, chips joined by local cables form a node,
-        and nodes joined without global cables a rack.
+        (``local``, ``rack``, ``global``) and ``length_m``; they default to the chip's
+        lowest free port, ``local`` and 1 m. Nodes may carry ``rack``, ``node`` and
+        ``slot``; without them, chips joined by local cables form a node, and nodes
+        joined without global cables a rack.
     name
         Name of the topology; the graph's own if not given, or else ``"graph"``.
     ports_per_chip
@@ -50,8 +50,8 @@ def from_networkx(
     Raises
     ------
     TopologyError
-        If the graph is directed or empty, an attribute cannot be meant, or the wiring
-        is impossible.
+        If the graph is directed or empty, an attribute has no valid value, or no
+        machine can have these cables.
 
     Examples
     --------
@@ -86,10 +86,11 @@ def from_networkx(
 
 
 def _chip_numbers(graph: "nx.Graph[Label]") -> dict[Label, int]:
+    """Return the chip number of each label: the label itself where possible."""
     labels = list(graph)
     if not labels:
         raise TopologyError("the graph has no nodes; a machine needs at least 1 chip")
-    # GraphML gives numbers back as text, so "7" counts as 7.
+    # GraphML returns numbers as text, so "7" counts as 7.
     digits = [str(label) for label in labels]
     if all(text.isdecimal() for text in digits):
         numbers = [int(text) for text in digits]
@@ -101,6 +102,7 @@ def _chip_numbers(graph: "nx.Graph[Label]") -> dict[Label, int]:
 def _places(
     graph: "nx.Graph[Label]", number: Mapping[Label, int]
 ) -> dict[str, NDArray[np.int32]] | None:
+    """Return rack, node and slot of each chip, None unless every node has them."""
     if not all(name in graph.nodes[label] for label in graph for name in _PLACES):
         return None
     places = {name: np.zeros(len(number), np.int32) for name in _PLACES}
