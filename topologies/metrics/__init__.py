@@ -1,1 +1,6 @@
-"""topologies.metrics.summary."""
+"""Figures of a topology: size, distances, bisection, and load under uniform traffic.
+
+summary: TopologySummary, describe, fingerprint, hop_histogram
+gateway_distance: gateway_histogram
+link_load: UniformTraffic, minimal_loads, uniform_traffic
+"""

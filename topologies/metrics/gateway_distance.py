@@ -1,43 +1,50 @@
-"""Hop counts that leave out moves inside a node merely passed through."""
+"""Gateway hop counts: distances with nodes as the routers of the network."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
+from specs.arrays import Ints
 from topologies.routing.breadth_first import step_histogram
 from topologies.topology import Topology
 
 
-def gateway_histogram(topology: Topology, sources: Sequence[int]) -> NDArray[np.int64]:
-    """Return how many chips lie at each number of gateway hops from `sources`.
+def gateway_histogram(topology: Topology, sources: Sequence[int]) -> Ints:
+    """Return the number of chips at each gateway hop count from `sources`.
 
-    A move inside a node that holds neither the source nor the target of the path is
-    free; a move inside the source's or the target's own node counts, and so does
-    every link between nodes. This is the count under which a network with nodes as
-    routers is usually quoted. It supposes that the chips of a node reach each other
-    inside it.
+    A link inside a node that holds neither the source nor the target of the path costs
+    nothing. A link inside the node of the source or the target counts, and so does
+    every link between nodes. Networks with nodes as routers are commonly quoted by
+    this count. It assumes that the chips of a node reach each other inside it.
+
+    Parameters
+    ----------
+    topology
+        Chips and links.
+    sources
+        Chips to count from.
 
     Returns
     -------
-    NDArray
+    Ints
         Entry `h` counts the pairs of a source and a different chip `h` hops away,
         shape ``(diameter + 1,)``.
 
     Notes
     -----
-    The count is an ordinary breadth-first search in a derived graph whose vertices
-    are each chip as origin, each node as passed through, and each chip as
-    destination. Every edge of it costs one hop: between origins of one node, from an
-    origin over a link into a node or to a destination, from node to node, from a node
-    to the destination at which the link ends, and between destinations of one node.
+    The count is a breadth-first search in a derived graph. Its vertices are each chip
+    as origin, each node as intermediate node, and each chip as destination. Each of
+    its edges costs one hop: between origins of one node, from an origin over a link
+    into a node or to a destination, from node to node, from a node to the destination
+    at which the link ends, and between destinations of one node.
     """
     step = _derived_graph(topology)
     destinations = np.arange(step.shape[0] - topology.chips, step.shape[0])
     chips = np.asarray(sources, np.intp)
-    # A source has arrived at itself, or there and back would count 2. What leads on
-    # from there are the moves in its own node, and these cost the same either way.
+    # A source is its own destination from the start; the path out and back would count
+    # 2. The destination's further edges are the links of its own node, which cost the
+    # same for both vertices.
     histogram = step_histogram(
         step, np.stack([chips, destinations[chips]], axis=1), destinations
     )
@@ -46,6 +53,7 @@ def gateway_histogram(topology: Topology, sources: Sequence[int]) -> NDArray[np.
 
 
 def _derived_graph(topology: Topology) -> "csr_array[np.float32]":
+    """Return the step matrix over origins, intermediate nodes and destinations."""
     chips, nodes = topology.chips, int(topology.node.max()) + 1
     source = topology.source.astype(np.int64)
     target = topology.target.astype(np.int64)

@@ -1,8 +1,8 @@
-"""What uniform traffic puts on every link, and so how much of it a wiring carries.
+"""Link load and throughput of a topology under uniform traffic.
 
-Every working chip sends equally much to every other. On minimal paths, all those of a
-pair used alike, the busiest link decides; a bound that holds for any paths follows from
-the hops alone.
+Every working chip sends the same amount to every other working chip. A pair divides its
+traffic evenly among all its minimal paths, and the busiest link limits the throughput.
+The mean hop count alone gives an upper bound for any routing.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,12 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from specs.arrays import Floats
 from topologies.routing.breadth_first import UNREACHABLE
 from topologies.topology import Level, Topology
 
-# Chips times sources searched together, and links looked at together: what is at hand
-# stays in the cache. Path counts stay far below 2^24, so 32 bits hold them exactly.
+# Chips times sources of one search, and links of one sum: both working sets stay in the
+# cache. Path counts stay far below 2^24, so 32-bit floats hold them exactly.
 _BLOCK_CELLS = 2**20
 _CHUNK_LINKS = 2**13
 
@@ -23,19 +24,19 @@ _CHUNK_LINKS = 2**13
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UniformTraffic:
-    """How much each working chip can send, in the payload of one link.
+    """Throughput per working chip under uniform traffic, in payloads of one link.
 
     Attributes
     ----------
     mean_hops
         Mean hop count over ordered pairs of different working chips.
     bound_links
-        No routing carries more: all links full, no hop more than needed.
+        Upper bound for any routing: all links full, on minimal paths.
     level_links
-        The same for the links of each level, on minimal paths: with less on the
-        busiest ones there is no more to be had than the least of these.
+        Bound by the links of each level, on minimal paths and with an even load
+        within the level; the least of them bounds `minimal_links`.
     minimal_links
-        What minimal paths carry when the busiest link is full.
+        Throughput of minimal paths when the busiest link is full.
     """
 
     mean_hops: float
@@ -45,11 +46,11 @@ class UniformTraffic:
 
 
 def uniform_traffic(topology: Topology) -> UniformTraffic:
-    """Return what each working chip can send under uniform traffic.
+    """Return the throughput of each working chip under uniform traffic.
 
     Examples
     --------
-    In a node a chip sends a seventh of its traffic over each of its seven links:
+    In a node, each of a chip's seven links carries a seventh of its traffic:
 
     >>> from topologies.builders.node import node_topology
     >>> uniform_traffic(node_topology()).minimal_links
@@ -62,7 +63,7 @@ def uniform_traffic(topology: Topology) -> UniformTraffic:
         for level in Level
         if loads[topology.level == level].any()
     }
-    # The loads add up to hops, a whole number but for the rounding of shares.
+    # The loads sum to the hops of all pairs, an integer but for rounded shares.
     hops = round(float(loads.sum()))
     return UniformTraffic(
         mean_hops=hops / (topology.active_chips * others) if others else 0.0,
@@ -72,16 +73,17 @@ def uniform_traffic(topology: Topology) -> UniformTraffic:
     )
 
 
-def minimal_loads(topology: Topology) -> NDArray[np.float64]:
-    """Return the paths over each directed link, one for each pair of working chips.
+def minimal_loads(topology: Topology) -> Floats:
+    """Return the number of paths over each directed link, one path per pair.
 
-    Where a pair has several minimal paths, each counts as its share. This is the edge
-    betweenness of [1]_, found for many sources at once: path counts on the way out,
-    shares on the way back, one sparse product per hop.
+    The pairs are the ordered pairs of different working chips. If a pair has several
+    minimal paths, each counts by its share. This is the edge betweenness of [1]_,
+    computed for many sources at once: the forward pass counts paths, the backward pass
+    sums shares, with one sparse product per hop.
 
     Returns
     -------
-    NDArray
+    Floats
         Shape ``(2 * links,)``; its sum is the sum of hops over ordered pairs.
 
     References
@@ -92,8 +94,8 @@ def minimal_loads(topology: Topology) -> NDArray[np.float64]:
     representatives = topology.representatives
     if representatives is None or topology.active_chips < topology.chips:
         return _loads(topology, topology.active)
-    # What the representatives put on links that are alike, all sources together put
-    # on each of them.
+    # Links are alike if a symmetry maps one onto the other. The load that all sources
+    # put on each of them is the load that the representatives put on all of them.
     kind = (topology.source % len(representatives)).astype(np.int64)
     kind = kind * topology.ports_per_chip + topology.source_port
     of_kind = np.zeros(int(kind.max()) + 1)
@@ -103,8 +105,8 @@ def minimal_loads(topology: Topology) -> NDArray[np.float64]:
     return of_kind[kind]
 
 
-def _loads(topology: Topology, sources: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the load of each link from `sources` to every working chip."""
+def _loads(topology: Topology, sources: NDArray[np.integer]) -> Floats:
+    """Return the load of each link by traffic from `sources` to working chips."""
     ends = np.zeros((topology.chips, 1), np.float32)
     ends[topology.active] = 1
     loads = np.zeros(len(topology.source))
@@ -116,9 +118,10 @@ def _loads(topology: Topology, sources: NDArray[np.integer]) -> NDArray[np.float
 
 def _block_loads(
     topology: Topology, sources: NDArray[np.integer], ends: NDArray[np.float32]
-) -> NDArray[np.float64]:
+) -> Floats:
+    """Return the load of each link by a block of sources, searched together."""
     cables = topology.adjacency()
-    # Chips are marked with their hops on the way, as in `hop_counts`.
+    # The forward pass records hop counts, as `hop_counts` does.
     hops = np.full((topology.chips, len(sources)), UNREACHABLE, np.int16)
     hops[sources, np.arange(len(sources))] = 0
     paths = (hops == 0).astype(np.float32)
@@ -130,7 +133,7 @@ def _block_loads(
         farthest += 1
         hops[frontier > 0] = farthest
         paths = paths + frontier
-    # Of what ends at a chip or goes on from it, the share of each path to it.
+    # Traffic that ends at a chip or leaves it, per path from the source to the chip.
     share = ends / paths
     for hop in range(farthest, 0, -1):
         back = cables @ np.where(hops == hop, share, 0)

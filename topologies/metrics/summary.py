@@ -1,4 +1,4 @@
-"""The figures of a topology: size, degree, distances, bisection, fingerprint."""
+"""Summary of a topology: size, degree, distances, bisection, fingerprint."""
 
 import hashlib
 import math
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specs.arrays import Ints
 from topologies.metrics.gateway_distance import gateway_histogram
 from topologies.routing.breadth_first import step_histogram
 from topologies.topology import Level, Topology
@@ -17,7 +17,7 @@ FINGERPRINT_DIGITS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopologySummary:
-    """What `groqrack topology` reports; the field names are its JSON keys.
+    """Figures of a topology; the field names are the JSON keys of `groqrack topology`.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class TopologySummary:
     links_by_level
         Cables of level ``local``, ``rack`` and ``global``.
     cable_length_m
-        Length of all cables of each level together, in m.
+        Total length of the cables of each level, in m.
     degree
         Fewest (``min``) and most (``max``) links of a chip.
     diameter_hops, mean_hops
@@ -38,10 +38,11 @@ class TopologySummary:
     hop_histogram
         Ordered pairs of different chips by hop count, over the whole machine.
     diameter_gateway_hops, mean_gateway_hops
-        The same when moves inside a node that holds neither end of the path are free.
+        The same by gateway hops: links inside a node that holds neither end of the
+        path cost nothing.
     bisection_links
-        Cables between the first and the second half of the chips in chip order. It is
-        the bisection of that cut; another cut may have fewer.
+        Cables between the first and the second half of the chips in chip order.
+        Another cut may have fewer.
     fingerprint
         First 16 hexadecimal digits of the SHA-256 of the chip count and the sorted
         list of cables with their ports and levels.
@@ -63,15 +64,15 @@ class TopologySummary:
     fingerprint: str
 
     def to_dict(self) -> dict[str, object]:
-        """Return the fields in order, ready for JSON."""
+        """Return the fields in order as values that JSON can hold."""
         return asdict(self)
 
 
 def describe(topology: Topology) -> TopologySummary:
-    """Return the figures of `topology`.
+    """Return the summary of `topology`.
 
-    Distances are exact: from every chip, or from ``topology.representatives`` scaled
-    to all chips where symmetry makes them stand for all.
+    Distances are exact: from every chip, or from ``topology.representatives``, scaled
+    to all chips, if symmetry lets them represent all.
 
     Examples
     --------
@@ -84,7 +85,7 @@ def describe(topology: Topology) -> TopologySummary:
     gateway_hops = gateway_histogram(topology, sources)
     scale = topology.chips // len(sources)
     cable_levels = np.bincount(topology.level[::2], minlength=len(Level))
-    # Summed exactly: 756 cables of 0.75 m are 567 m in whatever order.
+    # Summed exactly: 756 cables of 0.75 m are 567 m in any order.
     length_m = {
         level: math.fsum(topology.length_m[::2][topology.level[::2] == level])
         for level in Level
@@ -105,13 +106,13 @@ def describe(topology: Topology) -> TopologySummary:
         },
         diameter_gateway_hops=len(gateway_hops) - 1,
         mean_gateway_hops=_mean(gateway_hops),
-        bisection_links=bisection_links(topology),
+        bisection_links=_bisection_links(topology),
         fingerprint=fingerprint(topology),
     )
 
 
-def hop_histogram(topology: Topology, sources: Sequence[int]) -> NDArray[np.int64]:
-    """Return how many chips lie at each number of hops from `sources`.
+def hop_histogram(topology: Topology, sources: Sequence[int]) -> Ints:
+    """Return the number of chips at each hop count from `sources`.
 
     Entry `h` counts the pairs of a source and a different chip `h` hops away, shape
     ``(largest hop count + 1,)``.
@@ -124,7 +125,7 @@ def hop_histogram(topology: Topology, sources: Sequence[int]) -> NDArray[np.int6
     return histogram
 
 
-def bisection_links(topology: Topology) -> int:
+def _bisection_links(topology: Topology) -> int:
     """Return the cables between the first and the second half of the chips.
 
     The halves are cut in chip order, at ``chips // 2``.
@@ -135,7 +136,7 @@ def bisection_links(topology: Topology) -> int:
 
 
 def fingerprint(topology: Topology) -> str:
-    """Return a digest that is equal for equal wirings, whatever the cable order."""
+    """Return a digest of chips, cables, ports and levels, whatever the cable order."""
     forward = topology.source < topology.target
     cables = np.stack(
         [
@@ -147,14 +148,15 @@ def fingerprint(topology: Topology) -> str:
         ],
         axis=1,
     ).astype("<i4")
-    # A port is used once, so sorting by the first two columns orders all rows.
+    # Each port is used once, so the first two columns order the rows completely.
     cables = cables[np.lexsort((cables[:, 1], cables[:, 0]))]
     digest = hashlib.sha256(f"{topology.chips}\n".encode())
     digest.update(cables.tobytes())
     return digest.hexdigest()[:FINGERPRINT_DIGITS]
 
 
-def _mean(histogram: NDArray[np.int64]) -> float:
+def _mean(histogram: Ints) -> float:
+    """Return the mean hop count of a histogram, 0 if it counts no pair."""
     pairs = int(histogram.sum())
     if not pairs:
         return 0.0
