@@ -1,4 +1,4 @@
-"""Hop counts from many chips at once, by breadth-first search."""
+"""Breadth-first search from many chips at once: hop counts and their histogram."""
 
 from collections.abc import Sequence
 
@@ -6,23 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, eye_array
 
+from specs.arrays import Ints
+
 UNREACHABLE = -1
 
 _WORD_BITS = 64
-# Searches that advance together, eight words of bits for each vertex: more would not
-# stay in the cache (all 10 440 chips of the largest system take 0.3 s in these blocks
-# and 0.9 s at once).
+# Searches that advance together, eight words of bits per vertex. More do not stay in
+# the cache: all 10 440 chips of the largest system take 0.3 s in these blocks and 0.9 s
+# at once.
 BLOCK_STARTS = 8 * _WORD_BITS
 
 
 def hop_counts(
     step: "csr_array[np.float32]", starts: Sequence[int]
 ) -> NDArray[np.int16]:
-    """Return the fewest steps from each start to each vertex.
+    """Return the hop count from each start to each vertex.
 
-    All searches advance together: one product of the sparse step matrix with the
-    dense matrix of frontiers per hop. For 72 starts among 10 440 chips that is some
-    ten times faster than one search after the other.
+    All searches advance together: each hop is one product of the sparse step matrix
+    with the dense matrix of frontiers. For 72 starts among 10 440 chips this is some
+    ten times faster than separate searches.
 
     Parameters
     ----------
@@ -30,12 +32,12 @@ def hop_counts(
         Matrix with a nonzero entry ``[v, u]`` where one step leads from vertex `u` to
         vertex `v`, shape ``(vertices, vertices)``. For cables it is symmetric.
     starts
-        Vertices to start from.
+        Start vertices.
 
     Returns
     -------
     NDArray
-        Steps, or ``UNREACHABLE``, shape ``(vertices, len(starts))``.
+        Hop counts, or ``UNREACHABLE``, shape ``(vertices, len(starts))``.
     """
     vertices = step.shape[0]
     hops = np.full((vertices, len(starts)), UNREACHABLE, np.int16)
@@ -54,29 +56,29 @@ def hop_counts(
 
 def step_histogram(
     step: "csr_array[np.float32]", starts: NDArray[np.intp], ends: NDArray[np.intp]
-) -> NDArray[np.int64]:
-    """Return how many ends lie at each number of steps from the starts.
+) -> Ints:
+    """Return the number of ends at each hop count from the starts.
 
-    Where only the counts matter, one bit says whether a search has reached a vertex,
-    and 64 searches advance in one machine word.
+    One bit says whether a search has reached a vertex, so 64 searches advance in one
+    machine word. Which search reached which end is not recorded.
 
     Parameters
     ----------
     step
         As in `hop_counts`.
     starts
-        Vertices at which each search starts, several of them at once, shape
+        Vertices from which each search starts, shape
         ``(searches, vertices of a start)``.
     ends
-        Vertices that are counted.
+        Vertices to count.
 
     Returns
     -------
-    NDArray
-        Entry `h` counts the pairs of a search and an end it reaches in `h` steps,
-        shape ``(most steps + 1,)``.
+    Ints
+        Entry `h` counts the pairs of a search and an end that it reaches in `h` hops,
+        shape ``(largest hop count + 1,)``.
     """
-    # Who has arrived stays: a step may also lead from each vertex to itself.
+    # With a step from each vertex to itself, a reached vertex stays reached.
     stay = csr_array(step + eye_array(step.shape[0], dtype=np.float32, format="csr"))
     histogram = np.zeros(1, np.int64)
     for first in range(0, len(starts), BLOCK_STARTS):
@@ -89,12 +91,13 @@ def step_histogram(
 
 def _block_histogram(
     stay: "csr_array[np.float32]", starts: NDArray[np.intp], ends: NDArray[np.intp]
-) -> NDArray[np.int64]:
+) -> Ints:
+    """Return the histogram of one block of searches, as `step_histogram` does."""
     word, bit = np.divmod(np.arange(len(starts)), _WORD_BITS)
     reached = np.zeros((stay.shape[0], int(word[-1]) + 1), np.uint64)
     mask = np.left_shift(np.uint64(1), bit.astype(np.uint64))
     for vertices in starts.T:
-        # The searches of one word may share a vertex, so each is set on its own.
+        # Searches of one word may share a vertex, so each bit is set by itself.
         np.bitwise_or.at(reached, (vertices, word), mask)
     totals: list[int] = []
     while True:

@@ -1,4 +1,4 @@
-"""Minimal paths of many pairs at once: what `Routes` finds, as arrays."""
+"""Minimal paths of many pairs at once: the paths of `Routes`, as arrays."""
 
 from functools import cached_property
 from typing import final
@@ -12,21 +12,21 @@ from topologies.topology import Topology
 
 NO_LINK = -1
 _MASK = np.uint64(2**32 - 1)
-# Pairs that are walked together: bounds the table of neighbours looked at to 100 MB.
+# Pairs that advance together: bounds their table of neighbours to 100 MB.
 _BLOCK_PAIRS = 2**20
 # Chips times goals searched together: bounds two dense float32 matrices to 64 MB each.
 _BLOCK_CELLS = 2**24
 
 
 def minimal_paths(topology: Topology, source: Ints, target: Ints) -> NDArray[np.int32]:
-    """Return the links from each source to its target, as `Routes.path` does.
+    """Return the minimal path of each pair, the same as `Routes.path`.
 
-    All pairs advance together, hop by hop, so that a pair costs a microsecond.
+    All pairs advance together, hop by hop, so a pair takes a microsecond.
 
     Parameters
     ----------
     topology
-        The wiring. Every chip forwards, active or not.
+        Chips and links. Every chip forwards, active or not.
     source, target
         Chips, shape ``(pairs,)``.
 
@@ -47,12 +47,12 @@ def minimal_paths(topology: Topology, source: Ints, target: Ints) -> NDArray[np.
 
 @final
 class LinksOfPairs:
-    """The cables from one chip to another, looked up for many pairs at once.
+    """Index of the directed links from one chip to another, for many pairs at once.
 
     Parameters
     ----------
     topology
-        The wiring.
+        Chips and links.
     """
 
     def __init__(self, topology: Topology) -> None:
@@ -62,7 +62,19 @@ class LinksOfPairs:
         self._keys = keys[self._order]
 
     def pick(self, source: Ints, target: Ints, number: Ints) -> NDArray[np.int32]:
-        """Return cable `number`, modulo how many there are; ``NO_LINK`` if none."""
+        """Return link `number` of each pair, modulo the number of its parallel links.
+
+        Parameters
+        ----------
+        source, target, number
+            Chips, and the rank of a link among those of the pair, ascending. Shape
+            ``(pairs,)``.
+
+        Returns
+        -------
+        NDArray
+            Directed links, ``NO_LINK`` for a pair without any, shape ``(pairs,)``.
+        """
         key = source * self._chips + target
         first = np.searchsorted(self._keys, key, "left")
         count = np.searchsorted(self._keys, key, "right") - first
@@ -73,35 +85,35 @@ class LinksOfPairs:
 
 @final
 class MinimalPaths:
-    """Minimal paths on one machine, whose distances are searched once.
+    """Minimal paths on one machine; keeps the hop counts of each target.
 
     Parameters
     ----------
     topology
-        The wiring. Every chip forwards, active or not.
+        Chips and links. Every chip forwards, active or not.
     goals_together
-        Chips with numbers in a row that are searched for as soon as one of them is a
-        goal. Where all are asked for one after the other, more are faster.
+        Number of consecutive chips whose hop counts are searched as soon as one of them
+        is a target. A larger number is faster if all chips become targets in order.
     """
 
     def __init__(self, topology: Topology, *, goals_together: int = 1) -> None:
         self._topology = topology
-        self._together = goals_together
+        self._goals_together = goals_together
         self._links = LinksOfPairs(topology)
-        # Hops from every chip to the goals asked for so far, and the row of each goal.
+        # Hops from every chip to each goal searched so far, and the row of each goal.
         self._row = np.full(topology.chips, -1, dtype=np.int64)
         self._hops = np.empty((0, topology.chips), dtype=np.int16)
         self._searched = 0
 
     def of(self, source: Ints, target: Ints) -> NDArray[np.int32]:
-        """Return the links from each source to its target, as `minimal_paths` does."""
-        found = [
+        """Return the minimal path of each pair, as `minimal_paths` does."""
+        blocks = [
             self._of_block(
                 source[at : at + _BLOCK_PAIRS], target[at : at + _BLOCK_PAIRS]
             )
             for at in range(0, max(1, len(source)), _BLOCK_PAIRS)
         ]
-        longest = max(block.shape[1] for block in found)
+        longest = max(block.shape[1] for block in blocks)
         return np.concatenate(
             [
                 np.pad(
@@ -109,11 +121,12 @@ class MinimalPaths:
                     ((0, 0), (0, longest - block.shape[1])),
                     constant_values=NO_LINK,
                 )
-                for block in found
+                for block in blocks
             ]
         )
 
     def _of_block(self, source: Ints, target: Ints) -> NDArray[np.int32]:
+        """Return the minimal paths of a block of pairs."""
         links = self._links
         mixed = _mixed(
             source.astype(np.uint64) * np.uint64(0x9E3779B1)
@@ -145,9 +158,10 @@ class MinimalPaths:
         return np.stack(columns, axis=1)
 
     def _rows_of(self, goals: Ints) -> Ints:
-        """Return the row of hops to each goal, after a search for those not known."""
-        missing = np.unique(goals[self._row[goals] < 0] // self._together)
-        wanted = (missing[:, None] * self._together + np.arange(self._together)).ravel()
+        """Return the row of hops to each goal, after a search for missing goals."""
+        missing = np.unique(goals[self._row[goals] < 0] // self._goals_together)
+        group = np.arange(self._goals_together)
+        wanted = missing[:, None] * self._goals_together + group
         wanted = wanted[wanted < self._topology.chips]
         size = max(1, _BLOCK_CELLS // self._topology.chips)
         for first in range(0, len(wanted), size):
@@ -156,21 +170,21 @@ class MinimalPaths:
         return rows
 
     def _search(self, goals: Ints) -> None:
-        """Find the hops from every chip to each of `goals`."""
+        """Search the hops from every chip to each of `goals` and keep them."""
         end = self._searched + len(goals)
         if end > len(self._hops):
             most = min(2 * end, self._topology.chips)
             grown = np.empty((most, self._topology.chips), dtype=np.int16)
             grown[: self._searched] = self._hops[: self._searched]
             self._hops = grown
-        found = hop_counts(self._topology.adjacency(), goals.tolist())
-        self._hops[self._searched : end] = found.T
+        hops = hop_counts(self._topology.adjacency(), goals.tolist())
+        self._hops[self._searched : end] = hops.T
         self._row[goals] = np.arange(self._searched, end)
         self._searched = end
 
     @cached_property
     def _neighbours(self) -> NDArray[np.int32]:
-        """Each chip's neighbours, ascending, -1 after the last."""
+        """Table of each chip's neighbours, ascending, -1 after the last."""
         topology = self._topology
         pairs = np.unique(
             topology.source.astype(np.int64) * topology.chips + topology.target
@@ -184,8 +198,7 @@ class MinimalPaths:
 
 
 def _mixed(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    # The numbers of `topologies.routing.static_routes`, so that both name the same
-    # path.
+    """Return the hash of `topologies.routing.static_routes`, so that paths agree."""
     number &= _MASK
     number = ((number ^ (number >> np.uint64(16))) * np.uint64(0x7FEB352D)) & _MASK
     number = ((number ^ (number >> np.uint64(15))) * np.uint64(0x846CA68B)) & _MASK

@@ -1,4 +1,4 @@
-"""Parallel cables: ways over the same chips that share no link."""
+"""Parallel links: paths over the same chips that share no link."""
 
 from typing import NamedTuple, final
 
@@ -11,16 +11,16 @@ from topologies.topology import Topology
 
 
 class LanedPaths(NamedTuple):
-    """Paths with those beside them.
+    """Paths and their parallel paths, one row per lane.
 
     Attributes
     ----------
     row
-        Which of the given paths each goes beside, shape ``(lanes,)``, ascending.
+        Index of the given path of each lane, shape ``(lanes,)``, ascending.
     lane
-        Its number among those of the row, from 0, shape ``(lanes,)``.
+        Number of each lane within its row, from 0, shape ``(lanes,)``.
     lanes
-        How many the row has, shape ``(lanes,)``.
+        Number of lanes of its row, shape ``(lanes,)``.
     path
         Directed links in order, -1 after the last, shape ``(lanes, longest path)``.
     """
@@ -33,12 +33,12 @@ class LanedPaths(NamedTuple):
 
 @final
 class Lanes:
-    """Which links lead from the same chip to the same chip.
+    """Index of parallel links: those from the same chip to the same chip.
 
     Parameters
     ----------
     topology
-        The wiring.
+        Chips and links.
     """
 
     def __init__(self, topology: Topology) -> None:
@@ -56,14 +56,14 @@ class Lanes:
         self._place[self._order] = np.arange(len(key)) - first[pair]
 
     def beside(self, paths: NDArray[np.integer], most: Ints) -> LanedPaths:
-        """Return each path and as many beside it as there are, itself the first.
+        """Return each path and its parallel paths, the path itself first.
 
         Parameters
         ----------
         paths
             Directed links in order, -1 after the last, shape ``(paths, longest)``.
         most
-            Most lanes of each path, at least 1, shape ``(paths,)``.
+            Largest number of lanes of each path, at least 1, shape ``(paths,)``.
         """
         taken = paths != NO_LINK
         parallel = np.where(taken, self._count[paths], np.iinfo(np.int64).max)

@@ -1,4 +1,4 @@
-"""The spanning tree over which clocks are aligned and starts are sent."""
+"""Spanning tree for clock alignment and start propagation."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
+from specs.arrays import Floats, Ints
 from specs.errors import TopologyError
 from specs.machine import MachineSpec
 from topologies.link_samples import measured_row
@@ -14,31 +15,31 @@ from topologies.outage import NO_OUTAGE, Outage
 from topologies.topology import Topology
 
 NONE = -1
-"""What the root has for a parent and for the link from it."""
+"""Parent and parent link of the root and of chips outside the tree."""
 
-# Variances become whole numbers of this many parts of a squared cycle, so that sums are
-# exact and ties are ties.
+# Variances become whole numbers of this fraction of a squared cycle, so that sums are
+# exact and equal sums compare equal.
 _PARTS = 10**6
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class SpanningTree:
-    """A tree of links that reaches every chip it can from its root.
+    """Spanning tree of the chips that links connect to its root.
 
     Parameters
     ----------
     root
-        Chip at the top.
+        Chip without a parent.
     parent
-        Chip above each chip, -1 for the root and for chips left out, shape
+        Parent of each chip, -1 for the root and for chips outside the tree, shape
         ``(chips,)``.
     parent_link
-        Directed link from the parent to each chip, -1 like `parent`, shape
+        Directed link from the parent to each chip, -1 where `parent` is, shape
         ``(chips,)``.
     depth
-        Links from the root to each chip, -1 for chips left out, shape ``(chips,)``.
+        Links from the root to each chip, -1 outside the tree, shape ``(chips,)``.
     height
-        The largest depth.
+        Largest depth.
     """
 
     root: int
@@ -52,27 +53,27 @@ def spanning_tree(
     topology: Topology,
     root: int = 0,
     *,
-    weight: NDArray[np.int64] | None = None,
+    weight: Ints | None = None,
     outage: Outage = NO_OUTAGE,
 ) -> SpanningTree:
-    """Return the tree of shortest ways from `root`.
+    """Return the tree of shortest paths from `root`.
 
-    Each chip hangs below the lowest-numbered of the neighbours through which a shortest
-    way leads, on the lowest-numbered link of such a way, so that the tree depends on
-    nothing but the wiring and the weights. Of parallel cables the lightest is taken.
+    The parent of a chip is its lowest-numbered neighbour on a shortest path, and the
+    parent link the lowest-numbered link of such a path. So the tree depends only on the
+    links and their weights. Of parallel cables the one of least weight is used.
 
     Parameters
     ----------
     topology
-        The wiring.
+        Chips and links.
     root
-        Chip at the top.
+        Chip without a parent.
     weight
         Length of each directed link, whole numbers above 0, shape
-        ``(directed links,)``; without it a way is as long as its hops, and the tree
-        breadth-first.
+        ``(directed links,)``. Without it the length of a path is its number of hops,
+        and the tree is breadth-first.
     outage
-        What the tree must do without.
+        Chips and links that the tree must not use.
 
     Raises
     ------
@@ -98,11 +99,11 @@ def spanning_tree(
     source, target = topology.source[links], topology.target[links]
     length = np.ones(len(links)) if weight is None else weight[links].astype(float)
     distance = _distances(topology.chips, root, source, target, length)
-    # Whole numbers, so equality is exact; what cannot be reached is at infinity.
-    on_the_way = (distance[source] + length == distance[target]) & np.isfinite(
+    # Whole numbers, so equality is exact; unreachable chips are at infinity.
+    on_shortest_path = (distance[source] + length == distance[target]) & np.isfinite(
         distance[source]
     )
-    down = np.flatnonzero(on_the_way)
+    down = np.flatnonzero(on_shortest_path)
     # The stable sort keeps links in ascending order below equal child and parent.
     down = down[np.lexsort((source[down], target[down]))]
     child, first = np.unique(target[down], return_index=True)
@@ -128,11 +129,24 @@ def alignment_tree(
     root: int,
     outage: Outage = NO_OUTAGE,
 ) -> SpanningTree:
-    """Return the tree that `machine` is aligned over, as ``hac.tree`` has it.
+    """Return the spanning tree for the clock alignment of `machine`.
 
-    Compiler and hardware both ask here: the guard band counts on the tree's height.
-    ``least_error`` adds up the variance of the links' jitter, which is what readings of
-    a parent's counter err by; it may take more hops than ``breadth_first``.
+    Compiler and hardware both use this function, since the guard band depends on the
+    tree's height. The setting ``hac.tree`` selects ``breadth_first`` or
+    ``least_error``. The latter minimises the sum of the variances of the links' jitter,
+    which is the error variance of a reading of the parent's counter. It may take more
+    hops.
+
+    Parameters
+    ----------
+    topology
+        Chips and links.
+    machine
+        Source of the setting and of the jitter.
+    root
+        Chip without a parent.
+    outage
+        Chips and links that the tree must not use.
     """
     weight = None
     if machine.hac.tree == "least_error":
@@ -140,12 +154,12 @@ def alignment_tree(
     return spanning_tree(topology, root, weight=weight, outage=outage)
 
 
-def _jitter_variance(topology: Topology, machine: MachineSpec) -> NDArray[np.int64]:
+def _jitter_variance(topology: Topology, machine: MachineSpec) -> Ints:
     """Return the variance of each directed link's jitter, whole and above 0."""
     rows = machine.link.jitter_rows
     cycles = np.array([deviation for _, deviation in rows]) * machine.link.jitter_cycles
-    variance: NDArray[np.int64] = np.rint(cycles**2 * _PARTS).astype(np.int64) + 1
-    each: NDArray[np.int64] = variance[measured_row(topology, len(rows))]
+    variance: Ints = np.rint(cycles**2 * _PARTS).astype(np.int64) + 1
+    each: Ints = variance[measured_row(topology, len(rows))]
     return each
 
 
@@ -154,21 +168,22 @@ def _distances(
     root: int,
     source: NDArray[np.int32],
     target: NDArray[np.int32],
-    length: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the length of the shortest way from the root to each chip."""
-    # A matrix has one place for parallel links, and adds up what is put there.
+    length: Floats,
+) -> Floats:
+    """Return the length of the shortest path from the root to each chip."""
+    # A matrix holds one entry for parallel links and sums what is added there.
     lightest = np.lexsort((length, target, source))
     pair = source[lightest].astype(np.int64) * chips + target[lightest]
     kept = lightest[np.concatenate([[True], pair[1:] != pair[:-1]])[: len(pair)]]
     graph = coo_array(
         (length[kept], (source[kept], target[kept])), shape=(chips, chips)
     ).tocsr()
-    distance: NDArray[np.float64] = dijkstra(graph, indices=np.array([root]))[0]
+    distance: Floats = dijkstra(graph, indices=np.array([root]))[0]
     return distance
 
 
 def _depths(root: int, parent: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the number of links from the root to each chip, -1 outside the tree."""
     depth = np.full(len(parent), NONE, np.int32)
     depth[root] = 0
     waiting = np.flatnonzero(parent != NONE)

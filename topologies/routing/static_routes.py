@@ -1,4 +1,4 @@
-"""Minimal paths, chosen once and for all by source and target."""
+"""Static minimal routing: one fixed path for each source and target."""
 
 from typing import final
 
@@ -17,19 +17,19 @@ _MASK = 2**32 - 1
 class Routes:
     """Static minimal routing over a topology.
 
-    Where several neighbours are equally near the target, or several cables lead to
-    one, a number mixed from source and target decides. The same pair always takes the
-    same path; different pairs spread over the choices.
+    If several neighbours are equally near the target, or several cables lead to one, a
+    hash of source and target selects one of them. The same pair always takes the same
+    path; different pairs spread over the choices.
 
-    Paths are found on demand: one breadth-first search per target, kept as 2 bytes per
-    chip, and each path asked for is kept too.
+    Paths are computed on demand: one breadth-first search per target, kept as 2 bytes
+    per chip. Each computed path is kept too.
 
     Parameters
     ----------
     topology
-        The wiring. Every chip forwards, active or not.
+        Chips and links. Every chip forwards, active or not.
     outage
-        What the routes go around.
+        Chips and links that the routes avoid.
     """
 
     def __init__(self, topology: Topology, outage: Outage = NO_OUTAGE) -> None:
@@ -38,7 +38,7 @@ class Routes:
         self._works: list[bool] = outage.works(topology).tolist()
         self._hops_to: dict[int, NDArray[np.int16]] = {}
         self._paths: dict[tuple[int, int], tuple[int, ...]] = {}
-        # Plain integers: a NumPy scalar costs ten times as much to look at.
+        # Plain integers: access to a NumPy scalar takes ten times as long.
         self._ends: list[int] = topology.target.tolist()
 
     def path(self, source: int, target: int) -> tuple[int, ...]:
@@ -47,7 +47,7 @@ class Routes:
         Raises
         ------
         TopologyError
-            If either is not a chip of the topology, or no way is left.
+            If either is not a chip of the topology, or the outage leaves no path.
 
         Examples
         --------
@@ -55,18 +55,18 @@ class Routes:
         >>> Routes(node_topology()).path(0, 1)
         (0,)
         """
-        found = self._paths.get((source, target))
-        if found is None:
-            found = self._paths[source, target] = self._found_path(source, target)
-        return found
+        path = self._paths.get((source, target))
+        if path is None:
+            path = self._paths[source, target] = self._computed_path(source, target)
+        return path
 
     def lanes(self, source: int, target: int, most: int) -> list[tuple[int, ...]]:
-        """Return `path` and up to `most` - 1 ways beside it, over parallel cables.
+        """Return `path` and up to `most` - 1 parallel paths, which share no link.
 
         Raises
         ------
         TopologyError
-            If either is not a chip of the topology, or no way is left.
+            If either is not a chip of the topology, or the outage leaves no path.
         """
         path = self.path(source, target)
         if most == 1 or not path:
@@ -98,7 +98,8 @@ class Routes:
             return 0
         return int(self._hops_of_target(target)[source])
 
-    def _found_path(self, source: int, target: int) -> tuple[int, ...]:
+    def _computed_path(self, source: int, target: int) -> tuple[int, ...]:
+        """Return the path that the hash of source and target selects."""
         mixed = _mixed(source * 0x9E3779B1 + target * 0x85EBCA77)
         direct = self._working(source, target)
         if direct:
@@ -131,11 +132,12 @@ class Routes:
         return tuple(links)
 
     def _working(self, source: int, target: int) -> tuple[int, ...]:
-        """Return the links from one chip to another that work, ascending."""
+        """Return the working links from one chip to another, ascending."""
         links = self._topology.links_between(source, target)
         return tuple(link for link in links if self._works[link])
 
     def _hops_of_target(self, target: int) -> NDArray[np.int16]:
+        """Return the hop count from every chip to `target`, searched once."""
         known = self._hops_to.get(target)
         if known is None:
             if not 0 <= target < self._topology.chips:
@@ -143,15 +145,16 @@ class Routes:
                     f"no chip {target}: chips are numbered 0 to "
                     f"{self._topology.chips - 1}"
                 )
-            # Links die in pairs, so the way back is as long.
+            # Both directions of a cable fail together, so distances are symmetric.
             known = hop_counts(self._outage.adjacency(self._topology), [target])[:, 0]
             self._hops_to[target] = known
         return known
 
 
 def _mixed(number: int) -> int:
-    # Multiply and shift, so that every bit of the input reaches the low bits, which
-    # the remainder looks at. Python's hash() of integers would not mix them.
+    """Return a 32-bit hash of `number`."""
+    # Multiply and shift, so that every input bit reaches the low bits, which decide the
+    # remainder. Python's hash() of integers would not mix them.
     number &= _MASK
     number = ((number ^ (number >> 16)) * 0x7FEB352D) & _MASK
     number = ((number ^ (number >> 15)) * 0x846CA68B) & _MASK
