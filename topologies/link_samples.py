@@ -1,25 +1,30 @@
-"""Which of the measured links a cable is taken to be like."""
+"""Assignment of measured link samples to the cables of a topology."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from specs.arrays import Ints
 from topologies.topology import Topology
 
 
-def measured_row(topology: Topology, rows: int) -> NDArray[np.int64]:
-    """Return the row of the table of measured links that each directed link follows.
+def measured_row(topology: Topology, rows: int) -> Ints:
+    """Return the row of the table of measured links for each directed link.
 
-    Published are the seven links of one chip in its node (isca22 table 2). A cable
-    follows the row of its port number, modulo `rows`, at the end where its even
-    directed link starts; both directions of a cable share the row. So the seven cables
-    of chip 0 in its node are the seven rows, in order, and every chip has several.
+    The seven links of one chip in its node are published (isca22 table 2). The row of a
+    cable is its port number, modulo `rows`, at the source of its even directed link.
+    Both directions of a cable share the row. So the seven cables of chip 0 in its node
+    are the seven rows in order, and every chip has links of several rows.
 
     Parameters
     ----------
     topology
-        The wiring.
+        Chips and links.
     rows
-        Rows of the table.
+        Number of rows of the table.
+
+    Returns
+    -------
+    Ints
+        Row numbers, shape ``(2 * links,)``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What of a machine is out of order, so that trees and routes go around it."""
+"""Outage: the failed chips and links that trees and routes avoid."""
 
 from dataclasses import dataclass
 from typing import final
@@ -13,15 +13,15 @@ from topologies.topology import Topology
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """Chips and links that nothing may pass.
+    """Failed chips and links of a machine.
 
-    Alignment and deskew need both directions of a cable, so a dead direction is a dead
-    cable.
+    Alignment and deskew need both directions of a cable, so a failed direction makes a
+    failed cable.
 
     Parameters
     ----------
     chips, links
-        Numbers of the chips, and of the directed links.
+        Numbers of the failed chips and of the failed directed links.
     """
 
     chips: frozenset[int] = frozenset()
@@ -30,19 +30,19 @@ class Outage:
     def works(self, topology: Topology) -> NDArray[np.bool_]:
         """Return whether each directed link works, shape ``(directed links,)``.
 
-        A link works if neither it nor the chips at its ends are out of order.
+        A link works unless it, its reverse or a chip at its ends has failed.
         """
-        dead_chip = np.zeros(topology.chips, dtype=bool)
-        dead_chip[sorted(self.chips)] = True
-        works = ~(dead_chip[topology.source] | dead_chip[topology.target])
+        failed = np.zeros(topology.chips, dtype=bool)
+        failed[sorted(self.chips)] = True
+        works = ~(failed[topology.source] | failed[topology.target])
         links = np.array(sorted(self.links), dtype=np.int64)
         works[links] = works[links ^ 1] = False
         return works
 
     def adjacency(self, topology: Topology) -> "csr_array[np.float32]":
-        """Return how many links that work join each pair of chips.
+        """Return the number of working links between each pair of chips.
 
-        Shape ``(chips, chips)``, as `Topology.adjacency`.
+        Shape ``(chips, chips)``, as in `Topology.adjacency`.
         """
         if not (self.chips or self.links):
             return topology.adjacency()
@@ -53,4 +53,4 @@ class Outage:
 
 
 NO_OUTAGE = Outage()
-"""A machine in which everything works."""
+"""Outage of a machine in which everything works."""

@@ -1,4 +1,4 @@
-"""A machine's wiring as a value: chips, directed links, ports, lengths, places."""
+"""Topology of a machine as a value: chips, directed links, ports, lengths, places."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import coo_array, csr_array
 
+from specs.arrays import Floats
 from specs.errors import TopologyError
 from topologies.validation import (
     PORTS_PER_CHIP,
@@ -17,7 +18,7 @@ from topologies.validation import (
     check_links,
 )
 
-# The element type of every array a topology holds, and what it is counted over.
+# Element types of the arrays that a topology holds per directed link and per chip.
 _LINK_ARRAYS: dict[str, DTypeLike] = {
     "source": np.int32,
     "target": np.int32,
@@ -34,7 +35,7 @@ _CHIP_ARRAYS: dict[str, DTypeLike] = {
 
 
 class Level(IntEnum):
-    """How far a cable goes: inside a node, inside a rack, or between racks."""
+    """Level of a cable: inside a node, inside a rack, or between racks."""
 
     LOCAL = 0
     RACK = 1
@@ -42,28 +43,28 @@ class Level(IntEnum):
 
     @property
     def label(self) -> str:
-        """The name used in reports and files, in lower case."""
+        """Name of the level in reports and files, in lower case."""
         return self.name.lower()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Topology:
-    """Chips and the cables between them; a multigraph with numbered ports.
+    """Topology: a multigraph of chips and cables with numbered ports.
 
-    Directed links ``2k`` and ``2k + 1`` are the two directions of cable ``k``. The
-    arrays are copied unless they are read-only already, and are read-only after.
+    Directed links ``2k`` and ``2k + 1`` are the two directions of cable ``k``. All
+    arrays are read-only; writable arrays are copied.
 
     Parameters
     ----------
     name
-        As in :func:`~topologies.selection.select_topology`, or a file's stem.
+        Name by :func:`~topologies.selection.select_topology`, or the stem of a file.
     chips
         Number of chips in the machine.
     active
-        Chips a workload may use, in the order it uses them, shape
+        Chips that a workload may use, in the order of use, shape
         ``(active_chips,)``.
     source, target
-        Chip that sends and chip that receives, shape ``(2 * links,)``.
+        Sending and receiving chip of each directed link, shape ``(2 * links,)``.
     source_port, target_port
         Port number at each end, shape ``(2 * links,)``.
     level
@@ -71,12 +72,12 @@ class Topology:
     length_m
         Length of the cable, in m, shape ``(2 * links,)``.
     rack, node, slot
-        Rack number, node number over the whole machine, and place in the node of
-        each chip, shape ``(chips,)``.
+        Rack, node (numbered over the whole machine) and slot within the node of each
+        chip, shape ``(chips,)``.
     representatives
-        Chips 0 to r - 1 if they stand for all, each for equally many: some renumbering
-        of the chips takes chip `c` to chip `c` modulo `r` and every cable to a cable
-        between the same ports. ``None`` if no symmetry is known.
+        Chips 0 to r - 1 if each represents equally many chips: for every chip `c`, an
+        automorphism of the topology maps it to chip `c` modulo `r` and every cable to a
+        cable between the same ports. ``None`` if no symmetry is known.
     ports_per_chip
         Most links a chip may have; port numbers are below it.
 
@@ -84,7 +85,7 @@ class Topology:
     ------
     TopologyError
         If a port is used twice, a chip is linked to itself or has more links than
-        ports, or some chip cannot be reached.
+        ports, some chip cannot be reached, or an array has a wrong shape or value.
     """
 
     name: str
@@ -95,7 +96,7 @@ class Topology:
     source_port: NDArray[np.int16]
     target_port: NDArray[np.int16]
     level: NDArray[np.int8]
-    length_m: NDArray[np.float64]
+    length_m: Floats
     rack: NDArray[np.int32]
     node: NDArray[np.int32]
     slot: NDArray[np.int32]
@@ -120,6 +121,7 @@ class Topology:
         )
 
     def _freeze(self, name: str, dtype: DTypeLike, *, length: int) -> None:
+        """Make an array read-only and of `dtype`, or refuse its shape or its values."""
         given = getattr(self, name)
         array = np.asarray(given).astype(dtype, copy=False)
         if array.shape != (length,):
@@ -132,7 +134,7 @@ class Topology:
                 f"numbers up to {np.iinfo(array.dtype).max}"
             )
         if array.flags.writeable:
-            # The caller may go on writing to its own array, so freeze a copy.
+            # The caller may still write to its own array, so freeze a copy.
             array = array.copy()
             array.flags.writeable = False
         object.__setattr__(self, name, array)
@@ -144,11 +146,12 @@ class Topology:
 
     @property
     def active_chips(self) -> int:
-        """Number of chips a workload may use."""
+        """Number of chips that a workload may use."""
         return len(self.active)
 
     @cached_property
     def _links_of_pair(self) -> dict[int, tuple[int, ...]]:
+        """Directed links of each pair of chips, by ``source * chips + target``."""
         # One integer key per pair and 1-tuples from zip build this in a fifth of the
         # time of a loop: 115 000 directed links in 20 ms instead of 100 ms.
         keys = self.source.astype(np.int64) * self.chips + self.target
@@ -167,12 +170,14 @@ class Topology:
 
     @cached_property
     def _links_by_source(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Directed links sorted by source, and the first position of each source."""
         order = np.argsort(self.source, kind="stable")
         starts = np.searchsorted(self.source[order], np.arange(self.chips + 1))
         return order, starts
 
     @cached_property
     def _adjacency(self) -> "csr_array[np.float32]":
+        """Adjacency matrix, kept because every search uses it."""
         ones = np.ones(len(self.source), np.float32)
         matrix = coo_array(
             (ones, (self.source, self.target)), shape=(self.chips, self.chips)
@@ -198,11 +203,11 @@ class Topology:
         return tuple(order[starts[chip] : starts[chip + 1]].tolist())
 
     def adjacency(self) -> "csr_array[np.float32]":
-        """Return how many cables join each pair of chips, shape (chips, chips)."""
+        """Return the number of cables between each pair, shape ``(chips, chips)``."""
         return self._adjacency
 
     def to_networkx(self) -> "nx.MultiGraph[int]":
-        """Return the wiring as a multigraph, one edge per cable, keyed by its number.
+        """Return the topology as a multigraph, one edge per cable, keyed by its number.
 
         An edge's ``source_port`` belongs to the chip with the smaller number. Nodes
         carry ``rack``, ``node`` and ``slot``; edges ports, ``level`` and ``length_m``.
@@ -213,7 +218,7 @@ class Topology:
         )
         for chip, (rack, node, slot) in enumerate(places):
             graph.add_node(chip, rack=rack, node=node, slot=slot)
-        # Of a cable's two directions, the one that leaves the smaller chip number.
+        # Of the two directions of a cable, the one from the smaller chip number.
         forward = 2 * np.arange(self.links)
         forward += self.source[forward] > self.target[forward]
         for cable, link in enumerate(forward.tolist()):

@@ -1,18 +1,25 @@
-"""What every wiring has to satisfy, whoever made it."""
+"""Validation of topologies: checks of active chips, cables and directed links."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from specs.arrays import Floats
 from specs.errors import TopologyError
 
 PORTS_PER_CHIP = 11
-"""C2C ports of the first-generation chip: 7 in the node and 4 leaving it."""
+"""C2C ports of the first-generation chip: 7 inside the node and 4 that leave it."""
 
 
 def check_active(chips: int, active: NDArray[np.int32]) -> None:
-    """Refuse an empty, repeated or impossible choice of active chips."""
+    """Refuse active chips that are empty, repeated or not in the machine.
+
+    Raises
+    ------
+    TopologyError
+        The message names the chip.
+    """
     if chips < 1:
         raise TopologyError(f"a machine needs at least 1 chip, got {chips}")
     if not len(active):
@@ -28,10 +35,14 @@ def check_active(chips: int, active: NDArray[np.int32]) -> None:
         )
 
 
-def check_cables(
-    level: NDArray[np.int8], length_m: NDArray[np.float64], *, levels: int
-) -> None:
-    """Refuse links of an unknown level, or not of a positive, finite length."""
+def check_cables(level: NDArray[np.int8], length_m: Floats, *, levels: int) -> None:
+    """Refuse links of an unknown level, or without a positive, finite length.
+
+    Raises
+    ------
+    TopologyError
+        The message names the cable.
+    """
     for link in np.flatnonzero((level < 0) | (level >= levels))[:1].tolist():
         raise TopologyError(
             f"cable {link // 2} has level {level[link]}: levels are 0 to {levels - 1}"
@@ -51,7 +62,7 @@ def check_links(
     *,
     ports_per_chip: int = PORTS_PER_CHIP,
 ) -> None:
-    """Refuse directed links that no set of cables between real ports could give.
+    """Refuse directed links that are not the cables of one connected machine.
 
     Parameters
     ----------
@@ -66,7 +77,9 @@ def check_links(
     Raises
     ------
     TopologyError
-        Naming the chip, the number and the way out.
+        If the two directions of a cable differ, a chip does not exist, is linked to
+        itself or has too few ports, a port is used twice, or the machine is in parts.
+        The message names the chip and what to change.
     """
     _check_directions(source, target, source_port, target_port)
     for chip in source[(source < 0) | (source >= chips)].tolist():
@@ -88,6 +101,7 @@ def _check_directions(
     source_port: NDArray[np.int16],
     target_port: NDArray[np.int16],
 ) -> None:
+    """Refuse links ``2k`` and ``2k + 1`` that are not the directions of one cable."""
     if len(source) % 2:
         raise TopologyError(
             f"{len(source)} directed links: every cable needs one in each direction"
@@ -113,6 +127,7 @@ def _check_ports(
     source_port: NDArray[np.int16],
     ports_per_chip: int,
 ) -> None:
+    """Refuse chips with too many links, unknown ports and ports that are used twice."""
     degree = np.bincount(source, minlength=chips)
     if degree.max() > ports_per_chip:
         chip = int(degree.argmax())
@@ -127,7 +142,7 @@ def _check_ports(
             f"ports are numbered 0 to {ports_per_chip - 1}; use one of those or raise "
             "ports_per_chip"
         )
-    # Directed links seen by the port they leave from: each port has exactly one.
+    # Each port is the source of at most one directed link.
     port = source.astype(np.int64) * ports_per_chip + source_port
     order = np.argsort(port, kind="stable")
     for place in np.flatnonzero(np.diff(port[order]) == 0)[:1].tolist():
@@ -143,6 +158,7 @@ def _check_ports(
 def _check_connected(
     chips: int, source: NDArray[np.int32], target: NDArray[np.int32]
 ) -> None:
+    """Refuse a machine in several connected components."""
     ones = np.ones(len(source), np.int8)
     graph = coo_array((ones, (source, target)), shape=(chips, chips)).tocsr()
     parts, part = connected_components(graph, directed=False)
