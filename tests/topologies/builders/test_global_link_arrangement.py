@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from specs.errors import TopologyError
 from topologies.builders.global_link_arrangement import (
     Arrangement,
+    GroupCables,
     even_arrangement,
     group_cables,
 )
@@ -87,3 +88,9 @@ def test_impossible_arrangements_are_refused(
 ) -> None:
     with pytest.raises(TopologyError, match=message):
         even_arrangement(groups, ports)
+
+
+def test_two_groups_with_two_ports_have_two_crossed_cables() -> None:
+    cables = group_cables(even_arrangement(groups=2, ports=2))
+    assert isinstance(cables, GroupCables)
+    assert [ends.tolist() for ends in cables] == [[0, 0], [0, 1], [1, 1], [1, 0]]

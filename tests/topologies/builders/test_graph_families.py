@@ -12,7 +12,7 @@ from topologies.builders.graph_families import (
 
 
 @given(st.integers(1, 700), st.sampled_from(FAMILIES))
-def test_a_wiring_holds_the_chips_asked_for(chips: int, kind: str) -> None:
+def test_a_topology_holds_the_chips_asked_for(chips: int, kind: str) -> None:
     if kind == "full-mesh":
         chips = min(chips, 12)
     built = family_topology(chips, kind, ports_per_chip=11)
@@ -65,7 +65,7 @@ def test_sides_suit_the_chips(chips: int, kind: str, name: str) -> None:
         ("fat-tree:9x16", "ask for 1 to 65536"),
     ],
 )
-def test_what_cannot_be_wired_is_refused(name: str, message: str) -> None:
+def test_impossible_names_are_refused(name: str, message: str) -> None:
     with pytest.raises(TopologyError, match=message):
         family_topology(8, name, ports_per_chip=11)
 
@@ -75,5 +75,5 @@ def test_a_flattened_butterfly_of_few_ports_is_small() -> None:
         family_topology(64, "flattened-butterfly*2", ports_per_chip=11)
 
 
-def test_chips_with_more_ports_may_be_wired_more_densely() -> None:
+def test_chips_with_more_ports_may_have_more_links() -> None:
     assert family_topology(64, "full-mesh", ports_per_chip=63).links == 2016

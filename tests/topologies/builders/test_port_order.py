@@ -7,7 +7,13 @@ from numpy.typing import NDArray
 from specs.errors import TopologyError
 from topologies.builders.dragonfly import OUTWARD_PORTS_PER_RACK, dragonfly_topology
 from topologies.builders.global_link_arrangement import even_arrangement
-from topologies.builders.port_order import ORDERS, costas_order, port_order
+from topologies.builders.port_order import (
+    ORDERS,
+    PortOrder,
+    check_order,
+    costas_order,
+    port_order,
+)
 from topologies.metrics.summary import describe, fingerprint
 
 Ports = NDArray[np.int64]
@@ -86,13 +92,13 @@ def test_only_orders_alike_in_every_rack_have_chips_that_stand_for_all() -> None
 def test_each_order_of_145_racks_has_its_distances(
     order: str, diameter_hops: int, mean_hops: float, mean_gateway_hops: float
 ) -> None:
-    found = describe(dragonfly_topology(145, order))
-    assert found.links == 57_420
-    assert found.diameter_hops == diameter_hops
-    assert found.mean_hops == pytest.approx(mean_hops, abs=5e-5)
+    summary = describe(dragonfly_topology(145, order))
+    assert summary.links == 57_420
+    assert summary.diameter_hops == diameter_hops
+    assert summary.mean_hops == pytest.approx(mean_hops, abs=5e-5)
     # The published "at most 5 hops" holds for each of them by this rule.
-    assert found.diameter_gateway_hops == 5
-    assert found.mean_gateway_hops == pytest.approx(mean_gateway_hops, abs=5e-5)
+    assert summary.diameter_gateway_hops == 5
+    assert summary.mean_gateway_hops == pytest.approx(mean_gateway_hops, abs=5e-5)
 
 
 @pytest.mark.parametrize("racks", [1, 2])
@@ -100,3 +106,24 @@ def test_each_order_of_145_racks_has_its_distances(
 def test_an_order_that_does_not_exist_is_refused(racks: int, name: str) -> None:
     with pytest.raises(TopologyError, match=f"no order '{name}' of a dragonfly"):
         dragonfly_topology(racks, name)
+
+
+@given(st.integers(2, 20), st.integers(0, 20))
+def test_the_palmtree_order_is_the_order_of_the_ring(racks: int, more: int) -> None:
+    arrangement = even_arrangement(racks, racks - 1 + more)
+    order = port_order("palmtree", arrangement)
+    assert isinstance(order, PortOrder)
+    assert order.alike
+    ports = len(arrangement.offset)
+    assert order.place.tolist() == [list(range(ports))] * racks
+
+
+@pytest.mark.parametrize("name", [*ORDERS, "random-0", "random-999999999"])
+def test_every_order_and_seed_has_a_name(name: str) -> None:
+    check_order(name)
+
+
+@pytest.mark.parametrize("name", ["random-1234567890", "palmtree-3", "costa"])
+def test_a_name_that_is_no_order_is_refused_with_the_way_out(name: str) -> None:
+    with pytest.raises(TopologyError, match=r"random takes a seed of 9 digits at most"):
+        check_order(name)

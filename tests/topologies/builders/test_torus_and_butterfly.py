@@ -83,7 +83,7 @@ def test_lanes_are_cables_side_by_side() -> None:
 
 
 @pytest.mark.parametrize(("shape", "rack", "between"), [((8, 9), 144, 0)])
-def test_a_cable_is_as_long_as_the_way_between_racks(
+def test_a_cable_is_as_long_as_the_distance_of_racks(
     shape: tuple[int, ...], rack: int, between: int
 ) -> None:
     levels = np.bincount(torus_topology(shape).level[::2], minlength=3)

@@ -1,5 +1,3 @@
-from collections import Counter
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +9,6 @@ from topologies.builders.dragonfly import dragonfly_topology
 from topologies.builders.node import node_topology
 from topologies.builders.port_order import ORDERS
 from topologies.builders.rack import rack_topology
-from topologies.metrics.summary import describe
 from topologies.topology import Level, Topology
 
 BUILT = [
@@ -27,41 +24,6 @@ def outward_ports(topology: Topology, level: Level) -> list[int]:
     """Ports per rack whose cables are of this level."""
     ends = topology.rack[topology.source[topology.level == level]]
     return [int(ports) for ports in np.bincount(ends)]
-
-
-def test_a_node_is_28_cables_and_leaves_4_ports_of_each_chip_free() -> None:
-    node = node_topology()
-    assert (node.chips, node.links) == (8, 28)
-    assert set(node.length_m.tolist()) == {0.75}
-    for chip in range(8):
-        ports = sorted(node.source_port[list(node.out_links(chip))].tolist())
-        assert ports == [0, 1, 2, 3, 4, 5, 6]
-    offset = (node.target - node.source - 1) % 8
-    assert np.array_equal(offset, node.source_port)
-
-
-def test_a_rack_on_its_own_links_each_pair_of_nodes_four_times() -> None:
-    rack = rack_topology()
-    assert rack.chips == 72
-    between = rack.level == Level.RACK
-    nodes = zip(
-        rack.node[rack.source[between]], rack.node[rack.target[between]], strict=True
-    )
-    assert set(Counter(nodes).values()) == {4}
-    assert describe(rack).degree == {"min": 11, "max": 11}
-
-
-def test_33_nodes_are_264_chips_three_hops_wide() -> None:
-    system = nodes33_topology()
-    assert system.chips == 264
-    between = system.level == Level.GLOBAL
-    nodes = zip(
-        system.node[system.source[between]],
-        system.node[system.target[between]],
-        strict=True,
-    )
-    assert set(Counter(nodes).values()) == {1}
-    assert describe(system).diameter_hops == 3
 
 
 def test_the_largest_system_has_one_cable_per_pair_of_racks() -> None:
