@@ -23,7 +23,7 @@ def test_csv_gives_back_the_same_links(built: Topology, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("built", [rack_topology(), dragonfly_topology(3)])
-def test_graphml_gives_back_the_same_wiring(built: Topology, tmp_path: Path) -> None:
+def test_graphml_gives_back_the_same_topology(built: Topology, tmp_path: Path) -> None:
     path = tmp_path / "machine.graphml"
     path.write_text(graphml_text(built))
     again = read_topology(path)

@@ -16,7 +16,7 @@ def two_chips(**attributes: object) -> "nx.Graph[int]":
     return graph
 
 
-def test_a_dragonfly_survives_the_way_through_networkx() -> None:
+def test_a_dragonfly_survives_a_round_trip_through_networkx() -> None:
     built = dragonfly_topology(2)
     again = from_networkx(built.to_networkx())
     assert again.name == "dragonfly"

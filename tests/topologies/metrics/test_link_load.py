@@ -16,7 +16,7 @@ from topologies.builders.torus_and_butterfly import (
 )
 from topologies.io.networkx_graph import from_networkx
 from topologies.metrics import link_load
-from topologies.metrics.link_load import minimal_loads, uniform_traffic
+from topologies.metrics.link_load import UniformTraffic, minimal_loads, uniform_traffic
 from topologies.metrics.summary import describe
 from topologies.selection import select_topology
 from topologies.topology import Topology
@@ -43,11 +43,11 @@ def of_cables(topology: Topology) -> dict[frozenset[int], float]:
 @given(st.integers(3, 30), st.integers(0, 2**32 - 1))
 def test_loads_are_the_edge_betweenness(chips: int, seed: int) -> None:
     graph = nx.connected_watts_strogatz_graph(chips, 2, 0.5, seed=seed)
-    found = of_cables(from_networkx(graph, ports_per_chip=chips))
+    loads = of_cables(from_networkx(graph, ports_per_chip=chips))
     expected = nx.edge_betweenness_centrality(graph, normalized=False)
     for ends, load in expected.items():
         # Theirs counts each pair once, ours each way.
-        assert found[frozenset(ends)] == pytest.approx(2 * load, rel=1e-5)
+        assert loads[frozenset(ends)] == pytest.approx(2 * load, rel=1e-5)
 
 
 @pytest.mark.parametrize("topology", SYMMETRIC, ids=lambda built: built.name)
@@ -64,7 +64,7 @@ def test_loads_add_up_to_hops(topology: Topology) -> None:
 
 
 @pytest.mark.parametrize(("cells", "links"), [(1, 1), (100, 7), (2**20, 2**13)])
-def test_looking_at_less_at_a_time_changes_nothing(
+def test_smaller_blocks_change_no_load(
     cells: int, links: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = minimal_loads(rack_topology())
@@ -75,19 +75,19 @@ def test_looking_at_less_at_a_time_changes_nothing(
 
 @pytest.mark.parametrize("topology", SYMMETRIC, ids=lambda built: built.name)
 def test_the_busiest_link_carries_no_more_than_the_bounds(topology: Topology) -> None:
-    found = uniform_traffic(topology)
-    assert found.mean_hops == pytest.approx(describe(topology).mean_hops, rel=1e-12)
-    least = min(found.level_links.values())
-    assert found.minimal_links <= least + 1e-5
-    assert least <= found.bound_links + 1e-5
+    traffic = uniform_traffic(topology)
+    assert traffic.mean_hops == pytest.approx(describe(topology).mean_hops, rel=1e-12)
+    least = min(traffic.level_links.values())
+    assert traffic.minimal_links <= least + 1e-5
+    assert least <= traffic.bound_links + 1e-5
 
 
 def test_four_of_11_links_and_2_6_hops_bound_the_33_node_system() -> None:
     system = nodes33_topology()
-    found = uniform_traffic(system)
+    traffic = uniform_traffic(system)
     mean_hops = describe(system).mean_hops
-    assert found.bound_links == pytest.approx(11 / mean_hops, rel=1e-9)
-    assert found.bound_links == pytest.approx(4.095, abs=5e-4)
+    assert traffic.bound_links == pytest.approx(11 / mean_hops, rel=1e-9)
+    assert traffic.bound_links == pytest.approx(4.095, abs=5e-4)
 
 
 def test_only_chips_that_work_send() -> None:
@@ -99,5 +99,15 @@ def test_only_chips_that_work_send() -> None:
 
 def test_a_single_chip_sends_nothing() -> None:
     alone = from_networkx(nx.empty_graph(1))
-    found = uniform_traffic(alone)
-    assert (found.bound_links, found.minimal_links, found.level_links) == (0, 0, {})
+    traffic = uniform_traffic(alone)
+    assert (traffic.bound_links, traffic.minimal_links, traffic.level_links) == (
+        0,
+        0,
+        {},
+    )
+
+
+def test_each_of_the_seven_links_of_a_chip_carries_a_seventh() -> None:
+    assert uniform_traffic(node_topology()) == UniformTraffic(
+        mean_hops=1.0, bound_links=7.0, level_links={"local": 7.0}, minimal_links=7.0
+    )

@@ -21,15 +21,15 @@ MACHINES = {
 
 
 @given(name=st.sampled_from(sorted(MACHINES)), data=st.data())
-def test_many_paths_are_those_that_are_found_one_by_one(
+def test_many_paths_are_those_that_routes_takes_one_by_one(
     name: str, data: st.DataObject
 ) -> None:
     topology = MACHINES[name]
     chips = st.integers(0, topology.chips - 1)
     pairs = data.draw(st.lists(st.tuples(chips, chips), min_size=1, max_size=20))
-    found = minimal_paths(topology, *np.array(pairs, dtype=np.int64).T)
+    paths = minimal_paths(topology, *np.array(pairs, dtype=np.int64).T)
     routes = Routes(topology)
-    for row, (source, target) in zip(found.tolist(), pairs, strict=True):
+    for row, (source, target) in zip(paths.tolist(), pairs, strict=True):
         path = tuple(link for link in row if link != NO_LINK)
         assert path == routes.path(source, target)
         assert all(link == NO_LINK for link in row[len(path) :])

@@ -59,7 +59,7 @@ def test_a_root_that_does_not_exist_is_refused(root: int) -> None:
         spanning_tree(node_topology(), root)
 
 
-def way(tree: SpanningTree, chip: int) -> list[int]:
+def tree_path(tree: SpanningTree, chip: int) -> list[int]:
     """Return the links from the root down to a chip."""
     links = []
     while chip != tree.root:
@@ -70,7 +70,7 @@ def way(tree: SpanningTree, chip: int) -> list[int]:
 
 @given(st.integers(0, 2**32), roots)
 @settings(max_examples=10)
-def test_a_weighted_tree_has_the_shortest_ways_that_a_graph_library_finds(
+def test_a_weighted_tree_has_the_shortest_paths_of_a_graph_library(
     seed: int, root: int
 ) -> None:
     cable = np.random.default_rng(seed).integers(1, 6, FOUR_RACKS.links)
@@ -81,8 +81,8 @@ def test_a_weighted_tree_has_the_shortest_ways_that_a_graph_library_finds(
         graph.edges[a, b, key]["weight"] = int(cable[key])
     shortest = nx.single_source_dijkstra_path_length(graph, root)
     for chip in range(0, FOUR_RACKS.chips, 7):
-        assert weight[way(tree, chip)].sum() == shortest[chip]
-        assert len(way(tree, chip)) == tree.depth[chip]
+        assert weight[tree_path(tree, chip)].sum() == shortest[chip]
+        assert len(tree_path(tree, chip)) == tree.depth[chip]
 
 
 def test_of_parallel_cables_the_lightest_is_taken() -> None:
@@ -136,12 +136,12 @@ def test_least_error_adds_up_less_jitter_than_breadth_first(chips: int) -> None:
     variance = std[measured_row(topology, len(std))] ** 2
     fewest = alignment_tree(topology, machine, 0)
     least = alignment_tree(topology, steady, 0)
-    ways = [
-        [variance[way(tree, chip)].sum() for chip in range(chips)]
+    variances = [
+        [variance[tree_path(tree, chip)].sum() for chip in range(chips)]
         for tree in (fewest, least)
     ]
-    assert (np.array(ways[1]) <= np.array(ways[0]) + 1e-6).all()
-    assert sum(ways[1]) < sum(ways[0])
+    assert (np.array(variances[1]) <= np.array(variances[0]) + 1e-6).all()
+    assert sum(variances[1]) < sum(variances[0])
     assert fewest.height <= least.height
 
 

@@ -29,7 +29,7 @@ def test_paths_are_contiguous_and_minimal(source: int, target: int) -> None:
 
 
 @given(chips, chips)
-def test_another_router_over_the_same_wiring_takes_the_same_path(
+def test_another_router_over_the_same_topology_takes_the_same_path(
     source: int, target: int
 ) -> None:
     assert Routes(EIGHT_RACKS).path(source, target) == ROUTES.path(source, target)
