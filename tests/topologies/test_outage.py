@@ -68,14 +68,14 @@ def test_without_outage_nothing_changes() -> None:
     topology = dragonfly_topology(3)
     assert NO_OUTAGE.works(topology).all()
     assert NO_OUTAGE.adjacency(topology) is topology.adjacency()
-    usual, same = (
+    default, same = (
         spanning_tree(topology, 5),
         spanning_tree(topology, 5, outage=Outage()),
     )
     for one, other in (
-        (usual.parent, same.parent),
-        (usual.parent_link, same.parent_link),
-        (usual.depth, same.depth),
+        (default.parent, same.parent),
+        (default.parent_link, same.parent_link),
+        (default.depth, same.depth),
     ):
         assert np.array_equal(one, other)
     routes, alike = Routes(topology), Routes(topology, NO_OUTAGE)

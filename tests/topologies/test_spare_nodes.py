@@ -42,12 +42,12 @@ def test_more_chips_than_the_spares_leave_are_refused() -> None:
         select_with_spares(260, "nodes33", spare_nodes=1)
 
 
-def test_wiring_that_needs_more_ports_than_a_chip_has_is_refused() -> None:
+def test_a_topology_that_needs_more_ports_than_a_chip_has_is_refused() -> None:
     with pytest.raises(TopologyError, match=r"chip 0 has 7 links .* has 3 ports"):
         select_with_spares(8, ports_per_chip=3)
 
 
 @pytest.mark.parametrize("name", ["torus:8x8", "fat-tree"])
-def test_wirings_without_nodes_have_no_spare_ones(name: str) -> None:
+def test_topologies_without_nodes_have_no_spare_ones(name: str) -> None:
     with pytest.raises(TopologyError, match=f"{name} has no nodes.*set spares to 0"):
         select_with_spares(8, name, spare_nodes=1)

@@ -33,7 +33,7 @@ def line(chips: int, **changes: Any) -> Topology:
     return Topology(**fields | changes)
 
 
-def test_directed_links_of_a_pair_are_found_from_both_ends() -> None:
+def test_directed_links_of_a_pair_are_known_from_both_ends() -> None:
     row = line(3)
     assert row.links == 2
     assert row.links_between(0, 1) == (0,)
@@ -42,7 +42,7 @@ def test_directed_links_of_a_pair_are_found_from_both_ends() -> None:
     assert row.out_links(1) == (1, 2)
 
 
-def test_parallel_cables_are_all_found() -> None:
+def test_parallel_cables_are_all_returned() -> None:
     pair = line(
         2,
         source=[0, 1, 1, 0],
@@ -60,12 +60,12 @@ def test_parallel_cables_are_all_found() -> None:
 def test_links_between_agrees_with_out_links_in_a_whole_rack() -> None:
     rack = rack_topology()
     for chip in range(rack.chips):
-        found = [
+        links = [
             link
             for peer in range(rack.chips)
             for link in rack.links_between(chip, peer)
         ]
-        assert tuple(sorted(found)) == rack.out_links(chip)
+        assert tuple(sorted(links)) == rack.out_links(chip)
 
 
 def test_arrays_are_read_only_and_the_callers_own_stay_writable() -> None:
@@ -145,7 +145,9 @@ def test_networkx_gets_every_cable_with_its_ports() -> None:
         ({"rack": [0, 0]}, r"rack must have shape \(3,\), got \(2,\)"),
     ],
 )
-def test_impossible_wiring_is_refused(changes: dict[str, Any], message: str) -> None:
+def test_impossible_topologies_are_refused(
+    changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(TopologyError, match=message):
         line(3, **changes)
 
