@@ -2,11 +2,10 @@
 
 import math
 from functools import cache
-from importlib import resources
-from pathlib import Path
 
 from pydantic import Field
 
+from specs.shipped_files import shipped_path
 from specs.validation import Spec, build, read_mapping
 
 _FLOPS_PER_TFLOPS = 1e12
@@ -68,8 +67,7 @@ class DeviceSpec(Spec):
 @cache
 def devices() -> dict[str, DeviceSpec]:
     """Return the shipped devices by name."""
-    path = Path(str(resources.files("specs") / "devices.toml"))
     return {
         name: build(DeviceSpec, numbers, f"devices.toml [{name}]")
-        for name, numbers in read_mapping(path).items()
+        for name, numbers in read_mapping(shipped_path("devices.toml")).items()
     }

@@ -1,12 +1,11 @@
 """Forward error correction codes as data."""
 
 from functools import cache
-from importlib import resources
-from pathlib import Path
 
 from pydantic import Field, field_validator
 
 from specs.errors import nearest
+from specs.shipped_files import shipped_path
 from specs.validation import Spec, build, read_mapping
 
 
@@ -51,8 +50,7 @@ class FecSpec(Spec):
 @cache
 def fec_codes() -> dict[str, FecCode]:
     """Return the shipped FEC codes by name."""
-    path = Path(str(resources.files("specs") / "fec_codes.toml"))
     return {
         name: build(FecCode, numbers, f"fec_codes.toml [{name}]")
-        for name, numbers in read_mapping(path).items()
+        for name, numbers in read_mapping(shipped_path("fec_codes.toml")).items()
     }

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +14,9 @@ from specs.fec import FecSpec
 from specs.formats import Format
 from specs.host_link import HostSpec
 from specs.link import LinkSpec
+from specs.shipped_files import shipped_names, shipped_path
 from specs.synchronisation import ClockSpec, DeskewSpec, HacSpec
+from specs.system import PowerSpec, SystemSpec
 from specs.units import PS_PER_S
 from specs.validation import Spec, build, read_mapping
 
@@ -91,47 +92,6 @@ class ChipSpec(Spec):
                 f"program_reserve_bytes {self.program_reserve_bytes}"
             )
         return self
-
-
-class SystemSpec(Spec):
-    """What a machine is unless a scenario says otherwise.
-
-    Parameters
-    ----------
-    topology
-        Its wiring, a name of :mod:`topologies.selection`.
-    chips
-        How many chips are used.
-    chips_per_rack
-        Chips that stand in one rack.
-    tensor
-        Chips that share a layer: as many as are linked all to all.
-    """
-
-    topology: str
-    chips: int = Field(ge=1)
-    chips_per_rack: int = Field(ge=1)
-    tensor: int = Field(ge=1)
-
-
-class PowerSpec(Spec):
-    """What the machine draws; what nobody publishes is None and not computed with.
-
-    Parameters
-    ----------
-    chip_average_w, chip_tdp_w
-        A chip in use, and the most that its cooling is designed for.
-    port_pj_per_bit
-        What both ends of a link spend on a bit; ports send without pause, and their
-        power is within the chip's.
-    optical_end_w
-        One end of an active optical cable, beside the chip's power.
-    """
-
-    chip_average_w: float | None = Field(default=None, gt=0)
-    chip_tdp_w: float | None = Field(default=None, gt=0)
-    port_pj_per_bit: float = Field(ge=0)
-    optical_end_w: float = Field(ge=0)
 
 
 class FormatsSpec(Spec):
@@ -242,13 +202,7 @@ def setting_paths(machine: MachineSpec) -> list[str]:
 @cache
 def machine_names() -> tuple[str, ...]:
     """Return the names of the shipped machines, sorted."""
-    folder = resources.files("specs") / "machines"
-    names = sorted(
-        entry.name.removesuffix(".toml")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".toml")
-    )
-    return tuple(names)
+    return shipped_names("machines", ".toml")
 
 
 def load_machine(name_or_path: str | Path = "groqrack") -> MachineSpec:
@@ -287,14 +241,13 @@ def _read(path: Path) -> MachineSpec:
 def _path(text: str) -> Path:
     """Return the file of a machine, by name or as it is."""
     if text in machine_names():
-        path = Path(str(resources.files("specs") / "machines" / f"{text}.toml"))
-    else:
-        path = Path(text)
-        if not path.exists() and path.suffix != ".toml":
-            raise SpecError(
-                f"no machine {text!r} is shipped and no such file is in {Path.cwd()}; "
-                f"{nearest(text, machine_names())}"
-            )
+        return shipped_path("machines", f"{text}.toml")
+    path = Path(text)
+    if not path.exists() and path.suffix != ".toml":
+        raise SpecError(
+            f"no machine {text!r} is shipped and no such file is in {Path.cwd()}; "
+            f"{nearest(text, machine_names())}"
+        )
     return path
 
 

@@ -2,88 +2,19 @@
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, model_validator
-
 from specs.checkpoint import check_checkpoint
 from specs.errors import SpecError, nearest
-from specs.families import FAMILIES, Family
 from specs.hf_config import sizes_of
-from specs.validation import Spec, build, read_mapping
+from specs.shipped_files import shipped_names, shipped_path
+from specs.transformer_shape import TransformerShape
+from specs.validation import build, read_mapping
 
-# Normalised in any family: what attention and the feed-forward take in.
-_BLOCKS_PER_LAYER = 2
 
-
-class ModelSpec(Spec):
-    """A transformer, decoder or encoder, as a list of sizes.
-
-    Parameters
-    ----------
-    name
-        What the model is called in tables.
-    family
-        ``model_type`` of the config, one of `specs.families.FAMILIES`.
-    hidden_size, intermediate_size
-        Width of the residual stream and of the feed-forward, in elements.
-    layers
-        Decoder or encoder blocks.
-    attention_heads, kv_heads, head_dim
-        Query heads, key/value heads (fewer = grouped-query attention), and the
-        elements of one head.
-    vocabulary_size
-        Rows of the embedding.
-    tied_embeddings
-        Whether the output head is the embedding itself.
-    experts, experts_per_token
-        Feed-forwards per layer and how many of them a token uses; 1 and 1 if dense.
-    max_context_tokens
-        Positions the model was trained for.
-    qkv_biases, output_biases, feed_forward_biases
-        Which projections add a bias: to query, key and value; back from attention;
-        within the feed-forward.
-    position_rows, token_types
-        Rows of the tables added to the embedding, 0 if there is none.
-    window_tokens, windowed_layers
-        Positions that the layers named attend to; the others attend to all.
-    """
-
-    name: str
-    family: str
-    hidden_size: int = Field(gt=0)
-    intermediate_size: int = Field(gt=0)
-    layers: int = Field(gt=0)
-    attention_heads: int = Field(gt=0)
-    kv_heads: int = Field(gt=0)
-    head_dim: int = Field(gt=0)
-    vocabulary_size: int = Field(gt=0)
-    tied_embeddings: bool
-    experts: int = Field(gt=0)
-    experts_per_token: int = Field(gt=0)
-    max_context_tokens: int = Field(gt=0)
-    qkv_biases: bool = False
-    output_biases: bool = False
-    feed_forward_biases: bool = False
-    position_rows: int = Field(default=0, ge=0)
-    token_types: int = Field(default=0, ge=0)
-    window_tokens: int | None = Field(default=None, gt=0)
-    windowed_layers: tuple[int, ...] = ()
-
-    @model_validator(mode="after")
-    def _heads_and_experts_divide(self) -> Self:
-        if self.attention_heads % self.kv_heads:
-            raise ValueError(
-                f"{self.attention_heads} query heads cannot share "
-                f"{self.kv_heads} key/value heads evenly"
-            )
-        if self.experts_per_token > self.experts:
-            raise ValueError(
-                f"a token cannot use {self.experts_per_token} of {self.experts} experts"
-            )
-        return self
+class ModelSpec(TransformerShape):
+    """A transformer whose sizes can be set one by one."""
 
     def with_settings(self, settings: Mapping[str, Any], origin: str = "--set") -> Self:
         """Return this model with sizes such as ``layers`` set anew, the others as is.
@@ -105,121 +36,6 @@ class ModelSpec(Spec):
                 raise SpecError(f"{origin} {name}: no such key; {nearest(name, SIZES)}")
         return build(type(self), {**self.model_dump(), **settings}, origin)
 
-    @property
-    def query_size(self) -> int:
-        """Return the elements of all query heads together."""
-        return self.attention_heads * self.head_dim
-
-    @property
-    def kv_size(self) -> int:
-        """Return the elements of all key heads together (values have as many)."""
-        return self.kv_heads * self.head_dim
-
-    @property
-    def structure(self) -> Family:
-        """Return what the model has in common with its family."""
-        return FAMILIES[self.family]
-
-    @property
-    def norms_per_layer(self) -> int:
-        """Return the normalisations in one layer."""
-        return self.structure.norms_per_layer
-
-    @property
-    def normalises_outputs(self) -> bool:
-        """Return whether the output of each block is normalised as its input is."""
-        return self.norms_per_layer > _BLOCKS_PER_LAYER
-
-    @property
-    def norm_parameters(self) -> int:
-        """Return the parameters of one normalisation of the residual stream."""
-        return self.hidden_size * (2 if self.structure.layer_norms else 1)
-
-    @property
-    def attention_parameters(self) -> int:
-        """Return the weights of one layer's attention projections."""
-        return self.hidden_size * 2 * (self.query_size + self.kv_size)
-
-    @property
-    def attention_vector_parameters(self) -> int:
-        """Return the biases and head norms of one layer's attention."""
-        qkv = self.qkv_biases * (self.query_size + 2 * self.kv_size)
-        head_norms = self.structure.head_norms * 2 * self.head_dim
-        return qkv + self.output_biases * self.hidden_size + head_norms
-
-    @property
-    def projections_in(self) -> int:
-        """Return the projections into a feed-forward: up, and gate if it has one."""
-        return 2 if self.structure.gated else 1
-
-    @property
-    def feed_forward_parameters(self) -> int:
-        """Return the weights of one layer's experts (gate, up, down) and router."""
-        one = (self.projections_in + 1) * self.hidden_size * self.intermediate_size
-        router = self.hidden_size * self.experts if self.experts > 1 else 0
-        return self.experts * one + router
-
-    @property
-    def feed_forward_vector_parameters(self) -> int:
-        """Return the biases of one layer's feed-forward."""
-        if not self.feed_forward_biases:
-            return 0
-        one = self.projections_in * self.intermediate_size + self.hidden_size
-        return self.experts * one
-
-    @property
-    def embedding_rows(self) -> int:
-        """Return the rows of all tables that a token is looked up in."""
-        return self.vocabulary_size + self.position_rows + self.token_types
-
-    @property
-    def head_rows(self) -> int:
-        """Return what the head puts out: logits, or an encoder's pooled state."""
-        return self.hidden_size if self.structure.encoder else self.vocabulary_size
-
-    @property
-    def head_parameters(self) -> int:
-        """Return the parameters that only the head has: logits, or an encoder's pooler.
-
-        A tied head has none of its own.
-        """
-        if self.structure.encoder:
-            return self.hidden_size * (self.hidden_size + 1)
-        own = not self.tied_embeddings
-        return own * self.vocabulary_size * self.hidden_size
-
-    @property
-    def parameters(self) -> int:
-        """Return all parameters, a tied embedding counted once."""
-        layer = (
-            self.attention_parameters
-            + self.attention_vector_parameters
-            + self.feed_forward_parameters
-            + self.feed_forward_vector_parameters
-            + self.norms_per_layer * self.norm_parameters
-        )
-        return (
-            self.layers * layer
-            + self.norm_parameters
-            + self.embedding_rows * self.hidden_size
-            + self.head_parameters
-        )
-
-    def attended_tokens(self, layer: int, context: int) -> int:
-        """Return the positions that a token attends to in `layer`."""
-        if self.window_tokens is None or layer not in self.windowed_layers:
-            return context
-        return min(context, self.window_tokens)
-
-    def layer_like(self, layer: int) -> int:
-        """Return the first layer that has the same sizes as `layer`."""
-        windowed = layer in self.windowed_layers
-        return next(
-            other
-            for other in range(layer + 1)
-            if (other in self.windowed_layers) == windowed
-        )
-
 
 # What of a model can be set; the rest says what it is.
 SIZES = tuple(key for key in ModelSpec.model_fields if key not in ("name", "family"))
@@ -228,13 +44,7 @@ SIZES = tuple(key for key in ModelSpec.model_fields if key not in ("name", "fami
 @cache
 def model_names() -> tuple[str, ...]:
     """Return the names of the shipped models, sorted."""
-    folder = resources.files("specs") / "models"
-    names = sorted(
-        entry.name.removesuffix(".json")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".json")
-    )
-    return tuple(names)
+    return shipped_names("models", ".json")
 
 
 def load_model(name_or_path: str | Path) -> ModelSpec:
@@ -249,7 +59,7 @@ def load_model(name_or_path: str | Path) -> ModelSpec:
     """
     text = str(name_or_path)
     if text in model_names():
-        path = Path(str(resources.files("specs") / "models" / f"{text}.json"))
+        path = shipped_path("models", f"{text}.json")
         return model_from_config(read_mapping(path), name=text, origin=f"{text}.json")
     path = Path(text)
     if path.is_dir():

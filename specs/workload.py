@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any, final
 
 from specs.errors import SpecError, nearest
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
 from specs.graph_validation import graph_faults
+from specs.shipped_files import shipped_names, shipped_path
 from specs.validation import build, read_mapping
 from specs.workload_presets import NAMED, named_graph
 
@@ -93,13 +93,7 @@ class Workload:
 @cache
 def workload_names() -> tuple[str, ...]:
     """Return the names of the shipped workloads, sorted."""
-    folder = resources.files("specs") / "workloads"
-    names = sorted(
-        entry.name.removesuffix(".toml")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".toml")
-    )
-    return tuple(names)
+    return shipped_names("workloads", ".toml")
 
 
 def load_workload(name_or_path: str | Path) -> Workload:
@@ -121,7 +115,7 @@ def load_workload(name_or_path: str | Path) -> Workload:
     if kind in NAMED:
         return Workload(text, *named_graph(text))
     if text in workload_names():
-        path = Path(str(resources.files("specs") / "workloads" / f"{text}.toml"))
+        path = shipped_path("workloads", f"{text}.toml")
     else:
         path = Path(text)
         if not path.exists() and path.suffix not in FILE_SUFFIXES:
