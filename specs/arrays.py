@@ -1,4 +1,4 @@
-"""Array types that annotations of every package share."""
+"""Array types for the annotations of every package."""
 
 import numpy as np
 from numpy.typing import NDArray

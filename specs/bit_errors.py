@@ -1,4 +1,4 @@
-"""How often the bits of a link are wrong, and whether they come in bursts."""
+"""Bit errors of a link: their rate, and the bursts of a Gilbert-Elliott channel."""
 
 from typing import Literal, Self
 
@@ -8,16 +8,16 @@ from specs.validation import Spec
 
 
 class BitErrorSpec(Spec):
-    """Bit errors of a link before correction.
+    """Bit errors of a link before error correction.
 
     Parameters
     ----------
     ber
-        Mean bit error rate, whatever the error model.
+        Mean bit error rate, for either error model.
     errors
-        The error model: ``independent``, or ``bursts`` of a Gilbert-Elliott channel.
+        Error model: ``independent``, or ``bursts`` of a Gilbert-Elliott channel.
     burst_bits, burst_ber
-        Mean length of a burst, right bits included, and bit error rate inside it.
+        Mean length of a burst, correct bits included, and bit error rate inside it.
     burst_share
         Fraction of all wrong bits that lie in bursts.
     """
@@ -37,7 +37,7 @@ class BitErrorSpec(Spec):
                 f"ber {self.ber:g} is not below burst_ber {self.burst_ber:g}: a burst "
                 f"has more wrong bits than the mean; lower ber or raise burst_ber"
             )
-        # Between two bursts there is one good bit at least.
+        # At least one bit without error separates two bursts.
         most = self.burst_bits / (1 + self.burst_bits)
         if self.burst_fraction > most:
             largest = most * self.burst_ber / self.burst_share

@@ -1,4 +1,4 @@
-"""Comparing a model's parameters with the index of a checkpoint that lies beside it."""
+"""Checkpoint check: the parameters of a model against the index of its checkpoint."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -10,49 +10,52 @@ from specs.validation import read_mapping
 INDEX_NAME = "model.safetensors.index.json"
 
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1}
-# Buffers that are no parameters, such as rotary frequencies, are far below this.
+# Buffers that are not parameters, such as rotary frequencies, are far below this.
 _TOLERANCE = 1e-3
 
 
 def check_checkpoint(
     folder: Path, config: Mapping[str, Any], parameters: Collection[int]
 ) -> None:
-    """Refuse a config whose parameters are not those of the checkpoint beside it.
+    """Refuse a config whose parameters differ from those of the checkpoint beside it.
 
-    A folder without ``model.safetensors.index.json`` passes, as does a quantised
-    checkpoint, whose bytes do not tell its parameters.
+    A folder without ``model.safetensors.index.json`` passes. So does a quantised
+    checkpoint, since its size does not give its parameters.
 
     Parameters
     ----------
     folder
-        Where the config lies.
+        Folder of the config.
     config
-        Its content: ``dtype`` or ``torch_dtype`` says what a parameter takes.
+        Content of the config; ``dtype`` or ``torch_dtype`` gives the bytes of a
+        parameter.
     parameters
-        Numbers of parameters that the checkpoint may have.
+        Parameter counts that the checkpoint may have.
 
     Raises
     ------
     SpecError
-        If the index counts more than 0.1 % more or fewer than all of `parameters`.
+        If the count of the index differs from each of `parameters` by more than 0.1 %.
     """
     path = folder / INDEX_NAME
     if not path.exists() or "quantization_config" in config:
         return
-    held = _held(read_mapping(path), config)
-    if held is None:
+    count = _indexed_parameters(read_mapping(path), config)
+    if count is None:
         return
-    if all(abs(held - count) > _TOLERANCE * count for count in parameters):
+    if all(abs(count - each) > _TOLERANCE * each for each in parameters):
         expected = min(parameters)
         raise SpecError(
-            f"{path}: the checkpoint has {held:,} parameters but the config beside it "
+            f"{path}: the checkpoint has {count:,} parameters but the config beside it "
             f"describes {expected:,}; is one of the two of another model? Without the "
             "index the config alone counts"
         )
 
 
-def _held(index: Mapping[str, Any], config: Mapping[str, Any]) -> int | None:
-    """Return the parameters that an index counts, None if it does not tell."""
+def _indexed_parameters(
+    index: Mapping[str, Any], config: Mapping[str, Any]
+) -> int | None:
+    """Return the parameter count of an index, None if it does not give one."""
     metadata = index.get("metadata")
     if not isinstance(metadata, dict):
         return None

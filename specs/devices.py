@@ -1,4 +1,4 @@
-"""Published peaks of single devices, and the roofline under which each must stay."""
+"""Roofline of single devices: published peaks and the bounds that follow from them."""
 
 import math
 from functools import cache
@@ -14,20 +14,20 @@ _BYTES_PER_TB = 1e12
 
 
 class DeviceSpec(Spec):
-    """One accelerator; ``devices.toml`` sources each number.
+    """Peaks of one accelerator; ``devices.toml`` gives the source of each number.
 
     Parameters
     ----------
     name
-        What it is called in pictures.
+        Name in figures.
     compute_tflops
-        Peak in 10^12 operations/s, a multiply-accumulate being two.
+        Peak in 10^12 operations/s; a multiply-accumulate counts as two.
     memory_tb_per_s, memory_gb
         Bandwidth and size of the memory that holds the weights, in 10^12 B/s and
         10^9 B.
     tdp_w
-        The most power that cooling is designed for; None if not published, or if a
-        machine file has it.
+        Thermal design power, in W; None if not published, or if a machine file states
+        it.
     """
 
     name: str
@@ -38,26 +38,26 @@ class DeviceSpec(Spec):
 
     @property
     def ridge_flop_per_byte(self) -> float:
-        """Return the intensity above which compute is the bound, not memory."""
+        """Return the arithmetic intensity above which compute is the bound."""
         return self.compute_tflops / self.memory_tb_per_s
 
     def holding(self, payload_bytes: float) -> int:
-        """Return how many devices hold so many bytes, nothing else beside them."""
+        """Return the number of devices whose memory holds a payload alone."""
         return math.ceil(payload_bytes / (self.memory_gb * _BYTES_PER_GB))
 
     def bound_s(self, *, flop: float, read_bytes: float, devices: int = 1) -> float:
-        """Return the least time for work that `devices` share evenly.
+        """Return the roofline bound on the time of work that `devices` share evenly.
 
-        The bound counts no communication, no launch and no utilisation below peak.
+        The bound omits communication, launch overhead and utilisation below peak.
 
         Parameters
         ----------
         flop
             Operations.
         read_bytes
-            Bytes from memory.
+            Bytes that are read from memory.
         devices
-            Devices that work on it at once.
+            Number of devices.
         """
         compute_s = flop / (self.compute_tflops * _FLOPS_PER_TFLOPS)
         memory_s = read_bytes / (self.memory_tb_per_s * _BYTES_PER_TB)

@@ -1,18 +1,18 @@
-"""Every error a caller may want to tell apart.
+"""Error classes that a caller can tell apart.
 
 ::
 
     RackError
-    ├── SpecError         a model, machine or scenario says something impossible
-    ├── TopologyError     the wiring asked for cannot be built
-    ├── PlanError         the model does not fit the machine in this split
-    ├── ScheduleError     the compiler found no schedule that holds
-    ├── VerificationError a schedule breaks one of the machine's rules
-    ├── OutputError       a result cannot be written where it should go
-    └── SweepError        the processes or the cluster of a sweep cannot go on
+    ├── SpecError         a model, machine or scenario has an invalid key or value
+    ├── TopologyError     a topology cannot be built
+    ├── PlanError         the model does not fit the machine under this strategy
+    ├── ScheduleError     no schedule satisfies the machine's timing
+    ├── VerificationError a schedule breaks a rule of the machine
+    ├── OutputError       a result cannot be written to its destination
+    └── SweepError        the processes or the cluster of a sweep failed
 
 All of them mean "the input is infeasible or wrong" and end the command with exit
-code 2. A bug of our own is an ``AssertionError`` instead.
+code 2. A defect of this program raises an ``AssertionError`` instead.
 """
 
 import difflib
@@ -24,35 +24,35 @@ class RackError(Exception):
 
 
 class SpecError(RackError, ValueError):
-    """A model, machine or scenario has a key or value that cannot be meant."""
+    """Invalid key or value in a model, machine or scenario."""
 
 
 class TopologyError(RackError, ValueError):
-    """The wiring asked for cannot be built."""
+    """Topology that cannot be built."""
 
 
 class PlanError(RackError, ValueError):
-    """The model does not fit the machine in the split asked for."""
+    """Model that does not fit the machine under the requested strategy."""
 
 
 class ScheduleError(RackError, ValueError):
-    """No schedule holds under the machine's timing."""
+    """Compilation without a schedule that satisfies the machine's timing."""
 
 
 class VerificationError(RackError, ValueError):
-    """A schedule breaks one of the machine's rules."""
+    """Schedule that breaks a rule of the machine."""
 
 
 class OutputError(RackError, OSError):
-    """A result cannot be written where it should go."""
+    """Result that cannot be written to its destination."""
 
 
 class SweepError(RackError, OSError):
-    """The processes or the cluster that a sweep runs on cannot go on."""
+    """Failure of the processes or the cluster that run a sweep."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a hint naming the known word most like `word`, or all of them.
+    """Return a hint that names the known word closest to `word`, or all words.
 
     >>> nearest("flite_ps", ["flight_ps", "rate_gbps"])
     "did you mean 'flight_ps'?"

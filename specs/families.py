@@ -1,4 +1,4 @@
-"""What sets the transformer families apart, by the ``model_type`` of their config."""
+"""Transformer families: the structure that a ``model_type`` of a config implies."""
 
 from dataclasses import dataclass
 from typing import final
@@ -7,29 +7,29 @@ from typing import final
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """The structure that every model of a family shares.
+    """Structure that all models of a family share.
 
     Parameters
     ----------
     norms_per_layer
-        Normalisations in one layer.
+        Number of normalisations in one layer.
     layer_norms
-        Whether they are LayerNorms, with a mean to subtract and a bias to add; else
-        they divide by the root mean square alone.
+        Whether they are LayerNorms, which subtract a mean and add a bias; otherwise
+        they only divide by the root mean square.
     gated
-        Whether the feed-forward multiplies what it activates by a gate.
+        Whether the feed-forward multiplies its activations by a gate.
     biased
-        Whether every projection has a bias, whatever the config says.
+        Whether every projection has a bias, independent of the config.
     qkv_biased
-        Whether query, key and value projections have one in any case.
+        Whether query, key and value projections have a bias, independent of the config.
     head_norms
         Whether each query and key head is normalised.
     learned_positions
-        Whether positions are rows of a table; else query and key are rotated.
+        Whether positions are rows of a table; otherwise query and key are rotated.
     encoder
-        Whether all positions are computed at once and see each other.
+        Whether all positions are computed at once and attend to each other.
     tied_embeddings
-        Whether the head is the embedding if the config does not say.
+        Whether the head is the embedding if the config does not state it.
     """
 
     norms_per_layer: int = 2
@@ -70,7 +70,7 @@ FAMILIES = {
 ATTENTION_BIAS_READERS = ("gemma2", "llama", "qwen3")
 MLP_BIAS_READERS = ("llama",)
 
-# Keys that only a mechanism brings that is not modelled, and what it is.
+# Config keys of mechanisms that are not modelled, and the name of each mechanism.
 UNMODELLED = {
     "alibi": "linear attention biases",
     "attn_layer_period": "layers that alternate with other kinds",

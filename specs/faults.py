@@ -1,4 +1,4 @@
-"""A fault script: what breaks in the machine, and when."""
+"""Fault script: link and chip failures of a run, each with its time."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -10,24 +10,24 @@ from specs.validation import Spec, build, read_mapping
 
 
 class Fault(Spec):
-    """Something that breaks.
+    """Fault at a given time.
 
     Parameters
     ----------
     at_us
-        When, in us from the start of the first token.
+        Time of the fault, in us from the start of the first token.
     """
 
     at_us: float = Field(ge=0)
 
 
 class LinkDies(Fault):
-    """A cable breaks: from then on neither direction carries anything.
+    """Permanent failure of a cable in both directions.
 
     Parameters
     ----------
     link
-        Either of its directed links, numbered as in ``links.csv``.
+        Either directed link of the cable, numbered as in ``links.csv``.
     """
 
     kind: ClassVar[str] = "link-dies"
@@ -35,16 +35,16 @@ class LinkDies(Fault):
 
 
 class LinkErrorRate(Fault):
-    """A bit error rate holds on a link for some time.
+    """Interval in which a link has another bit error rate.
 
     Parameters
     ----------
     link
         Directed link, numbered as in ``links.csv``.
     ber
-        Bit error rate before correction.
+        Bit error rate before error correction.
     until_us
-        When the link is as before, in us from the start of the first token.
+        End of the interval, in us from the start of the first token.
     """
 
     kind: ClassVar[str] = "link-ber"
@@ -53,7 +53,7 @@ class LinkErrorRate(Fault):
     until_us: float = Field(gt=0)
 
     @model_validator(mode="after")
-    def _it_ends_after_it_begins(self) -> "LinkErrorRate":
+    def _end_is_after_begin(self) -> "LinkErrorRate":
         if self.until_us <= self.at_us:
             raise ValueError(
                 f"until_us {self.until_us:g} must be after at_us {self.at_us:g}"
@@ -62,12 +62,12 @@ class LinkErrorRate(Fault):
 
 
 class ChipStops(Fault):
-    """A chip stops: from then on it issues nothing.
+    """Permanent failure of a chip: it issues no further instruction.
 
     Parameters
     ----------
     chip
-        Which one, numbered as in ``chips.csv``.
+        Number of the chip, as in ``chips.csv``.
     """
 
     kind: ClassVar[str] = "chip-stops"
@@ -85,7 +85,7 @@ def load_faults(path: str | Path) -> tuple[Fault, ...]:
     Raises
     ------
     SpecError
-        If the file cannot be read, or a fault has a key or value that cannot be meant.
+        If the file cannot be read, or a fault has an invalid key or value.
     """
     content = read_mapping(Path(path))
     unknown = sorted(set(content) - {"fault"})

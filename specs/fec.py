@@ -1,4 +1,4 @@
-"""Forward error correction codes as data."""
+"""Forward error correction (FEC) codes: their sizes, strength and latency."""
 
 from functools import cache
 
@@ -10,16 +10,16 @@ from specs.validation import Spec, build, read_mapping
 
 
 class FecCode(Spec):
-    """A forward error correction code: codewords of symbols, some correctable.
+    """Forward error correction code with codewords of symbols.
 
     Parameters
     ----------
     symbol_bits, codeword_symbols, data_symbols
-        Bits of a symbol, symbols on the wire, and those of them that carry data.
+        Bits per symbol, symbols per codeword, and those of them that carry data.
     correctable_symbols
-        Wrong symbols in one codeword that the decoder repairs.
+        Wrong symbols per codeword that the decoder corrects.
     decode_cycles
-        Constant latency that the decoder adds, in nominal cycles.
+        Constant latency of the decoder, in nominal cycles.
     """
 
     symbol_bits: int = Field(gt=0)
@@ -30,7 +30,7 @@ class FecCode(Spec):
 
 
 class FecSpec(Spec):
-    """Which of the codes in ``fec_codes.toml`` the links use."""
+    """Choice of the code in ``fec_codes.toml`` that the links use."""
 
     code: str
 
@@ -43,7 +43,7 @@ class FecSpec(Spec):
 
     @property
     def parameters(self) -> FecCode:
-        """Return the code's numbers."""
+        """Return the parameters of the code."""
         return fec_codes()[self.code]
 
 

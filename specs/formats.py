@@ -1,4 +1,4 @@
-"""Number formats and the bits that one element of each takes."""
+"""Number formats and the size of one element in each."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from specs.units import BITS_PER_BYTE, ceil_div
 
 
 class Format(StrEnum):
-    """How one number is stored."""
+    """Number format of a stored element."""
 
     FP32 = "fp32"
     FP16 = "fp16"
@@ -21,7 +21,7 @@ class Format(StrEnum):
         return _BITS[self]
 
     def bytes_of(self, elements: int) -> int:
-        """Return the bytes that `elements` numbers take, whole bytes.
+        """Return the size of `elements` numbers, in whole bytes.
 
         >>> Format.INT4.bytes_of(3)
         2

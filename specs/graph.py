@@ -1,4 +1,4 @@
-"""What a workload is made of: tensors, and the operators that work on them."""
+"""Operator graph of a workload: tensors, and the operators on them."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal, final
@@ -10,7 +10,7 @@ from specs.validation import Spec
 
 
 class Role(StrEnum):
-    """What becomes of a tensor between two iterations."""
+    """Role of a tensor, which decides its lifetime across iterations."""
 
     WEIGHTS = "weights"
     INPUT = "input"
@@ -21,25 +21,25 @@ class Role(StrEnum):
 
 @final
 class Tensor(Spec):
-    """Matrices of one size, by name.
+    """Tensor: matrices of one size under one name.
 
     Parameters
     ----------
     name
-        What operators call it.
+        Name by which operators refer to it.
     role
-        ``weights`` stay in memory; an ``input`` is there when an iteration starts; a
-        ``state`` is what the iteration before has left; an ``activation`` is made and
-        used within one iteration; an ``output`` is what is asked for.
+        ``weights`` stay in memory; an ``input`` is present when an iteration starts; a
+        ``state`` is a result of the previous iteration; an ``activation`` is made and
+        used within one iteration; an ``output`` is the result of the iteration.
     rows, columns
         Size of each matrix.
     matrices
-        How many there are.
+        Number of matrices.
     format
         Format of an element; that of the machine's weights or activations if None.
     gathered
-        Of an output: whether its parts are brought to the first chip. Otherwise each
-        chip hands the part that it has made to its own host.
+        Whether the parts of an output are gathered on the first chip. Otherwise each
+        chip sends the part that it has made to its own host.
     """
 
     name: str = Field(min_length=1)
@@ -52,42 +52,41 @@ class Tensor(Spec):
 
     @property
     def elements(self) -> int:
-        """Return the elements of all matrices."""
+        """Return the number of elements of all matrices."""
         return self.matrices * self.rows * self.columns
 
     @property
     def shape(self) -> str:
-        """Return the size as people write it."""
+        """Return the size as text, such as ``"2 of 3 x 4"``."""
         size = f"{self.rows} x {self.columns}"
         return f"{self.matrices} of {size}" if self.matrices > 1 else size
 
 
-def _listed(value: Any) -> Any:
-    """Return a single name as a list of one, which is how files may say it."""
+def _as_names(value: Any) -> Any:
+    """Return a single name as a tuple of one; files may give either."""
     return (value,) if isinstance(value, str) else value
 
 
-NameList = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+NameList = Annotated[tuple[str, ...], BeforeValidator(_as_names), Field(min_length=1)]
 
 
 @final
 class Matmul(Spec):
-    """A matrix product; the right operand is installed, the left one streams by.
+    """Matrix product; the right operand is installed, the left operand streams.
 
     Parameters
     ----------
     name
-        What it is called in traces.
+        Name in traces.
     left
-        Tensors whose columns, side by side, are the rows' length of `right`.
+        Tensors whose columns, concatenated, match the rows of `right`.
     right
-        Weights, which meet every row of `left`; or else as many matrices as `left` has,
+        Weights, which multiply every row of `left`; or as many matrices as `left` has,
         which are multiplied in pairs.
     output
-        What is made; any tensor of as many elements.
+        Result; any tensor with the same number of elements.
     chosen
-        Of several weight matrices, those that one sample uses, as it does of experts;
-        all of them if None.
+        Number of weight matrices that one sample uses, as of experts; all if None.
     """
 
     kind: Literal["matmul"] = "matmul"
@@ -110,23 +109,23 @@ class Matmul(Spec):
 
 @final
 class Vector(Spec):
-    """An element-wise operator or a reduction, as a chain of vector instructions.
+    """Element-wise operator or reduction, a chain of vector instructions.
 
     Parameters
     ----------
     name
-        What it is called in traces.
+        Name in traces.
     inputs, outputs
-        What is read and made.
+        Tensors that are read and made.
     operations
-        Operations on each element within one pass.
+        Operations per element and pass.
     passes
-        Passes over the elements, one after the other.
+        Successive passes over the elements.
     elements
-        Elements that the chain works on; those of its largest operand if None.
+        Number of elements; that of the largest operand if None.
     chained
-        Whether it takes the results of the product before it as they leave the matrix
-        unit. Of its other operands it takes the part that belongs to those results.
+        Whether it consumes the results of the preceding product as they leave the
+        matrix unit. It reads the matching part of its other operands.
     """
 
     kind: Literal["vector"] = "vector"
@@ -151,24 +150,24 @@ class Vector(Spec):
 
 @final
 class Lookup(Spec):
-    """Rows of tables read at addresses that are only known then.
+    """Table lookup: rows that are read at addresses known only at run time.
 
     Parameters
     ----------
     name
-        What it is called in traces.
+        Name in traces.
     tables
-        Weights; a row of each is read for each row of the output.
+        Weights; one row of each is read per row of the output.
     index
-        Tensors that say which row, if any do.
+        Tensors that hold the row numbers, if any.
     output
-        What is made, with rows as long as those of the tables.
+        Result, with rows as long as those of the tables.
     """
 
     kind: Literal["lookup"] = "lookup"
     name: str = Field(min_length=1)
     tables: NameList
-    index: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    index: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = ()
     output: str
 
     @property

@@ -1,4 +1,4 @@
-"""What keeps a graph of operators from being computed, every fault of it."""
+"""Validation of an operator graph: every fault that prevents its computation."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,15 @@ Tensors = Mapping[str, Tensor]
 def graph_faults(
     tensors: Sequence[Tensor], operators: Sequence[Operator]
 ) -> Iterator[str]:
-    """Yield every fault of a graph, each as a phrase with the way out."""
+    """Yield every fault of a graph, each as a phrase that says what to change.
+
+    Parameters
+    ----------
+    tensors
+        Tensors of the graph.
+    operators
+        Operators in the order of execution.
+    """
     named = {
         "tensors": [tensor.name for tensor in tensors],
         "operators": [operator.name for operator in operators],
@@ -50,7 +58,7 @@ def graph_faults(
 
 
 def _order_faults(known: Tensors, operators: Sequence[Operator]) -> Iterator[str]:
-    """Yield what is used before it is made, or made where nothing should be."""
+    """Yield tensors that are read too early, made twice or must not be made."""
     made: dict[str, str] = {}
     maker = {name: op.name for op in operators for name in op.makes}
     for operator in operators:
@@ -75,7 +83,7 @@ def _order_faults(known: Tensors, operators: Sequence[Operator]) -> Iterator[str
 
 
 def _unused(known: Tensors, operators: Sequence[Operator]) -> Iterator[str]:
-    """Yield tensors that could as well not be there."""
+    """Yield tensors that no operator needs, and outputs that none makes."""
     read = {name for operator in operators for name in operator.reads}
     made = {name for operator in operators for name in operator.makes}
     for name, tensor in known.items():
@@ -89,7 +97,7 @@ def _unused(known: Tensors, operators: Sequence[Operator]) -> Iterator[str]:
 
 
 def _matmul_faults(known: Tensors, product: Matmul) -> Iterator[str]:
-    """Yield why a product's operands and result do not go together."""
+    """Yield mismatches of the shapes and roles of a product's operands and result."""
     parts = [known[name] for name in product.left]
     right, output = known[product.right], known[product.output]
     if len({(part.matrices, part.rows) for part in parts}) > 1:
@@ -124,7 +132,7 @@ def _matmul_faults(known: Tensors, product: Matmul) -> Iterator[str]:
 
 
 def _lookup_faults(known: Tensors, lookup: Lookup) -> Iterator[str]:
-    """Yield why tables do not go with what is read from them."""
+    """Yield mismatches of a lookup's tables with its output."""
     output = known[lookup.output]
     for name in lookup.tables:
         table = known[name]
@@ -140,6 +148,6 @@ def _lookup_faults(known: Tensors, lookup: Lookup) -> Iterator[str]:
 def _chain_faults(
     name: str, inputs: Sequence[str], before: Operator | None
 ) -> Iterator[str]:
-    """Yield that no product streams into a chain."""
+    """Yield a chained operator that no product precedes."""
     if not isinstance(before, Matmul) or before.output not in inputs:
         yield f"{name} is chained, but no product just before it makes what it reads"

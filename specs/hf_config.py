@@ -1,4 +1,4 @@
-"""Reading the sizes of a model from the keys of its Hugging Face config.json."""
+"""Hugging Face configurations: the sizes of a model from its ``config.json``."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from specs.families import (
     Family,
 )
 
-# Our name of each size that every config.json must hold, and its name there.
+# Field of `ModelSpec` for each size that every config.json must hold, and its key.
 _KEYS = {
     "hidden_size": "hidden_size",
     "intermediate_size": "intermediate_size",
@@ -26,15 +26,15 @@ _GPT2_KEYS = {
     "attention_heads": "n_head",
     "vocabulary_size": "vocab_size",
 }
-# GPT-2's feed-forward is so many times as wide as the stream if n_inner is null.
+# Width of GPT-2's feed-forward over that of the residual stream if n_inner is null.
 _GPT2_WIDENING = 4
 _GEMMA2_WINDOW_TOKENS = 4096
-# RoBERTa numbers its positions from the one behind the padding token, 1.
+# RoBERTa numbers its positions from the index after the padding token, 1.
 _ROBERTA_FIRST_POSITION = 2
 
 
 class _Config:
-    """A configuration that is asked for sizes by name."""
+    """Configuration with typed access to its keys."""
 
     def __init__(self, content: Mapping[str, Any], origin: str) -> None:
         self.content = content
@@ -62,14 +62,14 @@ class _Config:
 
 
 def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
-    """Return the fields of a `ModelSpec`, its name apart, that a config describes.
+    """Return the fields of a `ModelSpec` except its name, as a config states them.
 
     Parameters
     ----------
     content
-        The content of ``config.json``.
+        Content of ``config.json``.
     origin
-        Where it comes from, for messages.
+        Origin of the content, for messages.
 
     Raises
     ------
@@ -112,6 +112,7 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
 
 
 def _family_name(content: Mapping[str, Any], origin: str) -> str:
+    """Return the family of a config, or say what of it is not modelled."""
     name = content.get("model_type")
     if name is None:
         raise SpecError(f"{origin}: key 'model_type' is missing; is the file complete?")
@@ -144,7 +145,7 @@ def _biases(name: str, family: Family, config: _Config) -> dict[str, bool]:
 
 
 def _positions(name: str, family: Family, config: _Config) -> dict[str, int]:
-    """Return the longest context, and the tables that are added to the embedding."""
+    """Return the longest context, and the rows of tables added to the embedding."""
     if not family.learned_positions:
         return {"max_context_tokens": config.size("max_position_embeddings", 4096)}
     if name == "gpt2":
@@ -165,7 +166,7 @@ def _positions(name: str, family: Family, config: _Config) -> dict[str, int]:
 
 
 def _window(name: str, config: _Config, layers: int) -> dict[str, Any]:
-    """Return how far back the layers with a sliding window see, and which they are."""
+    """Return the width of the sliding window and the layers that have it."""
     content = config.content
     used = config.flag("use_sliding_window", otherwise=not name.startswith("qwen"))
     otherwise = _GEMMA2_WINDOW_TOKENS if name == "gemma2" else 0
@@ -186,7 +187,7 @@ def _window(name: str, config: _Config, layers: int) -> dict[str, Any]:
 
 
 def _first_window(config: _Config) -> int:
-    """Return the first layer with a window in a qwen model; 0 if every one has it."""
+    """Return the first layer with a window in a qwen model; 0 if all layers have it."""
     return (
         0
         if config.content.get("max_window_layers") == 0

@@ -1,4 +1,4 @@
-"""The machine as frozen values with units: chip, link, FEC and formats."""
+"""Machine specification: chip, link, clock, FEC and number formats, with units."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from specs.arrays import Floats, Ints
 from specs.errors import SpecError, nearest
 from specs.fec import FecSpec
 from specs.formats import Format
@@ -20,46 +20,47 @@ from specs.system import PowerSpec, SystemSpec
 from specs.units import PS_PER_S
 from specs.validation import Spec, build, read_mapping
 
-# A key of the file, not of the machine.
+# A key of the file that is not a field of the machine.
 _BASE = "base"
 
 
 class ChipSpec(Spec):
-    """One tensor streaming processor (TSP); ``groqrack.toml`` sources each number.
+    """Tensor streaming processor (TSP); ``groqrack.toml`` gives each number's source.
 
     Parameters
     ----------
     clock_hz
-        Nominal core clock.
+        Nominal core clock, in Hz.
     mxm_fp16_macs_per_cycle, mxm_int8_macs_per_cycle
-        Multiply-accumulates of the matrix unit in one cycle.
+        Multiply-accumulates of the matrix unit per cycle.
     lanes, vxm_alus
-        Elements a vector instruction works on, and ALUs per lane that can be chained.
+        Elements of a vector instruction, and ALUs per lane that can be chained.
     sram_bytes, sram_bytes_per_cycle, stream_bytes_per_cycle
-        Memory, its bandwidth, and the bandwidth of all streams together.
+        Size of the memory, its bandwidth, and the bandwidth of all streams together.
     weight_feed_bytes_per_cycle
         Effective rate at which weights reach the matrix unit at batch 1.
     matmul_fill_cycles, vector_fill_cycles
-        Fixed cost of one matrix or vector operator: the pipeline's fill.
+        Pipeline fill of one matrix or vector operator.
     mxm_planes, mxm_buffer_bytes
-        Planes of the matrix unit, and what their buffers hold beside what is installed.
+        Planes of the matrix unit, and the size of their buffers beside the installed
+        weights.
     mem_slices, sxm_slices
-        Slices of memory, and of the units that move data across lanes.
+        Memory slices, and slices of the units that move data across lanes.
     prefetch
-        Whether weights of the next product load while nothing else does.
+        Whether the weights of the next product load while no other load is active.
     operand_bytes
         Bytes per weight fed to the matrix unit; storage may be narrower.
     send_cycles, receive_cycles
-        SRAM to the wire, and receive FIFO to SRAM.
+        Latency from SRAM to the wire, and from the receive FIFO to SRAM.
     sync_cycles
-        SYNC until all queues run.
+        Latency from SYNC until all queues run.
     instruction_bytes, program_reserve_bytes
-        Size of one instruction and SRAM kept for the program text.
+        Size of one instruction, and SRAM reserved for the program text.
     ports
-        Chip-to-chip ports wired.
+        Number of connected chip-to-chip ports.
     """
 
-    # In Hz: a clock of 900 or of 900 million is a mistake or a machine.
+    # In Hz: 900 is a mistake for 900 MHz.
     clock_hz: int = Field(ge=10**6, le=3 * 10**9)
     mxm_fp16_macs_per_cycle: int = Field(gt=0)
     mxm_int8_macs_per_cycle: int = Field(gt=0)
@@ -95,7 +96,7 @@ class ChipSpec(Spec):
 
 
 class FormatsSpec(Spec):
-    """Number formats of what a chip stores and sends."""
+    """Number formats of weights, activations and the KV cache."""
 
     weights: Format
     activations: Format
@@ -103,16 +104,16 @@ class FormatsSpec(Spec):
 
 
 class MachineSpec(Spec):
-    """Everything about the hardware but its wiring.
+    """Hardware of a machine except its topology.
 
     Parameters
     ----------
     name
-        What the machine is called in tables.
+        Name in tables.
     spares
-        Nodes of each rack that are kept idle to stand in for a bad one.
+        Spare nodes per rack, which stay idle for failover.
     system
-        Its size and wiring; a scenario decides these, so they are no settings.
+        Default size and topology; a scenario decides them, so they are not settings.
     """
 
     name: str
@@ -129,19 +130,20 @@ class MachineSpec(Spec):
     power: PowerSpec
 
     def with_settings(self, settings: Mapping[str, Any], origin: str = "--set") -> Self:
-        """Return this machine with dotted paths such as ``link.ber`` set anew.
+        """Return this machine with values at paths such as ``link.ber`` replaced.
 
         Parameters
         ----------
         settings
-            Values by path.
+            New values by path.
         origin
-            Where they come from, for the message.
+            Origin of the settings, for messages.
 
         Raises
         ------
         SpecError
-            If a path does not exist (the nearest is named) or a value is refused.
+            If a path does not exist (the message names the nearest) or a value is
+            invalid.
         """
         content = self.model_dump()
         known = setting_paths(self)
@@ -157,28 +159,26 @@ class MachineSpec(Spec):
 
     @property
     def drifts(self) -> bool:
-        """Return whether the crystals differ."""
+        """Return whether the crystals deviate from the nominal frequency."""
         return self.clock.largest_error_ppm > 0
 
     @property
     def deskews(self) -> bool:
-        """Return whether chips run RUNTIME_DESKEW at all."""
+        """Return whether chips run RUNTIME_DESKEW."""
         return self.deskew.interval_epochs != 0
 
     @property
     def reference_latency_cycles(self) -> int:
-        """Return the least latency of a link of the reference length, with its decoder.
+        """Return the least latency of a link of reference length, decoder included.
 
-        In cycles of the nominal clock; `cable_extra_ps` is what a longer cable adds.
+        In cycles of the nominal clock; `cable_extra_ps` is the extra of a longer cable.
         """
         return self.link.latency_cycles + self.fec.parameters.decode_cycles
 
-    def cable_extra_ps(self, length_m: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return what each cable adds over the reference length, in ps, 0 at least."""
+    def cable_extra_ps(self, length_m: Floats) -> Ints:
+        """Return the delay of each cable beyond the reference length, in ps, or 0."""
         extra_m = np.maximum(0.0, length_m - self.link.reference_length_m)
-        extra_ps: NDArray[np.int64] = np.rint(
-            extra_m * self.link.flight_ps_per_m
-        ).astype(np.int64)
+        extra_ps: Ints = np.rint(extra_m * self.link.flight_ps_per_m).astype(np.int64)
         return extra_ps
 
     def cycles_to_ps(self, cycles: int) -> int:
@@ -187,7 +187,7 @@ class MachineSpec(Spec):
 
 
 def setting_paths(machine: MachineSpec) -> list[str]:
-    """Return every dotted path that ``--set`` takes."""
+    """Return every dotted path that ``--set`` accepts."""
     paths = []
     for key, value in machine.model_dump().items():
         if key == "system":
@@ -208,12 +208,12 @@ def machine_names() -> tuple[str, ...]:
 def load_machine(name_or_path: str | Path = "groqrack") -> MachineSpec:
     """Return a shipped machine by name, or the machine of a TOML file.
 
-    A file that says ``base = "groqrack"`` gives only what differs from that machine.
+    A file with ``base = "groqrack"`` gives only the values that differ from it.
 
     Raises
     ------
     SpecError
-        If neither exists, a key is unknown or missing, or a value out of range.
+        If neither exists, a key is unknown or missing, or a value is out of range.
     """
     text = str(name_or_path)
     return _shipped(text) if text in machine_names() else _read(_path(text))
@@ -221,11 +221,12 @@ def load_machine(name_or_path: str | Path = "groqrack") -> MachineSpec:
 
 @cache
 def _shipped(name: str) -> MachineSpec:
-    # A sweep asks for it at each of its points.
+    """Return a shipped machine, kept since a sweep needs it at each of its points."""
     return _read(_path(name))
 
 
 def _read(path: Path) -> MachineSpec:
+    """Return the machine of a file, completed by its base."""
     content = read_mapping(path)
     base = content.pop(_BASE, None)
     if base is not None:
@@ -234,12 +235,12 @@ def _read(path: Path) -> MachineSpec:
                 f"{path.name}: base = {base!r} is no shipped machine; "
                 f"{nearest(str(base), machine_names())}"
             )
-        content = _over(read_mapping(_path(base)), content)
+        content = _merged(read_mapping(_path(base)), content)
     return build(MachineSpec, content, path.name)
 
 
 def _path(text: str) -> Path:
-    """Return the file of a machine, by name or as it is."""
+    """Return the path of a shipped machine by name, or the path that `text` is."""
     if text in machine_names():
         return shipped_path("machines", f"{text}.toml")
     path = Path(text)
@@ -251,8 +252,8 @@ def _path(text: str) -> Path:
     return path
 
 
-def _over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the tables of a machine with some keys changed or added."""
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables of a machine with keys changed or added."""
     merged = dict(base)
     for key, value in changes.items():
         inner = merged.get(key)

@@ -1,4 +1,4 @@
-"""The shape of a transformer, read from an unmodified Hugging Face config.json."""
+"""Model specification, read from an unmodified Hugging Face ``config.json``."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -14,22 +14,23 @@ from specs.validation import build, read_mapping
 
 
 class ModelSpec(TransformerShape):
-    """A transformer whose sizes can be set one by one."""
+    """Transformer specification whose sizes can be set one by one."""
 
     def with_settings(self, settings: Mapping[str, Any], origin: str = "--set") -> Self:
-        """Return this model with sizes such as ``layers`` set anew, the others as is.
+        """Return this model with sizes such as ``layers`` replaced.
 
         Parameters
         ----------
         settings
-            Values by name.
+            New values by name.
         origin
-            Where they come from, for the message.
+            Origin of the settings, for messages.
 
         Raises
         ------
         SpecError
-            If there is no such size (the nearest is named) or a value is refused.
+            If there is no such size (the message names the nearest) or a value is
+            invalid.
         """
         for name in settings:
             if name not in SIZES:
@@ -37,7 +38,7 @@ class ModelSpec(TransformerShape):
         return build(type(self), {**self.model_dump(), **settings}, origin)
 
 
-# What of a model can be set; the rest says what it is.
+# Fields that can be set; the others identify the model.
 SIZES = tuple(key for key in ModelSpec.model_fields if key not in ("name", "family"))
 
 
@@ -53,9 +54,9 @@ def load_model(name_or_path: str | Path) -> ModelSpec:
     Raises
     ------
     SpecError
-        If neither a shipped model nor a file has that name, or if the file is
-        damaged, lacks a size, or is of an architecture not modelled, or if the index
-        of a checkpoint beside it counts other parameters.
+        If neither a shipped model nor a file has that name; if the file is damaged,
+        lacks a size or has an architecture that is not modelled; or if the index of a
+        checkpoint beside it has another parameter count.
     """
     text = str(name_or_path)
     if text in model_names():
@@ -73,8 +74,8 @@ def load_model(name_or_path: str | Path) -> ModelSpec:
     config = read_mapping(path)
     model = model_from_config(config, name=name or "model", origin=str(path))
     if not model.structure.encoder:
-        # Encoders are published with whatever head they were trained with. A tied head
-        # is stored once, or twice.
+        # Encoders are published with the head of their training, which is not modelled.
+        # A tied head is stored once or twice.
         copy = model.tied_embeddings * model.vocabulary_size * model.hidden_size
         counts = (model.parameters, model.parameters + copy)
         check_checkpoint(path.parent, config, counts)
@@ -84,16 +85,16 @@ def load_model(name_or_path: str | Path) -> ModelSpec:
 def model_from_config(
     config: dict[str, Any], *, name: str, origin: str = "config"
 ) -> ModelSpec:
-    """Return the shape that a Hugging Face configuration describes.
+    """Return the model that a Hugging Face configuration describes.
 
     Parameters
     ----------
     config
-        The content of ``config.json``; keys that do not bear on size are ignored.
+        Content of ``config.json``; keys that do not affect sizes are ignored.
     name
-        What to call the model.
+        Name of the model.
     origin
-        Where the content comes from, for messages.
+        Origin of the content, for messages.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A scenario: everything that decides a run, from a TOML file or the command line."""
+"""Scenario: all inputs that determine a run, from a TOML file or the command line."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from specs.errors import SpecError
 from specs.model import model_names
 from specs.validation import Spec, build, read_mapping
 
-# Keys that may name a file, and how such a name ends.
+# Keys that may name a file, and the suffixes of such a name.
 FILE_SUFFIXES = {
     "model": (".json",),
     "workload": (".toml", ".json"),
@@ -20,68 +20,68 @@ FILE_SUFFIXES = {
     "strategy": (".csv",),
 }
 
-
-# What only a model has.
-OF_MODELS = (
+# Keys that apply to a model only.
+MODEL_KEYS = (
     *("model", "objective", "sequences", "placement"),
     *("context", "prompt", "prefill_chunk", "context_bucket"),
 )
 
 
-def of_models_only(name: str) -> str:
-    """Return the fault that a key was given beside a workload."""
+def model_key_fault(name: str) -> str:
+    """Return the message for a key of models that was given beside a workload."""
     if name == "model":
         return "model and workload are both given; leave one out"
     return f"{name} is of a model, and a workload has none; leave it out"
 
 
 class Scenario(Spec):
-    """What to run, on what, how often, and from which seed.
+    """Inputs of a run: model or workload, machine, strategy, tokens and seed.
 
     Parameters
     ----------
     model, machine
-        Shipped name or path of each.
+        Shipped name or path of the model and of the machine.
     workload
-        What to run in place of a model: ``gemm:MxKxN``, ``lstm:HIDDEN``, a shipped name
-        or path. It takes one chip and the best split, unless others are given.
+        Workload in place of a model: ``gemm:MxKxN``, ``lstm:HIDDEN``, a shipped name or
+        a path. Its default is one chip and the best strategy.
     chips
-        Chips asked for; the machine may have more, the first ones are used.
+        Number of chips in use: the first ones of the machine.
     topology
-        ``auto``, a kind of wiring, or a file of links.
+        ``auto``, a name of :mod:`topologies.selection`, or a file of links.
     strategy
-        How the model is split, such as ``tensor=8,pipeline=72``; ``auto`` for the best
-        there is; or a plan as CSV.
+        Parallelism of the model, such as ``tensor=8,pipeline=72``; ``auto``, the best
+        strategy; or a plan as CSV.
     objective
-        What ``auto`` seeks: the fastest token, the most tokens per second, the fewest
-        chips, or the least energy for each token.
+        Objective of ``auto``: the fastest token, the most tokens per second, the fewest
+        chips, or the least energy per token.
     placement
-        Which chips hold what: those of the machine in order (``naive``), or whichever
-        are near to each other if that makes a token faster (``auto``).
+        Assignment of shards to chips: in the order of the chips (``naive``), or to
+        neighbouring chips if that makes a token faster (``auto``).
     tokens
-        Tokens to decode for each sequence.
+        Tokens to decode per sequence.
     context
-        Positions in the KV cache that every token attends to; with a prompt, what the
-        cache must hold in the end.
+        Positions in the KV cache that every token attends to; with a prompt, the
+        positions that the cache must hold at the end.
     prompt
-        Positions of the prompt that goes before the tokens; 0 for none.
+        Positions of the prompt before the tokens; 0 for none.
     prefill_chunk
-        Positions of the prompt that are computed together; 0 for the fastest.
+        Positions of the prompt that are computed together; 0 for the fastest choice.
     context_bucket
-        Positions of context that one program serves behind a prompt.
+        Positions of context that one program serves after a prompt.
     batch
         Tokens decoded together as one.
     sequences
         Sequences in flight in the pipeline.
     engine
-        What executes the programs: the reference, or its vectorised equal.
+        Execution engine: the reference (``simpy``) or its vectorised equivalent
+        (``replay``).
     seed
-        Where all randomness comes from.
+        Seed of all random numbers.
     faults
-        Fault script: a TOML file of what breaks and when.
+        Fault script: a TOML file of failures with their times.
     settings
-        Dotted paths of the machine, or of the model as ``model.layers``, and the values
-        that replace its own.
+        Values that replace those of the machine, by dotted path, or those of the model,
+        as ``model.layers``.
     """
 
     model: str = "llama-2-70b"
@@ -106,21 +106,21 @@ class Scenario(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _chips_of_a_workload(cls, content: Any) -> Any:
+    def _defaults_of_a_workload(cls, content: Any) -> Any:
         if isinstance(content, dict) and content.get("workload") is not None:
             return {"chips": 1, "strategy": "auto", **content}
         return content
 
     @model_validator(mode="after")
-    def _a_model_or_a_workload(self) -> Self:
+    def _model_and_workload_exclude_each_other(self) -> Self:
         if self.workload is not None:
-            for name in OF_MODELS:
+            for name in MODEL_KEYS:
                 if getattr(self, name) != type(self).model_fields[name].default:
-                    raise ValueError(of_models_only(name))
+                    raise ValueError(model_key_fault(name))
         return self
 
     @model_validator(mode="after")
-    def _the_cache_holds_prompt_and_tokens(self) -> Self:
+    def _cache_holds_prompt_and_tokens(self) -> Self:
         if self.prompt and self.context < self.prompt + self.tokens:
             raise ValueError(
                 f"context {self.context} does not hold a prompt of {self.prompt} and "
@@ -136,14 +136,14 @@ class Scenario(Spec):
 
 
 def scenario(content: Mapping[str, Any], origin: str = "scenario") -> Scenario:
-    """Return the scenario that keys and values describe.
+    """Return the scenario of a mapping of keys to values.
 
     Tables such as ``[link]`` with ``ber = 1e-9`` become settings ``link.ber``.
 
     Raises
     ------
     SpecError
-        If a key is unknown or a value out of range.
+        If a key is unknown or a value is out of range.
     """
     plain: dict[str, Any] = {}
     settings: dict[str, Any] = {}
@@ -173,11 +173,11 @@ def load_scenario(path: str | Path) -> Scenario:
             f"{path}: has a [sweep] table, which is several scenarios; "
             "use groqrack sweep, or remove it to run one"
         )
-    return scenario(seen_from(Path(path).parent, content), str(path))
+    return scenario(resolved_file_names(Path(path).parent, content), str(path))
 
 
-def seen_from(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return content of a file in `folder` with the files that it names found there."""
+def resolved_file_names(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a file in `folder`, with the file names in it resolved."""
     return {
         key: str(folder / value)
         if isinstance(value, str) and _names_a_file(key, value, folder)
@@ -187,7 +187,8 @@ def seen_from(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _names_a_file(key: str, value: str, folder: Path) -> bool:
-    # A fault script may be called anything, and a model by its folder.
+    """Return whether the value of a key is the name of a file."""
+    # A fault script may have any name, and a model may be named by its folder.
     if key == "faults" or Path(value).suffix.lower() in FILE_SUFFIXES.get(key, ()):
         return True
     if key != "model" or value in model_names():

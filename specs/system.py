@@ -6,18 +6,18 @@ from specs.validation import Spec
 
 
 class SystemSpec(Spec):
-    """What a machine is unless a scenario says otherwise.
+    """Default size and topology of a machine, which a scenario may override.
 
     Parameters
     ----------
     topology
-        Its wiring, a name of :mod:`topologies.selection`.
+        Topology, a name of :mod:`topologies.selection`.
     chips
-        How many chips are used.
+        Number of chips in use.
     chips_per_rack
-        Chips that stand in one rack.
+        Chips per rack.
     tensor
-        Chips that share a layer: as many as are linked all to all.
+        Chips that share a layer: the size of a fully connected group.
     """
 
     topology: str
@@ -27,17 +27,17 @@ class SystemSpec(Spec):
 
 
 class PowerSpec(Spec):
-    """What the machine draws; what nobody publishes is None and not computed with.
+    """Power of a machine; an unpublished value is None and stays out of the results.
 
     Parameters
     ----------
     chip_average_w, chip_tdp_w
-        A chip in use, and the most that its cooling is designed for.
+        Average power of a chip in use, and its thermal design power, in W.
     port_pj_per_bit
-        What both ends of a link spend on a bit; ports send without pause, and their
-        power is within the chip's.
+        Energy of both ends of a link per bit, in pJ. Ports send without pause, and the
+        power of a chip includes theirs.
     optical_end_w
-        One end of an active optical cable, beside the chip's power.
+        Power of one end of an active optical cable, in W, in addition to the chip's.
     """
 
     chip_average_w: float | None = Field(default=None, gt=0)

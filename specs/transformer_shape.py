@@ -7,41 +7,41 @@ from pydantic import Field, model_validator
 from specs.families import FAMILIES, Family
 from specs.validation import Spec
 
-# Normalised in any family: what attention and the feed-forward take in.
+# Every family normalises the inputs of attention and of the feed-forward.
 _BLOCKS_PER_LAYER = 2
 
 
 class TransformerShape(Spec):
-    """A transformer, decoder or encoder, as a list of sizes.
+    """Sizes of a transformer, decoder or encoder.
 
     Parameters
     ----------
     name
-        What the model is called in tables.
+        Name in tables.
     family
         ``model_type`` of the config, one of `specs.families.FAMILIES`.
     hidden_size, intermediate_size
         Width of the residual stream and of the feed-forward, in elements.
     layers
-        Decoder or encoder blocks.
+        Number of decoder or encoder blocks.
     attention_heads, kv_heads, head_dim
-        Query heads, key/value heads (fewer = grouped-query attention), and the
-        elements of one head.
+        Query heads, key/value heads (fewer = grouped-query attention), and elements of
+        one head.
     vocabulary_size
         Rows of the embedding.
     tied_embeddings
         Whether the output head is the embedding itself.
     experts, experts_per_token
-        Feed-forwards per layer and how many of them a token uses; 1 and 1 if dense.
+        Feed-forwards per layer, and those of them that a token uses; 1 and 1 if dense.
     max_context_tokens
-        Positions the model was trained for.
+        Positions that the model was trained for.
     qkv_biases, output_biases, feed_forward_biases
-        Which projections add a bias: to query, key and value; back from attention;
+        Whether projections add a bias: to query, key and value; out of attention;
         within the feed-forward.
     position_rows, token_types
-        Rows of the tables added to the embedding, 0 if there is none.
+        Rows of the tables that are added to the embedding, 0 without a table.
     window_tokens, windowed_layers
-        Positions that the layers named attend to; the others attend to all.
+        Positions that the listed layers attend to; the others attend to all.
     """
 
     name: str
@@ -80,61 +80,61 @@ class TransformerShape(Spec):
 
     @property
     def query_size(self) -> int:
-        """Return the elements of all query heads together."""
+        """Return the number of elements of all query heads."""
         return self.attention_heads * self.head_dim
 
     @property
     def kv_size(self) -> int:
-        """Return the elements of all key heads together (values have as many)."""
+        """Return the number of elements of all key heads, the same as of all values."""
         return self.kv_heads * self.head_dim
 
     @property
     def structure(self) -> Family:
-        """Return what the model has in common with its family."""
+        """Return the structure that the model shares with its family."""
         return FAMILIES[self.family]
 
     @property
     def norms_per_layer(self) -> int:
-        """Return the normalisations in one layer."""
+        """Return the number of normalisations in one layer."""
         return self.structure.norms_per_layer
 
     @property
     def normalises_outputs(self) -> bool:
-        """Return whether the output of each block is normalised as its input is."""
+        """Return whether each block normalises its output as well as its input."""
         return self.norms_per_layer > _BLOCKS_PER_LAYER
 
     @property
     def norm_parameters(self) -> int:
-        """Return the parameters of one normalisation of the residual stream."""
+        """Return the parameter count of one normalisation of the residual stream."""
         return self.hidden_size * (2 if self.structure.layer_norms else 1)
 
     @property
     def attention_parameters(self) -> int:
-        """Return the weights of one layer's attention projections."""
+        """Return the weight count of one layer's attention projections."""
         return self.hidden_size * 2 * (self.query_size + self.kv_size)
 
     @property
     def attention_vector_parameters(self) -> int:
-        """Return the biases and head norms of one layer's attention."""
+        """Return the parameter count of one layer's attention biases and norms."""
         qkv = self.qkv_biases * (self.query_size + 2 * self.kv_size)
         head_norms = self.structure.head_norms * 2 * self.head_dim
         return qkv + self.output_biases * self.hidden_size + head_norms
 
     @property
     def projections_in(self) -> int:
-        """Return the projections into a feed-forward: up, and gate if it has one."""
+        """Return the number of projections into a feed-forward: up, and gate if any."""
         return 2 if self.structure.gated else 1
 
     @property
     def feed_forward_parameters(self) -> int:
-        """Return the weights of one layer's experts (gate, up, down) and router."""
+        """Return the weight count of one layer's experts and router."""
         one = (self.projections_in + 1) * self.hidden_size * self.intermediate_size
         router = self.hidden_size * self.experts if self.experts > 1 else 0
         return self.experts * one + router
 
     @property
     def feed_forward_vector_parameters(self) -> int:
-        """Return the biases of one layer's feed-forward."""
+        """Return the bias count of one layer's feed-forward."""
         if not self.feed_forward_biases:
             return 0
         one = self.projections_in * self.intermediate_size + self.hidden_size
@@ -142,19 +142,19 @@ class TransformerShape(Spec):
 
     @property
     def embedding_rows(self) -> int:
-        """Return the rows of all tables that a token is looked up in."""
+        """Return the number of rows of all embedding tables."""
         return self.vocabulary_size + self.position_rows + self.token_types
 
     @property
     def head_rows(self) -> int:
-        """Return what the head puts out: logits, or an encoder's pooled state."""
+        """Return the output size of the head: logits, or an encoder's pooled state."""
         return self.hidden_size if self.structure.encoder else self.vocabulary_size
 
     @property
     def head_parameters(self) -> int:
-        """Return the parameters that only the head has: logits, or an encoder's pooler.
+        """Return the parameter count of the head alone, or of an encoder's pooler.
 
-        A tied head has none of its own.
+        A tied head has no parameters of its own.
         """
         if self.structure.encoder:
             return self.hidden_size * (self.hidden_size + 1)
@@ -163,7 +163,7 @@ class TransformerShape(Spec):
 
     @property
     def parameters(self) -> int:
-        """Return all parameters, a tied embedding counted once."""
+        """Return the parameter count of the model; a tied embedding counts once."""
         layer = (
             self.attention_parameters
             + self.attention_vector_parameters
@@ -179,7 +179,7 @@ class TransformerShape(Spec):
         )
 
     def attended_tokens(self, layer: int, context: int) -> int:
-        """Return the positions that a token attends to in `layer`."""
+        """Return the number of positions that a token attends to in `layer`."""
         if self.window_tokens is None or layer not in self.windowed_layers:
             return context
         return min(context, self.window_tokens)

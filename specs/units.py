@@ -1,4 +1,4 @@
-"""Units of time and size, each written once."""
+"""Unit conversions of time and size."""
 
 AS_PER_S = 10**18
 AS_PER_PS = 10**6

@@ -1,4 +1,4 @@
-"""Reading a TOML or JSON file a person wrote into a frozen value, or saying why not."""
+"""Validation of TOML and JSON files: frozen values, or errors that name every fault."""
 
 import json
 import tomllib
@@ -18,7 +18,7 @@ from specs.errors import SpecError, nearest
 
 
 class Spec(BaseModel):
-    """A frozen value that refuses unknown keys and checks its defaults as well."""
+    """Frozen value that refuses unknown keys and validates its defaults."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
@@ -26,7 +26,7 @@ class Spec(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+    def _booleans_are_not_numbers(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, bool):
             wanted = cls.model_fields[str(info.field_name)].annotation
             if {wanted, *get_args(wanted)} & {int, float}:
@@ -43,7 +43,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises
     ------
     SpecError
-        If the file is missing, unreadable, not of that format, or no mapping.
+        If the file is missing, unreadable, malformed, or not a mapping.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -67,22 +67,22 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 
 def build(kind: type[S], content: Mapping[str, Any], origin: str) -> S:
-    """Return `content` as a value of `kind`; every fault is named in one error.
+    """Return `content` as a value of `kind`, or one error that names every fault.
 
     Parameters
     ----------
     kind
-        The class of the value.
+        Class of the value.
     content
         Keys and values, nested as in the file.
     origin
-        Where the content comes from, for the message.
+        Origin of the content, for the message.
 
     Raises
     ------
     SpecError
-        If a key is unknown or missing or a value is out of range: the message
-        names each key by its dotted path, the value, and the way out.
+        If a key is unknown or missing, or a value is out of range. The message names
+        each key by its dotted path, the value, and the remedy.
     """
     try:
         return kind.model_validate(content)
@@ -92,6 +92,7 @@ def build(kind: type[S], content: Mapping[str, Any], origin: str) -> S:
 
 
 def _fault(kind: type[BaseModel], item: dict[str, Any]) -> str:
+    """Return the message for one error of pydantic."""
     path = _keys(kind, [str(part) for part in item["loc"]])
     name = ".".join(path)
     if item["type"] == "extra_forbidden":
@@ -104,13 +105,13 @@ def _fault(kind: type[BaseModel], item: dict[str, Any]) -> str:
         item["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
     )
     if not name or isinstance(item["input"], dict):
-        # What a check of several keys together refuses shows in its message.
+        # A check of several keys states their values in its own message.
         return f"[{name}] {message}" if name else message
     return f"{name} = {item['input']!r}: {message}"
 
 
 def _keys(kind: type[BaseModel], path: list[str]) -> list[str]:
-    """Return the keys of a fault's path, without the branch of a union it ends in."""
+    """Return the keys of an error's path, without the branch of a union at its end."""
     for end, part in enumerate(path, start=1):
         table = _table(kind, part)
         if table is None:
@@ -120,6 +121,7 @@ def _keys(kind: type[BaseModel], path: list[str]) -> list[str]:
 
 
 def _table_at(kind: type[BaseModel], path: list[str]) -> type[BaseModel]:
+    """Return the class of the table at a path of keys."""
     for part in path:
         kind = _table(kind, part) or kind
     return kind

@@ -1,4 +1,4 @@
-"""A workload: what one iteration computes, as a graph from Python, a file or a name."""
+"""Workload: the operator graph of one iteration, from Python, a file or a name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,21 +25,21 @@ FILE_SUFFIXES = (".toml", ".json")
 @final
 @dataclass(frozen=True)
 class Workload:
-    """What one iteration computes.
+    """Operator graph of one iteration.
 
     Parameters
     ----------
     name
-        What it is called in reports.
+        Name in reports.
     tensors
-        Everything that is read or made.
+        Tensors that are read or made.
     operators
-        What is done, in order.
+        Operators in the order of execution.
 
     Raises
     ------
     SpecError
-        If the graph does not hold together; the message names every fault.
+        If the graph is invalid; the message names every fault.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Workload:
         return {tensor.name: tensor for tensor in self.tensors}
 
     def batched(self, batch: int) -> "Workload":
-        """Return the workload for so many samples at once, which share the weights."""
+        """Return the workload for a batch of samples, which share the weights."""
         tensors = tuple(
             tensor
             if tensor.role is Role.WEIGHTS
@@ -73,7 +73,7 @@ class Workload:
         return replace(self, tensors=tensors, operators=operators)
 
     def content(self) -> dict[str, Any]:
-        """Return the workload as a file holds it, without what goes without saying."""
+        """Return the content of a workload file, without default values."""
         return {
             "name": self.name,
             "tensors": [
@@ -107,8 +107,8 @@ def load_workload(name_or_path: str | Path) -> Workload:
     Raises
     ------
     SpecError
-        If there is no such workload, a size cannot be meant, or the graph does not hold
-        together; the message names every fault.
+        If there is no such workload, a size is invalid, or the graph is invalid; the
+        message names every fault.
     """
     text = str(name_or_path)
     kind = text.partition(":")[0]
@@ -128,7 +128,7 @@ def load_workload(name_or_path: str | Path) -> Workload:
 
 
 def _from_content(content: Mapping[str, Any], origin: str) -> Workload:
-    """Return the workload that a file describes, or every fault of it."""
+    """Return the workload that a file describes, or one error with every fault."""
     faults = [
         f"there is no key {key!r}; {nearest(key, _KEYS)}"
         for key in content
@@ -160,6 +160,7 @@ def _from_content(content: Mapping[str, Any], origin: str) -> Workload:
 
 
 def _operator(item: Mapping[str, Any], what: str) -> Operator:
+    """Return the operator of a table, whose kind decides its class."""
     kind = item.get("kind")
     if kind not in _OPERATORS:
         hint = nearest(str(kind), _OPERATORS) if kind else f"{', '.join(_OPERATORS)}"

@@ -1,4 +1,4 @@
-"""Workloads that a name says in full: a matrix product, a step of an LSTM."""
+"""Workload presets by name: a matrix product and a step of an LSTM."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,15 @@ from specs.errors import SpecError
 from specs.formats import Format
 from specs.graph import Matmul, Operator, Role, Tensor, Vector
 
-# How each is written.
+# Syntax of each name.
 NAMED = {"gemm": "gemm:MxKxN[:FORMAT][:gathered]", "lstm": "lstm:HIDDEN[:FORMAT]"}
 _GATHERED = "gathered"
 _GEMM_SIDES = 3
 # Input, forget and output gate, and the new cell.
 _GATES = 4
-# Biases; three sigmoids and two hyperbolic tangents of three operations each, as an
-# exponential, a sum and a division; two products and a sum make the new cell, one more
-# product its output.
+# Operations per element of a gate, and per element of the cell. A gate takes a bias and
+# a sigmoid or hyperbolic tangent: an exponential, a sum and a division. The cell takes
+# two products and a sum, a hyperbolic tangent, and one more product for its output.
 _GATE_OPERATIONS = 1 + 3
 _CELL_OPERATIONS = 3 + 1 + 3
 
@@ -27,7 +27,7 @@ def named_graph(text: str) -> Graph:
     Raises
     ------
     SpecError
-        If sizes are missing or cannot be meant.
+        If sizes are missing or invalid, or a format is unknown.
     """
     kind, *parts = text.split(":")
     sizes, *options = parts or [""]
@@ -56,7 +56,7 @@ def named_graph(text: str) -> Graph:
 
 
 def _gemm(sides: Sequence[int], stored: Format, *, gathered: bool) -> Graph:
-    """Return ``[M x K] x [K x N]``: the second matrix is installed."""
+    """Return the product ``[M x K] x [K x N]``, whose second matrix is installed."""
     rows, inner, columns = sides
     return (
         (
@@ -77,7 +77,7 @@ def _gemm(sides: Sequence[int], stored: Format, *, gathered: bool) -> Graph:
 
 
 def _lstm(hidden: int, stored: Format) -> Graph:
-    """Return one step of an LSTM whose input is as long as its hidden state."""
+    """Return one step of an LSTM, with an input as long as its hidden state."""
     gates = _GATES * hidden
     return (
         (

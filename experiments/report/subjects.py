@@ -5,7 +5,7 @@ from typing import Any
 from experiments.report.records import MachineFacts, ModelFacts, PlanFacts
 from experiments.run.preparation import Prepared
 from experiments.run.workload import PreparedWorkload
-from specs.scenario import OF_MODELS, Scenario
+from specs.scenario import MODEL_KEYS, Scenario
 from topologies.metrics.summary import describe
 
 # What a scenario says of a prompt.
@@ -16,7 +16,7 @@ def inputs_block(scenario: Scenario) -> dict[str, Any]:
     """Return what was asked; of a prompt, or of a model, only if there is one."""
     absent = set() if scenario.prompt else set(_OF_A_PROMPT)
     if scenario.workload is not None:
-        absent.update(OF_MODELS)
+        absent.update(MODEL_KEYS)
     return scenario.model_dump(exclude=absent)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from specs.errors import SpecError
 from specs.machine import MachineSpec, load_machine
 from specs.model import ModelSpec, load_model
-from specs.scenario import OF_MODELS, Scenario, of_models_only, scenario
+from specs.scenario import MODEL_KEYS, Scenario, model_key_fault, scenario
 from topologies.selection import whole_machine_chips
 from topologies.spare_nodes import select_with_spares
 from topologies.topology import Topology
@@ -32,9 +32,9 @@ def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
     merged = dict(content)
     system = load_machine(str(merged.get("machine", _DEFAULT.machine))).system
     if merged.get("workload") is not None:
-        for name in OF_MODELS:
+        for name in MODEL_KEYS:
             if name in merged:
-                raise SpecError(f"{origin}: {of_models_only(name)}")
+                raise SpecError(f"{origin}: {model_key_fault(name)}")
         if system != load_machine(_DEFAULT.machine).system:
             merged.setdefault("topology", system.topology)
         return scenario(merged, origin)

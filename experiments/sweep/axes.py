@@ -12,7 +12,7 @@ from sharding.parallelism.strategy import Strategy
 from specs.errors import SpecError, nearest
 from specs.machine import load_machine, setting_paths
 from specs.model import SIZES
-from specs.scenario import Scenario, seen_from
+from specs.scenario import Scenario, resolved_file_names
 
 # More fit neither in memory at once nor in a lifetime; a slip of a digit does it.
 MOST_POINTS = 100_000
@@ -63,7 +63,7 @@ def read_axes(
             raise SpecError(f"{origin}: {name} is swept twice; put all in one list")
         values[name] = _values(name, said, origin)
         if folder is not None:
-            seen = [seen_from(folder, {name: each}) for each in values[name]]
+            seen = [resolved_file_names(folder, {name: each}) for each in values[name]]
             values[name] = [each[name] for each in seen]
     if not values:
         raise SpecError(f"{origin}: [sweep] has no axis; write one, as seed = [1, 2]")

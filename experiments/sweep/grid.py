@@ -20,7 +20,7 @@ from experiments.sweep.axes import (
 )
 from sharding.parallelism.strategy import Strategy
 from specs.errors import SpecError
-from specs.scenario import Scenario, scenario, seen_from
+from specs.scenario import Scenario, resolved_file_names, scenario
 from specs.validation import read_mapping
 
 
@@ -61,7 +61,7 @@ def load_sweep(path: Path) -> Sweep:
         If the file cannot be read, or names no axis, an axis without values, one
         twice, a parameter that does not exist, or a value that cannot be meant.
     """
-    content = seen_from(path.parent, read_mapping(path))
+    content = resolved_file_names(path.parent, read_mapping(path))
     table = content.pop("sweep", None)
     if not isinstance(table, dict):
         raise SpecError(
