@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from specs.bit_errors import BitErrorSpec
 from specs.errors import SpecError
 from specs.machine import load_machine
 
@@ -38,3 +39,18 @@ def test_the_way_out_of_too_many_bursts_is_one() -> None:
         load_machine().with_settings({**settings, "link.ber": 0.45})
     assert "81% of all bits" in str(refused.value)
     load_machine().with_settings({**settings, "link.ber": 0.37})
+
+
+def test_the_bits_in_bursts_follow_from_their_share_of_the_errors() -> None:
+    # Half of the wrong bits, 0.05 of all, lie in bursts with one wrong bit in two.
+    bursts = BitErrorSpec(
+        ber=0.1, errors="bursts", burst_bits=4, burst_ber=0.5, burst_share=0.5
+    )
+    assert bursts.burst_fraction == pytest.approx(0.1)
+
+
+def test_independent_errors_need_no_room_for_bursts() -> None:
+    none = BitErrorSpec(
+        ber=0.4, errors="independent", burst_bits=1, burst_ber=0.1, burst_share=1
+    )
+    assert none.ber == 0.4

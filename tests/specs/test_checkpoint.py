@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from specs.checkpoint import INDEX_NAME
+from specs.checkpoint import INDEX_NAME, check_checkpoint
 from specs.errors import SpecError
 from specs.model import load_model
 
@@ -73,3 +73,23 @@ def test_bytes_that_do_not_tell_the_parameters_are_not_compared(
 ) -> None:
     folder = folder_with(tmp_path, {"total_size": 7}, **changes)
     assert load_model(folder).layers == 3
+
+
+@pytest.mark.parametrize(
+    ("dtype", "width"), [("float32", 4), ("bfloat16", 2), ("float8_e4m3fn", 1)]
+)
+def test_a_count_may_differ_by_a_thousandth(
+    tmp_path: Path, dtype: str, width: int
+) -> None:
+    config = {"dtype": dtype}
+    for held, passes in ((999, True), (1001, True), (998, False), (1002, False)):
+        folder_with(tmp_path, {"total_size": width * held})
+        if passes:
+            check_checkpoint(tmp_path, config, [7, 1000])
+        else:
+            with pytest.raises(SpecError, match=f"has {held:,} .* describes 7;"):
+                check_checkpoint(tmp_path, config, [7, 1000])
+
+
+def test_a_folder_without_an_index_passes(tmp_path: Path) -> None:
+    check_checkpoint(tmp_path, CONFIG, [1])

@@ -3,7 +3,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specs.formats import Format
-from specs.units import ceil_div
 
 
 @pytest.mark.parametrize(
@@ -24,11 +23,3 @@ def test_bytes_hold_the_elements_and_waste_less_than_one_byte(
     each: Format, elements: int
 ) -> None:
     assert 0 <= 8 * each.bytes_of(elements) - elements * each.bits < 8
-
-
-@given(numerator=st.integers(-(10**30), 10**30), denominator=st.integers(1, 10**18))
-def test_a_quotient_rounded_up_is_the_least_that_is_enough(
-    numerator: int, denominator: int
-) -> None:
-    quotient = ceil_div(numerator, denominator)
-    assert (quotient - 1) * denominator < numerator <= quotient * denominator

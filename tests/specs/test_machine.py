@@ -4,12 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import specs.machine
 from specs.errors import SpecError
-from specs.fec import fec_codes
 from specs.formats import Format
 from specs.machine import (
     MachineSpec,
@@ -75,23 +72,6 @@ def test_a_chip_of_the_groqrack_holds_220_mib(groqrack: MachineSpec) -> None:
     assert groqrack.chip.sram_bytes == 88 * 5 * 2**19
     assert groqrack.chip.ports == 7 + 4
     assert groqrack.formats.weights is Format.FP8
-
-
-@pytest.mark.parametrize(
-    ("name", "data_bits", "correctable"),
-    [("none", 2560, 0), ("secded", 2560, 1), ("rs528", 5140, 7), ("rs544", 5140, 15)],
-)
-def test_a_code_corrects_half_its_redundancy_at_most(
-    name: str, data_bits: int, correctable: int
-) -> None:
-    code = fec_codes()[name]
-    assert code.data_symbols * code.symbol_bits == data_bits
-    assert code.correctable_symbols == correctable
-    assert 2 * correctable <= code.codeword_symbols - code.data_symbols
-
-
-def test_the_code_of_a_link_comes_with_its_numbers(groqrack: MachineSpec) -> None:
-    assert groqrack.fec.parameters == fec_codes()["secded"]
 
 
 def test_a_copy_of_a_shipped_machine_is_that_machine(
@@ -165,19 +145,6 @@ def test_a_wrong_value_is_named_with_its_path(
         load_machine(written(tmp_path, **{key: line}))
 
 
-def test_a_single_number_is_the_jitter_of_every_link(groqrack: MachineSpec) -> None:
-    even = groqrack.with_settings({"link.jitter_mean_fraction": 0.5})
-    assert even.link.jitter_mean_fraction == (0.5,)
-    assert even.link.mean_latency_cycles == 209 + round(0.5 * 19)
-    rows = even.link.jitter_rows
-    assert [mean for mean, _ in rows] == [0.5] * 7
-    assert [std for _, std in rows] == list(groqrack.link.jitter_std_fraction)
-
-
-def test_the_mean_latency_is_that_of_the_measured_links(groqrack: MachineSpec) -> None:
-    assert groqrack.link.mean_latency_cycles == 217
-
-
 def test_every_fault_of_a_file_is_named_at_once(tmp_path: Path) -> None:
     path = written(tmp_path, lanes="lanes = 0", ports="ports = 0")
     with pytest.raises(SpecError, match=r"chip\.lanes = 0: .*chip\.ports = 0: "):
@@ -207,16 +174,6 @@ def test_settings_replace_single_numbers(groqrack: MachineSpec) -> None:
     assert changed.formats.weights is Format.INT4
     assert changed.chip == groqrack.chip
     assert groqrack.link.ber == 1e-12
-
-
-@pytest.mark.parametrize(
-    ("given_value", "kept"), [("auto", "auto"), (0, 0), (8, 8), ("8", 8)]
-)
-def test_the_deskew_interval_is_a_number_or_auto(
-    groqrack: MachineSpec, given_value: Any, kept: object
-) -> None:
-    changed = groqrack.with_settings({"deskew.interval_epochs": given_value})
-    assert changed.deskew.interval_epochs == kept
 
 
 @pytest.mark.parametrize(
@@ -252,18 +209,6 @@ def test_every_setting_can_be_set_to_what_it_is(groqrack: MachineSpec) -> None:
     assert groqrack.with_settings(values) == groqrack
 
 
-def test_a_payload_fills_whole_vectors(groqrack: MachineSpec) -> None:
-    sizes = [0, 1, 320, 321, 8192]
-    assert [groqrack.link.vectors(size) for size in sizes] == [0, 1, 1, 2, 26]
-
-
-@given(index=st.integers(0, 10**6))
-def test_a_vector_follows_when_the_ones_before_it_have_left(index: int) -> None:
-    # 328 B at 100 Gb/s take 26.24 ns, which is 23.616 cycles at 900 MHz.
-    offset = load_machine().link.vector_offset_cycles(index, NOMINAL_HZ)
-    assert 0 <= 1000 * offset - 23_616 * index < 1000
-
-
 def test_only_what_a_cable_has_beyond_the_measured_one_takes_time(
     groqrack: MachineSpec,
 ) -> None:
@@ -274,14 +219,6 @@ def test_only_what_a_cable_has_beyond_the_measured_one_takes_time(
 def test_nominal_cycles_turn_into_picoseconds(groqrack: MachineSpec) -> None:
     assert groqrack.cycles_to_ps(9) == 10_000
     assert groqrack.cycles_to_ps(1) == 1_111
-
-
-@given(indices=st.lists(st.integers(0, 10**7), min_size=1, max_size=9))
-def test_offsets_of_many_vectors_are_those_of_each(indices: list[int]) -> None:
-    link = load_machine().link
-    offsets = link.vector_offsets_cycles(np.array(indices), NOMINAL_HZ)
-    each = [link.vector_offset_cycles(index, NOMINAL_HZ) for index in indices]
-    assert offsets.tolist() == each
 
 
 def test_a_machine_may_be_given_as_what_differs_from_a_shipped_one(

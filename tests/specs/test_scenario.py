@@ -5,7 +5,14 @@ import pytest
 from specs.errors import SpecError
 from specs.machine import load_machine
 from specs.model import load_model
-from specs.scenario import Scenario, load_scenario, scenario
+from specs.scenario import (
+    MODEL_KEYS,
+    Scenario,
+    load_scenario,
+    model_key_fault,
+    resolved_file_names,
+    scenario,
+)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -83,3 +90,81 @@ def test_a_scenario_names_its_files_as_seen_from_where_it_lies(tmp_path: Path) -
         str(tmp_path / "w.csv"),
     )
     assert read.machine == "groqrack"
+
+
+def test_a_workload_takes_one_chip_and_the_best_strategy_by_default() -> None:
+    read = scenario({"workload": "mlp"})
+    assert (read.chips, read.strategy) == (1, "auto")
+    assert scenario({"workload": "mlp", "chips": 8}).chips == 8
+
+
+# A value other than the default for each key that applies to a model only.
+OF_A_MODEL = {
+    "model": "gpt2",
+    "objective": "chips",
+    "sequences": 2,
+    "placement": "auto",
+    "context": 100,
+    "prompt": 10,
+    "prefill_chunk": 4,
+    "context_bucket": 128,
+}
+
+
+@pytest.mark.parametrize("name", OF_A_MODEL)
+def test_a_workload_has_no_key_of_a_model(name: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        scenario({"workload": "mlp", name: OF_A_MODEL[name]})
+    assert model_key_fault(name) in str(refused.value)
+
+
+def test_all_other_keys_apply_to_a_workload_too() -> None:
+    assert set(MODEL_KEYS) == set(OF_A_MODEL)
+    others = {"tokens": 3, "batch": 2, "engine": "replay", "seed": 5}
+    read = scenario({"workload": "mlp", **others})
+    assert {name: getattr(read, name) for name in others} == others
+
+
+def test_a_fault_of_a_key_says_what_to_leave_out() -> None:
+    assert model_key_fault("model").endswith("leave one out")
+    assert model_key_fault("prompt") == (
+        "prompt is of a model, and a workload has none; leave it out"
+    )
+
+
+def test_only_names_of_files_are_resolved(tmp_path: Path) -> None:
+    content = {
+        "model": "my.json",
+        "machine": "groqrack",
+        "topology": "links.CSV",
+        "faults": "script",
+        "strategy": "tensor=8",
+        "chips": 8,
+    }
+    assert resolved_file_names(tmp_path, content) == {
+        "model": str(tmp_path / "my.json"),
+        "machine": "groqrack",
+        "topology": str(tmp_path / "links.CSV"),
+        "faults": str(tmp_path / "script"),
+        "strategy": "tensor=8",
+        "chips": 8,
+    }
+
+
+def test_a_model_may_be_named_by_the_folder_of_its_config(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    assert resolved_file_names(tmp_path, {"model": "mine"}) == {"model": "mine"}
+    (tmp_path / "mine" / "config.json").write_text("{}")
+    assert resolved_file_names(tmp_path, {"model": "mine"}) == {
+        "model": str(tmp_path / "mine")
+    }
+
+
+def test_the_context_holds_prompt_and_tokens() -> None:
+    assert scenario({"prompt": 10, "tokens": 2, "context": 12}).context == 12
+    with pytest.raises(
+        SpecError, match="context 11 does not hold a prompt of 10 and 2"
+    ):
+        scenario({"prompt": 10, "tokens": 2, "context": 11})
+    with pytest.raises(SpecError, match="prefill_chunk 4 cuts a prompt and there is"):
+        scenario({"prefill_chunk": 4})

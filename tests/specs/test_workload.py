@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from specs.errors import SpecError
-from specs.graph import Lookup, Matmul, Role, Tensor, Vector
+from specs.graph import Matmul, Role, Tensor
 from specs.workload import Workload, load_workload, workload_names
 
 X = Tensor(name="x", role=Role.INPUT, rows=2, columns=3)
@@ -25,86 +25,6 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_a_product_is_two_operands_and_a_result() -> None:
     workload = Workload("mine", (X, W, Y), (PRODUCT,))
     assert [tensor.elements for tensor in workload.tensors] == [6, 12, 8]
-
-
-@pytest.mark.parametrize(
-    ("tensors", "operators", "message"),
-    [
-        ((X, W, Y), (), "nothing to do; add an operator"),
-        ((X, W, Y, X), (PRODUCT,), "2 tensors are called 'x'"),
-        ((X, W, Y), (PRODUCT, PRODUCT), "2 operators are called 'product'"),
-        ((X, Y), (PRODUCT,), "product names a tensor 'w' that is not described"),
-        (
-            (X, W.model_copy(update={"rows": 5}), Y),
-            (PRODUCT,),
-            "x has 3 columns, but w has 5 rows",
-        ),
-        (
-            (X, W, Y.model_copy(update={"columns": 5})),
-            (PRODUCT,),
-            r"product makes 8 elements, but y \(2 x 5\) has 10",
-        ),
-        (
-            (X, W, Y, Tensor(name="z", rows=1, columns=1)),
-            (PRODUCT,),
-            "nothing reads z; remove it, or let its role be output",
-        ),
-        (
-            (X, W, Y, Tensor(name="z", role=Role.OUTPUT, rows=1, columns=1)),
-            (PRODUCT,),
-            "nothing makes the output z",
-        ),
-        (
-            (X.model_copy(update={"role": Role.ACTIVATION}), W, Y),
-            (PRODUCT,),
-            "product reads x, which nothing makes",
-        ),
-        (
-            (X.model_copy(update={"gathered": True}), W, Y),
-            (PRODUCT,),
-            "x is gathered, but its role is input",
-        ),
-        (
-            (X, W.model_copy(update={"role": Role.INPUT, "matrices": 2}), Y),
-            (PRODUCT,),
-            "1 matrices and 2 of w cannot be multiplied in pairs",
-        ),
-        (
-            (X, W, Y),
-            (PRODUCT.model_copy(update={"chosen": 2}),),
-            "product: chooses 2 of 1 in w",
-        ),
-        (
-            (X, W, Y),
-            (PRODUCT, Vector(name="again", inputs=("x",), outputs=("w",))),
-            "again makes w, whose role is weights",
-        ),
-        (
-            (X, Y),
-            (Vector(name="add", inputs=("x",), outputs=("y",), chained=True),),
-            "add is chained, but no product just before it makes what it reads",
-        ),
-        (
-            (X, Y),
-            (Lookup(name="rows", tables=("x",), output="y"),),
-            "rows: the role of x is input, not weights; rows: rows of x have 3",
-        ),
-    ],
-)
-def test_a_graph_that_cannot_be_computed_is_refused(
-    tensors: tuple[Tensor, ...], operators: tuple[Any, ...], message: str
-) -> None:
-    with pytest.raises(SpecError, match=message):
-        Workload("mine", tensors, operators)
-
-
-def test_two_operators_that_wait_for_each_other_are_refused() -> None:
-    first = Vector(name="first", inputs=("b",), outputs=("a",))
-    second = Vector(name="second", inputs=("a",), outputs=("b", "y"))
-    tensors = (Tensor(name="a", rows=1, columns=1), Tensor(name="b", rows=1, columns=1))
-    message = "first reads b before second makes it; list second first or, if each"
-    with pytest.raises(SpecError, match=message):
-        Workload("mine", (*tensors, Y), (first, second))
 
 
 def test_every_fault_of_a_file_is_named_at_once(tmp_path: Path) -> None:
@@ -144,23 +64,6 @@ def test_a_workload_is_the_same_read_from_its_own_file(
     assert load_workload(path) == workload
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "gemm:2x3",
-        "gemm:0x3x4",
-        "gemm",
-        "gemm:2x3x4:fp9",
-        "lstm:",
-        "lstm:-8",
-        "lstm:8x8",
-    ],
-)
-def test_a_name_without_sizes_is_refused(name: str) -> None:
-    with pytest.raises(SpecError, match=r"workload .*: write (gemm:MxKxN|lstm:HIDDEN)"):
-        load_workload(name)
-
-
 def test_a_file_that_is_not_there_is_refused() -> None:
     with pytest.raises(SpecError, match=r"no file nowhere\.toml"):
         load_workload("nowhere.toml")
@@ -173,11 +76,6 @@ def test_a_batch_shares_the_weights_and_nothing_else() -> None:
     for before, after in zip(one.tensors, four.tensors, strict=True):
         times = 1 if before.role is Role.WEIGHTS else 4
         assert after.elements == times * before.elements
-
-
-def test_a_step_of_an_lstm_has_four_gates_of_both_operands() -> None:
-    weights = load_workload("lstm:512").by_name["w"]
-    assert weights.elements == 8 * 512**2
 
 
 def test_the_examples_of_the_page_are_workloads(tmp_path: Path) -> None:

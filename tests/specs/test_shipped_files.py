@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+import specs.shipped_files
+from specs.machine import machine_names
+from specs.model import model_names
+from specs.shipped_files import shipped_names, shipped_path
+from specs.workload import workload_names
+
+FOLDER = Path(specs.shipped_files.__file__).parent
+
+
+def test_a_shipped_path_is_below_the_package() -> None:
+    path = shipped_path("machines", "groqrack.toml")
+    assert path == FOLDER / "machines" / "groqrack.toml"
+    assert path.is_file()
+
+
+@pytest.mark.parametrize(
+    ("names", "folder", "suffix"),
+    [
+        (model_names(), "models", ".json"),
+        (machine_names(), "machines", ".toml"),
+        (workload_names(), "workloads", ".toml"),
+    ],
+)
+def test_names_are_those_of_the_files_in_order(
+    names: tuple[str, ...], folder: str, suffix: str
+) -> None:
+    assert names == shipped_names(folder, suffix)
+    files = {path.name for path in (FOLDER / folder).glob(f"*{suffix}")}
+    assert {name + suffix for name in names} == files
+    assert list(names) == sorted(names)
+
+
+def test_files_of_another_suffix_have_no_name() -> None:
+    assert shipped_names("machines", ".csv") == ()

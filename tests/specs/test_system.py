@@ -1,0 +1,23 @@
+import pytest
+
+from specs.errors import SpecError
+from specs.machine import FormatsSpec, load_machine, machine_names
+from specs.system import PowerSpec, SystemSpec
+from specs.validation import build
+
+
+def test_unpublished_power_is_none() -> None:
+    power = PowerSpec(port_pj_per_bit=0, optical_end_w=0)
+    assert (power.chip_average_w, power.chip_tdp_w) == (None, None)
+    with pytest.raises(SpecError, match="chip_tdp_w = 0: must be greater than 0"):
+        build(PowerSpec, {**power.model_dump(), "chip_tdp_w": 0}, "mine")
+
+
+@pytest.mark.parametrize("name", machine_names())
+def test_a_system_is_no_larger_than_it_says(name: str) -> None:
+    machine = load_machine(name)
+    system = machine.system
+    assert system == SystemSpec(**system.model_dump())
+    assert 1 <= system.tensor <= system.chips
+    assert system.tensor <= system.chips_per_rack
+    assert isinstance(machine.formats, FormatsSpec)
