@@ -63,8 +63,8 @@ def _order_faults(known: Tensors, operators: Sequence[Operator]) -> Iterator[str
     maker = {name: op.name for op in operators for name in op.makes}
     for operator in operators:
         for name in operator.reads:
-            kept = known[name].role in (Role.WEIGHTS, Role.INPUT, Role.STATE)
-            if kept or name in made:
+            given = known[name].role in (Role.WEIGHTS, Role.INPUT, Role.STATE)
+            if given or name in made:
                 continue
             if name not in maker:
                 yield f"{operator.name} reads {name}, which nothing makes"

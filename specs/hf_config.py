@@ -85,7 +85,7 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
             f"{origin}: a {name} configuration needs {', '.join(missing)}; "
             "is the file complete?"
         )
-    sizes = {ours: config.size(theirs) for ours, theirs in keys.items()}
+    sizes = {field: config.size(key) for field, key in keys.items()}
     hidden, heads = sizes["hidden_size"], sizes["attention_heads"]
     if content.get("head_dim") is None and hidden % heads:
         raise SpecError(

@@ -36,7 +36,7 @@ def select_with_spares(
     Raises
     ------
     TopologyError
-        If the topology has too few chips beside the spares, has no nodes that could be
+        If the topology has too few chips besides the spares, has no nodes that could be
         spare, or needs more ports.
 
     Examples

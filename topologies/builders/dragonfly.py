@@ -97,5 +97,7 @@ def dragonfly_topology(racks: int, order: str = DEFAULT_ORDER) -> Topology:
         ],
         chips=racks * CHIPS_PER_RACK,
         chips_per_rack=CHIPS_PER_RACK,
-        representatives=tuple(range(CHIPS_PER_RACK)) if ports.alike else None,
+        representatives=tuple(range(CHIPS_PER_RACK))
+        if ports.same_in_all_racks
+        else None,
     )

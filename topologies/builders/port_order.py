@@ -73,13 +73,13 @@ class PortOrder(NamedTuple):
         Outward port of the rack for each port `k` of the arrangement. Ports ``2c``
         and ``2c + 1`` are on chip `c`. Shape ``(racks, used ports)``; each row is a
         permutation.
-    alike
+    same_in_all_racks
         Whether every rack has the same order, so that a rotation of the ring of racks
         maps the machine onto itself.
     """
 
     place: Ints
-    alike: bool
+    same_in_all_racks: bool
 
 
 def port_order(name: str, arrangement: Arrangement) -> PortOrder:
@@ -112,15 +112,15 @@ def port_order(name: str, arrangement: Arrangement) -> PortOrder:
     if kind == "random":
         in_a_row = np.tile(np.arange(ports), (racks, 1))
         drawn = np.random.default_rng(int(seed or 0)).permuted(in_a_row, axis=1)
-        return PortOrder(drawn, alike=False)
+        return PortOrder(drawn, same_in_all_racks=False)
     if kind == "consecutive":
-        return PortOrder(_consecutive(arrangement), alike=False)
+        return PortOrder(_consecutive(arrangement), same_in_all_racks=False)
     order = {
         "palmtree": np.arange(ports),
         "costas": costas_order(),
         "annealed": np.array(ANNEALED_ORDER),
     }[kind]
-    return PortOrder(np.tile(order, (racks, 1)), alike=True)
+    return PortOrder(np.tile(order, (racks, 1)), same_in_all_racks=True)
 
 
 def check_order(name: str) -> None:

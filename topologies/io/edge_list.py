@@ -184,6 +184,7 @@ def _derived_places(
     """
 
     def components(cable: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """Return the component of each chip under the selected cables."""
         joined = ends[cable]
         ones = np.ones(len(joined), np.int8)
         matrix = coo_array((ones, (joined[:, 0], joined[:, 1])), shape=(chips, chips))

@@ -94,14 +94,14 @@ def minimal_loads(topology: Topology) -> Floats:
     representatives = topology.representatives
     if representatives is None or topology.active_chips < topology.chips:
         return _loads(topology, topology.active)
-    # Links are alike if a symmetry maps one onto the other. The load that all sources
-    # put on each of them is the load that the representatives put on all of them.
+    # A symmetry maps links of one kind onto each other. The load of all sources on each
+    # of them is the load of the representatives on all of them together.
     kind = (topology.source % len(representatives)).astype(np.int64)
     kind = kind * topology.ports_per_chip + topology.source_port
     of_kind = np.zeros(int(kind.max()) + 1)
     np.add.at(of_kind, kind, _loads(topology, np.array(representatives)))
-    alike = topology.chips // len(representatives)
-    assert (np.bincount(kind)[kind] == alike).all(), "links alike are equally many"
+    images = topology.chips // len(representatives)
+    assert (np.bincount(kind)[kind] == images).all(), "links alike are equally many"
     return of_kind[kind]
 
 

@@ -113,7 +113,7 @@ def test_the_palmtree_order_is_the_order_of_the_ring(racks: int, more: int) -> N
     arrangement = even_arrangement(racks, racks - 1 + more)
     order = port_order("palmtree", arrangement)
     assert isinstance(order, PortOrder)
-    assert order.alike
+    assert order.same_in_all_racks
     ports = len(arrangement.offset)
     assert order.place.tolist() == [list(range(ports))] * racks
 
