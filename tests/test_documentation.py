@@ -23,7 +23,7 @@ import pytest
 import typer
 
 from experiments.__main__ import experiment_names
-from experiments.cli import app, main
+from experiments.cli.app import app, main
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
