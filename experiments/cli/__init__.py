@@ -1,1 +1,6 @@
-"""experiments.cli.app."""
+"""Command line: the commands of ``groqrack``; what is heavy is imported when needed.
+
+app: main, and the commands simulate, plan and verify
+collective, plan, reference, sweep, workload: the other commands
+options, scenario_options: options that commands share; ScenarioOptions
+"""

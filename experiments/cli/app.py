@@ -1,4 +1,4 @@
-"""The command ``groqrack``; what is heavy is imported when it is needed."""
+"""Commands simulate, plan and verify, and the entry point of ``groqrack``."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""The command ``groqrack collective``; what is heavy is imported when it is needed."""
+"""Command ``groqrack collective``."""
 
 import json
 from typing import Annotated

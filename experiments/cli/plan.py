@@ -1,4 +1,4 @@
-"""What ``groqrack plan`` computes, prints and writes."""
+"""Command ``groqrack plan``: what it computes, prints and writes."""
 
 import json
 from pathlib import Path

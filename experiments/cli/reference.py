@@ -1,4 +1,4 @@
-"""Commands that show what is known: models, wirings, published figures."""
+"""Commands that show what is known: models, topologies, published figures."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command ``groqrack sweep``; what is heavy is imported when it is needed."""
+"""Command ``groqrack sweep``, and sweeps of ``groqrack simulate --set KEY=A,B``."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The command ``groqrack workload``; what is heavy is imported when it is needed."""
+"""Command ``groqrack workload``."""
 
 import json
 from pathlib import Path

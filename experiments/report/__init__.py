@@ -1,1 +1,10 @@
-"""experiments.report.run_report."""
+"""Reports: summaries of runs and plans, tables for people, files and JSON keys.
+
+run_summary: RunSummary, summarise, summary
+plan_summary: plan_summary
+run_report: run_report, print_report
+run_files: write_run
+topology_report: topology_facts, topology_report, write_topology
+records, subjects: records that summaries are made of
+json_keys: meaning of every JSON key
+"""

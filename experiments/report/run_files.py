@@ -1,4 +1,4 @@
-"""The files that a run leaves in its folder."""
+"""Files that a run leaves in its folder."""
 
 import importlib.util
 import io

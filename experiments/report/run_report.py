@@ -1,4 +1,4 @@
-"""A run as a table that a person can read in 80 columns."""
+"""Report of a run: tables that a person can read in 80 columns."""
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table

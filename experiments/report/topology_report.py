@@ -1,4 +1,4 @@
-"""A topology as figures, as a table for people, and as a file."""
+"""Report of a topology: its figures, a table for people, and a file."""
 
 from collections.abc import Callable
 from pathlib import Path

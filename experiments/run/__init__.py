@@ -1,1 +1,12 @@
-"""experiments.run.scenario."""
+"""Runs: from a scenario to a result, through plan, schedule, proof and engine.
+
+scenario: run_scenario, Run
+scenario_inputs: scenario_of, machine_of, model_of, topology_of
+preparation, workload: plan and schedule of a model, or of any graph of operators
+collective: run_collective, CollectiveRun
+prompt, context_buckets: the pass of a prompt, and decoding as the context grows
+failover_planning: SpareNodes
+plan_csv: read_plan
+energy: Energy, energy_of
+version: VERSION
+"""

@@ -1,4 +1,4 @@
-"""Running a collective from end to end: compile, verify, execute, and what it took."""
+"""Run of a collective from end to end: compile, verify, execute, and its latency."""
 
 import time
 from dataclasses import dataclass

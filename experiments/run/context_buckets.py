@@ -1,4 +1,4 @@
-"""Decoding behind a prompt: the context grows, and a program serves a bucket of it."""
+"""Context buckets: programs that each serve a range of a growing context."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

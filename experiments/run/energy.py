@@ -1,4 +1,4 @@
-"""What the machine of a run draws, and what a token takes of it.
+"""Energy: the power of the machine of a run, and the energy of a token.
 
 All chips draw their published power all the time, at work or not, and so do links: they
 send without pause. Hosts, fans and power supplies are not counted.

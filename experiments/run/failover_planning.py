@@ -1,4 +1,4 @@
-"""Where a program goes when a node is bad: to the rack's spare node, compiled anew."""
+"""Failover planning: the program compiled anew for the rack's spare node."""
 
 from dataclasses import replace
 from typing import final

@@ -1,4 +1,4 @@
-"""A plan read from the CSV that ``groqrack plan --out`` writes."""
+"""Plan file: a plan read from the CSV that ``groqrack plan --out`` writes."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From a scenario to a model on a machine, split and scheduled."""
+"""Preparation of a model: the plan of a scenario on its machine, and its schedule."""
 
 import time
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Running the prompt of a scenario: its pass through the stages, and the host."""
+"""Prompt run: the pass of a scenario's prompt through the stages, and the host."""
 
 from dataclasses import dataclass
 from typing import final

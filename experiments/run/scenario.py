@@ -1,4 +1,4 @@
-"""Running a scenario from end to end: plan, compile, verify, simulate."""
+"""Run of a scenario from end to end: plan, compile, verify, simulate."""
 
 import resource
 import sys

@@ -1,4 +1,4 @@
-"""From a scenario to a workload on a machine, split and scheduled."""
+"""Preparation of a workload: its plan on the machine, and its schedule."""
 
 from dataclasses import dataclass
 from typing import final
