@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.cli.scenario_options import ScenarioOptions
+from experiments.cli.sweep import simulate_each
 from experiments.sweep import executors
 
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]
@@ -284,3 +286,8 @@ def test_a_disk_that_takes_no_more_ends_the_sweep_and_keeps_what_there_is(
     assert "Traceback" not in done.stderr
     assert 0 < entered(out) < POINTS
     assert not (out / "results.csv").exists()
+
+
+def test_settings_of_one_value_are_no_sweep() -> None:
+    options = ScenarioOptions(settings=["link.ber=0"])
+    assert not simulate_each(options, None, as_json=True)

@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 from collections.abc import Callable
@@ -5,11 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
+from experiments.cli.workload import operators_table
 from experiments.report.run_summary import summary
 from experiments.run.scenario import run_scenario
 from experiments.tables.columns import COLUMNS
+from specs.machine import load_machine
 from specs.scenario import Scenario
+from specs.workload import load_workload
 
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]
 WORKLOAD = {
@@ -201,3 +206,16 @@ def test_the_operators_of_a_workload_are_listed_with_what_they_take(
     refused = groqrack("workload", "mlp", "--out=mlp.toml")
     assert refused.returncode == 2
     assert "a graph is written as .json" in refused.stderr
+
+
+def test_operators_of_a_workload_sum_to_its_last_row() -> None:
+    graph = load_workload("lstm:512")
+    printed = io.StringIO()
+    Console(width=80, file=printed).print(
+        operators_table(graph, load_machine().formats)
+    )
+    lines = [line.split() for line in printed.getvalue().splitlines() if line.strip()]
+    assert len(lines) == len(graph.operators) + 2
+    assert lines[-1][:2] == ["all", str(len(graph.operators))]
+    parts = sum(float(line[2].replace(",", "")) for line in lines[1:-1])
+    assert float(lines[-1][2]) == pytest.approx(parts, abs=0.001 * len(lines))

@@ -1,12 +1,19 @@
+import io
 import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from compiler.collectives.stages import Collective
-from experiments.run.collective import bus_factor, run_collective
+from experiments.run.collective import (
+    bus_factor,
+    collective_report,
+    collective_summary,
+    run_collective,
+)
 from specs.machine import load_machine
 from topologies.selection import select_topology
 
@@ -121,3 +128,15 @@ def test_chips_that_never_deskew_break_the_schedule_in_the_end_or_run_unproven()
 def test_each_chip_must_move_this_much_of_the_tensor() -> None:
     factors = [bus_factor(kind, 4) for kind in Collective]
     assert factors == [1.5, 0.75, 0.75, 1.0, 0.75, 1.0]
+
+
+def test_the_report_of_a_collective_says_what_its_document_says() -> None:
+    run = run_collective(
+        select_topology(8), load_machine(), "all-reduce", payload_bytes=320
+    )
+    document = collective_summary(run)
+    printed = io.StringIO()
+    Console(width=80, file=printed).print(collective_report(run))
+    assert f"{document['latency_ns']:,.1f} ns" in printed.getvalue()
+    assert document["chips"] == 8
+    assert sum(document["breakdown_cycles"].values()) == run.schedule.latency_cycles

@@ -3,7 +3,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from experiments.run.plan_csv import read_plan
+from experiments.run.preparation import plan_scenario
+from specs.scenario import Scenario
 
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -158,3 +163,16 @@ def test_a_plan_that_is_not_there_is_refused(groqrack: Groqrack) -> None:
     refused = groqrack("plan", "--strategy", "nowhere.csv")
     assert refused.returncode == 2
     assert "nowhere.csv: no plan can be read" in refused.stderr
+
+
+def test_a_plan_file_is_read_on_the_chips_that_it_names(
+    tiny_config: Path, written: Path
+) -> None:
+    planned = plan_scenario(
+        Scenario(model=str(tiny_config), chips=12, strategy="tensor=4")
+    )
+    chips = planned.topology.active.astype(np.int64)
+    read = read_plan(written, planned.plan.task, chips, sequences=1)
+    assert str(read.strategy) == str(planned.plan.strategy)
+    for one, other in zip(read.stages, planned.plan.stages, strict=True):
+        assert one.chips.tolist() == other.chips.tolist()

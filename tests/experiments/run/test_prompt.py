@@ -1,6 +1,8 @@
 import pytest
 
 from experiments.report.run_summary import summary
+from experiments.run.preparation import plan_scenario
+from experiments.run.prompt import prefill_facts, run_prompt
 from experiments.run.scenario import Run, run_scenario
 from experiments.run.scenario_inputs import scenario_of
 from specs.errors import SpecError
@@ -57,3 +59,20 @@ def test_both_engines_tell_the_same_of_a_prompt() -> None:
         for engine in ("simpy", "replay")
     }
     assert len(set(hashes.values())) == 1
+
+
+def test_a_scenario_without_a_prompt_runs_none() -> None:
+    planned = plan_scenario(scenario_of({"model": "gpt2", "chips": 4}, "test"))
+    assert run_prompt(planned) is None
+
+
+def test_facts_of_a_prompt_are_those_of_its_program() -> None:
+    asked = {"model": "gpt2", "chips": 4, "prompt": 8, "engine": "replay"}
+    prompt = run_prompt(plan_scenario(scenario_of(asked, "test")))
+    assert prompt is not None
+    facts = prefill_facts(prompt)
+    assert facts.prompt_tokens == 8
+    assert facts.latency_cycles == prompt.prefill.schedule.program.token_cycles
+    assert facts.latency_ns == prompt.latency_ps / 1000
+    assert prompt.certificate is not None
+    assert facts.certificate == prompt.certificate.digest
