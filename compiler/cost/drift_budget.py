@@ -1,7 +1,7 @@
-"""The drift budget inverted: what still works, where the guard says what it takes.
+"""Drift budget: the largest crystal error, longest interval and shallowest FIFO.
 
-Everything that drift costs grows with the crystals' error and with the time between
-deskews. So what still works ends at one value, which a bisection finds exactly.
+The guard band grows with the crystals' error and with the time between deskews. So each
+limit is a single value, and a bisection finds it exactly.
 """
 
 from collections.abc import Callable
@@ -12,22 +12,22 @@ from compiler.cost.guard_band import Tolerance
 from specs.errors import ScheduleError
 
 PPB_PER_PPM = 1_000
-"""Crystals are counted in parts per billion: a whole hertz at 900 MHz is about one."""
+"""Resolution of a crystal's error: a hertz at 900 MHz is about one part per billion."""
 
-# What a machine file may say (`specs.synchronisation.ClockSpec`).
+# The largest value that `specs.synchronisation.ClockSpec` accepts.
 _MOST_PPB = 100_000 * PPB_PER_PPM - 1
-# One more would have to hold more vectors than any guard band lets wait.
+# More vectors than any guard band lets wait.
 _MOST_VECTORS = 2**31
 
 
 class DriftBudget(NamedTuple):
-    """How far each number can go while the others stay as they are.
+    """Limit of each setting while the others stay as they are.
 
     Attributes
     ----------
     largest_ppm
-        Largest error of a crystal either way, in ppm, to one part per billion; 0 if
-        not even equal crystals work.
+        Largest error of a crystal in either direction, in ppm, to one part per
+        billion; 0 if not even equal crystals work.
     longest_interval_epochs
         Longest time between deskews, in epochs; 0 if no interval works.
     shallowest_fifo_vectors
@@ -42,7 +42,7 @@ class DriftBudget(NamedTuple):
 def budget(
     tolerance: Tolerance, interval_epochs: int, guard_cycles: int | None = None
 ) -> DriftBudget:
-    """Return how far each of error, interval and depth can go on its own.
+    """Return the limits of crystal error, deskew interval and FIFO depth, each alone.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def budget(
 def works(
     tolerance: Tolerance, interval_epochs: int, guard_cycles: int | None = None
 ) -> bool:
-    """Return whether the compiler accepts an interval, within a guard band if given."""
+    """Return whether the compiler accepts a deskew interval, within a given guard."""
     try:
         needed = tolerance.guard_cycles(tolerance.checked_interval(interval_epochs))
     except ScheduleError:
@@ -87,10 +87,10 @@ def largest_ppm(
     Parameters
     ----------
     tolerance, interval_epochs, guard_cycles
-        As in `budget`; the machine's own error plays no part.
+        As in `budget`; the error that the machine has now is ignored.
     apart_cycles
-        Longest time between two deskews of a chip, used or idle: drift within it must
-        not be misread.
+        Longest time between two deskews of a chip, used or idle; the drift within it
+        must not be misread.
     """
 
     def holds(ppb: int) -> bool:
@@ -98,8 +98,8 @@ def largest_ppm(
             tolerance,
             {"clock.model": "constant", "clock.drift_ppm": ppb / PPB_PER_PPM},
         )
-        told_apart = apart_cycles <= crystals.longest_interval_cycles
-        return told_apart and works(crystals, interval_epochs, guard_cycles)
+        unambiguous = apart_cycles <= crystals.longest_interval_cycles
+        return unambiguous and works(crystals, interval_epochs, guard_cycles)
 
     return _last(holds, 0, _MOST_PPB) / PPB_PER_PPM
 
@@ -107,9 +107,9 @@ def largest_ppm(
 def longest_interval_epochs(
     tolerance: Tolerance, guard_cycles: int | None = None
 ) -> int:
-    """Return the longest time between deskews that works, in epochs.
+    """Return the longest deskew interval that works, in epochs.
 
-    Crystals that do not drift may wait for longer than any run takes.
+    For crystals that do not drift it is longer than any run.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def longest_interval_epochs(
 
 
 def shallowest_fifo_vectors(tolerance: Tolerance, interval_epochs: int) -> int:
-    """Return the fewest places of a receive FIFO that hold what the guard lets wait.
+    """Return the least depth of a receive FIFO that holds what the guard lets wait.
 
     Raises
     ------
@@ -140,14 +140,14 @@ def shallowest_fifo_vectors(tolerance: Tolerance, interval_epochs: int) -> int:
 
 
 def with_settings(tolerance: Tolerance, settings: dict[str, object]) -> Tolerance:
-    """Return a tolerance of the same tree on a machine with other numbers."""
+    """Return the tolerance of a machine with other settings, with the same tree."""
     return replace(tolerance, machine=tolerance.machine.with_settings(settings))
 
 
 def _last(holds: Callable[[int], bool], first: int, most: int) -> int:
-    """Return the last number that `holds`, from `first`, which need not, to `most`.
+    """Bisection: return the last number from `first` to `most` for which `holds`.
 
-    It must hold up to some number and never after it.
+    `holds` must be true up to some number and false after it; `first` is not tried.
     """
     low, high = first, most + 1
     while high - low > 1:

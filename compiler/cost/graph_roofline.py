@@ -1,4 +1,4 @@
-"""Roofline and critical-path bounds of an operator graph, in closed form."""
+"""Roofline and critical-path bound of an operator graph, in closed form."""
 
 import numpy as np
 
@@ -11,36 +11,34 @@ from specs.units import ceil_div
 
 
 def workload_bound(plan: WorkloadPlan, steps: list[Compute | Exchange]) -> int:
-    """Return cycles that no schedule of the plan can beat.
+    """Return the roofline bound: cycles that no schedule of the plan can beat.
 
-    The matrix unit of the busiest chip works without a pause, its pipeline filled once,
-    all weights that may be loaded ahead of each product;
-    if chips exchange anything, a vector crosses one link at least.
+    The matrix unit of the busiest chip works without a pause. Its pipeline is filled
+    once, and all weights that may be are loaded ahead of their products. If chips
+    exchange anything, at least one vector crosses one link.
     """
     fill = plan.machine.chip.matmul_fill_cycles
     busy = np.zeros(plan.strategy.chips, dtype=np.int64)
     for number, step in enumerate(steps):
         if isinstance(step, Compute) and step.unit is Unit.MATMUL:
-            # Nothing is loaded ahead of what an iteration begins with.
+            # Nothing is loaded ahead of the first operator of an iteration.
             cycles = step.least_cycles if number else step.cycles
             busy += np.where(step.cycles > 0, cycles - fill, 0)
     most = int(busy.max())
-    talks = any(isinstance(step, Exchange) for step in steps)
-    return most + fill * (most > 0) + talks * hop_cycles(plan.machine, 1)
+    communicates = any(isinstance(step, Exchange) for step in steps)
+    return most + fill * (most > 0) + communicates * hop_cycles(plan.machine, 1)
 
 
-def chain_bound(plan: WorkloadPlan) -> int:
-    """Return the least cycles of a plan's operators one after the other.
+def critical_path_bound(plan: WorkloadPlan) -> int:
+    """Return the critical-path bound: least cycles of all operators in sequence.
 
-    All weights that may be are loaded ahead of their products.
-
-    What a chip has of an exchange's other parts has come in on its ports, and what it
-    had of them has left on them.
+    All weights that may be are loaded ahead of their products. A chip's ports bound an
+    exchange: the shards of all other members enter or leave through them.
     """
     bound = 0
     for number, step in enumerate(workload_steps(plan)):
         if isinstance(step, Compute):
-            # Nothing is loaded ahead of what an iteration begins with.
+            # Nothing is loaded ahead of the first operator of an iteration.
             bound += int((step.least_cycles if number else step.cycles).max())
         else:
             bound += _exchange_bound(plan.machine, step)
@@ -48,9 +46,10 @@ def chain_bound(plan: WorkloadPlan) -> int:
 
 
 def _exchange_bound(machine: MachineSpec, exchange: Exchange) -> int:
+    """Return the least cycles of an exchange: one hop with all ports of a chip."""
     together = np.bincount(exchange.teams, weights=exchange.shard_bytes)
     others = together[exchange.teams].astype(np.int64) - exchange.shard_bytes
-    # Only the first chip of all has to get everything that is sent to it.
+    # Only the leader, the first chip, must receive all that is sent to it.
     most = others[0] if exchange.pattern is Pattern.TO_LEADER else others.max()
     per_link = machine.link.vector_bytes * machine.chip.ports
     return hop_cycles(machine, max(1, ceil_div(int(most), per_link)))

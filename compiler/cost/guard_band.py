@@ -1,8 +1,8 @@
-"""The guard band: how much later than the earliest moment a vector may be received.
+"""Guard band: cycles by which a receive is scheduled after the earliest arrival.
 
-A receive has a fixed cycle, so it must wait for the latest vector that the jitter of
-the link, the drift of the two crystals since their last deskew and the error of their
-aligned counters allow.
+A receive has a fixed cycle. It must wait for the latest arrival that three effects
+allow: the jitter of the link, the drift of both crystals since their last deskew, and
+the error of their aligned counters.
 """
 
 import math
@@ -19,7 +19,7 @@ from specs.units import PPM
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """What a machine's clocks and links may do, and the guard band that covers it.
+    """Timing tolerance of a machine's clocks and links, and the guard band it needs.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ class Tolerance:
 
     @property
     def alignment_cycles(self) -> int:
-        """Return by how many cycles two aligned chips may be apart.
+        """Return the largest misalignment of two aligned chips, in cycles.
 
-        A counter shows whole counts: a chip that is `error` counts off the root's is
-        set, by the start or a RUNTIME_DESKEW, to within ``(error - 1, error]`` of it.
-        So two chips are less than twice the largest error and one cycle apart. Another
-        cycle is for edges, which lie on whole picoseconds.
+        A counter shows whole counts: the start or a RUNTIME_DESKEW sets a chip whose
+        counter is `error` counts off the root's to within ``(error - 1, error]`` of it.
+        So two chips differ by less than twice the largest error plus one cycle. A
+        second cycle covers clock edges, which lie on whole picoseconds.
         """
         if self.relative_ppm == 0 and self.machine.link.jitter_cycles == 0:
             return 0
@@ -60,18 +60,18 @@ class Tolerance:
 
     @property
     def longest_interval_cycles(self) -> int:
-        """Return the longest time between two deskews that cannot be misread."""
+        """Return the longest time between two deskews whose drift cannot be misread."""
         return half_epoch_cycles(
             self.machine.hac.epoch_cycles, self.counter_error, self.relative_ppm
         )
 
     def drift_cycles(self, interval_cycles: int) -> int:
-        """Return how far two crystals drift apart in an interval, rounded up.
+        """Return the drift of two crystals against each other, in cycles, rounded up.
 
         Sender and receiver deskew at different times, so each drifts against the root
-        over a time of its own, up to the interval. With crystals s, r and root o, all
-        within +/- ppm, ``(s - o) * t_s - (r - o) * t_r`` is largest if one has the time
-        of an interval, the other none, and the root is at the far end: 2 x ppm x
+        over its own time, up to the interval. With crystals s, r and root o, all within
+        +/- ppm, ``(s - o) * t_s - (r - o) * t_r`` is largest if one time is an
+        interval, the other zero, and the root is at the opposite limit: 2 x ppm x
         interval, as for two crystals over one interval.
         """
         return math.ceil(self.relative_ppm * interval_cycles / PPM)
@@ -79,14 +79,13 @@ class Tolerance:
     def guard_cycles(self, interval_cycles: int) -> int:
         """Return the guard band: jitter span + drift + counter error.
 
-        Crystals drift for the interval and while the vector is on its way: a latency is
-        a time, but the receiver awaits it in cycles of its own.
+        Crystals drift during the interval and during the flight of a vector: a latency
+        is a time, but the receiver counts it in cycles of its own clock.
 
         Raises
         ------
         ScheduleError
-            If vectors that come as early as the guard allows would overflow the
-            receive FIFO.
+            If the vectors that arrive at the earliest would overflow the receive FIFO.
         """
         link = self.machine.link
         flight = self.machine.reference_latency_cycles
@@ -104,7 +103,7 @@ class Tolerance:
         return guard
 
     def checked_interval(self, epochs: int) -> int:
-        """Return a given deskew interval in cycles, 0 for never.
+        """Return a deskew interval in cycles, after checking it; 0 stands for never.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Timing of the links as the compiler knows it: latencies and rates, in cycles."""
+"""Link timing: latencies, rates and the least time of a hop, in cycles."""
 
 from dataclasses import dataclass
 from typing import final
@@ -14,7 +14,7 @@ from topologies.topology import Topology
 @final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LinkTiming:
-    """What the compiler knows of the links, in cycles of the nominal clock.
+    """Timing of all links of a machine, in cycles of the nominal clock.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class LinkTiming:
     guard_cycles
         Guard band of every receive.
     send_cycles, receive_cycles, pass_cycles
-        SRAM to wire; FIFO to SRAM; FIFO to the next wire in a forward.
+        SRAM to wire; FIFO to SRAM; FIFO to the next wire in a relay hop.
     """
 
     latency_cycles: NDArray[np.int64]
@@ -40,10 +40,10 @@ class LinkTiming:
 def link_timing(
     topology: Topology, machine: MachineSpec, guard_cycles: int
 ) -> LinkTiming:
-    """Return the links' timing under a guard band.
+    """Return the timing of all links under a guard band.
 
-    The extra way of a forwarded vector, `forward_cycles`, contains one link latency at
-    its mean; what remains is spent inside the forwarding chip.
+    The time of a relay hop, `forward_cycles`, contains one mean link latency; the rest
+    is spent inside the forwarding chip.
     """
     link, chip = machine.link, machine.chip
     extra_ps = machine.cable_extra_ps(topology.length_m)
@@ -59,14 +59,15 @@ def link_timing(
 
 
 def serialisation_cycles(machine: MachineSpec, vectors: int) -> int:
-    """Return the cycles for which a train of `vectors` keeps a wire, rounded up."""
+    """Return the serialisation time of a train of `vectors`, in cycles, rounded up."""
     return machine.link.vector_offset_cycles(vectors, machine.chip.clock_hz)
 
 
 def vector_rate(machine: MachineSpec) -> tuple[int, int]:
-    """Return two whole numbers whose quotient is the cycles between two vectors.
+    """Return the time between two vectors as numerator and denominator, in cycles.
 
-    They are the bits of a vector on the wire in a second of cycles, and the line rate.
+    The numerator is the bits of a vector on the wire times the clock in hertz, the
+    denominator the line rate in bit/s.
     """
     link = machine.link
     bits = link.wire_bytes * BITS_PER_BYTE * machine.chip.clock_hz
@@ -74,12 +75,12 @@ def vector_rate(machine: MachineSpec) -> tuple[int, int]:
 
 
 def vectors_of(machine: MachineSpec, payload_bytes: int) -> int:
-    """Return the vectors that carry a payload, at least one: no message is void."""
+    """Return the vectors that carry a payload, at least one: no message is empty."""
     return max(1, ceil_div(payload_bytes, machine.link.vector_bytes))
 
 
 def hop_cycles(machine: MachineSpec, vectors: int) -> int:
-    """Return the least cycles of a message over one hop, SRAM to SRAM.
+    """Return the least latency of a message over one hop, SRAM to SRAM, in cycles.
 
     The hop has as many parallel cables as a message may be striped over.
     """

@@ -1,10 +1,10 @@
-"""A closed-form lower bound on a token's latency: what no schedule can beat.
+"""Roofline bound: the least latency of a token, in closed form.
 
-Every stage must feed its weights and its share of the KV cache to the matrix unit,
-except for what its weight buffers may hold ahead of each product, and multiply all;
-every block of a split layer must gather and scatter, which takes at least one vector
-over one link each; every stage must hand over, and the token of a language model must
-come back.
+* Every stage feeds its weights and its share of the KV cache to the matrix unit, except
+  for what its weight buffers may hold ahead of each product, and multiplies all.
+* Every block of a split layer has an all-gather and a reduce-scatter. Each takes at
+  least one vector over one link.
+* Every stage boundary has a stage transfer, and the token of a language model returns.
 """
 
 import numpy as np
@@ -20,9 +20,9 @@ from specs.units import ceil_div
 
 
 def lower_bound_cycles(plan: ShardingPlan) -> int:
-    """Return the lower bound in cycles for one decode token."""
+    """Return the roofline bound of one decode token, in cycles."""
     machine = plan.task.machine
-    # Replicas hold and do the same; a token passes one of them.
+    # All replicas are equal; a token passes through one of them.
     stages = plan.replicas[0].stages
     bound = sum(feed_cycles(plan.task, stage) for stage in stages)
     if plan.strategy.tensor > 1:
@@ -37,15 +37,15 @@ def lower_bound_cycles(plan: ShardingPlan) -> int:
 
 
 def _exchanges(block: Block) -> int:
-    """Return how often the chips of a group must hear of each other for `block`."""
+    """Return the number of exchanges that a tensor group needs for `block`."""
     if block.kind is BlockKind.EMBEDDING:
         return 0
-    # A head gathers, and only its last part sends candidates to the leader.
+    # A head has an all-gather; only its last part sends candidates to the leader.
     return 1 if block.kind is BlockKind.HEAD and not block.closes else 2
 
 
 def feed_cycles(task: Task, stage: Stage) -> int:
-    """Return the least cycles in which a stage's fullest member feeds its operands."""
+    """Return the feed bound of a stage: least cycles of its most loaded chip."""
     chip = task.machine.chip
     fed, multiplied = 0 * stage.chips, 0 * stage.chips
     for block in stage.blocks:
@@ -55,17 +55,17 @@ def feed_cycles(task: Task, stage: Stage) -> int:
         multiplied += whole
     return max(
         ceil_div(int(fed.max()), chip.weight_feed_bytes_per_cycle),
-        # A weight takes four bytes at most.
+        # A weight takes at most four bytes.
         ceil_div(int(multiplied.max()), FP32_BYTES * chip.mxm_int8_macs_per_cycle),
     )
 
 
 def _preloads(task: Task, block: Block) -> int:
-    """Return how many products of `block` may find weights in the buffers."""
+    """Return how many products of `block` may have weights loaded ahead."""
     if block.kind is BlockKind.ATTENTION:
         return 4
     if block.kind is BlockKind.FEED_FORWARD:
-        # A router is known beforehand, the experts that it chooses are not.
+        # The router is known in advance; the experts that it selects are not.
         return 2 if task.model.experts == 1 else 1
     return int(block.kind is BlockKind.HEAD)
 
@@ -74,7 +74,7 @@ def _fed_bytes(task: Task, block: Block) -> Ints:
     """Return the bytes that each chip must feed to its matrix unit for `block`.
 
     The embedding is looked up and norms are vector operands: neither is fed. Of several
-    experts, the chosen ones are; at whatever place they are stored, they are alike.
+    experts only the selected ones are fed; they all have the same size.
     """
     model, formats = task.model, task.machine.formats
     width_bytes = task.operand_bytes(formats.weights)

@@ -1,7 +1,7 @@
 """The fastest split of a workload over a given number of chips."""
 
 from compiler.compile_graph import compile_workload
-from compiler.cost.graph_roofline import chain_bound
+from compiler.cost.graph_roofline import critical_path_bound
 from compiler.ir.schedule import WorkloadSchedule
 from sharding.graph.workload_plan import WorkloadPlan, plan_workload
 from sharding.parallelism.grid import grids
@@ -36,7 +36,7 @@ def best_schedule(
         except PlanError as refusal:
             refusals.append(refusal)
             continue
-        plans.append((chain_bound(plan), grid.row, plan))
+        plans.append((critical_path_bound(plan), grid.row, plan))
     if not plans:
         raise refusals[0]
     best: WorkloadSchedule | None = None

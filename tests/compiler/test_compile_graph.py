@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from chip.sram_occupancy import activation_changes, held_over_time
 from compiler.compile_graph import compile_workload
-from compiler.cost.graph_roofline import chain_bound
+from compiler.cost.graph_roofline import critical_path_bound
 from compiler.ir.schedule import WorkloadSchedule
 from compiler.search.graph_search import best_schedule
 from compiler.verify import verify
@@ -45,7 +45,7 @@ def test_every_split_is_proven_and_above_its_bound(
     schedule = scheduled(name, Grid(column=column, row=row))
     verify(schedule.program, schedule.topology, MACHINE)
     assert schedule.lower_bound_cycles <= schedule.latency_cycles
-    assert chain_bound(schedule.plan) <= schedule.latency_cycles
+    assert critical_path_bound(schedule.plan) <= schedule.latency_cycles
     assert schedule.breakdown.total == schedule.latency_cycles
 
 

@@ -1,11 +1,12 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from hypothesis import given
 
 from compiler.compile_decode import compile_token
 from compiler.cost.link_timing import hop_cycles
-from compiler.cost.roofline import lower_bound_cycles
+from compiler.cost.roofline import feed_cycles, lower_bound_cycles
 from compiler.ir.schedule import Schedule
 from compiler.verify import verify
 from sharding.planner.plan import ShardingPlan
@@ -54,8 +55,21 @@ def test_one_chip_is_bound_by_what_it_feeds(compiled: Compile) -> None:
     assert lower_bound_cycles(plan) == -(-(fed - (2 * 6 + 1) * 1000) // 4885)
 
 
+@pytest.mark.parametrize("rate", [1, 2, 3])
+def test_a_stage_feeds_all_its_operands_at_the_feed_rate(
+    compiled: Compile, rate: int
+) -> None:
+    schedule = compiled(
+        1, 1, chip__weight_feed_bytes_per_cycle=rate, chip__prefetch=False
+    )
+    (stage,) = schedule.plan.replicas[0].stages
+    # Two layers of 12,288 + 24,576 bytes of weights and 2,048 of cache, and the head.
+    fed = 2 * (12_288 + 24_576 + 2_048) + 16_384
+    assert feed_cycles(schedule.plan.task, stage) == -(-fed // rate)
+
+
 def test_the_bound_of_a_large_model_is_close(compiled: Compile) -> None:
-    # Nothing is given away by hops: every stage hands over, every block exchanges.
+    # Nothing is given away by hops: every stage transfers, every block exchanges.
     schedule = compiled(2, 4)
     hops = np.sum(schedule.timeline.stage_hops)
     assert schedule.lower_bound_cycles >= 642 * hops
