@@ -1,4 +1,4 @@
-"""Mapping keyed by the identity of objects, for results that are computed once."""
+"""Identity map: a cache whose keys are objects, compared by identity."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar, final
@@ -9,9 +9,9 @@ Value = TypeVar("Value")
 
 @final
 class IdentityMap(Generic[Key, Value]):
-    """What was computed of objects that are too large to compare by value.
+    """Cache of results for objects that are too large to compare by value.
 
-    A key is kept alive as long as the map, so that no other object can have its `id`.
+    The map keeps its keys alive, so that no other object can get the `id` of one.
 
     Examples
     --------
@@ -25,7 +25,7 @@ class IdentityMap(Generic[Key, Value]):
         self._known: dict[int, tuple[Key, Value]] = {}
 
     def __len__(self) -> int:
-        """Return how many keys there are."""
+        """Return the number of keys."""
         return len(self._known)
 
     def of(self, key: Key, compute: Callable[[Key], Value]) -> Value:

@@ -1,4 +1,4 @@
-"""Messages that start together, as columns that can be compared."""
+"""Message table: the messages of a phase as columns, hashable and comparable."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from specs.arrays import Ints
 
 
 class Message(NamedTuple):
-    """A payload from one chip to another."""
+    """Message: a payload from one chip to another."""
 
     source: int
     target: int
@@ -22,7 +22,7 @@ class Message(NamedTuple):
 @final
 @dataclass(frozen=True, eq=False)
 class MessageTable:
-    """Payloads that start together; those with the same columns are equal.
+    """Table of messages that start together; tables with equal columns are equal.
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ class MessageTable:
 
     @classmethod
     def of(cls, rows: Iterable[tuple[int, int, int]]) -> Self:
-        """Return the messages of rows of source, target and bytes."""
+        """Return the table of rows of source, target and bytes."""
         table = np.array(list(rows), dtype=np.int64).reshape(-1, 3).T
         return cls(*np.ascontiguousarray(table))
 
     @classmethod
     def joined(cls, parts: list["MessageTable"]) -> Self:
-        """Return the messages of all parts, one part after the other."""
+        """Return the table of all messages, one part after the other."""
         return cls(
             np.concatenate([part.source for part in parts]),
             np.concatenate([part.target for part in parts]),
@@ -52,7 +52,7 @@ class MessageTable:
         )
 
     def chosen(self, rows: NDArray[np.bool_]) -> "MessageTable":
-        """Return some of the messages, one flag for each, in their order."""
+        """Return the table of the messages whose flag is set, in their order."""
         return MessageTable(
             self.source[rows], self.target[rows], self.payload_bytes[rows]
         )

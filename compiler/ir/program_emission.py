@@ -1,4 +1,4 @@
-"""From the chain of a token to instruction and train columns."""
+"""Program emission: instruction and train columns from a timeline."""
 
 from functools import partial
 from typing import NamedTuple, final
@@ -24,7 +24,7 @@ from specs.arrays import Ints
 from specs.machine import ChipSpec
 from topologies.topology import Topology
 
-# Columns of the instruction blocks put together here, in this order.
+# Rows of an instruction block, in this order.
 _COLUMNS = (
     "chip",
     "slice",
@@ -42,14 +42,14 @@ _START, _TRAIN, _OPERATOR = (
 
 
 class Emitted(NamedTuple):
-    """One token as columns.
+    """Columns of one emitted timeline.
 
     Attributes
     ----------
     instructions, trains
-        What chips do, and what is on the links.
+        Instructions of the chips, and trains on the links.
     kinds
-        What slices do for each kind of operator.
+        Slice instructions of each kind of operator.
     """
 
     instructions: Instructions
@@ -60,18 +60,18 @@ class Emitted(NamedTuple):
 def emit(
     timeline: Timeline, topology: Topology, chip: ChipSpec, leader: int
 ) -> Emitted:
-    """Return the instructions and trains of one token.
+    """Return the instructions and trains of one timeline.
 
     Parameters
     ----------
     timeline
-        The chain.
+        Entries with their start cycles.
     topology
         Ports and ends of the links.
     chip
-        What operators are lowered for.
+        Chip for which operators are lowered.
     leader
-        Chip on which the start and end of the token are marked.
+        Chip that marks the start and end of the timeline.
     """
     kinds = _Kinds()
     blocks = [_marks(leader, timeline.token_cycles)]
@@ -111,7 +111,7 @@ def emit(
 
 @final
 class _Kinds:
-    """Numbers the works that differ, in the order in which they are met."""
+    """Numbering of distinct works, in the order of their first use."""
 
     def __init__(self) -> None:
         self._number: dict[Work, int] = {}
@@ -119,22 +119,22 @@ class _Kinds:
 
     @property
     def works(self) -> list[Work]:
-        """Return the works by number."""
+        """Return the distinct works by number."""
         return list(self._number)
 
     def of(self, works: tuple[Work, ...]) -> Ints:
         """Return the number of each work, shape ``(works,)``."""
-        # Entries of layers alike share one tuple.
+        # Entries of equal layers share one tuple.
         return self._known.of(works, self._numbers)
 
     def _numbers(self, works: tuple[Work, ...]) -> Ints:
         number = self._number
-        found = [number.setdefault(work, len(number)) for work in works]
-        return np.array(found, dtype=np.int64)
+        numbers = [number.setdefault(work, len(number)) for work in works]
+        return np.array(numbers, dtype=np.int64)
 
 
 def _block(rows: int, **columns: NDArray[np.integer] | int) -> Ints:
-    """Return instruction rows as one array of shape ``(columns, rows)``."""
+    """Return an instruction block, shape ``(columns, rows)``; -1 where not given."""
     block = np.full((len(_COLUMNS), rows), -1, dtype=np.int64)
     for name, values in columns.items():
         block[_COLUMNS.index(name)] = values
@@ -142,6 +142,7 @@ def _block(rows: int, **columns: NDArray[np.integer] | int) -> Ints:
 
 
 def _marks(leader: int, token_cycles: int) -> Ints:
+    """Return the two MARK instructions, at the start and the end of the timeline."""
     cycles = np.array([0, token_cycles], dtype=np.int64)
     return _block(
         2,
@@ -154,8 +155,9 @@ def _marks(leader: int, token_cycles: int) -> Ints:
 
 
 def _compute_rows(entry: ComputeEntry, kinds: _Kinds, fill_cycles: int) -> Ints:
+    """Return the instructions of a compute entry: each busy slice on each chip."""
     parts = {
-        # Weights stream from memory for as long as there are any.
+        # The pipeline fills after the last weight has been read.
         Unit.MATMUL: (
             (Slice.MEM, Opcode.READ, entry.cycles - fill_cycles),
             (Slice.MXM, Opcode.MATMUL, entry.cycles),
@@ -180,6 +182,7 @@ def _compute_rows(entry: ComputeEntry, kinds: _Kinds, fill_cycles: int) -> Ints:
 
 
 def _load_rows(entry: LoadEntry, kinds: _Kinds) -> Ints:
+    """Return the instructions that load weights ahead, one for each chip."""
     return _block(
         len(entry.chips),
         chip=entry.chips,
@@ -193,7 +196,7 @@ def _load_rows(entry: LoadEntry, kinds: _Kinds) -> Ints:
 
 
 def _transport_rows(transport: Transport, topology: Topology) -> tuple[Ints, Ints]:
-    """Return a phase's instructions and train columns, cycles from its start."""
+    """Return the instructions and train columns of a phase, cycles from its start."""
     link = transport.link
     number = np.arange(len(link), dtype=np.int64)
     first_hop = transport.previous < 0
@@ -224,7 +227,7 @@ def _transport_rows(transport: Transport, topology: Topology) -> tuple[Ints, Int
 
 
 def _placed(rows: Ints, entry: TransportEntry, trains: int) -> Ints:
-    """Return a phase's instructions at their place in the token."""
+    """Return the instructions of a phase, shifted to its place in the timeline."""
     placed = rows.copy()
     placed[_START] += entry.start_cycle
     placed[_TRAIN] += trains

@@ -1,4 +1,4 @@
-"""What the compiler returns: a program, and what is known about it before it runs."""
+"""Planned schedule: the compiled program with its plan, timeline and lower bound."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar, final
@@ -14,24 +14,24 @@ from topologies.topology import Topology
 PlanT = TypeVar("PlanT", ShardingPlan, WorkloadPlan)
 
 
-# No slots: a frozen class with them cannot be made by a name that says its plan.
+# No slots: `Schedule(...)`, a subscripted alias, could not set `__orig_class__`.
 @final
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PlannedSchedule(Generic[PlanT]):
-    """The static schedule of one iteration: a decode token, or a workload once.
+    """Static schedule of one iteration: a decode token, or one run of a workload.
 
     Parameters
     ----------
     plan, topology
-        What is scheduled, and on which wiring.
+        The sharding plan, and the topology for which it is scheduled.
     tree
         Spanning tree along which the chips are aligned, rooted at the leader.
     program
         Every instruction and every train at its cycle.
     timeline
-        The chain that the program carries out, with names for traces.
+        Timeline that the program implements, with operator names for traces.
     lower_bound_cycles
-        Closed-form bound that no schedule of this plan can beat.
+        Roofline bound that no schedule of this plan can beat.
     """
 
     plan: PlanT
@@ -43,16 +43,16 @@ class PlannedSchedule(Generic[PlanT]):
 
     @property
     def latency_cycles(self) -> int:
-        """Return the cycles from an iteration to the next of the same sequence.
+        """Return the cycles between two iterations of the same sequence.
 
-        With more sequences than the pipeline can hold, the program's `turn_cycles` are
-        among them.
+        With more sequences than the pipeline can hold, they include the program's
+        `turn_cycles`.
         """
         return self.program.period_cycles
 
     @property
     def breakdown(self) -> CycleBreakdown:
-        """Return where the cycles of an iteration go, from its start to its end.
+        """Return the cycle breakdown of an iteration, from its start to its end.
 
         With the program's `turn_cycles` the sum is `latency_cycles`.
         """

@@ -1,7 +1,7 @@
-"""Timeline of a token: a chain of compute and transport entries with start cycles.
+"""Timeline: compute and transport entries of one token with their start cycles.
 
-The chips of a tensor group move in step, and one token is in one stage at a time, so a
-token is a chain: each entry starts where the one before has ended.
+The chips of a tensor group work in lockstep, and a token is in one stage at a time. So
+the entries form one critical path: each starts where the one before has ended.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from specs.arrays import Ints
 
 
 class ComputeEntry(NamedTuple):
-    """A group computes: chip, work and cycles of each member that has a part."""
+    """Computation of a group: chip, work and cycles of each member with a part."""
 
     start_cycle: int
     operator: int
@@ -26,7 +26,7 @@ class ComputeEntry(NamedTuple):
 
 
 class LoadEntry(NamedTuple):
-    """A group loads weights ahead of an operator that has the number `operator`."""
+    """Weight prefetch of a group, ahead of the operator numbered `operator`."""
 
     start_cycle: int
     operator: int
@@ -36,7 +36,7 @@ class LoadEntry(NamedTuple):
 
 
 class TransportEntry(NamedTuple):
-    """A phase of messages is on its way."""
+    """Transfer of a phase: messages that start together."""
 
     start_cycle: int
     operator: int
@@ -50,20 +50,20 @@ TimelineEntry = ComputeEntry | TransportEntry
 @final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Timeline:
-    """One token as a chain.
+    """Timeline of one token.
 
     Parameters
     ----------
     entries
-        What is done, in order; gaps between entries belong to deskews.
+        Compute and transport entries in order; gaps between them belong to deskews.
     loads
-        Weights that are loaded meanwhile, ahead of their products.
+        Weight prefetches that overlap them.
     spent
-        Where the token's cycles went.
+        Cycle breakdown of the token.
     stage_cycles
-        Cycles between the first and the last thing each stage does.
+        Cycles of each stage, from the start of its first entry to the end of its last.
     stage_hops
-        Hops in a row that the chain makes within each stage and out of it.
+        Hops on the critical path within each stage and out of it.
     trains
         Trains in all entries.
     """

@@ -1,4 +1,4 @@
-"""Transfers of a phase: trains on links, their cycles and where the cycles went."""
+"""Transfer of a phase: its trains, their cycles and the cycle breakdown."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, final
@@ -10,7 +10,7 @@ from specs.arrays import Ints
 
 
 class CycleBreakdown(NamedTuple):
-    """Where the cycles of a span went; the sum is its length."""
+    """Cycle breakdown of a span by cause; the sum is its length."""
 
     compute: int = 0
     link: int = 0
@@ -21,19 +21,19 @@ class CycleBreakdown(NamedTuple):
     wait: int = 0
 
     def plus(self, other: "CycleBreakdown") -> "CycleBreakdown":
-        """Return both spans together."""
+        """Return the breakdown of both spans together."""
         return CycleBreakdown(*(a + b for a, b in zip(self, other, strict=True)))
 
     @property
     def total(self) -> int:
-        """Return the length of the span."""
+        """Return the length of the span in cycles."""
         return sum(self)
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Transport:
-    """The trains of a phase; cycles count from the phase's start.
+    """Trains of a phase; cycles count from the start of the phase.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ class Transport:
         Columns of `chip.program.Trains`, shape ``(trains,)``; `previous` is the row of
         the hop before, or -1.
     serialisation_cycles
-        How long each train keeps its wire.
+        Time for which each train occupies its wire, shape ``(trains,)``.
     spent
-        The way of the message that is there last.
+        Cycle breakdown of the message that arrives last.
     hops
         Most hops of a message.
     """
@@ -59,12 +59,12 @@ class Transport:
 
     @property
     def duration_cycles(self) -> int:
-        """Return when the last vector of the last message is in SRAM."""
+        """Return the cycle at which the last vector of all is in SRAM."""
         return self.spent.total
 
 
 def trainless(cycles: int) -> Transport:
-    """Return a transport without trains that lasts so many cycles, for bounds."""
+    """Return a transport without trains that takes `cycles`, for bounds."""
     none = np.zeros(0, dtype=np.int64)
     return Transport(
         link=none,
@@ -79,7 +79,7 @@ def trainless(cycles: int) -> Transport:
 
 
 class TransferModel(Protocol):
-    """What says how long messages are on their way, exactly or at least."""
+    """Transfer model: the timing of messages, exact or as a lower bound."""
 
     def transport(self, messages: MessageTable) -> Transport:
-        """Return how `messages` travel, all of them ready at cycle 0."""
+        """Return the transport of `messages`, all of them ready at cycle 0."""

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,6 +76,11 @@ def test_vectors_hold_the_payload_and_one_less_does_not(payload: int) -> None:
     size = MACHINE.link.vector_bytes
     count = vectors_of(MACHINE, payload)
     assert (count - 1) * size < payload <= count * size
+
+
+@pytest.mark.parametrize(("payload", "vectors"), [(0, 1), (1, 1), (320, 1), (321, 2)])
+def test_a_message_is_at_least_one_vector(payload: int, vectors: int) -> None:
+    assert vectors_of(MACHINE, payload) == vectors
 
 
 def test_a_striped_message_takes_the_time_of_one_cable_s_share() -> None:

@@ -1,6 +1,5 @@
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,14 +21,14 @@ messages = st.builds(Message, chips, chips, st.integers(1, 4000)).filter(
 phases = st.lists(messages, min_size=1, max_size=30).map(tuple)
 
 
-def transporter() -> MessageScheduler:
+def scheduler() -> MessageScheduler:
     timing = link_timing(RACK, MACHINE, GUARD)
     return MessageScheduler(RACK, MACHINE, Routes(RACK), timing)
 
 
 @given(phase=phases)
 def test_trains_on_a_link_never_overlap(phase: tuple[Message, ...]) -> None:
-    sent = transporter().transport(MessageTable.of(phase))
+    sent = scheduler().transport(MessageTable.of(phase))
     rows = sorted(
         zip(
             sent.link.tolist(),
@@ -46,7 +45,7 @@ def test_trains_on_a_link_never_overlap(phase: tuple[Message, ...]) -> None:
 def test_each_train_is_received_after_latency_and_guard_and_forwarded_after_that(
     phase: tuple[Message, ...],
 ) -> None:
-    sent = transporter().transport(MessageTable.of(phase))
+    sent = scheduler().transport(MessageTable.of(phase))
     timing = link_timing(RACK, MACHINE, GUARD)
     wait = sent.receive_cycle - sent.wire_cycle
     assert wait.tolist() == (timing.latency_cycles[sent.link] + GUARD).tolist()
@@ -61,25 +60,25 @@ def test_each_train_is_received_after_latency_and_guard_and_forwarded_after_that
 
 @given(phase=phases)
 def test_every_message_reaches_its_target_whole(phase: tuple[Message, ...]) -> None:
-    sent = transporter().transport(MessageTable.of(phase))
+    sent = scheduler().transport(MessageTable.of(phase))
     before = sent.previous.tolist()
     last = set(range(len(before))) - set(before)
-    found = []
+    arrived = []
     for train in last:
         first = train
         while before[first] >= 0:
             first = before[first]
         ends = (RACK.source[sent.link[first]], RACK.target[sent.link[train]])
-        found.append((*map(int, ends), int(sent.vectors[train])))
+        arrived.append((*map(int, ends), int(sent.vectors[train])))
     wanted = [(m.source, m.target, vectors_of(MACHINE, m.payload_bytes)) for m in phase]
-    assert sorted(found) == sorted(wanted)
+    assert sorted(arrived) == sorted(wanted)
 
 
 @given(phase=phases)
 def test_what_is_spent_adds_up_to_the_time_of_the_last_vector(
     phase: tuple[Message, ...],
 ) -> None:
-    sent = transporter().transport(MessageTable.of(phase))
+    sent = scheduler().transport(MessageTable.of(phase))
     there = [
         receive + serialisation_cycles(MACHINE, vectors - 1) + 217
         for receive, vectors in zip(
@@ -91,32 +90,15 @@ def test_what_is_spent_adds_up_to_the_time_of_the_last_vector(
 
 
 def test_a_vector_to_a_neighbour_takes_the_published_hop_and_the_guard() -> None:
-    sent = transporter().transport(MessageTable.of([(0, 1, 320)]))
+    sent = scheduler().transport(MessageTable.of([(0, 1, 320)]))
     # 216 to the wire, 209 over it, 217 to SRAM.
     assert sent.spent == CycleBreakdown(link=216 + 209 + 217, guard=GUARD)
     assert sent.duration_cycles == 642 + GUARD
 
 
 def test_payloads_of_equally_many_vectors_share_a_template() -> None:
-    both = transporter()
+    both = scheduler()
     one, other = (
         both.transport(MessageTable.of([(0, 1, size)])) for size in (321, 640)
     )
     assert one is other
-
-
-def test_spans_add_up_by_cause() -> None:
-    assert CycleBreakdown(1, 2, 3, 4, 5, 6, 7).plus(CycleBreakdown(compute=10)) == (
-        11,
-        2,
-        3,
-        4,
-        5,
-        6,
-        7,
-    )
-
-
-@pytest.mark.parametrize(("payload", "vectors"), [(0, 1), (1, 1), (320, 1), (321, 2)])
-def test_a_message_is_at_least_one_vector(payload: int, vectors: int) -> None:
-    assert vectors_of(MACHINE, payload) == vectors
