@@ -9,7 +9,7 @@ import numpy as np
 
 from compiler.collectives.stages import CollectiveStage
 from compiler.cost.link_timing import LinkTiming
-from compiler.routing.disjoint_paths import disjoint_paths, shared_out
+from compiler.routing.disjoint_paths import disjoint_paths, vectors_per_path
 from specs.machine import MachineSpec
 from topologies.topology import Topology
 
@@ -39,7 +39,7 @@ def spread_stage(
     """
     paths = disjoint_paths(topology, timing, source, target)[:most_paths]
     fixed = np.array([detour.fixed_cycles for detour in paths], dtype=np.int64)
-    share = shared_out(machine, fixed, vectors)
+    share = vectors_per_path(machine, fixed, vectors)
     used = np.flatnonzero(share)
     longest = max(len(paths[place].links) for place in used)
     table = np.full((len(used), longest), -1, dtype=np.int64)

@@ -1,8 +1,8 @@
-"""Reserving links for many messages at once: the calendars of all links as arrays.
+"""Bulk reservation: links reserved for many messages at once, in arrays.
 
-A message asks for its next link once it can leave a chip, and links serve in the order
-in which they are asked. What a hop takes at least is also how far ahead all requests
-are known, so the schedule is made window by window, all links of a window together.
+A message requests its next link as soon as it can leave a chip, and each link serves
+requests in their order. All requests within the least time of a hop are known in
+advance. So the schedule is made window by window, for all links of a window together.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from compiler.ir.transfers import CycleBreakdown, Transport
 from specs.arrays import Ints
 from specs.machine import MachineSpec
 
-# Keeps the links of a window apart in one running maximum; no schedule is as long.
+# Offset between the links of a window in one running maximum: longer than a schedule.
 _APART = 2**40
 
 
@@ -23,15 +23,15 @@ def reserve(
     paths: NDArray[np.int32],
     vectors: Ints,
 ) -> Transport:
-    """Return the trains that carry messages over given paths, all ready at cycle 0.
+    """Return the transport of messages over given paths, all ready at cycle 0.
 
     Parameters
     ----------
     machine, timing
-        The links.
+        Rates and latencies of the links.
     paths
         Directed links of each message in order, -1 after the last, shape
-        ``(messages, longest path)``; every message has one.
+        ``(messages, longest path)``; no path is empty.
     vectors
         Vectors of each message, shape ``(messages,)``.
 
@@ -42,17 +42,17 @@ def reserve(
     """
     hops = (paths >= 0).sum(axis=1)
     sizes, size = np.unique(vectors, return_inverse=True)
-    lasting = np.array(
+    durations = np.array(
         [
             (serialisation_cycles(machine, n), serialisation_cycles(machine, n - 1))
             for n in sizes.tolist()
         ],
         dtype=np.int64,
     ).reshape(-1, 2)
-    line, tail = lasting[size].T
+    line, tail = durations[size].T
     wire = _wire_cycles(timing, paths, hops, line)
-    way = timing.latency_cycles[paths]
-    receive = wire + way + timing.guard_cycles
+    latency = timing.latency_cycles[paths]
+    receive = wire + latency + timing.guard_cycles
     used = paths >= 0
     number = np.cumsum(used.ravel()).reshape(used.shape) - 1
     previous = np.where(np.arange(paths.shape[1]) > 0, number - 1, -1)
@@ -64,7 +64,7 @@ def reserve(
         receive_cycle=receive[used],
         previous=previous[used],
         serialisation_cycles=np.repeat(line, hops),
-        spent=_spent(timing, way, hops, tail, last),
+        spent=_spent(timing, latency, hops, tail, last),
         hops=int(hops.max()),
     )
 
@@ -72,7 +72,7 @@ def reserve(
 def _wire_cycles(
     timing: LinkTiming, paths: NDArray[np.int32], hops: Ints, line: Ints
 ) -> Ints:
-    """Return when each message enters each of its links, shape of `paths`."""
+    """Return the cycle at which each message enters each link, shape of `paths`."""
     fixed = timing.guard_cycles + timing.pass_cycles
     window = int(timing.latency_cycles[paths[paths >= 0]].min()) + fixed
     wire = np.zeros(paths.shape, dtype=np.int64)
@@ -85,8 +85,8 @@ def _wire_cycles(
         known = ready[waiting] < horizon
         rows = waiting[known]
         link = paths[rows, hop[rows]].astype(np.int64)
-        # Of messages that ask at once the longest way is served first: it has the
-        # least slack.
+        # Of simultaneous requests the one with the longest remaining path is served
+        # first: it has the least slack.
         order = np.lexsort((rows, hop[rows] - hops[rows], ready[rows], link))
         rows, link = rows[order], link[order]
         start = _starts(link, ready[rows], line[rows], free)
@@ -100,11 +100,11 @@ def _wire_cycles(
 
 
 def _starts(link: Ints, ready: Ints, line: Ints, free: Ints) -> Ints:
-    """Return when each request is served, one after the other on each link.
+    """Return the cycle at which each request is served, in order on each link.
 
-    A request starts when it is ready and the one before it is over: ``start[i] =
-    max(ready[i], start[i-1] + line[i-1])``. Less the time that all before it take, that
-    is a running maximum.
+    A request starts when it is ready and the one before it has ended: ``start[i] =
+    max(ready[i], start[i-1] + line[i-1])``. After subtracting the time of all requests
+    before it, that is a running maximum.
     """
     before = np.cumsum(line) - line
     place = np.cumsum(np.diff(link, prepend=link[:1]) != 0)
@@ -114,12 +114,12 @@ def _starts(link: Ints, ready: Ints, line: Ints, free: Ints) -> Ints:
 
 
 def _spent(
-    timing: LinkTiming, way: Ints, hops: Ints, tail: Ints, last: Ints
+    timing: LinkTiming, latency: Ints, hops: Ints, tail: Ints, last: Ints
 ) -> CycleBreakdown:
-    """Return where the cycles of the message go that is there last."""
+    """Return the cycle breakdown of the message that arrives last."""
     row = int(last.argmax())
     count = int(hops[row])
-    flight = int(way[row, :count].sum()) - count * timing.fec_cycles
+    flight = int(latency[row, :count].sum()) - count * timing.fec_cycles
     link = (
         timing.send_cycles
         + flight

@@ -12,7 +12,7 @@ from topologies.topology import Topology
 
 
 class DisjointPath(NamedTuple):
-    """A path and what its hops cost, without the vectors behind the first.
+    """Path and its latency, without the vectors behind the first.
 
     Attributes
     ----------
@@ -29,70 +29,72 @@ class DisjointPath(NamedTuple):
 def disjoint_paths(
     topology: Topology, timing: LinkTiming, source: int, target: int
 ) -> list[DisjointPath]:
-    """Return paths between two chips that share no link, the cheapest first.
+    """Return link-disjoint paths between two chips, the minimal path first.
 
-    The minimal path, and for each other link of the source the minimal path from where
-    it leads, unless that comes back or takes a link of a cheaper one.
+    The others start with another link of the source and continue on the minimal path
+    from its end, unless that returns or uses a link of a cheaper path.
     """
     first = np.array(topology.out_links(source), dtype=np.int64)
     via = topology.target[first].astype(np.int64)
     onward = minimal_paths(topology, via, np.full_like(via, target))
-    ways = [
+    onward_paths = [
         (int(link), *(int(n) for n in row if n >= 0))
         for link, row in zip(first.tolist(), onward.tolist(), strict=True)
     ]
     (row,) = minimal_paths(topology, np.array([source]), np.array([target])).tolist()
     minimal = tuple(link for link in row if link >= 0)
-    found = sorted(
-        DisjointPath(_fixed_cycles(timing, way), way) for way in {*ways, minimal}
+    paths = sorted(
+        DisjointPath(_fixed_cycles(timing, links), links)
+        for links in {*onward_paths, minimal}
     )
-    found.sort(key=lambda detour: detour.links != minimal)
-    kept: list[DisjointPath] = []
-    taken: set[int] = set()
-    for detour in found:
-        passed = {source, *topology.target[list(detour.links)].tolist()}
-        if len(passed) <= len(detour.links) or taken & set(detour.links):
+    paths.sort(key=lambda path: path.links != minimal)
+    disjoint: list[DisjointPath] = []
+    used: set[int] = set()
+    for path in paths:
+        passed = {source, *topology.target[list(path.links)].tolist()}
+        if len(passed) <= len(path.links) or used & set(path.links):
             continue
-        kept.append(detour)
-        taken |= set(detour.links)
-    return kept
+        disjoint.append(path)
+        used |= set(path.links)
+    return disjoint
 
 
-def shared_out(machine: MachineSpec, fixed_cycles: Ints, vectors: int) -> Ints:
-    """Return the vectors of each path, such that the last is there soonest.
+def vectors_per_path(machine: MachineSpec, fixed_cycles: Ints, vectors: int) -> Ints:
+    """Return the vectors of each path such that the last one arrives soonest.
 
     Parameters
     ----------
     machine
         The line rate.
     fixed_cycles
-        What each path costs, ascending, shape ``(paths,)``.
+        Latency of each path, ascending, shape ``(paths,)``.
     vectors
-        Vectors to share out, at least one.
+        Vectors to distribute, at least one.
     """
     low, high = int(fixed_cycles[0]), int(fixed_cycles[0])
-    while _there(machine, fixed_cycles, high).sum() < vectors:
+    while _delivered(machine, fixed_cycles, high).sum() < vectors:
         high += max(1, high)
     while low < high:
         middle = (low + high) // 2
-        if _there(machine, fixed_cycles, middle).sum() < vectors:
+        if _delivered(machine, fixed_cycles, middle).sum() < vectors:
             low = middle + 1
         else:
             high = middle
-    share = _there(machine, fixed_cycles, low)
-    # What is more than needed is taken from the most expensive paths.
+    share = _delivered(machine, fixed_cycles, low)
+    # The excess is taken from the most expensive paths.
     above = np.cumsum(share) - vectors
     return np.clip(share - np.maximum(above, 0), 0, None)
 
 
-def _there(machine: MachineSpec, fixed_cycles: Ints, within_cycles: int) -> Ints:
-    """Return the vectors that each path brings within some cycles."""
+def _delivered(machine: MachineSpec, fixed_cycles: Ints, within_cycles: int) -> Ints:
+    """Return the vectors that each path delivers within some cycles."""
     bits, per_cycle = vector_rate(machine)
     left = within_cycles - fixed_cycles
     return np.where(left >= 0, left * per_cycle // bits + 1, 0)
 
 
 def _fixed_cycles(timing: LinkTiming, links: tuple[int, ...]) -> int:
+    """Return the latency of a path: its links, guard bands and relay hops."""
     flight = int(timing.latency_cycles[list(links)].sum())
     return (
         flight

@@ -1,4 +1,4 @@
-"""Gateways: which chips of a node or rack hold the cables to which other one."""
+"""Gateways: the chips of a node or rack with cables to other nodes or racks."""
 
 from typing import final
 
@@ -11,16 +11,23 @@ from topologies.topology import Topology
 
 @final
 class Crossings:
-    """The directed links between groups of chips, looked up by pair of groups.
+    """Directed links between groups of chips, indexed by pair of groups.
 
     Parameters
     ----------
     topology
-        The wiring.
+        Ends of the links.
     group
         Group of each chip, shape ``(chips,)``.
     links
-        The links that may be used.
+        Links that may be used.
+
+    Attributes
+    ----------
+    links
+        Links between two groups, sorted by pair, then by source chip.
+    place, parallel
+        Number of each link within its pair, and how many links the pair has.
     """
 
     def __init__(self, topology: Topology, group: Ints, links: Ints) -> None:
@@ -29,7 +36,7 @@ class Crossings:
         between = source != target
         key = (source * self._groups + target)[between]
         links = links[between]
-        # Chip by chip of the source, so that each may find its own.
+        # Sorted by source chip, so that each chip may use its own links.
         order = np.lexsort((links, topology.source[links], key))
         self.links = links[order]
         self._keys, self._first, self._count = np.unique(
@@ -40,30 +47,30 @@ class Crossings:
         self.parallel = self._count[at]
 
     def shared(self, vectors: Ints) -> Ints:
-        """Return each link's part of what its pair sends, parallel links sharing it.
+        """Return the vectors of each link if parallel links share those of a pair.
 
         Parameters
         ----------
         vectors
-            What is sent over the pair of each of `links`, shape ``(links,)``.
+            Vectors sent over the pair of each of `links`, shape ``(links,)``.
         """
         end = (self.place + 1) * vectors // self.parallel
         return end - self.place * vectors // self.parallel
 
     def pairs(self) -> int:
-        """Return the ordered pairs of groups that are linked."""
+        """Return the number of ordered pairs of groups that are linked."""
         return len(self._keys)
 
     def count(self, source: NDArray[np.integer], target: NDArray[np.integer]) -> Ints:
-        """Return how many links lead from one group to another, for each pair."""
+        """Return the number of links from one group to another, for each pair."""
         return self._count[self._at(source, target)]
 
     def pick(
         self, source: NDArray[np.integer], target: NDArray[np.integer], number: Ints
     ) -> Ints:
-        """Return link `number`, modulo how many there are, between two groups each.
+        """Return link `number` of each pair of groups, modulo the links of the pair.
 
-        Both groups must be linked.
+        Every pair must be linked.
         """
         at = self._at(source, target)
         return self.links[self._first[at] + number % self._count[at]]
@@ -75,17 +82,23 @@ class Crossings:
 
 @final
 class Gateways:
-    """Where the members of a collective are, and the links among them.
+    """Position of each chip, and the links among the members of a collective.
 
     Parameters
     ----------
     topology
-        The wiring.
+        Chips and links.
     chips
         Members, shape ``(members,)``.
 
     Attributes
     ----------
+    chips
+        Members in ascending order.
+    node, rack, slot
+        Position of each chip of the topology, shape ``(chips,)``.
+    source, target
+        Ends of each directed link, shape ``(links,)``.
     local, between_nodes, between_racks
         Links between chips of a node, nodes of a rack, and racks.
     """
@@ -116,14 +129,14 @@ class Gateways:
         racks = np.unique(self.rack[self.chips])
         in_node = np.bincount(self.node[self.chips])
         in_rack = np.bincount(self.rack[self.chips[of_node]])
-        wanted = (
+        needed = (
             int((in_node * (in_node - 1)).sum()),
             int((in_rack * (in_rack - 1)).sum()),
             len(racks) * (len(racks) - 1),
         )
-        found = (
+        linked = (
             self.local.pairs(),
             self.between_nodes.pairs(),
             self.between_racks.pairs(),
         )
-        return len(nodes) > 0 and wanted == found
+        return len(nodes) > 0 and needed == linked

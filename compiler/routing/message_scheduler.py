@@ -1,4 +1,4 @@
-"""Putting the messages of a phase on the links, relative to the phase's start."""
+"""Message scheduler: trains for the messages of a phase, relative to its start."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -17,10 +17,19 @@ from topologies.topology import Topology
 
 @final
 class MessageScheduler:
-    """Schedules phases on a machine's links, each distinct phase once.
+    """Exact transfer model: schedules each distinct phase on the links once.
 
-    A phase starts when the one before has ended on all its chips, so a template made
-    with empty calendars may be used wherever the phase recurs.
+    A phase starts when the one before has ended on all its chips. So a template that is
+    made with empty reservation tables holds wherever the phase recurs.
+
+    Parameters
+    ----------
+    topology, machine
+        Links and chips.
+    routes
+        Paths of messages.
+    timing
+        Latencies of the links.
     """
 
     def __init__(
@@ -35,32 +44,34 @@ class MessageScheduler:
         self._routes = routes
         self._timing = timing
         self._latency = timing.latency_cycles.tolist()
-        self._known: dict[MessageTable, Transport] = {}
-        # Layers alike ask for the very same messages again and again.
-        self._asked: dict[MessageTable, Transport] = {}
+        self._by_vectors: dict[MessageTable, Transport] = {}
+        # Equal layers request the same messages many times.
+        self._by_bytes: dict[MessageTable, Transport] = {}
 
     def transport(self, messages: MessageTable) -> Transport:
-        """Return the trains that carry `messages`, all of them ready at cycle 0."""
-        found = self._asked.get(messages)
-        if found is None:
-            found = self._asked[messages] = self._template(messages)
-        return found
+        """Return the transport of `messages`, all of them ready at cycle 0."""
+        transport = self._by_bytes.get(messages)
+        if transport is None:
+            transport = self._by_bytes[messages] = self._template(messages)
+        return transport
 
     def _template(self, messages: MessageTable) -> Transport:
-        # What counts is vectors, so that payloads a few bytes apart share a template.
+        """Return the transport of messages, scheduled once for equal vectors."""
+        # Payloads of equal vectors share a template.
         sizes, size = np.unique(messages.payload_bytes, return_inverse=True)
         counts = [vectors_of(self._machine, each) for each in sizes.tolist()]
         vectors = np.array(counts, dtype=np.int64)[size]
         key = replace(messages, payload_bytes=vectors)
-        if key not in self._known:
-            self._known[key] = self._scheduled(key)
-        return self._known[key]
+        if key not in self._by_vectors:
+            self._by_vectors[key] = self._scheduled(key)
+        return self._by_vectors[key]
 
     def _scheduled(self, messages: MessageTable) -> Transport:
+        """Return the transport of messages whose payloads are in vectors."""
         timing = self._timing
-        calendars: defaultdict[int, ReservationTable] = defaultdict(ReservationTable)
+        tables: defaultdict[int, ReservationTable] = defaultdict(ReservationTable)
         sent = [stripe for message in messages for stripe in self._stripes(message)]
-        # The longest ways first: they have the least slack.
+        # The longest paths first: they have the least slack.
         order = sorted(
             range(len(sent)), key=lambda i: (-len(sent[i][1]), -sent[i][0], i)
         )
@@ -72,7 +83,7 @@ class MessageScheduler:
             tail_cycles = serialisation_cycles(self._machine, vectors - 1)
             ready, previous, waited, flight = timing.send_cycles, -1, 0, 0
             for link in path:
-                wire = calendars[link].reserve(ready, line_cycles)
+                wire = tables[link].reserve(ready, line_cycles)
                 receive = wire + self._latency[link] + timing.guard_cycles
                 rows.append((link, vectors, wire, receive, previous, line_cycles))
                 previous = len(rows) - 1
@@ -104,7 +115,7 @@ class MessageScheduler:
         )
 
     def _stripes(self, message: Message) -> list[tuple[int, tuple[int, ...]]]:
-        """Return the vectors that go each way; a payload is in vectors here."""
+        """Return vectors and path of each stripe; the payload is in vectors here."""
         vectors = message.payload_bytes
         most = min(vectors, self._machine.link.stripe_cables)
         lanes = self._routes.lanes(message.source, message.target, most)

@@ -1,8 +1,8 @@
-"""When the links that several stages take are free, at a given pace of tokens.
+"""Modulo reservation table: use of links that stages share, modulo the period.
 
-Once a pipeline is full, a token starts every so many cycles, and each uses a link just
-as the one before did. So it is enough to keep for each link in which cycles of one such
-period it is taken.
+Once a pipeline is full, a token starts after every initiation interval, and each token
+uses a link as the one before did. So the table holds, for each link, the cycles of one
+period in which it is reserved.
 """
 
 from collections import defaultdict
@@ -16,47 +16,47 @@ from compiler.ir.timeline import Timeline, TransportEntry
 from compiler.ir.transfers import Transport
 from specs.errors import ScheduleError
 
-# Starts that are looked at together at first; most phases find one among them.
-_LOOKED_AT = 512
+# Starts that are tried together at first; most phases can use one of them.
+_FIRST_STARTS = 512
 
 
 @final
 class ModuloReservationTable:
-    """The trains that are laid on shared links, cycles counted modulo a period.
+    """Reservations of contested links, in cycles modulo a period.
 
     Parameters
     ----------
     period_cycles
-        Cycles after which all repeats itself.
+        Cycles after which the schedule repeats.
     contested
-        Links that more than one stage takes. What one stage takes alone is free
-        whenever that stage is.
+        Links that more than one stage uses. A link of a single stage is free whenever
+        that stage is.
     """
 
     def __init__(self, period_cycles: int, contested: Collection[int]) -> None:
         self._period = period_cycles
         self._contested = np.array(sorted(contested), dtype=np.int64)
-        # A bit for each cycle of the period in which a link is taken.
+        # A bit for each cycle of the period in which a link is reserved.
         self._taken: defaultdict[int, int] = defaultdict(int)
         self._known: IdentityMap[Transport, list[tuple[int, int, int]]] = IdentityMap()
 
     def wait_cycles(self, transport: Transport, ready_cycle: int) -> int:
-        """Return how long a phase must wait until all its trains find their links free.
+        """Return the cycles that a phase must wait until all its links are free.
 
         Parameters
         ----------
         transport
             The phase.
         ready_cycle
-            When it could start.
+            Cycle at which it could start.
 
         Raises
         ------
         ScheduleError
-            If there is no such moment in a whole period.
+            If there is no such cycle in a whole period.
         """
         uses = self._uses(transport)
-        waited, together = 0, _LOOKED_AT
+        waited, together = 0, _FIRST_STARTS
         while waited < self._period:
             busy = 0
             for link, wire_cycle, duration in uses:
@@ -75,7 +75,7 @@ class ModuloReservationTable:
         )
 
     def take(self, transport: Transport, start_cycle: int) -> None:
-        """Put a phase on its links."""
+        """Reserve the links of a phase that starts at a cycle."""
         period = self._period
         for link, wire_cycle, duration in self._uses(transport):
             first = (start_cycle + wire_cycle) % period
@@ -83,14 +83,14 @@ class ModuloReservationTable:
             self._taken[link] |= (span | span >> period) & ((1 << period) - 1)
 
     def _unfit(self, taken: int, first: int, starts: int, duration: int) -> int:
-        """Return a bit for each start from `first` on that would meet what is there."""
+        """Return a bit for each start from `first` on that conflicts with `taken`."""
         width = starts + duration
         ahead, seen = taken >> first, self._period - first
         while seen < width:
             ahead |= taken << seen
             seen += self._period
         ahead &= (1 << width) - 1
-        # A use is in the way of as many starts before it as it would last.
+        # A reserved cycle conflicts with `duration` starts: its own and those before.
         spread = 1
         while ahead and spread < duration:
             step = min(spread, duration - spread)
@@ -99,10 +99,11 @@ class ModuloReservationTable:
         return ahead
 
     def _uses(self, transport: Transport) -> list[tuple[int, int, int]]:
-        """Return link, first cycle and duration of the trains on contested links."""
+        """Return link, first cycle and duration of each train on a contested link."""
         return self._known.of(transport, self._contested_uses)
 
     def _contested_uses(self, transport: Transport) -> list[tuple[int, int, int]]:
+        """Return the uses of contested links, computed from the trains."""
         met = np.isin(transport.link, self._contested)
         columns = (
             transport.link[met].tolist(),
@@ -112,13 +113,13 @@ class ModuloReservationTable:
         return list(zip(*columns, strict=True))
 
 
-def contested_links(chains: Sequence[Timeline]) -> frozenset[int]:
-    """Return the links that more than one stage of some chains has trains on."""
+def contested_links(timelines: Sequence[Timeline]) -> frozenset[int]:
+    """Return the links that more than one stage of some timelines uses."""
     stage = 0
     user: dict[int, int] = {}
     contested: set[int] = set()
-    for chain in chains:
-        for entry in chain.entries:
+    for timeline in timelines:
+        for entry in timeline.entries:
             if isinstance(entry, TransportEntry):
                 for link in set(entry.transport.link.tolist()):
                     if user.setdefault(link, stage) != stage:

@@ -1,4 +1,4 @@
-"""A link's calendar: who has the wire when."""
+"""Reservation table of a link: the spans for which its wire is reserved."""
 
 from bisect import bisect_right
 from typing import final
@@ -15,8 +15,8 @@ class ReservationTable:
     def reserve(self, ready_cycle: int, duration_cycles: int) -> int:
         """Reserve the first free span not before `ready_cycle`; return its start.
 
-        >>> calendar = ReservationTable()
-        >>> [calendar.reserve(0, 10), calendar.reserve(15, 10), calendar.reserve(0, 5)]
+        >>> table = ReservationTable()
+        >>> [table.reserve(0, 10), table.reserve(15, 10), table.reserve(0, 5)]
         [0, 15, 10]
         """
         starts, ends = self._starts, self._ends

@@ -1,4 +1,4 @@
-"""Striping: a message shared out over the parallel cables of its way."""
+"""Striping: a message divided over the parallel cables of its path."""
 
 from typing import NamedTuple
 
@@ -11,12 +11,12 @@ from topologies.routing.parallel_links import Lanes
 
 
 class Stripes(NamedTuple):
-    """Parts of messages, each with a way of its own.
+    """Stripes: parts of messages, each with its own path.
 
     Attributes
     ----------
     message
-        Which message it is a part of, shape ``(stripes,)``, ascending.
+        Row of the message, shape ``(stripes,)``, ascending.
     path
         Directed links in order, -1 after the last, shape ``(stripes, longest path)``.
     vectors
@@ -31,21 +31,21 @@ class Stripes(NamedTuple):
 def striped(
     lanes: Lanes, machine: MachineSpec, paths: NDArray[np.integer], vectors: Ints
 ) -> Stripes:
-    """Return messages shared out over as many parallel cables as the machine uses.
+    """Return the stripes of messages over the parallel cables that the machine uses.
 
     Parameters
     ----------
     lanes
-        The parallel cables.
+        Parallel cables of each link.
     machine
-        Its links say over how many cables a message goes at most.
+        Its link specification sets the most cables of a message.
     paths
         Directed links of each message, -1 after the last, shape
         ``(messages, longest path)``.
     vectors
-        Vectors of each message, shape ``(messages,)``; none goes over more cables.
+        Vectors of each message, shape ``(messages,)``; the most cables that it uses.
     """
-    found = lanes.beside(paths, np.minimum(vectors, machine.link.stripe_cables))
-    whole = vectors[found.row]
-    end = (found.lane + 1) * whole // found.lanes
-    return Stripes(found.row, found.path, end - found.lane * whole // found.lanes)
+    laned = lanes.beside(paths, np.minimum(vectors, machine.link.stripe_cables))
+    whole = vectors[laned.row]
+    end = (laned.lane + 1) * whole // laned.lanes
+    return Stripes(laned.row, laned.path, end - laned.lane * whole // laned.lanes)

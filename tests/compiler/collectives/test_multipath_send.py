@@ -1,82 +1,68 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from compiler.collectives.stages import Algorithm
+from compiler.collectives.multipath_send import spread_stage
+from compiler.collectives.stages import Algorithm, CollectiveStage
 from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.cost.link_timing import link_timing
-from compiler.routing.disjoint_paths import disjoint_paths, shared_out
 from compiler.verify import verify
-from specs.arrays import Ints
 from specs.machine import load_machine
 from topologies.selection import select_topology
-from topologies.topology import Topology
 
 MACHINE = load_machine()
-NODE, RACK = select_topology(8), select_topology(72)
-costs = st.lists(st.integers(0, 3000), min_size=1, max_size=8).map(
-    lambda each: np.array(sorted(each), dtype=np.int64)
-)
+NODE = select_topology(8)
+TIMING = link_timing(NODE, MACHINE, 30)
 
 
 def sent(
     vectors: int,
     algorithm: str = "auto",
     *,
-    topology: Topology = NODE,
     most_paths: int | None = None,
 ) -> CollectiveSchedule:
     return compile_collective(
-        topology,
+        NODE,
         MACHINE,
         "point-to-point",
-        np.array([0, topology.chips - 1]),
+        np.array([0, NODE.chips - 1]),
         payload_bytes=vectors * MACHINE.link.vector_bytes,
         algorithm=algorithm,
         most_paths=most_paths,
     )
 
 
-def test_a_node_offers_the_direct_link_and_six_paths_over_the_other_chips() -> None:
-    paths = disjoint_paths(NODE, link_timing(NODE, MACHINE, 30), 0, 7)
-    assert [len(path.links) for path in paths] == [1, 2, 2, 2, 2, 2, 2]
+def spread(vectors: int, most_paths: int | None = None) -> CollectiveStage:
+    return spread_stage(
+        NODE,
+        MACHINE,
+        TIMING,
+        source=0,
+        target=7,
+        vectors=vectors,
+        most_paths=most_paths,
+    )
 
 
-@pytest.mark.parametrize("target", [7, 20, 71])
-def test_paths_lead_there_and_share_no_link(target: int) -> None:
-    paths = disjoint_paths(RACK, link_timing(RACK, MACHINE, 30), 0, target)
-    every = [link for path in paths for link in path.links]
-    assert len(set(every)) == len(every)
-    for path in paths:
-        chips = [0, *RACK.target[list(path.links)].tolist()]
-        assert RACK.source[list(path.links)].tolist() == chips[:-1]
-        assert chips[-1] == target
-        assert len(set(chips)) == len(chips)
+def test_one_vector_takes_the_direct_link() -> None:
+    stage = spread(1)
+    (link,) = stage.path.ravel().tolist()
+    assert (NODE.source[link], NODE.target[link]) == (0, 7)
+    assert (stage.vectors.tolist(), stage.reduces) == ([1], False)
 
 
-def there_cycles(fixed: Ints, share: Ints) -> int:
-    hz = MACHINE.chip.clock_hz
-    ends: list[int] = [
-        cost + MACHINE.link.vector_offset_cycles(vectors - 1, hz)
-        for cost, vectors in zip(fixed.tolist(), share.tolist(), strict=True)
-        if vectors
-    ]
-    return max(ends)
+def test_a_large_tensor_is_divided_over_the_direct_link_and_six_detours() -> None:
+    stage = spread(1000)
+    assert stage.vectors.sum() == 1000
+    # The direct link has no relay hop, so it carries the most.
+    assert stage.vectors.argmax() == 0
+    assert (stage.path >= 0).sum(axis=1).tolist() == [1, 2, 2, 2, 2, 2, 2]
+    assert set(stage.source.tolist()) == {0}
+    assert set(stage.target.tolist()) == {7}
 
 
-@given(fixed=costs, vectors=st.integers(1, 400))
-def test_moving_a_vector_to_another_path_never_helps(fixed: Ints, vectors: int) -> None:
-    share = shared_out(MACHINE, fixed, vectors)
-    assert share.sum() == vectors
-    assert share.min() >= 0
-    least = there_cycles(fixed, share)
-    for giver in np.flatnonzero(share).tolist():
-        for taker in range(len(fixed)):
-            moved = share.copy()
-            moved[giver] -= 1
-            moved[taker] += 1
-            assert there_cycles(fixed, moved) >= least
+def test_a_limit_of_paths_leaves_the_rest_to_the_cheapest() -> None:
+    assert spread(1000, most_paths=1).vectors.tolist() == [1000]
+    assert len(spread(1000, most_paths=3).vectors) == 3
 
 
 def test_small_tensors_go_straight_and_large_ones_spread() -> None:

@@ -1,8 +1,10 @@
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
-from compiler.collectives.hierarchical import hierarchical_forms
-from compiler.collectives.stages import Collective, CollectiveStage
+from compiler.routing.gateway_routing import gateway_paths
+from compiler.routing.gateways import Gateways
 from specs.arrays import Ints
 from topologies.selection import select_topology
 from topologies.topology import Level, Topology
@@ -18,21 +20,28 @@ MACHINES = {
 every_machine = pytest.mark.parametrize("name", MACHINES)
 
 
-def uniform(topology: Topology, chips: Ints) -> CollectiveStage:
-    ways = hierarchical_forms(topology, Collective.ALL_TO_ALL, chips, len(chips))
-    (made,) = ways["cut-through"]
-    return made
+class Pairs(NamedTuple):
+    """Every ordered pair of chips, and its links."""
+
+    source: Ints
+    target: Ints
+    path: Ints
+
+
+def all_pairs(topology: Topology) -> Pairs:
+    chips = topology.active.astype(np.int64)
+    a, b = np.divmod(np.arange(len(chips) ** 2), len(chips))
+    source, target = chips[a[a != b]], chips[b[a != b]]
+    paths = gateway_paths(Gateways(topology, chips), source, target)
+    return Pairs(source, target, paths.astype(np.int64))
 
 
 @every_machine
-def test_an_all_to_all_over_gateways_leads_every_pair_over_one_link_between_racks(
+def test_gateways_lead_every_pair_over_at_most_one_link_between_racks(
     name: str,
 ) -> None:
     topology = select_topology(*MACHINES[name])
-    chips = topology.active.astype(np.int64)
-    made = uniform(topology, chips)
-    pairs = set(zip(made.source.tolist(), made.target.tolist(), strict=True))
-    assert len(pairs) == len(made.source) == len(chips) * (len(chips) - 1)
+    made = all_pairs(topology)
     used = made.path >= 0
     hops = used.sum(axis=1)
     first = made.path[:, 0]
@@ -53,10 +62,24 @@ def test_an_all_to_all_over_gateways_leads_every_pair_over_one_link_between_rack
 
 def test_over_gateways_the_33_nodes_carry_uniform_traffic_evenly() -> None:
     topology = select_topology(264, "nodes33")
-    chips = topology.active.astype(np.int64)
-    made = uniform(topology, chips)
+    made = all_pairs(topology)
     load = np.bincount(made.path[made.path >= 0], minlength=len(topology.source))
     # 8 x 8 pairs of chips to each pair of nodes; a chip's traffic to 4 x 8 chips over
     # each gateway of its node, as much for it to the gateway's mates, and its own.
     assert set(load[topology.level == Level.GLOBAL].tolist()) == {64}
     assert set(load[topology.level == Level.LOCAL].tolist()) == {65}
+
+
+def test_a_chip_needs_no_link_to_itself() -> None:
+    node = select_topology(8)
+    chips = node.active.astype(np.int64)
+    paths = gateway_paths(Gateways(node, chips), chips, chips)
+    assert (paths == -1).all()
+
+
+def test_parallel_links_between_two_racks_carry_uniform_traffic_evenly() -> None:
+    topology = select_topology(144, "dragonfly")
+    made = all_pairs(topology)
+    load = np.bincount(made.path[made.path >= 0], minlength=len(topology.source))
+    # 72 x 72 pairs of chips over 144 links.
+    assert set(load[topology.level == Level.GLOBAL].tolist()) == {36}

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from compiler.routing.gateways import Gateways
+from compiler.routing.gateways import Crossings, Gateways
 from topologies.selection import select_topology
 
 
@@ -42,3 +44,25 @@ def test_parallel_links_are_picked_in_turn_and_lead_from_group_to_group() -> Non
     assert picked[:144].tolist() == picked[144:].tolist()
     assert set(topology.rack[topology.source[picked]].tolist()) == {0}
     assert set(topology.rack[topology.target[picked]].tolist()) == {1}
+
+
+def test_crossings_are_sorted_by_pair_and_then_by_source_chip() -> None:
+    node = select_topology(8)
+    # Chips 0-3 and 4-7: 4 x 4 links each way.
+    halves = np.repeat(np.array([0, 1], dtype=np.int64), 4)
+    crossings = Crossings(node, halves, np.arange(len(node.source), dtype=np.int64))
+    assert crossings.pairs() == 2
+    assert crossings.parallel.tolist() == [16] * 32
+    assert crossings.place.tolist() == 2 * list(range(16))
+    source = node.source[crossings.links].tolist()
+    assert source == np.repeat(np.arange(8), 4).tolist()
+
+
+@given(vectors=st.integers(0, 999))
+def test_parallel_links_share_what_their_pair_sends(vectors: int) -> None:
+    node = select_topology(8)
+    halves = np.repeat(np.array([0, 1], dtype=np.int64), 4)
+    crossings = Crossings(node, halves, np.arange(len(node.source), dtype=np.int64))
+    shared = crossings.shared(np.full(32, vectors, dtype=np.int64))
+    assert shared[:16].sum() == shared[16:].sum() == vectors
+    assert shared.max() - shared.min() <= 1

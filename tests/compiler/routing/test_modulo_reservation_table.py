@@ -3,8 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compiler.ir.timeline import Timeline, TransportEntry
 from compiler.ir.transfers import CycleBreakdown, Transport
-from compiler.routing.modulo_reservation_table import ModuloReservationTable
+from compiler.routing.modulo_reservation_table import (
+    ModuloReservationTable,
+    contested_links,
+)
 from specs.errors import ScheduleError
 
 Ride = tuple[int, int, int]
@@ -51,10 +55,10 @@ phases = st.lists(
 def test_a_phase_waits_until_its_links_are_free_and_no_longer(
     others: list[tuple[list[Ride], int]], own: list[Ride], ready: int, period: int
 ) -> None:
-    traffic = ModuloReservationTable(period, range(4))
+    table = ModuloReservationTable(period, range(4))
     taken: set[tuple[int, int]] = set()
     for rides, start in others:
-        traffic.take(phase(rides), start)
+        table.take(phase(rides), start)
         taken |= cycles_taken(rides, start, period)
     free = (
         wait
@@ -64,14 +68,36 @@ def test_a_phase_waits_until_its_links_are_free_and_no_longer(
     wait = next(free, None)
     if wait is None:
         with pytest.raises(ScheduleError, match="finds no moment in"):
-            traffic.wait_cycles(phase(own), ready)
+            table.wait_cycles(phase(own), ready)
     else:
-        assert traffic.wait_cycles(phase(own), ready) == wait
+        assert table.wait_cycles(phase(own), ready) == wait
 
 
 def test_nobody_waits_for_a_link_that_one_stage_has_for_itself() -> None:
-    traffic = ModuloReservationTable(100, {7})
-    traffic.take(phase([(3, 0, 60)]), 0)
-    assert traffic.wait_cycles(phase([(3, 0, 60)]), 0) == 0
-    traffic.take(phase([(7, 0, 60)]), 0)
-    assert traffic.wait_cycles(phase([(7, 0, 30)]), 0) == 60
+    table = ModuloReservationTable(100, {7})
+    table.take(phase([(3, 0, 60)]), 0)
+    assert table.wait_cycles(phase([(3, 0, 60)]), 0) == 0
+    table.take(phase([(7, 0, 60)]), 0)
+    assert table.wait_cycles(phase([(7, 0, 30)]), 0) == 60
+
+
+def timeline(*entries: tuple[str, int]) -> Timeline:
+    """Return a timeline of transfers: name, and the link of its only train."""
+    return Timeline(
+        entries=tuple(
+            TransportEntry(0, row, name, phase([(link, 0, 10)]))
+            for row, (name, link) in enumerate(entries)
+        ),
+        loads=(),
+        spent=CycleBreakdown(),
+        stage_cycles=(),
+        stage_hops=(),
+        trains=len(entries),
+    )
+
+
+def test_a_link_is_contested_if_two_stages_use_it() -> None:
+    # A stage ends with its stage transfer, which is still its own.
+    two_stages = timeline(("a", 1), ("a", 1), ("hand_over", 2), ("b", 1), ("c", 3))
+    assert contested_links([two_stages]) == {1}
+    assert contested_links([timeline(("a", 5)), timeline(("a", 5), ("b", 6))]) == {5}

@@ -8,10 +8,10 @@ wishes = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), max_size=25)
 
 @given(wishes=wishes)
 def test_no_two_reservations_share_a_cycle(wishes: list[tuple[int, int]]) -> None:
-    calendar = ReservationTable()
+    table = ReservationTable()
     taken: set[int] = set()
     for ready, duration in wishes:
-        start = calendar.reserve(ready, duration)
+        start = table.reserve(ready, duration)
         cycles = set(range(start, start + duration))
         assert not cycles & taken
         taken |= cycles
@@ -21,10 +21,10 @@ def test_no_two_reservations_share_a_cycle(wishes: list[tuple[int, int]]) -> Non
 def test_a_reservation_is_the_first_that_is_free_and_not_before_it_is_ready(
     wishes: list[tuple[int, int]],
 ) -> None:
-    calendar = ReservationTable()
+    table = ReservationTable()
     taken: set[int] = set()
     for ready, duration in wishes:
-        start = calendar.reserve(ready, duration)
+        start = table.reserve(ready, duration)
         first_free = ready
         while taken & set(range(first_free, first_free + duration)):
             first_free += 1
@@ -33,6 +33,6 @@ def test_a_reservation_is_the_first_that_is_free_and_not_before_it_is_ready(
 
 
 def test_a_short_train_fits_between_two_long_ones() -> None:
-    calendar = ReservationTable()
-    starts = [calendar.reserve(ready, 10) for ready in (0, 20)]
-    assert [*starts, calendar.reserve(0, 10)] == [0, 20, 10]
+    table = ReservationTable()
+    starts = [table.reserve(ready, 10) for ready in (0, 20)]
+    assert [*starts, table.reserve(0, 10)] == [0, 20, 10]

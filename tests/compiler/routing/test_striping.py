@@ -15,7 +15,7 @@ from compiler.compile_decode import compile_token
 from compiler.cost.link_timing import link_timing, vectors_of
 from compiler.ir.messages import Message, MessageTable
 from compiler.routing.message_scheduler import MessageScheduler
-from compiler.routing.striping import striped
+from compiler.routing.striping import Stripes, striped
 from compiler.scheduling.token_scheduler import token_timeline
 from compiler.verify import verify
 from fabric.replay import replay
@@ -59,6 +59,15 @@ def test_stripes_are_all_of_a_message_and_none_is_void(
     assert max(Counter(parts.message.tolist()).values()) <= most
 
 
+def test_ten_vectors_over_four_cables_are_two_and_three_by_turns() -> None:
+    paths = minimal_paths(RACK, np.array([0]), np.array([1]))
+    parts = striped(LANES, LPX.with_settings(cables(4)), paths, np.array([10]))
+    assert isinstance(parts, Stripes)
+    assert parts.vectors.tolist() == [2, 3, 2, 3]
+    assert len(set(parts.path[:, 0].tolist())) == 4
+    assert set(RACK.target[parts.path[:, 0]].tolist()) == {1}
+
+
 @given(phases)
 def test_every_message_reaches_its_target_in_parts(phase: MessageTable) -> None:
     sent = MessageScheduler(RACK, LPX, Routes(RACK), TIMING).transport(phase)
@@ -96,13 +105,13 @@ def test_no_token_beats_the_bounds(strategy: str, most: int) -> None:
     width = PlacedSplitBound(anywhere, members, links, KnownExchanges(links))
     placed = width.bound(pipeline, teams=True)
     schedule = compile_token(plan, RACK)
-    looks = [
+    bounds = [
         anywhere.token_cycles(pipeline),
         placed.token_cycles(pipeline),
         token_timeline(plan, RACK, links, interval_cycles=0).token_cycles,
         schedule.program.token_cycles,
     ]
-    assert looks == sorted(looks)
+    assert bounds == sorted(bounds)
     assert schedule.lower_bound_cycles <= schedule.latency_cycles
     verify(schedule.program, RACK, machine)
 
