@@ -1,8 +1,7 @@
-"""Compiling a collective: the fastest algorithm for its size and members, as a program.
+"""Collective compilation: the fastest algorithm for a tensor and members, as a program.
 
-Candidates are laid on the links in the order of what they take at least, until none is
-left whose bound is below the best schedule found: the fastest of all is found without
-laying them all.
+Candidates are scheduled in ascending order of their lower bounds, until the next bound
+is not below the best schedule. So the fastest is selected without scheduling them all.
 """
 
 from dataclasses import dataclass
@@ -14,6 +13,10 @@ import numpy as np
 from chip.program import Program, Resident
 from compiler.collectives.arguments import checked_members, tensor_vectors
 from compiler.collectives.candidates import Candidate, candidates
+from compiler.collectives.deskew_interval import (
+    longest_interval_cycles,
+    spanning_interval_cycles,
+)
 from compiler.collectives.stage_scheduler import (
     CollectiveTimeline,
     StageScheduler,
@@ -28,7 +31,6 @@ from compiler.scheduling.train_count import MOST_TRAINS
 from specs.arrays import Ints
 from specs.errors import ScheduleError, nearest
 from specs.machine import MachineSpec
-from specs.units import ceil_div
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.topology import Topology
 
@@ -36,12 +38,12 @@ from topologies.topology import Topology
 @final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CollectiveSchedule:
-    """The static schedule of one collective.
+    """Static schedule of one collective.
 
     Parameters
     ----------
     kind, algorithm, form
-        What is done and how.
+        Collective and algorithm, with its form where it has several.
     chips
         Members in order, shape ``(members,)``.
     payload_bytes
@@ -49,9 +51,9 @@ class CollectiveSchedule:
     program
         Every instruction and every train at its cycle.
     timeline
-        The chain that the program carries out.
+        Timeline that the program implements.
     reason
-        Why this algorithm.
+        Why this algorithm was selected, with the cycles of the others.
     """
 
     kind: Collective
@@ -65,24 +67,24 @@ class CollectiveSchedule:
 
     @property
     def latency_cycles(self) -> int:
-        """Return the cycles from the start to the last result in SRAM."""
+        """Return the latency: cycles from the start to the last result in SRAM."""
         return self.program.token_cycles
 
     @property
     def network_cycles(self) -> int:
-        """Return the cycles spent in the network: all but additions and deskews."""
+        """Return the network time in cycles: all but additions and deskews."""
         spent = self.timeline.spent
         return spent.total - spent.compute - spent.deskew
 
     @property
     def vectors(self) -> int:
-        """Return the vectors that are sent, each counted once on its way."""
+        """Return the vectors that are sent, each counted once on its path."""
         trains = self.program.trains
         return int(trains.vectors[trains.previous < 0].sum(dtype=np.int64))
 
     @property
     def vector_hops(self) -> int:
-        """Return the links that all vectors cross together."""
+        """Return the vector hops: the links that all vectors cross, added up."""
         return int(self.program.trains.vectors.sum(dtype=np.int64))
 
 
@@ -101,9 +103,9 @@ def compile_collective(
     Parameters
     ----------
     topology, machine
-        Where it is carried out.
+        Links and chips.
     kind
-        What is done.
+        Collective, or its key.
     chips
         Members in order, shape ``(members,)``. The first is the root of a broadcast; a
         point-to-point message goes from the first to the second.
@@ -111,15 +113,15 @@ def compile_collective(
         Bytes of the tensor: what each chip holds before an all-reduce, reduce-scatter
         or all-to-all, and after an all-gather or broadcast.
     algorithm
-        How; ``auto`` for the fastest.
+        Algorithm, or its key; ``auto`` for the fastest.
     most_paths
-        Paths over which a point-to-point tensor may be spread; all there are if None.
+        Paths over which a point-to-point tensor may be spread; all if None.
 
     Raises
     ------
     ScheduleError
-        If the members or the payload cannot be meant, the algorithm does not apply, or
-        no guard band holds.
+        If the members or the payload are invalid, the algorithm does not apply, or no
+        guard band holds.
     """
     kind = Collective(_known(kind, Collective, "collective"))
     algorithm = Algorithm(_known(algorithm, Algorithm, "algorithm"))
@@ -129,13 +131,13 @@ def compile_collective(
     tolerance = Tolerance(
         machine=machine, tree_height=alignment_tree(topology, machine, leader).height
     )
-    limit_cycles = _longest_interval(tolerance)
+    limit_cycles = longest_interval_cycles(tolerance)
     # A first guess: one hop of the whole tensor.
     guard_cycles = tolerance.guard_cycles(
-        _spanning(tolerance, hop_cycles(machine, vectors), limit_cycles)
+        spanning_interval_cycles(tolerance, hop_cycles(machine, vectors), limit_cycles)
     )
     timing = link_timing(topology, machine, guard_cycles)
-    ways = candidates(
+    ranked = candidates(
         topology,
         machine,
         kind,
@@ -145,26 +147,27 @@ def compile_collective(
         wanted=algorithm,
         most_paths=most_paths,
     )
-    layer = StageScheduler(topology, machine, timing)
-    laid = {str(ways[0]): layer.chain(ways[0].stages, limit_cycles)}
-    best = ways[0]
-    for way in ways[1:]:
-        least = laid[str(best)].timeline.token_cycles
-        if way.bound_cycles >= least:
+    scheduler = StageScheduler(topology, machine, timing)
+    best = ranked[0]
+    scheduled = {str(best): scheduler.timeline(best.stages, limit_cycles)}
+    for candidate in ranked[1:]:
+        least = scheduled[str(best)].timeline.token_cycles
+        if candidate.bound_cycles >= least:
             break
-        laid[str(way)] = chain = layer.chain(way.stages, limit_cycles)
-        if chain.timeline.token_cycles < least:
-            best = way
+        made = scheduler.timeline(candidate.stages, limit_cycles)
+        scheduled[str(candidate)] = made
+        if made.timeline.token_cycles < least:
+            best = candidate
     # Now that the length is known, the guard can be what its drift needs.
-    interval_cycles = _spanning(
-        tolerance, laid[str(best)].timeline.token_cycles, limit_cycles
+    interval_cycles = spanning_interval_cycles(
+        tolerance, scheduled[str(best)].timeline.token_cycles, limit_cycles
     )
     if tolerance.guard_cycles(interval_cycles) != guard_cycles:
         guard_cycles = tolerance.guard_cycles(interval_cycles)
-        layer = StageScheduler(
+        scheduler = StageScheduler(
             topology, machine, link_timing(topology, machine, guard_cycles)
         )
-    chain = layer.chain(best.stages, interval_cycles)
+    made = scheduler.timeline(best.stages, interval_cycles)
     return CollectiveSchedule(
         kind=kind,
         algorithm=best.algorithm,
@@ -174,76 +177,58 @@ def compile_collective(
         program=_program(
             topology,
             machine,
-            chain,
+            made,
             chips=chips,
             payload_bytes=payload_bytes,
             interval_cycles=interval_cycles,
             guard_cycles=guard_cycles,
         ),
-        timeline=chain.timeline,
-        reason=_reason(ways, laid, best, vectors),
+        timeline=made.timeline,
+        reason=_reason(ranked, scheduled, best, vectors),
     )
 
 
-def _known(name: str, words: type[StrEnum], what: str) -> str:
-    known = [word.value for word in words]
+def _known(name: str, keys: type[StrEnum], what: str) -> str:
+    """Return `name` if it is one of the keys; the error suggests the nearest."""
+    known = [key.value for key in keys]
     if name not in known:
         raise ScheduleError(f"no {what} {name!r}; {nearest(name, known)}")
     return name
 
 
-def _longest_interval(tolerance: Tolerance) -> int:
-    """Return the deskew interval that is set, or the longest that drift allows."""
-    wanted = tolerance.machine.deskew.interval_epochs
-    if wanted != "auto":
-        return tolerance.checked_interval(wanted)
-    if tolerance.relative_ppm == 0:
-        return 0
-    epoch = tolerance.machine.hac.epoch_cycles
-    epochs = tolerance.longest_interval_cycles // epoch
-    # One epoch to deskew and two to send, at least.
-    return max(epochs * epoch, tolerance.checked_interval(3))
-
-
-def _spanning(tolerance: Tolerance, cycles: int, limit_cycles: int) -> int:
-    """Return a deskew interval that spans a schedule, if that is allowed."""
-    if tolerance.machine.deskew.interval_epochs != "auto":
-        return limit_cycles
-    epoch = tolerance.machine.hac.epoch_cycles
-    # It begins with a deskew, and the guard may widen by a cycle or two a hop.
-    return min(ceil_div(cycles, epoch) * epoch + 2 * epoch, limit_cycles)
-
-
 def _program(
     topology: Topology,
     machine: MachineSpec,
-    chain: CollectiveTimeline,
+    made: CollectiveTimeline,
     *,
     chips: Ints,
     payload_bytes: int,
     interval_cycles: int,
     guard_cycles: int,
 ) -> Program:
-    if chain.timeline.trains > MOST_TRAINS:
+    """Return the program of a scheduled collective."""
+    if made.timeline.trains > MOST_TRAINS:
         raise ScheduleError(
-            f"the schedule has {chain.timeline.trains:,} trains, and {MOST_TRAINS:,} "
+            f"the schedule has {made.timeline.trains:,} trains, and {MOST_TRAINS:,} "
             f"are what 5 GB of memory hold; use --algorithm hierarchical or fewer chips"
         )
     instructions, trains, kinds = emit(
-        chain.timeline, topology, machine.chip, int(chips[0])
+        made.timeline, topology, machine.chip, int(chips[0])
     )
-    kept = Resident(*np.zeros((len(Resident._fields), topology.chips), dtype=np.int64))
-    kept.program[:] = machine.chip.program_reserve_bytes
-    kept.activations[chips] = payload_bytes
-    total = chain.timeline.token_cycles
+    resident = Resident(
+        *np.zeros((len(Resident._fields), topology.chips), dtype=np.int64)
+    )
+    resident.program[:] = machine.chip.program_reserve_bytes
+    resident.activations[chips] = payload_bytes
+    total = made.timeline.token_cycles
     return Program(
         chips=topology.chips,
         instructions=instructions,
         trains=trains,
         kinds=kinds,
-        resident=kept,
+        resident=resident,
         deskews=deskews_of(
-            chain,
+            made,
             topology,
             interval_cycles=interval_cycles,
             stall_cycles=machine.hac.epoch_cycles,
@@ -258,23 +243,23 @@ def _program(
 
 
 def _reason(
-    ways: list[Candidate],
-    laid: dict[str, CollectiveTimeline],
+    ranked: list[Candidate],
+    scheduled: dict[str, CollectiveTimeline],
     best: Candidate,
     vectors: int,
 ) -> str:
-    """Return why the best was chosen, with numbers, in one sentence."""
-    chain = laid[str(best)].timeline
-    stages = sum(isinstance(entry, TransportEntry) for entry in chain.entries)
+    """Return why the best was selected, with the cycles of all, in one sentence."""
+    timeline = scheduled[str(best)].timeline
+    stages = sum(isinstance(entry, TransportEntry) for entry in timeline.entries)
     told = (
-        f"{best} takes {chain.token_cycles:,} cycles for {vectors:,} vectors in "
+        f"{best} takes {timeline.token_cycles:,} cycles for {vectors:,} vectors in "
         f"{stages} stages"
     )
     others = [
-        f"{way} {laid[str(way)].timeline.token_cycles:,}"
-        if str(way) in laid
-        else f"{way} at least {way.bound_cycles:,}"
-        for way in ways
-        if way is not best
+        f"{each} {scheduled[str(each)].timeline.token_cycles:,}"
+        if str(each) in scheduled
+        else f"{each} at least {each.bound_cycles:,}"
+        for each in ranked
+        if each is not best
     ]
     return f"{told}; {', '.join(others)}" if others else f"{told}; nothing else applies"

@@ -1,4 +1,4 @@
-"""Who takes part in a collective, and how many vectors the tensor has."""
+"""Arguments of a collective: its members and the vectors of its tensor, checked."""
 
 import numpy as np
 
@@ -13,12 +13,12 @@ _PAIR = 2
 
 
 def checked_members(topology: Topology, kind: Collective, chips: Ints) -> Ints:
-    """Return the members as they are, if they can take part.
+    """Return the members of a collective, after checking them.
 
     Raises
     ------
     ScheduleError
-        If one is no chip of the machine, is named twice, or there are too few.
+        If one is no chip of the machine or is named twice, or if there are too few.
     """
     members = np.asarray(chips, dtype=np.int64)
     outside = members[(members < 0) | (members >= topology.chips)]
@@ -45,7 +45,7 @@ def checked_members(topology: Topology, kind: Collective, chips: Ints) -> Ints:
 def tensor_vectors(
     machine: MachineSpec, kind: Collective, members: int, payload_bytes: int
 ) -> int:
-    """Return the vectors of a tensor; shares that are kept apart are whole vectors.
+    """Return the vectors of a tensor; separate shares are whole vectors each.
 
     Raises
     ------

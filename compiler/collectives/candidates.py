@@ -1,4 +1,4 @@
-"""The ways to carry out a collective, each with a bound that it cannot beat."""
+"""Candidates: the algorithms that apply to a collective, each with a lower bound."""
 
 import math
 from functools import partial
@@ -22,21 +22,21 @@ from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from topologies.topology import Topology
 
-# Messages of one collective that are laid on links in some seconds and a gigabyte.
+# Messages of one collective that are scheduled in some seconds and a gigabyte.
 _MOST_MESSAGES = 2_000_000
 
 
 class Candidate(NamedTuple):
-    """One way to carry out a collective.
+    """Candidate: an algorithm with its stages and lower bound.
 
     Attributes
     ----------
     algorithm, form
-        Its name, and which form of it where there are several.
+        Algorithm, and its form where it has several.
     stages
-        What is sent.
+        Stages in order.
     bound_cycles
-        What it takes at least.
+        Lower bound of its latency.
     """
 
     algorithm: Algorithm
@@ -45,7 +45,7 @@ class Candidate(NamedTuple):
     bound_cycles: int
 
     def __str__(self) -> str:
-        """Return the name with the form."""
+        """Return the algorithm with its form."""
         return f"{self.form} {self.algorithm}" if self.form else f"{self.algorithm}"
 
 
@@ -60,18 +60,18 @@ def candidates(
     wanted: Algorithm = Algorithm.AUTO,
     most_paths: int | None = None,
 ) -> list[Candidate]:
-    """Return the ways that apply, the most promising first.
+    """Return the candidates that apply, in ascending order of their lower bounds.
 
     Parameters
     ----------
     topology, machine
-        Where it is carried out.
+        Links and chips.
     kind, chips, vectors
-        What, among which members, and the vectors of the tensor.
+        Collective, its members, and the vectors of the tensor.
     timing
-        The links, with about the guard band that the schedule will have.
+        Timing of the links, with about the guard band of the final schedule.
     wanted
-        The algorithm; `AUTO` for all.
+        Algorithm; `AUTO` for all.
     most_paths
         Paths over which a point-to-point tensor may be spread, all if None.
 
@@ -80,7 +80,7 @@ def candidates(
     ScheduleError
         If the algorithm does not apply or takes more messages than memory holds.
     """
-    found: list[tuple[Algorithm, str, list[CollectiveStage]]] = []
+    applicable: list[tuple[Algorithm, str, list[CollectiveStage]]] = []
     for algorithm in (Algorithm.ONE_SHOT, Algorithm.TWO_STEP, Algorithm.RING):
         if wanted not in (Algorithm.AUTO, algorithm):
             continue
@@ -95,17 +95,19 @@ def candidates(
             continue
         stages = direct_stages(kind, algorithm, chips, vectors)
         if stages:
-            found.append((algorithm, "", stages))
-    # Within a node a hierarchy is what one-shot and two-step are.
+            applicable.append((algorithm, "", stages))
+    # Within a node a hierarchy is the same as one-shot and two-step.
     layered = len(np.unique(topology.node[chips])) > 1
-    # An all-to-all adds nothing up on its way, so that every pair has to be held.
+    # An all-to-all merges no partial sums, so every pair is held in memory.
     pairs = len(chips) ** 2 if kind is Collective.ALL_TO_ALL else 0
     if pairs <= _MOST_MESSAGES and (
         wanted is Algorithm.HIERARCHICAL or (wanted is Algorithm.AUTO and layered)
     ):
         stripes = machine.link.stripe_cables
         forms = hierarchical_forms(topology, kind, chips, vectors, stripes=stripes)
-        found += [(Algorithm.HIERARCHICAL, name, made) for name, made in forms.items()]
+        applicable += [
+            (Algorithm.HIERARCHICAL, name, made) for name, made in forms.items()
+        ]
     if kind is Collective.POINT_TO_POINT and wanted in (
         Algorithm.AUTO,
         Algorithm.SPREAD,
@@ -121,10 +123,10 @@ def candidates(
             most_paths=most_paths,
         )
         if wanted is Algorithm.SPREAD or len(spread.vectors) > 1:
-            found.append((Algorithm.SPREAD, "", [spread]))
-    if not found:
+            applicable.append((Algorithm.SPREAD, "", [spread]))
+    if not applicable:
         raise ScheduleError(_inapplicable(kind, chips, wanted))
-    held = [_held_bytes(machine, vectors, stages) for _, _, stages in found]
+    held = [_held_bytes(machine, vectors, stages) for _, _, stages in applicable]
     room = machine.chip.sram_bytes - machine.chip.program_reserve_bytes
     if min(held) > room:
         raise ScheduleError(
@@ -132,16 +134,19 @@ def candidates(
             f"{min(held):,} bytes of a chip, and its SRAM has room for {room:,} beside "
             f"the program; use a tensor of {100 * room // min(held)} % of that size"
         )
-    found = [way for way, size in zip(found, held, strict=True) if size <= room]
+    fitting = [
+        each for each, size in zip(applicable, held, strict=True) if size <= room
+    ]
     degree = np.bincount(topology.source, minlength=topology.chips)
     made = [
         Candidate(algorithm, form, stages, _bound_cycles(machine, degree, stages))
-        for algorithm, form, stages in found
+        for algorithm, form, stages in fitting
     ]
     return sorted(made, key=lambda candidate: candidate.bound_cycles)
 
 
 def _inapplicable(kind: Collective, chips: Ints, wanted: Algorithm) -> str:
+    """Return the error message if no algorithm applies."""
     if kind is Collective.ALL_TO_ALL and len(chips) ** 2 > _MOST_MESSAGES:
         return (
             f"an all-to-all among {len(chips):,} chips has {len(chips) ** 2:,} pairs, "
@@ -165,7 +170,7 @@ def _inapplicable(kind: Collective, chips: Ints, wanted: Algorithm) -> str:
 def _held_bytes(
     machine: MachineSpec, vectors: int, stages: list[CollectiveStage]
 ) -> int:
-    """Return the bytes of the tensor and of what a chip has to add to it at once."""
+    """Return the bytes of the tensor and of the partial sums a chip adds at once."""
     arriving = max(
         (
             int(np.bincount(made.target, weights=made.vectors).max())
@@ -180,15 +185,15 @@ def _held_bytes(
 def _bound_cycles(
     machine: MachineSpec, degree: Ints, stages: list[CollectiveStage]
 ) -> int:
-    """Return what no schedule of these stages beats: one hop, and the busiest chip."""
+    """Return the lower bound of stages: the sum of the bounds of each."""
     known: IdentityMap[CollectiveStage, int] = IdentityMap()
     compute = partial(_stage_cycles, machine, degree)
     return sum(known.of(stage, compute) for stage in stages)
 
 
 def _stage_cycles(machine: MachineSpec, degree: Ints, made: CollectiveStage) -> int:
-    """Return the bound of a stage: its longest message, or a chip's links kept busy."""
-    # A chip's links are counted whole, and a message's cables by `hop_cycles`.
+    """Return the bound of a stage: its longest message, or the links of a chip."""
+    # `hop_cycles` divides by the parallel cables; the links of a chip are all counted.
     stripes = machine.link.stripe_cables
     longest = int(made.vectors.max())
     for end in (made.source, made.target):

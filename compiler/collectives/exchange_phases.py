@@ -1,38 +1,39 @@
-"""A collective as phases of messages between chips.
+"""Exchange phases: an all-gather or reduce-scatter as messages between chips.
 
-Small groups exchange directly, every member with every other. Large groups that fill
-their nodes evenly go dimension by dimension: between racks, between the nodes of a
-rack, between the chips of a node, so that what crosses the scarcer links crosses once.
-Large groups of another shape are folded into rows of eight.
+* Small groups exchange directly: every member with every other.
+* Large groups that fill their nodes evenly proceed by dimension: between racks, between
+  the nodes of a rack, between the chips of a node. Data crosses the scarcer links once.
+* Large groups of another shape are folded into rows of eight.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
+from compiler.collectives.grid_coordinates import grid_coordinates, line_numbers
 from compiler.ir.messages import MessageTable
 from sharding.operators.operators import Exchange, Pattern
 from specs.arrays import Ints
 from topologies.cables import CHIPS_PER_NODE
 from topologies.topology import Topology
 
-# Up to a node's chips every member sends to every other. Beyond the larger size the
-# number of messages, which grows with the square, surely outweighs the shorter path;
-# between the two it depends on the links, and both are tried.
+# Groups up to the chips of a node exchange directly. Above this size the number of
+# messages, which grows with the square, outweighs the shorter path. Between the two it
+# depends on the links, and both algorithms are candidates.
 _LARGEST_DIRECT = 24
 
 
 class Phase(NamedTuple):
-    """Messages that start together, and what each chip adds up once all are there.
+    """Phase: messages that start together, and the addition after they have arrived.
 
     Attributes
     ----------
     messages
-        The messages, in order of source and target.
+        Messages in order of source and target.
     reduced_bytes
         Bytes of the partial sums that chips add before the next phase, 0 if none.
     summands
-        How many are added.
+        Number of partial sums that are added.
     """
 
     messages: MessageTable
@@ -43,89 +44,98 @@ class Phase(NamedTuple):
 def exchange_candidates(
     topology: Topology, exchange: Exchange, chips: Ints
 ) -> list[tuple[Phase, ...]]:
-    """Return the ways to carry out `exchange` among `chips` that may be the fastest.
+    """Return the phases of each algorithm that may be the fastest for `exchange`.
 
     Parameters
     ----------
     topology
-        Where the chips are.
+        Positions of the chips.
     exchange
-        What is exchanged in which teams; shards have the order of `chips`.
+        Shards and groups that exchange; shards have the order of `chips`.
     chips
-        Members of the group, shape ``(width,)``.
+        Members of the tensor group, shape ``(width,)``.
 
     Returns
     -------
     list of tuple of Phase
-        At least one way; a way without phases if no chip has anyone to talk to.
+        At least one algorithm; one without phases if every group is a single chip.
     """
-    teams = [
-        np.flatnonzero(exchange.teams == team) for team in np.unique(exchange.teams)
+    groups = [
+        np.flatnonzero(exchange.teams == group) for group in np.unique(exchange.teams)
     ]
-    teams = [team for team in teams if len(team) > 1]
-    if not teams:
+    groups = [group for group in groups if len(group) > 1]
+    if not groups:
         return [()]
     if exchange.pattern is Pattern.TO_LEADER:
-        members = np.concatenate([team[1:] for team in teams])
-        leaders = np.concatenate([np.full(len(team) - 1, team[0]) for team in teams])
+        members = np.concatenate([group[1:] for group in groups])
+        leaders = np.concatenate([np.full(len(g) - 1, g[0]) for g in groups])
         sizes = exchange.shard_bytes[members]
         return [(Phase(MessageTable(chips[members], chips[leaders], sizes)),)]
-    largest = max(len(team) for team in teams)
-    gather = exchange.pattern is Pattern.GATHER
-    ways = []
+    largest = max(len(group) for group in groups)
+    all_gather = exchange.pattern is Pattern.GATHER
+    algorithms = []
     if largest <= _LARGEST_DIRECT:
-        ways.append([_direct_phases(t, exchange, chips, gather) for t in teams])
+        algorithms.append(
+            [_direct_phases(group, exchange, chips, all_gather) for group in groups]
+        )
     if largest > CHIPS_PER_NODE:
-        ways.append(
-            [_split_phases(topology, t, exchange, chips, gather) for t in teams]
+        algorithms.append(
+            [
+                _split_phases(topology, group, exchange, chips, all_gather)
+                for group in groups
+            ]
         )
     joined = [
         tuple(
-            _joined([steps[index] for steps in way if index < len(steps)])
-            for index in range(max(len(steps) for steps in way))
+            _joined([steps[index] for steps in algorithm if index < len(steps)])
+            for index in range(max(len(steps) for steps in algorithm))
         )
-        for way in ways
+        for algorithm in algorithms
     ]
     if exchange.only is None:
         return joined
     ends = chips[exchange.only]
-    return [needed_phases(way, ends, gather=gather) for way in joined]
+    return [_needed_phases(phases, ends, all_gather=all_gather) for phases in joined]
 
 
 def fewest_messages(topology: Topology, chips: Ints) -> int:
-    """Return the messages of one exchange among all of `chips`, whichever way is used.
+    """Return the fewest messages of one exchange among all of `chips`.
 
-    Teams of a group exchange fewer, but blocks with teams also exchange as a whole.
+    KV-head groups exchange fewer messages, but blocks with such groups also have
+    exchanges of the whole tensor group.
     """
     width = len(chips)
     if width <= CHIPS_PER_NODE:
         return width * (width - 1)
-    axes = _dimensions(topology, chips)
+    axes = grid_coordinates(topology, chips)
     if axes is None:
         return width * (width // CHIPS_PER_NODE - 1 + CHIPS_PER_NODE - 1)
     return width * int((axes.max(axis=1)).sum())
 
 
 def _direct_phases(
-    team: Ints, exchange: Exchange, chips: Ints, gather: bool
+    group: Ints, exchange: Exchange, chips: Ints, all_gather: bool
 ) -> list[Phase]:
-    one_axis = np.arange(len(team), dtype=np.int64)[None, :]
+    """Return the phase of a group in which every member sends to every other."""
+    one_axis = np.arange(len(group), dtype=np.int64)[None, :]
     return _grid_phases(
-        chips[team], exchange.shard_bytes[team], one_axis, gather=gather
+        chips[group], exchange.shard_bytes[group], one_axis, all_gather=all_gather
     )
 
 
 def _split_phases(
-    topology: Topology, team: Ints, exchange: Exchange, chips: Ints, gather: bool
+    topology: Topology, group: Ints, exchange: Exchange, chips: Ints, all_gather: bool
 ) -> list[Phase]:
-    members, shard_bytes = chips[team], exchange.shard_bytes[team]
-    axes = _dimensions(topology, members)
+    """Return the phases of a group by dimension, or folded if it fills no grid."""
+    members, shard_bytes = chips[group], exchange.shard_bytes[group]
+    axes = grid_coordinates(topology, members)
     if axes is None:
-        return _folded_phases(members, shard_bytes, gather=gather)
-    return _grid_phases(members, shard_bytes, axes, gather=gather)
+        return _folded_phases(members, shard_bytes, all_gather=all_gather)
+    return _grid_phases(members, shard_bytes, axes, all_gather=all_gather)
 
 
 def _joined(phases: list[Phase]) -> Phase:
+    """Return one phase with the messages of all groups."""
     return Phase(
         MessageTable.joined([phase.messages for phase in phases]),
         max(phase.reduced_bytes for phase in phases),
@@ -133,109 +143,91 @@ def _joined(phases: list[Phase]) -> Phase:
     )
 
 
-def _dimensions(topology: Topology, members: Ints) -> Ints | None:
-    """Return each member's coordinates in a regular grid, shape ``(axes, members)``.
-
-    Racks, nodes and slots, or nodes and slots, without axes of size one. None if the
-    members fill no such grid.
-    """
-    racks, nodes = topology.rack[members], topology.node[members]
-    in_rack = nodes.copy()
-    for rack in np.unique(racks):
-        in_rack[racks == rack] -= nodes[racks == rack].min()
-    slots = topology.slot[members]
-    for candidate in ([racks, in_rack, slots], [nodes, slots]):
-        axes = [np.unique(axis, return_inverse=True)[1] for axis in candidate]
-        sizes = [int(axis.max()) + 1 for axis in axes]
-        places = int(_line_numbers(np.array(axes)).max()) + 1
-        if int(np.prod(sizes)) == len(members) == places:
-            return np.array(
-                [axis for axis, size in zip(axes, sizes, strict=True) if size > 1]
-            )
-    return None
-
-
 def _grid_phases(
-    chips: Ints, shard_bytes: Ints, axes: Ints, *, gather: bool
+    chips: Ints, shard_bytes: Ints, axes: Ints, *, all_gather: bool
 ) -> list[Phase]:
-    """Return the phases of one team, axis after axis.
+    """Return the phases of one group, axis after axis.
 
-    A gather goes from the outermost axis inwards, and what a member sends grows by what
-    it has gathered; a scatter goes the other way and shrinks.
+    An all-gather proceeds from the outermost axis inwards, and messages grow by the
+    shards gathered before. A reduce-scatter proceeds outwards, and messages shrink.
     """
     order = list(range(len(axes)))
-    if not gather:
+    if not all_gather:
         order.reverse()
     phases = []
     for axis in order:
-        # Members that differ in this axis only exchange with each other. What lies on
-        # the axes outside is held in whole: gathered before, or scattered after.
-        line = _line_numbers(np.delete(axes, axis, axis=0))
-        held = _bundles(_line_numbers(axes[axis:]), shard_bytes)
+        # Members that differ only in this axis exchange with each other. The shards on
+        # the outer axes are held in full: gathered before, or scattered after.
+        line = line_numbers(np.delete(axes, axis, axis=0))
+        held = _bundles(line_numbers(axes[axis:]), shard_bytes)
         a, b = _pairs(line)
-        messages = MessageTable(chips[a], chips[b], held[a if gather else b])
-        more = not gather and axis != order[-1]
+        messages = MessageTable(chips[a], chips[b], held[a if all_gather else b])
+        more = not all_gather and axis != order[-1]
         summands = int(axes[axis].max()) + 1 if more else 0
         phases.append(Phase(messages, int(held.max()) if more else 0, summands))
     return phases
 
 
-def _folded_phases(chips: Ints, shard_bytes: Ints, *, gather: bool) -> list[Phase]:
-    """Return the phases of a team written in rows of eight, the last one shorter.
+def _folded_phases(chips: Ints, shard_bytes: Ints, *, all_gather: bool) -> list[Phase]:
+    """Return the phases of a group folded into rows of eight, the last one shorter.
 
     Columns exchange single shards, rows whole columns. Where the last row lacks a
-    column, the row above stands in for it.
+    column, the row above replaces it.
     """
     count = len(chips)
     column = np.arange(count) % CHIPS_PER_NODE
     held = _bundles(column, shard_bytes)
     a, b = _pairs(column)
-    columns = Phase(MessageTable(chips[a], chips[b], shard_bytes[a if gather else b]))
+    columns = Phase(
+        MessageTable(chips[a], chips[b], shard_bytes[a if all_gather else b])
+    )
     member = np.repeat(np.arange(count), CHIPS_PER_NODE)
     other = member - member % CHIPS_PER_NODE + np.tile(np.arange(CHIPS_PER_NODE), count)
     partner = np.where(other < count, other, other - CHIPS_PER_NODE)
     member, partner = member[partner != member], partner[partner != member]
-    source, target = (partner, member) if gather else (member, partner)
+    source, target = (partner, member) if all_gather else (member, partner)
     rows = MessageTable(chips[source], chips[target], held[partner])
-    if gather:
+    if all_gather:
         return [columns, Phase(rows)]
     return [Phase(rows, int(held.max()), 2 * CHIPS_PER_NODE), columns]
 
 
-def needed_phases(
-    phases: tuple[Phase, ...], ends: Ints, *, gather: bool
+def _needed_phases(
+    phases: tuple[Phase, ...], ends: Ints, *, all_gather: bool
 ) -> tuple[Phase, ...]:
-    """Return the phases without messages that nobody needs.
+    """Return the phases reduced to the messages that some chips need.
 
     Parameters
     ----------
     phases
-        An exchange among all.
+        Phases of an exchange among all chips.
     ends
-        Chips that what is gathered is for, or that alone have something to scatter.
-    gather
-        Which of the two it is.
+        Chips that need the gathered shards, or that alone have shards to scatter.
+    all_gather
+        Whether it is an all-gather; otherwise a reduce-scatter.
     """
-    # Backwards from who gets something, or forwards from who has something.
+    # Backwards from the receivers, or forwards from the holders of shards.
     reached = ends
     kept = []
-    for phase in reversed(phases) if gather else phases:
+    for phase in reversed(phases) if all_gather else phases:
         sent = phase.messages
-        near, far = (sent.target, sent.source) if gather else (sent.source, sent.target)
+        near, far = sent.source, sent.target
+        if all_gather:
+            near, far = far, near
         needed = np.isin(near, reached)
         reached = np.union1d(reached, far[needed])
         messages = sent.chosen(needed)
         kept.append(
             phase._replace(messages=messages) if len(messages) else Phase(messages)
         )
-    return tuple(reversed(kept) if gather else kept)
+    return tuple(reversed(kept) if all_gather else kept)
 
 
 def _pairs(line: Ints) -> tuple[Ints, Ints]:
     """Return all ordered pairs of different members of a line, line after line."""
     order = np.argsort(line, kind="stable")
     sizes = np.bincount(line)
-    # Shorter lines are padded with a member that there is none of.
+    # Shorter lines are padded with -1, which is no member.
     table = np.full((len(sizes), int(sizes.max())), -1, dtype=np.int64)
     first = np.cumsum(sizes) - sizes
     table[line[order], np.arange(len(line)) - first[line[order]]] = order
@@ -245,14 +237,5 @@ def _pairs(line: Ints) -> tuple[Ints, Ints]:
 
 
 def _bundles(numbers: Ints, shard_bytes: Ints) -> Ints:
-    """Return for each member the bytes of all shards with its number."""
+    """Return for each member the bytes of all shards with the same number."""
     return np.bincount(numbers, weights=shard_bytes).astype(np.int64)[numbers]
-
-
-def _line_numbers(axes: Ints) -> Ints:
-    """Return a number for each distinct column of coordinates."""
-    # Numbers in a mixed radix sort as the columns do.
-    number = np.zeros(axes.shape[1], dtype=np.int64)
-    for axis in axes:
-        number = number * (int(axis.max()) + 1) + axis
-    return np.unique(number, return_inverse=True)[1]

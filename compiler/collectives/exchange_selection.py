@@ -1,4 +1,4 @@
-"""The fastest way to carry out an exchange, and the additions that it takes."""
+"""Exchange selection: the fastest algorithm of an exchange, and its additions."""
 
 from typing import final
 
@@ -17,62 +17,63 @@ from topologies.topology import Topology
 
 @final
 class ExchangeSelector:
-    """Finds the fastest way of an exchange between given chips.
+    """Selection of the fastest algorithm of an exchange among given chips.
 
     Parameters
     ----------
     topology, machine
-        The wiring, and the chips that add up.
-    transporter
-        What schedules messages.
+        Positions of the chips, and the chips that add partial sums.
+    transfers
+        Transfer model that times the messages.
     width
-        Chips that exchange.
+        Chips of the tensor group.
     """
 
     def __init__(
         self,
         topology: Topology,
         machine: MachineSpec,
-        transporter: TransferModel,
+        transfers: TransferModel,
         *,
         width: int,
     ) -> None:
         self._topology = topology
         self._machine = machine
-        self._transporter = transporter
+        self._transfers = transfers
         self._width = width
-        self._added: dict[tuple[int, int], Compute] = {}
+        self._additions: dict[tuple[int, int], Compute] = {}
 
     def fastest(self, exchange: Exchange, chips: Ints) -> tuple[Phase, ...]:
-        """Return the phases of the fastest way to carry out `exchange` on `chips`."""
-        ways = exchange_candidates(self._topology, exchange, chips)
-        return min(ways, key=self._way_cycles) if ways[1:] else ways[0]
+        """Return the phases of the fastest algorithm for `exchange` among `chips`."""
+        algorithms = exchange_candidates(self._topology, exchange, chips)
+        return min(algorithms, key=self._cycles) if algorithms[1:] else algorithms[0]
 
-    def longest_cycles(self, way: tuple[Phase, ...]) -> int:
-        """Return the cycles of the longest phase on its way."""
+    def longest_cycles(self, phases: tuple[Phase, ...]) -> int:
+        """Return the transfer time of the longest phase, in cycles."""
         return max(
             (
-                self._transporter.transport(phase.messages).duration_cycles
-                for phase in way
+                self._transfers.transport(phase.messages).duration_cycles
+                for phase in phases
             ),
             default=0,
         )
 
     def added_up(self, phase: Phase) -> Compute:
-        """Return the adding up of what `phase` brought, where another follows."""
+        """Return the addition of the partial sums after `phase`, for every chip."""
         key = (phase.reduced_bytes, phase.summands)
-        if key not in self._added:
+        if key not in self._additions:
             bits = self._machine.formats.activations.bits
             elements = phase.reduced_bytes * BITS_PER_BYTE // bits
             work = adding(elements, bits, phase.summands)
             cycles = np.full(self._width, work_cycles(self._machine.chip, work))
             works = (work,) * self._width
-            self._added[key] = Compute("add_up", Unit.VECTOR, works, cycles, cycles)
-        return self._added[key]
+            self._additions[key] = Compute("add_up", Unit.VECTOR, works, cycles, cycles)
+        return self._additions[key]
 
-    def _way_cycles(self, way: tuple[Phase, ...]) -> int:
+    def _cycles(self, phases: tuple[Phase, ...]) -> int:
+        """Return the cycles of all phases with their additions, one after another."""
         return sum(
-            self._transporter.transport(phase.messages).duration_cycles
+            self._transfers.transport(phase.messages).duration_cycles
             + int(self.added_up(phase).cycles[0])
-            for phase in way
+            for phase in phases
         )

@@ -1,4 +1,4 @@
-"""Collectives without regard to where chips are: one-shot, two-step, ring."""
+"""Flat algorithms, which ignore the positions of chips: one-shot, two-step, ring."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from specs.arrays import Ints
 
 
 def shares(vectors: int, members: int) -> Ints:
-    """Return the vectors of each member's share, as equal as they can be.
+    """Return the vectors of each member's share, equal to within one vector.
 
     >>> shares(10, 4).tolist()
     [2, 3, 2, 3]
@@ -17,7 +17,7 @@ def shares(vectors: int, members: int) -> Ints:
 
 
 def direct_messages(kind: Collective, algorithm: Algorithm, members: int) -> int:
-    """Return how many messages an algorithm of this module takes."""
+    """Return the messages of a flat algorithm."""
     pairs = members * (members - 1)
     if kind is Collective.POINT_TO_POINT:
         return 1
@@ -30,18 +30,18 @@ def direct_messages(kind: Collective, algorithm: Algorithm, members: int) -> int
 def direct_stages(
     kind: Collective, algorithm: Algorithm, chips: Ints, vectors: int
 ) -> list[CollectiveStage] | None:
-    """Return the stages of a collective, None if the algorithm does not apply.
+    """Return the stages of a flat algorithm, None if it does not apply.
 
     Parameters
     ----------
     kind, algorithm
-        What is done and how: one-shot, two-step or ring.
+        Collective, and one-shot, two-step or ring.
     chips
         Members in order, shape ``(members,)``. The first is the root of a broadcast;
         a point-to-point message goes from the first to the second.
     vectors
-        Vectors of the tensor: the whole of it, of which each member has a share where
-        the collective scatters or gathers.
+        Vectors of the whole tensor. In a reduce-scatter, all-gather or all-to-all each
+        member has a share of it.
     """
     if algorithm is Algorithm.ONE_SHOT:
         return _one_shot(kind, chips, vectors)
@@ -51,19 +51,21 @@ def direct_stages(
 
 
 def _pairs(chips: Ints) -> tuple[Ints, Ints, Ints]:
-    """Return source, target and the target's place of every ordered pair."""
+    """Return source, target and the place of the target of every ordered pair."""
     a, b = np.divmod(np.arange(len(chips) ** 2), len(chips))
     a, b = a[a != b], b[a != b]
     return chips[a], chips[b], b
 
 
 def _scattered(chips: Ints, vectors: int) -> list[CollectiveStage]:
+    """Return the stage of a direct reduce-scatter."""
     source, target, place = _pairs(chips)
     share = shares(vectors, len(chips))[place]
     return stage("direct", source, target, share, reduces=True)
 
 
 def _one_shot(kind: Collective, chips: Ints, vectors: int) -> list[CollectiveStage]:
+    """Return the single stage in which every member sends directly."""
     if kind is Collective.POINT_TO_POINT:
         return stage("direct", chips[:1], chips[1:2], vectors)
     if kind is Collective.BROADCAST:
@@ -82,6 +84,7 @@ def _one_shot(kind: Collective, chips: Ints, vectors: int) -> list[CollectiveSta
 def _two_step(
     kind: Collective, chips: Ints, vectors: int
 ) -> list[CollectiveStage] | None:
+    """Return the scatter and the all-gather of an all-reduce or broadcast."""
     scattered = _scattered(chips, vectors)
     gathered = [made.reversed() for made in scattered]
     if kind is Collective.ALL_REDUCE:
@@ -93,9 +96,10 @@ def _two_step(
 
 
 def _ring(kind: Collective, chips: Ints, vectors: int) -> list[CollectiveStage] | None:
+    """Return the stages of a ring, in which members send to the next one."""
     members = len(chips)
     following = np.roll(chips, -1)
-    # Every step is alike: shares are rounded up to the largest.
+    # All steps are equal: shares are rounded up to the largest.
     share = -(-vectors // members)
     step = stage("ring", chips, following, share)
     adding = [made._replace(reduces=True) for made in step]
@@ -107,7 +111,7 @@ def _ring(kind: Collective, chips: Ints, vectors: int) -> list[CollectiveStage] 
     if kind is Collective.ALL_GATHER:
         return step * turns
     if kind is Collective.BROADCAST:
-        # A chain: shares follow each other from the root to the last member.
+        # A pipeline: shares follow each other from the root to the last member.
         used = [
             np.arange(max(0, turn - members + 1), min(turn, turns - 1) + 1)
             for turn in range(members + turns - 1)

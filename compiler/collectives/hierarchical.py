@@ -1,10 +1,12 @@
-"""Hierarchical collectives: between chips of a node, nodes of a rack, and racks.
+"""Hierarchical algorithms: between chips of a node, nodes of a rack, and racks.
 
-Every hop is one link long, so no chip forwards: partial sums are merged wherever they
-meet, and what crosses the scarcer links crosses them once. Two forms of all-reduce are
-built. In the *whole* form every chip soon has the sum of its node, then of its rack,
-then of all: few stages, for small tensors. In the *split* form every share of the
-tensor travels to one owner and its sum back to all: more stages and the least traffic.
+Every message crosses one link, so there are no relay hops. Partial sums are merged
+wherever they meet, and cross the scarcer links once. An all-reduce has two forms:
+
+* *whole*: every chip has the sum of its node, then of its rack, then of all. It has few
+  stages and suits small tensors.
+* *split*: every share of the tensor is reduced at one owner, and its sum is sent to
+  all. It has more stages and the least traffic.
 """
 
 import numpy as np
@@ -17,7 +19,7 @@ from compiler.routing.gateways import Crossings, Gateways
 from specs.arrays import Ints
 from topologies.topology import Topology
 
-# Parts in which a broadcast goes: as many as may find a link of their own.
+# Parts of a broadcast: as many as may use a link of their own.
 _BROADCAST_PARTS = 8
 
 
@@ -29,25 +31,25 @@ def hierarchical_forms(
     *,
     stripes: int = 1,
 ) -> dict[str, list[CollectiveStage]]:
-    """Return the stages of each form of a hierarchical collective that applies.
+    """Return the stages of each form of a hierarchical algorithm, by its name.
 
     Parameters
     ----------
     topology
-        Where the chips are.
+        Positions of the chips.
     kind
-        What is done.
+        Collective.
     chips
         Members in order, shape ``(members,)``; the first is the root of a broadcast.
     vectors
         Vectors of the tensor.
     stripes
-        Shares of each owner, so that parallel cables between two chips take turns.
+        Shares of each owner, so that all parallel cables between two chips are used.
 
     Returns
     -------
     dict
-        Nothing if chips of a node, nodes of a rack or racks are not all linked within
+        Empty if chips of a node, nodes of a rack or racks are not all linked within
         the members.
     """
     gateways = Gateways(topology, chips)
@@ -55,14 +57,14 @@ def hierarchical_forms(
         return {}
     if kind is Collective.BROADCAST:
         size = shares(vectors, min(vectors, _BROADCAST_PARTS))
-        return {"": _back(to_owners(gateways, 0 * size + chips[0], size))}
+        return {"": _reversed(to_owners(gateways, 0 * size + chips[0], size))}
     if kind is Collective.ALL_REDUCE:
         size = shares(vectors, min(vectors, stripes * len(chips)))
         owners = chips[np.arange(len(size)) * len(chips) // len(size)]
         reduced = to_owners(gateways, owners, size)
         return {
             "whole": _whole_stages(gateways, vectors),
-            "split": reduced + _back(reduced),
+            "split": reduced + _reversed(reduced),
         }
     size = shares(vectors, len(chips))
     merges = kind is not Collective.ALL_TO_ALL
@@ -72,14 +74,14 @@ def hierarchical_forms(
     reduced = to_owners(gateways, owners, part.ravel(), merges=merges)
     if kind is Collective.ALL_TO_ALL:
         return {"bundled": reduced, "cut-through": _cut_through(gateways, chips, size)}
-    return {"": _back(reduced) if kind is Collective.ALL_GATHER else reduced}
+    return {"": _reversed(reduced) if kind is Collective.ALL_GATHER else reduced}
 
 
 def _cut_through(gateways: Gateways, chips: Ints, size: Ints) -> list[CollectiveStage]:
-    """Return the stage of an all-to-all in which gateways forward what comes.
+    """Return the stage of an all-to-all in which gateways relay messages.
 
-    A chip sends to the same slot of all nodes before the next slot, and begins with the
-    slot and the node after its own, so that no gateway is asked by all at once.
+    A chip sends to the same slot of all nodes before the next slot. It begins with the
+    slot and the node after its own, so that not all chips use one gateway at once.
     """
     members = len(chips)
     a, b = np.divmod(np.arange(members**2), members)
@@ -95,31 +97,36 @@ def _cut_through(gateways: Gateways, chips: Ints, size: Ints) -> list[Collective
     return [CollectiveStage("direct", source, target, vectors, paths, False)]
 
 
-def _back(stages: list[CollectiveStage]) -> list[CollectiveStage]:
+def _reversed(stages: list[CollectiveStage]) -> list[CollectiveStage]:
+    """Return the stages run backwards: an all-gather for a reduce-scatter."""
     return [made.reversed() for made in reversed(stages)]
 
 
 def _whole_stages(gateways: Gateways, vectors: int) -> list[CollectiveStage]:
     """Return the stages of an all-reduce in which every chip sends whole sums.
 
-    Chips of a node exchange what they have; then all have the sum of the node. Each
-    sends it over its links to other nodes, and what has come is summed up in the node
-    in the same way, together with the node's own; then all have the sum of the rack.
-    Racks are to racks as nodes to nodes.
+    Chips of a node exchange their tensors; then all have the sum of the node. Each
+    sends it over its links to other nodes, and the node adds the sums that arrive in
+    the same way, with its own; then all have the sum of the rack. Racks exchange their
+    sums as nodes do.
     """
     everything = np.full(len(gateways.node), vectors, dtype=np.int64)
-    in_node = _among_mates(gateways, everything)
-    rack_link, rack_held = _over(gateways.between_nodes, gateways, vectors, "rack")
-    across, across_held = _over(gateways.between_racks, gateways, vectors, "global")
-    within_rack = rack_link + _among_mates(gateways, rack_held)
+    in_node = _within_node(gateways, everything)
+    rack_link, rack_held = _between_groups(
+        gateways.between_nodes, gateways, vectors, "rack"
+    )
+    across, across_held = _between_groups(
+        gateways.between_racks, gateways, vectors, "global"
+    )
+    within_rack = rack_link + _within_node(gateways, rack_held)
     stages = in_node + within_rack
     if across:
-        stages += across + _among_mates(gateways, across_held) + within_rack
+        stages += across + _within_node(gateways, across_held) + within_rack
     return stages
 
 
-def _among_mates(gateways: Gateways, held: Ints) -> list[CollectiveStage]:
-    """Return the stage in which chips send what they hold to all of their node."""
+def _within_node(gateways: Gateways, held: Ints) -> list[CollectiveStage]:
+    """Return the stage in which chips send their data to all others of their node."""
     link = gateways.local.links
     source = gateways.source[link]
     target = gateways.target[link]
@@ -127,12 +134,12 @@ def _among_mates(gateways: Gateways, held: Ints) -> list[CollectiveStage]:
     return stage("node", source, target, sent, link=link, reduces=True)
 
 
-def _over(
+def _between_groups(
     crossings: Crossings, gateways: Gateways, vectors: int, dimension: str
 ) -> tuple[list[CollectiveStage], Ints]:
-    """Return the stage over all links between groups, and what each chip holds then.
+    """Return the stage over all links between groups, and the vectors chips then hold.
 
-    Parallel links share the tensor. A chip holds each part of the tensor once, however
+    Parallel links share the tensor. A chip counts each part of the tensor once, however
     often it has received it.
     """
     link, count = crossings.links, crossings.parallel
@@ -151,5 +158,5 @@ def _over(
     held = np.bincount(
         parts[0], weights=parts[2] - parts[1], minlength=len(gateways.node)
     ).astype(np.int64)
-    # Parts of unlike sizes overlap, and together are no more than the tensor.
+    # Parts of different sizes overlap; together they are at most the tensor.
     return made, np.minimum(held, vectors)

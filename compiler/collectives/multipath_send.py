@@ -1,8 +1,8 @@
-"""Non-minimal routing: one tensor spread over several paths, by its size.
+"""Multipath send: one tensor spread over several link-disjoint paths.
 
-Paths share no link. A detour is longer, but its wire is free: it pays once the time to
-put the tensor on the direct wire exceeds what the detour costs. So many vectors go each
-way that all are there at the same time.
+A non-minimal path is longer, but its links are free. It pays once serialisation on the
+direct link takes longer than the extra latency. The vectors are divided such that all
+paths end at the same time.
 """
 
 import numpy as np
@@ -24,21 +24,21 @@ def spread_stage(
     vectors: int,
     most_paths: int | None = None,
 ) -> CollectiveStage:
-    """Return the stage that sends a tensor over as many paths as pay.
+    """Return the stage that sends a tensor over all paths that pay.
 
     Parameters
     ----------
     topology, machine, timing
-        The links.
+        Links and chips.
     source, target
         Chips at both ends.
     vectors
         Vectors of the tensor.
     most_paths
-        Paths that may be used; all there are if None.
+        Paths that may be used; all if None.
     """
     paths = disjoint_paths(topology, timing, source, target)[:most_paths]
-    fixed = np.array([detour.fixed_cycles for detour in paths], dtype=np.int64)
+    fixed = np.array([path.fixed_cycles for path in paths], dtype=np.int64)
     share = vectors_per_path(machine, fixed, vectors)
     used = np.flatnonzero(share)
     longest = max(len(paths[place].links) for place in used)

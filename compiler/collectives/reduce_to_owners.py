@@ -1,7 +1,7 @@
-"""Bringing every chip's shares of a tensor to their owners, over gateways.
+"""Reduction to owners: every chip's shares of a tensor are routed over gateways.
 
-No chip forwards: shares of a sum are merged wherever they meet, and what crosses the
-scarcer links crosses them once.
+There are no relay hops: shares of a sum are merged wherever they meet, and cross the
+scarcer links once.
 """
 
 from collections.abc import Callable
@@ -20,44 +20,45 @@ _ALL = slice(None)
 def to_owners(
     gateways: Gateways, owners: Ints, size: Ints, *, merges: bool = True
 ) -> list[CollectiveStage]:
-    """Return the stages in which every chip's share `k` gets to ``owners[k]``.
+    """Return the stages that bring share `k` of every chip to ``owners[k]``.
 
-    The way leads over the gateways: within the node to the one with the link to the
-    next node, on to the node of the one with the link to the rack, and so on. Where it
-    leads depends on where a share is and whose it is, so that what meets stays
-    together. What need not leave a node or rack waits for what comes from outside.
-    Parallel links take turns.
+    The path leads over the gateways: within the node to the one with the link to the
+    next node, on to the node of the one with the link to the rack, and so on. It
+    depends only on the position of a share and on its number, so that shares that have
+    met stay together. Shares that stay within a node or rack wait for those from
+    outside. Parallel links are used round robin.
 
     Parameters
     ----------
     gateways
-        Where the members are.
+        Positions of the members.
     owners, size
         Owner and vectors of each share, shape ``(shares,)``.
     merges
         Whether shares that meet are added; in an all-to-all they are not.
     """
-    walk = Walk(gateways, owners, size, merges=merges)
-    for step in walk.steps():
+    routing = ShareRouting(gateways, owners, size, merges=merges)
+    for step in routing.steps():
         step()
-    return walk.stages
+    return routing.stages
 
 
 @final
-class Walk:
-    """Shares on their way: each row is a share somewhere.
+class ShareRouting:
+    """Routing of shares to their owners: the position of each share, step by step.
 
     Parameters
     ----------
     gateways, owners, size, merges
-        As for the reduction itself.
+        As for `to_owners`.
 
     Attributes
     ----------
     chip, share, weight
-        Where, which one, and how many that are not added, shape ``(rows,)``.
+        Chip and number of each share, and how many shares that are not added it stands
+        for, shape ``(rows,)``.
     stages
-        What has been sent so far.
+        Stages of all steps so far.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Walk:
         self._merges = merges
         self._in_last_rack = False
         self.stages: list[CollectiveStage] = []
-        # A chip of each node stands for its mates in what they all send away.
+        # One chip of each node represents all in what they send to other nodes.
         nodes, first, count = np.unique(
             gateways.node[gateways.chips], return_index=True, return_counts=True
         )
@@ -78,7 +79,7 @@ class Walk:
         self.weight = np.repeat(np.ones_like(count) if merges else count, len(owners))
 
     def steps(self) -> list[Callable[[], None]]:
-        """Return what is to be done, in order."""
+        """Return the steps of the routing, in order."""
         return [
             self._leave_members,
             self._cross_nodes,
@@ -90,16 +91,16 @@ class Walk:
         ]
 
     def _leave_members(self) -> None:
-        """Send what leaves node and rack to the gateways of the node."""
+        """Send the shares that leave their node to its gateways."""
         at = self._at
         goal = self._goals()
         leaves = at.node[goal] != at.node[self.chip]
-        # What stays is told apart chip by chip.
+        # Shares that stay are kept for each chip separately.
         staying = self.chip[~leaves], self.share[~leaves]
         self.chip, self.share = self.chip[leaves], self.share[leaves]
         self.weight = self.weight[leaves]
         self.chip = at.source[self._node_link(goal[leaves])]
-        # What goes to a gateway is the same for every mate of its node.
+        # Every chip of a node sends the same shares to a gateway.
         to_gateway = np.bincount(
             self.chip, weights=self._size[self.share], minlength=len(at.node)
         )
@@ -126,7 +127,7 @@ class Walk:
         self.weight = np.concatenate([self.weight, np.ones_like(stays)])
 
     def _goals(self) -> Ints:
-        """Return the chip of the own rack to which each share goes before it leaves."""
+        """Return the last chip of each share within its present rack."""
         at = self._at
         owner = self._owners[self.share]
         if self._in_last_rack:
@@ -137,7 +138,7 @@ class Walk:
         return goal
 
     def _to_gateways(self) -> None:
-        """Move what leaves a node to the chip of it that has the link."""
+        """Move the shares that leave a node to its chip with the link."""
         goal = self._goals()
         leaves = self._at.node[goal] != self._at.node[self.chip]
         gateway = self.chip.copy()
@@ -145,12 +146,12 @@ class Walk:
         self._move("node", gateway, self._local_link(gateway))
 
     def _to_goals(self) -> None:
-        """Move what is in the right node to the right chip of it."""
+        """Move the shares that have reached the node of their goal to the goal."""
         goal = self._goals()
         self._move("node", goal, self._local_link(goal))
 
     def _cross_nodes(self) -> None:
-        """Take the links between the nodes of a rack."""
+        """Move shares over the links between the nodes of a rack."""
         goal = self._goals()
         leaves = self._at.node[goal] != self._at.node[self.chip]
         link = np.full(len(goal), -1, dtype=np.int64)
@@ -160,7 +161,7 @@ class Walk:
         self._move("rack", following, link)
 
     def _cross_racks(self) -> None:
-        """Take the links between racks."""
+        """Move shares over the links between racks."""
         at = self._at
         leaves = at.rack[self._owners[self.share]] != at.rack[self.chip]
         link = np.full(len(leaves), -1, dtype=np.int64)
@@ -171,7 +172,7 @@ class Walk:
         self._in_last_rack = True
 
     def _move(self, dimension: str, following: Ints, link: Ints) -> None:
-        """Move each share to its following chip, and add up those that meet."""
+        """Move each share to its following chip, and merge those that meet."""
         moves = link >= 0
         at = self._at
         size = self._size[self.share[moves]] * self.weight[moves]
@@ -199,12 +200,14 @@ class Walk:
             self.weight = np.bincount(row, weights=self.weight).astype(np.int64)
 
     def _node_link(self, goal: Ints, leaves: NDArray[np.bool_] | slice = _ALL) -> Ints:
+        """Return the link from the node of each share to the node of its goal."""
         at = self._at
         return at.between_nodes.pick(
             at.node[self.chip[leaves]], at.node[goal], self.share[leaves]
         )
 
     def _rack_link(self, leaves: NDArray[np.bool_]) -> Ints:
+        """Return the link from the rack of each share to the rack of its owner."""
         at = self._at
         owner = self._owners[self.share[leaves]]
         return at.between_racks.pick(

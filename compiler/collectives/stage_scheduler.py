@@ -1,4 +1,4 @@
-"""From the stages of a collective to a chain of trains, additions and deskews."""
+"""Stage scheduler: the timeline of a collective, with its additions and deskews."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -25,14 +25,14 @@ from topologies.topology import Topology
 
 
 class CollectiveTimeline(NamedTuple):
-    """A collective as a chain, and when its chips deskew.
+    """Timeline of a collective, and the deskews of its chips.
 
     Attributes
     ----------
     timeline
-        What is done, in order.
+        Transfers and additions in order.
     deskew_cycles
-        Start of each deskew of all chips.
+        Start cycle of each deskew, for all chips together.
     """
 
     timeline: Timeline
@@ -41,12 +41,12 @@ class CollectiveTimeline(NamedTuple):
 
 @final
 class StageScheduler:
-    """Lays stages on the links of a machine, each distinct one once.
+    """Scheduler of stages on the links of a machine, each distinct stage once.
 
     Parameters
     ----------
     topology, machine, timing
-        The wiring, the chips and the links.
+        Links and chips, and the timing of the links.
     """
 
     def __init__(
@@ -56,30 +56,30 @@ class StageScheduler:
         self._machine = machine
         self._timing = timing
         self._lanes = Lanes(topology)
-        self._known: IdentityMap[CollectiveStage, Transport] = IdentityMap()
-        self._added: IdentityMap[CollectiveStage, Adding] = IdentityMap()
+        self._transports: IdentityMap[CollectiveStage, Transport] = IdentityMap()
+        self._additions: IdentityMap[CollectiveStage, Adding] = IdentityMap()
 
     def transport(self, made: CollectiveStage) -> Transport:
-        """Return the trains of a stage, from its own start."""
-        return self._known.of(made, self._laid)
+        """Return the transport of a stage, in cycles from its start."""
+        return self._transports.of(made, self._scheduled)
 
-    def chain(
+    def timeline(
         self, stages: Sequence[CollectiveStage], interval_cycles: int
     ) -> CollectiveTimeline:
-        """Return the stages one after the other, with deskews where they are due.
+        """Return the timeline of the stages in order, with deskews where they are due.
 
         Parameters
         ----------
         stages
-            What is sent.
+            Stages of the collective.
         interval_cycles
             Longest time from the start of a deskew to the end of a vector that relies
-            on it; 0 for no deskews.
+            on it, in cycles; 0 for no deskews.
 
         Raises
         ------
         ScheduleError
-            If even a single vector takes longer than that.
+            If even a single vector takes longer.
         """
         stall_cycles = self._machine.hac.epoch_cycles if interval_cycles else 0
         entries: list[TimelineEntry] = []
@@ -123,7 +123,8 @@ class StageScheduler:
         )
         return CollectiveTimeline(timeline, tuple(deskews))
 
-    def _laid(self, made: CollectiveStage) -> Transport:
+    def _scheduled(self, made: CollectiveStage) -> Transport:
+        """Return the transport of a stage, striped where its paths are minimal."""
         paths = made.path.astype(np.int32)
         if (paths[:, 0] < 0).any():
             paths = minimal_paths(self._topology, made.source, made.target)
@@ -132,12 +133,13 @@ class StageScheduler:
         return reserve(self._machine, self._timing, paths, made.vectors)
 
     def _adding(self, made: CollectiveStage) -> Adding:
-        return self._added.of(made, partial(adding_up, self._machine))
+        """Return the addition after a stage, computed once."""
+        return self._additions.of(made, partial(adding_up, self._machine))
 
     def _parts(
         self, made: CollectiveStage, interval_cycles: int
     ) -> list[CollectiveStage]:
-        """Return a stage as itself, or in parts that each fit between two deskews."""
+        """Return the parts of a stage that each fit between two deskews."""
         needed = self.transport(made).duration_cycles
         room_cycles = interval_cycles - self._machine.hac.epoch_cycles
         if not interval_cycles or needed <= room_cycles:
@@ -154,12 +156,13 @@ class StageScheduler:
         pieces = ceil_div(needed - once, room_cycles - once)
         edges = [made.vectors * n // pieces for n in range(pieces + 1)]
         return [
-            _only(made._replace(vectors=end - begin)) for begin, end in pairwise(edges)
+            _nonempty(made._replace(vectors=end - begin))
+            for begin, end in pairwise(edges)
         ]
 
 
-def _only(made: CollectiveStage) -> CollectiveStage:
-    """Return a stage without its void messages."""
+def _nonempty(made: CollectiveStage) -> CollectiveStage:
+    """Return a stage without its empty messages."""
     real = made.vectors > 0
     return made._replace(
         source=made.source[real],
@@ -170,24 +173,24 @@ def _only(made: CollectiveStage) -> CollectiveStage:
 
 
 def deskews_of(
-    chain: CollectiveTimeline,
+    scheduled: CollectiveTimeline,
     topology: Topology,
     *,
     interval_cycles: int,
     stall_cycles: int,
 ) -> Deskews:
-    """Return the deskews of every chip that sends, passes on or receives."""
+    """Return the deskews of every chip that sends, relays or receives."""
     links = np.unique(
         np.concatenate(
             [
                 entry.transport.link
-                for entry in chain.timeline.entries
+                for entry in scheduled.timeline.entries
                 if isinstance(entry, TransportEntry)
             ]
         )
     )
     chips = np.union1d(topology.source[links], topology.target[links])
-    cycles = np.array(chain.deskew_cycles, dtype=np.int64)
+    cycles = np.array(scheduled.deskew_cycles, dtype=np.int64)
     return Deskews(
         chip=np.repeat(chips, len(cycles)).astype(np.int32),
         start_cycle=np.tile(cycles, len(chips)),

@@ -1,4 +1,4 @@
-"""Stages of a collective: what each chip sends to which, and what is added up then."""
+"""Stages of a collective: messages that start together, and the additions after."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from specs.units import BITS_PER_BYTE
 
 
 class Collective(StrEnum):
-    """What is to be done; the words of the command line."""
+    """Collective operation; the values are the keys of the command line."""
 
     ALL_REDUCE = "all-reduce"
     REDUCE_SCATTER = "reduce-scatter"
@@ -25,7 +25,7 @@ class Collective(StrEnum):
 
 
 class Algorithm(StrEnum):
-    """How; ``AUTO`` is the fastest of those that apply."""
+    """Collective algorithm; ``AUTO`` is the fastest of those that apply."""
 
     AUTO = "auto"
     ONE_SHOT = "one-shot"
@@ -36,22 +36,22 @@ class Algorithm(StrEnum):
 
 
 class CollectiveStage(NamedTuple):
-    """Messages that start together; the next stage starts when all have arrived.
+    """Stage: messages that start together; the next starts when all have arrived.
 
     Attributes
     ----------
     dimension
-        Between whom: chips of a ``node``, nodes of a ``rack``, racks (``global``), or
-        any (``direct``).
+        Level of the links: chips of a ``node``, nodes of a ``rack``, racks
+        (``global``), or any (``direct``).
     source, target
         Chips, shape ``(messages,)``.
     vectors
         Vectors of each message, shape ``(messages,)``, none of them 0.
     path
-        Directed links that a message takes, -1 after the last, shape
+        Directed links of a message, -1 after the last, shape
         ``(messages, longest path)``; only -1 for the minimal path.
     reduces
-        Whether targets add what arrives to what they hold.
+        Whether targets add the vectors that arrive to their own.
     """
 
     dimension: str
@@ -62,10 +62,10 @@ class CollectiveStage(NamedTuple):
     reduces: bool
 
     def reversed(self) -> "CollectiveStage":
-        """Return the stage that takes everything back where it came from.
+        """Return the reversed stage, in which every target sends to its source.
 
-        A reduction run backwards is a broadcast, a reduce-scatter an all-gather. Paths
-        that are given must be one link long.
+        A reversed reduction is a broadcast, a reversed reduce-scatter an all-gather.
+        Paths that are given must be one link long.
         """
         assert self.path.shape[1] == 1
         # The directions of cable k are the links 2k and 2k + 1.
@@ -84,7 +84,7 @@ def stage(
     link: NDArray[np.integer] | int = -1,
     reduces: bool = False,
 ) -> list[CollectiveStage]:
-    """Return one stage without messages that are void, or no stage at all.
+    """Return one stage without empty messages, or none if all are empty.
 
     Columns are those of `CollectiveStage`, or one number for all; `link` is a path of
     one link, or -1 for the minimal path.
@@ -107,12 +107,12 @@ def stage(
 
 
 class Adding(NamedTuple):
-    """What is added up after a stage; arrays have one entry for each such chip.
+    """Addition after a stage, with one entry for each chip that adds.
 
     Attributes
     ----------
     chips, works, cycles
-        Who adds, what that asks of it, and for how long.
+        Chip, its vector operation, and the cycles that it takes.
     """
 
     chips: Ints
@@ -121,24 +121,24 @@ class Adding(NamedTuple):
 
 
 def adding_up(machine: MachineSpec, made: CollectiveStage) -> Adding:
-    """Return what chips add up after a stage, and the cycles that it takes each.
+    """Return the addition after a stage: each chip's operation and its cycles.
 
-    A chip has received some partial sums of what it holds; up to as many as the VXM has
-    ALUs are added in one pass.
+    A chip adds the partial sums that it has received to its own. One pass of the VXM
+    adds as many as it has ALUs.
     """
     none = np.zeros(0, dtype=np.int64)
     if not made.reduces:
         return Adding(none, (), none)
     chips, row = np.unique(made.target, return_inverse=True)
     received = np.bincount(row, weights=made.vectors).astype(np.int64)
-    # What comes from a chip over parallel cables are parts of one partial sum.
+    # Messages from one chip over parallel cables are parts of one partial sum.
     _, first, pair = np.unique(
         np.stack([row, made.source]), axis=1, return_index=True, return_inverse=True
     )
     parts = np.bincount(pair.reshape(-1), weights=made.vectors).astype(np.int64)
     held = np.zeros(len(chips), dtype=np.int64)
     np.maximum.at(held, row[first], parts)
-    # Its own partial sum is one more than those received.
+    # The chip adds its own partial sum too.
     summands = -(-received // held) + 1
     kinds, kind = np.unique(np.stack([held, summands]), axis=1, return_inverse=True)
     per_vector = machine.link.vector_bytes * BITS_PER_BYTE

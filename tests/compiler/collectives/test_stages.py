@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from chip.operator_cycles import vector_cycles
-from compiler.collectives.stages import CollectiveStage, adding_up, stage
+from compiler.collectives.stages import Adding, CollectiveStage, adding_up, stage
 from specs.machine import load_machine
 
 MACHINE = load_machine()
@@ -52,4 +52,6 @@ def test_chips_that_receive_more_add_longer_and_a_gather_adds_nothing() -> None:
     chips, _, cycles = adding_up(MACHINE, made)
     assert chips.tolist() == [0, 4]
     assert cycles[0] > cycles[1]
-    assert len(adding_up(MACHINE, made.reversed()).chips) == 0
+    nothing = adding_up(MACHINE, made.reversed())
+    assert isinstance(nothing, Adding)
+    assert (len(nothing.chips), nothing.works, len(nothing.cycles)) == (0, (), 0)
