@@ -1,9 +1,9 @@
-"""An independent check of a program against the machine's rules.
+"""Verifier: an independent proof that a program keeps the machine's rules.
 
-This module and the rules it applies share no code with the rest of the compiler: they
-read the finished program and work everything out anew from the machine and the wiring.
-Each rule either holds for every instruction and every vector, under every jitter and
-drift the machine's numbers allow, or the first counter-example is named.
+The verifier and its rules share no code with the rest of the compiler. They read the
+finished program and derive everything again from the machine and the topology. Each
+rule holds for every instruction and every vector, under every jitter and drift that the
+machine allows, or the first counter-example is reported.
 """
 
 import hashlib
@@ -39,21 +39,21 @@ from topologies.topology import Topology
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """That a program keeps every rule, and how often each was tried.
+    """Certificate that a program keeps every rule, with the cases of each.
 
     Parameters
     ----------
     digest
         SHA-256 of the program's columns, the first 16 hexadecimal digits.
     checks
-        How many cases each rule was applied to.
+        Number of cases to which each rule was applied.
     """
 
     digest: str
     checks: dict[str, int]
 
     def __str__(self) -> str:
-        """Return digest and number of cases in one line."""
+        """Return the digest and the number of cases in one line."""
         return f"{self.digest} ({sum(self.checks.values()):,} checks)"
 
 
@@ -63,25 +63,26 @@ def verify(
     machine: MachineSpec,
     outage: Outage = NO_OUTAGE,
 ) -> Certificate:
-    """Return a certificate that `program` holds on `machine`.
+    """Return the certificate that `program` keeps every rule on `machine`.
 
     Parameters
     ----------
     program
-        What the chips execute.
+        Instructions, trains and deskews.
     topology
-        The wiring.
+        Chips and links.
     machine
-        Chip, links, clocks.
+        Specification of chips, links and clocks.
     outage
-        What of the machine is out of order.
+        Chips and links that are out of order.
 
     Raises
     ------
     VerificationError
-        If a rule is broken; the message names chip or link, cycle and number.
+        If a rule is broken; the message names the chip or link, the cycle and the
+        amount.
     """
-    # First, since what is out of order can be no root of a tree either.
+    # First, because a chip that is out of order cannot be the root of the tree.
     checks = {
         "what is out of order does nothing": check_outage(program, topology, outage)
     }
@@ -110,7 +111,7 @@ def verify(
 
 
 def digest(program: Program) -> str:
-    """Return a hash of the program: the same for the same instructions and trains."""
+    """Return the digest of a program, equal for equal instructions and trains."""
     state = hashlib.sha256()
     for table in (program.instructions, program.trains, program.deskews):
         for name in sorted(table.__slots__):

@@ -1,6 +1,6 @@
-"""Rules of memory: program text, operands and all together fit each chip's SRAM.
+"""Memory rules: text, operands, relayed vectors and their sum fit each chip's SRAM.
 
-For `compiler.verify`, independent of the code that makes programs.
+For `compiler.verify`; independent of the code that makes programs.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from specs.machine import MachineSpec
 
 
 def check_text(program: Program, machine: MachineSpec) -> int:
-    """Refuse more instructions on a chip than the SRAM kept for them holds."""
+    """Text rule: refuse more instructions than the SRAM reserved for them holds."""
     count = np.bincount(program.instructions.chip, minlength=program.chips)
     size = count * machine.chip.instruction_bytes
     if size.max() > machine.chip.program_reserve_bytes:
@@ -27,10 +27,10 @@ def check_text(program: Program, machine: MachineSpec) -> int:
 
 
 def check_operands(program: Program, machine: MachineSpec) -> int:
-    """Refuse operands, or vectors that wait to be passed on, that exceed the SRAM.
+    """Operand rule: refuse operands or relayed vectors that exceed the SRAM.
 
-    An operator starts when all it needs is there, so all of it lies in SRAM at once. A
-    train that is passed on is counted in full from its first vector to its last.
+    An operator starts when all its operands have arrived, so they are in SRAM at once.
+    A relayed train is counted in full from its first vector to its last.
     """
     code, trains = program.instructions, program.trains
     room = machine.chip.sram_bytes - machine.chip.program_reserve_bytes
@@ -57,12 +57,12 @@ def check_operands(program: Program, machine: MachineSpec) -> int:
 
 
 def check_waiting(program: Program, machine: MachineSpec, room: int) -> int:
-    """Refuse more vectors on their way through a chip than there is room for.
+    """Relay rule: refuse more relayed vectors in a chip at a time than fit its SRAM.
 
     Parameters
     ----------
     program, machine
-        What is checked.
+        Program, and the machine on which it must hold.
     room
         Bytes of SRAM beside the program.
     """
@@ -75,7 +75,7 @@ def check_waiting(program: Program, machine: MachineSpec, room: int) -> int:
     chip = np.concatenate([code.chip[rows], code.chip[rows]]).astype(np.int64)
     cycle = np.concatenate([comes, goes])
     change = np.concatenate([change, -change])
-    # All that a chip has taken in, it has passed on in the end: one sum serves all.
+    # Every chip ends with nothing to relay, so one running sum serves all chips.
     order = np.lexsort((change, cycle, chip))
     held = np.cumsum(change[order])
     if len(held) and held.max() > room:
@@ -89,7 +89,7 @@ def check_waiting(program: Program, machine: MachineSpec, room: int) -> int:
 
 
 def check_memory(program: Program, machine: MachineSpec) -> int:
-    """Refuse weights, cache, activations and program beyond a chip's SRAM, ever."""
+    """SRAM rule: refuse contents that exceed a chip's SRAM at any cycle."""
     kept = np.sum(program.resident, axis=0)
     changes = repeated(activation_changes(program, machine), program)
     chip, cycle, held = held_over_time(changes)

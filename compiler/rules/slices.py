@@ -1,7 +1,7 @@
-"""Rules of slices: each kind of operator keeps to what a chip's slices can do.
+"""Slice rules: each kind of operator respects the resources of a chip's slices.
 
-For `compiler.verify`, independent of the code that makes programs: what slices do is
-read from the program, and bytes and multiplications are worked out anew.
+For `compiler.verify`; independent of the code that makes programs. Slice instructions
+are read from the program; bytes and multiplications are counted again.
 """
 
 from collections import defaultdict
@@ -14,41 +14,41 @@ from specs.machine import MachineSpec
 
 
 def check_kinds(program: Program, machine: MachineSpec) -> int:
-    """Refuse a kind of operator in which a slice, bank or stream is used twice."""
-    there = inventory(machine.chip)
+    """Resource rule: refuse a kind in which a slice, bank or stream is used twice."""
+    resources = inventory(machine.chip)
     for number, kind in enumerate(program.kinds):
         where = f"operator kind {number}"
         for step in kind.steps:
-            _check_step(step, there, machine, where)
+            _check_step(step, resources, machine, where)
         _check_units(kind.steps, where)
-        _check_streams(kind.steps, there, where)
+        _check_streams(kind.steps, resources, where)
     return sum(len(kind.steps) for kind in program.kinds)
 
 
 def check_amounts(program: Program, machine: MachineSpec) -> int:
-    """Refuse a kind of operator that moves or multiplies other than its work asks."""
+    """Amount rule: refuse a kind whose slices do more or less than its work asks."""
     for number, kind in enumerate(program.kinds):
         work = kind.work
-        wanted = {
+        required = {
             "read": work.read_bytes,
             "written": work.written_bytes,
             "multiplied": work.macs,
             "loaded": _loaded_bytes(kind),
         }
         steps = kind.steps
-        found = {
+        done = {
             "read": _moved(steps, SlicePort.MEM_READ),
             "written": _moved(steps, SlicePort.MEM_WRITE),
             "multiplied": sum(step.macs for step in steps),
             "loaded": _moved(steps, SlicePort.MXM_LOAD),
         }
-        for what, amount in wanted.items():
-            if found[what] != amount:
+        for what, amount in required.items():
+            if done[what] != amount:
                 name = type(work).__name__.removesuffix("Work").lower()
                 raise violation(
                     "a kind of operator does something else",
                     f"operator kind {number}, {name}: "
-                    f"{found[what]:,} are {what}, {amount:,} are asked for",
+                    f"{done[what]:,} are {what}, {amount:,} are asked for",
                 )
         if isinstance(work, ProductWork) and work.preloaded_bytes > min(
             work.ready_bytes, machine.chip.mxm_buffer_bytes
@@ -63,29 +63,30 @@ def check_amounts(program: Program, machine: MachineSpec) -> int:
 
 
 def _loaded_bytes(kind: OperatorKind) -> int:
-    """Return the bytes that come into the weight buffers during an operator."""
+    """Return the bytes that an operator loads into the weight buffers."""
     if isinstance(kind.work, ProductWork):
         return kind.work.fed_bytes - kind.work.preloaded_bytes
     return kind.work.fed_bytes if isinstance(kind.work, LoadWork) else 0
 
 
 def _moved(steps: tuple[SliceInstruction, ...], port: SlicePort) -> int:
+    """Return the bytes that all instructions of a port move."""
     return sum(step.bytes for step in steps if step.port is port)
 
 
 def _check_step(
-    step: SliceInstruction, there: Inventory, machine: MachineSpec, where: str
+    step: SliceInstruction, resources: Inventory, machine: MachineSpec, where: str
 ) -> None:
-    """Refuse slices that are not there, or more bytes than they move in the time."""
+    """Refuse slices that do not exist, or more bytes than they move in the time."""
     last = step.first + step.units - 1
-    if step.first < 0 or step.units < 1 or last >= there.units[step.port]:
+    if step.first < 0 or step.units < 1 or last >= resources.units[step.port]:
         raise violation(
             "no such slice",
             f"{where}: {step.port.name} {last} at cycle {step.start_cycle}, and a chip "
-            f"has {there.units[step.port]}",
+            f"has {resources.units[step.port]}",
         )
     if step.port in (SlicePort.MEM_READ, SlicePort.MEM_WRITE):
-        room = step.units * step.duration_cycles * there.stream_bytes
+        room = step.units * step.duration_cycles * resources.stream_bytes
     elif step.port is SlicePort.MXM_LOAD:
         room = step.duration_cycles * machine.chip.weight_feed_bytes_per_cycle
     else:
@@ -100,13 +101,13 @@ def _check_step(
 
 
 def _check_units(steps: tuple[SliceInstruction, ...], where: str) -> None:
-    """Refuse two things at a time in a slice, or in a bank of one."""
+    """Refuse two instructions at a time on a slice port, or on a bank."""
     taken: defaultdict[tuple[str, int], list[SliceInstruction]] = defaultdict(list)
     for step in steps:
         for unit in range(step.first, step.first + step.units):
             taken[step.port.name, unit].append(step)
             if step.bank >= 0:
-                # Reading and writing at a time is for two banks.
+                # A slice reads and writes at the same time only in different banks.
                 taken[f"MEM bank {step.bank}", unit].append(step)
     for (port, unit), users in taken.items():
         users.sort(key=lambda step: step.start_cycle)
@@ -122,15 +123,15 @@ def _check_units(steps: tuple[SliceInstruction, ...], where: str) -> None:
 
 
 def _check_streams(
-    steps: tuple[SliceInstruction, ...], there: Inventory, where: str
+    steps: tuple[SliceInstruction, ...], resources: Inventory, where: str
 ) -> None:
-    """Refuse more streams in a direction than there are."""
+    """Refuse more streams in a direction than the chip has."""
     for cycle, east, west in _streams_over_time(steps):
-        if max(east, west) > there.streams:
+        if max(east, west) > resources.streams:
             raise violation(
                 "too many streams",
                 f"{where}: {east} east and {west} west at cycle {cycle}, and there are "
-                f"{there.streams} each way; use fewer tensor members or a shorter "
+                f"{resources.streams} each way; use fewer tensor members or a shorter "
                 f"context",
             )
 
@@ -138,27 +139,27 @@ def _check_streams(
 def _streams_over_time(
     steps: tuple[SliceInstruction, ...],
 ) -> list[tuple[int, int, int]]:
-    """Return cycles, and the streams in use from then on, eastward and westward."""
+    """Return each cycle of a change, with the streams east and west from then on."""
     changes: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
     for step in steps:
         end = step.start_cycle + step.duration_cycles
         for cycle, sign in ((step.start_cycle, 1), (end, -1)):
             changes[cycle][0] += sign * step.east
             changes[cycle][1] += sign * step.west
-    found, east, west = [], 0, 0
+    uses, east, west = [], 0, 0
     for cycle in sorted(changes):
         east += changes[cycle][0]
         west += changes[cycle][1]
-        found.append((cycle, east, west))
-    return found
+        uses.append((cycle, east, west))
+    return uses
 
 
 def last_cycle(kind: OperatorKind) -> int:
-    """Return when the last slice of a kind has ended."""
+    """Return the cycle at which the last slice of a kind ends, from its start."""
     return max(step.start_cycle + step.duration_cycles for step in kind.steps)
 
 
 def busiest(kind: OperatorKind) -> tuple[int, int]:
-    """Return the most streams that a kind uses at a time, eastward and westward."""
+    """Return the most streams that a kind uses at a time, east and west."""
     uses = _streams_over_time(kind.steps)
     return max(east for _, east, _ in uses), max(west for _, _, west in uses)

@@ -1,7 +1,8 @@
-"""Rules of overlap: what meets on a chip leaves streams and weight buffers enough.
+"""Stream rules: operators and trains that overlap share streams and weight buffers.
 
-For `compiler.verify`, independent of the code that makes programs. Kinds of operators
-are checked once each; here is checked what they do beside each other.
+For `compiler.verify`; independent of the code that makes programs. The slice rules
+check each kind of operator once; these rules check instructions that run at the same
+time, and the order of weight loads.
 """
 
 import math
@@ -18,12 +19,12 @@ from compiler.rules.structure import cycles_per_vector, in_period, violation
 from specs.arrays import Ints
 from specs.machine import MachineSpec
 
-# Weights arrive in the buffers by fractions of a byte a cycle.
+# Weights arrive in the buffers at fractional bytes per cycle.
 _ROUNDING_BYTES = 1.0
 
 
 def check_lengths(program: Program) -> int:
-    """Refuse an operator that is shorter or longer than what its slices do."""
+    """Length rule: refuse an operator that is not as long as its slices need."""
     code = program.instructions
     rows = np.flatnonzero(code.kind >= 0)
     if not len(rows):
@@ -50,10 +51,10 @@ def check_lengths(program: Program) -> int:
 
 
 def check_loads(program: Program) -> int:
-    """Refuse weights loaded ahead that something else comes in between.
+    """Prefetch rule: refuse weights loaded ahead that are missing or overwritten.
 
-    What was loaded for a product is what the product does not load itself, and nothing
-    but the rest of it goes into the buffers before the product starts.
+    The weights loaded ahead of a product are those that it does not load itself.
+    Between such a load and its product, no other operator loads weights.
     """
     code = program.instructions
     rows = np.flatnonzero(_is_kind(program, ProductWork, LoadWork)[code.kind])
@@ -64,7 +65,7 @@ def check_loads(program: Program) -> int:
     operators = int(code.operator.max()) + 1
     key = code.chip[rows].astype(np.int64) * operators + code.operator[rows]
     keys, place = np.unique(key, return_inverse=True)
-    # A load counts what it brings, a product what it relies on, with the other sign.
+    # A load adds its bytes, a product subtracts those it relies on.
     balance = np.bincount(place, weights=fed[code.kind[rows]])
     if balance.any():
         on_chip, ahead_of = divmod(int(keys[np.flatnonzero(balance)[0]]), operators)
@@ -94,9 +95,9 @@ def check_loads(program: Program) -> int:
 
 
 def check_buffers(program: Program, machine: MachineSpec) -> int:
-    """Refuse more weights in the buffers than they hold, or fewer than installed.
+    """Buffer rule: refuse more weights than the buffers hold, or fewer than installed.
 
-    Between two instructions' starts and ends weights come and go at even rates.
+    Between the start and the end of an instruction weights move at a constant rate.
     """
     code, kinds = program.instructions, program.kinds
     rows = np.flatnonzero(_is_kind(program, ProductWork, LoadWork)[code.kind])
@@ -118,7 +119,7 @@ def check_buffers(program: Program, machine: MachineSpec) -> int:
     chip, cycle, rate = (np.concatenate(part) for part in (chips, cycles, rates))
     order = np.lexsort((cycle, chip))
     chip, cycle, rate = chip[order], cycle[order], np.cumsum(rate[order])
-    # What changes on the way from one event to the next; all is installed in the end.
+    # Bytes that move between two events; in the end all have been installed.
     gone = np.append(np.diff(cycle), 0)
     gone[np.flatnonzero(np.diff(chip))] = 0
     held = np.concatenate([[0.0], np.cumsum(rate * gone)[:-1]])
@@ -135,9 +136,9 @@ def check_buffers(program: Program, machine: MachineSpec) -> int:
 
 
 class _Use(NamedTuple):
-    """Bytes a cycle of a chip's streams that instructions take while they last.
+    """Stream use of instructions, in bytes per cycle while they last.
 
-    `rate` has the shape ``(2, instructions)``: eastward, westward.
+    `rate` has the shape ``(2, instructions)``: east, west.
     """
 
     chip: Ints
@@ -147,14 +148,14 @@ class _Use(NamedTuple):
 
 
 def check_streams(program: Program, machine: MachineSpec) -> int:
-    """Refuse more bytes on a chip's streams in a cycle than they carry.
+    """Stream rule: refuse more bytes per cycle than a chip's streams carry.
 
     An operator counts with its busiest cycle throughout, a train with its rate.
     """
-    there = inventory(machine.chip)
-    limit = there.streams * there.stream_bytes
+    resources = inventory(machine.chip)
+    limit = resources.streams * resources.stream_bytes
     operators, trains = _operators(program, machine), _trains(program, machine)
-    # With all ports busy throughout there mostly is room for all operators.
+    # Shortcut: with all ports busy throughout, operators usually still fit.
     ports = machine.chip.ports * int(trains.rate.max(initial=0))
     _, _, carried = _over_time(program, operators)
     if carried.max(initial=0) + ports > limit:
@@ -166,37 +167,37 @@ def check_streams(program: Program, machine: MachineSpec) -> int:
         )
         chip, cycle, carried = _over_time(program, both)
         if carried.max() > limit:
-            way, at = np.unravel_index(int(carried.argmax()), carried.shape)
+            side, at = np.unravel_index(int(carried.argmax()), carried.shape)
             raise violation(
                 "streams are taken twice",
                 f"chip {chip[at]}: {int(carried.max()):,} bytes "
-                f"{('east', 'west')[way]} at cycle {cycle[at]}, and {there.streams} "
-                f"streams carry {limit:,}",
+                f"{('east', 'west')[side]} at cycle {cycle[at]}, and "
+                f"{resources.streams} streams carry {limit:,}",
             )
     return len(operators.chip) + len(trains.chip)
 
 
 def _over_time(program: Program, use: _Use) -> tuple[Ints, Ints, Ints]:
-    """Return chip, cycle, and the bytes each way from then on, of all sequences."""
+    """Return chip and cycle of each change, and the bytes per cycle from then on."""
     times = program.sequences
     start = in_period(program, use.start)
     end = start + np.tile(use.end - use.start, times)
     chip, rate = np.tile(use.chip, times), np.tile(use.rate, times)
-    # What runs past the period's end is there at its beginning too.
+    # A use that runs past the end of the period continues at its beginning.
     late = end > program.period_cycles
     start = np.concatenate([start, 0 * start[late]])
     end = np.concatenate([end, end[late] - program.period_cycles])
     chip = np.concatenate([chip, chip[late]])
     rate = np.concatenate([rate, rate[:, late]], axis=1)
     chip, cycle = np.concatenate([chip, chip]), np.concatenate([end, start])
-    # What ends in a cycle is listed before what starts in it, and sorting keeps that.
+    # Ends are listed before starts of the same cycle; the stable sort keeps that.
     order = np.lexsort((cycle, chip))
     carried = np.cumsum(np.concatenate([-rate, rate], axis=1)[:, order], axis=1)
     return chip[order], cycle[order], carried
 
 
 def _operators(program: Program, machine: MachineSpec) -> _Use:
-    """Return what each operator takes, from its first read to its last write."""
+    """Return the stream use of operators, from first read to last write."""
     code = program.instructions
     most = [busiest(kind) for kind in program.kinds]
     peak = np.array(most, dtype=np.int64).reshape(-1, 2).T * machine.chip.lanes
@@ -213,7 +214,7 @@ def _operators(program: Program, machine: MachineSpec) -> _Use:
 
 
 def _trains(program: Program, machine: MachineSpec) -> _Use:
-    """Return what each train takes; between SRAM and wire it is on a stream too."""
+    """Return the stream use of trains, with the cycles between SRAM and wire."""
     code = program.instructions
     rows = np.flatnonzero(code.train >= 0)
     comes = code.opcode[rows] == Opcode.RECEIVE
@@ -230,13 +231,13 @@ def _trains(program: Program, machine: MachineSpec) -> _Use:
 
 
 def _is_kind(program: Program, *works: type) -> NDArray[np.bool_]:
-    """Return which kinds are of some works; the last entry stands for no kind."""
-    found = [isinstance(kind.work, works) for kind in program.kinds]
-    return np.array([*found, False], dtype=bool)
+    """Return a flag for each kind whose work is of a type; the last is for no kind."""
+    flags = [isinstance(kind.work, works) for kind in program.kinds]
+    return np.array([*flags, False], dtype=bool)
 
 
 def _fed_ahead(work: object) -> int:
-    """Return the bytes that a load brings, or a product relies on as negative."""
+    """Return the bytes that a load adds, or minus those a product relies on."""
     if isinstance(work, LoadWork):
         return work.fed_bytes
     return -work.preloaded_bytes if isinstance(work, ProductWork) else 0

@@ -1,6 +1,6 @@
-"""Rules of structure: what rides where, who is busy, and what follows what.
+"""Structure rules: ends of trains, exclusive use of slices, order of operators.
 
-For `compiler.verify`, independent of the code that makes programs.
+For `compiler.verify`; independent of the code that makes programs.
 """
 
 import math
@@ -16,24 +16,24 @@ from topologies.topology import Topology
 
 
 def violation(rule: str, detail: str) -> VerificationError:
-    """Return the error that `rule` is broken."""
+    """Return the error for a broken `rule`."""
     return VerificationError(f"{rule}: {detail}")
 
 
 def in_period(program: Program, start: Ints) -> Ints:
-    """Return start cycles of all sequences within the period, sequence-major."""
+    """Return the start cycles of all sequences modulo the period, sequence-major."""
     shifts = program.interval_cycles * np.arange(program.sequences)
     return ((start[None, :] + shifts[:, None]) % program.period_cycles).ravel()
 
 
 def cycles_per_vector(machine: MachineSpec) -> float:
-    """Return the time of one vector on the wire, in cycles of the nominal clock."""
+    """Return the serialisation time of one vector, in cycles of the nominal clock."""
     link = machine.link
     return link.wire_bytes * 8 * machine.chip.clock_hz / (link.rate_gbps * 10**9)
 
 
 def check_outage(program: Program, topology: Topology, outage: Outage) -> int:
-    """Refuse an instruction on a chip, or a train on a link, that is out of order."""
+    """Outage rule: refuse an instruction or a train on hardware out of order."""
     dead = np.flatnonzero(np.isin(program.instructions.chip, sorted(outage.chips)))
     if len(dead):
         row = int(dead[0])
@@ -54,7 +54,7 @@ def check_outage(program: Program, topology: Topology, outage: Outage) -> int:
 
 
 def check_ends(program: Program, topology: Topology, machine: MachineSpec) -> int:
-    """Refuse a train not sent and received once, in full, at the ends of its link."""
+    """End rule: refuse a train not sent and received once, in full, at its ports."""
     code = program.instructions
     trains = program.trains
     takes = np.ceil(trains.vectors * cycles_per_vector(machine) - 1e-6)
@@ -98,14 +98,14 @@ def check_ends(program: Program, topology: Topology, machine: MachineSpec) -> in
 
 
 def check_exclusive(program: Program) -> int:
-    """Refuse two things at a time on a slice, or two trains on a port."""
+    """Exclusion rule: refuse two instructions at a time on a slice or port."""
     code = program.instructions
     work = code.duration_cycles > 0
     keys = (code.chip[work], code.slice[work], code.port[work])
     start = in_period(program, code.start_cycle[work])
     end = start + np.tile(code.duration_cycles[work], program.sequences)
     columns = [np.tile(key, program.sequences) for key in keys]
-    # What runs past the period's end is in the way at its beginning too.
+    # An instruction that runs past the end of the period continues at its beginning.
     late = end > program.period_cycles
     columns = [np.concatenate([key, key[late]]) for key in columns]
     start = np.concatenate([start, start[late] - program.period_cycles])
@@ -126,16 +126,16 @@ def check_exclusive(program: Program) -> int:
 
 
 def check_operators(program: Program, machine: MachineSpec) -> int:
-    """Refuse an operator that starts before the one before has its results in SRAM.
+    """Operator rule: refuse an operator that starts before its operands are in SRAM.
 
-    A result arrives in SRAM `receive_cycles` after its last vector left the FIFO, and a
-    vector must leave SRAM `send_cycles` before it enters the wire.
+    A result arrives in SRAM `receive_cycles` after its last vector has left the FIFO,
+    and a vector must leave SRAM `send_cycles` before it enters the wire.
     """
     code = program.instructions
-    # What is loaded ahead has a rule of its own.
+    # Weight prefetch has its own rule.
     others = np.isin(code.opcode, (Opcode.FORWARD, Opcode.LOAD))
     rows = np.flatnonzero((code.operator >= 0) & ~others)
-    # What is only passed on is not an operand here.
+    # A relayed train is no operand of this chip.
     previous = program.trains.previous
     passed_on = code.opcode[rows] == Opcode.RECEIVE
     passed_on[passed_on] = np.isin(code.train[rows[passed_on]], previous)
@@ -143,7 +143,7 @@ def check_operators(program: Program, machine: MachineSpec) -> int:
     start = code.start_cycle[rows].copy()
     start[code.opcode[rows] == Opcode.SEND] -= machine.chip.send_cycles
     end = code.start_cycle[rows] + code.duration_cycles[rows]
-    # The last vector leaves the FIFO one vector's time before the train's end.
+    # The last vector leaves the FIFO one serialisation time before the train ends.
     vector = math.ceil(cycles_per_vector(machine))
     end[code.opcode[rows] == Opcode.RECEIVE] += machine.chip.receive_cycles - vector
     order = np.lexsort((code.operator[rows], code.chip[rows]))
@@ -168,7 +168,7 @@ def check_operators(program: Program, machine: MachineSpec) -> int:
 
 
 def check_routes(program: Program, topology: Topology, machine: MachineSpec) -> int:
-    """Refuse a forward that is not of what has arrived, whole and in time."""
+    """Route rule: refuse a relay hop of a train that has not arrived in full."""
     trains = program.trains
     later = np.flatnonzero(trains.previous >= 0)
     before = trains.previous[later]

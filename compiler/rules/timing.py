@@ -1,6 +1,6 @@
-"""Rules of timing: vectors are there in time, FIFOs hold them, deskews do not disturb.
+"""Timing rules: no receive underflows, no FIFO overflows, no deskew stalls work.
 
-For `compiler.verify`, independent of the code that makes programs.
+For `compiler.verify`; independent of the code that makes programs.
 """
 
 import math
@@ -17,7 +17,7 @@ from topologies.topology import Topology
 def check_receives(
     program: Program, topology: Topology, machine: MachineSpec, tree_height: int
 ) -> int:
-    """Refuse a receive that is before the latest its vectors can come."""
+    """Receive rule: refuse a receive before the latest arrival of its vectors."""
     trains = program.trains
     latest = (
         trains.wire_cycle
@@ -42,11 +42,11 @@ def check_receives(
 def check_fifos(
     program: Program, topology: Topology, machine: MachineSpec, tree_height: int
 ) -> int:
-    """Refuse more vectors in a FIFO than it has places, come they ever so early.
+    """FIFO rule: refuse more vectors in a receive FIFO than it has places.
 
-    Counted when a train's first vector is taken: those of its own that have come since,
-    and those of the trains behind it. From then on vectors leave as fast as they can
-    come, so no other moment is worse.
+    Vectors are counted at their earliest arrival, when the first vector of a train is
+    received: those of the train itself, and those of the trains behind it. From then on
+    vectors leave as fast as they can arrive, so no other cycle is worse.
     """
     trains, link = program.trains, machine.link
     earliest = (
@@ -78,10 +78,10 @@ def check_fifos(
 
 
 def check_deskews(program: Program, machine: MachineSpec, tree_height: int) -> int:
-    """Refuse work during a deskew, and the use of a link without a recent one.
+    """Deskew rule: refuse work during a deskew, or the use of a link long after one.
 
-    Nor may drift between two deskews exceed half an epoch. A program without deskews
-    holds on clocks that do not drift, and on no others.
+    Drift between two deskews may not exceed half an epoch. A program without deskews is
+    valid only on clocks that do not drift.
     """
     deskews, code = program.deskews, program.instructions
     if not deskews.interval_cycles:
@@ -95,17 +95,17 @@ def check_deskews(program: Program, machine: MachineSpec, tree_height: int) -> i
             )
         return 0
     period, stall = program.period_cycles, deskews.stall_cycles
-    # A mark takes no time, but would be moved by a stall around it.
+    # A mark takes no cycles, but a stall around it would move it.
     work = (code.duration_cycles > 0) | (code.opcode == Opcode.MARK)
     chip = np.tile(code.chip[work], program.sequences).astype(np.int64)
     start = in_period(program, code.start_cycle[work])
     length = np.tile(code.duration_cycles[work], program.sequences)
     linked = np.isin(code.slice[work], (Slice.C2C_IN, Slice.C2C_OUT))
     linked = np.tile(linked, program.sequences)
-    # Chips and cycles in one number; three periods, so that nothing has an edge.
+    # One number for chip and cycle; three periods, so that the middle one has no edge.
     span = 4 * period
     own = deskews.chip.astype(np.int64) * span + deskews.start_cycle
-    # One before and one after all that is real stand for "never".
+    # One entry before and one after all others stand for "never".
     never = np.array([-span, (program.chips + 1) * span], dtype=np.int64)
     marks = np.concatenate([own, own + period, own + 2 * period, never])
     marks.sort()
@@ -138,7 +138,7 @@ def check_deskews(program: Program, machine: MachineSpec, tree_height: int) -> i
 def _check_distances(
     marks: Ints, span: int, program: Program, machine: MachineSpec, tree_height: int
 ) -> None:
-    """Refuse two deskews of a chip that overlap, or are too far apart."""
+    """Refuse two successive deskews of a chip that overlap or are too far apart."""
     within = np.flatnonzero(marks[1:] // span == marks[:-1] // span)
     if not len(within):
         return
@@ -164,7 +164,7 @@ def _check_distances(
 
 
 def _relative_drift(machine: MachineSpec) -> float:
-    """Return how far one crystal may gain on another, in cycles per cycle."""
+    """Return the largest drift of two crystals, in cycles per cycle."""
     if machine.clock.model == "ideal":
         return 0.0
     off = machine.clock.drift_ppm / 1e6
@@ -172,7 +172,7 @@ def _relative_drift(machine: MachineSpec) -> float:
 
 
 def _slip_cycles(program: Program, machine: MachineSpec, tree_height: int) -> int:
-    """Return by how many cycles two chips may be apart when a vector passes."""
+    """Return the largest misalignment of two chips when a vector arrives, in cycles."""
     drift, link = _relative_drift(machine), machine.link
     if drift == 0 and link.jitter_cycles == 0:
         return 0

@@ -5,15 +5,25 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from chip.program import Opcode, Program
 from chip.sram_occupancy import activation_changes, held_over_time, repeated
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
+from compiler.rules.memory import (
+    check_memory,
+    check_operands,
+    check_text,
+    check_waiting,
+)
 from compiler.verify import verify
 from sharding.planner.plan import ShardingPlan
 from specs.errors import VerificationError
+from specs.machine import MachineSpec, load_machine
 from topologies.selection import select_topology
 
 Compile = Callable[..., Schedule]
+ProgramOf = Callable[..., Program]
+MACHINE = load_machine()
 
 
 @given(plan=...)
@@ -81,3 +91,94 @@ def test_a_chip_fuller_than_its_sram_is_refused_with_the_cycle(
             schedule.topology,
             machine,
         )
+
+
+def received(chip: int, start: int, train: int, operator: int = 0) -> dict[str, int]:
+    return {
+        "chip": chip,
+        "opcode": int(Opcode.RECEIVE),
+        "start_cycle": start,
+        "duration_cycles": 24,
+        "train": train,
+        "operator": operator,
+    }
+
+
+def test_the_text_of_a_chip_fits_what_is_reserved_for_it(
+    program_of: ProgramOf,
+) -> None:
+    three = program_of([received(2, start, 0) for start in (0, 50, 100)])
+    size = MACHINE.chip.instruction_bytes
+    enough, short = (
+        MACHINE.with_settings({"chip.program_reserve_bytes": reserve})
+        for reserve in (3 * size, 3 * size - 1)
+    )
+    assert check_text(three, enough) == 8
+    with pytest.raises(VerificationError, match=rf"chip 2 needs {3 * size} bytes and"):
+        check_text(three, short)
+
+
+def with_room(size: int) -> MachineSpec:
+    """Return a machine with so many bytes of SRAM beside the program."""
+    chip = MACHINE.chip
+    sram = size + chip.program_reserve_bytes
+    return MACHINE.model_copy(
+        update={"chip": chip.model_copy(update={"sram_bytes": sram})}
+    )
+
+
+def test_all_operands_of_an_operator_are_in_sram_at_once(
+    program_of: ProgramOf,
+) -> None:
+    # Two trains of 3 and 4 vectors for one operator, one of 5 for the next.
+    program = program_of(
+        [received(1, 300, 0), received(1, 400, 1), received(1, 500, 2, operator=1)],
+        trains=[(0, 3, 0, 300, -1), (0, 4, 0, 400, -1), (0, 5, 0, 500, -1)],
+    )
+    size = 7 * MACHINE.link.vector_bytes
+    assert check_operands(program, with_room(size)) == 2
+    with pytest.raises(
+        VerificationError,
+        match=r"^operands exceed the SRAM: chip 1 receives 2,240 bytes from cycle 300",
+    ):
+        check_operands(program, with_room(size - 1))
+
+
+def test_relayed_trains_are_held_until_their_last_vector_has_left(
+    program_of: ProgramOf,
+) -> None:
+    # Trains of 2 and 3 vectors, held from 300 to 450 and from 440 to 650.
+    forwards = [
+        {
+            "chip": 1,
+            "opcode": int(Opcode.FORWARD),
+            "start_cycle": start,
+            "duration_cycles": 50,
+            "train": train,
+        }
+        for train, start in ((2, 400), (3, 600))
+    ]
+    program = program_of(
+        forwards,
+        trains=[
+            (0, 2, 0, 300, -1),
+            (0, 3, 100, 440, -1),
+            (5, 2, 400, 900, 0),
+            (5, 3, 600, 950, 1),
+        ],
+    )
+    size = MACHINE.link.vector_bytes
+    assert check_waiting(program, MACHINE, 5 * size) == 2
+    with pytest.raises(
+        VerificationError, match=r"chip 1 holds 1,600 bytes at cycle 44"
+    ):
+        check_waiting(program, MACHINE, 5 * size - 1)
+
+
+def test_what_a_chip_keeps_throughout_fits_its_sram(program_of: ProgramOf) -> None:
+    whole = MACHINE.chip.sram_bytes
+    full = [0, whole, 0, 0, 0, 0, 0, 0]
+    assert check_memory(program_of([], weights=full), MACHINE) == 8
+    full[1] += 1
+    with pytest.raises(VerificationError, match=r"^SRAM is full: chip 1 keeps [\d,]+ "):
+        check_memory(program_of([], weights=full), MACHINE)

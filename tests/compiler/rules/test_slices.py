@@ -4,14 +4,20 @@ from typing import Any
 
 import pytest
 
-from chip.functional_units import SliceInstruction, SlicePort
-from chip.operator_work import LookupWork, ProductWork, VectorWork
+from chip.functional_units import SliceInstruction, SliceOperation, SlicePort
+from chip.lowering import lower
+from chip.operator_work import LookupWork, ProductWork, VectorWork, adding
 from chip.program import OperatorKind, Program
 from compiler.ir.schedule import Schedule
+from compiler.rules.slices import busiest, check_amounts, check_kinds, last_cycle
 from compiler.verify import verify
 from specs.errors import VerificationError
+from specs.machine import load_machine
 
 Compile = Callable[..., Schedule]
+ProgramOf = Callable[..., Program]
+MACHINE = load_machine()
+ADDED = adding(3_200, 16, 2)
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +149,52 @@ def test_what_is_not_known_yet_cannot_be_loaded_ahead(good: Schedule) -> None:
         replace(good.program, kinds=tuple(kinds)),
         rf"what is loaded ahead is not there: operator kind {number}: ",
     )
+
+
+def read(start: int, duration: int, *, first: int = 0, **rest: int) -> SliceInstruction:
+    """Return the instruction of one MEM slice that reads nothing."""
+    return SliceInstruction(
+        port=SlicePort.MEM_READ,
+        step=SliceOperation.READ,
+        first=first,
+        units=1,
+        start_cycle=start,
+        duration_cycles=duration,
+        **rest,
+    )
+
+
+def test_streams_count_only_while_their_instructions_last() -> None:
+    kind = OperatorKind(
+        ADDED,
+        (
+            read(0, 10, east=3, west=1),
+            read(5, 10, first=1, east=2),
+            read(10, 5, first=2, west=4),
+        ),
+    )
+    assert busiest(kind) == (5, 4)
+    assert last_cycle(kind) == 15
+
+
+def test_a_lowered_operator_keeps_to_slices_and_amounts(program_of: ProgramOf) -> None:
+    kind = OperatorKind(ADDED, lower(MACHINE.chip, ADDED))
+    program = program_of([], kinds=[kind, kind])
+    assert check_kinds(program, MACHINE) == 2 * len(kind.steps)
+    # Bytes read, written and loaded, and multiplications of each.
+    assert check_amounts(program, MACHINE) == 8
+
+
+@pytest.mark.parametrize(("start", "holds"), [(10, True), (9, False)])
+def test_a_slice_port_runs_one_instruction_at_a_time(
+    program_of: ProgramOf, start: int, holds: bool
+) -> None:
+    kind = OperatorKind(ADDED, (read(0, 10), read(start, 10)))
+    program = program_of([], kinds=[kind])
+    if holds:
+        assert check_kinds(program, MACHINE) == 2
+    else:
+        with pytest.raises(
+            VerificationError, match=r"is busy until cycle 10 and start"
+        ):
+            check_kinds(program, MACHINE)

@@ -1,17 +1,29 @@
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from chip.functional_units import SlicePort
-from chip.operator_work import LoadWork, ProductWork
+from chip.lowering import lower
+from chip.operator_work import LoadWork, ProductWork, adding
 from chip.program import Opcode, OperatorKind, Program, Slice
 from compiler.ir.schedule import Schedule
+from compiler.rules.slices import last_cycle
+from compiler.rules.streams import (
+    check_buffers,
+    check_lengths,
+    check_loads,
+    check_streams,
+)
 from compiler.verify import verify
 from specs.errors import VerificationError
+from specs.machine import load_machine
 
 Compile = Callable[..., Schedule]
+ProgramOf = Callable[..., Program]
+MACHINE = load_machine()
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +174,112 @@ def test_sequences_in_flight_never_lose_what_was_loaded(compiled: Compile) -> No
     loaded = len(loads(schedule.program))
     checked = certificate.checks["weights loaded ahead are for the next product"]
     assert checked > 4 * loaded
+
+
+LOAD = LoadWork(fed_bytes=1_000, stored_bytes=1_000)
+PRODUCT = ProductWork(
+    weights=1_000,
+    stored_bytes=1_000,
+    operand_bytes=1,
+    batch=1,
+    input_bytes=10,
+    output_bytes=10,
+    ready_bytes=1_000,
+    preloaded_bytes=1_000,
+)
+ADDITION = adding(3_200, 16, 2)
+KINDS = [
+    OperatorKind(work, lower(MACHINE.chip, work)) for work in (LOAD, PRODUCT, ADDITION)
+]
+
+
+def row(opcode: Opcode, start: int, kind: int, operator: int, **rest: int) -> Any:
+    return {
+        "chip": 3,
+        "opcode": int(opcode),
+        "start_cycle": start,
+        "duration_cycles": last_cycle(KINDS[kind]),
+        "kind": kind,
+        "operator": operator,
+        **rest,
+    }
+
+
+def test_an_operator_lasts_as_long_as_its_slices(program_of: ProgramOf) -> None:
+    cycles = last_cycle(KINDS[2])
+    good = program_of([row(Opcode.VECTOR, 0, 2, 0)], kinds=KINDS)
+    assert check_lengths(good) == 1
+    for other in (cycles - 1, cycles + 1):
+        wrong = row(Opcode.VECTOR, 0, 2, 0, duration_cycles=other)
+        with pytest.raises(VerificationError, match=rf"kind 2 takes {cycles}$"):
+            check_lengths(program_of([wrong], kinds=KINDS))
+
+
+def product(start: int, operator: int) -> list[Any]:
+    """Return a product: the read of its weights, and its multiplication."""
+    return [
+        row(Opcode.READ, start, 1, operator),
+        row(Opcode.MATMUL, start, 1, operator),
+    ]
+
+
+def test_a_product_relies_on_the_weights_that_were_loaded(
+    program_of: ProgramOf,
+) -> None:
+    load = row(Opcode.LOAD, 0, 0, 1)
+    good = program_of([load, *product(1_000, 1)], kinds=KINDS)
+    # The load and the read.
+    assert check_loads(good) == 2
+    assert check_buffers(good, MACHINE) > 0
+    for rows, extra in (([load], "1,000"), (product(1_000, 1), "-1,000")):
+        with pytest.raises(VerificationError, match=rf"operator 1: {extra} bytes too"):
+            check_loads(program_of(rows, kinds=KINDS))
+
+
+def test_weights_are_installed_after_they_were_loaded(program_of: ProgramOf) -> None:
+    early = [*product(0, 1), row(Opcode.LOAD, 1_000, 0, 1)]
+    with pytest.raises(VerificationError, match=r"chip 3 MXM: -1,000 bytes at cycle"):
+        check_buffers(program_of(early, kinds=KINDS), MACHINE)
+
+
+def test_weights_of_two_products_do_not_mix(program_of: ProgramOf) -> None:
+    rows = [
+        row(Opcode.LOAD, 0, 0, 2),
+        row(Opcode.LOAD, 300, 0, 1),
+        *product(1_000, 1),
+        *product(2_000, 2),
+    ]
+    with pytest.raises(
+        VerificationError, match=r"chip 3 loads for operator 2 at cycle"
+    ):
+        check_loads(program_of(rows, kinds=KINDS))
+
+
+def test_operators_and_trains_share_the_streams(program_of: ProgramOf) -> None:
+    kinds = [
+        OperatorKind(
+            ADDITION, tuple(step._replace(east=0, west=0) for step in KINDS[2].steps)
+        )
+    ]
+    first, *others = kinds[0].steps
+    kinds[0] = OperatorKind(ADDITION, (first._replace(east=32), *others))
+    train = {
+        "chip": 3,
+        "opcode": int(Opcode.SEND),
+        "duration_cycles": 24,
+        "train": 0,
+    }
+    operator = row(Opcode.VECTOR, 1_000, 0, 0)
+    operator["duration_cycles"] = last_cycle(kinds[0])
+    end = 1_000 + last_cycle(kinds[0]) + MACHINE.chip.send_cycles
+    trains = [(0, 1, end, end + 300, -1)]
+    good = program_of(
+        [operator, train | {"start_cycle": end}], trains=trains, kinds=kinds
+    )
+    # The train is on its stream from SRAM to the wire.
+    assert check_streams(good, MACHINE) == 2
+    met = program_of(
+        [operator, train | {"start_cycle": end - 1}], trains=trains, kinds=kinds
+    )
+    with pytest.raises(VerificationError, match=r"^streams are taken twice: chip 3: "):
+        check_streams(met, MACHINE)
