@@ -62,7 +62,9 @@ def test_both_engines_tell_the_same_of_a_prompt() -> None:
 
 
 def test_a_scenario_without_a_prompt_runs_none() -> None:
-    planned = plan_scenario(scenario_of({"model": "gpt2", "chips": 4}, "test"))
+    planned = plan_scenario(
+        scenario_of({"model": "gpt2", "chips": 4, "context": 64}, "test")
+    )
     assert run_prompt(planned) is None
 
 
