@@ -3,7 +3,7 @@
 A result that any operator reads in whole is gathered on every chip. What only chained
 operators read stays where it was made, in parts; so does an output, unless it is to be
 gathered. Weights that are multiplied are split by the grid, those of other operators
-are on each chip, tables and matrices that are multiplied in pairs are dealt out.
+are on each chip, tables and matrices that are multiplied in pairs are split evenly.
 """
 
 from enum import StrEnum
@@ -98,9 +98,9 @@ def held_elements(workload: Workload, grid: Grid) -> dict[str, Ints]:
             )
             whole = tensor.matrices * (high - low) * (right - left)
         elif how == {Use.TABLE}:
-            whole = size * grid.dealt(tensor.columns)
+            whole = size * grid.even_shares(tensor.columns)
         elif how == {Use.PAIRED}:
-            whole = grid.dealt(tensor.matrices) * tensor.rows * tensor.columns
+            whole = grid.even_shares(tensor.matrices) * tensor.rows * tensor.columns
         elif stays_in_parts(tensor, how, columns):
             whole = grid.parts(tensor.elements, columns[tensor.name])
         held[tensor.name] = whole

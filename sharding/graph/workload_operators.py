@@ -30,8 +30,8 @@ def workload_steps(plan: WorkloadPlan) -> list[ShardedOperator]:
     A product with weights is split by the grid: where their rows are split, partial
     sums are scattered over the chips of a column and added up. What only chained
     operators read stays where it is; anything else is gathered on all chips, and an
-    output, if it is to be, on the first. Products in pairs and lookups are dealt out;
-    vector operators that are not chained run on every chip alike.
+    output, if it is to be, on the first. Products in pairs and lookups are split
+    evenly; vector operators that are not chained run on every chip alike.
     """
     steps: list[ShardedOperator] = []
     operators = plan.workload.operators
@@ -115,10 +115,10 @@ def _split_product(
 def _paired_product(
     plan: WorkloadPlan, product: Matmul, right: Tensor, chain: Vector | None
 ) -> list[ShardedOperator]:
-    """Return products in pairs, dealt out over all chips."""
+    """Return products in pairs, split evenly over all chips."""
     grid, tensors = plan.strategy, plan.workload.by_name
     first = tensors[product.left[0]]
-    matrices = grid.dealt(right.matrices)
+    matrices = grid.even_shares(right.matrices)
     ones = np.ones(grid.chips, dtype=np.int64)
     share = 0 * ones
     if chain is not None:
@@ -146,7 +146,7 @@ def _lookup(plan: WorkloadPlan, lookup: Lookup) -> list[ShardedOperator]:
     """Return a lookup, each chip in its columns of the tables."""
     grid, tensors = plan.strategy, plan.workload.by_name
     output = tensors[lookup.output]
-    columns = grid.dealt(output.columns)
+    columns = grid.even_shares(output.columns)
     part = output.matrices * output.rows * columns
     read = sum(
         (

@@ -133,7 +133,7 @@ class WorkloadPlan:
         if how == {Use.INSTALLED}:
             rows, columns = grid.rows(tensor.rows), grid.columns(tensor.columns)
         elif how == {Use.TABLE}:
-            edges = np.cumsum([0, *grid.dealt(tensor.columns)])
+            edges = np.cumsum([0, *grid.even_shares(tensor.columns)])
             columns = (edges[:-1], edges[1:])
         else:
             copied = True

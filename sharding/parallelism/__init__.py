@@ -1,1 +1,8 @@
-"""sharding.parallelism."""
+"""What a strategy means: how tensor, pipeline, data and expert parallelism split work.
+
+strategy: Strategy, parse_strategy
+feasibility: check_model
+tensor_group: TensorGroup, Range, FeedForwardLayout, Routing, group_of, grid_inputs
+ranges: TensorSlices, HeadSplit, bounds, shard_sizes, head_split, head_rows, head_sizes
+grid: Grid, parse_grid, grids
+"""

@@ -1,4 +1,4 @@
-"""Whether a model can be split as a strategy says, or why not and what would do."""
+"""Feasibility of a strategy for a model: what the model's sizes do not allow."""
 
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import FeedForwardLayout
@@ -7,13 +7,13 @@ from specs.model import ModelSpec
 
 
 def check_model(strategy: Strategy, model: ModelSpec) -> None:
-    """Refuse a strategy that says what the model does not have.
+    """Check a strategy against the sizes and the structure of a model.
 
     Raises
     ------
     PlanError
-        If groups are wider than the hidden size, experts do not divide evenly into
-        groups, or a feed-forward cannot be cut both ways.
+        If a tensor group is wider than the hidden size, experts do not divide evenly
+        into groups, or the feed-forward does not allow a 2D layout.
     """
     if strategy.tensor > model.hidden_size:
         raise PlanError(
@@ -28,6 +28,7 @@ def check_model(strategy: Strategy, model: ModelSpec) -> None:
 
 
 def _check_experts(strategy: Strategy, model: ModelSpec) -> None:
+    """Check that the experts of a model divide evenly into expert groups."""
     if model.experts == 1:
         raise PlanError(
             f"expert={strategy.expert} divides experts, and {model.name} has none; "
@@ -47,7 +48,10 @@ def _check_experts(strategy: Strategy, model: ModelSpec) -> None:
 
 
 def _check_grid(model: ModelSpec) -> None:
-    """Refuse what must be known of the whole input before a product of a part of it."""
+    """Check that a 2D layout may multiply a part of the input before all is gathered.
+
+    A router and a LayerNorm need the whole input first.
+    """
     if model.experts > 1:
         raise PlanError(
             f"layout=2d multiplies before all of the input has met, and {model.name} "

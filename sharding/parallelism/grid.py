@@ -1,4 +1,4 @@
-"""How a workload is split over chips: ``column=4,row=2``, and what each chip gets."""
+"""A grid split of weight matrices, ``column=4,row=2``, and the part of each chip."""
 
 from dataclasses import dataclass
 from typing import final
@@ -15,11 +15,11 @@ _KEYS = ("column", "row")
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Chips that share every weight matrix, by its columns and by its rows.
+    """A grid of chips over which every weight matrix is split by columns and rows.
 
-    Chips of one column hold the same columns and different rows; their partial sums are
-    added up. They follow each other: member ``c * row + r`` has the columns of part c
-    and the rows of part r.
+    Chips of one grid column hold the same columns and different rows; their partial
+    sums are added. Member ``c * row + r`` holds the columns of part c and the rows of
+    part r.
 
     Parameters
     ----------
@@ -34,68 +34,73 @@ class Grid:
 
     @property
     def chips(self) -> int:
-        """Return the chips that the split takes."""
+        """Return the number of chips in the grid."""
         return self.column * self.row
 
     @property
     def column_of(self) -> Ints:
-        """Return the part of the columns that each member has, shape ``(chips,)``."""
+        """Return the column part of each member, shape ``(chips,)``."""
         return np.repeat(np.arange(self.column, dtype=np.int64), self.row)
 
     @property
     def row_of(self) -> Ints:
-        """Return the part of the rows that each member has, shape ``(chips,)``."""
+        """Return the row part of each member, shape ``(chips,)``."""
         return np.tile(np.arange(self.row, dtype=np.int64), self.column)
 
     def columns(self, elements: int) -> tuple[Ints, Ints]:
-        """Return where each member's columns begin and end, shape ``(chips,)``."""
+        """Return the first and the end column of each member, shape ``(chips,)``."""
         edges = bounds(elements, self.column)
         return edges[self.column_of], edges[self.column_of + 1]
 
     def rows(self, elements: int) -> tuple[Ints, Ints]:
-        """Return where each member's rows begin and end, shape ``(chips,)``."""
+        """Return the first and the end row of each member, shape ``(chips,)``."""
         edges = bounds(elements, self.row)
         return edges[self.row_of], edges[self.row_of + 1]
 
     def parts(self, elements: int, columns: int) -> Ints:
-        """Return the elements of a result that each member ends up with.
+        """Return the elements of a product's result on each member, shape ``(chips,)``.
+
+        The result is split by the columns of the weights, and each part by the rows
+        of the grid, since a reduce-scatter leaves it so.
 
         Parameters
         ----------
         elements
             Elements of the result.
         columns
-            Columns of the weights that made it, by which it is split first.
+            Columns of the weights.
         """
         edges = elements * bounds(columns, self.column) // columns
         part = np.diff(edges)[self.column_of]
         begin, end = part * self.row_of // self.row, part * (self.row_of + 1)
         return end // self.row - begin
 
-    def dealt(self, elements: int) -> Ints:
-        """Return the most even deal of what is not split by a matrix."""
+    def even_shares(self, elements: int) -> Ints:
+        """Return the most even split over all members, shape ``(chips,)``."""
         return np.diff(bounds(elements, self.chips))
 
     def __str__(self) -> str:
-        """Return the split as `parse_grid` reads it."""
+        """Return the grid in the form that `parse_grid` reads."""
         return f"column={self.column},row={self.row}"
 
 
 def parse_grid(text: str, chips: int) -> Grid:
-    """Return the split that `text` names, an omitted part filled up to `chips`.
+    """Return the grid that `text` describes.
+
+    A missing side becomes as large as the chips allow.
 
     Parameters
     ----------
     text
         ``column=C,row=R`` in any order; one of the two may be left out.
     chips
-        Chips that may be used.
+        Chips that are available.
 
     Raises
     ------
     PlanError
-        If a key is unknown, given twice or no positive number, or if the split takes
-        more chips than there are.
+        If a key is unknown or given twice, a value is not a positive number, or the
+        grid needs more chips than are available.
 
     Examples
     --------
@@ -130,7 +135,7 @@ def parse_grid(text: str, chips: int) -> Grid:
 
 
 def grids(chips: int) -> list[Grid]:
-    """Return every split over exactly so many chips, by columns alone first."""
+    """Return every grid of exactly `chips` chips, from one row to one column."""
     return [
         Grid(column=chips // row, row=row)
         for row in range(1, chips + 1)

@@ -1,4 +1,4 @@
-"""How a dimension, the heads and a tensor's rectangle are split over a tensor group."""
+"""Even splits of a dimension, of KV heads and of a tensor over a tensor group."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,20 @@ from specs.arrays import Ints
 
 
 class TensorSlices(NamedTuple):
-    """The rectangle of one tensor on each chip of a group; arrays are ``(width,)``."""
+    """The slice of one tensor on each chip of a group.
+
+    Attributes
+    ----------
+    tensor
+        Name of the tensor.
+    rows, columns
+        Shape of the whole tensor.
+    row_start, row_end, column_start, column_end
+        Edges of the slice on each chip, ends exclusive, shape ``(width,)``.
+    multiplied
+        Whether the tensor is the matrix of a product. Otherwise it is a lookup table
+        or an operand of vector operators.
+    """
 
     tensor: str
     rows: int
@@ -17,28 +30,27 @@ class TensorSlices(NamedTuple):
     row_end: Ints
     column_start: Ints
     column_end: Ints
-    # A matrix that is multiplied with; else a table, or an operand of vectors.
     multiplied: bool = False
 
     @property
     def elements(self) -> Ints:
-        """Return the elements on each chip."""
+        """Return the elements of each chip's slice, shape ``(width,)``."""
         return (self.row_end - self.row_start) * (self.column_end - self.column_start)
 
 
 class HeadSplit(NamedTuple):
-    """Which key/value heads each chip of a group serves.
+    """The key/value heads of each chip of a group; arrays are of shape ``(width,)``.
 
-    Up to one chip per head, a chip holds whole heads. With more chips than heads, the
-    chips that share a head are a team: each holds a slice of its projections and a
-    slice of the context in its KV cache.
+    With up to one chip per head, a chip holds whole heads. With more chips than heads,
+    the chips that share a head form a KV-head group: each holds a slice of the head's
+    projections and a slice of the context in the KV cache.
 
     Attributes
     ----------
     first, heads
         First key/value head and number of heads of each chip.
     member, members
-        Place in the team, and size of the team.
+        Position in the KV-head group, and size of that group.
     """
 
     first: Ints
@@ -48,7 +60,7 @@ class HeadSplit(NamedTuple):
 
 
 def bounds(elements: int, width: int) -> Ints:
-    """Return the ``width + 1`` borders of the most even split of `elements`.
+    """Return the ``width + 1`` bounds of the most even split of `elements`.
 
     >>> bounds(10, 4).tolist()
     [0, 2, 5, 7, 10]
@@ -57,12 +69,12 @@ def bounds(elements: int, width: int) -> Ints:
 
 
 def shard_sizes(elements: int, width: int) -> Ints:
-    """Return the elements of each chip in the most even split."""
+    """Return the part sizes of the most even split, shape ``(width,)``."""
     return np.diff(bounds(elements, width))
 
 
 def head_split(kv_heads: int, width: int) -> HeadSplit:
-    """Return how `kv_heads` are served by `width` chips."""
+    """Return the split of `kv_heads` heads over `width` chips."""
     if width <= kv_heads:
         edges = bounds(kv_heads, width)
         ones = np.ones(width, dtype=np.int64)
@@ -75,13 +87,16 @@ def head_split(kv_heads: int, width: int) -> HeadSplit:
 
 
 def head_rows(split: HeadSplit, rows_per_head: int) -> tuple[Ints, Ints]:
-    """Return the start and end rows of each chip in a projection onto heads."""
+    """Return the first and the end row of each chip in a projection onto heads.
+
+    A KV-head group shares the rows of its head evenly.
+    """
     base, size = split.first * rows_per_head, split.heads * rows_per_head
     start = base + size * split.member // split.members
     return start, base + size * (split.member + 1) // split.members
 
 
 def head_sizes(split: HeadSplit, rows_per_head: int) -> Ints:
-    """Return the rows of each chip in a projection onto heads."""
+    """Return the number of rows of each chip in a projection onto heads."""
     start, end = head_rows(split, rows_per_head)
     return end - start

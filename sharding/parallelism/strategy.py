@@ -1,4 +1,4 @@
-"""A sharding strategy as people write it: ``tensor=8,pipeline=72``."""
+"""A sharding strategy and its text form: ``tensor=8,pipeline=72``."""
 
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -7,36 +7,36 @@ from typing import Any, final
 from sharding.parallelism.tensor_group import FeedForwardLayout, Routing, grid_inputs
 from specs.errors import PlanError, nearest
 
-# What is always written; one of them may be left out and is filled up.
+# Always written by str(); a missing one becomes as large as the chips allow.
 _SIZES = ("tensor", "pipeline")
-# What is written if it is not as usual.
+# Written by str() only if the value is not the default.
 _COUNTS = ("data", "expert", "attention")
-_WORDS: dict[str, type[StrEnum]] = {"layout": FeedForwardLayout, "routing": Routing}
-_KEYS = (*_SIZES, *_COUNTS, *_WORDS)
+_CHOICES: dict[str, type[StrEnum]] = {"layout": FeedForwardLayout, "routing": Routing}
+_KEYS = (*_SIZES, *_COUNTS, *_CHOICES)
 
 
 @final
 @dataclass(frozen=True, order=True, slots=True, kw_only=True)
 class Strategy:
-    """How many chips share a layer and how, how many stages follow, how often.
+    """A sharding strategy: tensor, pipeline, data and expert parallelism.
 
     Parameters
     ----------
     tensor
-        Chips that share the same layers.
+        Chips of a tensor group; they share every layer of their stage.
     pipeline
-        Stages that a token passes one after the other.
+        Pipeline stages of a replica.
     data
-        Replicas: pipelines that each hold the whole model and serve sequences of
-        their own.
+        Replicas. Each holds the whole model and serves its own sequences.
     expert
-        Groups of experts that a tensor group is divided into; each holds whole experts.
+        Expert groups within a tensor group; each holds whole experts.
     attention
         Chips of a tensor group that share the attention of a layer, 0 for all of them.
+        Fewer than all form alternating groups: each has the attention of some layers.
     layout
-        How the matrices of a feed-forward lie on the group.
+        Layout of the feed-forward matrices on the group, 1D or 2D.
     routing
-        What is known of the experts that tokens choose.
+        What the schedule assumes about the experts that tokens choose.
     """
 
     tensor: int
@@ -68,6 +68,7 @@ class Strategy:
             self._check_grid()
 
     def _check_grid(self) -> None:
+        """Check that the tensor group can form a 2D grid."""
         if self.expert > 1:
             raise PlanError(
                 f"layout=2d cuts matrices that lie on the whole group, and expert="
@@ -81,16 +82,16 @@ class Strategy:
 
     @property
     def replica_chips(self) -> int:
-        """Return the chips that one replica takes."""
+        """Return the number of chips of one replica."""
         return self.tensor * self.pipeline
 
     @property
     def chips(self) -> int:
-        """Return the chips that the strategy takes."""
+        """Return the number of chips of all replicas."""
         return self.replica_chips * self.data
 
     def __str__(self) -> str:
-        """Return the strategy as `parse_strategy` reads it."""
+        """Return the strategy in the form that `parse_strategy` reads."""
         return ",".join(
             f"{field.name}={getattr(self, field.name)}"
             for field in fields(self)
@@ -99,22 +100,24 @@ class Strategy:
 
 
 def parse_strategy(text: str, chips: int) -> Strategy:
-    """Return the strategy that `text` names, an omitted part filled up to `chips`.
+    """Return the strategy that `text` describes.
+
+    A missing ``tensor`` or ``pipeline`` becomes as large as the chips allow.
 
     Parameters
     ----------
     text
-        ``tensor=T,pipeline=P`` in any order, one of the two may be left out; and any
-        of ``data=D``, ``expert=E``, ``attention=A``, ``layout=2d``,
+        ``tensor=T,pipeline=P`` in any order; one of the two may be left out. Optional
+        keys are ``data=D``, ``expert=E``, ``attention=A``, ``layout=2d`` and
         ``routing=balanced``.
     chips
-        Chips that may be used.
+        Chips that are available.
 
     Raises
     ------
     PlanError
-        If a key is unknown, given twice or no such number or word, if the parts do not
-        go together, or if the strategy takes more chips than there are.
+        If a key is unknown or given twice, a value is invalid, the values contradict
+        each other, or the strategy needs more chips than are available.
 
     Examples
     --------
@@ -125,21 +128,21 @@ def parse_strategy(text: str, chips: int) -> Strategy:
     """
     values: dict[str, Any] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
-        key, _, said = (piece.strip() for piece in part.partition("="))
+        key, _, value = (piece.strip() for piece in part.partition("="))
         if key not in _KEYS:
             raise PlanError(f"strategy {text!r}: no key {key!r}; {nearest(key, _KEYS)}")
         if key in values:
             raise PlanError(f"strategy {text!r}: {key} is given twice")
-        values[key] = _value(text, key, said)
+        values[key] = _parsed_value(text, key, value)
     if not values:
         raise PlanError(f"strategy {text!r} is empty; write tensor=8,pipeline=72")
     if not values.keys() & set(_SIZES):
         raise PlanError(
             f"strategy {text!r} names no split; write tensor=8,{text.strip(' ,')}"
         )
-    each = chips // values.get("data", 1)
+    replica_chips = chips // values.get("data", 1)
     for name, other in (_SIZES, _SIZES[::-1]):
-        values.setdefault(name, max(1, each // values.get(other, 1)))
+        values.setdefault(name, max(1, replica_chips // values.get(other, 1)))
     strategy = Strategy(**values)
     if strategy.chips > chips:
         raise PlanError(
@@ -150,29 +153,32 @@ def parse_strategy(text: str, chips: int) -> Strategy:
     return strategy
 
 
-def _value(text: str, key: str, said: str) -> int | StrEnum:
-    """Return the number or word that is said for a key."""
-    if key in _WORDS:
-        words = [str(word) for word in _WORDS[key]]
-        if said not in words:
+def _parsed_value(text: str, key: str, value: str) -> int | StrEnum:
+    """Return the value of a key of the strategy `text` as a number or a choice."""
+    if key in _CHOICES:
+        choices = [str(choice) for choice in _CHOICES[key]]
+        if value not in choices:
+            expected = " or ".join(choices)
             raise PlanError(
-                f"strategy {text!r}: {key} is {said!r}, expected {' or '.join(words)}"
+                f"strategy {text!r}: {key} is {value!r}, expected {expected}"
             )
-        return _WORDS[key](said)
-    if not said.isdecimal() or int(said) < 1:
+        return _CHOICES[key](value)
+    if not value.isdecimal() or int(value) < 1:
         raise PlanError(
             f"strategy {text!r}: {key} needs a number of at least 1, "
             f"as in tensor=8,pipeline=72"
         )
-    return int(said)
+    return int(value)
 
 
 def _nearest_divisor(number: int, wanted: int) -> int:
+    """Return the divisor of `number` nearest to `wanted`, the smaller one of two."""
     divisors = (part for part in range(1, number + 1) if number % part == 0)
     return min(divisors, key=lambda part: (abs(part - wanted), part))
 
 
 def _product(strategy: Strategy) -> str:
+    """Return the chips of a strategy as a product of its sizes, for messages."""
     factors = [strategy.tensor, strategy.pipeline]
     if strategy.data > 1:
         factors.append(strategy.data)
@@ -180,7 +186,7 @@ def _product(strategy: Strategy) -> str:
 
 
 def _smaller(strategy: Strategy, chips: int) -> Strategy:
-    """Return a like strategy on no more than `chips`: fewer replicas, then stages."""
+    """Return a similar strategy on at most `chips`: fewer replicas, then stages."""
     if strategy.replica_chips <= chips:
         return replace(strategy, data=chips // strategy.replica_chips)
     if strategy.tensor <= chips:

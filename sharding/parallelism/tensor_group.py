@@ -1,4 +1,4 @@
-"""A tensor group: how the chips that share a layer share it out."""
+"""A tensor group: the split of every layer of a stage over the chips of the group."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -11,39 +11,39 @@ from topologies.cables import CHIPS_PER_NODE
 
 
 class FeedForwardLayout(StrEnum):
-    """How the matrices of a feed-forward lie on a group."""
+    """Layout of the feed-forward matrices on a tensor group."""
 
-    # Each chip has some of the columns in between, for the whole hidden dimension.
+    # Each chip holds a part of the intermediate dimension and all of the hidden one.
     ONE_D = "1d"
-    # Chips form a grid: a part of the columns, for a part of the hidden dimension.
+    # Chips form a grid: each holds a part of both dimensions.
     TWO_D = "2d"
 
 
 class Routing(StrEnum):
-    """What is known of a router's choice when the schedule is made."""
+    """Expert routing that a static schedule assumes: any choice, or a balanced one."""
 
     WORST = "worst"
     BALANCED = "balanced"
 
 
 class Range(NamedTuple):
-    """First element and the one after the last on each chip, shape ``(width,)``."""
+    """A range of a dimension on each chip, end exclusive; shape ``(width,)``."""
 
     start: Ints
     end: Ints
 
     @property
     def sizes(self) -> Ints:
-        """Return the elements on each chip."""
+        """Return the elements of each chip's range."""
         return self.end - self.start
 
 
 def grid_inputs(width: int) -> int:
-    """Return in how many parts a grid of `width` chips cuts the hidden dimension.
+    """Return the parts into which a 2D layout on `width` chips cuts the hidden size.
 
-    Up to a node's chips, the sides are as equal as can be; beyond, a row lies within a
-    node, since that is where partial sums of the wider dimension are exchanged. It is 1
-    if the chips form no grid.
+    Within a node, the sides of the grid are as equal as possible. In wider groups a
+    grid column lies within a node, because its members exchange the partial sums of
+    the wider dimension. The result is 1 if the chips form no grid.
 
     >>> [grid_inputs(width) for width in (7, 8, 16, 72)]
     [1, 2, 8, 8]
@@ -53,19 +53,19 @@ def grid_inputs(width: int) -> int:
 
 
 class TensorGroup(NamedTuple):
-    """How the members of a tensor group share a layer.
+    """The chips of a tensor group and how they share each layer.
 
     Attributes
     ----------
     width
-        Members.
+        Members of the group.
     expert
-        Groups of experts within it; each has whole experts.
+        Expert groups within it; each holds whole experts.
     attention
-        Members that share the attention of a layer; layers take turns.
+        Members that share the attention of a layer. Fewer than `width` form
+        alternating groups.
     inputs
-        Parts of the hidden dimension that the feed-forward is cut into, 1 unless the
-        members form a grid.
+        Parts of the hidden dimension in the feed-forward, 1 unless the layout is 2D.
     """
 
     width: int
@@ -75,39 +75,42 @@ class TensorGroup(NamedTuple):
 
     @property
     def members(self) -> Ints:
-        """Return the numbers of the members."""
+        """Return the member numbers, shape ``(width,)``."""
         return np.arange(self.width, dtype=np.int64)
 
     @property
     def turns(self) -> int:
-        """Return after how many layers the same members have the attention again."""
+        """Return the number of alternating groups, 1 if all members share attention.
+
+        The same members compute the attention again after so many layers.
+        """
         return self.width // self.attention
 
     @property
     def row(self) -> Ints:
-        """Return each member's part of the hidden dimension in a feed-forward."""
+        """Return the hidden-dimension part of each member in a feed-forward."""
         return self.members % self.inputs
 
     @property
     def column(self) -> Ints:
-        """Return which columns of a feed-forward each member has a part of."""
+        """Return the intermediate-dimension part of each member in a feed-forward."""
         return self.members // self.inputs % self.columns
 
     @property
     def columns(self) -> int:
-        """Return in how many parts the columns of a feed-forward are cut."""
+        """Return the parts into which a feed-forward's intermediate size is cut."""
         return self.width // (self.inputs * self.expert)
 
     @property
     def experts_of(self) -> Ints:
-        """Return the group of experts that each member is in."""
+        """Return the expert group of each member, shape ``(width,)``."""
         return self.members // (self.width // self.expert)
 
     def shards(self, hidden: int) -> Range:
-        """Return each member's shard of the residual stream.
+        """Return the residual-stream shard of each member.
 
-        In a grid the shards of the members that gather a part of the hidden dimension
-        follow one another.
+        In a 2D layout the shards of members that all-gather one part of the hidden
+        dimension are consecutive.
         """
         edges = bounds(hidden, self.width)
         if self.inputs == 1:
@@ -116,19 +119,22 @@ class TensorGroup(NamedTuple):
         return Range(edges[place], edges[place + 1])
 
     def input_range(self, hidden: int) -> Range:
-        """Return the part of the hidden dimension that each member multiplies with."""
+        """Return the hidden-dimension range that each member multiplies."""
         edges = bounds(hidden, self.width)[:: self.width // self.inputs]
         return Range(edges[self.row], edges[self.row + 1])
 
     def column_range(self, low: int, high: int) -> Range:
-        """Return which of the feed-forward's columns ``low .. high - 1`` each has."""
+        """Return each member's range of intermediate columns ``low .. high - 1``."""
         edges = low + bounds(high - low, self.columns)
         if self.columns == self.width:
             return Range(edges[:-1], edges[1:])
         return Range(edges[self.column], edges[self.column + 1])
 
     def activated_range(self, low: int, high: int) -> Range:
-        """Return which columns each member activates, once partial sums are added."""
+        """Return the intermediate range that each member activates.
+
+        In a 2D layout a reduce-scatter over the grid column leaves each member a part.
+        """
         whole = self.column_range(low, high)
         if self.inputs == 1:
             return whole
@@ -139,9 +145,9 @@ class TensorGroup(NamedTuple):
         )
 
     def heads(self, kv_heads: int, layer: int) -> HeadSplit:
-        """Return which key/value heads each member serves in a layer.
+        """Return the key/value heads of each member in a layer.
 
-        Members that have no part in it have no heads.
+        Members outside the layer's alternating group have no heads.
         """
         split = head_split(kv_heads, self.attention)
         if self.turns == 1:
@@ -158,7 +164,7 @@ class TensorGroup(NamedTuple):
 def group_of(
     tensor: int, expert: int, attention: int, layout: FeedForwardLayout
 ) -> TensorGroup:
-    """Return the group that the words of a strategy describe."""
+    """Return the tensor group that the values of a strategy's keys describe."""
     return TensorGroup(
         width=tensor,
         expert=expert,

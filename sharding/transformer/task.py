@@ -120,7 +120,7 @@ class Task(NamedTuple):
         """Return how many positions the queries of a sequence meet, added up.
 
         Query position i, from 1, meets the last min(i, window) positions. They are
-        dealt out to the members of a team in turn.
+        dealt out to the members of a KV-head group in turn.
 
         Parameters
         ----------

@@ -32,6 +32,22 @@ def test_the_parts_of_a_result_are_the_result(
     assert grid.parts(rows * columns, columns).sum() == rows * columns
 
 
+@given(GRIDS, st.integers(0, 500))
+def test_even_shares_add_up_and_differ_by_one_at_most(
+    grid: Grid, elements: int
+) -> None:
+    shares = grid.even_shares(elements)
+    assert shares.shape == (grid.chips,)
+    assert shares.sum() == elements
+    assert shares.max() - shares.min() <= 1
+
+
+def test_members_of_a_grid_column_follow_one_another() -> None:
+    grid = Grid(column=3, row=2)
+    assert grid.column_of.tolist() == [0, 0, 1, 1, 2, 2]
+    assert grid.row_of.tolist() == [0, 1, 0, 1, 0, 1]
+
+
 def test_what_is_left_out_is_filled_up_to_the_chips() -> None:
     assert str(parse_grid("column=4", 8)) == "column=4,row=2"
     assert [str(grid) for grid in grids(4)] == [

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharding.parallelism.ranges import shard_sizes
-from sharding.parallelism.tensor_group import FeedForwardLayout, TensorGroup, group_of
+from sharding.parallelism.tensor_group import (
+    FeedForwardLayout,
+    Range,
+    TensorGroup,
+    grid_inputs,
+    group_of,
+)
 
 
 @st.composite
@@ -54,21 +60,19 @@ def test_members_of_a_column_activate_its_columns_between_them(
 ) -> None:
     held = group.column_range(low, low + size)
     activated = group.activated_range(low, low + size)
-    team = group.column + group.columns * group.experts_of
-    for number in np.unique(team):
-        members = np.flatnonzero(team == number)
+    sharers = group.column + group.columns * group.experts_of
+    for number in np.unique(sharers):
+        members = np.flatnonzero(sharers == number)
         assert activated.sizes[members].sum() == held.sizes[members[0]]
     assert activated.sizes.sum() == group.expert * size
 
 
 @given(group=groups(), kv_heads=st.integers(1, 12))
-def test_in_as_many_layers_as_there_are_turns_each_member_has_its_turn(
+def test_in_as_many_layers_as_there_are_groups_each_member_has_attention_once(
     group: TensorGroup, kv_heads: int
 ) -> None:
-    turn = [group.heads(kv_heads, layer).heads > 0 for layer in range(group.turns)]
-    # With fewer heads than members of a turn every head is a team.
-    expected = min(1, group.attention) if kv_heads >= group.attention else 1
-    assert (np.sum(turn, axis=0) == expected).all()
+    has_heads = [group.heads(kv_heads, layer).heads > 0 for layer in range(group.turns)]
+    assert (np.sum(has_heads, axis=0) == 1).all()
     whole = group.heads(kv_heads, 0)
     assert (whole.heads / whole.members).sum() == pytest.approx(kv_heads)
 
@@ -82,3 +86,17 @@ def test_a_grid_has_its_rows_within_a_node(width: int, rows: int, columns: int) 
     assert (grid.inputs, grid.columns) == (rows, columns)
     # Members of a column, which exchange most, follow one another.
     assert grid.column[:rows].tolist() == [0] * rows
+
+
+def test_a_group_of_a_prime_width_forms_no_grid() -> None:
+    assert [grid_inputs(width) for width in (7, 11, 13)] == [1, 1, 1]
+    assert grid_inputs(9) == 3
+
+
+def test_expert_groups_are_of_consecutive_members() -> None:
+    group = group_of(6, 2, 0, FeedForwardLayout.ONE_D)
+    assert group.experts_of.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_range_ends_before_its_end() -> None:
+    assert Range(np.array([0, 3]), np.array([3, 3])).sizes.tolist() == [3, 0]
