@@ -1,1 +1,8 @@
-"""sharding.transformer."""
+"""The blocks of a transformer, their weight tensors, and the task of computing them.
+
+blocks: Block, BlockKind, model_units, merged
+task: Task, bytes_of
+tensor_names: TensorNames, names_of
+weight_slices: block_slices
+group_slices: GroupSlices, ProjectionRows
+"""

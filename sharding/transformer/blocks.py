@@ -1,4 +1,4 @@
-"""A model cut into the pieces that a pipeline stage may hold, finer than a layer."""
+"""Blocks of a model: the pieces, finer than layers, that pipeline stages hold."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -8,15 +8,15 @@ from specs.machine import MachineSpec
 from specs.model import ModelSpec
 from specs.units import ceil_div
 
-# A piece should be small against a chip, so that stages can be balanced and filled.
+# A piece takes a small part of a chip's memory, so that stages can be balanced.
 _PIECES_PER_CHIP = 16
 _LEAST_PIECES = 8
-# A chip so small that it would take more does not hold the model anyway.
+# A model that would need more pieces does not fit such small chips anyway.
 _MOST_PIECES = 4096
 
 
 class BlockKind(StrEnum):
-    """What a piece of the model is a piece of."""
+    """The part of a model that a block belongs to."""
 
     EMBEDDING = "embedding"
     ATTENTION = "attention"
@@ -25,10 +25,10 @@ class BlockKind(StrEnum):
 
 
 class Block(NamedTuple):
-    """Consecutive parts ``first .. last - 1`` of `parts` equal ones of a piece.
+    """A block: parts ``first .. last - 1`` of the `parts` equal parts of a module.
 
-    The feed-forward is cut along its intermediate dimension, the embedding and the
-    head along the vocabulary; attention and an encoder's head stay whole.
+    A feed-forward is cut along its intermediate dimension, the embedding and the head
+    along the vocabulary. Attention and an encoder's head stay whole.
     """
 
     kind: BlockKind
@@ -39,37 +39,37 @@ class Block(NamedTuple):
 
     @property
     def opens(self) -> bool:
-        """Return whether this is the beginning of the piece."""
+        """Return whether the block holds the first part of its module."""
         return self.first == 0
 
     @property
     def closes(self) -> bool:
-        """Return whether this is the end of the piece."""
+        """Return whether the block holds the last part of its module."""
         return self.last == self.parts
 
     def range_of(self, elements: int) -> tuple[int, int]:
-        """Return which of `elements` along the cut dimension the block holds."""
+        """Return the block's range of a cut dimension of `elements`, end exclusive."""
         return elements * self.first // self.parts, elements * self.last // self.parts
 
 
 def model_units(
     model: ModelSpec, machine: MachineSpec, *, tensor: int, pipeline: int
 ) -> list[Block]:
-    """Return the pieces of a model in execution order, each a block of one part.
+    """Return the smallest blocks of a model, of one part each, in execution order.
 
     Parameters
     ----------
     model, machine
-        What is cut, and the chips whose memory says how finely.
+        The model, and the chips whose memory decides how finely it is cut.
     tensor
-        Chips that share each piece.
+        Chips that share each block.
     pipeline
-        Stages; there are at least as many pieces.
+        Stages. There are at least as many blocks.
 
     Raises
     ------
     PlanError
-        If the model cannot be cut into as many pieces as there are stages.
+        If the model cannot be cut into as many blocks as there are stages.
     """
     weights = machine.formats.weights
 
@@ -109,7 +109,7 @@ def model_units(
 
 
 def merged(units: list[Block]) -> tuple[Block, ...]:
-    """Return units with the consecutive parts of one piece joined."""
+    """Return the blocks that result from joining consecutive parts of one module."""
     blocks: list[Block] = []
     for unit in units:
         if (

@@ -1,4 +1,4 @@
-"""The job that a plan is made for, and what its products and vectors cost on a chip."""
+"""The task of a plan: model, machine, context and batch, and their derived sizes."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -22,38 +22,38 @@ FP32_BYTES = 4
 
 
 def bytes_of(number_format: Format, elements: Ints) -> Ints:
-    """Return the bytes that each chip's `elements` take, whole bytes."""
-    return each(number_format.bytes_of, elements)
+    """Return the bytes of each chip's `elements` in a format, in whole bytes."""
+    return _cost_per_chip(number_format.bytes_of, elements)
 
 
-def each(cost: Callable[[int], int], amounts: Ints) -> Ints:
-    """Return the cost of each chip's amount; chips of one amount are asked once."""
+def _cost_per_chip(cost: Callable[[int], int], amounts: Ints) -> Ints:
+    """Return the cost of each chip's amount, evaluated once for equal amounts."""
     known = {amount: cost(amount) for amount in set(amounts.tolist())}
     return np.array([known[amount] for amount in amounts.tolist()], dtype=np.int64)
 
 
 class Task(NamedTuple):
-    """The job that a plan is made for.
+    """A task: a model on a machine, with its context, batch and tensor group.
 
     Attributes
     ----------
     model, machine
-        What runs on what.
+        The model and the machine that runs it.
     tensor
-        Chips in a tensor group.
+        Chips of a tensor group.
     context
-        Positions in the KV cache; the length of a sequence for an encoder.
+        Positions in the KV cache; for an encoder, the length of a sequence.
     batch
-        Sequences that advance together, by a token each or, in an encoder, whole.
+        Sequences that advance together: by a token each, or whole in an encoder.
     expert, attention, layout, routing
-        How the group shares a layer, as in `sharding.parallelism.strategy.Strategy`.
+        Split within the group, as in `sharding.parallelism.strategy.Strategy`.
     query_tokens
-        Positions of a sequence that are computed together, the last ones of its
-        context: one in a decode token, more in a chunk of a prompt or where drafted
-        tokens are verified. Each attends to itself and what is before it. Of no
-        meaning for an encoder, which computes all of them.
+        Positions of a sequence that are computed together, the last of its context:
+        one in a decode token, more in a prefill chunk or when drafted tokens are
+        verified. Each attends to itself and to the positions before it. An encoder
+        ignores it and computes all positions.
     answer_tokens
-        The last ones of these that go through the head.
+        The last of these positions that go through the head.
     """
 
     model: ModelSpec
@@ -69,7 +69,7 @@ class Task(NamedTuple):
     answer_tokens: int = 1
 
     def split_as(self, strategy: Strategy) -> "Task":
-        """Return the job on groups that share a layer as `strategy` says."""
+        """Return the same task on the tensor groups of `strategy`."""
         return self._replace(
             tensor=strategy.tensor,
             expert=strategy.expert,
@@ -80,17 +80,17 @@ class Task(NamedTuple):
 
     @property
     def group(self) -> TensorGroup:
-        """Return how the chips of a group share a layer."""
+        """Return the tensor group of the task."""
         return group_of(self.tensor, self.expert, self.attention, self.layout)
 
     @property
     def activation_format(self) -> Format:
-        """Return the format of activations."""
+        """Return the number format of activations."""
         return self.machine.formats.activations
 
     @property
     def cached_format(self) -> Format:
-        """Return the format of keys and values; an encoder's are activations."""
+        """Return the number format of keys and values; an encoder's are activations."""
         formats = self.machine.formats
         encoder = self.model.structure.encoder
         return formats.activations if encoder else formats.kv_cache
@@ -102,56 +102,63 @@ class Task(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """Return all positions that are computed together."""
+        """Return the positions of the batch that are computed together."""
         return self.batch * self.sequence_tokens
 
     def attended_tokens(self, block: Block) -> int:
-        """Return the positions that the last one attends to in the layer of `block`."""
+        """Return the positions that the last query attends to in a block's layer."""
         return self.model.attended_tokens(block.layer, self.context)
 
     def cached_tokens(self, block: Block) -> int:
-        """Return the positions that any of those computed attends to, all together."""
+        """Return the positions that at least one query of a sequence attends to."""
         attended = self.attended_tokens(block)
         if self.model.structure.encoder:
             return attended
         return min(self.context, attended + self.query_tokens - 1)
 
     def score_tokens(self, block: Block, members: Ints) -> Ints:
-        """Return how many positions the queries of a sequence meet, added up.
+        """Return the attention scores of a sequence's queries for each head and chip.
 
-        Query position i, from 1, meets the last min(i, window) positions. They are
-        dealt out to the members of a KV-head group in turn.
+        Query position i, from 1, attends to the last min(i, window) positions. The
+        members of a KV-head group share these evenly, rounded up.
 
         Parameters
         ----------
         block
-            Attention of a layer.
+            Attention block of a layer.
         members
             Chips that share the context of a head, shape ``(width,)``.
+
+        Returns
+        -------
+        NDArray
+            Pairs of a query and a position, summed over queries, shape ``(width,)``.
         """
         attended = self.attended_tokens(block)
         if self.model.structure.encoder:
             return self.context * -(-attended // members)
         first = self.context - self.query_tokens + 1
-        met = np.minimum(np.arange(first, self.context + 1), attended)
-        return each(lambda team: int((-(-met // team)).sum()), members)
+        positions = np.minimum(np.arange(first, self.context + 1), attended)
+        return _cost_per_chip(
+            lambda sharers: int((-(-positions // sharers)).sum()), members
+        )
 
     def answering(self) -> "Task":
-        """Return the job of the head: the positions that it answers.
+        """Return the task of the head, whose queries are the answered positions.
 
-        An encoder's sees all of them.
+        An encoder's head computes all positions.
         """
         return self._replace(query_tokens=self.answer_tokens)
 
     def like(self, block: Block) -> Block:
-        """Return the first block of the model that has the same sizes as `block`."""
+        """Return the first block of the model with the sizes and chips of `block`."""
         if block.kind is not BlockKind.ATTENTION:
             return block._replace(layer=0)
         turns = self.group.turns
         if turns == 1:
             return block._replace(layer=self.model.layer_like(block.layer))
         windowed = self.model.windowed_layers
-        # Alike is also who has the attention.
+        # The same members must have the attention.
         like = next(
             layer
             for layer in range(block.layer % turns, block.layer + 1, turns)
@@ -160,35 +167,35 @@ class Task(NamedTuple):
         return block._replace(layer=like)
 
     def shard_sizes(self) -> Ints:
-        """Return the elements of each chip's shard of the residual stream."""
+        """Return the elements of each chip's residual shard of one token."""
         return self.group.shards(self.model.hidden_size).sizes
 
     def shard_bytes(self) -> Ints:
-        """Return the bytes of each chip's shard of the residual stream."""
+        """Return the bytes of each chip's residual shard of all tokens."""
         return bytes_of(self.activation_format, self.shard_sizes() * self.tokens)
 
     def normed_shard_bytes(self, extra_bytes: int = 0) -> Ints:
-        """Return a shard's bytes with what rides along for each token.
+        """Return the bytes of each chip's residual shard with its norm sums.
 
-        That is what its norm sums up, plus `extra_bytes`.
+        Each token adds its norm sums and `extra_bytes`.
         """
         return self.shard_bytes() + self.tokens * (self.norm_sum_bytes + extra_bytes)
 
     @property
     def norm_sum_bytes(self) -> int:
-        """Return the bytes of what a norm adds up over the chips for a token.
+        """Return the bytes of a token's partial norm sums on a chip.
 
-        That is the sum of squares and, in a LayerNorm, the sum.
+        They are the sum of squares and, in a LayerNorm, the sum.
         """
         return FP32_BYTES * (2 if self.model.structure.layer_norms else 1)
 
     def router_bytes(self) -> int:
-        """Return the bytes of one token's partial expert scores, 0 if dense."""
+        """Return the bytes of a token's partial expert scores, 0 in a dense model."""
         return FP32_BYTES * self.model.experts if self.model.experts > 1 else 0
 
     def operand_bytes(self, stored: Format) -> int:
-        """Return the bytes at which an element enters the matrix unit.
+        """Return the bytes in which an element enters the matrix unit.
 
-        At least what it takes in memory, and what the machine feeds anyway.
+        It is the larger of the element's stored size and the machine's operand size.
         """
         return max(self.machine.chip.operand_bytes, stored.bytes_of(1))

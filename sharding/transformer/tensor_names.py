@@ -1,4 +1,4 @@
-"""What the tensors of each family are called in Hugging Face checkpoints."""
+"""Tensor names of each model family in Hugging Face checkpoints."""
 
 from dataclasses import dataclass, replace
 from typing import final
@@ -7,28 +7,32 @@ from typing import final
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorNames:
-    """Names without ``.weight`` and ``.bias``; two alike are one fused tensor.
+    """Tensor names of a family, without ``.weight`` and ``.bias``.
 
-    ``{layer}`` stands for the layer, ``{expert}`` for the expert within it.
+    ``{layer}`` stands for the layer, ``{before}`` for the layer before it, and
+    ``{expert}`` for the expert within a layer. Projections with the same name are
+    fused in one tensor.
 
     Parameters
     ----------
     embedding, positions, token_types
-        Tables that a token is looked up in.
+        Embedding tables.
     query, key, value, output
         Projections of attention.
+    query_norm, key_norm
+        Norms of each head, in families that have them.
     gate, up, down
-        Projections of a feed-forward; `gate` is not used if it has none.
+        Projections of a feed-forward; `gate` is unused in families without one.
     attention_norm, feed_forward_norm
-        What each block normalises its input with.
+        Norm of each block's input.
     attention_post_norm, feed_forward_post_norm
-        What each normalises its output with, if it does.
+        Norm of each block's output, in families that have one.
     final_norm, head
-        What makes the output of the last layer's.
+        Norm and projection behind the last layer.
     router
-        Which expert takes a token.
+        Projection onto the scores of experts.
     first_norm
-        What the first layer's attention normalises with, if that is special.
+        Norm before the first layer's attention, if its name differs.
     """
 
     embedding: str = "model.embed_tokens"
@@ -53,19 +57,19 @@ class TensorNames:
     first_norm: str = ""
 
     def norm_before_attention(self, layer: int) -> str:
-        """Return the name of what the attention of `layer` normalises with."""
+        """Return the name of the norm before the attention of `layer`."""
         if layer == 0 and self.first_norm:
             return self.first_norm
         return self.attention_norm.format(layer=layer, before=layer - 1)
 
     def norm_before_head(self, layers: int) -> str:
-        """Return the name of what the output of the last of `layers` passes."""
+        """Return the name of the norm before the head of a model of `layers`."""
         return self.final_norm.format(before=layers - 1)
 
 
 _LLAMA = TensorNames()
-# A norm behind a block is one before the next: that it lies on the path, too, of what
-# is added to the block's output costs nothing more.
+# An encoder normalises behind each block. This is treated as the norm before the next
+# block: that it also normalises the residual costs nothing more.
 _ENCODER_LAYER = "encoder.layer.{layer}"
 _ENCODER = TensorNames(
     embedding="embeddings.word_embeddings",
@@ -84,7 +88,7 @@ _ENCODER = TensorNames(
     head="pooler.dense",
 )
 _GPT2_LAYER = "transformer.h.{layer}"
-NAMES = {
+_FAMILY_NAMES = {
     "bert": _ENCODER,
     "gemma2": replace(
         _LLAMA, feed_forward_norm="model.layers.{layer}.pre_feedforward_layernorm"
@@ -121,8 +125,8 @@ _EXPERT = "model.layers.{layer}.block_sparse_moe.experts.{expert}"
 
 
 def names_of(family: str, *, experts: int) -> TensorNames:
-    """Return what the tensors of a model are called; one expert is a dense model."""
-    names = NAMES[family]
+    """Return the tensor names of a family; a dense model has one expert."""
+    names = _FAMILY_NAMES[family]
     if experts == 1:
         return names
     return replace(

@@ -1,15 +1,16 @@
-"""Small models of every family, and jobs in which groups share them in every way."""
+"""Small models of every family, and tasks with every split within a tensor group."""
 
+import pytest
 from hypothesis import strategies as st
 
 from sharding.parallelism.tensor_group import FeedForwardLayout, Routing
 from sharding.transformer.task import Task
 from specs.families import FAMILIES
 from specs.machine import load_machine
-from specs.model import ModelSpec
+from specs.model import ModelSpec, load_model
 
 ALL = tuple(sorted(FAMILIES))
-# Whose feed-forward may lie in a grid.
+# Families that allow a 2D layout.
 SCALED = tuple(name for name in ALL if not FAMILIES[name].layer_norms)
 MACHINE = load_machine()
 
@@ -51,17 +52,17 @@ st.register_type_strategy(ModelSpec, small_models())
 
 @st.composite
 def tasks(draw: st.DrawFn) -> Task:
-    """Jobs with experts in groups, with layers that take turns, and in grids."""
-    way = draw(st.sampled_from(["rows", "experts", "grid"]))
+    """Draw tasks with expert groups, with alternating groups, and with 2D layouts."""
+    split = draw(st.sampled_from(["rows", "experts", "grid"]))
     tensor = draw(st.sampled_from([1, 2, 3, 4, 6, 8, 12, 16]))
-    if way == "experts":
+    if split == "experts":
         model = draw(small_models(families=("mixtral",)))
         groups = [n for n in range(1, 5) if model.experts % n == tensor % n == 0]
         expert = draw(st.sampled_from(groups))
         routing = draw(st.sampled_from(Routing)) if expert > 1 else Routing.WORST
         task = Task(model, MACHINE, tensor, 16, draw(st.integers(1, 5)))
         task = task._replace(expert=expert, routing=routing)
-    elif way == "grid":
+    elif split == "grid":
         families = tuple(name for name in SCALED if name != "mixtral")
         model = draw(small_models(families=families))
         tensor = draw(st.sampled_from([4, 6, 8, 9, 12, 16, 24]))
@@ -73,3 +74,19 @@ def tasks(draw: st.DrawFn) -> Task:
 
 
 st.register_type_strategy(Task, tasks())
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModelSpec:
+    """Return a Llama of two layers whose weights can be counted in the head."""
+    return load_model("llama-2-7b").with_settings(
+        {
+            "hidden_size": 8,
+            "intermediate_size": 12,
+            "layers": 2,
+            "attention_heads": 4,
+            "kv_heads": 2,
+            "head_dim": 2,
+            "vocabulary_size": 6,
+        }
+    )

@@ -67,6 +67,6 @@ def test_a_chip_of_a_kv_head_group_has_its_share_of_the_rows_of_the_head() -> No
 
 def test_a_slice_has_the_elements_within_its_edges() -> None:
     row_start, row_end = np.array([0, 2]), np.array([2, 5])
-    column_start, column_end = np.array([0, 4]), np.array([4, 4])
+    column_start, column_end = np.array([0, 3]), np.array([4, 4])
     slices = TensorSlices("w", 5, 4, row_start, row_end, column_start, column_end)
-    assert slices.elements.tolist() == [8, 0]
+    assert slices.elements.tolist() == [8, 3]
