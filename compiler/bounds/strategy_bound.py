@@ -164,7 +164,7 @@ class PlacedSplitBound:
         task = self._bound.task
         total = np.zeros(pipeline, dtype=np.int64)
         exchanges = self._alike
-        if teams and task.group.turns > 1:
+        if teams and task.group.alternating_groups > 1:
             if self._exchanges is None:
                 self._exchanges = _distinct_exchanges(task, _blocks(task))
             exchanges = self._exchanges

@@ -33,7 +33,7 @@ def block_messages(
     among_all = fewest_messages(topology, chips)
     # Where layers take turns, each chip sends at least one to those whose turn it is,
     # and has at least one from them.
-    attention = among_all if group.turns == 1 else group.width - 1
+    attention = among_all if group.alternating_groups == 1 else group.width - 1
     feed_forward = among_all
     if group.inputs > 1:
         # Across the columns it gathers and scatters, and along them in between.

@@ -101,7 +101,7 @@ class StrategyEvaluator:
         """Return a number of sequences that memory cannot exceed, 0 if none fits."""
         most = self.anywhere(strategy).most_sequences(strategy.pipeline)
         task = self._task.split_as(strategy)
-        if not most or task.group.turns > 1:
+        if not most or task.group.alternating_groups > 1:
             return most
         return min(most, most_sequences(task, strategy.pipeline))
 

@@ -97,7 +97,7 @@ def _attention(task: Task, block: Block) -> list[ShardedOperator]:
     model = task.model
     heads = task.group.heads(model.kv_heads, block.layer)
     # Where layers take turns, the others gather nothing and add nothing.
-    only = heads.heads > 0 if task.group.turns > 1 else None
+    only = heads.heads > 0 if task.group.alternating_groups > 1 else None
     group = model.attention_heads // model.kv_heads
     q_rows = head_sizes(heads, group * model.head_dim)
     kv_rows = head_sizes(heads, model.head_dim)

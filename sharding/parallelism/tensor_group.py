@@ -79,7 +79,7 @@ class TensorGroup(NamedTuple):
         return np.arange(self.width, dtype=np.int64)
 
     @property
-    def turns(self) -> int:
+    def alternating_groups(self) -> int:
         """Return the number of alternating groups, 1 if all members share attention.
 
         The same members compute the attention again after so many layers.
@@ -150,9 +150,9 @@ class TensorGroup(NamedTuple):
         Members outside the layer's alternating group have no heads.
         """
         split = head_split(kv_heads, self.attention)
-        if self.turns == 1:
+        if self.alternating_groups == 1:
             return split
-        first = layer % self.turns * self.attention
+        first = layer % self.alternating_groups * self.attention
         filled = []
         for column, idle in zip(split, (0, 0, 0, 1), strict=True):
             whole = np.full(self.width, idle, dtype=np.int64)

@@ -52,7 +52,7 @@ def stage_cuts(
     cuts = balanced(held.fullest)
     if cuts is not None:
         return cuts
-    if task.group.turns > 1:
+    if task.group.alternating_groups > 1:
         # Layers take turns on the chips: what one has more of, it has less of next.
         cuts = balanced(held.mean)
         if cuts is not None and _fits(task, units, cuts, sequences):

@@ -154,14 +154,14 @@ class Task(NamedTuple):
         """Return the first block of the model with the sizes and chips of `block`."""
         if block.kind is not BlockKind.ATTENTION:
             return block._replace(layer=0)
-        turns = self.group.turns
-        if turns == 1:
+        groups = self.group.alternating_groups
+        if groups == 1:
             return block._replace(layer=self.model.layer_like(block.layer))
         windowed = self.model.windowed_layers
         # The same members must have the attention.
         like = next(
             layer
-            for layer in range(block.layer % turns, block.layer + 1, turns)
+            for layer in range(block.layer % groups, block.layer + 1, groups)
             if (layer in windowed) == (block.layer in windowed)
         )
         return block._replace(layer=like)

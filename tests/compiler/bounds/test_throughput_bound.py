@@ -36,5 +36,5 @@ def test_attention_that_is_never_cut_limits_the_sequences() -> None:
 
 @given(plan=...)
 def test_what_fits_is_no_more_than_may_fit(plan: ShardingPlan) -> None:
-    if plan.task.group.turns == 1:
+    if plan.task.group.alternating_groups == 1:
         assert plan.sequences <= most_sequences(plan.task, plan.strategy.pipeline)

@@ -71,7 +71,10 @@ def test_members_of_a_column_activate_its_columns_between_them(
 def test_in_as_many_layers_as_there_are_groups_each_member_has_attention_once(
     group: TensorGroup, kv_heads: int
 ) -> None:
-    has_heads = [group.heads(kv_heads, layer).heads > 0 for layer in range(group.turns)]
+    has_heads = [
+        group.heads(kv_heads, layer).heads > 0
+        for layer in range(group.alternating_groups)
+    ]
     assert (np.sum(has_heads, axis=0) == 1).all()
     whole = group.heads(kv_heads, 0)
     assert (whole.heads / whole.members).sum() == pytest.approx(kv_heads)
