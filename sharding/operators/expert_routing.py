@@ -1,4 +1,4 @@
-"""Which experts have their place in a schedule that cannot know what is chosen."""
+"""Expert routing in a static schedule: the experts that a group must have room for."""
 
 from typing import NamedTuple
 
@@ -8,14 +8,14 @@ from specs.units import ceil_div
 
 
 class Routed(NamedTuple):
-    """What each group of experts computes, whatever is chosen.
+    """The largest work of an expert group, whichever experts tokens choose.
 
     Attributes
     ----------
     experts
         Experts whose weights are multiplied.
     pairs
-        Pairs of a token and an expert.
+        Pairs of a token and one of its experts.
     """
 
     experts: int
@@ -23,11 +23,11 @@ class Routed(NamedTuple):
 
 
 def routed(task: Task) -> Routed:
-    """Return what has its place in the schedule of a group of experts.
+    """Return the experts and pairs that the schedule of an expert group has room for.
 
-    The worst is that all tokens choose as many experts of one group as they can, and
-    all of them different ones. Where the router is known to be balanced, no group gets
-    more than its even share of all pairs.
+    In the worst case all tokens choose as many experts of one group as they can, and
+    all different ones. With a balanced router, no group gets more than its even share
+    of all pairs.
     """
     model = task.model
     held = model.experts // task.expert

@@ -1,4 +1,4 @@
-"""What a feed-forward computes and exchanges: dense, of experts, or in a grid."""
+"""The operators of a feed-forward: dense, of experts, or in a 2D layout."""
 
 import numpy as np
 
@@ -16,20 +16,20 @@ from specs.arrays import Ints
 
 
 def feed_forward(task: Task, block: Block) -> list[ShardedOperator]:
-    """Return the operators of a feed-forward, or of consecutive parts of one.
+    """Return the operators of a feed-forward block in order.
 
-    In rows, each chip has some columns for the whole hidden dimension: it gathers all
-    shards and has a partial sum of all. In a grid it has more columns for a part of the
-    hidden dimension, and so gathers that part and has partial sums of that part; in
-    between, the columns' partial sums are added up and shared out again.
+    In a 1D layout each chip has some columns for the whole hidden dimension: it
+    all-gathers all shards and computes a partial sum of the whole output. In a 2D
+    layout it has more columns for a part of the hidden dimension: it all-gathers that
+    part and computes a partial sum of that part. Between the two products the partial
+    sums of the columns are reduce-scattered and all-gathered.
     """
     model, group = task.model, task.group
     grid = group.inputs > 1
     columns = group.column_range(*block.range_of(model.intermediate_size)).sizes
     hidden = group.input_range(model.hidden_size).sizes
-    # All chips of a group of experts have the same ones, each a part of the columns.
-    # Different tokens may choose different experts, all of which must have their place
-    # in a static schedule.
+    # All chips of an expert group hold the same experts, each a part of the columns.
+    # Tokens may choose different experts, and a static schedule has room for all.
     experts, pairs = routed(task)
     weights = experts * columns * hidden
     if grid:
@@ -45,7 +45,7 @@ def feed_forward(task: Task, block: Block) -> list[ShardedOperator]:
             operators.insert(1, router)
         chosen = np.full(task.tensor, model.experts, dtype=np.int64)
         operators.append(vector(task, "choose", chosen, operations=4, passes=2))
-    # The router's result is the address of experts.
+    # Expert weights cannot be loaded ahead: the router's result is their address.
     ready = None if model.experts == 1 else 0 * weights
     inward = "gate_up" if model.structure.gated else "up"
     operators.append(
@@ -83,19 +83,19 @@ def feed_forward(task: Task, block: Block) -> list[ShardedOperator]:
 
 
 def _activated_in_grid(task: Task, block: Block) -> list[ShardedOperator]:
-    """Return how partial sums of columns become the input of the product behind them.
+    """Return the exchanges and vector work between the two products in a 2D layout.
 
-    The root mean square is a factor, so it may come after the product: what a row of
-    the grid knows of it rides along with the partial sums.
+    The root mean square is a factor, so it may be applied after the product: the norm
+    sums of a grid row travel with the partial sums.
     """
     model, group = task.model, task.group
     own = group.activated_range(*block.range_of(model.intermediate_size)).sizes
 
-    def sent(elements: Ints) -> Ints:
+    def sent_bytes(elements: Ints) -> Ints:
         return bytes_of(task.activation_format, elements * task.tokens)
 
     sums_bytes = task.norm_sum_bytes * task.tokens
-    partial_bytes = sent(model.projections_in * own) + sums_bytes
+    partial_bytes = sent_bytes(model.projections_in * own) + sums_bytes
     added = model.projections_in * own
     return [
         Exchange("scatter_columns", Pattern.SCATTER, partial_bytes, group.column),
@@ -107,5 +107,5 @@ def _activated_in_grid(task: Task, block: Block) -> list[ShardedOperator]:
             operands=group.inputs,
         ),
         vector(task, "activate", own, operations=6, operands=model.projections_in),
-        Exchange("gather_columns", Pattern.GATHER, sent(own), group.column),
+        Exchange("gather_columns", Pattern.GATHER, sent_bytes(own), group.column),
     ]

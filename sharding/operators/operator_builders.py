@@ -1,4 +1,4 @@
-"""Products and vectors of a job, as operators with what they ask of each chip."""
+"""Matrix products and vector operators of a task, with the work of each chip."""
 
 import numpy as np
 
@@ -22,26 +22,26 @@ def matrix_product(
     masked: Ints | None = None,
     tokens: int | None = None,
 ) -> Compute:
-    """Return a product with `weights` elements on each chip.
+    """Return a matrix product with `weights` elements on each chip.
 
     Parameters
     ----------
     task, name, weights
-        The job, what the product is called, and the elements of its matrix.
+        The task, the name of the product, and the elements of its matrix.
     inputs, outputs
-        Elements of one token's vectors, the hidden size and what follows from it if
-        None.
+        Elements of one token's input and output vectors. If None, the inputs are the
+        hidden size, and the outputs are `weights` divided by the inputs.
     batch
-        Vectors that use the weights while they are installed; the task's tokens if
-        None.
+        Vectors that are multiplied while the weights are installed. If None, the
+        task's tokens.
     stored
-        Their format; that of the weights if None.
+        Format of the matrix. If None, that of weights.
     ready
-        Elements that can be loaded ahead of the product; all if None.
+        Elements that can be loaded before the product. If None, all.
     masked
-        Multiply-accumulates that a causal mask leaves out; none if None.
+        Multiply-accumulates that a causal mask leaves out. If None, 0.
     tokens
-        Tokens whose vectors go in and come out; the task's if None.
+        Tokens whose vectors enter and leave. If None, the task's.
     """
     number_format = stored or task.machine.formats.weights
     width_bytes = task.operand_bytes(number_format)
@@ -49,8 +49,8 @@ def matrix_product(
     activation = task.activation_format
     through = task.tokens if tokens is None else tokens
 
-    def asked(
-        held: int, entering: int, leaving: int, known: int, left_out: int
+    def work_of(
+        held: int, entering: int, leaving: int, loadable: int, left_out: int
     ) -> ProductWork:
         return ProductWork(
             weights=held,
@@ -59,7 +59,7 @@ def matrix_product(
             batch=vectors,
             input_bytes=activation.bytes_of(entering * through),
             output_bytes=activation.bytes_of(leaving * through),
-            ready_bytes=known * width_bytes,
+            ready_bytes=loadable * width_bytes,
             masked_macs=left_out,
         )
 
@@ -67,16 +67,16 @@ def matrix_product(
         inputs = np.full(task.tensor, task.model.hidden_size, dtype=np.int64)
     if outputs is None:
         outputs = weights // np.maximum(inputs, 1)
-    known = weights if ready is None else ready
+    loadable = weights if ready is None else ready
     return compute(
         name,
         Unit.MATMUL,
         task.machine.chip,
-        asked,
+        work_of,
         weights,
         inputs,
         outputs,
-        known,
+        loadable,
         0 * weights if masked is None else masked,
     )
 
@@ -93,15 +93,23 @@ def vector(
     readers: int = 1,
     tokens: int | None = None,
 ) -> Compute:
-    """Return vector work on `elements` of each token (`chip.operator_work.VectorWork`).
+    """Return a vector operator on `elements` of each token on each chip.
 
-    The tokens are the task's if None.
+    Parameters
+    ----------
+    task, name, elements
+        The task, the name of the operator, and the elements of one token, shape
+        ``(width,)``.
+    operations, passes, operands, reorders, readers
+        As in `chip.operator_work.VectorWork`.
+    tokens
+        Tokens that are computed. If None, the task's.
     """
     bits = task.activation_format.bits
 
-    def asked(amount: int) -> VectorWork:
+    def work_of(amount: int) -> VectorWork:
         return VectorWork(amount, bits, operations, passes, operands, reorders, readers)
 
     chip = task.machine.chip
     amounts = elements * (task.tokens if tokens is None else tokens)
-    return compute(name, Unit.VECTOR, chip, asked, amounts)
+    return compute(name, Unit.VECTOR, chip, work_of, amounts)

@@ -1,4 +1,4 @@
-"""What an operator is: work of a unit on each chip, or an exchange between chips."""
+"""Operators of a tensor group: work of a unit on each chip, or an exchange."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from specs.machine import ChipSpec
 
 
 class Unit(StrEnum):
-    """The part of the chip that an operator keeps busy."""
+    """The functional unit that an operator occupies."""
 
     MATMUL = "matmul"
     VECTOR = "vector"
@@ -23,7 +23,7 @@ class Unit(StrEnum):
 
 
 class Pattern(StrEnum):
-    """Who sends what to whom in a tensor group."""
+    """The collective of an exchange: all-gather, reduce-scatter, or gather to one."""
 
     GATHER = "gather"
     SCATTER = "scatter"
@@ -33,20 +33,20 @@ class Pattern(StrEnum):
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Compute:
-    """An operator that every chip of the group runs on its own slice.
+    """An operator that every chip of a tensor group runs on its own slice.
 
     Parameters
     ----------
     name
-        What it is called in traces.
+        Name in traces.
     unit
-        What it keeps busy.
+        Functional unit that it occupies.
     works
-        What it asks of each chip, ``width`` of them.
+        Work of each chip, ``width`` of them.
     cycles
-        Its time on each chip, shape ``(width,)``; 0 where a chip has no part.
+        Cycles on each chip, shape ``(width,)``; 0 on a chip without work.
     least_cycles
-        The same if all weights that may be were loaded ahead of it.
+        Cycles if all weights that can be loaded before the operator were loaded.
     """
 
     name: str
@@ -60,24 +60,26 @@ def compute(
     name: str,
     unit: Unit,
     chip: ChipSpec,
-    asked: Callable[..., Work],
+    work_of: Callable[..., Work],
     *amounts: Ints,
 ) -> Compute:
-    """Return an operator; chips of the same amounts have the same work.
+    """Return an operator with the work and the cycles of each chip.
+
+    Chips with equal amounts share one evaluation.
 
     Parameters
     ----------
     name, unit
-        What it is called and keeps busy.
+        Name and functional unit of the operator.
     chip
-        The processor.
-    asked
+        The chip that runs it.
+    work_of
         Returns the work of one chip from its amounts.
     amounts
-        Columns of shape ``(width,)``.
+        Arguments of `work_of` on each chip, each of shape ``(width,)``.
     """
     rows = list(zip(*(column.tolist() for column in amounts), strict=True))
-    works = {row: asked(*row) for row in dict.fromkeys(rows)}
+    works = {row: work_of(*row) for row in dict.fromkeys(rows)}
     cycles = {row: work_cycles(chip, work) for row, work in works.items()}
     least = {row: least_cycles(chip, work) for row, work in works.items()}
     return Compute(
@@ -92,22 +94,24 @@ def compute(
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Exchange:
-    """A collective among the chips of the group.
+    """A collective among the chips of a tensor group.
 
     Parameters
     ----------
     name
-        What it is called in traces.
+        Name in traces.
     pattern
-        GATHER: every member gets every shard. SCATTER: member j gets everyone's
-        contribution to shard j. TO_LEADER: the first member gets every shard.
+        GATHER is an all-gather: every member receives every shard. SCATTER is the
+        exchange of a reduce-scatter: member j receives the contribution of every
+        member to shard j. TO_LEADER is a gather: the first member receives every shard.
     shard_bytes
-        Size of each member's shard, shape ``(width,)``.
+        Bytes of each member's shard, shape ``(width,)``.
     teams
-        Number of each member's team, shape ``(width,)``: only chips of one team
-        exchange.
+        Number of each member's exchange group, shape ``(width,)``. Only chips of one
+        exchange group communicate.
     only
-        Which members get what is gathered, or have something to scatter; None for all.
+        Members that receive in an all-gather or contribute in a reduce-scatter, None
+        for all.
     """
 
     name: str

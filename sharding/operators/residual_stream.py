@@ -1,4 +1,4 @@
-"""Between the shards of the residual stream and the whole vector on each chip."""
+"""Operators between residual shards and the whole hidden vector on each chip."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,8 @@ from sharding.transformer.task import Task
 from specs.arrays import Ints
 
 
-def one_team(task: Task) -> Ints:
-    """Return the teams of an exchange among all chips of the group."""
+def whole_group(task: Task) -> Ints:
+    """Return the exchange groups of an exchange among all chips: one group."""
     return np.zeros(task.tensor, dtype=np.int64)
 
 
@@ -22,10 +22,25 @@ def gathered_input(
     extra_bytes: int = 0,
     only: NDArray[np.bool_] | None = None,
 ) -> list[ShardedOperator]:
-    """Return the way from residual shards to weighed input that is not yet scaled."""
+    """Return the operators from residual shards to the all-gathered, unscaled input.
+
+    Parameters
+    ----------
+    task
+        The task.
+    opens
+        Whether the block is the first part of its module, which applies the norm's
+        weights. A later part receives the weighted shard from the stage before.
+    teams
+        Exchange group of each chip, shape ``(width,)``.
+    extra_bytes
+        Bytes of each token that are all-gathered with the shard.
+    only
+        Chips that receive the input, None for all.
+    """
     operators: list[ShardedOperator] = []
     if opens:
-        # Square, sum, and weigh: one chain over the shard.
+        # Square, sum, and multiply by the weights: three chained operations.
         norm = vector(
             task,
             "norm",
@@ -46,23 +61,27 @@ def normed_input(
     extra_bytes: int = 0,
     only: NDArray[np.bool_] | None = None,
 ) -> list[ShardedOperator]:
-    """Return the way from residual shards to the whole normed vector.
+    """Return the operators from residual shards to the whole normed input.
 
-    On each chip, or on those alone that `only` names.
+    Parameters are those of `gathered_input`; all chips are one exchange group.
     """
     hidden = task.model.hidden_size
     whole = np.full(task.tensor, hidden) if only is None else only * hidden
     return [
         *gathered_input(
-            task, opens=opens, teams=one_team(task), extra_bytes=extra_bytes, only=only
+            task,
+            opens=opens,
+            teams=whole_group(task),
+            extra_bytes=extra_bytes,
+            only=only,
         ),
-        # The root mean square is known only now.
+        # The root mean square is known only after the all-gather.
         vector(task, "scale", whole, operations=2, readers=_readers(extra_bytes)),
     ]
 
 
 def _readers(extra_bytes: int) -> int:
-    # Beside what comes next, a router or the choice of experts reads what it needs.
+    """Return the operators that read a norm's result: a router reads it too."""
     return 2 if extra_bytes else 1
 
 
@@ -75,25 +94,26 @@ def reduced_output(
     biased: bool = False,
     only: NDArray[np.bool_] | None = None,
 ) -> list[ShardedOperator]:
-    """Return the way from partial sums back to the residual shards.
+    """Return the operators from partial sums back to the residual shards.
 
     Parameters
     ----------
     task
-        The job.
+        The task.
     teams
-        Whose partial sums are of the same shards, shape ``(width,)``.
+        Exchange group of each chip, shape ``(width,)``. Chips of one group have
+        partial sums of the same shards.
     summands
         Partial sums of each shard.
     post_norm, biased
         Whether the sum is normalised, and whether a bias is added to it.
     only
-        Which chips have a partial sum, None if all.
+        Chips that have a partial sum, None for all.
     """
     shard = task.shard_sizes()
     operators: list[ShardedOperator] = [
         Exchange("scatter", Pattern.SCATTER, task.shard_bytes(), teams, only),
-        # Partial sums, the residual and a bias.
+        # The operands are the partial sums, the residual and a bias.
         vector(
             task,
             "reduce",
@@ -106,7 +126,7 @@ def reduced_output(
         sums_bytes = task.norm_sum_bytes * task.tokens
         squares = np.full(task.tensor, sums_bytes, dtype=np.int64)
         operators += [
-            Exchange("post_norm", Pattern.GATHER, squares, one_team(task)),
+            Exchange("post_norm", Pattern.GATHER, squares, whole_group(task)),
             vector(task, "post_scale", shard, operations=3, operands=3),
         ]
     return operators

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.operators.block_operators import block_operators
+from sharding.operators.feed_forward import feed_forward
 from sharding.operators.operators import Compute, Exchange
 from sharding.parallelism.tensor_group import FeedForwardLayout, Routing
 from sharding.transformer.blocks import Block, BlockKind
@@ -31,12 +31,12 @@ OUTWARD = ("down_proj", "mlp.c_proj", "output.dense", "w2")
 
 
 def cycles(task: Task, block: Block) -> dict[str, Ints]:
-    operators = block_operators(task, block)
+    operators = feed_forward(task, block)
     return {each.name: each.cycles for each in operators if isinstance(each, Compute)}
 
 
 def exchanges(task: Task, block: Block) -> dict[str, Exchange]:
-    operators = block_operators(task, block)
+    operators = feed_forward(task, block)
     return {each.name: each for each in operators if isinstance(each, Exchange)}
 
 
@@ -63,10 +63,10 @@ def test_each_chip_multiplies_what_it_holds_of_the_experts_that_have_a_place(
     if task.routing is Routing.BALANCED:
         chosen = min(chosen, -(-task.model.experts_per_token // task.expert))
     inward = "gate_up" if task.model.structure.gated else "up"
-    found = cycles(task, part)
+    multiplied = cycles(task, part)
     for name, endings in ((inward, INWARD), ("down", OUTWARD)):
         share = held(task, part, *endings) * chosen // own
-        assert found[name].tolist() == share.tolist()
+        assert multiplied[name].tolist() == share.tolist()
 
 
 @pytest.mark.parametrize("expert", [1, 2, 4, 8])
@@ -91,7 +91,7 @@ def test_a_single_token_costs_as_many_times_more_as_groups_wait_for_one() -> Non
 def test_a_grid_gathers_a_part_of_its_input_and_adds_up_twice() -> None:
     task = Task(load_model("llama-2-70b"), load_machine(), 64, 64, 1)
     grid = task._replace(layout=FeedForwardLayout.TWO_D)
-    names = [operator.name for operator in block_operators(grid, WHOLE)]
+    names = [operator.name for operator in feed_forward(grid, WHOLE)]
     assert names == [
         "norm",
         "gather",
@@ -104,11 +104,11 @@ def test_a_grid_gathers_a_part_of_its_input_and_adds_up_twice() -> None:
         "scatter",
         "reduce",
     ]
-    found = exchanges(grid, WHOLE)
+    exchanged = exchanges(grid, WHOLE)
     # Eight chips of a row gather 1024 of 8192 elements, eight of a column share 3584.
-    assert np.bincount(found["gather"].teams).tolist() == [8] * 8
-    assert np.bincount(found["scatter_columns"].teams).tolist() == [8] * 8
-    assert found["gather"].shard_bytes.tolist() == [128 * 2 + 4] * 64
-    assert found["scatter_columns"].shard_bytes.tolist() == [2 * 448 * 2 + 4] * 64
-    assert found["gather_columns"].shard_bytes.tolist() == [448 * 2] * 64
-    assert found["scatter"].shard_bytes.tolist() == [128 * 2] * 64
+    assert np.bincount(exchanged["gather"].teams).tolist() == [8] * 8
+    assert np.bincount(exchanged["scatter_columns"].teams).tolist() == [8] * 8
+    assert exchanged["gather"].shard_bytes.tolist() == [128 * 2 + 4] * 64
+    assert exchanged["scatter_columns"].shard_bytes.tolist() == [2 * 448 * 2 + 4] * 64
+    assert exchanged["gather_columns"].shard_bytes.tolist() == [448 * 2] * 64
+    assert exchanged["scatter"].shard_bytes.tolist() == [128 * 2] * 64

@@ -1,3 +1,4 @@
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -6,9 +7,11 @@ from chip.lowering import lower
 from chip.operator_cycles import work_cycles
 from chip.operator_work import ProductWork, VectorWork
 from sharding.operators.block_operators import block_operators
-from sharding.operators.operators import Compute
+from sharding.operators.operator_builders import matrix_product, vector
+from sharding.operators.operators import Compute, Unit
 from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
+from specs.formats import Format
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
 
@@ -92,3 +95,66 @@ def test_experts_wait_for_the_router_and_the_router_for_nothing() -> None:
         for work in dense[name].works:
             assert isinstance(work, ProductWork)
             assert work.ready_bytes == (work.fed_bytes if known else 0)
+
+
+def test_a_product_takes_the_hidden_size_and_all_weights_can_be_loaded_ahead(
+    tiny: ModelSpec,
+) -> None:
+    task = Task(tiny, MACHINE, 2, 16, 3)
+    product = matrix_product(task, "up", np.array([48, 16]))
+    assert (product.name, product.unit) == ("up", Unit.MATMUL)
+    wide, narrow = product.works
+    # Three tokens of hidden size 8 in FP16; 48 weights of a byte are 6 outputs.
+    assert wide == ProductWork(
+        weights=48,
+        stored_bytes=48,
+        operand_bytes=1,
+        batch=3,
+        input_bytes=3 * 8 * 2,
+        output_bytes=3 * 6 * 2,
+        ready_bytes=48,
+        masked_macs=0,
+    )
+    assert narrow.output_bytes == 3 * 2 * 2
+
+
+def test_a_product_of_states_says_its_vectors_and_what_is_ready(
+    tiny: ModelSpec,
+) -> None:
+    task = Task(tiny, MACHINE, 1, 16, 3)
+    (work,) = matrix_product(
+        task,
+        "scores",
+        np.array([32]),
+        inputs=np.array([4]),
+        outputs=np.array([10]),
+        batch=7,
+        stored=Format.FP16,
+        ready=np.array([30]),
+        masked=np.array([5]),
+        tokens=1,
+    ).works
+    assert work == ProductWork(
+        weights=32,
+        stored_bytes=64,
+        operand_bytes=2,
+        batch=7,
+        input_bytes=4 * 2,
+        output_bytes=10 * 2,
+        ready_bytes=30 * 2,
+        masked_macs=5,
+    )
+
+
+def test_a_vector_operator_works_on_the_elements_of_all_tokens(
+    tiny: ModelSpec,
+) -> None:
+    task = Task(tiny, MACHINE, 2, 16, 3)
+    add = vector(task, "add", np.array([4, 5]), operations=2, operands=2)
+    assert (add.name, add.unit) == ("add", Unit.VECTOR)
+    assert add.works == (
+        VectorWork(3 * 4, 16, operations=2, operands=2),
+        VectorWork(3 * 5, 16, operations=2, operands=2),
+    )
+    (once,) = vector(task, "add", np.array([4]), tokens=1).works
+    assert once == VectorWork(4, 16)

@@ -1,0 +1,110 @@
+import numpy as np
+
+from sharding.operators.attention import attention
+from sharding.operators.operators import Compute, Exchange, Pattern
+from sharding.transformer.blocks import Block, BlockKind
+from sharding.transformer.task import Task
+from specs.arrays import Ints
+from specs.machine import load_machine
+from specs.model import load_model
+
+GROQRACK = load_machine("groqrack")
+ATTENTION = Block(BlockKind.ATTENTION, 0, 0, 1, 1)
+
+
+def named(name: str, tensor: int = 8) -> Task:
+    return Task(load_model(name), GROQRACK, tensor, 4096, 1)
+
+
+def names(task: Task, block: Block) -> list[str]:
+    return [operator.name for operator in attention(task, block)]
+
+
+def computes(task: Task, block: Block) -> dict[str, Ints]:
+    operators = attention(task, block)
+    return {each.name: each.cycles for each in operators if isinstance(each, Compute)}
+
+
+def exchanges(task: Task, block: Block) -> dict[str, Exchange]:
+    operators = attention(task, block)
+    return {each.name: each for each in operators if isinstance(each, Exchange)}
+
+
+def test_whole_heads_need_no_exchange_between_norm_and_sum() -> None:
+    assert list(exchanges(named("llama-2-70b", 8), ATTENTION)) == ["gather", "scatter"]
+
+
+def test_a_kv_head_group_gathers_its_head_and_scatters_partial_values() -> None:
+    task = named("llama-2-70b", tensor=16)
+    exchanged = exchanges(task, ATTENTION)
+    assert [(each.name, each.pattern) for each in exchanged.values()] == [
+        ("gather", Pattern.GATHER),
+        ("share_qkv", Pattern.GATHER),
+        ("share_values", Pattern.SCATTER),
+        ("scatter", Pattern.SCATTER),
+    ]
+    # Two chips share 8 query heads of 128: half of the rows in FP16, and of each head
+    # the largest score and the sum of exponentials in FP32.
+    values = exchanged["share_values"]
+    assert values.shard_bytes.tolist() == [4 * 128 * 2 + 8 * 2 * 4] * 16
+    assert values.teams.tolist() == np.repeat(np.arange(8), 2).tolist()
+
+
+def test_chips_beyond_the_heads_share_them_in_kv_head_groups() -> None:
+    task = named("llama-2-70b", tensor=20)
+    exchanged = exchanges(task, ATTENTION)
+    # Eight heads over twenty chips: groups of two and of three.
+    assert np.bincount(exchanged["share_qkv"].teams).tolist() == [
+        2,
+        3,
+        2,
+        3,
+        2,
+        3,
+        2,
+        3,
+    ]
+    rows = exchanged["share_qkv"].shard_bytes.sum() // 2
+    assert rows == 8192 + 2 * 1024
+
+
+def test_members_outside_the_alternating_group_neither_gather_nor_share_nor_add() -> (
+    None
+):
+    task = named("llama-2-70b", tensor=32)._replace(attention=16)
+    exchanged = exchanges(task, ATTENTION._replace(layer=1))
+    working = [False] * 16 + [True] * 16
+    for name in ("gather", "scatter"):
+        only = exchanged[name].only
+        assert only is not None
+        assert only.tolist() == working
+    # Two chips share a head; whoever has none is a group of one.
+    assert np.bincount(exchanged["share_qkv"].teams).tolist() == [2] * 8 + [1] * 16
+    cycles = computes(task, ATTENTION._replace(layer=1))
+    for name in ("scale", "qkv", "scores", "softmax", "output"):
+        assert (cycles[name] > 0).tolist() == working
+    assert (cycles["reduce"] > 0).all()
+
+
+def test_qwen3_normalises_heads_once_their_sums_of_squares_have_met() -> None:
+    order = ["qkv", "head_norm", "rotary", "share_qkv", "head_scale", "scores"]
+    task = named("qwen3-8b", tensor=16)
+    assert names(task, ATTENTION)[3:9] == order
+    # Two chips share a head of 4 queries, a key and a value of 128 elements each: half
+    # of them in FP16, and a sum of 4 B for each query and the key.
+    shared = exchanges(task, ATTENTION)["share_qkv"].shard_bytes
+    assert shared.tolist() == [6 * 64 * 2 + 5 * 4] * 16
+
+
+def test_an_encoder_multiplies_every_position_with_every_other() -> None:
+    model = load_model("bert-base")
+    one, two = (
+        computes(Task(model, GROQRACK, 12, context, 1), ATTENTION)
+        for context in (256, 512)
+    )
+    # Keys of a head: 64 elements a position; a product for each pair of positions.
+    fill = GROQRACK.chip.matmul_fill_cycles
+    assert (one["scores"] == fill + 64 * 256 * 256 // 102_400 + 1).all()
+    assert (two["scores"] == fill + 64 * 512 * 512 // 102_400 + 1).all()
+    # Weights are installed once for all positions.
+    assert (two["qkv"] < 2 * one["qkv"]).all()
