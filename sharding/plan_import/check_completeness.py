@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sharding.planner.coverage import RECTANGLE, miscounted
+from sharding.planner.coverage import RECTANGLE, miscounted_rectangle
 from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from sharding.transformer.weight_slices import block_slices
@@ -55,7 +55,7 @@ def _check_tensor(part: pd.DataFrame, tensor: str, rows: int, columns: int) -> N
             f"columns {column[number]} to {column_end[number]} (ends exclusive) are "
             f"no slice of {tensor}, which is {rows} x {columns}"
         )
-    found = miscounted(edges, rows, columns)
+    found = miscounted_rectangle(edges, rows, columns)
     if found is None:
         return
     low, high, left, right, count = found

@@ -1,4 +1,4 @@
-"""A prompt cut into chunks that a plan's stages compute one after the other."""
+"""Chunked prefill: the plans of a prompt's chunks, and the longest chunk that fits."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from specs.errors import PlanError
 
 
 def prompt_chunks(prompt_tokens: int, chunk_tokens: int) -> list[int]:
-    """Return the positions of each chunk, the last one what is left.
+    """Return the positions of each chunk; the last chunk has the remainder.
 
     >>> prompt_chunks(10, 4)
     [4, 4, 2]
@@ -23,15 +23,15 @@ def prompt_chunks(prompt_tokens: int, chunk_tokens: int) -> list[int]:
 
 
 def pass_plan(plan: ShardingPlan, task: Task) -> ShardingPlan:
-    """Return `plan` for another job on the very same slices.
+    """Return the plan of another task on the same slices.
 
     Parameters
     ----------
     plan
-        Who holds what.
+        The slices of each chip.
     task
-        Positions to compute, and their context. If none of them is answered, nothing
-        goes through the head, and stages that hold nothing else have no part.
+        Positions to compute, and their context. If none of them is answered, the head
+        is not computed, and stages that hold only the head are left out.
     """
     blocks = [stage.blocks for stage in plan.stages]
     if not task.answer_tokens:
@@ -65,14 +65,14 @@ def chunk_plans(
 
 
 def lacking_bytes(plan: ShardingPlan, task: Task) -> int:
-    """Return by how much the fullest chip is too full for a pass, 0 or less if not.
+    """Return the bytes that the fullest chip lacks for a pass, 0 or less if it fits.
 
     Parameters
     ----------
     plan
-        Who holds what, with the KV cache that has to be held beside it.
+        The weights of each chip, and the KV cache that stays allocated.
     task
-        The pass, whose own cache and activations are what is alive meanwhile.
+        The pass, with its own KV cache and activations.
     """
     passing = pass_plan(plan, task)
     return max(
@@ -82,6 +82,7 @@ def lacking_bytes(plan: ShardingPlan, task: Task) -> int:
 
 
 def _needed_bytes(held: Stage, stage: Stage) -> Ints:
+    """Return the bytes of each chip with the larger KV cache of the two stages."""
     own = stage.memory._replace(
         weights=held.memory.weights,
         kv_cache=np.maximum(held.memory.kv_cache, stage.memory.kv_cache),
@@ -90,7 +91,7 @@ def _needed_bytes(held: Stage, stage: Stage) -> Ints:
 
 
 def largest_chunk(plan: ShardingPlan, prompt_tokens: int) -> int:
-    """Return the longest chunk whose activations fit beside all else, or 0."""
+    """Return the longest chunk whose activations fit in memory, 0 if none does."""
     low, high = 0, prompt_tokens
     while low < high:
         middle = (low + high + 1) // 2
@@ -102,12 +103,12 @@ def largest_chunk(plan: ShardingPlan, prompt_tokens: int) -> int:
 
 
 def check_chunk(plan: ShardingPlan, prompt_tokens: int, chunk_tokens: int) -> None:
-    """Refuse a chunk whose activations do not fit beside weights and KV cache.
+    """Check that the activations of a chunk fit beside weights and KV cache.
 
     Raises
     ------
     PlanError
-        The message names the chunk that fits.
+        If they do not. The message names the longest chunk that fits.
     """
     lacking = _lacking(plan, prompt_tokens, chunk_tokens)
     if lacking <= 0:
@@ -122,7 +123,8 @@ def check_chunk(plan: ShardingPlan, prompt_tokens: int, chunk_tokens: int) -> No
 
 
 def _lacking(plan: ShardingPlan, prompt_tokens: int, chunk_tokens: int) -> int:
-    # A whole chunk at the prompt's end attends to most, and its scores take most.
+    """Return the bytes that the fullest chip lacks for chunks of a length."""
+    # A whole chunk at the prompt's end has the most scores.
     task = plan.task._replace(
         context=prompt_tokens, query_tokens=chunk_tokens, answer_tokens=1
     )

@@ -1,4 +1,4 @@
-"""The check that every weight is on exactly one chip of each replica."""
+"""Coverage of a plan: every weight is on exactly one chip of each replica."""
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,9 @@ RECTANGLE = ["row_start", "row_end", "column_start", "column_end"]
 
 
 def check_coverage(slices: pd.DataFrame) -> int:
-    """Return the elements covered, each exactly once, or say where they are not.
+    """Return the number of covered elements, after a check that each is covered once.
 
-    Each replica has every tensor; its elements count once for each.
+    Each replica has every tensor; its elements count once for each replica.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def check_coverage(slices: pd.DataFrame) -> int:
     ------
     PlanError
         If an element of a tensor is on no chip or on two, or a slice lies outside it:
-        the message names the tensor and the rows and columns.
+        the message names the tensor, the rows and the columns.
     """
     covered = 0
     for (replica, tensor), part in slices.groupby(["replica", "tensor"], sort=True):
@@ -34,9 +34,9 @@ def check_coverage(slices: pd.DataFrame) -> int:
         edges = part[RECTANGLE].to_numpy(dtype=np.int64)
         if (edges < 0).any() or (edges > [rows, rows, columns, columns]).any():
             raise PlanError(f"{where}: a slice lies outside its {rows} x {columns}")
-        found = miscounted(edges, rows, columns)
-        if found is not None:
-            low, high, left, right, count = found
+        rectangle = miscounted_rectangle(edges, rows, columns)
+        if rectangle is not None:
+            low, high, left, right, count = rectangle
             raise PlanError(
                 f"{where}: rows {low}..{high - 1}, columns {left}..{right - 1} are on "
                 f"{count} chips, expected exactly one"
@@ -45,10 +45,10 @@ def check_coverage(slices: pd.DataFrame) -> int:
     return covered
 
 
-def miscounted(
+def miscounted_rectangle(
     edges: NDArray[np.int64], rows: int, columns: int
 ) -> tuple[int, int, int, int, int] | None:
-    """Return a rectangle of a tensor that is not in exactly one slice, None if all are.
+    """Return a rectangle of a tensor that is not in exactly one slice, None if none is.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def miscounted(
     Returns
     -------
     tuple
-        Its edges as of a slice, and the number of slices that hold it.
+        Edges of the rectangle, and the number of slices that hold it.
     """
     row_cuts = np.unique([0, rows, *edges[:, 0], *edges[:, 1]])
     column_cuts = np.unique([0, columns, *edges[:, 2], *edges[:, 3]])

@@ -1,4 +1,4 @@
-"""Why a plan does not fit its chips, and what would: the numbers of the refusal."""
+"""Infeasible plans: the missing memory, and the nearest configurations that fit."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,17 +12,21 @@ from specs.arrays import Ints
 from specs.errors import PlanError
 from specs.units import ceil_div
 
-# No larger machine is suggested than one of so many stages, and a tensor group no
-# wider than so many times the one asked for.
+# Limits of the suggestions: the most stages, and the widest tensor group as a multiple
+# of the requested one.
 _MOST_STAGES = 2**14
 _MOST_WIDENING = 16
 
 
-def does_not_fit(
+def capacity_error(
     task: Task, strategy: Strategy, units: list[Block], chips: Ints, sequences: int
 ) -> PlanError:
-    """Return the error that says by how much, where, and what would fit."""
-    # Without a limit on memory the balance shows which chip would be the fullest.
+    """Return the error that names the fullest chip, its missing bytes and what fits.
+
+    Parameters are those of `sharding.planner.plan.plan_sharding`; `units` are the
+    smallest blocks of the model.
+    """
+    # Balanced by memory alone, the plan shows which chip would be the fullest.
     cuts = cuts_by_memory(task, units, pipeline=strategy.pipeline, sequences=sequences)
     memories = [
         stage_memory(task, blocks, sequences) for blocks in stage_blocks(units, cuts)
@@ -40,13 +44,13 @@ def does_not_fit(
         f"{task.model.name} does not fit as {strategy}: chip {chip} (stage {stage}) is "
         f"the fullest and lacks {int(total[member]) - limit:,} bytes: it needs "
         f"{int(total[member]):,} ({held}) and has {limit:,}. "
-        f"{_ways_out(task, strategy, sequences)}"
+        f"{_suggestions(task, strategy, sequences)}"
     )
 
 
-def _ways_out(task: Task, strategy: Strategy, sequences: int) -> str:
-    """Return the smallest machine and the longest context that would do."""
-    ways = []
+def _suggestions(task: Task, strategy: Strategy, sequences: int) -> str:
+    """Return the longest context, most sequences and smallest machine that fit."""
+    options = []
     context = _largest(
         task.context,
         lambda positions: _fits(
@@ -54,10 +58,10 @@ def _ways_out(task: Task, strategy: Strategy, sequences: int) -> str:
         ),
     )
     if context:
-        ways.append(f"--context {context}")
+        options.append(f"--context {context}")
     if sequences > 1 and _fits(task, strategy.pipeline, 1):
         most = _largest(sequences, lambda n: _fits(task, strategy.pipeline, n))
-        ways.append(f"--sequences {most}")
+        options.append(f"--sequences {most}")
     width = strategy.tensor
     while width <= min(task.model.hidden_size, _MOST_WIDENING * strategy.tensor):
         larger = replace(strategy, tensor=width)
@@ -66,18 +70,19 @@ def _ways_out(task: Task, strategy: Strategy, sequences: int) -> str:
             larger = replace(larger, pipeline=pipeline)
             rack_chips = task.machine.system.chips_per_rack
             racks = ceil_div(larger.chips, rack_chips)
-            ways.append(
+            options.append(
                 f"--chips {larger.chips} --strategy {larger} ({racks} "
                 f"rack{'s' if racks > 1 else ''} of {rack_chips})"
             )
             break
         width *= 2
-    if not ways:
+    if not options:
         return "No machine of these chips holds it; shorten the context."
-    return f"What would do: {', or '.join(ways)}."
+    return f"What would do: {', or '.join(options)}."
 
 
 def _fits(task: Task, pipeline: int, sequences: int) -> bool:
+    """Return whether a pipeline of so many stages fits in memory."""
     try:
         units = model_units(
             task.model, task.machine, tensor=task.tensor, pipeline=pipeline
@@ -89,7 +94,15 @@ def _fits(task: Task, pipeline: int, sequences: int) -> bool:
 
 
 def smallest_pipeline(task: Task, sequences: int) -> int:
-    """Return the fewest stages that fit at this width, 0 if no number does."""
+    """Return the fewest stages that fit in memory, 0 if no number does.
+
+    Parameters
+    ----------
+    task
+        The task, with the width of its tensor groups.
+    sequences
+        Sequences in flight.
+    """
     high = 1
     while not _fits(task, high, sequences):
         high *= 2

@@ -1,4 +1,4 @@
-"""What a stage keeps in the SRAM of each of its chips."""
+"""SRAM of a pipeline stage: weights, KV cache, activations and program of each chip."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from specs.units import ceil_div
 
 
 class StageMemory(NamedTuple):
-    """Bytes on each chip of a stage's group, arrays of shape ``(width,)``."""
+    """SRAM bytes on each chip of a stage, arrays of shape ``(width,)``."""
 
     weights: Ints
     kv_cache: Ints
@@ -22,12 +22,12 @@ class StageMemory(NamedTuple):
 
     @property
     def total(self) -> Ints:
-        """Return all bytes on each chip."""
+        """Return the sum of all bytes on each chip, shape ``(width,)``."""
         return self.weights + self.kv_cache + self.activations + self.program
 
 
 def weight_bytes(task: Task, block: Block) -> Ints:
-    """Return the bytes of `block`'s weights on each chip of the group."""
+    """Return the weight bytes of `block` on each chip, shape ``(width,)``."""
     stored = task.machine.formats.weights
     total = np.zeros(task.tensor, dtype=np.int64)
     for tensor in block_slices(task.model, block, task.group):
@@ -36,10 +36,17 @@ def weight_bytes(task: Task, block: Block) -> Ints:
 
 
 def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
-    """Return the bytes of `block`'s keys and values on each chip of the group.
+    """Return the KV-cache bytes of `block` on each chip, shape ``(width,)``.
 
-    A layer with a sliding window keeps no more positions than are attended to; an
-    encoder keeps none from one sequence to the next.
+    A layer with a sliding window keeps only the positions that are attended to. An
+    encoder keeps no KV cache.
+
+    Parameters
+    ----------
+    task, block
+        The task and one of its model's blocks.
+    sequences
+        Sequences in flight; each keeps a KV cache of its own.
     """
     if block.kind is not BlockKind.ATTENTION or task.model.structure.encoder:
         return np.zeros(task.tensor, dtype=np.int64)
@@ -51,13 +58,13 @@ def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
 
 
 def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
-    """Return the bytes of the largest set of activations alive at once.
+    """Return the bytes of the largest set of activations alive at once on each chip.
 
-    The gathered input, the partial output and the residual, each of the hidden size,
-    stay through a block; beside them are the attention scores in FP32, or the gate and
-    up outputs, or the logits. Where several positions of a sequence are computed
-    together, their queries are among them, and in an encoder, which keeps no cache, the
-    keys and values too.
+    The all-gathered input, the partial output and the residual, each of the hidden
+    size, are alive throughout a block. To these come the attention scores in FP32, or
+    the gate and up outputs, or the logits in FP32. If several positions of a sequence
+    are computed together, their queries are alive too. In an encoder, which keeps no
+    KV cache, so are the keys and values.
     """
     model, width = task.model, task.tensor
     split = task.group
@@ -94,7 +101,15 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
 
 
 def stage_memory(task: Task, blocks: tuple[Block, ...], sequences: int) -> StageMemory:
-    """Return what a stage of `blocks` keeps on each chip."""
+    """Return the SRAM bytes of a stage of `blocks` on each chip.
+
+    Parameters
+    ----------
+    task, blocks
+        The task, and the blocks of the stage in order.
+    sequences
+        Sequences in flight.
+    """
     zero = np.zeros(task.tensor, dtype=np.int64)
     return StageMemory(
         weights=sum((weight_bytes(task, block) for block in blocks), zero),

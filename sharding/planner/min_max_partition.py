@@ -1,4 +1,4 @@
-"""Cutting a row of pieces into stages so that the slowest is as fast as can be."""
+"""Min-max partition of a sequence of pieces into stages, within a memory capacity."""
 
 from typing import NamedTuple
 
@@ -6,18 +6,18 @@ import numpy as np
 
 from specs.arrays import Ints
 
-# The search for the cheapest cuts stops being instant beyond this many look-ups.
+# Most look-ups of the search for the cheapest cuts; more would take noticeable time.
 _MOST_LOOK_UPS = 300_000
 
 
 def balanced_cuts(
     cost: Ints, memory: Ints, penalty: Ints, *, stages: int, capacity: int
 ) -> list[int] | None:
-    """Return where to cut so that the costliest stage costs least, exactly.
+    """Return the cuts that minimise the cost of the costliest stage, exactly.
 
-    Among all partitions that reach the least possible maximum, one with the smallest
-    sum of penalties is returned. Only where nearly every partition reaches it, and the
-    search would be long, are the cuts those of an even share instead.
+    Among all partitions with the least maximum, the result has the smallest sum of
+    penalties. If nearly every partition has the least maximum and the search would be
+    long, the result follows an even share of the cost instead.
 
     Parameters
     ----------
@@ -57,7 +57,15 @@ def balanced_cuts(
 
 
 class _Row(NamedTuple):
-    """Pieces in order, as running sums, and what one stage may take of them."""
+    """Pieces in order as prefix sums, with the bounds on the cost and bytes of a stage.
+
+    Attributes
+    ----------
+    cost_sums, memory_sums
+        Prefix sums, shape ``(pieces + 1,)``.
+    bound, capacity
+        Largest cost and most bytes of a stage.
+    """
 
     cost_sums: Ints
     memory_sums: Ints
@@ -70,14 +78,14 @@ class _Row(NamedTuple):
         return len(self.cost_sums) - 1
 
     def mirrored(self) -> "_Row":
-        """Return the same pieces from the last to the first."""
+        """Return the pieces in reverse order."""
         return self._replace(
             cost_sums=self.cost_sums[-1] - self.cost_sums[::-1],
             memory_sums=self.memory_sums[-1] - self.memory_sums[::-1],
         )
 
     def reach_from(self, start: int) -> int:
-        """Return the piece before which a stage that begins at `start` must end."""
+        """Return the last end, exclusive, of a stage that begins at `start`."""
         cost = self.cost_sums[start] + self.bound
         memory = self.memory_sums[start] + self.capacity
         by_cost = np.searchsorted(self.cost_sums, cost, "right")
@@ -85,21 +93,21 @@ class _Row(NamedTuple):
         return int(min(by_cost, by_memory)) - 1
 
     def earliest_starts(self) -> Ints:
-        """Return the first piece of the longest stage that ends before each piece."""
+        """Return the first piece of the longest stage that ends at each cut."""
         return np.maximum(
             np.searchsorted(self.cost_sums, self.cost_sums - self.bound, "left"),
             np.searchsorted(self.memory_sums, self.memory_sums - self.capacity, "left"),
         )
 
     def farthest(self, stages: int) -> list[int]:
-        """Return how many pieces the first 0, 1, ... `stages` stages can cover."""
+        """Return the most pieces that the first 0, 1, ... `stages` stages can cover."""
         covered = [0]
         for _ in range(stages):
             covered.append(max(covered[-1], self.reach_from(covered[-1])))
         return covered
 
     def fits(self, stages: int) -> bool:
-        """Return whether so many stages can cover all pieces."""
+        """Return whether `stages` stages can cover all pieces."""
         covered = 0
         for _ in range(stages):
             end = self.reach_from(covered)
@@ -110,14 +118,14 @@ class _Row(NamedTuple):
 
 
 def _cuts_within(row: _Row, penalty: Ints, stages: int) -> list[int]:
-    """Return cuts into stages within the row's bounds, the cheapest if feasible.
+    """Return cuts within the row's bounds, the cheapest unless the search is long.
 
-    Prefixes that no completion can follow are never looked at: what ``s`` stages must
+    The search evaluates only prefixes that can be completed: what ``s`` stages must
     cover and what they can cover differ by the slack of the bound, not by all pieces.
     """
     pieces = row.pieces
     last = row.farthest(stages)
-    # What must be covered from the left is what cannot be covered from the right.
+    # The first stages must cover what the last ones cannot.
     from_right = row.mirrored().farthest(stages)
     lows = [max(pieces - from_right[stages - s], s) for s in range(stages + 1)]
     highs = [min(last[s], pieces - (stages - s)) for s in range(stages + 1)]
@@ -160,10 +168,10 @@ def _cheapest_cuts(
 
 
 def _even_cuts(row: _Row, lows: list[int], highs: list[int]) -> list[int]:
-    """Return cuts within the bound that follow an even share of the cost.
+    """Return cuts within the bounds that follow an even share of the cost.
 
-    Where one piece that cannot be cut sets the bound, nearly every partition attains
-    it and the search for the cheapest would look at all of them.
+    If one large piece sets the bound, nearly every partition attains it and the search
+    for the cheapest would evaluate all of them.
     """
     stages = len(lows) - 1
     cuts = [0]

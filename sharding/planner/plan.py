@@ -1,4 +1,4 @@
-"""A sharding plan: which chip holds which slice, in which stage, and does it fit."""
+"""A sharding plan: stages, the chips and blocks of each, and their weight slices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ import pandas as pd
 
 from sharding.parallelism.feasibility import check_model
 from sharding.parallelism.strategy import Strategy
-from sharding.planner.infeasibility import does_not_fit
+from sharding.planner.infeasibility import capacity_error
 from sharding.planner.memory import StageMemory, stage_memory
 from sharding.planner.stage_partition import stage_blocks, stage_cuts
 from sharding.transformer.blocks import Block, BlockKind, model_units
@@ -23,20 +23,20 @@ from specs.errors import PlanError
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
-    """A tensor group of chips and the blocks that they hold together.
+    """A pipeline stage: a tensor group of chips and the blocks that they share.
 
     Parameters
     ----------
     index
-        Place in the pipeline.
+        Position in the pipeline.
     replica
-        Which of the replicas it is a stage of.
+        Number of the replica.
     chips
         Chip of each member, shape ``(tensor,)``.
     blocks
-        What the group computes, in order.
+        Blocks of the stage in order.
     memory
-        What each member keeps in SRAM.
+        SRAM bytes of each member.
     """
 
     index: int
@@ -47,7 +47,7 @@ class Stage:
 
     @property
     def layers(self) -> str:
-        """Return the layers of the stage, such as ``3-4``, or what else it holds."""
+        """Return the layers of the stage, such as ``3-4``, or its kind of block."""
         numbers = [
             block.layer
             for block in self.blocks
@@ -62,18 +62,18 @@ class Stage:
 @final
 @dataclass(frozen=True, eq=False)
 class ShardingPlan:
-    """A model split over the chips of a machine.
+    """A sharding plan: a model split over the chips of a machine.
 
     Parameters
     ----------
     task
         Model, machine, tensor width, context and batch.
     strategy
-        The split.
+        The strategy.
     sequences
-        Sequences in flight in each replica; each keeps a KV cache of its own.
+        Sequences in flight in each replica. Each keeps a KV cache of its own.
     stages
-        The pipeline in order, of one replica after the other.
+        Stages in pipeline order, replica after replica.
     """
 
     task: Task
@@ -83,7 +83,7 @@ class ShardingPlan:
 
     @property
     def replicas(self) -> tuple["ShardingPlan", ...]:
-        """Return each replica as a plan of its own."""
+        """Return the plan of each replica, as a plan with one replica."""
         size, one = self.strategy.pipeline, replace(self.strategy, data=1)
         return tuple(
             replace(self, strategy=one, stages=self.stages[first : first + size])
@@ -97,12 +97,12 @@ class ShardingPlan:
 
     @property
     def weight_bytes(self) -> int:
-        """Return the bytes of all weights together, those of every replica."""
+        """Return the weight bytes of all chips of all replicas."""
         return sum(int(stage.memory.weights.sum()) for stage in self.stages)
 
     @cached_property
     def slices(self) -> pd.DataFrame:
-        """The plan as a table, one row for each slice of a tensor.
+        """Weight slices as a table, one row for each slice of a tensor on a chip.
 
         Columns: chip, replica, stage, layer, tensor, its rows and columns, row_start,
         row_end, column_start, column_end, bytes; ends are exclusive.
@@ -136,31 +136,30 @@ class ShardingPlan:
 def plan_sharding(
     task: Task, strategy: Strategy, chips: Ints, *, sequences: int = 1
 ) -> ShardingPlan:
-    """Return the plan that `strategy` describes, stages balanced below layer grain.
+    """Return the sharding plan of a strategy, with stages balanced below layer grain.
 
-    Stages are formed so that the slowest takes as few cycles as possible within each
-    chip's memory; among those, cuts between blocks are preferred to cuts inside one.
+    The slowest stage takes as few compute cycles as possible within each chip's memory.
+    Among such partitions, cuts between modules are preferred to cuts inside one.
 
     Parameters
     ----------
     task
-        Model, machine, context and batch, split as the strategy says.
+        Model, machine, context and batch, with the tensor group of the strategy.
     strategy
-        The split.
+        The strategy.
     chips
-        Chips to use, in order: replica after replica, stage after stage, member after
-        member.
+        Chips in the order of use: replica after replica, stage after stage, member
+        after member.
     sequences
         Sequences in flight in each replica.
 
     Raises
     ------
     PlanError
-        If the model cannot be split so, if the context is beyond a
-        table of learned positions, if chips are too few, or if the
-        weights, KV cache, activations and program do not fit: the message names the
-        fullest chip, the bytes that are missing, and the smallest machine or longest
-        context that fits.
+        If the model does not allow the strategy, the context exceeds a table of learned
+        positions, there are too few chips, or the weights, KV cache, activations and
+        program do not fit. Then the message names the fullest chip, its missing bytes,
+        and the smallest machine or longest context that fits.
     """
     check_model(strategy, task.model)
     model = task.model
@@ -180,22 +179,22 @@ def plan_sharding(
         units = model_units(
             task.model, task.machine, tensor=strategy.tensor, pipeline=strategy.pipeline
         )
-        raise does_not_fit(task, strategy, units, chips, sequences)
+        raise capacity_error(task, strategy, units, chips, sequences)
     return plan
 
 
 def fitting_plan(
     task: Task, strategy: Strategy, chips: Ints, *, sequences: int
 ) -> ShardingPlan | None:
-    """Return the plan that `strategy` describes, or None if some chip cannot hold it.
+    """Return the sharding plan of a strategy, or None if it does not fit in memory.
 
-    Parameters are those of `plan_sharding`; there are chips enough, and the group is no
-    wider than the hidden size.
+    Parameters are those of `plan_sharding`. There must be enough chips, and the model
+    must allow the strategy.
 
     Raises
     ------
     PlanError
-        If there are more stages than the model has pieces.
+        If there are more stages than the model has smallest blocks.
     """
     units = model_units(
         task.model, task.machine, tensor=strategy.tensor, pipeline=strategy.pipeline
@@ -213,12 +212,13 @@ def staged_plan(
     blocks: Sequence[tuple[Block, ...]],
     sequences: int,
 ) -> ShardingPlan:
-    """Return the plan whose stages hold `blocks`, whether they fit or not.
+    """Return the sharding plan whose stages hold `blocks`, whether they fit or not.
 
     Parameters
     ----------
     blocks
-        What each stage computes, in order; the others are those of `plan_sharding`.
+        Blocks of each stage in order. The other parameters are those of
+        `plan_sharding`.
     """
     groups = np.asarray(chips[: strategy.chips], dtype=np.int64).reshape(
         strategy.data, strategy.pipeline, strategy.tensor

@@ -1,4 +1,4 @@
-"""Where a row of pieces is cut into pipeline stages, by compute and by memory."""
+"""Partition of a model into pipeline stages, balanced by compute or by memory."""
 
 from typing import NamedTuple
 
@@ -25,13 +25,22 @@ def stage_cuts(
 ) -> list[int] | None:
     """Return the first unit of each stage, or None if the stages do not fit.
 
-    The slowest stage takes as few cycles as possible; where only the most even use of
-    memory fits, that is taken.
+    The slowest stage takes as few cycles as possible. If only a partition balanced by
+    memory fits, the result is that one.
+
+    Parameters
+    ----------
+    task
+        The task, with its tensor group.
+    units
+        Smallest blocks of the model in order.
+    pipeline, sequences
+        Stages, and sequences in flight.
     """
     chip = task.machine.chip
     usable_bytes = chip.sram_bytes - chip.program_reserve_bytes
     held = _piece_bytes(task, units, sequences)
-    # Each piece is whole in one stage, and no chip holds less than the mean.
+    # Each piece is whole in one stage, and the fullest chip holds the mean at least.
     if held.fullest.max() > usable_bytes:
         return None
     if held.together > usable_bytes * task.tensor * pipeline:
@@ -53,17 +62,18 @@ def stage_cuts(
     if cuts is not None:
         return cuts
     if task.group.alternating_groups > 1:
-        # Layers take turns on the chips: what one has more of, it has less of next.
+        # Layers alternate between groups: a chip that holds more than the mean of one
+        # layer holds less of the next.
         cuts = balanced(held.mean)
         if cuts is not None and _fits(task, units, cuts, sequences):
             return cuts
-    # Pieces that are fullest on different chips take less together than one by one.
+    # Pieces whose fullest chips differ need less memory than the sum of their maxima.
     cuts = cuts_by_memory(task, units, pipeline=pipeline, sequences=sequences)
     return cuts if _fits(task, units, cuts, sequences) else None
 
 
 def _fits(task: Task, units: list[Block], cuts: list[int], sequences: int) -> bool:
-    """Return whether each chip holds what it has of a stage."""
+    """Return whether the stages of `cuts` fit in the memory of each chip."""
     return all(
         stage_memory(task, blocks, sequences).total.max()
         <= task.machine.chip.sram_bytes
@@ -74,7 +84,7 @@ def _fits(task: Task, units: list[Block], cuts: list[int], sequences: int) -> bo
 def cuts_by_memory(
     task: Task, units: list[Block], *, pipeline: int, sequences: int
 ) -> list[int]:
-    """Return the first unit of each stage when memory alone is balanced."""
+    """Return the first unit of each stage in a partition balanced by memory alone."""
     memory = _piece_bytes(task, units, sequences).fullest
     cuts = balanced_cuts(
         memory, memory, 0 * memory, stages=pipeline, capacity=_UNLIMITED_BYTES
@@ -90,15 +100,15 @@ def stage_blocks(units: list[Block], cuts: list[int]) -> list[tuple[Block, ...]]
 
 
 def piece_cycles(task: Task, units: list[Block]) -> Ints:
-    """Return what each piece adds to the compute cycles of a stage's slowest chips.
+    """Return the compute cycles that each unit adds to a stage, on its slowest chips.
 
-    A piece that continues the one before it shares its pipeline fill and its input, so
-    it is priced by what it adds: the pieces of a layer sum up to the layer.
+    A unit that continues the one before it shares its pipeline fill and its input, so
+    its cost is what it adds: the units of a layer sum up to the layer.
     """
     known: dict[Block, int] = {}
 
-    def from_the_opening(block: Block) -> int:
-        # A block takes what it takes in any layer that attends as far.
+    def cycles_from_start(block: Block) -> int:
+        # Layers of the same sizes take the same cycles.
         like = task.like(block)._replace(first=0)
         if like not in known:
             known[like] = sum(
@@ -110,22 +120,22 @@ def piece_cycles(task: Task, units: list[Block]) -> Ints:
 
     cycles = []
     for unit in units:
-        added = from_the_opening(unit)
+        added = cycles_from_start(unit)
         if not unit.opens:
-            added -= from_the_opening(unit._replace(last=unit.first))
+            added -= cycles_from_start(unit._replace(last=unit.first))
         cycles.append(max(0, added))
     return np.array(cycles, dtype=np.int64)
 
 
 class _PieceBytes(NamedTuple):
-    """Weights and KV cache of pieces.
+    """Bytes of weights and KV cache of the units of a model.
 
     Attributes
     ----------
     fullest, mean
-        Of each piece, on its fullest chip and on average, rounded up.
+        Bytes of each unit on its fullest chip, and the mean over chips, rounded up.
     together
-        Of all pieces on all chips.
+        Bytes of all units on all chips.
     """
 
     fullest: Ints
@@ -134,10 +144,11 @@ class _PieceBytes(NamedTuple):
 
 
 def _piece_bytes(task: Task, units: list[Block], sequences: int) -> _PieceBytes:
+    """Return the bytes of weights and KV cache of each unit."""
     known: dict[Block, tuple[int, int]] = {}
     sizes = []
     for unit in units:
-        # A piece weighs what it weighs in any layer that attends as far.
+        # Layers of the same sizes take the same bytes.
         like = task.like(unit)
         if like not in known:
             held = weight_bytes(task, unit) + kv_cache_bytes(task, unit, sequences)

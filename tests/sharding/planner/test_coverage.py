@@ -1,7 +1,10 @@
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sharding.planner.coverage import check_coverage
+from sharding.planner.coverage import check_coverage, miscounted_rectangle
 from specs.errors import PlanError
 
 Rectangle = tuple[int, int, int, int]
@@ -71,3 +74,31 @@ def test_the_tensor_at_fault_is_named() -> None:
     both = pd.concat([table(QUARTERS), table(QUARTERS[:3], "other")])
     with pytest.raises(PlanError, match=r"^other: rows 2\.\.3, columns 3\.\.5"):
         check_coverage(both)
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.integers(0, 4)] * 2, *[st.integers(0, 6)] * 2).filter(
+            lambda edges: edges[0] < edges[1] and edges[2] < edges[3]
+        ),
+        max_size=5,
+    )
+)
+def test_a_miscounted_rectangle_is_counted_cell_by_cell(
+    rectangles: list[Rectangle],
+) -> None:
+    counts = np.zeros((4, 6), dtype=np.int64)
+    for low, high, left, right in rectangles:
+        counts[low:high, left:right] += 1
+    edges = np.array(rectangles, dtype=np.int64).reshape(-1, 4)
+    rectangle = miscounted_rectangle(edges, 4, 6)
+    if rectangle is None:
+        assert (counts == 1).all()
+    else:
+        low, high, left, right, count = rectangle
+        assert count != 1
+        assert (counts[low:high, left:right] == count).all()
+
+
+def test_quarters_have_no_miscounted_rectangle() -> None:
+    assert miscounted_rectangle(np.array(QUARTERS), 4, 6) is None
