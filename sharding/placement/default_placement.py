@@ -1,4 +1,4 @@
-"""Which chips replicas take, so that they come apart along nodes and racks."""
+"""Default placement: chips in order, with replicas aligned to nodes and racks."""
 
 import numpy as np
 
@@ -9,24 +9,29 @@ from topologies.topology import Topology
 
 
 def placed_chips(topology: Topology, strategy: Strategy) -> Ints:
-    """Return the active chips in the order in which `strategy` takes them.
+    """Return the active chips in the order in which a strategy uses them.
 
-    As many replicas as fit share a node or a rack, or each takes whole racks; chips
-    left over are passed by. Where so placed too few replicas would find room, and for
-    one replica, all chips are taken in order.
+    Replicas do not cross nodes or racks: as many as fit share a node or a rack, or each
+    takes whole racks, and the remaining chips are skipped. If too few replicas fit so,
+    or there is one replica, the result is all active chips in order.
+
+    Returns
+    -------
+    NDArray
+        Distinct active chips. The strategy uses the first ``strategy.chips``.
     """
     active = topology.active.astype(np.int64)
     size = strategy.replica_chips
     if strategy.data == 1:
         return active
-    for unit, most_joined in ((topology.node, 1), (topology.rack, len(active))):
+    for unit, most_units in ((topology.node, 1), (topology.rack, len(active))):
         parts = [active[unit[active] == n] for n in np.unique(unit[active])]
-        joined = ceil_div(size, min(len(part) for part in parts))
-        if joined > most_joined:
+        units = ceil_div(size, min(len(part) for part in parts))
+        if units > most_units:
             continue
         slots = []
-        for first in range(0, len(parts) - joined + 1, joined):
-            chips = np.concatenate(parts[first : first + joined])
+        for first in range(0, len(parts) - units + 1, units):
+            chips = np.concatenate(parts[first : first + units])
             slots += [chips[at : at + size] for at in range(0, len(chips), size)]
         slots = [slot for slot in slots if len(slot) == size]
         if len(slots) >= strategy.data:

@@ -1,7 +1,7 @@
-"""Which member of the next stage takes over from which, so that no link holds up.
+"""Assignment of stage-transfer partners that minimises the arrival of the last shard.
 
-A token waits for the last shard of a hand-over. Members of one class may change places
-without changing what their group pays for its exchanges.
+A token waits for the last shard of a stage transfer. Members of one class, a KV-head
+group, may change places without changing the cost of their group's exchanges.
 """
 
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from scipy.optimize import linear_sum_assignment
 from specs.arrays import Ints
 from topologies.routing.minimal_paths import NO_LINK
 
-# Up to so many members all swaps are tried, beyond it those of the latest one.
+# Up to so many members all swaps are evaluated, beyond it only those of the latest.
 _MOST_ALL_SWAPPED = 16
 
 
 class MemberPaths(NamedTuple):
-    """The ways from each member of a stage to each of the next.
+    """Paths from each member of a stage to each member of the next.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class MemberPaths(NamedTuple):
         Directed links in order, ``NO_LINK`` after the last, shape
         ``(members, members of the next, most hops)``.
     hop_cycles, line_cycles
-        What a hop takes, and for how long a shard keeps a link.
+        Cycles of a hop, and cycles for which a shard occupies a link.
     """
 
     path: NDArray[np.integer]
@@ -34,54 +34,54 @@ class MemberPaths(NamedTuple):
     line_cycles: int
 
     def arrivals(self, partners: Ints) -> Ints:
-        """Return when each shard is there, if it is the last on every link it takes.
+        """Return the arrival of each shard if it is the last one on each of its links.
 
         Parameters
         ----------
         partners
-            Choices of the partner of each member, shape ``(choices, members)``.
+            Partner of each member in each choice, shape ``(choices, members)``.
 
         Returns
         -------
         NDArray
-            Cycles, same shape.
+            Arrival in cycles, same shape.
         """
         choices, members = partners.shape
         taken = self.path[np.arange(members), partners]
         links, number = np.unique(taken, return_inverse=True)
         number = number.reshape(taken.shape)
-        on_way = taken != NO_LINK
+        on_path = taken != NO_LINK
         key = np.arange(choices)[:, None, None] * len(links) + number
-        shards = np.bincount(key[on_way], minlength=choices * len(links))
-        before = np.where(on_way, shards[key] - 1, 0).max(axis=2, initial=0)
+        shards = np.bincount(key[on_path], minlength=choices * len(links))
+        before = np.where(on_path, shards[key] - 1, 0).max(axis=2, initial=0)
         arrivals: Ints = (
-            self.hop_cycles * on_way.sum(axis=2) + self.line_cycles * before
+            self.hop_cycles * on_path.sum(axis=2) + self.line_cycles * before
         )
         return arrivals
 
 
-def partners(ways: MemberPaths, weight: NDArray[np.float64], kind: Ints) -> Ints:
+def partners(paths: MemberPaths, weight: NDArray[np.float64], kind: Ints) -> Ints:
     """Return the partner of each member in the next stage, shape ``(members,)``.
 
     Parameters
     ----------
-    ways
-        From each member to each of the next stage.
+    paths
+        Paths from each member to each member of the next stage.
     weight
-        What each way weighs by its hops alone, shape ``(members, members)``.
+        Weight of each path by its hops alone, shape ``(members, members)``.
     kind
-        Class of each member; classes of one size change places as wholes.
+        Class of each member. Classes of one size may change places as wholes.
     """
     straight = np.arange(len(kind))
     chosen = _assigned(weight, kind)
     best = min(
-        (straight, chosen), key=lambda choice: _merit(ways.arrivals(choice[None])[0])
+        (straight, chosen), key=lambda choice: _merit(paths.arrivals(choice[None])[0])
     )
-    return _improved(ways, best, kind)
+    return _improved_by_swaps(paths, best, kind)
 
 
 def _assigned(weight: NDArray[np.float64], kind: Ints) -> Ints:
-    """Return the assignment of least weight that keeps classes together."""
+    """Return the assignment of least weight that maps classes to classes."""
     classes = [np.flatnonzero(kind == number) for number in np.unique(kind)]
     partner = np.arange(len(kind))
     sizes = np.array([len(members) for members in classes])
@@ -100,10 +100,10 @@ def _assigned(weight: NDArray[np.float64], kind: Ints) -> Ints:
     return partner
 
 
-def _improved(ways: MemberPaths, partner: Ints, kind: Ints) -> Ints:
-    """Return what swaps of partners within a class lead to, the best one each time."""
+def _improved_by_swaps(paths: MemberPaths, partner: Ints, kind: Ints) -> Ints:
+    """Return the partners after swaps within classes, each the best improvement."""
     members = np.arange(len(kind))
-    arrivals = ways.arrivals(partner[None])[0]
+    arrivals = paths.arrivals(partner[None])[0]
     for _ in members:
         of_partner = kind[partner]
         may_swap = np.triu(of_partner[:, None] == of_partner, 1)
@@ -116,13 +116,14 @@ def _improved(ways: MemberPaths, partner: Ints, kind: Ints) -> Ints:
         choices = np.tile(partner, (len(one), 1))
         rows = np.arange(len(one))
         choices[rows, one], choices[rows, other] = partner[other], partner[one]
-        found = ways.arrivals(choices)
-        best = int(np.lexsort((found.sum(axis=1), found.max(axis=1)))[0])
-        if _merit(found[best]) >= _merit(arrivals):
+        candidates = paths.arrivals(choices)
+        best = int(np.lexsort((candidates.sum(axis=1), candidates.max(axis=1)))[0])
+        if _merit(candidates[best]) >= _merit(arrivals):
             break
-        partner, arrivals = choices[best], found[best]
+        partner, arrivals = choices[best], candidates[best]
     return partner
 
 
 def _merit(arrivals: Ints) -> tuple[int, int]:
+    """Return the latest arrival and the sum of arrivals; smaller is better."""
     return int(arrivals.max()), int(arrivals.sum())

@@ -1,27 +1,26 @@
-"""The order of groups along which a token hops least, and comes back soonest."""
+"""Order of stages: a short tour of the groups and back, by 2-opt reversals."""
 
 import numpy as np
 
 from specs.arrays import Ints
 
-# Pairs of stages looked at: bounds the reversals of long pipelines to half a second.
-_MOST_LOOKED_AT = 20_000_000
+# Most pairs of stages that are evaluated; bounds long pipelines to half a second.
+_MOST_EVALUATED = 20_000_000
 
 
-def nearest_order(apart: Ints, back: Ints) -> Ints:
-    """Return an order of groups in which the ways from each to the next are short.
+def nearest_order(distance: Ints, token_return: Ints) -> Ints:
+    """Return an order of groups with short paths between successive groups.
 
-    From the order that they have, and from one that goes on to the nearest each time,
-    the order is reversed between two groups as long as that makes the whole round
-    shorter. It begins where the way back saves most.
+    The search starts from the given order and from a nearest-neighbour tour. It
+    reverses a part of the tour as long as that makes the tour shorter, and starts the
+    tour where the token return saves most.
 
     Parameters
     ----------
-    apart
-        What the way from one group to the next costs, symmetric, shape
-        ``(groups, groups)``.
-    back
-        What the way from a last group back to a first one costs, same shape.
+    distance
+        Cost between one group and the next, symmetric, shape ``(groups, groups)``.
+    token_return
+        Cost from a last group back to a first one, same shape.
 
     Examples
     --------
@@ -29,50 +28,52 @@ def nearest_order(apart: Ints, back: Ints) -> Ints:
     >>> nearest_order(ring, ring).tolist()
     [0, 2, 1, 3]
     """
-    given = np.arange(len(apart))
+    given = np.arange(len(distance))
     if len(given) == 1:
         return given
-    found = [given, _begun_best(given, apart, back)]
-    for beginning in (given, _nearest_next(apart)):
-        order = _reversed(beginning, apart)
-        found += [_begun_best(way, apart, back) for way in (order, order[::-1])]
-    return min(found, key=lambda order: order_cost(order, apart, back))
+    candidates = [given, _best_start(given, distance, token_return)]
+    for start in (given, _nearest_neighbour_tour(distance)):
+        order = _improved_by_reversals(start, distance)
+        candidates += [
+            _best_start(tour, distance, token_return) for tour in (order, order[::-1])
+        ]
+    return min(candidates, key=lambda order: order_cost(order, distance, token_return))
 
 
-def order_cost(order: Ints, apart: Ints, back: Ints) -> int:
-    """Return what the ways along an order and back to its beginning cost."""
-    along = apart[order[:-1], order[1:]].sum()
-    return int(along + back[order[-1], order[0]])
+def order_cost(order: Ints, distance: Ints, token_return: Ints) -> int:
+    """Return the cost along an order and back from its last group to its first."""
+    along = distance[order[:-1], order[1:]].sum()
+    return int(along + token_return[order[-1], order[0]])
 
 
-def _begun_best(order: Ints, apart: Ints, back: Ints) -> Ints:
-    """Return the round begun where the way back costs least more than going on."""
+def _best_start(order: Ints, distance: Ints, token_return: Ints) -> Ints:
+    """Return the tour with the start at which the token return adds least cost."""
     before = np.roll(order, 1)
-    begin = int((back[before, order] - apart[before, order]).argmin())
+    begin = int((token_return[before, order] - distance[before, order]).argmin())
     return np.roll(order, -begin)
 
 
-def _nearest_next(apart: Ints) -> Ints:
-    """Return the order that always goes on to the nearest group left."""
-    left = np.ones(len(apart), dtype=bool)
+def _nearest_neighbour_tour(distance: Ints) -> Ints:
+    """Return the nearest-neighbour tour from group 0."""
+    remaining = np.ones(len(distance), dtype=bool)
     order = [0]
-    for _ in range(len(apart) - 1):
-        left[order[-1]] = False
-        rest = np.flatnonzero(left)
-        order.append(int(rest[apart[order[-1], rest].argmin()]))
+    for _ in range(len(distance) - 1):
+        remaining[order[-1]] = False
+        rest = np.flatnonzero(remaining)
+        order.append(int(rest[distance[order[-1], rest].argmin()]))
     return np.array(order)
 
 
-def _reversed(order: Ints, apart: Ints) -> Ints:
-    """Return the round after all reversals of a part of it that make it shorter."""
+def _improved_by_reversals(order: Ints, distance: Ints) -> Ints:
+    """Return the tour after 2-opt reversals, the best one each time."""
     order = order.copy()
     places = np.arange(len(order))
-    for _ in range(_MOST_LOOKED_AT // len(order) ** 2):
+    for _ in range(_MOST_EVALUATED // len(order) ** 2):
         following = np.roll(order, -1)
-        step = apart[order, following]
-        change = (apart[np.ix_(order, order)] + apart[np.ix_(following, following)]) - (
-            step[:, None] + step
-        )
+        step = distance[order, following]
+        change = (
+            distance[np.ix_(order, order)] + distance[np.ix_(following, following)]
+        ) - (step[:, None] + step)
         change[places[:, None] >= places] = 0
         first, last = divmod(int(change.argmin()), len(order))
         if change[first, last] >= 0:

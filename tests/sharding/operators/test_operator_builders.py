@@ -115,6 +115,7 @@ def test_a_product_takes_the_hidden_size_and_all_weights_can_be_loaded_ahead(
         ready_bytes=48,
         masked_macs=0,
     )
+    assert isinstance(narrow, ProductWork)
     assert narrow.output_bytes == 3 * 2 * 2
 
 

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from sharding.placement.group_clustering import (
     POOL,
     compact_groups,
-    swapped,
-    weights_of,
+    hop_weights,
+    improved_by_swaps,
 )
 from topologies.builders.rack import rack_topology
 from topologies.routing.breadth_first import hop_counts
@@ -23,7 +23,7 @@ def total(weight: np.ndarray, groups: np.ndarray) -> float:
 
 
 def test_each_further_hop_weighs_four_times_as_much() -> None:
-    assert weights_of(np.arange(5)).tolist() == [0, 1, 4, 16, 64]
+    assert hop_weights(np.arange(5)).tolist() == [0, 1, 4, 16, 64]
 
 
 @given(
@@ -38,7 +38,7 @@ def test_groups_are_distinct_places_and_no_heavier_than_consecutive_ones(
         max(16, tensor * pipeline) if name == "rack" else 16, name
     )
     chips = topology.active
-    weight = weights_of(hop_counts(topology.adjacency(), chips.tolist())[chips])
+    weight = hop_weights(hop_counts(topology.adjacency(), chips.tolist())[chips])
     taken = tensor * pipeline
     assume(taken <= len(chips))
     units = topology.node[chips], topology.rack[chips]
@@ -51,7 +51,7 @@ def test_groups_are_distinct_places_and_no_heavier_than_consecutive_ones(
 
 def test_groups_of_six_take_whole_nodes_while_there_are_any() -> None:
     rack = rack_topology()
-    weight = weights_of(hop_counts(rack.adjacency(), range(72)))
+    weight = hop_weights(hop_counts(rack.adjacency(), range(72)))
     groups = compact_groups(weight, (rack.node, rack.rack), tensor=6, pipeline=9)
     nodes = rack.node[groups]
     assert (nodes == nodes[:, :1]).all()
@@ -59,16 +59,16 @@ def test_groups_of_six_take_whole_nodes_while_there_are_any() -> None:
 
 def test_eight_of_a_torus_are_a_block_and_no_row() -> None:
     hops = hops_of("torus:8x8", 64)
-    groups = compact_groups(weights_of(hops), (), tensor=8, pipeline=8)
+    groups = compact_groups(hop_weights(hops), (), tensor=8, pipeline=8)
     # A block of 2 x 4 is 4 hops wide; a row that closes to a ring is, too, but has
     # fewer chips next to each other.
     assert max(int(hops[np.ix_(group, group)].max()) for group in groups) <= 4
     rows = np.arange(64).reshape(8, 8)
-    weight = weights_of(hops)
+    weight = hop_weights(hops)
     assert total(weight, groups) < total(weight, rows)
 
 
 def test_swaps_take_from_the_pool_what_is_nearer() -> None:
     line = np.abs(np.arange(4)[:, None] - np.arange(4))
-    label = swapped(weights_of(line), np.array([0, POOL, POOL, 0]))
+    label = improved_by_swaps(hop_weights(line), np.array([0, POOL, POOL, 0]))
     assert np.diff(np.flatnonzero(label == 0)).tolist() == [1]

@@ -43,10 +43,10 @@ def test_a_placement_is_of_distinct_active_chips_and_always_the_same(
 
 def test_spare_nodes_stay_idle() -> None:
     topology = select_with_spares(64, spare_nodes=1)
-    wired = nearby(task(), Strategy(tensor=6, pipeline=10), topology)
-    assert wired.active_chips == 64
-    assert sorted(wired.active.tolist()) == sorted(topology.active.tolist())
-    assert wired.active.tolist() != topology.active.tolist()
+    placed = nearby(task(), Strategy(tensor=6, pipeline=10), topology)
+    assert placed.active_chips == 64
+    assert sorted(placed.active.tolist()) == sorted(topology.active.tolist())
+    assert placed.active.tolist() != topology.active.tolist()
 
 
 @pytest.mark.parametrize("tensor", [2, 4, 8])
@@ -68,14 +68,14 @@ def test_whole_nodes_of_a_wide_group_are_of_one_rack_as_far_as_racks_hold_them()
     assert (racks == racks[:, :1]).all()
 
 
-def test_a_team_that_shares_a_head_is_a_node_and_a_neighbour_of_it() -> None:
-    # 72 chips serve 8 heads in teams of 9; in the order of the rack they are 3 hops
+def test_a_kv_head_group_is_a_node_and_a_neighbour_of_it() -> None:
+    # 72 chips serve 8 heads in groups of 9; in the order of the rack they are 3 hops
     # apart.
     topology = select_topology(72)
     chips = nearby_chips(task(), Strategy(tensor=72, pipeline=1), topology)
     hops = hop_counts(topology.adjacency(), range(72))
-    for team in chips.reshape(8, 9):
-        assert hops[np.ix_(team, team)].max() == 2
+    for group in chips.reshape(8, 9):
+        assert hops[np.ix_(group, group)].max() == 2
 
 
 def test_stages_of_one_chip_follow_each_other_along_cables() -> None:
@@ -86,7 +86,7 @@ def test_stages_of_one_chip_follow_each_other_along_cables() -> None:
     assert around.tolist() == [1] * 16
 
 
-def test_machines_too_large_to_look_at_keep_their_order() -> None:
+def test_machines_too_large_for_a_hop_table_keep_their_order() -> None:
     topology = select_topology(2160)
     chips = nearby_chips(task(), Strategy(tensor=8, pipeline=270), topology)
     assert chips.tolist() == list(range(2160))

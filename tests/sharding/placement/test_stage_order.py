@@ -10,12 +10,14 @@ def test_an_order_names_each_group_once_and_costs_no_more_than_the_given_one(
     seed: int, groups: int
 ) -> None:
     drawn = np.random.default_rng(seed).integers(1, 100, (groups, groups))
-    apart = np.triu(drawn, 1) + np.triu(drawn, 1).T
-    order = nearest_order(apart, drawn)
+    distance = np.triu(drawn, 1) + np.triu(drawn, 1).T
+    order = nearest_order(distance, drawn)
     assert sorted(order.tolist()) == list(range(groups))
     given_order = np.arange(groups)
-    assert order_cost(order, apart, drawn) <= order_cost(given_order, apart, drawn)
-    assert nearest_order(apart, drawn).tolist() == order.tolist()
+    assert order_cost(order, distance, drawn) <= order_cost(
+        given_order, distance, drawn
+    )
+    assert nearest_order(distance, drawn).tolist() == order.tolist()
 
 
 @given(seed=st.integers(0, 1000), groups=st.integers(3, 30))
@@ -27,9 +29,9 @@ def test_a_shuffled_ring_is_put_in_order(seed: int, groups: int) -> None:
     assert order_cost(order, ring, ring) == groups
 
 
-def test_an_order_begins_where_the_way_back_is_short() -> None:
-    apart = 10 * (1 - np.eye(4, dtype=np.int64))
-    back = apart.copy()
-    back[1, 2] = 1
-    order = nearest_order(apart, back)
+def test_an_order_begins_where_the_token_return_is_short() -> None:
+    distance = 10 * (1 - np.eye(4, dtype=np.int64))
+    token_return = distance.copy()
+    token_return[1, 2] = 1
+    order = nearest_order(distance, token_return)
     assert (order[-1], order[0]) == (1, 2)

@@ -20,7 +20,7 @@ def pair(tiny: ModelSpec) -> GroupSlices:
 def edges(part: TensorSlices) -> Edges:
     """Return row start and end, column start and end of each chip."""
     columns: tuple[Ints, ...] = part[3:7]
-    return np.stack(columns, axis=1).tolist()
+    return [list(map(int, row)) for row in np.stack(columns, axis=1)]
 
 
 def test_a_projection_split_by_rows_has_its_bias_beside_the_rows(
