@@ -1,4 +1,4 @@
-"""Whether the slices of a table are all of the model, each weight once."""
+"""Completeness of a table of slices: every weight of the model, each exactly once."""
 
 import numpy as np
 import pandas as pd
@@ -11,20 +11,21 @@ from specs.errors import PlanError
 from specs.model import ModelSpec
 
 
-def check_whole(task: Task, table: pd.DataFrame) -> None:
-    """Refuse tensors that the model lacks, weights missing, and weights held twice.
+def check_completeness(task: Task, table: pd.DataFrame) -> None:
+    """Check that a table holds every weight of the model exactly once.
 
     Parameters
     ----------
     task
-        The model, and the group that shares its layers.
+        The model, and the tensor group that shares its layers.
     table
-        The slices of one replica; the index is how a row is called.
+        The slices of one replica. Messages name rows by the index.
 
     Raises
     ------
     PlanError
-        If a weight is on no chip or on two: the message names the row.
+        If the model has no such tensor, or a weight is on no chip or on two. The
+        message names the row.
     """
     model = task.model
     shapes = {
@@ -45,6 +46,7 @@ def check_whole(task: Task, table: pd.DataFrame) -> None:
 
 
 def _check_tensor(part: pd.DataFrame, tensor: str, rows: int, columns: int) -> None:
+    """Check that slices lie within a tensor and cover it exactly once."""
     edges = part[RECTANGLE].to_numpy(dtype=np.int64)
     row, row_end, column, column_end = edges.T
     outside = (np.minimum(row, column) < 0) | (row_end > rows) | (column_end > columns)
@@ -55,14 +57,14 @@ def _check_tensor(part: pd.DataFrame, tensor: str, rows: int, columns: int) -> N
             f"columns {column[number]} to {column_end[number]} (ends exclusive) are "
             f"no slice of {tensor}, which is {rows} x {columns}"
         )
-    found = miscounted_rectangle(edges, rows, columns)
-    if found is None:
+    rectangle = miscounted_rectangle(edges, rows, columns)
+    if rectangle is None:
         return
-    low, high, left, right, count = found
+    low, high, left, right, count = rectangle
     where = f"rows {low}..{high - 1}, columns {left}..{right - 1} of {tensor}"
     if count:
-        has_it = (row <= low) & (row_end >= high) & (column <= left)
-        first, second, *_ = part.index[has_it & (column_end >= right)]
+        holds = (row <= low) & (row_end >= high) & (column <= left)
+        first, second, *_ = part.index[holds & (column_end >= right)]
         raise PlanError(
             f"row {second}: {where} are in row {first} already; each weight is on "
             "exactly one chip"
@@ -76,6 +78,7 @@ def _check_tensor(part: pd.DataFrame, tensor: str, rows: int, columns: int) -> N
 
 
 def _whole_blocks(model: ModelSpec) -> list[Block]:
+    """Return the modules of a model as whole blocks."""
     layers = range(model.layers)
     return [
         Block(BlockKind.EMBEDDING, -1, 0, 1, 1),

@@ -1,4 +1,4 @@
-"""Whether the slices of a table are the even shares that a group computes with."""
+"""Even shares and memory of a table of slices, compared with the plan it describes."""
 
 import pandas as pd
 
@@ -18,19 +18,26 @@ _SHARE = [
 
 
 def check_shares(table: pd.DataFrame, plan: ShardingPlan) -> None:
-    """Refuse slices that are not the even shares which a group computes with.
+    """Check that the slices are the even shares of a plan.
+
+    Parameters
+    ----------
+    table
+        The slices of one replica. Messages name rows by the index.
+    plan
+        The plan with the stages and chips of the table.
 
     Raises
     ------
     PlanError
-        If a chip has what it should not, or lacks what it should; the message names the
-        row.
+        If a chip holds a slice that is not its share, or lacks a share. The message
+        names the row.
     """
     expected: dict[tuple[int, int, str], list[list[int]]] = {}
     for stage, chip, tensor, *share in plan.slices[_SHARE].itertuples(
         index=False, name=None
     ):
-        # A fused tensor has a share of each of the projections in it.
+        # A chip has a share of each of the projections in a fused tensor.
         expected.setdefault((stage, chip, tensor), []).append(share)
     for row, stage, chip, tensor, *share in table[_SHARE].itertuples(name=None):
         even = expected.get((stage, chip, tensor))
@@ -41,8 +48,8 @@ def check_shares(table: pd.DataFrame, plan: ShardingPlan) -> None:
             )
         if share not in even:
             raise PlanError(
-                f"row {row}: chip {chip} holds {_said(share)} of {tensor}; its even "
-                f"share in stage {stage} is {' and '.join(map(_said, even))}"
+                f"row {row}: chip {chip} holds {_edges(share)} of {tensor}; its even "
+                f"share in stage {stage} is {' and '.join(map(_edges, even))}"
             )
         even.remove(share)
     for (stage, chip, tensor), lacking in expected.items():
@@ -54,7 +61,8 @@ def check_shares(table: pd.DataFrame, plan: ShardingPlan) -> None:
             )
 
 
-def _said(share: list[int]) -> str:
+def _edges(share: list[int]) -> str:
+    """Return the edges and the bytes of a share as text, for messages."""
     row, row_end, column, column_end, size = share
     return (
         f"rows {row}..{row_end - 1}, columns {column}..{column_end - 1} in {size:,} "
@@ -63,12 +71,12 @@ def _said(share: list[int]) -> str:
 
 
 def check_edited_memory(table: pd.DataFrame, plan: ShardingPlan) -> None:
-    """Refuse a chip that holds more than its SRAM.
+    """Check that each chip of an edited plan fits in its SRAM.
 
     Raises
     ------
     PlanError
-        If one does; the message names the row that is largest.
+        If a chip does not fit. The message names its largest row.
     """
     limit = plan.task.machine.chip.sram_bytes
     for stage in plan.stages:

@@ -1,7 +1,8 @@
-"""A plan from a table that a person may have edited, or the row that cannot be meant.
+"""Import of a sharding plan from a table of slices that may have been edited.
 
 Stages may be cut anywhere, down to a row of a matrix, and may be on any chips. Within a
-stage each chip holds its even share of every tensor: that is what its group computes.
+stage each chip must hold its even share of every tensor: that is what a tensor group
+computes with.
 """
 
 from dataclasses import replace
@@ -11,9 +12,9 @@ import pandas as pd
 
 from sharding.parallelism.feasibility import check_model
 from sharding.parallelism.tensor_group import Routing
-from sharding.plan_import.check_completeness import check_whole
+from sharding.plan_import.check_completeness import check_completeness
 from sharding.plan_import.check_shares import check_edited_memory, check_shares
-from sharding.plan_import.infer_strategy import recognised
+from sharding.plan_import.infer_strategy import inferred_strategy
 from sharding.plan_import.stage_members import check_chips, stage_members
 from sharding.planner.plan import ShardingPlan, staged_plan
 from sharding.transformer.blocks import Block, BlockKind
@@ -34,27 +35,27 @@ _ORDER = [
 def edited_plan(
     task: Task, table: pd.DataFrame, active: Ints, *, sequences: int
 ) -> ShardingPlan:
-    """Return the plan that a table of slices describes.
+    """Return the sharding plan that a table of slices describes.
 
     Parameters
     ----------
     task
-        Model, machine, context and batch; the width is that of the table's stages.
+        Model, machine, context and batch. The tensor width is that of the table.
     table
         One row for each slice of a tensor on a chip, in any order, with the columns of
-        ``plan.csv``; the index is how a row is called in messages. Without a column
-        ``replica`` there is one replica, without ``routing`` it is the worst.
+        ``plan.csv``. Messages name rows by the index. Without a column ``replica``
+        there is one replica; without ``routing`` it is the worst case.
     active
-        Chips that may be used.
+        Chips that are available.
     sequences
         Sequences in flight.
 
     Raises
     ------
     PlanError
-        If a weight is on no chip or on two, a chip is unknown, in two stages or holds
-        more than its SRAM, or stages are not consecutive parts of the model shared out
-        evenly: the message names the row.
+        If a weight is on no chip or on two, a chip is unknown, in two stages or beyond
+        its SRAM, or stages are not consecutive parts of the model in even shares. The
+        message names the row.
     """
     if "replica" not in table:
         table = table.assign(replica=0)
@@ -81,17 +82,17 @@ def edited_plan(
 def _replica(
     task: Task, table: pd.DataFrame, number: int, expected: int, sequences: int
 ) -> ShardingPlan:
-    """Return the plan of one replica, whose rows are in `table`."""
+    """Return the plan of the replica whose rows are in `table`."""
     if number != expected:
         raise PlanError(
             f"row {table.index[0]}: replica {number} is where replica {expected} is "
             "expected; number the replicas 0, 1, 2 without a gap"
         )
     groups = stage_members(task.model, table)
-    strategy = replace(recognised(task, table, groups), routing=_routing(table))
+    strategy = replace(inferred_strategy(task, table, groups), routing=_routing(table))
     check_model(strategy, task.model)
     task = task.split_as(strategy)
-    check_whole(task, table)
+    check_completeness(task, table)
     blocks = [
         _blocks(task.model, part) for _, part in table.groupby("stage", sort=True)
     ]
@@ -105,22 +106,23 @@ def _replica(
 
 
 def _routing(table: pd.DataFrame) -> Routing:
-    """Return what is known of the router, which slices do not tell."""
+    """Return the routing of a table, by default the worst case."""
     if "routing" not in table:
         return Routing.WORST
-    words = [str(word) for word in Routing]
+    choices = [str(choice) for choice in Routing]
+    expected = " or ".join(choices)
     first = table["routing"].iloc[0]
-    for row, said in table["routing"].items():
-        if said not in words or said != first:
+    for row, value in table["routing"].items():
+        if value not in choices or value != first:
             raise PlanError(
-                f"row {row}: routing is {said!r}, expected {' or '.join(words)}, and "
-                "the same in every row"
+                f"row {row}: routing is {value!r}, expected {expected}, and the same "
+                "in every row"
             )
     return Routing(first)
 
 
 def _blocks(model: ModelSpec, stage: pd.DataFrame) -> tuple[Block, ...]:
-    """Return the blocks of which a stage holds any part, in order."""
+    """Return the blocks of a stage, in order, from its slices."""
     blocks = []
     for layer, part in stage.groupby("layer", sort=True):
         number = int(str(layer))
@@ -136,12 +138,12 @@ def _blocks(model: ModelSpec, stage: pd.DataFrame) -> tuple[Block, ...]:
 def _cut(
     model: ModelSpec, part: pd.DataFrame, kind: BlockKind, layer: int
 ) -> tuple[int, int, int] | None:
-    """Return what a layer's part has of a kind of block, and of how many; or None."""
+    """Return the first, end and total parts of a kind of block, or None if absent."""
     names = names_of(model.family, experts=model.experts)
     name, edges, size = {
         BlockKind.EMBEDDING: (names.embedding, "row", model.vocabulary_size),
         BlockKind.ATTENTION: (names.output, None, 1),
-        # What goes back is a tensor of its own in every family, cut as the block is.
+        # The down projection is a separate tensor in every family, cut as the block is.
         BlockKind.FEED_FORWARD: (names.down, "column", model.intermediate_size),
         BlockKind.HEAD: (names.head, "row", model.vocabulary_size),
     }[kind]
@@ -157,7 +159,7 @@ def _cut(
 
 
 def _check_order(table: pd.DataFrame, blocks: list[tuple[Block, ...]]) -> None:
-    """Refuse stages that are not consecutive parts of the model."""
+    """Check that stages are consecutive parts of the model."""
     latest: tuple[int, int, int] | None = None
     for stage, held in enumerate(blocks):
         for block in held:

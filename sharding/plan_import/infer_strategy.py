@@ -1,4 +1,4 @@
-"""Which strategy a table of slices was cut by, as far as its slices tell."""
+"""Inference of the strategy of a table of slices."""
 
 from dataclasses import replace
 
@@ -17,25 +17,25 @@ from specs.model import ModelSpec
 _RECTANGLE = ["row_start", "row_end", "column_start", "column_end"]
 
 
-def recognised(task: Task, table: pd.DataFrame, groups: list[Ints]) -> Strategy:
-    """Return the strategy by which the rows of one replica were cut.
+def inferred_strategy(task: Task, table: pd.DataFrame, groups: list[Ints]) -> Strategy:
+    """Return the strategy of the slices of one replica.
 
-    What a table does not tell is taken as usual: a group that shares all it has, and
-    the worst of routings.
+    What the slices do not show has its default: attention on the whole group, and the
+    worst-case routing.
 
     Parameters
     ----------
     task
-        The job.
+        The task; its split is ignored.
     table
-        The slices.
+        The slices of the replica.
     groups
         Chips of each stage, each of shape ``(tensor,)``.
     """
     tensor = len(groups[0])
     cut = is_grid(task.model, table) and grid_inputs(tensor) > 1
     layout = FeedForwardLayout.TWO_D if cut else FeedForwardLayout.ONE_D
-    usual = Strategy(
+    base = Strategy(
         tensor=tensor,
         pipeline=len(groups),
         expert=_experts(task.model, table, tensor)
@@ -45,15 +45,15 @@ def recognised(task: Task, table: pd.DataFrame, groups: list[Ints]) -> Strategy:
     )
     divisors = [part for part in range(1, tensor) if tensor % part == 0]
     for attention in (0, *reversed(divisors)):
-        strategy = replace(usual, attention=attention)
-        job = task.split_as(strategy)
-        if any(_has_attention(job, table, chips) for chips in groups):
+        strategy = replace(base, attention=attention)
+        split_task = task.split_as(strategy)
+        if any(_has_attention(split_task, table, chips) for chips in groups):
             return strategy
-    return usual
+    return base
 
 
 def _experts(model: ModelSpec, table: pd.DataFrame, tensor: int) -> int:
-    """Return the groups of experts: each chip has all experts of its own, or none."""
+    """Return the number of expert groups, from the experts that a chip holds."""
     if model.experts == 1:
         return 1
     expert = table["tensor"].str.extract(r"experts\.(\d+)\.w1\.weight", expand=False)
@@ -63,7 +63,7 @@ def _experts(model: ModelSpec, table: pd.DataFrame, tensor: int) -> int:
 
 
 def _has_attention(task: Task, table: pd.DataFrame, chips: Ints) -> bool:
-    """Return whether layer 0 has its attention where the task puts it."""
+    """Return whether the attention of layer 0 has the slices of the task."""
     expected = set()
     for part in block_slices(
         task.model, Block(BlockKind.ATTENTION, 0, 0, 1, 1), task.group
@@ -76,7 +76,7 @@ def _has_attention(task: Task, table: pd.DataFrame, chips: Ints) -> bool:
             expected.add((part.tensor, int(chips[member]), *where))
     names = {tensor for tensor, *_ in expected}
     rows = table[table["tensor"].isin(names)]
-    found = set(
+    actual = set(
         rows[["tensor", "chip", *_RECTANGLE]].itertuples(index=False, name=None)
     )
-    return expected == found
+    return expected == actual

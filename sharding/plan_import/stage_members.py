@@ -1,4 +1,4 @@
-"""Which chips a table of slices puts into which stage, and in which order."""
+"""Stage members of a table of slices: the chips of each stage in order."""
 
 from collections import Counter
 
@@ -12,19 +12,19 @@ from specs.model import ModelSpec
 
 
 def check_chips(table: pd.DataFrame, active: Ints) -> None:
-    """Refuse a chip that may not be used, or is in two replicas or in two stages.
+    """Check that each chip is available, and is in one replica and one stage.
 
     Parameters
     ----------
     table
-        The slices of all replicas; the index is how a row is called.
+        The slices of all replicas. Messages name rows by the index.
     active
-        Chips that may be used.
+        Chips that are available.
 
     Raises
     ------
     PlanError
-        If there is one: the message names the row.
+        If a chip is not. The message names the row.
     """
     unknown = table[~table["chip"].isin(active)]
     if len(unknown):
@@ -37,7 +37,8 @@ def check_chips(table: pd.DataFrame, active: Ints) -> None:
 
 
 def _check_one(table: pd.DataFrame, kind: str) -> None:
-    # A slip of the pen is in few rows; where a chip has most of its rows it belongs.
+    """Check that each chip is in one replica or in one stage, as `kind` says."""
+    # A chip belongs where most of its rows are: an editing mistake is in few rows.
     counts = table.groupby(["chip", kind]).size().reset_index(name="rows")
     counts = counts.sort_values(["rows", kind], ascending=[False, True])
     most = counts.drop_duplicates("chip").set_index("chip")[kind]
@@ -53,25 +54,25 @@ def _check_one(table: pd.DataFrame, kind: str) -> None:
 
 
 def stage_members(model: ModelSpec, table: pd.DataFrame) -> list[Ints]:
-    """Return the chips of each stage of a replica, the first member of a group first.
+    """Return the chips of each stage of a replica in the order of members.
 
     Parameters
     ----------
     model
-        What is shared out.
+        The model that is split.
     table
-        The slices of one replica; the index is how a row is called.
+        The slices of one replica. Messages name rows by the index.
 
     Returns
     -------
     list
-        Arrays of shape ``(tensor,)``.
+        Chips of each stage, each of shape ``(tensor,)``.
 
     Raises
     ------
     PlanError
-        If stages are not numbered from 0, or not equally wide: the message names the
-        row.
+        If stages are not numbered from 0, or are not equally wide. The message names
+        the row.
     """
     stages = [part for _, part in table.groupby("stage", sort=True)]
     for expected, part in enumerate(stages):
@@ -87,7 +88,7 @@ def stage_members(model: ModelSpec, table: pd.DataFrame) -> list[Ints]:
 
 
 def is_grid(model: ModelSpec, table: pd.DataFrame) -> bool:
-    """Return whether a table cuts what comes into feed-forwards: only a grid does."""
+    """Return whether a table has a 2D layout, which alone cuts feed-forward inputs."""
     up = names_of(model.family, experts=model.experts).up
     inward = {
         f"{up.format(layer=layer, expert=0)}.weight" for layer in range(model.layers)
@@ -97,30 +98,36 @@ def is_grid(model: ModelSpec, table: pd.DataFrame) -> bool:
 
 
 def _width(stages: list[pd.DataFrame]) -> int:
-    """Return the chips of every stage, or name the row that makes one of another."""
+    """Return the common number of chips of all stages.
+
+    Raises
+    ------
+    PlanError
+        If stages differ. The message names a row of the stage that differs.
+    """
     widths = [part["chip"].nunique() for part in stages]
     width = max(Counter(widths).items(), key=lambda each: (each[1], -each[0]))[0]
     for number, part in enumerate(stages):
         if widths[number] == width:
             continue
-        usual = widths.index(width)
+        other = widths.index(width)
         row = part.index[0]
         if widths[number] > width:
-            # The chip that has least is the one too many.
+            # The chip with the fewest rows is probably the wrong one.
             least = part["chip"].value_counts(sort=False).idxmin()
             row = part.index[part["chip"] == least][0]
         raise PlanError(
-            f"row {row}: stage {number} is on {widths[number]} chips and stage {usual} "
+            f"row {row}: stage {number} is on {widths[number]} chips and stage {other} "
             f"on {width}; all stages are equally wide"
         )
     return width
 
 
 def _members(part: pd.DataFrame, width: int, *, grid: bool) -> Ints:
-    """Return the chips of a stage in the order of their shares of one tensor.
+    """Return the chips of a stage in the order of their column shares of one tensor.
 
-    That order outlives the sorting of rows. Where no tensor is cut along its columns
-    into one share for each chip, or a grid cuts both ways, the order of rows counts.
+    That order does not depend on the order of rows. If no tensor has one column share
+    for each chip, or the layout is 2D, the order of rows decides.
     """
     if not grid:
         for _, rows in part.groupby("tensor", sort=False):
