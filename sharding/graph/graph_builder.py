@@ -1,11 +1,17 @@
-"""A graph of operators in the making: each call adds a tensor or an operator."""
+"""Construction of an operator graph: each call adds a tensor or an operator."""
 
 from specs.formats import Format
 from specs.graph import Matmul, Operator, Role, Tensor, Vector
 
 
 class GraphBuilder:
-    """Tensors and operators in the order in which they were added."""
+    """Builder of an operator graph, with tensors and operators in order of addition.
+
+    Attributes
+    ----------
+    tensors, operators
+        What has been added so far.
+    """
 
     def __init__(self) -> None:
         self.tensors: list[Tensor] = []
@@ -21,7 +27,15 @@ class GraphBuilder:
         role: Role = Role.ACTIVATION,
         stored: Format | None = None,
     ) -> str:
-        """Add a tensor; return its name."""
+        """Add a tensor and return its name.
+
+        Parameters
+        ----------
+        name, rows, columns, matrices, role
+            As in `specs.graph.Tensor`.
+        stored
+            Number format. If None, that of the machine.
+        """
         self.tensors.append(
             Tensor(
                 name=name,
@@ -35,7 +49,7 @@ class GraphBuilder:
         return name
 
     def weights(self, name: str, rows: int, columns: int, *, matrices: int = 1) -> str:
-        """Add weights; return their name."""
+        """Add a weight tensor and return its name."""
         return self.tensor(name, rows, columns, matrices=matrices, role=Role.WEIGHTS)
 
     def vector(
@@ -48,7 +62,7 @@ class GraphBuilder:
         passes: int = 1,
         elements: int | None = None,
     ) -> str:
-        """Add a vector operator; return the name of what it makes."""
+        """Add a vector operator and return the name of its output."""
         self.operators.append(
             Vector(
                 name=name,
@@ -71,7 +85,19 @@ class GraphBuilder:
         matrices: int = 1,
         chosen: int | None = None,
     ) -> None:
-        """Add a product, and the weights of `shape` that it installs."""
+        """Add a product with a new weight tensor of `shape`, its rows and columns.
+
+        Parameters
+        ----------
+        name, left, output
+            Name of the product, and its streamed input and output tensors.
+        shape
+            Rows and columns of each weight matrix.
+        matrices
+            Weight matrices.
+        chosen
+            Matrices that each row of the input uses. If None, all.
+        """
         right = self.weights(f"{name}.weight", *shape, matrices=matrices)
         self.operators.append(
             Matmul(name=name, left=(left,), right=right, output=output, chosen=chosen)

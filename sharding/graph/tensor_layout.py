@@ -1,9 +1,11 @@
-"""Where the tensors of a workload lie: how much of each tensor every chip holds.
+"""Layout of a workload's tensors: the elements of each tensor on each chip.
 
-A result that any operator reads in whole is gathered on every chip. What only chained
-operators read stays where it was made, in parts; so does an output, unless it is to be
-gathered. Weights that are multiplied are split by the grid, those of other operators
-are on each chip, tables and matrices that are multiplied in pairs are split evenly.
+- A result that any operator reads whole is all-gathered.
+- A result that only chained operators read stays split where it was made, as does an
+  output that is not gathered.
+- Weights of products are split by the grid. Weights of other operators are on every
+  chip.
+- Tables and matrices that are multiplied in pairs are split evenly.
 """
 
 from enum import StrEnum
@@ -20,35 +22,36 @@ from specs.workload import Workload
 
 
 class Use(StrEnum):
-    """How an operator takes a tensor."""
+    """The way in which an operator reads a tensor, which decides its layout."""
 
-    # The right operand of a product with weights; its left operand.
+    # The right and the left operand of a product with weights.
     INSTALLED = "installed"
     STREAMED = "streamed"
-    # A right operand that is multiplied in pairs with the left one.
+    # The right operand of a product without weights: each matrix has its left one.
     PAIRED = "paired"
     TABLE = "table"
-    # By a chained operator, with the results that pass.
+    # An operand of a chained operator, read as results leave the product.
     PASSING = "passing"
     WHOLE = "whole"
 
 
 def format_of(tensor: Tensor, formats: FormatsSpec) -> Format:
-    """Return the format in which a tensor is stored."""
+    """Return the number format in which a tensor is stored."""
     weights = tensor.role is Role.WEIGHTS
     return tensor.format or (formats.weights if weights else formats.activations)
 
 
 def uses_of(workload: Workload) -> dict[str, set[Use]]:
-    """Return how the operators take each tensor."""
+    """Return the uses of each tensor by the operators that read it."""
     uses: dict[str, set[Use]] = {tensor.name: set() for tensor in workload.tensors}
     for operator in workload.operators:
         for name in operator.reads:
-            uses[name].add(_use(workload, operator, name))
+            uses[name].add(_use_of(workload, operator, name))
     return uses
 
 
-def _use(workload: Workload, operator: Operator, name: str) -> Use:
+def _use_of(workload: Workload, operator: Operator, name: str) -> Use:
+    """Return the use of a tensor by one operator that reads it."""
     if isinstance(operator, Vector):
         return Use.PASSING if operator.chained else Use.WHOLE
     if isinstance(operator, Lookup):
@@ -59,10 +62,11 @@ def _use(workload: Workload, operator: Operator, name: str) -> Use:
     return Use.STREAMED if weights else Use.WHOLE
 
 
-def front_columns(workload: Workload) -> dict[str, int]:
-    """Return, for what products with weights make, the columns that split it.
+def split_columns(workload: Workload) -> dict[str, int]:
+    """Return the weight columns that split each result of a product with weights.
 
-    That is what comes out of such a product, or of the chain on its results.
+    These results are the output of the product and those of the chained operators
+    behind it.
     """
     columns: dict[str, int] = {}
     product: Matmul | None = None
@@ -78,30 +82,30 @@ def front_columns(workload: Workload) -> dict[str, int]:
     return columns
 
 
-def stays_in_parts(tensor: Tensor, uses: set[Use], columns: dict[str, int]) -> bool:
-    """Return whether a tensor is never brought together."""
+def stays_split(tensor: Tensor, uses: set[Use], columns: dict[str, int]) -> bool:
+    """Return whether a tensor stays split over the chips and is never gathered."""
     return tensor.name in columns and uses <= {Use.PASSING} and not tensor.gathered
 
 
 def held_elements(workload: Workload, grid: Grid) -> dict[str, Ints]:
     """Return the elements of each tensor that each chip holds, shape ``(chips,)``."""
-    uses, columns = uses_of(workload), front_columns(workload)
+    uses, columns = uses_of(workload), split_columns(workload)
     held = {}
     for tensor in workload.tensors:
-        how = uses[tensor.name]
+        kinds = uses[tensor.name]
         size = tensor.matrices * tensor.rows
         whole = np.full(grid.chips, tensor.elements, dtype=np.int64)
-        if how == {Use.INSTALLED}:
+        if kinds == {Use.INSTALLED}:
             (low, high), (left, right) = (
                 grid.rows(tensor.rows),
                 grid.columns(tensor.columns),
             )
             whole = tensor.matrices * (high - low) * (right - left)
-        elif how == {Use.TABLE}:
+        elif kinds == {Use.TABLE}:
             whole = size * grid.even_shares(tensor.columns)
-        elif how == {Use.PAIRED}:
+        elif kinds == {Use.PAIRED}:
             whole = grid.even_shares(tensor.matrices) * tensor.rows * tensor.columns
-        elif stays_in_parts(tensor, how, columns):
+        elif stays_split(tensor, kinds, columns):
             whole = grid.parts(tensor.elements, columns[tensor.name])
         held[tensor.name] = whole
     for product in workload.operators:
@@ -113,7 +117,10 @@ def held_elements(workload: Workload, grid: Grid) -> dict[str, Ints]:
 def _streamed_parts(
     workload: Workload, product: Matmul, grid: Grid, uses: dict[str, set[Use]]
 ) -> dict[str, Ints]:
-    """Return what each chip needs of inputs that one product alone streams."""
+    """Return the elements on each chip of inputs that only one product streams.
+
+    A chip needs only the columns that meet its rows of the weights.
+    """
     inner = workload.by_name[product.right].rows
     low, high = grid.rows(inner)
     parts = {}
@@ -135,9 +142,9 @@ def _streamed_parts(
 
 
 def scheduled_matrices(product: Matmul, right: Tensor, rows: int) -> int:
-    """Return the weight matrices that a product must have room for.
+    """Return the weight matrices that a static schedule has room for.
 
-    Each of `rows` may choose others; a static schedule holds the worst case.
+    Each of `rows` rows may choose other matrices, so that the result is the worst case.
     """
     if product.chosen is None:
         return right.matrices
@@ -145,16 +152,16 @@ def scheduled_matrices(product: Matmul, right: Tensor, rows: int) -> int:
 
 
 def share_of(elements: int, part: Ints, whole: int) -> Ints:
-    """Return the elements that go with `part` of `whole`, rounded up."""
+    """Return the share of `elements` in proportion to `part` of `whole`, rounded up."""
     return np.array(
         [ceil_div(elements * n, whole) for n in part.tolist()], dtype=np.int64
     )
 
 
 def fed_bytes(workload: Workload, machine: MachineSpec, product: Matmul) -> int:
-    """Return the bytes at which an element of the right operand enters the MXM.
+    """Return the bytes in which an element of the right operand enters the MXM.
 
-    They are `chip.operand_bytes`, or what an element takes in memory.
+    It is the larger of `chip.operand_bytes` and the stored size of an element.
     """
     right = workload.by_name[product.right]
     width = format_of(right, machine.formats).bytes_of(1)

@@ -1,15 +1,14 @@
-"""A language model as a workload: the operators of a token, or of an encoder's pass.
+"""Operator graph of a language model: one decode token, or one pass of an encoder.
 
 The operators are those of `sharding.operators.block_operators` on a single chip, with
-the shapes of what they work on. Positions and sequences that are computed together are
-the rows of activations; heads are matrices of their own. What a token adds to the KV
-cache is not shown: the cache is taken as filled.
+the shapes of their tensors. Positions and sequences that are computed together are the
+rows of activations; each head is a matrix of its own. The graph takes the KV cache as
+filled and does not show what a token adds to it.
 """
 
 from typing import final
 
-from sharding.graph.graph_builder import GraphBuilder
-from specs.formats import Format
+from sharding.graph.block_graph import BlockGraph
 from specs.graph import Lookup, Matmul, Role, Vector
 from specs.machine import FormatsSpec
 from specs.model import ModelSpec
@@ -19,21 +18,21 @@ from specs.workload import Workload
 def workload_of(
     model: ModelSpec, formats: FormatsSpec, *, context: int, batch: int = 1
 ) -> Workload:
-    """Return the graph of one iteration of a model.
+    """Return the operator graph of one iteration of a model.
 
     Parameters
     ----------
     model
-        A decoder, which makes a token for each sequence, or an encoder, which computes
-        whole sequences.
+        A decoder, which computes a token of each sequence, or an encoder, which
+        computes whole sequences.
     formats
-        Format of the KV cache; those of weights and activations stay the machine's.
+        Number formats, of which the graph fixes only that of the KV cache.
     context
-        Positions in the KV cache; the length of a sequence for an encoder.
+        Positions in the KV cache; for an encoder, the length of a sequence.
     batch
         Sequences that advance together.
     """
-    graph = _Graph(model, formats, context, batch)
+    graph = _TransformerGraph(model, formats, context, batch)
     residual = graph.embedding()
     for layer in range(model.layers):
         residual = graph.attention(layer, residual)
@@ -46,25 +45,12 @@ def workload_of(
 
 
 @final
-class _Graph(GraphBuilder):
-    """The graph of a model in the making."""
-
-    def __init__(
-        self, model: ModelSpec, formats: FormatsSpec, context: int, batch: int
-    ) -> None:
-        super().__init__()
-        self._model = model
-        self._cached: Format | None = formats.kv_cache
-        self._context = context
-        self._batch = batch
-        self._positions = 1
-        if model.structure.encoder:
-            self._cached, self._positions = None, context
-        self._tokens = batch * self._positions
+class _TransformerGraph(BlockGraph):
+    """Builder of the operator graph of a whole model."""
 
     def embedding(self) -> str:
-        """Add the look-up of all tokens; return the residual stream."""
-        model = self._model
+        """Add the lookup of all tokens and return the residual stream."""
+        model = self.model
         tables = [self.weights("embedding", model.vocabulary_size, model.hidden_size)]
         for name, rows in (
             ("positions", model.position_rows),
@@ -72,25 +58,26 @@ class _Graph(GraphBuilder):
         ):
             if rows:
                 tables.append(self.weights(name, rows, model.hidden_size))
-        found = self._hidden("embedded")
-        self.operators.append(Lookup(name="embed", tables=tuple(tables), output=found))
+        embedded = self.hidden("embedded")
+        lookup = Lookup(name="embed", tables=tuple(tables), output=embedded)
+        self.operators.append(lookup)
         if not tables[1:]:
-            return found
+            return embedded
         return self.vector(
-            "add_position", (found,), self._hidden("placed"), len(tables) - 1
+            "add_position", (embedded,), self.hidden("placed"), len(tables) - 1
         )
 
     def attention(self, layer: int, residual: str) -> str:
-        """Add the attention of a layer; return the residual stream after it."""
-        model, at = self._model, f"{layer}.attention"
-        heads, size = model.kv_heads * self._batch, model.head_dim
+        """Add the attention of a layer and return the residual stream after it."""
+        model, at = self.model, f"{layer}.attention"
+        heads, size = model.kv_heads * self.batch, model.head_dim
         group = model.attention_heads // model.kv_heads
-        attended = model.attended_tokens(layer, self._context)
+        attended = model.attended_tokens(layer, self.context)
         width = model.query_size + 2 * model.kv_size
-        normed = self._normed(at, residual)
-        qkv = self.tensor(f"{at}.qkv", self._tokens, width)
+        normed = self.normed(at, residual)
+        qkv = self.tensor(f"{at}.qkv", self.tokens, width)
         self.matmul(f"{at}.qkv", normed, (model.hidden_size, width), qkv)
-        rows = group * self._positions
+        rows = group * self.positions
         queries = self.tensor(f"{at}.queries", rows, size, matrices=heads)
         kept = Role.ACTIVATION if model.structure.encoder else Role.STATE
         keys, values = (
@@ -99,7 +86,7 @@ class _Graph(GraphBuilder):
                 *shape,
                 matrices=heads,
                 role=kept,
-                stored=self._cached,
+                stored=self.cached,
             )
             for name, shape in (
                 ("keys", (size, attended)),
@@ -110,7 +97,7 @@ class _Graph(GraphBuilder):
         self._place_heads(at, qkv, made)
         scores = self.tensor(f"{at}.scores", rows, attended, matrices=heads)
         shares = self.tensor(f"{at}.shares", rows, attended, matrices=heads)
-        mixed = self.tensor(f"{at}.mixed", self._tokens, model.query_size)
+        mixed = self.tensor(f"{at}.mixed", self.tokens, model.query_size)
         self.operators += [
             Matmul(name=f"{at}.scores", left=(queries,), right=keys, output=scores),
             Vector(
@@ -122,68 +109,68 @@ class _Graph(GraphBuilder):
             ),
             Matmul(name=f"{at}.values", left=(shares,), right=values, output=mixed),
         ]
-        back = self._hidden(f"{at}.back")
+        back = self.hidden(f"{at}.back")
         shape = (model.query_size, model.hidden_size)
         self.matmul(f"{at}.output", mixed, shape, back)
-        return self._reduced(at, back, residual, biases=model.output_biases)
+        return self.reduced(at, back, residual, biases=model.output_biases)
 
     def feed_forward(self, layer: int, residual: str) -> str:
-        """Add the feed-forward of a layer; return the residual stream after it."""
-        model, at = self._model, f"{layer}.feed_forward"
+        """Add the feed-forward of a layer and return the residual stream after it."""
+        model, at = self.model, f"{layer}.feed_forward"
         used, hidden, size = (
             model.experts_per_token,
             model.hidden_size,
             model.intermediate_size,
         )
         several = model.experts > 1
-        weighed = self._hidden(f"{at}.normed")
-        self.vector(f"{at}.norm", (residual, *self._norm(f"{at}.norm")), weighed, 3)
+        weighed = self.hidden(f"{at}.normed")
+        self.vector(f"{at}.norm", (residual, *self.norm(f"{at}.norm")), weighed, 3)
         chosen: tuple[str, ...] = ()
         if several:
-            chosen = (self.tensor(f"{at}.scores", self._tokens, model.experts),)
+            chosen = (self.tensor(f"{at}.scores", self.tokens, model.experts),)
             shape = (hidden, model.experts)
             self.matmul(f"{at}.router", weighed, shape, chosen[0])
-        normed = self.vector(f"{at}.scale", (weighed,), self._hidden(f"{at}.input"), 2)
+        normed = self.vector(f"{at}.scale", (weighed,), self.hidden(f"{at}.input"), 2)
         if several:
-            choice = self.tensor(f"{at}.choice", self._tokens, model.experts)
+            choice = self.tensor(f"{at}.choice", self.tokens, model.experts)
             self.vector(f"{at}.choose", chosen, choice, 4, passes=2)
             chosen = (choice,)
         width = model.projections_in * size
-        inward = self.tensor(f"{at}.inward", self._tokens * used, width)
+        inward = self.tensor(f"{at}.inward", self.tokens * used, width)
         name = f"{at}.{'gate_up' if model.structure.gated else 'up'}"
         self._experts_product(name, normed, (hidden, width), inward, used)
         biases = model.feed_forward_biases
         own = [self.weights(f"{name}.bias", model.experts, width)] if biases else []
-        activated = self.tensor(f"{at}.activated", self._tokens * used, size)
+        activated = self.tensor(f"{at}.activated", self.tokens * used, size)
         self.vector(
             f"{at}.activate",
             (inward, *chosen, *own),
             activated,
             6,
-            elements=self._tokens * used * size,
+            elements=self.tokens * used * size,
         )
-        back = self.tensor(f"{at}.back", self._tokens * used, hidden)
+        back = self.tensor(f"{at}.back", self.tokens * used, hidden)
         self._experts_product(f"{at}.down", activated, (size, hidden), back, 1)
-        return self._reduced(at, back, residual, biases=biases, rows=model.experts)
+        return self.reduced(at, back, residual, biases=biases, rows=model.experts)
 
     def head(self, residual: str) -> None:
-        """Add the choice of the next token of each sequence."""
-        model = self._model
+        """Add a decoder's head, up to the choice of the next token of each sequence."""
+        model = self.model
         rows = model.vocabulary_size
-        normed = self._normed("head", residual)
-        logits = self.tensor("logits", self._tokens, rows)
+        normed = self.normed("head", residual)
+        logits = self.tensor("logits", self.tokens, rows)
         self.matmul("logits", normed, (model.hidden_size, rows), logits)
-        candidates = self.tensor("candidates", self._tokens, 1)
-        token = self.tensor("token", self._tokens, 1, role=Role.OUTPUT)
+        candidates = self.tensor("candidates", self.tokens, 1)
+        token = self.tensor("token", self.tokens, 1, role=Role.OUTPUT)
         self.vector("candidate", (logits,), candidates, 2, passes=2)
         self.vector("sample", (candidates,), token, 4, passes=2)
 
     def pooler(self, residual: str) -> None:
-        """Add how an encoder ends: all states normalised, the first one pooled."""
-        hidden, batch = self._model.hidden_size, self._batch
-        normed = self._hidden("head.normed")
-        self.vector("head.norm", (residual, *self._norm("head.norm")), normed, 3)
-        states = self.tensor("states", self._tokens, hidden, role=Role.OUTPUT)
+        """Add an encoder's head: the norm of all states, and the pool of the first."""
+        hidden, batch = self.model.hidden_size, self.batch
+        normed = self.hidden("head.normed")
+        self.vector("head.norm", (residual, *self.norm("head.norm")), normed, 3)
+        states = self.tensor("states", self.tokens, hidden, role=Role.OUTPUT)
         self.vector("head.scale", (normed,), states, 2)
         first = self.tensor("first", batch, hidden)
         elements = batch * hidden
@@ -194,21 +181,9 @@ class _Graph(GraphBuilder):
         bias = self.weights("pool.bias", 1, hidden)
         self.vector("activate", (pooled, bias), output, 7, elements=elements)
 
-    def _normed(self, at: str, residual: str) -> str:
-        """Add a norm and its scale; return the input of a block."""
-        weighed = self._hidden(f"{at}.normed")
-        self.vector(f"{at}.norm", (residual, *self._norm(f"{at}.norm")), weighed, 3)
-        return self.vector(f"{at}.scale", (weighed,), self._hidden(f"{at}.input"), 2)
-
-    def _norm(self, name: str) -> tuple[str, ...]:
-        """Return the weights of a norm and, if it has any, its biases."""
-        kinds = ("weight", "bias") if self._model.structure.layer_norms else ("weight",)
-        size = self._model.hidden_size
-        return tuple(self.weights(f"{name}.{kind}", 1, size) for kind in kinds)
-
     def _place_heads(self, at: str, qkv: str, made: tuple[str, ...]) -> None:
-        """Add what happens to queries, keys and values before they meet."""
-        model = self._model
+        """Add the vector operators on queries, keys and values before the scores."""
+        model = self.model
         placed = model.query_size + model.kv_size
         bias = int(model.qkv_biases)
         if model.structure.head_norms:
@@ -217,9 +192,9 @@ class _Graph(GraphBuilder):
                 for name in ("query_norm", "key_norm")
             ]
             normed = self.tensor(
-                f"{at}.head_normed", self._tokens, placed + model.kv_size
+                f"{at}.head_normed", self.tokens, placed + model.kv_size
             )
-            elements = placed * self._tokens
+            elements = placed * self.tokens
             self.vector(
                 f"{at}.head_norm", (qkv, *weights), normed, 3, elements=elements
             )
@@ -231,7 +206,7 @@ class _Graph(GraphBuilder):
                 name=f"{at}.qkv_bias",
                 inputs=(qkv, *own),
                 outputs=made,
-                elements=width * self._tokens,
+                elements=width * self.tokens,
             )
         else:
             last = Vector(
@@ -239,13 +214,13 @@ class _Graph(GraphBuilder):
                 inputs=(qkv, *own),
                 outputs=made,
                 operations=6 + bias,
-                elements=(placed + bias * model.kv_size) * self._tokens,
+                elements=(placed + bias * model.kv_size) * self.tokens,
             )
         if not model.structure.head_norms:
             self.operators.append(last)
             return
-        turned = self.tensor(f"{at}.turned", self._tokens, placed)
-        elements = placed * self._tokens
+        turned = self.tensor(f"{at}.turned", self.tokens, placed)
+        elements = placed * self.tokens
         self.operators += [
             last.model_copy(update={"outputs": (turned,)}),
             Vector(
@@ -257,31 +232,10 @@ class _Graph(GraphBuilder):
             ),
         ]
 
-    def _reduced(
-        self, at: str, back: str, residual: str, *, biases: bool, rows: int = 1
-    ) -> str:
-        """Add a block's result to the residual stream; return it."""
-        model = self._model
-        own: tuple[str, ...] = ()
-        if biases:
-            own = (self.weights(f"{at}.output.bias", rows, model.hidden_size),)
-        elements = self._tokens * model.hidden_size
-        reduced = self._hidden(f"{at}.reduced")
-        operations = 1 + biases
-        inputs = (back, residual, *own)
-        self.vector(f"{at}.reduce", inputs, reduced, operations, elements=elements)
-        if not model.normalises_outputs:
-            return reduced
-        scaled, norm = self._hidden(f"{at}.scaled"), self._norm(f"{at}.post_norm")
-        return self.vector(f"{at}.post_scale", (reduced, *norm), scaled, 3)
-
-    def _hidden(self, name: str) -> str:
-        return self.tensor(name, self._tokens, self._model.hidden_size)
-
     def _experts_product(
         self, name: str, left: str, shape: tuple[int, int], output: str, used: int
     ) -> None:
-        """Add a product with weights of which each expert has its own."""
-        experts = self._model.experts
+        """Add a product with a weight matrix for each expert."""
+        experts = self.model.experts
         chosen = used if experts > 1 else None
         self.matmul(name, left, shape, output, matrices=experts, chosen=chosen)

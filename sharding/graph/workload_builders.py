@@ -1,7 +1,7 @@
-"""What a product, a vector operator or a look-up of a workload asks of each chip.
+"""Operators of a workload plan: products, vector operators and lookups of each chip.
 
-A workload's tensors keep their places in SRAM throughout an iteration, as its plan has
-worked them out, so that no result is counted beside them.
+The plan gives each tensor a place in SRAM throughout an iteration, so that the
+operators allocate no memory for their results.
 """
 
 from chip.mxm_tiling import tiling
@@ -14,31 +14,34 @@ from specs.formats import Format
 from specs.graph import Matmul, Role, Vector
 from specs.units import ceil_div
 
-# Results have places of their own.
+# The plan allocates results; with no readers, the chip allocates none.
 _READERS = 0
 
 
-def chain_elements(plan: WorkloadPlan, vector: Vector) -> int:
-    """Return the elements that a vector operator works on."""
+def vector_elements(plan: WorkloadPlan, vector: Vector) -> int:
+    """Return the elements that a vector operator computes, on all chips together."""
     if vector.elements:
         return vector.elements
     names = (*vector.inputs, *vector.outputs)
     return max(plan.workload.by_name[name].elements for name in names)
 
 
-def on_vectors(plan: WorkloadPlan, vector: Vector, elements: Ints) -> Compute:
-    """Return a vector operator on each chip's elements."""
+def vector_operator(plan: WorkloadPlan, vector: Vector, elements: Ints) -> Compute:
+    """Return a vector operator on `elements` of each chip, shape ``(chips,)``."""
 
-    def asked(amount: int) -> VectorWork:
+    def work_of(amount: int) -> VectorWork:
         return _chain(plan, vector, amount, len(vector.inputs))
 
-    return compute(vector.name, Unit.VECTOR, plan.machine.chip, asked, elements)
+    return compute(vector.name, Unit.VECTOR, plan.machine.chip, work_of, elements)
 
 
 def _chain(
     plan: WorkloadPlan, vector: Vector, elements: int, operands: int
 ) -> VectorWork:
-    """Return a chain; all operands count as long as it, in its results' format."""
+    """Return the work of a vector operator that is chained to a product or not.
+
+    All operands count with `elements` each, in the format of the result.
+    """
     result = plan.workload.by_name[vector.outputs[0]]
     return VectorWork(
         elements,
@@ -50,23 +53,25 @@ def _chain(
     )
 
 
-def added(plan: WorkloadPlan, name: str, stored: Format, elements: Ints) -> Compute:
-    """Return the sum of the partial sums of a column's chips."""
+def partial_sum(
+    plan: WorkloadPlan, name: str, stored: Format, elements: Ints
+) -> Compute:
+    """Return the vector operator that adds the partial sums of a grid column."""
 
-    def asked(amount: int) -> VectorWork:
+    def work_of(amount: int) -> VectorWork:
         summands = adding(amount, stored.bits, plan.strategy.row)
         return summands._replace(readers=_READERS)
 
-    return compute(name, Unit.VECTOR, plan.machine.chip, asked, elements)
+    return compute(name, Unit.VECTOR, plan.machine.chip, work_of, elements)
 
 
-def looked_up(plan: WorkloadPlan, name: str, stored_bytes: Ints) -> Compute:
-    """Return a look-up of so many bytes on each chip."""
+def lookup_operator(plan: WorkloadPlan, name: str, stored_bytes: Ints) -> Compute:
+    """Return a lookup of `stored_bytes` on each chip, shape ``(chips,)``."""
 
-    def asked(amount: int) -> LookupWork:
+    def work_of(amount: int) -> LookupWork:
         return LookupWork(amount, _READERS)
 
-    return compute(name, Unit.LOOKUP, plan.machine.chip, asked, stored_bytes)
+    return compute(name, Unit.LOOKUP, plan.machine.chip, work_of, stored_bytes)
 
 
 def matmul(
@@ -80,20 +85,20 @@ def matmul(
     chain: Vector | None,
     elements: Ints,
 ) -> Compute:
-    """Return a product on each chip, in tiles of its matrices.
+    """Return a matrix product on each chip, tiled as the MXM installs its matrices.
 
     Parameters
     ----------
     plan, product
-        What is multiplied.
+        The plan, and a product of its workload.
     rows
-        Vectors that each matrix is multiplied with.
+        Vectors that are multiplied with each matrix.
     inner, columns, matrices
-        The matrices that each chip installs, shape ``(chips,)`` each.
+        Rows, columns and number of the matrices of each chip, shape ``(chips,)`` each.
     chain
-        The vector operator that the results pass as they come, if any.
+        Vector operator that is chained to the product, if any.
     elements
-        Those of the chain on each chip, shape ``(chips,)``.
+        Elements of the chained operator on each chip, shape ``(chips,)``.
     """
     chip, formats = plan.machine.chip, plan.machine.formats
     tensors = plan.workload.by_name
@@ -102,13 +107,13 @@ def matmul(
     entering = format_of(tensors[product.left[0]], formats)
     leaving = format_of(tensors[product.output], formats)
     width_bytes = fed_bytes(plan.workload, plan.machine, product)
-    # Weights and states lie where they are; which experts are chosen is computed.
-    known = right.role in (Role.WEIGHTS, Role.STATE) and product.chosen is None
+    # Weights and states can be loaded before the product, unless a router chooses them.
+    loadable = right.role in (Role.WEIGHTS, Role.STATE) and product.chosen is None
     across = tiling(chip, width_bytes).width
 
-    def asked(deep: int, wide: int, several: int, chained: int) -> ProductWork:
+    def work_of(deep: int, wide: int, several: int, chained: int) -> ProductWork:
         weights = deep * wide * several
-        # One vector stays in the planes; of several, each column of tiles takes all.
+        # A single vector stays in the planes; several stream once for each tile column.
         times = ceil_div(wide, across) if rows > 1 else 1
         return ProductWork(
             weights=weights,
@@ -117,9 +122,9 @@ def matmul(
             batch=rows,
             input_bytes=times * entering.bytes_of(rows * deep * several),
             output_bytes=leaving.bytes_of(rows * wide * several),
-            ready_bytes=known * weights * width_bytes,
+            ready_bytes=loadable * weights * width_bytes,
             shape=Shape(deep, wide, several),
-            # The product's result is not read from memory again.
+            # The chained operator does not read the product's result from memory.
             chain=_chain(plan, chain, chained, len(chain.inputs) - 1)
             if chain and weights
             else None,
@@ -127,4 +132,4 @@ def matmul(
         )
 
     name = f"{product.name}, {chain.name}" if chain else product.name
-    return compute(name, Unit.MATMUL, chip, asked, inner, columns, matrices, elements)
+    return compute(name, Unit.MATMUL, chip, work_of, inner, columns, matrices, elements)

@@ -1,4 +1,4 @@
-"""What each operator of a workload takes, in closed form and whatever the split."""
+"""Cost of a workload in closed form: multiply-accumulates and bytes, for any split."""
 
 from typing import NamedTuple
 
@@ -10,17 +10,17 @@ from specs.workload import Workload
 
 
 class WorkloadCost(NamedTuple):
-    """What an operator takes, all chips together.
+    """Cost of an operator, summed over all chips.
 
     Attributes
     ----------
     macs
         Multiply-accumulates that the result needs.
     read_bytes
-        Operands, each read once; of chosen weights those that a schedule has room for,
-        of tables the rows that are looked up.
+        Bytes of operands, each read once. Chosen weights count as many matrices as a
+        schedule has room for, tables the rows that are looked up.
     written_bytes
-        Results.
+        Bytes of results.
     """
 
     macs: int
@@ -31,24 +31,24 @@ class WorkloadCost(NamedTuple):
 def operator_work(
     workload: Workload, formats: FormatsSpec, operator: Operator
 ) -> WorkloadCost:
-    """Return what an operator of a workload takes."""
+    """Return the cost of one operator of a workload."""
     tensors = workload.by_name
-    taken = {name: tensors[name].elements for name in operator.reads}
+    read = {name: tensors[name].elements for name in operator.reads}
     macs = 0
     if isinstance(operator, Matmul):
         right, first = tensors[operator.right], tensors[operator.left[0]]
         macs = tensors[operator.output].elements * right.rows
         if right.role is Role.WEIGHTS:
             used = scheduled_matrices(operator, right, first.matrices * first.rows)
-            taken[right.name] = used * right.rows * right.columns
+            read[right.name] = used * right.rows * right.columns
     elif isinstance(operator, Lookup):
-        looked_up = tensors[operator.output].elements
-        taken |= dict.fromkeys(operator.tables, looked_up)
+        rows_elements = tensors[operator.output].elements
+        read |= dict.fromkeys(operator.tables, rows_elements)
     return WorkloadCost(
         macs=macs,
         read_bytes=sum(
             format_of(tensors[name], formats).bytes_of(elements)
-            for name, elements in taken.items()
+            for name, elements in read.items()
         ),
         written_bytes=sum(
             format_of(tensors[name], formats).bytes_of(tensors[name].elements)
@@ -58,13 +58,13 @@ def operator_work(
 
 
 def workload_work(workload: Workload, formats: FormatsSpec) -> WorkloadCost:
-    """Return what all operators of a workload take together."""
+    """Return the sum of the costs of all operators of a workload."""
     works = [operator_work(workload, formats, each) for each in workload.operators]
     return WorkloadCost(*(sum(column) for column in zip(*works, strict=True)))
 
 
 def least_mxm_cycles(workload: Workload, machine: MachineSpec) -> float:
-    """Return the cycles in which one chip at its peak does all multiplications."""
+    """Return the MXM cycles of all products on one chip at its peak rate."""
     products = [each for each in workload.operators if isinstance(each, Matmul)]
     return sum(
         operator_work(workload, machine.formats, product).macs

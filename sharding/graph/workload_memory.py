@@ -1,4 +1,4 @@
-"""What a workload keeps in the SRAM of each chip, operator by operator."""
+"""SRAM of a workload on each chip: weights, states and live activations."""
 
 import numpy as np
 
@@ -15,11 +15,11 @@ from specs.workload import Workload
 def workload_memory(
     workload: Workload, machine: MachineSpec, grid: Grid
 ) -> StageMemory:
-    """Return what each chip keeps in SRAM, states in the place of a KV cache.
+    """Return the SRAM bytes of each chip, with states in the place of the KV cache.
 
-    Of inputs, activations and outputs it is the largest set alive at once: each lives
-    from the operator that makes it, or the start, to the last that reads it, or the
-    end.
+    Activations are the largest set of inputs, activations and outputs alive at once. A
+    tensor is alive from the operator that makes it, or the start, to the last operator
+    that reads it, or the end.
     """
     stored = stored_bytes(workload, machine, grid)
     roles = {tensor.name: tensor.role for tensor in workload.tensors}
@@ -49,9 +49,9 @@ def stored_bytes(
 
 
 def alive_bytes(workload: Workload, machine: MachineSpec, grid: Grid) -> Ints:
-    """Return what is alive during each operator, shape ``(operators, chips)``.
+    """Return the live bytes during each operator, shape ``(operators, chips)``.
 
-    Weights and states, which are always there, are not counted.
+    Weights and states, which are always allocated, are not counted.
     """
     stored = stored_bytes(workload, machine, grid)
     last = len(workload.operators) - 1
@@ -74,7 +74,10 @@ def alive_bytes(workload: Workload, machine: MachineSpec, grid: Grid) -> Ints:
 
 
 def _partial_bytes(workload: Workload, machine: MachineSpec, grid: Grid) -> Ints:
-    """Return the partial sums of each operator, each chip's whole columns of them."""
+    """Return the bytes of partial sums, shape ``(operators, chips)``.
+
+    Before the reduce-scatter a chip has partial sums of all of its columns.
+    """
     partial = np.zeros((len(workload.operators), grid.chips), dtype=np.int64)
     for number, product in enumerate(workload.operators):
         if not isinstance(product, Matmul):

@@ -1,4 +1,4 @@
-"""What the chips of a workload compute and exchange, operator by operator."""
+"""The sharded operators of a workload plan: work of each chip, and exchanges."""
 
 from functools import partial
 
@@ -8,14 +8,14 @@ from sharding.graph.tensor_layout import (
     format_of,
     scheduled_matrices,
     share_of,
-    stays_in_parts,
+    stays_split,
 )
 from sharding.graph.workload_builders import (
-    added,
-    chain_elements,
-    looked_up,
+    lookup_operator,
     matmul,
-    on_vectors,
+    partial_sum,
+    vector_elements,
+    vector_operator,
 )
 from sharding.graph.workload_plan import WorkloadPlan
 from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
@@ -25,19 +25,20 @@ from specs.graph import Lookup, Matmul, Role, Tensor, Vector
 
 
 def workload_steps(plan: WorkloadPlan) -> list[ShardedOperator]:
-    """Return what the chips compute and exchange, in order.
+    """Return the sharded operators of a plan in order.
 
-    A product with weights is split by the grid: where their rows are split, partial
-    sums are scattered over the chips of a column and added up. What only chained
-    operators read stays where it is; anything else is gathered on all chips, and an
-    output, if it is to be, on the first. Products in pairs and lookups are split
-    evenly; vector operators that are not chained run on every chip alike.
+    - A product with weights is split by the grid. If the grid splits rows, the partial
+      sums are reduce-scattered over the chips of a grid column.
+    - A result that only chained operators read stays split. Other results are
+      all-gathered; an output is gathered on the first chip if the workload says so.
+    - Products in pairs and lookups are split evenly.
+    - Vector operators that are not chained run on every chip.
     """
     steps: list[ShardedOperator] = []
     operators = plan.workload.operators
     for number, operator in enumerate(operators):
         following = operators[number + 1] if number + 1 < len(operators) else None
-        chain = _chain(following)
+        chain = _chained(following)
         if isinstance(operator, Matmul):
             right = plan.workload.by_name[operator.right]
             if right.role is Role.WEIGHTS:
@@ -51,22 +52,23 @@ def workload_steps(plan: WorkloadPlan) -> list[ShardedOperator]:
     return steps
 
 
-def _chain(operator: object) -> Vector | None:
+def _chained(operator: object) -> Vector | None:
+    """Return an operator if it is chained to the product before it, else None."""
     return operator if isinstance(operator, Vector) and operator.chained else None
 
 
 def _vector(plan: WorkloadPlan, vector: Vector) -> Compute:
     """Return a vector operator that every chip runs on all elements."""
     elements = np.full(
-        plan.strategy.chips, chain_elements(plan, vector), dtype=np.int64
+        plan.strategy.chips, vector_elements(plan, vector), dtype=np.int64
     )
-    return on_vectors(plan, vector, elements)
+    return vector_operator(plan, vector, elements)
 
 
 def _split_product(
     plan: WorkloadPlan, product: Matmul, right: Tensor, chain: Vector | None
 ) -> list[ShardedOperator]:
-    """Return a product with weights, its chain, and the way of its results."""
+    """Return a product with weights, its chained operator and their exchanges."""
     grid, tensors = plan.strategy, plan.workload.by_name
     first = tensors[product.left[0]]
     rows = first.matrices * first.rows
@@ -74,7 +76,7 @@ def _split_product(
     matrices = np.full(
         grid.chips, scheduled_matrices(product, right, rows), dtype=np.int64
     )
-    asked = partial(
+    product_on_chips = partial(
         matmul,
         plan,
         product,
@@ -87,42 +89,42 @@ def _split_product(
     if grid.row == 1:
         share = 0 * begin
         if chain is not None:
-            share = share_of(chain_elements(plan, chain), end - begin, right.columns)
-        steps: list[ShardedOperator] = [asked(chain=chain, elements=share)]
+            share = share_of(vector_elements(plan, chain), end - begin, right.columns)
+        steps: list[ShardedOperator] = [product_on_chips(chain=chain, elements=share)]
     else:
         part = grid.parts(output.elements, right.columns)
         stored = format_of(output, plan.machine.formats)
         steps = [
-            asked(chain=None, elements=0 * begin),
+            product_on_chips(chain=None, elements=0 * begin),
             Exchange(
                 f"{product.name} sums",
                 Pattern.SCATTER,
                 bytes_of(stored, part),
                 grid.column_of,
             ),
-            added(plan, f"{product.name} add", stored, part),
+            partial_sum(plan, f"{product.name} add", stored, part),
         ]
         if chain is not None:
-            share = share_of(chain_elements(plan, chain), part, output.elements)
-            steps.append(on_vectors(plan, chain, share))
+            share = share_of(vector_elements(plan, chain), part, output.elements)
+            steps.append(vector_operator(plan, chain, share))
     made = (product.output, *(chain.outputs if chain else ()))
     for name in made:
         part = grid.parts(tensors[name].elements, plan.columns[name])
-        steps += _brought(plan, tensors[name], part)
+        steps += _gathered(plan, tensors[name], part)
     return steps
 
 
 def _paired_product(
     plan: WorkloadPlan, product: Matmul, right: Tensor, chain: Vector | None
 ) -> list[ShardedOperator]:
-    """Return products in pairs, split evenly over all chips."""
+    """Return products in pairs, split evenly over all chips, and their exchanges."""
     grid, tensors = plan.strategy, plan.workload.by_name
     first = tensors[product.left[0]]
     matrices = grid.even_shares(right.matrices)
     ones = np.ones(grid.chips, dtype=np.int64)
     share = 0 * ones
     if chain is not None:
-        share = share_of(chain_elements(plan, chain), matrices, right.matrices)
+        share = share_of(vector_elements(plan, chain), matrices, right.matrices)
     steps: list[ShardedOperator] = [
         matmul(
             plan,
@@ -138,12 +140,12 @@ def _paired_product(
     for name in (product.output, *(chain.outputs if chain else ())):
         tensor = tensors[name]
         part = tensor.elements // right.matrices * matrices
-        steps += _brought(plan, tensor, part)
+        steps += _gathered(plan, tensor, part)
     return steps
 
 
 def _lookup(plan: WorkloadPlan, lookup: Lookup) -> list[ShardedOperator]:
-    """Return a lookup, each chip in its columns of the tables."""
+    """Return a lookup, split by the columns of the tables, and its exchange."""
     grid, tensors = plan.strategy, plan.workload.by_name
     output = tensors[lookup.output]
     columns = grid.even_shares(output.columns)
@@ -156,19 +158,19 @@ def _lookup(plan: WorkloadPlan, lookup: Lookup) -> list[ShardedOperator]:
         0 * part,
     )
     return [
-        looked_up(plan, lookup.name, read),
-        *_brought(plan, output, part),
+        lookup_operator(plan, lookup.name, read),
+        *_gathered(plan, output, part),
     ]
 
 
-def _brought(plan: WorkloadPlan, tensor: Tensor, part: Ints) -> list[ShardedOperator]:
-    """Return how the parts of a result come to where it is needed."""
+def _gathered(plan: WorkloadPlan, tensor: Tensor, part: Ints) -> list[ShardedOperator]:
+    """Return the exchange that gathers the parts of a result where it is read."""
     uses = plan.uses[tensor.name]
-    if plan.strategy.chips == 1 or stays_in_parts(tensor, uses, plan.columns):
+    if plan.strategy.chips == 1 or stays_split(tensor, uses, plan.columns):
         return []
     if not uses and not tensor.gathered:
         return []
     pattern = Pattern.GATHER if uses else Pattern.TO_LEADER
     stored = format_of(tensor, plan.machine.formats)
-    everyone = np.zeros(plan.strategy.chips, dtype=np.int64)
-    return [Exchange(tensor.name, pattern, bytes_of(stored, part), everyone)]
+    one_group = np.zeros(plan.strategy.chips, dtype=np.int64)
+    return [Exchange(tensor.name, pattern, bytes_of(stored, part), one_group)]

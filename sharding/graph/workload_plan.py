@@ -1,4 +1,4 @@
-"""A workload split over chips: what each chip holds, and whether it fits."""
+"""A workload plan: a graph of operators split over chips, within their memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 import pandas as pd
 
-from sharding.graph.tensor_layout import Use, format_of, front_columns, uses_of
+from sharding.graph.tensor_layout import Use, format_of, split_columns, uses_of
 from sharding.graph.workload_memory import workload_memory
 from sharding.parallelism.grid import Grid, grids
 from sharding.planner.memory import StageMemory
@@ -19,27 +19,27 @@ from specs.machine import MachineSpec
 from specs.workload import Workload
 from topologies.cables import CHIPS_PER_NODE
 
-# No larger machine is suggested: there is none.
+# No larger machine is suggested, since there is none.
 _MOST_CHIPS = 10_440
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class WorkloadStage:
-    """The chips of a workload, as the one stage of a pipeline.
+    """The only pipeline stage of a workload.
 
     Parameters
     ----------
     index
-        Place in the pipeline.
+        Position in the pipeline.
     chips
         Chip of each member, shape ``(chips,)``.
     memory
-        What each member keeps in SRAM.
+        SRAM bytes of each member.
     layers
-        What the group holds, for tables.
+        Name of what the stage holds, for tables.
     replica
-        Number of the copy: there is one.
+        Number of the replica, of which there is one.
     """
 
     index: int
@@ -52,16 +52,16 @@ class WorkloadStage:
 @final
 @dataclass(frozen=True, eq=False)
 class WorkloadPlan:
-    """A workload split over the chips of a machine.
+    """A workload plan: a workload split over the chips of a machine.
 
     Parameters
     ----------
     workload, machine
-        What runs on what; the workload has its batch.
+        The workload, with its batch, and the machine.
     strategy
-        The split.
+        The grid.
     group
-        The chips, and what each keeps in SRAM.
+        The chips, with the SRAM bytes of each.
     """
 
     workload: Workload
@@ -71,18 +71,18 @@ class WorkloadPlan:
 
     @property
     def stages(self) -> tuple[WorkloadStage, ...]:
-        """Return the one stage that there is."""
+        """Return the only stage, as a pipeline."""
         return (self.group,)
 
     @cached_property
     def uses(self) -> dict[str, set[Use]]:
-        """How the operators take each tensor."""
+        """Uses of each tensor by the operators that read it."""
         return uses_of(self.workload)
 
     @cached_property
     def columns(self) -> dict[str, int]:
-        """The columns that split what products with weights make."""
-        return front_columns(self.workload)
+        """Weight columns that split each result of a product with weights."""
+        return split_columns(self.workload)
 
     @property
     def fullest_chip_bytes(self) -> int:
@@ -91,7 +91,7 @@ class WorkloadPlan:
 
     @property
     def weight_bytes(self) -> int:
-        """Return the bytes of all weights together, each counted once."""
+        """Return the bytes of all weights, each counted once."""
         return sum(
             format_of(tensor, self.machine.formats).bytes_of(tensor.elements)
             for tensor in self.workload.tensors
@@ -100,10 +100,10 @@ class WorkloadPlan:
 
     @cached_property
     def slices(self) -> pd.DataFrame:
-        """The plan as a table, one row for each slice of a weight matrix on a chip.
+        """Weight slices as a table, one row for each slice of a matrix on a chip.
 
-        Columns as in `sharding.planner.plan.ShardingPlan.slices`; the layer is the
-        operator that takes the weights first.
+        Columns are as in `sharding.planner.plan.ShardingPlan.slices`. The layer is the
+        number of the first operator that reads the weights.
         """
         rows = [row for tensor in self.workload.tensors for row in self._slices(tensor)]
         columns = (
@@ -114,9 +114,10 @@ class WorkloadPlan:
         return pd.DataFrame(rows, columns=list(columns))
 
     def _slices(self, tensor: Tensor) -> Iterator[tuple[object, ...]]:
+        """Yield the rows of a weight tensor in the table of slices."""
         if tensor.role is not Role.WEIGHTS:
             return
-        how = self.uses[tensor.name]
+        kinds = self.uses[tensor.name]
         grid, chips = self.strategy, self.group.chips.tolist()
         stored = format_of(tensor, self.machine.formats)
         layer = next(
@@ -130,9 +131,9 @@ class WorkloadPlan:
             (none, none + tensor.columns),
         )
         copied = False
-        if how == {Use.INSTALLED}:
+        if kinds == {Use.INSTALLED}:
             rows, columns = grid.rows(tensor.rows), grid.columns(tensor.columns)
-        elif how == {Use.TABLE}:
+        elif kinds == {Use.TABLE}:
             edges = np.cumsum([0, *grid.even_shares(tensor.columns)])
             columns = (edges[:-1], edges[1:])
         else:
@@ -158,23 +159,23 @@ class WorkloadPlan:
 def plan_workload(
     workload: Workload, machine: MachineSpec, grid: Grid, chips: Ints
 ) -> WorkloadPlan:
-    """Return the plan that `grid` describes.
+    """Return the plan of a workload on a grid.
 
     Parameters
     ----------
     workload, machine
-        What runs on what.
+        The workload and the machine.
     grid
-        The split.
+        The grid.
     chips
-        Chips to use, in order.
+        Chips in the order of use.
 
     Raises
     ------
     PlanError
-        If the grid is finer than a weight matrix, or if weights, states, activations
-        and program do not fit: the message names the fullest chip, the bytes that are
-        missing and the fewest chips that would do.
+        If the grid is finer than a weight matrix, or weights, states, activations and
+        program do not fit. Then the message names the fullest chip, its missing bytes
+        and the fewest chips that fit.
     """
     for product in workload.operators:
         if isinstance(product, Matmul):
@@ -193,7 +194,7 @@ def plan_workload(
             f"{workload.name} does not fit as {grid}: chip {int(chips[member])} is the "
             f"fullest and lacks {int(total[member]) - limit:,} bytes: it needs "
             f"{int(total[member]):,} ({held}) and has {limit:,}. "
-            f"{_way_out(workload, machine)}"
+            f"{_suggestion(workload, machine)}"
         )
     members = np.asarray(chips[: grid.chips], dtype=np.int64)
     group = WorkloadStage(0, members, memory, workload.name)
@@ -201,6 +202,7 @@ def plan_workload(
 
 
 def _check_grid(product: Matmul, right: Tensor, grid: Grid) -> None:
+    """Check that a grid splits the weights of a product into non-empty parts."""
     if right.role is not Role.WEIGHTS:
         return
     for key, parts, size in (
@@ -214,8 +216,8 @@ def _check_grid(product: Matmul, right: Tensor, grid: Grid) -> None:
             )
 
 
-def _way_out(workload: Workload, machine: MachineSpec) -> str:
-    """Return the fewest chips that would do, of a node or of whole nodes, and how."""
+def _suggestion(workload: Workload, machine: MachineSpec) -> str:
+    """Return the smallest part of a node, or number of nodes, that fits, as text."""
     limit = machine.chip.sram_bytes
 
     def fitting(chips: int) -> Grid | None:
