@@ -10,7 +10,6 @@ budget inverted says how far error, interval and depth can go.
 """
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +30,7 @@ from experiments.analysis.free_running_clocks import (
 from experiments.harness.experiment_script import Findings, run_script
 from experiments.plots.drift import drift_figure
 from experiments.run.preparation import compile_scenario
+from experiments.tables.columns import TableRow
 from fabric.replay import replay
 from fabric.results.result import RunResult
 from specs.machine import MachineSpec
@@ -65,8 +65,6 @@ _MOST_TOKENS = 2**14
 # Error is raised in hundredths of what the guard band promises.
 _STEPS = 100
 
-Row = dict[str, Any]
-
 
 def experiment(seed: int, quick: bool) -> Findings:
     """Return first violations beside their closed forms, and the picture of both."""
@@ -76,9 +74,9 @@ def experiment(seed: int, quick: bool) -> Findings:
         drifts_ppm[0], drifts_ppm[-1], QUICK_POINTS if quick else POINTS
     )
     dense_ppm = sorted({*drifts_ppm, *between.round(3).tolist()})
-    rows: list[Row] = []
-    curves: list[Row] = []
-    raised_rows: list[Row] = []
+    rows: list[TableRow] = []
+    curves: list[TableRow] = []
+    raised_rows: list[TableRow] = []
     for epochs in intervals:
         for ppm in drifts_ppm:
             rows += let_loose(ppm, epochs, seed)
@@ -107,7 +105,7 @@ def planned(ppm: float, interval_epochs: int) -> Schedule:
     return compile_scenario(scenario)[1]
 
 
-def let_loose(ppm: float, interval_epochs: int, seed: int) -> list[Row]:
+def let_loose(ppm: float, interval_epochs: int, seed: int) -> list[TableRow]:
     """Return when a program breaks that never deskews, simulated and in closed form."""
     schedule = planned(ppm, interval_epochs)
     machine, program = schedule.plan.task.machine, schedule.program
@@ -151,7 +149,7 @@ def _compared(
     machine: MachineSpec,
     seen: ClockViolation | None,
     closed: ClockViolation | None,
-) -> Row:
+) -> TableRow:
     if seen is None or closed is None:
         return {"kind": "none", "what": "crystals do not drift apart"}
     interval_ps = machine.cycles_to_ps(program.deskews.interval_cycles)
@@ -176,7 +174,7 @@ def free_on(schedule: Schedule, machine: MachineSpec, seed: int) -> FreeRunningC
     return free_run(program, topology, machine, result)
 
 
-def predicted(schedule: Schedule, seed: int) -> Row:
+def predicted(schedule: Schedule, seed: int) -> TableRow:
     """Return the closed forms of a schedule let loose, with jitter and without."""
     machine = schedule.plan.task.machine
     free = free_on(schedule, machine.with_settings({"link.jitter_cycles": 0}), seed)
@@ -193,7 +191,7 @@ def predicted(schedule: Schedule, seed: int) -> Row:
     }
 
 
-def raised(schedule: Schedule, seeds: range) -> list[Row]:
+def raised(schedule: Schedule, seeds: range) -> list[TableRow]:
     """Return at which error of its crystals a program breaks although it deskews."""
     machine, program = schedule.plan.task.machine, schedule.program
     tolerance = Tolerance(machine=machine, tree_height=schedule.tree.height)

@@ -8,8 +8,6 @@ idle time hides, and to the decoder. A run stands beside each schedule. The alig
 start comes once a run and is told apart.
 """
 
-from typing import Any
-
 import matplotlib.style
 import numpy as np
 import pandas as pd
@@ -22,6 +20,7 @@ from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
 from experiments.run.preparation import compile_scenario
 from experiments.run.scenario_inputs import machine_of
+from experiments.tables.columns import TableRow
 from fabric.replay import replay
 from specs.scenario import Scenario
 from specs.units import PS_PER_US
@@ -53,19 +52,17 @@ SHOWN = {
     "tax_percent": "tax %",
 }
 
-Row = dict[str, Any]
-
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     """Return what determinism costs each split and code, and the waterfall of it."""
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for width in QUICK_WIDTHS if quick else WIDTHS:
         rows += taxes(f"tensor={width},pipeline={CHIPS // width}", seed)
     table = pd.DataFrame(rows)
     return table, _figure(table)
 
 
-def taxes(strategy: str, seed: int) -> list[Row]:
+def taxes(strategy: str, seed: int) -> list[TableRow]:
     """Return what each code's token costs beyond an ideal global clock."""
     scenario = Scenario(chips=CHIPS, strategy=strategy)
     ideal = compile_scenario(
@@ -104,7 +101,7 @@ def ideal_settings(scenario: Scenario) -> dict[str, object]:
     }
 
 
-def _split(schedule: Schedule, ideal: Schedule) -> Row:
+def _split(schedule: Schedule, ideal: Schedule) -> TableRow:
     """Return where the cycles beyond the ideal go; the parts sum to the difference."""
     machine, program = schedule.plan.task.machine, schedule.program
     tolerance = Tolerance(machine=machine, tree_height=schedule.tree.height)
@@ -137,7 +134,7 @@ def _split(schedule: Schedule, ideal: Schedule) -> Row:
     }
 
 
-def _simulated(schedule: Schedule, seed: int) -> Row:
+def _simulated(schedule: Schedule, seed: int) -> TableRow:
     """Return what a run takes for a token and, once, for its start."""
     machine = schedule.plan.task.machine
     result = replay(
@@ -168,7 +165,7 @@ def _figure(table: pd.DataFrame) -> Figure:
 
 def _draw_waterfall(axes: Axes, table: pd.DataFrame) -> None:
     """Draw what comes on top of the ideal token, part after part and code by code."""
-    of_code: dict[str, Row] = {str(row["code"]): row for row in _rows(table)}
+    of_code: dict[str, TableRow] = {str(row["code"]): row for row in _rows(table)}
     steps: list[tuple[str, float, str]] = []
     plain = of_code["none"]
     for number, (part, label) in enumerate(PARTS.items()):
@@ -219,7 +216,7 @@ def _draw_waterfall(axes: Axes, table: pd.DataFrame) -> None:
     )
 
 
-def _rows(table: pd.DataFrame) -> list[Row]:
+def _rows(table: pd.DataFrame) -> list[TableRow]:
     return [
         {str(name): value for name, value in row.items()}
         for row in table.to_dict("records")

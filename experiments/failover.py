@@ -8,7 +8,7 @@ Without a spare node the run says which tokens are missing and why.
 """
 
 from dataclasses import replace
-from typing import Any, NamedTuple, final
+from typing import NamedTuple, final
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from experiments.run.context_buckets import Bucket
 from experiments.run.failover_planning import SpareNodes
 from experiments.run.preparation import Prepared, compile_scenario
 from experiments.run.scenario import Run, peak_rss_bytes
+from experiments.tables.columns import TableRow
 from experiments.tables.run_tables import tokens_table
 from fabric.faults.spares import Moved
 from fabric.replay import replay
@@ -46,8 +47,6 @@ SHOWN = {
     "total_us": "total us",
     "tokens_missing": "missing",
 }
-
-Row = dict[str, Any]
 
 
 class FaultCase(NamedTuple):
@@ -80,7 +79,7 @@ CASES = (
 def experiment(seed: int, quick: bool) -> Findings:
     """Return what each failover costs, every token, and the picture of both."""
     tokens = QUICK_TOKENS if quick else TOKENS
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     delivered: list[pd.DataFrame] = []
     for case in CASES:
         scenario = Scenario(
@@ -174,11 +173,11 @@ def broken_run(
     )
 
 
-def cost(run: Run, case: FaultCase) -> Row:
+def cost(run: Run, case: FaultCase) -> TableRow:
     """Return the parts of a run's failover, if it had one, and what is missing."""
     result, scenario = run.result, run.prepared.scenario
     missing = result.missing
-    row: Row = {
+    row: TableRow = {
         "scenario": case.name,
         "spares": case.spares,
         "sequences": case.sequences,
@@ -199,7 +198,7 @@ def cost(run: Run, case: FaultCase) -> Row:
     return row
 
 
-def _parts(run: Run, failover: Failover) -> Row:
+def _parts(run: Run, failover: Failover) -> TableRow:
     """Return how long each part of a failover takes, and what is loaded."""
     machine, rows = run.prepared.machine, run.result.iterations
     tries = [

@@ -10,7 +10,7 @@ counted, runs with drawn errors stand beside them and show the tail of the laten
 import math
 from dataclasses import asdict
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Literal
 
 import matplotlib.style
 import numpy as np
@@ -26,6 +26,7 @@ from experiments.plots.run_figure import STYLE
 from experiments.report.run_summary import latency_distribution
 from experiments.run.preparation import compile_scenario
 from experiments.run.scenario import run_scenario
+from experiments.tables.columns import TableRow
 from experiments.tables.run_tables import tokens_table
 from fabric.links.error_model import codeword_outcome, damage_odds
 from fabric.links.fec import codewords
@@ -60,13 +61,11 @@ SHOWN = {
 _TIMES_S = {"a minute": 60, "a day": 86_400, "a year": 365 * 86_400}
 _MOST_TOKENS = 1e13
 
-Row = dict[str, Any]
-
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     """Return what errors do to a token with each code, and the picture of it."""
-    rows: list[Row] = []
-    curves: list[Row] = []
+    rows: list[TableRow] = []
+    curves: list[TableRow] = []
     for code in QUICK_CODES if quick else CODES:
         prepared, schedule = compile_scenario(Scenario(settings={"fec.code": code}))
         vectors = schedule.program.trains.vectors
@@ -94,7 +93,9 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     return table, _figure(table, pd.DataFrame(curves))
 
 
-def expected(machine: MachineSpec, vectors: NDArray[np.integer], ber: float) -> Row:
+def expected(
+    machine: MachineSpec, vectors: NDArray[np.integer], ber: float
+) -> TableRow:
     """Return what becomes of a token, in closed form.
 
     Parameters
@@ -140,7 +141,7 @@ def rate_that_damages(
     return float(f"{10.0**power:.2e}")
 
 
-def counted(machine: MachineSpec, ber: float, seed: int, tokens: int) -> Row:
+def counted(machine: MachineSpec, ber: float, seed: int, tokens: int) -> TableRow:
     """Return what a run with drawn errors counts, and its latencies."""
     settings = {
         "fec.code": machine.fec.code,

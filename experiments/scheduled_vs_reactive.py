@@ -22,7 +22,6 @@ from matplotlib.lines import Line2D
 
 from experiments.analysis.scheduled_and_reactive import (
     LatencySamples,
-    Row,
     TrafficCase,
     exchange,
     uniform,
@@ -30,6 +29,7 @@ from experiments.analysis.scheduled_and_reactive import (
 from experiments.analysis.traffic_schedule import network
 from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
+from experiments.tables.columns import TableRow
 from specs.machine import load_machine
 from specs.units import NS_PER_US
 from topologies.selection import select_topology
@@ -65,7 +65,7 @@ SHOWN = {
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     """Return latencies and throughput of every machine, and the picture of them."""
     machine = load_machine()
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     drawn: list[LatencySamples] = []
     for case in QUICK_CASES if quick else CASES:
         net = network(select_topology(case.chips, case.topology), machine)

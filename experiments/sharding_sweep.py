@@ -22,11 +22,12 @@ from matplotlib.figure import Figure
 from compiler.search.pareto_front import pareto_front
 from compiler.search.search_space import splits
 from compiler.search.strategy_evaluator import StrategyEvaluator
-from experiments.harness.checkpoint import Checkpoint, Row
+from experiments.harness.checkpoint import Checkpoint
 from experiments.harness.experiment_script import Resumable, Tables, run_script
 from experiments.harness.scenario_rows import best_point, point
 from experiments.plan_report.pareto import STATES, front_table
 from experiments.plots.run_figure import STYLE
+from experiments.tables.columns import TableRow
 from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
@@ -76,7 +77,7 @@ def experiment(
     model = load_model(sweep.model)
     context = min(scenario.context, model.max_context_tokens)
     scenario = scenario.model_copy(update={"context": context})
-    rows: list[Row] = [{"split": "auto", **kept.result(best_point, scenario)}]
+    rows: list[TableRow] = [{"split": "auto", **kept.result(best_point, scenario)}]
     for width in sweep.widths:
         stages = sweep.chips // width
         # Attention in turns is in the space; rows and grids are simulated.
@@ -102,7 +103,7 @@ def _job(scenario: Scenario) -> tuple[Task, Topology]:
     return task, select_topology(scenario.chips)
 
 
-def _front(scenario: Scenario, most_compiled: int) -> Row:
+def _front(scenario: Scenario, most_compiled: int) -> TableRow:
     """Return the points of the front, those beaten and those left, and its gap."""
     task, topology = _job(scenario)
     front = pareto_front(task, topology, most_compiled=most_compiled)
@@ -110,7 +111,7 @@ def _front(scenario: Scenario, most_compiled: int) -> Row:
     return {"points": points.to_dict("records"), "gap": front.gap}
 
 
-def _space(scenario: Scenario) -> Row:
+def _space(scenario: Scenario) -> TableRow:
     """Return what each strategy takes at least, where memory may hold it."""
     task, topology = _job(scenario)
     looks = StrategyEvaluator(task, topology)

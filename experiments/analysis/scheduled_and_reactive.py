@@ -1,6 +1,6 @@
 """The same messages on a scheduled machine and its reactive twin: rows of a table."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from experiments.analysis.traffic_schedule import (
     timetable,
     unforeseen_cycles,
 )
+from experiments.tables.columns import TableRow
 from fabric.random_streams import Draws
 from fabric.reactive.network import ReactiveSpec, simulate_reactive
 from fabric.reactive.traffic import (
@@ -27,8 +28,6 @@ from fabric.reactive.traffic import (
 )
 from specs.arrays import Floats
 from specs.units import PS_PER_NS, PS_PER_S, PS_PER_US, ceil_div
-
-Row = dict[str, Any]
 
 # An unforeseen message finds the slots of the densest timetable.
 DENSEST_LOAD = 0.95
@@ -63,7 +62,7 @@ class TrafficCase(NamedTuple):
 class LatencySamples(NamedTuple):
     """Latencies that were measured, with their row of the table."""
 
-    row: Row
+    row: TableRow
     latency_ns: Floats
 
 
@@ -165,7 +164,7 @@ def _empty_ns(net: Network) -> dict[tuple[int, int], float]:
 
 def _spaced(
     net: Network,
-    facts: Row,
+    facts: TableRow,
     slots: Timetable,
     empty_ns: dict[tuple[int, int], float],
 ) -> LatencySamples:
@@ -180,7 +179,7 @@ def _spaced(
 
 def _settled(
     net: Network,
-    facts: Row,
+    facts: TableRow,
     traffic: list[Messages],
     *,
     runs: list[Floats],
@@ -207,7 +206,7 @@ def _settled(
 
 
 def _exchanged(
-    net: Network, facts: Row, name: str, latency_ns: Floats
+    net: Network, facts: TableRow, name: str, latency_ns: Floats
 ) -> LatencySamples:
     """Return the row of an exchange; latencies have shape ``(runs, messages)``."""
     payload = facts["bytes"] * (len(net.chips) - 1)
@@ -220,7 +219,7 @@ def _exchanged(
 
 def _measured(
     net: Network,
-    facts: Row,
+    facts: TableRow,
     latency_ns: Floats,
     delivered_gb_per_s: float,
     delay_ns: Floats | None = None,

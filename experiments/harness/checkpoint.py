@@ -3,14 +3,14 @@
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any, final
+from typing import final
 
 from experiments.run.version import VERSION
 from experiments.sweep.point import point_key
 from experiments.sweep.result_store import ResultStore
+from experiments.tables.columns import TableRow
 from specs.scenario import Scenario
 
-Row = dict[str, Any]
 Argument = Scenario | str | int | tuple[int, ...]
 
 
@@ -34,7 +34,9 @@ class Checkpoint:
         self.asked = 0
         self._ledger = ledger
 
-    def result(self, function: Callable[..., Row], *arguments: Argument) -> Row:
+    def result(
+        self, function: Callable[..., TableRow], *arguments: Argument
+    ) -> TableRow:
         """Return what a function returns, from the ledger if it is there.
 
         A result is known by the name of the function, its arguments and the version of
@@ -69,7 +71,7 @@ class Checkpoint:
         text = json.dumps(outcome)
         self._ledger.record(key, asked, text)
         # What was just made is what would be read again.
-        numbers: Row = json.loads(text)["numbers"]
+        numbers: TableRow = json.loads(text)["numbers"]
         return numbers
 
 

@@ -1,4 +1,9 @@
-"""What each column of each table that a run leaves means, with its unit."""
+"""Data dictionary of all tables: the meaning and the unit of each column."""
+
+from typing import Any
+
+# A row of a table before it becomes a DataFrame: values of JSON's types by column.
+TableRow = dict[str, Any]
 
 BREAKDOWN = {
     "compute": "arithmetic and memory on the chips of the working stage",
@@ -123,7 +128,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
 }
 
-# Columns that a table has only behind a prompt, after the others.
+# Columns that follow the others if the scenario has a prompt.
 PROMPT_COLUMNS: dict[str, dict[str, str]] = {
     "tokens": {
         "bucket_tokens": "behind a prompt only: context that the program which ran is "
@@ -148,7 +153,7 @@ FRONT_COLUMNS: dict[str, str] = {
 
 
 def markdown() -> str:
-    """Return the dictionary as a Markdown page."""
+    """Return the data dictionary as a Markdown page, one table of columns a file."""
     lines = [
         "# Columns",
         "",

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from experiments.harness.checkpoint import Checkpoint, Row
+from experiments.harness.checkpoint import Checkpoint
 from experiments.harness.experiment_script import Resumable, run_script
 from experiments.sweep.result_store import ResultStore
+from experiments.tables.columns import TableRow
 from specs.scenario import Scenario
 
 
@@ -18,7 +19,7 @@ def kept() -> Iterator[Checkpoint]:
         yield Checkpoint(ledger)
 
 
-def tenth(number: int) -> Row:
+def tenth(number: int) -> TableRow:
     CALLED.append(number)
     if len(CALLED) == 3:
         raise KeyboardInterrupt
@@ -44,7 +45,7 @@ def test_what_was_asked_before_is_not_computed_again(kept: Checkpoint) -> None:
 
 
 def test_scenarios_are_told_apart_by_all_that_they_say(kept: Checkpoint) -> None:
-    def chips(scenario: Scenario) -> Row:
+    def chips(scenario: Scenario) -> TableRow:
         return {"chips": scenario.chips, "seed": scenario.seed}
 
     scenarios = [Scenario(seed=seed, chips=n) for seed in (1, 2) for n in (8, 16)]
