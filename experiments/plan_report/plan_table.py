@@ -11,7 +11,7 @@ from compiler.search.objective import Objective
 from compiler.search.search_result import SearchResult
 from experiments.run.preparation import Prepared
 from experiments.tables.atomic_write import check_writable, csv_bytes, write_bytes
-from experiments.tables.run_tables import plan_table
+from experiments.tables.plan_tables import plan_table
 from sharding.parallelism.strategy import Strategy
 from specs.arrays import Ints
 from specs.units import BYTES_PER_MB

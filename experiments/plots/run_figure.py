@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.run.scenario import Run
-from experiments.tables.run_tables import links_table, stages_table
+from experiments.tables.plan_tables import stages_table
+from experiments.tables.run_tables import links_table
 from specs.units import NS_PER_S, PS_PER_US, US_PER_S
 
 STYLE = "petroff10"

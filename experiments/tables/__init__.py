@@ -1,1 +1,9 @@
-"""experiments.tables.run_tables."""
+"""Tables that a run leaves, their columns, and how files are written.
+
+run_tables: TABLES, tokens_table, links_table, chips_table, failovers_table
+plan_tables: plan_table, stages_table, schedule_table
+sram: sram_table
+columns: COLUMNS, PROMPT_COLUMNS, FRONT_COLUMNS, TableRow, markdown
+text_tables: named_table, wrapped_name, titled
+atomic_write: write_bytes, check_writable, csv_bytes, zipped
+"""

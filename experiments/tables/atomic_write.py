@@ -1,4 +1,4 @@
-"""Writing a file so that nobody ever sees half of it."""
+"""Atomic writes: a result file is replaced as a whole or not at all."""
 
 import gzip
 import os
@@ -11,7 +11,9 @@ from specs.errors import OutputError
 
 
 def check_writable(folder: Path) -> None:
-    """Make `folder` if need be, so that a long run does not end in a refusal.
+    """Create `folder` if it is missing, and check that files can be written to it.
+
+    A long run calls it first, so that the run does not end in a refusal.
 
     Raises
     ------
@@ -29,17 +31,17 @@ def check_writable(folder: Path) -> None:
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:
-    """Return a table as CSV, lines ended alike on every system."""
+    """Return a table as CSV bytes with the same line ends on every system."""
     return table.to_csv(index=False, lineterminator="\n").encode()
 
 
 def zipped(content: bytes) -> bytes:
-    """Return content compressed; the same content gives the same bytes."""
+    """Return gzip-compressed content; the same content gives the same bytes."""
     return gzip.compress(content, compresslevel=6, mtime=0)
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
-    """Write a file so that nobody ever sees half of it.
+    """Write a file atomically and return its path.
 
     Raises
     ------
@@ -55,6 +57,7 @@ def write_bytes(path: Path, content: bytes) -> Path:
 
 
 def _replace(path: Path, content: bytes) -> Path:
+    """Write content to a temporary file of the same folder, then rename it."""
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,4 +1,7 @@
-"""Tables of a run; `experiments.tables.columns` describes every column."""
+"""Tables of a run: tokens, links, chips and failovers, and all tables by name.
+
+`experiments.tables.columns` describes every column.
+"""
 
 from collections.abc import Callable
 
@@ -7,32 +10,29 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from chip.clock import Clock
-from chip.program import Opcode, Slice
+from chip.program import Slice
 from experiments.run.context_buckets import token_context
-from experiments.run.preparation import Prepared
 from experiments.run.scenario import Run
-from experiments.run.workload import PreparedWorkload
 from experiments.tables.columns import COLUMNS
+from experiments.tables.plan_tables import plan_table, schedule_table, stages_table
 from fabric.results.result import Failover, IterationRow
 from fabric.results.slack import UNLIMITED_PS
 from sharding.graph.workload_plan import WorkloadStage
-from sharding.parallelism.strategy import Strategy
-from sharding.parallelism.tensor_group import Routing
 from sharding.planner.plan import Stage
-from sharding.transformer.blocks import BlockKind
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S
 from topologies.topology import Level
 
-_SHIFTED, _ROUTED = "deskew", "link"
+# Causes that get what a token took beyond its schedule: before and after a failover.
+_DRIFT_CAUSE, _DETOUR_CAUSE = "deskew", "link"
 
 
 def tokens_table(run: Run) -> pd.DataFrame:
-    """Return one row for each delivered token, with where its time went.
+    """Return one row for each delivered token, with its latency by cause.
 
-    The schedule says how many cycles each cause takes; they are cycles of the leader's
-    crystal, which all chips follow. What a token took beyond or below that, a few
-    cycles at most, is what deskews added or took away; after a failover it is what
-    other routes take. A damaged token also has the time of its earlier attempts.
+    The schedule gives the cycles of each cause, in cycles of the leader's crystal,
+    which all chips follow. The difference between them and the measured latency is a
+    few cycles at most. It counts as deskew, and after a failover as link, because then
+    other routes cause it. A damaged token also has the time of its earlier attempts.
     """
     offset_ppm = run.result.chips.offset_ppm[run.schedule.program.leader]
     hz = round(run.prepared.machine.chip.clock_hz * (1 + offset_ppm / PPM))
@@ -50,7 +50,7 @@ def tokens_table(run: Run) -> pd.DataFrame:
     moved = np.zeros(len(done), dtype=bool)
     for failover in run.result.failovers:
         moved |= done["start_ps"].to_numpy() >= failover.resumed_ps
-        # A token that had to wait for the failover to begin has waited all the same.
+        # The latency of a token that could not start before includes the failover.
         start_ps[_first_after(done, start_ps, failover)] = failover.stopped_ps
         within = (start_ps <= failover.stopped_ps) & (
             done["end_ps"].to_numpy() >= failover.resumed_ps
@@ -79,8 +79,8 @@ def tokens_table(run: Run) -> pd.DataFrame:
     )
     taken_ps = (done["end_ps"] - done["start_ps"]).to_numpy()
     beyond_ps = taken_ps - share_ps.sum(axis=1)[served]
-    table[f"{_SHIFTED}_ps"] += np.where(moved, 0, beyond_ps)
-    table[f"{_ROUTED}_ps"] += np.where(moved, beyond_ps, 0)
+    table[f"{_DRIFT_CAUSE}_ps"] += np.where(moved, 0, beyond_ps)
+    table[f"{_DETOUR_CAUSE}_ps"] += np.where(moved, beyond_ps, 0)
     if scenario.prompt:
         contexts = np.array([bucket.context_tokens for bucket in run.buckets])
         table["bucket_tokens"] = contexts[served]
@@ -88,7 +88,7 @@ def tokens_table(run: Run) -> pd.DataFrame:
 
 
 def failovers_table(run: Run) -> pd.DataFrame:
-    """Return one row for each node that was bad."""
+    """Return one row for each failover: the bad node, its spare, and the time taken."""
     rows = [
         {**failover._asdict(), "duration_ps": failover.duration_ps}
         for failover in run.result.failovers
@@ -99,7 +99,10 @@ def failovers_table(run: Run) -> pd.DataFrame:
 def _first_after(
     done: pd.DataFrame, start_ps: NDArray[np.int64], failover: Failover
 ) -> list[int]:
-    """Return the row of each sequence's first token that began after a failover."""
+    """Return the row of the first token of each sequence that began after a failover.
+
+    A sequence whose token was in flight at the failover has none.
+    """
     later = np.flatnonzero(start_ps >= failover.resumed_ps)
     sequences = done["sequence"].to_numpy()
     begun_before = {
@@ -116,7 +119,7 @@ def _first_after(
 
 
 def links_table(run: Run) -> pd.DataFrame:
-    """Return one row for each directed link of the machine."""
+    """Return one row for each directed link: its traffic, slack and errors."""
     topology, machine, used = (
         run.prepared.topology,
         run.prepared.machine,
@@ -131,10 +134,10 @@ def links_table(run: Run) -> pd.DataFrame:
     lost = np.zeros_like(vectors)
     lost[used.link] = used.lost
     slack = np.full(links, np.nan)
-    came = used.least_slack_ps < UNLIMITED_PS
-    least_ps = used.least_slack_ps[came]
+    received = used.least_slack_ps < UNLIMITED_PS
+    least_ps = used.least_slack_ps[received]
     # As floats: vectors may be late by more than 64 bits of ps times Hz hold.
-    slack[used.link[came]] = least_ps / PS_PER_S * machine.chip.clock_hz
+    slack[used.link[received]] = least_ps / PS_PER_S * machine.chip.clock_hz
     wire_bits = machine.link.wire_bytes * BITS_PER_BYTE
     busy_ps = vectors * (wire_bits * PS_PER_NS) // machine.link.rate_gbps
     return pd.DataFrame(
@@ -157,7 +160,7 @@ def links_table(run: Run) -> pd.DataFrame:
 
 
 def chips_table(run: Run) -> pd.DataFrame:
-    """Return one row for each chip of the machine."""
+    """Return one row for each chip: its place, memory, work and clock."""
     topology, machine, plan = (
         run.prepared.topology,
         run.prepared.machine,
@@ -199,67 +202,6 @@ def chips_table(run: Run) -> pd.DataFrame:
     )
 
 
-def plan_table(prepared: Prepared | PreparedWorkload) -> pd.DataFrame:
-    """Return one row for each slice of a weight tensor on a chip.
-
-    What slices do not tell, that a router is better than the worst, is a column more.
-    """
-    table = prepared.plan.slices.drop(columns=["tensor_rows", "tensor_columns"])
-    strategy = prepared.plan.strategy
-    if isinstance(strategy, Strategy) and strategy.routing is not Routing.WORST:
-        return table.assign(routing=str(strategy.routing))
-    return table
-
-
-def stages_table(run: Run) -> pd.DataFrame:
-    """Return one row for each pipeline stage."""
-    rows = []
-    stages: tuple[Stage | WorkloadStage, ...] = run.prepared.plan.stages
-    for stage, cycles in zip(stages, run.schedule.timeline.stage_cycles, strict=True):
-        blocks = stage.blocks if isinstance(stage, Stage) else ()
-        parts = [block for block in blocks if block.kind is BlockKind.FEED_FORWARD]
-        rows.append(
-            {
-                "replica": stage.replica,
-                "stage": stage.index,
-                "chips": len(stage.chips),
-                "first_chip": int(stage.chips[0]),
-                "layers": stage.layers,
-                "feed_forward_share": sum((b.last - b.first) / b.parts for b in parts),
-                "fullest_chip_bytes": int(stage.memory.total.max()),
-                "stage_cycles": cycles,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def schedule_table(run: Run) -> pd.DataFrame:
-    """Return one row for each instruction of a token."""
-    program = run.schedule.program
-    code, trains = program.instructions, program.trains
-    names = np.array([entry.name for entry in run.schedule.timeline.entries] + [""])
-    on_train = code.train >= 0
-    link = (
-        np.where(on_train, trains.link[code.train], -1) if len(trains) else code.train
-    )
-    vectors = np.where(on_train, trains.vectors[code.train], 0) if len(trains) else 0
-    return pd.DataFrame(
-        {
-            "chip": code.chip,
-            "slice": _labels(Slice, code.slice),
-            "port": code.port,
-            "opcode": _labels(Opcode, code.opcode),
-            "start_cycle": code.start_cycle,
-            "duration_cycles": code.duration_cycles,
-            "operator": code.operator,
-            "name": names[code.operator],
-            "train": code.train,
-            "link": link,
-            "vectors": vectors,
-        }
-    )
-
-
 TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {
     "tokens": tokens_table,
     "links": links_table,
@@ -269,10 +211,3 @@ TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {
     "schedule": schedule_table,
     "failovers": failovers_table,
 }
-
-
-def _labels(
-    kind: type[Slice] | type[Opcode], numbers: NDArray[np.int8]
-) -> NDArray[np.str_]:
-    names: NDArray[np.str_] = np.array([member.name for member in kind])
-    return names[numbers]

@@ -1,4 +1,4 @@
-"""What lies in each chip's SRAM over the time of a token, as a table."""
+"""SRAM occupancy of each chip over the time of a token, as a table."""
 
 import numpy as np
 import pandas as pd
@@ -10,35 +10,36 @@ from experiments.trace.window import Window
 
 
 def sram_table(run: Run, window: Window) -> pd.DataFrame:
-    """Return a row for each change on the chips of a window, a token alone.
+    """Return the SRAM occupancy of the chips in a window: a row for each change.
 
-    A chip's first row is at cycle 0.
+    One sequence is in flight. A chip's first row is at cycle 0.
     """
     program, machine = run.schedule.program, run.prepared.machine
-    kept = program.resident
+    resident = program.resident
     held = held_over_time(activation_changes(program, machine))
     end = min(window.last_chip, program.chips - 1)
     chips = np.arange(window.first_chip, end + 1)
     shown = (held.chip >= window.first_chip) & (held.chip <= end)
     began = held.chip[shown & (held.cycle == 0)]
-    quiet = chips[~np.isin(chips, began)]
-    chip = np.concatenate([quiet, held.chip[shown]])
-    cycle = np.concatenate([0 * quiet, held.cycle[shown]])
-    alive = np.concatenate([0 * quiet, held.bytes[shown]])
+    # Chips without activations at cycle 0 get a first row all the same.
+    idle = chips[~np.isin(chips, began)]
+    chip = np.concatenate([idle, held.chip[shown]])
+    cycle = np.concatenate([0 * idle, held.cycle[shown]])
+    alive = np.concatenate([0 * idle, held.bytes[shown]])
     order = np.lexsort((cycle, chip))
     chip = chip[order]
     table = pd.DataFrame(
         {
             "chip": chip,
             "cycle": cycle[order],
-            "weight_bytes": kept.weights[chip],
-            "kv_bytes": kept.kv_cache[chip],
-            "activation_bytes": kept.activations[chip] + alive[order],
-            "program_bytes": kept.program[chip],
+            "weight_bytes": resident.weights[chip],
+            "kv_bytes": resident.kv_cache[chip],
+            "activation_bytes": resident.activations[chip] + alive[order],
+            "program_bytes": resident.program[chip],
         }
     )
     changed = table[["chip", "activation_bytes"]].diff().any(axis=1)
-    # The first difference of all is with nothing.
+    # The first row has no difference, but is a row.
     table = table[changed | (table.index == 0)].reset_index(drop=True)
     used = table.filter(like="_bytes").sum(axis=1)
     table["free_bytes"] = machine.chip.sram_bytes - used

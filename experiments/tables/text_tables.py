@@ -1,4 +1,4 @@
-"""Tables whose rows end in a long name, such as a strategy, in 80 columns."""
+"""Text tables of 80 columns whose rows end in a long name, such as a strategy."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,17 @@ from rich.table import Table
 from rich.text import Text
 
 _WIDTH = 80
-# Rich leaves so much between columns.
+# Blanks that Rich leaves between columns.
 _BETWEEN = 2
-# Names go on in another line, further in.
+# A name that is too long continues on an indented line.
 _INDENT = "  "
 
 
 def named_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Return a table of numbers and, last in each row, a name.
+    """Return a text table with columns of numbers and a last column of names.
 
-    Nothing is cut: a name that finds no room in its line goes on in another one, after
-    a comma.
+    No name is truncated: one that is wider than the room left continues on the next
+    line, after a comma.
 
     Parameters
     ----------
@@ -28,17 +28,17 @@ def named_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table
     """
     numbers = zip(headings[:-1], *(row[:-1] for row in rows), strict=True)
     taken = sum(max(map(len, column)) + _BETWEEN for column in numbers)
-    made = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for heading in headings[:-1]:
-        made.add_column(heading, justify="right", no_wrap=True)
-    made.add_column(headings[-1], no_wrap=True)
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column(headings[-1], no_wrap=True)
     for row in rows:
-        made.add_row(*row[:-1], wrapped_name(row[-1], _WIDTH - taken))
-    return made
+        table.add_row(*row[:-1], wrapped_name(row[-1], _WIDTH - taken))
+    return table
 
 
 def wrapped_name(name: str, room: int) -> str:
-    r"""Return a name in lines of no more than `room` characters, broken at commas.
+    r"""Return a name wrapped at commas into lines of at most `room` characters.
 
     >>> wrapped_name("tensor=8,pipeline=36,expert=4,routing=balanced", 32)
     'tensor=8,pipeline=36,expert=4,\n  routing=balanced'
@@ -48,7 +48,7 @@ def wrapped_name(name: str, room: int) -> str:
     first, *pieces = name.split(",")
     lines = [first]
     for number, piece in enumerate(pieces, start=1):
-        # But for the last piece, a comma follows.
+        # A comma follows each piece but the last.
         comma = number < len(pieces)
         if len(lines[-1]) + 1 + len(piece) + comma <= room:
             lines[-1] += f",{piece}"
@@ -59,5 +59,5 @@ def wrapped_name(name: str, room: int) -> str:
 
 
 def titled(title: str, *parts: RenderableType) -> RenderableType:
-    """Return parts under a title, which may be wider than a table."""
+    """Return parts under a title that may be wider than a table."""
     return Group(Text(title, style="italic"), *parts)

@@ -1,8 +1,10 @@
+"""Text tables: names wrapped at commas, and titles wider than their table."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from experiments.tables.text_tables import named_table, wrapped_name
+from experiments.tables.text_tables import named_table, titled, wrapped_name
 
 names = st.lists(st.text("abc=2", min_size=1, max_size=12), min_size=1, max_size=9)
 
@@ -35,3 +37,12 @@ def test_long_names_fill_a_line_of_80_columns_and_go_on_in_the_next() -> None:
         "11111111111111111111  tensor=144,pipeline=36,data=2,expert=16,attention=16,",
         " " * 24 + "routing=balanced",
     ]
+
+
+def test_a_title_may_be_wider_than_its_table() -> None:
+    console = Console(width=80, color_system=None)
+    title = "A title that is wider than the two columns below it"
+    with console.capture() as printed:
+        console.print(titled(title, named_table(["n", "name"], [["1", "a"]]), "note"))
+    lines = [line.rstrip() for line in printed.get().splitlines()]
+    assert lines == [title, "n  name", "1  a", "note"]

@@ -1,0 +1,48 @@
+"""Atomic writes: whole files or none, and folders checked before the work."""
+
+import gzip
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from experiments.tables.atomic_write import (
+    check_writable,
+    csv_bytes,
+    write_bytes,
+    zipped,
+)
+from specs.errors import OutputError
+
+
+def test_a_missing_folder_is_made_with_its_parents(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    with pytest.raises(OutputError, match=r"cannot write to .*a: File exists; choose"):
+        check_writable(tmp_path / "a")
+
+
+def test_a_file_is_replaced_and_its_path_returned(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    assert write_bytes(path, b"old") == path
+    assert write_bytes(path, b"new") == path
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [
+        ("a.csv", b"new")
+    ]
+
+
+def test_rows_of_a_csv_end_in_one_byte_and_missing_values_are_empty() -> None:
+    table = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
+    assert csv_bytes(table) == b"a,b\n1,x\n2,\n"
+
+
+def test_compressed_content_carries_no_time_of_writing() -> None:
+    content = zipped(b"abc")
+    assert gzip.decompress(content) == b"abc"
+    # Bytes 4 to 7 of a gzip file are its time.
+    assert content[4:8] == bytes(4)
