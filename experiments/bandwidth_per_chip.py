@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 
 from experiments.analysis.uniform_traffic import (
     BOUNDED,
-    FOLLOWED,
     ROUTINGS,
-    bound,
-    simulated,
+    SIMULATED,
+    bandwidth_bound,
+    simulated_bandwidth,
 )
 from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
@@ -41,12 +41,12 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
         for racks in (QUICK_RACKS if quick else RACKS)
     ]
     rows = [
-        simulated(topology, machine, routing, seed)
+        simulated_bandwidth(topology, machine, routing, seed)
         for routing in ROUTINGS
         for topology in machines
     ]
     rows += [
-        bound(select_topology(CHIPS_PER_RACK * racks, "dragonfly"), machine)
+        bandwidth_bound(select_topology(CHIPS_PER_RACK * racks, "dragonfly"), machine)
         for racks in (QUICK_BOUND_RACKS if quick else BOUND_RACKS)
     ]
     table = pd.DataFrame(rows).assign(feasible=True)
@@ -64,7 +64,7 @@ def _figure(table: pd.DataFrame) -> Figure:
             axes.plot([first, last], [level, level], "k--", lw=1.2)
         axes.plot([], [], "k--", lw=1.2, label="published, +/-10 %")
         gateways = table[table["routing"] == "over gateways"]
-        run = gateways[gateways["evaluated"] == FOLLOWED]
+        run = gateways[gateways["evaluated"] == SIMULATED]
         hops = table[table["routing"] == "fewest hops"]
         leaving = run[run["leaving_node_gb_per_s"] > 0]
         sent, left = "injected_gb_per_s", "leaving_node_gb_per_s"

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 
 from chip.mxm_tiling import tiling
 from experiments.analysis.gemm import (
-    FIRST,
+    FIRST_COLUMNS,
     INNER,
-    LAST,
-    PUBLISHED,
+    LAST_COLUMNS,
+    PUBLISHED_UTILISATION,
     ROWS,
     product_run,
     utilisation,
@@ -44,7 +44,9 @@ def experiment(
 ) -> tuple[pd.DataFrame, Figure, dict[str, pd.DataFrame]]:
     """Return the range of utilisation by tiles, its curve, and all points."""
     step = QUICK_STEP if quick else STEP
-    curve = pd.DataFrame([_point(n, seed) for n in range(FIRST, LAST + 1, step)])
+    curve = pd.DataFrame(
+        [_point(n, seed) for n in range(FIRST_COLUMNS, LAST_COLUMNS + 1, step)]
+    )
     table = (
         curve.groupby("tiles")
         .agg(
@@ -91,7 +93,7 @@ def _figure(curve: pd.DataFrame) -> Figure:
             share = 100 * curve[column]
             axes.plot(curve["columns"], share, label=label, linewidth=width)
         axes.axhline(
-            100 * PUBLISHED,
+            100 * PUBLISHED_UTILISATION,
             color="black",
             linestyle="--",
             linewidth=1,

@@ -23,8 +23,8 @@ from matplotlib.lines import Line2D
 from experiments.analysis.scheduled_and_reactive import (
     LatencySamples,
     TrafficCase,
-    exchange,
-    uniform,
+    exchange_samples,
+    uniform_samples,
 )
 from experiments.analysis.traffic_schedule import network
 from experiments.harness.experiment_script import run_script
@@ -69,8 +69,8 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     drawn: list[LatencySamples] = []
     for case in QUICK_CASES if quick else CASES:
         net = network(select_topology(case.chips, case.topology), machine)
-        exchanged = exchange(net, case, seed)
-        measured = [*exchanged, *uniform(net, case, seed)]
+        exchanged = exchange_samples(net, case, seed)
+        measured = [*exchanged, *uniform_samples(net, case, seed)]
         facts = {"topology": case.topology, "chips": case.chips}
         rows += [{**facts, **each.row} for each in measured]
         if case.topology == DRAWN:

@@ -1,1 +1,19 @@
-"""experiments.analysis."""
+"""Computations that several experiments or published figures share.
+
+decode_work: DecodeWork, decode_work
+free_running_clocks: FreeRunningClocks, free_run, without_deskews
+drift_violations: ClockViolation, first_violation, simulated_violation,
+    underflow_quantiles
+gemm: product_run, utilisation
+network_latency: smallest_all_reduce, worst_pair, one_vector, first_spread_bytes
+other_simulators: astra_all_reduce_cycles, booksim_cycles, booksim_mean_cycles,
+    booksim_law, path_topology
+round_trips: LinkMeasurement, TABLE_2, half_round_trips
+traffic_schedule: Network, network, all_to_all, exchange_cycles, foreseen_cycles
+slot_timetable: Timetable, timetable, unforeseen_cycles
+scheduled_and_reactive: TrafficCase, LatencySamples, exchange_samples,
+    uniform_samples, reactive_specs
+speculative_decoding: PlacedModel, Speculation, SpeculationStep, fastest,
+    tokens_per_step, drawn_tokens
+uniform_traffic: TrafficRow, simulated_bandwidth, bandwidth_bound
+"""

@@ -1,4 +1,4 @@
-"""What one step of decoding takes on any machine: operations, and bytes to read."""
+"""Work of one decode step on any machine: operations, and bytes to read and hold."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ _FLOP_PER_MAC = 2
 
 
 class DecodeWork(NamedTuple):
-    """A step in which each sequence of a batch gains a token.
+    """Work of a decode step, in which each sequence of a batch gains a token.
 
     Attributes
     ----------
@@ -18,7 +18,7 @@ class DecodeWork(NamedTuple):
     read_bytes
         Weights once, and the KV cache of each sequence.
     held_bytes
-        All weights, used or not, and the KV cache.
+        All weights, also of experts that the step does not use, and the KV cache.
     """
 
     flop: float
@@ -34,9 +34,9 @@ def decode_work(
     weights: Format = Format.FP16,
     kv_cache: Format = Format.FP16,
 ) -> DecodeWork:
-    """Return the work of a step at `context` positions with `batch` sequences.
+    """Return the work of a decode step of `batch` sequences at `context` positions.
 
-    Only matrix products count: norms, biases and look-ups are below one in a thousand.
+    Only matrix products count: norms, biases and look-ups are below 0.1 % of them.
     """
     experts = min(model.experts, model.experts_per_token * batch)
     head = model.head_rows * model.hidden_size
@@ -44,15 +44,15 @@ def decode_work(
     attended = sum(model.attended_tokens(layer, context) for layer in layers)
     feed_forward = model.feed_forward_parameters / model.experts
 
-    def multiplied(experts_used: int) -> float:
+    def active_parameters(experts_used: int) -> float:
         layer = model.attention_parameters + experts_used * feed_forward
         return model.layers * layer + head
 
-    # Scores and values: each query head with every position.
-    macs = multiplied(model.experts_per_token) + 2 * model.query_size * attended
+    # Scores and values multiply each query head with every position.
+    macs = active_parameters(model.experts_per_token) + 2 * model.query_size * attended
     cache_bytes = 2 * model.kv_size * attended * kv_cache.bits / 8 * batch
     return DecodeWork(
         flop=_FLOP_PER_MAC * macs * batch,
-        read_bytes=multiplied(experts) * weights.bits / 8 + cache_bytes,
+        read_bytes=active_parameters(experts) * weights.bits / 8 + cache_bytes,
         held_bytes=model.parameters * weights.bits / 8 + cache_bytes,
     )

@@ -1,4 +1,4 @@
-"""Latencies of the network that have a published figure."""
+"""Latencies of the network for which a figure was published: schedules and sizes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +10,13 @@ from topologies.routing.minimal_paths import minimal_paths
 from topologies.selection import select_topology
 from topologies.topology import Topology
 
-_ALL_REDUCE_CHIPS = 256
+ALL_REDUCE_CHIPS = 256
 _MOST_VECTORS = 64
 
 
 def smallest_all_reduce(machine: MachineSpec) -> CollectiveSchedule:
     """Return the schedule of one vector over 256 chips of the 33-node system."""
-    topology = select_topology(_ALL_REDUCE_CHIPS, "nodes33")
+    topology = select_topology(ALL_REDUCE_CHIPS, "nodes33")
     return compile_collective(
         topology,
         machine,
@@ -28,9 +28,9 @@ def smallest_all_reduce(machine: MachineSpec) -> CollectiveSchedule:
 
 
 def worst_pair(topology: Topology) -> NDArray[np.int64]:
-    """Return two chips with the longest way between them: most hops, longest cables.
+    """Return the pair of chips with the longest path: most hops, then longest cables.
 
-    Chips that symmetry makes alike are looked at once.
+    Of chips that symmetry makes equivalent one is evaluated.
     """
     sources = list(topology.representatives or range(topology.chips))
     hops = hop_counts(topology.adjacency(), sources)
@@ -59,11 +59,14 @@ def one_vector(
 
 
 def first_spread_bytes(machine: MachineSpec) -> int:
-    """Return the smallest tensor that is there sooner over several paths of a node."""
+    """Return the smallest tensor in bytes that several paths of a node carry faster.
+
+    The comparison is with the direct link alone; 64 vectors if none up to there does.
+    """
     node = select_topology(8)
     size = machine.link.vector_bytes
     for vectors in range(1, _MOST_VECTORS):
-        straight, spread = (
+        direct, multipath = (
             compile_collective(
                 node,
                 machine,
@@ -74,6 +77,6 @@ def first_spread_bytes(machine: MachineSpec) -> int:
             ).latency_cycles
             for algorithm in ("one-shot", "spread")
         )
-        if spread < straight:
+        if multipath < direct:
             return vectors * size
     return _MOST_VECTORS * size

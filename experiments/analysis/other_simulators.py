@@ -1,4 +1,4 @@
-"""Our machine with the parameters of another simulator, to compare what both say."""
+"""Cross-checks: our machine with the parameters of ASTRA-sim and of BookSim2."""
 
 import networkx as nx
 import numpy as np
@@ -9,10 +9,9 @@ from topologies.io.networkx_graph import from_networkx
 from topologies.selection import select_topology
 from topologies.topology import Topology
 
-# What neither of the two models: clocks that drift, jitter, errors, cables of different
-# lengths, a vector unit that takes its time. A clock of 1 GHz makes a cycle a
-# nanosecond, for both to count in.
-_PLAIN = {
+# Neither of the two models drifting clocks, jitter, errors, cable lengths or the time
+# of the vector unit. At 1 GHz a cycle is a nanosecond, so that both count alike.
+_IDEAL = {
     "chip.clock_hz": 10**9,
     "chip.vector_fill_cycles": 0,
     "chip.lanes": 10**6,
@@ -32,7 +31,7 @@ ASTRA_BYTES = 8_192
 ASTRA_NS = 615
 # Its GB/s are 2^30 B/s: 12.5 of them are 107.4 Gb/s.
 _ASTRA = {
-    **_PLAIN,
+    **_IDEAL,
     "link.rate_gbps": 107,
     "link.latency_cycles": 230,
     "link.forward_cycles": 230,
@@ -47,7 +46,7 @@ BOOKSIM_LINK_CYCLES = 20
 BOOKSIM_MEAN_CYCLES = 26.125
 _ROUTER_CYCLES = 3
 _BOOKSIM = {
-    **_PLAIN,
+    **_IDEAL,
     "link.latency_cycles": BOOKSIM_LINK_CYCLES,
     "link.forward_cycles": BOOKSIM_LINK_CYCLES + _ROUTER_CYCLES,
     "chip.send_cycles": 2 * _ROUTER_CYCLES,
@@ -66,11 +65,14 @@ def booksim_law(links: int) -> int:
 
 
 def astra_all_reduce_cycles() -> int:
-    """Return what ASTRA-sim's all-reduce takes on our machine set like it, in ns."""
+    """Return the cycles, each 1 ns, of ASTRA-sim's all-reduce on our machine.
+
+    The machine has ASTRA-sim's parameters.
+    """
     node = select_topology(8)
     schedule = compile_collective(
         node,
-        _set(_ASTRA),
+        _machine(_ASTRA),
         "all-reduce",
         node.active.astype(np.int64),
         payload_bytes=ASTRA_BYTES,
@@ -80,10 +82,10 @@ def astra_all_reduce_cycles() -> int:
 
 
 def booksim_cycles(topology: Topology, source: int, target: int) -> int:
-    """Return what a packet takes on our machine set like BookSim2, in its cycles."""
+    """Return the latency of a packet on our machine with BookSim2's parameters."""
     schedule = compile_collective(
         topology,
-        _set(_BOOKSIM),
+        _machine(_BOOKSIM),
         "point-to-point",
         np.array([source, target]),
         payload_bytes=1,
@@ -93,9 +95,10 @@ def booksim_cycles(topology: Topology, source: int, target: int) -> int:
 
 
 def booksim_mean_cycles() -> float:
-    """Return the mean over all pairs of a node, one of eight packets to oneself.
+    """Return the mean latency over all pairs of a node, chips with themselves included.
 
-    What goes to oneself meets no link here; the law says what its router takes.
+    A packet from a chip to itself uses no link of our machine, so that BookSim2's law
+    gives its latency.
     """
     node = select_topology(8)
     pairs = [(a, b) for a in range(8) for b in range(8) if a != b]
@@ -103,10 +106,11 @@ def booksim_mean_cycles() -> float:
     return (total + 8 * booksim_law(0)) / 64
 
 
-def chain(chips: int) -> Topology:
-    """Return chips in a line, so that paths of any length can be looked at."""
+def path_topology(chips: int) -> Topology:
+    """Return a path graph of chips, which has a route of every length."""
     return from_networkx(nx.path_graph(chips), name="chain")
 
 
-def _set(settings: dict[str, object]) -> MachineSpec:
+def _machine(settings: dict[str, object]) -> MachineSpec:
+    """Return the default machine with other settings."""
     return load_machine().with_settings(settings, "peer")

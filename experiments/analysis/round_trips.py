@@ -1,4 +1,4 @@
-"""Half round trips of links, simulated, beside the measured table."""
+"""Link latency as half a round trip: simulated exchanges, and the measured table."""
 
 from typing import NamedTuple
 
@@ -15,8 +15,8 @@ from topologies.builders.node import node_topology
 EXCHANGES, QUICK_EXCHANGES = 100_000, 10_000
 
 
-class Published(NamedTuple):
-    """A row of isca22 table 2, in cycles."""
+class LinkMeasurement(NamedTuple):
+    """Measured latency of one link in cycles: a row of isca22 table 2."""
 
     link: str
     least: int
@@ -26,21 +26,20 @@ class Published(NamedTuple):
 
 
 TABLE_2 = (
-    Published("A", 209, 216.87, 228, 2.93),
-    Published("B", 210, 216.87, 227, 2.88),
-    Published("C", 209, 216.41, 226, 2.66),
-    Published("D", 210, 216.47, 226, 2.71),
-    Published("E", 209, 216.27, 226, 2.78),
-    Published("F", 209, 216.48, 225, 2.63),
-    Published("G", 211, 217.35, 228, 2.84),
+    LinkMeasurement("A", 209, 216.87, 228, 2.93),
+    LinkMeasurement("B", 210, 216.87, 227, 2.88),
+    LinkMeasurement("C", 209, 216.41, 226, 2.66),
+    LinkMeasurement("D", 210, 216.47, 226, 2.71),
+    LinkMeasurement("E", 209, 216.27, 226, 2.78),
+    LinkMeasurement("F", 209, 216.48, 225, 2.63),
+    LinkMeasurement("G", 211, 217.35, 228, 2.84),
 )
 
 
 def half_round_trips(seed: int, exchanges: int) -> NDArray[np.int64]:
-    """Return half of each round trip in cycles, shape ``(exchanges, 7)``.
+    """Return half of each simulated round trip in cycles, shape ``(exchanges, 7)``.
 
-    They go from chip 0 of a node to its seven neighbours, each chip on a crystal of its
-    own.
+    They go from chip 0 of a node to its seven neighbours, each with its own crystal.
     """
     machine, topology, draws = load_machine(), node_topology(), Draws(seed)
     links = np.array(topology.out_links(0))

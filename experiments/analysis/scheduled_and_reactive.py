@@ -1,19 +1,24 @@
-"""The same messages on a scheduled machine and its reactive twin: rows of a table."""
+"""Latencies of the same messages on a scheduled machine and on a reactive network.
+
+The reactive network is the baseline model: the same wires and routes with queues.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.analysis.slot_timetable import (
+    Timetable,
+    timetable,
+    unforeseen_cycles,
+)
 from experiments.analysis.traffic_schedule import (
     UNDISTURBED,
     Network,
-    Timetable,
     all_to_all,
-    exchanged_cycles,
+    exchange_cycles,
     foreseen_cycles,
-    timetable,
-    unforeseen_cycles,
 )
 from experiments.tables.columns import TableRow
 from fabric.random_streams import Draws
@@ -29,14 +34,14 @@ from fabric.reactive.traffic import (
 from specs.arrays import Floats
 from specs.units import PS_PER_NS, PS_PER_S, PS_PER_US, ceil_div
 
-# An unforeseen message finds the slots of the densest timetable.
+# Load of the timetable whose slots unforeseen messages use: the densest.
 DENSEST_LOAD = 0.95
-# What comes first finds an empty network: a part of the time that is not counted.
+# Share of the time that is not counted, since its messages meet an empty network.
 _WARM_UP = 0.2
 
 
 class TrafficCase(NamedTuple):
-    """What is run on one machine.
+    """Traffic that is run on one machine, scheduled and reactive.
 
     Attributes
     ----------
@@ -45,9 +50,10 @@ class TrafficCase(NamedTuple):
     vectors
         Size of each message of the exchange.
     exchanges
-        Seeds of the exchange.
+        Number of seeds of the exchange.
     loads, runs, time_us
-        Loads of the random traffic, seeds of each, and for how long chips send.
+        Loads of the random traffic, number of seeds of each, and the time for which
+        chips send.
     """
 
     topology: str
@@ -60,38 +66,40 @@ class TrafficCase(NamedTuple):
 
 
 class LatencySamples(NamedTuple):
-    """Latencies that were measured, with their row of the table."""
+    """Latencies of all messages of one machine and traffic, with their table row."""
 
     row: TableRow
     latency_ns: Floats
 
 
-def exchange(net: Network, case: TrafficCase, seed: int) -> list[LatencySamples]:
-    """Return what a synchronous all-to-all takes, scheduled and reactive.
+def exchange_samples(
+    net: Network, case: TrafficCase, seed: int
+) -> list[LatencySamples]:
+    """Return the latencies of a synchronous all-to-all, scheduled and reactive.
 
     A direct all-gather has the same messages.
     """
     sent = all_to_all(net, case.vectors)
     size_bytes = case.vectors * net.machine.link.vector_bytes
     facts = {"traffic": "exchange", "bytes": size_bytes}
-    scheduled_ns = _ns(net, exchanged_cycles(net, sent))
-    found = [_exchanged(net, facts, "scheduled", scheduled_ns[np.newaxis])]
-    way = journeys(sent, net.routes)
-    for name, spec in twins(net).items():
+    scheduled_ns = _ns(net, exchange_cycles(net, sent))
+    samples = [_exchange_of_runs(net, facts, "scheduled", scheduled_ns[np.newaxis])]
+    journey = journeys(sent, net.routes)
+    for name, spec in reactive_specs(net).items():
         latency_ns = np.array(
             [
-                _reactive_ns(net, spec, way, seed + number)
+                _reactive_ns(net, spec, journey, seed + number)
                 for number in range(case.exchanges)
             ]
         )
-        found.append(_exchanged(net, facts, name, latency_ns))
-    return found
+        samples.append(_exchange_of_runs(net, facts, name, latency_ns))
+    return samples
 
 
-def uniform(net: Network, case: TrafficCase, seed: int) -> list[LatencySamples]:
-    """Return what random traffic takes at each load, scheduled and reactive."""
-    found = []
-    empty_ns = _empty_ns(net)
+def uniform_samples(net: Network, case: TrafficCase, seed: int) -> list[LatencySamples]:
+    """Return the latencies of random traffic at each load, scheduled and reactive."""
+    samples = []
+    unloaded_ns = _unloaded_ns(net)
     dense = timetable(net, DENSEST_LOAD)
     until_ps = case.time_us * PS_PER_US
     for load in case.loads:
@@ -101,7 +109,7 @@ def uniform(net: Network, case: TrafficCase, seed: int) -> list[LatencySamples]:
             "load_percent": 100 * load,
         }
         row = {**facts, "machine": "timetable"}
-        found.append(_spaced(net, row, timetable(net, load), empty_ns))
+        samples.append(_timetable_samples(net, row, timetable(net, load), unloaded_ns))
         traffic = [
             uniform_messages(
                 net.chips,
@@ -111,33 +119,38 @@ def uniform(net: Network, case: TrafficCase, seed: int) -> list[LatencySamples]:
             )
             for number in range(case.runs)
         ]
-        ways = [journeys(sent, net.routes) for sent in traffic]
+        routed = [journeys(sent, net.routes) for sent in traffic]
         carried = {
             "foreseen": [_ns(net, foreseen_cycles(net, sent)) for sent in traffic],
             "unforeseen": [
                 _ns(net, unforeseen_cycles(net, dense, sent)) for sent in traffic
             ],
         }
-        for name, spec in twins(net).items():
+        for name, spec in reactive_specs(net).items():
             carried[name] = [
-                _reactive_ns(net, spec, way, seed + number)
-                for number, way in enumerate(ways)
+                _reactive_ns(net, spec, journey, seed + number)
+                for number, journey in enumerate(routed)
             ]
         for name, runs in carried.items():
             row = {**facts, "machine": name}
-            found.append(
-                _settled(
-                    net, row, traffic, runs=runs, until_ps=until_ps, empty_ns=empty_ns
+            samples.append(
+                _random_samples(
+                    net,
+                    row,
+                    traffic,
+                    runs=runs,
+                    until_ps=until_ps,
+                    unloaded_ns=unloaded_ns,
                 )
             )
-    return found
+    return samples
 
 
-def twins(net: Network) -> dict[str, ReactiveSpec]:
-    """Return the reactive networks: with few places, and with enough, by name.
+def reactive_specs(net: Network) -> dict[str, ReactiveSpec]:
+    """Return the reactive networks with few and with enough buffer places, by name.
 
-    Enough lets a wire never wait for a credit: a vector on its way to the next port
-    keeps its place for a link, a router and the way of the credit back.
+    With enough places a wire never waits for a credit: a vector holds its place for the
+    latency of a link, of a router, and of the link that returns the credit.
     """
     few = ReactiveSpec.of_machine(net.machine)
     link_ps = int(mean_latency_ps(net.machine, net.topology).max())
@@ -149,8 +162,8 @@ def twins(net: Network) -> dict[str, ReactiveSpec]:
     }
 
 
-def _empty_ns(net: Network) -> dict[tuple[int, int], float]:
-    """Return what a vector takes through an empty reactive network, by its ends."""
+def _unloaded_ns(net: Network) -> dict[tuple[int, int], float]:
+    """Return the latency of a vector in an empty reactive network, by its ends."""
     spec = ReactiveSpec.of_machine(net.machine)
     link_ps = mean_latency_ps(net.machine, net.topology)
     chips = net.chips.tolist()
@@ -162,71 +175,69 @@ def _empty_ns(net: Network) -> dict[tuple[int, int], float]:
     }
 
 
-def _spaced(
+def _timetable_samples(
     net: Network,
     facts: TableRow,
     slots: Timetable,
-    empty_ns: dict[tuple[int, int], float],
+    unloaded_ns: dict[tuple[int, int], float],
 ) -> LatencySamples:
-    """Return the row of a timetable, whose latencies recur in every period."""
+    """Return the latencies of a timetable, which recur in every period."""
     latency_ns = _ns(net, np.array(list(slots.latency_cycles.values())))
-    least_ns = np.array([empty_ns[pair] for pair in slots.latency_cycles])
+    least_ns = np.array([unloaded_ns[pair] for pair in slots.latency_cycles])
     payload_bytes = net.machine.link.vector_bytes * (len(net.chips) - 1)
     period_ns = slots.period_cycles * _cycle_ns(net)
     rate = payload_bytes / period_ns * UNDISTURBED
-    return _measured(net, facts, latency_ns, rate, latency_ns - least_ns)
+    return _samples(net, facts, latency_ns, rate, latency_ns - least_ns)
 
 
-def _settled(
+def _random_samples(
     net: Network,
     facts: TableRow,
     traffic: list[Messages],
     *,
     runs: list[Floats],
     until_ps: int,
-    empty_ns: dict[tuple[int, int], float],
+    unloaded_ns: dict[tuple[int, int], float],
 ) -> LatencySamples:
-    """Return the row of random traffic, without what met an empty network."""
+    """Return the latencies of random traffic after the warm-up."""
     begin_ps = _WARM_UP * until_ps
     latencies, delays, rates = [], [], []
     for sent, latency_ns in zip(traffic, runs, strict=True):
-        there_ps = sent.ready_ps + latency_ns * PS_PER_NS
+        arrival_ps = sent.ready_ps + latency_ns * PS_PER_NS
         counted = sent.ready_ps >= begin_ps
         ends = zip(sent.source.tolist(), sent.target.tolist(), strict=True)
-        least_ns = np.array([empty_ns[pair] for pair in ends])
+        least_ns = np.array([unloaded_ns[pair] for pair in ends])
         latencies.append(latency_ns[counted])
         delays.append((latency_ns - least_ns)[counted])
-        count = np.count_nonzero((there_ps >= begin_ps) & (there_ps < until_ps))
+        count = np.count_nonzero((arrival_ps >= begin_ps) & (arrival_ps < until_ps))
         payload = count * net.machine.link.vector_bytes / len(net.chips)
         rates.append(payload * PS_PER_NS / (until_ps - begin_ps))
     rate = float(np.mean(rates))
-    return _measured(
-        net, facts, np.concatenate(latencies), rate, np.concatenate(delays)
-    )
+    return _samples(net, facts, np.concatenate(latencies), rate, np.concatenate(delays))
 
 
-def _exchanged(
+def _exchange_of_runs(
     net: Network, facts: TableRow, name: str, latency_ns: Floats
 ) -> LatencySamples:
-    """Return the row of an exchange; latencies have shape ``(runs, messages)``."""
+    """Return the latencies of an exchange, given with shape ``(runs, messages)``."""
     payload = facts["bytes"] * (len(net.chips) - 1)
     rate = float((payload / latency_ns.max(axis=1)).mean())
-    made = _measured(net, {**facts, "machine": name}, latency_ns.ravel(), rate)
-    # A schedule has one run: every other is the same.
+    samples = _samples(net, {**facts, "machine": name}, latency_ns.ravel(), rate)
+    # All runs of a schedule are alike, so it has one.
     spread_ns = (latency_ns.max(axis=0) - latency_ns.min(axis=0)).max()
-    return made._replace(row={**made.row, "between_runs_ns": spread_ns})
+    return samples._replace(row={**samples.row, "between_runs_ns": spread_ns})
 
 
-def _measured(
+def _samples(
     net: Network,
     facts: TableRow,
     latency_ns: Floats,
     delivered_gb_per_s: float,
     delay_ns: Floats | None = None,
 ) -> LatencySamples:
-    """Return a row of the table.
+    """Return latencies with their row of the table: quantiles and delivered bandwidth.
 
-    Delays are what latencies have beyond an empty reactive network of mean jitter.
+    A delay is the latency beyond that of an empty reactive network with mean jitter.
     """
     middle, high = np.percentile(latency_ns, [50, 99])
     row = {
@@ -244,16 +255,23 @@ def _measured(
     return LatencySamples(row, latency_ns)
 
 
-def _reactive_ns(net: Network, spec: ReactiveSpec, way: Journeys, seed: int) -> Floats:
-    latency_ps = drawn_latency_ps(net.machine, net.topology, way, Draws(seed))
+def _reactive_ns(
+    net: Network, spec: ReactiveSpec, journey: Journeys, seed: int
+) -> Floats:
+    """Return the latency of each message in a simulated reactive network, in ns."""
+    latency_ps = drawn_latency_ps(net.machine, net.topology, journey, Draws(seed))
     credit_ps = mean_latency_ps(net.machine, net.topology)
-    result = simulate_reactive(spec, way, latency_ps=latency_ps, credit_ps=credit_ps)
+    result = simulate_reactive(
+        spec, journey, latency_ps=latency_ps, credit_ps=credit_ps
+    )
     return result.latency_ps / PS_PER_NS
 
 
 def _ns(net: Network, cycles: NDArray[np.int64]) -> Floats:
+    """Return cycles in ns."""
     return np.asarray(cycles * _cycle_ns(net), dtype=np.float64)
 
 
 def _cycle_ns(net: Network) -> float:
+    """Return the nominal clock period, in ns."""
     return PS_PER_S / PS_PER_NS / net.machine.chip.clock_hz

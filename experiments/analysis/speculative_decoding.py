@@ -1,4 +1,4 @@
-"""Speculative decoding: a draft model proposes, the target verifies all at once."""
+"""Speculative decoding: a draft model proposes tokens, the target verifies them."""
 
 from functools import cache
 from typing import NamedTuple
@@ -28,17 +28,17 @@ _TOKEN_BYTES = 4
 
 
 class PlacedModel(NamedTuple):
-    """A model on some chips of a machine, and the schedule of a decode token."""
+    """A model placed on chips of a machine, with the schedule of its decode token."""
 
     schedule: Schedule
 
     @property
     def first_chips(self) -> list[int]:
-        """Return the chips of the first stage; the first of them leads."""
+        """Return the chips of the first stage; the first of them is the leader."""
         return [int(chip) for chip in self.schedule.plan.stages[0].chips]
 
     def pass_cycles(self, positions: int) -> int:
-        """Return the cycles of a pass of several positions, each of them answered.
+        """Return the cycles of a pass that gives logits for several positions.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class PlacedModel(NamedTuple):
 
 
 class SpeculationStep(NamedTuple):
-    """Where the time of a step goes, in us, with `draft_tokens` drafted."""
+    """Time of a speculative step with `draft_tokens` drafted, by part, in us."""
 
     draft_tokens: int
     draft_us: float
@@ -68,18 +68,18 @@ class SpeculationStep(NamedTuple):
 
     @property
     def step_us(self) -> float:
-        """Return the time of the step."""
+        """Return the time of the step: draft, transfer and verification, in us."""
         return self.draft_us + self.transfer_us + self.verify_us
 
     def tokens_per_s(self, acceptance: float) -> float:
-        """Return the rate of one user."""
+        """Return the tokens per second of one user at an acceptance rate."""
         return tokens_per_step(acceptance, self.draft_tokens) / self.step_us * US_PER_S
 
 
 def tokens_per_step(acceptance: float, draft_tokens: int) -> float:
-    """Return the tokens that a step gives in the mean: accepted ones and one more.
+    """Return the mean tokens of a step: the accepted ones and one of the target.
 
-    With acceptances independent of each other it is (1 - a^(K+1)) / (1 - a)
+    With independent acceptances it is (1 - a^(K+1)) / (1 - a)
     (Leviathan et al. 2023, arXiv:2211.17192, equation 1).
 
     >>> tokens_per_step(0.5, 1), tokens_per_step(0.0, 8), tokens_per_step(1.0, 8)
@@ -91,9 +91,9 @@ def tokens_per_step(acceptance: float, draft_tokens: int) -> float:
 def drawn_tokens(
     acceptance: float, draft_tokens: int, *, steps: int, seed: int
 ) -> NDArray[np.int64]:
-    """Return the tokens of each of many steps, drawn, shape ``(steps,)``."""
+    """Return the tokens of each step with drawn acceptances, shape ``(steps,)``."""
     draws = np.random.default_rng(seed).random((steps, draft_tokens))
-    # What follows the first refused token is of no use.
+    # Tokens after the first refused one are discarded.
     accepted = np.cumprod(draws < acceptance, axis=1).sum(axis=1)
     tokens: NDArray[np.int64] = accepted.astype(np.int64) + 1
     return tokens
@@ -109,16 +109,16 @@ def fastest(
     widths: tuple[int, ...],
     positions: int = 1,
 ) -> PlacedModel:
-    """Return a model on the given chips, at the width of the fastest pass.
+    """Return a model placed on chips at the tensor width with the fastest pass.
 
     Parameters
     ----------
     model, machine, topology, chips, context
-        What runs on what.
+        The model, its hardware, the chips to place it on, and the context length.
     widths
-        Tensor groups that are tried.
+        Tensor widths to compare.
     positions
-        Positions of the pass: one is a decode token, more are a verification.
+        Positions of the pass: one of a decode token, more of a verification.
 
     Raises
     ------
@@ -147,14 +147,14 @@ def fastest(
 
 
 class Speculation:
-    """A target and a draft model beside it on one machine.
+    """Speculative decoding with a target and a draft model on one machine.
 
-    Draft and target take turns, so that their vectors never meet on a link.
+    Draft and target run alternately, so that they never share a link at the same time.
 
     Parameters
     ----------
     target, draft
-        Each on chips of its own, of one topology.
+        Two models on disjoint chips of one topology.
     """
 
     def __init__(self, target: PlacedModel, draft: PlacedModel) -> None:
@@ -164,37 +164,38 @@ class Speculation:
         self._drafted = cache(draft.pass_cycles)
 
     def step(self, draft_tokens: int) -> SpeculationStep:
-        """Return the time of a step that drafts so many tokens.
+        """Return the time of a step that drafts `draft_tokens` tokens.
 
-        The first of the draft's passes takes two positions, since the last token that
-        it drafted before may have been accepted without having gone through it.
+        The first pass of the draft takes two positions: its last token of the step
+        before may have been accepted, but has not passed through the draft yet.
         """
         one = self.draft.schedule.latency_cycles
         drafted = self._drafted(2) + (draft_tokens - 1) * one
-        handed = self._transfer_cycles(self.draft, self.target, draft_tokens + 1)
-        returned = self._transfer_cycles(self.target, self.draft, draft_tokens + 1)
+        to_target = self._transfer_cycles(self.draft, self.target, draft_tokens + 1)
+        to_draft = self._transfer_cycles(self.target, self.draft, draft_tokens + 1)
         return SpeculationStep(
             draft_tokens,
             self._us(drafted),
-            self._us(handed + returned),
+            self._us(to_target + to_draft),
             self._us(self._verified(draft_tokens + 1)),
         )
 
     def _us(self, cycles: int) -> float:
+        """Return cycles in us."""
         return cycles / self._machine.chip.clock_hz * US_PER_S
 
     def _transfer_cycles(
         self, source: PlacedModel, target: PlacedModel, tokens: int
     ) -> int:
-        """Return the cycles from one leader to the first stage of the other."""
+        """Return the cycles to send tokens from a leader to the other's first stage."""
         topology = source.schedule.topology
         guard_cycles = source.schedule.program.guard_cycles
         timing = link_timing(topology, self._machine, guard_cycles)
-        transporter = MessageScheduler(
+        scheduler = MessageScheduler(
             topology, self._machine, Routes(topology, NO_OUTAGE), timing
         )
         messages = MessageTable.of(
             (source.first_chips[0], chip, _TOKEN_BYTES * tokens)
             for chip in target.first_chips
         )
-        return transporter.transport(messages).duration_cycles
+        return scheduler.transport(messages).duration_cycles

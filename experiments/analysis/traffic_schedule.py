@@ -1,17 +1,17 @@
-"""What a static schedule makes of the traffic that the reactive twin carries.
+"""Static schedules for the traffic that the reactive baseline model carries.
 
-All times are fixed before anything runs. How good they are depends on what the
-compiler is told: the whole pattern, so that it may space the messages; the moments at
-which they will be ready; or nothing, so that each pair of chips can only be given slots
-that recur.
+All times are fixed before the run. The latency depends on what the compiler knows:
+- the whole pattern: it spaces the messages (`exchange_cycles`, and the timetable of
+  `slot_timetable`);
+- the times at which messages will be ready (`foreseen_cycles`);
+- nothing: each pair of chips has slots that recur (`unforeseen_cycles` of
+  `slot_timetable`).
 """
 
 from collections import defaultdict
-from itertools import pairwise
 from typing import NamedTuple, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import LinkTiming, link_timing, serialisation_cycles
@@ -20,9 +20,8 @@ from compiler.routing.message_scheduler import MessageScheduler
 from compiler.routing.reservation_table import ReservationTable
 from fabric.reactive.traffic import Messages
 from specs.arrays import Ints
-from specs.errors import ScheduleError
 from specs.machine import MachineSpec
-from specs.units import BITS_PER_BYTE, PS_PER_NS, PS_PER_S, ceil_div
+from specs.units import BITS_PER_BYTE, PS_PER_NS, PS_PER_S
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
@@ -36,16 +35,16 @@ UNDISTURBED = 1 - 1 / DESKEW_EPOCHS
 
 @final
 class Network(NamedTuple):
-    """A machine with its routes, and the load that uniform traffic puts on them.
+    """A machine with its routes, and the load of its busiest link.
 
     Attributes
     ----------
     topology, machine, routes
-        Wiring, parts and minimal ways.
+        Wiring, hardware and minimal routes.
     timing
-        What the compiler knows of the links, guard band included.
+        Link timing of the compiler, with the guard band.
     busiest
-        Messages over the busiest link if every chip sends one to every other.
+        Messages over the busiest link when every chip sends one to every other.
     """
 
     topology: Topology
@@ -61,7 +60,7 @@ class Network(NamedTuple):
 
     @property
     def vector_ps(self) -> float:
-        """Return the time of a vector on the wire."""
+        """Return the time of a vector on the wire, in ps."""
         link = self.machine.link
         return link.wire_bytes * BITS_PER_BYTE * PS_PER_NS / link.rate_gbps
 
@@ -69,7 +68,7 @@ class Network(NamedTuple):
     def least_gap_ps(self) -> float:
         """Return the mean gap of a chip's messages at which the busiest link is full.
 
-        It is the bound of uniform traffic on these routes, for either machine.
+        In ps. It bounds uniform traffic on these routes, scheduled or reactive.
         """
         return self.busiest * self.vector_ps / (len(self.chips) - 1)
 
@@ -80,12 +79,12 @@ class Network(NamedTuple):
 
 
 def network(topology: Topology, machine: MachineSpec) -> Network:
-    """Return a machine ready to be compared.
+    """Return a machine with its routes, link timing and busiest link.
 
     Raises
     ------
     ScheduleError
-        If its crystals allow no deskews so far apart.
+        If its crystals drift too far between deskews `DESKEW_EPOCHS` apart.
     """
     routes = Routes(topology)
     root = int(topology.active[0])
@@ -94,7 +93,7 @@ def network(topology: Topology, machine: MachineSpec) -> Network:
     interval_cycles = tolerance.checked_interval(DESKEW_EPOCHS)
     guard_cycles = tolerance.guard_cycles(interval_cycles)
     load = np.zeros(len(topology.source), dtype=np.int64)
-    for source, target in _pairs(topology):
+    for source, target in chip_pairs(topology):
         load[list(routes.path(source, target))] += 1
     return Network(
         topology=topology,
@@ -106,12 +105,12 @@ def network(topology: Topology, machine: MachineSpec) -> Network:
 
 
 def all_to_all(net: Network, vectors: int) -> Messages:
-    """Return a message from every chip to every other, all ready at once.
+    """Return the messages of an all-to-all, all ready at once.
 
-    Each chip sends what has the longest way first, and begins with another target than
-    its neighbours do: the order that the compiler takes too.
+    Each chip sends the messages with the most hops first. Neighbouring chips begin with
+    different targets. The compiler uses the same order.
     """
-    pairs = _pairs(net.topology)
+    pairs = chip_pairs(net.topology)
     pairs.sort(key=lambda pair: -net.routes.hops(*pair))
     ends = np.array(pairs, dtype=np.int64).T
     return Messages(
@@ -122,156 +121,52 @@ def all_to_all(net: Network, vectors: int) -> Messages:
     )
 
 
-def exchanged_cycles(net: Network, sent: Messages) -> Ints:
-    """Return the latency of each of `sent`, all ready at once, as it is compiled.
+def exchange_cycles(net: Network, sent: Messages) -> Ints:
+    """Return the latency of each message of an exchange, in cycles.
 
-    Sorted, shape ``(messages,)``; the schedule is that of a collective's phase.
+    Sorted, shape ``(messages,)``. All are ready at once, and the schedule is that of
+    one phase of a collective.
     """
     vector_bytes = net.machine.link.vector_bytes
     columns = (sent.source, sent.target, sent.vectors * vector_bytes)
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    transporter = MessageScheduler(net.topology, net.machine, net.routes, net.timing)
-    placed = transporter.transport(MessageTable.of(rows))
-    last = np.ones(len(placed.link), dtype=bool)
-    last[placed.previous[placed.previous >= 0]] = False
+    scheduler = MessageScheduler(net.topology, net.machine, net.routes, net.timing)
+    transport = scheduler.transport(MessageTable.of(rows))
+    last = np.ones(len(transport.link), dtype=bool)
+    last[transport.previous[transport.previous >= 0]] = False
     tail = [
         serialisation_cycles(net.machine, vectors - 1)
-        for vectors in placed.vectors[last].tolist()
+        for vectors in transport.vectors[last].tolist()
     ]
-    there = placed.receive_cycle[last] + np.array(tail) + net.timing.receive_cycles
-    return np.sort(there)
+    arrival = transport.receive_cycle[last] + np.array(tail) + net.timing.receive_cycles
+    return np.sort(arrival)
 
 
 def foreseen_cycles(net: Network, sent: Messages) -> Ints:
-    """Return the latency of each of `sent` if the compiler knows when it is ready.
+    """Return the latency of each message if the compiler knows when it is ready.
 
-    It reserves wires in the order of time and cannot move a message's start; a latency
-    counts from the first cycle after the message is ready.
+    In cycles, from the first cycle after the message is ready. The compiler reserves
+    wires in the order of time and cannot delay the start of a message.
     """
     timing, hz = net.timing, net.machine.chip.clock_hz
     line_cycles = serialisation_cycles(net.machine, 1)
     latency = timing.latency_cycles.tolist()
-    calendars: defaultdict[int, ReservationTable] = defaultdict(ReservationTable)
+    reservations: defaultdict[int, ReservationTable] = defaultdict(ReservationTable)
     ready_cycles = -(-sent.ready_ps * hz // PS_PER_S)
-    taken = np.empty(len(sent), dtype=np.int64)
+    latencies = np.empty(len(sent), dtype=np.int64)
     rows = zip(sent.source, sent.target, ready_cycles.tolist(), strict=True)
     for index, (source, target, ready) in enumerate(rows):
         cycle, receive = ready + timing.send_cycles, 0
         for link in net.routes.path(int(source), int(target)):
-            wire = calendars[link].reserve(cycle, line_cycles)
+            wire = reservations[link].reserve(cycle, line_cycles)
             receive = wire + latency[link] + timing.guard_cycles
             cycle = receive + timing.pass_cycles
-        taken[index] = receive + timing.receive_cycles - ready
-    return taken
+        latencies[index] = receive + timing.receive_cycles - ready
+    return latencies
 
 
-@final
-class Timetable(NamedTuple):
-    """Slots that recur: one message from every chip to every other in each period.
-
-    Attributes
-    ----------
-    period_cycles
-        Length of the period.
-    wire_cycles
-        When a message enters each wire of its way, by source and target; the first
-        lies in the first period.
-    latency_cycles
-        From when it must be ready to SRAM of the target, by source and target.
-    """
-
-    period_cycles: int
-    wire_cycles: dict[tuple[int, int], tuple[int, ...]]
-    latency_cycles: dict[tuple[int, int], int]
-
-
-def timetable(net: Network, load: float) -> Timetable:
-    """Return slots for uniform traffic at a share of the bound.
-
-    Each message takes the start from which it waits least on its way, those with the
-    longest ways first; some slot is free on every link, because the busiest has enough.
-
-    Parameters
-    ----------
-    net
-        The machine.
-    load
-        Share of the bound, below what slots of whole cycles and deskews leave of it.
-
-    Raises
-    ------
-    ScheduleError
-        If the load is above that.
-    """
-    timing = net.timing
-    slot_cycles = serialisation_cycles(net.machine, 1)
-    full_cycles = net.busiest * net.vector_ps * net.machine.chip.clock_hz / PS_PER_S
-    # The timetable stands still while chips deskew, and makes up for it in between.
-    period = int(full_cycles / load * UNDISTURBED)
-    slots = period // slot_cycles
-    if slots < net.busiest:
-        most = full_cycles * UNDISTURBED / (net.busiest * slot_cycles)
-        raise ScheduleError(
-            f"at a load of {load:g} a period has {slots} slots, but the busiest link "
-            f"carries {net.busiest} messages: ask for {most:.3f} at most"
-        )
-    free = np.ones((len(net.topology.source), slots), dtype=bool)
-    entered, latency = {}, {}
-    pairs = _pairs(net.topology)
-    pairs.sort(key=lambda pair: -net.routes.hops(*pair))
-    for pair in pairs:
-        path = net.routes.path(*pair)
-        first = np.flatnonzero(free[path[0]]) * slot_cycles
-        wires = [first]
-        for link, following in pairwise(path):
-            step = int(timing.latency_cycles[link])
-            ready = wires[-1] + step + timing.guard_cycles + timing.pass_cycles
-            wires.append(_next_free(free[following], ready, slot_cycles, period))
-        best = int(np.argmin(wires[-1] - first))
-        entered[pair] = tuple(int(wire[best]) for wire in wires)
-        for link, wire in zip(path, entered[pair], strict=True):
-            free[link, wire % period // slot_cycles] = False
-        flight = int(timing.latency_cycles[path[-1]]) + timing.guard_cycles
-        way = entered[pair][-1] - entered[pair][0] + flight
-        latency[pair] = timing.send_cycles + way + timing.receive_cycles
-    return Timetable(period, entered, latency)
-
-
-def unforeseen_cycles(net: Network, slots: Timetable, sent: Messages) -> Ints:
-    """Return the latency of each of `sent` if nobody knew when it would be ready.
-
-    A message waits for the next slot of its pair that no earlier one takes.
-    """
-    ready_cycles = -(-sent.ready_ps * net.machine.chip.clock_hz // PS_PER_S)
-    next_start: dict[tuple[int, int], int] = {}
-    taken = np.empty(len(sent), dtype=np.int64)
-    period = slots.period_cycles
-    ends = zip(sent.source.tolist(), sent.target.tolist(), strict=True)
-    rows = zip(ends, ready_cycles.tolist(), strict=True)
-    for index, (pair, ready) in enumerate(rows):
-        start = slots.wire_cycles[pair][0] - net.timing.send_cycles
-        earliest = max(ready, next_start.get(pair, ready))
-        at = start + ceil_div(earliest - start, period) * period
-        next_start[pair] = at + period
-        taken[index] = at - ready + slots.latency_cycles[pair]
-    return taken
-
-
-def _next_free(
-    free: NDArray[np.bool_], ready: Ints, slot_cycles: int, period: int
-) -> Ints:
-    """Return the start of the first free slot not before each of `ready`."""
-    places = np.flatnonzero(free)
-    turn, cycle = np.divmod(ready, period)
-    index = np.searchsorted(places, -(-cycle // slot_cycles))
-    around = index == len(places)
-    first: Ints = places[np.where(around, 0, index)] * slot_cycles
-    first += (turn + around) * period
-    return first
-
-
-def _pairs(topology: Topology) -> list[tuple[int, int]]:
-    """Return all pairs of active chips, each chip's targets begun with the next one."""
+def chip_pairs(topology: Topology) -> list[tuple[int, int]]:
+    """Return all ordered pairs of active chips, by the distance in their numbering."""
     chips = topology.active.tolist()
     count = len(chips)
     return [

@@ -1,4 +1,4 @@
-"""Uniform traffic, all to all: every vector followed, or the busiest link's bound."""
+"""Bandwidth of uniform all-to-all traffic, simulated or bounded by the busiest link."""
 
 from typing import NamedTuple
 
@@ -14,13 +14,13 @@ from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK
 from topologies.topology import Topology
 
 ROUTINGS = {"over gateways": "hierarchical", "fewest hops": "one-shot"}
-FOLLOWED, BOUNDED = "vector by vector", "bound from one rack"
-# Enough that the way of the first vector is below 1 % of the time.
+SIMULATED, BOUNDED = "vector by vector", "bound from one rack"
+# Enough that the latency of the first vector is below 1 % of the time.
 _VECTORS_PER_CHIP = 40_000
 
 
 class TrafficRow(NamedTuple):
-    """Uniform traffic on one machine, as a row of a table.
+    """Bandwidth of uniform traffic on one machine: a row of a table.
 
     Attributes
     ----------
@@ -29,13 +29,13 @@ class TrafficRow(NamedTuple):
     routing
         ``over gateways``, one link between racks, or ``fewest hops``.
     evaluated
-        Whether every vector was followed, or a bound worked out.
+        Whether every vector was simulated, or a bound computed.
     injected_gb_per_s, leaving_node_gb_per_s
         Payload of each chip, and the part of it to other nodes, in 10^9 B/s.
     bound_gb_per_s
-        What the busiest link allows.
+        Payload of each chip at which the busiest link is full, in 10^9 B/s.
     vector_hops
-        Vectors looked at, on every link; of a bound, messages.
+        Vectors simulated, counted on every link; of a bound, messages.
     violations
         Vectors that broke the schedule.
     """
@@ -51,10 +51,10 @@ class TrafficRow(NamedTuple):
     violations: int
 
 
-def simulated(
+def simulated_bandwidth(
     topology: Topology, machine: MachineSpec, routing: str, seed: int
 ) -> TrafficRow:
-    """Return the bandwidth of uniform traffic that is scheduled and run."""
+    """Return the bandwidth of uniform traffic that is scheduled and simulated."""
     chips = topology.chips
     share = _VECTORS_PER_CHIP // chips * machine.link.vector_bytes
     run = run_collective(
@@ -74,7 +74,7 @@ def simulated(
         topology=topology.name,
         chips=chips,
         routing=routing,
-        evaluated=FOLLOWED,
+        evaluated=SIMULATED,
         injected_gb_per_s=injected,
         leaving_node_gb_per_s=injected * _leaving(topology),
         bound_gb_per_s=_bound_gb_per_s(machine, chips, int(load.max())),
@@ -83,11 +83,12 @@ def simulated(
     )
 
 
-def bound(topology: Topology, machine: MachineSpec) -> TrafficRow:
-    """Return what the busiest link allows, from what one rack sends.
+def bandwidth_bound(topology: Topology, machine: MachineSpec) -> TrafficRow:
+    """Return the bandwidth at which the busiest link is full, from one rack's traffic.
 
-    All racks are wired and routed alike: what one rack's traffic puts on all links that
-    leave a place of a rack by one port is what all racks put on each of them.
+    All racks are wired and routed alike. So the load of one link under the traffic of
+    all racks is the load of one rack's traffic, summed over the links that leave the
+    same place of any rack by the same port.
     """
     rack = np.arange(CHIPS_PER_RACK, dtype=np.int64)
     chips = topology.chips
@@ -114,12 +115,12 @@ def bound(topology: Topology, machine: MachineSpec) -> TrafficRow:
 
 
 def _leaving(topology: Topology) -> float:
-    """Return the part of uniform traffic that goes to other nodes."""
+    """Return the share of uniform traffic that goes to other nodes."""
     return (topology.chips - CHIPS_PER_NODE) / (topology.chips - 1)
 
 
 def _bound_gb_per_s(machine: MachineSpec, chips: int, busiest: int) -> float:
-    """Return a chip's payload rate while the busiest link carries so many messages."""
+    """Return a chip's payload rate when the busiest link carries `busiest` messages."""
     link = machine.link
     line_gb_per_s = link.rate_gbps / BITS_PER_BYTE * link.vector_bytes / link.wire_bytes
     return (chips - 1) / busiest * line_gb_per_s

@@ -2,10 +2,10 @@
 
 from chip.matmul_cycles import product_cycles
 from experiments.analysis.gemm import (
-    FIRST,
+    FIRST_COLUMNS,
     INNER,
-    LAST,
-    PUBLISHED,
+    LAST_COLUMNS,
+    PUBLISHED_UTILISATION,
     ROWS,
     product_run,
     utilisation,
@@ -86,11 +86,11 @@ def product_row() -> PublishedFigure:
             operand_bytes=2,
         )
 
-    worst = min(range(FIRST, LAST + 1), key=share)
+    worst = min(range(FIRST_COLUMNS, LAST_COLUMNS + 1), key=share)
     return PublishedFigure(
         name="FP16 product of 2304 x 4096 x 1376..3500, least of peak",
         source="isca22",
-        published=(PUBLISHED, 1),
+        published=(PUBLISHED_UTILISATION, 1),
         ours=utilisation(product_run(ROWS, INNER, worst)),
         unit="fraction",
         tolerance=0.01,

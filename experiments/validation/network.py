@@ -2,7 +2,7 @@
 
 from compiler.compile_collective import CollectiveSchedule
 from experiments.analysis.network_latency import (
-    _ALL_REDUCE_CHIPS,
+    ALL_REDUCE_CHIPS,
     first_spread_bytes,
     one_vector,
     smallest_all_reduce,
@@ -14,7 +14,7 @@ from experiments.analysis.other_simulators import (
     astra_all_reduce_cycles,
     booksim_mean_cycles,
 )
-from experiments.analysis.uniform_traffic import bound, simulated
+from experiments.analysis.uniform_traffic import bandwidth_bound, simulated_bandwidth
 from experiments.validation.row import FigureKind, PublishedFigure
 from specs.machine import MachineSpec, load_machine
 from specs.units import US_PER_S
@@ -40,7 +40,7 @@ def _bandwidths() -> list[PublishedFigure]:
     machine = load_machine()
     rack = select_topology(_RACKS_CHIPS)
     two, eight, most = (
-        simulated(node_system(nodes), machine, "over gateways", seed=1)
+        simulated_bandwidth(node_system(nodes), machine, "over gateways", seed=1)
         for nodes in (2, 8, 33)
     )
     figures = [
@@ -54,7 +54,7 @@ def _bandwidths() -> list[PublishedFigure]:
         (
             f"uniform traffic of a chip of {_RACKS_CHIPS}, busiest link",
             14.0,
-            bound(rack, machine).injected_gb_per_s,
+            bandwidth_bound(rack, machine).injected_gb_per_s,
         ),
     ]
     return [
@@ -79,7 +79,7 @@ def _latencies() -> list[PublishedFigure]:
     forward_cycles = machine.link.forward_cycles
     return [
         PublishedFigure(
-            name=f"all-reduce of one vector over {_ALL_REDUCE_CHIPS} chips, network",
+            name=f"all-reduce of one vector over {ALL_REDUCE_CHIPS} chips, network",
             source="isca22",
             published=2.17,
             ours=_network_us(machine, smallest_all_reduce(machine)),

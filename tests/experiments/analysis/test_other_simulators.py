@@ -7,7 +7,7 @@ from experiments.analysis.other_simulators import (
     booksim_cycles,
     booksim_law,
     booksim_mean_cycles,
-    chain,
+    path_topology,
 )
 
 
@@ -19,7 +19,7 @@ def test_astra_sims_all_reduce_is_reproduced_within_two_percent() -> None:
 
 @pytest.mark.parametrize("links", [1, 2, 3, 7])
 def test_booksims_law_is_reproduced_over_any_number_of_links(links: int) -> None:
-    assert booksim_cycles(chain(links + 1), 0, links) == booksim_law(links)
+    assert booksim_cycles(path_topology(links + 1), 0, links) == booksim_law(links)
 
 
 def test_booksims_mean_is_that_of_its_law() -> None:

@@ -4,9 +4,9 @@ import pytest
 
 from experiments.analysis.scheduled_and_reactive import (
     TrafficCase,
-    exchange,
-    twins,
-    uniform,
+    exchange_samples,
+    reactive_specs,
+    uniform_samples,
 )
 from experiments.analysis.traffic_schedule import network
 from specs.machine import load_machine
@@ -19,14 +19,18 @@ CASE = TrafficCase("rack", 72, 1, 2, (0.5, 0.9), 1, 5)
 
 def test_enough_places_are_those_of_a_credits_round_trip() -> None:
     # 717 cycles of link, router and link again, at 23.6 cycles a vector.
-    assert {name: spec.buffer_vectors for name, spec in twins(NODE).items()} == {
+    assert {
+        name: spec.buffer_vectors for name, spec in reactive_specs(NODE).items()
+    } == {
         "reactive 16": 16,
         "reactive 31": 31,
     }
 
 
 def test_a_schedule_is_the_same_in_every_run_and_a_reactive_network_is_not() -> None:
-    rows = {each.row["machine"]: each.row for each in exchange(RACK, CASE, seed=1)}
+    rows = {
+        each.row["machine"]: each.row for each in exchange_samples(RACK, CASE, seed=1)
+    }
     assert rows["scheduled"]["between_runs_ns"] == 0
     assert rows["reactive 16"]["between_runs_ns"] > 10
     messages = [row["messages"] for row in rows.values()]
@@ -35,7 +39,7 @@ def test_a_schedule_is_the_same_in_every_run_and_a_reactive_network_is_not() -> 
 
 def test_what_a_scheduled_hop_is_slower_is_its_guard_band() -> None:
     """In a node no message waits for another: what differs is guard and jitter."""
-    scheduled, *reactive = exchange(NODE, CASE._replace(chips=8), seed=1)
+    scheduled, *reactive = exchange_samples(NODE, CASE._replace(chips=8), seed=1)
     guard_ns = NODE.timing.guard_cycles / 0.9
     for each in reactive:
         least, most = each.latency_ns.min(), each.latency_ns.max()
@@ -46,7 +50,7 @@ def test_what_a_scheduled_hop_is_slower_is_its_guard_band() -> None:
 
 def test_every_load_is_delivered_and_no_timetable_has_a_tail() -> None:
     case = CASE._replace(loads=(0.2, 0.6), time_us=40)
-    rows = pd.DataFrame([each.row for each in uniform(NODE, case, seed=1)])
+    rows = pd.DataFrame([each.row for each in uniform_samples(NODE, case, seed=1)])
     offered = rows["load_percent"] / 100 * NODE.bound_gb_per_s
     told = rows["machine"] != "timetable"
     assert rows["delivered_gb_per_s"][told].to_numpy() == pytest.approx(

@@ -5,15 +5,14 @@ import numpy as np
 import pytest
 
 from compiler.cost.link_timing import serialisation_cycles
+from experiments.analysis.slot_timetable import timetable, unforeseen_cycles
 from experiments.analysis.traffic_schedule import (
     DESKEW_EPOCHS,
     Network,
     all_to_all,
-    exchanged_cycles,
+    exchange_cycles,
     foreseen_cycles,
     network,
-    timetable,
-    unforeseen_cycles,
 )
 from fabric.random_streams import Draws
 from fabric.reactive.traffic import Messages, uniform_messages
@@ -61,9 +60,9 @@ def test_an_exchange_within_a_node_waits_for_nothing_but_its_own_vectors(
     vectors: int,
 ) -> None:
     net = net_of(8)
-    found = exchanged_cycles(net, all_to_all(net, vectors))
+    latencies = exchange_cycles(net, all_to_all(net, vectors))
     tail = serialisation_cycles(MACHINE, vectors - 1)
-    assert found.tolist() == [least_cycles(net, 0, 1) + tail] * 56
+    assert latencies.tolist() == [least_cycles(net, 0, 1) + tail] * 56
 
 
 def test_an_all_to_all_is_every_ordered_pair_once_the_longest_ways_first() -> None:
@@ -132,9 +131,9 @@ def test_foreseen_messages_never_beat_an_empty_network(chips: int) -> None:
     sent = spread(net, 0.1)
     ends = zip(sent.source.tolist(), sent.target.tolist(), strict=True)
     least = np.array([least_cycles(net, *pair) for pair in ends])
-    found = foreseen_cycles(net, sent)
-    assert (found >= least).all()
-    assert np.median(found - least) == 0
+    latencies = foreseen_cycles(net, sent)
+    assert (latencies >= least).all()
+    assert np.median(latencies - least) == 0
 
 
 def test_an_unforeseen_message_waits_for_the_next_slot_of_its_pair() -> None:

@@ -3,10 +3,10 @@ import pytest
 
 from experiments.analysis.uniform_traffic import (
     BOUNDED,
-    FOLLOWED,
     ROUTINGS,
-    bound,
-    simulated,
+    SIMULATED,
+    bandwidth_bound,
+    simulated_bandwidth,
 )
 from specs.machine import load_machine
 from topologies.builders.all_to_all_nodes import node_system
@@ -36,8 +36,8 @@ def test_33_nodes_are_the_264_chip_system() -> None:
 def test_simulated_traffic_comes_close_to_what_the_busiest_link_allows(
     routing: str,
 ) -> None:
-    row = simulated(node_system(2), MACHINE, routing, seed=1)
-    assert row.evaluated == FOLLOWED
+    row = simulated_bandwidth(node_system(2), MACHINE, routing, seed=1)
+    assert row.evaluated == SIMULATED
     assert row.violations == 0
     assert 0.95 * row.bound_gb_per_s < row.injected_gb_per_s < row.bound_gb_per_s
     assert row.leaving_node_gb_per_s == pytest.approx(row.injected_gb_per_s * 8 / 15)
@@ -45,7 +45,7 @@ def test_simulated_traffic_comes_close_to_what_the_busiest_link_allows(
 
 def test_one_rack_stands_for_all_in_the_bound() -> None:
     topology = select_topology(144)
-    sampled = bound(topology, MACHINE)
+    sampled = bandwidth_bound(topology, MACHINE)
     assert sampled.evaluated == BOUNDED
-    whole = simulated(topology, MACHINE, "over gateways", seed=1)
+    whole = simulated_bandwidth(topology, MACHINE, "over gateways", seed=1)
     assert sampled.bound_gb_per_s == pytest.approx(whole.bound_gb_per_s)
