@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from experiments.analysis.decode_work import decode_work
 from experiments.harness.experiment_script import run_script
-from experiments.harness.scenario_rows import numbers
+from experiments.harness.scenario_rows import latency_columns
 from experiments.plots.run_figure import STYLE
 from experiments.run.energy import energy_of
 from experiments.run.scenario import run_scenario
@@ -98,7 +98,7 @@ def _simulated(
         run = run_scenario(scenario)
     except RackError as error:
         return {**row, "feasible": False, "reason": str(error)}
-    measured = numbers(run)
+    measured = latency_columns(run)
     rate = measured["tokens_per_s_per_user"] * users
     prepared = run.prepared
     return {

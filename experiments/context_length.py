@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.harness.experiment_script import run_script
-from experiments.harness.scenario_rows import point
+from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
 from experiments.run.scenario_inputs import machine_of, model_of
 from sharding.planner.infeasibility import smallest_pipeline
@@ -76,7 +76,7 @@ def _row(name: str, chips: int, context: int, seed: int) -> dict[str, Any]:
         "kv_gb": kv_bytes / 1e9,
         # None: in no number of stages, since attention of a layer is not cut.
         "smallest_chips": WIDTH * smallest_pipeline(task, 1) or None,
-        **point(scenario),
+        **scenario_row(scenario),
     }
 
 

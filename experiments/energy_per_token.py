@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from experiments.analysis.decode_work import decode_work
 from experiments.harness.experiment_script import run_script
-from experiments.harness.scenario_rows import numbers
+from experiments.harness.scenario_rows import latency_columns
 from experiments.plots.run_figure import STYLE
 from experiments.run.energy import energy_of
 from experiments.run.scenario import run_scenario
@@ -65,7 +65,7 @@ def _row(context: int, sequences: int, seed: int) -> dict[str, Any]:
         run = run_scenario(scenario)
     except RackError as error:
         return {**row, "feasible": False, "reason": str(error)}
-    measured = numbers(run)
+    measured = latency_columns(run)
     rate = measured["tokens_per_s_per_user"] * sequences
     energy = energy_of(run.prepared.machine, run.prepared.topology, rate)
     return {

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.harness.experiment_script import run_script
-from experiments.harness.scenario_rows import numbers
+from experiments.harness.scenario_rows import latency_columns
 from experiments.plots.run_figure import STYLE
 from experiments.run.energy import energy_of
 from experiments.run.scenario import run_scenario
@@ -120,7 +120,7 @@ def _row(
         run = run_scenario(scenario)
     except RackError as error:
         return {**row, "feasible": False, "reason": str(error)}
-    measured = numbers(run)
+    measured = latency_columns(run)
     rate, prepared = measured["tokens_per_s_per_user"], run.prepared
     first_w = load_machine(FIRST).power.chip_average_w
     assert first_w is not None

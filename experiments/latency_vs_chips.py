@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from experiments.harness.checkpoint import Checkpoint
 from experiments.harness.experiment_script import Resumable, run_script
-from experiments.harness.scenario_rows import best_point, point
+from experiments.harness.scenario_rows import best_strategy_row, scenario_row
 from experiments.plots.run_figure import STYLE
 from specs.scenario import Scenario
 
@@ -42,7 +42,9 @@ COLUMNS = {
 
 
 @Resumable
-def experiment(seed: int, quick: bool, kept: Checkpoint) -> tuple[pd.DataFrame, Figure]:
+def experiment(
+    seed: int, quick: bool, checkpoint: Checkpoint
+) -> tuple[pd.DataFrame, Figure]:
     """Return the latency of each split at each chip count, and its picture."""
     rows = []
     model = QUICK_MODEL if quick else MODEL
@@ -50,11 +52,13 @@ def experiment(seed: int, quick: bool, kept: Checkpoint) -> tuple[pd.DataFrame, 
         scenario = Scenario(
             model=model, chips=chips, tokens=1, seed=seed, engine="replay"
         )
-        rows.append({"split": BEST, **kept.result(best_point, scenario)})
+        rows.append({"split": BEST, **checkpoint.result(best_strategy_row, scenario)})
         for width in QUICK_WIDTHS if quick else WIDTHS:
             strategy = f"tensor={width},pipeline={chips // width}"
             fixed = scenario.model_copy(update={"strategy": strategy})
-            rows.append({"split": f"tensor={width}", **kept.result(point, fixed)})
+            rows.append(
+                {"split": f"tensor={width}", **checkpoint.result(scenario_row, fixed)}
+            )
     # Whole numbers, also beside points that were refused.
     whole = {"chips_used": "Int64", "racks_used": "Int64"}
     table = pd.DataFrame(rows).astype(whole)

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.harness.experiment_script import run_script
-from experiments.harness.scenario_rows import point
+from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
 from sharding.planner.infeasibility import smallest_pipeline
 from sharding.transformer.task import Task
@@ -70,7 +70,7 @@ def _row(
         "parameters_g": model.parameters / 1e9,
         "context_tokens": context,
         "machine": "smallest" if widening == 1 else f"{widening} times the chips",
-        **point(scenario),
+        **scenario_row(scenario),
     }
 
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from experiments.analysis.decode_work import decode_work
 from experiments.harness.experiment_script import run_script
-from experiments.harness.scenario_rows import point
+from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
 from experiments.run.scenario_inputs import scenario_of
 from specs.devices import DeviceSpec, devices
@@ -84,7 +84,7 @@ def _simulated(name: str, machine: str, seed: int) -> dict[str, Any]:
     """Return the whole of a machine, FP8 weights, as this program runs it."""
     asked = {"model": MODEL, "context": CONTEXT, "tokens": 1, "seed": seed}
     scenario = scenario_of({**asked, "machine": machine}, name)
-    run = point(scenario)
+    run = scenario_row(scenario)
     device, power = devices()[name], load_machine(machine).power.chip_tdp_w
     rate = run["tokens_per_s_per_user"]
     return {

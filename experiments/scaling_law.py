@@ -17,7 +17,7 @@ from compiler.search.branch_and_bound import best_strategy
 from compiler.search.objective import Objective
 from experiments.harness.checkpoint import Checkpoint
 from experiments.harness.experiment_script import Resumable, run_script
-from experiments.harness.scenario_rows import point
+from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
 from sharding.transformer.task import Task
 from specs.errors import RackError
@@ -49,14 +49,16 @@ COLUMNS = {
 
 
 @Resumable
-def experiment(seed: int, quick: bool, kept: Checkpoint) -> tuple[pd.DataFrame, Figure]:
+def experiment(
+    seed: int, quick: bool, checkpoint: Checkpoint
+) -> tuple[pd.DataFrame, Figure]:
     """Return the latency of each model at each number of chips, and its picture."""
     rows = []
     widths = QUICK_WIDTHS if quick else WIDTHS
     for model in QUICK_MODELS if quick else MODELS:
         smallest: dict[str, Any] | None = None
         for chips in QUICK_CHIPS if quick else CHIPS:
-            row = kept.result(_row, model, chips, seed, widths)
+            row = checkpoint.result(_row, model, chips, seed, widths)
             if row["feasible"]:
                 smallest = smallest or row
                 gained = smallest["latency_us"] / row["latency_us"]
@@ -91,7 +93,7 @@ def _row(model: str, chips: int, seed: int, widths: tuple[int, ...]) -> dict[str
     refused = {strategy.tensor: why for strategy, why in found.refused}
     return {
         **row,
-        **point(scenario, topology),
+        **scenario_row(scenario, topology),
         "chips_used": found.compiled[0].strategy.chips,
         "gap": found.gap,
         "widths_refused": "; ".join(f"{w}: {why}" for w, why in refused.items()),

@@ -24,7 +24,7 @@ from compiler.search.search_space import splits
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from experiments.harness.checkpoint import Checkpoint
 from experiments.harness.experiment_script import Resumable, Tables, run_script
-from experiments.harness.scenario_rows import best_point, point
+from experiments.harness.scenario_rows import best_strategy_row, scenario_row
 from experiments.plan_report.pareto import STATES, front_table
 from experiments.plots.run_figure import STYLE
 from experiments.tables.columns import TableRow
@@ -67,7 +67,7 @@ QUICK = _Sweep("gpt2", 16, (4, 8), 12)
 
 @Resumable
 def experiment(
-    seed: int, quick: bool, kept: Checkpoint
+    seed: int, quick: bool, checkpoint: Checkpoint
 ) -> tuple[pd.DataFrame, Figure, Tables]:
     """Return what was simulated, the picture, and the whole space with its front."""
     sweep = QUICK if quick else FULL
@@ -77,19 +77,21 @@ def experiment(
     model = load_model(sweep.model)
     context = min(scenario.context, model.max_context_tokens)
     scenario = scenario.model_copy(update={"context": context})
-    rows: list[TableRow] = [{"split": "auto", **kept.result(best_point, scenario)}]
+    rows: list[TableRow] = [
+        {"split": "auto", **checkpoint.result(best_strategy_row, scenario)}
+    ]
     for width in sweep.widths:
         stages = sweep.chips // width
         # Attention in turns is in the space; rows and grids are simulated.
         for split in (s for s in splits(model, width) if not s.attention):
             strategy = str(replace(split, pipeline=stages))
             fixed = scenario.model_copy(update={"strategy": strategy})
-            rows.append({"split": "given", **kept.result(point, fixed)})
+            rows.append({"split": "given", **checkpoint.result(scenario_row, fixed)})
     table = pd.DataFrame(rows)
     # Once the pipeline is full, the slowest stage lets one token out at a time.
     table["tokens_per_s_pipeline_bound"] = US_PER_S / table["slowest_stage_us"]
-    space = pd.DataFrame(kept.result(_space, scenario)["strategies"])
-    front = kept.result(_front, scenario, sweep.points)
+    space = pd.DataFrame(checkpoint.result(_space, scenario)["strategies"])
+    front = checkpoint.result(_front, scenario, sweep.points)
     # By what part the front may be worse than the one there is.
     points = pd.DataFrame(front["points"]).assign(gap=front["gap"])
     figure = _figure(table, space, points, sweep)

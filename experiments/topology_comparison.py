@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from experiments.harness.experiment_script import run_script
-from experiments.harness.scenario_rows import point
+from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
 from specs.machine import load_machine
 from specs.scenario import Scenario
@@ -131,7 +131,8 @@ def _rows(comparison: Comparison, name: str, seed: int) -> list[dict[str, object
         model=comparison.model, chips=chips, tokens=1, seed=seed, engine="replay"
     )
     return [
-        facts | point(scenario.model_copy(update={"strategy": strategy}), topology)
+        facts
+        | scenario_row(scenario.model_copy(update={"strategy": strategy}), topology)
         for strategy in comparison.strategies
     ]
 

@@ -1,4 +1,4 @@
-"""Parts of an experiment that outlive an interruption, so that it can go on."""
+"""Checkpoint of an experiment: finished parts from which a later run resumes."""
 
 import hashlib
 import json
@@ -16,17 +16,17 @@ Argument = Scenario | str | int | tuple[int, ...]
 
 @final
 class Checkpoint:
-    """Results of functions by what they were asked, entered in a ledger at once.
+    """Checkpoint: results of functions by their arguments, written at once to a ledger.
 
     Parameters
     ----------
     ledger
-        Where they are entered.
+        Store of the results.
 
     Attributes
     ----------
     known, asked
-        Parts that were in the ledger already, and all of them.
+        Results that the ledger had already, and all that were asked for.
     """
 
     def __init__(self, ledger: ResultStore) -> None:
@@ -37,17 +37,17 @@ class Checkpoint:
     def result(
         self, function: Callable[..., TableRow], *arguments: Argument
     ) -> TableRow:
-        """Return what a function returns, from the ledger if it is there.
+        """Return the result of a function, from the ledger if it has it.
 
-        A result is known by the name of the function, its arguments and the version of
-        this program; of a scenario by `point_key`.
+        The key of a result is the name of the function, its arguments and the version
+        of this program. An argument that is a scenario counts by its `point_key`.
 
         Parameters
         ----------
         function
-            Returns a row of JSON's types, with a `reason` if it has one to refuse.
+            Returns a row of JSON's types, with a `reason` if it refuses.
         arguments
-            Its arguments: all that the result depends on.
+            Its arguments; the result must depend on nothing else.
 
         Raises
         ------
@@ -70,11 +70,12 @@ class Checkpoint:
         }
         text = json.dumps(outcome)
         self._ledger.record(key, asked, text)
-        # What was just made is what would be read again.
+        # Return what a resumed run would read, after the round trip through JSON.
         numbers: TableRow = json.loads(text)["numbers"]
         return numbers
 
 
 def _scenario(argument: object) -> str:
+    """Return the key of an argument that is a scenario, for JSON."""
     assert isinstance(argument, Scenario)
     return point_key(argument)

@@ -1,4 +1,4 @@
-"""What experiment scripts have in common: their options and the files they leave."""
+"""Command line of an experiment script: options, files and the printed table."""
 
 import argparse
 import shutil
@@ -21,9 +21,9 @@ from specs.errors import RackError
 
 _WIDTH = 80
 _LEDGER = "ledger.sqlite"
-# From here on, and below the last digit shown, numbers are printed with an exponent.
-_PLAIN_TO = 1e5
-# Columns that a person wants first, and what they are called then.
+# Numbers from here on, or below the last digit shown, are printed with an exponent.
+_EXPONENT_FROM = 1e5
+# Default columns of the printed table, and their headings.
 SHOWN = {
     "topology": "topology",
     "chips": "chips",
@@ -43,27 +43,27 @@ SHOWN = {
 }
 
 Tables = Mapping[str, pd.DataFrame]
-# A table and its picture, and further tables by name if one does not say all.
+# A table, its figure, and further tables by name if there are any.
 Findings = tuple[pd.DataFrame, Figure] | tuple[pd.DataFrame, Figure, Tables]
 Experiment = Callable[[int, bool], Findings]
-Made = TypeVar("Made", bound=Findings)
+FindingsT = TypeVar("FindingsT", bound=Findings)
 
 
 @final
 @dataclass(frozen=True)
-class Resumable(Generic[Made]):
-    """An experiment that keeps its parts until it is through: a decorator.
+class Resumable(Generic[FindingsT]):
+    """Decorator of an experiment that keeps finished parts until it is complete.
 
     Parameters
     ----------
     run
-        As an experiment, with what keeps the results of its parts.
+        The experiment, with the checkpoint of its parts as a third argument.
     """
 
-    run: Callable[[int, bool, Checkpoint], Made]
+    run: Callable[[int, bool, Checkpoint], FindingsT]
 
-    def __call__(self, seed: int, quick: bool) -> Made:
-        """Return what is found, keeping nothing."""
+    def __call__(self, seed: int, quick: bool) -> FindingsT:
+        """Return the findings of a run that keeps no parts."""
         with ResultStore(None) as ledger:
             return self.run(seed, quick, Checkpoint(ledger))
 
@@ -76,22 +76,22 @@ def run_script(
     *,
     digits: int = 1,
 ) -> None:
-    """Run an experiment from its command line; write its tables and its picture.
+    """Run an experiment from its command line; write its tables and its figure.
 
     Parameters
     ----------
     name
-        Stem of the files.
+        Name of the script, and stem of its files.
     question
-        What the experiment asks, for ``--help``.
+        Question of the experiment, for ``--help``.
     experiment
-        Takes a seed and whether to be quick; returns a table and a figure, and may
-        add tables that are written beside the first as ``<name>_<key>.csv``. The
-        parts of a `Resumable` one lie in ``<name>.kept`` until all files are written.
+        Takes a seed and whether to be quick. Returns a table, a figure, and optionally
+        further tables, which are written as ``<name>_<key>.csv``. A `Resumable` one
+        keeps its parts in ``<name>.kept`` until all files are written.
     shown
-        Columns of the table that go to the terminal, in order, and their headings.
+        Columns of the printed table, in order, and their headings.
     digits
-        Digits after the point there.
+        Digits after the decimal point in the printed table.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m experiments.{name}", description=question, allow_abbrev=False
@@ -102,19 +102,19 @@ def run_script(
     options = parser.parse_args()
     if options.seed < 0:
         parser.error(f"--seed {options.seed}: must be 0 or more")
-    keep = options.out / f"{name}.kept"
-    going_on = 0
+    kept_folder = options.out / f"{name}.kept"
+    resumed_parts = 0
     try:
         check_writable(options.out)
         if isinstance(experiment, Resumable):
-            check_writable(keep)
-            with ResultStore(keep / _LEDGER) as ledger:
-                kept = Checkpoint(ledger)
-                found = experiment.run(options.seed, options.quick, kept)
-            going_on = kept.known
+            check_writable(kept_folder)
+            with ResultStore(kept_folder / _LEDGER) as ledger:
+                checkpoint = Checkpoint(ledger)
+                findings = experiment.run(options.seed, options.quick, checkpoint)
+            resumed_parts = checkpoint.known
         else:
-            found = experiment(options.seed, options.quick)
-        table, figure, *more = found
+            findings = experiment(options.seed, options.quick)
+        table, figure, *more = findings
         tables = {name: table}
         for others in more:
             tables |= {f"{name}_{key}": other for key, other in others.items()}
@@ -128,31 +128,34 @@ def run_script(
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        said = "no file is left half-written"
-        if keep.is_dir():
-            said = (
-                f"finished parts are kept in {keep}; run the same again to go on, or "
+        advice = "no file is left half-written"
+        if kept_folder.is_dir():
+            advice = (
+                f"finished parts are kept in {kept_folder}; run the same again to go on, or "
                 "delete it to start afresh"
             )
-        print(f"interrupted; {said}", file=sys.stderr)
+        print(f"interrupted; {advice}", file=sys.stderr)
         sys.exit(130)
-    # A later run is to see the program as it is then.
-    shutil.rmtree(keep, ignore_errors=True)
-    print(brief(table, shown, digits=digits))
+    # A later run must compute all parts with the program as it is then.
+    shutil.rmtree(kept_folder, ignore_errors=True)
+    print(terminal_table(table, shown, digits=digits))
     print("\nwrote " + " and ".join(map(str, written)))
-    if going_on:
-        print(f"{going_on:,} parts were kept from a run that was interrupted")
+    if resumed_parts:
+        print(f"{resumed_parts:,} parts were kept from a run that was interrupted")
 
 
-def brief(table: pd.DataFrame, shown: Mapping[str, str], *, digits: int = 1) -> str:
-    """Return the columns that matter most, in lines that fit a terminal.
+def terminal_table(
+    table: pd.DataFrame, shown: Mapping[str, str], *, digits: int = 1
+) -> str:
+    """Return the shown columns of a table as text, a line for each row.
 
-    The reason why a point was refused is too long for a line: it is in the CSV.
+    The reason of a refused row is too long for a line: the first one stands below, and
+    the CSV has all.
     """
     names = [name for name in shown if name in table.columns]
     cells = table[names].rename(columns=shown)
     for name, column in cells.select_dtypes("Int64").items():
-        # pandas writes <NA> for whole numbers that are missing, whatever it is told.
+        # pandas prints <NA> for a missing whole number and ignores `na_rep`.
         cells[name] = column.astype(object).where(column.notna(), "-")
     lines = cells.to_string(
         index=False, na_rep="-", float_format=partial(_number, digits=digits)
@@ -169,15 +172,16 @@ def brief(table: pd.DataFrame, shown: Mapping[str, str], *, digits: int = 1) -> 
 
 
 def _number(value: float, digits: int = 1) -> str:
-    """Return a number in few characters, whatever its size.
+    """Return a number in few characters: plain, or with an exponent if too long.
 
     >>> [_number(value) for value in (0.0, 1762.04, 1e-12, 3.7e15)]
     ['0.0', '1,762.0', '1.0e-12', '3.7e+15']
     """
-    plain = value == 0 or 10**-digits <= abs(value) < _PLAIN_TO
+    plain = value == 0 or 10**-digits <= abs(value) < _EXPONENT_FROM
     return f"{value:,.{digits}f}" if plain else f"{value:.{digits}e}"
 
 
 def _first_reason(table: pd.DataFrame) -> str:
+    """Return the reason of the first refused row, wrapped."""
     reason = str(table.loc[~table["feasible"], "reason"].iloc[0])
     return textwrap.fill(reason, width=_WIDTH)

@@ -1,11 +1,10 @@
-"""One point of a comparison: a scenario run, or the reason why it cannot be."""
-
-from typing import Any
+"""Rows of a comparison: the latency of a scenario, or the reason of its refusal."""
 
 import numpy as np
 
 from experiments.run.preparation import AUTO, Prepared
 from experiments.run.scenario import Run, run_scenario
+from experiments.tables.columns import TableRow
 from experiments.tables.run_tables import tokens_table
 from specs.errors import RackError
 from specs.scenario import Scenario
@@ -13,36 +12,36 @@ from specs.units import NS_PER_US, PS_PER_NS, PS_PER_S
 from topologies.topology import Topology
 
 
-def point(scenario: Scenario, topology: Topology | None = None) -> dict[str, Any]:
-    """Return a row with the strategy, per-token latency, breakdown, or a refusal.
+def scenario_row(scenario: Scenario, topology: Topology | None = None) -> TableRow:
+    """Return the row of a scenario: its latency per token and breakdown, or a refusal.
 
-    A refused scenario has ``feasible`` False and its reason, and no numbers.
+    A refused scenario has ``feasible`` False, its reason, and no numbers.
 
     Parameters
     ----------
     scenario
-        What to run.
+        Scenario to run.
     topology
-        Wiring to use instead of the one that the scenario names.
+        Topology to use instead of the one that the scenario names.
     """
-    row: dict[str, Any] = {"chips": scenario.chips, "strategy": scenario.strategy}
+    row: TableRow = {"chips": scenario.chips, "strategy": scenario.strategy}
     try:
         run = run_scenario(scenario, topology)
     except RackError as error:
         return {**row, "feasible": False, "reason": str(error)}
-    return {**row, "feasible": True, **numbers(run), "reason": ""}
+    return {**row, "feasible": True, **latency_columns(run), "reason": ""}
 
 
-def numbers(run: Run) -> dict[str, Any]:
-    """Return the latency of a token, its rates and where its cycles went."""
+def latency_columns(run: Run) -> TableRow:
+    """Return the mean latency of a token, its rate, and its cycles by cause in us."""
     hz = run.prepared.machine.chip.clock_hz
     latency_ps = float(tokens_table(run)["latency_ps"].mean())
     spent = run.breakdown._asdict()
     slowest = max(run.schedule.timeline.stage_cycles)
-    every_ps = latency_ps + run.turn_ps
+    interval_ps = latency_ps + run.turn_ps
     return {
         "latency_us": latency_ps / PS_PER_NS / NS_PER_US,
-        "tokens_per_s_per_user": PS_PER_S / every_ps
+        "tokens_per_s_per_user": PS_PER_S / interval_ps
         if run.prepared.makes_tokens
         else None,
         "slowest_stage_us": slowest / hz * 1e6,
@@ -52,23 +51,23 @@ def numbers(run: Run) -> dict[str, Any]:
     }
 
 
-def best_point(scenario: Scenario, topology: Topology | None = None) -> dict[str, Any]:
-    """Return a row with the best strategy of a scenario, its latency, or a refusal.
+def best_strategy_row(scenario: Scenario, topology: Topology | None = None) -> TableRow:
+    """Return the row of a scenario under its best strategy, or a refusal.
 
     Parameters
     ----------
     scenario
-        What to run; its strategy does not matter.
+        Scenario to run; its strategy is ignored.
     topology
-        Wiring to use instead of the one that the scenario names.
+        Topology to use instead of the one that the scenario names.
 
     Returns
     -------
     dict
-        As `experiments.harness.scenario_rows.point` says, with the chips and racks that
-        the strategy takes and the gap of the search.
+        The columns of `scenario_row`, the chips and racks that the strategy uses, and
+        the gap of the search.
     """
-    row: dict[str, Any] = {"chips": scenario.chips, "strategy": AUTO}
+    row: TableRow = {"chips": scenario.chips, "strategy": AUTO}
     try:
         run = run_scenario(scenario.model_copy(update={"strategy": AUTO}), topology)
     except RackError as error:
@@ -84,6 +83,6 @@ def best_point(scenario: Scenario, topology: Topology | None = None) -> dict[str
         "chips_used": plan.strategy.chips,
         "racks_used": len(np.unique(run.prepared.topology.rack[used])),
         "gap": searched.found.gap,
-        **numbers(run),
+        **latency_columns(run),
         "reason": "",
     }

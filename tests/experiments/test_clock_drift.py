@@ -10,7 +10,7 @@ from matplotlib.image import imread
 from experiments import clock_drift
 from experiments.analysis.free_running_clocks import without_deskews
 from experiments.clock_drift import closed_form_row, free_running_rows, planned
-from experiments.harness.experiment_script import brief
+from experiments.harness.experiment_script import terminal_table
 from experiments.tables.atomic_write import csv_bytes
 from fabric.replay import replay
 from fabric.simulation import simulate
@@ -96,5 +96,5 @@ def test_the_frontier_falls_as_crystals_get_worse() -> None:
 
 def test_a_row_reads_in_a_line() -> None:
     table = pd.DataFrame(free_running_rows(50.0, 160, 1))
-    assert len(brief(table, clock_drift.SHOWN).splitlines()) == 4
+    assert len(terminal_table(table, clock_drift.SHOWN).splitlines()) == 4
     assert b"closed_form_ps" in csv_bytes(table)

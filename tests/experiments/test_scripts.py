@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from experiments.__main__ import experiment_names, main
 from experiments.analysis.decode_work import decode_work
 from experiments.batch_size import ridge_batch
-from experiments.harness.scenario_rows import point
+from experiments.harness.scenario_rows import scenario_row
 from specs.devices import devices
 from specs.model import load_model
 from specs.scenario import Scenario
@@ -225,7 +225,7 @@ def test_each_model_runs_on_the_smallest_machine_that_holds_it(
     assert smallest["chips"].to_dict() == {"bert-base": 8, "gpt2": 8, "llama-2-7b": 40}
     rated = table["tokens_per_s_per_user"].notna()
     assert set(table[~rated]["model"]) == {"bert-base"}
-    less = point(Scenario(model="llama-2-7b", chips=32, strategy="tensor=8"))
+    less = scenario_row(Scenario(model="llama-2-7b", chips=32, strategy="tensor=8"))
     assert "--chips 40" in less["reason"]
     report = capsys.readouterr().out.split("\nwrote ")[0]
     assert max(len(line) for line in report.splitlines()) <= 80
@@ -368,13 +368,6 @@ def test_counts_at_which_the_model_does_not_fit_say_why(
     assert "refused, 2 of 6 points" in printed
     assert "<NA>" not in printed
     assert "--chips 40" in printed
-
-
-def test_a_point_is_a_run_or_the_reason_why_not() -> None:
-    refused = point(Scenario(chips=8, strategy="tensor=8"))
-    assert refused.keys() == {"chips", "strategy", "feasible", "reason"}
-    assert not refused["feasible"]
-    assert "lacks" in refused["reason"]
 
 
 def test_an_experiment_refuses_a_negative_seed(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from experiments.harness.scenario_rows import point
+from experiments.harness.scenario_rows import scenario_row
 from experiments.report.run_report import print_report
 from experiments.report.run_summary import summarise, summary
 from experiments.run.preparation import plan_scenario
@@ -118,7 +118,7 @@ def test_a_pass_of_an_encoder_is_an_iteration_without_a_token() -> None:
     facts = summary(run)
     assert facts["iteration"]["count"] == 3
     assert set(facts["token"].values()) == {None}
-    assert point(scenario)["tokens_per_s_per_user"] is None
+    assert scenario_row(scenario)["tokens_per_s_per_user"] is None
     console = Console(width=80, record=True, file=StringIO())
     print_report(run, summarise(run), console)
     printed = console.export_text()

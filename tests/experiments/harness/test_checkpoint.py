@@ -14,7 +14,7 @@ from specs.scenario import Scenario
 
 
 @pytest.fixture
-def kept() -> Iterator[Checkpoint]:
+def checkpoint() -> Iterator[Checkpoint]:
     with ResultStore(None) as ledger:
         yield Checkpoint(ledger)
 
@@ -30,29 +30,33 @@ CALLED: list[int] = []
 
 
 @Resumable
-def experiment(seed: int, quick: bool, kept: Checkpoint) -> tuple[pd.DataFrame, Figure]:
-    rows = [kept.result(tenth, number) for number in range(seed, 4 if quick else 6)]
+def experiment(
+    seed: int, quick: bool, checkpoint: Checkpoint
+) -> tuple[pd.DataFrame, Figure]:
+    rows = [
+        checkpoint.result(tenth, number) for number in range(seed, 4 if quick else 6)
+    ]
     return pd.DataFrame(rows), Figure()
 
 
-def test_what_was_asked_before_is_not_computed_again(kept: Checkpoint) -> None:
+def test_what_was_asked_before_is_not_computed_again(checkpoint: Checkpoint) -> None:
     CALLED.clear()
-    assert kept.result(tenth, 3) == {"number": 3, "tenth": 0.3, "reason": ""}
-    assert kept.result(tenth, 3) == {"number": 3, "tenth": 0.3, "reason": ""}
-    assert kept.result(tenth, 4)["tenth"] == 0.4
+    assert checkpoint.result(tenth, 3) == {"number": 3, "tenth": 0.3, "reason": ""}
+    assert checkpoint.result(tenth, 3) == {"number": 3, "tenth": 0.3, "reason": ""}
+    assert checkpoint.result(tenth, 4)["tenth"] == 0.4
     assert CALLED == [3, 4]
-    assert (kept.known, kept.asked) == (1, 3)
+    assert (checkpoint.known, checkpoint.asked) == (1, 3)
 
 
-def test_scenarios_are_told_apart_by_all_that_they_say(kept: Checkpoint) -> None:
+def test_scenarios_are_told_apart_by_all_that_they_say(checkpoint: Checkpoint) -> None:
     def chips(scenario: Scenario) -> TableRow:
         return {"chips": scenario.chips, "seed": scenario.seed}
 
     scenarios = [Scenario(seed=seed, chips=n) for seed in (1, 2) for n in (8, 16)]
     for scenario in scenarios + scenarios:
-        row = kept.result(chips, scenario)
+        row = checkpoint.result(chips, scenario)
         assert row == {"chips": scenario.chips, "seed": scenario.seed}
-    assert kept.known == len(scenarios)
+    assert checkpoint.known == len(scenarios)
 
 
 def test_an_interrupted_experiment_goes_on_and_ends_as_if_undisturbed(
