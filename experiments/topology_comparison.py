@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from experiments.harness.experiment_script import run_script
 from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
+from experiments.tables.columns import TableRow
 from specs.machine import load_machine
 from specs.scenario import Scenario
 from topologies.cables import CHIPS_PER_RACK
@@ -108,7 +109,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     return table, _figure(table)
 
 
-def _rows(comparison: Comparison, name: str, seed: int) -> list[dict[str, object]]:
+def _rows(comparison: Comparison, name: str, seed: int) -> list[TableRow]:
     """Return what a wiring is as a whole, and how the model does on part of it."""
     chips = comparison.chips
     # A dragonfly is more than one rack, whoever uses it.
@@ -116,7 +117,7 @@ def _rows(comparison: Comparison, name: str, seed: int) -> list[dict[str, object
     topology = select_topology(whole_machine_chips(name) or max(chips, least), name)
     described, traffic = describe(topology), uniform_traffic(topology)
     rate = load_machine().link.payload_gb_per_s
-    facts = {
+    facts: TableRow = {
         "machine_chips": topology.chips,
         "cables_per_chip": topology.links / topology.active_chips,
         "ports": described.degree["max"],

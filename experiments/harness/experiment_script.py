@@ -131,8 +131,8 @@ def run_script(
         advice = "no file is left half-written"
         if kept_folder.is_dir():
             advice = (
-                f"finished parts are kept in {kept_folder}; run the same again to go on, or "
-                "delete it to start afresh"
+                f"finished parts are kept in {kept_folder}; run the same again to go "
+                "on, or delete it to start afresh"
             )
         print(f"interrupted; {advice}", file=sys.stderr)
         sys.exit(130)

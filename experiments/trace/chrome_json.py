@@ -1,8 +1,7 @@
-"""A trace in Chrome's JSON, which Perfetto's viewer opens too.
+"""Trace in Chrome's JSON format, which Perfetto's viewer opens too.
 
-Its times are microseconds, of which the viewer takes whole nanoseconds: a bar begins
-with the nanosecond that its first picosecond lies in. Picoseconds are kept in each
-event's arguments.
+Times are microseconds, which the viewer rounds to nanoseconds. So the start of a bar is
+rounded down to a nanosecond. The arguments of each event have the picoseconds.
 """
 
 import json
@@ -11,12 +10,12 @@ from typing import Any
 from experiments.trace.trace import Arrow, Trace
 from specs.units import NS_PER_US, PS_PER_NS
 
-# Process and thread 0 are the idle ones of an operating system.
+# Processes and threads count from 1: 0 is the idle process of an operating system.
 _FIRST = 1
 
 
 def chrome_json(trace: Trace) -> bytes:
-    """Return `trace` in Chrome's format: tracks are threads, groups are processes."""
+    """Return the trace as JSON bytes: groups are processes, tracks are threads."""
     events = [*_names(trace), *_bars(trace)]
     events += [event for arrow in trace.arrows for event in _arrow(trace, arrow)]
     events += _counters(trace)
@@ -29,46 +28,48 @@ def chrome_json(trace: Trace) -> bytes:
 
 
 def _names(trace: Trace) -> list[dict[str, Any]]:
-    """Return what processes and threads are called, and in which order they stand."""
+    """Return metadata events: the name and the order of processes and threads."""
     events: list[dict[str, Any]] = []
 
-    def say(name: str, value: str | int, place: dict[str, int]) -> None:
-        what = "sort_index" if name.endswith("sort_index") else "name"
-        events.append({"ph": "M", "name": name, **place, "args": {what: value}})
+    def add(name: str, value: str | int, place: dict[str, int]) -> None:
+        key = "sort_index" if name.endswith("sort_index") else "name"
+        events.append({"ph": "M", "name": name, **place, "args": {key: value}})
 
     for number, group in trace.groups.items():
         where = f" ({group.within})" if group.within else ""
         place = {"pid": number + _FIRST}
-        say("process_name", group.name + where, place)
-        say("process_sort_index", number, place)
+        add("process_name", group.name + where, place)
+        add("process_sort_index", number, place)
     for track in trace.tracks:
         place = {"pid": track.group + _FIRST, "tid": track.number + _FIRST}
-        say("thread_name", track.name, place)
-        say("thread_sort_index", track.number, place)
+        add("thread_name", track.name, place)
+        add("thread_sort_index", track.number, place)
     return events
 
 
 def _at(trace: Trace, track: int, time_ps: int) -> dict[str, Any]:
-    """Return where and when something is."""
+    """Return the process, thread and time of an event on a track."""
     where = trace.tracks[track]
     place = {"pid": where.group + _FIRST, "tid": where.number + _FIRST}
     return {**place, "ts": _us(time_ps)}
 
 
 def _us(time_ps: int) -> float:
-    """Return the microseconds up to the nanosecond that `time_ps` lies in.
+    """Return a time in us, rounded down to a nanosecond.
 
-    The viewer rounds beginnings and lengths each on their own; only whole nanoseconds
-    keep bars that follow each other from overlapping by one.
+    The viewer rounds starts and durations separately. With whole nanoseconds a bar does
+    not overlap the next one.
     """
     return time_ps // PS_PER_NS / NS_PER_US
 
 
 def _us_between(begin_ps: int, end_ps: int) -> float:
+    """Return the time between two times in us, both rounded down to a nanosecond."""
     return (end_ps // PS_PER_NS - begin_ps // PS_PER_NS) / NS_PER_US
 
 
 def _bars(trace: Trace) -> list[dict[str, Any]]:
+    """Return a complete event for each bar."""
     return [
         {
             "ph": "X",
@@ -83,16 +84,17 @@ def _bars(trace: Trace) -> list[dict[str, Any]]:
 
 
 def _arrow(trace: Trace, arrow: Arrow) -> list[dict[str, Any]]:
-    """Return both ends of an arrow, each tied to the bar around it."""
+    """Return the two flow events of an arrow, each bound to the bar around it."""
     ends = []
-    for phase, at in (("s", arrow.source), ("f", arrow.target)):
-        bar = trace.bars[at]
+    for phase, index in (("s", arrow.source), ("f", arrow.target)):
+        bar = trace.bars[index]
         event = {"ph": phase, "bp": "e", "id": arrow.train, "name": "train"}
         ends.append(event | {"cat": "train"} | _at(trace, bar.track, bar.start_ps))
     return ends
 
 
 def _counters(trace: Trace) -> list[dict[str, Any]]:
+    """Return a counter event for each sample of slack."""
     links = max(trace.groups, default=0)
     return [
         {

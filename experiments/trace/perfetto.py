@@ -1,7 +1,7 @@
-"""A trace in Perfetto's own format, by its protobuf builder (the extra `trace`).
+"""Trace in Perfetto's protobuf format, with its own builder (the extra `trace`).
 
-Perfetto's times are whole nanoseconds: a bar begins with the nanosecond that its first
-picosecond lies in. Picoseconds are kept in each bar's details.
+Times are whole nanoseconds: the start of a bar is rounded down. The details of each bar
+have the picoseconds.
 """
 
 import io
@@ -13,14 +13,14 @@ from perfetto.trace_builder.proto_builder import StreamingTraceProtoBuilder
 from experiments.trace.trace import Trace
 from specs.units import PS_PER_NS
 
-# One writer, whose names are sent once and then go by number.
+# All packets are one sequence, in which a name is sent once and then referred to.
 _SEQUENCE = 1
-# Where the identities of nodes, groups, tracks and counters begin.
+# First identifiers of nodes, groups, tracks and counters.
 _NODES, _GROUPS, _LINES, _SLACKS = (1 + (kind << 32) for kind in range(4))
 
 
 def perfetto_bytes(trace: Trace) -> bytes:
-    """Return `trace` as a ``.pftrace``: a named track for each slice and each link."""
+    """Return the trace as ``.pftrace`` bytes: a track for each slice and each link."""
     stream = io.BytesIO()
     writer = _Writer(stream)
     writer.tracks(trace)
@@ -31,7 +31,7 @@ def perfetto_bytes(trace: Trace) -> bytes:
 
 @final
 class _Writer:
-    """Packets of one sequence, names interned."""
+    """Writer of the packets of one sequence, with interned names."""
 
     def __init__(self, stream: io.BytesIO) -> None:
         self._builder = StreamingTraceProtoBuilder(stream)
@@ -41,7 +41,7 @@ class _Writer:
         self._builder.write_packet(packet)
 
     def tracks(self, trace: Trace) -> None:
-        """Describe every group, its tracks, and the counter of each link."""
+        """Write a descriptor for every group, track, and counter of a link."""
         nodes = dict.fromkeys(group.within for group in trace.groups.values())
         places = {name: rank + 1 for rank, name in enumerate(nodes) if name}
         root = max(trace.groups, default=0) + 1
@@ -60,9 +60,9 @@ class _Writer:
             self._describe(_SLACKS + link, name, rank=link, parent=links, unit="ps")
 
     def bars(self, trace: Trace) -> None:
-        """Write the beginning and end of each bar, with the arrows that they carry."""
-        leaving = {arrow.source: arrow.train for arrow in trace.arrows}
-        coming = {arrow.target: arrow.train for arrow in trace.arrows}
+        """Write the begin and the end event of each bar, with its arrows."""
+        sent = {arrow.source: arrow.train for arrow in trace.arrows}
+        received = {arrow.target: arrow.train for arrow in trace.arrows}
         for place, bar in enumerate(trace.bars):
             track = _LINES + bar.track
             begin = self._event(bar.start_ps, pb.TrackEvent.TYPE_SLICE_BEGIN, track)
@@ -75,17 +75,17 @@ class _Writer:
                 detail = event.debug_annotations.add()
                 detail.name_iid = self._number(begin, "debug_annotation_names", name)
                 detail.int_value = value
-            if place in leaving:
-                event.flow_ids.append(leaving[place])
-            if place in coming:
-                event.terminating_flow_ids.append(coming[place])
+            if place in sent:
+                event.flow_ids.append(sent[place])
+            if place in received:
+                event.terminating_flow_ids.append(received[place])
             self._builder.write_packet(begin)
             end_ps = bar.start_ps + bar.duration_ps
             end = self._event(end_ps, pb.TrackEvent.TYPE_SLICE_END, track)
             self._builder.write_packet(end)
 
     def counters(self, trace: Trace) -> None:
-        """Write every sample of slack."""
+        """Write a counter event for each sample of slack."""
         for sample in trace.samples:
             track = _SLACKS + sample.link
             packet = self._event(sample.time_ps, pb.TrackEvent.TYPE_COUNTER, track)
@@ -93,6 +93,7 @@ class _Writer:
             self._builder.write_packet(packet)
 
     def _packet(self) -> Any:
+        """Return a new packet of the sequence."""
         packet = self._builder.create_packet()
         packet.trusted_packet_sequence_id = _SEQUENCE
         packet.sequence_flags = pb.TracePacket.SEQ_NEEDS_INCREMENTAL_STATE
@@ -101,7 +102,7 @@ class _Writer:
     def _describe(
         self, identity: int, name: str, *, rank: int, parent: int, unit: str = ""
     ) -> None:
-        """Describe a track: its place under its parent, a counter if it has a unit."""
+        """Write the descriptor of a track; one with a unit is a counter."""
         packet = self._packet()
         track = packet.track_descriptor
         track.uuid = identity
@@ -115,6 +116,7 @@ class _Writer:
         self._builder.write_packet(packet)
 
     def _event(self, time_ps: int, kind: int, track: int) -> Any:
+        """Return the packet of an event on a track."""
         packet = self._packet()
         packet.timestamp = time_ps // PS_PER_NS
         packet.track_event.type = kind
@@ -122,7 +124,7 @@ class _Writer:
         return packet
 
     def _number(self, packet: Any, table: str, name: str) -> int:
-        """Return the number of a name, which travels with `packet` the first time."""
+        """Return the number of a name; the first packet that uses it defines it."""
         key = (table, name)
         if key not in self._known:
             self._known[key] = len(self._known) + 1

@@ -1,9 +1,9 @@
-"""A token as a trace: what every slice and link does when, and what hangs together.
+"""Trace of a token: bars on a track for each part of a slice and for each link.
 
-Tracks of a chip are its functional slices, down to what reads, loads and multiplies;
-tracks of the links show trains on the wire. An arrow leads from a SEND to its RECEIVE,
-and a counter tells how long the train lay in the receive FIFO. How it is written is
-another module's business.
+A chip has a track for each part of its functional slices, such as reads or loads. The
+track of a link shows trains on the wire. An arrow leads from a SEND or FORWARD to
+its RECEIVE, and a sample is the wait of a train in the receive FIFO. `chrome_json` and
+`perfetto` write a trace to a file.
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from chip.program import Opcode
 from experiments.run.scenario import Run
 from experiments.trace.tracks import (
-    Piece,
+    BusyInterval,
+    busy_intervals,
+    interval_counts,
     line_name,
     on_lanes,
-    piece_counts,
-    pieces_of,
 )
 from experiments.trace.window import Window
 from fabric.results.iteration_log import NEVER
@@ -27,22 +27,22 @@ from specs.arrays import Ints
 from specs.units import PPM, PS_PER_S, PS_PER_US
 from topologies.topology import Level
 
-# Viewers become slow long before they fail.
+# More events make viewers slow.
 _MOST_EVENTS = 200_000
-# Tracks of a line, side by side; more than slices do at once.
+# Lanes of a line; slices do fewer things at once.
 _LANES = 64
 _LEAVING = (Opcode.SEND.name, Opcode.FORWARD.name)
 
 
 class TrackGroup(NamedTuple):
-    """Tracks that stand together: those of a chip, or of all links.
+    """Group of tracks: those of a chip, or those of all links.
 
     Attributes
     ----------
     name
-        What it is called.
+        Name of the group.
     within
-        The node that a chip stands in, empty for links.
+        Node of the chip, empty for links.
     """
 
     name: str
@@ -50,14 +50,14 @@ class TrackGroup(NamedTuple):
 
 
 class Track(NamedTuple):
-    """A line of the viewer: a slice of a chip, or a link.
+    """Track of a viewer: a part of a slice of a chip, or a link.
 
     Attributes
     ----------
     group, number
-        The group that it stands in, and its number there.
+        Its group, and its number there.
     name
-        What it is called.
+        Name of the track.
     """
 
     group: int
@@ -66,18 +66,18 @@ class Track(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """Something that takes time on a track.
+    """Bar on a track: something that takes time.
 
     Attributes
     ----------
     track
-        The track's place among the trace's.
+        Index of the track in the trace.
     name, category
-        What it is called: the operator; what the slice does, or ``TRAIN`` on a wire.
+        The operator; the slice instruction, opcode, or ``TRAIN`` on a wire.
     start_ps, duration_ps
-        Time after the first chip starts on the token.
+        Time after the first chip starts the token.
     details
-        Whole numbers worth knowing, by a name that carries the unit.
+        Whole numbers, by a name that carries the unit.
     """
 
     track: int
@@ -89,7 +89,7 @@ class Bar(NamedTuple):
 
 
 class Arrow(NamedTuple):
-    """From a SEND or FORWARD to the RECEIVE of the same train: two bars."""
+    """Arrow from the bar of a SEND or FORWARD to that of the RECEIVE of its train."""
 
     train: int
     source: int
@@ -97,7 +97,7 @@ class Arrow(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A train's slack when it is taken: how long its first vector lay in the FIFO."""
+    """Slack of a train at its RECEIVE: the wait of its first vector in the FIFO."""
 
     link: int
     time_ps: int
@@ -107,12 +107,12 @@ class Sample(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Trace:
-    """What a viewer shows.
+    """Trace of a token, independent of a file format.
 
     Parameters
     ----------
     groups
-        Groups by number: a chip's is its own, that of the links comes after all chips.
+        Groups by number: a chip has its own number, the links have the next one.
     tracks
         Tracks, by group and number.
     bars
@@ -122,9 +122,9 @@ class Trace:
     samples
         Slack, by time.
     left_out
-        Instructions in the window beyond what a viewer can take.
+        Instructions in the window that are left out since a viewer could not take them.
     about
-        What was run.
+        Model and strategy of the run.
     """
 
     groups: dict[int, TrackGroup]
@@ -137,15 +137,15 @@ class Trace:
 
 
 def token_trace(run: Run, window: Window) -> Trace:
-    """Return the trace of a run's first iteration, cut to what a viewer can take."""
+    """Return the trace of a run's first iteration in a window, cut to a size limit."""
     program = run.schedule.program
     code = program.instructions
     issued = run.result.records[0].instruction_ps
-    # Some chip may be a little ahead of the first stage; viewers drop negative times.
+    # A chip may start before the first stage, and viewers drop negative times.
     begin = issued - issued[issued != NEVER].min()
     period_ps = _periods_ps(run)
     end = begin + code.duration_cycles * period_ps
-    counts = piece_counts(program)
+    counts = interval_counts(program)
     shown = (
         (code.chip >= window.first_chip)
         & (code.chip <= window.last_chip)
@@ -156,41 +156,41 @@ def token_trace(run: Run, window: Window) -> Trace:
     )
     chosen = np.flatnonzero(shown)
     chosen = chosen[np.argsort(begin[chosen], kind="stable")]
-    # A train is a bar on the wire, or a sample, as well.
+    # A SEND also gives a bar on the wire, a RECEIVE a sample.
     events = np.cumsum(counts[chosen] + (code.train[chosen] >= 0))
     kept = chosen[events <= _MOST_EVENTS]
     links_group = run.prepared.topology.chips
-    pieces = pieces_of(program, kept, begin, period_ps)
-    pieces += [
-        piece._replace(
+    intervals = busy_intervals(program, kept, begin, period_ps)
+    intervals += [
+        interval._replace(
             group=links_group,
-            line=int(program.trains.link[piece.details["train"]]),
+            line=int(program.trains.link[interval.details["train"]]),
             category="TRAIN",
         )
-        for piece in pieces
-        if piece.category in _LEAVING
+        for interval in intervals
+        if interval.category in _LEAVING
     ]
-    pieces = on_lanes(pieces)
+    intervals = on_lanes(intervals)
     receives = kept[code.opcode[kept] == Opcode.RECEIVE]
     samples = _samples(run, receives, begin)
-    groups, tracks = _tracks(run, pieces, {sample.link for sample in samples})
-    place = {(track.group, track.number): at for at, track in enumerate(tracks)}
+    groups, tracks = _tracks(run, intervals, {sample.link for sample in samples})
+    place = {(track.group, track.number): index for index, track in enumerate(tracks)}
     entries = run.schedule.timeline.entries
     return Trace(
         groups=groups,
         tracks=tracks,
         bars=tuple(
             Bar(
-                track=place[piece.group, _number(piece.line, piece.lane)],
-                name=entries[int(code.operator[piece.row])].name,
-                category=piece.category,
-                start_ps=piece.start_ps,
-                duration_ps=piece.end_ps - piece.start_ps,
-                details=piece.details,
+                track=place[interval.group, _number(interval.line, interval.lane)],
+                name=entries[int(code.operator[interval.row])].name,
+                category=interval.category,
+                start_ps=interval.start_ps,
+                duration_ps=interval.end_ps - interval.start_ps,
+                details=interval.details,
             )
-            for piece in pieces
+            for interval in intervals
         ),
-        arrows=_arrows(pieces),
+        arrows=_arrows(intervals),
         samples=samples,
         left_out=len(chosen) - len(kept),
         about={
@@ -201,15 +201,16 @@ def token_trace(run: Run, window: Window) -> Trace:
 
 
 def _number(line: int, lane: int) -> int:
+    """Return the number of a track in its group."""
     return line * _LANES + lane
 
 
 def _tracks(
-    run: Run, pieces: list[Piece], sampled: set[int]
+    run: Run, intervals: list[BusyInterval], sampled: set[int]
 ) -> tuple[dict[int, TrackGroup], tuple[Track, ...]]:
-    """Return groups of tracks and the tracks on which there is anything."""
+    """Return the tracks that have a bar or a sample, and their groups."""
     topology = run.prepared.topology
-    used = {(piece.group, piece.line, piece.lane) for piece in pieces}
+    used = {(interval.group, interval.line, interval.lane) for interval in intervals}
     used |= {(topology.chips, link, 0) for link in sampled}
     groups, tracks = {}, []
     for group, line, lane in sorted(used):
@@ -225,14 +226,14 @@ def _tracks(
     return groups, tuple(tracks)
 
 
-def _arrows(pieces: list[Piece]) -> tuple[Arrow, ...]:
-    """Return an arrow for each train of which both ends are shown."""
+def _arrows(intervals: list[BusyInterval]) -> tuple[Arrow, ...]:
+    """Return an arrow for each train both of whose ends are shown."""
     source, target = {}, {}
-    for at, piece in enumerate(pieces):
-        if piece.category in _LEAVING:
-            source[piece.details["train"]] = at
-        elif piece.category == Opcode.RECEIVE.name:
-            target[piece.details["train"]] = at
+    for index, interval in enumerate(intervals):
+        if interval.category in _LEAVING:
+            source[interval.details["train"]] = index
+        elif interval.category == Opcode.RECEIVE.name:
+            target[interval.details["train"]] = index
     both = sorted(source.keys() & target.keys())
     return tuple(Arrow(train, source[train], target[train]) for train in both)
 
@@ -241,8 +242,8 @@ def _samples(run: Run, receives: NDArray[np.intp], begin: Ints) -> tuple[Sample,
     """Return the slack of each train whose RECEIVE is shown."""
     program, record = run.schedule.program, run.result.records[0]
     train = program.instructions.train[receives]
-    came = record.arrival_ps[train] != NEVER
-    receives, train = receives[came], train[came]
+    received = record.arrival_ps[train] != NEVER
+    receives, train = receives[received], train[received]
     slack_ps = record.instruction_ps[receives] - record.arrival_ps[train]
     columns = (program.trains.link[train], begin[receives], slack_ps)
     return tuple(
@@ -251,7 +252,7 @@ def _samples(run: Run, receives: NDArray[np.intp], begin: Ints) -> tuple[Sample,
 
 
 def _periods_ps(run: Run) -> NDArray[np.float64]:
-    """Return the clock period of each instruction's chip."""
+    """Return the clock period of the chip of each instruction, in ps."""
     offset_ppm = run.result.chips.offset_ppm[run.schedule.program.instructions.chip]
     hz = run.prepared.machine.chip.clock_hz * (1 + offset_ppm / PPM)
     return np.asarray(PS_PER_S / hz, dtype=np.float64)

@@ -1,8 +1,8 @@
-"""What slices and ports do when, instruction by instruction, on lines without overlap.
+"""Busy intervals of slices and ports, instruction by instruction, on lanes of lines.
 
-An operator is as many pieces as it has slice instructions; a SEND, FORWARD or RECEIVE
-is one, on its port. What the same part of a slice does side by side, as two groups of
-MEM slices that read at once, goes on lanes of one line.
+An operator has an interval for each of its slice instructions; a SEND, FORWARD or
+RECEIVE has one, on its port. Intervals that overlap on one line, such as two groups of
+MEM slices that read at once, are on different lanes of it.
 """
 
 from typing import NamedTuple
@@ -25,30 +25,30 @@ _NAMES = {
     SlicePort.VXM: "VXM",
     SlicePort.SXM: "SXM",
 }
-# Lines of a chip: parts of slices, then ports; more of each than any chip has.
+# Numbers of lines: parts of slices, ports out, ports in; a chip has fewer of each.
 _MOST = 1_000
 _OUT, _IN = _MOST, 2 * _MOST
-# Both ends of a piece are rounded to whole ps.
+# Both ends of an interval are rounded to whole ps.
 _ROUNDING_PS = 2
 
 
-class Piece(NamedTuple):
-    """Something that takes time on a line.
+class BusyInterval(NamedTuple):
+    """Time for which an instruction occupies a line: a part of a slice, or a port.
 
     Attributes
     ----------
     row
-        Instruction that it is a part of.
+        Instruction that it belongs to.
     group, line
-        Chip, and the line there; or the group of all links, and the link.
+        Chip and its line; of a wire, the group of all links and the link.
     category
-        What is done.
+        Slice instruction or opcode.
     start_ps, end_ps
-        Time after the first chip starts on the token.
+        Time after the first chip starts the token.
     details
-        Whole numbers worth knowing, by a name that carries the unit.
+        Whole numbers, by a name that carries the unit.
     lane
-        Which of the lanes of the line.
+        Lane of the line.
     """
 
     row: int
@@ -61,10 +61,11 @@ class Piece(NamedTuple):
     lane: int = 0
 
 
-def piece_counts(program: Program) -> Ints:
-    """Return how many pieces each instruction is, 0 for what is no time on a slice.
+def interval_counts(program: Program) -> Ints:
+    """Return the number of intervals of each instruction, shape ``(instructions,)``.
 
-    A product's read of its weights is one of its own pieces.
+    A MARK has none. The READ of a product's weights has none either, because the read
+    is one of the product's own intervals.
     """
     code = program.instructions
     steps = np.array([len(kind.steps) for kind in program.kinds] or [0], dtype=np.int64)
@@ -76,27 +77,27 @@ def piece_counts(program: Program) -> Ints:
     return counts.astype(np.int64)
 
 
-def pieces_of(
+def busy_intervals(
     program: Program,
     rows: NDArray[np.intp],
     begin: Ints,
     period_ps: NDArray[np.float64],
-) -> list[Piece]:
-    """Return the pieces of some instructions, in no order.
+) -> list[BusyInterval]:
+    """Return the intervals of some instructions, in the order of the rows.
 
     Parameters
     ----------
     program
-        Whose instructions.
+        Program of the instructions.
     rows
-        Instructions that are pieces.
+        Instructions that have intervals.
     begin
         When each instruction of the program was issued, in ps.
     period_ps
         Clock period of the chip of each instruction of the program.
     """
     code = program.instructions
-    pieces = []
+    intervals = []
     for row in rows.tolist():
         start_cycle = int(code.start_cycle[row])
         period = float(period_ps[row])
@@ -115,8 +116,10 @@ def pieces_of(
             }
             category = Opcode(int(code.opcode[row])).name
             end_ps = int(begin[row]) + int(cycles * period)
-            pieces.append(
-                Piece(row, chip, line, category, int(begin[row]), end_ps, details)
+            intervals.append(
+                BusyInterval(
+                    row, chip, line, category, int(begin[row]), end_ps, details
+                )
             )
             continue
         for step in program.kinds[kind].steps:
@@ -124,41 +127,43 @@ def pieces_of(
             ends = step.start_cycle + step.duration_cycles
             end_ps = int(begin[row]) + int(ends * period)
             details = {"start_ps": start_ps, **_details(step, start_cycle)}
-            pieces.append(
-                Piece(row, chip, step.port, step.step.name, start_ps, end_ps, details)
+            intervals.append(
+                BusyInterval(
+                    row, chip, step.port, step.step.name, start_ps, end_ps, details
+                )
             )
-    return pieces
+    return intervals
 
 
-def on_lanes(pieces: list[Piece]) -> list[Piece]:
-    """Return pieces by start, group and line, on lanes on which none overlaps another.
+def on_lanes(intervals: list[BusyInterval]) -> list[BusyInterval]:
+    """Return intervals on lanes without overlap, sorted by start, group and line.
 
-    What overlaps by rounding alone is cut off.
+    An overlap that is due to rounding alone is cut off.
     """
-    order = sorted(pieces, key=lambda each: (each.start_ps, each.group, each.line))
+    order = sorted(intervals, key=lambda each: (each.start_ps, each.group, each.line))
     last: dict[tuple[int, int], list[int]] = {}
-    for at, piece in enumerate(order):
-        lanes = last.setdefault((piece.group, piece.line), [])
+    for index, interval in enumerate(order):
+        lanes = last.setdefault((interval.group, interval.line), [])
         lane = next(
             (
                 lane
                 for lane, before in enumerate(lanes)
-                if order[before].end_ps <= piece.start_ps + _ROUNDING_PS
+                if order[before].end_ps <= interval.start_ps + _ROUNDING_PS
             ),
             len(lanes),
         )
         if lane == len(lanes):
-            lanes.append(at)
+            lanes.append(index)
         before = lanes[lane]
-        if before != at and order[before].end_ps > piece.start_ps:
-            order[before] = order[before]._replace(end_ps=piece.start_ps)
-        lanes[lane] = at
-        order[at] = piece._replace(lane=lane)
+        if before != index and order[before].end_ps > interval.start_ps:
+            order[before] = order[before]._replace(end_ps=interval.start_ps)
+        lanes[lane] = index
+        order[index] = interval._replace(lane=lane)
     return order
 
 
 def line_name(line: int, lane: int) -> str:
-    """Return what a line of a chip is called, such as ``MXM load`` or ``C2C out 3``."""
+    """Return the name of a line of a chip, such as ``MXM load`` or ``C2C out 3``."""
     part, port = divmod(line, _MOST)
     if part == 0:
         name = _NAMES[SlicePort(port)]
@@ -168,6 +173,7 @@ def line_name(line: int, lane: int) -> str:
 
 
 def _details(step: SliceInstruction, start_cycle: int) -> dict[str, int]:
+    """Return the details of a slice instruction of an operator that starts then."""
     details = {
         "start_cycle": start_cycle + step.start_cycle,
         "duration_cycles": step.duration_cycles,

@@ -1,4 +1,4 @@
-"""Which chips and which part of a token a trace shows."""
+"""Window of a trace: the chips and the part of a token that it shows."""
 
 from typing import NamedTuple
 
@@ -8,14 +8,14 @@ _DEFAULT_CHIPS = 32
 
 
 class Window(NamedTuple):
-    """What of a token a trace shows.
+    """Window of a trace.
 
     Attributes
     ----------
     first_chip, last_chip
-        Chips, both included.
+        First and last chip, both included.
     start_us, end_us
-        Time after the first chip starts on the token.
+        Time after the first chip starts the token.
     """
 
     first_chip: int = 0
@@ -25,12 +25,12 @@ class Window(NamedTuple):
 
 
 def window_of(chips: str, time_us: str) -> Window:
-    """Return the window that two ranges such as ``0-31`` and ``100-250`` name.
+    """Return the window of two ranges such as ``0-31`` and ``100-250``.
 
     Raises
     ------
     SpecError
-        If a range is no pair of numbers in order.
+        If a range is not a pair of numbers in order.
     """
     try:
         first, last = (int(part) for part in chips.split("-"))
@@ -47,12 +47,12 @@ def window_of(chips: str, time_us: str) -> Window:
 
 
 def check_window(window: Window, chips: int) -> None:
-    """Refuse a window on none of so many chips.
+    """Refuse a window that shows none of the machine's chips.
 
     Raises
     ------
     SpecError
-        If its first chip is beyond the last one that there is.
+        If its first chip is beyond the last chip of the machine.
     """
     if window.first_chip >= chips:
         raise SpecError(
