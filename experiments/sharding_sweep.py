@@ -12,11 +12,7 @@ that were not looked at.
 from dataclasses import replace
 from typing import NamedTuple
 
-import matplotlib.style
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from compiler.search.pareto_front import pareto_front
@@ -25,8 +21,8 @@ from compiler.search.strategy_evaluator import StrategyEvaluator
 from experiments.harness.checkpoint import Checkpoint
 from experiments.harness.experiment_script import Resumable, Tables, run_script
 from experiments.harness.scenario_rows import best_strategy_row, scenario_row
-from experiments.plan_report.pareto import STATES, front_table
-from experiments.plots.run_figure import STYLE
+from experiments.plan_report.pareto import front_table
+from experiments.plots.sharding_sweep import sharding_sweep_figure
 from experiments.tables.columns import TableRow
 from sharding.transformer.task import Task
 from specs.machine import load_machine
@@ -37,9 +33,6 @@ from topologies.selection import select_topology
 from topologies.topology import Topology
 
 WIDTHS = (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 48, 64, 72)
-CAUSES = ("compute", "link", "guard", "alignment", "deskew", "fec", "wait")
-# Cells of the heat map each way; widths and pipelines are drawn as logarithms.
-_CELLS = 36
 
 
 class _Sweep(NamedTuple):
@@ -94,7 +87,8 @@ def experiment(
     front = checkpoint.result(_front, scenario, sweep.points)
     # By what part the front may be worse than the one there is.
     points = pd.DataFrame(front["points"]).assign(gap=front["gap"])
-    figure = _figure(table, space, points, sweep)
+    title = f"{sweep.model} on up to {sweep.chips} chips"
+    figure = sharding_sweep_figure(table, space, points, title)
     return table, figure, {"space": space, "points": points}
 
 
@@ -140,143 +134,6 @@ def _space(scenario: Scenario) -> TableRow:
                 }
             )
     return {"strategies": rows}
-
-
-def _figure(
-    table: pd.DataFrame, space: pd.DataFrame, points: pd.DataFrame, sweep: _Sweep
-) -> Figure:
-    with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(15, 4.8), layout="constrained")
-        heat, spent, pareto = figure.subplots(1, 3, width_ratios=[1.15, 1, 1])
-        _heat_map(heat, space, table)
-        _spent(spent, table)
-        _pareto(pareto, points)
-        figure.suptitle(f"{sweep.model} on up to {sweep.chips} chips")
-    return figure
-
-
-def _heat_map(axes: Axes, space: pd.DataFrame, table: pd.DataFrame) -> None:
-    """Draw the least latency of all strategies that fall into a cell."""
-    x, y = np.log2(space["tensor"]), np.log2(space["pipeline"])
-    edges = [np.linspace(-0.1, v.max() + 0.1, _CELLS + 1) for v in (x, y)]
-    column = np.digitize(x, edges[0]) - 1
-    row = np.digitize(y, edges[1]) - 1
-    cells = np.full((_CELLS, _CELLS), np.inf)
-    np.minimum.at(cells, (row, column), space["latency_bound_us"])
-    shown = np.ma.masked_invalid(np.where(np.isinf(cells), np.nan, cells))
-    mesh = axes.pcolormesh(
-        2 ** edges[0], 2 ** edges[1], shown, norm=LogNorm(), cmap="viridis_r"
-    )
-    label = "latency at least (us)"
-    axes.figure.colorbar(mesh, ax=axes, label=label)
-    ran = table[table["feasible"]]
-    grid = ran["strategy"].str.contains("layout=2d")
-    given = ran["split"] == "given"
-    for label, chosen, marker, size in (
-        ("simulated in rows", given & ~grid, "o", 22),
-        ("simulated in a grid", given & grid, "+", 60),
-        ("the planner's best", ~given, "*", 150),
-    ):
-        part = ran[chosen]
-        if part.empty:
-            continue
-        shapes = (
-            part["strategy"].str.extract(r"tensor=(\d+),pipeline=(\d+)").astype(int)
-        )
-        axes.scatter(
-            shapes[0],
-            shapes[1],
-            s=size,
-            marker=marker,
-            color="black" if marker == "+" else "white",
-            edgecolor=None if marker == "+" else "black",
-            label=label,
-            zorder=3,
-        )
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log", base=2)
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.set(xlabel="tensor", ylabel="pipeline")
-    axes.set_title(f"All {len(space):,} that memory may hold", loc="left")
-    axes.legend(frameon=True, fontsize="small", loc="upper right")
-
-
-def _spent(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw where a token's time goes in what was simulated."""
-    ran = table[table["feasible"]]
-    labels = [
-        str(strategy)
-        .replace("tensor=", "")
-        .replace(",pipeline=", "x")
-        .replace(",layout=", " ")
-        + (" auto" if split == "auto" else "")
-        for split, strategy in zip(ran["split"], ran["strategy"], strict=True)
-    ]
-    bottom = pd.Series(0.0, index=ran.index)
-    for cause in CAUSES:
-        axes.bar(labels, ran[f"{cause}_us"], bottom=bottom, label=cause)
-        bottom += ran[f"{cause}_us"]
-    axes.tick_params(axis="x", rotation=90, labelsize=7)
-    axes.set(
-        xlabel="tensor x pipeline",
-        ylabel="latency of a token (us)",
-        ylim=(0, 1.35 * bottom.max()),
-    )
-    axes.set_title("One user: where a token's time goes", loc="left")
-    axes.legend(frameon=False, ncols=3, fontsize="small", loc="upper center")
-
-
-def _pareto(axes: Axes, points: pd.DataFrame) -> None:
-    """Draw latency against throughput, chips as colour, and how far it may move."""
-    by_state = {state: points[points["state"] == state] for state in STATES}
-    front, left = by_state["front"], by_state["bound"]
-    for state, label, color in (
-        ("bound", "not looked at: at best", "#a6d8e8"),
-        ("beaten", "known to the cycle, but beaten", "0.7"),
-    ):
-        part = by_state[state]
-        if not part.empty:
-            axes.scatter(
-                part["latency_us"],
-                part["tokens_per_s_all_users"],
-                s=4 if state == "bound" else 10,
-                color=color,
-                label=label,
-            )
-    marks = axes.scatter(
-        front["latency_us"],
-        front["tokens_per_s_all_users"],
-        c=front["chips"],
-        cmap="plasma",
-        s=34,
-        zorder=3,
-        label="Pareto front",
-    )
-    axes.figure.colorbar(marks, ax=axes, label="chips")
-    axes.set(
-        xlabel="latency of a token (us)",
-        ylabel="tokens/s of all users",
-        xlim=(0, 1.3 * front["latency_us"].max()),
-        yscale="log",
-    )
-    # Room for the legend, and for what is said of the gap.
-    low, high = points["tokens_per_s_all_users"].agg(["min", "max"])
-    span = high / low
-    axes.set_ylim(low / span**0.2, high * span**0.35)
-    axes.set_title("Latency, throughput, chips", loc="left")
-    if not left.empty:
-        axes.text(
-            0.98,
-            0.02,
-            f"{len(left):,} not looked at: each has a point on the front\n"
-            f"no more than {points['gap'].iloc[0]:.0%} worse in any respect",
-            transform=axes.transAxes,
-            ha="right",
-            size="small",
-            color="0.3",
-        )
-    axes.legend(frameon=False, fontsize="small", loc="upper right")
 
 
 if __name__ == "__main__":

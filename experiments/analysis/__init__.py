@@ -1,6 +1,8 @@
 """Computations that several experiments or published figures share.
 
 decode_work: DecodeWork, decode_work
+crystal_error_limit: error_limits
+failover_costs: FaultCase, failover_costs, tokens_by_cause
 free_running_clocks: FreeRunningClocks, free_run, without_deskews
 drift_violations: ClockViolation, first_violation, simulated_violation,
     underflow_quantiles

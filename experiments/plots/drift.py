@@ -1,4 +1,4 @@
-"""The picture of `clock_drift`: when crystals use up the guard band."""
+"""Figure of `clock_drift`: first violations and error limits of drifting crystals."""
 
 import matplotlib.style
 import numpy as np
@@ -13,22 +13,22 @@ _DECADE = (1, 2, 5)
 
 
 def drift_figure(
-    table: pd.DataFrame, curves: pd.DataFrame, raised: pd.DataFrame
+    table: pd.DataFrame, curves: pd.DataFrame, limits: pd.DataFrame
 ) -> Figure:
-    """Return the frontier of chips that never deskew, and of those that do.
+    """Return first violations without deskews, and error limits with them.
 
     Parameters
     ----------
     table, curves
-        First violations of chips that never deskew, and their closed forms.
-    raised
-        Errors at which runs break that deskew, one row a seed.
+        First violations of chips that never deskew, and the closed forms.
+    limits
+        Crystal errors at which runs with deskews first break, a row for each seed.
     """
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11.5, 5.4), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[1.45, 1])
         _draw_frontier(left, table, curves)
-        _draw_raised(right, raised)
+        _draw_limits(right, limits)
         figure.suptitle(
             "Llama-2-7B on a rack of 72 chips: crystals against the guard band",
             fontsize="large",
@@ -37,6 +37,7 @@ def drift_figure(
 
 
 def _draw_frontier(axes: Axes, table: pd.DataFrame, curves: pd.DataFrame) -> None:
+    """Draw first violations by crystal error: simulated points, closed-form lines."""
     lines = []
     for number, (epochs, part) in enumerate(curves.groupby("interval_epochs")):
         color = f"C{number}"
@@ -64,21 +65,23 @@ def _draw_frontier(axes: Axes, table: pd.DataFrame, curves: pd.DataFrame) -> Non
         axes.axhline(interval_us, color=color, linestyle=":", linewidth=1.2)
         label = f"guard for {epochs} epochs"
         lines.append(Line2D([], [], color=color, label=label))
-    axes.legend(handles=lines + _keys(), frameon=False, fontsize="small", ncols=2)
+    axes.legend(
+        handles=lines + _legend_keys(), frameon=False, fontsize="small", ncols=2
+    )
     axes.set(
         xlabel="error of the crystals, either way (ppm)",
         ylabel="first vector that breaks the schedule (us)",
-        # The legend has the top to itself.
+        # Leave the top to the legend.
         ylim=(None, 5 * float(curves["closed_form_us"].max())),
     )
-    _label(axes, "x", sorted(table["ppm"].unique()))
-    _label(axes, "y", [power * 10.0**k for k in range(5) for power in _DECADE])
+    _label_axis(axes, "x", sorted(table["ppm"].unique()))
+    _label_axis(axes, "y", [power * 10.0**k for k in range(5) for power in _DECADE])
     axes.set_title("Chips that never deskew: simulated on the closed form", loc="left")
     axes.grid(alpha=0.3)
 
 
-def _keys() -> list[Line2D]:
-    """Return what the marks stand for, whatever their colour."""
+def _legend_keys() -> list[Line2D]:
+    """Return legend entries of the line styles and markers that all colours share."""
     return [
         Line2D([], [], color="black", linestyle=":", label="its deskew interval"),
         Line2D([], [], color="black", label="closed form without jitter"),
@@ -96,9 +99,10 @@ def _keys() -> list[Line2D]:
     ]
 
 
-def _draw_raised(axes: Axes, raised: pd.DataFrame) -> None:
-    groups = list(raised.groupby("interval_epochs"))
-    planned_ppm = float(raised["planned_ppm"].iloc[0])
+def _draw_limits(axes: Axes, limits: pd.DataFrame) -> None:
+    """Draw the error at which each seed first breaks, by deskew interval."""
+    groups = list(limits.groupby("interval_epochs"))
+    planned_ppm = float(limits["planned_ppm"].iloc[0])
     for number, (_, part) in enumerate(groups):
         ordered = part.sort_values("first_violating_ppm")
         place = number + np.linspace(-0.3, 0.3, len(part))
@@ -134,7 +138,7 @@ def _draw_raised(axes: Axes, raised: pd.DataFrame) -> None:
         xlim=(-0.6, len(groups) - 0.4),
         ylim=(planned_ppm * 0.5, None),
     )
-    _label(axes, "y", [25, 50, 100, 200, 400])
+    _label_axis(axes, "y", [25, 50, 100, 200, 400])
     axes.legend(
         handles=[
             Line2D([], [], color="grey", marker=marker, linestyle="", label=label)
@@ -151,8 +155,8 @@ def _draw_raised(axes: Axes, raised: pd.DataFrame) -> None:
     axes.grid(alpha=0.3, axis="y")
 
 
-def _label(axes: Axes, which: str, ticks: list[float]) -> None:
-    """Label a logarithmic axis at some of the values within its limits."""
+def _label_axis(axes: Axes, which: str, ticks: list[float]) -> None:
+    """Label a logarithmic axis at those ticks that are within its limits."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
     within = [tick for tick in ticks if low <= tick <= high]

@@ -1,4 +1,4 @@
-"""The picture of `failover`: tokens over time by cause, and the cost by host rate."""
+"""Figure of `failover`: token latency over time by cause, and cost by host rate."""
 
 import textwrap
 
@@ -17,7 +17,7 @@ _CAUSES = {
     "load": "load of the spare node",
     "start": "aligned start",
 }
-# What is loaded has the colour of the load, or ones that no other cause has.
+# Parts of the load have the colour of the load, or colours that no other cause has.
 _PARTS = {
     "damaged_us": ("damaged attempts", "C1"),
     "drain_us": ("drain", "C4"),
@@ -29,14 +29,14 @@ _PARTS = {
 
 
 def failover_figure(table: pd.DataFrame, by_token: pd.DataFrame) -> Figure:
-    """Return tokens over time of each scenario with one sequence, and the cost.
+    """Return the figure: tokens of each scenario with one sequence, and the cost.
 
     Parameters
     ----------
     table
-        A row for each scenario and rate of the host.
+        A row for each scenario and host rate.
     by_token
-        A row for each delivered token, at the machine's own rate.
+        A row for each delivered token, at the default host rate of the machine.
     """
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(12, 7), layout="constrained")
@@ -52,7 +52,7 @@ def failover_figure(table: pd.DataFrame, by_token: pd.DataFrame) -> Figure:
             axes[name].sharey(axes[shown[0]])
         axes[shown[0]].legend(frameon=False, fontsize="small", loc="upper right")
         axes[shown[-1]].set_xlabel("time in the run (ms)")
-        _say_what_is_missing(
+        _annotate_missing(
             axes["no spare"],
             table[table["scenario"] == "no spare"],
             by_token[by_token["scenario"] == "no spare"],
@@ -66,7 +66,7 @@ def failover_figure(table: pd.DataFrame, by_token: pd.DataFrame) -> Figure:
 
 
 def _draw_tokens(axes: Axes, tokens: pd.DataFrame, name: str) -> None:
-    """Draw each token as a box: as wide and as high as it took."""
+    """Draw each token as a bar whose width and height are its latency."""
     width = tokens["latency_us"].to_numpy() / US_PER_MS
     begin = tokens["begin_us"].to_numpy() / US_PER_MS
     bottom = np.zeros(len(tokens))
@@ -98,22 +98,23 @@ def _draw_tokens(axes: Axes, tokens: pd.DataFrame, name: str) -> None:
     axes.set_title(name[0].upper() + name[1:], loc="left", size="medium")
 
 
-def _say_what_is_missing(axes: Axes, table: pd.DataFrame, tokens: pd.DataFrame) -> None:
+def _annotate_missing(axes: Axes, table: pd.DataFrame, tokens: pd.DataFrame) -> None:
+    """Shade the time after the last token, and write which are missing and why."""
     last_ms = float((tokens["begin_us"] + tokens["latency_us"]).max()) / US_PER_MS
     axes.axvspan(last_ms, axes.get_xlim()[1], color="0.93", zorder=0)
     row = table.iloc[0]
-    said = f"{row['tokens_missing']} of {row['tokens_wanted']} missing: {row['reason']}"
+    text = f"{row['tokens_missing']} of {row['tokens_wanted']} missing: {row['reason']}"
     axes.text(
         last_ms + 0.6,
         0.92 * axes.get_ylim()[1],
-        textwrap.fill(said, width=56),
+        textwrap.fill(text, width=56),
         va="top",
         size=9,
     )
 
 
 def _draw_cost(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw the parts of a failover against the rate of the host."""
+    """Draw the parts of a failover by host rate, stacked."""
     table = table.sort_values("host_gb_per_s")
     pieces = ["program", "weight", "kv"]
     sizes = table[[f"fullest_{piece}_bytes" for piece in pieces]].to_numpy(dtype=float)

@@ -1,4 +1,4 @@
-"""The picture of a run: where a token's time goes, its stages, and every slack."""
+"""Figure of a run: latency of a token by cause, stages, and slack of the links."""
 
 import io
 
@@ -17,15 +17,15 @@ _LEVELS = ("local", "rack", "global")
 
 
 def run_figure(run: Run) -> Figure:
-    """Return a figure of one run: breakdown, stages, slack of each link."""
+    """Return the figure of a run: breakdown, stages, slack of each link."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 6.4), layout="constrained")
         axes = figure.subplot_mosaic(
             [["spent", "spent"], ["stages", "slack"]], height_ratios=[1, 2.1]
         )
-        _spent(axes["spent"], run)
-        _stages(axes["stages"], run)
-        _slack(axes["slack"], run)
+        _draw_breakdown(axes["spent"], run)
+        _draw_stages(axes["stages"], run)
+        _draw_slack(axes["slack"], run)
         context = run.prepared.context_tokens
         attends = f", context {context:,}" if context else ""
         figure.suptitle(
@@ -37,14 +37,14 @@ def run_figure(run: Run) -> Figure:
 
 
 def picture_bytes(figure: Figure) -> bytes:
-    """Return a figure as PNG; the same figure gives the same bytes."""
+    """Return a figure as PNG bytes; the same figure gives the same bytes."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=150, metadata={"Software": None})
     return content.getvalue()
 
 
-def _spent(axes: Axes, run: Run) -> None:
-    """Draw the token as one bar, cause after cause."""
+def _draw_breakdown(axes: Axes, run: Run) -> None:
+    """Draw the latency of a token as one bar with a part for each cause."""
     hz = run.prepared.machine.chip.clock_hz
     left = 0.0
     spent = run.breakdown
@@ -62,9 +62,9 @@ def _spent(axes: Axes, run: Run) -> None:
     makes_tokens = run.prepared.makes_tokens
     word, plural = ("token", "tokens") if makes_tokens else ("pass", "passes")
     axes.set(xlim=(0, left), yticks=[], xlabel=f"time in one {word} (us)")
-    turn_us = run.turn_ps / PS_PER_US
-    waited = f" and {turn_us:,.0f} us of waiting" if turn_us > 0 else ""
-    rate = US_PER_S / (left + turn_us)
+    waiting_us = run.turn_ps / PS_PER_US
+    waited = f" and {waiting_us:,.0f} us of waiting" if waiting_us > 0 else ""
+    rate = US_PER_S / (left + waiting_us)
     axes.set_title(
         f"{left:,.0f} us a {word}{waited} = {rate:,.0f} {plural}/s for one user",
         loc="left",
@@ -72,8 +72,8 @@ def _spent(axes: Axes, run: Run) -> None:
     axes.legend(ncols=6, loc="upper center", bbox_to_anchor=(0.5, -0.42), frameon=False)
 
 
-def _stages(axes: Axes, run: Run) -> None:
-    """Draw how long the token is in each stage."""
+def _draw_stages(axes: Axes, run: Run) -> None:
+    """Draw the time of a token in each stage."""
     table = stages_table(run)
     hz = run.prepared.machine.chip.clock_hz
     time_us = table["stage_cycles"] / hz * US_PER_S
@@ -86,8 +86,8 @@ def _stages(axes: Axes, run: Run) -> None:
     axes.legend(frameon=False)
 
 
-def _slack(axes: Axes, run: Run) -> None:
-    """Draw the least slack of each link, as a cumulative share of links."""
+def _draw_slack(axes: Axes, run: Run) -> None:
+    """Draw the distribution of the least slack over links, level by level."""
     table = links_table(run)
     table = table[table["vectors"] > 0]
     for level in _LEVELS:

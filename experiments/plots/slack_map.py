@@ -1,8 +1,7 @@
-"""The slack map of a run: the least slack of every link, chip by chip and port by port.
+"""Slack map of a run: the least slack of every link by receiving chip and port.
 
-Each band is a rack: chips from left to right, a port of the receiving chip in each
-row, so that a link is found by where it ends. Beside it, how slack is spread on each
-level of the wiring.
+Each band is a rack, with a column for each receiving chip and a row for each of its
+ports. Beside the map is a histogram of slack by level of the topology.
 """
 
 import matplotlib.style
@@ -20,15 +19,15 @@ from topologies.topology import Topology
 
 _LEVELS = ("local", "rack", "global")
 _UNUSED, _LATE = "0.88", "red"
-# With more nodes in a rack than this, only their numbers fit.
+# In racks of more nodes, labels have room for the number alone.
 _NODES_NAMED = 12
-# Of all bands together; 145 racks must still be a picture.
+# Height of all bands together, so that 145 racks fit a figure.
 _MOST_INCHES = 30
 _MOST_BINS = 120
 
 
 def slack_figure(run: Run) -> Figure:
-    """Return the slack map of one run."""
+    """Return the slack map of a run as a figure."""
     with matplotlib.style.context(STYLE):
         racks = _racks(run)
         figure = Figure(
@@ -39,7 +38,7 @@ def slack_figure(run: Run) -> Figure:
 
 
 def draw_slack(figure: FigureBase, run: Run) -> None:
-    """Draw the map and the histogram of a run into a figure or a part of one."""
+    """Draw the slack map and the histogram of a run into a figure or a subfigure."""
     table = links_table(run)
     used = table[table["min_slack_cycles"].notna()]
     least = used["min_slack_cycles"].min()
@@ -58,19 +57,19 @@ def draw_slack(figure: FigureBase, run: Run) -> None:
 
 
 def slack_cells(topology: Topology, slack_cycles: NDArray[np.float64]) -> pd.DataFrame:
-    """Return where on the map each directed link has its cell.
+    """Return the cell of each directed link on the map.
 
     Parameters
     ----------
     topology
-        The wiring.
+        Topology of the links.
     slack_cycles
-        Least slack of each directed link, NaN if it was not used.
+        Least slack of each directed link, NaN if it is not used.
 
     Returns
     -------
     DataFrame
-        Columns rack (counted from 0), column (place of the receiving chip in its
+        Columns rack (counted from 0), column (position of the receiving chip in its
         rack), port, slack_cycles.
     """
     rack, column = _places(topology)
@@ -85,7 +84,7 @@ def slack_cells(topology: Topology, slack_cycles: NDArray[np.float64]) -> pd.Dat
 
 
 def _places(topology: Topology) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the band of each chip, and its place in it by node and number."""
+    """Return the band of each chip, and its column there by node and number."""
     rack = np.unique(topology.rack, return_inverse=True)[1]
     order = np.lexsort((topology.node, rack))
     column = np.empty(topology.chips, dtype=np.int64)
@@ -95,14 +94,16 @@ def _places(topology: Topology) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _racks(run: Run) -> int:
+    """Return the number of racks."""
     return len(np.unique(run.prepared.topology.rack))
 
 
 def _draw_map(figure: FigureBase, axes: Axes, run: Run, table: pd.DataFrame) -> None:
+    """Draw the least slack of each link as a grid of chips and ports."""
     topology = run.prepared.topology
     guard_cycles = run.schedule.program.guard_cycles
     cells = slack_cells(topology, table["min_slack_cycles"].to_numpy(dtype=np.float64))
-    # A row for each port, and one that parts the racks.
+    # A row for each port, and an empty row between racks.
     ports = topology.ports_per_chip
     rows = (cells["rack"] * (ports + 1) + cells["port"]).to_numpy()
     racks, width = _racks(run), int(np.bincount(topology.rack).max())
@@ -143,6 +144,7 @@ def _draw_map(figure: FigureBase, axes: Axes, run: Run, table: pd.DataFrame) -> 
 
 
 def _node_names(nodes: int) -> list[str]:
+    """Return the labels of the nodes of a rack."""
     return [
         f"node {number}" if nodes <= _NODES_NAMED else str(number)
         for number in range(nodes)
@@ -150,13 +152,13 @@ def _node_names(nodes: int) -> list[str]:
 
 
 def _draw_levels(axes: Axes, run: Run, used: pd.DataFrame) -> None:
-    """Draw how many links of each level have which least slack."""
+    """Draw the histogram of the least slack of links, stacked by level."""
     guard_cycles = run.schedule.program.guard_cycles
     hz = run.prepared.machine.chip.clock_hz
     low = min(0.0, float(used["min_slack_cycles"].min())) if len(used) else 0.0
     high = max(float(used["min_slack_cycles"].max()) if len(used) else 0.0, 1.0)
     top = max(np.ceil(high), float(guard_cycles)) + 1
-    # A cycle each, as long as they can be told apart.
+    # Bins of a cycle, or wider ones if there would be too many.
     width = max(1.0, np.ceil((top - low) / _MOST_BINS))
     bins = np.arange(np.floor(low / width) * width, top + width, width)
     of_level = {

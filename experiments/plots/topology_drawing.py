@@ -1,4 +1,4 @@
-"""The picture of a wiring: chips in nodes, nodes in racks, cables by level."""
+"""Drawing of a topology: chips in nodes, nodes in racks, cables by level."""
 
 import math
 
@@ -12,27 +12,27 @@ from numpy.typing import NDArray
 from experiments.plots.run_figure import STYLE
 from topologies.topology import Level, Topology
 
-# In order of drawing: the many far cables thin and behind, the short ones on top.
+# In drawing order: the many long cables thin and behind, the short ones on top.
 _COLOURS = {Level.GLOBAL: "C1", Level.RACK: "C2", Level.LOCAL: "C0"}
 _WIDTHS_POINTS = {Level.GLOBAL: 0.8, Level.RACK: 1.1, Level.LOCAL: 1.8}
-# Up to so many chips, cables are drawn at full width and strength.
+# Largest topology whose cables are drawn at full width and opacity.
 _FEW_CHIPS = 72
-# Up to so many there is room for the number of each chip, and of each node.
+# Largest topologies with room for the number of each chip, and of each node.
 _NUMBERED_CHIPS, _NUMBERED_NODES = 72, 81
-# Up to so many, there is room for more than that.
+# Largest topologies with room for large numbers, and for the word before them.
 _FEW_NUMBERS, _FEW_NODES = 24, 9
 _CHIP_DIAMETER = 0.62
-# Half the distance of neighbouring chips: the room that one takes.
+# Half the distance of neighbouring chips.
 _CHIP_RADIUS = 0.5
-# Room between groups, in the distance of neighbouring chips.
+# Gaps between groups, in distances of neighbouring chips.
 _NODE_GAP, _RACK_GAP = 2.2, 5.0
 
 
 def topology_figure(topology: Topology) -> Figure:
-    """Return a drawing of `topology`.
+    """Return the drawing of a topology.
 
-    The chips of a node stand in a ring, so do the nodes of a rack and the racks. A
-    chip without work is hollow. Cables side by side are one line, as much wider.
+    The chips of a node form a ring, and so do the nodes of a rack and the racks. A chip
+    without work is hollow. Parallel cables are one line of proportional width.
     """
     place = chip_places(topology)
     with matplotlib.style.context(STYLE):
@@ -59,7 +59,7 @@ def topology_figure(topology: Topology) -> Figure:
 
 
 def chip_places(topology: Topology) -> NDArray[np.float64]:
-    """Return where each chip is drawn, shape ``(chips, 2)``; neighbours 1 apart."""
+    """Return the position of each chip, shape ``(chips, 2)``; neighbours 1 apart."""
     place = np.zeros((topology.chips, 2))
     radius = np.full(topology.chips, _CHIP_RADIUS)
     member = np.arange(topology.chips, dtype=np.int32)
@@ -80,7 +80,7 @@ def _ringed(
     group: NDArray[np.int32],
     gap: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Set the members of each group on a ring; return places and radii of groups."""
+    """Put the members of each group on a ring; return positions and group radii."""
     place, outer = place.copy(), radius.copy()
     for number in np.unique(group):
         inside = group == number
@@ -88,7 +88,7 @@ def _ringed(
         if len(members) == 1:
             continue
         widest = float(radius[inside].max())
-        # Chips that are no node stand as close as chips in one.
+        # Chips without nodes are as close as those of a node.
         gap = gap if widest > _CHIP_RADIUS else 0.0
         ring = (widest + gap / 2) / math.sin(math.pi / len(members))
         # The first at the top, the others clockwise.
@@ -100,9 +100,10 @@ def _ringed(
 
 
 def _cables(axes: Axes, topology: Topology, place: NDArray[np.float64]) -> None:
+    """Draw the cables of each level, and its entry of the legend."""
     ends = np.stack([topology.source[::2], topology.target[::2]], axis=1)
     level, length_m = topology.level[::2], topology.length_m[::2]
-    # More cables leave less of the page to each.
+    # The more chips, the thinner the cables.
     thinner = min(1.0, (_FEW_CHIPS / topology.chips) ** 0.4)
     for of_level, colour in _COLOURS.items():
         here = level == of_level
@@ -131,6 +132,7 @@ def _cables(axes: Axes, topology: Topology, place: NDArray[np.float64]) -> None:
 
 
 def _chips(axes: Axes, topology: Topology, place: NDArray[np.float64]) -> None:
+    """Draw the chips, with their numbers if there is room."""
     working = np.zeros(topology.chips, dtype=bool)
     working[topology.active] = True
     size = np.full(topology.chips, _CHIP_DIAMETER)
@@ -176,7 +178,7 @@ def _chips(axes: Axes, topology: Topology, place: NDArray[np.float64]) -> None:
 
 
 def _names(axes: Axes, topology: Topology, place: NDArray[np.float64]) -> None:
-    """Write the number of each node outside of its ring, of each rack inside."""
+    """Write the number of each node outside of its ring, and of each rack inside."""
     racks = np.unique(topology.rack)
     all_nodes = len(np.unique(topology.node))
     if all_nodes > _NUMBERED_NODES:
@@ -199,6 +201,7 @@ def _names(axes: Axes, topology: Topology, place: NDArray[np.float64]) -> None:
 
 
 def _write(axes: Axes, at: NDArray[np.float64], text: str, size: int) -> None:
+    """Write a centred text on a white box."""
     axes.text(
         float(at[0]),
         float(at[1]),

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.image import imread
 
 from experiments import determinism_tax
-from experiments.determinism_tax import CODES, PARTS
+from experiments.plots.determinism_tax import CODES, PARTS
 from experiments.run.preparation import compile_scenario
 from fabric.replay import replay
 from specs.scenario import Scenario
