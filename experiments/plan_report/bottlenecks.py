@@ -1,6 +1,6 @@
-"""What keeps a plan from being better, what each thing costs, and what would relax it.
+"""Bottlenecks of a plan: what limits it, the cycles of each limit, and what relaxes it.
 
-What one limit costs may be part of what another does: shared heads take time on links.
+Costs of limits may overlap: shared heads also take time on links.
 """
 
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ _SHARING = ("share_qkv", "share_values")
 
 
 class Limit(NamedTuple):
-    """Something that keeps a plan from being better.
+    """Limit of a plan: what keeps it from being better, and at what cost.
 
     Attributes
     ----------
     name
         SRAM, links, compute, context or heads.
     cycles
-        What it costs: cycles of a token's latency, or where throughput or energy is
-        sought, cycles of the machine for each token.
+        Cost: cycles of a token's latency; if the objective is throughput or energy,
+        cycles of the machine for each token.
     now, relaxed
-        How it stands, and what would relax it.
+        State of the plan, and what would relax the limit.
     """
 
     name: str
@@ -48,33 +48,35 @@ def limits(
     *,
     near_gain_cycles: int | None = None,
 ) -> list[Limit]:
-    """Return what limits a plan, the tightest first.
+    """Return the limits of a plan, the costliest first.
 
     Parameters
     ----------
     prepared, schedule
         The plan, and the schedule of a token under it.
     moves
-        Plans one step away: what a change saves is taken from them.
+        Neighbouring plans; they give what a change saves.
     near_gain_cycles
-        What chips near each other save, None if that is not known.
+        Cycles that a placement on neighbouring chips saves, None if not known.
     """
     objective = Objective(prepared.scenario.objective)
-    seen = _Seen(prepared, schedule, objective, {move.name: move for move in moves})
-    found = [
-        _links(seen, near_gain_cycles),
-        _compute(seen),
-        _context(seen),
-        _heads(seen),
-        _sequences(seen) if objective.fills else _stages(seen),
+    compiled = _CompiledPlan(
+        prepared, schedule, objective, {move.name: move for move in moves}
+    )
+    unsorted = [
+        _links(compiled, near_gain_cycles),
+        _compute(compiled),
+        _context(compiled),
+        _heads(compiled),
+        _sequences(compiled) if objective.fills else _stages(compiled),
     ]
-    # Chips are needed for what they hold; all else is only about time.
+    # Chips are needed for their memory; the other limits concern time alone.
     first = "SRAM" if objective is Objective.CHIPS else None
-    return sorted(found, key=lambda limit: (limit.name != first, -limit.cycles))
+    return sorted(unsorted, key=lambda limit: (limit.name != first, -limit.cycles))
 
 
-class _Seen(NamedTuple):
-    """What limits are read from."""
+class _CompiledPlan(NamedTuple):
+    """Plan with its schedule, its objective and its neighbouring plans by name."""
 
     prepared: Prepared
     schedule: Schedule
@@ -82,13 +84,13 @@ class _Seen(NamedTuple):
     moves: dict[str, Sensitivity]
 
     def share(self, cycles: float) -> int:
-        """Return cycles of a token in what is sought."""
+        """Return cycles of a token in the unit of the objective, as `Limit.cycles`."""
         plan = self.prepared.plan
         tokens = plan.sequences * plan.strategy.data if self.objective.fills else 1
         return round(cycles / tokens)
 
     def transported(self, names: Sequence[str]) -> int:
-        """Return the cycles that a replica's exchanges of these names take."""
+        """Return the cycles of exchanges with these names in one replica."""
         cycles = sum(
             entry.transport.duration_cycles
             for entry in self.schedule.timeline.entries
@@ -97,7 +99,7 @@ class _Seen(NamedTuple):
         return cycles // self.prepared.plan.strategy.data
 
     def saved(self, key: str) -> str:
-        """Return what the move saves whose name begins with `key`, empty if none."""
+        """Return what the first change whose name begins with `key` saves, or empty."""
         for name, move in self.moves.items():
             if name.startswith(key):
                 cycles = self._saved_cycles(move)
@@ -107,126 +109,132 @@ class _Seen(NamedTuple):
         return ""
 
     def _saved_cycles(self, move: Sensitivity) -> int:
+        """Return the cycles that a change saves, as the objective counts them."""
         fills = self.objective.fills
         return -round(move.share_cycles if fills else move.latency_cycles)
 
 
-def _links(seen: _Seen, near_gain_cycles: int | None) -> Limit:
-    """Return what vectors are on their way for."""
-    strategy, timeline = seen.prepared.plan.strategy, seen.schedule.timeline
-    if not seen.schedule.breakdown.link:
+def _links(compiled: _CompiledPlan, near_gain_cycles: int | None) -> Limit:
+    """Return the limit of the links: the latency of transfers."""
+    strategy, timeline = compiled.prepared.plan.strategy, compiled.schedule.timeline
+    if not compiled.schedule.breakdown.link:
         return Limit("links", 0, "nothing leaves its chip", "")
     hops = sum(timeline.stage_hops[: strategy.pipeline])
     near = ""
     if near_gain_cycles is not None:
-        gain = f"{seen.share(near_gain_cycles):,}" if near_gain_cycles else "nothing"
+        gain = (
+            f"{compiled.share(near_gain_cycles):,}" if near_gain_cycles else "nothing"
+        )
         near = f"--placement auto saves {gain}"
     now = f"{hops:,} hops one after the other"
-    cycles = seen.share(seen.schedule.breakdown.link)
+    cycles = compiled.share(compiled.schedule.breakdown.link)
     return Limit(
-        "links", cycles, now, _either(near, seen.saved("formats.activations="))
+        "links", cycles, now, _either(near, compiled.saved("formats.activations="))
     )
 
 
-def _compute(seen: _Seen) -> Limit:
-    """Return what the chips of the working stage compute for."""
-    cycles = seen.share(seen.schedule.breakdown.compute)
-    stored = seen.prepared.machine.formats.weights.value
-    now = f"weights in {stored} on {_chips(seen.prepared.plan.strategy.tensor)}"
-    return Limit("compute", cycles, now, seen.saved("formats.weights="))
+def _compute(compiled: _CompiledPlan) -> Limit:
+    """Return the limit of compute: the work of a stage on its chips."""
+    cycles = compiled.share(compiled.schedule.breakdown.compute)
+    stored = compiled.prepared.machine.formats.weights.value
+    now = f"weights in {stored} on {_chips(compiled.prepared.plan.strategy.tensor)}"
+    return Limit("compute", cycles, now, compiled.saved("formats.weights="))
 
 
-def _context(seen: _Seen) -> Limit:
-    """Return what attending to the positions of the cache costs."""
+def _context(compiled: _CompiledPlan) -> Limit:
+    """Return the limit of the context: attention to the positions of the cache."""
     cycles = sum(
         int(entry.cycles.max())
-        for entry in seen.schedule.timeline.entries
+        for entry in compiled.schedule.timeline.entries
         if isinstance(entry, ComputeEntry) and entry.name in _ATTENDING
     )
-    # Replicas attend side by side.
-    cycles //= seen.prepared.plan.strategy.data
-    now = f"{seen.prepared.scenario.context:,} positions"
-    ways = [seen.saved("context "), seen.saved("formats.kv_cache=")]
-    return Limit("context", seen.share(cycles), now, _either(*ways))
+    # Replicas compute attention in parallel.
+    cycles //= compiled.prepared.plan.strategy.data
+    now = f"{compiled.prepared.scenario.context:,} positions"
+    changes = [compiled.saved("context "), compiled.saved("formats.kv_cache=")]
+    return Limit("context", compiled.share(cycles), now, _either(*changes))
 
 
-def _heads(seen: _Seen) -> Limit:
-    """Return what it costs that several chips share a key/value head."""
-    model, plan = seen.prepared.model, seen.prepared.plan
+def _heads(compiled: _CompiledPlan) -> Limit:
+    """Return the limit of the heads: exchanges of chips that share a KV head."""
+    model, plan = compiled.prepared.model, compiled.prepared.plan
     heads, width = model.kv_heads, plan.task.group.attention
     now = f"{heads} KV heads on {_chips(width)}"
     if width <= heads:
         return Limit("heads", 0, now, "no head is shared")
-    # Layers take turns on as many chips as there are heads.
-    turns = "" if plan.strategy.tensor % heads else f"attention={heads} or "
-    cycles = seen.share(seen.transported(_SHARING))
-    return Limit("heads", cycles, now, f"{turns}tensor={heads} shares no head")
+    # Alternating groups: a layer runs on as many chips as there are heads.
+    alternating = "" if plan.strategy.tensor % heads else f"attention={heads} or "
+    cycles = compiled.share(compiled.transported(_SHARING))
+    return Limit("heads", cycles, now, f"{alternating}tensor={heads} shares no head")
 
 
-def _stages(seen: _Seen) -> Limit:
-    """Return what the last stage costs that is only there to hold weights."""
-    plan = seen.prepared.plan
-    now = _fullest(seen)
+def _stages(compiled: _CompiledPlan) -> Limit:
+    """Return the limit of SRAM for latency: the last stage, needed to hold weights."""
+    plan = compiled.prepared.plan
+    now = _fullest(compiled)
     fewer = plan.strategy.pipeline - 1
     if not fewer:
         return Limit("SRAM", 0, now, "one stage is the least there can be")
     needed = _needed_bytes(plan.task, fewer, plan.sequences)
-    if needed <= seen.prepared.machine.chip.sram_bytes:
+    if needed <= compiled.prepared.machine.chip.sram_bytes:
         return Limit("SRAM", 0, now, f"pipeline={fewer} would fit as well")
-    cycles = seen.transported(("hand_over",)) // fewer
-    ways = _room(seen, fewer, plan.sequences)
-    relaxed = f"pipeline={fewer} takes chip.sram_bytes={needed}{ways}"
+    cycles = compiled.transported(("hand_over",)) // fewer
+    room = _room(compiled, fewer, plan.sequences)
+    relaxed = f"pipeline={fewer} takes chip.sram_bytes={needed}{room}"
     return Limit("SRAM", cycles, now, relaxed)
 
 
-def _sequences(seen: _Seen) -> Limit:
-    """Return what it costs that there is no room for another sequence in flight."""
-    plan = seen.prepared.plan
+def _sequences(compiled: _CompiledPlan) -> Limit:
+    """Return the limit of SRAM for throughput: the sequence that has no room."""
+    plan = compiled.prepared.plan
     held, stages = plan.sequences, plan.strategy.pipeline
-    now = f"{_fullest(seen)}; {held} of {stages} stages at work at once"
+    now = f"{_fullest(compiled)}; {held} of {stages} stages at work at once"
     if held >= stages:
-        now = f"{_fullest(seen)}; every stage at work"
+        now = f"{_fullest(compiled)}; every stage at work"
         return Limit("SRAM", 0, now, "more sequences would wait")
     needed = _needed_bytes(plan.task, stages, held + 1)
-    if needed <= seen.prepared.machine.chip.sram_bytes:
+    if needed <= compiled.prepared.machine.chip.sram_bytes:
         return Limit("SRAM", 0, now, f"{held + 1} sequences would fit as well")
-    # As long as no two sequences meet, one more takes no longer.
-    cycles = seen.share(seen.schedule.latency_cycles / (held + 1))
-    ways = _room(seen, stages, held + 1)
-    relaxed = f"{held + 1} sequences take chip.sram_bytes={needed}{ways}"
+    # One more sequence takes no longer as long as no two sequences meet.
+    cycles = compiled.share(compiled.schedule.latency_cycles / (held + 1))
+    room = _room(compiled, stages, held + 1)
+    relaxed = f"{held + 1} sequences take chip.sram_bytes={needed}{room}"
     return Limit("SRAM", cycles, now, relaxed)
 
 
 def _chips(count: int) -> str:
+    """Return a number of chips in words."""
     return "1 chip" if count == 1 else f"{count} chips"
 
 
-def _either(*ways: str) -> str:
-    return "; ".join(filter(None, ways))
+def _either(*changes: str) -> str:
+    """Return the changes that are not empty, separated by semicolons."""
+    return "; ".join(filter(None, changes))
 
 
-def _fullest(seen: _Seen) -> str:
-    held = seen.prepared.plan.fullest_chip_bytes / BYTES_PER_MB
-    there = seen.prepared.machine.chip.sram_bytes / BYTES_PER_MB
+def _fullest(compiled: _CompiledPlan) -> str:
+    """Return the memory in use on the fullest chip."""
+    held = compiled.prepared.plan.fullest_chip_bytes / BYTES_PER_MB
+    there = compiled.prepared.machine.chip.sram_bytes / BYTES_PER_MB
     return f"fullest chip {held:.1f} of {there:.1f} MB"
 
 
-def _room(seen: _Seen, pipeline: int, sequences: int) -> str:
-    """Return what else would make room for so many stages and sequences."""
-    task, ways = seen.prepared.plan.task, []
-    for name in seen.moves:
+def _room(compiled: _CompiledPlan, pipeline: int, sequences: int) -> str:
+    """Return the formats with which so many stages and sequences would fit."""
+    task, formats = compiled.prepared.plan.task, []
+    for name in compiled.moves:
         key, _, value = name.partition("=")
         if key not in ("formats.kv_cache", "formats.weights"):
             continue
         changed = task._replace(machine=task.machine.with_settings({key: value}, name))
         needed = _needed_bytes(changed, pipeline, sequences)
         if needed <= task.machine.chip.sram_bytes:
-            ways.append(f", or {name}")
-    return "".join(ways)
+            formats.append(f", or {name}")
+    return "".join(formats)
 
 
 def _needed_bytes(task: Task, pipeline: int, sequences: int) -> int:
-    """Return the SRAM of a chip that so many stages and sequences fit into."""
+    """Return the least SRAM of a chip into which so many stages and sequences fit."""
     units = model_units(task.model, task.machine, tensor=task.tensor, pipeline=pipeline)
     cuts = cuts_by_memory(task, units, pipeline=pipeline, sequences=sequences)
     return max(

@@ -1,4 +1,4 @@
-"""Why a plan is the best, what comes next, what stages lose, and what limits it."""
+"""Explanation of a plan: its ranking, the next best, stage imbalance, and limits."""
 
 from typing import Any, NamedTuple
 
@@ -14,23 +14,23 @@ from experiments.plan_report.bottlenecks import Limit, limits
 from experiments.run.plan_csv import SUFFIX
 from experiments.run.preparation import NAIVE, Prepared
 
-# Rows of a table that a person reads.
+# Rows of a printed table.
 MOST_SHOWN = 10
-# More moves than there ever are from a plan.
+# More than the neighbours that a plan has.
 _ALL_MOVES = 100
 
 
 class StageLoss(NamedTuple):
-    """What a stage waits for the slowest, once every stage is at work.
+    """Imbalance of a stage: the cycles it waits for the slowest in a full pipeline.
 
     Attributes
     ----------
     replica, stage, layers
-        Which stage it is, and what it holds.
+        Replica and number of the stage, and its layers.
     cycles
-        Between the first and the last thing that it does for a token.
+        Cycles from the first to the last instruction for a token.
     lost_cycles
-        What the slowest stage of all takes longer.
+        Cycles that the slowest stage takes longer.
     """
 
     replica: int
@@ -40,55 +40,55 @@ class StageLoss(NamedTuple):
     lost_cycles: int
 
 
-class Next(NamedTuple):
-    """The strategy after the best, and what it spends more than that, by cause."""
+class NextBest(NamedTuple):
+    """The strategy ranked second, and the cycles it takes beyond the best, by cause."""
 
     strategy: str
     more: CycleBreakdown
 
 
 class Explanation(NamedTuple):
-    """Why a plan is as it is.
+    """Explanation of a plan.
 
     Attributes
     ----------
     prepared, schedule
         The plan, and the schedule of a token under it.
     ranking
-        The best strategies of the search, None if there was none.
-    after
-        The one after the best, None if there is none that is known to the cycle.
+        The best strategies of the search, None without a search.
+    next_best
+        The strategy ranked second, None if it is not known to the cycle.
     stages
         The imbalance of stages, in the order of the pipeline.
     moves
-        Plans one step away, the best first.
+        Neighbouring plans, the best first.
     limits
-        What limits the plan, the tightest first.
+        Limits of the plan, the costliest first.
     """
 
     prepared: Prepared
     schedule: Schedule
     ranking: Ranking | None
-    after: Next | None
+    next_best: NextBest | None
     stages: tuple[StageLoss, ...]
     moves: tuple[Sensitivity, ...]
     limits: tuple[Limit, ...]
 
 
 def explained(prepared: Prepared, schedule: Schedule) -> Explanation:
-    """Return why a plan is as it is; timing what comes next takes seconds."""
+    """Return the explanation of a plan; timing its neighbours takes seconds."""
     objective = Objective(prepared.scenario.objective)
     moves = best_moves(schedule, objective, most=_ALL_MOVES)
-    found = prepared.searched.found if prepared.searched else None
-    ranked = ranking(found, most=MOST_SHOWN) if found else None
+    result = prepared.searched.found if prepared.searched else None
+    ranked = ranking(result, most=MOST_SHOWN) if result else None
     limited = limits(
-        prepared, schedule, moves, near_gain_cycles=_near_gain(prepared, schedule)
+        prepared, schedule, moves, near_gain_cycles=_placement_gain(prepared, schedule)
     )
     return Explanation(
         prepared=prepared,
         schedule=schedule,
         ranking=ranked,
-        after=_after(found, ranked) if found and ranked else None,
+        next_best=_next_best(result, ranked) if result and ranked else None,
         stages=_stages(prepared, schedule),
         moves=tuple(moves[:MOST_SHOWN]),
         limits=tuple(limited),
@@ -96,7 +96,7 @@ def explained(prepared: Prepared, schedule: Schedule) -> Explanation:
 
 
 def explanation_block(why: Explanation) -> dict[str, Any]:
-    """Return an explanation for JSON."""
+    """Return an explanation as a block for JSON."""
     schedule = why.schedule
     block: dict[str, Any] = {
         "strategy": str(why.prepared.plan.strategy),
@@ -104,7 +104,7 @@ def explanation_block(why: Explanation) -> dict[str, Any]:
         "latency_cycles": schedule.latency_cycles,
         "lower_bound_cycles": schedule.lower_bound_cycles,
         "breakdown_cycles": schedule.breakdown._asdict(),
-        # Behind more sequences than stages, what comes on top.
+        # The wait of a token if there are more sequences than stages.
         "turn_cycles": schedule.program.turn_cycles,
     }
     if why.ranking is not None:
@@ -137,8 +137,8 @@ def explanation_block(why: Explanation) -> dict[str, Any]:
     return block
 
 
-def _near_gain(prepared: Prepared, schedule: Schedule) -> int | None:
-    """Return what near chips save where none were sought, None if none may be."""
+def _placement_gain(prepared: Prepared, schedule: Schedule) -> int | None:
+    """Return the cycles that a placement would save, None if there can be none."""
     scenario = prepared.scenario
     if scenario.placement != NAIVE or scenario.strategy.endswith(SUFFIX):
         return None
@@ -147,21 +147,22 @@ def _near_gain(prepared: Prepared, schedule: Schedule) -> int | None:
     return best_placed(schedule).gain_cycles
 
 
-def _after(found: SearchResult, ranked: Ranking) -> Next | None:
-    """Return where the strategy after the best spends more."""
+def _next_best(result: SearchResult, ranked: Ranking) -> NextBest | None:
+    """Return the strategy ranked second, with its cycles beyond the best."""
     if len(ranked.best) == 1:
         return None
     second = ranked.best[1]
     if not second.exact or second.sequences > 1:
         return None
-    plan = plan_of(found, second)
+    plan = plan_of(result, second)
     assert plan is not None
-    spent = time_token(plan, found.schedule.topology).timeline.spent
-    pairs = zip(spent, found.schedule.breakdown, strict=True)
-    return Next(str(second.strategy), CycleBreakdown(*(a - b for a, b in pairs)))
+    spent = time_token(plan, result.schedule.topology).timeline.spent
+    pairs = zip(spent, result.schedule.breakdown, strict=True)
+    return NextBest(str(second.strategy), CycleBreakdown(*(a - b for a, b in pairs)))
 
 
 def _stages(prepared: Prepared, schedule: Schedule) -> tuple[StageLoss, ...]:
+    """Return the imbalance of each stage."""
     cycles = schedule.timeline.stage_cycles
     return tuple(
         StageLoss(stage.replica, stage.index, stage.layers, own, max(cycles) - own)

@@ -1,4 +1,4 @@
-"""The Pareto front of a plan's machine: as a table, as JSON, and for a person."""
+"""Pareto front of latency, throughput and chips: as a table, as JSON, and as text."""
 
 from pathlib import Path
 from typing import Any
@@ -14,29 +14,29 @@ from experiments.tables.text_tables import named_table, titled
 from sharding.parallelism.strategy import Strategy
 from specs.units import US_PER_S
 
-# What a front's file is called after the plan's, before the suffix.
+# The file of the front has the stem of the plan's file and this.
 _SUFFIX = "_pareto"
-# On the front; known to the cycle, and no better than another; not looked at.
+# On the front; known to the cycle, but dominated; only bounded, not evaluated.
 STATES = ("front", "beaten", "bound")
 _NOTHING_LEFT = "no other strategy belongs to it."
 
 
 def plan_front(prepared: Prepared) -> ParetoFront:
-    """Return the front of latency, throughput and chips on the machine of a plan."""
-    # Whatever the plan says of groups, the front is that of all ways.
+    """Return the Pareto front of all strategies on the machine of a plan."""
+    # The front covers all strategies, so the task carries no split.
     plain = prepared.plan.task.split_as(Strategy(tensor=1, pipeline=1))
     return pareto_front(plain, prepared.topology)
 
 
 def front_table(front: ParetoFront, *, hz: int, batch: int) -> pd.DataFrame:
-    """Return all points of a front, its own first: columns as `FRONT_COLUMNS` says.
+    """Return the points of a front, then the other points: columns of `FRONT_COLUMNS`.
 
     Parameters
     ----------
     front
-        The front.
+        The Pareto front.
     hz, batch
-        Clock of a chip, and tokens decoded together.
+        Clock frequency of a chip, and tokens decoded together.
     """
     on_front = {(point.strategy, point.sequences) for point in front.points}
     others = [p for p in front.known if (p.strategy, p.sequences) not in on_front]
@@ -58,7 +58,7 @@ def front_table(front: ParetoFront, *, hz: int, batch: int) -> pd.DataFrame:
 
 
 def front_block(prepared: Prepared, front: ParetoFront) -> dict[str, Any]:
-    """Return a front for JSON."""
+    """Return a front as a block for JSON."""
     machine = {"hz": prepared.machine.chip.clock_hz, "batch": prepared.scenario.batch}
     return {
         "points": front_table(front, **machine).to_dict("records"),
@@ -71,7 +71,7 @@ def front_block(prepared: Prepared, front: ParetoFront) -> dict[str, Any]:
 
 
 def write_front(prepared: Prepared, front: ParetoFront, plan_file: Path) -> Path:
-    """Write the points of a front as CSV beside the file of a plan; return where.
+    """Write the points of a front as CSV beside the file of a plan; return the path.
 
     Raises
     ------
@@ -86,9 +86,9 @@ def write_front(prepared: Prepared, front: ParetoFront, plan_file: Path) -> Path
 
 
 def front_report(prepared: Prepared, front: ParetoFront) -> RenderableType:
-    """Return the strategies that no other beats in latency, throughput and chips."""
+    """Return the text table of a front: strategies that no other dominates."""
     hz, batch = prepared.machine.chip.clock_hz, prepared.scenario.batch
-    made = "tokens" if prepared.makes_tokens else "passes"
+    unit = "tokens" if prepared.makes_tokens else "passes"
     rows = []
     for point in front.points:
         rates = _rates(point.merits, hz=hz, batch=batch)
@@ -101,9 +101,9 @@ def front_report(prepared: Prepared, front: ParetoFront) -> RenderableType:
                 str(point.strategy),
             ]
         )
-    headings = ["latency us", f"{made}/s of all", "chips", "in flight", "strategy"]
+    headings = ["latency us", f"{unit}/s of all", "chips", "in flight", "strategy"]
     known = f"{len(front.points):,} of {len(front.known):,} points known to the cycle"
-    rest = _left(front, hz, batch, made) if front.open else _NOTHING_LEFT
+    rest = _open_points(front, hz, batch, unit) if front.open else _NOTHING_LEFT
     return titled(
         "Pareto front of latency, throughput and chips",
         named_table(headings, rows),
@@ -111,19 +111,20 @@ def front_report(prepared: Prepared, front: ParetoFront) -> RenderableType:
     )
 
 
-def _left(front: ParetoFront, hz: int, batch: int, made: str) -> str:
-    """Return how far what was not looked at may move a front."""
+def _open_points(front: ParetoFront, hz: int, batch: int, unit: str) -> str:
+    """Return how far strategies that were not evaluated may move a front."""
     reach = _rates(front.reach, hz=hz, batch=batch)
     return (
         f"{len(front.open):,} more may be on it and were not looked at. Each of them "
         f"has a point above that is worse by no more than {front.gap:.1%} in any "
         f"respect. At best they reach {reach['latency_us']:,.1f} us, "
-        f"{reach['tokens_per_s_all_users']:,.0f} {made}/s or {front.reach.chips:,} "
+        f"{reach['tokens_per_s_all_users']:,.0f} {unit}/s or {front.reach.chips:,} "
         f"chips."
     )
 
 
 def _rates(merits: Merits, *, hz: int, batch: int) -> dict[str, float]:
+    """Return latency and aggregate throughput of merits in cycles."""
     return {
         "latency_us": merits.latency_cycles / hz * US_PER_S,
         "tokens_per_s_all_users": hz * batch / merits.share_cycles,

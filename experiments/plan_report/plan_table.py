@@ -1,4 +1,4 @@
-"""A plan as a table for people, and as a file."""
+"""Plan as a text table with a row for each stage, and as a CSV file."""
 
 from pathlib import Path
 
@@ -16,12 +16,12 @@ from sharding.parallelism.strategy import Strategy
 from specs.arrays import Ints
 from specs.units import BYTES_PER_MB
 
-# Runs of chips that fit a column.
-_MOST_RUNS = 3
+# Ranges of chips that fit a column.
+_MOST_RANGES = 3
 
 
 def plan_report(prepared: Prepared) -> RenderableType:
-    """Return what is split how, and one line for each stage."""
+    """Return the text of a plan: strategy, memory, search, and a row for each stage."""
     plan = prepared.plan
     limit = prepared.machine.chip.sram_bytes
     title = (
@@ -30,23 +30,23 @@ def plan_report(prepared: Prepared) -> RenderableType:
         f"{plan.fullest_chip_bytes / BYTES_PER_MB:.1f} of "
         f"{limit / BYTES_PER_MB:.1f} MB\n"
     )
-    kept = f"context {plan.task.context:,}"
+    load = f"context {plan.task.context:,}"
     if plan.sequences * plan.task.batch > 1:
-        kept += f", {plan.sequences} sequences in flight, batch {plan.task.batch}"
-    title += f"{kept}\n"
+        load += f", {plan.sequences} sequences in flight, batch {plan.task.batch}"
+    title += f"{load}\n"
     if plan.strategy.data > 1:
         title += f"{plan.strategy.data} replicas; this is the first\n"
     if prepared.placed is not None:
         title += f"placement: {prepared.placed}\n"
     if prepared.searched is not None:
-        found = prepared.searched.found
-        best = found.compiled[0].strategy
+        result = prepared.searched.found
+        best = result.compiled[0].strategy
         title += (
-            f"{best} is the best for {found.objective} of {found.candidates:,}:\n"
-            f"{certainty(found)}; --explain says why\n"
+            f"{best} is the best for {result.objective} of {result.candidates:,}:\n"
+            f"{certainty(result)}; --explain says why\n"
         )
     table = Table(box=None, pad_edge=False)
-    # Replicas hold the same; the first one stands for all.
+    # All replicas hold the same, so the first one is shown.
     for name in ("stage", "chips", "layers", "weights MB", "KV MB", "fullest chip"):
         table.add_column(name, justify="left" if name == "layers" else "right")
     for stage in plan.replicas[0].stages:
@@ -63,34 +63,34 @@ def plan_report(prepared: Prepared) -> RenderableType:
     return Group(Text(title), table)
 
 
-def certainty(found: SearchResult) -> str:
-    """Return how sure it is that the best is the best, and among what."""
-    seen = [each.strategy for each in found.known]
-    seen += [cost.strategy for cost, _ in found.bounded]
-    plain = all(s == Strategy(tensor=s.tensor, pipeline=s.pipeline) for s in seen)
+def certainty(result: SearchResult) -> str:
+    """Return by how much other strategies may be better, and which were candidates."""
+    candidates = [each.strategy for each in result.known]
+    candidates += [cost.strategy for cost, _ in result.bounded]
+    plain = all(s == Strategy(tensor=s.tensor, pipeline=s.pipeline) for s in candidates)
     among = " of tensor and pipeline alone" if plain else ""
-    if found.gap == 0:
+    if result.gap == 0:
         return f"no other strategy{among} can beat it"
-    # The gap is of cycles; tokens in a second are one over them.
-    tokens = found.objective is Objective.THROUGHPUT
-    better = found.gap / (1 - found.gap) if tokens else found.gap
+    # The gap is a share of cycles; throughput is proportional to their inverse.
+    tokens = result.objective is Objective.THROUGHPUT
+    better = result.gap / (1 - result.gap) if tokens else result.gap
     return f"no other strategy{among} can be more than {better:.1%} better"
 
 
 def _ranges(chips: Ints) -> str:
-    """Return which chips there are, in whatever order they are members.
+    """Return chips as ranges in ascending order, the first three of them.
 
     >>> _ranges(np.array([3, 2, 1, 8])), _ranges(np.array([1, 3, 5, 7, 9]))
     ('1-3 8', '1 3 5 ...')
     """
     held = np.sort(chips)
-    runs = np.split(held, np.flatnonzero(np.diff(held) > 1) + 1)
-    shown = [f"{r[0]}-{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in runs]
-    return " ".join([*shown[:_MOST_RUNS], *["..."] * (len(shown) > _MOST_RUNS)])
+    ranges = np.split(held, np.flatnonzero(np.diff(held) > 1) + 1)
+    shown = [f"{r[0]}-{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in ranges]
+    return " ".join([*shown[:_MOST_RANGES], *["..."] * (len(shown) > _MOST_RANGES)])
 
 
 def write_plan(prepared: Prepared, path: Path) -> Path:
-    """Write the plan as CSV, one row for each slice of a tensor on a chip.
+    """Write a plan as CSV, a row for each slice of a tensor on a chip.
 
     Raises
     ------

@@ -1,3 +1,5 @@
+"""Explanation of a plan: its parts, its block for JSON, and its text."""
+
 import json
 import subprocess
 from collections.abc import Callable
@@ -5,8 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from compiler.search.search_space import splits
+from experiments.plan_report.explanation import (
+    MOST_SHOWN,
+    Explanation,
+    explanation_block,
+)
+from experiments.plan_report.explanation_text import explanation_report
 from experiments.tables.columns import FRONT_COLUMNS
 from specs.model import load_model
 
@@ -198,3 +207,46 @@ def test_throughput_decides_how_many_sequences_are_in_flight(
     refused = groqrack("plan", *options[:-2], "--objective", "chips")
     assert refused.returncode == 2
     assert "--strategy auto" in refused.stderr
+
+
+def test_a_stage_loses_what_the_slowest_takes_longer(why: Explanation) -> None:
+    cycles = [stage.cycles for stage in why.stages]
+    assert cycles == list(why.schedule.timeline.stage_cycles)
+    lost = [stage.lost_cycles for stage in why.stages]
+    assert lost == [max(cycles) - each for each in cycles]
+
+
+def test_the_second_strategy_costs_the_sum_of_what_it_spends_more(
+    why: Explanation,
+) -> None:
+    assert why.ranking is not None
+    assert why.next_best is not None
+    best, second = why.ranking.best[:2]
+    assert why.next_best.strategy == str(second.strategy)
+    more = sum(why.next_best.more)
+    assert more == second.latency_cycles - best.latency_cycles
+
+
+def test_the_block_has_each_part_of_the_explanation(why: Explanation) -> None:
+    assert why.ranking is not None
+    block = explanation_block(why)
+    assert block["strategy"] == str(why.prepared.plan.strategy)
+    assert sum(block["breakdown_cycles"].values()) == block["latency_cycles"]
+    assert block["stages"] == [stage._asdict() for stage in why.stages]
+    assert [each["move"] for each in block["moves"]] == [m.name for m in why.moves]
+    assert [each["name"] for each in block["limits"]] == [x.name for x in why.limits]
+    assert block["ranking"][0]["worse_by"] == 0
+    assert len(block["ranking"]) == len(why.ranking.best) <= MOST_SHOWN
+
+
+def test_the_text_begins_with_the_search_and_ends_with_the_limits(
+    why: Explanation,
+) -> None:
+    console = Console(width=80, color_system=None)
+    with console.capture() as printed:
+        console.print(explanation_report(why))
+    parts = printed.get().split("\n\n")
+    assert parts[0].startswith(f"{why.prepared.plan.strategy} is the best for latency")
+    assert parts[-1].startswith("What limits it, the tightest first")
+    for limit in why.limits:
+        assert limit.name in parts[-1]
