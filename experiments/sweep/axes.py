@@ -1,4 +1,4 @@
-"""The axes of a sweep, read from a table."""
+"""Axes of a sweep: parameters and their values, read from a table."""
 
 import math
 from collections import Counter
@@ -14,19 +14,19 @@ from specs.machine import load_machine, setting_paths
 from specs.model import SIZES
 from specs.scenario import Scenario, resolved_file_names
 
-# More fit neither in memory at once nor in a lifetime; a slip of a digit does it.
+# More points do not fit in memory and would take months; a typing error asks for them.
 MOST_POINTS = 100_000
-# How a part of a strategy begins, such as strategy.tensor.
+# Prefix of the keys of a strategy, as in strategy.tensor.
 STRATEGY = "strategy."
 
 
 class Axis(NamedTuple):
-    """Parameters that change together, and the values that they take in turn.
+    """Axis of a sweep: parameters that change together, and their values step by step.
 
     Parameters
     ----------
     names
-        One parameter, or several that are zipped.
+        One parameter, or several parameters that are zipped.
     steps
         For each step one value of each parameter.
     """
@@ -38,18 +38,18 @@ class Axis(NamedTuple):
 def read_axes(
     table: Mapping[str, Any], origin: str, folder: Path | None = None
 ) -> list[Axis]:
-    """Return the axes that a table describes, in its order.
+    """Return the axes of a table, in its order.
 
     Parameters
     ----------
     table
         Values by parameter: a list, or ``{range = [from, below, step]}`` of whole
-        numbers. ``zip`` lists the groups of parameters that change together. A table
-        in the table makes dotted names of its keys.
+        numbers. ``zip`` lists the groups of parameters that change together. The keys
+        of a nested table become dotted names.
     origin
-        Where the table comes from, for the message.
+        Name of the file or option with the table, for messages.
     folder
-        Where files that values name are looked for; None for the current one.
+        Folder of files that values name; None for the current one.
 
     Raises
     ------
@@ -58,10 +58,10 @@ def read_axes(
         does not exist, or a value that cannot be meant.
     """
     values: dict[str, list[Any]] = {}
-    for name, said in _flat({key: table[key] for key in table if key != "zip"}):
+    for name, entry in _flat({key: table[key] for key in table if key != "zip"}):
         if name in values:
             raise SpecError(f"{origin}: {name} is swept twice; put all in one list")
-        values[name] = _values(name, said, origin)
+        values[name] = _values(name, entry, origin)
         if folder is not None:
             seen = [resolved_file_names(folder, {name: each}) for each in values[name]]
             values[name] = [each[name] for each in seen]
@@ -70,7 +70,7 @@ def read_axes(
     check_names(values, parameters(), origin)
     groups = _groups(table.get("zip", []), values, origin)
     together = {name: group for group in groups for name in group}
-    # A group stands where the first of its parameters does.
+    # A group takes the place of its first parameter.
     named = dict.fromkeys(together.get(name, (name,)) for name in values)
     return [
         Axis(names, tuple(zip(*(values[name] for name in names), strict=True)))
@@ -79,25 +79,26 @@ def read_axes(
 
 
 def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield dotted names and what is said of each; a range is no table of its own."""
-    for key, said in table.items():
-        if not isinstance(said, dict) or "range" in said:
-            yield key, said
+    """Yield dotted names with their entries; a range is an entry, not a table."""
+    for key, entry in table.items():
+        if not isinstance(entry, dict) or "range" in entry:
+            yield key, entry
         elif key == "settings":
-            yield from _flat(said)
+            yield from _flat(entry)
         else:
-            for inner, each in _flat(said):
+            for inner, each in _flat(entry):
                 yield f"{key}.{inner}", each
 
 
-def _values(name: str, said: Any, origin: str) -> list[Any]:
-    if isinstance(said, dict):
-        values: list[Any] = list(_range(name, said, origin))
-    elif isinstance(said, list):
-        values = said
+def _values(name: str, entry: Any, origin: str) -> list[Any]:
+    """Return the values of an entry: a list or a range of numbers and words."""
+    if isinstance(entry, dict):
+        values: list[Any] = list(_range(name, entry, origin))
+    elif isinstance(entry, list):
+        values = entry
     else:
         raise SpecError(
-            f"{origin}: {name} = {said!r} is no axis; write {name} = [{said!r}], or "
+            f"{origin}: {name} = {entry!r} is no axis; write {name} = [{entry!r}], or "
             "put it above [sweep]"
         )
     if not values:
@@ -111,12 +112,13 @@ def _values(name: str, said: Any, origin: str) -> list[Any]:
     return values
 
 
-def _range(name: str, said: dict[str, Any], origin: str) -> range:
-    bounds = said["range"]
+def _range(name: str, entry: dict[str, Any], origin: str) -> range:
+    """Return the range of an entry ``{range = [from, below, step]}``."""
+    bounds = entry["range"]
     numbers = isinstance(bounds, list) and all(type(each) is int for each in bounds)
-    if not numbers or len(bounds) not in (2, 3) or 0 in bounds[2:] or len(said) > 1:
+    if not numbers or len(bounds) not in (2, 3) or 0 in bounds[2:] or len(entry) > 1:
         raise SpecError(
-            f"{origin}: {name} = {said!r}: write {{ range = [FROM, BELOW] }} or "
+            f"{origin}: {name} = {entry!r}: write {{ range = [FROM, BELOW] }} or "
             "{ range = [FROM, BELOW, STEP] } in whole numbers; list others one by one"
         )
     steps = range(*bounds)
@@ -129,14 +131,14 @@ def _range(name: str, said: dict[str, Any], origin: str) -> range:
 
 
 def parameters() -> list[str]:
-    """Return everything that can be swept."""
+    """Return the names of all parameters that can be swept."""
     plain = [name for name in Scenario.model_fields if name != "settings"]
     parts = [f"{STRATEGY}{field.name}" for field in fields(Strategy)]
     return [*plain, *parts, *setting_names()]
 
 
 def setting_names() -> list[str]:
-    """Return the dotted paths of the machine and of the model."""
+    """Return the dotted names of the settings of the machine and of the model."""
     sizes = [f"{MODEL_SETTING}{name}" for name in SIZES]
     return [*sizes, *setting_paths(load_machine())]
 
@@ -147,7 +149,7 @@ def check_names(names: Iterable[str], known: Sequence[str], origin: str) -> None
     Raises
     ------
     SpecError
-        If one is not; the message names the nearest.
+        If a name is unknown; the message has the nearest one.
     """
     for name in names:
         if name not in known:
@@ -157,18 +159,18 @@ def check_names(names: Iterable[str], known: Sequence[str], origin: str) -> None
 
 
 def _groups(
-    said: Any, values: Mapping[str, list[Any]], origin: str
+    entry: Any, values: Mapping[str, list[Any]], origin: str
 ) -> list[tuple[str, ...]]:
-    """Return the groups of names that are zipped, each name in one group at most."""
-    if not isinstance(said, list) or not all(
+    """Return the groups of zipped parameters; no parameter is in two groups."""
+    if not isinstance(entry, list) or not all(
         isinstance(group, list) and all(isinstance(name, str) for name in group)
-        for group in said
+        for group in entry
     ):
         raise SpecError(
-            f"{origin}: zip = {said!r}: write groups, as in "
+            f"{origin}: zip = {entry!r}: write groups, as in "
             'zip = [["chips", "context"]]'
         )
-    counts = Counter(name for group in said for name in group)
+    counts = Counter(name for group in entry for name in group)
     for name, count in counts.items():
         if name not in values:
             raise SpecError(
@@ -177,7 +179,7 @@ def _groups(
             )
         if count > 1:
             raise SpecError(f"{origin}: zip names {name!r} twice; name it once")
-    for group in said:
+    for group in entry:
         lengths = {name: len(values[name]) for name in group}
         if len(set(lengths.values())) > 1:
             each = ", ".join(f"{name} has {count}" for name, count in lengths.items())
@@ -185,4 +187,4 @@ def _groups(
                 f"{origin}: zip needs equally many values, but {each}; "
                 "lengthen the shorter one"
             )
-    return [tuple(group) for group in said if group]
+    return [tuple(group) for group in entry if group]

@@ -1,4 +1,4 @@
-"""Where the points of a sweep run: processes of this computer, or a Dask cluster."""
+"""Executors of a sweep: processes of this computer, or workers of a Dask cluster."""
 
 import logging
 import multiprocessing
@@ -16,25 +16,25 @@ from typing import Any, NamedTuple
 from specs.errors import SpecError, SweepError
 
 _DASK = "dask:"
-# How long a scheduler may take to answer; on loopback it takes 10 ms.
+# Timeout of the connection to a scheduler, which takes 10 ms on loopback.
 _ANSWER_S = 10
-# Loggers of Dask, which sets a level of its own for some, and of what it is built on.
-_TALKATIVE = ("distributed", "distributed.client", "tornado.application", "asyncio")
-# How often a cluster is asked whether it has workers.
+# Loggers of Dask and of the libraries below it, which log tracebacks.
+_DASK_LOGGERS = ("distributed", "distributed.client", "tornado.application", "asyncio")
+# Interval at which a cluster is asked whether it has workers.
 _PULSE_S = 5.0
-# Points handed to a cluster ahead of time: enough for every thread of a large one.
+# Points submitted to a cluster in advance: enough for each thread of a large one.
 _DASK_AHEAD = 1_000
 
 
 class ExecutorFactory(NamedTuple):
-    """Where points run.
+    """Factory of executors that run points.
 
     Parameters
     ----------
     open
-        Opens an executor; leaving it by an exception ends what is running.
+        Opens an executor; an exception in its context ends the running points.
     ahead
-        Points to hand to it before the first is done.
+        Points to submit before the first one is done.
     """
 
     open: Callable[[], AbstractContextManager[Executor]]
@@ -42,7 +42,7 @@ class ExecutorFactory(NamedTuple):
 
 
 def crew_named(name: str, jobs: int) -> ExecutorFactory:
-    """Return the crew of an ``--executor``.
+    """Return the executor factory of an ``--executor`` option.
 
     Parameters
     ----------
@@ -68,18 +68,18 @@ def crew_named(name: str, jobs: int) -> ExecutorFactory:
 
 
 def local_crew(jobs: int) -> ExecutorFactory:
-    """Return processes of this computer, one spare point for each to go on with."""
+    """Return the factory of a process pool, with one point queued for each process."""
     return ExecutorFactory(lambda: _processes(jobs), 2 * jobs)
 
 
 @contextmanager
 def without_interrupt() -> Iterator[None]:
-    """Put off Ctrl-C; a process started meanwhile never sees it.
+    """Delay Ctrl-C; a process that starts in this context never receives it.
 
-    A terminal sends it to every process of the command, but only the first one knows
-    what to keep.
+    A terminal sends the signal to every process of the command, but only the first one
+    can end the sweep in order.
     """
-    # Starting this one, on first use, would end the delay.
+    # Its start on first use would unblock the signal.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -90,9 +90,9 @@ def without_interrupt() -> Iterator[None]:
 
 @contextmanager
 def _processes(jobs: int) -> Iterator[Executor]:
-    """Open a pool of fresh processes that end when this one does, however it does.
+    """Open a pool of processes that end with this one, however it ends.
 
-    They are spawned, not forked: a fork copies locks that another thread holds.
+    They are spawned, not forked, since a fork copies locks that another thread holds.
     """
     context = multiprocessing.get_context("spawn")
     theirs, ours = context.Pipe(duplex=False)
@@ -105,7 +105,7 @@ def _processes(jobs: int) -> Iterator[Executor]:
         ours.close()
         raise
     finally:
-        # Who presses Ctrl-C again while processes end learns nothing more.
+        # A second Ctrl-C must not interrupt the shutdown.
         with without_interrupt():
             executor.shutdown(wait=True, cancel_futures=True)
         ours.close()
@@ -115,7 +115,7 @@ def _processes(jobs: int) -> Iterator[Executor]:
 def _end_with(lifeline: Connection) -> None:
     """End this process as soon as the other end of the lifeline is closed.
 
-    A pool's process waits for work for ever if its parent is killed.
+    Without it a process of a pool waits for work for ever if its parent is killed.
     """
 
     def watch() -> None:
@@ -127,6 +127,7 @@ def _end_with(lifeline: Connection) -> None:
 
 @contextmanager
 def _dask(address: str) -> Iterator[Executor]:
+    """Open an executor on the workers of a Dask scheduler."""
     try:
         from distributed import Client  # noqa: PLC0415
     except ImportError:
@@ -134,8 +135,8 @@ def _dask(address: str) -> Iterator[Executor]:
             "--executor dask:ADDRESS needs Dask: install the extra `dist` of this "
             "package, here and on the cluster"
         ) from None
-    # What concerns the sweep is said in a line; Dask adds tracebacks of its own.
-    for name in _TALKATIVE:
+    # Errors of the sweep are reported in a line, without the tracebacks of Dask.
+    for name in _DASK_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=_ANSWER_S, set_as_default=False)
@@ -153,7 +154,7 @@ def _dask(address: str) -> Iterator[Executor]:
         executor = client.get_executor(pure=False)
         over = threading.Event()
         watch = threading.Thread(
-            target=_tell_without_workers, args=(client, address, over), daemon=True
+            target=_report_missing_workers, args=(client, address, over), daemon=True
         )
         watch.start()
         try:
@@ -164,23 +165,24 @@ def _dask(address: str) -> Iterator[Executor]:
             watch.join()
 
 
-def _tell_without_workers(client: Any, address: str, over: threading.Event) -> None:
-    """Say that no worker is left, for which points wait without a word from Dask."""
-    told = False
+def _report_missing_workers(client: Any, address: str, over: threading.Event) -> None:
+    """Report when no worker is left: Dask then lets points wait without a message."""
+    reported = False
     while not over.wait(_PULSE_S):
         try:
-            alone = not client.nthreads()
+            without_workers = not client.nthreads()
         except (OSError, TimeoutError):
-            # The scheduler has gone, which ends the sweep.
+            # The scheduler is gone, which ends the sweep elsewhere.
             return
-        if alone and not told:
+        if without_workers and not reported:
             print(
                 f"sweep: the cluster at {address} has no workers left and points wait "
                 f"for one; start it with: dask worker {address}",
                 file=sys.stderr,
             )
-        told = alone
+        reported = without_workers
 
 
 def _first_line(error: Exception) -> str:
+    """Return the first line of an error, or its type if it has no text."""
     return (str(error).splitlines() or [type(error).__name__])[0]

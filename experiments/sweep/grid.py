@@ -1,4 +1,4 @@
-"""The points of a sweep: the scenario at each crossing of its axes."""
+"""Grid of a sweep: a scenario for each combination of the values of its axes."""
 
 import itertools
 import math
@@ -25,27 +25,27 @@ from specs.validation import read_mapping
 
 
 class SweepPoint(NamedTuple):
-    """One scenario of a sweep, and the values that set it apart from the others."""
+    """Point of a sweep: its swept values, and its scenario."""
 
     swept: dict[str, Any]
     scenario: Scenario
 
     def __str__(self) -> str:
-        """Return the values that set it apart, as a person writes them."""
+        """Return the swept values as ``name=value``, separated by blanks."""
         return " ".join(f"{name}={value}" for name, value in self.swept.items())
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """Every point of a sweep, the last axis changing fastest.
+    """Sweep: all points of a grid; the last axis changes fastest.
 
     Parameters
     ----------
     names
-        The parameters swept.
+        The swept parameters.
     points
-        The points in their order, which is that of the results.
+        The points in order, which is the order of the results.
     """
 
     names: tuple[str, ...]
@@ -53,7 +53,7 @@ class Sweep:
 
 
 def load_sweep(path: Path) -> Sweep:
-    """Return the sweep of a TOML file: a scenario and a table ``[sweep]``.
+    """Return the sweep of a TOML file with a scenario and a table ``[sweep]``.
 
     Raises
     ------
@@ -78,11 +78,11 @@ def sweep_of(base: Mapping[str, Any], axes: Sequence[Axis], origin: str) -> Swee
     Parameters
     ----------
     base
-        What all points have in common, as `Scenario` has it.
+        Common values of all points, by the keys of `Scenario`.
     axes
-        What is swept, the slowest first.
+        Axes of the grid, the slowest first.
     origin
-        Where they come from, for the message.
+        Name of the file or command of the sweep, for messages.
 
     Raises
     ------
@@ -96,15 +96,15 @@ def sweep_of(base: Mapping[str, Any], axes: Sequence[Axis], origin: str) -> Swee
             f"{origin}: {total:,} points, a sweep holds {MOST_POINTS:,}; "
             "shorten an axis, or zip those that belong together"
         )
-    # Every point would be refused for the same slip of the pen.
+    # Otherwise every point would be refused for the same typing error.
     check_names(base.get("settings", {}), setting_names(), origin)
     names = tuple(name for axis in axes for name in axis.names)
     points = []
     first: dict[str, int] = {}
     for number, steps in enumerate(itertools.product(*(axis.steps for axis in axes))):
         swept = dict(zip(names, itertools.chain(*steps), strict=True))
-        said = " ".join(f"{name}={value}" for name, value in swept.items())
-        point = SweepPoint(swept, _scenario(base, swept, f"{origin}: point {said}"))
+        values = " ".join(f"{name}={value}" for name, value in swept.items())
+        point = SweepPoint(swept, _scenario(base, swept, f"{origin}: point {values}"))
         equal = first.setdefault(point.scenario.model_dump_json(), number)
         if equal != number:
             raise SpecError(
@@ -121,7 +121,7 @@ def sweep_of(base: Mapping[str, Any], axes: Sequence[Axis], origin: str) -> Swee
 
 
 def _scenario(base: Mapping[str, Any], swept: dict[str, Any], origin: str) -> Scenario:
-    """Return the scenario of a point, swept values in place of common ones."""
+    """Return the scenario of a point; swept values replace common ones."""
     merged = dict(base)
     settings = dict(base.get("settings", {}))
     parts = {}
@@ -132,7 +132,7 @@ def _scenario(base: Mapping[str, Any], swept: dict[str, Any], origin: str) -> Sc
             merged[name] = value
         else:
             settings[name] = value
-    # One number has one key, however it is written.
+    # A number must give the same key however it is written.
     merged["settings"] = {path: plain_number(value) for path, value in settings.items()}
     if parts:
         merged["strategy"] = _strategy(merged, parts, origin)
@@ -140,29 +140,29 @@ def _scenario(base: Mapping[str, Any], swept: dict[str, Any], origin: str) -> Sc
 
 
 def _strategy(merged: Mapping[str, Any], parts: Mapping[str, Any], origin: str) -> str:
-    """Return a strategy with parts of it said anew, the others as they were."""
+    """Return a strategy with some of its keys replaced."""
     text = str(merged.get("strategy", ""))
     if text == AUTO or text.endswith(SUFFIX):
         raise SpecError(
             f"{origin}: {STRATEGY}{next(iter(parts))} is a part of a strategy and "
             f"{text!r} has none; name a strategy such as tensor=8, or leave one out"
         )
-    said: dict[str, Any] = dict(
+    keys: dict[str, Any] = dict(
         piece.split("=") for piece in text.split(",") if piece.count("=") == 1
     )
-    said.update(parts)
+    keys.update(parts)
     if not text and not parts.keys() & {"tensor", "pipeline"}:
-        usual = scenario_of(merged, origin).strategy.partition(",")[0]
-        said = {"tensor": usual.removeprefix("tensor="), **said}
-    # What is usual goes without saying, and some of it cannot be said.
-    usual_parts = {field.name: field.default for field in fields(Strategy)}
+        default = scenario_of(merged, origin).strategy.partition(",")[0]
+        keys = {"tensor": default.removeprefix("tensor="), **keys}
+    # Default values are left out, since some of them cannot be written.
+    defaults = {field.name: field.default for field in fields(Strategy)}
     return ",".join(
-        f"{key}={value}" for key, value in said.items() if value != usual_parts.get(key)
+        f"{key}={value}" for key, value in keys.items() if value != defaults.get(key)
     )
 
 
 def plain_number(value: Any) -> Any:
-    """Return a number for what is one, however it is written; else the value.
+    """Return the number that a value or its text denotes; other values unchanged.
 
     >>> [plain_number(value) for value in (2.0, "1e-9", "217", "rs544", True)]
     [2, 1e-09, 217, 'rs544', True]

@@ -1,4 +1,4 @@
-"""One point of a sweep: what it is known by, and what running it gives."""
+"""One point of a sweep: its key, and the outcome of its run."""
 
 import hashlib
 import json
@@ -16,31 +16,30 @@ from specs.model import model_names
 from specs.scenario import FILE_SUFFIXES, Scenario
 from specs.workload import workload_names
 
-# What differs from run to run of the same program on the same seed.
-_OF_THE_COMPUTER = ("run.wall_s", "run.peak_rss_bytes", "run.realtime_factor")
-# Keys whose values are files only if they end like one.
-_ALSO_WORDS = ("topology", "strategy")
-# What was asked, which the swept values say already.
-_ASKED = ("schema", "inputs")
+# Numbers that differ between runs of the same program with the same seed.
+_HOST_NUMBERS = ("run.wall_s", "run.peak_rss_bytes", "run.realtime_factor")
+# Keys whose values are files only if they have the suffix of one.
+_FILES_BY_SUFFIX = ("topology", "strategy")
+# Blocks of the summary that repeat the scenario.
+_INPUT_BLOCKS = ("schema", "inputs")
 
 
 class PointChangedError(Exception):
-    """What a point names is not what it was when the sweep began."""
+    """A file of a point, or the program, has changed since the sweep began."""
 
 
 def settled(scenario: Scenario) -> Scenario:
-    """Return a scenario that names its files from the root, for any process to find."""
+    """Return a scenario with absolute paths, so that any process finds its files."""
     places = {key: str(path.absolute()) for key, path in _files(scenario)}
     return scenario.model_copy(update=places)
 
 
 def point_key(scenario: Scenario) -> str:
-    """Return what a point is known by: the SHA-256 of all that decides its result.
+    """Return the key of a point: the SHA-256 of all that its result depends on.
 
-    That is the scenario, the content of the files that it names (where they lie does
-    not matter, but the last two parts of the path do, since models are called by
-    them), that of the checkpoint's index beside a model, and the version of this
-    program.
+    That is the scenario, the content of its files and the last two parts of their paths
+    (which give models their names), the content of the checkpoint's index beside a
+    model, and the version of this program.
     """
     content: dict[str, Any] = {"version": VERSION, **scenario.model_dump(mode="json")}
     for key, path in _files(scenario):
@@ -54,28 +53,28 @@ def point_key(scenario: Scenario) -> str:
 
 
 def run_point(document: str, key: str) -> str:
-    """Return the outcome of a point: its numbers, or why it was refused.
+    """Return the outcome of a point: its numbers, or the reason of its refusal.
 
-    This is what another process or computer is asked to do, so it takes and returns
-    text.
+    Arguments and result are text, since it runs in other processes and on other
+    computers.
 
     Parameters
     ----------
     document
         The scenario as JSON.
     key
-        What the point is known by.
+        The key of the point.
 
     Returns
     -------
     str
-        JSON with ``feasible``, ``reason`` and ``numbers``: those of the summary by
-        dotted name, less those of the computer that it ran on.
+        JSON with ``feasible``, ``reason`` and ``numbers``: numbers of the summary by
+        dotted name, without those that depend on the computer.
 
     Raises
     ------
     PointChangedError
-        If the version of the program or a file is another one here.
+        If the program or a file of the point is another one here.
     """
     scenario = Scenario.model_validate_json(document)
     if point_key(scenario) != key:
@@ -91,20 +90,21 @@ def run_point(document: str, key: str) -> str:
 
 
 def flat_numbers(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the single values of a summary by dotted name.
+    """Return the single values of a summary by dotted name, without its inputs.
 
     >>> flat_numbers({"schema": "x", "run": {"seed": 1, "wall_s": 0.2}})
     {'run.seed': 1}
     """
-    kept = {key: value for key, value in facts.items() if key not in _ASKED}
+    kept = {key: value for key, value in facts.items() if key not in _INPUT_BLOCKS}
     return {
         name: value
         for name, value in _leaves("", kept)
-        if name not in _OF_THE_COMPUTER and not isinstance(value, list)
+        if name not in _HOST_NUMBERS and not isinstance(value, list)
     }
 
 
 def _leaves(prefix: str, table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield dotted names and values of nested tables."""
     for key, value in table.items():
         if isinstance(value, dict):
             yield from _leaves(f"{prefix}{key}.", value)
@@ -113,7 +113,7 @@ def _leaves(prefix: str, table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _files(scenario: Scenario) -> Iterator[tuple[str, Path]]:
-    """Yield the files that a scenario names and that are there, by key."""
+    """Yield the existing files that a scenario names, by key."""
     shipped = {
         "model": model_names(),
         "machine": machine_names(),
@@ -126,7 +126,7 @@ def _files(scenario: Scenario) -> Iterator[tuple[str, Path]]:
         path = Path(named)
         if key == "model" and path.is_dir():
             path /= "config.json"
-        # A word such as tensor=8 or rack is no file, even if one is called so.
-        words = key in _ALSO_WORDS and path.suffix.lower() not in suffixes
-        if not words and path.is_file():
+        # A value such as tensor=8 or rack is no file, even if one has that name.
+        no_file = key in _FILES_BY_SUFFIX and path.suffix.lower() not in suffixes
+        if not no_file and path.is_file():
             yield key, path

@@ -1,4 +1,4 @@
-"""How far a sweep is, how fast it goes, and how long it will take, on stderr."""
+"""Progress of a sweep on stderr: points done, their rate, and the time left."""
 
 import io
 import sys
@@ -6,13 +6,13 @@ import time
 from collections import deque
 from typing import TextIO, final
 
-# A terminal shows one line that changes; a file gets a new line now and then.
+# Intervals of updates: one changing line on a terminal, new lines in a file.
 _TERMINAL_S = 0.2
 _FILE_S = 10.0
-# So many points tell the rate: starting processes, and points unlike those that come
-# now, are soon forgotten.
+# Points that the rate is computed from, so that the start of processes and points of
+# another kind soon count no more.
 _RECENT = 100
-# Below this, the time of a point says more than points in a second.
+# Below this rate the time of a point is shown instead.
 _SLOW_PER_S = 0.1
 _S_PER_MINUTE = 60
 _S_PER_HOUR = 3600
@@ -20,19 +20,19 @@ _S_PER_HOUR = 3600
 
 @final
 class SweepProgress:
-    """Lines that tell a person how a sweep is doing.
+    """Progress lines of a sweep.
 
     Parameters
     ----------
     total
         Points of the sweep.
     stream
-        Where to write; stderr if None.
+        Stream to write to; stderr if None.
     """
 
     def __init__(self, total: int, stream: TextIO | None = None) -> None:
         self._total = total
-        # A process may be without stderr.
+        # A process may have no stderr.
         self._stream = stream or sys.stderr or io.StringIO()
         self._terminal = self._stream.isatty()
         self._began_s = time.monotonic()
@@ -40,12 +40,12 @@ class SweepProgress:
         self._recent = deque([(self._began_s, 0)], maxlen=_RECENT)
 
     def __call__(self, done: int, before: int, refused: int) -> None:
-        """Show where the sweep is, if it is time to.
+        """Show the progress if the interval since the last update is over.
 
         Parameters
         ----------
         done, before
-            Points finished now, and points found finished.
+            Points finished in this run, and in runs before it.
         refused
             Points without numbers, of both.
         """
@@ -55,7 +55,7 @@ class SweepProgress:
                 there = f"sweep: {before:,} of {self._total:,} points were there"
                 self._print(f"{there} already\n")
             return
-        since_s, then = self._recent[0]
+        since_s, done_then = self._recent[0]
         self._recent.append((now_s, done))
         finished = done + before == self._total
         pause_s = _TERMINAL_S if self._terminal else _FILE_S
@@ -71,25 +71,26 @@ class SweepProgress:
             wall_s=wall_s,
             rate_per_s=_rate(done, wall_s)
             if finished
-            else _rate(done - then, now_s - since_s),
+            else _rate(done - done_then, now_s - since_s),
         )
-        # Over a shorter line, to the end of it.
+        # Clear the line before: it may be longer.
         start, end = (
             ("\r\033[K", "\n" if finished else "") if self._terminal else ("", "\n")
         )
         self._print(f"{start}{line}{end}")
 
     def _print(self, text: str) -> None:
-        """Show a text, if there is still someone to show it to."""
+        """Write a text to the stream, or drop it if the stream is closed."""
         try:
             print(text, end="", file=self._stream, flush=True)
         except (OSError, ValueError):
-            # Results do not depend on whether anyone follows them.
+            # A closed stream must not end the sweep.
             self._stream = io.StringIO()
             self._terminal = False
 
 
 def _rate(points: int, seconds: float) -> float:
+    """Return points per second."""
     return points / max(seconds, 1e-9)
 
 
@@ -102,7 +103,7 @@ def progress_line(
     wall_s: float,
     rate_per_s: float,
 ) -> str:
-    """Return the state of a sweep in a line.
+    """Return the progress line of a sweep.
 
     >>> progress_line(50, 10, 1, total=100, wall_s=11.0, rate_per_s=5.0)
     'sweep: 60 of 100 points, 1 refused, 5.0 points/s, 8 s left'
@@ -112,15 +113,16 @@ def progress_line(
     'sweep: 90 of 100 points, 20 s a point, 3 min left'
     """
     left = total - before - done
-    pace = f"{rate_per_s:.1f} points/s"
+    rate = f"{rate_per_s:.1f} points/s"
     if rate_per_s < _SLOW_PER_S:
-        pace = f"{_span(1 / rate_per_s)} a point"
-    told = f", {refused:,} refused" if refused else ""
+        rate = f"{_span(1 / rate_per_s)} a point"
+    refusals = f", {refused:,} refused" if refused else ""
     ending = f"{_span(left / rate_per_s)} left" if left else f"took {_span(wall_s)}"
-    return f"sweep: {before + done:,} of {total:,} points{told}, {pace}, {ending}"
+    return f"sweep: {before + done:,} of {total:,} points{refusals}, {rate}, {ending}"
 
 
 def _span(seconds: float) -> str:
+    """Return a duration in seconds, minutes or hours."""
     if seconds < 2 * _S_PER_MINUTE:
         return f"{seconds:.0f} s"
     if seconds < 2 * _S_PER_HOUR:

@@ -1,4 +1,4 @@
-"""The ledger of a sweep: an SQLite file that each result enters once and for good."""
+"""Ledger of a sweep: an SQLite file of outcomes by key, each written once."""
 
 import fcntl
 import json
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self, final
 
 from specs.errors import OutputError
 
-# "grqL", so that no other program's file is taken for a ledger.
+# "grqL": marks the file, so that no file of another program is taken for a ledger.
 _APPLICATION_ID = 0x6772714C
 _SCHEMA = 1
 _TABLE = """
@@ -24,16 +24,16 @@ CREATE TABLE outcomes (
 
 
 class Outcome(NamedTuple):
-    """What came of a point.
+    """Outcome of a point: its numbers, or the reason of its refusal.
 
     Parameters
     ----------
     feasible
         Whether it ran.
     reason
-        Why it did not; empty if it did.
+        Why it did not run; empty if it did.
     numbers
-        Those of its summary by dotted name; empty if it did not run.
+        Numbers of its summary by dotted name; empty if it did not run.
     """
 
     feasible: bool
@@ -43,29 +43,29 @@ class Outcome(NamedTuple):
 
 @final
 class ResultStore:
-    """Outcomes by key, in a file that survives the end of its process at any moment.
+    """Store of outcomes by key, in a file that stays whole if its process is killed.
 
-    Each outcome is a transaction of its own, on the disk before the next one: with a
-    rollback journal, since SQLite allows no write-ahead log on a network disk. A key
-    that is there already is left as it is, so nothing counts twice. Only the process
-    that runs the sweep writes; others may read meanwhile.
+    Each outcome is a transaction that is on the disk before the next one begins. The
+    journal is a rollback journal, since SQLite allows no write-ahead log on a network
+    disk. An existing key is not overwritten. Only the process that runs the sweep
+    writes; others may read at the same time.
 
     Parameters
     ----------
     path
-        The file; made if it is missing. None for a ledger in memory.
+        The file, created if it is missing. None for a ledger in memory.
 
     Raises
     ------
     OutputError
-        If the file cannot be made, is no ledger, or another sweep is writing to it.
+        If the file cannot be created, is no ledger, or another sweep writes to it.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._folder = None if path is None else _hold(path.parent)
+        self._folder = None if path is None else _lock(path.parent)
         try:
-            with self._told():
+            with self._explained_errors():
                 self._database = sqlite3.connect(
                     ":memory:" if path is None else path, isolation_level=None
                 )
@@ -82,28 +82,28 @@ class ResultStore:
         self._release()
 
     def record(self, key: str, scenario: str, outcome: str) -> None:
-        """Enter an outcome; it outlives this process when this returns.
+        """Write an outcome; when this returns, it is on the disk.
 
         Parameters
         ----------
         key
-            What the point is known by.
+            Key of the point.
         scenario, outcome
             Both as JSON.
 
         Raises
         ------
         OutputError
-            If it cannot be written; what was entered before stays.
+            If it cannot be written; earlier outcomes stay.
         """
-        with self._told():
+        with self._explained_errors():
             self._database.execute(
                 "INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)",
                 (key, scenario, outcome),
             )
 
     def outcomes(self, keys: Iterable[str]) -> dict[str, Outcome]:
-        """Return the outcomes of those of the points that have one, by key.
+        """Return the outcomes of the points that have one, by key.
 
         Raises
         ------
@@ -111,7 +111,7 @@ class ResultStore:
             If the file cannot be read, or is damaged.
         """
         wanted = set(keys)
-        with self._told():
+        with self._explained_errors():
             rows = self._database.execute("SELECT key, outcome FROM outcomes")
             found = {key: text for key, text in rows if key in wanted}
         try:
@@ -123,7 +123,7 @@ class ResultStore:
             ) from None
 
     def _prepare(self) -> None:
-        """Make the table, or check that what is there is ours before touching it."""
+        """Create the table, or check that the file is a ledger of this version."""
         ours = (_APPLICATION_ID, _SCHEMA)
         found = (self._one("PRAGMA application_id"), self._one("PRAGMA user_version"))
         fresh = self._one("SELECT count(*) FROM sqlite_master") == 0
@@ -133,7 +133,7 @@ class ResultStore:
                 f"{self.path} is no ledger of this version; choose another --out"
             )
         self._database.execute("PRAGMA journal_mode = DELETE")
-        # If the power fails the last outcome may be lost, which then runs again.
+        # A power failure may lose the last outcome; its point then runs again.
         self._database.execute("PRAGMA synchronous = FULL")
         if fresh:
             self._database.execute("BEGIN IMMEDIATE")
@@ -142,12 +142,13 @@ class ResultStore:
             self._database.execute(f"PRAGMA user_version = {_SCHEMA}")
             self._database.execute("COMMIT")
 
-    def _one(self, question: str) -> object:
-        return self._database.execute(question).fetchone()[0]
+    def _one(self, query: str) -> object:
+        """Return the single value of a query."""
+        return self._database.execute(query).fetchone()[0]
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn what SQLite says into an error that names the file and the way out."""
+    def _explained_errors(self) -> Iterator[None]:
+        """Turn errors of SQLite into an `OutputError` with the file and a remedy."""
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -161,18 +162,19 @@ class ResultStore:
             ) from None
 
     def _release(self) -> None:
+        """Release the lock on the folder."""
         if self._folder is not None:
             os.close(self._folder)
             self._folder = None
 
 
-def _hold(folder: Path) -> int | None:
-    """Return a hold on a folder that ends with this process; None if it has no locks.
+def _lock(folder: Path) -> int | None:
+    """Return a lock on a folder that ends with this process; None without lock support.
 
     Raises
     ------
     OutputError
-        If another sweep holds it.
+        If another sweep holds the lock.
     """
     try:
         handle = os.open(folder, os.O_RDONLY)
@@ -189,7 +191,7 @@ def _hold(folder: Path) -> int | None:
             "--out"
         ) from None
     except OSError:
-        # A network disk may have no locks; two sweeps then do the same work twice.
+        # A network disk may have no locks; two sweeps then run the same points twice.
         os.close(handle)
         return None
     return handle

@@ -1,4 +1,4 @@
-"""Running the points of a sweep that its ledger does not hold yet."""
+"""Runner of a sweep: it runs the points that the ledger does not have yet."""
 
 import csv
 import io
@@ -13,22 +13,25 @@ from concurrent.futures import (
     Future,
     wait,
 )
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from experiments.sweep.executors import ExecutorFactory, without_interrupt
 from experiments.sweep.grid import Sweep, SweepPoint
 from experiments.sweep.point import point_key, run_point, settled
 from experiments.sweep.result_store import ResultStore
+from experiments.tables.columns import TableRow
 from specs.errors import SweepError
 
-# A point in whose time a process died this often runs alone, to see if it was the one.
-_SUSPECT_AFTER = 2
-_GUILTY_AFTER = 4
+# Deaths of processes after which a point runs alone, and after which it is given up.
+_ALONE_AFTER_DEATHS = 2
+_MOST_DEATHS = 4
 
 Tell = Callable[[int, int, int], None]
 
 
 class _Task(NamedTuple):
+    """A point with its key and its scenario as JSON."""
+
     key: str
     document: str
     point: SweepPoint
@@ -36,19 +39,19 @@ class _Task(NamedTuple):
 
 def run_sweep(
     sweep: Sweep, ledger: ResultStore, crew: ExecutorFactory, tell: Tell
-) -> list[dict[str, Any]]:
-    """Run what is left of a sweep; return a row for each of its points, in order.
+) -> list[TableRow]:
+    """Run the remaining points of a sweep; return a row for each point, in order.
 
     Parameters
     ----------
     sweep
         The points.
     ledger
-        Where each result is entered as soon as it is there.
+        Store to which each outcome is written at once.
     crew
-        Where points run; neither it nor the order in which they end shows in the rows.
+        Executors that run points; rows do not depend on them or on the order of ends.
     tell
-        Called with the points done now, the points done before, and those refused.
+        Called with the points done in this run, those done before, and those refused.
 
     Returns
     -------
@@ -59,8 +62,8 @@ def run_sweep(
     Raises
     ------
     SweepError
-        If points have no result since their process died or a program error stopped
-        them, after all others were run.
+        If points have no outcome because their process died or a program error stopped
+        them; all other points are run first.
     OutputError
         If the ledger cannot be written.
     """
@@ -71,7 +74,7 @@ def run_sweep(
     left = [task for task in tasks if task.key not in known]
     run = _Running(ledger, left, before=len(there), refused=refused, tell=tell)
     while run.waiting:
-        # A pool that lost a process is of no more use; the next one goes on.
+        # A pool that lost a process is broken; the next one continues.
         with crew.open() as executor:
             run.drain(executor, crew.ahead)
     if run.stuck:
@@ -85,7 +88,7 @@ def run_sweep(
 
 
 class _Running:
-    """A sweep on its way: what waits, what is with an executor, what died."""
+    """State of a running sweep: waiting tasks, submitted tasks, and deaths."""
 
     def __init__(
         self,
@@ -96,7 +99,7 @@ class _Running:
         refused: int,
         tell: Tell,
     ) -> None:
-        # Points that name files alike by other paths are one task.
+        # Points that name the same files by different paths are one task.
         self.waiting = deque({task.key: task for task in left}.values())
         self._points = Counter(task.key for task in left)
         self.stuck: list[tuple[SweepPoint, str]] = []
@@ -106,41 +109,42 @@ class _Running:
         self._tell = tell
         self._done = 0
         self._deaths: Counter[str] = Counter()
-        self._flying: dict[Future[str], _Task] = {}
+        self._submitted: dict[Future[str], _Task] = {}
         tell(0, before, refused)
 
     def drain(self, executor: Executor, ahead: int) -> None:
-        """Run all that waits, or as much as the executor lives to see."""
+        """Run the waiting tasks until none is left or the executor breaks."""
         broken = False
-        while self._flying or (self.waiting and not broken):
+        while self._submitted or (self.waiting and not broken):
             while not broken and self._may_start(ahead):
                 broken = not self._start(executor)
-            ended, _ = wait(self._flying, return_when=FIRST_COMPLETED)
+            ended, _ = wait(self._submitted, return_when=FIRST_COMPLETED)
             for future in ended:
-                broken |= not self._end(self._flying.pop(future), future)
+                broken |= not self._end(self._submitted.pop(future), future)
 
     def _may_start(self, ahead: int) -> bool:
-        if not self.waiting or not self._flying:
+        """Return whether another task may be submitted now."""
+        if not self.waiting or not self._submitted:
             return bool(self.waiting)
-        alone = any(
-            self._deaths[task.key] >= _SUSPECT_AFTER
-            for task in (self.waiting[0], *self._flying.values())
+        runs_alone = any(
+            self._deaths[task.key] >= _ALONE_AFTER_DEATHS
+            for task in (self.waiting[0], *self._submitted.values())
         )
-        return not alone and len(self._flying) < ahead
+        return not runs_alone and len(self._submitted) < ahead
 
     def _start(self, executor: Executor) -> bool:
-        """Hand over the next task; return whether the executor took it."""
+        """Submit the next task; return whether the executor accepted it."""
         task = self.waiting[0]
         try:
             with without_interrupt():
                 future = executor.submit(run_point, task.document, task.key)
         except BrokenExecutor:
             return False
-        self._flying[future] = self.waiting.popleft()
+        self._submitted[future] = self.waiting.popleft()
         return True
 
     def _end(self, task: _Task, future: "Future[str]") -> bool:
-        """Enter what came of a task; return whether the executor lives."""
+        """Write the outcome of a task; return whether the executor still works."""
         try:
             outcome = future.result()
         except BrokenExecutor:
@@ -152,7 +156,7 @@ class _Running:
                 "run the same again when it is back"
             ) from None
         except Exception as error:
-            # A bug that one point meets must not cost the others.
+            # A program error of one point must not stop the others.
             self.stuck.append((task.point, f"{type(error).__name__}: {error}"))
             return True
         self._ledger.record(task.key, task.document, outcome)
@@ -163,18 +167,19 @@ class _Running:
         return True
 
     def _died(self, task: _Task) -> None:
+        """Queue a task again whose process died, or give it up."""
         self._deaths[task.key] += 1
-        if self._deaths[task.key] < _GUILTY_AFTER:
+        if self._deaths[task.key] < _MOST_DEATHS:
             self.waiting.append(task)
             return
         reason = "its process died whenever it ran; is there enough memory?"
         self.stuck.append((task.point, reason))
 
 
-def results_csv(rows: Sequence[dict[str, Any]]) -> bytes:
-    """Return rows as CSV; what a row lacks is empty.
+def results_csv(rows: Sequence[TableRow]) -> bytes:
+    """Return rows as CSV; a column that a row lacks is empty.
 
-    `feasible` and `reason` come last. Rows of equal content give equal bytes.
+    `feasible` and `reason` come last. Equal rows give equal bytes.
     """
     columns = dict.fromkeys(name for row in rows for name in row)
     last = ("feasible", "reason")
@@ -187,15 +192,17 @@ def results_csv(rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def _task(point: SweepPoint) -> _Task:
+    """Return the task of a point."""
     scenario = settled(point.scenario)
     return _Task(point_key(scenario), scenario.model_dump_json(), point)
 
 
-def _rows(tasks: Sequence[_Task], ledger: ResultStore) -> list[dict[str, Any]]:
+def _rows(tasks: Sequence[_Task], ledger: ResultStore) -> list[TableRow]:
+    """Return the rows of the results, in the order of the tasks."""
     outcomes = ledger.outcomes(task.key for task in tasks)
     rows = []
     for task in tasks:
         outcome = outcomes[task.key]
-        verdict = {"feasible": outcome.feasible, "reason": outcome.reason}
-        rows.append({**task.point.swept, **outcome.numbers, **verdict})
+        feasibility = {"feasible": outcome.feasible, "reason": outcome.reason}
+        rows.append({**task.point.swept, **outcome.numbers, **feasibility})
     return rows

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.sweep.axes import MOST_POINTS, Axis, read_axes
+from experiments.sweep.axes import (
+    MOST_POINTS,
+    Axis,
+    check_names,
+    parameters,
+    read_axes,
+    setting_names,
+)
 from experiments.sweep.grid import load_sweep
 from specs.errors import SpecError
 
@@ -148,3 +155,22 @@ def test_the_most_points_are_still_read() -> None:
     table: dict[str, Any] = {"seed": {"range": [0, MOST_POINTS]}}
     (axis,) = read_axes(table, "mine.toml")
     assert len(axis.steps) == MOST_POINTS
+
+
+def test_a_setting_of_machine_and_model_is_a_parameter_and_keys_of_a_strategy_too() -> (
+    None
+):
+    names = setting_names()
+    assert {"link.fifo_vectors", "clock.drift_ppm"} <= set(names)
+    assert any(name.startswith("model.") for name in names)
+    assert len(set(names)) == len(names)
+    assert {"seed", "strategy.tensor", *names} <= set(parameters())
+    assert "settings" not in parameters()
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    check_names(["seed"], ["seed", "chips"], "mine.toml")
+    with pytest.raises(
+        SpecError, match=r"mine\.toml: there is no parameter 'sed'.*seed"
+    ):
+        check_names(["chips", "sed"], ["seed", "chips"], "mine.toml")

@@ -17,7 +17,7 @@ from specs.errors import SweepError
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # Dask warns of much that does not concern us, and warnings are errors here.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
