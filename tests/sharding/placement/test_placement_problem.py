@@ -19,10 +19,8 @@ def problem(tiny: ModelSpec) -> Problem:
     def make(chips: int = 72, name: str = "auto", **split: object) -> PlacementProblem:
         topology = select_topology(chips, name)
         task = Task(tiny, load_machine(), 8, 16, 1)._replace(**split)  # type: ignore[arg-type]
-        places = np.arange(chips)
-        return PlacementProblem(
-            task, topology, places, hop_counts(topology.adjacency(), range(chips))
-        )
+        hops = hop_counts(topology.adjacency(), range(chips)).astype(np.int64)
+        return PlacementProblem(task, topology, np.arange(chips), hops)
 
     return make
 
