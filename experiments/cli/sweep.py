@@ -107,19 +107,19 @@ def _sweep(
     executor: str = "local",
     as_json: bool,
 ) -> None:
-    from experiments.sweep.executors import crew_named
+    from experiments.sweep.executors import executor_named
     from experiments.sweep.progress import SweepProgress
     from experiments.sweep.result_store import ResultStore
     from experiments.sweep.runner import results_csv, run_sweep
     from experiments.tables.atomic_write import check_writable, write_bytes
 
     total = len(sweep.points)
-    crew = crew_named(executor, min(jobs or os.cpu_count() or 1, total))
+    executors = executor_named(executor, min(jobs or os.cpu_count() or 1, total))
     if folder is not None:
         check_writable(folder)
     with _ended_in_order(), ResultStore(folder and folder / _LEDGER) as ledger:
         try:
-            rows = run_sweep(sweep, ledger, crew, SweepProgress(total))
+            rows = run_sweep(sweep, ledger, executors, SweepProgress(total))
         except (KeyboardInterrupt, _TerminatedExit):
             if folder is not None:
                 kept = f"finished points are kept in {ledger.path}; run the same again"

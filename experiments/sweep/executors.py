@@ -41,7 +41,7 @@ class ExecutorFactory(NamedTuple):
     ahead: int
 
 
-def crew_named(name: str, jobs: int) -> ExecutorFactory:
+def executor_named(name: str, jobs: int) -> ExecutorFactory:
     """Return the executor factory of an ``--executor`` option.
 
     Parameters
@@ -57,7 +57,7 @@ def crew_named(name: str, jobs: int) -> ExecutorFactory:
         If the name is neither.
     """
     if name == "local":
-        return local_crew(jobs)
+        return local_executor(jobs)
     address = name.removeprefix(_DASK)
     if not name.startswith(_DASK) or not address:
         raise SpecError(
@@ -67,7 +67,7 @@ def crew_named(name: str, jobs: int) -> ExecutorFactory:
     return ExecutorFactory(lambda: _dask(address), _DASK_AHEAD)
 
 
-def local_crew(jobs: int) -> ExecutorFactory:
+def local_executor(jobs: int) -> ExecutorFactory:
     """Return the factory of a process pool, with one point queued for each process."""
     return ExecutorFactory(lambda: _processes(jobs), 2 * jobs)
 

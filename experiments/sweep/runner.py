@@ -38,7 +38,7 @@ class _Task(NamedTuple):
 
 
 def run_sweep(
-    sweep: Sweep, ledger: ResultStore, crew: ExecutorFactory, tell: Tell
+    sweep: Sweep, ledger: ResultStore, executors: ExecutorFactory, tell: Tell
 ) -> list[TableRow]:
     """Run the remaining points of a sweep; return a row for each point, in order.
 
@@ -48,7 +48,7 @@ def run_sweep(
         The points.
     ledger
         Store to which each outcome is written at once.
-    crew
+    executors
         Executors that run points; rows do not depend on them or on the order of ends.
     tell
         Called with the points done in this run, those done before, and those refused.
@@ -75,8 +75,8 @@ def run_sweep(
     run = _Running(ledger, left, before=len(there), refused=refused, tell=tell)
     while run.waiting:
         # A pool that lost a process is broken; the next one continues.
-        with crew.open() as executor:
-            run.drain(executor, crew.ahead)
+        with executors.open() as executor:
+            run.drain(executor, executors.ahead)
     if run.stuck:
         point, reason = run.stuck[0]
         raise SweepError(

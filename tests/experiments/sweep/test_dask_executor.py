@@ -9,7 +9,7 @@ import pytest
 
 from experiments.sweep import executors
 from experiments.sweep.axes import read_axes
-from experiments.sweep.executors import crew_named, local_crew
+from experiments.sweep.executors import executor_named, local_executor
 from experiments.sweep.grid import Sweep, sweep_of
 from experiments.sweep.result_store import ResultStore
 from experiments.sweep.runner import run_sweep
@@ -104,13 +104,13 @@ def test_a_cluster_that_loses_a_worker_gives_what_local_processes_give(
 
     sweep = thousand_points(tiny_config)
     with ResultStore(None) as ledger:
-        rows = run_sweep(sweep, ledger, crew_named(f"dask:{address}", 1), kill_one)
+        rows = run_sweep(sweep, ledger, executor_named(f"dask:{address}", 1), kill_one)
     assert told == list(range(1001))
     assert workers[0].poll() is not None
     # Dask has its own words for what happened, which do not concern the user.
     assert capfd.readouterr().err == ""
     with ResultStore(None) as ledger:
-        assert rows == run_sweep(sweep, ledger, local_crew(2), quiet)
+        assert rows == run_sweep(sweep, ledger, local_executor(2), quiet)
 
 
 def test_a_cluster_that_lost_every_worker_says_so_and_goes_on_with_a_new_one(
@@ -136,8 +136,8 @@ def test_a_cluster_that_lost_every_worker_says_so_and_goes_on_with_a_new_one(
             begin_workers(begin, address, 1)
 
     with ResultStore(None) as ledger:
-        crew = crew_named(f"dask:{address}", 1)
-        rows = run_sweep(thousand_points(tiny_config), ledger, crew, replace_it)
+        factory = executor_named(f"dask:{address}", 1)
+        rows = run_sweep(thousand_points(tiny_config), ledger, factory, replace_it)
     assert len(rows) == 1000
     assert f"start it with: dask worker {address}" in told[-1]
 
@@ -145,9 +145,9 @@ def test_a_cluster_that_lost_every_worker_says_so_and_goes_on_with_a_new_one(
 def test_a_scheduler_without_workers_is_refused(
     address: str, tiny_config: Path
 ) -> None:
-    crew = crew_named(f"dask:{address}", 1)
+    factory = executor_named(f"dask:{address}", 1)
     with (
         ResultStore(None) as ledger,
         pytest.raises(SweepError, match=f"{address} has no workers; start one with"),
     ):
-        run_sweep(thousand_points(tiny_config), ledger, crew, quiet)
+        run_sweep(thousand_points(tiny_config), ledger, factory, quiet)

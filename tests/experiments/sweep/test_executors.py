@@ -4,26 +4,30 @@ import signal
 
 import pytest
 
-from experiments.sweep.executors import crew_named, local_crew, without_interrupt
+from experiments.sweep.executors import (
+    executor_named,
+    local_executor,
+    without_interrupt,
+)
 from specs.errors import SpecError
 
 
 def test_local_processes_have_a_point_each_and_one_in_reserve() -> None:
-    assert crew_named("local", 3).ahead == local_crew(3).ahead == 6
+    assert executor_named("local", 3).ahead == local_executor(3).ahead == 6
 
 
 def test_a_cluster_takes_many_points_in_advance() -> None:
-    assert crew_named("dask:tcp://127.0.0.1:1", 1).ahead == 1_000
+    assert executor_named("dask:tcp://127.0.0.1:1", 1).ahead == 1_000
 
 
 @pytest.mark.parametrize("name", ["threads", "dask:", "tcp://127.0.0.1:1"])
 def test_an_executor_that_is_neither_is_refused(name: str) -> None:
     with pytest.raises(SpecError, match=f"--executor {name}: write local, or dask:"):
-        crew_named(name, 1)
+        executor_named(name, 1)
 
 
 def test_a_pool_runs_what_it_is_given() -> None:
-    with local_crew(1).open() as executor:
+    with local_executor(1).open() as executor:
         assert executor.submit(pow, 2, 10).result() == 1024
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from experiments.sweep import runner
 from experiments.sweep.axes import read_axes
-from experiments.sweep.executors import ExecutorFactory, local_crew
+from experiments.sweep.executors import ExecutorFactory, local_executor
 from experiments.sweep.grid import Sweep, sweep_of
 from experiments.sweep.result_store import ResultStore
 from experiments.sweep.runner import results_csv, run_sweep
@@ -207,7 +207,7 @@ def test_a_process_that_is_killed_is_replaced_and_none_outlives_the_sweep(
             killed[0].kill()
 
     with ResultStore(None) as ledger:
-        rows = run_sweep(points, ledger, local_crew(2), kill_once)
+        rows = run_sweep(points, ledger, local_executor(2), kill_once)
     with ResultStore(None) as ledger:
         assert rows == run_sweep(points, ledger, whimsical(1), quiet)
     assert len({row["run.trajectory_hash"] for row in rows}) == 12
@@ -227,7 +227,7 @@ def test_a_second_ctrl_c_waits_until_the_processes_have_ended(
         ended.append(len(multiprocessing.active_children()))
 
     monkeypatch.setattr(ProcessPoolExecutor, "shutdown", pressed_again)
-    with pytest.raises(KeyboardInterrupt), local_crew(1).open() as executor:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), local_executor(1).open() as executor:  # noqa: PT012
         assert executor.submit(int, "7").result() == 7
         raise KeyboardInterrupt
     assert ended == [0]
