@@ -103,18 +103,18 @@ def _ring(kind: Collective, chips: Ints, vectors: int) -> list[CollectiveStage] 
     share = -(-vectors // members)
     step = stage("ring", chips, following, share)
     adding = [made._replace(reduces=True) for made in step]
-    turns = members - 1
+    rounds = members - 1
     if kind is Collective.ALL_REDUCE:
-        return adding * turns + step * turns
+        return adding * rounds + step * rounds
     if kind is Collective.REDUCE_SCATTER:
-        return adding * turns
+        return adding * rounds
     if kind is Collective.ALL_GATHER:
-        return step * turns
+        return step * rounds
     if kind is Collective.BROADCAST:
         # A pipeline: shares follow each other from the root to the last member.
         used = [
-            np.arange(max(0, turn - members + 1), min(turn, turns - 1) + 1)
-            for turn in range(members + turns - 1)
+            np.arange(max(0, number - members + 1), min(number, rounds - 1) + 1)
+            for number in range(members + rounds - 1)
         ]
         return [
             made
@@ -124,7 +124,7 @@ def _ring(kind: Collective, chips: Ints, vectors: int) -> list[CollectiveStage] 
     if kind is Collective.ALL_TO_ALL:
         return [
             made
-            for turn in range(1, members)
-            for made in stage("ring", chips, np.roll(chips, -turn), share)
+            for number in range(1, members)
+            for made in stage("ring", chips, np.roll(chips, -number), share)
         ]
     return None

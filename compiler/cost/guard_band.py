@@ -114,7 +114,7 @@ class Tolerance:
         limit = self.longest_interval_cycles
         if epochs * epoch > limit:
             best = limit // epoch
-            way = (
+            remedy = (
                 f"use deskew.interval_epochs={best} or less"
                 if best > 1
                 else "no interval would do: use steadier crystals (clock.drift_ppm)"
@@ -123,6 +123,6 @@ class Tolerance:
                 f"in {epochs} epochs of {epoch} cycles, crystals {self.relative_ppm:g} "
                 f"ppm apart drift {self.drift_cycles(epochs * epoch)} cycles, more "
                 f"than the half epoch of {epoch // 2} that RUNTIME_DESKEW can tell "
-                f"apart; {way}"
+                f"apart; {remedy}"
             )
         return epochs * epoch

@@ -178,8 +178,8 @@ def _slip_cycles(program: Program, machine: MachineSpec, tree_height: int) -> in
         return 0
     # Counters show whole counts, and edges lie on whole picoseconds.
     error = 2 * machine.hac.tracking_error_counts * tree_height + 2
-    way = link.latency_cycles + machine.fec.parameters.decode_cycles
-    elapsed = program.deskews.interval_cycles + way + link.jitter_cycles
+    flight = link.latency_cycles + machine.fec.parameters.decode_cycles
+    elapsed = program.deskews.interval_cycles + flight + link.jitter_cycles
     return error + math.ceil(drift * elapsed - 1e-9)
 
 

@@ -18,7 +18,7 @@ MACHINES = {
 
 @st.composite
 def groups(draw: st.DrawFn, pattern: Pattern) -> tuple[str, Exchange, list[int]]:
-    """Chips in a row or strewn about, in one team or several of uneven sizes."""
+    """Chips in a row or strewn about, in one group or several of uneven sizes."""
     kind = draw(st.sampled_from(sorted(MACHINES)))
     most = min(40, MACHINES[kind].chips)
     width = draw(st.integers(2, most) | st.sampled_from([8, 16, 24, 40]))
@@ -59,20 +59,20 @@ def teams_of(exchange: Exchange, chips: list[int]) -> dict[int, set[int]]:
 
 
 @given(group=groups(Pattern.GATHER))
-def test_a_gather_brings_every_shard_to_every_member_of_the_team(
+def test_an_all_gather_brings_every_shard_to_every_member_of_the_group(
     group: tuple[str, Exchange, list[int]],
 ) -> None:
     kind, exchange, chips = group
     sizes = dict(zip(chips, exchange.shard_bytes.tolist(), strict=True))
-    ways = exchange_candidates(MACHINES[kind], exchange, np.array(chips))
-    for phases in ways:
+    algorithms = exchange_candidates(MACHINES[kind], exchange, np.array(chips))
+    for phases in algorithms:
         # Each message carries all that its source holds, at its true size.
         final = everything_gathered(phases, sizes)[-1]
         assert final == teams_of(exchange, chips)
 
 
 @given(group=groups(Pattern.GATHER), data=st.data())
-def test_a_gather_for_some_members_brings_them_all_and_sends_nothing_in_vain(
+def test_an_all_gather_for_some_members_brings_them_all_and_sends_nothing_in_vain(
     group: tuple[str, Exchange, list[int]], data: st.DataObject
 ) -> None:
     kind, exchange, chips = group
@@ -92,14 +92,14 @@ def test_a_gather_for_some_members_brings_them_all_and_sends_nothing_in_vain(
 
 
 @given(group=groups(Pattern.SCATTER))
-def test_a_scatter_adds_up_every_contribution_exactly_once(
+def test_a_reduce_scatter_adds_up_every_contribution_exactly_once(
     group: tuple[str, Exchange, list[int]],
 ) -> None:
     kind, exchange, chips = group
     sizes = dict(zip(chips, exchange.shard_bytes.tolist(), strict=True))
     for phases in exchange_candidates(MACHINES[kind], exchange, np.array(chips)):
-        # Backwards a scatter is a gather: what a chip would hold there is the set of
-        # shards for which it gets contributions here.
+        # Backwards a reduce-scatter is an all-gather: what a chip would hold there is
+        # the set of shards for which it gets contributions here.
         turned = tuple(
             Phase(
                 replace(
@@ -125,30 +125,33 @@ def test_a_scatter_adds_up_every_contribution_exactly_once(
 
 
 @given(group=groups(Pattern.SCATTER), first=st.integers(0, 30))
-def test_a_scatter_from_some_members_is_their_gather_backwards(
+def test_a_reduce_scatter_from_some_members_is_their_all_gather_backwards(
     group: tuple[str, Exchange, list[int]], first: int
 ) -> None:
     kind, exchange, chips = group
     only = np.arange(len(chips)) >= min(first, len(chips) - 1)
     backwards = [
-        [{(m.target, m.source, m.payload_bytes) for m in phase.messages} for phase in w]
-        for w in exchange_candidates(
+        [
+            {(m.target, m.source, m.payload_bytes) for m in phase.messages}
+            for phase in algorithm
+        ]
+        for algorithm in exchange_candidates(
             MACHINES[kind], replace(exchange, only=only), np.array(chips)
         )
     ]
     gather = replace(exchange, only=only, pattern=Pattern.GATHER)
     assert [phases[::-1] for phases in backwards] == [
-        [set(phase.messages) for phase in way]
-        for way in exchange_candidates(MACHINES[kind], gather, np.array(chips))
+        [set(phase.messages) for phase in phases]
+        for phases in exchange_candidates(MACHINES[kind], gather, np.array(chips))
     ]
 
 
 @given(group=groups(Pattern.TO_LEADER))
-def test_everyone_sends_to_the_first_of_the_team(
+def test_everyone_sends_to_the_leader_of_the_group(
     group: tuple[str, Exchange, list[int]],
 ) -> None:
     kind, exchange, chips = group
-    (way,) = exchange_candidates(MACHINES[kind], exchange, np.array(chips))
+    (phases,) = exchange_candidates(MACHINES[kind], exchange, np.array(chips))
     leaders = {
         team: chips[exchange.teams.tolist().index(team)]
         for team in range(3)
@@ -159,20 +162,22 @@ def test_everyone_sends_to_the_first_of_the_team(
         for chip, team in zip(chips, exchange.teams.tolist(), strict=True)
         if chip != leaders[team]
     }
-    assert {(m.source, m.target) for phase in way for m in phase.messages} == expected
+    assert {
+        (m.source, m.target) for phase in phases for m in phase.messages
+    } == expected
 
 
-def test_who_is_alone_has_nobody_to_talk_to() -> None:
+def test_groups_of_one_chip_have_no_phases() -> None:
     alone = Exchange("gather", Pattern.GATHER, np.array([5, 5]), np.array([0, 1]))
     assert exchange_candidates(MACHINES["node"], alone, np.array([0, 1])) == [()]
 
 
 @pytest.mark.parametrize(
-    ("width", "phases_of_ways"),
+    ("width", "phases_of_algorithms"),
     [(8, [1]), (9, [1, 2]), (16, [1, 2]), (24, [1, 2]), (32, [2]), (72, [2])],
 )
-def test_small_groups_go_directly_large_ones_in_steps_and_between_both_are_tried(
-    width: int, phases_of_ways: list[int]
+def test_small_groups_exchange_directly_large_ones_in_steps_and_others_try_both(
+    width: int, phases_of_algorithms: list[int]
 ) -> None:
     gather = Exchange(
         "gather",
@@ -180,15 +185,19 @@ def test_small_groups_go_directly_large_ones_in_steps_and_between_both_are_tried
         np.full(width, 640),
         np.zeros(width, dtype=np.int64),
     )
-    ways = exchange_candidates(MACHINES["rack"], gather, np.arange(width))
-    assert [len(way) for way in ways] == phases_of_ways
+    algorithms = exchange_candidates(MACHINES["rack"], gather, np.arange(width))
+    assert [len(phases) for phases in algorithms] == phases_of_algorithms
 
 
 def test_across_racks_a_regular_group_takes_a_step_for_each_dimension() -> None:
     gather = Exchange(
         "gather", Pattern.GATHER, np.full(144, 320), np.zeros(144, dtype=np.int64)
     )
-    (way,) = exchange_candidates(MACHINES["dragonfly"], gather, np.arange(144))
-    # To the twin rack, then to the 8 other nodes, then to the 7 others of the node.
-    assert [len(phase.messages) for phase in way] == [144, 144 * 8, 144 * 7]
-    assert [int(phase.messages.payload_bytes[0]) for phase in way] == [320, 640, 5760]
+    (phases,) = exchange_candidates(MACHINES["dragonfly"], gather, np.arange(144))
+    # To the other rack, then to the 8 other nodes, then to the 7 others of the node.
+    assert [len(phase.messages) for phase in phases] == [144, 144 * 8, 144 * 7]
+    assert [int(phase.messages.payload_bytes[0]) for phase in phases] == [
+        320,
+        640,
+        5760,
+    ]

@@ -51,7 +51,7 @@ def test_a_ring_passes_one_share_on_in_each_step(chips: Ints, vectors: int) -> N
 
 
 @given(chips=members, vectors=sizes)
-def test_a_chain_brings_every_share_to_every_chip_in_order(
+def test_a_pipelined_ring_brings_every_share_to_every_chip_in_order(
     chips: Ints, vectors: int
 ) -> None:
     stages = direct_stages(Collective.BROADCAST, Algorithm.RING, chips, vectors)
@@ -68,20 +68,20 @@ def test_a_chain_brings_every_share_to_every_chip_in_order(
 
 
 @given(chips=members, share=st.integers(1, 9))
-def test_an_all_to_all_in_turns_meets_every_other_chip_once(
+def test_an_all_to_all_in_rounds_meets_every_other_chip_once(
     chips: Ints, share: int
 ) -> None:
     vectors = share * len(chips)
-    turns = direct_stages(Collective.ALL_TO_ALL, Algorithm.RING, chips, vectors)
+    rounds = direct_stages(Collective.ALL_TO_ALL, Algorithm.RING, chips, vectors)
     at_once = direct_stages(Collective.ALL_TO_ALL, Algorithm.ONE_SHOT, chips, vectors)
-    assert turns is not None
+    assert rounds is not None
     assert at_once is not None
 
     def pairs(stages: list[CollectiveStage]) -> list[tuple[int, int, int]]:
         rows = [np.stack([s.source, s.target, s.vectors]).T for s in stages]
         return sorted(map(tuple, np.concatenate(rows).tolist()))
 
-    assert pairs(turns) == pairs(at_once)
+    assert pairs(rounds) == pairs(at_once)
 
 
 @pytest.mark.parametrize("algorithm", DIRECT)

@@ -37,9 +37,9 @@ def forms(
 @pytest.mark.parametrize("kind", list(Collective))
 def test_every_hop_is_one_link_between_two_members(name: str, kind: Collective) -> None:
     topology, chips = machine(name)
-    ways = hierarchical_forms(topology, kind, chips, 3 * len(chips))
-    ways.pop("cut-through", None)
-    for stages in ways.values():
+    by_form = hierarchical_forms(topology, kind, chips, 3 * len(chips))
+    by_form.pop("cut-through", None)
+    for stages in by_form.values():
         for made in stages:
             assert topology.source[made.path[:, 0]].tolist() == made.source.tolist()
             assert topology.target[made.path[:, 0]].tolist() == made.target.tolist()
@@ -105,7 +105,7 @@ def test_small_tensors_cross_256_chips_in_three_hops() -> None:
 
 
 @every_machine
-def test_a_gather_is_a_scatter_run_backwards(name: str) -> None:
+def test_an_all_gather_is_a_reduce_scatter_run_backwards(name: str) -> None:
     _, chips = machine(name)
     (scatter,) = forms(name, Collective.REDUCE_SCATTER, len(chips)).values()
     (gather,) = forms(name, Collective.ALL_GATHER, len(chips)).values()

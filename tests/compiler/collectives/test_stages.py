@@ -47,7 +47,7 @@ def test_a_chip_adds_what_it_received_to_its_own_as_many_at_once_as_it_has_alus(
     assert cycles.tolist() == [expected]
 
 
-def test_chips_that_receive_more_add_longer_and_a_gather_adds_nothing() -> None:
+def test_chips_that_receive_more_add_longer_and_an_all_gather_adds_nothing() -> None:
     made = reduction([1, 2, 3], [0, 0, 4], [4, 400, 4])
     chips, _, cycles = adding_up(MACHINE, made)
     assert chips.tolist() == [0, 4]

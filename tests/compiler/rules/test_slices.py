@@ -82,11 +82,11 @@ def test_a_bank_that_is_read_and_written_at_a_time_is_refused(good: Schedule) ->
     )
 
 
-@pytest.mark.parametrize("way", ["east", "west"])
-def test_more_streams_than_there_are_are_refused(good: Schedule, way: str) -> None:
+@pytest.mark.parametrize("side", ["east", "west"])
+def test_more_streams_than_there_are_are_refused(good: Schedule, side: str) -> None:
     number, row = kind_of(good.program, VectorWork, SlicePort.MEM_READ)
-    match = rf"too many streams: operator kind {number}: .*33 {way} .*at cycle 0, and"
-    refused(good, changed(good.program, number, row, **{way: 33}), match)
+    match = rf"too many streams: operator kind {number}: .*33 {side} .*at cycle 0, and"
+    refused(good, changed(good.program, number, row, **{side: 33}), match)
 
 
 def test_more_bytes_than_a_slice_reads_are_refused(good: Schedule) -> None:
