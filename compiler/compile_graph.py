@@ -1,4 +1,4 @@
-"""Compiling one iteration of a workload into a static schedule."""
+"""Compilation of one iteration of a workload graph into a static schedule."""
 
 from dataclasses import replace
 from functools import partial
@@ -16,7 +16,8 @@ from compiler.ir.program_emission import emit
 from compiler.ir.schedule import WorkloadSchedule
 from compiler.ir.timeline import Timeline
 from compiler.routing.message_scheduler import MessageScheduler
-from compiler.scheduling.deskew_insertion import best_interval, place_deskews
+from compiler.scheduling.deskew_insertion import place_deskews
+from compiler.scheduling.deskew_interval import best_deskew_interval
 from compiler.scheduling.schedule_builder import ScheduleBuilder
 from compiler.scheduling.train_count import MOST_TRAINS
 from sharding.graph.workload_operators import workload_steps
@@ -40,9 +41,9 @@ def compile_workload(
     plan
         Who holds what; its chips are chips of `topology`.
     topology
-        The wiring.
+        The topology.
     outage
-        What of it is out of order.
+        Its chips and links that are out of order.
 
     Raises
     ------
@@ -56,37 +57,37 @@ def compile_workload(
     tolerance = Tolerance(machine=machine, tree_height=tree.height)
     routes = Routes(topology, outage)
     steps = workload_steps(plan)
-    room_cycles = _room_cycles(tolerance)
+    longest_cycles = _longest_phase_cycles(tolerance)
 
     def timeline(interval_cycles: int) -> Timeline:
         guard_cycles = tolerance.guard_cycles(interval_cycles)
         timing = link_timing(topology, machine, guard_cycles)
-        transporter = MessageScheduler(topology, machine, routes, timing)
-        chain = ScheduleBuilder(
-            transporter,
+        transfers = MessageScheduler(topology, machine, routes, timing)
+        builder = ScheduleBuilder(
+            transfers,
             chip=machine.chip,
             stall_cycles=machine.hac.epoch_cycles,
             interval_cycles=interval_cycles,
             check=partial(_check_trains, plan=plan),
         )
-        ways = ExchangeSelector(
-            topology, machine, transporter, width=plan.strategy.chips
+        selector = ExchangeSelector(
+            topology, machine, transfers, width=plan.strategy.chips
         )
-        return _timeline(plan, steps, chain, ways, room_cycles)
+        return _timeline(plan, steps, builder, selector, longest_cycles)
 
     wanted = machine.deskew.interval_epochs
     if wanted == "auto":
-        interval_cycles = best_interval(timeline(0), tolerance)
+        interval_cycles = best_deskew_interval(timeline(0), tolerance)
     else:
         interval_cycles = tolerance.checked_interval(wanted)
-    chain = timeline(interval_cycles)
-    instructions, trains, kinds = emit(chain, topology, machine.chip, leader)
+    scheduled = timeline(interval_cycles)
+    instructions, trains, kinds = emit(scheduled, topology, machine.chip, leader)
     deskews = place_deskews(
         instructions,
         interval_cycles=interval_cycles,
         longest_cycles=tolerance.longest_interval_cycles,
         stall_cycles=machine.hac.epoch_cycles,
-        period_cycles=chain.token_cycles,
+        period_cycles=scheduled.token_cycles,
         starts=np.zeros(1, dtype=np.int64),
     )
     if deskews is None:
@@ -107,22 +108,22 @@ def compile_workload(
             kinds=kinds,
             resident=_resident(plan, topology.chips),
             deskews=deskews,
-            period_cycles=chain.token_cycles,
-            token_cycles=chain.token_cycles,
+            period_cycles=scheduled.token_cycles,
+            token_cycles=scheduled.token_cycles,
             sequences=1,
             interval_cycles=0,
             leader=leader,
             guard_cycles=tolerance.guard_cycles(interval_cycles),
         ),
-        timeline=chain,
+        timeline=scheduled,
         lower_bound_cycles=workload_bound(plan, steps),
     )
 
 
-def _room_cycles(tolerance: Tolerance) -> int:
-    """Return how long a phase of an exchange may be between two deskews; 0: at will.
+def _longest_phase_cycles(tolerance: Tolerance) -> int:
+    """Return the longest phase of an exchange between two deskews, 0 for no limit.
 
-    Where the compiler chooses the interval, two phases shall fit into the longest one.
+    Where the compiler chooses the interval, two phases fit into the longest one.
     """
     machine = tolerance.machine
     epoch, wanted = machine.hac.epoch_cycles, machine.deskew.interval_epochs
@@ -134,19 +135,22 @@ def _room_cycles(tolerance: Tolerance) -> int:
 
 
 def _pieces(
-    step: Exchange, ways: ExchangeSelector, chips: Ints, room_cycles: int
+    step: Exchange, selector: ExchangeSelector, chips: Ints, longest_cycles: int
 ) -> list[tuple[Phase, ...]]:
-    """Return an exchange as itself, or in pieces that each fit between two deskews."""
-    pieces = [ways.fastest(step, chips)]
+    """Return the phases of an exchange, in pieces if it must be cut to fit.
+
+    Each phase of a piece fits between two deskews.
+    """
+    pieces = [selector.fastest(step, chips)]
     count = 1
-    while 0 < room_cycles < max(map(ways.longest_cycles, pieces)):
+    while 0 < longest_cycles < max(map(selector.longest_cycles, pieces)):
         count *= 2
         if count > step.shard_bytes.max():
-            # Even single vectors take too long: the chain says so.
+            # Even single vectors take too long: the schedule builder says so.
             break
         edges = [step.shard_bytes * n // count for n in range(count + 1)]
         pieces = [
-            ways.fastest(replace(step, shard_bytes=end - begin), chips)
+            selector.fastest(replace(step, shard_bytes=end - begin), chips)
             for begin, end in pairwise(edges)
         ]
     return pieces
@@ -155,45 +159,46 @@ def _pieces(
 def _timeline(
     plan: WorkloadPlan,
     steps: list[Compute | Exchange],
-    chain: ScheduleBuilder,
-    ways: ExchangeSelector,
-    room_cycles: int,
+    builder: ScheduleBuilder,
+    selector: ExchangeSelector,
+    longest_cycles: int,
 ) -> Timeline:
+    """Return the timeline of one iteration."""
     chips = plan.group.chips
     if any(isinstance(step, Exchange) for step in steps):
         # The chips are never idle: they deskew as the first thing of each iteration.
-        chain.deskew()
+        builder.deskew()
     for step in steps:
         if isinstance(step, Compute):
-            chain.compute(step, chips)
+            builder.compute(step, chips)
             continue
-        for phases in _pieces(step, ways, chips, room_cycles):
+        for phases in _pieces(step, selector, chips, longest_cycles):
             for phase in phases:
-                chain.send(step.name, phase.messages)
-                chain.compute(ways.added_up(phase), chips)
+                builder.send(step.name, phase.messages)
+                builder.compute(selector.added_up(phase), chips)
     return Timeline(
-        entries=tuple(chain.entries),
-        loads=tuple(chain.loads),
-        spent=chain.spent,
-        stage_cycles=(chain.now,),
-        stage_hops=(chain.hops,),
-        trains=chain.trains,
+        entries=tuple(builder.entries),
+        loads=tuple(builder.loads),
+        spent=builder.spent,
+        stage_cycles=(builder.now,),
+        stage_hops=(builder.hops,),
+        trains=builder.trains,
     )
 
 
 def _resident(plan: WorkloadPlan, chips: int) -> Resident:
-    """Return what each chip keeps in SRAM throughout.
+    """Return the bytes that each chip keeps in SRAM throughout.
 
-    Of inputs, activations and outputs it is the largest set alive at once.
+    Of inputs, activations and outputs that is the largest set alive at once.
     """
-    kept = Resident(*np.zeros((len(Resident._fields), chips), dtype=np.int64))
-    for bytes_, held in zip(kept, plan.group.memory, strict=True):
+    resident = Resident(*np.zeros((len(Resident._fields), chips), dtype=np.int64))
+    for bytes_, held in zip(resident, plan.group.memory, strict=True):
         bytes_[plan.group.chips] = held
-    return kept
+    return resident
 
 
 def _check_trains(trains: int, plan: WorkloadPlan) -> None:
-    """Refuse a schedule that is too large to be held."""
+    """Refuse a schedule whose trains do not fit into memory."""
     if trains > MOST_TRAINS:
         raise ScheduleError(
             f"{plan.workload.name} as {plan.strategy} takes {trains:,} trains for an "

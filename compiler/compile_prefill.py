@@ -1,8 +1,8 @@
-"""Compiling the pass of a prompt: chunks that follow each other through the stages.
+"""Compilation of the prefill of a prompt: chunks that follow each other through stages.
 
 A chunk is in one stage at a time, as a token is; while a stage computes a chunk, the
-one before it computes the next. Each chunk has a chain of its own, since it attends to
-more than the one before.
+stage before it computes the next. Each chunk has a timeline of its own, since it
+attends to more positions than the one before.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from typing import final
 
 import numpy as np
 
-from compiler.compile_decode import PlanScheduler
 from compiler.cost.roofline import feed_cycles, lower_bound_cycles
 from compiler.ir.program_emission import emit
 from compiler.ir.schedule import Schedule
-from compiler.scheduling.chunk_scheduler import joined
+from compiler.scheduling.chunk_scheduler import schedule_chunks
+from compiler.scheduling.plan_scheduler import PlanScheduler
 from sharding.planner.chunked_prefill import (
     check_chunk,
     chunk_plans,
@@ -33,14 +33,14 @@ _LEAST_CHUNK = 8
 @final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Prefill:
-    """The static schedule of a prompt's pass.
+    """The static schedule of the prefill of a prompt.
 
     Parameters
     ----------
     prompt_tokens, chunk_tokens
         Positions of the prompt, and of each chunk but the last.
     schedule
-        All chunks as one program; its latency ends when the first token chosen is back
+        All chunks as one program; its latency ends when the first chosen token is back
         at the first stage.
     start_cycles
         When each chunk starts.
@@ -60,14 +60,14 @@ class Prefill:
 def compile_prefill(
     plan: ShardingPlan, topology: Topology, prompt_tokens: int, chunk_tokens: int = 0
 ) -> Prefill:
-    """Return the schedule of a prompt's pass through the stages of `plan`.
+    """Return the schedule of the prefill of a prompt in the stages of `plan`.
 
     Parameters
     ----------
     plan
         Who holds what; its context is what the cache must hold in the end.
     topology
-        The wiring.
+        The topology.
     prompt_tokens
         Positions of the prompt of each sequence.
     chunk_tokens
@@ -91,24 +91,26 @@ def compile_prefill(
             f"{plan.strategy} has {plan.strategy.data} replicas, and a prompt runs in "
             f"one; leave data= out to see what it takes there"
         )
-    chains = PlanScheduler(plan, topology)
+    scheduler = PlanScheduler(plan, topology)
     if chunk_tokens:
         chunk_tokens = min(chunk_tokens, prompt_tokens)
         check_chunk(plan, prompt_tokens, chunk_tokens)
     else:
-        chunk_tokens = _fastest_chunk(plan, topology, chains, prompt_tokens)
+        chunk_tokens = _fastest_chunk(plan, topology, scheduler, prompt_tokens)
     plans = chunk_plans(plan, prompt_tokens, chunk_tokens)
-    interval_cycles = chains.interval_cycles(lambda: chains.timelines(plans[-2:], 0))
-    parts = chains.timelines(plans, interval_cycles)
+    interval_cycles = scheduler.interval_cycles(
+        lambda: scheduler.timelines(plans[-2:], 0)
+    )
+    parts = scheduler.timelines(plans, interval_cycles)
     stall_cycles = plan.task.machine.hac.epoch_cycles
-    laid, starts = joined(parts, stall_cycles)
-    chain, program = chains.program(plan, [laid], interval_cycles)
+    scheduled, starts = schedule_chunks(parts, stall_cycles)
+    timeline, program = scheduler.program(plan, [scheduled], interval_cycles)
     schedule = Schedule(
         plan=plans[-1],
         topology=topology,
-        tree=chains.tree,
+        tree=scheduler.tree,
         program=program,
-        timeline=chain,
+        timeline=timeline,
         lower_bound_cycles=_bound_cycles(plans),
     )
     return Prefill(
@@ -120,9 +122,10 @@ def compile_prefill(
 
 
 def _bound_cycles(plans: Sequence[ShardingPlan]) -> int:
-    """Return what no schedule beats: the last chunk alone, or a stage's feed for all.
+    """Return a lower bound on the cycles of a prefill.
 
-    A stage feeds its operands to the matrix unit anew for each chunk.
+    It is that of the last chunk alone, or what the slowest stage takes to feed its
+    operands to the matrix unit, which it does again for each chunk.
     """
     stages = range(len(plans[0].stages))
     fed = [
@@ -132,17 +135,18 @@ def _bound_cycles(plans: Sequence[ShardingPlan]) -> int:
 
 
 def _fastest_chunk(
-    plan: ShardingPlan, topology: Topology, chains: PlanScheduler, prompt_tokens: int
+    plan: ShardingPlan, topology: Topology, scheduler: PlanScheduler, prompt_tokens: int
 ) -> int:
-    """Return the power of two whose chunks make the fastest pass, or the whole prompt.
+    """Return the chunk size of the fastest prefill: a power of two or the whole prompt.
 
-    Longer chunks use what is fed for more positions; shorter ones fill the stages
-    sooner. Among those whose activations and program text fit, the first is taken that
-    the next does not beat, counted as if all chunks took what the last one takes.
+    Longer chunks use operands for more positions once they are fed; shorter ones fill
+    the stages sooner. Among those whose activations and program text fit, the first is
+    taken that the next does not beat, estimated as if all chunks took as long as the
+    last one.
     """
     most = largest_chunk(plan, prompt_tokens)
     if not most:
-        # One position at a time takes no more than a token does; it says what lacks.
+        # The error for a single position at a time says what is lacking.
         check_chunk(plan, prompt_tokens, 1)
     chip = plan.task.machine.chip
     stall_cycles = plan.task.machine.hac.epoch_cycles
@@ -151,11 +155,11 @@ def _fastest_chunk(
     while chunk <= most:
         count = len(prompt_chunks(prompt_tokens, chunk))
         last = chunk_plans(plan, prompt_tokens, chunk)[-1]
-        (chain,) = chains.timelines([last], 0)
-        pace = max(chain.stage_cycles) + stall_cycles
-        cycles = chain.token_cycles + (count - 1) * pace
+        (timeline,) = scheduler.timelines([last], 0)
+        interval = max(timeline.stage_cycles) + stall_cycles
+        cycles = timeline.token_cycles + (count - 1) * interval
         leader = int(plan.stages[0].chips[0])
-        instructions = emit(chain, topology, chip, leader).instructions
+        instructions = emit(timeline, topology, chip, leader).instructions
         per_chip = int(np.bincount(instructions.chip).max())
         fits = count * per_chip * chip.instruction_bytes <= chip.program_reserve_bytes
         if fits and best_cycles is not None and cycles >= best_cycles:

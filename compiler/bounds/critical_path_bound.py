@@ -11,7 +11,7 @@ from compiler.bounds.congestion_bound import CongestionBound
 from compiler.bounds.exchange_bound import KnownExchanges
 from compiler.ir.messages import MessageTable
 from compiler.scheduling.stage_messages import stage_transfer, token_return
-from compiler.scheduling.weight_prefetch import Prefetch
+from compiler.scheduling.weight_prefetch import WeightPrefetcher
 from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Exchange, Unit
 from sharding.parallelism.tensor_group import TensorGroup
@@ -47,7 +47,7 @@ class CriticalPathBound:
         self._links = links
         self._exchanges = exchanges
         self._operators: dict[_GroupBlock, list[Compute | Exchange]] = {}
-        self._prefetch: Prefetch | None = None
+        self._prefetch: WeightPrefetcher | None = None
         self._taken: dict[tuple[_GroupBlock, bytes, _Windows], _Taken] = {}
 
     def least_latency(self, plan: ShardingPlan) -> int:
@@ -102,7 +102,7 @@ class CriticalPathBound:
             self._operators[like] = block_operators(task, like[1])
         chip = task.machine.chip
         if self._prefetch is None:
-            self._prefetch = Prefetch(chip)
+            self._prefetch = WeightPrefetcher(chip)
         prefetch, now = self._prefetch, 0
         prefetch.restart()
         for start, end in windows:

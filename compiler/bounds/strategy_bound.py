@@ -16,7 +16,7 @@ from compiler.bounds.congestion_bound import CongestionBound
 from compiler.bounds.exchange_bound import Alike, KnownExchanges, alike
 from compiler.cost.link_timing import hop_cycles, vectors_of
 from compiler.ir.messages import MessageTable
-from compiler.scheduling.train_count import block_messages
+from compiler.scheduling.train_count import least_block_messages
 from sharding.operators.block_operators import block_operators, token_bytes
 from sharding.operators.operators import Compute, Exchange
 from sharding.transformer.blocks import Block, BlockKind
@@ -248,7 +248,7 @@ def trains_of_width(bound: SplitBound, topology: Topology, chips: Ints) -> Ints:
     trains = []
     for at in range(len(bound.exchange_cycles)):
         group = chips[at * task.tensor : (at + 1) * task.tensor]
-        messages = block_messages(task.group, topology, group)
+        messages = least_block_messages(task.group, topology, group)
         trains.append([messages[kind] for kind in counts])
     fewest = np.minimum.accumulate(np.array(trains, dtype=np.int64))
     total: Ints = fewest @ np.array(list(counts.values()), dtype=np.int64)

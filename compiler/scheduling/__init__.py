@@ -1,1 +1,18 @@
-"""compiler.scheduling."""
+"""Scheduling passes: from a plan to timelines, and from timelines to a program.
+
+token_scheduler: token_timeline
+schedule_builder: ScheduleBuilder
+layer_cache: LayerCache
+stage_messages: stage_transfer, token_return
+train_count: MOST_TRAINS, check_trains, least_block_messages, least_trains
+weight_prefetch: PrefetchedProduct, WeightLoad, WeightPrefetcher
+chunk_scheduler: schedule_chunks
+deskew_interval: best_deskew_interval
+deskew_insertion: place_deskews
+initiation_interval: collision_cycles, interval_within_token, sends_on_ports,
+    sequence_spacing, sequence_starts
+data_parallel: earliest_start, merge_replicas, merge_timelines, replica_outage
+software_pipelining: PipelinedToken, Reschedule, SoftwarePipeliner
+program_assembly: assemble_program, no_deskew_gap
+plan_scheduler: PlanScheduler
+"""

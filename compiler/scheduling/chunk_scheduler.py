@@ -1,7 +1,7 @@
-"""Chunks of a prompt in the stages one after the other, entry by entry.
+"""Chunk scheduler: the chunks of a prompt in the pipeline stages, entry by entry.
 
-A stage takes a chunk when the chunk ahead has left it. What is passed on for one chunk
-may ride a link that another chunk's stage needs: who comes later waits.
+A stage takes a chunk when the chunk ahead has left it. A stage transfer of one chunk
+may use a link that the stage of another chunk needs: the later of the two waits.
 """
 
 from bisect import bisect_right, insort
@@ -21,24 +21,26 @@ from compiler.ir.transfers import CycleBreakdown, Transport
 from compiler.routing.modulo_reservation_table import contested_links
 
 
-def joined(parts: Sequence[Timeline], stall_cycles: int) -> tuple[Timeline, list[int]]:
-    """Return the chains of chunks as one, and the cycle at which each chunk starts.
+def schedule_chunks(
+    parts: Sequence[Timeline], stall_cycles: int
+) -> tuple[Timeline, list[int]]:
+    """Return the timelines of chunks as one, and the cycle at which each chunk starts.
 
     Parameters
     ----------
     parts
-        The chain of each chunk, from its own start; the last may have further stages.
+        The timeline of each chunk, from its own start; the last may have more stages.
     stall_cycles
         Length of a deskew: where a chunk waits, its stage must be able to deskew.
     """
-    placing = _Placing(parts, stall_cycles)
+    scheduler = _ChunkScheduler(parts, stall_cycles)
     for part in parts:
-        placing.add(part)
-    return placing.timeline(parts), placing.starts
+        scheduler.add(part)
+    return scheduler.timeline(parts), scheduler.starts
 
 
-class _Ride(NamedTuple):
-    """A train on a link that several stages use: from when, until when."""
+class _LinkUse(NamedTuple):
+    """Link use: first cycle and end of a train on a link that several stages use."""
 
     link: int
     begin: int
@@ -46,13 +48,13 @@ class _Ride(NamedTuple):
 
 
 @final
-class _Placing:
-    """Stages and links as they are taken, chunk after chunk."""
+class _ChunkScheduler:
+    """Scheduler of chunks: keeps when stages and contested links are taken."""
 
     def __init__(self, parts: Sequence[Timeline], stall_cycles: int) -> None:
         self._stall_cycles = stall_cycles
         self._contested = contested_links(parts[-1:])
-        self._rides: IdentityMap[Transport, list[_Ride]] = IdentityMap()
+        self._link_uses: IdentityMap[Transport, list[_LinkUse]] = IdentityMap()
         self._taken: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         stages = len(parts[-1].stage_cycles)
         self._free_cycle = [0] * stages
@@ -64,7 +66,7 @@ class _Placing:
         self.starts: list[int] = []
 
     def add(self, part: Timeline) -> None:
-        """Add a chunk behind those added before."""
+        """Schedule a chunk behind those added before."""
         ahead = bool(self.starts)
         stage, entered = 0, 0
         before, now = 0, 0
@@ -80,7 +82,7 @@ class _Placing:
             if ahead and into_next:
                 at = max(at, self._free_cycle[stage + 1] + self._stall_cycles)
             if isinstance(entry, TransportEntry):
-                at = self._placed(entry.transport, ready, at)
+                at = self._reserved(entry.transport, ready, at)
             self._entries.append(
                 entry._replace(
                     start_cycle=at, operator=entry.operator + self._operators
@@ -95,7 +97,7 @@ class _Placing:
                 stage, entered = stage + 1, at
         self._leave(stage, entered, now)
         for load in part.loads:
-            # Weights are loaded beside what the stage does when they begin to load.
+            # Weights load beside what the stage does when they begin to load.
             place = bisect_right(begins, load.start_cycle) - 1
             self._loads.append(
                 load._replace(
@@ -107,40 +109,42 @@ class _Placing:
         self._end_cycle = now
 
     def _leave(self, stage: int, entered: int, now: int) -> None:
+        """Free a stage that a chunk leaves."""
         self._free_cycle[stage] = now
         self._busy_cycles[stage] += now - entered
 
-    def _placed(self, transport: Transport, ready: int, at: int) -> int:
-        """Return when a phase starts, from `at` on, and take its links for it."""
-        rides = self._rides.of(transport, self._rides_of)
+    def _reserved(self, transport: Transport, ready: int, at: int) -> int:
+        """Return when a phase starts, from `at` on, and reserve its links."""
+        uses = self._link_uses.of(transport, self._contested_uses)
         at = self._waited(ready, at)
         free = False
         while not free:
             free = True
-            for ride in rides:
-                clear = self._clear(ride, at)
+            for use in uses:
+                clear = self._clear(use, at)
                 if clear > at:
                     at = self._waited(ready, clear)
                     free = False
-        for ride in rides:
-            insort(self._taken[ride.link], (at + ride.begin, at + ride.end))
+        for use in uses:
+            insort(self._taken[use.link], (at + use.begin, at + use.end))
         return at
 
     def _waited(self, ready: int, at: int) -> int:
-        """Return `at`, or later, so that a wait leaves room for a deskew."""
+        """Return `at`, or a later cycle if a wait would not leave room for a deskew."""
         return at if at == ready else max(at, ready + self._stall_cycles)
 
-    def _clear(self, ride: _Ride, at: int) -> int:
-        """Return the start from `at` on at which a train's link is free at first."""
-        taken = self._taken[ride.link]
-        place = bisect_right(taken, (at + ride.begin, at + ride.end))
-        if place and taken[place - 1][1] > at + ride.begin:
-            return taken[place - 1][1] - ride.begin
-        if place < len(taken) and taken[place][0] < at + ride.end:
-            return taken[place][1] - ride.begin
+    def _clear(self, use: _LinkUse, at: int) -> int:
+        """Return `at` if a link is free then, else when the train on it has passed."""
+        taken = self._taken[use.link]
+        place = bisect_right(taken, (at + use.begin, at + use.end))
+        if place and taken[place - 1][1] > at + use.begin:
+            return taken[place - 1][1] - use.begin
+        if place < len(taken) and taken[place][0] < at + use.end:
+            return taken[place][1] - use.begin
         return at
 
-    def _rides_of(self, transport: Transport) -> list[_Ride]:
+    def _contested_uses(self, transport: Transport) -> list[_LinkUse]:
+        """Return the uses of contested links, in cycles from the start of a phase."""
         ends = transport.wire_cycle + transport.serialisation_cycles
         rows = zip(
             transport.link.tolist(),
@@ -148,10 +152,13 @@ class _Placing:
             ends.tolist(),
             strict=True,
         )
-        return [_Ride(*row) for row in rows if row[0] in self._contested]
+        return [_LinkUse(*row) for row in rows if row[0] in self._contested]
 
     def timeline(self, parts: Sequence[Timeline]) -> Timeline:
-        """Return all chunks as one chain; what is not the last one's own is waiting."""
+        """Return all chunks as one timeline.
+
+        All cycles that are not the last chunk's own count as waiting.
+        """
         last = parts[-1].spent
         hops = [0] * len(self._busy_cycles)
         for part in parts:
@@ -168,6 +175,7 @@ class _Placing:
 
 
 def _cycles(entry: TimelineEntry) -> int:
+    """Return the length of an entry."""
     if isinstance(entry, ComputeEntry):
         return int(entry.cycles.max())
     return entry.transport.duration_cycles

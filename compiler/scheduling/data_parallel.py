@@ -1,9 +1,9 @@
-"""Replicas at work side by side: one program for all, on links that some may share.
+"""Data parallelism: one program for all replicas, on links that some may share.
 
-Every replica is a chain of its own on chips of its own, and all of them begin a token
-together. Its vectors pass no chip of another replica if there is a way around, so that
-replicas of whole nodes share no wire. Where two would be on the same wire at the same
-time all the same, the later replica starts a little later.
+Every replica has a timeline of its own on chips of its own, and all replicas begin a
+token together. Their vectors pass no chip of another replica if there is a path around
+it, so that replicas of whole nodes share no link. Where two would still use the same
+link at the same time, the later replica starts a little later.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from topologies.topology import Topology
 def replica_outage(
     plan: ShardingPlan, replica: int, topology: Topology, outage: Outage
 ) -> Outage:
-    """Return what the vectors of a replica go around.
+    """Return the outage that keeps the vectors of a replica off other replicas.
 
     Parameters
     ----------
@@ -36,15 +36,15 @@ def replica_outage(
     replica
         Which of them it is.
     topology
-        The wiring.
+        The topology.
     outage
-        What of it is out of order.
+        Its chips and links that are out of order.
 
     Returns
     -------
     Outage
-        Also the chips of all other replicas, unless that leaves some chips of this one
-        without a way to each other.
+        `outage` and the chips of all other replicas; `outage` alone if that would leave
+        some chips of this one without a path to each other.
     """
     own = {int(c) for s in plan.replicas[replica].stages for c in s.chips}
     others = {int(c) for stage in plan.stages for c in stage.chips} - own
@@ -54,21 +54,21 @@ def replica_outage(
     return outage if (reached == UNREACHABLE).any() else around
 
 
-def side_by_side(
-    chains: Sequence[Timeline],
+def merge_replicas(
+    timelines: Sequence[Timeline],
     topology: Topology,
     chip: ChipSpec,
     *,
     apart_cycles: int,
 ) -> Timeline:
-    """Return the chains of all replicas as one, none on a wire that another is on.
+    """Return the timelines of all replicas as one, in which no two share a port.
 
     Parameters
     ----------
-    chains
+    timelines
         A token of each replica, from its own start.
     topology, chip
-        The wiring, and the processor.
+        The topology, and the processor.
     apart_cycles
         Least time between the starts of two replicas.
 
@@ -78,63 +78,77 @@ def side_by_side(
         Its token ends when that of the last replica does; the time for which that one
         waited to start is in its `wait`.
     """
-    if len(chains) == 1:
-        return chains[0]
-    return started(chains, _starts(chains, topology, chip, apart_cycles))
+    if len(timelines) == 1:
+        return timelines[0]
+    return merge_timelines(timelines, _starts(timelines, topology, chip, apart_cycles))
 
 
-def started(chains: Sequence[Timeline], starts: Sequence[int]) -> Timeline:
-    """Return chains as one, each from its own start on."""
+def merge_timelines(timelines: Sequence[Timeline], starts: Sequence[int]) -> Timeline:
+    """Return several timelines as one, each moved to its own start.
+
+    Parameters
+    ----------
+    timelines
+        At least one, each from cycle 0 on.
+    starts
+        Cycle at which each starts.
+
+    Returns
+    -------
+    Timeline
+        It ends with the timeline that ends last, whose start is in its `wait`.
+    """
     ends = [
-        start + chain.token_cycles for start, chain in zip(starts, chains, strict=True)
+        start + timeline.token_cycles
+        for start, timeline in zip(starts, timelines, strict=True)
     ]
     last = int(np.argmax(ends))
     entries: list[TimelineEntry] = []
     loads: list[LoadEntry] = []
     operators = 0
-    for start, chain in zip(starts, chains, strict=True):
+    for start, timeline in zip(starts, timelines, strict=True):
         entries += [
             entry._replace(
                 start_cycle=entry.start_cycle + start,
                 operator=entry.operator + operators,
             )
-            for entry in chain.entries
+            for entry in timeline.entries
         ]
         loads += [
             load._replace(
                 start_cycle=load.start_cycle + start,
                 operator=load.operator + operators,
             )
-            for load in chain.loads
+            for load in timeline.loads
         ]
-        operators += len(chain.entries)
+        operators += len(timeline.entries)
     return Timeline(
         entries=tuple(entries),
         loads=tuple(loads),
-        spent=chains[last].spent.plus(CycleBreakdown(wait=starts[last])),
-        stage_cycles=sum((chain.stage_cycles for chain in chains), ()),
-        stage_hops=sum((chain.stage_hops for chain in chains), ()),
-        trains=sum(chain.trains for chain in chains),
+        spent=timelines[last].spent.plus(CycleBreakdown(wait=starts[last])),
+        stage_cycles=sum((timeline.stage_cycles for timeline in timelines), ()),
+        stage_hops=sum((timeline.stage_hops for timeline in timelines), ()),
+        trains=sum(timeline.trains for timeline in timelines),
     )
 
 
 def _starts(
-    chains: Sequence[Timeline], topology: Topology, chip: ChipSpec, apart_cycles: int
+    timelines: Sequence[Timeline], topology: Topology, chip: ChipSpec, apart_cycles: int
 ) -> list[int]:
     """Return the cycle at which each replica starts."""
     starts = [0]
-    held = _uses(emit(chains[0], topology, chip, leader=0).instructions)
-    for chain in chains[1:]:
-        own = _uses(emit(chain, topology, chip, leader=0).instructions)
-        start = earliest_start(held, own, starts[-1] + apart_cycles)
+    taken = _port_uses(emit(timelines[0], topology, chip, leader=0).instructions)
+    for timeline in timelines[1:]:
+        own = _port_uses(emit(timeline, topology, chip, leader=0).instructions)
+        start = earliest_start(taken, own, starts[-1] + apart_cycles)
         starts.append(start)
         own[1:] += start
-        held = np.concatenate([held, own], axis=1)
+        taken = np.concatenate([taken, own], axis=1)
     return starts
 
 
-def _uses(code: Instructions) -> Ints:
-    """Return which port is used from when until when, shape ``(3, uses)``."""
+def _port_uses(code: Instructions) -> Ints:
+    """Return port, first cycle and end of each use of a link, shape ``(3, uses)``."""
     linked = np.isin(code.slice, (Slice.C2C_IN, Slice.C2C_OUT))
     slices = code.chip[linked].astype(np.int64) * len(Slice) + code.slice[linked]
     start = code.start_cycle[linked]
@@ -147,31 +161,31 @@ def _uses(code: Instructions) -> Ints:
     )
 
 
-def earliest_start(held: Ints, own: Ints, from_cycle: int) -> int:
-    """Return the first cycle at which a chain may start and finds its ports free.
+def earliest_start(taken: Ints, own: Ints, from_cycle: int) -> int:
+    """Return the first start of a timeline at which all its ports are free.
 
     Parameters
     ----------
-    held, own
-        Port, first cycle and the one after the last of each use of others and of the
-        chain from its own start, shape ``(3, uses)``.
+    taken, own
+        Port, first cycle and the one after the last of each use by others, and by the
+        timeline from its own start; shape ``(3, uses)``.
     from_cycle
         Least start.
     """
     # A use from b to e must not start within (B - e, E - b) of one from B to E.
     low, high = [], []
-    for port in np.intersect1d(held[0], own[0]).tolist():
-        _, begins, ends = held[:, held[0] == port]
+    for port in np.intersect1d(taken[0], own[0]).tolist():
+        _, begins, ends = taken[:, taken[0] == port]
         _, begin, end = own[:, own[0] == port]
         after = np.subtract.outer(ends, begin)
-        in_the_way = after > from_cycle
-        low.append(np.subtract.outer(begins, end)[in_the_way])
-        high.append(after[in_the_way])
+        later = after > from_cycle
+        low.append(np.subtract.outer(begins, end)[later])
+        high.append(after[later])
     if not low:
         return from_cycle
     before, after = np.concatenate(low), np.concatenate(high)
     order = np.argsort(before, kind="stable")
-    # Until when the stretches so far forbid a start; the next may leave a gap.
+    # Up to which cycle the intervals so far forbid a start; the next may leave a gap.
     until = np.maximum.accumulate(np.concatenate([[from_cycle], after[order]]))
     free = np.flatnonzero(before[order] >= until[:-1])
     return int(until[free[0]] if len(free) else until[-1])

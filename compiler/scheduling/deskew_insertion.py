@@ -1,4 +1,4 @@
-"""How often chips deskew, and where each RUNTIME_DESKEW finds its place."""
+"""Deskew insertion: where in its idle cycles each chip executes a RUNTIME_DESKEW."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -7,88 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Deskews, Instructions, Opcode, Slice
-from compiler.cost.guard_band import Tolerance
-from compiler.ir.timeline import Timeline, TransportEntry
 from specs.arrays import Ints
-from specs.errors import ScheduleError
-from specs.units import ceil_div
 
-# Deskews within the busiest stage that are worth weighing against a wider guard.
-_MOST_WITHIN_A_STAGE = 64
 # The first period has no past, the last is the one that recurs: between any two
 # deskews that recur lies what was placed between them here.
 _PERIODS_WALKED = 3
 
 
-def best_interval(timeline: Timeline, tolerance: Tolerance) -> int:
-    """Return the interval at which guard band and stalls cost least, in cycles.
-
-    A long interval widens the guard of every hop, a short one stalls the chips at work.
-    Between two visits of the token a stage deskews at no cost.
-
-    Parameters
-    ----------
-    timeline
-        The token without deskews.
-    tolerance
-        The machine's clocks.
-
-    Returns
-    -------
-    int
-        Cycles, 0 if clocks do not drift and nothing has to be deskewed.
-    """
-    if tolerance.relative_ppm == 0:
-        return 0
-    epoch = tolerance.machine.hac.epoch_cycles
-    longest = max(timeline.stage_cycles)
-    hops = sum(timeline.stage_hops)
-    best_cost, best = None, 0
-    for deskews in range(_MOST_WITHIN_A_STAGE):
-        # What is weighed is the time from a stage's deskew to the end of its last hop.
-        span = ceil_div(longest, deskews + 1) + 4 * epoch
-        interval = ceil_div(span + _longest_send(timeline), epoch) * epoch
-        if interval > tolerance.longest_interval_cycles:
-            continue
-        stalls = sum(cycles // interval for cycles in timeline.stage_cycles)
-        cost = stalls * epoch + hops * tolerance.drift_cycles(interval)
-        if best_cost is None or cost < best_cost:
-            best_cost, best = cost, interval
-    if best_cost is None:
-        return _last_resort(timeline, tolerance)
-    return best
-
-
-def _longest_send(timeline: Timeline) -> int:
-    return max(
-        (
-            entry.transport.duration_cycles
-            for entry in timeline.entries
-            if isinstance(entry, TransportEntry)
-        ),
-        default=0,
-    )
-
-
-def _last_resort(timeline: Timeline, tolerance: Tolerance) -> int:
-    """Return the longest interval there is, or say that it is too short."""
-    epoch = tolerance.machine.hac.epoch_cycles
-    limit = tolerance.longest_interval_cycles // epoch * epoch
-    needed = _longest_send(timeline) + 2 * epoch
-    if limit < needed:
-        ppm = tolerance.machine.clock.drift_ppm
-        raise ScheduleError(
-            f"crystals of +/-{ppm:g} ppm drift half an epoch in "
-            f"{tolerance.longest_interval_cycles} cycles, but a collective and a "
-            f"deskew take {needed}: no interval works; use steadier crystals "
-            f"(clock.drift_ppm={ppm * limit / needed:.3g} or less) or a longer "
-            f"hac.epoch_cycles"
-        )
-    return limit
-
-
 class _Rules(NamedTuple):
-    """What holds for every chip's deskews, all in cycles.
+    """Rules for the deskews of every chip, all in cycles.
 
     Attributes
     ----------
@@ -109,7 +36,7 @@ class _Rules(NamedTuple):
 
 
 class _Work(NamedTuple):
-    """What a chip does, sorted by start.
+    """Work of a chip, sorted by start.
 
     Attributes
     ----------
@@ -125,7 +52,7 @@ class _Work(NamedTuple):
 
 
 class _Gaps(NamedTuple):
-    """Stretches of idleness that hold a deskew: from when, and until when."""
+    """Gaps of idle cycles that hold a deskew: first cycle of each and the one after."""
 
     begin: Ints
     end: Ints
@@ -140,10 +67,10 @@ def place_deskews(
     period_cycles: int,
     starts: Ints,
 ) -> Deskews | None:
-    """Return where each chip deskews in a period, or None if some chip has no room.
+    """Return the deskews of each chip in a period, None if some chip has no gap.
 
     A chip deskews in the last gap before a vector that would otherwise rely on a deskew
-    more than `interval_cycles` ago, and in idle stretches often enough that drift stays
+    more than `interval_cycles` ago, and in long gaps often enough that drift stays
     within half an epoch. A chip that uses no link need not deskew.
 
     Parameters
@@ -166,7 +93,7 @@ def place_deskews(
     turn_cycles = period_cycles // turns
     alike = np.array_equal(starts, turn_cycles * np.arange(turns))
     if turns > 1 and alike and turns * turn_cycles == period_cycles:
-        # Every sequence does the same in its turn, so that one turn stands for all.
+        # Sequences repeat each other, so that the turn of one stands for all.
         one = place_deskews(
             instructions,
             interval_cycles=interval_cycles,
@@ -199,7 +126,7 @@ def place_deskews(
 
 
 def _in_every_turn(deskews: Deskews, starts: Ints) -> Deskews:
-    """Return the deskews of one turn in all of them."""
+    """Return the deskews of one sequence's turn, repeated in all turns."""
     chip = np.repeat(deskews.chip, len(starts))
     cycle = (deskews.start_cycle[:, None] + starts).ravel()
     order = np.lexsort((cycle, chip))
@@ -207,7 +134,7 @@ def _in_every_turn(deskews: Deskews, starts: Ints) -> Deskews:
 
 
 def _work(instructions: Instructions, rows: Ints, starts: Ints, rules: _Rules) -> _Work:
-    """Return what a chip does in some periods, so many that the last has a past."""
+    """Return the work of a chip in several periods, of which the last has a past."""
     # A mark takes no time, but it must not fall into a stall either.
     lasting = instructions.duration_cycles[rows] > 0
     rows = rows[lasting | (instructions.opcode[rows] == Opcode.MARK)]
@@ -226,7 +153,7 @@ def _work(instructions: Instructions, rows: Ints, starts: Ints, rules: _Rules) -
 
 
 def _place_on_chip(work: _Work, rules: _Rules) -> list[int] | None:
-    """Return the cycles of one chip's deskews in a period, sorted, None if no room."""
+    """Return the cycles of one chip's deskews in a period, sorted, None if no gap."""
     links = np.flatnonzero(work.linked)
     if not len(links):
         return []
@@ -244,7 +171,7 @@ def _place_on_chip(work: _Work, rules: _Rules) -> list[int] | None:
         if placed and end - placed[-1] <= rules.interval:
             continue
         if gap < 0:
-            # Nothing before it in the first period: the second will tell.
+            # No gap before it in the first period: the second has one if any has.
             continue
         at = int(gaps.end[gap]) - rules.stall
         if end - at > rules.interval or (placed and at <= placed[-1]):
@@ -253,13 +180,13 @@ def _place_on_chip(work: _Work, rules: _Rules) -> list[int] | None:
     placed = _with_idle_deskews(placed, gaps, rules)
     if int(np.diff(placed).max(initial=0)) > rules.longest:
         return None
-    # One period up to the last deskew: what recurs once the start is forgotten.
+    # One period up to the last deskew recurs; what is before depends on the start.
     recurring = [at for at in placed if at > placed[-1] - rules.period]
     return sorted({at % rules.period for at in recurring})
 
 
 def _with_idle_deskews(placed: list[int], gaps: _Gaps, rules: _Rules) -> list[int]:
-    """Return deskews with more of them where two are further apart than allowed."""
+    """Return deskews with others in gaps where two are further apart than allowed."""
     filled: list[int] = []
     for at in placed:
         while filled and at - filled[-1] > rules.longest:

@@ -1,4 +1,4 @@
-"""Several sequences in flight: how soon one may follow the other."""
+"""Initiation interval: how soon one sequence in flight may follow another."""
 
 from dataclasses import fields
 
@@ -18,7 +18,7 @@ MOST_PORTS = 256
 def collision_cycles(
     instructions: Instructions, starts: Ints, period_cycles: int
 ) -> int:
-    """Return by how many cycles some slice is used twice, 0 if it never is.
+    """Return the longest overlap of two uses of a slice, 0 if there is none.
 
     Parameters
     ----------
@@ -28,6 +28,11 @@ def collision_cycles(
         Cycle at which each sequence starts it, shape ``(sequences,)``.
     period_cycles
         Cycles after which everything repeats.
+
+    Returns
+    -------
+    int
+        Cycles for which both are there at once.
     """
     work = instructions.duration_cycles > 0
     if not work.any():
@@ -57,7 +62,7 @@ def sequence_spacing(
     at_least_cycles: int,
     token_cycles: int,
 ) -> tuple[int, int]:
-    """Return by how many cycles sequences follow each other, and the period.
+    """Return the initiation interval of sequences, and the period of each.
 
     Parameters
     ----------
@@ -69,10 +74,16 @@ def sequence_spacing(
         Least interval; it is more if two sequences would meet in a slice or on a port.
     token_cycles
         Length of a token, and the least period.
+
+    Returns
+    -------
+    tuple[int, int]
+        Cycles from one sequence to the next, and from a token of a sequence to its
+        next token.
     """
     if sequences == 1:
         return 0, token_cycles
-    interval = spacing_within(
+    interval = interval_within_token(
         instructions,
         sequences,
         at_least_cycles=at_least_cycles,
@@ -80,11 +91,11 @@ def sequence_spacing(
     )
     if interval is not None:
         return interval, token_cycles
-    # Modulo the interval, one token stands for all: it meets each of the others. There
-    # may be more places at that interval than sequences.
+    # Modulo the interval, one token stands for all: it meets each of the others. A
+    # period may have room for more sequences at that interval than there are.
     interval = _first_free(instructions, range(at_least_cycles, token_cycles))
     if interval is None:
-        # A token apart, sequences never meet.
+        # Sequences that are a whole token apart never meet.
         interval = max(at_least_cycles, token_cycles)
     period = interval * max(sequences, ceil_div(token_cycles, interval))
     if period > sequences * interval:
@@ -96,32 +107,32 @@ def sequence_spacing(
     return interval, period
 
 
-def spacing_within(
+def interval_within_token(
     instructions: Instructions,
     sequences: int,
     *,
     at_least_cycles: int,
     token_cycles: int,
 ) -> int | None:
-    """Return an interval at which all sequences start within a token, None if none is.
+    """Return an interval at which all sequences start within one token, or None.
 
     Parameters are those of `sequence_spacing`; there are several sequences.
     """
-    # The first sequence follows the last after another time than an interval.
+    # From the last sequence to the first is what remains of the token.
     room = token_cycles // sequences
     return _first_free(
         instructions, range(at_least_cycles, room + 1), sequences, token_cycles
     )
 
 
-def sending(
+def sends_on_ports(
     instructions: Instructions,
     chips: NDArray[np.integer],
     ports: NDArray[np.integer],
 ) -> Instructions:
-    """Return the instructions that put something on a wire at some ports.
+    """Return the instructions that send on one of some ports.
 
-    What is received comes as regularly as it was sent.
+    Receives need no check of their own: they repeat as regularly as the sends do.
 
     Parameters
     ----------
@@ -148,7 +159,7 @@ def _first_free(
     sequences: int = 1,
     period_cycles: int | None = None,
 ) -> int | None:
-    """Return the first interval tried at which no sequences meet, None if all do.
+    """Return the first interval tried at which no sequences meet, None if none does.
 
     The step grows, so that a crowded schedule is not searched cycle by cycle.
 
@@ -157,9 +168,10 @@ def _first_free(
     instructions
         One token.
     intervals
-        What may be tried.
+        Intervals that may be tried.
     sequences, period_cycles
-        Sequences that meet, and when everything repeats; the interval if None.
+        Sequences that may meet, and the cycles after which everything repeats; those
+        of the interval if None.
     """
     interval, steps = intervals.start, 0
     while interval in intervals:
@@ -173,5 +185,5 @@ def _first_free(
 
 
 def sequence_starts(sequences: int, interval_cycles: int) -> Ints:
-    """Return the cycle at which each sequence starts in the period."""
+    """Return the start cycle of each sequence in the period, shape ``(sequences,)``."""
     return interval_cycles * np.arange(sequences, dtype=np.int64)

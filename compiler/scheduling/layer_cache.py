@@ -1,4 +1,4 @@
-"""What stages compute and send, worked out once for all layers alike."""
+"""Cache of layers: operators and phases of a block, computed once for equal blocks."""
 
 from typing import final
 
@@ -17,14 +17,22 @@ from topologies.topology import Topology
 
 @final
 class LayerCache:
-    """Operators and phases of blocks; layers alike share them."""
+    """Cache of the operators and phases of blocks, which equal layers share.
+
+    Parameters
+    ----------
+    plan, topology
+        Who holds what, and the topology.
+    transfers
+        What says how long messages take, by which algorithms are selected.
+    """
 
     def __init__(
-        self, plan: ShardingPlan, topology: Topology, transporter: TransferModel
+        self, plan: ShardingPlan, topology: Topology, transfers: TransferModel
     ) -> None:
         self._plan = plan
-        self._ways = ExchangeSelector(
-            topology, plan.task.machine, transporter, width=plan.task.tensor
+        self._selector = ExchangeSelector(
+            topology, plan.task.machine, transfers, width=plan.task.tensor
         )
         self._operators: dict[Block, list[Compute | Exchange]] = {}
         self._phases: IdentityMap[Exchange, dict[int, tuple[Phase, ...]]] = (
@@ -32,19 +40,19 @@ class LayerCache:
         )
 
     def operators(self, block: Block) -> list[Compute | Exchange]:
-        """Return the operators of `block`."""
+        """Return the operators and exchanges of `block`, in order."""
         like = self._plan.task.like(block)
         if like not in self._operators:
             self._operators[like] = block_operators(self._plan.task, like)
         return self._operators[like]
 
     def phases(self, exchange: Exchange, stage: Stage) -> tuple[Phase, ...]:
-        """Return the fastest way to carry out `exchange` on the chips of `stage`."""
-        known = self._phases.of(exchange, lambda _: {})
-        if stage.index not in known:
-            known[stage.index] = self._ways.fastest(exchange, stage.chips)
-        return known[stage.index]
+        """Return the phases of the fastest algorithm for `exchange` on a stage."""
+        by_stage = self._phases.of(exchange, lambda _: {})
+        if stage.index not in by_stage:
+            by_stage[stage.index] = self._selector.fastest(exchange, stage.chips)
+        return by_stage[stage.index]
 
-    def added_up(self, phase: Phase) -> Compute:
-        """Return the adding up of what `phase` brought, where another follows."""
-        return self._ways.added_up(phase)
+    def reduction(self, phase: Phase) -> Compute:
+        """Return the operator that adds up what `phase` brought, 0 cycles if none."""
+        return self._selector.added_up(phase)

@@ -1,4 +1,4 @@
-"""A token in the making: what groups of chips do, each thing after the one before."""
+"""Schedule builder: appends operators, phases and deskews, each after the last."""
 
 from collections.abc import Callable
 from itertools import compress
@@ -9,7 +9,7 @@ from compiler.ir.messages import MessageTable
 from compiler.ir.timeline import ComputeEntry, LoadEntry, TimelineEntry, TransportEntry
 from compiler.ir.transfers import CycleBreakdown, TransferModel, Transport
 from compiler.routing.modulo_reservation_table import ModuloReservationTable
-from compiler.scheduling.weight_prefetch import Ahead, Prefetch
+from compiler.scheduling.weight_prefetch import WeightLoad, WeightPrefetcher
 from sharding.operators.operators import Compute, Unit
 from specs.arrays import Ints
 from specs.errors import ScheduleError
@@ -18,11 +18,11 @@ from specs.machine import ChipSpec
 
 @final
 class ScheduleBuilder:
-    """A timeline in the making.
+    """Builder of a timeline: each thing that is appended starts where the last ends.
 
     Parameters
     ----------
-    transporter
+    transfers
         What schedules messages.
     chip
         The processor.
@@ -32,26 +32,39 @@ class ScheduleBuilder:
         Longest time between a deskew and a vector that relies on it, 0 for no deskews.
     check
         Called with the trains so far; refuses too many.
-    traffic
-        What is on the links of other tokens and stages, and is waited for; None if
-        there is nothing.
+    reservations
+        Links that other tokens and stages use, which a phase waits for; None if there
+        are no others.
+
+    Attributes
+    ----------
+    prefetch
+        Cycles in which weights may be loaded.
+    entries, loads
+        Entries of the timeline so far, and weights loaded beside them.
+    spent
+        Where the cycles so far went.
+    operators, hops, trains
+        Entries, hops in a row, and trains so far.
+    deskewed_cycle
+        When the chips at work began their last deskew.
     """
 
     def __init__(
         self,
-        transporter: TransferModel,
+        transfers: TransferModel,
         *,
         chip: ChipSpec,
         stall_cycles: int,
         interval_cycles: int,
         check: Callable[[int], None],
-        traffic: ModuloReservationTable | None = None,
+        reservations: ModuloReservationTable | None = None,
     ) -> None:
-        self._transporter = transporter
-        self._traffic = traffic
+        self._transfers = transfers
+        self._reservations = reservations
         self._stall_cycles = stall_cycles
         self._check = check
-        self.prefetch = Prefetch(chip)
+        self.prefetch = WeightPrefetcher(chip)
         self._fill_cycles = chip.matmul_fill_cycles
         self.entries: list[TimelineEntry] = []
         self.loads: list[LoadEntry] = []
@@ -59,17 +72,16 @@ class ScheduleBuilder:
         self.operators = 0
         self.hops = 0
         self.trains = 0
-        # When the chips at work began their last deskew, and how long it may be ago.
         self.deskewed_cycle = 0
         self._interval_cycles = interval_cycles
 
     @property
     def now(self) -> int:
-        """Return the cycle at which the chain ends so far."""
+        """Return the cycle at which the timeline ends so far."""
         return self.spent.total
 
     def compute(self, operator: Compute, chips: Ints) -> None:
-        """Append an operator; members without a part wait."""
+        """Append an operator; members of the group without a part in it wait."""
         works, cycles = operator.works, operator.cycles
         longest = int(cycles.max())
         if longest == 0:
@@ -78,9 +90,9 @@ class ScheduleBuilder:
         if operator.unit is Unit.MATMUL:
             works, cycles, loads = self.prefetch.product(operator, begin)
             longest = int(cycles.max())
-            for ahead in loads:
-                self._load(begin, ahead, chips)
-        chips, works, cycles = _with_part(chips, works, cycles)
+            for load in loads:
+                self._load(begin, load, chips)
+        chips, works, cycles = _participants(chips, works, cycles)
         self.entries.append(
             ComputeEntry(
                 begin,
@@ -95,30 +107,36 @@ class ScheduleBuilder:
         self.operators += 1
         self.spent = self.spent.plus(CycleBreakdown(compute=longest))
         if operator.unit is Unit.MATMUL:
-            # All that it reads has been read: the next may load while this one drains.
+            # The product has read its weights: the next may load while this one drains.
             self.prefetch.restart()
             self.prefetch.free(self.now - self._fill_cycles, self.now)
         elif operator.unit is Unit.VECTOR:
             self.prefetch.free(begin, self.now)
 
-    def _load(self, begin: int, ahead: Ahead, chips: Ints) -> None:
-        """Append weights that are loaded ahead of an operator that begins then."""
-        chips, works, cycles = _with_part(chips, ahead.works, ahead.cycles)
-        start = begin - ahead.lead_cycles
+    def _load(self, begin: int, load: WeightLoad, chips: Ints) -> None:
+        """Append a weight load ahead of an operator that starts at `begin`."""
+        chips, works, cycles = _participants(chips, load.works, load.cycles)
+        start = begin - load.lead_cycles
         self.loads.append(LoadEntry(start, self.operators, chips, works, cycles))
 
     def deskew(self) -> None:
-        """Leave room for a RUNTIME_DESKEW of the chips at work, if there are any."""
+        """Append the stall of a RUNTIME_DESKEW, unless chips never deskew."""
         if not self._interval_cycles:
             return
         self.deskewed_cycle = self.now
         self.spent = self.spent.plus(CycleBreakdown(deskew=self._stall_cycles))
 
     def send(self, name: str, messages: MessageTable) -> None:
-        """Append a phase, after a deskew if the last one is too long ago for it."""
+        """Append a phase of messages, after a deskew if the last one is too long ago.
+
+        Raises
+        ------
+        ScheduleError
+            If the phase with its wait takes longer than the deskew interval leaves.
+        """
         if not len(messages):
             return
-        transport = self._transporter.transport(messages)
+        transport = self._transfers.transport(messages)
         needed = transport.duration_cycles
         begin = self.now
         waited = self._wait_cycles(transport)
@@ -136,8 +154,8 @@ class ScheduleBuilder:
                 )
         self.spent = self.spent.plus(CycleBreakdown(wait=waited))
         self.entries.append(TransportEntry(self.now, self.operators, name, transport))
-        if self._traffic is not None:
-            self._traffic.take(transport, self.now)
+        if self._reservations is not None:
+            self._reservations.take(transport, self.now)
         self.operators += 1
         self.hops += transport.hops
         self.trains += len(transport.link)
@@ -146,16 +164,16 @@ class ScheduleBuilder:
         self.prefetch.free(begin, self.now)
 
     def _wait_cycles(self, transport: Transport) -> int:
-        """Return how long a phase waits for other stages' trains to pass."""
-        if self._traffic is None:
+        """Return the cycles for which a phase waits for the trains of other stages."""
+        if self._reservations is None:
             return 0
-        return self._traffic.wait_cycles(transport, self.now)
+        return self._reservations.wait_cycles(transport, self.now)
 
 
-def _with_part(
+def _participants(
     chips: Ints, works: tuple[Work, ...], cycles: Ints
 ) -> tuple[Ints, tuple[Work, ...], Ints]:
-    """Return the members of a group that have a part in an operator."""
+    """Return chips, works and cycles of the members that take part in an operator."""
     has_part = cycles > 0
     if has_part.all():
         return chips, works, cycles

@@ -1,4 +1,4 @@
-"""Messages between stages: the stage transfer and the token return."""
+"""Messages between pipeline stages: the stage transfer and the token return."""
 
 import numpy as np
 
@@ -11,15 +11,19 @@ from sharding.planner.plan import ShardingPlan, Stage
 
 
 def stage_transfer(plan: ShardingPlan, stage: Stage, following: Stage) -> MessageTable:
-    """Return the messages in which each member hands its shard to its partner."""
+    """Return the messages of a stage transfer: each member sends its shard on.
+
+    Member *i* of `stage` sends to member *i* of `following`.
+    """
     sizes = carried_bytes(plan.task, following.blocks[0])
     return MessageTable(stage.chips, following.chips, sizes)
 
 
 def token_return(plan: ShardingPlan) -> MessageTable:
-    """Return the messages that carry the chosen token to the first stage.
+    """Return the messages that carry the chosen token back to the first stage.
 
-    An encoder chooses none: its pass ends where the last stage does.
+    The first chip of the last stage sends them. An encoder chooses no token, so that
+    its pass ends where the last stage does.
     """
     if plan.task.model.structure.encoder or not plan.task.answer_tokens:
         return MessageTable.of([])

@@ -1,4 +1,4 @@
-"""How many trains a token takes, known before they are scheduled one by one."""
+"""Train count of a token: a lower bound that is known before any is scheduled."""
 
 import math
 
@@ -14,57 +14,57 @@ from topologies.topology import Topology
 MOST_TRAINS = 6_000_000
 
 
-def block_messages(
+def least_block_messages(
     group: TensorGroup, topology: Topology, chips: Ints
 ) -> dict[BlockKind, int]:
-    """Return messages that each kind of block, or a part of one, needs at least.
+    """Return a lower bound on the messages of each kind of block, or a part of one.
 
-    What the chips of a head exchange is not counted.
+    Messages within KV-head groups are not counted.
 
     Parameters
     ----------
     group
         How the chips share a layer.
     topology
-        The wiring.
+        The topology.
     chips
         Members of the group, shape ``(width,)``.
     """
     among_all = fewest_messages(topology, chips)
-    # Where layers take turns, each chip sends at least one to those whose turn it is,
-    # and has at least one from them.
+    # With alternating groups each chip sends at least one message to the group that
+    # holds the layer, and receives at least one from it.
     attention = among_all if group.alternating_groups == 1 else group.width - 1
     feed_forward = among_all
     if group.inputs > 1:
-        # Across the columns it gathers and scatters, and along them in between.
+        # An all-gather and a reduce-scatter across columns, and both along them.
         feed_forward = sum(
-            fewest_messages(topology, chips[teams == team])
-            for teams in (group.row, group.column)
-            for team in range(int(teams.max()) + 1)
+            fewest_messages(topology, chips[index == line])
+            for index in (group.row, group.column)
+            for line in range(int(index.max()) + 1)
         )
     return {
         BlockKind.EMBEDDING: 0,
         BlockKind.ATTENTION: 2 * attention,
         BlockKind.FEED_FORWARD: 2 * feed_forward,
-        # Only candidates go on, to one chip.
+        # Only an all-gather: candidates go to one chip, and nothing is scattered.
         BlockKind.HEAD: among_all,
     }
 
 
-def trains_at_least(plan: ShardingPlan, topology: Topology) -> int:
-    """Return a number of trains that a token of `plan` needs, or more.
+def least_trains(plan: ShardingPlan, topology: Topology) -> int:
+    """Return a lower bound on the trains of a token of `plan`.
 
     Each message of an exchange takes at least one train.
     """
     return sum(
         sum(messages[block.kind] for block in stage.blocks)
         for stage in plan.stages
-        for messages in (block_messages(plan.task.group, topology, stage.chips),)
+        for messages in (least_block_messages(plan.task.group, topology, stage.chips),)
     )
 
 
 def check_trains(trains: int, width: int, chips: int) -> None:
-    """Refuse a schedule that is too large to be held.
+    """Refuse a schedule whose trains do not fit into memory.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def check_trains(trains: int, width: int, chips: int) -> None:
     Raises
     ------
     ScheduleError
-        If there are more trains than memory allows for.
+        If there are more than `MOST_TRAINS`; the message names a width that may do.
     """
     if trains > MOST_TRAINS:
         # Messages grow with the square of the width at least.

@@ -1,8 +1,8 @@
-"""Weights of the next product that load while the chips do something else.
+"""Weight prefetch: weights of the next product load while chips do something else.
 
 A product streams its matrix from SRAM. Before it can start, chips exchange, wait for a
-hand-over or work on vectors; meanwhile the way from SRAM to the weight buffers is free,
-from the cycle in which the product before has read its last weight.
+stage transfer or work on vectors. Meanwhile the path from SRAM to the weight buffers is
+free, from the cycle in which the last product has read its last weight.
 """
 
 from typing import NamedTuple, final
@@ -25,15 +25,15 @@ from specs.machine import ChipSpec
 Windows = tuple[tuple[int, int], ...]
 
 
-class Ahead(NamedTuple):
-    """Part of a product's matrix that is loaded ahead of it in one go.
+class WeightLoad(NamedTuple):
+    """Weight load: a part of a product's matrix that loads ahead of it in one piece.
 
     Attributes
     ----------
     lead_cycles
         By how many cycles it begins before the product.
     works, cycles
-        What each chip of the group loads, and for how long, shape ``(width,)``.
+        What each chip of the group loads, and for how many cycles, shape ``(width,)``.
     """
 
     lead_cycles: int
@@ -41,25 +41,25 @@ class Ahead(NamedTuple):
     cycles: Ints
 
 
-class Prefetched(NamedTuple):
-    """A product, and what is loaded ahead of it.
+class PrefetchedProduct(NamedTuple):
+    """Prefetched product: a product with the weight loads ahead of it.
 
     Attributes
     ----------
     works, cycles
-        The product on each chip of the group, and its time, shape ``(width,)``.
+        The product on each chip of the group, and its cycles, shape ``(width,)``.
     loads
-        What comes ahead of it.
+        What loads ahead of it.
     """
 
     works: tuple[Work, ...]
     cycles: Ints
-    loads: tuple[Ahead, ...]
+    loads: tuple[WeightLoad, ...]
 
 
 @final
-class Prefetch:
-    """Keeps the cycles in which a group of chips may load weights.
+class WeightPrefetcher:
+    """Weight prefetcher: keeps the cycles in which a group of chips may load weights.
 
     Parameters
     ----------
@@ -70,29 +70,31 @@ class Prefetch:
     def __init__(self, chip: ChipSpec) -> None:
         self._chip = chip
         self._free: list[tuple[int, int]] = []
-        self._most: IdentityMap[Compute, Ints] = IdentityMap()
-        self._known: IdentityMap[Compute, dict[Windows, Prefetched]] = IdentityMap()
+        self._limits: IdentityMap[Compute, Ints] = IdentityMap()
+        self._products: IdentityMap[Compute, dict[Windows, PrefetchedProduct]] = (
+            IdentityMap()
+        )
 
     @property
     def windows(self) -> tuple[tuple[int, int], ...]:
-        """Return the spans of free cycles, the first one first."""
+        """Return the spans of free cycles, in order."""
         return tuple(self._free)
 
     def restart(self) -> None:
-        """Forget the free cycles: they were of another group, or are used up."""
+        """Discard the free cycles: they were another group's, or are used."""
         self._free = []
 
     def free(self, start: int, end: int) -> None:
-        """Let weights be loaded from `start` to `end`, after all that was free."""
+        """Add free cycles from `start` to `end`, after all that were free before."""
         if self._free and self._free[-1][1] == start:
             start = self._free.pop()[0]
         if start < end:
             self._free.append((start, end))
 
-    def product(self, operator: Compute, now: int) -> Prefetched:
-        """Return `operator`, which starts `now`, with what is loaded ahead of it."""
-        most = self._most.of(operator, self._most_cycles)
-        left = int(most.max())
+    def product(self, operator: Compute, now: int) -> PrefetchedProduct:
+        """Return a product that starts `now`, and the weights that load before."""
+        limits = self._limits.of(operator, self._preload_limits)
+        left = int(limits.max())
         windows = []
         for start, end in self._free:
             if left == 0:
@@ -100,13 +102,14 @@ class Prefetch:
             cycles = min(left, end - start)
             windows.append((now - start, cycles))
             left -= cycles
-        known = self._known.of(operator, lambda _: {})
+        by_windows = self._products.of(operator, lambda _: {})
         key = tuple(windows)
-        if key not in known:
-            known[key] = self._prefetched(operator, most, windows)
-        return known[key]
+        if key not in by_windows:
+            by_windows[key] = self._prefetched(operator, limits, windows)
+        return by_windows[key]
 
-    def _most_cycles(self, operator: Compute) -> Ints:
+    def _preload_limits(self, operator: Compute) -> Ints:
+        """Return the most cycles that each chip can load ahead, shape ``(width,)``."""
         cycles = [
             most_preload_cycles(self._chip, work)
             if isinstance(work, ProductWork)
@@ -116,32 +119,33 @@ class Prefetch:
         return np.array(cycles, dtype=np.int64)
 
     def _prefetched(
-        self, operator: Compute, most: Ints, windows: list[tuple[int, int]]
-    ) -> Prefetched:
+        self, operator: Compute, limits: Ints, windows: list[tuple[int, int]]
+    ) -> PrefetchedProduct:
+        """Return a product whose weights load in some windows, each chip's in order."""
         if not windows:
-            return Prefetched(operator.works, operator.cycles, ())
+            return PrefetchedProduct(operator.works, operator.cycles, ())
         loads = []
         before = 0
         for lead, cycles in windows:
             spans = [
                 self._load(work, min(before, limit), min(before + cycles, limit))
-                for work, limit in zip(operator.works, most.tolist(), strict=True)
+                for work, limit in zip(operator.works, limits.tolist(), strict=True)
             ]
-            taken = np.clip(most - before, 0, cycles)
-            loads.append(Ahead(lead, tuple(spans), taken))
+            taken = np.clip(limits - before, 0, cycles)
+            loads.append(WeightLoad(lead, tuple(spans), taken))
             before += cycles
         works = tuple(
             preloaded(self._chip, work, min(limit, before))
             if isinstance(work, ProductWork)
             else work
-            for work, limit in zip(operator.works, most.tolist(), strict=True)
+            for work, limit in zip(operator.works, limits.tolist(), strict=True)
         )
-        known = {work: work_cycles(self._chip, work) for work in set(works)}
-        taken = np.array([known[work] for work in works], dtype=np.int64)
-        return Prefetched(works, taken, tuple(loads))
+        cycles_of = {work: work_cycles(self._chip, work) for work in set(works)}
+        taken = np.array([cycles_of[work] for work in works], dtype=np.int64)
+        return PrefetchedProduct(works, taken, tuple(loads))
 
     def _load(self, work: Work, begin: int, end: int) -> LoadWork:
-        """Return what a chip loads between two cycles of loading."""
+        """Return the bytes that a chip loads between two cycles of its loading."""
         assert isinstance(work, ProductWork)
         rate = feed_bytes_per_cycle(self._chip)
         fed = [min(work.fed_bytes, cycles * rate) for cycles in (begin, end)]

@@ -10,7 +10,7 @@ from chip.program import Opcode
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
 from compiler.ir.timeline import ComputeEntry
-from compiler.scheduling.weight_prefetch import Prefetch
+from compiler.scheduling.weight_prefetch import WeightPrefetcher
 from sharding.operators.operators import Compute, Unit, compute
 from sharding.planner.plan import ShardingPlan
 from specs.machine import load_machine
@@ -32,7 +32,7 @@ def product(*weights: int, ready: float = 1.0) -> Compute:
 
 def ahead(operator: Compute, *free: tuple[int, int], now: int) -> list[list[int]]:
     """Return start, and cycles on each chip, of what is loaded in free cycles."""
-    prefetch = Prefetch(CHIP)
+    prefetch = WeightPrefetcher(CHIP)
     for start, end in free:
         prefetch.free(start, end)
     found = prefetch.product(operator, now)
@@ -62,7 +62,7 @@ def test_what_is_not_known_yet_waits_for_the_product() -> None:
 
 
 def test_free_cycles_of_another_group_are_forgotten() -> None:
-    prefetch = Prefetch(CHIP)
+    prefetch = WeightPrefetcher(CHIP)
     prefetch.free(0, 500)
     prefetch.restart()
     assert prefetch.product(product(10**6), 500).loads == ()

@@ -1,0 +1,171 @@
+"""Plan scheduler: timelines and programs of plans on the links of one machine."""
+
+from collections.abc import Callable, Sequence
+from typing import final
+
+from chip.program import Program
+from compiler.cost.guard_band import Tolerance
+from compiler.cost.link_timing import link_timing
+from compiler.ir.timeline import Timeline
+from compiler.routing.message_scheduler import MessageScheduler
+from compiler.routing.modulo_reservation_table import ModuloReservationTable
+from compiler.scheduling.data_parallel import replica_outage
+from compiler.scheduling.deskew_interval import best_deskew_interval
+from compiler.scheduling.program_assembly import assemble_program
+from compiler.scheduling.software_pipelining import Reschedule
+from compiler.scheduling.token_scheduler import token_timeline
+from sharding.planner.plan import ShardingPlan
+from topologies.outage import NO_OUTAGE, Outage
+from topologies.routing.spanning_tree import alignment_tree
+from topologies.routing.static_routes import Routes
+from topologies.topology import Topology
+
+# Where a chip relays vectors of others it has few gaps to deskew in. If it deskews less
+# often, each receive has a wider guard and fewer gaps will do.
+_LONGER_INTERVALS = (1, 2, 4, 8)
+
+
+@final
+class PlanScheduler:
+    """Plan scheduler: schedules passes of a model on the links of one machine.
+
+    Parameters
+    ----------
+    plan, topology, outage
+        As in `compile_token`; of the plan the machine and the chips matter.
+
+    Attributes
+    ----------
+    tree
+        Spanning tree along which the chips are aligned, rooted at the leader.
+    """
+
+    def __init__(
+        self, plan: ShardingPlan, topology: Topology, outage: Outage = NO_OUTAGE
+    ) -> None:
+        machine = plan.task.machine
+        leader = int(plan.stages[0].chips[0])
+        self._machine = machine
+        self._topology = topology
+        self._routes = [
+            Routes(topology, replica_outage(plan, number, topology, outage))
+            for number in range(len(plan.replicas))
+        ]
+        self.tree = alignment_tree(topology, machine, leader, outage)
+        self._tolerance = Tolerance(machine=machine, tree_height=self.tree.height)
+        self._message_schedulers: dict[tuple[int, int], MessageScheduler] = {}
+
+    def timelines(
+        self,
+        plans: Sequence[ShardingPlan],
+        interval_cycles: int,
+        *,
+        replica: int = 0,
+        reservations: ModuloReservationTable | None = None,
+    ) -> list[Timeline]:
+        """Return the timeline of each plan's pass in a replica, with one guard band.
+
+        Parameters
+        ----------
+        plans
+            Plans of a single replica on the same chips.
+        interval_cycles
+            How often chips deskew, 0 for no deskews.
+        replica
+            Whose chips are used.
+        reservations
+            Links that others use, None if there are no others.
+        """
+        key = interval_cycles, replica
+        if key not in self._message_schedulers:
+            guard_cycles = self._tolerance.guard_cycles(interval_cycles)
+            timing = link_timing(self._topology, self._machine, guard_cycles)
+            routes = self._routes[replica]
+            self._message_schedulers[key] = MessageScheduler(
+                self._topology, self._machine, routes, timing
+            )
+        return [
+            token_timeline(
+                plan,
+                self._topology,
+                self._message_schedulers[key],
+                interval_cycles=interval_cycles,
+                reservations=reservations,
+            )
+            for plan in plans
+        ]
+
+    def replicas(
+        self,
+        plan: ShardingPlan,
+        interval_cycles: int,
+        reservations: ModuloReservationTable | None = None,
+    ) -> list[Timeline]:
+        """Return the timeline of each replica, all with one reservation table."""
+        return [
+            self.timelines(
+                [one], interval_cycles, replica=number, reservations=reservations
+            )[0]
+            for number, one in enumerate(plan.replicas)
+        ]
+
+    def longer_intervals(self, interval_cycles: int) -> list[int]:
+        """Return a deskew interval, and longer ones that may be used instead of it."""
+        if self._machine.deskew.interval_epochs != "auto":
+            return [interval_cycles]
+        longest = self._tolerance.longest_interval_cycles
+        return [
+            interval_cycles * factor
+            for factor in _LONGER_INTERVALS
+            if factor == 1 or interval_cycles * factor <= longest
+        ]
+
+    def interval_cycles(self, undeskewed: Callable[[], Sequence[Timeline]]) -> int:
+        """Return the deskew interval, in cycles.
+
+        Parameters
+        ----------
+        undeskewed
+            Returns timelines without deskews, which tell how long stages are at work;
+            not called where the machine's settings give the interval.
+        """
+        wanted = self._machine.deskew.interval_epochs
+        if wanted != "auto":
+            return self._tolerance.checked_interval(wanted)
+        return max(best_deskew_interval(each, self._tolerance) for each in undeskewed())
+
+    def program(
+        self,
+        plan: ShardingPlan,
+        timelines: Sequence[Timeline],
+        interval_cycles: int,
+        *,
+        reschedule: Reschedule | None = None,
+    ) -> tuple[Timeline, Program]:
+        """Return the timeline of all replicas, and the program that carries it out.
+
+        Parameters
+        ----------
+        plan
+            Whose chips hold what.
+        timelines
+            The token of each replica.
+        interval_cycles
+            How often chips deskew.
+        reschedule
+            What schedules the tokens again on links that others use; None if they stay
+            as they are.
+
+        Raises
+        ------
+        ScheduleError
+            If some chip has no time for a RUNTIME_DESKEW.
+        """
+        return assemble_program(
+            plan,
+            self._topology,
+            timelines,
+            reschedule=reschedule,
+            tolerance=self._tolerance,
+            interval_cycles=interval_cycles,
+        )
