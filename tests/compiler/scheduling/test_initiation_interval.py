@@ -9,6 +9,8 @@ from chip.program import Instructions, Opcode, Slice, instructions_of
 from compiler.ir.schedule import Schedule
 from compiler.scheduling.initiation_interval import (
     collision_cycles,
+    interval_within_token,
+    sends_on_ports,
     sequence_spacing,
     sequence_starts,
 )
@@ -136,3 +138,49 @@ def test_a_crowded_schedule_is_spaced_in_few_steps(compiled: Compile) -> None:
     program = schedule.program
     assert program.interval_cycles <= program.token_cycles
     verify(program, schedule.topology, schedule.plan.task.machine)
+
+
+def test_within_a_token_sequences_start_at_the_first_interval_without_a_collision() -> (
+    None
+):
+    # Busy in 0..9 and 60..69 of 100: at 25 the second sequence is in 25..34 and 85..94.
+    rows = [(0, 0, 10), (0, 60, 10)]
+    free = interval_within_token(token(rows), 2, at_least_cycles=25, token_cycles=100)
+    assert free == 25
+    # At 5 they meet for 5 cycles, and at 10 no more.
+    met = interval_within_token(token(rows), 2, at_least_cycles=5, token_cycles=100)
+    assert met == 10
+
+
+def test_no_interval_within_a_token_is_longer_than_its_share_of_the_token() -> None:
+    rows = [(0, 0, 10)]
+    for at_least, interval in ((33, 33), (34, None)):
+        found = interval_within_token(
+            token(rows), 3, at_least_cycles=at_least, token_cycles=100
+        )
+        assert found == interval
+
+
+def test_only_what_is_sent_on_a_port_can_meet_what_others_send_there() -> None:
+    rows = [
+        (chip, port, part)
+        for chip in (0, 1)
+        for port in (2, 3)
+        for part in (Slice.C2C_OUT, Slice.C2C_IN)
+    ]
+    chip, port, part = np.array(rows).T
+    same = {"opcode": Opcode.SEND, "start_cycle": 0, "duration_cycles": 1}
+    same |= {"train": 0, "kind": -1}
+    code = instructions_of(
+        {
+            "chip": chip,
+            "port": port,
+            "slice": part,
+            "operator": np.arange(len(rows)),
+            **{name: np.full(len(rows), value) for name, value in same.items()},
+        }
+    )
+    sent = sends_on_ports(code, np.array([1]), np.array([3]))
+    (row,) = zip(sent.chip, sent.port, sent.slice, sent.operator, strict=True)
+    assert row == (1, 3, Slice.C2C_OUT, 6)
+    assert len(sends_on_ports(code, np.array([0, 1]), np.array([2, 2]))) == 2

@@ -1,14 +1,23 @@
-"""A schedule too large to be held is refused before it is made."""
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from compiler.collectives.exchange_phases import exchange_candidates, fewest_messages
-from compiler.scheduling.train_count import check_trains
+from compiler.ir.schedule import Schedule
+from compiler.scheduling.train_count import (
+    check_trains,
+    least_block_messages,
+    least_trains,
+)
 from sharding.operators.operators import Exchange, Pattern
+from sharding.parallelism.tensor_group import FeedForwardLayout
+from sharding.transformer.blocks import BlockKind
 from specs.errors import ScheduleError
 from topologies.selection import select_topology
 from topologies.topology import Topology
+
+Compile = Callable[..., Schedule]
 
 
 @pytest.fixture(scope="module")
@@ -17,11 +26,11 @@ def rack() -> Topology:
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 8, 9, 16, 20, 24, 27, 40, 64, 72])
-def test_no_way_to_exchange_takes_fewer_messages(rack: Topology, width: int) -> None:
+def test_no_algorithm_takes_fewer_messages(rack: Topology, width: int) -> None:
     chips = np.arange(width, dtype=np.int64)
     whole = Exchange("gather", Pattern.GATHER, chips * 0 + 320, chips * 0)
-    ways = exchange_candidates(rack, whole, chips)
-    counts = [sum(len(phase.messages) for phase in way) for way in ways]
+    algorithms = exchange_candidates(rack, whole, chips)
+    counts = [sum(len(phase.messages) for phase in one) for one in algorithms]
     assert min(counts) >= fewest_messages(rack, chips)
 
 
@@ -31,3 +40,48 @@ def test_six_million_trains_are_the_most() -> None:
         ScheduleError, match=r"24,000,000 trains.*use tensor=32,pipeline=6"
     ):
         check_trains(24_000_000, width=64, chips=192)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "pipeline", "attention", "layout"),
+    [
+        (1, 3, 0, FeedForwardLayout.ONE_D),
+        (8, 1, 0, FeedForwardLayout.ONE_D),
+        (4, 2, 2, FeedForwardLayout.ONE_D),
+        (4, 2, 0, FeedForwardLayout.TWO_D),
+        (12, 2, 0, FeedForwardLayout.ONE_D),
+    ],
+)
+def test_no_schedule_has_fewer_trains_than_the_bound(
+    compiled: Compile,
+    tensor: int,
+    pipeline: int,
+    attention: int,
+    layout: FeedForwardLayout,
+) -> None:
+    schedule = compiled(tensor, pipeline, attention=attention, layout=layout)
+    least = least_trains(schedule.plan, schedule.topology)
+    assert least <= schedule.timeline.trains
+    assert (least > 0) == (tensor > 1)
+
+
+def test_a_layer_on_two_chips_takes_a_message_each_way_before_and_after_each_half(
+    compiled: Compile,
+) -> None:
+    schedule = compiled(2, 1)
+    group, chips = schedule.plan.task.group, schedule.plan.stages[0].chips
+    assert least_block_messages(group, schedule.topology, chips) == {
+        BlockKind.EMBEDDING: 0,
+        BlockKind.ATTENTION: 4,
+        BlockKind.FEED_FORWARD: 4,
+        BlockKind.HEAD: 2,
+    }
+
+
+def test_in_a_grid_chips_send_along_rows_and_columns_only(compiled: Compile) -> None:
+    grid = compiled(4, 2, layout=FeedForwardLayout.TWO_D)
+    group, chips = grid.plan.task.group, grid.plan.stages[0].chips
+    messages = least_block_messages(group, grid.topology, chips)
+    # Two rows and two columns of two chips, with a message each way in each of them.
+    assert messages[BlockKind.FEED_FORWARD] == 2 * 4 * 2
+    assert messages[BlockKind.ATTENTION] == 2 * 4 * 3

@@ -1,0 +1,69 @@
+from collections.abc import Callable
+
+import pytest
+
+from compiler.collectives.exchange_phases import Phase
+from compiler.ir.messages import MessageTable
+from compiler.ir.schedule import Schedule
+from compiler.ir.transfers import Transport, trainless
+from compiler.scheduling.layer_cache import LayerCache
+from sharding.operators.operators import Exchange
+from sharding.transformer.blocks import Block, BlockKind
+
+Compile = Callable[..., Schedule]
+
+
+class CountedTransfers:
+    """A transfer model that counts the phases that it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def transport(self, _: MessageTable) -> Transport:
+        self.asked += 1
+        return trainless(100)
+
+
+def attention(layer: int) -> Block:
+    return Block(BlockKind.ATTENTION, layer, 0, 1, 1)
+
+
+@pytest.fixture
+def schedule(compiled: Compile) -> Schedule:
+    return compiled(4, 2)
+
+
+def test_equal_layers_share_their_operators(schedule: Schedule) -> None:
+    layers = LayerCache(schedule.plan, schedule.topology, CountedTransfers())
+    assert layers.operators(attention(0)) is layers.operators(attention(1))
+    feed_forward = Block(BlockKind.FEED_FORWARD, 0, 0, 1, 1)
+    assert layers.operators(feed_forward) is not layers.operators(attention(0))
+
+
+def test_an_algorithm_is_selected_once_for_each_exchange_and_stage(
+    schedule: Schedule,
+) -> None:
+    transfers = CountedTransfers()
+    layers = LayerCache(schedule.plan, schedule.topology, transfers)
+    exchange = next(
+        one for one in layers.operators(attention(0)) if isinstance(one, Exchange)
+    )
+    first, second = schedule.plan.stages
+    phases = layers.phases(exchange, first)
+    asked = transfers.asked
+    assert layers.phases(exchange, first) is phases
+    assert transfers.asked == asked
+    chips = {
+        m.source for phase in layers.phases(exchange, second) for m in phase.messages
+    }
+    assert chips == set(second.chips.tolist())
+
+
+def test_a_reduction_adds_up_on_every_chip_of_a_group(schedule: Schedule) -> None:
+    layers = LayerCache(schedule.plan, schedule.topology, CountedTransfers())
+    messages = MessageTable.of([(0, 1, 64)])
+    nothing = layers.reduction(Phase(messages, 0, 0))
+    one, many = (layers.reduction(Phase(messages, n, 2)) for n in (6_400, 640_000))
+    assert nothing.cycles.tolist() == [0] * 4
+    assert len(set(one.cycles.tolist())) == 1
+    assert 0 < one.cycles[0] < many.cycles[0]
