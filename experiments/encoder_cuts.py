@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from compiler.bounds.congestion_bound import CongestionBound, link_bound
+from compiler.bounds.congestion_bound import CongestionBound, congestion_bound
 from compiler.collectives.exchange_phases import exchange_candidates
 from compiler.compile_decode import compile_token
 from compiler.ir.messages import MessageTable
@@ -107,7 +107,7 @@ def _row(context: int, strategy: Strategy, rule: str) -> dict[str, Any]:
         task.model, machine, tensor=strategy.tensor, pipeline=strategy.pipeline
     )
     chips = topology.active.astype(np.int64)
-    job = _Job(task, strategy, units, chips, link_bound(machine, topology, 0))
+    job = _Job(task, strategy, units, chips, congestion_bound(machine, topology, 0))
     macs = np.array([_macs(task, unit) for unit in units])
     if rule == "FLOPs":
         cuts = balanced_cuts(

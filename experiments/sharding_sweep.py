@@ -115,9 +115,9 @@ def _space(scenario: Scenario) -> TableRow:
     rows = []
     for split in looks.splits:
         strategies = looks.pipelines(split)
-        anywhere = looks.anywhere(split)
+        anywhere = looks.unplaced_bound(split)
         fits = [s for s in strategies if anywhere.most_sequences(s.pipeline)]
-        bound = looks.placed(fits[-1], teams=True) if fits else None
+        bound = looks.placed_bound(fits[-1], head_groups=True) if fits else None
         for strategy in fits if bound is not None else []:
             assert bound is not None
             cycles = bound.token_cycles(strategy.pipeline)

@@ -1,7 +1,8 @@
-"""What uncut blocks take at least on a group, worked out once for all that share them.
+"""Block bound: the least cycles of uncut blocks on a group, kept for all strategies.
 
-A block knows only some words of a strategy: attention who has a part in it, a
-feed-forward how it lies. Strategies that differ in other words have it in common.
+A block depends on some keys of a strategy only: attention on `attention`, a
+feed-forward on `layout` and `expert`. Strategies that differ in other keys share its
+bound.
 """
 
 from typing import NamedTuple, final
@@ -18,16 +19,16 @@ from sharding.transformer.task import Task
 
 
 class BlockBound(NamedTuple):
-    """What a block takes at least.
+    """Lower bounds on a block.
 
     Attributes
     ----------
     compute_cycles
-        Its operators, each on the chip that has most to do.
+        Cycles of its operators, each on the chip with the most work.
     exchange_cycles
-        Its collectives, each among chips that are as near as can be.
+        Cycles of its collectives, each among chips that are as near as can be.
     weight_bytes, kv_cache_bytes
-        On all chips together, the cache of one sequence.
+        Bytes on all chips together; the cache is that of one sequence.
     """
 
     compute_cycles: int
@@ -37,72 +38,74 @@ class BlockBound(NamedTuple):
 
 
 @final
-class KnownBlocks:
-    """Bounds of the blocks of one job, by how a group shares them."""
+class BlockBoundCache:
+    """Cache of the bounds of one job's blocks, by how a group shares them."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[TensorGroup, Block], BlockBound] = {}
+        self._bounds: dict[tuple[TensorGroup, Block], BlockBound] = {}
 
     def bound(self, task: Task, block: Block) -> BlockBound:
-        """Return what `block` takes at least on any wiring.
+        """Return the bounds of `block` on any topology.
 
         Parameters
         ----------
         task
-            The job; all that are asked for differ in nothing but the group.
+            The job; all jobs of one cache differ in nothing but the group.
         block
             A whole block.
         """
-        alike = _without_other_words(task, block.kind)
-        key = alike.group, block
-        if key not in self._known:
-            self._known[key] = _block_bound(alike, block)
-        return self._known[key]
+        reduced = _without_other_keys(task, block.kind)
+        key = reduced.group, block
+        if key not in self._bounds:
+            self._bounds[key] = _block_bound(reduced, block)
+        return self._bounds[key]
 
 
-def is_sent(exchange: Exchange) -> bool:
-    """Return whether any chip has another one to exchange with."""
+def has_messages(exchange: Exchange) -> bool:
+    """Return whether an exchange has messages: some team has two chips or more."""
     return bool((np.bincount(exchange.teams) > 1).any())
 
 
-def nearest_cycles(task: Task, exchange: Exchange) -> int:
-    """Return what an exchange takes at least wherever its chips are.
+def least_exchange_cycles(task: Task, exchange: Exchange) -> int:
+    """Return the least cycles of an exchange wherever its chips are.
 
     That is a hop with the largest shard. Where all members send to some, or some to
-    all, and a chip cannot be linked to all others, one of them is two hops away.
+    all, and a chip has too few ports for links to all others, one of them is two hops
+    away.
     """
     machine, link = task.machine, task.machine.link
     shared = np.bincount(exchange.teams)[exchange.teams] > 1
     sent = exchange.shard_bytes[shared]
-    # One of those who have a shard may have no need to send it.
+    # Otherwise the chip with the largest shard may have no need to send it.
     everyone = exchange.only is None and exchange.pattern is not Pattern.TO_LEADER
     size = int(sent.max() if everyone else sent.min())
     cycles = hop_cycles(machine, vectors_of(machine, size))
     if exchange.only is not None and task.tensor > machine.chip.ports + 1:
         passed = link.forward_cycles - link.mean_latency_cycles
-        handled = machine.chip.receive_cycles + machine.chip.send_cycles
-        cycles += link.latency_cycles + max(0, min(passed, handled))
+        stored = machine.chip.receive_cycles + machine.chip.send_cycles
+        cycles += link.latency_cycles + max(0, min(passed, stored))
     return cycles
 
 
-def _without_other_words(task: Task, kind: BlockKind) -> Task:
-    """Return a job in which `kind` takes as long, as usual in all else.
+def _without_other_keys(task: Task, kind: BlockKind) -> Task:
+    """Return a job with the defaults of all keys that `kind` does not depend on.
 
-    In a grid the shards are others' than in rows, but of the same sizes.
+    In a grid other chips hold a shard than in rows, but the sizes are the same.
     """
     if kind is BlockKind.FEED_FORWARD:
         return task._replace(attention=0)
-    alike = task._replace(expert=1, layout=FeedForwardLayout.ONE_D)
-    return alike if kind is BlockKind.ATTENTION else alike._replace(attention=0)
+    reduced = task._replace(expert=1, layout=FeedForwardLayout.ONE_D)
+    return reduced if kind is BlockKind.ATTENTION else reduced._replace(attention=0)
 
 
 def _block_bound(task: Task, block: Block) -> BlockBound:
+    """Return the bounds of a block on the group of `task`."""
     compute = exchanged = 0
     for operator in block_operators(task, block):
         if isinstance(operator, Compute):
             compute += int(operator.least_cycles.max())
-        elif is_sent(operator):
-            exchanged += nearest_cycles(task, operator)
+        elif has_messages(operator):
+            exchanged += least_exchange_cycles(task, operator)
     return BlockBound(
         compute_cycles=compute,
         exchange_cycles=exchanged,

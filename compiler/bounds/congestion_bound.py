@@ -1,7 +1,8 @@
-"""How long messages are on their way at least, from the links that they share.
+"""Congestion bound: the least cycles of messages, from the links that they share.
 
-No calendar is kept. A link that several messages take is busy for all of them in turn,
-the first no sooner than it can be there, and after the last comes the rest of its way.
+No reservation table is kept. A link that several messages use is busy for each of them
+in turn: the first can be there no sooner than its path allows, and the last has the
+rest of its path still ahead.
 """
 
 from typing import final
@@ -27,14 +28,14 @@ from topologies.topology import Topology
 
 # Paths of all pairs are kept up to so many chips: 20 MB and two seconds.
 _MOST_KEPT_CHIPS = 800
-# Groups are looked at in order, and a search for a node's chips costs little more than
-# one for a chip.
+# Groups are evaluated in order, and a path search for the chips of a node costs little
+# more than one for a chip.
 _GOALS_TOGETHER = 64
 
 
 @final
 class CongestionBound:
-    """The least time of each phase of messages; a carrier for timelines.
+    """Congestion bound on phases of messages; a transfer model for timelines.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ class CongestionBound:
     Attributes
     ----------
     topology
-        The wiring.
+        The topology.
     """
 
     def __init__(
@@ -57,18 +58,18 @@ class CongestionBound:
         self._timing = timing
         self._lanes = Lanes(topology)
         self._minimal = MinimalPaths(topology, goals_together=_GOALS_TOGETHER)
-        self._kept: Ints | None = None
+        self._all_paths: Ints | None = None
         self._line_cycles: dict[int, int] = {}
-        self._known: dict[MessageTable, Transport] = {}
+        self._transports: dict[MessageTable, Transport] = {}
 
     def transport(self, messages: MessageTable) -> Transport:
         """Return a transport without trains that lasts as long as `cycles` says."""
-        if messages not in self._known:
-            self._known[messages] = trainless(self.cycles(messages))
-        return self._known[messages]
+        if messages not in self._transports:
+            self._transports[messages] = trainless(self.cycles(messages))
+        return self._transports[messages]
 
     def cycles(self, messages: MessageTable) -> int:
-        """Return a number of cycles that carrying `messages` takes, or more.
+        """Return a lower bound on the cycles in which `messages` are carried.
 
         Parameters
         ----------
@@ -89,13 +90,13 @@ class CongestionBound:
         )
         # A vector passes through every chip between two hops.
         passed = taken[:, 1:] * timing.pass_cycles
-        way = hop_cycles.copy()
-        way[:, :-1] += passed
-        until = np.cumsum(way, axis=1)
+        step_cycles = hop_cycles.copy()
+        step_cycles[:, :-1] += passed
+        until = np.cumsum(step_cycles, axis=1)
         whole = timing.send_cycles + until[:, -1] + timing.receive_cycles
         line, tail = self._serialised(vectors)
         whole = whole + tail
-        ready = timing.send_cycles + until - way
+        ready = timing.send_cycles + until - step_cycles
         link = paths[taken]
         line = np.broadcast_to(line[:, None], paths.shape)[taken]
         order = np.argsort(link, kind="stable")
@@ -107,14 +108,15 @@ class CongestionBound:
         return int(max(whole.max(), (first + busy + rest).max()))
 
     def _paths(self, source: Ints, target: Ints) -> Ints:
+        """Return the links of a minimal path of each message, shape ``(n, hops)``."""
         chips = self.topology.chips
         if chips > _MOST_KEPT_CHIPS:
             return self._minimal.of(source, target).astype(np.int64)
-        if self._kept is None:
+        if self._all_paths is None:
             pairs = np.divmod(np.arange(chips**2), chips)
-            self._kept = self._minimal.of(*pairs).astype(np.int64)
-        kept: Ints = self._kept[source * chips + target]
-        return kept
+            self._all_paths = self._minimal.of(*pairs).astype(np.int64)
+        paths: Ints = self._all_paths[source * chips + target]
+        return paths
 
     def _vectors(self, payload_bytes: Ints) -> Ints:
         """Return the vectors of each message."""
@@ -124,7 +126,7 @@ class CongestionBound:
         return counted
 
     def _serialised(self, vectors: Ints) -> tuple[Ints, Ints]:
-        """Return for how long trains keep a wire, and all but their first vector."""
+        """Return the cycles of trains on a wire, whole and without the first vector."""
         sizes, row = np.unique(vectors, return_inverse=True)
         counts = sizes.tolist()
         for count in {*counts, *(v - 1 for v in counts)} - self._line_cycles.keys():
@@ -134,15 +136,27 @@ class CongestionBound:
         return line[row], tail[row]
 
 
-def link_bound(
+def congestion_bound(
     machine: MachineSpec, topology: Topology, leader: int
 ) -> CongestionBound:
-    """Return the bound on messages under the smallest guard band of any schedule."""
-    return CongestionBound(topology, machine, least_timing(machine, topology, leader))
+    """Return the congestion bound with the smallest guard band of any schedule.
+
+    Parameters
+    ----------
+    machine, topology
+        Where messages travel.
+    leader
+        Root of the tree along which chips are aligned.
+    """
+    return CongestionBound(
+        topology, machine, least_link_timing(machine, topology, leader)
+    )
 
 
-def least_timing(machine: MachineSpec, topology: Topology, leader: int) -> LinkTiming:
-    """Return the links with the smallest guard band that a schedule may have."""
+def least_link_timing(
+    machine: MachineSpec, topology: Topology, leader: int
+) -> LinkTiming:
+    """Return the timing of links with the smallest guard band of any schedule."""
     tree = alignment_tree(topology, machine, leader)
     tolerance = Tolerance(machine=machine, tree_height=tree.height)
     epochs = machine.deskew.interval_epochs

@@ -1,14 +1,14 @@
-"""The least time of a plan's token, from chains of blocks that many plans share.
+"""Critical-path bound: the least latency of a plan, as a sum over its blocks.
 
 A search cuts thousands of pipelines of the same few blocks on the same groups of chips.
-What a block takes depends on its group and on how long weights could load before it, so
-each such chain is worked out once, and a plan is a sum over them.
+The cycles of a block depend on its group and on how long weights could load before it,
+so each such block is computed once, and a plan is a sum over them.
 """
 
 from typing import NamedTuple, final
 
 from compiler.bounds.congestion_bound import CongestionBound
-from compiler.bounds.exchange_bound import KnownExchanges
+from compiler.bounds.exchange_bound import ExchangeBoundCache
 from compiler.ir.messages import MessageTable
 from compiler.scheduling.stage_messages import stage_transfer, token_return
 from compiler.scheduling.weight_prefetch import WeightPrefetcher
@@ -24,8 +24,8 @@ _Windows = tuple[tuple[int, int], ...]
 _GroupBlock = tuple[TensorGroup, Block]
 
 
-class _Taken(NamedTuple):
-    """What a block takes on a group, and the cycles it leaves free to load weights."""
+class _BlockPath(NamedTuple):
+    """Path of a block: its cycles, and those left that are free to load weights."""
 
     cycles: int
     windows: _Windows
@@ -33,27 +33,27 @@ class _Taken(NamedTuple):
 
 @final
 class CriticalPathBound:
-    """Lower bounds on the tokens of plans that differ in nothing but the strategy.
+    """Lower bounds on the latency of plans that differ in nothing but the strategy.
 
     Parameters
     ----------
     links
-        What says how long messages take at least.
+        The least cycles of messages.
     exchanges
-        What exchanges take at least.
+        The least cycles of exchanges.
     """
 
-    def __init__(self, links: CongestionBound, exchanges: KnownExchanges) -> None:
+    def __init__(self, links: CongestionBound, exchanges: ExchangeBoundCache) -> None:
         self._links = links
         self._exchanges = exchanges
         self._operators: dict[_GroupBlock, list[Compute | Exchange]] = {}
         self._prefetch: WeightPrefetcher | None = None
-        self._taken: dict[tuple[_GroupBlock, bytes, _Windows], _Taken] = {}
+        self._paths: dict[tuple[_GroupBlock, bytes, _Windows], _BlockPath] = {}
 
     def least_latency(self, plan: ShardingPlan) -> int:
         """Return a lower bound on the cycles from a token to the next of its sequence.
 
-        Everything in the chain takes as little as it may, and nobody deskews.
+        Everything on the critical path takes as little as it may, and no chip deskews.
 
         Parameters
         ----------
@@ -65,39 +65,40 @@ class CriticalPathBound:
         for stage in plan.stages:
             chips = stage.chips.tobytes()
             for block in stage.blocks:
-                taken = self._block(plan.task, block, stage, chips, windows)
-                now += taken.cycles
-                windows = taken.windows
+                path = self._block(plan.task, block, stage, chips, windows)
+                now += path.cycles
+                windows = path.windows
             if stage.index + 1 == len(plan.stages):
                 now += self._sent_cycles(token_return(plan))
                 slowest = max(slowest, now - begin)
             else:
                 sent = stage_transfer(plan, stage, plan.stages[stage.index + 1])
-                handed = self._sent_cycles(sent)
-                now += handed
+                transfer = self._sent_cycles(sent)
+                now += transfer
                 slowest = max(slowest, now - begin)
-                begin = now - handed
-                # Until it comes, the next stage has nothing to do but load weights.
-                windows = ((-handed, 0),) if handed else ()
+                begin = now - transfer
+                # During the transfer the next stage can do nothing but load weights.
+                windows = ((-transfer, 0),) if transfer else ()
         if plan.sequences == 1:
             return now
         # One stage serves all sequences in turn, and deskews in between.
-        pace = slowest + plan.task.machine.hac.epoch_cycles
-        return max(now, plan.sequences * pace)
+        interval = slowest + plan.task.machine.hac.epoch_cycles
+        return max(now, plan.sequences * interval)
 
     def _block(
         self, task: Task, block: Block, stage: Stage, chips: bytes, windows: _Windows
-    ) -> _Taken:
+    ) -> _BlockPath:
+        """Return the path of a block after free cycles, kept for equal blocks."""
         like = task.group, task.like(block)
         key = like, chips, windows
-        if key not in self._taken:
-            self._taken[key] = self._chained(task, like, stage, windows)
-        return self._taken[key]
+        if key not in self._paths:
+            self._paths[key] = self._block_path(task, like, stage, windows)
+        return self._paths[key]
 
-    def _chained(
+    def _block_path(
         self, task: Task, like: _GroupBlock, stage: Stage, windows: _Windows
-    ) -> _Taken:
-        """Return what a block takes, put together as `timeline.token_timeline` does."""
+    ) -> _BlockPath:
+        """Return the path of a block, scheduled as `token_timeline` does."""
         if like not in self._operators:
             self._operators[like] = block_operators(task, like[1])
         chip = task.machine.chip
@@ -123,12 +124,13 @@ class CriticalPathBound:
                     continue
             prefetch.free(begin, now)
         left = tuple((start - now, end - now) for start, end in prefetch.windows)
-        return _Taken(now, left)
+        return _BlockPath(now, left)
 
     def _sent_cycles(self, messages: MessageTable) -> int:
+        """Return the least cycles of a phase of messages."""
         return self._links.transport(messages).duration_cycles
 
 
 def least_latency_cycles(plan: ShardingPlan, links: CongestionBound) -> int:
-    """Return what `CriticalPathBound.least_latency` says of a single plan."""
-    return CriticalPathBound(links, KnownExchanges(links)).least_latency(plan)
+    """Return the critical-path bound of a single plan, as `CriticalPathBound` does."""
+    return CriticalPathBound(links, ExchangeBoundCache(links)).least_latency(plan)

@@ -1,4 +1,4 @@
-"""What exchanges take at least on given chips, worked out once for all alike."""
+"""Exchange bound: the least cycles of exchanges on given chips, kept for equal ones."""
 
 from typing import final
 
@@ -11,12 +11,12 @@ from sharding.transformer.task import Task
 from specs.arrays import Ints
 from specs.units import BITS_PER_BYTE
 
-# What tells exchanges apart: pattern, shards, teams, and who takes part.
-Alike = tuple[Pattern, bytes, bytes, bytes]
+# What tells exchanges apart: pattern, shard sizes, teams, and who takes part.
+ExchangeKey = tuple[Pattern, bytes, bytes, bytes]
 
 
-def alike(exchange: Exchange) -> Alike:
-    """Return what exchanges have in common that take as long on the same chips."""
+def exchange_key(exchange: Exchange) -> ExchangeKey:
+    """Return the key of an exchange: equal keys take as long on the same chips."""
     only = exchange.only
     return (
         exchange.pattern,
@@ -27,37 +27,38 @@ def alike(exchange: Exchange) -> Alike:
 
 
 @final
-class KnownExchanges:
-    """The least cycles of exchanges of one job, by who exchanges what.
+class ExchangeBoundCache:
+    """Cache of the least cycles of one job's exchanges, by key and chips.
 
     Parameters
     ----------
     links
-        What says how long messages take at least, and on which wiring.
+        The least cycles of messages, with their topology.
     """
 
     def __init__(self, links: CongestionBound) -> None:
         self._links = links
-        self._known: dict[tuple[Alike, bytes], int] = {}
+        self._cycles: dict[tuple[ExchangeKey, bytes], int] = {}
 
     def cycles(self, task: Task, exchange: Exchange, chips: Ints) -> int:
-        """Return the least cycles of the best way to carry out an exchange.
+        """Return the least cycles of the best algorithm for an exchange.
 
         Parameters
         ----------
         task
-            The job; all that are asked for differ in nothing but the strategy.
+            The job; all jobs of one cache differ in nothing but the strategy.
         exchange
             What is exchanged; shards have the order of `chips`.
         chips
             Members of the group, shape ``(width,)``.
         """
-        key = alike(exchange), chips.tobytes()
-        if key not in self._known:
-            self._known[key] = self._least(task, exchange, chips)
-        return self._known[key]
+        key = exchange_key(exchange), chips.tobytes()
+        if key not in self._cycles:
+            self._cycles[key] = self._least(task, exchange, chips)
+        return self._cycles[key]
 
     def _least(self, task: Task, exchange: Exchange, chips: Ints) -> int:
+        """Return the least cycles over all algorithms, messages and additions."""
         bits = task.activation_format.bits
         return min(
             sum(
@@ -70,7 +71,7 @@ class KnownExchanges:
                         phase.summands,
                     ),
                 )
-                for phase in way
+                for phase in algorithm
             )
-            for way in exchange_candidates(self._links.topology, exchange, chips)
+            for algorithm in exchange_candidates(self._links.topology, exchange, chips)
         )

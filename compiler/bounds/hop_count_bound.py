@@ -1,15 +1,15 @@
-"""How long messages are on their way at least, whichever way they go.
+"""Hop-count bound: the least cycles of messages on any paths.
 
-Vectors of a replica go around the chips of others, so that the links of the shortest
-ways say nothing of it. What holds for any way is that it has no fewer hops, each over
-the shortest cable.
+Vectors of a replica go around the chips of others, so that the links of shortest paths
+say nothing of them. Any path has at least as many hops as a shortest one, each over no
+less than the shortest cable.
 """
 
 from typing import final
 
 import numpy as np
 
-from compiler.bounds.congestion_bound import least_timing
+from compiler.bounds.congestion_bound import least_link_timing
 from compiler.cost.link_timing import LinkTiming, serialisation_cycles, vectors_of
 from compiler.ir.messages import MessageTable
 from compiler.ir.transfers import Transport, trainless
@@ -25,7 +25,7 @@ from topologies.topology import Topology
 
 @final
 class HopCountBound:
-    """The least time of each phase of messages on any routes; a carrier for timelines.
+    """Hop-count bound on phases of messages; a transfer model for timelines.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class HopCountBound:
     Attributes
     ----------
     topology
-        The wiring.
+        The topology.
     """
 
     def __init__(
@@ -47,16 +47,16 @@ class HopCountBound:
         self._machine = machine
         self._timing = timing
         self._hops: dict[int, Ints] = {}
-        self._known: dict[MessageTable, Transport] = {}
+        self._transports: dict[MessageTable, Transport] = {}
 
     def transport(self, messages: MessageTable) -> Transport:
         """Return a transport without trains that lasts as long as `cycles` says."""
-        if messages not in self._known:
-            self._known[messages] = trainless(self.cycles(messages))
-        return self._known[messages]
+        if messages not in self._transports:
+            self._transports[messages] = trainless(self.cycles(messages))
+        return self._transports[messages]
 
     def cycles(self, messages: MessageTable) -> int:
-        """Return a number of cycles that carrying `messages` takes, or more.
+        """Return a lower bound on the cycles in which `messages` are carried.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class HopCountBound:
         timing = self._timing
         hop_cycles = int(timing.latency_cycles.min()) + timing.guard_cycles
         hops = self._fewest_hops(messages.source, messages.target)
-        way = hops * hop_cycles + (hops - 1) * timing.pass_cycles
+        path_cycles = hops * hop_cycles + (hops - 1) * timing.pass_cycles
         sizes, size = np.unique(messages.payload_bytes, return_inverse=True)
         stripes = self._machine.link.stripe_cables
         last = [
@@ -76,45 +76,58 @@ class HopCountBound:
             for payload in sizes.tolist()
         ]
         tails = [serialisation_cycles(self._machine, vectors) for vectors in last]
-        handled = timing.send_cycles + timing.receive_cycles
-        return handled + int((way + np.array(tails, dtype=np.int64)[size]).max())
+        ends = timing.send_cycles + timing.receive_cycles
+        return ends + int((path_cycles + np.array(tails, dtype=np.int64)[size]).max())
 
     def _fewest_hops(self, source: Ints, target: Ints) -> Ints:
+        """Return the hops of a shortest path of each message."""
         chips = sorted(set(source.tolist()) - self._hops.keys())
         if chips:
-            found = hop_counts(NO_OUTAGE.adjacency(self.topology), chips)
+            counts = hop_counts(NO_OUTAGE.adjacency(self.topology), chips)
             for column, chip in enumerate(chips):
-                self._hops[chip] = found[:, column].astype(np.int64)
+                self._hops[chip] = counts[:, column].astype(np.int64)
         pairs = zip(source.tolist(), target.tolist(), strict=True)
         fewest: Ints = np.array([self._hops[a][b] for a, b in pairs], dtype=np.int64)
         return fewest
 
 
-def detour_bound(
+def hop_count_bound(
     machine: MachineSpec, topology: Topology, leader: int
 ) -> HopCountBound:
-    """Return the bound on messages under the smallest guard band of any schedule."""
-    return HopCountBound(topology, machine, least_timing(machine, topology, leader))
+    """Return the hop-count bound with the smallest guard band of any schedule.
+
+    Parameters
+    ----------
+    machine, topology
+        Where messages travel.
+    leader
+        Root of the tree along which chips are aligned.
+    """
+    return HopCountBound(
+        topology, machine, least_link_timing(machine, topology, leader)
+    )
 
 
-def least_replica_cycles(plan: ShardingPlan, detours: HopCountBound) -> int:
-    """Return the least cycles from a token to the next of its sequence in a replica.
+def least_replica_cycles(plan: ShardingPlan, bound: HopCountBound) -> int:
+    """Return a lower bound on the latency of a replica, in cycles.
+
+    That is the time from a token to the next of the same sequence.
 
     Parameters
     ----------
     plan
         The plan of the replica.
-    detours
-        What says how long messages take at least.
+    bound
+        The least cycles of messages.
 
     Raises
     ------
     ScheduleError
         If the plan takes more trains than memory holds.
     """
-    chain = token_timeline(plan, detours.topology, detours, interval_cycles=0)
+    timeline = token_timeline(plan, bound.topology, bound, interval_cycles=0)
     if plan.sequences == 1:
-        return chain.token_cycles
+        return timeline.token_cycles
     # One stage serves all sequences in turn, and deskews in between.
-    pace = max(chain.stage_cycles) + plan.task.machine.hac.epoch_cycles
-    return max(chain.token_cycles, plan.sequences * pace)
+    interval = max(timeline.stage_cycles) + plan.task.machine.hac.epoch_cycles
+    return max(timeline.token_cycles, plan.sequences * interval)

@@ -1,7 +1,7 @@
-"""Lower bounds on the cycles of the machine for each token of a full pipeline.
+"""Throughput bound: the least machine cycles for each token of a full pipeline.
 
-A token takes its time, which the sequences in flight share; and no token follows
-another sooner than the slowest stage is done and has deskewed.
+The sequences in flight share the cycles of a token; and no token follows another before
+the slowest stage is done and has deskewed.
 """
 
 import numpy as np
@@ -15,12 +15,12 @@ from specs.units import ceil_div
 
 
 def share_cycles(bound: SplitBound, strategy: Strategy, sequences: int) -> float:
-    """Return a number of cycles of the machine that each token takes, or more.
+    """Return a lower bound on the machine cycles for each token.
 
     Parameters
     ----------
     bound
-        What tokens take in pipelines of the strategy's groups.
+        Bounds of the pipelines of the strategy's groups.
     strategy
         The split; replicas share the machine's time.
     sequences
@@ -30,18 +30,18 @@ def share_cycles(bound: SplitBound, strategy: Strategy, sequences: int) -> float
     token = bound.token_cycles(stages)
     share = token / sequences
     if sequences > 1:
-        # Both stages are at it while one hands over.
-        at_work = token + int(bound.handed_cycles[stages - 1])
+        # Both stages are at work during a stage transfer.
+        at_work = token + int(bound.transfer_cycles[stages - 1])
         stall_cycles = bound.task.machine.hac.epoch_cycles
         share = max(share, at_work / stages + stall_cycles)
     return share / strategy.data
 
 
 def most_sequences(task: Task, stages: int) -> int:
-    """Return a number of sequences that the fullest stage cannot exceed, 0 if none.
+    """Return an upper bound on the sequences that memory holds, 0 if none.
 
-    Attention is never cut, so that some stage has as many layers of it as there are for
-    each, rounded up.
+    Attention is never cut, so that some stage has at least its share of the layers,
+    rounded up.
 
     Parameters
     ----------

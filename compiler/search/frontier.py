@@ -1,4 +1,4 @@
-"""A strategy in the queue of a search, and what is to be done with it next."""
+"""Frontier of a search: the queued strategies, each with a bound and its next step."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -11,27 +11,27 @@ from sharding.parallelism.strategy import Strategy
 
 
 class SearchStep(IntEnum):
-    """What is to be done next with a strategy."""
+    """Step that evaluates a strategy more closely, in this order."""
 
     PLACE = 0
-    PLACE_TEAMS = 1
+    PLACE_HEAD_GROUPS = 1
     PLAN = 2
-    CHAIN = 3
+    CRITICAL_PATH = 3
     TIME = 4
     COMPILE = 5
 
 
 class FrontierEntry(NamedTuple):
-    """A strategy in the queue, with what is known of it.
+    """Frontier entry: a queued strategy with its bound.
 
     Attributes
     ----------
     expected
-        What its cost may be taken for until it is known; at least the bound.
+        Estimate of its cost by which the queue is sorted; at least the bound.
     cost
-        Bound of its cost.
+        Lower bound of its cost.
     step, sequences
-        What to do next, and with how many sequences in flight.
+        The next step, and the sequences in flight.
     """
 
     expected: float
@@ -41,7 +41,7 @@ class FrontierEntry(NamedTuple):
 
     @property
     def strategy(self) -> Strategy:
-        """Return the split."""
+        """Return the strategy of the entry."""
         return self.cost.strategy
 
 
@@ -53,45 +53,45 @@ def bounded_entry(
     *,
     step: SearchStep,
 ) -> FrontierEntry:
-    """Return the entry of a strategy of which no more is known than a bound."""
+    """Return the entry of a strategy of which only a bound is known."""
     cycles = bound.token_cycles(strategy.pipeline)
     share = share_cycles(bound, strategy, sequences)
     cost = cost_of(objective, strategy, cycles, share)
     return FrontierEntry(cost.first, cost, step, sequences)
 
 
-def every_entry(
-    looks: StrategyEvaluator, objective: Objective, sequences: int
+def initial_entries(
+    evaluator: StrategyEvaluator, objective: Objective, sequences: int
 ) -> tuple[int, list[FrontierEntry]]:
-    """Return how many strategies there are, and those that memory may hold.
+    """Return the number of strategies, and the entries of those that memory may hold.
 
     Parameters
     ----------
-    looks
-        What is known of the strategies.
+    evaluator
+        The bounds of the strategies.
     objective
         What is sought.
     sequences
-        Sequences in flight, where there are not as many as fit.
+        Sequences in flight, unless the objective wants as many as fit.
     """
     least = 1 if objective.fills else sequences
-    # What fits on few chips is a matter of memory: links only matter where it does.
+    # The fewest chips are a matter of memory: links only matter once a plan fits.
     step = SearchStep.PLAN if objective is Objective.CHIPS else SearchStep.PLACE
     candidates, entries = 0, []
-    for split in looks.splits:
-        bound = looks.anywhere(split)
-        for one in looks.pipelines(split):
+    for split in evaluator.splits:
+        bound = evaluator.unplaced_bound(split)
+        for one in evaluator.pipelines(split):
             replicated = [one]
             if objective is Objective.THROUGHPUT:
-                replicated = looks.replicas(one)
+                replicated = evaluator.replicas(one)
             candidates += len(replicated)
-            most = looks.most_sequences(one)
+            most = evaluator.most_sequences(one)
             if most < least:
                 continue
-            # As many tokens as there are stages are at work at once, and no more.
+            # No more tokens than there are stages are at work at once.
             count = min(one.pipeline, most) if objective.fills else least
             for strategy in replicated:
-                # Where replicas pass each other is known once they are compiled.
+                # How replicas share links is known once they are compiled.
                 first = step if strategy.data == 1 else SearchStep.PLAN
                 entry = bounded_entry(objective, bound, strategy, count, step=first)
                 entries.append(entry)

@@ -1,4 +1,4 @@
-"""The fastest split of a workload over a given number of chips."""
+"""Graph search: the fastest split of a workload graph over a number of chips."""
 
 from compiler.compile_graph import compile_workload
 from compiler.cost.graph_roofline import critical_path_bound
@@ -17,9 +17,16 @@ def best_schedule(
 ) -> WorkloadSchedule:
     """Return the schedule of the split that takes the fewest cycles.
 
-    Every split over all of `chips` that fits is compiled, in the order of the cycles
-    that its chain takes at least, until that is not below the best schedule found: no
-    other split has a faster one. Of two that are equal, it is that with more columns.
+    Every split over all of `chips` that fits is compiled, in the order of its
+    critical-path bound, until that is no longer below the best schedule so far: no
+    other split has a faster one. Of two that are equal, the one with more columns wins.
+
+    Parameters
+    ----------
+    workload, machine
+        What is split, and the chips' properties.
+    topology, chips
+        The topology, and the chips that share the workload.
 
     Raises
     ------

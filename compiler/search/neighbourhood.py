@@ -1,4 +1,4 @@
-"""Small changes to a plan: the plans that are one step away."""
+"""Neighbourhood of a plan: the plans that are one small change away."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,23 +28,23 @@ _NARROWER = {
 }
 
 
-class Move(NamedTuple):
-    """A plan one step away.
+class Neighbour(NamedTuple):
+    """Neighbour of a plan.
 
     Attributes
     ----------
     name
-        What is done.
+        The change.
     plan
-        What it makes of the plan.
+        The changed plan.
     """
 
     name: str
     plan: ShardingPlan
 
 
-class _Now(NamedTuple):
-    """What moves start from."""
+class _Origin(NamedTuple):
+    """Origin of a neighbourhood: the plan that is changed, and its slowest stage."""
 
     plan: ShardingPlan
     topology: Topology
@@ -52,32 +52,38 @@ class _Now(NamedTuple):
     interval_cycles: int
 
 
-def moves(schedule: Schedule) -> Iterator[Move]:
-    """Yield the plans one step away from that of `schedule` that fit its chips.
+def neighbourhood(schedule: Schedule) -> Iterator[Neighbour]:
+    """Yield the neighbours of the plan of `schedule` that fit its chips.
 
-    A piece moves out of the slowest stage or into it; tensor groups are a chip or a
-    factor of two wider or narrower, or share a layer in a way that differs in a word;
-    stages and sequences are one more or fewer; numbers take half the bits; deskews are
-    twice or half as far apart; the context is half.
+    They differ in one of these:
+
+    - a piece of the model goes out of the slowest stage or into it;
+    - tensor groups are a chip or a factor of two wider or narrower, or their split of a
+      layer differs in one key;
+    - there is a stage or a sequence more or fewer;
+    - weights, activations or the KV cache take half the bits;
+    - deskews are twice or half as far apart;
+    - the context is half as long.
     """
     plan, topology = schedule.plan, schedule.topology
     cycles = schedule.timeline.stage_cycles
-    now = _Now(
+    origin = _Origin(
         plan,
         topology,
         cycles.index(max(cycles)) % plan.strategy.pipeline,
         schedule.program.deskews.interval_cycles,
     )
-    yield from _shifted(now)
-    for name, task, strategy, sequences in (*_resized(now), *_changed(now)):
+    yield from _shifted(origin)
+    for name, task, strategy, sequences in (*_resized(origin), *_changed(origin)):
         made = _fitting(task, strategy, sequences, topology)
         if made is not None:
-            yield Move(name, made)
+            yield Neighbour(name, made)
 
 
 def _fitting(
     task: Task, strategy: Strategy, sequences: int, topology: Topology
 ) -> ShardingPlan | None:
+    """Return the plan of a strategy, None if it does not fit."""
     if strategy.chips > topology.active_chips:
         return None
     try:
@@ -89,17 +95,17 @@ def _fitting(
         return None
 
 
-def _shifted(now: _Now) -> Iterator[Move]:
-    """Yield the plans in which one piece crosses a border of the slowest stage."""
-    task, strategy = now.plan.task, now.plan.strategy
+def _shifted(origin: _Origin) -> Iterator[Neighbour]:
+    """Yield the neighbours in which a piece crosses a border of the slowest stage."""
+    task, strategy = origin.plan.task, origin.plan.strategy
     units = model_units(
         task.model, task.machine, tensor=strategy.tensor, pipeline=strategy.pipeline
     )
-    cuts = _cuts(now.plan, units)
+    cuts = _cuts(origin.plan, units)
     if cuts is None:
         return
     ends = [*cuts[1:], len(units)]
-    for border in (now.slowest, now.slowest + 1):
+    for border in (origin.slowest, origin.slowest + 1):
         if not 0 < border < strategy.pipeline:
             continue
         for step in (-1, 1):
@@ -107,37 +113,44 @@ def _shifted(now: _Now) -> Iterator[Move]:
             if not cuts[border - 1] < at < ends[border]:
                 continue
             blocks = stage_blocks(units, [*cuts[:border], at, *cuts[border + 1 :]])
-            chips = np.concatenate([stage.chips for stage in now.plan.stages])
-            made = staged_plan(task, strategy, chips, blocks, now.plan.sequences)
+            chips = np.concatenate([stage.chips for stage in origin.plan.stages])
+            made = staged_plan(task, strategy, chips, blocks, origin.plan.sequences)
             if made.fullest_chip_bytes <= task.machine.chip.sram_bytes:
                 source, target = (
                     (border, border - 1) if step > 0 else (border - 1, border)
                 )
                 piece = units[at - 1 if step > 0 else at]
-                yield Move(f"{_piece(piece)} from stage {source} to {target}", made)
+                yield Neighbour(
+                    f"{_piece(piece)} from stage {source} to {target}", made
+                )
 
 
 def _piece(unit: Block) -> str:
+    """Return the name of a piece of the model."""
     part = f" 1/{unit.parts}" if unit.parts > 1 else ""
     layer = f" {unit.layer}" if unit.kind in ("attention", "feed_forward") else ""
     return f"{unit.kind.value.replace('_', '-')}{layer}{part}"
 
 
 def _cuts(plan: ShardingPlan, units: list[Block]) -> list[int] | None:
-    """Return the first unit of each stage, None if a plan was cut elsewhere."""
+    """Return the first unit of each stage, None if a plan was not cut between units."""
     begins = {
         (unit.kind, unit.layer, unit.first, unit.parts): n
         for n, unit in enumerate(units)
     }
     firsts = [stage.blocks[0] for stage in plan.replicas[0].stages]
     cuts = [begins.get((b.kind, b.layer, b.first, b.parts)) for b in firsts]
-    found = [cut for cut in cuts if cut is not None]
-    return found if len(found) == len(cuts) else None
+    known = [cut for cut in cuts if cut is not None]
+    return known if len(known) == len(cuts) else None
 
 
-def _resized(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:
-    """Yield other widths on as many chips, other pipelines, and other sequences."""
-    task, strategy, sequences = now.plan.task, now.plan.strategy, now.plan.sequences
+def _resized(origin: _Origin) -> Iterator[tuple[str, Task, Strategy, int]]:
+    """Yield other widths on as many chips, splits, pipelines, and sequences."""
+    task, strategy, sequences = (
+        origin.plan.task,
+        origin.plan.strategy,
+        origin.plan.sequences,
+    )
     width, pipeline = strategy.tensor, strategy.pipeline
     for tensor in sorted({width - 1, width + 1, width // 2, 2 * width} - {0, width}):
         stages = max(1, strategy.replica_chips // tensor)
@@ -147,11 +160,11 @@ def _resized(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:
             # Parts of a group and grids need widths that they divide.
             continue
         yield str(changed), task, changed, sequences
-    for split in splits(task.model, width, machine_shape(now.topology)):
+    for split in splits(task.model, width, machine_shape(origin.topology)):
         changed = replace(split, pipeline=pipeline, data=strategy.data)
         if split.expert > 1:
             changed = replace(changed, routing=strategy.routing)
-        if _words_apart(changed, strategy) == 1:
+        if _differing_keys(changed, strategy) == 1:
             yield str(changed), task, changed, sequences
     for stages in (pipeline - 1, pipeline + 1):
         if stages:
@@ -162,15 +175,19 @@ def _resized(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:
             yield f"sequences {more}", task, strategy, more
 
 
-def _words_apart(one: Strategy, other: Strategy) -> int:
-    """Return how many of the words differ that say how a group shares a layer."""
-    words = "expert", "attention", "layout"
-    return sum(getattr(one, word) != getattr(other, word) for word in words)
+def _differing_keys(one: Strategy, other: Strategy) -> int:
+    """Return in how many keys the splits of a layer of two strategies differ."""
+    keys = "expert", "attention", "layout"
+    return sum(getattr(one, key) != getattr(other, key) for key in keys)
 
 
-def _changed(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:
+def _changed(origin: _Origin) -> Iterator[tuple[str, Task, Strategy, int]]:
     """Yield other formats, deskew intervals and contexts."""
-    task, strategy, sequences = now.plan.task, now.plan.strategy, now.plan.sequences
+    task, strategy, sequences = (
+        origin.plan.task,
+        origin.plan.strategy,
+        origin.plan.sequences,
+    )
     machine = task.machine
     settings: list[tuple[str, str | int]] = [
         (f"formats.{what}", _NARROWER[stored].value)
@@ -181,7 +198,7 @@ def _changed(now: _Now) -> Iterator[tuple[str, Task, Strategy, int]]:
         )
         if stored in _NARROWER
     ]
-    epochs = now.interval_cycles // machine.hac.epoch_cycles
+    epochs = origin.interval_cycles // machine.hac.epoch_cycles
     settings += [
         ("deskew.interval_epochs", count) for count in (epochs // 2, 2 * epochs)
     ]

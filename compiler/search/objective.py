@@ -7,7 +7,7 @@ from sharding.parallelism.strategy import Strategy
 
 
 class Objective(StrEnum):
-    """What is best; the words of the command line."""
+    """Objective of a search; the values are those of the command line."""
 
     LATENCY = "latency"
     THROUGHPUT = "throughput"
@@ -16,22 +16,22 @@ class Objective(StrEnum):
 
     @property
     def fills(self) -> bool:
-        """Return whether as many sequences are wanted as fit and pay."""
+        """Return whether the objective wants as many sequences as fit and pay."""
         return self in (Objective.THROUGHPUT, Objective.ENERGY)
 
 
 class Cost(NamedTuple):
-    """How a strategy is ranked: less is better, and no two cost the same.
+    """Cost of a strategy: less is better, and no two strategies cost the same.
 
     Attributes
     ----------
     first
-        Cycles of a token; cycles of the machine for each token; chips; or cycles of
-        all chips together for each token, of which each takes the same energy.
+        By objective: cycles of a token; machine cycles for each token; chips; or cycles
+        of all chips together for each token, of which each takes the same energy.
     second
         Chips, or the cycles of a token, where the first is equal.
     strategy
-        What costs so much, the narrower first where both are equal.
+        The strategy, the narrower first where both are equal.
     """
 
     first: float
@@ -42,7 +42,19 @@ class Cost(NamedTuple):
 def cost_of(
     objective: Objective, strategy: Strategy, latency_cycles: int, share_cycles: float
 ) -> Cost:
-    """Return the rank of a latency, and of the machine's cycles for each token."""
+    """Return the cost of a strategy.
+
+    Parameters
+    ----------
+    objective
+        What is sought.
+    strategy
+        What is ranked.
+    latency_cycles
+        Cycles from a token to the next of the same sequence.
+    share_cycles
+        Machine cycles for each token.
+    """
     if objective is Objective.CHIPS:
         return Cost(strategy.chips, latency_cycles, strategy)
     if objective is Objective.ENERGY:

@@ -1,4 +1,4 @@
-"""A schedule on chips that suit it, if that is faster than on the chips in order."""
+"""Placement search: a schedule on neighbouring chips, if that is the faster one."""
 
 from dataclasses import replace
 from math import inf
@@ -16,12 +16,12 @@ from specs.arrays import Ints
 from specs.errors import ScheduleError
 from topologies.topology import Topology
 
-# Strategies of a search that are timed on near chips.
+# Strategies of a search that are timed on neighbouring chips.
 _MOST_TIMED = 10
 
 
 class PlacedSchedule(NamedTuple):
-    """The faster one of two schedules.
+    """Placed schedule: the faster one of two placements.
 
     Attributes
     ----------
@@ -36,11 +36,11 @@ class PlacedSchedule(NamedTuple):
 
     @property
     def gain_cycles(self) -> int:
-        """Return by how much a token is faster than on the chips in order, or 0."""
+        """Return the cycles that a token is faster than on the chips in order, or 0."""
         return self.naive_cycles - self.schedule.latency_cycles
 
     def __str__(self) -> str:
-        """Return what the choice of chips gains, for people."""
+        """Return the gain of the placement as a sentence."""
         share = self.gain_cycles / self.naive_cycles
         return (
             f"{self.gain_cycles:,} of {self.naive_cycles:,} cycles less than on the "
@@ -49,13 +49,13 @@ class PlacedSchedule(NamedTuple):
 
 
 def best_placed(naive: Schedule) -> PlacedSchedule:
-    """Return the schedule of the same split on chips near to each other, if faster.
+    """Return the schedule of the same split on neighbouring chips, if it is faster.
 
     Parameters
     ----------
     naive
         The schedule of a plan whose chips are the first active ones of its topology.
-        That of replicas, which are placed to come apart, is returned as it is.
+        That of replicas, which are placed apart from each other, stays as it is.
     """
     plan = naive.plan
     if plan.strategy.data > 1:
@@ -63,27 +63,33 @@ def best_placed(naive: Schedule) -> PlacedSchedule:
     topology = nearby(plan.task, plan.strategy, naive.topology)
     moved = on_chips(plan, topology)
     try:
-        found = compile_token(moved, topology)
+        placed = compile_token(moved, topology)
     except ScheduleError:
         return PlacedSchedule(naive, naive.latency_cycles)
-    best = min(naive, found, key=lambda schedule: schedule.latency_cycles)
+    best = min(naive, placed, key=lambda schedule: schedule.latency_cycles)
     return PlacedSchedule(best, naive.latency_cycles)
 
 
-def fastest_near(found: SearchResult) -> ShardingPlan:
-    """Return, of the best strategies of a search, the fastest on chips near each other.
+def fastest_placed(result: SearchResult) -> ShardingPlan:
+    """Return the fastest plan on neighbouring chips of a search's best strategies.
 
     Parameters
     ----------
-    found
+    result
         A search for latency, on the chips in order.
-    """
-    best, topology = found.schedule.plan, found.schedule.topology
 
-    def near_cycles(plan: ShardingPlan) -> float:
-        near = nearby(plan.task, plan.strategy, topology)
+    Returns
+    -------
+    ShardingPlan
+        The plan with the fastest token on neighbouring chips; it is on the chips in
+        order.
+    """
+    best, topology = result.schedule.plan, result.schedule.topology
+
+    def neighbouring_cycles(plan: ShardingPlan) -> float:
+        placed = nearby(plan.task, plan.strategy, topology)
         try:
-            return time_token(on_chips(plan, near), near).timeline.token_cycles
+            return time_token(on_chips(plan, placed), placed).timeline.token_cycles
         except ScheduleError:
             return inf
 
@@ -94,13 +100,13 @@ def fastest_near(found: SearchResult) -> ShardingPlan:
             placed_chips(topology, known.strategy),
             sequences=best.sequences,
         )
-        for known in found.known[:_MOST_TIMED]
+        for known in result.known[:_MOST_TIMED]
     ]
-    return min(plans, key=near_cycles)
+    return min(plans, key=neighbouring_cycles)
 
 
 def on_chips(plan: ShardingPlan, topology: Topology) -> ShardingPlan:
-    """Return a plan whose stages hold the same on a topology's first active chips."""
+    """Return the plan with the same stages on a topology's first active chips."""
     chips: Ints = topology.active[: plan.strategy.chips].astype(np.int64)
     groups = chips.reshape(len(plan.stages), plan.strategy.tensor)
     stages = zip(plan.stages, groups, strict=True)

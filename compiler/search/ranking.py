@@ -1,8 +1,8 @@
-"""The strategies that come next to the best of a search, and by how much.
+"""Ranking: the strategies that follow the best of a search, with their costs.
 
 A search ends as soon as nothing can beat the best, and leaves most strategies at a
-bound. Here the most promising of them are looked at more closely, in a funnel: many by
-the links that they would use, some cut into stages, a few timed to the cycle.
+bound. The ranking evaluates the most promising of them more closely, in a funnel: many
+by the links that they would use, some cut into stages, a few timed to the cycle.
 """
 
 from collections.abc import Iterable
@@ -17,8 +17,8 @@ from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
 from specs.errors import RackError
 
-# Splits to put on their links, strategies to try to cut into stages, those that fit to
-# look at, and to time. On 288 to 576 chips each step takes two to five seconds.
+# Splits to bound on their links, strategies to try to cut into stages, those that fit
+# to bound, and to time. On 288 to 576 chips each step takes two to five seconds.
 _MOST_PLACED = 50
 _MOST_TRIED = 150
 _MOST_PLANNED = 30
@@ -28,14 +28,14 @@ _MOST_TIMED = 12
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranked:
-    """A strategy, the best or one after it.
+    """Ranked strategy, the best or one after it.
 
     Parameters
     ----------
     strategy, sequences
-        What is ranked, for how many sequences in flight.
+        What is ranked, with its sequences in flight.
     cost
-        Its rank.
+        Its cost.
     latency_cycles
         From a token to the next of the same sequence.
     exact
@@ -51,17 +51,17 @@ class Ranked:
 
     @property
     def share_cycles(self) -> float:
-        """Return the cycles of the machine for each token, of all sequences."""
+        """Return the machine cycles for each token, over all sequences."""
         return self.latency_cycles / (self.sequences * self.strategy.data)
 
 
 class Ranking(NamedTuple):
-    """The best strategies of a search.
+    """Ranking of the strategies of a search.
 
     Attributes
     ----------
     best
-        The best that are known, in order.
+        The best strategies, in order.
     others_cost
         What every other strategy costs at least; None if there is no other that fits.
     """
@@ -70,36 +70,36 @@ class Ranking(NamedTuple):
     others_cost: float | None
 
 
-def ranking(found: SearchResult, *, most: int) -> Ranking:
+def ranking(result: SearchResult, *, most: int) -> Ranking:
     """Return the best strategies of a search, each once.
 
     Parameters
     ----------
-    found
-        The search.
+    result
+        The result of the search.
     most
-        Strategies to return; fewer if fewer were looked at.
+        Strategies to return; fewer if fewer were evaluated.
     """
-    plan, topology = found.schedule.plan, found.schedule.topology
-    looks = StrategyEvaluator(plan.task, topology)
-    known = _once(_as_ranked(each) for each in found.known)
+    plan, topology = result.schedule.plan, result.schedule.topology
+    evaluator = StrategyEvaluator(plan.task, topology)
+    known = _once(_as_ranked(each) for each in result.known)
     taken = {each.strategy for each in known}
     left = [
         each
-        for each in _once(_at_bound(found, cost, n) for cost, n in found.bounded)
+        for each in _once(_at_bound(result, cost, n) for cost, n in result.bounded)
         if each.strategy not in taken
     ]
-    # What cannot be among the best any more needs no closer look.
+    # What cannot be among the best any more needs no closer bound.
     limit = known[most - 1].cost if len(known) >= most else None
-    placed, left = _placed(found, looks, left, limit)
-    planned, unplanned = _planned(found, looks, placed, limit)
-    known, untimed = _timed(found, looks, known, planned, limit)
+    placed, left = _placed(result, evaluator, left, limit)
+    planned, unplanned = _planned(result, evaluator, placed, limit)
+    known, untimed = _timed(result, evaluator, known, planned, limit)
     known = _once(known)
     rest = [each.cost.first for each in (*left, *unplanned, *untimed, *known[most:])]
     return Ranking(tuple(known[:most]), min(rest, default=None))
 
 
-def plan_of(found: SearchResult, one: Ranked) -> ShardingPlan | None:
+def plan_of(result: SearchResult, one: Ranked) -> ShardingPlan | None:
     """Return the plan of a ranked strategy on the chips of a search, None if too full.
 
     Raises
@@ -107,11 +107,14 @@ def plan_of(found: SearchResult, one: Ranked) -> ShardingPlan | None:
     PlanError
         If there are more stages than the model has pieces.
     """
-    looks = StrategyEvaluator(found.schedule.plan.task, found.schedule.topology, ())
-    return looks.fitting(one.strategy, most=one.sequences, least=one.sequences)
+    evaluator = StrategyEvaluator(
+        result.schedule.plan.task, result.schedule.topology, ()
+    )
+    return evaluator.fitting_plan(one.strategy, most=one.sequences, least=one.sequences)
 
 
 def _as_ranked(each: Evaluated) -> Ranked:
+    """Return the rank of an evaluated strategy."""
     return Ranked(
         strategy=each.strategy,
         sequences=each.sequences,
@@ -121,8 +124,9 @@ def _as_ranked(each: Evaluated) -> Ranked:
     )
 
 
-def _at_bound(found: SearchResult, cost: Cost, sequences: int) -> Ranked:
-    latency = cost.first if found.objective is Objective.LATENCY else cost.second
+def _at_bound(result: SearchResult, cost: Cost, sequences: int) -> Ranked:
+    """Return the rank of a strategy by a lower bound of its cost."""
+    latency = cost.first if result.objective is Objective.LATENCY else cost.second
     return Ranked(
         strategy=cost.strategy,
         sequences=sequences,
@@ -133,29 +137,29 @@ def _at_bound(found: SearchResult, cost: Cost, sequences: int) -> Ranked:
 
 
 def _once(every: Iterable[Ranked]) -> list[Ranked]:
-    """Return each strategy once, with the sequences that suit it best, in order."""
+    """Return each strategy once, with its best number of sequences, in order."""
     best: dict[Strategy, Ranked] = {}
     for each in sorted(every, key=lambda one: (one.cost, one.sequences)):
         best.setdefault(each.strategy, each)
     return list(best.values())
 
 
-def _closer(found: SearchResult, one: Ranked, latency: int) -> Ranked:
-    """Return what is known better now; a bound never falls."""
+def _closer(result: SearchResult, one: Ranked, latency: int) -> Ranked:
+    """Return a ranked strategy with a new bound, which never falls."""
     share = latency / (one.sequences * one.strategy.data)
-    cost = cost_of(found.objective, one.strategy, latency, share)
+    cost = cost_of(result.objective, one.strategy, latency, share)
     if cost < one.cost:
         return one
     return replace(one, cost=cost, latency_cycles=latency)
 
 
 def _placed(
-    found: SearchResult,
-    looks: StrategyEvaluator,
+    result: SearchResult,
+    evaluator: StrategyEvaluator,
     left: list[Ranked],
     limit: Cost | None,
 ) -> tuple[list[Ranked], list[Ranked]]:
-    """Return the strategies of promising splits on their links, and all others."""
+    """Return the strategies of promising splits with placed bounds, and all others."""
     splits: dict[Strategy, int] = {}
     for each in left:
         if limit is not None and each.cost > limit:
@@ -169,28 +173,28 @@ def _placed(
     for each in left:
         split = replace(each.strategy, pipeline=1)
         if each.strategy.data > 1:
-            # Its vectors may go other ways than those that are looked at.
+            # Its vectors may take other paths than those of the placed bound.
             placed.append(each)
             continue
         if split not in splits:
             others.append(each)
             continue
         longest = replace(split, pipeline=splits[split])
-        bound = looks.placed(longest, teams=True)
+        bound = evaluator.placed_bound(longest, head_groups=True)
         # What takes more trains than memory holds has no schedule.
         if bound is not None:
             cycles = bound.token_cycles(each.strategy.pipeline)
-            placed.append(_closer(found, each, cycles))
+            placed.append(_closer(result, each, cycles))
     return _once(placed), others
 
 
 def _planned(
-    found: SearchResult,
-    looks: StrategyEvaluator,
+    result: SearchResult,
+    evaluator: StrategyEvaluator,
     placed: list[Ranked],
     limit: Cost | None,
 ) -> tuple[list[tuple[Ranked, ShardingPlan]], list[Ranked]]:
-    """Return the promising ones of those that fit with their plans, and all others."""
+    """Return promising strategies that fit, with their plans, and all others."""
     planned: list[tuple[Ranked, ShardingPlan]] = []
     tried = 0
     for each in placed[:_MOST_TRIED]:
@@ -198,13 +202,15 @@ def _planned(
         if beyond or len(planned) == _MOST_PLANNED:
             break
         tried += 1
-        least = 1 if found.objective.fills else each.sequences
+        least = 1 if result.objective.fills else each.sequences
         try:
-            plan = looks.fitting(each.strategy, most=each.sequences, least=least)
+            plan = evaluator.fitting_plan(
+                each.strategy, most=each.sequences, least=least
+            )
             if plan is not None:
                 one = replace(each, sequences=plan.sequences)
-                latency = looks.least_latency(plan)
-                planned.append((_closer(found, one, latency), plan))
+                latency = evaluator.least_latency(plan)
+                planned.append((_closer(result, one, latency), plan))
         except RackError:
             continue
     planned.sort(key=lambda pair: pair[0].cost)
@@ -212,13 +218,13 @@ def _planned(
 
 
 def _timed(
-    found: SearchResult,
-    looks: StrategyEvaluator,
+    result: SearchResult,
+    evaluator: StrategyEvaluator,
     known: list[Ranked],
     planned: list[tuple[Ranked, ShardingPlan]],
     limit: Cost | None,
 ) -> tuple[list[Ranked], list[Ranked]]:
-    """Return what is known as closely as it will be, and what is not."""
+    """Return the strategies whose evaluation is complete, and all others."""
     others, timed = [], 0
     for one, plan in planned:
         beyond = limit is not None and one.cost > limit
@@ -229,8 +235,8 @@ def _timed(
         else:
             timed += 1
             try:
-                latency = time_token(plan, looks.topology).timeline.token_cycles
+                latency = time_token(plan, evaluator.topology).timeline.token_cycles
             except RackError:
                 continue
-            known.append(replace(_closer(found, one, latency), exact=True))
+            known.append(replace(_closer(result, one, latency), exact=True))
     return known, others

@@ -1,4 +1,4 @@
-"""What a search for a strategy seeks, and what it has found."""
+"""Search result: the best strategy, and what the search knows of all others."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, final
@@ -11,17 +11,17 @@ from specs.errors import PlanError
 
 
 class Evaluated(NamedTuple):
-    """A strategy that is known to the cycle.
+    """Evaluated strategy: timed or compiled, so that its cycles are exact.
 
     Attributes
     ----------
     strategy, sequences
-        What was timed, for how many sequences in flight.
+        What was evaluated, with its sequences in flight.
     cost
-        Its rank.
+        Its cost.
     latency_cycles
         From a token to the next of the same sequence.
-    pace_cycles
+    interval_cycles
         From one token to the next of any sequence, once the pipeline is full.
     stage_cycles
         Cycles between the first and the last thing that each stage does.
@@ -31,14 +31,14 @@ class Evaluated(NamedTuple):
     sequences: int
     cost: Cost
     latency_cycles: int
-    pace_cycles: int
+    interval_cycles: int
     stage_cycles: tuple[int, ...]
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SearchResult:
-    """What a search has found.
+    """Result of a search for the best strategy.
 
     Parameters
     ----------
@@ -47,22 +47,22 @@ class SearchResult:
     schedule
         The best strategy, compiled.
     candidates
-        Strategies that the chips allow for.
+        Number of strategies that the chips allow for.
     scored
-        Those whose memory could do, each with a bound.
+        Number of those that memory may hold, each with a bound.
     planned
-        Those whose stages were cut.
+        Number of those whose stages were cut.
     compiled
         Those that were compiled, the best first.
     timed
-        Those whose every cycle is known without that they were compiled, sorted.
+        Those that were timed to the cycle but not compiled, sorted.
     refused
         Those that have no schedule, with the reason.
     bounded
         Those that were scored and then left: their least cost, and sequences in flight;
-        the most promising first.
+        sorted.
     bound
-        What no strategy of the space beats, in the unit of the objective.
+        Lower bound on all strategies of the space, in the unit of the objective.
     """
 
     objective: Objective
@@ -78,23 +78,23 @@ class SearchResult:
 
     @property
     def known(self) -> tuple[Evaluated, ...]:
-        """Return all that is known to the cycle, the best first."""
+        """Return all evaluated strategies, the best first."""
         return tuple(sorted(self.compiled + self.timed, key=lambda each: each.cost))
 
     @property
     def gap(self) -> float:
-        """Return by what part the best may be worse than the best there is."""
+        """Return the relative gap between the best strategy and the bound."""
         best = self.compiled[0].cost.first
         return (best - self.bound) / best
 
 
 def nothing_fits(bound: SplitBound, chips: int, sequences: int) -> PlanError:
-    """Return the error that says what the chips lack to hold a model at all.
+    """Return the error of a model that no strategy holds, with the chips it needs.
 
     Parameters
     ----------
     bound
-        The bound of any width, which knows what the model takes.
+        The bound of any split, which has the bytes of the model.
     chips, sequences
         Chips that there are, and sequences in flight.
     """

@@ -31,17 +31,17 @@ class MachineShape(NamedTuple):
 
     @property
     def few_chips(self) -> int:
-        """Return up to how many chips a group may share a layer in every way.
+        """Return the width up to which every split of a group is evaluated.
 
         In groups wider than two nodes a grid has nodes as rows, and attention is on a
-        node or where no two chips share a head, by turns within a rack: other splits
-        exchange as widely as the whole group does.
+        node or where no two chips share a head, in alternating groups within a rack:
+        other splits exchange as widely as the whole group does.
         """
         return 2 * self.node_chips
 
     @property
     def most_every_width(self) -> int:
-        """Return up to how many chips groups of every width are evaluated.
+        """Return the chips up to which groups of every width are evaluated.
 
         On larger machines groups wider than a rack are of whole nodes: others exchange
         in rows that nodes cut, and would be most of the space.
@@ -56,7 +56,7 @@ def machine_shape(topology: Topology) -> MachineShape:
     """Return the shape of a machine; a part that it does not have is a GroqRack's.
 
     A torus has nodes of one chip, and a list of links without levels is a single node:
-    neither says in what groups chips are near each other.
+    neither tells which chips neighbour each other.
     """
     node_chips = int(np.bincount(topology.node).max())
     if not 1 < node_chips < topology.chips:
@@ -103,10 +103,10 @@ def splits(
     *,
     plain: bool = False,
 ) -> list[Strategy]:
-    """Return the ways in which a group may share a layer, each as a single stage.
+    """Return the splits of a layer over a group, each as a strategy of a single stage.
 
-    Attention is on all chips or on some in turns, and a feed-forward lies in rows, in a
-    grid, or in groups of experts that hold whatever is chosen.
+    Attention is on all chips or on alternating groups, and a feed-forward is split in
+    rows, in a grid, or over groups of experts.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def splits(
     shape
         The machine's nodes and racks.
     plain
-        Whether to leave out all but the one in which all chips share everything alike.
+        Whether to return only the split in which all chips share every layer alike.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def splits(
 def _split(
     model: ModelSpec, width: int, expert: int, attention: int, layout: FeedForwardLayout
 ) -> Strategy | None:
-    """Return what these words say, None if the model or the width does not allow it."""
+    """Return the split of these keys, None if model or width do not allow for it."""
     try:
         split = Strategy(
             tensor=width,

@@ -1,4 +1,4 @@
-"""Closer and closer looks at a strategy: what each shows of its cost."""
+"""Strategy evaluator: bounds and plans of strategies, from cheap to close."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -6,20 +6,20 @@ from typing import final
 
 import numpy as np
 
-from compiler.bounds.block_bound import KnownBlocks
-from compiler.bounds.congestion_bound import link_bound
+from compiler.bounds.block_bound import BlockBoundCache
+from compiler.bounds.congestion_bound import congestion_bound
 from compiler.bounds.critical_path_bound import CriticalPathBound
-from compiler.bounds.exchange_bound import KnownExchanges
+from compiler.bounds.exchange_bound import ExchangeBoundCache
 from compiler.bounds.hop_count_bound import (
     HopCountBound,
-    detour_bound,
+    hop_count_bound,
     least_replica_cycles,
 )
+from compiler.bounds.placed_bound import PlacedSplitBound
 from compiler.bounds.strategy_bound import (
-    PlacedSplitBound,
     SplitBound,
-    trains_of_width,
-    width_bound,
+    least_split_trains,
+    split_bound,
 )
 from compiler.bounds.throughput_bound import most_sequences
 from compiler.scheduling.train_count import MOST_TRAINS
@@ -36,23 +36,23 @@ from topologies.topology import Topology
 
 @final
 class StrategyEvaluator:
-    """What is known of the strategies for a job on a wiring.
+    """Evaluator of the strategies for a job on a topology; it keeps what it computes.
 
     Parameters
     ----------
     task
         The job; its tensor width does not matter.
     topology
-        The wiring, whose active chips are used from the first on.
+        The topology, whose active chips are used from the first on.
     widths
-        Tensor widths to look at, those of `space.widths` if None.
+        Tensor widths to evaluate, those of `search_space.widths` if None.
     plain
-        Whether to look at groups alone that share everything alike.
+        Whether to evaluate only the split in which all chips share every layer alike.
 
     Attributes
     ----------
     splits
-        Ways for a group to share a layer, each as a single stage.
+        Splits of a layer over a group, each as a strategy of a single stage.
     """
 
     def __init__(
@@ -76,65 +76,67 @@ class StrategyEvaluator:
             for width in evaluated
             for split in search_space.splits(task.model, width, shape, plain=plain)
         ]
-        self._links = link_bound(task.machine, topology, int(self.chips[0]))
-        self._blocks = KnownBlocks()
-        self._exchanges = KnownExchanges(self._links)
-        self._chain = CriticalPathBound(self._links, self._exchanges)
-        self._detours: HopCountBound | None = None
+        self._links = congestion_bound(task.machine, topology, int(self.chips[0]))
+        self._block_bounds = BlockBoundCache()
+        self._exchange_bounds = ExchangeBoundCache(self._links)
+        self._critical_path = CriticalPathBound(self._links, self._exchange_bounds)
+        self._hop_count_bound: HopCountBound | None = None
         self._free_cuts: dict[Strategy, list[tuple[Block, ...]]] = {}
         self._cut: dict[tuple[Strategy, int], ShardingPlan | None] = {}
-        self._replica: dict[tuple[Strategy, int, bytes], int] = {}
-        self._anywhere: dict[Strategy, SplitBound] = {}
+        self._replica_latency: dict[tuple[Strategy, int, bytes], int] = {}
+        self._unplaced: dict[Strategy, SplitBound] = {}
         self._placed: dict[Strategy, PlacedSplitBound | None] = {}
 
     def pipelines(self, split: Strategy) -> list[Strategy]:
-        """Return a split with each number of stages that there can be, from one on."""
+        """Return a split with 1, 2, ... stages, as many as the chips allow for."""
         most = len(self.chips) // split.tensor
         return [replace(split, pipeline=stages) for stages in range(1, most + 1)]
 
     def replicas(self, strategy: Strategy) -> list[Strategy]:
-        """Return a pipeline as often as there can be replicas of it, from one on."""
+        """Return a pipeline with 1, 2, ... replicas, as many as the chips allow for."""
         most = len(self.chips) // strategy.replica_chips
         return [replace(strategy, data=count) for count in range(1, most + 1)]
 
     def most_sequences(self, strategy: Strategy) -> int:
-        """Return a number of sequences that memory cannot exceed, 0 if none fits."""
-        most = self.anywhere(strategy).most_sequences(strategy.pipeline)
+        """Return an upper bound on the sequences that memory holds, 0 if none."""
+        most = self.unplaced_bound(strategy).most_sequences(strategy.pipeline)
         task = self._task.split_as(strategy)
         if not most or task.group.alternating_groups > 1:
             return most
         return min(most, most_sequences(task, strategy.pipeline))
 
-    def anywhere(self, strategy: Strategy) -> SplitBound:
+    def unplaced_bound(self, strategy: Strategy) -> SplitBound:
         """Return the bound of a split wherever its chips are."""
         split = replace(strategy, pipeline=1, data=1)
-        if split not in self._anywhere:
+        if split not in self._unplaced:
             task = self._task.split_as(split)
             most = len(self.chips) // split.tensor
-            self._anywhere[split] = width_bound(task, most, self._blocks)
-        return self._anywhere[split]
+            self._unplaced[split] = split_bound(task, most, self._block_bounds)
+        return self._unplaced[split]
 
-    def placed(self, strategy: Strategy, *, teams: bool) -> SplitBound | None:
+    def placed_bound(
+        self, strategy: Strategy, *, head_groups: bool
+    ) -> SplitBound | None:
         """Return the bound of a split on its chips; None if it takes too many trains.
 
         Parameters
         ----------
         strategy
             The strategy; the bound serves all shorter pipelines too.
-        teams
-            Whether to look at exchanges within teams as well.
+        head_groups
+            Whether to evaluate exchanges within KV-head groups as well.
         """
         split = replace(strategy, pipeline=1)
         if split not in self._placed:
-            bound = self.anywhere(split)
-            trains = trains_of_width(bound, self.topology, self.chips)
+            bound = self.unplaced_bound(split)
+            trains = least_split_trains(bound, self.topology, self.chips)
             self._placed[split] = (
-                PlacedSplitBound(bound, self.chips, self._links, self._exchanges)
+                PlacedSplitBound(bound, self.chips, self._links, self._exchange_bounds)
                 if trains.min() <= MOST_TRAINS
                 else None
             )
         placed = self._placed[split]
-        return placed and placed.bound(strategy.pipeline, teams=teams)
+        return placed and placed.bound(strategy.pipeline, head_groups=head_groups)
 
     def crosses_nodes(self, strategy: Strategy) -> bool:
         """Return whether some tensor group has chips of several nodes."""
@@ -142,30 +144,42 @@ class StrategyEvaluator:
         groups = node.reshape(strategy.pipeline, strategy.tensor)
         return bool((groups != groups[:, :1]).any())
 
-    def closest(self, strategy: Strategy) -> SplitBound:
-        """Return the closest bound without stages that holds for a strategy."""
+    def closest_bound(self, strategy: Strategy) -> SplitBound:
+        """Return the highest bound of a strategy before its stages are cut."""
         placed = None
         if strategy.data == 1:
-            placed = self.placed(strategy, teams=True)
-        return placed or self.anywhere(strategy)
+            placed = self.placed_bound(strategy, head_groups=True)
+        return placed or self.unplaced_bound(strategy)
 
     def cut_freely(self, plan: ShardingPlan) -> bool:
-        """Return whether memory leaves the cuts of a plan as they are for a sequence.
+        """Return whether a plan is cut as it would be for one sequence alone.
 
-        So are they then for any number of sequences up to those of the plan.
+        If so, it is cut alike for any number of sequences up to its own.
         """
         one = replace(plan.strategy, data=1)
         if one not in self._free_cuts:
-            free = self.fitting(one, most=1, least=1)
+            free = self.fitting_plan(one, most=1, least=1)
             assert free is not None
             self._free_cuts[one] = [stage.blocks for stage in free.stages]
         cuts = [stage.blocks for stage in plan.stages[: one.pipeline]]
         return cuts == self._free_cuts[one]
 
-    def fitting(
+    def fitting_plan(
         self, strategy: Strategy, *, most: int, least: int
     ) -> ShardingPlan | None:
-        """Return the plan with as many sequences as fit, None if not even `least` do.
+        """Return the plan of a strategy with as many sequences as fit.
+
+        Parameters
+        ----------
+        strategy
+            What is planned.
+        most, least
+            Sequences in flight at most, and at least.
+
+        Returns
+        -------
+        ShardingPlan | None
+            None if not even `least` sequences fit.
 
         Raises
         ------
@@ -183,7 +197,7 @@ class StrategyEvaluator:
         def cuts_of(sequences: int) -> list[int] | None:
             return stage_cuts(task, units, pipeline=stages, sequences=sequences)
 
-        # What is known not to fit is seldom far above what does.
+        # The most sequences that fit are seldom far below those that may.
         too_many, fitting, step = most + 1, most, 1
         cuts = cuts_of(fitting)
         while cuts is None and fitting > least:
@@ -205,10 +219,10 @@ class StrategyEvaluator:
     def _replicated(
         self, task: Task, strategy: Strategy, *, most: int, least: int
     ) -> ShardingPlan | None:
-        """Return the plan of replicas, all of which are cut as one alone is."""
+        """Return the plan of replicas, all of which are cut like one alone."""
         one = replace(strategy, data=1)
         if (one, most) not in self._cut:
-            self._cut[one, most] = self.fitting(one, most=most, least=least)
+            self._cut[one, most] = self.fitting_plan(one, most=most, least=least)
         plan = self._cut[one, most]
         if plan is None:
             return None
@@ -217,17 +231,21 @@ class StrategyEvaluator:
         return staged_plan(task, strategy, chips, blocks, plan.sequences)
 
     def least_latency(self, plan: ShardingPlan) -> int:
-        """Return what no schedule of a plan beats, from a token to its sequence's next.
+        """Return a lower bound on the cycles from a token to its sequence's next.
 
-        Everything in the chain takes as little as it may.
+        Everything on the critical path takes as little as it may.
         """
         if plan.strategy.data == 1:
-            return self._chain.least_latency(plan)
+            return self._critical_path.least_latency(plan)
         one = plan.replicas[0]
         key = one.strategy, one.sequences, one.stages[0].chips.tobytes()
-        if key not in self._replica:
-            if self._detours is None:
+        if key not in self._replica_latency:
+            if self._hop_count_bound is None:
                 leader = int(self.chips[0])
-                self._detours = detour_bound(one.task.machine, self.topology, leader)
-            self._replica[key] = least_replica_cycles(one, self._detours)
-        return self._replica[key]
+                self._hop_count_bound = hop_count_bound(
+                    one.task.machine, self.topology, leader
+                )
+            self._replica_latency[key] = least_replica_cycles(
+                one, self._hop_count_bound
+            )
+        return self._replica_latency[key]

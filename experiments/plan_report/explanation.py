@@ -9,7 +9,7 @@ from compiler.search.objective import Objective
 from compiler.search.placement_search import best_placed
 from compiler.search.ranking import Ranking, plan_of, ranking
 from compiler.search.search_result import SearchResult
-from compiler.search.sensitivity import Sensitivity, best_moves
+from compiler.search.sensitivity import Sensitivity, sensitivities
 from experiments.plan_report.bottlenecks import Limit, limits
 from experiments.run.plan_csv import SUFFIX
 from experiments.run.preparation import NAIVE, Prepared
@@ -78,7 +78,7 @@ class Explanation(NamedTuple):
 def explained(prepared: Prepared, schedule: Schedule) -> Explanation:
     """Return the explanation of a plan; timing its neighbours takes seconds."""
     objective = Objective(prepared.scenario.objective)
-    moves = best_moves(schedule, objective, most=_ALL_MOVES)
+    moves = sensitivities(schedule, objective, most=_ALL_MOVES)
     result = prepared.searched.found if prepared.searched else None
     ranked = ranking(result, most=MOST_SHOWN) if result else None
     limited = limits(

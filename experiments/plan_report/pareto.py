@@ -7,7 +7,8 @@ import pandas as pd
 from rich.console import RenderableType
 from rich.text import Text
 
-from compiler.search.pareto_front import Merits, ParetoFront, pareto_front
+from compiler.search.dominance import Merits
+from compiler.search.pareto_front import ParetoFront, pareto_front
 from experiments.run.preparation import Prepared
 from experiments.tables.atomic_write import csv_bytes, write_bytes
 from experiments.tables.text_tables import named_table, titled

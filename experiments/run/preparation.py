@@ -11,7 +11,7 @@ from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
 from compiler.search.branch_and_bound import best_strategy
 from compiler.search.objective import Objective
-from compiler.search.placement_search import PlacedSchedule, best_placed, fastest_near
+from compiler.search.placement_search import PlacedSchedule, best_placed, fastest_placed
 from compiler.search.search_result import SearchResult
 from experiments.run.plan_csv import SUFFIX, read_plan
 from experiments.run.scenario_inputs import machine_of, model_of, topology_of
@@ -180,7 +180,7 @@ def _placed(prepared: Prepared) -> Prepared:
     schedules = [compile_prepared(prepared)]
     if prepared.searched is not None and scenario.objective == Objective.LATENCY.value:
         # On other chips the second best may well be the best.
-        plan = fastest_near(prepared.searched.found)
+        plan = fastest_placed(prepared.searched.found)
         if plan.strategy != prepared.plan.strategy:
             schedules.append(compile_token(plan, prepared.topology))
     found = min(

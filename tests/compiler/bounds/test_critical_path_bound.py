@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compiler.bounds.congestion_bound import link_bound
+from compiler.bounds.congestion_bound import congestion_bound
 from compiler.bounds.critical_path_bound import CriticalPathBound, least_latency_cycles
-from compiler.bounds.exchange_bound import KnownExchanges
+from compiler.bounds.exchange_bound import ExchangeBoundCache
 from compiler.compile_decode import compile_token
 from sharding.parallelism.strategy import parse_strategy
 from sharding.planner.plan import plan_sharding
@@ -28,8 +28,8 @@ STRATEGIES = (
 
 def test_what_is_known_of_other_plans_does_not_change_a_bound() -> None:
     machine = load_machine()
-    links = link_bound(machine, RACK, 0)
-    together = CriticalPathBound(links, KnownExchanges(links))
+    links = congestion_bound(machine, RACK, 0)
+    together = CriticalPathBound(links, ExchangeBoundCache(links))
     chips = RACK.active.astype(np.int64)
     for text in STRATEGIES + STRATEGIES[::-1]:
         strategy = parse_strategy(text, 72)
@@ -47,7 +47,7 @@ def test_no_schedule_of_several_sequences_beats_the_bound(sequences: int) -> Non
     task = Task(GPT2, machine, 8, 128, 1)
     chips = RACK.active.astype(np.int64)
     plan = plan_sharding(task, strategy, chips, sequences=sequences)
-    links = link_bound(machine, RACK, 0)
+    links = congestion_bound(machine, RACK, 0)
     least = least_latency_cycles(plan, links)
     assert least_latency_cycles(replace(plan, sequences=1), links) <= least
     assert least <= compile_token(plan, RACK).latency_cycles

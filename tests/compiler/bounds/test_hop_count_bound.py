@@ -1,7 +1,7 @@
 import numpy as np
 from hypothesis import given
 
-from compiler.bounds.hop_count_bound import detour_bound, least_replica_cycles
+from compiler.bounds.hop_count_bound import hop_count_bound, least_replica_cycles
 from compiler.compile_decode import compile_token
 from compiler.ir.messages import MessageTable
 from sharding.placement.default_placement import placed_chips
@@ -23,17 +23,17 @@ def test_no_replica_beats_its_bound_whichever_way_its_vectors_go(
         sequences=plan.sequences,
     )
     leader = int(placed.stages[0].chips[0])
-    detours = detour_bound(plan.task.machine, topology, leader)
-    least = least_replica_cycles(placed.replicas[0], detours)
+    bound = hop_count_bound(plan.task.machine, topology, leader)
+    least = least_replica_cycles(placed.replicas[0], bound)
     assert least <= compile_token(placed, topology).latency_cycles
 
 
 def test_a_hop_more_takes_a_cable_and_a_chip_more() -> None:
     machine = load_machine().with_settings({"clock.drift_ppm": 0})
     topology = select_topology(72)
-    detours = detour_bound(machine, topology, 0)
+    bound = hop_count_bound(machine, topology, 0)
     hops = [
-        detours.cycles(MessageTable.of([(0, chip, 320)])) for chip in topology.active
+        bound.cycles(MessageTable.of([(0, chip, 320)])) for chip in topology.active
     ][1:]
     near, far = min(hops), max(hops)
     once = machine.link.latency_cycles + machine.fec.parameters.decode_cycles
@@ -42,5 +42,5 @@ def test_a_hop_more_takes_a_cable_and_a_chip_more() -> None:
     least = once + passed
     assert near < far
     assert (far - near) // least == 2
-    assert detours.cycles(MessageTable.of([])) == 0
+    assert bound.cycles(MessageTable.of([])) == 0
     assert np.array_equal(hops[:7], [near] * 7)

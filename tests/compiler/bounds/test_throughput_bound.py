@@ -1,8 +1,8 @@
 import numpy as np
 from hypothesis import given
 
-from compiler.bounds.block_bound import KnownBlocks
-from compiler.bounds.strategy_bound import width_bound
+from compiler.bounds.block_bound import BlockBoundCache
+from compiler.bounds.strategy_bound import split_bound
 from compiler.bounds.throughput_bound import most_sequences, share_cycles
 from compiler.compile_decode import compile_token
 from sharding.parallelism.strategy import Strategy
@@ -16,7 +16,7 @@ from topologies.selection import select_topology
 @given(plan=...)
 def test_no_token_takes_less_of_the_machine_than_its_bound(plan: ShardingPlan) -> None:
     strategy = plan.strategy
-    bound = width_bound(plan.task, strategy.pipeline, KnownBlocks())
+    bound = split_bound(plan.task, strategy.pipeline, BlockBoundCache())
     least = share_cycles(bound, strategy, plan.sequences)
     schedule = compile_token(plan, select_topology(strategy.chips))
     share = schedule.latency_cycles / (plan.sequences * strategy.data)
@@ -30,7 +30,7 @@ def test_attention_that_is_never_cut_limits_the_sequences() -> None:
     chips = np.arange(576)
     most = most_sequences(task, strategy.pipeline)
     assert fitting_plan(task, strategy, chips, sequences=most + 1) is None
-    bound = width_bound(task, strategy.pipeline, KnownBlocks())
+    bound = split_bound(task, strategy.pipeline, BlockBoundCache())
     assert most < bound.most_sequences(strategy.pipeline)
 
 

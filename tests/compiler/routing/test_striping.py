@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.bounds.block_bound import KnownBlocks
-from compiler.bounds.congestion_bound import CongestionBound, link_bound
-from compiler.bounds.exchange_bound import KnownExchanges
-from compiler.bounds.strategy_bound import PlacedSplitBound, width_bound
+from compiler.bounds.block_bound import BlockBoundCache
+from compiler.bounds.congestion_bound import CongestionBound, congestion_bound
+from compiler.bounds.exchange_bound import ExchangeBoundCache
+from compiler.bounds.placed_bound import PlacedSplitBound
+from compiler.bounds.strategy_bound import split_bound
 from compiler.collectives.stages import Collective, adding_up, stage
 from compiler.compile_collective import compile_collective
 from compiler.compile_decode import compile_token
@@ -100,10 +101,10 @@ def test_no_token_beats_the_bounds(strategy: str, most: int) -> None:
     task = Task(model, machine, tensor, 64, 1)
     members = RACK.active.astype(np.int64)
     plan = plan_sharding(task, Strategy(tensor=tensor, pipeline=pipeline), members)
-    links = link_bound(machine, RACK, 0)
-    anywhere = width_bound(task, pipeline, KnownBlocks())
-    width = PlacedSplitBound(anywhere, members, links, KnownExchanges(links))
-    placed = width.bound(pipeline, teams=True)
+    links = congestion_bound(machine, RACK, 0)
+    anywhere = split_bound(task, pipeline, BlockBoundCache())
+    width = PlacedSplitBound(anywhere, members, links, ExchangeBoundCache(links))
+    placed = width.bound(pipeline, head_groups=True)
     schedule = compile_token(plan, RACK)
     bounds = [
         anywhere.token_cycles(pipeline),

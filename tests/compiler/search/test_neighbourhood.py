@@ -5,9 +5,9 @@ import pytest
 
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
-from compiler.search.neighbourhood import moves
+from compiler.search.neighbourhood import neighbourhood
 from compiler.search.objective import Objective
-from compiler.search.sensitivity import best_moves
+from compiler.search.sensitivity import sensitivities
 from sharding.parallelism.strategy import Strategy, parse_strategy
 from sharding.planner.coverage import check_coverage
 from sharding.planner.plan import plan_sharding
@@ -57,42 +57,42 @@ def schedule() -> Schedule:
         "tensor=4,pipeline=2,layout=2d",
     ],
 )
-def test_moves_keep_what_a_strategy_says_beside_its_shape(text: str) -> None:
+def test_neighbours_keep_what_a_strategy_says_beside_its_shape(text: str) -> None:
     strategy = parse_strategy(text, 8)
     schedule = small_schedule(strategy)
-    found = list(moves(schedule))
-    assert any("from stage" in move.name for move in found)
-    assert any("pipeline=" in move.name for move in found)
-    for move in found:
-        made = move.plan.strategy
+    found = list(neighbourhood(schedule))
+    assert any("from stage" in neighbour.name for neighbour in found)
+    assert any("pipeline=" in neighbour.name for neighbour in found)
+    for neighbour in found:
+        made = neighbour.plan.strategy
         reshaped = replace(made, tensor=strategy.tensor, pipeline=2)
         apart = [
             field.name
             for field in fields(made)
             if getattr(reshaped, field.name) != getattr(strategy, field.name)
         ]
-        # Another shape keeps the other words; else one of these may be another.
+        # Another shape keeps the other keys; else one of these may be another.
         assert len(apart) <= (reshaped == made)
         assert made.chips <= 8
-        assert move.plan.task == move.plan.task.split_as(made)
-    best = best_moves(schedule, Objective.LATENCY, most=MOST, most_compiled=MOST)
+        assert neighbour.plan.task == neighbour.plan.task.split_as(made)
+    best = sensitivities(schedule, Objective.LATENCY, most=MOST, most_compiled=MOST)
     # What no schedule holds for is left out.
-    assert {each.name for each in best} <= {move.name for move in found}
+    assert {each.name for each in best} <= {neighbour.name for neighbour in found}
     assert best
 
 
-def test_every_move_leads_to_a_whole_plan_that_fits(schedule: Schedule) -> None:
-    found = list(moves(schedule))
-    assert len({move.name for move in found}) == len(found)
-    for move in found:
-        machine = move.plan.task.machine
-        assert check_coverage(move.plan.slices)
-        assert move.plan.fullest_chip_bytes <= machine.chip.sram_bytes
-        assert move.plan.strategy.chips <= 8
+def test_every_neighbour_leads_to_a_whole_plan_that_fits(schedule: Schedule) -> None:
+    found = list(neighbourhood(schedule))
+    assert len({neighbour.name for neighbour in found}) == len(found)
+    for neighbour in found:
+        machine = neighbour.plan.task.machine
+        assert check_coverage(neighbour.plan.slices)
+        assert neighbour.plan.fullest_chip_bytes <= machine.chip.sram_bytes
+        assert neighbour.plan.strategy.chips <= 8
 
 
-def test_there_is_a_move_of_every_kind(schedule: Schedule) -> None:
-    names = " ".join(move.name for move in moves(schedule))
+def test_there_is_a_neighbour_of_every_kind(schedule: Schedule) -> None:
+    names = " ".join(neighbour.name for neighbour in neighbourhood(schedule))
     for kind in (
         "from stage",
         "tensor=1,",
@@ -109,13 +109,15 @@ def test_there_is_a_move_of_every_kind(schedule: Schedule) -> None:
         assert kind in names
 
 
-def test_what_compiling_says_of_a_move_is_the_difference_of_two_schedules(
+def test_what_compiling_says_of_a_neighbour_is_the_difference_of_two_schedules(
     schedule: Schedule,
 ) -> None:
-    plans = {move.name: move.plan for move in moves(schedule)}
-    weighed = best_moves(schedule, Objective.THROUGHPUT, most=MOST, most_compiled=MOST)
-    assert [each.cost for each in weighed] == sorted(each.cost for each in weighed)
-    for each in weighed:
+    plans = {neighbour.name: neighbour.plan for neighbour in neighbourhood(schedule)}
+    changes = sensitivities(
+        schedule, Objective.THROUGHPUT, most=MOST, most_compiled=MOST
+    )
+    assert [each.cost for each in changes] == sorted(each.cost for each in changes)
+    for each in changes:
         assert each.compiled
         there = compile_token(plans[each.name], schedule.topology)
         assert each.latency_cycles == there.latency_cycles - schedule.latency_cycles
@@ -127,6 +129,6 @@ def test_what_compiling_says_of_a_move_is_the_difference_of_two_schedules(
 def test_what_is_not_compiled_is_said_to_be_known_by_bounds(
     schedule: Schedule,
 ) -> None:
-    weighed = best_moves(schedule, Objective.LATENCY, most=4, most_compiled=1)
-    assert [each.compiled for each in weighed].count(True) == 1
-    assert len(weighed) == 4
+    changes = sensitivities(schedule, Objective.LATENCY, most=4, most_compiled=1)
+    assert [each.compiled for each in changes].count(True) == 1
+    assert len(changes) == 4

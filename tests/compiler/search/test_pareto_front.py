@@ -4,14 +4,9 @@ from hypothesis import strategies as st
 
 from compiler.compile_decode import compile_token
 from compiler.search.branch_and_bound import best_strategy
+from compiler.search.dominance import Merits, ParetoPoint, non_dominated
 from compiler.search.objective import Objective
-from compiler.search.pareto_front import (
-    Merits,
-    ParetoFront,
-    ParetoPoint,
-    pareto_front,
-    uncovered,
-)
+from compiler.search.pareto_front import ParetoFront, pareto_front
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import fitting_plan
 from sharding.transformer.task import Task
@@ -33,10 +28,10 @@ points = st.builds(
 def test_the_front_covers_all_others_and_nobody_on_it_covers_another(
     known: list[ParetoPoint],
 ) -> None:
-    front = uncovered(known)
-    assert all(any(p.merits.covers(each.merits) for p in front) for each in known)
+    front = non_dominated(known)
+    assert all(any(p.merits.dominates(each.merits) for p in front) for each in known)
     assert not any(
-        one.merits.covers(other.merits)
+        one.merits.dominates(other.merits)
         for one in front
         for other in front
         if one is not other
@@ -95,7 +90,7 @@ def test_the_front_within_a_node_equals_that_of_trying_everything() -> None:
     assert (front.open, front.gap) == ((), 0)
     every = _every_point(task, topology)
     for merits in every:
-        assert any(point.merits.covers(merits) for point in front.points)
+        assert any(point.merits.dominates(merits) for point in front.points)
     assert {point.merits for point in front.points} <= set(every)
 
 
@@ -108,7 +103,7 @@ def test_a_front_that_is_cut_short_says_how_far_it_may_move() -> None:
         assert all(a >= b for a, b in zip(merits, short.reach, strict=True))
         slack = 1 + short.gap + 1e-9
         worse = Merits(merits[0] * slack, merits[1] * slack, int(merits[2] * slack))
-        assert any(point.merits.covers(worse) for point in short.points)
+        assert any(point.merits.dominates(worse) for point in short.points)
 
 
 def test_the_gap_of_a_front_is_what_its_points_lack_of_a_bound() -> None:

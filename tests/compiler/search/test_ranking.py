@@ -36,13 +36,13 @@ def searched(objective: Objective) -> SearchResult:
 
 def test_the_next_best_of_a_small_machine_are_those_of_timing_every_strategy() -> None:
     found = searched(Objective.LATENCY)
-    looks = StrategyEvaluator(found.schedule.plan.task, found.schedule.topology)
+    evaluator = StrategyEvaluator(found.schedule.plan.task, found.schedule.topology)
     every = {}
-    for split in looks.splits:
-        for strategy in looks.pipelines(split):
-            plan = looks.fitting(strategy, most=1, least=1)
+    for split in evaluator.splits:
+        for strategy in evaluator.pipelines(split):
+            plan = evaluator.fitting_plan(strategy, most=1, least=1)
             assert plan is not None
-            timed = time_token(plan, looks.topology)
+            timed = time_token(plan, evaluator.topology)
             every[strategy] = timed.timeline.token_cycles
     best, others_cost = ranking(found, most=5)
     assert all(every[each.strategy] == each.latency_cycles for each in best)

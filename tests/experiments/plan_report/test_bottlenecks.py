@@ -1,7 +1,7 @@
 import pytest
 
 from compiler.search.objective import Objective
-from compiler.search.sensitivity import best_moves
+from compiler.search.sensitivity import sensitivities
 from experiments.plan_report.bottlenecks import Limit, limits
 from experiments.run.preparation import Prepared, compile_prepared, plan_scenario
 from specs.errors import PlanError
@@ -16,7 +16,7 @@ def planned(**asked: object) -> Prepared:
 def limits_of(prepared: Prepared) -> dict[str, Limit]:
     schedule = compile_prepared(prepared)
     objective = Objective(prepared.scenario.objective)
-    moves = best_moves(schedule, objective, most=100)
+    moves = sensitivities(schedule, objective, most=100)
     return {each.name: each for each in limits(prepared, schedule, moves)}
 
 

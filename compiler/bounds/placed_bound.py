@@ -1,0 +1,147 @@
+"""Placed bound: lower bounds on the pipelines of a split on given chips."""
+
+from dataclasses import replace
+from typing import final
+
+import numpy as np
+
+from compiler.bounds.block_bound import has_messages, least_exchange_cycles
+from compiler.bounds.congestion_bound import CongestionBound
+from compiler.bounds.exchange_bound import ExchangeBoundCache, ExchangeKey, exchange_key
+from compiler.bounds.strategy_bound import SplitBound, model_blocks, transfer_bytes
+from compiler.ir.messages import MessageTable
+from sharding.operators.block_operators import block_operators, token_bytes
+from sharding.operators.operators import Compute, Exchange
+from sharding.transformer.blocks import Block
+from sharding.transformer.task import Task
+from specs.arrays import Ints
+
+# Exchanges within KV-head groups.
+_OF_HEADS = ("share_qkv", "share_values")
+
+
+@final
+class PlacedSplitBound:
+    """Lower bounds on every strategy of a split, on given chips.
+
+    Groups are evaluated one by one, as longer pipelines are asked for.
+
+    Parameters
+    ----------
+    bound
+        The bounds on any topology.
+    chips
+        The chips in order: stage after stage, member after member.
+    links
+        The least cycles of messages.
+    exchange_bounds
+        The least cycles of exchanges, which other splits share.
+    """
+
+    def __init__(
+        self,
+        bound: SplitBound,
+        chips: Ints,
+        links: CongestionBound,
+        exchange_bounds: ExchangeBoundCache,
+    ) -> None:
+        self._bound = bound
+        self._chips = chips
+        self._links = links
+        # Layers of alternating groups count as equal until they are evaluated.
+        task = bound.task
+        self._equal_layers = _distinct_exchanges(
+            task, model_blocks(task._replace(attention=0))
+        )
+        self._all_layers: dict[ExchangeKey, tuple[Exchange, int]] | None = None
+        self._exchange_bounds = exchange_bounds
+        # Of each exchange the least cycles in the first 1, 2, ... groups; cycles of all
+        # stage transfers among as many.
+        self._least: dict[ExchangeKey, list[int]] = {}
+        self._transfers = [0]
+
+    def bound(self, pipeline: int, *, head_groups: bool) -> SplitBound:
+        """Return the bounds of pipelines of up to so many stages.
+
+        Parameters
+        ----------
+        pipeline
+            Stages.
+        head_groups
+            Whether to evaluate exchanges within KV-head groups too, which take as long
+            to evaluate as those of the group and a tenth of the token, and those of
+            layers of alternating groups, each of another kind.
+        """
+        task = self._bound.task
+        total = np.zeros(pipeline, dtype=np.int64)
+        exchanges = self._equal_layers
+        if head_groups and task.group.alternating_groups > 1:
+            if self._all_layers is None:
+                self._all_layers = _distinct_exchanges(task, model_blocks(task))
+            exchanges = self._all_layers
+        for key, (exchange, count) in exchanges.items():
+            nearest = least_exchange_cycles(task, exchange)
+            if not head_groups and (
+                exchange.name in _OF_HEADS or exchange.only is not None
+            ):
+                total += count * nearest
+                continue
+            least = self._least.setdefault(key, [])
+            while len(least) < pipeline:
+                # Where one group is as near as can be, no other is nearer.
+                if least and least[-1] == nearest:
+                    cycles = nearest
+                else:
+                    group = self._group(len(least))
+                    cycles = self._exchange_bounds.cycles(task, exchange, group)
+                least.append(min([cycles, *least[-1:]]))
+            total += count * np.array(least[:pipeline], dtype=np.int64)
+        # The token return of shorter pipelines is taken to be a single hop.
+        return_cycles = self._bound.return_cycles[:pipeline].copy()
+        return_cycles[-1] = self._return_cycles(pipeline)
+        return replace(
+            self._bound,
+            exchange_cycles=total,
+            transfer_cycles=self._transfer_cycles(pipeline),
+            return_cycles=return_cycles,
+        )
+
+    def _group(self, stage: int) -> Ints:
+        """Return the chips of a stage."""
+        tensor = self._bound.task.tensor
+        return self._chips[stage * tensor : (stage + 1) * tensor]
+
+    def _transfer_cycles(self, pipeline: int) -> Ints:
+        """Return the cycles of all stage transfers of 1, 2, ... stages."""
+        sizes = transfer_bytes(self._bound.task)
+        while len(self._transfers) < pipeline:
+            stage = len(self._transfers)
+            sent = MessageTable(self._group(stage - 1), self._group(stage), sizes)
+            self._transfers.append(self._transfers[-1] + self._links.cycles(sent))
+        return np.array(self._transfers[:pipeline], dtype=np.int64)
+
+    def _return_cycles(self, pipeline: int) -> int:
+        """Return the cycles of the token return from the last of so many stages."""
+        task = self._bound.task
+        if task.model.structure.encoder:
+            return 0
+        last = self._group(pipeline - 1)[:1]
+        targets = np.setdiff1d(self._group(0), last)
+        sizes = np.full(len(targets), token_bytes(task), dtype=np.int64)
+        sent = MessageTable(np.repeat(last, len(targets)), targets, sizes)
+        return self._links.cycles(sent)
+
+
+def _distinct_exchanges(
+    task: Task, blocks: list[tuple[Block, int]]
+) -> dict[ExchangeKey, tuple[Exchange, int]]:
+    """Return the exchanges that send anything, and how often a token makes each."""
+    counted: dict[ExchangeKey, tuple[Exchange, int]] = {}
+    for block, count in blocks:
+        for operator in block_operators(task, block):
+            if isinstance(operator, Compute) or not has_messages(operator):
+                continue
+            key = exchange_key(operator)
+            _, before = counted.get(key, (operator, 0))
+            counted[key] = operator, before + count
+    return counted
