@@ -1,7 +1,12 @@
 import numpy as np
 from hypothesis import given
 
-from compiler.bounds.hop_count_bound import hop_count_bound, least_replica_cycles
+from compiler.bounds.congestion_bound import congestion_bound, least_link_timing
+from compiler.bounds.hop_count_bound import (
+    HopCountBound,
+    hop_count_bound,
+    least_replica_cycles,
+)
 from compiler.compile_decode import compile_token
 from compiler.ir.messages import MessageTable
 from sharding.placement.default_placement import placed_chips
@@ -11,7 +16,7 @@ from topologies.selection import select_topology
 
 
 @given(plan=...)
-def test_no_replica_beats_its_bound_whichever_way_its_vectors_go(
+def test_no_replica_beats_its_bound_whichever_paths_its_vectors_take(
     plan: ShardingPlan,
 ) -> None:
     strategy = plan.strategy
@@ -44,3 +49,14 @@ def test_a_hop_more_takes_a_cable_and_a_chip_more() -> None:
     assert (far - near) // least == 2
     assert bound.cycles(MessageTable.of([])) == 0
     assert np.array_equal(hops[:7], [near] * 7)
+
+
+def test_messages_that_share_a_link_do_not_raise_the_hop_count_bound() -> None:
+    machine = load_machine()
+    topology = select_topology(8)
+    bound = HopCountBound(topology, machine, least_link_timing(machine, topology, 0))
+    one, two = (MessageTable.of([(0, 1, 32_000)] * count) for count in (1, 2))
+    assert bound.cycles(one) == bound.cycles(two)
+    assert bound.transport(one).duration_cycles == bound.cycles(one)
+    links = congestion_bound(machine, topology, 0)
+    assert bound.cycles(one) == links.cycles(one) < links.cycles(two)
