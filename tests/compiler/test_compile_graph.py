@@ -7,13 +7,12 @@ from chip.sram_occupancy import activation_changes, held_over_time
 from compiler.compile_graph import compile_workload
 from compiler.cost.graph_roofline import critical_path_bound
 from compiler.ir.schedule import WorkloadSchedule
-from compiler.search.graph_search import best_schedule
 from compiler.verify import verify
 from fabric.replay import replay
 from fabric.simulation import simulate
 from sharding.graph.workload_plan import plan_workload
-from sharding.parallelism.grid import Grid, grids
-from specs.errors import PlanError, ScheduleError
+from sharding.parallelism.grid import Grid
+from specs.errors import ScheduleError
 from specs.machine import MachineSpec, load_machine
 from specs.workload import load_workload
 from topologies.selection import select_topology
@@ -117,23 +116,6 @@ def test_twice_the_columns_of_a_product_take_nearly_half_the_time() -> None:
     )
     assert one / two == pytest.approx(2, rel=0.01)
     assert one / eight == pytest.approx(8, rel=0.01)
-
-
-@pytest.mark.parametrize(
-    "name", ["mlp", "lstm:1024", "gemm:64x8192x64", "gemm:2304x512x1280:gathered"]
-)
-def test_no_split_is_faster_than_the_best(name: str) -> None:
-    chips = NODE.active.astype(np.int64)
-    best = best_schedule(load_workload(name), MACHINE, NODE, chips)
-    assert best.latency_cycles == min(
-        scheduled(name, grid).latency_cycles for grid in grids(8)
-    )
-
-
-def test_where_no_split_fits_the_one_by_columns_says_why() -> None:
-    chips = NODE.active.astype(np.int64)
-    with pytest.raises(PlanError, match=r"b of gemm has 4 columns"):
-        best_schedule(load_workload("gemm:4x4x4"), MACHINE, NODE, chips[:5])
 
 
 def test_an_exchange_longer_than_drift_allows_goes_in_pieces() -> None:

@@ -1,10 +1,8 @@
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 
 from compiler.compile_decode import compile_token
 from compiler.search.branch_and_bound import best_strategy
-from compiler.search.dominance import Merits, ParetoPoint, non_dominated
+from compiler.search.dominance import Merits, ParetoPoint
 from compiler.search.objective import Objective
 from compiler.search.pareto_front import ParetoFront, pareto_front
 from sharding.parallelism.strategy import Strategy
@@ -15,27 +13,6 @@ from specs.machine import load_machine
 from specs.model import ModelSpec
 from topologies.selection import select_topology
 from topologies.topology import Topology
-
-points = st.builds(
-    ParetoPoint,
-    st.builds(Merits, *[st.integers(1, 5)] * 3),
-    st.builds(Strategy, tensor=st.integers(1, 4), pipeline=st.integers(1, 4)),
-    st.integers(1, 3),
-)
-
-
-@given(known=st.lists(points, min_size=1, max_size=8))
-def test_the_front_covers_all_others_and_nobody_on_it_covers_another(
-    known: list[ParetoPoint],
-) -> None:
-    front = non_dominated(known)
-    assert all(any(p.merits.dominates(each.merits) for p in front) for each in known)
-    assert not any(
-        one.merits.dominates(other.merits)
-        for one in front
-        for other in front
-        if one is not other
-    )
 
 
 def _task() -> Task:

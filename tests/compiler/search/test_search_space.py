@@ -1,6 +1,14 @@
-from compiler.search.search_space import splits, widths
+from compiler.search.search_space import (
+    GROQRACK,
+    MachineShape,
+    machine_shape,
+    splits,
+    widths,
+)
+from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import FeedForwardLayout
 from specs.model import load_model
+from topologies.selection import select_topology
 
 
 def test_up_to_two_nodes_attention_may_be_on_any_divisor_of_a_group() -> None:
@@ -32,6 +40,31 @@ def test_up_to_sixteen_racks_a_group_may_have_any_width() -> None:
 
 
 def test_on_larger_machines_groups_wider_than_a_rack_are_of_whole_nodes() -> None:
-    looked_at = widths(10440, load_model("llama-2-70b"))
-    assert looked_at[:72] == list(range(1, 73))
-    assert looked_at[72:] == list(range(80, 8192 + 1, 8))
+    evaluated = widths(10440, load_model("llama-2-70b"))
+    assert evaluated[:72] == list(range(1, 73))
+    assert evaluated[72:] == list(range(80, 8192 + 1, 8))
+
+
+def test_the_shape_of_a_machine_is_that_of_its_nodes_and_racks() -> None:
+    assert machine_shape(select_topology(144)) == MachineShape(8, 72)
+    assert machine_shape(select_topology(72)) == GROQRACK
+    # A rack of 16 groups of sixteen chips.
+    assert machine_shape(select_topology(256, "lpx")).node_chips == 16
+
+
+def test_a_machine_without_nodes_has_the_shape_of_a_groqrack() -> None:
+    assert machine_shape(select_topology(8)) == GROQRACK
+    assert machine_shape(select_topology(8, "torus")) == GROQRACK
+
+
+def test_the_limits_of_the_space_follow_from_the_shape() -> None:
+    shape = MachineShape(node_chips=16, rack_chips=64)
+    assert (shape.few_chips, shape.most_every_width) == (32, 1024)
+    model = load_model("llama-2-70b")
+    assert widths(1024, model, shape)[-1] == 1024
+    assert widths(1025, model, shape)[62:66] == [63, 64, 80, 96]
+
+
+def test_a_plain_space_has_the_default_split_only() -> None:
+    model = load_model("llama-2-70b")
+    assert splits(model, 12, plain=True) == [Strategy(tensor=12, pipeline=1)]

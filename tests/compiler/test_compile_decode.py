@@ -1,0 +1,71 @@
+from collections.abc import Callable
+
+import pytest
+
+from compiler.compile_decode import TimedToken, compile_token, time_token
+from compiler.ir.schedule import Schedule
+from compiler.verify import verify
+from specs.errors import ScheduleError
+from topologies.outage import Outage
+
+Compile = Callable[..., Schedule]
+
+
+def timed(schedule: Schedule) -> TimedToken:
+    return time_token(schedule.plan, schedule.topology)
+
+
+@pytest.mark.parametrize(("tensor", "pipeline"), [(1, 1), (2, 3), (8, 1), (3, 4)])
+def test_a_sequence_alone_takes_as_long_timed_as_compiled(
+    compiled: Compile, tensor: int, pipeline: int
+) -> None:
+    schedule = compiled(tensor, pipeline)
+    token = timed(schedule)
+    assert token.timeline.token_cycles == schedule.latency_cycles
+    assert token.timeline.spent == schedule.timeline.spent
+    assert token.interval_cycles == schedule.program.deskews.interval_cycles
+
+
+def test_a_token_that_is_timed_already_compiles_to_the_same_program(
+    compiled: Compile,
+) -> None:
+    schedule = compiled(2, 3)
+    again = compile_token(schedule.plan, schedule.topology, timed=timed(schedule))
+    machine = schedule.plan.task.machine
+    digests = [
+        verify(each.program, each.topology, machine).digest
+        for each in (schedule, again)
+    ]
+    assert digests[0] == digests[1]
+
+
+def test_the_timeline_of_a_token_is_that_of_its_slowest_replica(
+    compiled: Compile,
+) -> None:
+    token = timed(compiled(3, 1, data=5))
+    cycles = [timeline.token_cycles for timeline in token.timelines]
+    assert len(cycles) == 5
+    assert token.timeline.token_cycles == max(cycles) > min(cycles)
+
+
+def test_a_token_goes_around_a_link_that_is_out_of_order(compiled: Compile) -> None:
+    schedule = compiled(2, 3)
+    link = int(schedule.program.trains.link[0])
+    broken = Outage(links=frozenset({link}))
+    around = compile_token(schedule.plan, schedule.topology, broken)
+    assert not {link, link ^ 1} & set(around.program.trains.link.tolist())
+    assert around.latency_cycles > schedule.latency_cycles
+
+
+def test_sequences_that_leave_no_time_to_deskew_are_refused_before_a_long_search(
+    compiled: Compile,
+) -> None:
+    # Two epochs hold a phase of a chip alone, but no deskew beside one of a group.
+    schedule = compiled(3, 4, sequences=2)
+    short = schedule.plan.task.machine.with_settings({"deskew.interval_epochs": 2})
+    task = schedule.plan.task._replace(machine=short)
+    plan = type(schedule.plan)(
+        task, schedule.plan.strategy, schedule.plan.sequences, schedule.plan.stages
+    )
+    with pytest.raises(ScheduleError, match=r"deskew\.interval_epochs"):
+        compile_token(plan, schedule.topology, patient=False)
