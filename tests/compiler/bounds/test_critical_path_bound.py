@@ -7,6 +7,7 @@ from compiler.bounds.congestion_bound import congestion_bound
 from compiler.bounds.critical_path_bound import CriticalPathBound, least_latency_cycles
 from compiler.bounds.exchange_bound import ExchangeBoundCache
 from compiler.compile_decode import compile_token
+from compiler.scheduling.token_scheduler import token_timeline
 from sharding.parallelism.strategy import parse_strategy
 from sharding.planner.plan import plan_sharding
 from sharding.transformer.task import Task
@@ -51,3 +52,15 @@ def test_no_schedule_of_several_sequences_beats_the_bound(sequences: int) -> Non
     least = least_latency_cycles(plan, links)
     assert least_latency_cycles(replace(plan, sequences=1), links) <= least
     assert least <= compile_token(plan, RACK).latency_cycles
+
+
+def test_sequences_follow_each_other_no_faster_than_the_slowest_stage() -> None:
+    machine = load_machine()
+    strategy = parse_strategy("tensor=8,pipeline=3", 72)
+    chips = RACK.active.astype(np.int64)
+    task = Task(GPT2, machine, 8, 128, 1)
+    plan = plan_sharding(task, strategy, chips, sequences=9)
+    links = congestion_bound(machine, RACK, 0)
+    timeline = token_timeline(plan, RACK, links, interval_cycles=0)
+    interval = max(timeline.stage_cycles) + machine.hac.epoch_cycles
+    assert least_latency_cycles(plan, links) == 9 * interval

@@ -40,6 +40,8 @@ def test_the_best_placed_group_has_all_exchanges(pairs: Task) -> None:
     # The first group is on two nodes, the second on one.
     _, placed = bounds_of(pairs, [0, 8, 1, 2])
     first, second = placed.bound(2, head_groups=True).exchange_cycles.tolist()
+    _, before = bounds_of(pairs, [1, 2, 0, 8])
+    assert np.ptp(before.bound(2, head_groups=True).exchange_cycles) == 0
     _, near = bounds_of(pairs, [1, 2])
     assert first > second == near.bound(1, head_groups=True).exchange_cycles[0]
 

@@ -59,6 +59,14 @@ def test_more_hops_never_make_the_interval_longer(cycles: int, hops: int) -> Non
     assert all(a >= b for a, b in pairwise(intervals))
 
 
+def test_many_hops_make_it_pay_to_deskew_within_a_stage() -> None:
+    few, many = (
+        best_deskew_interval(timeline(100_000, hops=hops), TOLERANCE)
+        for hops in (1, 1_000)
+    )
+    assert many < 100_000 < few
+
+
 def test_without_hops_a_stage_deskews_once_if_drift_allows() -> None:
     # 10,000 cycles, 4 epochs around it and the longest phase, rounded up to epochs.
     needed = 10_000 + 4 * EPOCH + 100

@@ -102,6 +102,13 @@ def test_chips_deskew_before_a_phase_that_would_end_beyond_the_interval() -> Non
     assert made.spent == CycleBreakdown(link=300, deskew=STALL)
 
 
+def test_a_phase_that_ends_with_the_interval_needs_no_deskew() -> None:
+    made = builder(interval_cycles=200)
+    made.send("first", phase(100))
+    made.send("second", phase(100))
+    assert made.spent == CycleBreakdown(link=200)
+
+
 def test_a_phase_must_fit_into_the_interval_with_its_deskew() -> None:
     builder(interval_cycles=200).send("just fits", phase(190))
     with pytest.raises(

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -93,3 +94,24 @@ def test_tokens_that_meet_on_links_are_scheduled_again_at_an_interval_they_hold(
     assert token.period_cycles == 3 * token.interval_cycles
     assert token.interval_cycles >= max(token.timeline.stage_cycles)
     assert token.timeline.token_cycles >= timed.timeline.token_cycles
+
+
+def test_the_interval_grows_until_stages_that_wait_can_keep_up(
+    compiled: Compile,
+) -> None:
+    schedule = compiled(5, 3, sequences=3, topology="rack")
+    timed = time_token(schedule.plan, schedule.topology)
+    stall = schedule.plan.task.machine.hac.epoch_cycles
+    slowest = max(timed.timeline.stage_cycles)
+
+    def wait(_: ModuloReservationTable) -> list[Timeline]:
+        """Return tokens in which the waits of each stage add up to 9,000 cycles."""
+        waited = tuple(cycles + 9_000 for cycles in timed.timeline.stage_cycles)
+        return [replace(timed.timeline, stage_cycles=waited)]
+
+    token = next(
+        SoftwarePipeliner(
+            schedule.plan, schedule.topology, timed.timelines, wait
+        ).attempts()
+    )
+    assert token.interval_cycles == slowest + 9_000 + stall

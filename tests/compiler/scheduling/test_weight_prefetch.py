@@ -61,6 +61,15 @@ def test_what_is_not_known_yet_waits_for_the_product() -> None:
     assert half == [[0, 50]]
 
 
+def test_adjacent_free_cycles_are_one_window_and_none_is_empty() -> None:
+    prefetch = WeightPrefetcher(CHIP)
+    for start, end in ((0, 10), (10, 20), (20, 20), (30, 30), (40, 45)):
+        prefetch.free(start, end)
+    assert prefetch.windows == ((0, 20), (40, 45))
+    prefetch.restart()
+    assert prefetch.windows == ()
+
+
 def test_free_cycles_of_another_group_are_forgotten() -> None:
     prefetch = WeightPrefetcher(CHIP)
     prefetch.free(0, 500)

@@ -85,7 +85,10 @@ def test_a_neighbour_differs_in_what_its_name_says(schedule: Schedule) -> None:
 
 def test_a_piece_leaves_its_stage_for_the_next_one(schedule: Schedule) -> None:
     moved = [each for each in neighbourhood(schedule) if "from stage" in each.name]
-    assert moved
+    cycles = schedule.timeline.stage_cycles
+    slowest = cycles.index(max(cycles))
+    assert any(f"from stage {slowest} " in each.name for each in moved)
+    assert any(each.name.endswith(f" to {slowest}") for each in moved)
     before = [sum(s.memory.weights.sum() for s in schedule.plan.stages)]
     for each in moved:
         held = [stage.memory.weights.sum() for stage in each.plan.stages]
