@@ -1,7 +1,7 @@
-"""A chip's crystal: which cycle begins at which picosecond.
+"""Clocks of a chip, which convert cycles to picoseconds and back.
 
-Local time is a number of cycles of one chip's crystal; global time is picoseconds of
-the simulation. Only a `Clock` turns one into the other.
+Local time is a number of cycles of one chip's crystal. Global time is picoseconds of
+the simulation. Only a `Crystal` converts one into the other.
 """
 
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from specs.errors import SpecError
 from specs.units import PPM, PS_PER_S
 
 FOREVER = 2**62
-"""More cycles than any run has."""
+"""Cycle beyond the end of every run."""
 
 
 class Stretch(NamedTuple):
-    """A crystal while its frequency stays the same; cycles are not negative.
+    """Interval of constant frequency of a crystal; cycles are not negative.
 
     Cycle `n` of it begins at ``first_ps + ((n - first_cycle) * step + rest) // unit``.
 
     Attributes
     ----------
     first_cycle, end_cycle
-        First cycle of the stretch, and the first after it.
+        First cycle of the interval, and the first after it.
     first_ps, rest
         Global time of the first cycle: whole ps, and parts of one ps.
     step, unit
-        A period in parts of one ps, and how many of them a ps has.
+        Clock period in parts of one ps, and the number of parts in a ps.
     """
 
     first_cycle: int
@@ -41,7 +41,7 @@ class Stretch(NamedTuple):
 
 
 class Crystal(Protocol):
-    """What tells a chip the time: cycles of its own, and when each begins."""
+    """Interface of a clock: the edges of its cycles and the cycle at a time."""
 
     def edge_ps(self, cycle: int) -> int:
         """Return when `cycle` begins, in ps of global time, rounded down."""
@@ -60,18 +60,18 @@ class Crystal(Protocol):
         ...
 
     def stretch_at(self, cycle: int) -> Stretch:
-        """Return the stretch of constant frequency that `cycle` lies in."""
+        """Return the interval of constant frequency that contains `cycle`."""
         ...
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """A crystal with a constant frequency.
+    """Crystal of constant frequency.
 
-    The frequency is a whole number of hertz. At 900 MHz that resolves 0.001 ppm, and it
-    makes every edge exact: edge `n` lies at ``floor(n * 10^12 / frequency)`` ps after
-    the phase, in whole numbers, at any cycle.
+    The frequency is a whole number of hertz, which resolves 0.001 ppm at 900 MHz. Every
+    edge is exact: edge `n` lies ``floor(n * 10^12 / frequency)`` ps after the phase.
+    This is computed in integers, for any cycle.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class Clock:
         return cycles_at(times_ps, np.int64(self.frequency_hz), np.int64(self.phase_ps))
 
     def stretch_at(self, cycle: int) -> Stretch:  # noqa: ARG002
-        """Return the stretch that `cycle` lies in: all of time."""
+        """Return the interval that contains `cycle`, which is all of time."""
         return Stretch(0, FOREVER, self.phase_ps, 0, PS_PER_S, self.frequency_hz)
 
 
@@ -138,7 +138,7 @@ def edges_ps(
     frequency_hz: NDArray[np.int64] | np.int64,
     phase_ps: NDArray[np.int64] | np.int64,
 ) -> NDArray[np.int64]:
-    """Return when each cycle begins by its own clock, exactly `Clock.edge_ps`.
+    """Return when each cycle begins by its clock, the integers of `Clock.edge_ps`.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def edges_ps(
 def quotients_ps(
     cycles: NDArray[np.int64], frequency_hz: NDArray[np.int64] | np.int64
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return how long cycles last, in ps rounded down, and what the rounding leaves.
+    """Return the duration of cycles in ps, rounded down, and the remainder.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def cycles_at(
     frequency_hz: NDArray[np.int64] | np.int64,
     phase_ps: NDArray[np.int64] | np.int64,
 ) -> NDArray[np.int64]:
-    """Return the cycle running at each time, exactly `Clock.cycle_at`.
+    """Return the cycle running at each time, the integers of `Clock.cycle_at`.
 
     Parameters
     ----------
@@ -190,8 +190,8 @@ def cycles_at(
         Of each time's clock, or of one for all; frequencies below 3 GHz.
     """
     seconds, within = np.divmod(times_ps - phase_ps + 1, PS_PER_S)
-    # Millionths of a second, so that no product leaves 64 bits.
+    # Millionths of a second, so that no product exceeds 64 bits.
     micros, ps = np.divmod(within, 10**6)
-    ticks, millionths = np.divmod(micros * frequency_hz, 10**6)
+    whole, millionths = np.divmod(micros * frequency_hz, 10**6)
     rest = (millionths * 10**6 + ps * frequency_hz - 1) // PS_PER_S
-    return seconds * frequency_hz + ticks + rest
+    return seconds * frequency_hz + whole + rest

@@ -1,8 +1,8 @@
-"""The functional slices of a chip as resources: what there is, and how many of each.
+"""Functional units of a chip: the ports of its slices and how many there are.
 
-A schedule of a chip has two dimensions, time and slice. Part of a slice that does one
-thing a cycle is a port: a MEM slice reads on one and writes on another, a plane of the
-MXM loads, installs, multiplies and accumulates at the same time (isca20).
+A schedule of a chip has two dimensions, time and slice. A port is the part of a slice
+that does one operation a cycle: a MEM slice reads on one port and writes on another; a
+plane of the MXM loads, installs, multiplies and accumulates at the same time (isca20).
 """
 
 from enum import IntEnum
@@ -12,7 +12,7 @@ from specs.machine import ChipSpec
 
 
 class SlicePort(IntEnum):
-    """What of a slice does one thing in a cycle."""
+    """Port of a slice, which does one operation in a cycle."""
 
     MEM_READ = 0
     MEM_WRITE = 1
@@ -25,7 +25,7 @@ class SlicePort(IntEnum):
 
 
 class SliceOperation(IntEnum):
-    """What a slice instruction does."""
+    """Operation of a slice instruction."""
 
     READ = 0
     GATHER = 1
@@ -40,18 +40,18 @@ class SliceOperation(IntEnum):
 
 
 class SliceInstruction(NamedTuple):
-    """One instruction of some neighbouring slices; cycles count from the operator's.
+    """Instruction that neighbouring slices execute together for one operator.
 
     Attributes
     ----------
     port, step
-        Which part of the slices is taken, and what it does.
+        Port that is occupied, and its operation.
     first, units
-        Number of the first slice or plane, and how many do the same.
+        Number of the first slice or plane, and how many execute the instruction.
     start_cycle, duration_cycles
-        When, from the start of the operator, and for how long.
+        First cycle, counted from the start of the operator, and number of cycles.
     east, west
-        Streams that it puts data on, each way; one that takes data off has none.
+        Streams written in each direction; 0 for an instruction that reads streams.
     bytes
         Bytes moved into the slices or out of them.
     macs
@@ -74,7 +74,7 @@ class SliceInstruction(NamedTuple):
 
 
 class Inventory(NamedTuple):
-    """What a chip has of each resource.
+    """Capacity of each resource of a chip.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Inventory(NamedTuple):
     stream_bytes
         Bytes that a stream carries in a cycle: one for each lane.
     buffer_bytes
-        Weights that the buffers of all planes hold beside the installed ones.
+        Bytes that the weight buffers of all planes hold beside the installed weights.
     """
 
     units: dict[SlicePort, int]
@@ -95,7 +95,7 @@ class Inventory(NamedTuple):
 
 
 def inventory(chip: ChipSpec) -> Inventory:
-    """Return the resources of a chip."""
+    """Return the capacity of each resource of a chip."""
     planes = dict.fromkeys(
         (
             SlicePort.MXM_LOAD,

@@ -1,8 +1,8 @@
-"""The hardware aligned counter (HAC) and the arithmetic of RUNTIME_DESKEW.
+"""Hardware aligned counter (HAC) and the arithmetic of RUNTIME_DESKEW.
 
-The HAC counts modulo the epoch and is steered to the parent's HAC along a spanning
-tree; the software aligned counter (SAC) is the program's own count of cycles. What one
-has run ahead of the other is the drift that RUNTIME_DESKEW removes (isca22).
+The HAC counts modulo the epoch and is adjusted to the parent's HAC along a spanning
+tree. The software aligned counter (SAC) is the program's own count of cycles. The
+difference of the two is the drift that RUNTIME_DESKEW removes (isca22).
 """
 
 from dataclasses import dataclass
@@ -35,10 +35,10 @@ def wrapped_differences(
     return (sac - hac + half) % epoch_cycles - half
 
 
-# One whole number, or one for each of many links.
+# One integer, or one for each of many links.
 Whole = TypeVar("Whole", int, NDArray[np.int64])
 
-# Latency and rate are kept in parts of a count: 2^-24 of one an epoch is 0.0002 ppm.
+# Latency and rate are kept in units of 2^-24 counts; one an epoch is 0.0002 ppm.
 FRACTION_BITS = 24
 HALF_COUNT = 1 << (FRACTION_BITS - 1)
 
@@ -48,10 +48,10 @@ def bring_up_settled(
 ) -> NDArray[np.bool_]:
     """Return whether mean and variance of a link's round trips have settled.
 
-    They have if `exchanges` of them have a mean within an eighth of their standard
-    deviation of the mean of the first half, and a variance within a quarter; half a
-    count, and a squared count, always pass, since readings are whole. The fractions are
-    assumed: at 256 exchanges 19 of 20 links pass.
+    `exchanges` round trips are compared with their first half. The mean may differ by
+    an eighth of the standard deviation, the variance by a quarter. Half a count, and a
+    squared count, always pass, since readings are integers. The fractions are assumed:
+    at 256 exchanges 19 of 20 links pass.
 
     Parameters
     ----------
@@ -59,21 +59,30 @@ def bring_up_settled(
         Sum and sum of squares of the round trips in counts, over the first half and
         over all, shape ``(2, links)``.
     exchanges
-        How many are in `after`.
+        Number of round trips in `after`.
     """
     half_mean, half_square = before / (exchanges // 2)
     mean, square = after / exchanges
     variance = square - mean * mean
     half_variance = half_square - half_mean * half_mean
-    moved = np.abs(mean - half_mean) <= np.maximum(0.5, np.sqrt(variance) / 8)
-    changed = np.abs(variance - half_variance) <= np.maximum(1.0, variance / 4)
-    settled: NDArray[np.bool_] = moved & changed
+    mean_settled = np.abs(mean - half_mean) <= np.maximum(0.5, np.sqrt(variance) / 8)
+    variance_settled = np.abs(variance - half_variance) <= np.maximum(1.0, variance / 4)
+    settled: NDArray[np.bool_] = mean_settled & variance_settled
     return settled
 
 
 def half_round_trip(total: Whole, exchanges: Whole) -> Whole:
-    """Return the latency that round trips adding up to `total` counts tell of.
+    """Return the one-way latency in 2^-24 counts: half the mean round trip.
 
+    Parameters
+    ----------
+    total
+        Sum of the round trips, in counts.
+    exchanges
+        Number of round trips.
+
+    Examples
+    --------
     >>> half_round_trip(866, 2) / 2**FRACTION_BITS
     216.5
     """
@@ -83,17 +92,17 @@ def half_round_trip(total: Whole, exchanges: Whole) -> Whole:
 def rate_per_epoch(
     total: Whole, weighted: Whole, exchanges: Whole, spacing_epochs: int
 ) -> Whole:
-    """Return what a crystal loses in an epoch of its parent's, in 2^-24 counts.
+    """Return a crystal's rate error: 2^-24 counts lost in an epoch of its parent.
 
-    The slope, by least squares, of what the child's counter is behind the parent's.
+    It is the slope, by least squares, of the lag of the child's counter.
 
     Parameters
     ----------
     total, weighted
-        Sum over the exchanges of how far the child is behind, in counts, and the same
+        Sum over the exchanges of the lag behind the parent, in counts, and the same sum
         weighted by the number of the exchange.
     exchanges
-        How many there were.
+        Number of exchanges.
     spacing_epochs
         Epochs between two of them.
 
@@ -111,16 +120,16 @@ def rate_per_epoch(
 
 
 def added_rates(own: Whole, above: Whole, epoch_cycles: int) -> Whole:
-    """Return what a crystal loses in an epoch of the root's, in 2^-24 counts.
+    """Return a crystal's rate error to the root: 2^-24 counts lost in a root epoch.
 
     Parameters
     ----------
     own
-        What it loses in an epoch of its parent's.
+        Rate error to its parent.
     above
-        What the parent's crystal loses in an epoch of the root's.
+        Rate error of the parent to the root.
     epoch_cycles
-        The epoch: losing all of it would be to stand still.
+        Cycles of an epoch; a crystal that lost them all would stand still.
     """
     return own + above - (own * above >> FRACTION_BITS) // epoch_cycles
 
@@ -128,21 +137,21 @@ def added_rates(own: Whole, above: Whole, epoch_cycles: int) -> Whole:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlignedCounter:
-    """A HAC once it tracks: the root's count, off by a bounded number of counts.
+    """HAC that tracks the root's count with a bounded error.
 
     Parameters
     ----------
     root
         Crystal of the spanning tree's root, which every HAC follows.
     error_counts
-        How far this chip's counter is from the root's.
+        Offset of this chip's counter from the root's.
     """
 
     root: Crystal
     error_counts: int
 
     def count_at(self, time_ps: int) -> int:
-        """Return the counter at `time_ps`, not yet reduced modulo the epoch."""
+        """Return the count at `time_ps`, not reduced modulo the epoch."""
         return self.root.cycle_at(time_ps) + self.error_counts
 
     def start_cycle(self, clock: Crystal, count: int) -> int:
@@ -155,9 +164,9 @@ class AlignedCounter:
 def half_epoch_cycles(
     epoch_cycles: int, counter_error: int, relative_ppm: float
 ) -> int:
-    """Return the longest time between two RUNTIME_DESKEWs that cannot be misread.
+    """Return the longest deskew interval in cycles whose drift is unambiguous.
 
-    A drift of more than half an epoch looks like a drift the other way.
+    A drift of more than half an epoch reads as a drift of the other sign.
 
     Parameters
     ----------
@@ -177,7 +186,7 @@ def half_epoch_cycles(
 
 
 def alignment_epochs(latency_cycles: int, epoch_cycles: int, height: int) -> int:
-    """Return the epochs that the start takes down a tree: (floor(L/epoch) + 1) x h.
+    """Return the epochs of start propagation: ``(floor(L / epoch) + 1) * height``.
 
     >>> alignment_epochs(228, 252, 3)
     3

@@ -1,4 +1,4 @@
-"""How many cycles a matrix product takes on the MXM, as one stream or in tiles.
+"""Cycles of a matrix product on the MXM, streamed or in tiles.
 
 Every constant is a `ChipSpec` number with its source; nothing here is fitted.
 """
@@ -9,9 +9,9 @@ from specs.units import ceil_div
 
 
 def read_bytes_per_cycle(chip: ChipSpec) -> int:
-    """Return what a product may read in a cycle: a stream's width from each slice.
+    """Return the bytes a product may read in a cycle: a stream's width from each slice.
 
-    Matrix and vectors lie in slices of their own, which costs two at worst.
+    Matrix and vectors lie in separate slices, which costs two at worst.
     """
     return max(1, chip.mem_slices - 2) * chip.lanes
 
@@ -29,8 +29,8 @@ def matmul_cycles(
 ) -> int:
     """Return the cycles of a matrix product whose weights stream through the MXM.
 
-    The weights are read from SRAM, carried on streams, fed to the matrix unit at
-    some bytes each, and multiplied; the slowest of these decides.
+    The weights are read from SRAM, carried on streams, fed to the matrix unit, and
+    multiplied; the slowest of these is the bound, to which the pipeline fill is added.
 
     Parameters
     ----------
@@ -41,15 +41,15 @@ def matmul_cycles(
     stored_bytes
         Bytes they take in SRAM.
     batch
-        Activation vectors that use the weights while they are installed.
+        Activation vectors multiplied with the weights while they are installed.
     operand_bytes
-        Bytes at which a weight is fed; `chip.operand_bytes` if None.
+        Bytes of a weight as it is fed to the MXM; `chip.operand_bytes` if None.
     preloaded_bytes
         Bytes, as they are fed, that were loaded ahead and are only multiplied.
     masked_macs
-        Multiply-accumulates that a causal mask leaves out.
+        Multiply-accumulates that a causal mask omits.
     vector_bytes
-        Bytes of the vectors that go in and come out, on half of the streams at most.
+        Bytes of the input and output vectors, which use half of the streams at most.
 
     Returns
     -------
@@ -84,10 +84,10 @@ def product_cycles(
     preloaded_bytes: int = 0,
     vector_bytes: int = 0,
 ) -> int:
-    """Return the cycles of ``[rows x inner] x [inner x columns]``.
+    """Return the cycles of a product ``[rows x inner] x [inner x columns]``.
 
-    With one row it is `matmul_cycles`, since the matrix streams without a pause, and
-    never less with more: `chip.mxm_tiling.tile_cycles` says what its tiles add to that.
+    With one row it is `matmul_cycles`, since the matrix streams without a pause. With
+    more rows it is at least that; `chip.mxm_tiling.tile_cycles` bounds the tiled form.
 
     Parameters
     ----------
@@ -96,9 +96,9 @@ def product_cycles(
     rows, inner, columns
         Shape of the product; the second operand is installed.
     stored_bytes
-        Bytes of the second operands in SRAM, all of them.
+        Bytes of all second operands in SRAM.
     matrices
-        Products of this shape, each with weights of its own.
+        Products of this shape, each with its own weights.
     operand_bytes, preloaded_bytes, vector_bytes
         As for `matmul_cycles`.
 

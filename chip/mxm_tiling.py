@@ -1,10 +1,10 @@
-"""A matrix product of any shape on the MXM: the tiles of its weights, and their time.
+"""Tiling of a matrix product of any shape on the MXM, and the cycles of its tiles.
 
-The matrix unit multiplies a row of K elements by an installed tile of K x `lanes`
-weights in a cycle, K being `lanes` for operands of one byte and half of that for two,
-and does as many of these at once as its rate allows: four, or two (isca22, section 5).
-What of a tile the operand does not fill is lost. While one set of tiles multiplies, the
-next one is loaded.
+In a cycle the matrix unit multiplies a row of K elements by an installed tile of
+K x `lanes` weights. K is `lanes` for operands of one byte and half of that for two. As
+many tiles multiply at once as the rate allows: four, or two (isca22, section 5). The
+part of a tile that the operand does not fill is unused. While one set of tiles
+multiplies, the next one is loaded.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ _SUM_BYTES = 4
 
 
 class Tiling(NamedTuple):
-    """How operands are cut for the matrix unit.
+    """Tile size of the matrix unit.
 
     Attributes
     ----------
@@ -32,22 +32,22 @@ class Tiling(NamedTuple):
     at_once: int
 
     def tiles(self, inner: int, columns: int) -> int:
-        """Return the tiles that cover weights of `inner` x `columns`."""
+        """Return the number of tiles that cover weights of `inner` x `columns`."""
         return ceil_div(inner, self.depth) * ceil_div(columns, self.width)
 
 
 class TileSets(NamedTuple):
-    """The weights of a product as sets of tiles that multiply at once.
+    """Sets of tiles that multiply at once, of the weights of a product.
 
     Attributes
     ----------
     sets
-        Sets, one after the other; the weights are spread evenly over them.
+        Number of sets, one after the other; the weights are spread evenly over them.
     fed_bytes
         Bytes of all weights as they enter the matrix unit.
     operand_bytes, sum_bytes
-        Bytes that pass on streams for each row of the vectors: operands, once more for
-        every column of tiles, and the sums of every tile.
+        Bytes on the streams for each row of the vectors: operands, repeated for every
+        column of tiles, and the partial sums of every tile.
     """
 
     sets: int
@@ -62,16 +62,16 @@ class TileSets(NamedTuple):
 
 
 def mxm_macs_per_cycle(chip: ChipSpec, operand_bytes: int | None = None) -> int:
-    """Return the most multiply-accumulates in a cycle.
+    """Return the peak multiply-accumulates in a cycle.
 
-    It is at operands of `operand_bytes`; of `chip.operand_bytes` if None.
+    Operands have `operand_bytes`, or `chip.operand_bytes` if that is None.
     """
     fp16 = (operand_bytes or chip.operand_bytes) > 1
     return chip.mxm_fp16_macs_per_cycle if fp16 else chip.mxm_int8_macs_per_cycle
 
 
 def tiling(chip: ChipSpec, operand_bytes: int | None = None) -> Tiling:
-    """Return how the matrix unit cuts operands, of `chip.operand_bytes` if None."""
+    """Return the tile size for operands of `operand_bytes`, the chip's if None."""
     depth = max(1, chip.lanes // (operand_bytes or chip.operand_bytes))
     macs = mxm_macs_per_cycle(chip, operand_bytes)
     return Tiling(depth, chip.lanes, max(1, macs // (depth * chip.lanes)))
@@ -99,18 +99,18 @@ def tile_cycles(
     stored_bytes: int,
     preloaded_bytes: int = 0,
 ) -> int:
-    """Return the cycles of a product in tiles, but for the fill of the pipeline.
+    """Return the cycles of a tiled product without the fill of the pipeline.
 
-    Tiles take a cycle a row, full or not; the first set must be loaded before anything
-    is multiplied, and the last has all its rows to multiply once it is loaded. Operands
-    and sums must pass on the streams.
+    It is the largest of three bounds. A set takes a cycle a row, full or not, after the
+    first set is loaded. The last set multiplies all its rows after it is loaded.
+    Operands and partial sums must pass on the streams.
 
     Parameters
     ----------
     chip
         The processor.
     tiles
-        The weights.
+        Sets of tiles of the weights.
     rows
         Vectors that each weight is multiplied with.
     stored_bytes
@@ -120,7 +120,7 @@ def tile_cycles(
     """
     feed = chip.weight_feed_bytes_per_cycle
     first_bytes = max(0, tiles.set_bytes - preloaded_bytes)
-    # The fill holds the way of the first row through the matrix unit.
+    # The fill includes the latency of the first row through the matrix unit.
     first = ceil_div(first_bytes, feed) + tiles.sets * rows - 1
     last = ceil_div(tiles.fed_bytes - preloaded_bytes, feed) + rows - 1
     passing = stored_bytes + rows * (tiles.operand_bytes + tiles.sum_bytes)

@@ -1,4 +1,4 @@
-"""How many cycles an operator takes on one chip: the tightest resource, plus the fill.
+"""Cycles of an operator on one chip: the tightest resource bound plus pipeline fill.
 
 Every constant is a `ChipSpec` number with its source; nothing here is fitted.
 """
@@ -10,13 +10,14 @@ from specs.units import BITS_PER_BYTE, ceil_div
 
 FILL_STEPS = 6
 """Parts of a product's fill: read, load, install, multiply, accumulate, write."""
-# Streams that a chain leaves, beside those of weights that are loaded meanwhile, to its
-# own results, to the vectors of a product and to the ports: two FP16 vectors each way.
-_LEFT_STREAMS = 8
+# Streams kept free of a vector operator's operands, beside the weights that are loaded
+# meanwhile: for its results, for the vectors of a product and for the ports. They carry
+# two FP16 vectors in each direction.
+_RESERVED_STREAMS = 8
 
 
 def work_cycles(chip: ChipSpec, work: Work) -> int:
-    """Return the cycles that `work` takes, 0 if there is none."""
+    """Return the cycles of `work`, 0 if it is empty."""
     if isinstance(work, ProductWork):
         return _product_cycles(chip, work)
     if isinstance(work, VectorWork):
@@ -33,7 +34,7 @@ def work_cycles(chip: ChipSpec, work: Work) -> int:
 
 
 def _product_cycles(chip: ChipSpec, work: ProductWork) -> int:
-    """Return the cycles of a product, in tiles if its shape is known."""
+    """Return the cycles of a product and its chain, tiled if its shape is known."""
     beside = work.chain.read_bytes if work.chain else 0
     vector_bytes = (
         work.input_bytes + max(work.output_bytes, work.written_bytes) + beside
@@ -63,22 +64,22 @@ def _product_cycles(chip: ChipSpec, work: ProductWork) -> int:
         )
     if work.chain is None or cycles == 0:
         return cycles
-    # The fill holds the way of results to memory, through the VXM; only a chain that
-    # keeps up with fewer results than come makes the product longer.
+    # The fill includes the latency of results through the VXM to memory. Only a chain
+    # slower than the rate of the results makes the product longer.
     chains = chains_of(chip, work.chain.operations, operand_streams(work.chain))
-    passed = ceil_div(work.chain.elements, chip.lanes) * chains
-    return max(cycles, chip.matmul_fill_cycles + passed)
+    chain_cycles = ceil_div(work.chain.elements, chip.lanes) * chains
+    return max(cycles, chip.matmul_fill_cycles + chain_cycles)
 
 
 def least_cycles(chip: ChipSpec, work: Work) -> int:
-    """Return the cycles that `work` takes if all that may be was loaded ahead of it."""
+    """Return the cycles of `work` with the longest possible weight prefetch."""
     if isinstance(work, ProductWork) and (most := most_preload_cycles(chip, work)):
         return work_cycles(chip, preloaded(chip, work, most))
     return work_cycles(chip, work)
 
 
 def feed_bytes_per_cycle(chip: ChipSpec) -> int:
-    """Return the rate at which weights are read, carried and fed to the MXM."""
+    """Return the weight feed rate: of reading, carrying and feeding the slowest."""
     return min(
         chip.weight_feed_bytes_per_cycle,
         chip.stream_bytes_per_cycle,
@@ -87,11 +88,11 @@ def feed_bytes_per_cycle(chip: ChipSpec) -> int:
 
 
 def most_preload_cycles(chip: ChipSpec, work: ProductWork) -> int:
-    """Return for how long the matrix of `work` can be loaded ahead of it.
+    """Return the cycles for which weight prefetch can load the matrix of `work`.
 
-    The weight buffers hold no more than their capacity, and what is not yet in SRAM, or
-    lies at an address yet to be computed, cannot be loaded. Once something else than
-    the feed decides, more would be no gain.
+    The weight buffers have a capacity. Weights that are not yet in SRAM, or lie at an
+    address that is not yet computed, cannot be loaded. Prefetch gains nothing once the
+    feed is no longer the bound.
     """
     if not chip.prefetch or chip.matmul_fill_cycles < FILL_STEPS:
         return 0
@@ -102,23 +103,23 @@ def most_preload_cycles(chip: ChipSpec, work: ProductWork) -> int:
 
 
 def preloaded(chip: ChipSpec, work: ProductWork, cycles: int) -> ProductWork:
-    """Return `work` with what so many cycles of loading bring into the buffers."""
+    """Return `work` after a weight prefetch of `cycles` cycles."""
     size = min(work.fed_bytes, cycles * feed_bytes_per_cycle(chip))
     return work._replace(preloaded_bytes=size)
 
 
 def load_cycles(chip: ChipSpec, work: LoadWork) -> int:
-    """Return for how long a load reads from SRAM."""
+    """Return the cycles for which a load reads from SRAM."""
     return ceil_div(work.fed_bytes, feed_bytes_per_cycle(chip))
 
 
 def operand_streams(work: VectorWork) -> int:
-    """Return the streams of all operands if they are read side by side."""
+    """Return the number of streams that carry all operands at the same time."""
     return ceil_div(work.operands * work.element_bits, BITS_PER_BYTE)
 
 
 def chains_of(chip: ChipSpec, operations: int, streams: int) -> int:
-    """Return how often each element goes through the VXM in one pass.
+    """Return the number of VXM chains that each element passes in one pass.
 
     Parameters
     ----------
@@ -127,12 +128,12 @@ def chains_of(chip: ChipSpec, operations: int, streams: int) -> int:
     operations
         Operations on each element, of which `chip.vxm_alus` are chained.
     streams
-        Streams of all operands, of which half the chip's can be read at once, or all
+        Streams of all operands. Half the chip's streams can be read at once, or all
         but those of weights, results and ports.
     """
-    there = chip.stream_bytes_per_cycle // chip.lanes
+    available = chip.stream_bytes_per_cycle // chip.lanes
     loading = ceil_div(feed_bytes_per_cycle(chip), chip.lanes)
-    at_once = max(1, there // 2, there - loading - _LEFT_STREAMS)
+    at_once = max(1, available // 2, available - loading - _RESERVED_STREAMS)
     return max(ceil_div(operations, chip.vxm_alus), ceil_div(streams, at_once))
 
 
@@ -147,8 +148,8 @@ def vector_cycles(
     """Return the cycles of an element-wise operator or reduction on the VXM.
 
     One pass sends the operand through a chain of up to `chip.vxm_alus` operations,
-    `chip.lanes` elements a cycle. A further pass starts when the one before has ended,
-    as a softmax must know its largest score before it can subtract it.
+    `chip.lanes` elements a cycle. A further pass starts when the one before has ended:
+    a softmax needs its largest score before it can subtract it.
 
     Parameters
     ----------
@@ -161,8 +162,8 @@ def vector_cycles(
     passes
         Passes over the operand, one after the other.
     operand_streams
-        Streams of all operands if they are read side by side; more than the chip has
-        to spare are read one after the other.
+        Streams of all operands if they are read at the same time; those beyond what
+        `chains_of` allows are read one after the other.
 
     Returns
     -------
@@ -176,7 +177,7 @@ def vector_cycles(
 
 
 def lookup_cycles(chip: ChipSpec, *, stored_bytes: int) -> int:
-    """Return the cycles to read from SRAM at an address that was just computed."""
+    """Return the cycles of a look-up in SRAM at an address that was just computed."""
     if stored_bytes == 0:
         return 0
     read = min(chip.stream_bytes_per_cycle, chip.mem_slices * chip.lanes)

@@ -1,7 +1,7 @@
-"""What an operator asks of one chip: a product, a chain of vectors, or a look-up.
+"""Work of an operator on one chip: a product, a vector operator, a load or a look-up.
 
-Works of equal numbers are one kind: they take as long and lower to the same slice
-instructions, whatever layer they belong to. All sizes are of one chip's share.
+Works of equal numbers are one kind: they take the same cycles and lower to the same
+slice instructions, whatever layer they belong to. All sizes are of one chip's share.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from specs.units import BITS_PER_BYTE, ceil_div
 
 
 class VectorWork(NamedTuple):
-    """Operations on vectors, chained in the VXM.
+    """Work of a vector operator, whose operations are chained in the VXM.
 
     Attributes
     ----------
@@ -23,13 +23,13 @@ class VectorWork(NamedTuple):
     passes
         Passes, one after the other; each reads the operands and writes a result.
     operands
-        Vectors that are read side by side.
+        Vectors that are read at the same time.
     reorders
-        Whether operands are permuted before the VXM and the result is transposed
-        behind it, in the SXM.
+        Whether the SXM permutes operands before the VXM and transposes the result
+        after it.
     readers
-        How many of the chip's next operators read the result; 0 if it has a place that
-        is set aside for it throughout.
+        Number of the chip's next operators that read the result; 0 if SRAM is
+        reserved for it throughout.
     """
 
     elements: int
@@ -68,14 +68,14 @@ class VectorWork(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """Matrices of one shape that a product installs, each with vectors of its own.
+    """Shape of the matrices that a product installs, each with its own vectors.
 
     Attributes
     ----------
     inner, columns
-        Length of the vectors, and of their results.
+        Length of the input vectors, and of the results.
     matrices
-        How many there are.
+        Number of matrices.
     """
 
     inner: int
@@ -84,7 +84,7 @@ class Shape(NamedTuple):
 
 
 class ProductWork(NamedTuple):
-    """A matrix product whose matrix streams through the MXM.
+    """Work of a matrix product whose matrix streams through the MXM.
 
     Attributes
     ----------
@@ -93,27 +93,27 @@ class ProductWork(NamedTuple):
     stored_bytes
         Bytes they take in SRAM.
     operand_bytes
-        Bytes at which one enters the MXM.
+        Bytes of an element as it enters the MXM.
     batch
         Vectors that are multiplied with each element.
     input_bytes, output_bytes
-        Bytes of all vectors that go in, and of all that come out.
+        Bytes of all input vectors, and of all output vectors.
     ready_bytes
         Bytes, as they enter the MXM, that lie in SRAM at an address known before the
-        operator starts; of a cache, all but the newest positions.
+        operator starts; of a KV cache, all but the newest positions.
     preloaded_bytes
         Those of them that are in the MXM's weight buffers when the operator starts.
     masked_macs
-        Multiply-accumulates that a causal mask leaves out: not each vector meets each
-        element.
+        Multiply-accumulates that a causal mask omits: not every vector is multiplied
+        with every element.
     shape
-        Shape of the matrix if tiles that are not full count; None if it streams as one.
+        Shape of the matrix if partly filled tiles count; None if it streams as one.
     chain
-        What the results go through on their way to memory, if anything; its operands
-        are those beside them.
+        Vector operator that results pass before they are written, if any; its operands
+        are those beside the results.
     readers
-        How many of the chip's next operators read the result; 0 if it has a place that
-        is set aside for it throughout.
+        Number of the chip's next operators that read the result; 0 if SRAM is
+        reserved for it throughout.
     """
 
     weights: int
@@ -141,7 +141,7 @@ class ProductWork(NamedTuple):
 
     @property
     def streamed_bytes(self) -> int:
-        """Return the bytes that are read from SRAM for the matrix, once it starts."""
+        """Return the bytes of the matrix read from SRAM during the operator."""
         if self.weights == 0:
             return 0
         ahead = self.stored_bytes * self.preloaded_bytes // self.fed_bytes
@@ -165,7 +165,7 @@ class ProductWork(NamedTuple):
 
 
 class LoadWork(NamedTuple):
-    """Part of a product's matrix on its way into the weight buffers, ahead of it.
+    """Work of a weight prefetch: part of a product's matrix loaded ahead of it.
 
     Attributes
     ----------
@@ -205,15 +205,15 @@ class LoadWork(NamedTuple):
 
 
 class LookupWork(NamedTuple):
-    """Reading at an address that was just computed.
+    """Work of a look-up in SRAM at an address that was just computed.
 
     Attributes
     ----------
     stored_bytes
-        Bytes that are read, and kept as they are until the first chain.
+        Bytes that are read, and stored unchanged until the first vector operator.
     readers
-        How many of the chip's next operators read the result; 0 if it has a place that
-        is set aside for it throughout.
+        Number of the chip's next operators that read the result; 0 if SRAM is
+        reserved for it throughout.
     """
 
     stored_bytes: int
@@ -244,14 +244,13 @@ Work = ProductWork | LoadWork | VectorWork | LookupWork
 
 
 def adding(elements: int, element_bits: int, summands: int) -> VectorWork:
-    """Return the work of adding up vectors element by element.
+    """Return the work of an element-wise sum of vectors.
 
     Parameters
     ----------
     elements, element_bits
-        Elements of each, and the bits of one.
+        Elements of each vector, and bits of an element.
     summands
-        Vectors that are added; the first of them needs no operation, but as many
-        operations are counted.
+        Vectors that are added; one operation is counted for each, also for the first.
     """
     return VectorWork(elements, element_bits, operations=summands, operands=summands)

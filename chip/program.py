@@ -1,8 +1,8 @@
-"""The program: where the compiler and the hardware meet, as plain columns of numbers.
+"""Program of all chips: the compiler's output and the simulator's input, as columns.
 
-A program is what every chip does during one token, instruction by instruction, each at
-a start cycle, together with the trains that the instructions put on the links and the
-RUNTIME_DESKEWs that keep the chips in step. It names no tensor and no layer.
+A program lists the instructions of every chip for one token, each with a start cycle,
+the trains that they put on the links, and the RUNTIME_DESKEWs that keep the chips
+aligned. It names no tensor and no layer.
 """
 
 from dataclasses import dataclass, fields
@@ -17,7 +17,7 @@ from chip.operator_work import Work
 
 
 class Slice(IntEnum):
-    """The functional slices of a chip; one slice does one thing at a time."""
+    """Functional slice of a chip; a slice executes one instruction at a time."""
 
     ICU = 0
     MEM = 1
@@ -28,7 +28,7 @@ class Slice(IntEnum):
 
 
 class Opcode(IntEnum):
-    """What an instruction does."""
+    """Operation of an instruction."""
 
     READ = 0
     MATMUL = 1
@@ -41,12 +41,12 @@ class Opcode(IntEnum):
 
 
 class OperatorKind(NamedTuple):
-    """What operators of one shape do on a chip, instruction by instruction.
+    """Operators of equal work, with the slice instructions that they lower to.
 
     Attributes
     ----------
     work
-        What is asked of the chip.
+        Work of the operator on the chip.
     steps
         Instructions of its slices, cycles counted from the operator's start.
     """
@@ -58,7 +58,7 @@ class OperatorKind(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Instructions:
-    """All instructions of one token, sorted by chip, then start cycle.
+    """Instructions of one token on all chips, sorted by chip, then start cycle.
 
     Parameters
     ----------
@@ -69,16 +69,16 @@ class Instructions:
     opcode
         An `Opcode`.
     start_cycle, duration_cycles
-        Program cycle of the first and number of cycles the slice is taken. A SEND or
+        First program cycle, and number of cycles the slice is occupied. A SEND or
         FORWARD starts when its first vector enters the wire, a RECEIVE when the first
         vector leaves the receive FIFO.
     train
-        The train that a C2C instruction handles, -1 elsewhere.
+        Train that a C2C instruction sends or receives, -1 elsewhere.
     operator
-        Number of the operator in program order; what a chip does for one operator ends
-        before it starts on the next. Only a LOAD is ahead of its operator.
+        Number of the operator in program order. A chip's instructions of one operator
+        end before those of the next start. Only a LOAD is ahead of its operator.
     kind
-        Row of `Program.kinds` that says what slices do, -1 for C2C and marks.
+        Row of `Program.kinds` with the slice instructions, -1 for C2C and marks.
     """
 
     chip: NDArray[np.int32]
@@ -99,7 +99,7 @@ class Instructions:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trains:
-    """All trains of one token: runs of vectors back to back on one link.
+    """Trains of one token: sequences of vectors back to back on one link.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class Trains:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Deskews:
-    """The RUNTIME_DESKEWs of one period, sorted by chip, then start cycle.
+    """RUNTIME_DESKEWs of one period, sorted by chip, then start cycle.
 
     Parameters
     ----------
@@ -152,16 +152,16 @@ class Deskews:
 
 
 class Resident(NamedTuple):
-    """Bytes that lie in each chip's SRAM throughout, arrays of shape ``(chips,)``.
+    """Bytes resident in each chip's SRAM throughout, arrays of shape ``(chips,)``.
 
     Attributes
     ----------
     weights, kv_cache
-        Weights, and the cache of all sequences at full context.
+        Weights, and the KV cache of all sequences at full context.
     activations
         Shards of the residual stream of all sequences.
     program
-        What is set aside for program text.
+        Bytes reserved for program text.
     """
 
     weights: NDArray[np.int64]
@@ -173,7 +173,7 @@ class Resident(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Program:
-    """What all chips execute, token after token.
+    """Program that all chips execute, token after token.
 
     Sequence ``j`` starts token ``k`` at program cycle ``k * period + j * interval``.
 
@@ -184,9 +184,9 @@ class Program:
     instructions, trains
         One token of one sequence.
     kinds
-        What slices do for each kind of operator.
+        Work and slice instructions of each kind of operator.
     resident
-        What each chip keeps in SRAM throughout.
+        Bytes resident in each chip's SRAM throughout.
     deskews
         One period of all sequences.
     period_cycles
@@ -194,11 +194,11 @@ class Program:
     token_cycles
         Cycles from a token's start to its end.
     sequences, interval_cycles
-        Sequences in flight, and the cycles by which each starts after the one before.
+        Sequences in flight, and the cycles from the start of one to that of the next.
     leader
         Chip on which a token starts and ends.
     guard_cycles
-        Guard band that each receive keeps beyond a link's least latency.
+        Guard band of each receive beyond a link's minimum latency.
     """
 
     chips: int
@@ -216,12 +216,18 @@ class Program:
 
     @property
     def turn_cycles(self) -> int:
-        """Return how long a sequence waits for its turn after each token, in cycles."""
+        """Return the cycles a sequence waits between one token and its next."""
         return self.period_cycles - self.token_cycles
 
 
 def instructions_of(columns: dict[str, NDArray[np.int64]]) -> Instructions:
-    """Return instruction columns in their own types, sorted by chip and start cycle."""
+    """Return the instruction table of columns, sorted by chip and start cycle.
+
+    Parameters
+    ----------
+    columns
+        Columns of `Instructions` by name, each of shape ``(instructions,)``.
+    """
     order = np.lexsort(
         (
             columns["port"],

@@ -1,256 +1,30 @@
-"""Crystals whose frequency wanders within bounds, as temperature makes it.
+"""Clock of one chip whose frequency follows a bounded random walk."""
 
-Each crystal keeps a frequency for a stretch of cycles, then takes a random step and is
-reflected at its tolerance. A period is a whole number of attoseconds (0.001 ppm at
-900 MHz), so that every edge is exact at any cycle, as with a constant crystal.
-"""
-
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, final
+from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chip.clock import Stretch
-from specs.arrays import Floats, Ints
-from specs.units import AS_PER_PS, AS_PER_S, PPM
-
-_Rows = slice | NDArray[np.bool_]
-
-# Stretches worked out at once, and blocks of them that are kept: chips are never
-# further apart than that.
-_IN_BLOCK = 64
-_BLOCKS_KEPT = 4
-
-
-class _State(NamedTuple):
-    """Where all crystals are when a stretch begins: error, whole ps, rest in as."""
-
-    error_ppm: Floats
-    first_ps: Ints
-    rest_as: Ints
-
-
-class Lines(NamedTuple):
-    """Straight lines that crystals run along, one for each cycle asked about.
-
-    Up to the end of its stretch, cycle ``cycle + n`` begins at
-    ``first_ps + (parts_as + n * period_as) // 10^6``.
-
-    Attributes
-    ----------
-    cycle, end_cycle
-        The cycle, and the first one after its stretch.
-    first_ps, parts_as
-        Global time of the stretch's first cycle, and what to add to it, in as.
-    period_as
-        The period in as.
-    """
-
-    cycle: Ints
-    end_cycle: Ints
-    first_ps: Ints
-    parts_as: Ints
-    period_as: Ints
-
-
-class _Block(NamedTuple):
-    """Some stretches of all crystals, each array of shape ``(stretches, chips)``."""
-
-    first_ps: Ints
-    rest_as: Ints
-    period_as: Ints
-
-
-@final
-class RandomWalk:
-    """The wandering crystals of all chips.
-
-    Parameters
-    ----------
-    nominal_hz
-        Frequency without error.
-    bound_ppm
-        Largest error either way.
-    step_ppm
-        Largest change from one stretch to the next.
-    stretch_cycles
-        Cycles of a stretch.
-    first_error_ppm, phase_ps
-        Error in the first stretch and global time of cycle 0, shape ``(chips,)``.
-    steps
-        Takes the number of a stretch, from 1 on; returns a number in (-1, 1) for each
-        chip, always the same.
-    """
-
-    def __init__(
-        self,
-        nominal_hz: int,
-        *,
-        bound_ppm: float,
-        step_ppm: float,
-        stretch_cycles: int,
-        first_error_ppm: Floats,
-        phase_ps: Ints,
-        steps: Callable[[int], Floats],
-    ) -> None:
-        self._nominal_hz = nominal_hz
-        self._bound_ppm = bound_ppm
-        self._step_ppm = step_ppm
-        self.stretch_cycles = stretch_cycles
-        self._steps = steps
-        none = np.zeros(len(phase_ps), dtype=np.int64)
-        self._begins = [_State(first_error_ppm, phase_ps.astype(np.int64), none)]
-        self._blocks: dict[int, _Block] = {}
-
-    def edges_ps(self, chips: Ints, cycles: Ints) -> Ints:
-        """Return when each cycle begins by its chip's crystal, in ps, rounded down."""
-        number, within = np.divmod(cycles, self.stretch_cycles)
-        result = np.empty(len(cycles), dtype=np.int64)
-        for rows, table in self._by_block(number):
-            at = number[rows] % _IN_BLOCK, chips[rows]
-            parts = within[rows] * table.period_as[at] + table.rest_as[at]
-            result[rows] = table.first_ps[at] + parts // AS_PER_PS
-        return result
-
-    def lines(self, chips: Ints, cycles: Ints) -> Lines:
-        """Return the line that each chip's crystal runs along at a cycle."""
-        number, within = np.divmod(cycles, self.stretch_cycles)
-        shape = number.shape
-        number, chips = number.ravel(), np.broadcast_to(chips, shape).ravel()
-        columns = np.empty((3, len(number)), dtype=np.int64)
-        for rows, table in self._by_block(number):
-            at = number[rows] % _IN_BLOCK, chips[rows]
-            for column, values in zip(columns, table, strict=True):
-                column[rows] = values[at]
-        first_ps, rest_as, period_as = columns
-        return Lines(
-            cycles.ravel(),
-            (number + 1) * self.stretch_cycles,
-            first_ps,
-            within.ravel() * period_as + rest_as,
-            period_as,
-        )
-
-    def periods_as(self, chips: Ints, times_ps: Ints) -> Ints:
-        """Return each crystal's period at a global time, in as."""
-        return self.periods_of(chips, self.stretches_at(chips, times_ps))
-
-    def periods_of(self, chips: Ints, number: Ints) -> Ints:
-        """Return each crystal's period in a stretch, in as."""
-        result = np.empty(len(number), dtype=np.int64)
-        for rows, table in self._by_block(number):
-            result[rows] = table.period_as[number[rows] % _IN_BLOCK, chips[rows]]
-        return result
-
-    def cycles_at(self, chips: Ints, times_ps: Ints) -> Ints:
-        """Return the cycle that runs at each time: the last edge not after it."""
-        number = self.stretches_at(chips, times_ps)
-        result = number * self.stretch_cycles
-        for rows, table in self._by_block(number):
-            at = number[rows] % _IN_BLOCK, chips[rows]
-            since = times_ps[rows] - table.first_ps[at]
-            parts = (since + 1) * AS_PER_PS - table.rest_as[at] - 1
-            result[rows] += parts // table.period_as[at]
-        return result
-
-    def stretches_at(self, chips: Ints, times_ps: Ints) -> Ints:
-        """Return the number of the stretch in which each time lies, 0 before them."""
-        nominal_ps = self.stretch_cycles * (AS_PER_S // self._nominal_hz) // AS_PER_PS
-        number = np.maximum(times_ps // max(nominal_ps, 1), 0)
-        # Errors are small, so the guess is off by few; each round mends one.
-        while True:
-            begun = self.begins_ps(number, chips) <= times_ps
-            over = self.begins_ps(number + 1, chips) <= times_ps
-            step = over.astype(np.int64) - (~begun & (number > 0))
-            if not step.any():
-                return number
-            number = number + step
-
-    def stretch(self, chip: int, cycle: int) -> Stretch:
-        """Return the stretch of a chip's crystal that a cycle lies in."""
-        number = cycle // self.stretch_cycles
-        block, row = divmod(number, _IN_BLOCK)
-        table = self._block(block)
-        first = number * self.stretch_cycles
-        return Stretch(
-            first,
-            first + self.stretch_cycles,
-            int(table.first_ps[row, chip]),
-            int(table.rest_as[row, chip]),
-            int(table.period_as[row, chip]),
-            AS_PER_PS,
-        )
-
-    def begins_ps(self, number: Ints, chips: Ints) -> Ints:
-        """Return when each stretch begins on its chip, in ps, rounded down."""
-        result = np.empty(len(number), dtype=np.int64)
-        for rows, table in self._by_block(number):
-            result[rows] = table.first_ps[number[rows] % _IN_BLOCK, chips[rows]]
-        return result
-
-    def _by_block(self, number: Ints) -> Iterator[tuple[_Rows, _Block]]:
-        """Return the rows whose stretches lie in each block; mostly there is one."""
-        block = number // _IN_BLOCK
-        first, last = int(block.min(initial=0)), int(block.max(initial=0))
-        if first == last:
-            yield slice(None), self._block(first)
-            return
-        for each in np.unique(block).tolist():
-            yield block == each, self._block(each)
-
-    def _block(self, number: int) -> _Block:
-        while number >= len(self._begins):
-            self._work_out(len(self._begins) - 1)
-        if number not in self._blocks:
-            self._work_out(number)
-        return self._blocks[number]
-
-    def _work_out(self, number: int) -> None:
-        """Work out a block whose beginning is known, and where the next begins."""
-        error_ppm, first_ps, rest_as = self._begins[number]
-        periods = []
-        for stretch in range(number * _IN_BLOCK, (number + 1) * _IN_BLOCK):
-            hz = self._nominal_hz * (1 + error_ppm / PPM)
-            periods.append(np.rint(AS_PER_S / hz).astype(np.int64))
-            error_ppm = self._reflected(
-                error_ppm + self._step_ppm * self._steps(stretch + 1)
-            )
-        period_as = np.array(periods)
-        whole_ps, parts_as = np.divmod(period_as * self.stretch_cycles, AS_PER_PS)
-        begins_ps = first_ps + np.cumsum([0 * first_ps, *whole_ps], axis=0)
-        begins_as = rest_as + np.cumsum([0 * rest_as, *parts_as], axis=0)
-        begins_ps += begins_as // AS_PER_PS
-        begins_as %= AS_PER_PS
-        while len(self._blocks) >= _BLOCKS_KEPT:
-            del self._blocks[min(self._blocks)]
-        self._blocks[number] = _Block(begins_ps[:-1], begins_as[:-1], period_as)
-        if number + 1 == len(self._begins):
-            self._begins.append(_State(error_ppm, begins_ps[-1], begins_as[-1]))
-
-    def _reflected(self, error_ppm: Floats) -> Floats:
-        """Return errors beyond the bound as far within it."""
-        bound = self._bound_ppm
-        high = np.where(error_ppm > bound, 2 * bound - error_ppm, error_ppm)
-        return np.clip(np.where(high < -bound, -2 * bound - high, high), -bound, bound)
+from chip.random_walk import RandomWalk
+from specs.arrays import Ints
 
 
 @final
 class RandomWalkClock:
-    """One of the crystals that wander.
+    """Clock of one crystal of a random walk.
 
     Parameters
     ----------
-    wander
-        All of them.
+    walk
+        Crystals of all chips.
     chip
-        Whose this is.
+        Chip whose crystal this is.
     """
 
-    def __init__(self, wander: RandomWalk, chip: int) -> None:
-        self._wander = wander
+    def __init__(self, walk: RandomWalk, chip: int) -> None:
+        self._walk = walk
         self._chip = chip
-        self._latest = wander.stretch(chip, 0)
+        self._latest = walk.stretch(chip, 0)
         self._end_ps = self.edge_ps(self._latest.end_cycle)
 
     def edge_ps(self, cycle: int) -> int:
@@ -260,17 +34,17 @@ class RandomWalkClock:
 
     def edges_ps(self, cycles: Ints) -> Ints:
         """Return `edge_ps` of each cycle, the same integers."""
-        return self._wander.edges_ps(np.full(len(cycles), self._chip), cycles)
+        return self._walk.edges_ps(np.full(len(cycles), self._chip), cycles)
 
     def cycle_at(self, time_ps: int) -> int:
         """Return the cycle that is running at `time_ps`: the last edge not after it."""
         first, end, first_ps, rest, step, unit = self._latest
         cycle = first + ((time_ps - first_ps + 1) * unit - rest - 1) // step
         if first <= cycle < end:
-            # Time goes on slowly: nearly always it is still the same stretch.
+            # A stretch is long: nearly every query falls into the latest one.
             return cycle
         chip, time = np.array([self._chip]), np.array([time_ps])
-        cycle = int(self._wander.cycles_at(chip, time)[0])
+        cycle = int(self._walk.cycles_at(chip, time)[0])
         self._latest = self.stretch_at(max(cycle, 0))
         self._end_ps = self.edge_ps(self._latest.end_cycle)
         return cycle
@@ -278,7 +52,7 @@ class RandomWalkClock:
     def cycles_at(self, times_ps: Ints) -> Ints:
         """Return `cycle_at` of each time, the same integers."""
         first, _, first_ps, rest, step, unit = self._latest
-        # Only a time within the stretch has so few attoseconds that they fit 64 bits.
+        # Only times within the stretch have differences in as that fit 64 bits.
         if (
             len(times_ps)
             and first_ps <= times_ps.min() <= times_ps.max() < self._end_ps
@@ -286,8 +60,8 @@ class RandomWalkClock:
             parts = (times_ps - first_ps + 1) * unit - rest - 1
             return first + parts // step
         self.cycle_at(int(times_ps.max(initial=0)))
-        return self._wander.cycles_at(np.full(len(times_ps), self._chip), times_ps)
+        return self._walk.cycles_at(np.full(len(times_ps), self._chip), times_ps)
 
     def stretch_at(self, cycle: int) -> Stretch:
-        """Return the stretch of constant frequency that `cycle` lies in."""
-        return self._wander.stretch(self._chip, cycle)
+        """Return the interval of constant frequency that contains `cycle`."""
+        return self._walk.stretch(self._chip, cycle)

@@ -1,8 +1,9 @@
-"""What lies in the SRAM of each chip over the time of a token, from its program.
+"""SRAM occupancy of each chip over the time of a token, from its program.
 
-Weights, KV cache, program text and a shard of the residual stream lie there throughout.
-What an operator makes, or an exchange brings, lies there until the last operator of the
-chip that reads it has ended. What a chip passes on lies there until it is on the wire.
+Weights, KV cache, program text and a shard of the residual stream are resident
+throughout. Results of operators and received vectors are live until the last operator
+of the chip that reads them has ended. Forwarded vectors are live until they are on the
+wire.
 """
 
 from typing import NamedTuple
@@ -17,14 +18,14 @@ from specs.units import BITS_PER_BYTE, ceil_div
 
 
 class Changes(NamedTuple):
-    """By how much what lies in SRAM changes, arrays of shape ``(changes,)``.
+    """Changes of SRAM occupancy, arrays of shape ``(changes,)``.
 
     Attributes
     ----------
     chip, cycle
-        Where, and from which program cycle on.
+        Chip, and first program cycle with the change.
     bytes
-        What comes, or what goes as a negative number. All that comes goes again.
+        Bytes allocated, or negative bytes freed. All allocations are freed.
     """
 
     chip: Ints
@@ -33,15 +34,19 @@ class Changes(NamedTuple):
 
 
 def activation_changes(program: Program, machine: MachineSpec) -> Changes:
-    """Return how activations come and go during one token of one sequence."""
-    made, passed = _made(program, machine), _passed_on(program, machine)
+    """Return the occupancy changes of activations for one token of one sequence."""
+    own = _result_changes(program, machine)
+    forwarded = _forward_changes(program, machine)
     return Changes(
-        *(np.concatenate(columns) for columns in zip(made, passed, strict=True))
+        *(np.concatenate(columns) for columns in zip(own, forwarded, strict=True))
     )
 
 
 def repeated(changes: Changes, program: Program) -> Changes:
-    """Return the changes of all sequences in flight, from one period and its past."""
+    """Return the changes of all sequences in flight, over a period and the one before.
+
+    The changes of one sequence are repeated at the interval of the sequences.
+    """
     if program.sequences == 1:
         return changes
     own = program.interval_cycles * np.arange(program.sequences)
@@ -54,9 +59,9 @@ def repeated(changes: Changes, program: Program) -> Changes:
 
 
 def held_over_time(changes: Changes) -> Changes:
-    """Return what lies on each chip after all changes of a cycle, by chip and time."""
-    # Nothing stays behind on a chip, so that one sum serves all. What goes in a cycle
-    # makes room for what comes in it.
+    """Return the occupancy after all changes of a cycle, sorted by chip and cycle."""
+    # Every chip returns to zero, so one cumulative sum serves all. Within a cycle bytes
+    # are freed before others are allocated.
     order = np.lexsort((changes.bytes, changes.cycle, changes.chip))
     chip, cycle = changes.chip[order], changes.cycle[order]
     held = np.cumsum(changes.bytes[order])
@@ -64,14 +69,15 @@ def held_over_time(changes: Changes) -> Changes:
     return Changes(chip[last], cycle[last], held[last])
 
 
-def _made(program: Program, machine: MachineSpec) -> Changes:
-    """Return what operators make and exchanges bring, until it has been read."""
+def _result_changes(program: Program, machine: MachineSpec) -> Changes:
+    """Return the changes of results and received vectors, live until they are read."""
     code, trains = program.instructions, program.trains
-    none = np.array([isinstance(k.work, LookupWork) for k in program.kinds] + [False])
+    is_lookup = [isinstance(kind.work, LookupWork) for kind in program.kinds]
+    looked_up = np.array([*is_lookup, False])
     worked = np.isin(code.opcode, (Opcode.MATMUL, Opcode.VECTOR))
-    worked |= (code.opcode == Opcode.READ) & none[code.kind]
+    worked |= (code.opcode == Opcode.READ) & looked_up[code.kind]
     received = code.opcode == Opcode.RECEIVE
-    # What is only passed on is not for an operator here.
+    # A train that is only forwarded is not read by an operator here.
     received[received] = ~np.isin(code.train[received], trains.previous)
     sent = code.opcode == Opcode.SEND
     rows = np.flatnonzero(worked | received | sent)
@@ -79,7 +85,7 @@ def _made(program: Program, machine: MachineSpec) -> Changes:
     rows = rows[order]
     readers = np.array([k.work.readers for k in program.kinds] + [1])
     results = np.array([k.work.result_bytes for k in program.kinds] + [0])
-    # What no operator is said to read has a place of its own throughout.
+    # A result with no readers has SRAM reserved for it throughout.
     results[readers == 0] = 0
     size = results[code.kind[rows]].astype(np.int64)
     comes = received[rows]
@@ -96,7 +102,7 @@ def _made(program: Program, machine: MachineSpec) -> Changes:
     chip = code.chip[rows][first].astype(np.int64)
     ends = np.maximum.reduceat(end, first)
     read_by = np.maximum.reduceat(readers[code.kind[rows]], first)
-    # The last operators of a chip are read by none that follows on it.
+    # No operator of the chip follows its last ones, so they free their own results.
     last = np.append(np.flatnonzero(np.diff(chip)), len(chip) - 1)
     last = last[np.searchsorted(last, np.arange(len(chip)))]
     gone = ends[np.minimum(np.arange(len(chip)) + read_by, last)]
@@ -111,13 +117,13 @@ def _made(program: Program, machine: MachineSpec) -> Changes:
 
 
 def _vector_cycles(machine: MachineSpec) -> int:
-    """Return the cycles of one vector on the wire, rounded up."""
+    """Return the serialisation cycles of one vector, rounded up."""
     bits = machine.link.wire_bytes * BITS_PER_BYTE
     return ceil_div(bits * machine.chip.clock_hz, machine.link.rate_gbps * 10**9)
 
 
-def _passed_on(program: Program, machine: MachineSpec) -> Changes:
-    """Return the vectors of trains that a chip takes in and sends on."""
+def _forward_changes(program: Program, machine: MachineSpec) -> Changes:
+    """Return the changes of trains that a chip receives and forwards."""
     code, trains = program.instructions, program.trains
     rows = np.flatnonzero(code.opcode == Opcode.FORWARD)
     train = code.train[rows]

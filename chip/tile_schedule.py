@@ -1,8 +1,8 @@
-"""When the matrix of a product is loaded, installed and multiplied.
+"""Schedule of the tiles of a product: when they load, install and multiply.
 
-A product of many vectors takes one set of tiles after the other, evenly: the first is
-loaded as fast as weights can be fed, the others while those before them multiply, and
-the last one ends with the product. With one vector the matrix streams without a pause.
+A product of many vectors multiplies one set of tiles after the other at an even rate.
+The first set is loaded at the weight feed rate, the others while earlier sets multiply.
+The last set ends with the product. With one vector the matrix streams without a pause.
 """
 
 from typing import NamedTuple
@@ -15,12 +15,12 @@ from specs.units import ceil_div
 
 # Ends of loads are rounded to cycles, before and after.
 _ROUNDING_CYCLES = 2
-# Cycles of a part of the fill that leave no time to tell sets apart.
+# Up to this length a part of the fill is too short to install sets one by one.
 _TOO_SHORT_PART = 2
 
 
 class Span(NamedTuple):
-    """Bytes that move from a cycle on, for some cycles."""
+    """Transfer of bytes: first cycle, number of cycles, bytes."""
 
     start: int
     cycles: int
@@ -28,18 +28,18 @@ class Span(NamedTuple):
 
 
 class TileSchedule(NamedTuple):
-    """What happens to the tiles of a product; cycles count from the first load.
+    """Schedule of the tiles of a product; cycles count from the first load.
 
     Attributes
     ----------
     loads
-        What is loaded, at most twice at an even rate.
+        Loads, at most two, each at an even rate.
     installs
-        Each set from its first cycle of installation on.
+        Installation of each set.
     multiplies
-        First cycle in which each set, installed, is there to be multiplied.
+        First cycle in which each set is installed and can multiply.
     multiply_cycles
-        For how long each is.
+        Cycles for which each set multiplies.
     """
 
     loads: tuple[Span, ...]
@@ -51,8 +51,8 @@ class TileSchedule(NamedTuple):
 def tiles_of(chip: ChipSpec, work: ProductWork) -> TileSets | None:
     """Return the tiles of `work`, or None if its matrix streams as one.
 
-    That is so if its shape is unknown, if it has one vector, or if the buffers of the
-    matrix unit or the pipeline have no room for a set.
+    It streams if its shape is unknown, if it has one vector, if the pipeline fill is
+    too short, or if a set of tiles exceeds the weight buffers.
     """
     if work.shape is None or work.batch == 1 or work.weights == 0:
         return None
@@ -65,7 +65,7 @@ def tiles_of(chip: ChipSpec, work: ProductWork) -> TileSets | None:
 def tile_schedule(
     chip: ChipSpec, work: ProductWork, tiles: TileSets, *, length: int, part: int
 ) -> TileSchedule:
-    """Return when the tiles of a product load, install and multiply.
+    """Return the schedule of a tiled product.
 
     Parameters
     ----------
@@ -74,23 +74,23 @@ def tile_schedule(
     length
         Cycles from the first load to the last row, without the fill of the pipeline.
     part
-        Most cycles that a set takes to install, and between its load and that.
+        Maximum cycles to install a set, and maximum cycles between load and install.
     """
     rate, room = feed_bytes_per_cycle(chip), chip.mxm_buffer_bytes
     fed, ahead = tiles.fed_bytes, work.preloaded_bytes
     rest = fed - ahead
-    # When the first and the last set are there.
+    # Cycles by which the first and the last set are loaded.
     first = ceil_div(max(0, tiles.set_bytes - ahead), rate)
     last = length + 1 - work.batch
     early = max(0, tiles.set_bytes - ahead, rest - rate * (last - first)) * (first > 0)
     early = min(early, rest)
     loads = (Span(0, first, early), Span(first, last - first, rest - early))
     gaps = max(1, tiles.sets - 1)
-    begins, there = [], []
+    begins, loaded = [], []
     for number in range(tiles.sets):
         span = (last - first) * number
-        there.append(first + ceil_div(span, gaps))
-        # What lies in the buffers then; the next set has its place beside it.
+        loaded.append(first + ceil_div(span, gaps))
+        # Bytes in the buffers then; the next set must fit beside them.
         held = ahead + early + (rest - early) * number // gaps
         held -= fed * number // tiles.sets
         wait = min(part, (room - held) // rate - _ROUNDING_CYCLES)
@@ -108,13 +108,13 @@ def tile_schedule(
     return TileSchedule(
         tuple(load for load in loads if load.bytes),
         tuple(installs),
-        tuple(there),
+        tuple(loaded),
         work.batch,
     )
 
 
 def one_stream(work: ProductWork, *, length: int, part: int, lag: int) -> TileSchedule:
-    """Return how a matrix streams through the planes without a pause.
+    """Return the schedule of a matrix that streams without a pause.
 
     Parameters
     ----------
@@ -124,6 +124,6 @@ def one_stream(work: ProductWork, *, length: int, part: int, lag: int) -> TileSc
         Cycles between load and installation.
     """
     rest = work.fed_bytes - work.preloaded_bytes
-    # What was loaded ahead leaves the buffers before what follows arrives there.
+    # Prefetched weights leave the buffers before the following weights arrive.
     installs = (Span(-part, part, work.preloaded_bytes), Span(lag, length, rest))
     return TileSchedule((Span(0, length, rest),), installs, (0,), length)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from chip.clock import Clock, Crystal, cycles_at, edges_ps
 from chip.hac import AlignedCounter
-from chip.random_walk_clock import RandomWalk, RandomWalkClock
+from chip.random_walk import RandomWalk
+from chip.random_walk_clock import RandomWalkClock
 from fabric.random_streams import Draws, Stream
 from specs.arrays import Floats, Ints
 from specs.machine import MachineSpec

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.clock import Clock, cycles_at
+from chip.clock import FOREVER, Clock, Stretch, cycles_at, quotients_ps
 from specs.errors import SpecError
 from specs.units import PPM
 
@@ -103,3 +103,28 @@ def test_two_crystals_at_their_limits_drift_100_cycles_in_a_million() -> None:
 def test_a_crystal_that_stands_still_is_refused(frequency_hz: int) -> None:
     with pytest.raises(SpecError, match=rf"must be > 0, got {frequency_hz}$"):
         Clock(frequency_hz=frequency_hz)
+
+
+@given(
+    seconds=st.integers(0, 9 * 10**6 - 1),
+    within=st.integers(0, 10**6 - 1),
+    frequency_hz=st.integers(10**6, 3 * 10**9 - 1),
+)
+def test_quotient_and_remainder_of_a_duration_are_exact(
+    seconds: int, within: int, frequency_hz: int
+) -> None:
+    cycles = seconds * frequency_hz + within
+    quotient, rest = quotients_ps(np.array([cycles]), np.int64(frequency_hz))
+    assert (int(quotient[0]), int(rest[0])) == divmod(cycles * 10**12, frequency_hz)
+
+
+def test_a_constant_crystal_is_one_stretch() -> None:
+    clock = Clock(frequency_hz=900_000_000, phase_ps=7)
+    assert clock.stretch_at(12_345) == Stretch(
+        first_cycle=0,
+        end_cycle=FOREVER,
+        first_ps=7,
+        rest=0,
+        step=10**12,
+        unit=900_000_000,
+    )

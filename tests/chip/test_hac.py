@@ -12,7 +12,10 @@ from chip.hac import (
     alignment_epochs,
     bring_up_settled,
     half_epoch_cycles,
+    half_round_trip,
+    rate_per_epoch,
     wrapped_difference,
+    wrapped_differences,
 )
 
 PPM = 1_000_000
@@ -143,3 +146,33 @@ def test_rates_add_up_along_the_tree(child: int, parent: int, root: int) -> None
     added = added_rates(lost(child, parent), lost(parent, root), 252)
     # Whole parts of a count, rounded three times.
     assert added == pytest.approx(lost(child, root), abs=4)
+
+
+@given(pairs=st.lists(st.tuples(counts, counts)), epoch=epochs)
+def test_many_differences_at_once_are_those_of_one_by_one(
+    pairs: list[tuple[int, int]], epoch: int
+) -> None:
+    sac, hac = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    one_by_one = [wrapped_difference(*pair, epoch) for pair in pairs]
+    assert wrapped_differences(sac, hac, epoch).tolist() == one_by_one
+
+
+@given(latency=st.integers(0, 10**6), exchanges=st.integers(1, 1000))
+def test_the_latency_is_half_of_each_round_trip(latency: int, exchanges: int) -> None:
+    latency_parts = half_round_trip(2 * latency * exchanges, exchanges)
+    assert latency_parts == latency << FRACTION_BITS
+
+
+@given(
+    offset=st.integers(-100, 100),
+    lost=st.integers(-100, 100),
+    exchanges=st.integers(2, 300),
+    spacing=st.integers(1, 50),
+)
+def test_a_steady_lag_has_the_rate_of_its_slope(
+    offset: int, lost: int, exchanges: int, spacing: int
+) -> None:
+    behind = [offset + lost * number for number in range(exchanges)]
+    weighted = sum(number * each for number, each in enumerate(behind))
+    rate = rate_per_epoch(sum(behind), weighted, exchanges, spacing)
+    assert rate == (lost << FRACTION_BITS) // spacing

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chip.functional_units import SliceInstruction, SliceOperation, SlicePort, inventory
-from chip.lowering import lower, streaming_cycles
+from chip.lowering import lower
 from chip.operator_cycles import (
     feed_bytes_per_cycle,
     least_cycles,
@@ -23,6 +23,7 @@ from chip.operator_work import (
     Work,
     adding,
 )
+from chip.product_lowering import streaming_cycles
 from specs.machine import ChipSpec, load_machine
 
 CHIP = load_machine("groqrack").chip

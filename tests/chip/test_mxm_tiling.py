@@ -3,7 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chip.matmul_cycles import matmul_cycles, product_cycles
-from chip.mxm_tiling import Tiling, tiling
+from chip.mxm_tiling import (
+    TileSets,
+    Tiling,
+    mxm_macs_per_cycle,
+    tile_cycles,
+    tile_sets,
+    tiling,
+)
 from specs.machine import ChipSpec, load_machine
 
 BYTE = load_machine().chip
@@ -67,3 +74,53 @@ def test_nothing_to_multiply_takes_no_time() -> None:
     shape = {"inner": 320, "columns": 320, "stored_bytes": 102_400}
     assert product_cycles(BYTE, rows=0, **shape) == 0
     assert product_cycles(BYTE, rows=1, matrices=0, **shape) == 0
+
+
+def test_operands_of_two_bytes_multiply_at_the_rate_of_fp16(
+    small_chip: ChipSpec,
+) -> None:
+    assert [mxm_macs_per_cycle(small_chip, width) for width in (None, 1, 2)] == [
+        200,
+        200,
+        50,
+    ]
+
+
+def test_weights_are_covered_by_sets_of_tiles(small_chip: ChipSpec) -> None:
+    # 3 x 2 tiles of 10 x 10, two at once.
+    tiles = tile_sets(small_chip, 1, inner=25, columns=20, matrices=1)
+    assert tiles == TileSets(
+        sets=3, fed_bytes=500, operand_bytes=25 * 2, sum_bytes=20 * 4 * 3
+    )
+    assert tiles.set_bytes == 167
+
+
+def test_each_matrix_has_tiles_of_its_own(small_chip: ChipSpec) -> None:
+    tiles = tile_sets(small_chip, 1, inner=10, columns=1, matrices=6)
+    assert (tiles.sets, tiles.fed_bytes) == (3, 60)
+
+
+@pytest.mark.parametrize(
+    ("rows", "stored_bytes", "preloaded_bytes", "cycles"),
+    [
+        pytest.param(50, 400, 0, 10 + 2 * 50 - 1, id="first set loaded, all multiply"),
+        pytest.param(50, 400, 200, 2 * 50 - 1, id="first set preloaded"),
+        pytest.param(5, 400, 0, 20 + 5 - 1, id="last set loaded, then multiplies"),
+        pytest.param(1, 80_000 - 200, 0, 200, id="streams"),
+    ],
+)
+def test_the_slowest_of_load_multiply_and_streams_decides(
+    small_chip: ChipSpec,
+    rows: int,
+    stored_bytes: int,
+    preloaded_bytes: int,
+    cycles: int,
+) -> None:
+    tiles = TileSets(sets=2, fed_bytes=400, operand_bytes=40, sum_bytes=160)
+    assert cycles == tile_cycles(
+        small_chip,
+        tiles,
+        rows=rows,
+        stored_bytes=stored_bytes,
+        preloaded_bytes=preloaded_bytes,
+    )

@@ -3,7 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chip.matmul_cycles import matmul_cycles
-from chip.operator_cycles import lookup_cycles, vector_cycles
+from chip.operator_cycles import (
+    chains_of,
+    feed_bytes_per_cycle,
+    load_cycles,
+    lookup_cycles,
+    operand_streams,
+    vector_cycles,
+    work_cycles,
+)
+from chip.operator_work import LoadWork, ProductWork, VectorWork
 from specs.machine import ChipSpec, load_machine
 
 CHIP = load_machine("groqrack").chip
@@ -168,3 +177,56 @@ def test_nothing_to_do_takes_no_time() -> None:
     assert matmul_cycles(CHIP, weights=0, stored_bytes=0) == 0
     assert vector_cycles(CHIP, elements=0) == 0
     assert lookup_cycles(CHIP, stored_bytes=0) == 0
+
+
+def test_the_narrowest_of_feed_streams_and_reads_feeds_weights(
+    small_chip: ChipSpec,
+) -> None:
+    narrow = [
+        small_chip.model_copy(update=update)
+        for update in (
+            {},
+            {"stream_bytes_per_cycle": 15},
+            {"mem_slices": 3},
+        )
+    ]
+    assert [feed_bytes_per_cycle(chip) for chip in narrow] == [20, 15, 10]
+
+
+def test_a_load_takes_its_bytes_at_the_weight_feed(small_chip: ChipSpec) -> None:
+    loads = [LoadWork(fed_bytes=size, stored_bytes=1) for size in (100, 101)]
+    assert [load_cycles(small_chip, load) for load in loads] == [5, 6]
+    assert [work_cycles(small_chip, load) for load in loads] == [5, 6]
+
+
+def test_an_operand_takes_a_stream_for_each_byte_of_an_element() -> None:
+    works = [
+        VectorWork(elements=100, element_bits=bits, operands=operands)
+        for bits, operands in ((8, 1), (16, 3), (4, 3))
+    ]
+    assert [operand_streams(work) for work in works] == [1, 6, 2]
+
+
+def test_more_operations_or_streams_than_fit_take_another_chain(
+    small_chip: ChipSpec,
+) -> None:
+    # Of 40 streams 2 carry weights and 8 are reserved: 30 are free for operands.
+    chains = [
+        chains_of(small_chip, operations, streams)
+        for operations, streams in ((4, 30), (5, 30), (4, 31), (9, 61))
+    ]
+    assert chains == [1, 2, 2, 3]
+
+
+def test_a_slow_chain_makes_its_product_longer(small_chip: ChipSpec) -> None:
+    product = ProductWork(
+        weights=400,
+        stored_bytes=400,
+        operand_bytes=1,
+        batch=1,
+        input_bytes=20,
+        output_bytes=20,
+    )
+    slow = product._replace(chain=VectorWork(200, 8, operations=8))
+    assert work_cycles(small_chip, product) == 30 + 20
+    assert work_cycles(small_chip, slow) == 30 + 200 // 10 * 2

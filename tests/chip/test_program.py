@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from chip.program import Deskews, Instructions, Trains, instructions_of
+from chip.program import (
+    Deskews,
+    Instructions,
+    Program,
+    Resident,
+    Trains,
+    instructions_of,
+)
 
 NAMES = [field.name for field in fields(Instructions)]
 ORDER = ["chip", "start_cycle", "slice", "port"]
@@ -58,3 +65,31 @@ def test_a_table_is_as_long_as_its_rows() -> None:
     )
     deskews = Deskews(chip=small, start_cycle=five, stall_cycles=252, interval_cycles=9)
     assert (len(trains), len(deskews)) == (5, 5)
+
+
+def test_a_sequence_waits_from_the_end_of_its_token_to_the_end_of_the_period() -> None:
+    none = np.zeros(0, dtype=np.int64)
+    small = none.astype(np.int32)
+    program = Program(
+        chips=1,
+        instructions=instructions_of(columns([])),
+        trains=Trains(
+            link=small,
+            vectors=small,
+            wire_cycle=none,
+            receive_cycle=none,
+            previous=small,
+        ),
+        kinds=(),
+        resident=Resident(*np.ones((4, 1), dtype=np.int64)),
+        deskews=Deskews(
+            chip=small, start_cycle=none, stall_cycles=252, interval_cycles=9
+        ),
+        period_cycles=100,
+        token_cycles=70,
+        sequences=1,
+        interval_cycles=0,
+        leader=0,
+        guard_cycles=4,
+    )
+    assert program.turn_cycles == 30

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chip.clock import Clock
-from chip.random_walk_clock import RandomWalk, RandomWalkClock
+from chip.random_walk import RandomWalk
+from chip.random_walk_clock import RandomWalkClock
 
 HZ = 900_000_000
 CHIPS = 3
@@ -97,10 +98,10 @@ def test_a_cycle_runs_at_a_time_between_its_edges(chip: int, time_ps: int) -> No
 
 @pytest.mark.parametrize("step_ppm", [1.0, 50.0, 99.0])
 def test_no_crystal_is_off_by_more_than_its_tolerance(step_ppm: float) -> None:
-    wander = make(step_ppm)
+    walk = make(step_ppm)
     periods = np.array(
         [
-            wander.stretch(chip, stretch * STRETCH).step
+            walk.stretch(chip, stretch * STRETCH).step
             for chip in range(CHIPS)
             for stretch in range(400)
         ]
@@ -121,13 +122,13 @@ def test_no_step_is_larger_than_it_may_be() -> None:
 
 
 def test_a_block_that_was_let_go_comes_back_the_same() -> None:
-    wander = make()
-    first = [wander.stretch(chip, 5 * STRETCH) for chip in range(CHIPS)]
+    walk = make()
+    first = [walk.stretch(chip, 5 * STRETCH) for chip in range(CHIPS)]
     fresh = [make().stretch(chip, 20 * BLOCK) for chip in range(CHIPS)]
-    far = [wander.stretch(chip, 20 * BLOCK) for chip in range(CHIPS)]
+    far = [walk.stretch(chip, 20 * BLOCK) for chip in range(CHIPS)]
     assert far == fresh
-    assert [wander.stretch(chip, 5 * STRETCH) for chip in range(CHIPS)] == first
-    assert [wander.stretch(chip, 20 * BLOCK) for chip in range(CHIPS)] == far
+    assert [walk.stretch(chip, 5 * STRETCH) for chip in range(CHIPS)] == first
+    assert [walk.stretch(chip, 20 * BLOCK) for chip in range(CHIPS)] == far
 
 
 @given(chips, CYCLES)
