@@ -1,8 +1,8 @@
-"""Randomness: one seed, one stream for each kind of chance, one number for each event.
+"""Random streams: counter-based random numbers, one stream for each random quantity.
 
-A draw is a pure function of the seed and of what is drawn for: this chip's crystal,
-the third train on this link in iteration 7. Nothing depends on the order of events, so
-every engine reads the same numbers, and another chip or link changes no other's.
+A draw is a pure function of the seed, the stream, the component and the event, such as
+the third train on a link in iteration 7. It does not depend on the order of events. So
+every engine draws the same numbers, and a further chip or link changes no other draw.
 
 NumPy's generators would need one object per link and 13 us to make each: at 6,336
 links half the time of a simulated token. The hash used instead is the finaliser of
@@ -20,7 +20,7 @@ Keys = NDArray[np.uint64]
 
 
 class Stream(IntEnum):
-    """What is drawn; the order is part of what a seed means."""
+    """Random quantity; its number selects the key, so the order must not change."""
 
     CRYSTAL = 0
     PHASE = 1
@@ -36,6 +36,7 @@ class Stream(IntEnum):
 
 
 def _mixed(keys: Keys) -> Keys:
+    """Return the SplitMix64 finaliser of each key."""
     with np.errstate(over="ignore"):
         keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -44,15 +45,15 @@ def _mixed(keys: Keys) -> Keys:
 
 @final
 class Draws:
-    """Random bits, and numbers in (0, 1), for every component and event of a run.
+    """Random bits and uniform numbers for every component and event of a run.
 
     Parameters
     ----------
     seed
-        Not negative; the only source of chance.
+        Seed of the run, not negative.
     start
-        Which start of the machine they are for, 0 for the first and for all else:
-        another start draws other numbers.
+        Number of the start of the machine, 0 for the first and for all other draws;
+        every start draws other numbers.
     """
 
     def __init__(self, seed: int, start: int = 0) -> None:
@@ -65,7 +66,7 @@ class Draws:
     ) -> NDArray[np.float64]:
         """Return a number in (0, 1) for each component; parameters as for `bits`."""
         bits = self.bits(stream, component, event) >> np.uint64(12)
-        # 52 bits and a half are exact in a float: neither 0 nor 1 can come out.
+        # 52 bits and a half are exact in a float, so the result is neither 0 nor 1.
         return (bits.astype(np.float64) + 0.5) * 2.0**-52
 
     def bits(
@@ -79,17 +80,17 @@ class Draws:
         Parameters
         ----------
         stream
-            What is drawn.
+            Random quantity.
         component
-            Numbers that tell the components apart, not negative.
+            Numbers of the components, not negative.
         event
-            Which of the component's events, such as an iteration; several are
-            broadcast against the components.
+            Number of the event, such as an iteration; an array is broadcast against
+            the components.
         """
         return self.bits_of(stream, self.keys(stream, component), event)
 
     def keys(self, stream: Stream, component: NDArray[np.integer]) -> Keys:
-        """Return what `bits_of` needs of the components, the same for all events."""
+        """Return the keys of components for `bits_of`, the same for all events."""
         with np.errstate(over="ignore"):
             # Odd constants spread counters over all 64 bits before they are mixed.
             keys = component.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
@@ -98,7 +99,7 @@ class Draws:
     def bits_of(
         self, stream: Stream, keys: Keys, event: int | NDArray[np.integer]
     ) -> Keys:
-        """Return `bits` of components whose `keys` are known."""
+        """Return `bits` of components from their `keys`."""
         step = np.atleast_1d(np.asarray(event, dtype=np.uint64))
         with np.errstate(over="ignore"):
             salt = (step + np.uint64(1)) * np.uint64(0xD1B54A32D192ED03)
@@ -109,12 +110,12 @@ class Draws:
 def component_keys(
     major: NDArray[np.integer], minor: NDArray[np.integer]
 ) -> NDArray[np.int64]:
-    """Return one number for each pair, such as a link and a train's place on it."""
+    """Return one number for each pair, such as a link and a train's ordinal on it."""
     return major.astype(np.int64) * 2**32 + minor
 
 
 def ordinals(groups: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return how many equal numbers stand before each one.
+    """Return the ordinal of each number among its equals.
 
     >>> ordinals(np.array([7, 3, 7, 7, 3])).tolist()
     [0, 0, 1, 2, 1]

@@ -47,7 +47,7 @@ def half_round_trips(seed: int, exchanges: int) -> NDArray[np.int64]:
         machine,
         topology,
         links,
-        clocks=make_clocks(machine, topology.chips, 0, draws).at_first,
+        clocks=make_clocks(machine, topology.chips, 0, draws).initial,
         least_ps=least_latency_ps(machine, topology),
         jitter=Jitter(machine, topology),
         draws=draws,

@@ -1,4 +1,4 @@
-"""Putting a machine together from its numbers, its wiring and a seed."""
+"""Crystals with aligned counters, from a machine, its spanning tree and a seed."""
 
 import numpy as np
 
@@ -19,12 +19,12 @@ def make_crystals(
     clocks: Clocks,
     draws: Draws,
 ) -> Crystals:
-    """Return the chips' clocks with counters that follow the root's.
+    """Return the crystals of all chips with counters that track the root's.
 
-    Counters are off by what their exchanges with each other have left when the program
-    may start (`fabric.clocks.hac_tracking`); the crystals are taken as they are at
-    first, since exchanges take milliseconds. Clocks without drift, and links without
-    jitter, have nothing to be wrong about; neither have chips that the tree leaves out.
+    The error of a counter is what tracking leaves when the program may start
+    (`fabric.clocks.hac_tracking`). Tracking takes milliseconds, so the crystals keep
+    their initial frequency for it. The error is 0 if neither clocks drift nor links
+    jitter, and for chips outside the tree.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def make_crystals(
     errors = np.zeros(len(tree.parent), dtype=np.int64)
     if machine.drifts or machine.link.jitter_cycles > 0:
         errors = settled_errors(
-            machine, topology, tree, clocks=clocks.at_first, draws=draws
+            machine, topology, tree, clocks=clocks.initial, draws=draws
         )
     root = clocks.each[tree.root]
     return Crystals(

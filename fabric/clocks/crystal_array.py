@@ -1,7 +1,7 @@
-"""Edges and cycles of many crystals at once, for the first second of their time.
+"""Array of crystals: edges and cycles of many at once, in the first second.
 
-Aligning counters takes milliseconds. That short, a crystal keeps its frequency, and one
-division in 64 bits does what `chip.clock.Clock` does at any cycle, to the same integer.
+Aligning counters takes milliseconds. For that time a crystal keeps its frequency, and
+one division in 64 bits gives the same integers as `chip.clock.Clock`.
 """
 
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from specs.arrays import Ints
 from specs.units import PS_PER_S
 
 _MILLION = 10**6
-# Cycles whose number, times the picoseconds in a second, fits 64 bits.
+# Largest cycle whose product with the picoseconds of a second fits 64 bits.
 _SHORT_CYCLES = (2**63 - 1) // PS_PER_S
 
 
 @final
 class CrystalArray:
-    """Some crystals, one for each column of the arrays that are asked about.
+    """Crystals of constant frequency, one for each column of the arrays evaluated.
 
     Parameters
     ----------
     clocks
         Clocks of all chips.
     chips
-        Whose crystal each column is about; a chip may have several columns.
+        Chip of each column; a chip may have several columns.
     """
 
     def __init__(self, clocks: Sequence[Clock], chips: NDArray[np.integer]) -> None:
@@ -36,7 +36,7 @@ class CrystalArray:
         phase_ps = np.array([clock.phase_ps for clock in clocks], dtype=np.int64)
         self._hz: Ints = hz
         self._phase_ps: Ints = phase_ps[chips]
-        # So long, 10 ms at 900 MHz, the product of a time and a frequency fits 64 bits.
+        # Up to here, 10 ms at 900 MHz, the product of time and frequency fits 64 bits.
         self._short_ps = (2**63 - 1) // int(hz.max(initial=1))
         self._period_ps: Ints = PS_PER_S // hz
         self._rest: Ints = PS_PER_S % hz
@@ -56,11 +56,11 @@ class CrystalArray:
         if since_ps.max(initial=0) < self._short_ps:
             running: Ints = (since_ps * self._hz - 1) // PS_PER_S
             return running
-        # Millionths of a second, so that no product leaves 64 bits.
+        # Millionths of a second, so that no product exceeds 64 bits.
         micros = since_ps // _MILLION
-        ticks = micros * self._hz
-        whole: Ints = ticks // _MILLION
-        rest = (ticks - whole * _MILLION) * _MILLION
+        millionths = micros * self._hz
+        whole: Ints = millionths // _MILLION
+        rest = (millionths - whole * _MILLION) * _MILLION
         rest += (since_ps - micros * _MILLION) * self._hz - 1
         whole += rest // PS_PER_S
         return whole

@@ -1,4 +1,4 @@
-"""The crystals of all chips: off by chance, constant or wandering."""
+"""Crystals of all chips with random offsets, constant or in a random walk."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,26 +21,26 @@ from specs.units import AS_PER_S, PPM, PS_PER_S
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Clocks:
-    """The crystals of all chips, in chip order.
+    """Clocks of all chips, in chip order.
 
     Parameters
     ----------
     each
-        One by one.
+        Crystal of each chip.
     offset_ppm
-        How far each is from nominal at the start.
-    wander
-        All together if they wander, None if they are constant.
+        Offset of each crystal from nominal at the start.
+    random_walk
+        Random walk of all crystals, None if they are constant.
     """
 
     each: tuple[Crystal, ...]
     offset_ppm: tuple[float, ...]
-    wander: RandomWalk | None
+    random_walk: RandomWalk | None
 
     @cached_property
     def frequency_hz(self) -> Ints | None:
-        """Return the frequency of each constant crystal, None if they wander."""
-        if self.wander is not None:
+        """Return the frequency of each constant crystal, None in a random walk."""
+        if self.random_walk is not None:
             return None
         return np.array([clock.stretch_at(0).unit for clock in self.each])
 
@@ -50,8 +50,8 @@ class Clocks:
         return np.array([clock.stretch_at(0).first_ps for clock in self.each])
 
     @cached_property
-    def at_first(self) -> tuple[Clock, ...]:
-        """Return crystals that stay as these are at the start."""
+    def initial(self) -> tuple[Clock, ...]:
+        """Return clocks that keep the frequencies of the start, to whole hertz."""
         first = [clock.stretch_at(0) for clock in self.each]
         return tuple(
             Clock(
@@ -63,28 +63,28 @@ class Clocks:
 
     @property
     def alike(self) -> bool:
-        """Return whether all crystals do the same for ever."""
+        """Return whether all crystals have the same edges throughout."""
         hz, phase_ps = self.frequency_hz, self.phase_ps
         return hz is not None and not np.ptp(hz) and not np.ptp(phase_ps)
 
     def edges_ps(self, chips: Ints, cycles: Ints) -> Ints:
         """Return when each cycle begins by its chip's crystal, in ps, rounded down."""
-        if self.wander is not None:
-            return self.wander.edges_ps(chips, cycles)
+        if self.random_walk is not None:
+            return self.random_walk.edges_ps(chips, cycles)
         assert self.frequency_hz is not None
         return edges_ps(cycles, self.frequency_hz[chips], self.phase_ps[chips])
 
     def cycles_at(self, chips: Ints, times_ps: Ints) -> Ints:
-        """Return the cycle that runs on each chip at a time: the last edge before."""
-        if self.wander is not None:
-            return self.wander.cycles_at(chips, times_ps)
+        """Return the cycle running on each chip at a time: the last edge not after."""
+        if self.random_walk is not None:
+            return self.random_walk.cycles_at(chips, times_ps)
         assert self.frequency_hz is not None
         return cycles_at(times_ps, self.frequency_hz[chips], self.phase_ps[chips])
 
     def periods_as(self, chips: Ints, times_ps: Ints) -> Ints:
-        """Return the period of each chip's crystal at a global time, in as."""
-        if self.wander is not None:
-            return self.wander.periods_as(chips, times_ps)
+        """Return the clock period of each chip at a global time, in as."""
+        if self.random_walk is not None:
+            return self.random_walk.periods_as(chips, times_ps)
         assert self.frequency_hz is not None
         period_as: Ints = AS_PER_S // self.frequency_hz[chips]
         return period_as
@@ -93,16 +93,16 @@ class Clocks:
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Crystals:
-    """What tells the chips the time.
+    """Clocks and aligned counters of all chips.
 
     Parameters
     ----------
     clocks
-        Their crystals.
+        Crystals of the chips.
     counters
-        Their aligned counters.
+        Aligned counters of the chips.
     root
-        Crystal of the chip that the counters follow.
+        Crystal of the chip that the counters track.
     """
 
     clocks: Clocks
@@ -111,12 +111,12 @@ class Crystals:
 
     @property
     def alike(self) -> bool:
-        """Return whether all crystals and counters do the same for ever."""
+        """Return whether all crystals and counters agree throughout."""
         return not self.error_counts.any() and self.clocks.alike
 
     @cached_property
     def error_counts(self) -> Ints:
-        """Return how far each counter is from the root's."""
+        """Return the offset of each counter from the root's, in counts."""
         return np.array([counter.error_counts for counter in self.counters])
 
     def counts_at(self, chips: Ints, times_ps: Ints) -> Ints:
@@ -137,13 +137,13 @@ def make_clocks(machine: MachineSpec, chips: int, first: int, draws: Draws) -> C
     Parameters
     ----------
     machine
-        Frequency, largest error, and whether they wander.
+        Frequency, largest error, and clock model.
     chips
         Chips of the machine.
     first
-        The chip whose crystal begins at global time 0: the root of the first stint.
+        Chip whose crystal begins at global time 0: the root of the first segment.
     draws
-        The source of chance.
+        Random numbers of the run.
     """
     drift_ppm, hz = machine.clock.largest_error_ppm, machine.chip.clock_hz
     numbers = np.arange(chips)
@@ -154,7 +154,7 @@ def make_clocks(machine: MachineSpec, chips: int, first: int, draws: Draws) -> C
         phase_ps = (draws.uniform(Stream.PHASE, numbers) * period_ps).astype(np.int64)
     phase_ps[first] = 0
     if machine.clock.model == "walk" and drift_ppm > 0:
-        wander = RandomWalk(
+        random_walk = RandomWalk(
             hz,
             bound_ppm=drift_ppm,
             step_ppm=machine.clock.walk_step_ppm,
@@ -164,9 +164,9 @@ def make_clocks(machine: MachineSpec, chips: int, first: int, draws: Draws) -> C
             steps=_steps(draws, numbers),
         )
         return Clocks(
-            each=tuple(RandomWalkClock(wander, chip) for chip in range(chips)),
+            each=tuple(RandomWalkClock(random_walk, chip) for chip in range(chips)),
             offset_ppm=tuple(offset_ppm.tolist()),
-            wander=wander,
+            random_walk=random_walk,
         )
     each = tuple(
         Clock.with_offset(hz, ppm, phase)
@@ -175,10 +175,10 @@ def make_clocks(machine: MachineSpec, chips: int, first: int, draws: Draws) -> C
     return Clocks(
         each=each,
         offset_ppm=tuple((clock.frequency_hz / hz - 1) * PPM for clock in each),
-        wander=None,
+        random_walk=None,
     )
 
 
 def _steps(draws: Draws, chips: NDArray[np.int64]) -> Callable[[int], Floats]:
-    """Return what draws the steps of all crystals before a stretch, in (-1, 1)."""
+    """Return the function of the random steps before a stretch, in (-1, 1)."""
     return lambda stretch: 2 * draws.uniform(Stream.WALK, chips, stretch) - 1

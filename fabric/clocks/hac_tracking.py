@@ -1,8 +1,9 @@
-"""The counters' protocol as arrays: bring-up, adoption and tracking without an event.
+"""HAC tracking of all chips as arrays: bring-up, adoption and tracking.
 
-The protocol is that of `fabric.simpy_engine.hac_protocol`, and so are the draws. What a
-chip does while it averages a window of readings depends on none of them, so a window of
-all chips is one evaluation, and thousands of chips settle in milliseconds.
+Protocol and draws are those of `fabric.simpy_engine.hac_protocol`, which processes one
+event an exchange. A chip adjusts its counter within a window by its estimate alone, not
+by the readings of the window. So a window of all chips is one array evaluation, and
+thousands of chips settle in milliseconds.
 """
 
 import math
@@ -25,32 +26,31 @@ from specs.units import PPM, ceil_div
 from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
 
-# Tracking goes on for up to so many times the usual before a machine is given up.
-_PATIENCE = 8
+# Tracking lasts at most this many times `settle_epochs` before a machine is refused.
+_MAX_SETTLE_FACTOR = 8
 
 
 @final
 class Tracking:
-    """The counters of all chips below the root, from their adoption on.
+    """Counters of all chips below the root, from their adoption on.
 
-    A child knows from its bring-up the latency L of its link and the rate at which its
-    crystal loses against its parent's; the parent's own rate against the root comes
-    with the counter, so rates add up down the tree. The first value sets the child's
-    counter to the value received plus L. From then on it reads its counter as each
-    value comes. After a window of readings it corrects its estimate of where its
-    counter should be, and moves the counter towards the estimate by at most
-    `slew_counts` an exchange.
+    The bring-up gives a child the latency L of its link and the rate error of its
+    crystal to its parent's. The parent sends its own rate error to the root with the
+    counter, so rates add up down the tree. The first value sets the child's counter to
+    the value received plus L. From then on the child reads its counter when a value
+    arrives. After a window of readings it corrects its estimate of the right count. It
+    moves the counter towards the estimate by at most `slew_counts` an exchange.
 
     Parameters
     ----------
     machine, topology
-        The protocol's constants, latencies, and the wiring.
+        Protocol constants, latencies, and topology.
     tree
-        Who sends to whom; chips left out of it have no error.
+        Parent of each chip; chips outside the tree have no error.
     clocks
         Clocks of all chips.
     draws
-        The jitter of every exchange.
+        Random numbers for the jitter of every exchange.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Tracking:
         parent = tree.parent[self._child].astype(np.int64)
         columns = np.full(len(tree.parent), len(self._child))
         columns[self._child] = np.arange(len(self._child))
-        # The column of each chip's parent; the root's is one past the last.
+        # Column of each chip's parent; that of the root is one past the last.
         self._above = columns[parent]
         self._jitter = Jitter(machine, topology)
         least_ps = least_latency_ps(machine, topology)
@@ -90,15 +90,15 @@ class Tracking:
         self._chips = len(tree.parent)
         self._latency, self._latency_part = divmod(measured.latency, 1 << FRACTION_BITS)
         self._rate = np.append(measured.rate, 0)
-        # Epochs of its own until a chip passes on what it has just received.
-        self._passing = level_epochs(machine, topology, tree)[0][self._child]
+        # Epochs of the chip from the receipt of a value to the transmission of its own.
+        self._relay_epochs = level_epochs(machine, topology, tree)[0][self._child]
         longest = int(measured.exchanges.max(initial=0))
         begins = (longest + 1) * spacing_epochs(machine, least_ps)
-        # Epoch of the root from which each chip's next value stems; the root's own.
+        # Root epoch of each chip's next value; the root itself is last.
         self._epoch = np.full(len(self._child) + 1, begins)
         self._offset = np.zeros(len(self._child) + 1, dtype=np.int64)
         self._adopt(tree)
-        # The root, last, is where it should be.
+        # The estimate of the root, last, is exact.
         self._estimate = np.zeros(len(self._child) + 1, dtype=np.int64)
         self._estimate[:-1] = (self._offset[:-1] << FRACTION_BITS) - HALF_COUNT
         self._estimate[:-1] += self._latency_part
@@ -118,17 +118,17 @@ class Tracking:
             shown = self._received(sent - self._offset[self._above], bits)
             self._offset[row] = (sent + self._latency - shown)[row]
             # Its own first value, and the second that it receives, come later.
-            self._epoch[row] += self._passing[row]
+            self._epoch[row] += self._relay_epochs[row]
 
     def _received(self, sent: Ints, bits: NDArray[np.uint64]) -> Ints:
-        """Return which cycle of each child is running as its parent's value comes.
+        """Return the cycle of each child at which its parent's value arrives.
 
         Parameters
         ----------
         sent
             Cycles of the parents at which they send, last axis ``links``.
         bits
-            Draws of the jitter.
+            Random bits for the jitter.
         """
         arrival_ps = self._parent_crystal.edges_ps(sent)
         arrival_ps += self._least_ps
@@ -136,7 +136,7 @@ class Tracking:
         return self._crystal.cycles_at(arrival_ps)
 
     def run_window(self) -> None:
-        """Let every chip take a window of readings and correct its estimate."""
+        """Advance every chip by a window of readings and correct its estimate."""
         hac, window = self._hac, self._hac.window_epochs
         step = np.arange(1, window + 1)[:, np.newaxis]
         offset = (self._rate * step + (self._estimate + HALF_COUNT)) >> FRACTION_BITS
@@ -148,10 +148,10 @@ class Tracking:
         lane = np.arange(LANES, dtype=np.uint64)[:, np.newaxis] * np.uint64(LANE_BITS)
         bits = (bits[:, np.newaxis] << lane).reshape(window, -1)
         # The value before the window's first was sent at this count.
-        before = (self._epoch[:-1] - self._passing) * hac.epoch_cycles
+        before = (self._epoch[:-1] - self._relay_epochs) * hac.epoch_cycles
         sent = before + step * hac.epoch_cycles - offset.take(self._above, axis=1)
         shown = self._received(sent, bits).sum(axis=0)
-        # What the counters should be ahead of the crystals, added up over the window.
+        # Sum over the window of the right offsets of counters from crystals.
         wanted = window * (before + self._latency) - shown
         wanted += hac.epoch_cycles * window * (window + 1) // 2
         # A counter that shows n is halfway through its count on average.
@@ -166,9 +166,9 @@ class Tracking:
         self.windows += 1
 
     def errors(self) -> Ints:
-        """Return how far each counter is from the root's, in counts, by chip.
+        """Return the offset of each counter from the root's, in counts, by chip.
 
-        Both are read in the middle of a count of the root's, just after the chip's last
+        Both are read in the middle of a count of the root, just after the chip's last
         exchange.
         """
         count = self._epoch[:-1] * self._hac.epoch_cycles
@@ -188,11 +188,11 @@ def settled_errors(
     clocks: Sequence[Clock],
     draws: Draws,
 ) -> Ints:
-    """Return how far each chip's counter is from the root's when a program may start.
+    """Return the offset of each chip's counter from the root's at a program's start.
 
-    That is after `settle_epochs`, and not before every chip is within
-    `tracking_error_counts` for each level of the tree, which the guard band of every
-    receive counts on. A machine that is not goes on tracking: hardware would see it in
+    A program starts after `settle_epochs`, once every chip is within
+    `tracking_error_counts` for each level of the tree; the guard band of every receive
+    relies on that. A machine that is not goes on tracking: hardware would see it in
     the corrections that its chips make.
 
     Parameters are those of `Tracking`.
@@ -200,7 +200,7 @@ def settled_errors(
     Raises
     ------
     ScheduleError
-        If some chip stays further off, or crystals drift faster than counters move.
+        If a chip stays further off, or crystals drift faster than counters move.
     """
     hac = machine.hac
     error = machine.clock.largest_error_ppm / PPM
@@ -223,7 +223,7 @@ def settled_errors(
         excess = np.abs(errors) - allowed
         if not (excess > 0)[tree.depth > 0].any():
             return errors
-        if tracking.windows >= _PATIENCE * windows:
+        if tracking.windows >= _MAX_SETTLE_FACTOR * windows:
             chip = int(excess.argmax())
             depth = int(tree.depth[chip])
             needed = ceil_div(abs(int(errors[chip])), depth)

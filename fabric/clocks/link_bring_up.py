@@ -1,9 +1,9 @@
-"""Bring-up: what round trips over links tell of their latency and of the crystals.
+"""Bring-up of links: round trips measure latencies and rates of crystals.
 
-The parent sends its counter, the peer reflects it at its next cycle, and half of the
-round trip is the latency. From when the values came, the peer also knows how fast its
-crystal is. All links are evaluated at once; `fabric.simpy_engine.hac_protocol` does the
-same exchange by exchange.
+The parent sends its counter, the child reflects it at its next cycle, and half of the
+round trip is the latency. The arrival times also give the child the rate error of its
+crystal. All links are evaluated at once; `fabric.simpy_engine.hac_protocol` simulates
+the same protocol exchange by exchange.
 """
 
 from collections.abc import Sequence
@@ -20,24 +20,24 @@ from specs.arrays import Ints
 from specs.machine import MachineSpec
 from topologies.topology import Topology
 
-# The 64 bits of a draw hold four jitters of 16 bits: of two exchanges, there and back.
+# The 64 bits of a draw hold four jitters of 16 bits: two exchanges, out and back.
 LANE_BITS = 16
 LANES = 4
 
-# Exchanges times links worked on together, so that the arrays stay in the cache.
+# Exchanges times links evaluated at once, so that the arrays stay in the cache.
 _BLOCK = 2**14
 
 
 class MeasuredLinks(NamedTuple):
-    """What the bring-up has told of each link: arrays of shape ``(links,)``.
+    """Measured latency and rate of each link, arrays of shape ``(links,)``.
 
     Attributes
     ----------
     latency, rate
-        Latency in counts, and what the child's crystal loses in an epoch of its
-        parent's; both in parts of 2^-24 of a count.
+        Latency, and the counts that the child's crystal loses in an epoch of its
+        parent's; both in 2^-24 counts.
     exchanges
-        How many it took.
+        Number of exchanges until the measurement settled.
     """
 
     latency: Ints
@@ -51,9 +51,9 @@ def spacing_epochs(machine: MachineSpec, least_ps: Ints) -> int:
     Parameters
     ----------
     machine
-        The usual spacing, and jitter.
+        Default spacing, and jitter.
     least_ps
-        Least latencies of all links.
+        Minimum latency of each link.
     """
     longest_ps = int(least_ps.max()) + machine.cycles_to_ps(machine.link.jitter_cycles)
     epoch_ps = machine.cycles_to_ps(machine.hac.epoch_cycles)
@@ -62,20 +62,20 @@ def spacing_epochs(machine: MachineSpec, least_ps: Ints) -> int:
 
 @final
 class HacExchanges:
-    """Round trips over some links, many exchanges at once.
+    """Exchanges over links, many round trips evaluated at once.
 
     Parameters
     ----------
     machine, topology
-        The protocol's constants, and the wiring.
+        Protocol constants, and topology.
     links
         Directed links from the parents to the children.
     clocks
         Clocks of all chips.
     least_ps
-        Least latency of every directed link of the machine.
+        Minimum latency of every directed link of the machine.
     jitter, draws
-        What each way takes longer.
+        Jitter of each direction, and its random numbers.
     """
 
     def __init__(
@@ -100,30 +100,29 @@ class HacExchanges:
         self._spacing_cycles = epochs * machine.hac.epoch_cycles
 
     def measure(self, first: int, count: int) -> tuple[Ints, Ints]:
-        """Return round trips, and how far the children are behind, in counts.
+        """Return round trips and lags of the children, in counts.
 
         Parameters
         ----------
         first, count
-            Number of the first exchange and how many there are, both even.
+            Number of the first exchange and number of exchanges, both even.
 
         Returns
         -------
         tuple
-            Counts of the parent until the value is back, and counts that the child's
-            counter lies behind the value as it reflects it; each of shape
-            ``(count, links)``.
+            Round trips in counts of the parent, and lags of the child's counter behind
+            the value when it reflects it; each of shape ``(count, links)``.
         """
         pairs = np.arange(first // 2, (first + count) // 2)[:, np.newaxis]
         bits = self._draws.bits(Stream.BRING_UP, self._links, pairs)
         lane = np.arange(LANES, dtype=np.uint64)[:, np.newaxis] * np.uint64(LANE_BITS)
         jitter_ps = self._jitter.ps(self._links, bits[:, np.newaxis] << lane)
-        # Of each word the lanes are there, back, there, back.
-        ways = jitter_ps.reshape(count, 2, self.links)
-        there_ps, back_ps = ways[:, 0], ways[:, 1]
+        # The lanes of each word are out, back, out, back.
+        directions = jitter_ps.reshape(count, 2, self.links)
+        out_ps, back_ps = directions[:, 0], directions[:, 1]
         sent = np.arange(first, first + count)[:, np.newaxis] * self._spacing_cycles
-        there_ps += self._parent.edges_ps(sent) + self._least_ps
-        reflected = self._child.cycles_from(there_ps)
+        out_ps += self._parent.edges_ps(sent) + self._least_ps
+        reflected = self._child.cycles_from(out_ps)
         back_ps += self._child.edges_ps(reflected) + self._least_ps
         return self._parent.cycles_at(back_ps) - sent, sent - reflected
 
@@ -138,13 +137,13 @@ def bring_up(
     jitter: Jitter,
     draws: Draws,
 ) -> MeasuredLinks:
-    """Return what exchanges tell of each link, once its mean and variance settle.
+    """Return the measurement of each link once its mean and variance have settled.
 
     Parameters are those of `HacExchanges`.
     """
     hac = machine.hac
 
-    def over(part: Ints) -> HacExchanges:
+    def exchanges_over(part: Ints) -> HacExchanges:
         return HacExchanges(
             machine,
             topology,
@@ -155,19 +154,20 @@ def bring_up(
             draws=draws,
         )
 
-    waiting = np.arange(len(links))
+    unsettled = np.arange(len(links))
     count = hac.exchanges
-    sums = _summed(over(waiting), 0, count // 2)
+    sums = _exchange_sums(exchanges_over(unsettled), 0, count // 2)
     exchanges = np.empty(len(links), dtype=np.int64)
     while True:
-        before = sums[:, waiting]
-        after = before + _summed(over(waiting), count // 2, count)
-        sums[:, waiting] = after
-        exchanges[waiting] = count
+        before = sums[:, unsettled]
+        second_half = _exchange_sums(exchanges_over(unsettled), count // 2, count)
+        after = before + second_half
+        sums[:, unsettled] = after
+        exchanges[unsettled] = count
         settled = bring_up_settled(before[:2], after[:2], count)
-        waiting = waiting[~settled]
+        unsettled = unsettled[~settled]
         count *= 2
-        if not len(waiting) or count > hac.most_exchanges:
+        if not len(unsettled) or count > hac.most_exchanges:
             break
     trips, _, behind, weighted = sums
     spacing = spacing_epochs(machine, least_ps)
@@ -178,11 +178,11 @@ def bring_up(
     )
 
 
-def _summed(part: HacExchanges, first: int, end: int) -> Ints:
+def _exchange_sums(part: HacExchanges, first: int, end: int) -> Ints:
     """Return sums over exchanges `first` to `end`, shape ``(4, links)``.
 
-    They are of the round trips, of their squares, of how far the child is behind, and
-    of that weighted by the number of the exchange.
+    The rows are round trips, their squares, lags, and lags weighted by the number of
+    the exchange.
     """
     total = np.zeros((4, part.links), dtype=np.int64)
     step = max(2, _BLOCK // max(1, part.links) // 2 * 2)

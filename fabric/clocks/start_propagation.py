@@ -1,4 +1,4 @@
-"""How the start goes down the spanning tree, and where it ends, without events."""
+"""Start propagation: the synchronous start down the spanning tree, as arrays."""
 
 from dataclasses import dataclass
 from typing import final
@@ -17,21 +17,21 @@ from topologies.topology import Topology
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """The start that an alignment has led to.
+    """Start of a program on all chips, the result of start propagation.
 
     Parameters
     ----------
     cycle
         Cycle of each chip's crystal at which its program begins, in chip order; 0 for
-        chips that the spanning tree leaves out.
+        chips outside the spanning tree.
     count
-        HAC count that stands for program cycle 0.
+        HAC count of program cycle 0.
     epochs
         Epochs from the root's transmission until all chips are released.
     duration_ps
         Global time from the root's transmission until the last chip begins.
     events
-        Steps that the chips together took: each waits for its vector, then for an edge.
+        Waits of all chips together: each waits for its vector, then for an edge.
     """
 
     cycle: tuple[int, ...]
@@ -44,19 +44,19 @@ class Start:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StartPropagation:
-    """What is known of the start before it goes down the tree.
+    """Delays of start propagation, fixed before the root transmits.
 
     Parameters
     ----------
     machine, tree
-        Epoch and cycles that SYNC takes, and who transmits to whom.
+        Epoch and SYNC cycles, and the parent of each chip.
     latency_ps
-        Latency of the vector to each chip, shape ``(chips,)``; of no meaning for the
-        root, and for chips left out.
+        Latency of the vector to each chip, shape ``(chips,)``; meaningless for the
+        root, and for chips outside the tree.
     waiting_epochs
-        Epochs that each chip DESKEWs on for, so that the deepest one catches up.
+        Epochs of DESKEW of each chip, so that the deepest one catches up.
     total_epochs
-        Epochs from the root's transmission until all are released.
+        Epochs from the root's transmission until all chips are released.
     """
 
     machine: MachineSpec
@@ -71,10 +71,10 @@ class StartPropagation:
         return np.flatnonzero(self.tree.depth >= 0)
 
     def start(self, crystals: Crystals, from_ps: int) -> Start:
-        """Return the start of a machine in which nothing is dead.
+        """Return the start of a machine without faults.
 
-        The integers are those of `fabric.simpy_engine.start_alignment`, level after
-        level instead of event after event.
+        The integers are those of `fabric.simpy_engine.start_alignment`, computed by
+        level of the tree instead of event by event.
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ class StartPropagation:
         )
 
     def count(self, first_edge: int) -> int:
-        """Return the HAC count for program cycle 0, by the root's first epoch edge."""
+        """Return the HAC count of program cycle 0, from the root's first epoch edge."""
         epochs = self.total_epochs * self.machine.hac.epoch_cycles
         return first_edge + epochs + self.machine.chip.sync_cycles
 
@@ -119,7 +119,7 @@ class StartPropagation:
 def propagate_start(
     machine: MachineSpec, topology: Topology, tree: SpanningTree, draws: Draws
 ) -> StartPropagation:
-    """Return how the start of a machine goes down a tree.
+    """Return the delays of start propagation down a tree.
 
     Raises
     ------

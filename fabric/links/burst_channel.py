@@ -1,8 +1,8 @@
-"""Bit errors in bursts as probabilities: a channel of two states, exactly summed.
+"""Gilbert-Elliott channel: exact error probabilities of codewords under bursts.
 
-The channel of Gilbert and Elliott is good or in a burst, bit by bit, and errs at the
-rate of its state. What a decoder meets then depends on the state at both ends of a
-codeword, so a probability becomes a 2x2 matrix, and a codeword a power of matrices.
+For each bit the channel is good or in a burst, and has the bit error rate of that
+state. Error counts then depend on the state before and after a codeword. So a
+probability becomes a 2x2 matrix, and a codeword a power of matrices.
 
 References
 ----------
@@ -26,7 +26,7 @@ from specs.link import LinkSpec
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstChannel:
-    """A Gilbert-Elliott channel; bits follow each other in the codeword's order.
+    """Gilbert-Elliott channel; bits follow each other in the order of the codeword.
 
     Parameters
     ----------
@@ -62,26 +62,26 @@ class BurstChannel:
         Parameters
         ----------
         code
-            The code; it repairs t symbols.
+            FEC code, which corrects t symbols.
 
         Returns
         -------
         Shape ``(t + 2, 2, 2)``: joint with the state after the codeword (last axis),
-        given the one before it; state 1 is a burst.
+        given the state before it; state 1 is a burst.
         """
         ber = np.array([self.good_ber, self.burst_ber])
-        moves = np.array([[1 - self.begin, self.begin], [self.end, 1 - self.end]])
-        bit = np.stack([(1 - ber)[:, None] * moves, ber[:, None] * moves])
+        transition = np.array([[1 - self.begin, self.begin], [self.end, 1 - self.end]])
+        bit = np.stack([(1 - ber)[:, None] * transition, ber[:, None] * transition])
         symbol = _power(bit, code.symbol_bits)
         classes = np.zeros((code.correctable_symbols + 2, 2, 2))
         classes[:2] = symbol
         return _power(classes, code.codeword_symbols)
 
     def codeword_odds(self, code: FecCode) -> CodewordOdds:
-        """Return the odds for one codeword, in a stream of them.
+        """Return the outcome probabilities of one codeword in a stream of codewords.
 
-        Each is a sum of products of probabilities, nothing is subtracted: it is
-        accurate however small.
+        Each is a sum of products of probabilities without subtraction, so it is
+        accurate at any magnitude.
         """
         odds = self._marginal(self.codeword(code))
         return CodewordOdds(
@@ -91,13 +91,13 @@ class BurstChannel:
     def train_odds(self, code: FecCode, count: NDArray[np.int64]) -> Floats:
         """Return the probability that a train has an uncorrectable codeword.
 
-        A train meets the channel in its stationary state; from codeword to codeword
-        the state carries over.
+        A train starts in the stationary state of the channel; the state carries over
+        from codeword to codeword.
 
         Parameters
         ----------
         code
-            The code.
+            FEC code.
         count
             Codewords of each train, shape ``(trains,)`` as the result.
         """
@@ -105,24 +105,24 @@ class BurstChannel:
         step = np.stack([classes[:-1].sum(axis=0), classes[-1]])
         sizes, kind = np.unique(count, return_inverse=True)
         odds = [self._marginal(_power(step, int(size)))[-1] for size in sizes]
-        # Rounding may end a little above 1.
+        # Rounding may exceed 1 slightly.
         return np.minimum(np.array(odds, dtype=np.float64), 1.0)[kind]
 
     def _marginal(self, classes: Floats) -> Floats:
-        """Return the probability of each class from the stationary state."""
+        """Return the probability of each class, starting in the stationary state."""
         stationary = np.array([1 - self.burst_fraction, self.burst_fraction])
         odds: Floats = np.einsum("a,cab->c", stationary, classes)
         return odds
 
 
 def _power(classes: Floats, exponent: int) -> Floats:
-    """Return what `exponent` parts in a row amount to, by repeated squaring.
+    """Return the classes of `exponent` consecutive parts, by repeated squaring.
 
     Parameters
     ----------
     classes
-        One part: matrix c is that of c events, the last that of so many or more, shape
-        ``(classes, 2, 2)`` as the result.
+        Classes of one part: matrix c is for c events, the last for that many or more,
+        shape ``(classes, 2, 2)`` as the result.
     exponent
         Number of parts, from 0.
     """
@@ -138,7 +138,10 @@ def _power(classes: Floats, exponent: int) -> Floats:
 
 
 def _joined(first: Floats, second: Floats) -> Floats:
-    """Return the classes of two parts in a row: events add up, the last class keeps."""
+    """Return the classes of two consecutive parts; sums beyond the last class join it.
+
+    The class of a pair is the sum of its events.
+    """
     many = np.arange(len(first))
     events = np.minimum(np.add.outer(many, many), len(first) - 1)
     result = np.zeros_like(first)

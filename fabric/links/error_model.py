@@ -1,4 +1,4 @@
-"""The link's error model: independent bit errors, or bursts."""
+"""Error model of links: independent bit errors, or bursts."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +9,12 @@ from specs.machine import MachineSpec
 
 
 def codeword_outcome(machine: MachineSpec) -> CodewordOdds:
-    """Return the odds for one codeword of the machine's code on its links.
+    """Return the outcome probabilities of one codeword on the machine's links.
 
-    A run draws how many codewords of a train are repaired from the binomial
-    distribution with these odds. With bursts its mean is exact; that a burst may touch
-    two neighbours, which makes the number vary a little more, is left out. Whether a
-    train is damaged is drawn from `damage_odds`, which leaves out nothing.
+    A run draws the number of corrected codewords of a train from the binomial
+    distribution with these odds. With bursts its mean is exact; its variance is a
+    little too small, since a burst may affect two neighbouring codewords. Whether a
+    train is damaged is drawn from `damage_odds`, which is exact.
     """
     code, link = machine.fec.parameters, machine.link
     if link.errors == "bursts":
@@ -23,7 +23,7 @@ def codeword_outcome(machine: MachineSpec) -> CodewordOdds:
 
 
 def damage_odds(machine: MachineSpec, count: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the probability that a train has a codeword that cannot be repaired.
+    """Return the probability that a train has an uncorrectable codeword.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def damage_odds(machine: MachineSpec, count: NDArray[np.int64]) -> NDArray[np.fl
 
 
 def describe_error_model(machine: MachineSpec) -> str:
-    """Return which errors the links have, for a person.
+    """Return a one-line description of the error model, for the report.
 
     >>> from specs.machine import load_machine
     >>> describe_error_model(load_machine())

@@ -1,7 +1,7 @@
-"""Forward error correction as probabilities: what a decoder repairs and what it cannot.
+"""Forward error correction: probabilities of corrected and uncorrectable codewords.
 
-A simulator never needs the parity symbols, only how many symbols of a codeword are
-wrong. With independent bit errors that number is binomial.
+A simulator needs no parity symbols, only the number of wrong symbols of a codeword.
+With independent bit errors that number is binomial.
 """
 
 import math
@@ -18,14 +18,14 @@ from specs.fec import FecCode
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodewordOdds:
-    """What becomes of one codeword.
+    """Outcome probabilities of one codeword.
 
     Parameters
     ----------
     corrected
-        Probability that it has errors and all are repaired.
+        Probability that it has errors and all are corrected.
     uncorrectable
-        Probability that it has more errors than the code repairs.
+        Probability that it has more errors than the code corrects.
     """
 
     corrected: float
@@ -33,12 +33,12 @@ class CodewordOdds:
 
 
 def codeword_odds(code: FecCode, ber: float) -> CodewordOdds:
-    """Return the odds for one codeword at a bit error rate before correction.
+    """Return the outcome probabilities of one codeword at a raw bit error rate.
 
     Parameters
     ----------
     code
-        The code; the number of wrong symbols is binomial in its codeword.
+        FEC code; the number of wrong symbols of its codeword is binomial.
     ber
         Probability that a bit is wrong, 0 to below 0.5.
 
@@ -63,12 +63,12 @@ def codeword_odds(code: FecCode, ber: float) -> CodewordOdds:
 def codewords(
     code: FecCode, vectors: NDArray[np.integer], vector_bytes: int
 ) -> NDArray[np.int64]:
-    """Return the codewords that carry each train, whole ones.
+    """Return the number of whole codewords that carry each train.
 
     Parameters
     ----------
     code
-        The code.
+        FEC code.
     vectors
         Vectors of each train.
     vector_bytes

@@ -1,4 +1,4 @@
-"""How long links take: their least latency, their jitter, the epochs of a level."""
+"""Latency of links: its minimum, its jitter, and the epochs of a tree level."""
 
 from functools import cache
 from typing import final
@@ -15,16 +15,19 @@ from topologies.link_samples import measured_row
 from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
 
-# At 2^14 levels a link's mean and deviation are within 10^-5 cycles of what a table of
-# any size has, and seven rows stay in the second-level cache: a look-up takes 1 ns,
-# where the inverse of the normal distribution takes 20.
+# With 2^14 levels a link's mean and deviation are within 10^-5 cycles of those of a
+# table of any size, and seven rows stay in the second-level cache. A look-up takes
+# 1 ns; the inverse of the normal distribution takes 20.
 LEVEL_BITS = 14
 
 _SHIFT = np.uint64(64 - LEVEL_BITS)
 
 
 def least_latency_ps(machine: MachineSpec, topology: Topology) -> NDArray[np.int64]:
-    """Return the least latency of each directed link with cable and decoder, in ps."""
+    """Return the minimum latency of each directed link with cable and decoder, in ps.
+
+    It is the latency without jitter.
+    """
     fixed_ps = machine.cycles_to_ps(machine.reference_latency_cycles)
     return fixed_ps + machine.cable_extra_ps(topology.length_m)
 
@@ -33,7 +36,7 @@ def least_latency_ps(machine: MachineSpec, topology: Topology) -> NDArray[np.int
 def _quantiles_ps(
     rows: tuple[tuple[float, float], ...], span_ps: float
 ) -> NDArray[np.int32]:
-    """Return the equally likely values of each row, one row after the other."""
+    """Return the quantiles of each row's jitter, one row after the other."""
     levels = 2**LEVEL_BITS
     normal = ndtri((np.arange(levels) + 0.5) / levels)
     mean, deviation = np.array(rows).T[..., np.newaxis]
@@ -45,18 +48,18 @@ def _quantiles_ps(
 
 @final
 class Jitter:
-    """The jitter of every link of a machine: a normal distribution, clipped.
+    """Jitter of every link of a machine: a clipped normal distribution.
 
     Each cable follows a row of the measured links (`topologies.link_samples`). A draw
-    picks one of 2^14 equally likely values, the distribution's quantiles in the middle
-    of each level.
+    selects one of 2^14 equally likely values: the quantiles of the distribution in the
+    middle of each level.
 
     Parameters
     ----------
     machine
         Span of the jitter; mean and deviation of each row.
     topology
-        The wiring.
+        Topology whose links jitter.
     """
 
     def __init__(self, machine: MachineSpec, topology: Topology) -> None:
@@ -77,7 +80,7 @@ class Jitter:
         links
             Directed links; broadcast against `bits`.
         bits
-            Random bits, of which the topmost 14 are used.
+            Random bits, of which the most significant 14 are used.
         """
         if not self._drawn:
             return np.zeros(np.broadcast_shapes(links.shape, bits.shape), np.int64)
@@ -89,13 +92,13 @@ class Jitter:
 def level_epochs(
     machine: MachineSpec, topology: Topology, tree: SpanningTree
 ) -> tuple[NDArray[np.int64], int]:
-    """Return the epochs that each chip's link to its parent costs, and a level's.
+    """Return the epochs of each chip's link to its parent, and those of a level.
 
     Raises
     ------
     ScheduleError
         If the latency of a link may lie on either side of an epoch edge, so that a
-        start would be an epoch late by chance.
+        start could be an epoch late at random.
     """
     epoch = machine.hac.epoch_cycles
     least = np.zeros(len(tree.parent), dtype=np.int64)
@@ -103,8 +106,7 @@ def level_epochs(
     link = tree.parent_link[below]
     least_ps = least_latency_ps(machine, topology)[link]
     least[below] = -(-least_ps * machine.chip.clock_hz // PS_PER_S)
-    # A counter may be off by what tracking allows on this level, and its counts are
-    # whole.
+    # A counter may be off by the tracking error of a level, and counts are integers.
     slack = machine.hac.tracking_error_counts + 1
     most = least + machine.link.jitter_cycles
     epochs = np.where(below, most // epoch + 1, 0)

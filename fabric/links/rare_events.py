@@ -1,4 +1,4 @@
-"""Rare events among many trials, without a look at every trial."""
+"""Rare events: successes among many independent trials, one draw for each success."""
 
 import math
 from typing import NamedTuple
@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 from fabric.random_streams import Draws, Stream, component_keys
 from specs.arrays import Ints
 
-# Draws beyond the expected number, in standard deviations: more are rarely needed.
+# Draws beyond the expected number, in standard deviations; more are rarely needed.
 _MARGIN = 4
 
 
 class Trials(NamedTuple):
-    """Independent trials, in runs of equal odds.
+    """Independent trials, in runs of equal probability.
 
     Attributes
     ----------
     ends
-        Trials up to and with each run, shape ``(runs,)``.
+        Number of trials up to the end of each run, shape ``(runs,)``.
     odds
         Probability that a trial of the run succeeds, shape ``(runs,)``.
     most
-        The largest of them.
+        Largest of these probabilities.
     """
 
     ends: Ints
@@ -32,7 +32,7 @@ class Trials(NamedTuple):
 
 
 def trials(count: Ints, odds: NDArray[np.float64]) -> Trials:
-    """Return runs of `count` trials each, with equal odds within a run."""
+    """Return the trials of runs with `count` trials each and `odds` of success."""
     return Trials(np.cumsum(count), odds, float(odds.max(initial=0.0)))
 
 
@@ -41,19 +41,20 @@ def hits(draws: Draws, stream: Stream, event: int, of: Trials) -> Ints:
 
     The number of failures before a success is geometric, so one draw for each success
     is enough: a token has 10^5 codewords, of which hardly one is ever damaged. Where
-    odds differ, candidates come at the largest and are kept in proportion.
+    probabilities differ, candidates are drawn at the largest one and thinned in
+    proportion.
 
     Parameters
     ----------
     draws, stream, event
-        Where the chance comes from.
+        Random numbers, their stream and event.
     of
-        The trials.
+        Trials.
     """
     count = int(of.ends[-1]) if len(of.ends) else 0
-    found: list[Ints] = [np.zeros(0, dtype=np.int64)]
+    successes: list[Ints] = [np.zeros(0, dtype=np.int64)]
     if of.most <= 0:
-        return found[0]
+        return successes[0]
     expected = count * min(of.most, 1.0)
     batch = int(expected + _MARGIN * math.sqrt(expected)) + 1
     begin, used = 0, 0
@@ -70,6 +71,6 @@ def hits(draws: Draws, stream: Stream, event: int, of: Trials) -> Ints:
         if len(runs):
             keep = draws.uniform(stream, component_keys(1 + 0 * draw, draw), event)
             runs = runs[keep[within] * of.most < of.odds[runs]]
-        found.append(runs)
+        successes.append(runs)
         begin, used = int(places[-1]) + 1, used + batch
-    return np.concatenate(found)
+    return np.concatenate(successes)

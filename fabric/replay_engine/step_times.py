@@ -105,15 +105,15 @@ class Offsets:
         origin
             Row of each step in it, flattened.
         """
-        wander, layout = self._run.crystals.clocks.wander, self._run.layout
-        assert wander is not None
-        lines = wander.lines(self._chips, begin)
+        walk, layout = self._run.crystals.clocks.random_walk, self._run.layout
+        assert walk is not None
+        lines = walk.lines(self._chips, begin)
         parts_as = lines.parts_as[origin] + layout.cycle * lines.period_as[origin]
         step_ps: Ints = lines.first_ps[origin] + parts_as // AS_PER_PS
         cycle = lines.cycle[origin] + layout.cycle
         # Where the frequency changes within the token, the line ends.
         beyond = np.flatnonzero(cycle >= lines.end_cycle[origin])
-        step_ps[beyond] = wander.edges_ps(layout.chip[beyond], cycle[beyond])
+        step_ps[beyond] = walk.edges_ps(layout.chip[beyond], cycle[beyond])
         return step_ps
 
     def finish(self) -> None:

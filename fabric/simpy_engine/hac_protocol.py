@@ -1,8 +1,12 @@
-"""Protocol of the hardware aligned counters, one SimPy event an exchange.
+"""HAC protocol as SimPy processes: bring-up, adoption and tracking, event by event.
+
+It is the reference for `fabric.clocks.hac_tracking`, which computes the same integers
+as arrays and is what a run uses; `tests/fabric/simpy_engine/test_hac_protocol.py`
+compares every counter of both after every window.
 
 Every chip counts with its own crystal. A parent sends its counter, which shows 0 at an
-epoch's edge; what a child learns is when that comes, on its own crystal, modulo the
-epoch. Only a `Clock` turns cycles into simulated time.
+epoch edge. A child reads its own counter modulo the epoch when the value arrives. Only
+a `Clock` converts cycles to simulated time.
 """
 
 from collections.abc import Sequence
@@ -15,8 +19,6 @@ from simpy.events import ProcessGenerator
 
 from chip.clock import Clock
 from chip.hac import (
-    FRACTION_BITS,
-    HALF_COUNT,
     added_rates,
     bring_up_settled,
     half_round_trip,
@@ -26,97 +28,38 @@ from chip.hac import (
 from fabric.clocks.link_bring_up import LANE_BITS, LANES, spacing_epochs
 from fabric.links.latency import Jitter, least_latency_ps
 from fabric.random_streams import Draws, Stream
+from fabric.simpy_engine.tracking_counter import MeasuredLink, TrackingCounter
 from specs.machine import MachineSpec
 from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
 
 
-class Known(NamedTuple):
-    """What the bring-up has told of a link, in parts of 2^-24 of a count."""
-
-    latency: int
-    rate: int
-    exchanges: int
-
-
 class _Wire(NamedTuple):
-    """One direction of a link: where values arrive, and each value's latency."""
+    """One direction of a link: its receiving end, and the latency of each value."""
 
     end: simpy.Store
     latency_ps: list[int]
 
 
 @final
-class Counter:
-    """The counter of one chip below the root, and how it follows its parent's.
-
-    Parameters
-    ----------
-    machine
-        The filter's constants.
-    known
-        Latency of the link, and the crystal's rate against the root's.
-    """
-
-    def __init__(self, machine: MachineSpec, known: Known) -> None:
-        self._hac = machine.hac
-        self._rate = known.rate
-        self._latency, self._latency_part = divmod(known.latency, 1 << FRACTION_BITS)
-        self._estimate = 0
-        self._windows = 0
-        self._step = 0
-        self._sum = 0
-        self.offset = 0
-        """Counts that the counter is ahead of the crystal's cycles."""
-
-    def adopt(self, cycle: int) -> None:
-        """Set the counter to the value that comes in `cycle`, plus the latency."""
-        self.offset = self._latency - cycle
-        self._estimate = (
-            (self.offset << FRACTION_BITS) - HALF_COUNT + self._latency_part
-        )
-
-    def track(self, cycle: int) -> bool:
-        """Compare the value that comes in `cycle`; return whether a window is full."""
-        window = self._hac.window_epochs
-        shown = cycle + self.offset
-        ahead = wrapped_difference(self._latency, shown, self._hac.epoch_cycles)
-        self._sum += self.offset + ahead
-        self._step += 1
-        wanted = (
-            self._estimate + self._rate * self._step + HALF_COUNT
-        ) >> FRACTION_BITS
-        most = self._hac.slew_counts
-        self.offset += max(-most, min(most, wanted - self.offset))
-        if self._step < window:
-            return False
-        # A counter that shows n is halfway through its count on average.
-        mean = ((2 * self._sum - window) << FRACTION_BITS) // (2 * window)
-        middle = self._estimate + (self._rate * (window + 1) >> 1)
-        gain = min(
-            self._windows // self._hac.windows_per_gain, self._hac.least_gain_shift
-        )
-        self._estimate += self._rate * window
-        self._estimate += (mean + self._latency_part - middle) >> gain
-        self._windows += 1
-        self._step = self._sum = 0
-        return True
-
-
-@final
 class HacProtocol:
-    """The chips of a machine while their counters find each other.
+    """Chips of a machine that align their counters.
 
     Parameters
     ----------
     machine, topology
-        The protocol's constants, latencies, and the wiring.
+        Protocol constants, latencies, and topology.
     tree
-        Who sends to whom.
+        Parent of each chip.
     clocks
         Clocks of all chips.
     draws
-        The jitter of every exchange.
+        Random numbers for the jitter of every exchange.
+
+    Attributes
+    ----------
+    measured
+        Bring-up of each chip's link to its parent, by chip, once `run` has returned.
     """
 
     def __init__(
@@ -144,8 +87,8 @@ class HacProtocol:
         self._children: list[list[int]] = [[] for _ in clocks]
         for chip in self._below:
             self._children[self._parent[chip]].append(chip)
-        self._known: dict[int, Known] = {}
-        self._counters: dict[int, Counter] = {}
+        self.measured: dict[int, MeasuredLink] = {}
+        self._counters: dict[int, TrackingCounter] = {}
         self._errors: list[dict[int, int]] = []
 
     def run(self, windows: int) -> NDArray[np.int64]:
@@ -156,15 +99,15 @@ class HacProtocol:
         env = self._env
         settled = env.all_of([env.process(self._bring_up(c)) for c in self._below])
         env.run(until=settled)
+        epoch_cycles = self._machine.hac.epoch_cycles
+        root_rate = {self._tree.root: 0}
         for chip in self._below:
-            above = self._known.get(self._parent[chip])
-            known = self._known[chip]
-            if above:
-                rate = added_rates(
-                    known.rate, above.rate, self._machine.hac.epoch_cycles
-                )
-                self._known[chip] = known._replace(rate=rate)
-            self._counters[chip] = Counter(self._machine, self._known[chip])
+            measured, above = self.measured[chip], root_rate[self._parent[chip]]
+            rate = added_rates(measured.rate, above, epoch_cycles)
+            root_rate[chip] = rate
+            self._counters[chip] = TrackingCounter(
+                self._machine, measured._replace(rate=rate)
+            )
         self._errors = [{} for _ in range(windows)]
         epochs = windows * self._machine.hac.window_epochs + 1
         env.process(self._root(epochs))
@@ -175,10 +118,11 @@ class HacProtocol:
         return errors
 
     def _wait(self, time_ps: int) -> simpy.Timeout:
+        """Return the timeout that ends at a global time."""
         return self._env.timeout(time_ps - int(self._env.now))
 
     def _bring_up(self, chip: int) -> ProcessGenerator:
-        """Exchange values over the link to a chip until what they tell is settled."""
+        """Exchange values over the link to a chip until its measurement has settled."""
         hac, epoch = self._machine.hac, self._machine.hac.epoch_cycles
         parent, link = self._clocks[self._parent[chip]], self._link[chip]
         clock, least_ps = self._clocks[chip], self._least_ps[link]
@@ -190,8 +134,8 @@ class HacProtocol:
             sent = number * self._spacing
             yield self._wait(parent.edge_ps(sent))
             yield self._env.timeout(least_ps + jitter_ps[2 * number])
-            # The peer reflects at its next cycle; it counts how far it is behind,
-            # modulo the epoch, and by how much that has grown.
+            # The child reflects at its next cycle. It reads its lag modulo the epoch
+            # and adds up the differences.
             reflected = clock.cycle_at(int(self._env.now) - 1) + 1
             behind += wrapped_difference(-reflected, behind, epoch)
             yield self._wait(clock.edge_ps(reflected))
@@ -208,7 +152,7 @@ class HacProtocol:
             if 2 * count > hac.most_exchanges or bring_up_settled(before, sums, count):
                 break
             before, count = sums.copy(), 2 * count
-        self._known[chip] = Known(
+        self.measured[chip] = MeasuredLink(
             latency=half_round_trip(int(sums[0]), count),
             rate=rate_per_epoch(total, weighted, count, self._spacing // epoch),
             exchanges=count,
@@ -228,7 +172,7 @@ class HacProtocol:
     def _root(self, epochs: int) -> ProcessGenerator:
         """Send the root's counter to its children, epoch after epoch."""
         clock = self._clocks[self._tree.root]
-        longest = max((known.exchanges for known in self._known.values()), default=0)
+        longest = max((each.exchanges for each in self.measured.values()), default=0)
         begins = (longest + 1) * self._spacing
         wires = self._open(self._tree.root, epochs)
         for number in range(epochs):
@@ -237,7 +181,7 @@ class HacProtocol:
             self._send(wires, number)
 
     def _open(self, chip: int, epochs: int) -> list[_Wire]:
-        """Start the children of a chip; return the wires to them."""
+        """Start the processes of a chip's children; return the wires to them."""
         wires = []
         for child in self._children[chip]:
             link = self._link[child]
@@ -251,15 +195,17 @@ class HacProtocol:
         return wires
 
     def _send(self, wires: list[_Wire], number: int) -> None:
+        """Send a value on each wire."""
         for wire in wires:
             self._env.process(self._carry(wire, number))
 
     def _carry(self, wire: _Wire, number: int) -> ProcessGenerator:
+        """Deliver a value after its latency."""
         yield self._env.timeout(wire.latency_ps[number])
         yield wire.end.put(number)
 
     def _follow(self, chip: int, end: simpy.Store, epochs: int) -> ProcessGenerator:
-        """Adopt the parent's counter, track it, and send the own one on."""
+        """Adopt the parent's counter, track it, and send the own counter on."""
         epoch = self._machine.hac.epoch_cycles
         clock, counter = self._clocks[chip], self._counters[chip]
         wires = self._open(chip, epochs)
@@ -287,7 +233,7 @@ class HacProtocol:
             edge += epoch
 
     def _error(self, chip: int) -> int:
-        """Return a counter's error against the root's, at the root's next edge."""
+        """Return the offset of a counter from the root's, at the root's next edge."""
         root, epoch = self._clocks[self._tree.root], self._machine.hac.epoch_cycles
         edge = (root.cycle_at(int(self._env.now)) // epoch + 1) * epoch
         middle_ps = (root.edge_ps(edge) + root.edge_ps(edge + 1)) // 2

@@ -106,9 +106,9 @@ class TimingChecker:
         """Return the least slack of each train, shape ``(trains,)``."""
         take_ps = step_ps[self._take_step]
         tail_ps = self._tail_ps
-        if self._clocks.wander is not None:
+        if self._clocks.random_walk is not None:
             # A change of frequency counts for the trains that begin after it.
-            drift_as = self._wandering_drift_as(step_ps, self._clocks.wander)
+            drift_as = self._wandering_drift_as(step_ps, self._clocks.random_walk)
             tail_ps = least_slack_ps(0 * take_ps, self._tail_cycles, drift_as)
         slack: Ints = take_ps - arrival_ps + tail_ps
         slack[(take_ps == NEVER) | (arrival_ps == NEVER)] = UNLIMITED_PS

@@ -24,7 +24,7 @@ def tracked(seed: int, windows: int) -> tuple[NDArray[np.int64], SpanningTree]:
     """Return a rack's errors after each window."""
     machine, draws = load_machine(), Draws(seed)
     tree = alignment_tree(RACK, machine, 0)
-    clocks = make_clocks(machine, RACK.chips, tree.root, draws).at_first
+    clocks = make_clocks(machine, RACK.chips, tree.root, draws).initial
     tracking = Tracking(machine, RACK, tree, clocks=clocks, draws=draws)
     history = []
     for _ in range(windows):
@@ -72,7 +72,7 @@ def test_a_machine_that_is_not_within_its_bound_goes_on_tracking() -> None:
     machine = load_machine().with_settings({"hac.settle_epochs": 32})
     tree = alignment_tree(RACK, machine, 0)
     draws = Draws(3)
-    clocks = make_clocks(machine, RACK.chips, tree.root, draws).at_first
+    clocks = make_clocks(machine, RACK.chips, tree.root, draws).initial
     tracking = Tracking(machine, RACK, tree, clocks=clocks, draws=draws)
     tracking.run_window()
     assert (np.abs(tracking.errors()) > tree.depth).any()
