@@ -22,7 +22,8 @@ from experiments.analysis.traffic_schedule import (
 )
 from experiments.tables.columns import TableRow
 from fabric.random_streams import Draws
-from fabric.reactive.network import ReactiveSpec, simulate_reactive
+from fabric.reactive.network import simulate_reactive
+from fabric.reactive.router_spec import ReactiveSpec
 from fabric.reactive.traffic import (
     Journeys,
     Messages,

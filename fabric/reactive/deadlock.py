@@ -1,4 +1,4 @@
-"""What to say of a network whose packets block each other for good."""
+"""Deadlock of a network whose packets block each other permanently."""
 
 from fabric.reactive.traffic import Journeys
 
@@ -6,18 +6,18 @@ from fabric.reactive.traffic import Journeys
 def deadlock(
     blocked: dict[int, list[int]], journeys: Journeys, channel: list[int]
 ) -> str:
-    """Return which buffers wait for each other, in a circle, and the way out.
+    """Return an error message that names a cycle of waiting buffers and the remedy.
 
     Parameters
     ----------
     blocked
-        Rows that stand first in the queues of each link.
+        Rows at the heads of the queues of each link.
     journeys
-        Packets and their ways.
+        Packets and their routes.
     channel
         Virtual channel of each row.
     """
-    # A channel of a buffer is full, and some packet in it stands first for its wire.
+    # A channel of a buffer is full, and one of its packets heads the queue of a wire.
     waits_for: dict[tuple[int, int], tuple[int, int]] = {}
     for rows in blocked.values():
         for row in rows:

@@ -1,16 +1,16 @@
-"""The reactive twin: the same wiring as a network that decides at run time.
+"""Reactive baseline model: the same topology with routing decisions at run time.
 
-Every chip is an input-queued router. Packets of one vector follow minimal routes; each
-port takes turns between those who want its wire, and sends only where a credit says
-there is a place. Receive buffers have virtual output queues, so that no packet waits
-behind one that goes elsewhere, and one virtual channel for each link of the longest
-way: the packets that wait in channel h only ever wait for channel h + 1, and nothing
-for the last one, so there is no deadlock (Guenther, "Prevention of Deadlocks in
-Packet-Switched Data Transport Systems", IEEE Trans. Commun. 29, 1981).
+Every chip is an input-queued router. Packets of one vector follow minimal routes. Each
+port arbitrates its wire by round robin, and sends only with a credit of the next
+buffer. Receive buffers have virtual output queues, so that no packet waits behind one
+with another output. They have one virtual channel for each link of the longest route.
+Packets in channel h wait only for channel h + 1, and those in the last channel for
+none, so there is no deadlock (Guenther, "Prevention of Deadlocks in Packet-Switched
+Data Transport Systems", IEEE Trans. Commun. 29, 1981).
 """
 
 from dataclasses import dataclass
-from typing import Self, final
+from typing import final
 
 import numpy as np
 import simpy
@@ -19,116 +19,27 @@ from simpy.events import Event, ProcessGenerator, Timeout
 
 from fabric.reactive.deadlock import deadlock
 from fabric.reactive.output_port import OutputPort
+from fabric.reactive.router_spec import ReactiveSpec
 from fabric.reactive.traffic import Journeys
 from specs.arrays import Ints
 from specs.errors import SpecError
-from specs.machine import MachineSpec
-from specs.units import BITS_PER_BYTE, PS_PER_NS
 
 NOT_SENT = -1
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReactiveSpec:
-    """What a router of the twin takes, and how much it holds.
-
-    Parameters
-    ----------
-    vector_ps
-        Time of a packet on the wire.
-    send_ps, pass_ps, receive_ps
-        SRAM to wire; receive buffer to the next wire; receive buffer to SRAM. Each as
-        long as nothing is in the way.
-    buffer_vectors
-        Places in each virtual channel of a receive buffer.
-    virtual_channels
-        Channels of each buffer; None for as many as the longest way has links. A packet
-        that has more links behind it than there are channels keeps to the last, and a
-        deadlock is possible.
-
-    Raises
-    ------
-    SpecError
-        If a buffer, a channel or a wire is missing.
-    """
-
-    vector_ps: int
-    send_ps: int
-    pass_ps: int
-    receive_ps: int
-    buffer_vectors: int
-    virtual_channels: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("vector_ps", "buffer_vectors", "virtual_channels"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise SpecError(f"{name} {value} must be 1 or more")
-        for name in ("send_ps", "pass_ps", "receive_ps"):
-            if getattr(self, name) < 0:
-                raise SpecError(f"{name} {getattr(self, name)} must not be negative")
-        if self.send_ps + self.receive_ps < self.pass_ps:
-            raise SpecError(
-                f"pass_ps {self.pass_ps} is above send_ps + receive_ps, "
-                f"{self.send_ps + self.receive_ps}: a packet to its own chip would "
-                f"be there before it left"
-            )
-
-    @classmethod
-    def of_machine(
-        cls, machine: MachineSpec, *, buffer_vectors: int | None = None
-    ) -> Self:
-        """Return the twin of a scheduled machine, with the same times.
-
-        Parameters
-        ----------
-        machine
-            Chips and links.
-        buffer_vectors
-            Places in each virtual channel; those of the receive FIFO if None.
-        """
-        link, chip = machine.link, machine.chip
-        pass_cycles = link.forward_cycles - link.mean_latency_cycles
-        if buffer_vectors is None:
-            buffer_vectors = link.fifo_vectors
-        return cls(
-            vector_ps=link.wire_bytes * BITS_PER_BYTE * PS_PER_NS // link.rate_gbps,
-            send_ps=machine.cycles_to_ps(chip.send_cycles),
-            pass_ps=machine.cycles_to_ps(pass_cycles),
-            receive_ps=machine.cycles_to_ps(chip.receive_cycles),
-            buffer_vectors=buffer_vectors,
-        )
-
-    def unloaded_ps(self, link_ps: Ints) -> int:
-        """Return how long a packet takes if it never waits; closed form.
-
-        A router is passed between two links; the first and the last are part of sending
-        and receiving. A packet to its own chip passes one router where others pass two.
-
-        Parameters
-        ----------
-        link_ps
-            Latency of each link of the way, shape ``(hops,)``.
-        """
-        passed = len(link_ps) - 1
-        ends_ps = self.send_ps + self.receive_ps
-        return ends_ps + passed * self.pass_ps + int(link_ps.sum())
-
-
-@final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ReactiveResult:
-    """When packets were sent and messages were there.
+    """Times of packets and messages in the baseline model.
 
     Parameters
     ----------
     wire_ps
-        When each packet entered each link, in the rows of the journeys.
+        Time each packet entered each link, in the rows of the journeys.
     delivered_ps
-        When the last packet of each message was in SRAM, shape ``(messages,)``.
+        Time the last packet of each message was in SRAM, shape ``(messages,)``.
     latency_ps
-        The same, from when the message was ready.
+        Time from when the message was ready until then.
     """
 
     wire_ps: Ints
@@ -139,31 +50,31 @@ class ReactiveResult:
 def simulate_reactive(
     spec: ReactiveSpec, journeys: Journeys, *, latency_ps: Ints, credit_ps: Ints
 ) -> ReactiveResult:
-    """Return how the twin carries the packets of `journeys`.
+    """Return the times at which the baseline model carries the packets of `journeys`.
 
     Parameters
     ----------
     spec
         Routers.
     journeys
-        Packets and their ways.
+        Packets and their routes.
     latency_ps
         Latency of each row's link, first bit on the wire to decoded in the buffer.
     credit_ps
-        Time a credit takes back over each directed link, shape ``(directed links,)``.
+        Latency of a credit back over each directed link, shape ``(directed links,)``.
 
     Raises
     ------
     SpecError
-        If packets block each other for good; the message names them.
+        If packets block each other permanently; the message names them.
     """
     sent = _Network(spec, journeys, latency_ps=latency_ps, credit_ps=credit_ps).run()
     wire_ps = np.array(sent, dtype=np.int64)
     ready_ps = journeys.messages.ready_ps
-    # A packet to its own chip; the others are overwritten.
+    # The time of a packet to its own chip; those of others are overwritten.
     packet_ps = ready_ps[journeys.message] + spec.unloaded_ps(np.zeros(0, np.int64))
-    there_ps = wire_ps + latency_ps + spec.receive_ps
-    packet_ps[journeys.hops > 0] = there_ps[journeys.is_last]
+    received_ps = wire_ps + latency_ps + spec.receive_ps
+    packet_ps[journeys.hops > 0] = received_ps[journeys.is_last]
     delivered_ps = np.zeros(len(journeys.messages), dtype=np.int64)
     np.maximum.at(delivered_ps, journeys.message, packet_ps)
     return ReactiveResult(
@@ -173,10 +84,10 @@ def simulate_reactive(
 
 @final
 class _Network:
-    """All ports and the packets between them.
+    """Network of all output ports, with the packets between them.
 
-    A packet is on its way as the number of its row, a plain integer; the columns are
-    lists, whose elements cost a tenth of an array's to look at.
+    A packet in flight is the number of its row, a plain integer. The columns are lists,
+    whose elements are read in a tenth of the time of an array's.
     """
 
     def __init__(
@@ -214,7 +125,7 @@ class _Network:
         }
 
     def run(self) -> list[int]:
-        """Return when each packet entered each link of its way."""
+        """Return the time each packet entered each link of its route."""
         self._env.process(self._inject())
         self._env.run()
         assert isinstance(self._env.now, int)
@@ -229,6 +140,7 @@ class _Network:
         return self.wire_ps
 
     def _inject(self) -> ProcessGenerator:
+        """Request the first wire for each packet when its message is ready."""
         journeys = self._journeys
         moving = np.flatnonzero(journeys.hops)
         ready_ps = journeys.messages.ready_ps[journeys.message[moving]]
@@ -241,20 +153,21 @@ class _Network:
             self._ports[self._link[row]].request(row)
 
     def _send(self, row: int) -> int:
-        """Put a packet on the wire now; return when it leaves the buffer, if known."""
+        """Put a packet on the wire now; return when its buffer is free, if known."""
         env = self._env
         self.wire_ps[row] = now = int(env.now)
         if not self._is_first[row]:
             self._ports[self._link[row - 1]].free(self._channel[row - 1])
         latency_ps = self._latency_ps[row]
         if self._is_last[row]:
-            # Every port has its own way to SRAM: nothing to wait for.
+            # Every port has its own path to SRAM, without contention.
             return now + latency_ps
         event = Timeout(env, latency_ps + self._spec.pass_ps, row + 1)
         event.callbacks.append(self._ready)
         return NOT_SENT
 
     def _ready(self, event: Event) -> None:
+        """Request the next wire of a packet."""
         row: int = event.value  # type: ignore[assignment]
         self._ports[self._link[row]].request(row)
 
@@ -262,9 +175,9 @@ class _Network:
 def _requesters(
     journeys: Journeys, channel: NDArray[np.int64], channels: int
 ) -> NDArray[np.int64]:
-    """Return who asks for each row's wire: 0 for the chip, else a channel it came by.
+    """Return the requester of each row's wire: 0 for the chip, else an input channel.
 
-    Each channel of each link has a number of its own.
+    Each channel of each link has its own number.
     """
     came_by = 1 + journeys.link * channels + channel
     before = np.concatenate([np.zeros(1, np.int64), came_by[:-1]])[: len(came_by)]

@@ -1,8 +1,8 @@
-"""An output port of the reactive twin: its arbiter, its wire, the credits it holds.
+"""Output port of the reactive baseline model: arbiter, wire and credits.
 
-The port decides at run time, which the scheduled machine never does: who waits for the
-wire takes turns, and a packet is only sent if the receive buffer at the other end has
-a place for it.
+The port decides at run time, which the scheduled machine never does. It arbitrates the
+wire by round robin, and sends a packet only if the receive buffer at the far end has a
+free place.
 """
 
 from bisect import bisect_right, insort
@@ -19,27 +19,27 @@ _NEVER = 2**63
 
 @final
 class OutputPort:
-    """A directed link with round-robin arbitration and credit-based flow control.
+    """Output port of a directed link: round-robin arbitration, credit flow control.
 
-    A row of `fabric.reactive.traffic.Journeys` stands for a packet on this link.
+    A row of `fabric.reactive.traffic.Journeys` represents a packet on this link.
 
     Parameters
     ----------
     env
-        The simulation.
+        SimPy environment.
     vector_ps
-        Time of a packet on the wire.
+        Serialisation time of a packet.
     credit_ps
-        Time from when a place is freed to when the port may use it.
+        Time from when a place is freed until the port may use it.
     places
-        Places of each virtual channel of the buffer at the far end.
+        Capacity of each virtual channel of the buffer at the far end.
     channels
-        Virtual channels.
+        Number of virtual channels.
     requester, channel
-        Who asks for the wire, and which virtual channel is to be used, by row.
+        Requester of the wire, and virtual channel of the packet, by row.
     send
-        Called with a row that has been granted the wire; returns when its place is
-        known to be free again, -1 if not yet.
+        Called with a row that has been granted the wire; returns the time at which its
+        place is free again, -1 if that is not known yet.
     """
 
     def __init__(
@@ -60,20 +60,20 @@ class OutputPort:
         self._requester = requester
         self._channel = channel
         self._send = send
-        # Requesters that wait, ascending, so that turns do not depend on who came
-        # first; each with its packets in order.
+        # Waiting requesters, ascending, so that the round robin does not depend on the
+        # order of requests; each with its packets in order.
         self._waiting: list[int] = []
         self._queues: dict[int, deque[int]] = {}
         self._served = -1
         self._credits = [places] * channels
-        # When credits under way come back. They need no event of their own: the port
-        # looks when it next decides, and is woken only if nothing else would.
+        # Return times of credits. They need no event of their own: the port reads them
+        # at its next arbitration, and is woken only if no other event does so.
         self._returns: list[list[int]] = [[] for _ in range(channels)]
         self._free_ps = 0
         self._wake_ps = _NEVER
 
     def request(self, row: int) -> None:
-        """Let a packet wait for the wire; it may be granted at once."""
+        """Queue a packet for the wire; it may be granted at once."""
         key = self._requester[row]
         queue = self._queues.get(key)
         if queue is None:
@@ -89,7 +89,7 @@ class OutputPort:
             self._wake(self._free_ps, now)
 
     def free(self, channel: int) -> None:
-        """Take note that a place of `channel` at the far end is free from now on."""
+        """Return the credit of a place of `channel` that is free from now on."""
         now: int = self._env.now  # type: ignore[assignment]
         heappush(self._returns[channel], now + self._credit_ps)
         if self._waiting:
@@ -97,18 +97,20 @@ class OutputPort:
 
     @property
     def blocked(self) -> list[int]:
-        """Return the first packet of each requester that waits, in turn."""
+        """Return the first packet of each waiting requester, in round-robin order."""
         return [self._queues[key][0] for key in self._waiting]
 
     def _wake(self, at_ps: int, now: int) -> None:
+        """Schedule an arbitration at `at_ps` unless there is an earlier one."""
         if at_ps < self._wake_ps:
             self._wake_ps = at_ps
             event = Timeout(self._env, at_ps - now)
             event.callbacks.append(self._woken)
 
     def _woken(self, _: Event) -> None:
+        """Arbitrate if this event is the scheduled one."""
         now: int = self._env.now  # type: ignore[assignment]
-        # An earlier call may have been placed since; then this one is void.
+        # An earlier arbitration may have been scheduled since; then this one is void.
         if now != self._wake_ps:
             return
         self._wake_ps = _NEVER
@@ -117,7 +119,7 @@ class OutputPort:
         if now >= self._free_ps:
             self._arbitrate(now)
         else:
-            # Meant for who waited for a credit; another was served meanwhile.
+            # Scheduled for a credit; another requester was granted meanwhile.
             self._wake(self._free_ps, now)
 
     def _arbitrate(self, now: int) -> None:
@@ -142,6 +144,7 @@ class OutputPort:
             self._wake(earliest_ps, now)
 
     def _grant(self, place: int, queue: deque[int], channel: int, now: int) -> None:
+        """Send the first packet of a requester."""
         self._served = self._waiting[place]
         row = queue.popleft()
         if not queue:

@@ -1,4 +1,4 @@
-"""What the reactive twin carries: messages, and the way of each of their packets."""
+"""Traffic of the reactive baseline model: messages and the routes of their packets."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,7 @@ from topologies.topology import Topology
 @final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Messages:
-    """Payloads between chips; each is cut into packets of one vector.
+    """Messages between chips; each is divided into packets of one vector.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class Messages:
     vectors
         Packets of each message.
     ready_ps
-        When it lies in the SRAM of its source. Those of one chip that are ready
-        together are sent in the order of the columns.
+        Time from which it is in the SRAM of its source. Messages of one chip that are
+        ready at the same time are sent in the order of the columns.
     """
 
     source: Ints
@@ -45,18 +45,18 @@ class Messages:
 @final
 @dataclass(frozen=True, eq=False)
 class Journeys:
-    """Every packet of some messages on every link of its way, one row for each.
+    """Routes of packets: one row for every packet on every link of its route.
 
     The rows of a packet follow each other, and so do the packets of a message.
 
     Parameters
     ----------
     messages
-        What is carried.
+        Messages of the packets.
     message
         Message of each packet, shape ``(packets,)``.
     hops
-        Links on the way of each packet, 0 to its own chip, shape ``(packets,)``.
+        Links on the route of each packet, 0 to its own chip, shape ``(packets,)``.
     link
         Directed link of each row, shape ``(rows,)``.
     """
@@ -73,28 +73,28 @@ class Journeys:
 
     @cached_property
     def hop(self) -> Ints:
-        """Return how many links lie before each row's on its packet's way."""
+        """Return the number of links before each row's on its packet's route."""
         return np.arange(len(self.link)) - np.repeat(self.first_row, self.hops)
 
     @cached_property
     def is_last(self) -> NDArray[np.bool_]:
-        """Return whether each row's link is the last of its packet's way."""
+        """Return whether each row's link is the last of its packet's route."""
         is_last: NDArray[np.bool_] = self.hop == np.repeat(self.hops, self.hops) - 1
         return is_last
 
     @property
     def most_hops(self) -> int:
-        """Return the links of the longest way."""
+        """Return the number of links of the longest route."""
         return int(self.hops.max(initial=0))
 
 
 def journeys(messages: Messages, routes: Routes) -> Journeys:
-    """Return the way of every packet; all packets of a message take the same.
+    """Return the route of every packet; all packets of a message take the same.
 
     Raises
     ------
     TopologyError
-        If there is no way, or no such chip.
+        If there is no route, or no such chip.
     """
     pairs = zip(messages.source.tolist(), messages.target.tolist(), strict=True)
     paths = [np.array(routes.path(*pair), dtype=np.int64) for pair in pairs]
@@ -109,7 +109,7 @@ def journeys(messages: Messages, routes: Routes) -> Journeys:
 
 
 def mean_latency_ps(machine: MachineSpec, topology: Topology) -> Ints:
-    """Return each directed link's least latency plus the machine's mean jitter, in ps.
+    """Return each directed link's minimum latency plus the mean jitter, in ps.
 
     Like `LinkSpec.mean_latency_cycles`, the mean is one number for all links.
     """
@@ -136,25 +136,25 @@ def uniform_messages(
     until_ps: int,
     own_chip: bool = False,
 ) -> Messages:
-    """Return messages of one vector: Poisson arrivals, each chip equally likely next.
+    """Return uniform random traffic: messages of one vector with Poisson arrivals.
 
     Parameters
     ----------
     chips
-        Who takes part, shape ``(members,)``.
+        Sources and, equally likely, targets of messages, shape ``(members,)``.
     draws
-        The source of chance.
+        Random numbers.
     mean_gap_ps
         Mean time between two messages of one chip.
     until_ps
-        When chips stop sending.
+        Time at which chips stop sending.
     own_chip
         Whether a message may go to the chip it comes from.
 
     Raises
     ------
     SpecError
-        If the gap is not above zero, or nobody is there to be sent to.
+        If the gap is not above zero, or there is no target.
     """
     members = len(chips)
     if not mean_gap_ps > 0:
@@ -163,7 +163,7 @@ def uniform_messages(
         raise SpecError(
             f"{members} chip has nobody to send to: use two or more, or own_chip=True"
         )
-    # Six deviations more than expected; a chip that still comes short is drawn again.
+    # Six standard deviations above the mean; if a chip needs more, all are drawn again.
     expected = until_ps / mean_gap_ps
     count = int(expected + 6 * expected**0.5) + 8
     while True:

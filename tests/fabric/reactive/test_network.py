@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fabric.random_streams import Draws
-from fabric.reactive.network import ReactiveResult, ReactiveSpec, simulate_reactive
+from fabric.reactive.network import ReactiveResult, simulate_reactive
+from fabric.reactive.router_spec import ReactiveSpec
 from fabric.reactive.traffic import (
     Journeys,
     Messages,
