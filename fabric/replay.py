@@ -1,8 +1,8 @@
-"""The fast engine: the same run as a vectorised evaluation of the instruction table.
+"""Replay engine: a run as a vectorised evaluation of the instruction table.
 
-Nothing in the machine decides at run time, so no event loop is needed: a chip's cycles
-become times by its crystal and by what its deskews have removed, a train arrives its
-latency after its step, and slack is a difference. The integers are those of
+No hardware decides at run time, so no event loop is needed. The crystal and the drift
+that deskews have removed give the time of a chip's cycles. A train arrives its latency
+after its step, and slack is a difference. The integers are those of
 `fabric.simulation`.
 """
 
@@ -42,12 +42,12 @@ def replay(
     keep: frozenset[int] = frozenset(),
     progress: Callable[[int], None] | None = None,
 ) -> RunResult:
-    """Return what `fabric.simulation.simulate` returns, without an event loop.
+    """Return the result of a run, that of `fabric.simulation.simulate`.
 
     Parameters and errors are those of `simulate`.
     """
-    ledger = RunStatistics(topology, tokens=tokens, keep=keep)
-    stints = RunSegments(
+    statistics = RunStatistics(topology, tokens=tokens, keep=keep)
+    segments = RunSegments(
         topology,
         machine,
         seed=seed,
@@ -57,38 +57,38 @@ def replay(
         changes=changes,
         align=StartPropagation.start,
     )
-    for run in stints.of(program):
-        ledger.open(run)
-        deskews = _Replay(run, ledger).execute(progress)
-        ledger.close(deskews)
-        stints.ended(deskews)
-    return ledger.result()
+    for segment in segments.of(program):
+        statistics.open(segment)
+        deskews = _Replay(segment, statistics).execute(progress)
+        statistics.close(deskews)
+        segments.ended(deskews)
+    return statistics.result()
 
 
 @final
 class _Replay:
-    """One stint, iteration by iteration.
+    """Replay of one segment, iteration by iteration.
 
     Parameters
     ----------
-    run
-        The stint.
-    ledger
-        Takes what has happened.
+    segment
+        Segment that is replayed.
+    statistics
+        Statistics that iterations are added to.
     """
 
-    def __init__(self, run: Segment, ledger: RunStatistics) -> None:
-        self._run = run
-        self._ledger = ledger
-        self._deskews = DeskewLog(run.topology.chips, len(run.program.deskews))
-        self._offsets = Offsets(run, self._deskews)
-        self._occupancy = Occupancy(run)
-        self._steady = run.steady
+    def __init__(self, segment: Segment, statistics: RunStatistics) -> None:
+        self._segment = segment
+        self._statistics = statistics
+        self._deskews = DeskewLog(segment.topology.chips, len(segment.program.deskews))
+        self._offsets = Offsets(segment, self._deskews)
+        self._occupancy = Occupancy(segment)
+        self._steady = segment.steady
         self._recurring: dict[tuple[int, int], TimingCheck] = {}
 
     def execute(self, progress: Callable[[int], None] | None) -> DeskewLog:
-        """Enter all iterations; return the stint's deskews."""
-        counts = self._run.delivery.iterations
+        """Add all iterations to the statistics; return the segment's deskews."""
+        counts = self._segment.delivery.iterations
         for iteration in range(max(counts)):
             horizon_ps = 2**63 - 1
             for sequence, iterations in enumerate(counts):
@@ -101,61 +101,64 @@ class _Replay:
             if horizon_ps < 2**63 - 1:
                 self._enter(self._occupancy.settle(horizon_ps))
             if progress is not None:
-                progress(len(self._ledger.iterations))
+                progress(len(self._statistics.iterations))
         self._enter(self._occupancy.settle(None))
         self._offsets.finish()
         if progress is not None:
-            progress(len(self._ledger.iterations))
+            progress(len(self._statistics.iterations))
         return self._deskews
 
     def _timed(self, sequence: int, iteration: int) -> Timed:
-        """Return an iteration with all its times."""
+        """Return the times of an iteration."""
         step_ps = self._offsets.step_ps(sequence, iteration)
-        latency_ps = self._run.latency_ps(sequence, iteration)
-        arrival_ps = step_ps[self._run.layout.send_step] + latency_ps
-        if self._run.delivery.attempts[sequence][iteration].lost:
+        latency_ps = self._segment.latency_ps(sequence, iteration)
+        arrival_ps = step_ps[self._segment.layout.send_step] + latency_ps
+        if self._segment.delivery.attempts[sequence][iteration].lost:
             arrival_ps[latency_ps == NEVER] = NEVER
         return Timed(sequence, iteration, step_ps, arrival_ps, {})
 
     def _enter(self, over: list[Timed]) -> None:
-        """Enter iterations that are over, and remember what may recur."""
-        ledger = self._ledger
+        """Add iterations that have ended, and remember the checks that may recur."""
+        statistics = self._statistics
         for timed in over:
             sequence, iteration, step_ps, arrival_ps, overflows = timed
-            verdict = ledger.judge.verdict(step_ps, arrival_ps, sequence, iteration)
-            ledger.add(sequence, iteration, verdict, overflows)
-            ledger.record(sequence, iteration, step_ps, arrival_ps)
+            check = statistics.checker.check(step_ps, arrival_ps, sequence, iteration)
+            statistics.add(sequence, iteration, check, overflows)
+            statistics.record(sequence, iteration, step_ps, arrival_ps)
             if self._may_recur(sequence, iteration) and not (
                 self._occupancy.is_suspicious(timed)
             ):
-                self._recurring[sequence, self._phase(sequence, iteration)] = verdict
+                self._recurring[sequence, self._phase(sequence, iteration)] = check
 
     def _may_recur(self, sequence: int, iteration: int) -> bool:
-        attempt = self._run.delivery.attempts[sequence][iteration]
+        """Return whether an iteration has the times of any other without faults."""
+        attempt = self._segment.delivery.attempts[sequence][iteration]
         return self._steady and not (attempt.lost or attempt.halted)
 
     def _recurs(self, sequence: int, iteration: int) -> bool:
-        """Enter an iteration whose times are those of an earlier one, only later.
+        """Add an iteration with the shifted times of an earlier one, if there is one.
 
-        With crystals that are all alike, an iteration that begins at the same part of a
-        picosecond is the same to the last one: a steady state need not be computed
-        twice.
+        If all crystals are alike, iterations that begin at the same part of a
+        picosecond have the same times. So a steady state is computed once.
         """
-        run, ledger = self._run, self._ledger
-        if not self._may_recur(sequence, iteration) or ledger.keeps(iteration):
+        segment, statistics = self._segment, self._statistics
+        if not self._may_recur(sequence, iteration) or statistics.keeps(iteration):
             return False
         earlier = self._recurring.get((sequence, self._phase(sequence, iteration)))
         if earlier is None:
             return False
-        begin_ps = run.scheduled_ps(run.dispatcher.base_cycle(sequence, iteration))
+        begin_ps = segment.scheduled_ps(
+            segment.dispatcher.base_cycle(sequence, iteration)
+        )
         end_ps = begin_ps + earlier.end_ps - earlier.begin_ps
-        verdict = replace(earlier, begin_ps=begin_ps, end_ps=end_ps)
-        ledger.add(sequence, iteration, verdict, {})
+        check = replace(earlier, begin_ps=begin_ps, end_ps=end_ps)
+        statistics.add(sequence, iteration, check, {})
         return True
 
     def _phase(self, sequence: int, iteration: int) -> int:
         """Return the part of a picosecond at which an iteration begins."""
-        run = self._run
-        base = run.dispatcher.base_cycle(sequence, iteration)
-        cycle = run.start.cycle[run.program.leader] + base
-        return cycle * PS_PER_S % run.machine.chip.clock_hz
+        # In units of the nominal clock's inverse frequency.
+        segment = self._segment
+        base = segment.dispatcher.base_cycle(sequence, iteration)
+        cycle = segment.start.cycle[segment.program.leader] + base
+        return cycle * PS_PER_S % segment.machine.chip.clock_hz

@@ -1,4 +1,4 @@
-"""The reference engine: SimPy processes execute the programs of all chips."""
+"""Reference engine: SimPy processes execute the program of every chip."""
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
@@ -40,38 +40,38 @@ def simulate(
     keep: frozenset[int] = frozenset(),
     progress: Callable[[int], None] | None = None,
 ) -> RunResult:
-    """Return what happens when the chips execute `program`.
+    """Return the result of a run of `program`.
 
     Parameters
     ----------
     program
-        What every chip does during a token.
+        Program of all chips.
     topology
-        The wiring.
+        Topology of the machine.
     machine
         Chips, links, clocks.
     seed
-        Where all chance comes from.
+        Seed of all random draws.
     tokens
         Tokens of each sequence.
     faults
-        What breaks, and when.
+        Fault script.
     spares
-        Where the program can go when a node is bad; nowhere if None.
+        Planner of failovers; there are none if None.
     changes
-        Programs that take over at later tokens, in order.
+        Program switches, in order.
     keep
-        Numbers of the iterations of which every time is kept.
+        Numbers of the iterations of which every time is recorded.
     progress
-        Called with the number of iterations finished, each time one is.
+        Called with the number of finished iterations whenever one finishes.
 
     Raises
     ------
     ScheduleError
         If the chips cannot be aligned.
     """
-    ledger = RunStatistics(topology, tokens=tokens, keep=keep)
-    stints = RunSegments(
+    statistics = RunStatistics(topology, tokens=tokens, keep=keep)
+    segments = RunSegments(
         topology,
         machine,
         seed=seed,
@@ -81,24 +81,24 @@ def simulate(
         changes=changes,
         align=_align,
     )
-    for run in stints.of(program):
-        ledger.open(run)
+    for segment in segments.of(program):
+        statistics.open(segment)
         with _no_search_for_cycles():
-            deskews = _execute(run, ledger, progress)
-            ledger.close(deskews)
-        stints.ended(deskews)
-    return ledger.result()
+            deskews = _execute(segment, statistics, progress)
+            statistics.close(deskews)
+        segments.ended(deskews)
+    return statistics.result()
 
 
-def _align(descent: StartPropagation, crystals: Crystals, from_ps: int) -> Start:
-    return Alignment(simpy.Environment(), descent, crystals).run(from_ps)
+def _align(propagation: StartPropagation, crystals: Crystals, from_ps: int) -> Start:
+    return Alignment(simpy.Environment(), propagation, crystals).run(from_ps)
 
 
 @contextmanager
 def _no_search_for_cycles() -> Iterator[None]:
-    """Pause Python's collector of reference cycles; a run frees all without it.
+    """Pause Python's cyclic garbage collector, which a run does not need.
 
-    It would look through all steps again and again, a quarter of a run's time.
+    It would traverse all steps repeatedly, a quarter of a run's time.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -110,64 +110,64 @@ def _no_search_for_cycles() -> Iterator[None]:
 
 
 def _execute(
-    run: Segment, ledger: RunStatistics, progress: Callable[[int], None] | None
+    segment: Segment, statistics: RunStatistics, progress: Callable[[int], None] | None
 ) -> DeskewLog:
     """Run all chips until the last iteration has ended; return their deskews."""
-    program, machine, start = run.program, run.machine, run.start
+    program, machine, start = segment.program, segment.machine, segment.start
     env = simpy.Environment()
-    flights = _flights(run, ledger, progress)
-    deskews = DeskewLog(run.topology.chips, len(program.deskews))
+    flights = _flights(segment, statistics, progress)
+    deskews = DeskewLog(segment.topology.chips, len(program.deskews))
     links = {
         int(link): Link(
             env,
-            vector_ps=run.vector_ps,
-            jitter_ps=run.jitter_span_ps,
+            vector_ps=segment.vector_ps,
+            jitter_ps=segment.jitter_span_ps,
             fifo_vectors=machine.link.fifo_vectors,
         )
         for link in np.unique(program.trains.link)
     }
-    for chip, steps in load_steps(program, run.layout, links).items():
+    for chip, steps in load_steps(program, segment.layout, links).items():
         processor = Processor(
             env,
             chip=chip,
-            clock=run.crystals.clocks.each[chip],
-            counter=run.crystals.counters[chip],
+            clock=segment.crystals.clocks.each[chip],
+            counter=segment.crystals.counters[chip],
             steps=steps,
             start_cycle=start.cycle[chip],
             start_count=start.count,
             period_cycles=program.period_cycles,
             epoch_cycles=machine.hac.epoch_cycles,
-            stop_cycle=int(run.outages.stop_cycle[chip]),
+            stop_cycle=int(segment.outages.stop_cycle[chip]),
             deskews=deskews,
         )
-        env.process(processor.run(flights, run.periods, run.last_cycle))
+        env.process(processor.run(flights, segment.periods, segment.last_cycle))
     env.run()
     flights.close_all()
     return deskews
 
 
 def _flights(
-    run: Segment, ledger: RunStatistics, progress: Callable[[int], None] | None
+    segment: Segment, statistics: RunStatistics, progress: Callable[[int], None] | None
 ) -> FlightLog:
-    """Return the log of the iterations, which enters each that is over."""
-    vectors = run.program.trains.vectors.tolist()
+    """Return the log of the iterations, which adds each finished one."""
+    vectors = segment.program.trains.vectors.tolist()
 
     def make(sequence: int, iteration: int) -> Flight:
-        step_ps = [-1] * len(run.layout)
-        executed = run.executed(sequence, iteration)
+        step_ps = [-1] * len(segment.layout)
+        executed = segment.executed(sequence, iteration)
         if executed is not None:
             step_ps = np.where(executed, -1, NEVER).tolist()
         return Flight(
             sequence,
             iteration,
-            latency_ps=run.latency_ps(sequence, iteration).tolist(),
+            latency_ps=segment.latency_ps(sequence, iteration).tolist(),
             vectors=vectors,
             step_ps=step_ps,
         )
 
     def close(flight: Flight) -> None:
-        ledger.add_flight(flight)
+        statistics.add_flight(flight)
         if progress is not None:
-            progress(len(ledger.iterations))
+            progress(len(statistics.iterations))
 
-    return FlightLog(run.delivery.iterations, make, close)
+    return FlightLog(segment.delivery.iterations, make, close)

@@ -1,8 +1,8 @@
-"""What a fault script does to a stint: from which program cycle what no longer works.
+"""Fault script of a run, converted to outages in program cycles of a segment.
 
 A fault takes effect with the first program cycle that the root's crystal begins at its
-time or later; the other chips are within the guard band of that. So what a fault
-damages is known ahead of the run, to every engine.
+time or later; the other chips are within the guard band of that. So every engine knows
+in advance what a fault damages.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ NEVER = 2**62
 
 
 class RateChange(NamedTuple):
-    """A bit error rate that holds on a directed link for some program cycles."""
+    """Change of a directed link's bit error rate for some program cycles."""
 
     link: int
     begin_cycle: int
@@ -33,17 +33,16 @@ class RateChange(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outages:
-    """Faults in program cycles.
+    """Outages and error rates in program cycles.
 
     Parameters
     ----------
     stop_cycle
         First cycle that each chip does not execute, shape ``(chips,)``.
     dead_cycle
-        First cycle at which each directed link carries nothing, shape
-        ``(directed links,)``.
+        First cycle at which each directed link is dead, shape ``(directed links,)``.
     rates
-        Bit error rates that hold for some time.
+        Temporary bit error rates.
     """
 
     stop_cycle: Ints
@@ -52,7 +51,7 @@ class Outages:
 
     @property
     def first_loss_cycle(self) -> int:
-        """Return the first cycle at which anything stands still or is dead."""
+        """Return the first cycle of any stopped chip or dead link."""
         return int(
             min(self.stop_cycle.min(initial=NEVER), self.dead_cycle.min(initial=NEVER))
         )
@@ -72,11 +71,11 @@ def check_faults(faults: Sequence[Fault], topology: Topology, origin: str) -> No
     Parameters
     ----------
     faults
-        The script.
+        Fault script.
     topology
-        The wiring.
+        Topology of the machine.
     origin
-        Where the script comes from, for the message.
+        Origin of the script, for the message.
     """
     links = len(topology.source)
     for number, fault in enumerate(faults, start=1):
@@ -101,18 +100,18 @@ def outages(
     start_cycle: int,
     zero_ps: int,
 ) -> Outages:
-    """Return the faults of a stint in program cycles.
+    """Return the faults in program cycles of a segment.
 
     Parameters
     ----------
     faults
-        The script.
+        Fault script.
     topology
-        The wiring.
+        Topology of the machine.
     root
         Crystal by which cycles are counted.
     start_cycle
-        Its cycle at program cycle 0 of the stint.
+        Its cycle at program cycle 0 of the segment.
     zero_ps
         Global time at which the run's first token starts.
     """
@@ -123,7 +122,7 @@ def outages(
     def cycle_of(at_us: float) -> int:
         at_ps = zero_ps + round(at_us * PS_PER_US)
         if at_ps >= NEVER:
-            # Beyond 53 days: no crystal counts so far.
+            # Beyond 53 days, which no run reaches.
             return NEVER
         return root.cycle_at(at_ps - 1) + 1 - start_cycle
 

@@ -1,4 +1,4 @@
-"""What the FEC decoders meet on every link, iteration by iteration."""
+"""Link errors of every iteration: corrected codewords and damaged trains."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, final
@@ -17,13 +17,13 @@ from specs.machine import MachineSpec
 
 
 class Corrected(NamedTuple):
-    """Trains with repaired codewords, ascending, and how many each has."""
+    """Corrected codewords: trains that have any, ascending, and their numbers."""
 
     trains: Ints
     codewords: Ints
 
     def without(self, trains: Ints) -> "Corrected":
-        """Return the rest: nothing is decoded of trains that never come."""
+        """Return the corrected codewords without those of lost trains."""
         rest = ~np.isin(self.trains, trains)
         return Corrected(self.trains[rest], self.codewords[rest])
 
@@ -31,7 +31,7 @@ class Corrected(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class _Odds:
-    """What may happen in an iteration: to each codeword, and to each train."""
+    """Error probabilities of an iteration, by codeword and by train."""
 
     corrected: Trials
     uncorrectable: Trials
@@ -39,20 +39,20 @@ class _Odds:
 
 @final
 class LinkErrors:
-    """Bit errors of all trains, by the link's error model; trains are independent.
+    """Bit errors of all trains by the links' error model; trains are independent.
 
-    Drawn by iteration, so that no order matters.
+    Errors are drawn by iteration and do not depend on the order of iterations.
 
     Parameters
     ----------
     machine
-        Code and bit error rate.
+        FEC code and bit error rate.
     program
-        The trains.
+        Program whose trains have errors.
     draws
-        The source of chance.
+        Random numbers of the run.
     outages
-        Bit error rates that a fault script sets.
+        Bit error rates of a fault script.
     """
 
     def __init__(
@@ -66,16 +66,16 @@ class LinkErrors:
             machine.fec.parameters, program.trains.vectors, machine.link.vector_bytes
         )
         self._known_odds: dict[bytes, _Odds] = {}
-        self._usual_ber = np.full(len(program.trains), machine.link.ber)
-        self._usual = self._odds(self._usual_ber)
+        self._default_ber = np.full(len(program.trains), machine.link.ber)
+        self._default_odds = self._odds(self._default_ber)
 
     def damaged(self, event: int, base_cycle: int) -> Ints:
-        """Return the trains with a codeword that cannot be repaired, ascending.
+        """Return the trains with an uncorrectable codeword, ascending.
 
         Parameters
         ----------
         event
-            Number of the iteration, over all sequences and stints.
+            Number of the iteration, over all sequences and segments.
         base_cycle
             Program cycle at which it begins.
         """
@@ -83,15 +83,15 @@ class LinkErrors:
         return hits(self._draws, Stream.UNCORRECTABLE, event, odds)
 
     def corrected(self, event: int, base_cycle: int) -> Corrected:
-        """Return the trains with repaired codewords; parameters as in `damaged`."""
+        """Return the corrected codewords; parameters as in `damaged`."""
         odds = self._at(base_cycle).corrected
-        found = hits(self._draws, Stream.CORRECTED, event, odds)
-        if not len(found):
-            return Corrected(found, found)
-        return Corrected(*np.unique(found, return_counts=True))
+        trains = hits(self._draws, Stream.CORRECTED, event, odds)
+        if not len(trains):
+            return Corrected(trains, trains)
+        return Corrected(*np.unique(trains, return_counts=True))
 
     def _at(self, base_cycle: int) -> _Odds:
-        """Return the odds in an iteration, which a fault script may have changed."""
+        """Return the probabilities of an iteration, also under a fault script."""
         end_cycle = base_cycle + self._program.token_cycles
         changes = [
             change
@@ -99,17 +99,17 @@ class LinkErrors:
             if change.begin_cycle < end_cycle and change.end_cycle > base_cycle
         ]
         if not changes:
-            return self._usual
+            return self._default_odds
         trains = self._program.trains
         at = base_cycle + trains.wire_cycle
-        ber = self._usual_ber.copy()
+        ber = self._default_ber.copy()
         for change in changes:
             within = (at >= change.begin_cycle) & (at < change.end_cycle)
             ber[within & (trains.link == change.link)] = change.ber
         return self._odds(ber)
 
     def _odds(self, ber: NDArray[np.float64]) -> _Odds:
-        """Return the odds at a bit error rate of each train."""
+        """Return the probabilities at a bit error rate of each train."""
         key = ber.tobytes()
         if key not in self._known_odds:
             corrected, uncorrectable = np.zeros_like(ber), np.zeros_like(ber)

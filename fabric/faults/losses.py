@@ -1,4 +1,4 @@
-"""What outages take from an iteration: trains that never come, chips that halt."""
+"""Losses of an iteration by outages: trains that never arrive, chips that stop."""
 
 from typing import final
 
@@ -14,17 +14,17 @@ from topologies.topology import Topology
 
 @final
 class Losses:
-    """Works out what is lost, from when an iteration begins.
+    """Losses of an iteration as a function of the cycle at which it begins.
 
-    What has begun is no good unless it ends: a train counts by its last vector, and a
-    chip by the last cycle in which it is at work.
+    A train or chip that has begun must also end: a train is lost by its last vector,
+    and a chip halts by the last cycle of its instructions.
 
     Parameters
     ----------
     program, topology, machine
-        What runs, on which wiring, of which parts.
+        Program, and the machine that executes it.
     outages
-        What stands still or is dead, and from when.
+        Stopped chips and dead links, with their first cycles.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Losses:
         self._first_cycle = outages.first_loss_cycle - program.token_cycles
 
     def lost(self, base_cycle: int) -> Ints:
-        """Return the trains that never come, ascending.
+        """Return the trains that never arrive, ascending.
 
         Parameters
         ----------
@@ -61,5 +61,5 @@ class Losses:
         return np.flatnonzero(base_cycle + self._sent_cycle >= self._train_ends_cycle)
 
     def halted(self, base_cycle: int) -> Ints:
-        """Return the chips that stop before they have done their part, ascending."""
+        """Return the chips that stop before they end the iteration, ascending."""
         return self._chips[base_cycle + self._last_cycle >= self._stop_cycle]

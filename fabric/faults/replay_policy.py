@@ -1,143 +1,44 @@
-"""Which iterations a stint needs: tokens, and the replays of those that were damaged.
+"""Replay policy: the iterations of a segment, with replays of damaged tokens.
 
-An uncorrectable error taints the token, and so does a vector that never comes. At the
-token's end the runtime replays it, and it is delivered once an attempt is clean. What
-fails a second time while the same token is tried is broken: its node is marked bad,
-and the stint ends if the rack has a spare node for it. All of this follows from draws
-and from the fault script, so the order of iterations is known ahead to any engine.
+An uncorrectable error damages a token, and so does a vector that never arrives. At the
+token's end the runtime replays it, and it is delivered once an attempt is clean. A link
+or chip that fails a second time for the same token is broken. Its node is marked bad,
+and the segment ends if the rack has a spare node for it. All of this follows from
+random draws and the fault script, so every engine knows the iterations in advance.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import final
 
 import numpy as np
 
 from chip.program import Program
+from fabric.faults.delivery import Attempt, Delivery, Failure, SequenceState
 from fabric.faults.link_errors import LinkErrors
 from fabric.faults.losses import Losses
 from fabric.faults.spares import Moved
 from specs.arrays import Ints
 from topologies.topology import Topology
 
-# A token that is damaged this often in a row is given up: the machine is unusable.
+# A token is given up after this many damaged attempts: the machine is unusable.
 MOST_ATTEMPTS = 8
-
-
-class Attempt(NamedTuple):
-    """One iteration: its token, how often that was tried before, and what went wrong.
-
-    Attributes
-    ----------
-    token, attempt
-        Number of the token in its sequence, and of earlier attempts.
-    damaged
-        Trains with a codeword that could not be repaired.
-    lost
-        Trains that never came.
-    halted
-        Chips that stood still before they had done their part to the end.
-    """
-
-    token: int
-    attempt: int
-    damaged: tuple[int, ...] = ()
-    lost: int = 0
-    halted: tuple[int, ...] = ()
-
-    @property
-    def clean(self) -> bool:
-        """Return whether every train came and could be repaired."""
-        return not (self.damaged or self.lost or self.halted)
-
-
-class SequenceState(NamedTuple):
-    """How far a sequence is: its next token, and what happened to that so far.
-
-    Attributes
-    ----------
-    token, attempt
-        The token to compute next, and how often it was tried.
-    suspects
-        Directed links, and chips as ``-1 - chip``, that failed while it was tried.
-    given_up
-        Why no more of its tokens are computed; empty as long as they are.
-    """
-
-    token: int = 0
-    attempt: int = 0
-    suspects: frozenset[int] = frozenset()
-    given_up: str = ""
-
-
-class Failure(NamedTuple):
-    """What ended a stint: a link or chip that failed for the second time.
-
-    Attributes
-    ----------
-    sequence, iteration, token
-        Where it was noticed; the iteration counts from the stint's start.
-    link, chip
-        The directed link, or -1; the chip that sends on it, or that stopped.
-    node
-        The chip's node, which is marked bad.
-    end_cycle
-        Program cycle at which it was noticed; the program goes around what was out of
-        order by then.
-    moved
-        The program without it.
-    """
-
-    sequence: int
-    iteration: int
-    token: int
-    link: int
-    chip: int
-    node: int
-    end_cycle: int
-    moved: Moved
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """The iterations of each sequence, in order.
-
-    Parameters
-    ----------
-    attempts
-        For each sequence, its iterations.
-    failure
-        What ended the stint early, if anything did.
-    waiting
-        How far each sequence is after it.
-    """
-
-    attempts: tuple[tuple[Attempt, ...], ...]
-    failure: Failure | None
-    waiting: tuple[SequenceState, ...]
-
-    @property
-    def iterations(self) -> tuple[int, ...]:
-        """Return the number of iterations of each sequence."""
-        return tuple(len(each) for each in self.attempts)
 
 
 @final
 class Dispatcher:
-    """The runtime on the host: it decides at each token's end what comes next.
+    """Runtime on the host, which selects the next iteration at each token's end.
 
     Parameters
     ----------
     program, topology
-        What runs on which wiring.
+        Program, and topology of the machine.
     errors, losses
-        What goes wrong in an iteration.
+        Bit errors and losses of an iteration.
     first_iteration
-        Iterations of all stints before.
+        Iterations of all segments before.
     move
-        Takes a node and the program cycle at which it was found bad; returns the
-        program without it, or why there is none.
+        Function of a node and the program cycle at which it was marked bad that returns
+        the program without the node, or the reason why there is none.
     """
 
     def __init__(
@@ -160,12 +61,12 @@ class Dispatcher:
         self._carried: tuple[SequenceState, ...] = ()
 
     def plan(self, waiting: tuple[SequenceState, ...], tokens: int) -> Delivery:
-        """Return the iterations that deliver what is missing of `tokens` tokens.
+        """Return the iterations that deliver the rest of `tokens` tokens.
 
         Parameters
         ----------
         waiting
-            How far each sequence is.
+            State of each sequence.
         tokens
             Tokens wanted of each sequence.
         """
@@ -178,7 +79,7 @@ class Dispatcher:
             for sequence, state in enumerate(now):
                 if state.token >= tokens or state.given_up:
                     continue
-                # Once something has failed, what has begun is ended.
+                # After a failure only iterations that have begun are completed.
                 if (
                     failure
                     and self.base_cycle(sequence, iteration) >= failure.end_cycle
@@ -187,7 +88,7 @@ class Dispatcher:
                 busy = True
                 attempt = self._attempt(state, sequence, iteration)
                 attempts[sequence].append(attempt)
-                now[sequence], broken = self._judged(
+                now[sequence], broken = self._state_after(
                     state, attempt, sequence, iteration, moving=failure is not None
                 )
                 failure = failure or broken
@@ -204,15 +105,16 @@ class Dispatcher:
         return iteration * program.period_cycles + sequence * program.interval_cycles
 
     def event(self, sequence: int, iteration: int) -> int:
-        """Return the number under which an iteration's draws are made."""
+        """Return the event number of an iteration's random draws."""
         number = self._first_iteration + iteration
         return number * self._program.sequences + sequence
 
     def lost(self, sequence: int, iteration: int) -> Ints:
-        """Return the trains that never come, ascending."""
+        """Return the trains that never arrive, ascending."""
         return self._losses.lost(self.base_cycle(sequence, iteration))
 
     def _attempt(self, state: SequenceState, sequence: int, iteration: int) -> Attempt:
+        """Return an iteration with the faults that it suffers."""
         base = self.base_cycle(sequence, iteration)
         damaged = self._errors.damaged(self.event(sequence, iteration), base)
         lost = self._losses.lost(base)
@@ -224,7 +126,7 @@ class Dispatcher:
             tuple(self._losses.halted(base).tolist()),
         )
 
-    def _judged(
+    def _state_after(
         self,
         state: SequenceState,
         attempt: Attempt,
@@ -233,9 +135,9 @@ class Dispatcher:
         *,
         moving: bool,
     ) -> tuple[SequenceState, Failure | None]:
-        """Return where a sequence is after an attempt, and what it found broken.
+        """Return the state of a sequence after an attempt, and a failure if detected.
 
-        Nothing more is looked into once the program is about to move.
+        No further failure is handled once the program is about to move.
         """
         if attempt.clean:
             return SequenceState(token=state.token + 1), None
@@ -265,7 +167,7 @@ class Dispatcher:
                     )
                 self._immovable[node] = moved
         carried = self._carried[sequence]
-        # Attempts on other chips say nothing about these.
+        # Attempts on other chips do not count for these.
         before = carried.attempt if carried.token == state.token else 0
         if after.attempt - before >= MOST_ATTEMPTS:
             reason = "no link failed twice: lower link.ber or take a stronger fec.code"
@@ -287,7 +189,7 @@ class Dispatcher:
         return frozenset([*(-1 - chip for chip in attempt.halted), *links.tolist()])
 
     def _described(self, suspect: int) -> str:
-        """Return what fails, and why the program cannot go elsewhere."""
+        """Return a description of a failure, and why the program cannot be moved."""
         topology = self._topology
         if suspect < 0:
             chip = -1 - suspect

@@ -1,4 +1,4 @@
-"""The planner's part of a failover, as the hardware sees it."""
+"""Interface of the failover planner: programs that avoid bad nodes."""
 
 from typing import NamedTuple, Protocol
 
@@ -7,21 +7,21 @@ from topologies.outage import Outage
 
 
 class Moved(NamedTuple):
-    """A program that has been moved away from bad nodes.
+    """Program that has been moved away from bad nodes.
 
     Attributes
     ----------
     program
-        What every chip does from now on.
+        Program from now on.
     chips
-        The chips that hold the slices, in the order of the plan.
+        Chips that hold the shards, in the order of the plan.
     spare_node
-        Node that stands in for the one marked bad last, -1 if that held nothing and
-        the program only goes around it.
+        Node that replaces the one marked bad last, -1 if that held no shard and the
+        program is only routed around it.
     loaded_bytes
-        Bytes that all chips together get from the host.
+        Bytes that all chips together load from the host.
     most_loaded_bytes
-        Bytes that the chip gets which has to load most.
+        Largest number of bytes that one chip loads.
     """
 
     program: Program
@@ -32,7 +32,7 @@ class Moved(NamedTuple):
 
 
 class Spares(Protocol):
-    """Knows where a program can go when nodes are bad."""
+    """Planner of failovers to spare nodes."""
 
     def moved(
         self, bad_nodes: tuple[int, ...], outage: Outage, before: Moved | None
@@ -44,13 +44,13 @@ class Spares(Protocol):
         bad_nodes
             All nodes marked bad in the run.
         outage
-            Their chips, and what else is out of order.
+            Their chips, and all other outages.
         before
-            What runs now, None if it is the program that the run began with.
+            Current moved program, None if it is the program that the run began with.
 
         Raises
         ------
         RackError
-            If there is no such program; the message says why.
+            If there is no such program; the message gives the reason.
         """
         ...

@@ -1,4 +1,4 @@
-"""How full the receive FIFOs are, worked out from the times of whole iterations."""
+"""Occupancy of the receive FIFOs, computed from the times of whole iterations."""
 
 from typing import NamedTuple, final
 
@@ -13,12 +13,12 @@ _NEVER_PS = 2**62
 
 
 class Timed(NamedTuple):
-    """An iteration with its times.
+    """Times of an iteration.
 
     Attributes
     ----------
     sequence, iteration
-        Which one.
+        Number of the sequence, and of the iteration within the segment.
     step_ps, arrival_ps
         Global time of each step, and of each train's arrival.
     overflows
@@ -34,32 +34,32 @@ class Timed(NamedTuple):
 
 @final
 class Occupancy:
-    """Counts what waits in each FIFO, also across iterations that share it.
+    """Occupancy of each FIFO, also across iterations that share it.
 
-    A FIFO is counted whenever a train's first vector is taken. Iterations are settled
-    in rounds: a round is counted up to the first step of the next, before which nothing
-    that comes later can be sent.
+    The vectors in a FIFO are counted whenever a train's first vector is taken.
+    Iterations are settled in rounds. A round is counted up to a horizon, the first step
+    of the next round, since no later train can be sent before it.
 
     Parameters
     ----------
-    run
-        What is replayed.
+    segment
+        Segment that is replayed.
     """
 
-    def __init__(self, run: Segment) -> None:
-        self._run = run
+    def __init__(self, segment: Segment) -> None:
+        self._segment = segment
         self._open: list[Timed] = []
         self._counted_ps = -1
-        depth = run.machine.link.fifo_vectors
+        depth = segment.machine.link.fifo_vectors
         # As in `fabric.simpy_engine.link`: below this wait a FIFO cannot be full.
-        self._suspicious_ps = run.vector_ps * depth - run.jitter_span_ps
+        self._full_wait_ps = segment.vector_ps * depth - segment.jitter_span_ps
 
     def add(self, timed: Timed) -> None:
         """Add an iteration."""
         self._open.append(timed)
 
     def settle(self, horizon_ps: int | None) -> list[Timed]:
-        """Return the iterations over before `horizon_ps`, all of them if None.
+        """Return the iterations that end before `horizon_ps`, all of them if None.
 
         Parameters
         ----------
@@ -82,8 +82,8 @@ class Occupancy:
         return settled
 
     def _count(self, taken: list[Ints], horizon_ps: int) -> None:
-        """Count at every take from the last horizon to this one."""
-        trains = self._run.program.trains
+        """Count the vectors at every take from the last horizon to this one."""
+        trains = self._segment.program.trains
         long = [
             self._waits_long(timed, take)
             for take, timed in zip(taken, self._open, strict=True)
@@ -100,27 +100,29 @@ class Occupancy:
         return bool(self._waits_long(timed, self._taken(timed)).any())
 
     def _taken(self, timed: Timed) -> Ints:
-        """Return when each train is taken, or a time beyond all others."""
-        take_ps = timed.step_ps[self._run.layout.take_step]
+        """Return the time each train is taken, beyond all others if it is not."""
+        take_ps = timed.step_ps[self._segment.layout.take_step]
         return np.where(take_ps == NEVER, _NEVER_PS, take_ps)
 
     def _waits_long(self, timed: Timed, take_ps: Ints) -> NDArray[np.bool_]:
-        comes = (timed.arrival_ps != NEVER) & (take_ps < _NEVER_PS)
+        """Return which trains wait long enough for the FIFO to be full."""
+        arrives = (timed.arrival_ps != NEVER) & (take_ps < _NEVER_PS)
         waits_ps = take_ps - timed.arrival_ps
-        long: NDArray[np.bool_] = comes & (waits_ps >= self._suspicious_ps)
+        long: NDArray[np.bool_] = arrives & (waits_ps >= self._full_wait_ps)
         return long
 
     def _count_link(self, rows: Ints, taken: list[Ints], horizon_ps: int) -> None:
-        vectors = np.tile(self._run.program.trains.vectors[rows], len(taken))
+        """Count the vectors of one link's FIFO and note its overflows."""
+        vectors = np.tile(self._segment.program.trains.vectors[rows], len(taken))
         arrival = np.concatenate([timed.arrival_ps[rows] for timed in self._open])
-        # What never comes is never there.
+        # A lost train is never in the FIFO.
         arrival[arrival == NEVER] = _NEVER_PS
         take = np.concatenate([times[rows] for times in taken])
         order = np.argsort(arrival, kind="stable")
-        depth = self._run.machine.link.fifo_vectors
+        depth = self._segment.machine.link.fifo_vectors
         for now in np.sort(take[(take >= self._counted_ps) & (take < horizon_ps)]):
             here = order[(arrival[order] < now) & (take[order] >= now)]
-            come = (now - arrival[here]) // self._run.vector_ps + 1
+            come = (now - arrival[here]) // self._segment.vector_ps + 1
             held = np.cumsum(np.minimum(vectors[here], come))
             for place in np.flatnonzero(held > depth):
                 flight, row = divmod(int(here[place]), len(rows))

@@ -1,4 +1,4 @@
-"""When each step is executed: cycles, deskews and crystals, in NumPy."""
+"""Execution times of steps from cycles, deskews and crystals, as arrays."""
 
 from typing import NamedTuple, final
 
@@ -14,12 +14,12 @@ from specs.units import AS_PER_PS
 
 
 class _Placed(NamedTuple):
-    """Steps of one sequence.
+    """Positions of one sequence's steps in the periods of the program.
 
     Attributes
     ----------
     first_lag, last_lag
-        Periods in which the first and the last of them is, from the token's on.
+        Periods of the first and the last step, counted from the token's period.
     origin
         Row of each step in the offsets of these periods, flattened: its lag, the
         deskews of its chip before it in the period, and its chip.
@@ -32,70 +32,72 @@ class _Placed(NamedTuple):
 
 @final
 class Offsets:
-    """What each chip's program cycles are off its crystal's, period after period.
+    """Offsets of each chip's program cycles from its crystal's, period after period.
 
     Parameters
     ----------
-    run
-        What is replayed.
+    segment
+        Segment that is replayed.
     deskews
-        Takes what each period's deskews do.
+        Log that the deskews of each period are added to.
     """
 
-    def __init__(self, run: Segment, deskews: DeskewLog) -> None:
-        self._run = run
+    def __init__(self, segment: Segment, deskews: DeskewLog) -> None:
+        self._segment = segment
         self._log = deskews
-        self._offset = np.array(run.start.cycle, dtype=np.int64)
-        chips = run.topology.chips
+        self._offset = np.array(segment.start.cycle, dtype=np.int64)
+        chips = segment.topology.chips
         self._chips = np.arange(chips)
-        deskewed = run.program.deskews
+        deskewed = segment.program.deskews
         count = np.bincount(deskewed.chip, minlength=chips)
         first = np.cumsum(count) - count
         self._most = int(count.max(initial=0))
-        # Cycle of each chip's deskews; a chip that has fewer is left alone.
+        # Cycle of each chip's deskews, -1 for a chip that has fewer.
         self._cycle = np.full((self._most, chips), -1, dtype=np.int64)
         place = np.arange(len(deskewed)) - first[deskewed.chip]
         self._cycle[place, deskewed.chip] = deskewed.start_cycle
         self._placed = [
-            self._place(sequence) for sequence in range(run.program.sequences)
+            self._place(sequence) for sequence in range(segment.program.sequences)
         ]
         self._by_period: dict[int, Ints] = {}
         self._next_period = 0
-        # A step is a fixed number of cycles after its token's start: of its crystal's
-        # time only whether the parts of a ps carry over is left to work out.
-        self._frequency_hz = run.crystals.clocks.frequency_hz
+        # A step is a fixed number of cycles after its token's start. Its time is then
+        # a sum of two known times and a carry of their parts of a ps.
+        self._frequency_hz = segment.crystals.clocks.frequency_hz
         if self._frequency_hz is not None:
-            self._step_hz = self._frequency_hz[run.layout.chip]
-            self._since_ps, self._parts = quotients_ps(run.layout.cycle, self._step_hz)
+            self._step_hz = self._frequency_hz[segment.layout.chip]
+            self._since_ps, self._parts = quotients_ps(
+                segment.layout.cycle, self._step_hz
+            )
 
     def step_ps(self, sequence: int, iteration: int) -> Ints:
         """Return the time of each step of an iteration, shape ``(steps,)``.
 
         It is `NEVER` if the chip has stopped.
         """
-        run, placed = self._run, self._placed[sequence]
+        segment, placed = self._segment, self._placed[sequence]
         while self._next_period <= iteration + placed.last_lag:
             self._run_period()
         periods = range(iteration + placed.first_lag, iteration + placed.last_lag + 1)
         offset = np.concatenate([self._by_period[period] for period in periods])
-        self._by_period.pop(iteration - run.program.sequences - 2, None)
-        base = run.dispatcher.base_cycle(sequence, iteration)
-        clocks = run.crystals.clocks
+        self._by_period.pop(iteration - segment.program.sequences - 2, None)
+        base = segment.dispatcher.base_cycle(sequence, iteration)
+        clocks = segment.crystals.clocks
         if self._frequency_hz is None:
-            step_ps = self._wandering_ps(base + offset, placed.origin)
+            step_ps = self._random_walk_ps(base + offset, placed.origin)
         else:
             begin_ps, parts = quotients_ps(base + offset, self._frequency_hz)
             begin_ps += clocks.phase_ps
             wanted = (self._frequency_hz - parts).ravel()[placed.origin]
             step_ps = begin_ps.ravel()[placed.origin] + self._since_ps
             step_ps += self._parts >= wanted
-        executed = run.executed(sequence, iteration)
+        executed = segment.executed(sequence, iteration)
         if executed is not None:
             step_ps[~executed] = NEVER
         return step_ps
 
-    def _wandering_ps(self, begin: Ints, origin: Ints) -> Ints:
-        """Return the time of each step on crystals that wander.
+    def _random_walk_ps(self, begin: Ints, origin: Ints) -> Ints:
+        """Return the time of each step on crystals that follow a random walk.
 
         Parameters
         ----------
@@ -105,7 +107,7 @@ class Offsets:
         origin
             Row of each step in it, flattened.
         """
-        walk, layout = self._run.crystals.clocks.random_walk, self._run.layout
+        walk, layout = self._segment.crystals.clocks.random_walk, self._segment.layout
         assert walk is not None
         lines = walk.lines(self._chips, begin)
         parts_as = lines.parts_as[origin] + layout.cycle * lines.period_as[origin]
@@ -118,11 +120,12 @@ class Offsets:
 
     def finish(self) -> None:
         """Execute the deskews up to the end of the run."""
-        while self._next_period < self._run.periods:
+        while self._next_period < self._segment.periods:
             self._run_period()
 
     def _place(self, sequence: int) -> _Placed:
-        program, layout = self._run.program, self._run.layout
+        """Return the positions of a sequence's steps."""
+        program, layout = self._segment.program, self._segment.layout
         cycle = layout.cycle + sequence * program.interval_cycles
         lag, position = np.divmod(cycle, program.period_cycles)
         before = np.zeros(len(cycle), dtype=np.int64)
@@ -136,23 +139,23 @@ class Offsets:
 
     def _run_period(self) -> None:
         """Execute the deskews of the next period: every chip's first, second, third."""
-        run, period = self._run, self._next_period
-        crystals = run.crystals
+        segment, period = self._segment, self._next_period
+        crystals = segment.crystals
         table = np.empty((self._most + 1, len(self._offset)), dtype=np.int64)
         table[0] = self._offset
-        base = period * run.program.period_cycles
+        base = period * segment.program.period_cycles
         rows = [np.zeros((0, 3), dtype=np.int64)]
         for place, cycles in enumerate(self._cycle):
-            # A chip that has no deskew here is not looked at, whatever comes out.
+            # The values of a chip without a deskew here are not used.
             program_cycle = base + np.maximum(cycles, 0)
             at_ps = crystals.clocks.edges_ps(self._chips, program_cycle + self._offset)
-            software = run.start.count + program_cycle
+            software = segment.start.count + program_cycle
             hardware = crystals.counts_at(self._chips, at_ps)
             removed = wrapped_differences(
-                software, hardware, run.machine.hac.epoch_cycles
+                software, hardware, segment.machine.hac.epoch_cycles
             )
-            done = (cycles >= 0) & (program_cycle <= run.last_cycle)
-            done &= program_cycle < run.outages.stop_cycle
+            done = (cycles >= 0) & (program_cycle <= segment.last_cycle)
+            done &= program_cycle < segment.outages.stop_cycle
             self._offset = self._offset + np.where(done, removed, 0)
             table[place + 1] = self._offset
             chips = np.flatnonzero(done)

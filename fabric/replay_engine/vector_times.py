@@ -1,8 +1,7 @@
-"""Every vector of a run by itself: when it is sent, arrives and is taken, exactly.
+"""Times of every vector of a run: when it is sent, arrives and is taken, exactly.
 
-The engines follow trains, whose ends say enough about what is between. Here nothing is
-concluded from ends: each vector's cycle is looked up on both crystals, a block of
-trains of one length at a time.
+The engines evaluate trains, whose ends bound the slack between. Here each vector's
+cycle is evaluated on both crystals, a block of trains of one length at a time.
 """
 
 from collections.abc import Iterator
@@ -21,12 +20,12 @@ from specs.machine import MachineSpec
 from specs.units import PS_PER_S
 from topologies.topology import Topology
 
-# Vectors looked at together: what is computed of them stays in a core's cache.
+# Vectors evaluated at once, so that the arrays stay in a core's cache.
 _BLOCK_VECTORS = 2**15
 
 
 class VectorTimes(NamedTuple):
-    """The vectors of some trains of one length, in ps of global time.
+    """Times of the vectors of some trains of one length, in ps of global time.
 
     Attributes
     ----------
@@ -45,18 +44,18 @@ class VectorTimes(NamedTuple):
 
 @final
 class VectorTally(NamedTuple):
-    """What became of all vectors of an iteration.
+    """Totals over all vectors of an iteration.
 
     Attributes
     ----------
     vector_hops
-        Vectors looked at, each once on every link.
+        Vectors evaluated, each once on every link.
     late
-        Vectors that were not there when they should be taken.
+        Vectors that arrived after they should be taken.
     least_slack_ps
-        Least time that one lay in a FIFO.
+        Least time from the arrival of a vector to its take.
     last_taken_ps
-        When the last one was taken.
+        Time of the last take.
     """
 
     vector_hops: int
@@ -73,7 +72,7 @@ def tally_vectors(
     *,
     seed: int,
 ) -> VectorTally:
-    """Return what became of every vector of an iteration.
+    """Return the totals over all vectors of an iteration.
 
     Parameters are those of `vector_times`.
     """
@@ -101,14 +100,14 @@ def vector_times(
     Parameters
     ----------
     program, topology, machine, seed
-        What was run, as it was run.
+        Arguments of the run.
     record
-        The times of the iteration's instructions and first vectors.
+        Times of the iteration's instructions and first vectors.
 
     Raises
     ------
     SpecError
-        If the crystals wander.
+        If the crystals follow a random walk.
     """
     trains, code = program.trains, program.instructions
     sent_ps = np.empty(len(trains), dtype=np.int64)
@@ -145,22 +144,22 @@ def vector_times(
 
 
 def _offset_cycles(machine: MachineSpec, vectors: int) -> Ints:
-    """Return when each vector of a train follows its first, in cycles."""
+    """Return the offset of each vector of a train from its first, in cycles."""
     numbers = np.arange(vectors, dtype=np.int64)
     return machine.link.vector_offsets_cycles(numbers, machine.chip.clock_hz)
 
 
 def _edges_from(first_ps: Ints, hz: Ints, phase_ps: Ints, cycles: Ints) -> Ints:
-    """Return the edges some cycles after an edge, each on its own clock.
+    """Return the edges that follow an edge by some cycles, each on its own clock.
 
     Parameters
     ----------
     first_ps
         An edge of each clock, shape ``(clocks,)``.
     hz, phase_ps
-        The clocks.
+        Frequency and phase of each clock.
     cycles
-        Cycles later, shape ``(vectors,)``.
+        Cycles after the edge, shape ``(vectors,)``.
 
     Returns
     -------
@@ -168,9 +167,8 @@ def _edges_from(first_ps: Ints, hz: Ints, phase_ps: Ints, cycles: Ints) -> Ints:
         Times in ps, shape ``(clocks, vectors)``.
     """
     period_ps, rest = np.divmod(PS_PER_S, hz)
-    # Edge n lies at floor(n x 10^12 / hz). What the floor has left of the first edge
-    # is carried on, so the sum is exact; nothing here exceeds 2^63 for trains of 10^9
-    # cycles.
+    # Edge n lies at floor(n x 10^12 / hz). The remainder of the first edge is carried
+    # on, so the sum is exact; nothing here exceeds 2^63 for trains of 10^9 cycles.
     number = cycles_at(first_ps, hz, phase_ps)
     left = (number % hz) * rest % hz
     times = left[:, None] + cycles * rest[:, None]

@@ -1,4 +1,4 @@
-"""What the RUNTIME_DESKEWs of a stint have done, kept as sums and a hash."""
+"""Log of the RUNTIME_DESKEWs of a segment, kept as sums and a hash."""
 
 import hashlib
 from typing import final
@@ -10,20 +10,20 @@ from specs.arrays import Ints
 
 @final
 class DeskewLog:
-    """Adds up deskews, period by period, so that a long run stays small.
+    """Sums of deskews by chip, accumulated by period in constant memory.
 
     Parameters
     ----------
     chips
         Chips of the machine.
     in_period
-        Deskews that all chips together do in a whole period.
+        Deskews of all chips together in a whole period.
 
     Attributes
     ----------
     count, removed, most_removed
-        Deskews of each chip, the drift that all of them removed, and the largest that
-        one removed, in cycles either way, shape ``(chips,)``.
+        Deskews of each chip, the drift that all of them removed, and the largest
+        absolute drift that one removed, in cycles, shape ``(chips,)``.
     """
 
     def __init__(self, chips: int, in_period: int) -> None:
@@ -42,7 +42,7 @@ class DeskewLog:
         return int(self.count.sum())
 
     def add(self, period: int, chip: int, start_ps: int, removed_cycles: int) -> None:
-        """Add one deskew; a period is summed up when all chips have done theirs."""
+        """Add one deskew; a period is summed once it has the deskews of all chips."""
         rows = self._open.setdefault(period, [])
         rows.append((chip, start_ps, removed_cycles))
         if len(rows) == self._in_period:
@@ -72,9 +72,9 @@ class DeskewLog:
             self._hashed += 1
 
     def digest(self) -> bytes:
-        """Return a hash over all deskews, once no more will come."""
+        """Return a hash over all deskews, at the end of the segment."""
         for period in sorted(self._open):
-            # The last periods, and those in which a chip has stopped, are not whole.
+            # The last periods, and those with a stopped chip, are incomplete.
             rows = self._open.pop(period)
             self.add_period(period, np.array(rows, dtype=np.int64))
         state = self._state.copy()

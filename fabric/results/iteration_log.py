@@ -1,4 +1,4 @@
-"""Iterations in flight: what was drawn for each and what is recorded of it."""
+"""Log of iterations in flight, with the draws and the recorded times of each."""
 
 from collections.abc import Callable
 from typing import final
@@ -9,15 +9,15 @@ NEVER = -2
 
 @final
 class Flight:
-    """The record of one token of one sequence while chips work on it.
+    """Record of one iteration of one sequence while chips execute it.
 
-    Lists of whole numbers, indexed by step or train: the event loop writes a list in a
-    third of the time that it takes to write a NumPy array.
+    It has lists of integers, indexed by step or train: the event loop writes a list in
+    a third of the time that it takes to write a NumPy array.
 
     Parameters
     ----------
     sequence, iteration
-        Which token this is: iteration of which sequence in flight.
+        Number of the sequence, and of its iteration.
     latency_ps
         Latency drawn for each train, `NEVER` if it is lost.
     vectors
@@ -30,7 +30,7 @@ class Flight:
     step_ps, arrival_ps
         Global time of each step, -1 until it is known, and of each train's arrival.
     underflows
-        Trains that were not there when they should be taken.
+        Trains that had not arrived when they should be taken.
     overflows
         Trains that found the FIFO full, and vectors that it would have had to hold.
     """
@@ -66,25 +66,25 @@ class Flight:
 
     @property
     def complete(self) -> bool:
-        """Return whether every chip has done all that it will do for this token."""
+        """Return whether every step that will be executed has been executed."""
         return -1 not in self.step_ps
 
 
 @final
 class FlightLog:
-    """The iterations of all sequences, each opened when a chip first works on it.
+    """Records of the iterations of all sequences, each opened by its first step.
 
-    An iteration is closed when no chip works on it any more, so that few are open at
-    once. Chips that never deskew may drift a token apart and further.
+    An iteration is closed once it is complete, so that few are open at once. Chips that
+    never deskew may drift apart by a token and more.
 
     Parameters
     ----------
     iterations
         Number of iterations of each sequence.
     make
-        Returns a new record for a sequence and an iteration.
+        Function that returns a new record for a sequence and an iteration.
     close
-        Takes a record that is complete.
+        Function that takes a complete record.
     """
 
     def __init__(
@@ -103,27 +103,29 @@ class FlightLog:
         """Return the record of an iteration, None if there is no such iteration."""
         flight = self._open[sequence].get(iteration)
         if flight is None and 0 <= iteration < self._iterations[sequence]:
-            # Two tokens on, what should be complete is worth a look.
+            # Earlier iterations are checked for completeness once, two tokens later.
             self._close_before(sequence, iteration - 1)
             flight = self._opened(sequence, iteration)
         return flight
 
     def close_all(self) -> None:
-        """Close what is still open, once no chip works any more."""
+        """Close all iterations, at the end of the segment."""
         for sequence, iterations in enumerate(self._iterations):
             for iteration in range(self._made[sequence], iterations):
-                # No chip has come so far: all have stopped before.
+                # No chip has reached this iteration: all have stopped before.
                 self._opened(sequence, iteration)
             self._close_before(sequence, iterations)
             assert not self._open[sequence], "a chip has left out a step"
 
     def _opened(self, sequence: int, iteration: int) -> Flight:
+        """Return a new record, which is now open."""
         flight = self._make(sequence, iteration)
         self._open[sequence][iteration] = flight
         self._made[sequence] = iteration + 1
         return flight
 
     def _close_before(self, sequence: int, end: int) -> None:
+        """Close the complete iterations before `end`."""
         open_flights = self._open[sequence]
         for iteration in [i for i in open_flights if i < end]:
             if open_flights[iteration].complete:

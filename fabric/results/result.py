@@ -1,4 +1,4 @@
-"""What a run returns: tables of whole numbers, and a hash over all of them."""
+"""Result of a run: tables of integers, and a hash over all of them."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, final
@@ -6,23 +6,24 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
+from fabric.results.violation import Violation
 from specs.arrays import Ints
 from specs.units import PS_PER_US
 
 
 class IterationRow(NamedTuple):
-    """One iteration of one sequence.
+    """Iteration of one sequence.
 
     Attributes
     ----------
     sequence, iteration
-        Which one.
+        Number of the sequence, and of the iteration.
     token, attempt
-        The token it computes, and how often that was tried before.
+        Token that it computes, and number of earlier attempts at it.
     start_ps, end_ps
         Global time of its first cycle and of the first after it.
     delivered
-        Whether the token is good: no uncorrectable error, no violation.
+        Whether the token is delivered: no uncorrectable error, no violation.
     """
 
     sequence: int
@@ -35,21 +36,21 @@ class IterationRow(NamedTuple):
 
 
 class Failover(NamedTuple):
-    """A node marked bad, and the program moved to a spare one.
+    """Failover of a program from a bad node to a spare one.
 
     Attributes
     ----------
     sequence, iteration, token
-        The attempt after which it was found.
+        Attempt that detected the failure.
     link, chip
-        Directed link that failed twice, -1 if it was the chip; the chip that sends on
+        Directed link that failed twice, -1 if the chip failed; the chip that sends on
         it, or that stopped.
     bad_node, spare_node
-        The node, and the one that stands in for it, -1 if it only forwarded.
+        The bad node, and the one that replaces it, -1 if it only forwarded.
     stopped_ps
-        Global time at which the chips had ended what they had begun.
+        Global time at which the chips had ended the iterations that had begun.
     loaded_bytes, load_ps
-        Bytes that all chips got from the host, and how long that took.
+        Bytes that all chips loaded from the host, and the time of loading.
     resumed_ps
         Global time of the first program cycle after it.
     """
@@ -68,11 +69,11 @@ class Failover(NamedTuple):
 
     @property
     def duration_ps(self) -> int:
-        """Return the time without any chip at work: load and start."""
+        """Return the downtime of all chips: load and start."""
         return self.resumed_ps - self.stopped_ps
 
     def __str__(self) -> str:
-        """Return what was bad, what stands in for it, and what it took."""
+        """Return a sentence on the bad node, its replacement and the downtime."""
         what = f"link {self.link} failed" if self.link >= 0 else "did not answer"
         way_out = f"moved to node {self.spare_node}"
         if self.spare_node < 0:
@@ -84,7 +85,7 @@ class Failover(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """Tokens of a sequence that were never delivered, and why."""
+    """Range of tokens of a sequence that were never delivered, with the reason."""
 
     sequence: int
     first_token: int
@@ -93,11 +94,11 @@ class Missing(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """Return how many they are."""
+        """Return the number of tokens."""
         return self.last_token - self.first_token + 1
 
     def __str__(self) -> str:
-        """Return which tokens are missing, and why."""
+        """Return a sentence on the missing tokens and the reason."""
         which = (
             f"token {self.first_token}"
             if self.tokens == 1
@@ -106,56 +107,10 @@ class Missing(NamedTuple):
         return f"{which} of sequence {self.sequence} missing: {self.reason}"
 
 
-class Violation(NamedTuple):
-    """A vector that was not there when taken, or found the FIFO full.
-
-    Attributes
-    ----------
-    kind
-        ``underflow`` or ``overflow``.
-    sequence, iteration
-        Where in the run.
-    link, source, target
-        Directed link and its ends.
-    cycle
-        Program cycle of the RECEIVE within the token.
-    margin_ps
-        Slack of the train's latest vector; negative in an underflow.
-    vectors
-        Vectors in the FIFO; 0 in an underflow.
-    """
-
-    kind: str
-    sequence: int
-    iteration: int
-    link: int
-    source: int
-    target: int
-    cycle: int
-    margin_ps: int
-    vectors: int
-
-    def __str__(self) -> str:
-        """Return what happened where, by how much, and the remedy."""
-        where = (
-            f"{self.kind} on link {self.link} (chip {self.source} to {self.target}) at "
-            f"cycle {self.cycle} of iteration {self.iteration}"
-        )
-        if self.kind == "underflow":
-            return (
-                f"{where}: {-self.margin_ps} ps late; deskew more often "
-                f"(deskew.interval_epochs) or plan for more drift (clock.drift_ppm)"
-            )
-        return (
-            f"{where}: {self.vectors} vectors wait; raise link.fifo_vectors to "
-            f"{self.vectors} or deskew more often (deskew.interval_epochs)"
-        )
-
-
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LinkTable:
-    """What happened on each directed link that a train used, sorted by link.
+    """Totals of each directed link that a train used, sorted by link.
 
     Parameters
     ----------
@@ -166,9 +121,9 @@ class LinkTable:
     least_slack_ps
         Least slack of all of them.
     corrected, uncorrectable
-        Codewords repaired, and trains with one that could not be.
+        Corrected codewords, and trains with an uncorrectable codeword.
     lost
-        Trains that never arrived, since the link or a chip was out of order.
+        Trains that never arrived because of a dead link or a stopped chip.
     """
 
     link: Ints
@@ -182,16 +137,16 @@ class LinkTable:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ChipTable:
-    """What is known of each chip after a run, in chip order.
+    """Totals of each chip, in chip order.
 
     Parameters
     ----------
     offset_ppm
-        How far its crystal is from nominal, shape ``(chips,)`` as every column here.
+        Offset of its crystal from nominal, shape ``(chips,)`` as every column here.
     deskews
         RUNTIME_DESKEWs executed.
     most_removed_cycles
-        Largest drift that one of them removed, either way.
+        Largest absolute drift that one of them removed.
     """
 
     offset_ppm: NDArray[np.float64]
@@ -202,16 +157,16 @@ class ChipTable:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Record:
-    """Every time of one iteration.
+    """Times of all instructions and trains of one iteration.
 
     Parameters
     ----------
     sequence, iteration
-        Which one.
+        Number of the sequence, and of the iteration.
     instruction_ps
-        When each instruction was issued, in the program's order.
+        Issue time of each instruction, in the program's order.
     arrival_ps
-        When the first vector of each train arrived.
+        Arrival of the first vector of each train.
     """
 
     sequence: int
@@ -223,7 +178,7 @@ class Record:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunResult:
-    """A finished run.
+    """Result of a finished run.
 
     Parameters
     ----------
@@ -243,7 +198,7 @@ class RunResult:
     missing
         Tokens never delivered, by sequence.
     alignment_epochs, alignment_ps
-        What the start took.
+        Epochs and time of the start.
     start_count
         HAC count at program cycle 0.
     records

@@ -1,4 +1,4 @@
-"""Slack: how long before its RECEIVE a vector is there, exact for whole trains."""
+"""Slack: time from a vector's arrival to its RECEIVE, exact for whole trains."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from specs.machine import MachineSpec
 from specs.units import AS_PER_PS
 
 UNLIMITED_PS = 2**62
-"""Slack of a train that was lost, or that nobody was there to take."""
+"""Slack of a train that was lost, or whose receiver has stopped."""
 
 
 def tail_cycles(vectors: NDArray[np.integer], machine: MachineSpec) -> Ints:
@@ -26,7 +26,7 @@ def tail_cycles(vectors: NDArray[np.integer], machine: MachineSpec) -> Ints:
 
 
 def tail_drift_ps(cycles: Ints, drift_as: Ints) -> Ints:
-    """Return by how much slack has grown `cycles` after a train's first vector, in ps.
+    """Return the growth of slack `cycles` after a train's first vector, in ps.
 
     Parameters
     ----------

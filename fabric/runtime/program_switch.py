@@ -1,4 +1,4 @@
-"""From one program to the next on the same chips, without a new alignment."""
+"""Program switch on the same chips, without a new alignment."""
 
 from typing import NamedTuple
 
@@ -13,16 +13,16 @@ from specs.arrays import Ints
 
 
 class Change(NamedTuple):
-    """A program that takes over at the boundary of a token.
+    """Program switch at the boundary of a token.
 
     Attributes
     ----------
     token
-        First token of each sequence that it computes.
+        First token of each sequence that the program computes.
     program
-        What every chip does from then on.
+        Program from then on.
     spares
-        Where it can go when a node is bad; nowhere if None.
+        Planner of failovers; there are none if None.
     """
 
     token: int
@@ -30,36 +30,36 @@ class Change(NamedTuple):
     spares: Spares | None
 
 
-def start_after(run: Segment, removed_cycles: Ints) -> Start:
-    """Return the start of the program that follows `run`.
+def start_after(segment: Segment, removed_cycles: Ints) -> Start:
+    """Return the start of the program that follows `segment`.
 
-    The chips' aligned counters run on. Deskews that have begun end, then every chip
-    deskews once, so that the new program finds all of them in step: two epochs. Chips
-    that never deskew go on at once.
+    The chips' aligned counters continue. Deskews that have begun end, then every chip
+    deskews once, so that all chips are aligned for the new program: two epochs. Chips
+    that never deskew continue at once.
 
     Parameters
     ----------
-    run
-        What has been executed to its end.
+    segment
+        Segment that has ended.
     removed_cycles
-        What all its deskews have removed on each chip, shape ``(chips,)``.
+        Drift that all its deskews have removed on each chip, shape ``(chips,)``.
     """
-    offset = np.array(run.start.cycle, dtype=np.int64) + removed_cycles
-    cycle = run.last_cycle
-    if run.program.deskews.interval_cycles:
-        stall_cycles = run.program.deskews.stall_cycles
+    offset = np.array(segment.start.cycle, dtype=np.int64) + removed_cycles
+    cycle = segment.last_cycle
+    if segment.program.deskews.interval_cycles:
+        stall_cycles = segment.program.deskews.stall_cycles
         cycle += stall_cycles
         chips = np.arange(len(offset))
-        at_ps = run.crystals.clocks.edges_ps(chips, cycle + offset)
+        at_ps = segment.crystals.clocks.edges_ps(chips, cycle + offset)
         offset = offset + wrapped_differences(
-            np.full_like(offset, run.start.count + cycle),
-            run.crystals.counts_at(chips, at_ps),
-            run.machine.hac.epoch_cycles,
+            np.full_like(offset, segment.start.count + cycle),
+            segment.crystals.counts_at(chips, at_ps),
+            segment.machine.hac.epoch_cycles,
         )
         cycle += stall_cycles
     return Start(
         cycle=tuple((cycle + offset).tolist()),
-        count=run.start.count + cycle,
+        count=segment.start.count + cycle,
         epochs=0,
         duration_ps=0,
         events=0,

@@ -1,6 +1,6 @@
-"""What a stint is made of: the values that every engine starts from.
+"""Segment of a run: the values that every engine starts from.
 
-A stint is a program on one set of chips, from their alignment to the last token or to
+A segment is a program on one set of chips, from their alignment to the last token or to
 the failure that moves the program to other chips.
 """
 
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from chip.program import Program
 from fabric.clocks.crystals import Crystals
 from fabric.clocks.start_propagation import Start
+from fabric.faults.delivery import Delivery
 from fabric.faults.fault_script import Outages
 from fabric.faults.link_errors import LinkErrors
-from fabric.faults.replay_policy import Delivery, Dispatcher
+from fabric.faults.replay_policy import Dispatcher
 from fabric.links.latency import Jitter, least_latency_ps
 from fabric.random_streams import Draws, Stream, component_keys, ordinals
 from fabric.results.iteration_log import NEVER
@@ -31,28 +32,28 @@ from topologies.topology import Topology
 @final
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """A program on assembled hardware, with all that chance and faults decide.
+    """Segment of a run: program, hardware, random draws and faults.
 
     Parameters
     ----------
     program, topology, machine
-        What runs, on which wiring, of which parts.
+        Program, and the machine that executes it.
     layout
-        The program's steps.
+        Steps of the program.
     draws
-        The source of chance.
+        Random numbers of the run.
     crystals
         Clocks and aligned counters.
     errors, outages
-        What the links do to the trains, and what a fault script breaks.
+        Bit errors of the trains, and outages of the fault script.
     dispatcher, delivery
-        The runtime on the host, and the iterations it has decided on.
+        Runtime on the host, and the iterations that it dispatches.
     first_iteration
-        Iterations of the stints before.
+        Iterations of the segments before.
     start
-        When each chip begins.
+        Start of each chip.
     failover
-        What led to this stint, None at the start of a run.
+        Failover that led to this segment, None at the start of a run.
     """
 
     program: Program
@@ -71,27 +72,29 @@ class Segment:
 
     @property
     def vector_ps(self) -> int:
-        """Return the time of a vector on the wire."""
+        """Return the serialisation time of a vector."""
         link = self.machine.link
         return link.wire_bytes * BITS_PER_BYTE * PS_PER_NS // link.rate_gbps
 
     @property
     def jitter_span_ps(self) -> int:
-        """Return the most that a train may come later than another."""
+        """Return the span of the jitter: the largest delay beyond the minimum."""
         return self.machine.cycles_to_ps(self.machine.link.jitter_cycles)
 
     @cached_property
     def least_latency_ps(self) -> Ints:
-        """Return the least latency of each train's link, shape ``(trains,)``."""
+        """Return the minimum latency of each train's link, shape ``(trains,)``."""
         return least_latency_ps(self.machine, self.topology)[self.program.trains.link]
 
     @cached_property
     def _jitter_keys(self) -> NDArray[np.uint64]:
+        """Return the random key of each train: its link and its ordinal there."""
         link = self.program.trains.link
         return self.draws.keys(Stream.JITTER, component_keys(link, ordinals(link)))
 
     @cached_property
     def _jitter(self) -> Jitter:
+        """Return the jitter of the links."""
         return Jitter(self.machine, self.topology)
 
     def latency_ps(self, sequence: int, iteration: int) -> Ints:
@@ -121,11 +124,11 @@ class Segment:
 
     @property
     def steady(self) -> bool:
-        """Return whether all iterations have the same times, seen from their start."""
+        """Return whether all iterations have the same times relative to their start."""
         return self.crystals.alike and not self.machine.link.jitter_cycles
 
     def scheduled_ps(self, cycle: int) -> int:
-        """Return when a program cycle begins by the root's crystal."""
+        """Return the time at which a program cycle begins by the root's crystal."""
         root_start = self.start.cycle[self.program.leader]
         return self.crystals.root.edge_ps(root_start + cycle)
 

@@ -1,4 +1,4 @@
-"""A run as a succession of stints: program after program, failure after failure."""
+"""Segments of a run in succession, after program switches and after failures."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -10,10 +10,11 @@ from chip.program import Program
 from fabric.clocks.aligned_crystals import make_crystals
 from fabric.clocks.crystals import Clocks, Crystals, make_clocks
 from fabric.clocks.start_propagation import Start, StartPropagation, propagate_start
+from fabric.faults.delivery import Failure, SequenceState
 from fabric.faults.fault_script import Outages, outages
 from fabric.faults.link_errors import LinkErrors
 from fabric.faults.losses import Losses
-from fabric.faults.replay_policy import Dispatcher, Failure, SequenceState
+from fabric.faults.replay_policy import Dispatcher
 from fabric.faults.spares import Moved, Spares
 from fabric.random_streams import Draws
 from fabric.results.deskew_log import DeskewLog
@@ -33,25 +34,25 @@ Align = Callable[[StartPropagation, Crystals, int], Start]
 
 @final
 class RunSegments:
-    """The stints of a run, each assembled when the one before is known.
+    """Segments of a run, each assembled after the one before.
 
     Parameters
     ----------
     topology, machine
-        Wiring and parts.
+        Machine that executes the programs.
     seed
-        Where all chance comes from.
+        Seed of all random draws.
     tokens
         Tokens of each sequence.
     faults
-        What breaks, and when.
+        Fault script.
     spares
-        Where the program can go; nowhere if None.
+        Planner of failovers; there are none if None.
     changes
-        Programs that take over at later tokens, in order.
+        Program switches, in order.
     align
-        Takes how the start goes down the tree, the crystals, and a global time;
-        returns the start.
+        Function of the start propagation, the crystals, and a global time that returns
+        the start.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class RunSegments:
         self._removed = np.zeros(topology.chips, dtype=np.int64)
 
     def of(self, program: Program) -> Iterator[Segment]:
-        """Return the stints of a run that begins with `program`.
+        """Yield the segments of a run that begins with `program`.
 
         Raises
         ------
@@ -90,58 +91,60 @@ class RunSegments:
             If the chips cannot be aligned.
         """
         waiting = (SequenceState(),) * program.sequences
-        run = self._assembled(program, NO_OUTAGE, waiting)
-        yield run
+        segment = self._assembled(program, NO_OUTAGE, waiting)
+        yield segment
         while True:
-            if run.delivery.failure is not None:
-                run = self._following(run, run.delivery.failure)
+            if segment.delivery.failure is not None:
+                segment = self._following(segment, segment.delivery.failure)
             elif self._changes and not all(
-                each.given_up for each in run.delivery.waiting
+                each.given_up for each in segment.delivery.waiting
             ):
-                run = self._changed(run, self._changes.pop(0))
+                segment = self._changed(segment, self._changes.pop(0))
             else:
                 break
-            yield run
+            yield segment
 
     def ended(self, deskews: DeskewLog) -> None:
-        """Take what the deskews of the stint that has been executed did."""
+        """Take the deskews of the segment that has ended."""
         self._removed = deskews.removed
 
-    def _changed(self, run: Segment, change: Change) -> Segment:
-        """Return the stint of another program, from the boundary of a token on."""
-        start = start_after(run, self._removed)
+    def _changed(self, segment: Segment, change: Change) -> Segment:
+        """Return the segment of another program, from the boundary of a token on."""
+        start = start_after(segment, self._removed)
         self._limits.pop(0)
         self._spares = change.spares
         program = change.program
         if self._moved is not None and change.spares is not None:
-            outage = self._outage(run.outages, run.last_cycle, self._bad_nodes)
+            outage = self._outage(segment.outages, segment.last_cycle, self._bad_nodes)
             moved = change.spares.moved(self._bad_nodes, outage, self._moved)
             self._moved, program = moved, moved.program
         return self._started(
             program,
-            run.crystals,
+            segment.crystals,
             start,
-            run.delivery.waiting,
-            run.first_iteration + max(run.delivery.iterations),
+            segment.delivery.waiting,
+            segment.first_iteration + max(segment.delivery.iterations),
         )
 
-    def _following(self, run: Segment, failure: Failure) -> Segment:
-        """Return the stint after a failure: load the moved program, align, go on."""
-        moved, end_ps = failure.moved, run.scheduled_ps(run.last_cycle)
+    def _following(self, segment: Segment, failure: Failure) -> Segment:
+        """Return the segment after a failure: load the moved program, align, start."""
+        moved, end_ps = failure.moved, segment.scheduled_ps(segment.last_cycle)
         load_ps = self._machine.host.load_ps(moved.most_loaded_bytes)
         self._bad_nodes += (failure.node,)
         self._moved = moved
         following = self._assembled(
             moved.program,
-            # What the moved program goes around: what breaks later it has to find.
-            self._outage(run.outages, failure.end_cycle, self._bad_nodes),
-            tuple(each._replace(suspects=frozenset()) for each in run.delivery.waiting),
+            # Outages that the moved program avoids; later ones it must detect.
+            self._outage(segment.outages, failure.end_cycle, self._bad_nodes),
+            tuple(
+                each._replace(suspects=frozenset()) for each in segment.delivery.waiting
+            ),
             at_ps=end_ps + load_ps,
-            first_iteration=run.first_iteration + max(run.delivery.iterations),
+            first_iteration=segment.first_iteration + max(segment.delivery.iterations),
         )
         failover = Failover(
             sequence=failure.sequence,
-            iteration=run.first_iteration + failure.iteration,
+            iteration=segment.first_iteration + failure.iteration,
             token=failure.token,
             link=failure.link,
             chip=failure.chip,
@@ -163,6 +166,7 @@ class RunSegments:
         at_ps: int = 0,
         first_iteration: int = 0,
     ) -> Segment:
+        """Return the segment of a program whose chips are aligned first."""
         topology, machine, draws = self._topology, self._machine, self._draws
         leader = program.leader
         if self._clocks is None:
@@ -185,6 +189,7 @@ class RunSegments:
         waiting: tuple[SequenceState, ...],
         first_iteration: int,
     ) -> Segment:
+        """Return the segment of a program on chips that are aligned."""
         topology, machine, draws = self._topology, self._machine, self._draws
         root, begin = crystals.root, start.cycle[program.leader]
         if self._zero_ps is None:
@@ -232,7 +237,7 @@ class RunSegments:
         )
 
     def _outage(self, out: Outages, cycle: int, bad_nodes: tuple[int, ...]) -> Outage:
-        """Return what is out of order at a program cycle."""
+        """Return the outage at a program cycle: bad nodes, dead chips and links."""
         node = self._topology.node.tolist()
         bad = frozenset(chip for chip, own in enumerate(node) if own in bad_nodes)
         return Outage(chips=bad | out.stopped_at(cycle), links=out.dead_at(cycle))

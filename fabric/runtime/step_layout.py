@@ -1,4 +1,4 @@
-"""Loading a program: from columns of instructions to the steps of each processor."""
+"""Steps of a program: the instructions that a chip issues in one cycle."""
 
 from dataclasses import dataclass
 from typing import final
@@ -12,7 +12,7 @@ from specs.arrays import Ints
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StepLayout:
-    """How the columns of a program correspond to steps.
+    """Steps of a program and their relation to its columns.
 
     All instructions that a chip issues in one cycle are one step.
 
@@ -42,7 +42,7 @@ class StepLayout:
 
 
 def lay_out(program: Program) -> StepLayout:
-    """Return which instructions share a step; they are sorted by chip and cycle."""
+    """Return the steps of a program, sorted by chip and cycle as its instructions."""
     code = program.instructions
     new = np.ones(len(code), dtype=bool)
     new[1:] = (np.diff(code.chip) != 0) | (np.diff(code.start_cycle) != 0)

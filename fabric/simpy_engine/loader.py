@@ -1,4 +1,4 @@
-"""Load the steps of a program into the processors and links that execute them."""
+"""Loader: converts a program's columns to the steps of each processor."""
 
 import numpy as np
 
@@ -12,14 +12,14 @@ from specs.arrays import Ints
 def load_steps(
     program: Program, layout: StepLayout, links: dict[int, Link]
 ) -> dict[int, list[ProcessorStep]]:
-    """Return the steps of each chip that has any, sorted by their place in the period.
+    """Return the steps of each chip that has any, sorted by position in the period.
 
     Parameters
     ----------
     program
-        What the chips execute.
+        Program of all chips.
     layout
-        Its steps.
+        Steps of the program.
     links
         Every directed link that a train uses.
     """
@@ -59,7 +59,7 @@ def load_steps(
 def _per_step(
     step_of_train: Ints, program: Program, layout: StepLayout, links: dict[int, Link]
 ) -> list[tuple[tuple[Link, int], ...]]:
-    """Return link and train for each step, and nothing at -1, for a deskew."""
+    """Return links and trains of each step; the last entry, of deskews, is empty."""
     rides: list[tuple[tuple[Link, int], ...]] = [()] * (len(layout) + 1)
     on_link = program.trains.link.tolist()
     for train, (step, link) in enumerate(

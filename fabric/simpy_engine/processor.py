@@ -1,4 +1,4 @@
-"""A chip that executes its program: each step at its cycle, by its own crystal."""
+"""Processor of one chip: executes each step at its cycle, by its own crystal."""
 
 from typing import NamedTuple, final
 
@@ -13,7 +13,7 @@ from fabric.simpy_engine.link import Link
 
 
 class ProcessorStep(NamedTuple):
-    """All that a chip issues in one cycle, or a RUNTIME_DESKEW.
+    """Step of a chip: the instructions of one cycle, or a RUNTIME_DESKEW.
 
     Attributes
     ----------
@@ -39,30 +39,29 @@ class ProcessorStep(NamedTuple):
 
 @final
 class Processor:
-    """One chip: a crystal, an aligned counter and a program that repeats.
+    """Processor of one chip: crystal, aligned counter and a program that repeats.
 
-    Program cycles become cycles of the crystal by an offset that only RUNTIME_DESKEW
-    changes, and cycles of the crystal become global time by the clock: local and global
-    time meet nowhere else.
+    An offset that only RUNTIME_DESKEW changes converts program cycles to cycles of the
+    crystal. The clock converts cycles of the crystal to global time; nothing else does.
 
     Parameters
     ----------
     env
-        The simulation.
+        SimPy environment.
     chip
         Number of the chip.
     clock, counter
-        Its crystal and its HAC.
+        Crystal and HAC of the chip.
     steps
-        Its program, sorted by position.
+        Program of the chip, sorted by position.
     start_cycle, start_count
         Cycle of the crystal, and count of the HAC, at program cycle 0.
     period_cycles, epoch_cycles
         Length of a period of the program, and of an epoch.
     stop_cycle
-        Program cycle at which the chip stops for good.
+        Program cycle at which the chip stops permanently.
     deskews
-        Takes period, chip, start in ps and removed cycles of each RUNTIME_DESKEW.
+        Log that every RUNTIME_DESKEW is added to.
     """
 
     def __init__(
@@ -96,8 +95,8 @@ class Processor:
         self, flights: FlightLog, periods: int, last_cycle: int
     ) -> ProcessGenerator:
         """Execute the program for some periods, deskewing up to `last_cycle`."""
-        # Attributes are read into locals and Stretch.edge_ps is inlined: this loop is
-        # the simulation, and runs 1.4 times as fast for it.
+        # Attributes are read into locals and `edge_ps` is inlined, which makes this
+        # loop, the core of the simulation, 1.4 times as fast.
         env, stretch_at = self._env, self._clock.stretch_at
         offset, stop = self._start_cycle, self._stop_cycle
         first, end, first_ps, rest, step, unit = stretch_at(offset)
@@ -133,7 +132,7 @@ class Processor:
                     link.take(flight, train)
 
     def _deskew(self, now_ps: int, period: int, program_cycle: int) -> int:
-        """Return by how much this RUNTIME_DESKEW takes longer than its nominal time."""
+        """Return the drift that a RUNTIME_DESKEW removes: cycles beyond its nominal."""
         software = self._start_count + program_cycle
         hardware = self._counter.count_at(now_ps)
         removed = wrapped_difference(software, hardware, self._epoch_cycles)

@@ -1,9 +1,9 @@
-"""Start of a run: how the chips of a machine come to begin in the same epoch.
+"""Start alignment as SimPy processes: the chips begin at the same HAC count.
 
-The root DESKEWs to an epoch edge of its HAC and TRANSMITs down the spanning tree; each
+The root DESKEWs to an epoch edge of its HAC and TRANSMITs down the spanning tree. Each
 chip that receives the vector DESKEWs to its next epoch edge and transmits on. A level
-costs floor(L / epoch) + 1 epochs. Chips further up wait for the deepest one, so that
-all begin at one count; SYNC and NOTIFY then release all queues of a chip.
+takes floor(L / epoch) + 1 epochs. Chips further up wait for the deepest one, so that
+all begin at one count. SYNC and NOTIFY then release all queues of a chip.
 """
 
 from collections.abc import Collection
@@ -19,40 +19,40 @@ from specs.errors import ScheduleError
 
 @final
 class Alignment:
-    """The chips of a machine while they agree on when to begin.
+    """Chips of a machine that align their start.
 
     Parameters
     ----------
     env
-        The simulation.
-    descent
-        Who transmits to whom, and what that takes.
+        SimPy environment.
+    propagation
+        Spanning tree and delays of the start.
     crystals
         Clocks and aligned counters.
     dead_chips, dead_links
-        Chips that do nothing, and directed links that deliver nothing, though the tree
-        relies on them.
+        Chips that have stopped, and directed links that are dead, though they belong to
+        the tree.
     """
 
     def __init__(
         self,
         env: simpy.Environment,
-        descent: StartPropagation,
+        propagation: StartPropagation,
         crystals: Crystals,
         *,
         dead_chips: Collection[int] = (),
         dead_links: Collection[int] = (),
     ) -> None:
         self._env = env
-        self._descent = descent
-        self._machine = descent.machine
+        self._propagation = propagation
+        self._machine = propagation.machine
         self._crystals = crystals
-        self._tree = descent.tree
+        self._tree = propagation.tree
         self._dead_chips = frozenset(dead_chips)
         self._dead_links = frozenset(dead_links)
-        self._latency_ps = descent.latency_ps.tolist()
-        self._waiting_epochs = descent.waiting_epochs.tolist()
-        self._members = descent.members.tolist()
+        self._latency_ps = propagation.latency_ps.tolist()
+        self._waiting_epochs = propagation.waiting_epochs.tolist()
+        self._members = propagation.members.tolist()
         chips = len(self._latency_ps)
         self._children: list[list[int]] = [[] for _ in range(chips)]
         for chip, parent in enumerate(self._tree.parent.tolist()):
@@ -64,7 +64,7 @@ class Alignment:
         self._events = 0
 
     def run(self, from_ps: int = 0) -> Start:
-        """Return when each chip begins, once all have been told.
+        """Return the start of all chips.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class Alignment:
         Raises
         ------
         ScheduleError
-            If some chip of the tree is never told; the message names what it waits on.
+            If a chip of the tree never receives the start; the message names the cause.
         """
         self._env.process(self._chip(self._tree.root, from_ps))
         self._env.run()
@@ -88,17 +88,18 @@ class Alignment:
         )
         return Start(
             cycle=tuple(self._begin_cycle),
-            count=self._descent.count(first_edge * epoch),
+            count=self._propagation.count(first_edge * epoch),
             epochs=max(self._released_count) // epoch - first_edge,
             duration_ps=last_ps - self._crystals.root.edge_ps(first_edge * epoch),
             events=self._events,
         )
 
     def _check_all_begun(self) -> None:
+        """Raise ScheduleError if a chip has not begun."""
         waiting = [chip for chip in self._members if chip not in self._begun]
         if not waiting:
             return
-        # Nearest to the root: the others wait for this one, or for one like it.
+        # The chip nearest to the root: the others wait for it, or for one like it.
         chip = min(waiting, key=lambda chip: int(self._tree.depth[chip]))
         if chip == self._tree.root:
             raise ScheduleError(

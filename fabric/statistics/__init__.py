@@ -1,1 +1,7 @@
-"""fabric.statistics."""
+"""Statistics of a run, and the checks of its times and FIFOs.
+
+missing_tokens: missing_tokens
+run_statistics: RunStatistics
+timing_check: TimingCheck, TimingChecker
+violations: Violations
+"""

@@ -1,4 +1,4 @@
-"""Adding up a run, iteration by iteration, so that its times need not be kept."""
+"""Statistics of a run, accumulated by iteration, so that times need not be kept."""
 
 import hashlib
 from typing import final
@@ -12,12 +12,12 @@ from fabric.results.result import (
     Failover,
     IterationRow,
     LinkTable,
-    Missing,
     Record,
     RunResult,
 )
 from fabric.results.slack import UNLIMITED_PS
 from fabric.runtime.segment import Segment
+from fabric.statistics.missing_tokens import missing_tokens
 from fabric.statistics.timing_check import TimingCheck, TimingChecker
 from fabric.statistics.violations import Violations
 from specs.arrays import Ints
@@ -26,23 +26,23 @@ from topologies.topology import Topology
 
 @final
 class RunStatistics:
-    """Takes each finished iteration and keeps what the result needs of it.
+    """Statistics of the finished iterations of a run, for its result.
 
     Parameters
     ----------
     topology
-        The wiring.
+        Topology of the machine.
     tokens
         Tokens wanted of each sequence.
     keep
-        Iterations of which every time is kept.
+        Iterations of which every time is recorded.
 
     Attributes
     ----------
     iterations
         A row for each iteration so far.
-    judge
-        Says what the times of an iteration of the stint say.
+    checker
+        Timing checks of the open segment.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RunStatistics:
         self._records: list[Record] = []
         self._violations = Violations()
         self._failovers: list[Failover] = []
-        self._runs: list[Segment] = []
+        self._segments: list[Segment] = []
         self._pending: dict[tuple[int, int], bytes] = {}
         self._state = hashlib.sha256()
         links, chips = len(topology.source), topology.chips
@@ -72,31 +72,31 @@ class RunStatistics:
         self._most_removed = np.zeros(chips, dtype=np.int64)
         self._events = 0
 
-    def open(self, run: Segment) -> None:
-        """Begin a stint."""
-        self._run = run
-        self._runs.append(run)
-        self.judge = TimingChecker(run)
+    def open(self, segment: Segment) -> None:
+        """Begin a segment."""
+        self._segment = segment
+        self._segments.append(segment)
+        self.checker = TimingChecker(segment)
         self._used = np.flatnonzero(
-            np.bincount(run.program.trains.link, minlength=len(self._vectors))
+            np.bincount(segment.program.trains.link, minlength=len(self._vectors))
         )
-        self._run_least = np.full(len(self._used), UNLIMITED_PS, dtype=np.int64)
-        self._next = _following((0, -1), run.delivery.iterations)
-        if run.failover is not None:
-            self._failovers.append(run.failover)
+        self._segment_least = np.full(len(self._used), UNLIMITED_PS, dtype=np.int64)
+        self._next = _following((0, -1), segment.delivery.iterations)
+        if segment.failover is not None:
+            self._failovers.append(segment.failover)
 
     def add_flight(self, flight: Flight) -> None:
-        """Add a finished iteration."""
+        """Add a finished iteration from its record."""
         step_ps = np.array(flight.step_ps, dtype=np.int64)
         arrival_ps = np.array(flight.arrival_ps, dtype=np.int64)
-        # What the FIFOs noticed is what the times say.
-        take_ps = step_ps[self._run.layout.take_step]
+        # The FIFOs must have seen the trains that are late by the times.
+        take_ps = step_ps[self._segment.layout.take_step]
         late = (take_ps < arrival_ps) & (take_ps != NEVER)
         assert set(flight.underflows) == set(np.flatnonzero(late).tolist())
         self.add(
             flight.sequence,
             flight.iteration,
-            self.judge.verdict(step_ps, arrival_ps, flight.sequence, flight.iteration),
+            self.checker.check(step_ps, arrival_ps, flight.sequence, flight.iteration),
             flight.overflows,
         )
         self.record(flight.sequence, flight.iteration, step_ps, arrival_ps)
@@ -105,45 +105,47 @@ class RunStatistics:
         self,
         sequence: int,
         iteration: int,
-        verdict: TimingCheck,
+        check: TimingCheck,
         overflows: dict[int, int],
     ) -> None:
-        """Enter an iteration.
+        """Add a finished iteration.
 
         Parameters
         ----------
         sequence, iteration
-            Which one, counted in its stint.
-        verdict
-            What its times say.
+            Number of the sequence, and of the iteration within the segment.
+        check
+            Timing check of the iteration.
         overflows
             Trains that found the FIFO full, and vectors that it had to hold.
         """
-        run = self._run
-        attempt = run.delivery.attempts[sequence][iteration]
-        number = run.first_iteration + iteration
-        np.minimum(self._run_least, verdict.least_ps, out=self._run_least)
-        link = run.program.trains.link
-        corrected = run.errors.corrected(
-            run.dispatcher.event(sequence, iteration),
-            run.dispatcher.base_cycle(sequence, iteration),
+        segment = self._segment
+        attempt = segment.delivery.attempts[sequence][iteration]
+        number = segment.first_iteration + iteration
+        np.minimum(self._segment_least, check.least_ps, out=self._segment_least)
+        link = segment.program.trains.link
+        corrected = segment.errors.corrected(
+            segment.dispatcher.event(sequence, iteration),
+            segment.dispatcher.base_cycle(sequence, iteration),
         )
         if attempt.lost:
-            corrected = corrected.without(run.dispatcher.lost(sequence, iteration))
+            corrected = corrected.without(segment.dispatcher.lost(sequence, iteration))
         np.add.at(self._corrected, link[corrected.trains], corrected.codewords)
         if attempt.damaged:
             np.add.at(self._uncorrectable, link[list(attempt.damaged)], 1)
         if attempt.lost:
-            lost = run.dispatcher.lost(sequence, iteration)
+            lost = segment.dispatcher.lost(sequence, iteration)
             np.add.at(self._lost, link[lost], 1)
-            np.subtract.at(self._vectors, link[lost], run.program.trains.vectors[lost])
-        if len(verdict.late) or overflows:
+            np.subtract.at(
+                self._vectors, link[lost], segment.program.trains.vectors[lost]
+            )
+        if len(check.late) or overflows:
             self._violations.add(
-                run,
+                segment,
                 sequence,
                 number,
-                slack_ps=verdict.slack_ps,
-                late=verdict.late,
+                slack_ps=check.slack_ps,
+                late=check.late,
                 overflows=overflows,
             )
         self.iterations.append(
@@ -152,31 +154,31 @@ class RunStatistics:
                 iteration=number,
                 token=attempt.token,
                 attempt=attempt.attempt,
-                start_ps=verdict.begin_ps,
-                end_ps=verdict.end_ps,
-                delivered=attempt.clean and not len(verdict.late) and not overflows,
+                start_ps=check.begin_ps,
+                end_ps=check.end_ps,
+                delivered=attempt.clean and not len(check.late) and not overflows,
             )
         )
-        numbers = (verdict.begin_ps, verdict.end_ps, attempt.lost, *attempt.damaged)
+        numbers = (check.begin_ps, check.end_ps, attempt.lost, *attempt.damaged)
         self._hash(
             (iteration, sequence),
-            verdict.digest
+            check.digest
             + np.array(numbers, dtype=np.int64).tobytes()
             + corrected.trains.tobytes()
             + corrected.codewords.tobytes(),
         )
 
     def keeps(self, iteration: int) -> bool:
-        """Return whether every time of an iteration of the stint is kept."""
-        return self._run.first_iteration + iteration in self._keep
+        """Return whether every time of an iteration of the segment is recorded."""
+        return self._segment.first_iteration + iteration in self._keep
 
     def record(
         self, sequence: int, iteration: int, step_ps: Ints, arrival_ps: Ints
     ) -> None:
-        """Keep the times of an iteration if they are wanted."""
+        """Record the times of an iteration if they are wanted."""
         if self.keeps(iteration):
-            number = self._run.first_iteration + iteration
-            issued = step_ps[self._run.layout.step_of_instruction]
+            number = self._segment.first_iteration + iteration
+            issued = step_ps[self._segment.layout.step_of_instruction]
             self._records.append(
                 Record(
                     sequence=sequence,
@@ -187,43 +189,44 @@ class RunStatistics:
             )
 
     def _hash(self, key: tuple[int, int], content: bytes) -> None:
-        """Add to the trajectory's hash, in order of iteration and sequence."""
+        """Add to the trajectory hash, in order of iteration and sequence."""
         self._pending[key] = content
-        counts = self._run.delivery.iterations
+        counts = self._segment.delivery.iterations
         while self._next in self._pending:
             self._state.update(self._pending.pop(self._next))
             self._next = _following(self._next, counts)
 
     def close(self, deskews: DeskewLog) -> None:
-        """End a stint.
+        """End a segment.
 
         Parameters
         ----------
         deskews
-            All RUNTIME_DESKEWs of the stint.
+            All RUNTIME_DESKEWs of the segment.
         """
-        run = self._run
+        segment = self._segment
         assert not self._pending
         self._state.update(deskews.digest())
         self._deskews += deskews.count
         np.maximum(self._most_removed, deskews.most_removed, out=self._most_removed)
-        iterations = sum(run.delivery.iterations)
+        iterations = sum(segment.delivery.iterations)
         links = len(self._vectors)
-        trains = run.program.trains
+        trains = segment.program.trains
         vectors = np.bincount(trains.link, weights=trains.vectors, minlength=links)
         self._vectors += vectors.astype(np.int64) * iterations
         self._least_slack[self._used] = np.minimum(
-            self._least_slack[self._used], self._run_least
+            self._least_slack[self._used], self._segment_least
         )
-        per_iteration = len(run.layout) + len(run.program.trains)
+        per_iteration = len(segment.layout) + len(segment.program.trains)
         self._events += per_iteration * iterations + deskews.total
-        self._events += run.start.events
+        self._events += segment.start.events
 
     def result(self) -> RunResult:
-        """Return the result once all stints have been added."""
-        first = self._runs[0]
+        """Return the result of the run once all segments have ended."""
+        first = self._segments[0]
         rows = sorted(self.iterations, key=lambda row: (row.iteration, row.sequence))
-        missing = self._missing()
+        waiting = self._segments[-1].delivery.waiting
+        missing = missing_tokens(self.iterations, waiting, self._tokens)
         return RunResult(
             iterations=tuple(rows),
             links=self._link_table(),
@@ -249,8 +252,8 @@ class RunStatistics:
         )
 
     def _link_table(self) -> LinkTable:
-        """Return the links' table, of those that a train used."""
-        links = [run.program.trains.link for run in self._runs]
+        """Return the table of the links that a train used."""
+        links = [segment.program.trains.link for segment in self._segments]
         used = np.flatnonzero(np.bincount(np.concatenate(links)))
         return LinkTable(
             link=used,
@@ -261,29 +264,9 @@ class RunStatistics:
             lost=self._lost[used],
         )
 
-    def _missing(self) -> tuple[Missing, ...]:
-        """Return which tokens have not been delivered, and why."""
-        waiting = self._runs[-1].delivery.waiting
-        delivered = np.zeros((len(waiting), self._tokens), dtype=bool)
-        for row in self.iterations:
-            delivered[row.sequence, row.token] |= row.delivered
-        missing = []
-        for sequence, state in enumerate(waiting):
-            given_up = range(state.token, self._tokens)
-            broken = np.flatnonzero(~delivered[sequence, : state.token])
-            for run in np.split(broken, np.flatnonzero(np.diff(broken) > 1) + 1):
-                if len(run):
-                    reason = "vectors broke the schedule"
-                    first, last = int(run[0]), int(run[-1])
-                    missing.append(Missing(sequence, first, last, reason))
-            if given_up:
-                last = self._tokens - 1
-                missing.append(Missing(sequence, state.token, last, state.given_up))
-        return tuple(missing)
-
 
 def _following(key: tuple[int, int], counts: tuple[int, ...]) -> tuple[int, int]:
-    """Return the next iteration and sequence in order, of those that there are."""
+    """Return the iteration and sequence after `key`, in order of iterations."""
     iteration, sequence = key
     while True:
         sequence += 1

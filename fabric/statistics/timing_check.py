@@ -1,4 +1,4 @@
-"""What the times of an iteration say: slack, lateness, and a hash of them all."""
+"""Timing check of an iteration: slack, late trains, and a hash of all times."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from specs.arrays import Ints
 @final
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TimingCheck:
-    """What the times of an iteration say.
+    """Slack and late trains of an iteration, with a hash of its times.
 
     Parameters
     ----------
@@ -40,54 +40,57 @@ class TimingCheck:
 
 @final
 class TimingChecker:
-    """Judges the iterations of a stint.
+    """Timing checks of the iterations of a segment.
 
     Parameters
     ----------
-    run
-        The stint.
+    segment
+        Segment whose iterations are checked.
     """
 
-    def __init__(self, run: Segment) -> None:
-        self._run = run
-        on_link = run.program.trains.link
+    def __init__(self, segment: Segment) -> None:
+        self._segment = segment
+        on_link = segment.program.trains.link
         self._by_link = np.argsort(on_link)
         self._link_begin = np.flatnonzero(np.diff(on_link[self._by_link], prepend=-1))
-        trains = run.program.trains
-        self._tail_cycles = tail_cycles(trains.vectors, run.machine)
-        self._take_step = run.layout.take_step
-        self._send_step = run.layout.send_step
-        self._sender = run.topology.source[trains.link].astype(np.int64)
-        self._taker = run.topology.target[trains.link].astype(np.int64)
-        self._clocks = run.crystals.clocks
-        now = np.zeros(run.topology.chips, dtype=np.int64)
-        period_as = run.crystals.clocks.periods_as(np.arange(run.topology.chips), now)
+        trains = segment.program.trains
+        self._tail_cycles = tail_cycles(trains.vectors, segment.machine)
+        self._take_step = segment.layout.take_step
+        self._send_step = segment.layout.send_step
+        self._sender = segment.topology.source[trains.link].astype(np.int64)
+        self._taker = segment.topology.target[trains.link].astype(np.int64)
+        self._clocks = segment.crystals.clocks
+        now = np.zeros(segment.topology.chips, dtype=np.int64)
+        period_as = segment.crystals.clocks.periods_as(
+            np.arange(segment.topology.chips), now
+        )
         drift_as = period_as[self._taker] - period_as[self._sender]
         self._tail_ps = least_slack_ps(0 * self._taker, self._tail_cycles, drift_as)
 
-    def verdict(
+    def check(
         self, step_ps: Ints, arrival_ps: Ints, sequence: int, iteration: int
     ) -> TimingCheck:
-        """Return what the times of an iteration say.
+        """Return the timing check of an iteration.
 
         Parameters
         ----------
         step_ps, arrival_ps
             Global time of each step, and of each train's arrival.
         sequence, iteration
-            Which one, counted in its stint.
+            Number of the sequence, and of the iteration within the segment.
         """
-        run = self._run
+        segment = self._segment
         slack_ps = self._least_ps(step_ps, arrival_ps)
         begin_ps, end_ps = (
-            int(step_ps[step]) for step in (run.layout.begin_step, run.layout.end_step)
+            int(step_ps[step])
+            for step in (segment.layout.begin_step, segment.layout.end_step)
         )
-        # A leader that stands still marks neither; the host knows when it should.
-        base = run.dispatcher.base_cycle(sequence, iteration)
+        # A stopped leader marks neither; then the scheduled times stand in.
+        base = segment.dispatcher.base_cycle(sequence, iteration)
         if begin_ps == NEVER:
-            begin_ps = run.scheduled_ps(base)
+            begin_ps = segment.scheduled_ps(base)
         if end_ps == NEVER:
-            end_ps = run.scheduled_ps(base + run.program.token_cycles)
+            end_ps = segment.scheduled_ps(base + segment.program.token_cycles)
         state = hashlib.sha256((step_ps - begin_ps).tobytes())
         # Slack follows from these times.
         state.update((arrival_ps - begin_ps).tobytes())
@@ -107,34 +110,34 @@ class TimingChecker:
         take_ps = step_ps[self._take_step]
         tail_ps = self._tail_ps
         if self._clocks.random_walk is not None:
-            # A change of frequency counts for the trains that begin after it.
-            drift_as = self._wandering_drift_as(step_ps, self._clocks.random_walk)
+            # A change of frequency affects the trains that begin after it.
+            drift_as = self._random_walk_drift_as(step_ps, self._clocks.random_walk)
             tail_ps = least_slack_ps(0 * take_ps, self._tail_cycles, drift_as)
         slack: Ints = take_ps - arrival_ps + tail_ps
         slack[(take_ps == NEVER) | (arrival_ps == NEVER)] = UNLIMITED_PS
         return slack
 
-    def _wandering_drift_as(self, step_ps: Ints, wander: RandomWalk) -> Ints:
+    def _random_walk_drift_as(self, step_ps: Ints, walk: RandomWalk) -> Ints:
         """Return the receiver's period less the sender's of each train, in as."""
         done = step_ps[step_ps != NEVER]
         if not len(done):
             return 0 * self._taker
-        chips = np.arange(self._run.topology.chips)
+        chips = np.arange(self._segment.topology.chips)
         first, last = (
-            wander.stretches_at(chips, np.full(len(chips), time))
+            walk.stretches_at(chips, np.full(len(chips), time))
             for time in (done.min(), done.max())
         )
-        period_as = wander.periods_of(chips, first)
+        period_as = walk.periods_of(chips, first)
         if (first == last).all():
             drift_as: Ints = period_as[self._taker] - period_as[self._sender]
             return drift_as
         taken, sent = step_ps[self._take_step], step_ps[self._send_step]
         if (last > first + 1).any():
-            drift_as = wander.periods_as(self._taker, taken)
-            return drift_as - wander.periods_as(self._sender, sent)
-        # Within a token a crystal changes once at most, at a time of its own.
-        changes_ps = wander.begins_ps(first + 1, chips)
-        both_as = np.stack([period_as, wander.periods_of(chips, first + 1)])
+            drift_as = walk.periods_as(self._taker, taken)
+            return drift_as - walk.periods_as(self._sender, sent)
+        # Within a token each crystal changes once at most, at its own time.
+        changes_ps = walk.begins_ps(first + 1, chips)
+        both_as = np.stack([period_as, walk.periods_of(chips, first + 1)])
         later = (taken >= changes_ps[self._taker]).astype(np.intp)
         earlier = (sent >= changes_ps[self._sender]).astype(np.intp)
         return both_as[later, self._taker] - both_as[earlier, self._sender]

@@ -1,23 +1,23 @@
-"""Vectors that broke the schedule: all are counted, the first of each kind kept."""
+"""Violations of the schedule: all are counted, the first of each kind are kept."""
 
 from typing import final
 
-from fabric.results.result import Violation
+from fabric.results.violation import Violation
 from fabric.runtime.segment import Segment
 from specs.arrays import Ints
 
-# Of each kind; a run that breaks its schedule breaks it everywhere.
+# Violations kept of each kind; a run that breaks its schedule breaks it everywhere.
 _MOST = 100
 
 
 @final
 class Violations:
-    """Collects underflows and overflows of a run.
+    """Underflows and overflows of a run.
 
     Attributes
     ----------
     underflows, overflows
-        Trains that were late, and that found the FIFO full.
+        Number of trains that were late, and that found the FIFO full.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Violations:
 
     def add(
         self,
-        run: Segment,
+        segment: Segment,
         sequence: int,
         iteration: int,
         *,
@@ -39,10 +39,10 @@ class Violations:
 
         Parameters
         ----------
-        run
-            The stint.
+        segment
+            Segment of the iteration.
         sequence, iteration
-            Where in the run; the iteration counts over all stints.
+            Number of the sequence, and of the iteration over all segments.
         slack_ps
             Least slack of each train.
         late
@@ -52,10 +52,10 @@ class Violations:
         """
         self.underflows += len(late)
         self.overflows += len(overflows)
-        found = [("underflow", int(train), 0) for train in late[:_MOST]]
-        found += [("overflow", *item) for item in sorted(overflows.items())[:_MOST]]
-        topology, trains = run.topology, run.program.trains
-        for kind, train, waiting in found:
+        kept = [("underflow", int(train), 0) for train in late[:_MOST]]
+        kept += [("overflow", *item) for item in sorted(overflows.items())[:_MOST]]
+        topology, trains = segment.topology, segment.program.trains
+        for kind, train, waiting in kept:
             link = int(trains.link[train])
             self._kept.append(
                 Violation(
@@ -74,7 +74,7 @@ class Violations:
             self._kept = self.first()
 
     def first(self) -> list[Violation]:
-        """Return the first of each kind, whichever iteration was added first."""
+        """Return the first violations of each kind, in any order of iterations."""
         ordered = sorted(
             self._kept, key=lambda v: (v.kind, v.iteration, v.sequence, v.cycle, v.link)
         )

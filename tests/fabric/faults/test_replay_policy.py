@@ -6,16 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.ir.schedule import Schedule
+from fabric.faults.delivery import Attempt, Delivery, SequenceState
 from fabric.faults.fault_script import NEVER, Outages
 from fabric.faults.link_errors import LinkErrors
 from fabric.faults.losses import Losses
-from fabric.faults.replay_policy import (
-    MOST_ATTEMPTS,
-    Attempt,
-    Delivery,
-    Dispatcher,
-    SequenceState,
-)
+from fabric.faults.replay_policy import MOST_ATTEMPTS, Dispatcher
 from fabric.faults.spares import Moved
 from fabric.random_streams import Draws
 from fabric.simulation import simulate

@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 from compiler.ir.schedule import Schedule
-from fabric.results.result import Violation
+from fabric.results.violation import Violation
 from fabric.simulation import simulate
 
 Compile = Callable[..., Schedule]
