@@ -11,12 +11,11 @@ from fabric.results.result import (
     ChipTable,
     Failover,
     IterationRow,
-    LinkTable,
     Record,
     RunResult,
 )
-from fabric.results.slack import UNLIMITED_PS
 from fabric.runtime.segment import Segment
+from fabric.statistics.link_totals import LinkTotals
 from fabric.statistics.missing_tokens import missing_tokens
 from fabric.statistics.timing_check import TimingCheck, TimingChecker
 from fabric.statistics.violations import Violations
@@ -62,14 +61,9 @@ class RunStatistics:
         self._segments: list[Segment] = []
         self._pending: dict[tuple[int, int], bytes] = {}
         self._state = hashlib.sha256()
-        links, chips = len(topology.source), topology.chips
-        self._vectors = np.zeros(links, dtype=np.int64)
-        self._least_slack = np.full(links, UNLIMITED_PS, dtype=np.int64)
-        self._corrected = np.zeros(links, dtype=np.int64)
-        self._uncorrectable = np.zeros(links, dtype=np.int64)
-        self._lost = np.zeros(links, dtype=np.int64)
-        self._deskews = np.zeros(chips, dtype=np.int64)
-        self._most_removed = np.zeros(chips, dtype=np.int64)
+        self._links = LinkTotals(len(topology.source))
+        self._deskews = np.zeros(topology.chips, dtype=np.int64)
+        self._most_removed = np.zeros(topology.chips, dtype=np.int64)
         self._events = 0
 
     def open(self, segment: Segment) -> None:
@@ -77,10 +71,7 @@ class RunStatistics:
         self._segment = segment
         self._segments.append(segment)
         self.checker = TimingChecker(segment)
-        self._used = np.flatnonzero(
-            np.bincount(segment.program.trains.link, minlength=len(self._vectors))
-        )
-        self._segment_least = np.full(len(self._used), UNLIMITED_PS, dtype=np.int64)
+        self._links.open(segment)
         self._next = _following((0, -1), segment.delivery.iterations)
         if segment.failover is not None:
             self._failovers.append(segment.failover)
@@ -122,23 +113,20 @@ class RunStatistics:
         segment = self._segment
         attempt = segment.delivery.attempts[sequence][iteration]
         number = segment.first_iteration + iteration
-        np.minimum(self._segment_least, check.least_ps, out=self._segment_least)
-        link = segment.program.trains.link
         corrected = segment.errors.corrected(
             segment.dispatcher.event(sequence, iteration),
             segment.dispatcher.base_cycle(sequence, iteration),
         )
-        if attempt.lost:
-            corrected = corrected.without(segment.dispatcher.lost(sequence, iteration))
-        np.add.at(self._corrected, link[corrected.trains], corrected.codewords)
-        if attempt.damaged:
-            np.add.at(self._uncorrectable, link[list(attempt.damaged)], 1)
+        lost = np.zeros(0, dtype=np.int64)
         if attempt.lost:
             lost = segment.dispatcher.lost(sequence, iteration)
-            np.add.at(self._lost, link[lost], 1)
-            np.subtract.at(
-                self._vectors, link[lost], segment.program.trains.vectors[lost]
-            )
+            corrected = corrected.without(lost)
+        self._links.add(
+            least_ps=check.least_ps,
+            corrected=corrected,
+            damaged=attempt.damaged,
+            lost=lost,
+        )
         if len(check.late) or overflows:
             self._violations.add(
                 segment,
@@ -210,13 +198,7 @@ class RunStatistics:
         self._deskews += deskews.count
         np.maximum(self._most_removed, deskews.most_removed, out=self._most_removed)
         iterations = sum(segment.delivery.iterations)
-        links = len(self._vectors)
-        trains = segment.program.trains
-        vectors = np.bincount(trains.link, weights=trains.vectors, minlength=links)
-        self._vectors += vectors.astype(np.int64) * iterations
-        self._least_slack[self._used] = np.minimum(
-            self._least_slack[self._used], self._segment_least
-        )
+        self._links.close(iterations)
         per_iteration = len(segment.layout) + len(segment.program.trains)
         self._events += per_iteration * iterations + deskews.total
         self._events += segment.start.events
@@ -229,7 +211,7 @@ class RunStatistics:
         missing = missing_tokens(self.iterations, waiting, self._tokens)
         return RunResult(
             iterations=tuple(rows),
-            links=self._link_table(),
+            links=self._links.table(),
             chips=ChipTable(
                 offset_ppm=np.array(first.crystals.clocks.offset_ppm),
                 deskews=self._deskews,
@@ -249,19 +231,6 @@ class RunStatistics:
             ),
             events=self._events,
             trajectory_hash=self._state.hexdigest(),
-        )
-
-    def _link_table(self) -> LinkTable:
-        """Return the table of the links that a train used."""
-        links = [segment.program.trains.link for segment in self._segments]
-        used = np.flatnonzero(np.bincount(np.concatenate(links)))
-        return LinkTable(
-            link=used,
-            vectors=self._vectors[used],
-            least_slack_ps=self._least_slack[used],
-            corrected=self._corrected[used],
-            uncorrectable=self._uncorrectable[used],
-            lost=self._lost[used],
         )
 
 
