@@ -5,6 +5,7 @@ search_space: MachineShape, machine_shape, splits, widths
 strategy_evaluator: StrategyEvaluator
 exact_evaluator: ExactEvaluator
 frontier: FrontierEntry, SearchStep, bounded_entry, initial_entries
+best_first_search: BestFirstSearch
 branch_and_bound: best_strategy
 search_result: Evaluated, SearchResult, nothing_fits
 ranking: Ranked, Ranking, plan_of, ranking
