@@ -3,7 +3,12 @@ import pytest
 
 from chip.clock import Clock
 from chip.hac import FRACTION_BITS
-from fabric.clocks.link_bring_up import MeasuredLinks, bring_up, spacing_epochs
+from fabric.clocks.link_bring_up import (
+    HacExchanges,
+    MeasuredLinks,
+    bring_up,
+    spacing_epochs,
+)
 from fabric.links.latency import Jitter, least_latency_ps
 from fabric.random_streams import Draws
 from specs.machine import MachineSpec, load_machine
@@ -60,3 +65,24 @@ def test_some_links_take_more_exchanges_than_others_and_none_too_many() -> None:
 def test_exchanges_leave_time_for_the_round_trip() -> None:
     machine = load_machine().with_settings({"hac.spacing_epochs": 1})
     assert spacing_epochs(machine, least_latency_ps(machine, NODE)) == 3
+
+
+def test_without_drift_and_jitter_every_exchange_reads_the_same() -> None:
+    machine = load_machine().with_settings({"link.jitter_cycles": 0})
+    least_ps = least_latency_ps(machine, NODE)
+    exchanges = HacExchanges(
+        machine,
+        NODE,
+        LINKS,
+        clocks=[Clock(frequency_hz=machine.chip.clock_hz)] * 8,
+        least_ps=least_ps,
+        jitter=Jitter(machine, NODE),
+        draws=Draws(1),
+    )
+    trips, behind = exchanges.measure(first=4, count=6)
+    # Sent at an edge and reflected at the next one: twice the latency, rounded up.
+    cycle_ps = 1e12 / machine.chip.clock_hz
+    latency = int(np.ceil(least_ps[LINKS[0]] / cycle_ps))
+    assert trips.shape == behind.shape == (6, 7)
+    assert np.unique(behind).tolist() == [-latency]
+    assert set(np.unique(trips).tolist()) <= {2 * latency - 1, 2 * latency}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from compiler.ir.schedule import Schedule
 from fabric.faults.fault_script import NEVER, Outages, RateChange
-from fabric.faults.link_errors import LinkErrors
+from fabric.faults.link_errors import Corrected, LinkErrors
 from fabric.links.fec import codeword_odds, codewords
 from fabric.random_streams import Draws
 
@@ -86,3 +86,9 @@ def test_repairs_come_as_often_as_errors_do(compiled: Compile, ber: float) -> No
     count = int(codewords(code, vectors, machine.link.vector_bytes).sum())
     expected = rounds * count * codeword_odds(code, ber).corrected
     assert repaired == pytest.approx(expected, abs=5 * expected**0.5)
+
+
+def test_nothing_is_corrected_in_trains_that_never_arrive() -> None:
+    corrected = Corrected(np.array([2, 5, 9]), np.array([1, 3, 2]))
+    rest = corrected.without(np.array([5, 7]))
+    assert [column.tolist() for column in rest] == [[2, 9], [1, 2]]

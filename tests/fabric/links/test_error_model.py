@@ -7,7 +7,11 @@ from compiler.ir.schedule import Schedule
 from fabric.faults.fault_script import Outages
 from fabric.faults.link_errors import LinkErrors
 from fabric.links.burst_channel import BurstChannel
-from fabric.links.error_model import codeword_outcome, damage_odds
+from fabric.links.error_model import (
+    codeword_outcome,
+    damage_odds,
+    describe_error_model,
+)
 from fabric.links.fec import codeword_odds, codewords
 from fabric.random_streams import Draws
 from specs.machine import load_machine
@@ -63,3 +67,12 @@ def test_links_damage_and_repair_as_often_as_the_odds_of_bursts_say(
         expected, hits = rounds * float(odds.sum()), sum(drawn)
         assert expected > 100
         assert hits == pytest.approx(expected, abs=4 * expected**0.5)
+
+
+def test_a_report_names_errors_rate_and_code() -> None:
+    machine = load_machine().with_settings({"link.ber": 1e-9, "fec.code": "rs544"})
+    bursts = machine.with_settings({"link.errors": "bursts", "link.burst_bits": 20})
+    assert [describe_error_model(each) for each in (machine, bursts)] == [
+        "independent bit errors at a rate of 1e-09, code rs544",
+        "bursts of 20 bits, bit error rate 1e-09, code rs544",
+    ]

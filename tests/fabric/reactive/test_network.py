@@ -27,15 +27,15 @@ from topologies.selection import select_topology
 from topologies.topology import Topology
 
 MACHINE = load_machine()
-TWIN = ReactiveSpec.of_machine(MACHINE)
-AMPLE = replace(TWIN, buffer_vectors=10_000)
+BASELINE = ReactiveSpec.of_machine(MACHINE)
+AMPLE = replace(BASELINE, buffer_vectors=10_000)
 NODE, RACK = select_topology(8), select_topology(72)
 PAIR = from_networkx(nx.path_graph(2))
 RING = from_networkx(nx.cycle_graph(4))
 
 
 class Carried(NamedTuple):
-    way: Journeys
+    route: Journeys
     result: ReactiveResult
     latency_ps: Ints
 
@@ -55,25 +55,25 @@ def all_to_all(chips: int, vectors: int) -> Messages:
 def carry(
     topology: Topology,
     sent: Messages,
-    spec: ReactiveSpec = TWIN,
+    spec: ReactiveSpec = BASELINE,
     seed: int | None = None,
 ) -> Carried:
-    way = journeys(sent, Routes(topology))
+    route = journeys(sent, Routes(topology))
     credit_ps = mean_latency_ps(MACHINE, topology)
-    latency_ps = credit_ps[way.link]
+    latency_ps = credit_ps[route.link]
     if seed is not None:
-        latency_ps = drawn_latency_ps(MACHINE, topology, way, Draws(seed))
-    result = simulate_reactive(spec, way, latency_ps=latency_ps, credit_ps=credit_ps)
-    return Carried(way, result, latency_ps)
+        latency_ps = drawn_latency_ps(MACHINE, topology, route, Draws(seed))
+    result = simulate_reactive(spec, route, latency_ps=latency_ps, credit_ps=credit_ps)
+    return Carried(route, result, latency_ps)
 
 
 def most_held(carried: Carried, credit_ps: Ints, channels: int) -> int:
     """Return the most places of a buffer in use at once, from the times alone."""
-    way, wire_ps = carried.way, carried.result.wire_ps
+    route, wire_ps = carried.route, carried.result.wire_ps
     next_ps = np.append(wire_ps[1:], 0)
-    freed_ps = np.where(way.is_last, wire_ps + carried.latency_ps, next_ps)
-    freed_ps += credit_ps[way.link]
-    buffer = way.link * channels + np.minimum(way.hop, channels - 1)
+    freed_ps = np.where(route.is_last, wire_ps + carried.latency_ps, next_ps)
+    freed_ps += credit_ps[route.link]
+    buffer = route.link * channels + np.minimum(route.hop, channels - 1)
     most = 0
     for each in np.unique(buffer):
         rows = buffer == each
@@ -84,20 +84,20 @@ def most_held(carried: Carried, credit_ps: Ints, channels: int) -> int:
 
 
 def assert_every_rule_holds(topology: Topology, carried: Carried, places: int) -> None:
-    way, wire_ps = carried.way, carried.result.wire_ps
+    route, wire_ps = carried.route, carried.result.wire_ps
     # A wire carries one packet at a time.
-    order = np.lexsort((wire_ps, way.link))
-    same_link = way.link[order][1:] == way.link[order][:-1]
+    order = np.lexsort((wire_ps, route.link))
+    same_link = route.link[order][1:] == route.link[order][:-1]
     gaps_ps = np.diff(wire_ps[order])[same_link]
-    assert (gaps_ps >= TWIN.vector_ps).all()
+    assert (gaps_ps >= BASELINE.vector_ps).all()
     # No packet is sent on before it is there, nor before it is ready.
-    onward = np.flatnonzero(~way.is_last)
-    there_ps = wire_ps[onward] + carried.latency_ps[onward] + TWIN.pass_ps
+    onward = np.flatnonzero(~route.is_last)
+    there_ps = wire_ps[onward] + carried.latency_ps[onward] + BASELINE.pass_ps
     assert (wire_ps[onward + 1] >= there_ps).all()
-    ready_ps = way.messages.ready_ps[way.message] + TWIN.send_ps
-    assert (wire_ps[way.first_row] >= ready_ps).all()
+    ready_ps = route.messages.ready_ps[route.message] + BASELINE.send_ps
+    assert (wire_ps[route.first_row] >= ready_ps).all()
     credit_ps = mean_latency_ps(MACHINE, topology)
-    assert most_held(carried, credit_ps, max(1, way.most_hops)) <= places
+    assert most_held(carried, credit_ps, max(1, route.most_hops)) <= places
 
 
 @given(st.integers(0, 71), st.integers(0, 71))
@@ -105,7 +105,9 @@ def test_an_empty_network_takes_links_and_routers_and_nothing_else(
     source: int, target: int
 ) -> None:
     carried = carry(RACK, messages((source, target, 1, 1_000)))
-    assert carried.result.latency_ps.tolist() == [TWIN.unloaded_ps(carried.latency_ps)]
+    assert carried.result.latency_ps.tolist() == [
+        BASELINE.unloaded_ps(carried.latency_ps)
+    ]
     hops = Routes(RACK).hops(source, target)
     cycles = 216 + 217 + (hops - 1) * (500 - 217)
     # Each part is rounded down to a picosecond.
@@ -144,11 +146,11 @@ BOOKSIM_LAW_MEAN = 26.125
 
 
 def booksim_latencies(sent: Messages) -> Ints:
-    way = journeys(sent, Routes(NODE))
+    route = journeys(sent, Routes(NODE))
     result = simulate_reactive(
         BOOKSIM,
-        way,
-        latency_ps=np.full(len(way.link), 20),
+        route,
+        latency_ps=np.full(len(route.link), 20),
         credit_ps=np.full(len(NODE.source), 20),
     )
     return result.latency_ps
@@ -179,38 +181,39 @@ def test_light_uniform_traffic_takes_what_booksim2_recorded() -> None:
 @pytest.mark.parametrize("load", [0.3, 0.6, 0.9])
 def test_a_single_link_queues_as_m_d_1(load: float) -> None:
     sent = uniform_messages(
-        np.arange(2), Draws(3), mean_gap_ps=TWIN.vector_ps / load, until_ps=10**9
+        np.arange(2), Draws(3), mean_gap_ps=BASELINE.vector_ps / load, until_ps=10**9
     )
     carried = carry(PAIR, sent, AMPLE)
-    unloaded_ps = TWIN.unloaded_ps(mean_latency_ps(MACHINE, PAIR)[:1])
+    unloaded_ps = BASELINE.unloaded_ps(mean_latency_ps(MACHINE, PAIR)[:1])
     waited_ps = carried.result.latency_ps.mean() - unloaded_ps
     # Pollaczek and Khinchine: half of what exponential service would wait.
-    closed_form_ps = TWIN.vector_ps * load / (2 * (1 - load))
+    closed_form_ps = BASELINE.vector_ps * load / (2 * (1 - load))
     assert waited_ps == pytest.approx(closed_form_ps, rel=0.04)
 
 
 def test_a_full_link_never_pauses_if_buffers_cover_the_round_trip() -> None:
     result = carry(NODE, all_to_all(8, 500), AMPLE).result
-    assert (np.diff(result.wire_ps.reshape(-1, 500)) == TWIN.vector_ps).all()
+    assert (np.diff(result.wire_ps.reshape(-1, 500)) == BASELINE.vector_ps).all()
     assert set(result.latency_ps.tolist()) == {
-        TWIN.unloaded_ps(mean_latency_ps(MACHINE, NODE)[:1]) + 499 * TWIN.vector_ps
+        BASELINE.unloaded_ps(mean_latency_ps(MACHINE, NODE)[:1])
+        + 499 * BASELINE.vector_ps
     }
 
 
 @pytest.mark.parametrize("places", [1, 4, 16])
 def test_too_few_places_send_one_bufferful_each_round_trip(places: int) -> None:
-    spec = replace(TWIN, buffer_vectors=places)
+    spec = replace(BASELINE, buffer_vectors=places)
     wire_ps = carry(PAIR, messages((0, 1, 500, 0)), spec).result.wire_ps
     round_trip_ps = 2 * mean_latency_ps(MACHINE, PAIR)[0]
-    assert places * TWIN.vector_ps < round_trip_ps
+    assert places * BASELINE.vector_ps < round_trip_ps
     assert (wire_ps[places:] - wire_ps[:-places] == round_trip_ps).all()
 
 
 def test_a_forwarded_packet_holds_its_place_while_it_passes() -> None:
     line = from_networkx(nx.path_graph(3))
     carried = carry(line, messages((0, 2, 400, 0)))
-    first = carried.result.wire_ps[carried.way.hop == 0]
-    held_ps = 2 * mean_latency_ps(MACHINE, line)[0] + TWIN.pass_ps
+    first = carried.result.wire_ps[carried.route.hop == 0]
+    held_ps = 2 * mean_latency_ps(MACHINE, line)[0] + BASELINE.pass_ps
     assert (first[16:] - first[:-16] == held_ps).all()
 
 
@@ -218,13 +221,13 @@ def test_a_forwarded_packet_holds_its_place_while_it_passes() -> None:
 def test_throughput_follows_the_load_up_to_the_bound(offered: float) -> None:
     """Eight chips all to all: the bound is seven wires for each."""
     until_ps = 20_000_000
-    gap_ps = TWIN.vector_ps / 7 / offered
+    gap_ps = BASELINE.vector_ps / 7 / offered
     sent = uniform_messages(
         np.arange(8), Draws(5), mean_gap_ps=gap_ps, until_ps=until_ps
     )
     wire_ps = carry(NODE, sent, AMPLE).result.wire_ps
     settled = (wire_ps >= until_ps // 4) & (wire_ps < until_ps)
-    used = settled.sum() * TWIN.vector_ps / 56 / (until_ps - until_ps // 4)
+    used = settled.sum() * BASELINE.vector_ps / 56 / (until_ps - until_ps // 4)
     assert used == pytest.approx(min(offered, 1), rel=0.02)
     assert used <= 1
 
@@ -234,11 +237,11 @@ def test_the_busiest_link_carries_its_share_until_it_is_full(
     offered: float, carried: float
 ) -> None:
     pairs = all_to_all(72, 1)
-    way = journeys(pairs, Routes(RACK))
-    load = np.bincount(way.link)
+    route = journeys(pairs, Routes(RACK))
+    load = np.bincount(route.link)
     until_ps = 12_000_000
     # With a message of every pair in this time, the busiest link would never pause.
-    full_ps = int(load.max()) * TWIN.vector_ps
+    full_ps = int(load.max()) * BASELINE.vector_ps
     sent = uniform_messages(
         np.arange(72), Draws(2), mean_gap_ps=full_ps / 71 / offered, until_ps=until_ps
     )
@@ -247,11 +250,11 @@ def test_the_busiest_link_carries_its_share_until_it_is_full(
         result.result.wire_ps < until_ps
     )
     busiest = np.flatnonzero(load == load.max())
-    on_busiest = settled & np.isin(result.way.link, busiest)
+    on_busiest = settled & np.isin(result.route.link, busiest)
     window_ps = len(busiest) * (until_ps - until_ps // 3)
-    used = on_busiest.sum() * TWIN.vector_ps / window_ps
+    used = on_busiest.sum() * BASELINE.vector_ps / window_ps
     assert used == pytest.approx(carried, rel=0.05)
-    assert used <= 1 + TWIN.vector_ps / (until_ps - until_ps // 3)
+    assert used <= 1 + BASELINE.vector_ps / (until_ps - until_ps // 3)
 
 
 @given(
@@ -270,14 +273,14 @@ def test_no_wire_no_buffer_and_no_packet_is_ever_used_twice(
         vectors=np.array(vectors),
         ready_ps=np.zeros(30, dtype=np.int64),
     )
-    spec = replace(TWIN, buffer_vectors=places)
+    spec = replace(BASELINE, buffer_vectors=places)
     carried = carry(RACK, sent, spec, seed)
     assert_every_rule_holds(RACK, carried, places)
 
 
 @pytest.mark.parametrize("places", [1, 2, 16])
 def test_every_packet_of_an_all_to_all_crosses_its_way_once(places: int) -> None:
-    spec = replace(TWIN, buffer_vectors=places)
+    spec = replace(BASELINE, buffer_vectors=places)
     sent = all_to_all(72, 1)
     carried = carry(RACK, sent, spec)
     assert_every_rule_holds(RACK, carried, places)
@@ -285,7 +288,7 @@ def test_every_packet_of_an_all_to_all_crosses_its_way_once(places: int) -> None
     expected = np.zeros(len(RACK.source), dtype=np.int64)
     for pair in zip(sent.source.tolist(), sent.target.tolist(), strict=True):
         expected[list(Routes(RACK).path(*pair))] += 1
-    wire = carried.way.link * 2**40 + carried.result.wire_ps
+    wire = carried.route.link * 2**40 + carried.result.wire_ps
     crossed = np.unique(wire) // 2**40
     assert np.bincount(crossed, minlength=len(expected)).tolist() == expected.tolist()
 
@@ -295,9 +298,9 @@ def test_those_who_wait_for_a_wire_take_turns() -> None:
     star = from_networkx(nx.Graph([(0, 3), (1, 3), (2, 3)]))
     sent = messages((0, 2, 60, 0), (1, 2, 60, 0), (3, 2, 300, 0))
     carried = carry(star, sent, AMPLE)
-    out = carried.way.link == Routes(star).path(3, 2)[0]
+    out = carried.route.link == Routes(star).path(3, 2)[0]
     order = np.argsort(carried.result.wire_ps[out])
-    source = carried.way.message[np.repeat(np.arange(420), carried.way.hops)][out]
+    source = carried.route.message[np.repeat(np.arange(420), carried.route.hops)][out]
     turns = source[order]
     begin = int(np.flatnonzero(turns == 1)[0]) + 1
     assert turns[begin : begin + 150].reshape(-1, 3).tolist() == [[2, 0, 1]] * 50
@@ -320,21 +323,21 @@ def around_the_ring() -> Messages:
 
 
 def one_way_round(sent: Messages) -> Journeys:
-    way = journeys(sent, Routes(RING))
+    route = journeys(sent, Routes(RING))
     following = [RING.links_between(a, (a + 1) % 4)[0] for a in range(4)]
-    source = np.repeat(sent.source[way.message], way.hops)
-    return replace(way, link=np.array(following)[(source + way.hop) % 4])
+    source = np.repeat(sent.source[route.message], route.hops)
+    return replace(route, link=np.array(following)[(source + route.hop) % 4])
 
 
 def test_one_channel_on_a_ring_deadlocks_and_says_who_waits_for_whom() -> None:
-    way = one_way_round(around_the_ring())
+    route = one_way_round(around_the_ring())
     credit_ps = mean_latency_ps(MACHINE, RING)
-    times = {"latency_ps": credit_ps[way.link], "credit_ps": credit_ps}
+    times = {"latency_ps": credit_ps[route.link], "credit_ps": credit_ps}
     with pytest.raises(
         SpecError, match=r"(link \d channel 0 waits for ){4}.*virtual_channels to 2"
     ):
-        simulate_reactive(replace(TWIN, virtual_channels=1), way, **times)
-    result = simulate_reactive(TWIN, way, **times)
+        simulate_reactive(replace(BASELINE, virtual_channels=1), route, **times)
+    result = simulate_reactive(BASELINE, route, **times)
     assert (result.wire_ps >= 0).all()
 
 
@@ -350,9 +353,9 @@ def test_nothing_to_carry_is_carried() -> None:
 )
 def test_a_router_without_wire_or_buffer_is_refused(key: str, value: int) -> None:
     with pytest.raises(SpecError, match=f"{key} {value} must"):
-        replace(TWIN, **{key: value})
+        replace(BASELINE, **{key: value})
 
 
 def test_a_router_that_takes_longer_than_both_ends_is_refused() -> None:
     with pytest.raises(SpecError, match="before it left"):
-        replace(TWIN, pass_ps=TWIN.send_ps + TWIN.receive_ps + 1)
+        replace(BASELINE, pass_ps=BASELINE.send_ps + BASELINE.receive_ps + 1)

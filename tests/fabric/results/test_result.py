@@ -1,6 +1,9 @@
 from collections.abc import Callable
 
+import pytest
+
 from compiler.ir.schedule import Schedule
+from fabric.results.result import Failover, Missing
 from fabric.results.violation import Violation
 from fabric.simulation import simulate
 
@@ -62,3 +65,46 @@ def test_of_each_kind_only_the_first_hundred_are_told(compiled: Compile) -> None
     assert result.underflows > 100
     kinds = [violation.kind for violation in result.violations]
     assert kinds.count("underflow") == 100
+
+
+@pytest.mark.parametrize(
+    ("link", "spare_node", "sentence"),
+    [
+        (
+            7,
+            9,
+            "node 3 bad after token 12 (chip 25: link 7 failed twice); moved to node 9 "
+            "in 1,500.0 us",
+        ),
+        (
+            -1,
+            -1,
+            "node 3 bad after token 12 (chip 25: did not answer twice); went around it "
+            "in 1,500.0 us",
+        ),
+    ],
+)
+def test_a_failover_says_what_failed_and_how_long_it_took(
+    link: int, spare_node: int, sentence: str
+) -> None:
+    failover = Failover(
+        sequence=0,
+        iteration=14,
+        token=12,
+        link=link,
+        chip=25,
+        bad_node=3,
+        spare_node=spare_node,
+        stopped_ps=10**9,
+        loaded_bytes=1,
+        load_ps=1,
+        resumed_ps=25 * 10**8,
+    )
+    assert str(failover) == sentence
+
+
+def test_missing_tokens_are_named_by_number() -> None:
+    one, more = Missing(1, 4, 4, "late"), Missing(1, 4, 6, "late")
+    assert (one.tokens, more.tokens) == (1, 3)
+    assert str(one) == "token 4 of sequence 1 missing: late"
+    assert str(more) == "tokens 4 to 6 of sequence 1 missing: late"

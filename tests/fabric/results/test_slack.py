@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chip.clock import Clock
-from fabric.results.slack import least_slack_ps, tail_drift_ps
+from fabric.results.slack import least_slack_ps, tail_cycles, tail_drift_ps
 from specs.machine import load_machine
 
 LINK = load_machine().link
@@ -53,3 +53,14 @@ def test_slack_grows_where_the_receiver_is_the_slower_one() -> None:
     assert tail_drift_ps(cycles, slower).tolist() == [1000]
     assert least_slack_ps(np.array([50]), cycles, slower).tolist() == [50]
     assert least_slack_ps(np.array([50]), cycles, -slower).tolist() == [-950]
+
+
+def test_the_last_vector_follows_by_the_time_of_those_before_it() -> None:
+    machine = load_machine()
+    link, hz = machine.link, machine.chip.clock_hz
+    vectors = np.array([1, 2, 100])
+    bits = 8 * link.wire_bytes * (vectors - 1)
+    exact = bits / (link.rate_gbps * 1e9) * hz
+    cycles = tail_cycles(vectors, machine)
+    assert cycles[0] == 0
+    assert (np.abs(cycles - exact) < 1).all()

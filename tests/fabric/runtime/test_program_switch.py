@@ -9,7 +9,8 @@ from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
 from fabric.replay import replay
 from fabric.results.result import RunResult
-from fabric.runtime.program_switch import Change
+from fabric.runtime.program_switch import Change, start_after
+from fabric.runtime.segment import Segment
 from fabric.simulation import simulate
 from sharding.planner.chunked_prefill import pass_plan
 from specs.units import PS_PER_S
@@ -132,3 +133,28 @@ def test_what_is_given_up_does_not_go_on_in_the_next_program(
     result = run(execute, [schedule, longer(schedule, 100)], 2)
     assert result.tokens_lost == 4
     assert result.missing[0].first_token == 0
+
+
+def test_a_program_that_follows_starts_at_the_end_and_after_two_stalls(
+    steady: Segment,
+) -> None:
+    start = start_after(steady, np.zeros(8, dtype=np.int64))
+    gap = start.count - steady.start.count - steady.last_cycle
+    deskews = steady.program.deskews
+    assert gap == (2 * deskews.stall_cycles if deskews.interval_cycles else 0)
+    # Crystals agree, so that every chip goes on by the same number of cycles.
+    moved = np.array(start.cycle) - np.array(steady.start.cycle)
+    assert np.unique(moved).tolist() == [steady.last_cycle + gap]
+
+
+def test_chips_that_drift_follow_in_step_to_their_counters(drifting: Segment) -> None:
+    removed = np.array([3, -2, 0, 1, 0, 0, -1, 2])
+    start = start_after(drifting, removed)
+    stall = drifting.program.deskews.stall_cycles
+    chips = np.arange(8)
+    # The last deskew starts one stall before the program, and reads this count.
+    cycle = np.array(start.cycle) - stall
+    ahead = drifting.crystals.counts_at(
+        chips, drifting.crystals.clocks.edges_ps(chips, cycle)
+    )
+    assert np.abs(ahead - (start.count - stall)).max() <= 1

@@ -18,7 +18,7 @@ def test_compiler_and_hardware_align_over_one_tree(
 ) -> None:
     schedule = compiled(8, 9, hac__tree=kind)
     machine, topology = schedule.plan.task.machine, schedule.topology
-    stints = RunSegments(
+    segments = RunSegments(
         topology,
         machine,
         seed=1,
@@ -27,9 +27,9 @@ def test_compiler_and_hardware_align_over_one_tree(
         spares=None,
         align=StartPropagation.start,
     )
-    (run,) = stints.of(schedule.program)
-    assert run.start.epochs == schedule.tree.height
-    errors = run.crystals.error_counts
+    (segment,) = segments.of(schedule.program)
+    assert segment.start.epochs == schedule.tree.height
+    errors = segment.crystals.error_counts
     assert (np.abs(errors) <= schedule.tree.depth).all()
     verify(schedule.program, topology, machine)
     result = simulate(schedule.program, topology, machine, seed=1, tokens=2)
