@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from chip.hac import wrapped_difference
 from fabric.replay_engine.step_times import Offsets
 from fabric.results.deskew_log import DeskewLog
 from fabric.results.iteration_log import NEVER
@@ -38,17 +39,32 @@ def test_every_period_is_deskewed_to_the_end_of_the_segment(drifting: Segment) -
 
 
 def test_a_step_follows_the_deskews_of_its_chip_before_it(drifting: Segment) -> None:
-    offsets, log = offsets_of(drifting)
-    step_ps = offsets.step_ps(1, 1)
-    clocks, layout = drifting.crystals.clocks, drifting.layout
-    ran = clocks.cycles_at(layout.chip, step_ps)
-    base = drifting.dispatcher.base_cycle(1, 1)
-    start = np.array(drifting.start.cycle)[layout.chip]
-    removed = ran - (start + base + layout.cycle)
-    # At an edge of the own crystal, and no further off than deskews have removed.
-    assert np.array_equal(clocks.edges_ps(layout.chip, ran), step_ps)
-    assert (np.abs(removed) <= (log.most_removed * log.count)[layout.chip]).all()
-    assert removed.any()
+    step_ps = offsets_of(drifting)[0].step_ps(1, 1)
+    program, layout = drifting.program, drifting.layout
+    deskews, base = program.deskews, drifting.dispatcher.base_cycle(1, 1)
+    epoch = drifting.machine.hac.epoch_cycles
+    expected = np.empty_like(step_ps)
+    for chip in range(8):
+        clock = drifting.crystals.clocks.each[chip]
+        counter = drifting.crystals.counters[chip]
+        offset = drifting.start.cycle[chip]
+        in_period = deskews.start_cycle[deskews.chip == chip].tolist()
+        # Each deskew and each step by its cycle; a step comes before a deskew.
+        events = [
+            (period * program.period_cycles + cycle, 1, -1)
+            for period in range(drifting.periods)
+            for cycle in in_period
+        ]
+        steps = np.flatnonzero(layout.chip == chip).tolist()
+        events += [(base + int(layout.cycle[step]), 0, step) for step in steps]
+        for cycle, is_deskew, step in sorted(events):
+            at_ps = clock.edge_ps(cycle + offset)
+            if is_deskew:
+                count = counter.count_at(at_ps)
+                offset += wrapped_difference(drifting.start.count + cycle, count, epoch)
+            else:
+                expected[step] = at_ps
+    assert np.array_equal(step_ps, expected)
 
 
 def test_a_step_that_a_stopped_chip_does_not_execute_has_no_time(

@@ -151,6 +151,7 @@ def test_chips_that_drift_follow_in_step_to_their_counters(drifting: Segment) ->
     removed = np.array([3, -2, 0, 1, 0, 0, -1, 2])
     start = start_after(drifting, removed)
     stall = drifting.program.deskews.stall_cycles
+    assert start.count - drifting.start.count == drifting.last_cycle + 2 * stall
     chips = np.arange(8)
     # The last deskew starts one stall before the program, and reads this count.
     cycle = np.array(start.cycle) - stall
