@@ -1,4 +1,4 @@
-"""All published figures beside ours, for ``groqrack validate``."""
+"""All comparisons with published figures, and those of the deployed system."""
 
 from experiments.run.preparation import compile_scenario
 from experiments.validation.chip import chip_rows, link_rows, model_rows
@@ -11,7 +11,7 @@ from specs.scenario import Scenario
 
 
 def validation_rows() -> list[PublishedFigure]:
-    """Return all comparisons."""
+    """Return all comparisons, in the order in which they are printed."""
     return [
         *wiring_rows(),
         *link_rows(),
@@ -25,9 +25,9 @@ def validation_rows() -> list[PublishedFigure]:
 
 
 def deployment_rows() -> list[PublishedFigure]:
-    """Return the one system figure, for both widths at which weights may be fed.
+    """Return the token rate of the deployed system, at both widths of fed operands.
 
-    Nothing is fitted to it: constants come from single-chip and single-link figures.
+    No constant is fitted to it: all come from figures of a single chip or link.
     """
 
     def rate(operand_bytes: int) -> float:

@@ -1,4 +1,4 @@
-"""Published figures of one link, one chip and one model, beside ours."""
+"""Comparisons with published figures of one link, one chip and one model."""
 
 from chip.matmul_cycles import product_cycles
 from experiments.analysis.gemm import (
@@ -21,7 +21,7 @@ from specs.scenario import Scenario
 
 
 def link_rows() -> list[PublishedFigure]:
-    """Return what a link carries and how long a hop takes."""
+    """Return the payload share of a link and the latency of a hop."""
     machine = load_machine()
     link, chip = machine.link, machine.chip
     means = link.jitter_mean_fraction
@@ -49,12 +49,12 @@ def link_rows() -> list[PublishedFigure]:
 
 
 def chip_rows() -> list[PublishedFigure]:
-    """Return the two LSTM runs that give the weight feed, and the worst product."""
+    """Return the LSTM steps that calibrate the weight feed, and the worst product."""
     return [*lstm_rows(), product_row()]
 
 
 def lstm_rows() -> list[PublishedFigure]:
-    """Return a step of an LSTM on one chip, compiled; INT8, 8 n^2 weights."""
+    """Return the cycles of an LSTM step on one chip; INT8, 8 n^2 weights for size n."""
     return [
         PublishedFigure(
             name=f"LSTM of {size} on one chip",
@@ -72,10 +72,10 @@ def lstm_rows() -> list[PublishedFigure]:
 
 
 def product_row() -> PublishedFigure:
-    """Return the utilisation of the size that suits one chip least, compiled."""
+    """Return the least utilisation over the published range of product sizes."""
     chip = load_machine().chip
 
-    def share(columns: int) -> float:
+    def columns_per_cycle(columns: int) -> float:
         stored = 2 * INNER * columns
         return columns / product_cycles(
             chip,
@@ -86,7 +86,7 @@ def product_row() -> PublishedFigure:
             operand_bytes=2,
         )
 
-    worst = min(range(FIRST_COLUMNS, LAST_COLUMNS + 1), key=share)
+    worst = min(range(FIRST_COLUMNS, LAST_COLUMNS + 1), key=columns_per_cycle)
     return PublishedFigure(
         name="FP16 product of 2304 x 4096 x 1376..3500, least of peak",
         source="isca22",
@@ -99,7 +99,7 @@ def product_row() -> PublishedFigure:
 
 
 def model_rows() -> list[PublishedFigure]:
-    """Return sizes that follow from a published configuration."""
+    """Return sizes of a model that follow from its published configuration."""
     model = load_model("llama-2-70b")
     task = Task(model, load_machine(), tensor=8, context=1, batch=1)
     attention = Block(BlockKind.ATTENTION, 0, 0, 1, 1)

@@ -1,4 +1,4 @@
-"""Published figures of the second generation beside ours."""
+"""Comparisons with published figures of the second generation, a rack of LP30."""
 
 from experiments.analysis.network_latency import one_vector, worst_pair
 from experiments.validation.row import FigureKind, PublishedFigure
@@ -12,7 +12,7 @@ _GB = 10**9
 
 
 def lpx_rows() -> list[PublishedFigure]:
-    """Return sizes and the hop, which are put in, and what follows from them."""
+    """Return sizes and hop latency, which are inputs, and what follows from them."""
     machine = load_machine("lpx")
     system, chip = machine.system, machine.chip
     rack = select_topology(
@@ -59,8 +59,8 @@ def lpx_rows() -> list[PublishedFigure]:
             source="hc26",
             tolerance=0.01,
         ),
-        # Two hops under the wiring that is told of; it is not published what the
-        # figure measures, and three hops and a third would be needed to come to it.
+        # Two hops in the published wiring. It is not published what the figure
+        # measures; it would take three hops and a third.
         _row(
             f"worst pair of an LPX rack, {hops} hops",
             1.15,
@@ -74,6 +74,7 @@ def lpx_rows() -> list[PublishedFigure]:
 
 
 def _worst_us(machine: MachineSpec, rack: Topology) -> float:
+    """Return the network latency of one vector between the worst pair, in us."""
     schedule = one_vector(rack, machine, worst_pair(rack))
     return schedule.network_cycles * US_PER_S / machine.chip.clock_hz
 
@@ -88,6 +89,7 @@ def _row(
     source: str = "nvlpx",
     tolerance: float = 0.0,
 ) -> PublishedFigure:
+    """Return a comparison with a figure of an LPX rack."""
     return PublishedFigure(
         name=name,
         source=source,

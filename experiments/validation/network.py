@@ -1,4 +1,4 @@
-"""Published figures of the network beside ours, all of them predicted."""
+"""Comparisons with published figures of the network, all of them predicted."""
 
 from compiler.compile_collective import CollectiveSchedule
 from experiments.analysis.network_latency import (
@@ -27,15 +27,15 @@ _RACKS_CHIPS = 576
 
 
 def network_rows() -> list[PublishedFigure]:
-    """Return what the network does beside what was published of it."""
+    """Return the latencies and the bandwidths of the network."""
     return [*_latencies(), *_bandwidths()]
 
 
 def _bandwidths() -> list[PublishedFigure]:
-    """Return payload rates of uniform traffic over gateways.
+    """Return the payload rates of uniform traffic over gateways.
 
-    Two nodes are bounded by what leaves a node, four links a chip; there the traffic
-    inside the node comes on top. Beyond, a chip's whole traffic is meant.
+    The figure of two nodes is the traffic that leaves a node, over four links a chip.
+    The figures of larger systems are the whole traffic of a chip.
     """
     machine = load_machine()
     rack = select_topology(_RACKS_CHIPS)
@@ -72,6 +72,7 @@ def _bandwidths() -> list[PublishedFigure]:
 
 
 def _latencies() -> list[PublishedFigure]:
+    """Return network latencies, and those that other simulators recorded."""
     machine = load_machine()
     whole = select_topology(_ALL_CHIPS)
     worst = worst_pair(whole)
@@ -87,8 +88,8 @@ def _latencies() -> list[PublishedFigure]:
             tolerance=0.05,
             kind=FigureKind.PREDICTED,
         ),
-        # Published as "less than 3 us" with "at most 5 hops"; a regular wiring needs
-        # more hops of chips, and what forwarding costs is not published.
+        # Published as "less than 3 us" with "at most 5 hops". A regular wiring takes
+        # more chip hops, and the latency of a relay hop is not published.
         PublishedFigure(
             name=f"worst pair of {_ALL_CHIPS:,} chips, {hops} hops, a forward "
             f"{forward_cycles} cycles",
@@ -130,4 +131,5 @@ def _latencies() -> list[PublishedFigure]:
 
 
 def _network_us(machine: MachineSpec, schedule: CollectiveSchedule) -> float:
+    """Return the network latency of a schedule, in us."""
     return schedule.network_cycles * US_PER_S / machine.chip.clock_hz

@@ -1,7 +1,7 @@
-"""A published figure beside ours: how far apart, how far they may be, of what kind.
+"""Comparison with a published figure: its error, its tolerance and its kind.
 
-*Input* figures went into the model as they are, *calibrated* ones fixed a constant, and
-only *predicted* ones test anything.
+An *input* figure is a parameter of the model, and a *calibrated* one determined a
+constant of it. Only *predicted* figures test the model.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from typing import Any, final
 from rich.table import Table
 from rich.text import Text
 
-_WORDS = ("figure", "kind")
+_TEXT_COLUMNS = ("figure", "kind")
 
 
 class FigureKind(StrEnum):
-    """What a row of the comparison can show."""
+    """Kind of a figure: what its comparison can show."""
 
     INPUT = "input"
     CALIBRATED = "calibrated"
@@ -26,22 +26,22 @@ class FigureKind(StrEnum):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedFigure:
-    """One published figure and ours.
+    """Published figure, and the figure of this program.
 
     Parameters
     ----------
     name, source
-        What it is, and who published it.
+        Name of the figure, and its source.
     published
         The figure, or the two ends of a range.
     ours
-        What this program says.
+        The figure of this program.
     unit
-        Unit of both.
+        Unit of both figures.
     tolerance
-        Largest relative error that passes, 0 for an exact figure.
+        Largest relative error allowed, 0 for an exact figure.
     kind
-        What the comparison can show.
+        Kind of the figure.
     """
 
     name: str
@@ -54,7 +54,7 @@ class PublishedFigure:
 
     @property
     def error(self) -> float:
-        """Return the relative error, measured from the nearer end of a range."""
+        """Return the relative error, from the nearer end of a range; 0 within it."""
         low, high = self._range()
         nearest = min(max(self.ours, low), high)
         return (self.ours - nearest) / nearest
@@ -69,13 +69,14 @@ class PublishedFigure:
         return {**asdict(self), "error": self.error, "ok": self.ok}
 
     def _range(self) -> tuple[float, float]:
+        """Return both ends of the published range."""
         if isinstance(self.published, tuple):
             return self.published
         return self.published, self.published
 
 
 def validation_report(rows: list[PublishedFigure]) -> Table:
-    """Return the comparison as a table for people."""
+    """Return the comparisons as a text table."""
     table = Table(box=None, pad_edge=False, collapse_padding=True)
     columns: list[tuple[str, Callable[[PublishedFigure], str]]] = [
         ("figure", _figure),
@@ -86,28 +87,30 @@ def validation_report(rows: list[PublishedFigure]) -> Table:
         ("kind", lambda row: row.kind),
     ]
     for name, _ in columns:
-        table.add_column(name, justify="left" if name in _WORDS else "right")
+        table.add_column(name, justify="left" if name in _TEXT_COLUMNS else "right")
     table.add_column("")
     for row in rows:
-        verdict = (
+        outcome = (
             Text("ok", style="green") if row.ok else Text("MISS", style="bold red")
         )
-        table.add_row(*(cell(row) for _, cell in columns), verdict)
+        table.add_row(*(cell(row) for _, cell in columns), outcome)
     return table
 
 
 def _figure(row: PublishedFigure) -> str:
-    """Return the name, with the unit unless the name says it."""
+    """Return the name of a figure, with its unit unless the name contains it."""
     return row.name if row.unit in row.name else f"{row.name} ({row.unit})"
 
 
 def _published(row: PublishedFigure) -> str:
+    """Return the published figure or range as text."""
     if isinstance(row.published, tuple):
         return "..".join(_number(end) for end in row.published)
     return _number(row.published)
 
 
 def _number(value: float) -> str:
+    """Return a number as text of few digits."""
     if value >= 10**9:
         return f"{value / 10**9:.2f} G"
     return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"

@@ -1,4 +1,4 @@
-"""Published figures of links, alignment and spares beside ours."""
+"""Comparisons with published figures of links, start alignment and spare nodes."""
 
 import simpy
 
@@ -19,15 +19,15 @@ _RACK_CHIPS, _NODES33_CHIPS, _NODE_CHIPS = 72, 264, 8
 
 
 def timing_rows() -> list[PublishedFigure]:
-    """Return the comparisons of what links and clocks do."""
+    """Return the comparisons of link latency, start alignment and spare nodes."""
     return [*_links(), _alignment(), *_spares()]
 
 
 def _links() -> list[PublishedFigure]:
-    """Return mean and deviation of each link of table 2, and the extremes of all.
+    """Return mean and deviation of each link of table 2, and the extremes of all links.
 
-    The span of the jitter is the table's, least to most; how near half a round trip
-    comes to its ends is not put in.
+    The span of the jitter is that of the table. How close half a round trip comes to
+    the ends of the span is predicted.
     """
     halves = half_round_trips(_SEED, EXCHANGES)
     rows = []
@@ -61,7 +61,7 @@ def _cycles(
     tolerance: float = 0.068,
     kind: FigureKind = FigureKind.CALIBRATED,
 ) -> PublishedFigure:
-    """Return a row in cycles: means within 0.5, deviations within 0.2 of a cycle."""
+    """Return a comparison in cycles: means within 0.5, deviations within 0.2 cycles."""
     return PublishedFigure(
         name=name,
         source="isca22",
@@ -74,7 +74,7 @@ def _cycles(
 
 
 def _alignment() -> PublishedFigure:
-    """Return what the start costs for each level, as simulated on 33 nodes."""
+    """Return the epochs of the aligned start per level of the tree, on 33 nodes."""
     machine, draws = load_machine(), Draws(_SEED)
     topology = select_topology(_NODES33_CHIPS, "nodes33")
     tree = alignment_tree(topology, machine, 0)
@@ -94,6 +94,7 @@ def _alignment() -> PublishedFigure:
 
 
 def _spares() -> list[PublishedFigure]:
+    """Return the share of chips in spare nodes, of a rack and of the 33-node system."""
     systems = (
         ("a rack", "rack", _RACK_CHIPS, 0.111),
         ("the 33-node system", "nodes33", _NODES33_CHIPS, 0.03),

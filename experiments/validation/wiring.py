@@ -1,4 +1,4 @@
-"""Published figures of the wiring beside ours."""
+"""Comparisons with published figures of the topology: sizes and diameters."""
 
 import numpy as np
 
@@ -13,11 +13,12 @@ _PUBLISHED_HOPS = 5
 
 
 def wiring_rows() -> list[PublishedFigure]:
-    """Return sizes, which are put in, and distances, which are not."""
+    """Return sizes, which are inputs, and diameters, which are predicted."""
     return [*_sizes(), *_distances()]
 
 
 def _sizes() -> list[PublishedFigure]:
+    """Return numbers of chips, ports and cables."""
     node, rack, racks, nodes33, whole = (
         select_topology(chips, kind)
         for chips, kind in (
@@ -29,7 +30,7 @@ def _sizes() -> list[PublishedFigure]:
         )
     )
     ports = load_machine().chip.ports
-    built = [
+    figures = [
         ("cables of a node", 28, node.links, "cables"),
         ("outward ports of a node", 32, 8 * ports - 2 * node.links, "ports"),
         ("chips of the 33-node system", 264, nodes33.chips, "chips"),
@@ -42,45 +43,46 @@ def _sizes() -> list[PublishedFigure]:
         ("most cables of a pair of 145 racks", 1, _most_of_a_pair(whole), "cables"),
     ]
     return [
-        _wired(name, published, ours, unit) for name, published, ours, unit in built
+        _figure(name, published, ours, unit) for name, published, ours, unit in figures
     ]
 
 
 def _distances() -> list[PublishedFigure]:
-    """Return diameters; 145 racks in each order that all racks share.
+    """Return diameters; of 145 racks in each port order that all racks share.
 
-    The published rule is not known: if every hop counts no order found needs fewer
-    than six, and linear ones need seven.
+    The published rule is not known. If every hop counts, no known order has a diameter
+    below six, and linear orders have seven.
     """
     rows = [
-        _found(
+        _diameter(
             "diameter of the 33-node system",
             3,
             describe(select_topology(_NODES33_CHIPS, "nodes33")).diameter_hops,
         )
     ]
     for order in ("costas", "annealed", "palmtree"):
-        found = describe(select_topology(_ALL_CHIPS, f"dragonfly:{order}"))
+        description = describe(select_topology(_ALL_CHIPS, f"dragonfly:{order}"))
         rows += [
-            _found(
+            _diameter(
                 f"diameter of 145 racks, {order}, gateway rule",
                 _PUBLISHED_HOPS,
-                found.diameter_gateway_hops,
+                description.diameter_gateway_hops,
             ),
-            _found(
+            _diameter(
                 f"diameter of 145 racks, {order}, every hop",
                 _PUBLISHED_HOPS,
-                found.diameter_hops,
+                description.diameter_hops,
                 tolerance=0.4,
             ),
         ]
     return rows
 
 
-def _found(
+def _diameter(
     name: str, published: int, ours: int, *, tolerance: float = 0.0
 ) -> PublishedFigure:
-    return _wired(
+    """Return the comparison of a diameter, in hops."""
+    return _figure(
         name, published, ours, "hops", tolerance=tolerance, kind=FigureKind.PREDICTED
     )
 
@@ -95,7 +97,7 @@ def _most_of_a_pair(topology: Topology) -> int:
     )
 
 
-def _wired(
+def _figure(
     name: str,
     published: int,
     ours: int,
@@ -104,6 +106,7 @@ def _wired(
     tolerance: float = 0.0,
     kind: FigureKind = FigureKind.INPUT,
 ) -> PublishedFigure:
+    """Return a comparison with a figure of the topology."""
     return PublishedFigure(
         name=name,
         source="isca22",

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import networkx as nx
 import numpy as np
+import pytest
 
 from experiments.analysis.network_latency import (
     first_spread_bytes,
@@ -14,6 +15,7 @@ from experiments.analysis.network_latency import (
 from experiments.analysis.other_simulators import path_topology
 from specs.machine import load_machine
 from topologies.io.networkx_graph import from_networkx
+from topologies.metrics.summary import describe
 from topologies.selection import select_topology
 
 MACHINE = load_machine()
@@ -40,11 +42,26 @@ def test_every_hop_of_a_vector_takes_as_long_as_the_next() -> None:
     assert cycles[2] - cycles[1] == cycles[1] - cycles[0] > 0
 
 
+def test_the_smallest_all_reduce_takes_three_hops_without_a_relay_hop() -> None:
+    schedule = smallest_all_reduce(MACHINE)
+    assert schedule.timeline.stage_hops == (3,)
+    assert (schedule.program.trains.previous < 0).all()
+    assert schedule.network_cycles / 0.9 == pytest.approx(3 * 722, rel=0.05)
+
+
 def test_the_smallest_all_reduce_is_of_one_vector_on_256_chips() -> None:
     schedule = smallest_all_reduce(MACHINE)
     assert len(np.unique(schedule.chips)) == 256
     assert schedule.payload_bytes == MACHINE.link.vector_bytes
-    assert schedule.algorithm.value == "hierarchical"
+
+
+def test_the_worst_pair_is_as_far_apart_as_the_machine_is_wide() -> None:
+    topology = select_topology(144)
+    pair = worst_pair(topology)
+    schedule = one_vector(topology, MACHINE, pair)
+    assert schedule.vector_hops == describe(topology).diameter_hops
+    other = one_vector(topology, MACHINE, np.array([0, 1]))
+    assert schedule.network_cycles > other.network_cycles
 
 
 def test_a_cheaper_relay_hop_pays_from_a_smaller_tensor_on() -> None:
