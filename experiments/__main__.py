@@ -1,11 +1,11 @@
-"""List the experiments, each with the question it asks."""
+"""List of the experiment scripts, each with its question."""
 
 import ast
 from pathlib import Path
 
 
 def experiment_names() -> list[str]:
-    """Return the names of the scripts that ask a question, sorted."""
+    """Return the sorted names of the experiment scripts."""
     return sorted(
         path.stem
         for path in Path(__file__).parent.glob("*.py")
@@ -14,7 +14,7 @@ def experiment_names() -> list[str]:
 
 
 def main() -> None:
-    """Print how to run each experiment."""
+    """Print the command and the question of each experiment."""
     for name in experiment_names():
         source = (Path(__file__).parent / f"{name}.py").read_text()
         question = (ast.get_docstring(ast.parse(source)) or "").splitlines()[0]

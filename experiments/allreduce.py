@@ -1,7 +1,7 @@
 """How fast is an all-reduce, by its size, from a node to 145 racks?
 
-The compiler picks the algorithm; its bandwidth counts the tensor (algbw) or what each
-chip must move of it (busbw), as NCCL's tests do.
+The compiler selects the algorithm. Bandwidth counts the tensor (algbw), or the bytes
+that each chip must move (busbw), as in NCCL's tests.
 """
 
 import matplotlib.style
@@ -25,13 +25,13 @@ MACHINES = {
 QUICK_CHIPS = (8, 72)
 SIZES = (320, 1_280, 5_120, 20_480, 81_920, 327_680, 1_310_720, 5_242_880, 20_971_520)
 QUICK_SIZES = (320, 81_920)
-# The split form has a row of the table for every node and share.
+# Largest tensors: the split form has a message for each node and share.
 MOST_BYTES = {10_440: 5_242_880}
 MARKERS = {"one-shot": "v", "two-step": "s", "ring": "D", "hierarchical": "o"}
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return latency and bandwidth at each size and chip count, and their picture."""
+    """Return latency and bandwidth at each size and chip count, and their figure."""
     machine = load_machine()
     rows = []
     for chips, kind in MACHINES.items():
@@ -67,6 +67,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _figure(table: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2)

@@ -1,8 +1,8 @@
 """How much uniform traffic can each chip send, from a node to 145 racks?
 
 Every chip sends as much to every other. Up to 576 chips the traffic is scheduled and
-every vector is followed; beyond, the busiest link gives a bound, worked out from one
-rack, which stands for all.
+every vector is simulated. For more chips the busiest link gives a bound, computed from
+the traffic of one rack, since all racks are alike.
 """
 
 import matplotlib.style
@@ -33,7 +33,7 @@ PUBLISHED = {"up to 264": (16, 264, 50.0), "beyond": (264, 10_440, 14.0)}
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the bandwidth per chip at each size, and its picture."""
+    """Return the bandwidth per chip at each system size, and its figure."""
     machine = load_machine()
     machines = [node_system(n) for n in (QUICK_NODES if quick else NODES)]
     machines += [
@@ -54,6 +54,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _figure(table: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(9, 5.2), layout="constrained")
         axes = figure.subplots()
@@ -90,7 +91,7 @@ def _figure(table: pd.DataFrame) -> Figure:
 
 
 def _lines(axes: Axes, part: pd.DataFrame, column: str, look: str, label: str) -> None:
-    """Draw systems of nodes and systems of racks as two lines of one kind."""
+    """Draw a column for systems of nodes and for systems of racks, as two lines."""
     racks = part["topology"] == "dragonfly"
     axes.plot(part["chips"][~racks], part[column][~racks], look, label=label)
     axes.plot(part["chips"][racks], part[column][racks], look)

@@ -1,14 +1,13 @@
 """What do more users cost each of them, and where does batching stop paying?
 
 Llama-2-70B with weights in FP8 on all chips of each generation: users decoded together
-as a batch, or as sequences in flight in the pipeline. Beside them bounds of other
-devices, not measurements: FP16 on the fewest that hold model and users, all bandwidth
-and compute used, no communication. A number of users that SRAM does not hold is a row
-with the reason.
+as a batch, or as sequences in flight in the pipeline. Beside them are bounds of other
+devices, not measurements: FP16 on the fewest devices that hold model and users, with
+all bandwidth and compute used and no communication. If SRAM does not hold the users,
+the row has the reason.
 """
 
 from dataclasses import asdict
-from typing import Any
 
 import matplotlib.style
 import pandas as pd
@@ -22,6 +21,7 @@ from experiments.plots.run_figure import STYLE
 from experiments.run.energy import energy_of
 from experiments.run.scenario import run_scenario
 from experiments.run.scenario_inputs import scenario_of
+from experiments.tables.columns import TableRow
 from specs.devices import DeviceSpec, devices
 from specs.errors import RackError
 from specs.model import ModelSpec, load_model
@@ -47,30 +47,29 @@ COLUMNS = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return latency and throughput at each number of users, and their picture."""
+    """Return latency and throughput at each number of users, and their figure."""
     model = load_model(MODEL)
     contexts = CONTEXTS[1:] if quick else CONTEXTS
-    asked = [
+    points = [
         (c, users) for c in contexts for users in (QUICK_USERS if quick else USERS)
     ]
     rows = [
         _simulated(machine, way, context, users, seed)
         for machine in list(MACHINES)[1 if quick else 0 :]
         for way in WAYS
-        for context, users in asked
+        for context, users in points
     ]
     rows += [
         _bound(devices()[name], model, context, users)
         for name in BOUNDS
-        for context, users in asked
+        for context, users in points
     ]
     table = pd.DataFrame(rows)
     return table, _figure(table)
 
 
-def _simulated(
-    machine: str, way: str, context: int, users: int, seed: int
-) -> dict[str, Any]:
+def _simulated(machine: str, way: str, context: int, users: int, seed: int) -> TableRow:
+    """Return the row of a simulated machine."""
     scenario = scenario_of(
         {
             "model": MODEL,
@@ -111,9 +110,8 @@ def _simulated(
     }
 
 
-def _bound(
-    device: DeviceSpec, model: ModelSpec, context: int, users: int
-) -> dict[str, Any]:
+def _bound(device: DeviceSpec, model: ModelSpec, context: int, users: int) -> TableRow:
+    """Return the row of the bound of a device."""
     work = decode_work(model, context=context, batch=users)
     count = device.holding(work.held_bytes)
     step_s = device.bound_s(flop=work.flop, read_bytes=work.read_bytes, devices=count)
@@ -136,20 +134,22 @@ def _bound(
 
 
 def ridge_batch(device: DeviceSpec, model: ModelSpec, context: int) -> float | None:
-    """Return the batch at which compute becomes the bound, None if none does.
+    """Return the batch at which compute becomes the bound, None if it never does.
 
-    Weights are read once a step, the KV cache once for each user: with a long context
-    the intensity never gets to the ridge. Of a dense model, whose work is linear.
+    Weights are read once a step, the KV cache once for each user. So with a long
+    context the intensity never reaches the ridge. The model is dense: its work is
+    linear in the batch.
     """
     one, two = (decode_work(model, context=context, batch=n) for n in (1, 2))
     per_user_bytes = two.read_bytes - one.read_bytes
     fixed_bytes = one.read_bytes - per_user_bytes
     ridge = device.ridge_flop_per_byte
-    beyond = one.flop - ridge * per_user_bytes
-    return ridge * fixed_bytes / beyond if beyond > 0 else None
+    excess_flop = one.flop - ridge * per_user_bytes
+    return ridge * fixed_bytes / excess_flop if excess_flop > 0 else None
 
 
 def _figure(table: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     context = min(table["context_tokens"])
     drawn = table[table["feasible"] & (table["context_tokens"] == context)]
     drawn = drawn.assign(every_us=1e6 / drawn["tokens_per_s_per_user"].astype(float))
@@ -179,7 +179,7 @@ def _figure(table: pd.DataFrame) -> Figure:
 
 
 def _lines(axes: Axes, drawn: pd.DataFrame, column: str) -> None:
-    """Draw what is simulated with marks, and bounds dashed without."""
+    """Draw a column over users: simulated lines with markers, bounds dashed."""
     styles = {"a batch": "-o", "in flight": "-s"}
     for place, (device, part) in enumerate(drawn.groupby("device", sort=False)):
         for way, rows in part.groupby("way", sort=False):

@@ -1,12 +1,12 @@
 """How long do chips stay in step on their own, and how bad may crystals be before that?
 
-Llama-2-7B decodes on a rack of 72 chips; its guard band is made for crystals and a
-deskew interval. First the chips never deskew: when the first vector breaks the schedule
-stands beside the closed form for the very crystals drawn, with and without jitter, and
-with the shallowest FIFO that the compiler accepts. Then they deskew, but on crystals
-worse than planned: the first error that breaks a run stands beside what the guard band
-promises, and whether drift went beyond the guard or was misread by half an epoch. The
-budget inverted says how far error, interval and depth can go.
+Llama-2-7B decodes on a rack of 72 chips; the guard band covers a crystal error over a
+deskew interval. First the chips never deskew. The first violation of a run is compared
+with the closed form for the same crystals, with and without jitter, and with the
+shallowest FIFO that the compiler accepts. Then they deskew, but on crystals worse than
+planned. The first error that breaks a run is compared with the error that the guard
+band allows; the cause is drift beyond the guard, or drift misread by half an epoch. The
+inverted drift budget gives the limits of error, interval and FIFO depth.
 """
 
 from functools import lru_cache

@@ -1,11 +1,9 @@
 """What does a longer context cost, in time, in memory and in chips?
 
 A token attends to all of its context, or to a window of it: the KV cache grows beside
-the weights until the chips are full. Where a model does not fit any more, the row says
-why. Beyond the context that a model was trained for only the machine is meant.
+the weights until the chips are full. If a model does not fit, the row has the reason.
+Contexts longer than the trained one are about the machine alone.
 """
-
-from typing import Any
 
 import matplotlib.style
 import pandas as pd
@@ -15,13 +13,14 @@ from experiments.harness.experiment_script import run_script
 from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
 from experiments.run.scenario_inputs import machine_of, model_of
+from experiments.tables.columns import TableRow
 from sharding.planner.infeasibility import smallest_pipeline
 from sharding.planner.memory import kv_cache_bytes
 from sharding.transformer.blocks import Block, BlockKind
 from sharding.transformer.task import Task
 from specs.scenario import Scenario
 
-# Model, and the chips that it is run on.
+# Models, and the chips that they run on.
 MODELS = (("llama-2-70b", 576), ("llama-3-70b", 576), ("mistral-7b", 64))
 QUICK_MODELS = (("mistral-7b", 64),)
 WIDTH = 8
@@ -41,7 +40,7 @@ COLUMNS = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return latency, memory and chips at each context, and their picture."""
+    """Return latency, memory and chips at each context, and their figure."""
     rows = [
         _row(model, chips, context, seed)
         for model, chips in (QUICK_MODELS if quick else MODELS)
@@ -51,7 +50,8 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     return table, _figure(table)
 
 
-def _row(name: str, chips: int, context: int, seed: int) -> dict[str, Any]:
+def _row(name: str, chips: int, context: int, seed: int) -> TableRow:
+    """Return the row of one case of the table."""
     scenario = Scenario(
         model=name,
         chips=chips,
@@ -74,13 +74,14 @@ def _row(name: str, chips: int, context: int, seed: int) -> dict[str, Any]:
         "trained": context <= model.max_context_tokens,
         "weight_gb": stored.bytes_of(model.parameters) / 1e9,
         "kv_gb": kv_bytes / 1e9,
-        # None: in no number of stages, since attention of a layer is not cut.
+        # None if no number of stages suffices, since attention of a layer is not cut.
         "smallest_chips": WIDTH * smallest_pipeline(task, 1) or None,
         **scenario_row(scenario),
     }
 
 
 def _figure(table: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(13, 4.4), layout="constrained")
         time, memory, chips = figure.subplots(1, 3)

@@ -1,11 +1,11 @@
 """What does it cost that no clock is shared, and that errors are repaired in line?
 
-Llama-2-70B decodes on 576 chips, split in several ways. The same token is compiled for
-a machine with one ideal clock, links that always take their least time and no decoder;
-what the real machine takes beyond that goes to the guard bands, which hold room for
-jitter, for drift and for the error of the aligned counters, to RUNTIME_DESKEWs that no
-idle time hides, and to the decoder. A run stands beside each schedule. The aligned
-start comes once a run and is told apart.
+Llama-2-70B decodes on 576 chips under several strategies. The same token is compiled
+for a machine with one ideal clock, links of constant least latency and no decoder. The
+latency of the real machine beyond that is split into guard bands (jitter, drift and the
+error of the aligned counters), RUNTIME_DESKEWs that no idle time hides, and the
+decoder. A run stands beside each schedule. The aligned start happens once a run and is
+separate.
 """
 
 import numpy as np
@@ -42,16 +42,16 @@ SHOWN = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return what determinism costs each split and code, and the waterfall of it."""
+    """Return the determinism tax of each split and code, and its figure."""
     rows: list[TableRow] = []
     for width in QUICK_WIDTHS if quick else WIDTHS:
-        rows += taxes(f"tensor={width},pipeline={CHIPS // width}", seed)
+        rows += _tax_rows(f"tensor={width},pipeline={CHIPS // width}", seed)
     table = pd.DataFrame(rows)
     return table, determinism_tax_figure(table, CHIPS)
 
 
-def taxes(strategy: str, seed: int) -> list[TableRow]:
-    """Return what each code's token costs beyond an ideal global clock."""
+def _tax_rows(strategy: str, seed: int) -> list[TableRow]:
+    """Return the latency of a token beyond an ideal global clock, for each code."""
     scenario = Scenario(chips=CHIPS, strategy=strategy)
     ideal = compile_scenario(
         scenario.model_copy(update={"settings": ideal_settings(scenario)})
@@ -75,9 +75,9 @@ def taxes(strategy: str, seed: int) -> list[TableRow]:
 
 
 def ideal_settings(scenario: Scenario) -> dict[str, object]:
-    """Return the settings of a machine that nothing can put out of step.
+    """Return the settings of a machine with ideal clocks and without errors.
 
-    A link takes its least time; what a chip takes to forward a vector stays the same.
+    A link takes its least latency; the relay of a vector by a chip takes the same time.
     """
     link = machine_of(scenario).link
     jitter_cycles = link.mean_latency_cycles - link.latency_cycles
@@ -90,7 +90,7 @@ def ideal_settings(scenario: Scenario) -> dict[str, object]:
 
 
 def _split(schedule: Schedule, ideal: Schedule) -> TableRow:
-    """Return where the cycles beyond the ideal go; the parts sum to the difference."""
+    """Return the cycles beyond the ideal by part, in us; they sum to the difference."""
     machine, program = schedule.plan.task.machine, schedule.program
     tolerance = Tolerance(machine=machine, tree_height=schedule.tree.height)
     spent, guard_cycles = schedule.breakdown, program.guard_cycles
@@ -107,7 +107,7 @@ def _split(schedule: Schedule, ideal: Schedule) -> TableRow:
         "deskew": spent.deskew,
         "fec": spent.fec,
     }
-    # The compiler may take another way where hops cost more.
+    # The compiler may choose other algorithms and paths if hops cost more.
     cycles["other"] = schedule.latency_cycles - sum(cycles.values())
     us_per_cycle = 1e6 / machine.chip.clock_hz
     latency, least = schedule.latency_cycles, ideal.latency_cycles
@@ -123,7 +123,7 @@ def _split(schedule: Schedule, ideal: Schedule) -> TableRow:
 
 
 def _simulated(schedule: Schedule, seed: int) -> TableRow:
-    """Return what a run takes for a token and, once, for its start."""
+    """Return the simulated latency of a token, and the time of the aligned start."""
     machine = schedule.plan.task.machine
     result = replay(
         schedule.program, schedule.topology, machine, seed=seed, tokens=TOKENS

@@ -1,14 +1,14 @@
 """How much faster is a plan that counts communication than one that balances FLOPs?
 
 BERT-large, an encoder of 24 layers, on 4 chips of a node, in each split of them. Stages
-are cut by three rules: as many multiply-accumulates in each, as many cycles of compute
-(the rule of every other plan), and as few cycles of compute, exchanges and hand-overs
-together in the slowest. Another table has the split that each planner would choose:
-the fewest multiply-accumulates one after the other, or the fewest cycles.
+are cut by three rules: equal multiply-accumulates, equal cycles of compute (the rule of
+every other plan), and the fewest cycles of compute, exchanges and stage transfers in
+the slowest stage. Another table has the split that each planner would choose: the
+fewest multiply-accumulates in sequence, or the fewest cycles.
 """
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib.style
 import numpy as np
@@ -22,6 +22,7 @@ from compiler.ir.messages import MessageTable
 from compiler.verify import verify
 from experiments.harness.experiment_script import Tables, run_script
 from experiments.plots.run_figure import STYLE
+from experiments.tables.columns import TableRow
 from sharding.operators.block_operators import block_operators, carried_bytes
 from sharding.operators.operators import Compute
 from sharding.parallelism.strategy import Strategy
@@ -51,7 +52,7 @@ RULES = ("FLOPs", "compute", "all")
 
 
 def experiment(_seed: int, quick: bool) -> tuple[pd.DataFrame, Figure, Tables]:
-    """Return the cycles of a pass under each rule; nothing is left to chance."""
+    """Return the cycles of a pass under each rule; no part is random."""
     rows = [
         _row(context, Strategy(tensor=tensor, pipeline=pipeline), rule)
         for context in (CONTEXTS[:1] if quick else CONTEXTS)
@@ -90,8 +91,8 @@ def _choices(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-class _Job(NamedTuple):
-    """An encoder in a split, and how long its messages take at least."""
+class _CutProblem(NamedTuple):
+    """An encoder under a strategy, with the latency bound of its messages."""
 
     task: Task
     strategy: Strategy
@@ -100,14 +101,17 @@ class _Job(NamedTuple):
     links: CongestionBound
 
 
-def _row(context: int, strategy: Strategy, rule: str) -> dict[str, Any]:
+def _row(context: int, strategy: Strategy, rule: str) -> TableRow:
+    """Return the row of one case of the table."""
     machine, topology = load_machine(), select_topology(CHIPS)
     task = Task(load_model("bert-large"), machine, strategy.tensor, context, 1)
     units = model_units(
         task.model, machine, tensor=strategy.tensor, pipeline=strategy.pipeline
     )
     chips = topology.active.astype(np.int64)
-    job = _Job(task, strategy, units, chips, congestion_bound(machine, topology, 0))
+    problem = _CutProblem(
+        task, strategy, units, chips, congestion_bound(machine, topology, 0)
+    )
     macs = np.array([_macs(task, unit) for unit in units])
     if rule == "FLOPs":
         cuts = balanced_cuts(
@@ -116,7 +120,7 @@ def _row(context: int, strategy: Strategy, rule: str) -> dict[str, Any]:
     elif rule == "compute":
         cuts = stage_cuts(task, units, pipeline=strategy.pipeline, sequences=1)
     else:
-        cuts = _cuts_by_all(job)
+        cuts = _cuts_by_all(problem)
     assert cuts is not None, "the model fits four chips however it is cut"
     plan = staged_plan(task, strategy, chips, stage_blocks(units, cuts), 1)
     assert plan.fullest_chip_bytes <= machine.chip.sram_bytes
@@ -129,7 +133,7 @@ def _row(context: int, strategy: Strategy, rule: str) -> dict[str, Any]:
         "strategy": str(strategy),
         "rule": rule,
         "layers": " ".join(stage.layers for stage in plan.stages),
-        # What follows each other; the chips of a group share each stage out.
+        # In sequence: the chips of a group work on their share in parallel.
         "macs_in_a_row": int(macs.sum()) // strategy.tensor,
         "slowest_stage_macs": int(stage_macs.max()) // strategy.tensor,
         "latency_cycles": schedule.latency_cycles,
@@ -138,7 +142,7 @@ def _row(context: int, strategy: Strategy, rule: str) -> dict[str, Any]:
 
 
 def _macs(task: Task, unit: Block) -> int:
-    """Return the multiply-accumulates of a piece over all chips."""
+    """Return the multiply-accumulates of a block over all chips."""
     model = task.model
     if unit.kind is BlockKind.ATTENTION:
         scored = 2 * model.query_size * task.attended_tokens(unit)
@@ -147,17 +151,17 @@ def _macs(task: Task, unit: Block) -> int:
         low, high = unit.range_of(model.intermediate_size)
         share = model.feed_forward_parameters * (high - low)
         return task.tokens * share // model.intermediate_size
-    # Of the states only the first is pooled, and tables are looked up.
+    # Only the first state is pooled, and look-ups multiply nothing.
     pools = unit.kind is BlockKind.HEAD
     return pools * task.batch * model.head_rows * model.hidden_size
 
 
-def _cuts_by_all(job: _Job) -> list[int]:
-    """Return the cuts with the fastest slowest stage, of those the fastest pass."""
-    count = len(job.units)
-    cycles = _stage_cycles(job)
+def _cuts_by_all(problem: _CutProblem) -> list[int]:
+    """Return the cuts with the fastest slowest stage, and then the fastest pass."""
+    count = len(problem.units)
+    cycles = _stage_cycles(problem)
     best: list[tuple[int, int, list[int]] | None] = [(0, 0, [])] + [None] * count
-    for _ in range(job.strategy.pipeline):
+    for _ in range(problem.strategy.pipeline):
         following: list[tuple[int, int, list[int]] | None] = [None] * (count + 1)
         for begin, so_far in enumerate(best[:-1]):
             if so_far is None:
@@ -165,68 +169,75 @@ def _cuts_by_all(job: _Job) -> list[int]:
             slowest, total, cuts = so_far
             for end in range(begin + 1, count + 1):
                 here = int(cycles[begin, end])
-                found = (max(slowest, here), total + here, [*cuts, begin])
+                candidate = (max(slowest, here), total + here, [*cuts, begin])
                 known = following[end]
-                if known is None or found < known:
-                    following[end] = found
+                if known is None or candidate < known:
+                    following[end] = candidate
         best = following
     assert best[-1] is not None
     return best[-1][2]
 
 
-def _stage_cycles(job: _Job) -> Ints:
-    """Return what a stage from one piece to before another takes, messages included.
+def _stage_cycles(problem: _CutProblem) -> Ints:
+    """Return the cycles of a stage by its first block and the one after its last.
 
-    The hand-over to it and the one from it are part of it, as in a schedule.
+    They include the exchanges, and the stage transfers to it and from it.
     """
 
     @cache
     def block_cycles(block: Block) -> int:
-        return _block_cycles(job, block)
+        return _block_cycles(problem, block)
 
-    count = len(job.units)
+    count = len(problem.units)
     cycles = np.zeros((count, count + 1), dtype=np.int64)
-    for begin, opening in enumerate(job.units):
+    for begin, opening in enumerate(problem.units):
         done, open_block = 0, opening
         for end in range(begin + 1, count + 1):
-            cycles[begin, end] = done + block_cycles(job.task.like(open_block))
+            cycles[begin, end] = done + block_cycles(problem.task.like(open_block))
             if end == count:
                 break
-            unit = job.units[end]
+            unit = problem.units[end]
             if unit.opens:
                 done, open_block = int(cycles[begin, end]), unit
             else:
                 open_block = open_block._replace(last=unit.last)
-    handed = np.array([_hand_over_cycles(job, unit) for unit in job.units])
-    cycles[1:] += handed[1:, None]
-    cycles[:, 1:-1] += handed[1:]
+    transfer = np.array([_transfer_cycles(problem, unit) for unit in problem.units])
+    cycles[1:] += transfer[1:, None]
+    cycles[:, 1:-1] += transfer[1:]
     return cycles
 
 
-def _block_cycles(job: _Job, block: Block) -> int:
-    group = job.chips[: job.task.tensor]
+def _block_cycles(problem: _CutProblem, block: Block) -> int:
+    """Return the cycles of a block: compute, and the bound of its exchanges."""
+    group = problem.chips[: problem.task.tensor]
     topology = select_topology(CHIPS)
     total = 0
-    for operator in block_operators(job.task, block):
+    for operator in block_operators(problem.task, block):
         if isinstance(operator, Compute):
             total += int(operator.cycles.max())
             continue
-        ways = exchange_candidates(topology, operator, group)
-        total += min(sum(job.links.cycles(p.messages) for p in way) for way in ways)
+        candidates = exchange_candidates(topology, operator, group)
+        total += min(
+            sum(problem.links.cycles(phase.messages) for phase in phases)
+            for phases in candidates
+        )
     return total
 
 
-def _hand_over_cycles(job: _Job, into: Block) -> int:
-    """Return what the hand-over to a stage that begins with a piece takes."""
-    width = job.task.tensor
+def _transfer_cycles(problem: _CutProblem, into: Block) -> int:
+    """Return the cycles of the stage transfer to a stage that begins with a block."""
+    width = problem.task.tensor
     if 2 * width > CHIPS:
         return 0
-    sizes = carried_bytes(job.task, into)
-    messages = MessageTable(job.chips[:width], job.chips[width : 2 * width], sizes)
-    return job.links.cycles(messages)
+    sizes = carried_bytes(problem.task, into)
+    messages = MessageTable(
+        problem.chips[:width], problem.chips[width : 2 * width], sizes
+    )
+    return problem.links.cycles(messages)
 
 
 def _figure(table: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     contexts = list(table["context_tokens"].unique())
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(10, 3.4 * len(contexts)), layout="constrained")

@@ -1,13 +1,11 @@
 """How many joules does a token take, and what do sequences in flight save?
 
-Llama-2-70B on 576 chips. All chips draw their published power all the time, whether
-their stage is at work or not: sequences in flight share it out. Links send without
-pause: those of copper are within the chips' power, optical ones come on top. Hosts are
-not counted.
+Llama-2-70B on 576 chips. All chips draw their published power all the time, whether or
+not their stage works, and sequences in flight share it. Links are always on: copper
+ones are part of the chips' power, optical ones are added. Hosts are not counted.
 """
 
 from dataclasses import asdict
-from typing import Any
 
 import matplotlib.style
 import pandas as pd
@@ -19,6 +17,7 @@ from experiments.harness.scenario_rows import latency_columns
 from experiments.plots.run_figure import STYLE
 from experiments.run.energy import energy_of
 from experiments.run.scenario import run_scenario
+from experiments.tables.columns import TableRow
 from specs.devices import DeviceSpec, devices
 from specs.errors import RackError
 from specs.model import load_model
@@ -40,7 +39,7 @@ COLUMNS = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the energy of a token at each number of sequences, and its picture."""
+    """Return the energy of a token at each number of sequences, and its figure."""
     rows = [
         _row(context, sequences, seed)
         for context in CONTEXTS
@@ -50,7 +49,8 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     return table, _figure(table)
 
 
-def _row(context: int, sequences: int, seed: int) -> dict[str, Any]:
+def _row(context: int, sequences: int, seed: int) -> TableRow:
+    """Return the row of one case of the table."""
     scenario = Scenario(
         context=context, sequences=sequences, tokens=1, seed=seed, engine="replay"
     )
@@ -80,7 +80,7 @@ def _row(context: int, sequences: int, seed: int) -> dict[str, Any]:
 
 
 def _h100_bound_j(scenario: Scenario) -> float:
-    """Return what a token takes at least on H100s that hold as many sequences."""
+    """Return the energy bound of a token on H100s that hold as many sequences, in J."""
     work = decode_work(
         load_model(scenario.model), context=scenario.context, batch=scenario.sequences
     )
@@ -92,6 +92,7 @@ def _h100_bound_j(scenario: Scenario) -> float:
 
 
 def _figure(table: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(7.5, 4.6), layout="constrained")
         axes = figure.subplots()

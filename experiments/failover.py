@@ -1,10 +1,10 @@
 """What does a failover cost, and which tokens does a machine without a spare owe?
 
 Llama-2-70B decodes on 576 chips while a link dies or a chip stops. The token is
-damaged, its replay too; then the node is marked bad, what runs is finished, a spare
-node of the rack gets the program, the weights and the KV cache from its host, and all
-chips start aligned. The cost is split into these parts, and the host's rate is varied.
-Without a spare node the run says which tokens are missing and why.
+damaged, and so is its replay. Then the node is marked bad and running iterations drain.
+A spare node of the rack loads the program, the weights and the KV cache from its host,
+and all chips start aligned. The cost is split into these parts for several host rates.
+Without a spare node the run reports which tokens are missing and why.
 """
 
 from dataclasses import replace

@@ -1,10 +1,10 @@
 """How good must a code be for a static schedule that repairs or replays, never retries?
 
 Llama-2-70B decodes on 576 chips. For each code and bit error rate, with independent
-errors and with bursts at the same mean rate: how many codewords of a token the decoders
-repair, how often a token is damaged, and how many are delivered for each replay. The
-odds are closed forms over the program's trains; where replays are frequent enough to be
-counted, runs with drawn errors stand beside them and show the tail of the latency.
+errors and with bursts of the same mean rate: how many codewords of a token are
+corrected, how often a token is damaged, and how many tokens are delivered per replay.
+The odds are closed forms over the program's trains. Where replays are frequent enough
+to count, runs with drawn errors stand beside them and show the tail of the latency.
 """
 
 import math
@@ -39,10 +39,10 @@ QUICK_CODES = ("secded", "rs528")
 LINES: dict[str, Literal["-", "--"]] = {"independent": "-", "bursts": "--"}
 POWERS = tuple(range(-12, -3))
 QUICK_POWERS = (-12, -8, -4)
-# The curves go on to where even the strongest code gives way.
+# The curves reach rates at which the strongest code fails too.
 SHOWN_POWERS = (-12, -3)
 POINTS_PER_DECADE = 12
-# Odds of a damaged token at which errors are drawn, and for how many tokens.
+# Odds of a damaged token in runs with drawn errors, and tokens of such a run.
 DAMAGED = (0.01, 0.1)
 QUICK_DAMAGED = (0.1,)
 TOKENS = 1_000
@@ -63,7 +63,7 @@ _MOST_TOKENS = 1e13
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return what errors do to a token with each code, and the picture of it."""
+    """Return the effect of errors on a token under each code, and its figure."""
     rows: list[TableRow] = []
     curves: list[TableRow] = []
     for code in QUICK_CODES if quick else CODES:
@@ -86,7 +86,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
                 ber = rate_that_damages(machine, vectors, odds)
                 drawn = counted(machine, ber, seed, QUICK_TOKENS if quick else TOKENS)
                 points.append({**expected(machine, vectors, ber), **drawn})
-                # With the same draws all runs would be off by the same amount.
+                # Independent draws, so that errors of the runs are independent too.
                 seed += 1
             rows += sorted(points, key=itemgetter("ber"))
     table = pd.DataFrame(rows)
@@ -96,7 +96,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 def expected(
     machine: MachineSpec, vectors: NDArray[np.integer], ber: float
 ) -> TableRow:
-    """Return what becomes of a token, in closed form.
+    """Return corrected codewords, damage odds and replays of a token in closed form.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def expected(
     count = codewords(machine.fec.parameters, vectors, machine.link.vector_bytes)
     codeword = codeword_outcome(machine)
     with np.errstate(divide="ignore"):
-        # A train that is always damaged has no logarithm but minus infinity.
+        # The logarithm for a train that is always damaged is minus infinity.
         log_clean = float(np.log1p(-damage_odds(machine, count)).sum())
     damaged = -math.expm1(log_clean)
     return {
@@ -131,7 +131,7 @@ def expected(
 def rate_that_damages(
     machine: MachineSpec, vectors: NDArray[np.integer], odds: float
 ) -> float:
-    """Return the bit error rate, to three digits, that damages a token so often."""
+    """Return the bit error rate, to three digits, at which a token has these odds."""
 
     def excess(power: float) -> float:
         row = expected(machine, vectors, 10.0**power)
@@ -142,7 +142,7 @@ def rate_that_damages(
 
 
 def counted(machine: MachineSpec, ber: float, seed: int, tokens: int) -> TableRow:
-    """Return what a run with drawn errors counts, and its latencies."""
+    """Return the counts and the latencies of a run with drawn errors."""
     settings = {
         "fec.code": machine.fec.code,
         "link.errors": machine.link.errors,
@@ -170,6 +170,7 @@ def counted(machine: MachineSpec, ber: float, seed: int, tokens: int) -> TableRo
 
 
 def _figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(8.6, 5.4), layout="constrained")
         axes = figure.subplots()
@@ -211,7 +212,7 @@ def _figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
 
 
 def _mark_times(axes: Axes, token_us: float) -> None:
-    """Draw how many tokens one user is sent in a minute, a day and a year."""
+    """Draw the tokens of one user in a minute, a day and a year as lines."""
     for name, time_s in _TIMES_S.items():
         tokens = time_s / token_us * 1e6
         axes.axhline(tokens, color="grey", linewidth=0.8, linestyle=":")

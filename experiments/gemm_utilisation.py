@@ -1,12 +1,10 @@
 """How much of its peak does one chip reach in a matrix product, whatever its size?
 
 FP16 products ``[2304 x 4096] x [4096 x N]`` on one chip, N from 1,376 to 3,500, against
-the 80 % that isca22 (figure 13) reports throughout. What is lost is what N leaves empty
-of the last tiles of 160 x 320 weights. With the operands exchanged, N is the number of
-rows and nothing depends on it.
+the 80 % that isca22 (figure 13) reports throughout. The loss is the part of the last
+tiles of 160 x 320 weights that N leaves empty. With exchanged operands N is the number
+of rows, and utilisation does not depend on it.
 """
-
-from typing import Any
 
 import matplotlib.style
 import pandas as pd
@@ -24,6 +22,7 @@ from experiments.analysis.gemm import (
 )
 from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
+from experiments.tables.columns import TableRow
 from specs.machine import load_machine
 from specs.units import ceil_div
 
@@ -42,7 +41,7 @@ COLUMNS = {
 def experiment(
     seed: int, quick: bool
 ) -> tuple[pd.DataFrame, Figure, dict[str, pd.DataFrame]]:
-    """Return the range of utilisation by tiles, its curve, and all points."""
+    """Return the range of utilisation by tiles, the figure, and all points."""
     step = QUICK_STEP if quick else STEP
     curve = pd.DataFrame(
         [_point(n, seed) for n in range(FIRST_COLUMNS, LAST_COLUMNS + 1, step)]
@@ -63,7 +62,8 @@ def experiment(
     return table, _figure(curve), {"curve": curve}
 
 
-def _point(columns: int, seed: int) -> dict[str, Any]:
+def _point(columns: int, seed: int) -> TableRow:
+    """Return the row of one point."""
     run = product_run(ROWS, INNER, columns, seed)
     exchanged = product_run(columns, INNER, ROWS, seed)
     cycles, hz = run.schedule.latency_cycles, run.prepared.machine.chip.clock_hz
@@ -83,6 +83,7 @@ def _point(columns: int, seed: int) -> dict[str, Any]:
 
 
 def _figure(curve: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(9, 4.6), layout="constrained")
         axes = figure.subplots()

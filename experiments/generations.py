@@ -1,9 +1,9 @@
 """How much faster does the second generation decode, and what hangs on what is assumed?
 
 Each shipped decoder in FP8 on 576 GroqChip1 in eight racks and on 256 LP30 in one, both
-simulated: with tensor groups as wide as chips are linked all to all, and wider ones.
-What LP30 draws is not published: its energy is what it would be if a chip drew as much
-as GroqChip1, and beside it stands the power of a chip at which both take as much.
+simulated, with tensor groups as wide as chips are linked all to all, and wider ones.
+The power of LP30 is not published. Its energy is computed with the power of GroqChip1,
+and beside it is the power at which both generations take the same energy.
 """
 
 from dataclasses import asdict
@@ -21,6 +21,7 @@ from experiments.plots.run_figure import STYLE
 from experiments.run.energy import energy_of
 from experiments.run.scenario import run_scenario
 from experiments.run.scenario_inputs import scenario_of
+from experiments.tables.columns import TableRow
 from specs.errors import RackError
 from specs.machine import load_machine
 from specs.model import load_model, model_names
@@ -28,13 +29,13 @@ from specs.units import ceil_div
 
 CONTEXT = 4096
 FIRST, SECOND = "groqrack", "lpx"
-# As wide as all to all, and a rack or half of one: wider still no model gains much.
+# As wide as all-to-all links, and a rack or half of one; wider groups gain little.
 WIDTHS = {FIRST: (8, 72), SECOND: (16, 128)}
 DEVICES = {FIRST: "GroqChip1", SECOND: "LP30"}
 DRAWN_MODEL = "llama-2-70b"
 QUICK_MODEL = "gpt2"
 CAUSES = ("compute", "link", "guard", "alignment", "deskew", "fec", "wait")
-# What is not published of LP30, from careful to bold; the middle is the machine's file.
+# Unpublished numbers of LP30 from low to high; the middle one is in the machine file.
 ASSUMED: dict[str, tuple[tuple[str, float], ...]] = {
     "chip.weight_feed_bytes_per_cycle": (
         ("as GroqChip1", 4_885),
@@ -63,7 +64,7 @@ COLUMNS = {
 def experiment(
     seed: int, quick: bool
 ) -> tuple[pd.DataFrame, Figure, dict[str, pd.DataFrame]]:
-    """Return each model on each generation, a picture, and what assumptions do."""
+    """Return each model on each generation, the figure, and the assumptions."""
     names = [QUICK_MODEL, "llama-3.1-405b"] if quick else [*model_names()]
     drawn = QUICK_MODEL if quick else DRAWN_MODEL
     table = pd.DataFrame(
@@ -92,7 +93,8 @@ def _row(
     tensor: int,
     seed: int,
     settings: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> TableRow:
+    """Return the row of one case of the table."""
     asked = {
         "model": model,
         "machine": machine,
@@ -136,9 +138,9 @@ def _row(
 
 
 def _break_even_w(table: pd.DataFrame) -> "pd.Series[float]":
-    """Return the power of an LP30 at which a token takes what it takes GroqChip1.
+    """Return the power of an LP30 at which a token takes the energy of GroqChip1.
 
-    Compared is with the faster split of the first generation.
+    The comparison is with the best strategy of the first generation.
     """
     ran = table[table["feasible"]]
     first = ran[ran["machine"] == FIRST].groupby("model")["energy_per_token_j"].min()
@@ -147,15 +149,14 @@ def _break_even_w(table: pd.DataFrame) -> "pd.Series[float]":
     return energy_j * second["tokens_per_s_per_user"] / second["chips"]
 
 
-def _assumed(
-    model: str, setting: str, words: str, value: float, seed: int
-) -> dict[str, Any]:
-    """Return the second generation with one number of it that is not published."""
+def _assumed(model: str, setting: str, words: str, value: float, seed: int) -> TableRow:
+    """Return the row of the second generation under one assumption."""
     row = _row(model, SECOND, WIDTHS[SECOND][0], seed, {setting: value})
     return {"setting": setting, "assumed": words, "value": value, **row}
 
 
 def _figure(table: pd.DataFrame, assumed: pd.DataFrame, drawn: str) -> Figure:
+    """Return the figure of the table."""
     ran = table[table["feasible"]]
     models = ran["model"].nunique()
     with matplotlib.style.context(STYLE):
@@ -168,7 +169,7 @@ def _figure(table: pd.DataFrame, assumed: pd.DataFrame, drawn: str) -> Figure:
 
 
 def _models(axes: Axes, ran: pd.DataFrame) -> None:
-    """Draw the fastest split of each model on each generation."""
+    """Draw the fastest strategy of each model on each generation."""
     best = ran.pivot_table(
         "tokens_per_s_per_user", "model", "machine", aggfunc="max", sort=False
     ).sort_values(FIRST, ascending=False)
@@ -194,7 +195,7 @@ def _models(axes: Axes, ran: pd.DataFrame) -> None:
 
 
 def _breakdown(axes: Axes, part: pd.DataFrame) -> None:
-    """Draw where the time of a token goes, split by split."""
+    """Draw the latency of a token by cause, for each strategy."""
     labels = [
         f"{device}\n{tensor} wide"
         for device, tensor in zip(part["device"], part["tensor"], strict=True)
@@ -212,7 +213,7 @@ def _breakdown(axes: Axes, part: pd.DataFrame) -> None:
 
 
 def _assumptions(axes: Axes, assumed: pd.DataFrame) -> None:
-    """Draw the rate under each assumption, those of one number together."""
+    """Draw the token rate under each assumption, grouped by setting."""
     for place, (setting, part) in enumerate(assumed.groupby("setting", sort=False)):
         rows = [
             f"{words} ({value:,.0f})"

@@ -1,7 +1,7 @@
 """How many hops is it between chips, and what can the published "at most 5" mean?
 
 Each arrangement of a dragonfly's global links, at 2 to 145 racks, by two rules: every
-hop from chip to chip counts, or moves inside a node merely passed through do not.
+hop from chip to chip counts, or hops inside a node on the path do not.
 """
 
 import matplotlib.style
@@ -35,7 +35,7 @@ COLUMNS = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the hops of each arrangement, size and rule, and their picture."""
+    """Return the hops of each arrangement, size and rule, and their figure."""
     rows = []
     for arrangement in ORDERS:
         name = f"random-{seed}" if arrangement == "random" else arrangement
@@ -49,6 +49,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 def _row(
     arrangement: str, racks: int, rule: str, topology: Topology
 ) -> dict[str, object]:
+    """Return the row of one case of the table."""
     sources = topology.representatives or range(topology.chips)
     histogram: NDArray[np.int64] = RULES[rule](topology, sources)
     share = 100 * histogram / histogram.sum()
@@ -66,6 +67,7 @@ def _row(
 
 
 def _figure(table: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 5), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -75,7 +77,7 @@ def _figure(table: pd.DataFrame) -> Figure:
 
 
 def _means(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw the mean against the number of chips, solid for chip hops."""
+    """Draw the mean hops by chips, solid for the chip rule."""
     names = list(dict.fromkeys(table["arrangement"]))
     for index, name in enumerate(names):
         of_name = table[table["arrangement"] == name]
@@ -100,7 +102,7 @@ def _means(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _shares(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw which share of pairs is how far apart, for each arrangement and rule."""
+    """Draw the shares of pairs by hops, for each arrangement and rule."""
     at = [name for name in table.columns if name.startswith("pairs_at_")]
     left = np.zeros(len(table))
     labels = [

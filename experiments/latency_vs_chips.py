@@ -1,8 +1,8 @@
 """How many chips does a 70B model need, and where do more chips stop helping?
 
-Llama-2-70B decodes at context 4,096. At each number of chips the planner's best split,
-and for comparison fixed tensor widths whose pipeline takes what chips there are. Below
-the fewest that hold the model there is a cliff: no split at all.
+Llama-2-70B decodes at context 4,096. At each number of chips there is the planner's
+best strategy, and for comparison fixed tensor widths with a pipeline over all chips.
+Below the fewest chips that hold the model no strategy fits.
 """
 
 import matplotlib.style
@@ -27,7 +27,7 @@ QUICK_WIDTHS = (8,)
 QUICK_CHIPS = (32, 40, 64)
 RACK_CHIPS = 72
 CAUSES = ("compute", "link", "guard", "alignment", "deskew", "fec", "wait")
-# More chips have stopped helping where nothing later gains as much.
+# More chips stop helping where no larger machine gains this share.
 _WORTHWHILE = 0.005
 COLUMNS = {
     "split": "split",
@@ -45,7 +45,7 @@ COLUMNS = {
 def experiment(
     seed: int, quick: bool, checkpoint: Checkpoint
 ) -> tuple[pd.DataFrame, Figure]:
-    """Return the latency of each split at each chip count, and its picture."""
+    """Return the latency of each strategy at each chip count, and its figure."""
     rows = []
     model = QUICK_MODEL if quick else MODEL
     for chips in QUICK_CHIPS if quick else CHIPS:
@@ -59,13 +59,14 @@ def experiment(
             rows.append(
                 {"split": f"tensor={width}", **checkpoint.result(scenario_row, fixed)}
             )
-    # Whole numbers, also beside points that were refused.
+    # Nullable integers, since refused rows have none.
     whole = {"chips_used": "Int64", "racks_used": "Int64"}
     table = pd.DataFrame(rows).astype(whole)
     return table, _figure(table, model)
 
 
 def _figure(table: pd.DataFrame, model: str) -> Figure:
+    """Return the figure of the table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -98,7 +99,7 @@ def _figure(table: pd.DataFrame, model: str) -> Figure:
 
 
 def _cliff(axes: Axes, table: pd.DataFrame, best: pd.DataFrame) -> None:
-    """Mark where nothing fits, and where more chips stop helping."""
+    """Mark the chip counts that do not fit, and where more chips stop helping."""
     fewest = int(best["chips"].min())
     first = min(int(table["chips"].min()), fewest)
     axes.axvspan(first, fewest, color="0.9", zorder=0)
@@ -123,14 +124,14 @@ def _cliff(axes: Axes, table: pd.DataFrame, best: pd.DataFrame) -> None:
 
 
 def _racks(axes: Axes, most: int) -> None:
-    """Draw a line wherever another rack begins."""
+    """Draw a line where each further rack begins."""
     for chips in range(RACK_CHIPS, most + 1, RACK_CHIPS):
         axes.axvline(chips, color="0.8", lw=0.6, zorder=0)
     axes.plot([], [], color="0.8", lw=0.6, label=f"a rack of {RACK_CHIPS} chips more")
 
 
 def _breakdown(axes: Axes, best: pd.DataFrame) -> None:
-    """Draw where the time of a token goes at each count, in the planner's best."""
+    """Draw the latency of the planner's best strategy by cause, at each chip count."""
     labels = [
         f"{chips:,}\n" + short.replace(",layout=", "\n").replace(",", "\n")
         for chips, short in zip(

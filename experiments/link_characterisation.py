@@ -1,6 +1,6 @@
 """Do simulated round trips over the links of a node look like the measured ones?
 
-The parent sends its counter, the peer reflects it at its next cycle, and half of the
+The parent sends its counter, and the peer returns it at its next cycle. Half of the
 round trip, rounded down, is the latency that isca22 table 2 lists for seven links. Mean
 and deviation of each link are calibrated; least and most are predictions.
 """
@@ -34,7 +34,7 @@ SHOWN = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return table 2 with ours beside it, and the distributions as a picture."""
+    """Return table 2 with the simulated figures, and the distributions as a figure."""
     exchanges = QUICK_EXCHANGES if quick else EXCHANGES
     halves = half_round_trips(seed, exchanges)
     rows = [
@@ -56,6 +56,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _figure(halves: NDArray[np.int64]) -> Figure:
+    """Return the figure of the table."""
     least, most = int(halves.min()), int(halves.max())
     edges = np.arange(least, most + 2) - 0.5
     with matplotlib.style.context(STYLE):

@@ -1,10 +1,8 @@
 """How fast does each shipped model decode on its smallest machine, and on larger ones?
 
-Tensor groups of a node, 8 chips: as few stages as hold the model at context 4,096, or
-the longest it has. Larger machines have as many stages, of wider groups.
+The tensor group is a node of 8 chips, with the fewest stages that hold the model at
+context 4,096, or its longest. Larger machines have as many stages, of wider groups.
 """
-
-from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -14,6 +12,7 @@ from matplotlib.figure import Figure
 from experiments.harness.experiment_script import run_script
 from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
+from experiments.tables.columns import TableRow
 from sharding.planner.infeasibility import smallest_pipeline
 from sharding.transformer.task import Task
 from specs.machine import MachineSpec, load_machine
@@ -22,7 +21,7 @@ from specs.scenario import Scenario
 
 CONTEXT = 4096
 WIDTH = 8
-# A group is one node, two, or four.
+# A tensor group is one node, two, or four.
 WIDENINGS = (1, 2, 4)
 QUICK_MODELS = ("bert-base", "gpt2", "llama-2-7b")
 COLUMNS = {
@@ -36,7 +35,7 @@ COLUMNS = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return each model's latency at its smallest machine and beyond."""
+    """Return the latency of each model on its smallest machine and on larger ones."""
     machine = load_machine()
     rows = [
         _row(load_model(name), machine, widening, seed)
@@ -47,13 +46,12 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     return table, _figure(table)
 
 
-def _row(
-    model: ModelSpec, machine: MachineSpec, widening: int, seed: int
-) -> dict[str, Any]:
+def _row(model: ModelSpec, machine: MachineSpec, widening: int, seed: int) -> TableRow:
+    """Return the row of one case of the table."""
     context = min(CONTEXT, model.max_context_tokens)
     task = Task(model, machine, WIDTH, context, 1)
     smallest = smallest_pipeline(task, sequences=1)
-    # Twice the width and as many stages is twice the machine.
+    # Twice the width with as many stages takes twice the chips.
     strategy = f"tensor={WIDTH * widening},pipeline={smallest}"
     scenario = Scenario(
         model=model.name,
@@ -75,6 +73,7 @@ def _row(
 
 
 def _figure(table: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     ran = table[table["feasible"]].assign(
         per_s=lambda rows: 1e6 / rows["latency_us"].astype(float)
     )

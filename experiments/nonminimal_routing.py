@@ -1,8 +1,8 @@
 """From which size on is a tensor there sooner over several paths of a node?
 
-The direct link and up to six two-hop paths over the other chips of the node. What a
-forward costs is not published: the smallest tensor that gains is shown for all that it
-may be.
+The paths are the direct link and up to six two-hop paths over the other chips of the
+node. The latency of a relay hop is not published: the smallest tensor that gains is
+shown over the range of possible latencies.
 """
 
 import matplotlib.style
@@ -32,7 +32,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     rows = []
     for vectors in QUICK_VECTORS if quick else VECTORS:
         size = vectors * machine.link.vector_bytes
-        straight = _sent(machine, size, 1, seed)
+        direct = _sent(machine, size, 1, seed)
         for paths in QUICK_PATHS if quick else PATHS:
             run = _sent(machine, size, paths, seed)
             used = int((run.schedule.program.trains.previous < 0).sum())
@@ -43,7 +43,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
                     "paths_used": used,
                     "forward_cycles": machine.link.forward_cycles,
                     "collective_us": run.network_ps / PS_PER_NS / NS_PER_US,
-                    "gain": straight.network_ps / run.network_ps,
+                    "gain": direct.network_ps / run.network_ps,
                     "violations": run.violations,
                     "feasible": True,
                 }
@@ -52,8 +52,8 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     return table, _figure(table, machine)
 
 
-def first_bytes() -> dict[int, int]:
-    """Return the smallest tensor that gains, for each cost of a forward in cycles."""
+def _first_bytes() -> dict[int, int]:
+    """Return the smallest tensor that gains, by the cycles of a relay hop."""
     return {
         cycles: first_spread_bytes(
             load_machine().with_settings({"link.forward_cycles": cycles})
@@ -65,6 +65,7 @@ def first_bytes() -> dict[int, int]:
 def _sent(
     machine: MachineSpec, payload_bytes: int, paths: int, seed: int
 ) -> CollectiveRun:
+    """Return the run of a point-to-point send over some paths of a node."""
     return run_collective(
         node_topology(),
         machine,
@@ -77,6 +78,7 @@ def _sent(
 
 
 def _figure(table: pd.DataFrame, machine: MachineSpec) -> Figure:
+    """Return the figure of the table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.6), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -97,7 +99,7 @@ def _figure(table: pd.DataFrame, machine: MachineSpec) -> Figure:
             f"A forward takes {machine.link.forward_cycles} cycles", loc="left"
         )
         left.legend(frameon=False, loc="upper left")
-        first = first_bytes()
+        first = _first_bytes()
         right.axhspan(*EXPECTED_BYTES, color="black", alpha=0.1, lw=0)
         right.axhline(PUBLISHED_BYTES, color="black", ls="--", lw=1.2)
         right.plot(list(first), list(first.values()), "-o")

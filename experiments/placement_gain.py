@@ -1,14 +1,15 @@
 """What does a token gain if the chips of a plan are chosen by the wiring they stand in?
 
 Each plan is compiled three times: on the chips in the order of the machine, on placed
-chips, and on chips in random order. Placed are groups of chips that are few hops apart,
-teams that share a head close together, stages next to each other, and members on links
-of their own; what is no faster than the order of the machine is not taken.
+chips, and on chips in random order. A placement puts the chips of a group few hops
+apart, KV-head groups and consecutive stages next to each other, and the members of a
+stage transfer on separate links. One that is not faster than the order of the machine
+is dropped.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib.style
 import networkx as nx
@@ -24,6 +25,7 @@ from compiler.verify import verify
 from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
 from experiments.run.preparation import compile_scenario
+from experiments.tables.columns import TableRow
 from specs.errors import RackError
 from specs.scenario import Scenario
 from topologies.io.networkx_graph import from_networkx
@@ -41,18 +43,18 @@ COLUMNS = {
 
 
 class PlacementCase(NamedTuple):
-    """A plan to place.
+    """Plan to place, and its machine.
 
     Attributes
     ----------
     model, chips, topology, strategy
         As in a scenario.
     wired
-        Makes the wiring from a seed, None if `topology` names one.
+        Builds the topology from a seed, None if `topology` names one.
     spares
         Nodes of each rack that stay idle.
     machine
-        Its shipped name.
+        Name of the shipped machine.
     """
 
     model: str
@@ -65,7 +67,7 @@ class PlacementCase(NamedTuple):
 
 
 def random_regular(seed: int) -> Topology:
-    """Return 72 chips with 11 cables each to random others.
+    """Return a random regular topology: 72 chips with 11 cables each.
 
     References
     ----------
@@ -79,6 +81,7 @@ def random_regular(seed: int) -> Topology:
 def _llama_70b(
     *strategies: str, topology: str = "auto", spares: int = 0
 ) -> list[PlacementCase]:
+    """Return the cases of Llama-2-70B on 576 chips."""
     return [
         PlacementCase("llama-2-70b", 576, topology, strategy, spares=spares)
         for strategy in strategies
@@ -123,7 +126,8 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     return table, _figure(table)
 
 
-def _row(case: PlacementCase, seed: int) -> dict[str, Any]:
+def _row(case: PlacementCase, seed: int) -> TableRow:
+    """Return the row of one case of the table."""
     scenario = Scenario(
         model=case.model,
         machine=case.machine,
@@ -137,8 +141,8 @@ def _row(case: PlacementCase, seed: int) -> dict[str, Any]:
         scenario, case.wired(seed) if case.wired else None
     )
     machine, topology = prepared.machine, prepared.topology
-    found = best_placed(naive)
-    verify(found.schedule.program, found.schedule.topology, machine)
+    placed = best_placed(naive)
+    verify(placed.schedule.program, placed.schedule.topology, machine)
     order = np.random.default_rng(seed).permutation(topology.active)
     shuffled = replace(topology, active=order)
     try:
@@ -146,7 +150,7 @@ def _row(case: PlacementCase, seed: int) -> dict[str, Any]:
         random_cycles = float(at_random.latency_cycles)
     except RackError:
         random_cycles = np.nan
-    naive_cycles = found.naive_cycles
+    naive_cycles = placed.naive_cycles
     return {
         "model": case.model,
         "machine": machine.name,
@@ -155,25 +159,28 @@ def _row(case: PlacementCase, seed: int) -> dict[str, Any]:
         "topology": topology.name,
         "strategy": str(prepared.plan.strategy),
         "naive_cycles": naive_cycles,
-        "placed_cycles": found.schedule.latency_cycles,
+        "placed_cycles": placed.schedule.latency_cycles,
         "random_cycles": random_cycles,
-        "gain_cycles": found.gain_cycles,
-        "gain_percent": 100 * found.gain_cycles / naive_cycles,
+        "gain_cycles": placed.gain_cycles,
+        "gain_percent": 100 * placed.gain_cycles / naive_cycles,
         "random_loss_percent": 100 * (random_cycles / naive_cycles - 1),
-        "exchange_cycles": _spent(naive) - _spent(naive, *_BETWEEN),
-        "placed_exchange_cycles": _spent(found.schedule)
-        - _spent(found.schedule, *_BETWEEN),
+        "exchange_cycles": _transfer_cycles(naive)
+        - _transfer_cycles(naive, *_BETWEEN_STAGES),
+        "placed_exchange_cycles": _transfer_cycles(placed.schedule)
+        - _transfer_cycles(placed.schedule, *_BETWEEN_STAGES),
         "hand_over_hops": _mean_hops(naive, "hand_over"),
-        "placed_hand_over_hops": _mean_hops(found.schedule, "hand_over"),
+        "placed_hand_over_hops": _mean_hops(placed.schedule, "hand_over"),
         "way_back_hops": _mean_hops(naive, "way_back"),
-        "placed_way_back_hops": _mean_hops(found.schedule, "way_back"),
+        "placed_way_back_hops": _mean_hops(placed.schedule, "way_back"),
     }
 
 
-_BETWEEN = ("hand_over", "way_back")
+# Names of stage transfers and token returns; all other phases are exchanges.
+_BETWEEN_STAGES = ("hand_over", "way_back")
 
 
 def _transports(schedule: Schedule, *names: str) -> list[TransportEntry]:
+    """Return the transfers with these names, or all transfers."""
     return [
         entry
         for entry in schedule.timeline.entries
@@ -181,20 +188,21 @@ def _transports(schedule: Schedule, *names: str) -> list[TransportEntry]:
     ]
 
 
-def _spent(schedule: Schedule, *names: str) -> int:
-    """Return the cycles of phases by these names, of all without names."""
+def _transfer_cycles(schedule: Schedule, *names: str) -> int:
+    """Return the cycles of the transfers with these names, or of all transfers."""
     return sum(
         entry.transport.duration_cycles for entry in _transports(schedule, *names)
     )
 
 
 def _mean_hops(schedule: Schedule, name: str) -> float:
-    """Return the hops of the longest message of each phase of a name, their mean."""
+    """Return the mean over transfers of a name of the hops of their longest message."""
     hops = [entry.transport.hops for entry in _transports(schedule, name)]
     return float(np.mean(hops)) if hops else np.nan
 
 
 def _figure(table: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     labels = [
         f"{row.model}, {row.topology}{', spares' if row.spares else ''}, {row.strategy}"
         for row in table.itertuples()

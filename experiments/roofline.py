@@ -1,11 +1,9 @@
 """How fast can other devices decode at most, and where does batching stop paying?
 
 Bounds, not measurements: Llama-2-70B in FP16 at context 4,096 on the fewest devices
-that hold it, all bandwidth and compute used, no communication. The deployment and a
-rack of LP30 as they are simulated here stand beside them.
+that hold it, with all bandwidth and compute used and no communication. Beside them are
+simulations of the deployment and of a rack of LP30.
 """
-
-from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -18,18 +16,19 @@ from experiments.harness.experiment_script import run_script
 from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
 from experiments.run.scenario_inputs import scenario_of
+from experiments.tables.columns import TableRow
 from specs.devices import DeviceSpec, devices
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
 
 MODEL = "llama-2-70b"
 CONTEXT = 4096
-# Hundreds of chips are bound by the fabric between them, which this program computes;
-# a bound without it would say little of them, as it does of WSE-3.
+# Hundreds of chips are bound by the fabric between them, so they are simulated: a bound
+# without communication says little, as for WSE-3.
 SIMULATED = {"groqchip1": "groqrack", "lp30": "lpx"}
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 QUICK_BATCHES = (1, 64, 1024)
-# A device has the same colour in both pictures.
+# A device has the same colour in both panels.
 COLOURS = {device.name: f"C{rank}" for rank, device in enumerate(devices().values())}
 INTENSITIES = np.logspace(-1, 4, 101)
 COLUMNS = {
@@ -58,9 +57,8 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     return table, _figure(table)
 
 
-def _bound(
-    name: str, device: DeviceSpec, model: ModelSpec, batch: int
-) -> dict[str, Any]:
+def _bound(name: str, device: DeviceSpec, model: ModelSpec, batch: int) -> TableRow:
+    """Return the row of the bound of a device."""
     work = decode_work(model, context=CONTEXT, batch=batch)
     count = device.holding(work.held_bytes)
     step_s = device.bound_s(flop=work.flop, read_bytes=work.read_bytes, devices=count)
@@ -80,8 +78,8 @@ def _bound(
     }
 
 
-def _simulated(name: str, machine: str, seed: int) -> dict[str, Any]:
-    """Return the whole of a machine, FP8 weights, as this program runs it."""
+def _simulated(name: str, machine: str, seed: int) -> TableRow:
+    """Return the simulated row of a whole machine with FP8 weights."""
     asked = {"model": MODEL, "context": CONTEXT, "tokens": 1, "seed": seed}
     scenario = scenario_of({**asked, "machine": machine}, name)
     run = scenario_row(scenario)
@@ -102,6 +100,7 @@ def _simulated(name: str, machine: str, seed: int) -> dict[str, Any]:
 
 
 def _figure(table: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -111,7 +110,7 @@ def _figure(table: pd.DataFrame) -> Figure:
 
 
 def _rooflines(axes: Axes) -> None:
-    """Draw what each device attains at most, against operations per byte read."""
+    """Draw the roofline of each device over operations per byte read."""
     for device in devices().values():
         attained = np.minimum(
             device.compute_tflops, INTENSITIES * device.memory_tb_per_s
@@ -128,7 +127,7 @@ def _rooflines(axes: Axes) -> None:
 
 
 def _users(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw the rate of one user against that of all."""
+    """Draw the rate per user over the aggregate rate."""
     for label, part in table[table["kind"] == "bound"].groupby("device", sort=False):
         axes.plot(
             part["tokens_per_s"],

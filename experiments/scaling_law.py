@@ -1,12 +1,10 @@
 """How does a token's latency scale from a node to 145 racks, and what eats the gain?
 
-Models from 0.1 to 405 billion parameters on 8 to 10,440 chips, each split as is best
-for it among common tensor widths. Twice the chips would at best halve a token; but
-hops over links do not shrink with them, and soon after a model fits, a wider split
-would take as long again on links as it saves. The best split then leaves chips idle.
+Models from 0.1 to 405 billion parameters on 8 to 10,440 chips, each under its best
+strategy among common tensor widths. Twice the chips would at best halve the latency of
+a token. But the latency of links stays, and soon after a model fits, a wider group adds
+as much time on links as it saves. The best strategy then leaves chips idle.
 """
-
-from typing import Any
 
 import matplotlib.style
 import pandas as pd
@@ -19,6 +17,7 @@ from experiments.harness.checkpoint import Checkpoint
 from experiments.harness.experiment_script import Resumable, run_script
 from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
+from experiments.tables.columns import TableRow
 from sharding.transformer.task import Task
 from specs.errors import RackError
 from specs.machine import load_machine
@@ -26,12 +25,12 @@ from specs.model import load_model
 from specs.scenario import Scenario
 from topologies.selection import select_topology
 
-# Doubled from a node on, as far as machines are whole racks from two racks on.
+# Doublings of a node; from two racks on, machines are whole racks.
 CHIPS = (8, 16, 32, 64, 144, 288, 576, 1152, 2304, 4608, 10440)
 MODELS = ("gpt2", "llama-2-7b", "llama-2-70b", "llama-3.1-405b")
-# All widths of a machine of 10,440 chips would take hours to look at.
+# A search of all widths of a machine of 10,440 chips would take hours.
 WIDTHS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 72, 144, 288)
-# The longest that all of them know.
+# The longest context that all models have.
 CONTEXT = 1024
 QUICK_CHIPS = (8, 16, 64)
 QUICK_MODELS = ("gpt2", "llama-2-7b")
@@ -52,30 +51,30 @@ COLUMNS = {
 def experiment(
     seed: int, quick: bool, checkpoint: Checkpoint
 ) -> tuple[pd.DataFrame, Figure]:
-    """Return the latency of each model at each number of chips, and its picture."""
+    """Return the latency of each model at each chip count, and its figure."""
     rows = []
     widths = QUICK_WIDTHS if quick else WIDTHS
     for model in QUICK_MODELS if quick else MODELS:
-        smallest: dict[str, Any] | None = None
+        smallest: TableRow | None = None
         for chips in QUICK_CHIPS if quick else CHIPS:
             row = checkpoint.result(_row, model, chips, seed, widths)
             if row["feasible"]:
                 smallest = smallest or row
-                gained = smallest["latency_us"] / row["latency_us"]
-                row["efficiency"] = gained * smallest["chips"] / chips
+                speedup = smallest["latency_us"] / row["latency_us"]
+                row["efficiency"] = speedup * smallest["chips"] / chips
             rows.append(row)
-    # Whole numbers, also beside points that were refused.
+    # Nullable integers, since refused rows have none.
     table = pd.DataFrame(rows).astype({"chips_used": "Int64"})
     return table, _figure(table[table["feasible"]])
 
 
-def _row(model: str, chips: int, seed: int, widths: tuple[int, ...]) -> dict[str, Any]:
-    """Return the best strategy of some widths, run once, or why there is none."""
-    row: dict[str, Any] = {"model": model}
+def _row(model: str, chips: int, seed: int, widths: tuple[int, ...]) -> TableRow:
+    """Return the row of the best strategy of some widths, or a refusal."""
+    row: TableRow = {"model": model}
     topology = select_topology(chips)
     task = Task(load_model(model), load_machine(), 1, CONTEXT, 1)
     try:
-        found = best_strategy(
+        result = best_strategy(
             task, topology, objective=Objective.LATENCY, sequences=1, widths=widths
         )
     except RackError as error:
@@ -84,23 +83,24 @@ def _row(model: str, chips: int, seed: int, widths: tuple[int, ...]) -> dict[str
     scenario = Scenario(
         model=model,
         chips=chips,
-        strategy=str(found.compiled[0].strategy),
+        strategy=str(result.compiled[0].strategy),
         context=CONTEXT,
         tokens=1,
         seed=seed,
         engine="replay",
     )
-    refused = {strategy.tensor: why for strategy, why in found.refused}
+    refused = {strategy.tensor: why for strategy, why in result.refused}
     return {
         **row,
         **scenario_row(scenario, topology),
-        "chips_used": found.compiled[0].strategy.chips,
-        "gap": found.gap,
+        "chips_used": result.compiled[0].strategy.chips,
+        "gap": result.gap,
         "widths_refused": "; ".join(f"{w}: {why}" for w, why in refused.items()),
     }
 
 
 def _figure(table: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -138,6 +138,7 @@ def _figure(table: pd.DataFrame) -> Figure:
 
 
 def _chips_axis(axes: Axes, counts: list[int]) -> None:
+    """Label the logarithmic axis of chips."""
     axes.set_xscale("log", base=2)
     axes.set_xticks(
         counts, [f"{count:,}" for count in counts], rotation=45, fontsize="small"

@@ -1,16 +1,16 @@
 """What does a static schedule buy over a network with queues, credits and arbitration?
 
 Both carry the same messages over the same wires by the same minimal routes. First every
-chip sends to every other at once, as a tensor group does; then messages of one vector
-to any chip, at random times, up to the bound that the busiest link sets. A schedule may
-know the pattern and space it (timetable), only know when messages will be ready
+chip sends to every other at once, as a tensor group does. Then messages of one vector
+go to random chips at random times, up to the bound of the busiest link. A schedule may
+know the pattern and space it (timetable), know only when messages will be ready
 (foreseen), or nothing, so that a message waits for the next slot of its pair
-(unforeseen). The reactive network has places for as many vectors in each virtual
-channel as the receive FIFO, or as many as a credit's round trip takes.
+(unforeseen). Each virtual channel of the reactive network has as many places as the
+receive FIFO, or as many as the round trip of a credit needs.
 
 Printed: load and throughput in percent of the bound; the 99th percentile of the delay,
-the latency beyond an empty reactive network; by how much one message differs between
-runs.
+which is the latency beyond an empty reactive network; the largest difference of one
+message between runs.
 """
 
 import matplotlib.style
@@ -34,8 +34,8 @@ from specs.machine import load_machine
 from specs.units import NS_PER_US
 from topologies.selection import select_topology
 
-# Shares of a tensor of 8192 FP16 elements over eight chips are 7 vectors. Neither time
-# is as long as the interval between two deskews, so that none falls into it.
+# A share of 8192 FP16 elements over eight chips is 7 vectors. Both times are shorter
+# than the interval between two deskews, so that no deskew falls into them.
 LOADS = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 CASES = (
     TrafficCase("node", 8, 7, 10, LOADS[::2], 2, 40),
@@ -46,7 +46,7 @@ QUICK_CASES = (
     TrafficCase("node", 8, 7, 2, (0.5, 0.9), 1, 10),
     TrafficCase("rack", 72, 1, 2, (0.5, 0.9), 1, 10),
 )
-# Which case is drawn.
+# The case in the figure.
 DRAWN = "rack"
 SHOWN = {
     "chips": "chips",
@@ -63,7 +63,7 @@ SHOWN = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return latencies and throughput of every machine, and the picture of them."""
+    """Return latencies and throughput of every network, and their figure."""
     machine = load_machine()
     rows: list[TableRow] = []
     drawn: list[LatencySamples] = []
@@ -80,6 +80,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _figure(table: pd.DataFrame, exchanged: list[LatencySamples]) -> Figure:
+    """Return the figure of the table."""
     part = table[table["topology"] == DRAWN]
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(12, 5.4), layout="constrained")
@@ -116,7 +117,7 @@ def _figure(table: pd.DataFrame, exchanged: list[LatencySamples]) -> Figure:
 
 
 def _draw_loads(axes: Axes, table: pd.DataFrame, colors: dict[str, str]) -> None:
-    """Draw the median of each machine as a line, and its 99th percentile dashed."""
+    """Draw the median delay of each network solid, its 99th percentile dashed."""
     for name, rows in table.groupby("machine", sort=False):
         load, color = rows["load_percent"], colors[str(name)]
         axes.plot(load, rows["p50_delay_ns"], "-", color=color)
@@ -125,7 +126,7 @@ def _draw_loads(axes: Axes, table: pd.DataFrame, colors: dict[str, str]) -> None
         xlabel="load (% of the bound that the busiest link sets)",
         ylabel="latency beyond an empty reactive network (ns)",
     )
-    # Below this a median may be negative: half of all jitter is less than the mean.
+    # Linear around 0: a median is negative if jitter is mostly below its mean.
     axes.set_yscale("symlog", linthresh=100)
     axes.set_title("One vector at random times to any chip", loc="left")
     axes.grid(alpha=0.3)

@@ -1,12 +1,11 @@
 """Which way of splitting Llama-2-70B over 576 chips gives one user the fastest token?
 
-Every strategy that the planner looks at, by what it takes at least; widths that divide
-576 up to a rack simulated on all chips, in rows and in a grid, and the planner's best
-beside them. A
-wide group computes less on each chip but talks more; a long pipeline hands over more
-often, but lets more users in. What cannot be beaten in latency, throughput and chips
-at once is the Pareto front, of points known to the cycle, beside the bounds of those
-that were not looked at.
+Every strategy of the search space has a latency bound. Tensor widths that divide 576,
+up to a rack, are simulated on all chips in one and in two dimensions, and the planner's
+best beside them. A wide group computes less on each chip but communicates more. A long
+pipeline has more stage transfers but serves more users. The Pareto front of latency,
+throughput and chips has points known to the cycle, beside the bounds of strategies that
+were not evaluated.
 """
 
 from dataclasses import replace
@@ -36,16 +35,16 @@ WIDTHS = (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 48, 64, 72)
 
 
 class _Sweep(NamedTuple):
-    """What is swept.
+    """Space of a sweep.
 
     Attributes
     ----------
     model, chips
-        Which model on how many chips.
+        Model, and chips that it runs on.
     widths
-        Tensor widths that are simulated.
+        Tensor widths to simulate.
     points
-        Points of the front to look at to the cycle.
+        Points of the front to evaluate to the cycle.
     """
 
     model: str
@@ -62,7 +61,7 @@ QUICK = _Sweep("gpt2", 16, (4, 8), 12)
 def experiment(
     seed: int, quick: bool, checkpoint: Checkpoint
 ) -> tuple[pd.DataFrame, Figure, Tables]:
-    """Return what was simulated, the picture, and the whole space with its front."""
+    """Return the simulated strategies, the figure, the whole space and its front."""
     sweep = QUICK if quick else FULL
     scenario = Scenario(
         model=sweep.model, chips=sweep.chips, tokens=1, seed=seed, engine="replay"
@@ -75,49 +74,49 @@ def experiment(
     ]
     for width in sweep.widths:
         stages = sweep.chips // width
-        # Attention in turns is in the space; rows and grids are simulated.
+        # Alternating groups are in the space, but not simulated.
         for split in (s for s in splits(model, width) if not s.attention):
             strategy = str(replace(split, pipeline=stages))
             fixed = scenario.model_copy(update={"strategy": strategy})
             rows.append({"split": "given", **checkpoint.result(scenario_row, fixed)})
     table = pd.DataFrame(rows)
-    # Once the pipeline is full, the slowest stage lets one token out at a time.
+    # In a full pipeline the slowest stage limits the rate of tokens.
     table["tokens_per_s_pipeline_bound"] = US_PER_S / table["slowest_stage_us"]
     space = pd.DataFrame(checkpoint.result(_space, scenario)["strategies"])
     front = checkpoint.result(_front, scenario, sweep.points)
-    # By what part the front may be worse than the one there is.
+    # The share by which the true front may be better.
     points = pd.DataFrame(front["points"]).assign(gap=front["gap"])
     title = f"{sweep.model} on up to {sweep.chips} chips"
     figure = sharding_sweep_figure(table, space, points, title)
     return table, figure, {"space": space, "points": points}
 
 
-def _job(scenario: Scenario) -> tuple[Task, Topology]:
-    """Return what is to be split, and on which wiring."""
+def _task_on_topology(scenario: Scenario) -> tuple[Task, Topology]:
+    """Return the task and the topology of a scenario."""
     model, machine = load_model(scenario.model), load_machine()
     task = Task(model, machine, 1, scenario.context, scenario.batch)
     return task, select_topology(scenario.chips)
 
 
 def _front(scenario: Scenario, most_compiled: int) -> TableRow:
-    """Return the points of the front, those beaten and those left, and its gap."""
-    task, topology = _job(scenario)
+    """Return all points of the Pareto front search by state, and the gap."""
+    task, topology = _task_on_topology(scenario)
     front = pareto_front(task, topology, most_compiled=most_compiled)
     points = front_table(front, hz=task.machine.chip.clock_hz, batch=task.batch)
     return {"points": points.to_dict("records"), "gap": front.gap}
 
 
 def _space(scenario: Scenario) -> TableRow:
-    """Return what each strategy takes at least, where memory may hold it."""
-    task, topology = _job(scenario)
-    looks = StrategyEvaluator(task, topology)
+    """Return the latency bound of each strategy that may fit the memory."""
+    task, topology = _task_on_topology(scenario)
+    evaluator = StrategyEvaluator(task, topology)
     hz = task.machine.chip.clock_hz
     rows = []
-    for split in looks.splits:
-        strategies = looks.pipelines(split)
-        anywhere = looks.unplaced_bound(split)
+    for split in evaluator.splits:
+        strategies = evaluator.pipelines(split)
+        anywhere = evaluator.unplaced_bound(split)
         fits = [s for s in strategies if anywhere.most_sequences(s.pipeline)]
-        bound = looks.placed_bound(fits[-1], head_groups=True) if fits else None
+        bound = evaluator.placed_bound(fits[-1], head_groups=True) if fits else None
         for strategy in fits if bound is not None else []:
             assert bound is not None
             cycles = bound.token_cycles(strategy.pipeline)

@@ -1,9 +1,9 @@
 """How close does each link come to being late?
 
-Tokens are decoded on a rack of 72 chips and on the 576 of a deployed system. For every
-directed link: the least time that a vector lay in the receive FIFO before it was taken,
-as a map of chips and ports, and by the level of the wiring, beside the guard band that
-the compiler has left.
+Tokens are decoded on a rack of 72 chips and on the 576 of a deployed system. The slack
+of a directed link is the least time that a vector waits in the receive FIFO. It is
+shown as a map of chips and ports, and by level of the topology, beside the guard band
+of the schedule.
 """
 
 import matplotlib.style
@@ -34,14 +34,14 @@ SHOWN = {
     "median": "median",
     "most": "most slack",
 }
-# Inches of each part: what surrounds the racks, and a rack.
+# Height in inches: the space around the racks, and a rack.
 _AROUND, _RACK = 2.6, 0.55
 
 
 def experiment(
     seed: int, quick: bool
 ) -> tuple[pd.DataFrame, Figure, dict[str, pd.DataFrame]]:
-    """Return slack by level of both machines, the map, and a row for each link."""
+    """Return slack by level of both machines, the figure, and a row for each link."""
     runs = [
         run_scenario(
             Scenario(
@@ -61,7 +61,7 @@ def experiment(
 
 
 def _links(run: Run) -> pd.DataFrame:
-    """Return each link with its place on the map and its slack."""
+    """Return a row for each link with its position on the map and its slack."""
     topology: Topology = run.prepared.topology
     table = links_table(run)[
         ["link", "source", "target", "level", "vectors", "min_slack_cycles"]
@@ -76,7 +76,7 @@ def _links(run: Run) -> pd.DataFrame:
 
 
 def _by_level(links: pd.DataFrame) -> pd.DataFrame:
-    """Return slack in cycles over the links of each level."""
+    """Return least, median and most slack over the links of each level, in cycles."""
     groups = links.groupby(["chips", "level", "guard_cycles"], sort=False)
     return (
         groups["min_slack_cycles"]
@@ -86,6 +86,7 @@ def _by_level(links: pd.DataFrame) -> pd.DataFrame:
 
 
 def _figure(runs: list[Run]) -> Figure:
+    """Return the figure of the table."""
     racks = [len(set(run.prepared.topology.rack.tolist())) for run in runs]
     heights = [_AROUND + _RACK * count for count in racks]
     with matplotlib.style.context(STYLE):

@@ -1,10 +1,8 @@
 """How many tokens should a draft model propose, and what does it take to pay?
 
-Llama-3-8B drafts for Llama-3-70B on 576 chips, on chips of its own. One user; drafted
-tokens are accepted independently, at a rate that is assumed. Nothing is fitted.
+Llama-3-8B drafts for Llama-3-70B on 576 chips, on chips of its own. There is one user.
+Drafted tokens are accepted independently at an assumed rate. No constant is fitted.
 """
-
-from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -23,6 +21,7 @@ from experiments.analysis.speculative_decoding import (
 )
 from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
+from experiments.tables.columns import TableRow
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology
@@ -34,8 +33,8 @@ ACCEPTANCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 DRAFTED = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
 QUICK_DRAFTED = (1, 2, 4)
 WIDTHS, QUICK_WIDTHS = (8, 16, 24, 36, 72), (8,)
-# Positions of the verification by which the target's split is chosen.
-_JUDGED = 5
+# Positions of the verification for which the strategy of the target is chosen.
+_VERIFIED_POSITIONS = 5
 STEPS = 10_000
 # Published for Llama-3-70B with speculation; draft and acceptance are not.
 PUBLISHED_TOKENS_PER_S = 1665
@@ -54,7 +53,7 @@ COLUMNS = {
 def experiment(
     seed: int, quick: bool
 ) -> tuple[pd.DataFrame, Figure, dict[str, pd.DataFrame]]:
-    """Return the rate at each draft length and acceptance, and what is missing."""
+    """Return rates by draft length and acceptance, the figure, and the draft needed."""
     machine = load_machine()
     topology = select_topology(CHIPS, "auto")
     chips = topology.active.astype(np.int64)
@@ -73,7 +72,7 @@ def experiment(
 
     alone = placed(TARGET, chips)
     both = Speculation(
-        placed(TARGET, chips[:-DRAFT_CHIPS], _JUDGED),
+        placed(TARGET, chips[:-DRAFT_CHIPS], _VERIFIED_POSITIONS),
         placed(DRAFT, chips[-DRAFT_CHIPS:]),
     )
     hz = machine.chip.clock_hz
@@ -98,7 +97,8 @@ def _row(
     acceptance: float,
     without: float,
     seed: int,
-) -> dict[str, Any]:
+) -> TableRow:
+    """Return the row of one case of the table."""
     drawn = drawn_tokens(acceptance, step.draft_tokens, steps=STEPS, seed=seed)
     rate = step.tokens_per_s(acceptance)
     return {
@@ -125,8 +125,8 @@ def _row(
 
 def _needed(
     steps: list[SpeculationStep], acceptance: float, draft_us: float
-) -> dict[str, Any]:
-    """Return the slowest draft token with which the published rate is reached."""
+) -> TableRow:
+    """Return the slowest draft token that still reaches the published rate."""
 
     def left_us(step: SpeculationStep) -> float:
         tokens = tokens_per_step(acceptance, step.draft_tokens)
@@ -147,6 +147,7 @@ def _needed(
 def _figure(
     table: pd.DataFrame, steps: list[SpeculationStep], without: float
 ) -> Figure:
+    """Return the figure of the table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -175,12 +176,12 @@ def _figure(
         left.set_title(f"{DRAFT} drafts for {TARGET}; star: best", loc="left")
         left.legend(frameon=False, fontsize="small", loc="upper right", ncols=2)
         left.set_ylim(0, 1.45 * PUBLISHED_TOKENS_PER_S)
-        _spent(right, steps)
+        _draw_parts(right, steps)
     return figure
 
 
-def _spent(axes: Axes, steps: list[SpeculationStep]) -> None:
-    """Draw where the time of a step goes."""
+def _draw_parts(axes: Axes, steps: list[SpeculationStep]) -> None:
+    """Draw the time of a step by part."""
     labels = [str(step.draft_tokens) for step in steps]
     bottom = np.zeros(len(steps))
     for name in ("draft_us", "transfer_us", "verify_us"):

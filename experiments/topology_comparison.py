@@ -2,8 +2,8 @@
 
 At equal chips each wiring is as it is usually built; at equal cables each has the 5.5
 cables a chip of our own, or what comes nearest and its ports allow. Llama-2-7B runs on
-64 chips, split so that talk stays among eight chips and so that all talk to each other,
-and Llama-2-70B on 576. Machines that are larger are described as a whole. (A minute.)
+64 chips, with communication among eight chips or among all of them, and Llama-2-70B on
+576. A machine with more chips is described as a whole. (A minute.)
 """
 
 from itertools import chain
@@ -38,17 +38,17 @@ COLUMNS = {
 
 
 class Comparison(NamedTuple):
-    """Wirings for one model on one number of chips, and how it is split.
+    """Topologies to compare for one model on one number of chips.
 
     Attributes
     ----------
     chips, model
-        What runs on how many chips.
+        Chips, and the model that runs on them.
     strategies
-        How it is split, with talk among ever more chips.
+        Strategies, with communication among more and more chips.
     wirings
-        Names by what is kept equal. The first of each is our own, which the others
-        are compared with.
+        Names of topologies by what is kept equal. The first of each is the one of the
+        machine, with which the others are compared.
     """
 
     chips: int
@@ -110,9 +110,9 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _rows(comparison: Comparison, name: str, seed: int) -> list[TableRow]:
-    """Return what a wiring is as a whole, and how the model does on part of it."""
+    """Return a row for each strategy: metrics of the topology, and the latency."""
     chips = comparison.chips
-    # A dragonfly is more than one rack, whoever uses it.
+    # A dragonfly has at least two racks.
     least = 2 * CHIPS_PER_RACK if name.startswith("dragonfly") else chips
     topology = select_topology(whole_machine_chips(name) or max(chips, least), name)
     described, traffic = describe(topology), uniform_traffic(topology)
@@ -127,7 +127,7 @@ def _rows(comparison: Comparison, name: str, seed: int) -> list[TableRow]:
         "uniform_bound_gb_per_s": rate * traffic.bound_links,
         "uniform_minimal_gb_per_s": rate * traffic.minimal_links,
     }
-    # The same integers as SimPy's, in a third of the time.
+    # The replay engine gives the same integers as SimPy in a third of the time.
     scenario = Scenario(
         model=comparison.model, chips=chips, tokens=1, seed=seed, engine="replay"
     )
@@ -139,6 +139,7 @@ def _rows(comparison: Comparison, name: str, seed: int) -> list[TableRow]:
 
 
 def _figure(table: pd.DataFrame) -> Figure:
+    """Return the figure of the table."""
     sizes = sorted(set(table["chips"]))
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(12, 5 * len(sizes)), layout="constrained")
@@ -186,7 +187,7 @@ def _latencies(
 
 
 def _traffic(axes: Axes, wirings: pd.DataFrame, place: NDArray[np.float64]) -> None:
-    """Draw what uniform traffic each wiring carries, with its cables and hops."""
+    """Draw the uniform traffic that each topology carries, with its cables and hops."""
     bound, minimal = (
         wirings[f"uniform_{which}_gb_per_s"] for which in ("bound", "minimal")
     )
