@@ -8,6 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.analysis.reactive_baseline import (
+    reactive_latency_ns,
+    reactive_specs,
+    unloaded_latency_ns,
+)
 from experiments.analysis.slot_timetable import (
     Timetable,
     timetable,
@@ -22,18 +27,13 @@ from experiments.analysis.traffic_schedule import (
 )
 from experiments.tables.columns import TableRow
 from fabric.random_streams import Draws
-from fabric.reactive.network import simulate_reactive
-from fabric.reactive.router_spec import ReactiveSpec
 from fabric.reactive.traffic import (
-    Journeys,
     Messages,
-    drawn_latency_ps,
     journeys,
-    mean_latency_ps,
     uniform_messages,
 )
 from specs.arrays import Floats
-from specs.units import PS_PER_NS, PS_PER_S, PS_PER_US, ceil_div
+from specs.units import PS_PER_NS, PS_PER_S, PS_PER_US
 
 # Load of the timetable whose slots unforeseen messages use: the densest.
 DENSEST_LOAD = 0.95
@@ -89,7 +89,7 @@ def exchange_samples(
     for name, spec in reactive_specs(net).items():
         latency_ns = np.array(
             [
-                _reactive_ns(net, spec, journey, seed + number)
+                reactive_latency_ns(net, spec, journey, seed + number)
                 for number in range(case.exchanges)
             ]
         )
@@ -100,7 +100,7 @@ def exchange_samples(
 def uniform_samples(net: Network, case: TrafficCase, seed: int) -> list[LatencySamples]:
     """Return the latencies of random traffic at each load, scheduled and reactive."""
     samples = []
-    unloaded_ns = _unloaded_ns(net)
+    unloaded_ns = unloaded_latency_ns(net)
     dense = timetable(net, DENSEST_LOAD)
     until_ps = case.time_us * PS_PER_US
     for load in case.loads:
@@ -129,7 +129,7 @@ def uniform_samples(net: Network, case: TrafficCase, seed: int) -> list[LatencyS
         }
         for name, spec in reactive_specs(net).items():
             carried[name] = [
-                _reactive_ns(net, spec, journey, seed + number)
+                reactive_latency_ns(net, spec, journey, seed + number)
                 for number, journey in enumerate(routed)
             ]
         for name, runs in carried.items():
@@ -145,35 +145,6 @@ def uniform_samples(net: Network, case: TrafficCase, seed: int) -> list[LatencyS
                 )
             )
     return samples
-
-
-def reactive_specs(net: Network) -> dict[str, ReactiveSpec]:
-    """Return the reactive networks with few and with enough buffer places, by name.
-
-    With enough places a wire never waits for a credit: a vector holds its place for the
-    latency of a link, of a router, and of the link that returns the credit.
-    """
-    few = ReactiveSpec.of_machine(net.machine)
-    link_ps = int(mean_latency_ps(net.machine, net.topology).max())
-    enough = ceil_div(2 * link_ps + few.pass_ps, few.vector_ps)
-    places = sorted({few.buffer_vectors, enough})
-    return {
-        f"reactive {count}": ReactiveSpec.of_machine(net.machine, buffer_vectors=count)
-        for count in places
-    }
-
-
-def _unloaded_ns(net: Network) -> dict[tuple[int, int], float]:
-    """Return the latency of a vector in an empty reactive network, by its ends."""
-    spec = ReactiveSpec.of_machine(net.machine)
-    link_ps = mean_latency_ps(net.machine, net.topology)
-    chips = net.chips.tolist()
-    return {
-        (a, b): spec.unloaded_ps(link_ps[list(net.routes.path(a, b))]) / PS_PER_NS
-        for a in chips
-        for b in chips
-        if a != b
-    }
 
 
 def _timetable_samples(
@@ -254,18 +225,6 @@ def _samples(
     if delay_ns is not None:
         row["p50_delay_ns"], row["p99_delay_ns"] = np.percentile(delay_ns, [50, 99])
     return LatencySamples(row, latency_ns)
-
-
-def _reactive_ns(
-    net: Network, spec: ReactiveSpec, journey: Journeys, seed: int
-) -> Floats:
-    """Return the latency of each message in a simulated reactive network, in ns."""
-    latency_ps = drawn_latency_ps(net.machine, net.topology, journey, Draws(seed))
-    credit_ps = mean_latency_ps(net.machine, net.topology)
-    result = simulate_reactive(
-        spec, journey, latency_ps=latency_ps, credit_ps=credit_ps
-    )
-    return result.latency_ps / PS_PER_NS
 
 
 def _ns(net: Network, cycles: NDArray[np.int64]) -> Floats:

@@ -5,7 +5,6 @@ import pytest
 from experiments.analysis.scheduled_and_reactive import (
     TrafficCase,
     exchange_samples,
-    reactive_specs,
     uniform_samples,
 )
 from experiments.analysis.traffic_schedule import network
@@ -15,16 +14,6 @@ from topologies.selection import select_topology
 NODE = network(select_topology(8), load_machine())
 RACK = network(select_topology(72), load_machine())
 CASE = TrafficCase("rack", 72, 1, 2, (0.5, 0.9), 1, 5)
-
-
-def test_enough_places_are_those_of_a_credits_round_trip() -> None:
-    # 717 cycles of link, router and link again, at 23.6 cycles a vector.
-    assert {
-        name: spec.buffer_vectors for name, spec in reactive_specs(NODE).items()
-    } == {
-        "reactive 16": 16,
-        "reactive 31": 31,
-    }
 
 
 def test_a_schedule_is_the_same_in_every_run_and_a_reactive_network_is_not() -> None:

@@ -10,6 +10,7 @@ from experiments.analysis.traffic_schedule import (
     DESKEW_EPOCHS,
     Network,
     all_to_all,
+    chip_pairs,
     exchange_cycles,
     foreseen_cycles,
     network,
@@ -163,3 +164,10 @@ def test_an_unforeseen_message_waits_half_a_period_on_average() -> None:
     noise = 4 * slots.period_cycles / (12 * len(sent)) ** 0.5
     # Of those who find the slot taken there are few at this load.
     assert waits.mean() == pytest.approx(slots.period_cycles / 2, abs=noise + 10)
+
+
+def test_pairs_are_in_the_order_of_their_distance_in_the_numbering() -> None:
+    pairs = chip_pairs(select_topology(8))
+    steps = [(target - source) % 8 for source, target in pairs]
+    assert steps == [step for step in range(1, 8) for _ in range(8)]
+    assert len(set(pairs)) == 56
