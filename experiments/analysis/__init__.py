@@ -1,11 +1,8 @@
 """Computations that several experiments or published figures share.
 
+clocks: how long schedules hold without deskews
 decode_work: DecodeWork, decode_work
-crystal_error_limit: error_limits
 failover_costs: FaultCase, failover_costs, tokens_by_cause
-free_running_clocks: FreeRunningClocks, free_run, without_deskews
-drift_violations: ClockViolation, first_violation, simulated_violation,
-    underflow_quantiles
 gemm: product_run, utilisation
 network_latency: smallest_all_reduce, worst_pair, one_vector, first_spread_bytes
 other_simulators: astra_all_reduce_cycles, booksim_cycles, booksim_mean_cycles,

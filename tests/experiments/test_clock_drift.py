@@ -8,7 +8,7 @@ import pytest
 from matplotlib.image import imread
 
 from experiments import clock_drift
-from experiments.analysis.free_running_clocks import without_deskews
+from experiments.analysis.clocks.free_running_clocks import without_deskews
 from experiments.clock_drift import closed_form_row, free_running_rows, planned
 from experiments.harness.experiment_script import terminal_table
 from experiments.tables.atomic_write import csv_bytes

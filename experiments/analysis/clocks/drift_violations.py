@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from chip.program import Trains
-from experiments.analysis.free_running_clocks import FreeRunningClocks
+from experiments.analysis.clocks.free_running_clocks import FreeRunningClocks
 from fabric.results.result import RunResult
 from specs.arrays import Floats, Ints
 from specs.link import LinkSpec

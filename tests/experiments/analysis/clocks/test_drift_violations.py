@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from experiments.analysis.drift_violations import (
+from experiments.analysis.clocks.drift_violations import (
     ClockViolation,
     first_violation,
     simulated_violation,
     underflow_quantiles,
 )
-from experiments.analysis.free_running_clocks import (
+from experiments.analysis.clocks.free_running_clocks import (
     FreeRunningClocks,
     free_run,
     without_deskews,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.analysis.free_running_clocks import free_run, without_deskews
+from experiments.analysis.clocks.free_running_clocks import free_run, without_deskews
 from experiments.clock_drift import planned
 from fabric.replay import replay
 from fabric.results.result import RunResult

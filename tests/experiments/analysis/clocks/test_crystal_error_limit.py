@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from experiments.analysis.crystal_error_limit import error_limits
+from experiments.analysis.clocks.crystal_error_limit import error_limits
 from experiments.clock_drift import planned
 
 
