@@ -48,7 +48,7 @@ def ranking_report(why: Explanation, ranked: Ranking) -> RenderableType:
     if not why.prepared.makes_tokens:
         headings = [heading.replace("tokens", "passes") for heading in headings]
     shown = named_table(headings, rows)
-    title = f"The best{order_note(why)}, and what comes next"
+    title = f"Ranking{order_note(why)}"
     return titled(title, shown, *_footnotes(objective, ranked))
 
 

@@ -112,7 +112,7 @@ def _latency(run: Run, facts: RunSummary) -> Table:
     else:
         every_s = latency.mean / 1e9 + run.turn_ps / PS_PER_S
         rate = f"{1 / every_s:,.1f} passes/s"
-    table.add_row("for one user", Text(rate, style="bold"))
+    table.add_row("per user", Text(rate, style="bold"))
     if run.turn_ps > 0:
         table.add_row("", f"{run.turn_ps / PS_PER_US:,.3f} us of waiting after each")
     _add_tokens(table, facts)
@@ -141,7 +141,7 @@ def _add_tokens(table: Table, facts: RunSummary) -> None:
         return
     if token.tokens_per_s_pipeline > token.tokens_per_s_per_user:
         together = f"{token.tokens_per_s_pipeline:,.1f} tokens/s"
-        table.add_row("all together", together)
+        table.add_row("aggregate", together)
     if prefill is not None:
         table.add_row(
             "prompt",

@@ -28,7 +28,7 @@ def test_the_best_comes_first_and_no_cost_falls(why: Explanation) -> None:
     with console.capture() as printed:
         console.print(ranking_report(why, why.ranking))
     title, heading, *rows = printed.get().splitlines()
-    assert title == "The best, and what comes next"
+    assert title == "Ranking"
     assert heading.split() == ["latency", "us", "worse", "by", "chips", "strategy"]
     shown = [row.split()[-1] for row in rows[: len(why.ranking.best)]]
     assert shown == [str(each.strategy) for each in why.ranking.best]
