@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experiments.cli.collective import collective
+from experiments.cli.collective import collective_command
 from experiments.cli.options import AsJson, Out, plain_console
-from experiments.cli.reference import models, topology, validate
+from experiments.cli.reference import models_command, topology_command, validate_command
 from experiments.cli.scenario_options import (
     ScenarioOptions,
     scenario_from,
     takes_scenario,
 )
-from experiments.cli.sweep import simulate_each, sweep
-from experiments.cli.workload import workload
+from experiments.cli.sweep import simulate_each, sweep_command
+from experiments.cli.workload import workload_command
 
 if TYPE_CHECKING:
     from experiments.run.scenario import Run
@@ -38,9 +38,9 @@ _INTERRUPTED = 130
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-@app.command()
+@app.command("simulate")
 @takes_scenario()
-def simulate(
+def simulate_command(
     options: ScenarioOptions,
     out: Out = None,
     as_json: AsJson = False,
@@ -81,7 +81,7 @@ def simulate(
         raise typer.Exit(_VIOLATED)
 
 
-@app.command()
+@app.command("plan")
 @takes_scenario(
     "workload",
     "tokens",
@@ -92,7 +92,7 @@ def simulate(
     "engine",
     "faults",
 )
-def plan(
+def plan_command(
     options: ScenarioOptions,
     out: Annotated[
         Path | None,
@@ -116,23 +116,23 @@ def plan(
     show_plan(scenario, out, explain=explain, pareto=pareto, as_json=as_json)
 
 
-@app.command()
+@app.command("verify")
 @takes_scenario(
     "tokens", "prompt", "prefill_chunk", "context_bucket", "seed", "engine", "faults"
 )
-def verify(
+def verify_command(
     options: ScenarioOptions,
     as_json: AsJson = False,
 ) -> None:
     """Prove that the schedule keeps every rule of the machine, or show where not."""
-    from compiler.verify import verify as prove
+    from compiler.verify import verify
     from experiments.run.scenario import compiled
     from sharding.planner.coverage import check_coverage
 
     scenario = scenario_from(options)
     prepared, schedule = compiled(scenario)
     covered = check_coverage(prepared.plan.slices)
-    certificate = prove(schedule.program, prepared.topology, prepared.machine)
+    certificate = verify(schedule.program, prepared.topology, prepared.machine)
     checks = {"every weight is on exactly one chip": covered, **certificate.checks}
     if as_json:
         document = {"certificate": certificate.digest, "checks": checks}
@@ -143,8 +143,15 @@ def verify(
     print(f"certificate {certificate.digest}")
 
 
-for command in (models, topology, validate, collective, sweep, workload):
-    app.command()(command)
+for name, command in (
+    ("models", models_command),
+    ("topology", topology_command),
+    ("validate", validate_command),
+    ("collective", collective_command),
+    ("sweep", sweep_command),
+    ("workload", workload_command),
+):
+    app.command(name)(command)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ _MISSED = 3
 _DEFAULT_CHIPS = 8
 
 
-def collective(
+def collective_command(
     kind: Annotated[
         str,
         typer.Argument(

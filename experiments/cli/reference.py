@@ -19,7 +19,7 @@ from experiments.cli.scenario_options import ScenarioOptions, scenario_from
 _MISSED = 3
 
 
-def models(as_json: AsJson = False) -> None:
+def models_command(as_json: AsJson = False) -> None:
     """List the shipped models."""
     from specs.model import load_model, model_names
 
@@ -36,7 +36,7 @@ def models(as_json: AsJson = False) -> None:
         )
 
 
-def topology(
+def topology_command(
     chips: Chips = None,
     topology: TopologyKind = None,
     machine: Machine = None,
@@ -70,7 +70,7 @@ def topology(
         plain_console().print(topology_report(facts))
 
 
-def validate(as_json: AsJson = False) -> None:
+def validate_command(as_json: AsJson = False) -> None:
     """Compare with published figures; exit code 3 if one is missed."""
     from experiments.validation.all_rows import validation_rows
     from experiments.validation.row import validation_report

@@ -35,7 +35,7 @@ _SHOWN = {
 _MOST_SHOWN = 50
 
 
-def sweep(
+def sweep_command(
     path: Annotated[
         Path,
         typer.Argument(metavar="SWEEP.toml", help="Scenario with a table of axes."),

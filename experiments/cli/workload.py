@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SUFFIX = ".json"
 
 
-def workload(
+def workload_command(
     name: Annotated[
         str,
         typer.Argument(
