@@ -1,10 +1,11 @@
 """One tensor streaming processor: clock, counters, functional units and program.
 
 program: Program, Instructions, Trains
-clock, random_walk_clock: Clock, RandomWalkClock
+clock, random_walk, random_walk_clock: Clock, RandomWalkClock
 hac: AlignedCounter
-operator_work, operator_cycles: what an operator asks of a chip, and its cycles
-functional_units, lowering: slices of a chip, and the instructions of an operator on
-them mxm_tiling, matmul_cycles, tile_schedule: the matrix unit sram_occupancy: what lies
-in SRAM when
+operator_work, operator_cycles: the work of an operator on a chip, and its cycles
+functional_units, slice_instructions: slices of a chip and their instructions
+lowering, product_lowering: the instructions of an operator
+mxm_tiling, matmul_cycles, tile_schedule: the matrix unit
+sram_occupancy: the contents of SRAM over time
 """

@@ -4,9 +4,13 @@ A field's name carries its unit. Files are TOML or a Hugging Face ``config.json`
 number of a shipped machine names its source.
 
 scenario: Scenario, load_scenario
-machine: MachineSpec, load_machine
-model: ModelSpec, load_model, model_names
-workload: Workload, load_workload
+machine, system, link, synchronisation, fec, host_link: MachineSpec and its parts
+bit_errors, faults: errors of links, and fault scripts
+model, transformer_shape, families: ModelSpec, load_model, model_names
+hf_config, checkpoint: readers of config.json and of a checkpoint's index
+formats, devices: number formats; peaks of other devices
+workload, graph, graph_validation, workload_presets: Workload and its operators
 errors: RackError and its kinds
+validation, shipped_files: how specifications are checked and found
 units, arrays: units of time and size; types of arrays
 """

@@ -3,7 +3,8 @@
 Builders return a `topologies.topology.Topology`, a value that is never modified.
 Everything else here reads it.
 
-topology: Topology, Level
+topology, validation: Topology, Level, and the checks of a topology
+cables, link_samples: bundles of cables, and the measured link that each follows
 selection: select_topology
 builders: families of graphs, such as dragonfly_topology
 routing: Routes, minimal_paths, spanning_tree

@@ -1,4 +1,4 @@
-"""Closed-form timing of links, clocks and operators; imports no other compiler room.
+"""Closed-form timing of links, clocks and operators; imports no other part of it.
 
 link_timing: LinkTiming, link_timing, hop_cycles, serialisation_cycles, vector_rate,
     vectors_of

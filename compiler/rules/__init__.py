@@ -1,4 +1,4 @@
-"""Rules of a valid program, proven independently of all other compiler rooms.
+"""Rules of a valid program, independent of what makes schedules.
 
 Each check returns the number of cases it was applied to, or raises VerificationError
 with the first counter-example.

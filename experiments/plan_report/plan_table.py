@@ -42,7 +42,8 @@ def plan_report(prepared: Prepared) -> RenderableType:
         result = prepared.searched.found
         best = result.compiled[0].strategy
         title += (
-            f"{best} is the best for {result.objective} of {result.candidates:,}:\n"
+            f"{best} is the best of {result.candidates:,} strategies for "
+            f"{result.objective}:\n"
             f"{certainty(result)}; --explain says why\n"
         )
     table = Table(box=None, pad_edge=False)

@@ -1,10 +1,11 @@
 """Reports: summaries of runs and plans, tables for people, files and JSON keys.
 
-run_summary: RunSummary, summarise, summary
+run_summary: summarise, summary
 plan_summary: plan_summary
 run_report: run_report, print_report
 run_files: write_run
 topology_report: topology_facts, topology_report, write_topology
-records, subjects: records that summaries are made of
+records: RunSummary and the records that it is made of
+subjects: inputs_block, model_facts, machine_facts, plan_facts
 json_keys: meaning of every JSON key
 """

@@ -19,10 +19,11 @@ _DEFAULT = Scenario()
 def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
     """Return the scenario of what was given, chips and split filled in to match.
 
-    A machine unlike the default one brings its wiring and its chips. A wiring of its
-    own size brings its chips, unless their number is given; a number of chips brings a
-    tensor group as wide as the machine links all to all, unless a strategy is given. A
-    prompt brings a context that holds it and the tokens.
+    A machine unlike the default one brings its topology and its chips. A topology of
+    its own size brings its chips, unless their number is given; a number of chips
+    brings a tensor group of the machine's ``system.tensor`` chips at most, whatever the
+    topology, unless a strategy is given. A prompt brings a context that holds it and
+    the tokens.
 
     Raises
     ------

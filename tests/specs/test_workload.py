@@ -81,7 +81,7 @@ def test_a_batch_shares_the_weights_and_nothing_else() -> None:
 def test_the_examples_of_the_page_are_workloads(tmp_path: Path) -> None:
     page = Path(__file__).parents[2] / "docs" / "workloads.md"
     blocks = dict(
-        re.findall(r"```(toml|python)\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+        re.findall(r"```(toml|python)(?: \S+)?\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
     )
     read = load_workload(written(tmp_path, blocks["toml"]))
     *setup, last = ast.parse(blocks["python"]).body
