@@ -1,4 +1,4 @@
-"""How long do chips stay in step on their own, and how bad may crystals be before that?
+"""How long do chips stay in step on their own, and how bad may crystals be?
 
 Llama-2-7B decodes on a rack of 72 chips; the guard band covers a crystal error over a
 deskew interval. First the chips never deskew. The first violation of a run is compared

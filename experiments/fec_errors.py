@@ -1,4 +1,4 @@
-"""How good must a code be for a static schedule that repairs or replays, never retries?
+"""How good must a code be for a schedule that repairs or replays, never retries?
 
 Llama-2-70B decodes on 576 chips. For each code and bit error rate, with independent
 errors and with bursts of the same mean rate: how many codewords of a token are

@@ -1,4 +1,4 @@
-"""How much of its peak does one chip reach in a matrix product, whatever its size?
+"""How much of its peak does one chip reach in a matrix product?
 
 FP16 products ``[2304 x 4096] x [4096 x N]`` on one chip, N from 1,376 to 3,500, against
 the 80 % that isca22 (figure 13) reports throughout. The loss is the part of the last

@@ -1,4 +1,4 @@
-"""How much faster does the second generation decode, and what hangs on what is assumed?
+"""How much faster does the second generation decode, and what rests on assumptions?
 
 Each shipped decoder in FP8 on 576 GroqChip1 in eight racks and on 256 LP30 in one, both
 simulated, with tensor groups as wide as chips are linked all to all, and wider ones.

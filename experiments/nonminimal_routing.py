@@ -1,4 +1,4 @@
-"""From which size on is a tensor there sooner over several paths of a node?
+"""From which size on does a tensor arrive sooner over several paths of a node?
 
 The paths are the direct link and up to six two-hop paths over the other chips of the
 node. The latency of a relay hop is not published: the smallest tensor that gains is

@@ -1,4 +1,4 @@
-"""What does a token gain if the chips of a plan are chosen by the wiring they stand in?
+"""What does a token gain if the chips of a plan are chosen by the topology?
 
 Each plan is compiled three times: on the chips in the order of the machine, on placed
 chips, and on chips in random order. A placement puts the chips of a group few hops

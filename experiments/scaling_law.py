@@ -1,4 +1,4 @@
-"""How does a token's latency scale from a node to 145 racks, and what eats the gain?
+"""How does a token's latency scale from a node to 145 racks?
 
 Models from 0.1 to 405 billion parameters on 8 to 10,440 chips, each under its best
 strategy among common tensor widths. Twice the chips would at best halve the latency of

@@ -1,4 +1,4 @@
-"""Which way of splitting Llama-2-70B over 576 chips gives one user the fastest token?
+"""Which split of Llama-2-70B over 576 chips gives one user the fastest token?
 
 Every strategy of the search space has a latency bound. Tensor widths that divide 576,
 up to a rack, are simulated on all chips in one and in two dimensions, and the planner's

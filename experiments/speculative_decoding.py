@@ -1,4 +1,4 @@
-"""How many tokens should a draft model propose, and what does it take to pay?
+"""How many tokens should a draft model propose, and when does it pay?
 
 Llama-3-8B drafts for Llama-3-70B on 576 chips, on chips of its own. There is one user.
 Drafted tokens are accepted independently at an assumed rate. No constant is fitted.

@@ -1,4 +1,4 @@
-"""What does the wiring contribute? One model on the same chips, wired in many ways.
+"""What does the topology contribute, with the same model on the same chips?
 
 At equal chips each wiring is as it is usually built; at equal cables each has the 5.5
 cables a chip of our own, or what comes nearest and its ports allow. Llama-2-7B runs on

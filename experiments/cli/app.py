@@ -99,7 +99,7 @@ def plan_command(
         typer.Option(help="File for the plan as CSV; the front is written beside it."),
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say why this plan, and what limits it.")
+        bool, typer.Option("--explain", help="Explain the plan and what limits it.")
     ] = False,
     pareto: Annotated[
         bool,

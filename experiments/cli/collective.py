@@ -1,6 +1,7 @@
 """Command ``groqrack collective``."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,6 @@ from experiments.cli.options import (
     AsJson,
     Engine,
     Machine,
-    Out,
     Seed,
     Settings,
     TopologyKind,
@@ -45,7 +45,7 @@ def collective_command(
     engine: Engine = None,
     seed: Seed = None,
     settings: Settings = None,
-    out: Out = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for summary.json.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Schedule a collective, prove the schedule, run it, and say what it took."""

@@ -45,7 +45,9 @@ ObjectiveText = Annotated[
 ]
 PlacementText = Annotated[
     str | None,
-    typer.Option("--placement", help="Chips in order: naive; or near ones: auto."),
+    typer.Option(
+        "--placement", help="naive: chips in order; auto: neighbouring chips."
+    ),
 ]
 Tokens = Annotated[int | None, typer.Option(help="Tokens to decode per sequence.")]
 Context = Annotated[int | None, typer.Option(help="Positions in the KV cache.")]
@@ -60,7 +62,7 @@ ContextBucket = Annotated[
 ]
 Batch = Annotated[int | None, typer.Option(help="Tokens decoded together.")]
 Sequences = Annotated[int | None, typer.Option(help="Sequences in flight.")]
-Seed = Annotated[int | None, typer.Option(help="Where all chance comes from.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of all random numbers.")]
 Faults = Annotated[
     str | None, typer.Option(help="Fault script TOML: what breaks, and when.")
 ]
@@ -76,7 +78,7 @@ Out = Annotated[Path | None, typer.Option(help="Folder for tables, trace and pic
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 Engine = Annotated[
-    str | None, typer.Option(help="simpy, or replay: as exact, and fast.")
+    str | None, typer.Option(help="simpy, or replay: the same integers, faster.")
 ]
 
 

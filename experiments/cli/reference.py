@@ -42,11 +42,11 @@ def topology_command(
     machine: Machine = None,
     settings: Settings = None,
     out: Annotated[
-        Path | None, typer.Option(help="File for it: .csv, .graphml, or drawn as .png.")
+        Path | None, typer.Option(help="File for the topology: .csv, .graphml or .png.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Describe a machine's wiring: links, degrees, distances."""
+    """Describe a topology: links, degrees, distances."""
     from experiments.report.topology_report import (
         topology_facts,
         topology_report,
@@ -71,7 +71,7 @@ def topology_command(
 
 
 def validate_command(as_json: AsJson = False) -> None:
-    """Compare with published figures; exit code 3 if one is missed."""
+    """Compare with published figures; exit code 3 if one is beyond its tolerance."""
     from experiments.validation.all_rows import validation_rows
     from experiments.validation.row import validation_report
 

@@ -52,7 +52,7 @@ def sweep_command(
     ] = "local",
     as_json: AsJson = False,
 ) -> None:
-    """Run every point of a sweep; started again, it goes on where it was ended."""
+    """Run every point of a sweep; run it again to continue an interrupted one."""
     from experiments.sweep.grid import load_sweep
 
     folder = Path("results") / path.stem if out is None else out

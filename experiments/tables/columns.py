@@ -7,7 +7,8 @@ TableRow = dict[str, Any]
 
 BREAKDOWN = {
     "compute": "arithmetic and memory on the chips of the working stage",
-    "link": "the least way of vectors: SRAM to wire, train, flight, FIFO to SRAM; "
+    "link": "the shortest possible travel time of vectors: SRAM to wire, train, "
+    "flight, FIFO to SRAM; "
     "after a failover also what the new routes add",
     "guard": "guard bands: jitter span, drift and counter error of every hop",
     "alignment": "waiting for an aligned start, after the first one",

@@ -52,6 +52,13 @@ def test_every_experiment_is_listed_with_its_question(
     assert all("?" in line for line in lines[1::2])
 
 
+def test_the_page_of_experiments_asks_what_the_scripts_ask() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text("utf-8")
+    for name in NAMES:
+        question = str(import_module(f"experiments.{name}").__doc__).splitlines()[0]
+        assert f"| `{name}` | {question} |" in page
+
+
 @pytest.mark.parametrize("name", NETWORK)
 def test_a_network_experiment_leaves_a_table_and_a_picture(
     name: str,
