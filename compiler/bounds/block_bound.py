@@ -62,12 +62,15 @@ class BlockBoundCache:
 
 
 def has_messages(exchange: Exchange) -> bool:
-    """Return whether an exchange has messages: some team has two chips or more."""
+    """Return whether an exchange has messages for its lower bound to count.
+
+    It has some if a team has two chips or more.
+    """
     return bool((np.bincount(exchange.teams) > 1).any())
 
 
 def least_exchange_cycles(task: Task, exchange: Exchange) -> int:
-    """Return the least cycles of an exchange wherever its chips are.
+    """Return a lower bound on the cycles of an exchange, wherever its chips are.
 
     That is a hop with the largest shard. Where all members send to some, or some to
     all, and a chip has too few ports for links to all others, one of them is two hops

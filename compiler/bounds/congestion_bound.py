@@ -156,7 +156,7 @@ def congestion_bound(
 def least_link_timing(
     machine: MachineSpec, topology: Topology, leader: int
 ) -> LinkTiming:
-    """Return the timing of links with the smallest guard band of any schedule."""
+    """Return the timing of links with the least guard band, for lower bounds."""
     tree = alignment_tree(topology, machine, leader)
     tolerance = Tolerance(machine=machine, tree_height=tree.height)
     epochs = machine.deskew.interval_epochs

@@ -16,7 +16,10 @@ ExchangeKey = tuple[Pattern, bytes, bytes, bytes]
 
 
 def exchange_key(exchange: Exchange) -> ExchangeKey:
-    """Return the key of an exchange: equal keys take as long on the same chips."""
+    """Return the key under which the lower bound of an exchange is kept.
+
+    Exchanges with equal keys take as long on the same chips.
+    """
     only = exchange.only
     return (
         exchange.pattern,

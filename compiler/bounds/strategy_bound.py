@@ -71,7 +71,7 @@ class SplitBound:
 def split_bound(
     task: Task, most_stages: int, block_bounds: BlockBoundCache
 ) -> SplitBound:
-    """Return the bounds of a split on any topology: its chips are as near as can be.
+    """Return the lower bounds of a split on any topology, its chips as near as can be.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def split_bound(
 
 
 def transfer_bytes(task: Task) -> Ints:
-    """Return the least bytes that each chip transfers, wherever the model is cut.
+    """Return a lower bound on each chip's transfer bytes, wherever the model is cut.
 
     Shape ``(width,)``.
     """
@@ -138,7 +138,7 @@ def least_split_trains(bound: SplitBound, topology: Topology, chips: Ints) -> In
 
 
 def model_blocks(task: Task) -> list[tuple[Block, int]]:
-    """Return each kind of block of the model, uncut, and how many there are.
+    """Return the model's kinds of uncut blocks and their counts, for lower bounds.
 
     Layers that attend to a window only are of another kind than those that attend to
     everything, and so are layers of other chips in alternating groups.

@@ -15,7 +15,7 @@ from specs.units import ceil_div
 
 
 def share_cycles(bound: SplitBound, strategy: Strategy, sequences: int) -> float:
-    """Return a lower bound on the machine cycles for each token.
+    """Return the throughput bound: least machine cycles for each token.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ def share_cycles(bound: SplitBound, strategy: Strategy, sequences: int) -> float
 
 
 def most_sequences(task: Task, stages: int) -> int:
-    """Return an upper bound on the sequences that memory holds, 0 if none.
+    """Return an upper bound on the sequences that fit, for the throughput bound.
 
-    Attention is never cut, so that some stage has at least its share of the layers,
-    rounded up.
+    It is 0 if memory holds none. Attention is never cut, so that some stage has at
+    least its share of the layers, rounded up.
 
     Parameters
     ----------
