@@ -45,7 +45,7 @@ def checked_members(topology: Topology, kind: Collective, chips: Ints) -> Ints:
 def tensor_vectors(
     machine: MachineSpec, kind: Collective, members: int, payload_bytes: int
 ) -> int:
-    """Return the vectors of a tensor; separate shares are whole vectors each.
+    """Return the vectors of a collective's tensor; separate shares are whole vectors.
 
     Raises
     ------

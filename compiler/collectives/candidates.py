@@ -60,7 +60,7 @@ def candidates(
     wanted: Algorithm = Algorithm.AUTO,
     most_paths: int | None = None,
 ) -> list[Candidate]:
-    """Return the candidates that apply, in ascending order of their lower bounds.
+    """Return a collective's candidate algorithms, in ascending order of lower bounds.
 
     Parameters
     ----------

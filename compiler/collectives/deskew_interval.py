@@ -8,7 +8,7 @@ _FEWEST_EPOCHS = 3
 
 
 def longest_interval_cycles(tolerance: Tolerance) -> int:
-    """Return the deskew interval that is set, or the longest that drift allows.
+    """Return a collective's deskew interval if set, or the longest that drift allows.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def longest_interval_cycles(tolerance: Tolerance) -> int:
 def spanning_interval_cycles(
     tolerance: Tolerance, cycles: int, limit_cycles: int
 ) -> int:
-    """Return the deskew interval that spans a schedule, or the limit if it is shorter.
+    """Return the deskew interval that spans a collective, or the limit if shorter.
 
     Parameters
     ----------

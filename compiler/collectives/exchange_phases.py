@@ -44,7 +44,7 @@ class Phase(NamedTuple):
 def exchange_candidates(
     topology: Topology, exchange: Exchange, chips: Ints
 ) -> list[tuple[Phase, ...]]:
-    """Return the phases of each algorithm that may be the fastest for `exchange`.
+    """Return the phases of the collective algorithms that may do `exchange` fastest.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def exchange_candidates(
 
 
 def fewest_messages(topology: Topology, chips: Ints) -> int:
-    """Return the fewest messages of one exchange among all of `chips`.
+    """Return the fewest messages of an all-gather or reduce-scatter among `chips`.
 
     KV-head groups exchange fewer messages, but blocks with such groups also have
     exchanges of the whole tensor group.

@@ -7,7 +7,7 @@ from specs.arrays import Ints
 
 
 def shares(vectors: int, members: int) -> Ints:
-    """Return the vectors of each member's share, equal to within one vector.
+    """Return the vectors of each share in a collective, equal to within one vector.
 
     >>> shares(10, 4).tolist()
     [2, 3, 2, 3]
@@ -17,7 +17,7 @@ def shares(vectors: int, members: int) -> Ints:
 
 
 def direct_messages(kind: Collective, algorithm: Algorithm, members: int) -> int:
-    """Return the messages of a flat algorithm."""
+    """Return the messages of a flat collective algorithm."""
     pairs = members * (members - 1)
     if kind is Collective.POINT_TO_POINT:
         return 1
@@ -30,7 +30,7 @@ def direct_messages(kind: Collective, algorithm: Algorithm, members: int) -> int
 def direct_stages(
     kind: Collective, algorithm: Algorithm, chips: Ints, vectors: int
 ) -> list[CollectiveStage] | None:
-    """Return the stages of a flat algorithm, None if it does not apply.
+    """Return the stages of a flat collective algorithm, None if it does not apply.
 
     Parameters
     ----------

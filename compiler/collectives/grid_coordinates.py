@@ -7,7 +7,7 @@ from topologies.topology import Topology
 
 
 def grid_coordinates(topology: Topology, members: Ints) -> Ints | None:
-    """Return each member's coordinates in a regular grid, shape ``(axes, members)``.
+    """Return each collective member's grid coordinates, shape ``(axes, members)``.
 
     Axes are racks, nodes and slots, or nodes and slots, without axes of size one.
     Return None if the members fill no such grid.
@@ -36,7 +36,9 @@ def grid_coordinates(topology: Topology, members: Ints) -> Ints | None:
 
 
 def line_numbers(axes: Ints) -> Ints:
-    """Return the rank of each column among all distinct ones, shape ``(members,)``.
+    """Return the grid line of each collective member, shape ``(members,)``.
+
+    That is the rank of its column among all distinct ones.
 
     >>> line_numbers(np.array([[0, 0, 1], [5, 7, 5]])).tolist()
     [0, 1, 2]

@@ -31,7 +31,7 @@ def hierarchical_forms(
     *,
     stripes: int = 1,
 ) -> dict[str, list[CollectiveStage]]:
-    """Return the stages of each form of a hierarchical algorithm, by its name.
+    """Return the stages of each form of a hierarchical collective algorithm, by name.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ def spread_stage(
     vectors: int,
     most_paths: int | None = None,
 ) -> CollectiveStage:
-    """Return the stage that sends a tensor over all paths that pay.
+    """Return the stage of a collective that sends a tensor over all paths that pay.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ _ALL = slice(None)
 def to_owners(
     gateways: Gateways, owners: Ints, size: Ints, *, merges: bool = True
 ) -> list[CollectiveStage]:
-    """Return the stages that bring share `k` of every chip to ``owners[k]``.
+    """Return a collective's stages that bring share `k` of every chip to ``owners[k]``.
 
     The path leads over the gateways: within the node to the one with the link to the
     next node, on to the node of the one with the link to the rack, and so on. It

@@ -179,7 +179,7 @@ def deskews_of(
     interval_cycles: int,
     stall_cycles: int,
 ) -> Deskews:
-    """Return the deskews of every chip that sends, relays or receives."""
+    """Return the deskews of chips that send, relay or receive in a collective."""
     links = np.unique(
         np.concatenate(
             [

@@ -84,7 +84,7 @@ def stage(
     link: NDArray[np.integer] | int = -1,
     reduces: bool = False,
 ) -> list[CollectiveStage]:
-    """Return one stage without empty messages, or none if all are empty.
+    """Return a stage of a collective without empty messages, or none if all are empty.
 
     Columns are those of `CollectiveStage`, or one number for all; `link` is a path of
     one link, or -1 for the minimal path.
@@ -121,7 +121,7 @@ class Adding(NamedTuple):
 
 
 def adding_up(machine: MachineSpec, made: CollectiveStage) -> Adding:
-    """Return the addition after a stage: each chip's operation and its cycles.
+    """Return the addition after a collective's stage: each chip's operation and cycles.
 
     A chip adds the partial sums that it has received to its own. One pass of the VXM
     adds as many as it has ALUs.
