@@ -42,7 +42,9 @@ class DriftBudget(NamedTuple):
 def budget(
     tolerance: Tolerance, interval_epochs: int, guard_cycles: int | None = None
 ) -> DriftBudget:
-    """Return the limits of crystal error, deskew interval and FIFO depth, each alone.
+    """Return the cost model's limits of crystal error, deskew interval and FIFO depth.
+
+    Each limit is for that setting alone.
 
     Parameters
     ----------
@@ -68,7 +70,7 @@ def budget(
 def works(
     tolerance: Tolerance, interval_epochs: int, guard_cycles: int | None = None
 ) -> bool:
-    """Return whether the compiler accepts a deskew interval, within a given guard."""
+    """Return whether the cost model accepts a deskew interval, within a given guard."""
     try:
         needed = tolerance.guard_cycles(tolerance.checked_interval(interval_epochs))
     except ScheduleError:
@@ -82,7 +84,7 @@ def largest_ppm(
     guard_cycles: int | None = None,
     apart_cycles: int = 0,
 ) -> float:
-    """Return the largest error of crystals that works, in ppm.
+    """Return the largest crystal error that the cost model accepts, in ppm.
 
     Parameters
     ----------
@@ -107,7 +109,7 @@ def largest_ppm(
 def longest_interval_epochs(
     tolerance: Tolerance, guard_cycles: int | None = None
 ) -> int:
-    """Return the longest deskew interval that works, in epochs.
+    """Return the longest deskew interval that the cost model accepts, in epochs.
 
     For crystals that do not drift it is longer than any run.
 
@@ -123,7 +125,9 @@ def longest_interval_epochs(
 
 
 def shallowest_fifo_vectors(tolerance: Tolerance, interval_epochs: int) -> int:
-    """Return the least depth of a receive FIFO that holds what the guard lets wait.
+    """Return the least depth of a receive FIFO that the cost model accepts, in vectors.
+
+    Such a FIFO holds what the guard lets wait.
 
     Raises
     ------
@@ -140,7 +144,10 @@ def shallowest_fifo_vectors(tolerance: Tolerance, interval_epochs: int) -> int:
 
 
 def with_settings(tolerance: Tolerance, settings: dict[str, object]) -> Tolerance:
-    """Return the tolerance of a machine with other settings, with the same tree."""
+    """Return the cost model's tolerance with other machine settings.
+
+    The alignment tree stays the same.
+    """
     return replace(tolerance, machine=tolerance.machine.with_settings(settings))
 
 

@@ -11,7 +11,7 @@ from specs.units import ceil_div
 
 
 def workload_bound(plan: WorkloadPlan, steps: list[Compute | Exchange]) -> int:
-    """Return the roofline bound: cycles that no schedule of the plan can beat.
+    """Return the closed-form roofline cost: cycles that no schedule of a plan can beat.
 
     The matrix unit of the busiest chip works without a pause. Its pipeline is filled
     once, and all weights that may be are loaded ahead of their products. If chips
@@ -30,7 +30,7 @@ def workload_bound(plan: WorkloadPlan, steps: list[Compute | Exchange]) -> int:
 
 
 def critical_path_bound(plan: WorkloadPlan) -> int:
-    """Return the critical-path bound: least cycles of all operators in sequence.
+    """Return the closed-form critical-path cost: least cycles of operators in sequence.
 
     All weights that may be are loaded ahead of their products. A chip's ports bound an
     exchange: the shards of all other members enter or leave through them.

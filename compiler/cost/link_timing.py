@@ -40,7 +40,7 @@ class LinkTiming:
 def link_timing(
     topology: Topology, machine: MachineSpec, guard_cycles: int
 ) -> LinkTiming:
-    """Return the timing of all links under a guard band.
+    """Return the closed-form timing of all links under a guard band.
 
     The time of a relay hop, `forward_cycles`, contains one mean link latency; the rest
     is spent inside the forwarding chip.
@@ -59,12 +59,12 @@ def link_timing(
 
 
 def serialisation_cycles(machine: MachineSpec, vectors: int) -> int:
-    """Return the serialisation time of a train of `vectors`, in cycles, rounded up."""
+    """Return the closed-form serialisation time of a train, in cycles, rounded up."""
     return machine.link.vector_offset_cycles(vectors, machine.chip.clock_hz)
 
 
 def vector_rate(machine: MachineSpec) -> tuple[int, int]:
-    """Return the time between two vectors as numerator and denominator, in cycles.
+    """Return the closed-form cycles between two vectors as numerator and denominator.
 
     The numerator is the bits of a vector on the wire times the clock in hertz, the
     denominator the line rate in bit/s.
@@ -75,12 +75,12 @@ def vector_rate(machine: MachineSpec) -> tuple[int, int]:
 
 
 def vectors_of(machine: MachineSpec, payload_bytes: int) -> int:
-    """Return the vectors that carry a payload, at least one: no message is empty."""
+    """Return the vectors that a payload costs, at least one: no message is empty."""
     return max(1, ceil_div(payload_bytes, machine.link.vector_bytes))
 
 
 def hop_cycles(machine: MachineSpec, vectors: int) -> int:
-    """Return the least latency of a message over one hop, SRAM to SRAM, in cycles.
+    """Return the closed-form least latency of one hop, in cycles, SRAM to SRAM.
 
     The hop has as many parallel cables as a message may be striped over.
     """

@@ -20,7 +20,7 @@ from specs.units import ceil_div
 
 
 def lower_bound_cycles(plan: ShardingPlan) -> int:
-    """Return the roofline bound of one decode token, in cycles."""
+    """Return the closed-form roofline cost of one decode token: its least cycles."""
     machine = plan.task.machine
     # All replicas are equal; a token passes through one of them.
     stages = plan.replicas[0].stages
@@ -45,7 +45,7 @@ def _exchanges(block: Block) -> int:
 
 
 def feed_cycles(task: Task, stage: Stage) -> int:
-    """Return the feed bound of a stage: least cycles of its most loaded chip."""
+    """Return the closed-form feed cost of a stage: least cycles of its busiest chip."""
     chip = task.machine.chip
     fed, multiplied = 0 * stage.chips, 0 * stage.chips
     for block in stage.blocks:
