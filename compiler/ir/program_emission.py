@@ -60,7 +60,7 @@ class Emitted(NamedTuple):
 def emit(
     timeline: Timeline, topology: Topology, chip: ChipSpec, leader: int
 ) -> Emitted:
-    """Return the instructions and trains of one timeline.
+    """Emit the instructions and trains of a timeline, the intermediate representation.
 
     Parameters
     ----------

@@ -64,7 +64,10 @@ class Transport:
 
 
 def trainless(cycles: int) -> Transport:
-    """Return a transport without trains that takes `cycles`, for bounds."""
+    """Return the intermediate representation of a transport without trains.
+
+    It takes `cycles`, and stands for messages in lower bounds.
+    """
     none = np.zeros(0, dtype=np.int64)
     return Transport(
         link=none,
