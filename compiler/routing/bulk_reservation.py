@@ -23,7 +23,7 @@ def reserve(
     paths: NDArray[np.int32],
     vectors: Ints,
 ) -> Transport:
-    """Return the transport of messages over given paths, all ready at cycle 0.
+    """Reserve the links on the routes of messages that are all ready at cycle 0.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ class DisjointPath(NamedTuple):
 def disjoint_paths(
     topology: Topology, timing: LinkTiming, source: int, target: int
 ) -> list[DisjointPath]:
-    """Return link-disjoint paths between two chips, the minimal path first.
+    """Return link-disjoint paths to route a message over, the minimal path first.
 
     The others start with another link of the source and continue on the minimal path
     from its end, unless that returns or uses a link of a cheaper path.
@@ -60,7 +60,7 @@ def disjoint_paths(
 
 
 def vectors_per_path(machine: MachineSpec, fixed_cycles: Ints, vectors: int) -> Ints:
-    """Return the vectors of each path such that the last one arrives soonest.
+    """Return the vectors to route over each path such that the last arrives soonest.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ _NO_LINK = -1
 
 
 def gateway_paths(gateways: Gateways, source: Ints, target: Ints) -> NDArray[np.int32]:
-    """Return the links from each source to its target over gateways.
+    """Return the message routes from each source to its target over gateways.
 
     Parallel links between two groups are used round robin: by one source over its
     targets, and by one target over its sources.

@@ -114,7 +114,7 @@ class ModuloReservationTable:
 
 
 def contested_links(timelines: Sequence[Timeline]) -> frozenset[int]:
-    """Return the links that more than one stage of some timelines uses."""
+    """Return the links that messages of more than one stage have to reserve."""
     stage = 0
     user: dict[int, int] = {}
     contested: set[int] = set()

@@ -31,7 +31,7 @@ class Stripes(NamedTuple):
 def striped(
     lanes: Lanes, machine: MachineSpec, paths: NDArray[np.integer], vectors: Ints
 ) -> Stripes:
-    """Return the stripes of messages over the parallel cables that the machine uses.
+    """Return the stripes in which messages are routed over a machine's parallel cables.
 
     Parameters
     ----------
