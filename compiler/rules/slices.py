@@ -155,11 +155,14 @@ def _streams_over_time(
 
 
 def last_cycle(kind: OperatorKind) -> int:
-    """Return the cycle at which the last slice of a kind ends, from its start."""
+    """Return the cycle at which a kind's last slice ends, for the length rule.
+
+    It counts from the start of the kind.
+    """
     return max(step.start_cycle + step.duration_cycles for step in kind.steps)
 
 
 def busiest(kind: OperatorKind) -> tuple[int, int]:
-    """Return the most streams that a kind uses at a time, east and west."""
+    """Return a kind's most streams at a time, east and west, for the stream rule."""
     uses = _streams_over_time(kind.steps)
     return max(east for _, east, _ in uses), max(west for _, _, west in uses)

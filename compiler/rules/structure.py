@@ -16,18 +16,24 @@ from topologies.topology import Topology
 
 
 def violation(rule: str, detail: str) -> VerificationError:
-    """Return the error for a broken `rule`."""
+    """Return the verification error for a broken `rule` of valid programs."""
     return VerificationError(f"{rule}: {detail}")
 
 
 def in_period(program: Program, start: Ints) -> Ints:
-    """Return the start cycles of all sequences modulo the period, sequence-major."""
+    """Return the start cycles of sequences modulo the period, for rules to check.
+
+    They are sequence-major.
+    """
     shifts = program.interval_cycles * np.arange(program.sequences)
     return ((start[None, :] + shifts[:, None]) % program.period_cycles).ravel()
 
 
 def cycles_per_vector(machine: MachineSpec) -> float:
-    """Return the serialisation time of one vector, in cycles of the nominal clock."""
+    """Return the serialisation time of a vector by which rules check, in cycles.
+
+    The cycles are those of the nominal clock.
+    """
     link = machine.link
     return link.wire_bytes * 8 * machine.chip.clock_hz / (link.rate_gbps * 10**9)
 
