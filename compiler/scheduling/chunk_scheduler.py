@@ -24,7 +24,7 @@ from compiler.routing.modulo_reservation_table import contested_links
 def schedule_chunks(
     parts: Sequence[Timeline], stall_cycles: int
 ) -> tuple[Timeline, list[int]]:
-    """Return the timelines of chunks as one, and the cycle at which each chunk starts.
+    """Schedule the timelines of chunks as one, and return each chunk's start cycle.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ from topologies.topology import Topology
 def replica_outage(
     plan: ShardingPlan, replica: int, topology: Topology, outage: Outage
 ) -> Outage:
-    """Return the outage that keeps the vectors of a replica off other replicas.
+    """Return the outage to schedule a replica with, which keeps it off other replicas.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def merge_replicas(
     *,
     apart_cycles: int,
 ) -> Timeline:
-    """Return the timelines of all replicas as one, in which no two share a port.
+    """Schedule the timelines of all replicas as one, in which no two share a port.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def merge_replicas(
 
 
 def merge_timelines(timelines: Sequence[Timeline], starts: Sequence[int]) -> Timeline:
-    """Return several timelines as one, each moved to its own start.
+    """Schedule several timelines as one, each moved to its own start.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def _port_uses(code: Instructions) -> Ints:
 
 
 def earliest_start(taken: Ints, own: Ints, from_cycle: int) -> int:
-    """Return the first start of a timeline at which all its ports are free.
+    """Return the first start at which a timeline can be scheduled: its ports are free.
 
     Parameters
     ----------

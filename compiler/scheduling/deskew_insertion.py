@@ -67,7 +67,7 @@ def place_deskews(
     period_cycles: int,
     starts: Ints,
 ) -> Deskews | None:
-    """Return the deskews of each chip in a period, None if some chip has no gap.
+    """Return the scheduled deskews of each chip in a period, None if one has no gap.
 
     A chip deskews in the last gap before a vector that would otherwise rely on a deskew
     more than `interval_cycles` ago, and in long gaps often enough that drift stays

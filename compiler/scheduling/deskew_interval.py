@@ -10,7 +10,7 @@ _MOST_WITHIN_A_STAGE = 64
 
 
 def best_deskew_interval(timeline: Timeline, tolerance: Tolerance) -> int:
-    """Return the interval at which guard bands and stalls cost least, in cycles.
+    """Return the deskew interval to schedule for the least guard bands and stalls.
 
     A long interval widens the guard of every hop, a short one stalls the chips at work.
     Between two tokens a stage deskews at no cost.

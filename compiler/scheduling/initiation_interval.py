@@ -18,7 +18,7 @@ MOST_PORTS = 256
 def collision_cycles(
     instructions: Instructions, starts: Ints, period_cycles: int
 ) -> int:
-    """Return the longest overlap of two uses of a slice, 0 if there is none.
+    """Return the longest overlap of two scheduled uses of a slice, 0 if there is none.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def sequence_spacing(
     at_least_cycles: int,
     token_cycles: int,
 ) -> tuple[int, int]:
-    """Return the initiation interval of sequences, and the period of each.
+    """Return the initiation interval to schedule sequences at, and the period of each.
 
     Parameters
     ----------
@@ -114,9 +114,10 @@ def interval_within_token(
     at_least_cycles: int,
     token_cycles: int,
 ) -> int | None:
-    """Return an interval at which all sequences start within one token, or None.
+    """Return an initiation interval to schedule sequences at, or None.
 
-    Parameters are those of `sequence_spacing`; there are several sequences.
+    At that interval all sequences start within one token. Parameters are those of
+    `sequence_spacing`; there are several sequences.
     """
     # From the last sequence to the first is what remains of the token.
     room = token_cycles // sequences
@@ -130,7 +131,7 @@ def sends_on_ports(
     chips: NDArray[np.integer],
     ports: NDArray[np.integer],
 ) -> Instructions:
-    """Return the instructions that send on one of some ports.
+    """Return the scheduled instructions that send on one of some ports.
 
     Receives need no check of their own: they repeat as regularly as the sends do.
 
@@ -185,5 +186,5 @@ def _first_free(
 
 
 def sequence_starts(sequences: int, interval_cycles: int) -> Ints:
-    """Return the start cycle of each sequence in the period, shape ``(sequences,)``."""
+    """Return the scheduled start cycle of each sequence, shape ``(sequences,)``."""
     return interval_cycles * np.arange(sequences, dtype=np.int64)

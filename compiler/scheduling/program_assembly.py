@@ -25,7 +25,7 @@ def assemble_program(
     tolerance: Tolerance,
     interval_cycles: int,
 ) -> tuple[Timeline, Program]:
-    """Return the timeline of all replicas, and the program that carries it out.
+    """Return the scheduled timeline of all replicas, and the program that executes it.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def assemble_program(
 
 
 def no_deskew_gap(machine: MachineSpec, interval_cycles: int) -> ScheduleError:
-    """Return the error of a chip without a gap to deskew in as often as it must."""
+    """Return the error of scheduling a chip without a gap for a deskew that is due."""
     return ScheduleError(
         f"some chip has no gap of {machine.hac.epoch_cycles} cycles for a "
         f"RUNTIME_DESKEW within {interval_cycles} cycles of each vector; use a longer "

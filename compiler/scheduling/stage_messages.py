@@ -11,7 +11,7 @@ from sharding.planner.plan import ShardingPlan, Stage
 
 
 def stage_transfer(plan: ShardingPlan, stage: Stage, following: Stage) -> MessageTable:
-    """Return the messages of a stage transfer: each member sends its shard on.
+    """Return the messages to schedule for a stage transfer: each member sends a shard.
 
     Member *i* of `stage` sends to member *i* of `following`.
     """
@@ -20,7 +20,7 @@ def stage_transfer(plan: ShardingPlan, stage: Stage, following: Stage) -> Messag
 
 
 def token_return(plan: ShardingPlan) -> MessageTable:
-    """Return the messages that carry the chosen token back to the first stage.
+    """Return the messages to schedule that carry the token back to the first stage.
 
     The first chip of the last stage sends them. An encoder chooses no token, so that
     its pass ends where the last stage does.

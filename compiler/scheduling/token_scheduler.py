@@ -22,7 +22,7 @@ def token_timeline(
     interval_cycles: int,
     reservations: ModuloReservationTable | None = None,
 ) -> Timeline:
-    """Return the timeline of one decode token.
+    """Schedule one decode token and return its timeline.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ MOST_TRAINS = 6_000_000
 def least_block_messages(
     group: TensorGroup, topology: Topology, chips: Ints
 ) -> dict[BlockKind, int]:
-    """Return a lower bound on the messages of each kind of block, or a part of one.
+    """Return how many messages at least are scheduled for each kind of block or part.
 
     Messages within KV-head groups are not counted.
 
@@ -52,7 +52,7 @@ def least_block_messages(
 
 
 def least_trains(plan: ShardingPlan, topology: Topology) -> int:
-    """Return a lower bound on the trains of a token of `plan`.
+    """Return how many trains at least are scheduled for a token of `plan`.
 
     Each message of an exchange takes at least one train.
     """
@@ -64,7 +64,7 @@ def least_trains(plan: ShardingPlan, topology: Topology) -> int:
 
 
 def check_trains(trains: int, width: int, chips: int) -> None:
-    """Refuse a schedule whose trains do not fit into memory.
+    """Refuse to schedule a token whose trains do not fit into memory.
 
     Parameters
     ----------
