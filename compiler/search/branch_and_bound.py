@@ -29,7 +29,7 @@ def best_strategy(
     most_compiled: int = MOST_COMPILED,
     widths: Collection[int] | None = None,
 ) -> SearchResult:
-    """Return the best strategy of all splits and pipelines on a machine's chips.
+    """Search all splits and pipelines on a machine's chips for the best strategy.
 
     Parameters
     ----------

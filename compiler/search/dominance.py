@@ -36,7 +36,7 @@ class ParetoPoint(NamedTuple):
 
 
 def non_dominated(points: list[ParetoPoint]) -> list[ParetoPoint]:
-    """Return the points that no other dominates, the fastest first.
+    """Return the points of a search that no other dominates, the fastest first.
 
     Of points with equal merits it is the first in order.
     """

@@ -53,7 +53,7 @@ def bounded_entry(
     *,
     step: SearchStep,
 ) -> FrontierEntry:
-    """Return the entry of a strategy of which only a bound is known."""
+    """Return the search frontier's entry of a strategy with only a bound known."""
     cycles = bound.token_cycles(strategy.pipeline)
     share = share_cycles(bound, strategy, sequences)
     cost = cost_of(objective, strategy, cycles, share)
@@ -63,7 +63,7 @@ def bounded_entry(
 def initial_entries(
     evaluator: StrategyEvaluator, objective: Objective, sequences: int
 ) -> tuple[int, list[FrontierEntry]]:
-    """Return the number of strategies, and the entries of those that memory may hold.
+    """Return a search's number of strategies, and entries of those that may fit memory.
 
     Parameters
     ----------

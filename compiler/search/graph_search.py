@@ -15,7 +15,7 @@ from topologies.topology import Topology
 def best_schedule(
     workload: Workload, machine: MachineSpec, topology: Topology, chips: Ints
 ) -> WorkloadSchedule:
-    """Return the schedule of the split that takes the fewest cycles.
+    """Search the splits of a workload for the schedule that takes the fewest cycles.
 
     Every split over all of `chips` that fits is compiled, in the order of its
     critical-path bound, until that is no longer below the best schedule so far: no

@@ -53,7 +53,7 @@ class _Origin(NamedTuple):
 
 
 def neighbourhood(schedule: Schedule) -> Iterator[Neighbour]:
-    """Yield the neighbours of the plan of `schedule` that fit its chips.
+    """Yield the search neighbours of the plan of `schedule` that fit its chips.
 
     They differ in one of these:
 

@@ -42,7 +42,7 @@ class Cost(NamedTuple):
 def cost_of(
     objective: Objective, strategy: Strategy, latency_cycles: int, share_cycles: float
 ) -> Cost:
-    """Return the cost of a strategy.
+    """Return the cost by which the search ranks a strategy.
 
     Parameters
     ----------

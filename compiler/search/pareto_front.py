@@ -84,7 +84,7 @@ class ParetoFront:
 def pareto_front(
     task: Task, topology: Topology, *, most_compiled: int = MOST_COMPILED
 ) -> ParetoFront:
-    """Return the Pareto front over all splits, pipelines and sequences in flight.
+    """Search all splits, pipelines and sequences in flight for the Pareto front.
 
     Parameters
     ----------

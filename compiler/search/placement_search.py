@@ -49,7 +49,7 @@ class PlacedSchedule(NamedTuple):
 
 
 def best_placed(naive: Schedule) -> PlacedSchedule:
-    """Return the schedule of the same split on neighbouring chips, if it is faster.
+    """Search neighbouring chips for a faster schedule of the same split.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def fastest_placed(result: SearchResult) -> ShardingPlan:
 
 
 def on_chips(plan: ShardingPlan, topology: Topology) -> ShardingPlan:
-    """Return the plan with the same stages on a topology's first active chips."""
+    """Return a search's plan with its stages on a topology's first active chips."""
     chips: Ints = topology.active[: plan.strategy.chips].astype(np.int64)
     groups = chips.reshape(len(plan.stages), plan.strategy.tensor)
     stages = zip(plan.stages, groups, strict=True)

@@ -89,7 +89,7 @@ class SearchResult:
 
 
 def nothing_fits(bound: SplitBound, chips: int, sequences: int) -> PlanError:
-    """Return the error of a model that no strategy holds, with the chips it needs.
+    """Return the search's error if no strategy holds a model, with the chips it needs.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ GROQRACK = MachineShape()
 
 
 def machine_shape(topology: Topology) -> MachineShape:
-    """Return the shape of a machine; a part that it does not have is a GroqRack's.
+    """Return a machine's shape for the search space; parts it lacks are a GroqRack's.
 
     A torus has nodes of one chip, and a list of links without levels is a single node:
     neither tells which chips neighbour each other.
@@ -68,7 +68,7 @@ def machine_shape(topology: Topology) -> MachineShape:
 
 
 def widths(chips: int, model: ModelSpec, shape: MachineShape = GROQRACK) -> list[int]:
-    """Return the tensor widths that a search evaluates, ascending.
+    """Return the tensor widths in the search space, ascending.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def splits(
     *,
     plain: bool = False,
 ) -> list[Strategy]:
-    """Return the splits of a layer over a group, each as a strategy of a single stage.
+    """Return a layer's splits in the search space, each as a single-stage strategy.
 
     Attention is on all chips or on alternating groups, and a feed-forward is split in
     rows, in a grid, or over groups of experts.

@@ -53,7 +53,7 @@ def sensitivities(
     most: int,
     most_compiled: int = MOST_COMPILED,
 ) -> list[Sensitivity]:
-    """Return the changes with the least cost, the best first.
+    """Search the neighbours of a plan for the changes with the least cost, best first.
 
     Parameters
     ----------
