@@ -98,7 +98,7 @@ def compile_collective(
     algorithm: Algorithm | str = Algorithm.AUTO,
     most_paths: int | None = None,
 ) -> CollectiveSchedule:
-    """Return the schedule of a collective.
+    """Compile a single collective into a static schedule.
 
     Parameters
     ----------

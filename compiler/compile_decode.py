@@ -46,7 +46,7 @@ class TimedToken:
 def time_token(
     plan: ShardingPlan, topology: Topology, outage: Outage = NO_OUTAGE
 ) -> TimedToken:
-    """Return the timelines of a decode token under `plan`, without a program.
+    """Compile a decode token under `plan` as far as its timelines, without a program.
 
     It takes a third of the time of `compile_token`. One sequence alone has the same
     latency once compiled, if it can be compiled.
@@ -83,7 +83,7 @@ def compile_token(
     timed: TimedToken | None = None,
     patient: bool = True,
 ) -> Schedule:
-    """Return the schedule of a decode token under `plan`.
+    """Compile a decode token under `plan` into a static schedule.
 
     Parameters
     ----------

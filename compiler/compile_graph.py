@@ -34,7 +34,7 @@ from topologies.topology import Topology
 def compile_workload(
     plan: WorkloadPlan, topology: Topology, outage: Outage = NO_OUTAGE
 ) -> WorkloadSchedule:
-    """Return the schedule of one iteration under `plan`.
+    """Compile one iteration of a workload graph under `plan` into a static schedule.
 
     Parameters
     ----------

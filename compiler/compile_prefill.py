@@ -60,7 +60,7 @@ class Prefill:
 def compile_prefill(
     plan: ShardingPlan, topology: Topology, prompt_tokens: int, chunk_tokens: int = 0
 ) -> Prefill:
-    """Return the schedule of the prefill of a prompt in the stages of `plan`.
+    """Compile the prefill of a prompt in the stages of `plan` into a static schedule.
 
     Parameters
     ----------

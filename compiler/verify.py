@@ -63,7 +63,7 @@ def verify(
     machine: MachineSpec,
     outage: Outage = NO_OUTAGE,
 ) -> Certificate:
-    """Return the certificate that `program` keeps every rule on `machine`.
+    """Return the compiler's certificate that `program` keeps every rule on `machine`.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def verify(
 
 
 def digest(program: Program) -> str:
-    """Return the digest of a program, equal for equal instructions and trains."""
+    """Return the digest of a compiled program: equal programs have equal digests."""
     state = hashlib.sha256()
     for table in (program.instructions, program.trains, program.deskews):
         for name in sorted(table.__slots__):
