@@ -27,7 +27,7 @@ DEMO := --model llama-2-70b --chips 576 --strategy tensor=8,pipeline=72 --tokens
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-8s %s\n' "$$name" "$$what"; done
 
-demo: $(READY) ## simulate Llama 2 70B on 576 chips; a picture and tables go to demo-output/
+demo: $(READY) ## simulate Llama 2 70B on 576 chips; pictures and tables go to demo-output/
 	@echo "demo: groqrack simulate $(DEMO) --out $(DEMO_OUT)"
 	@$(BIN)/groqrack simulate $(DEMO) --out $(DEMO_OUT)
 	@for picture in $(DEMO_OUT)/*.png; do if [ -e "$$picture" ]; then echo "picture: $$picture"; fi; done

@@ -1,9 +1,14 @@
 """Published figures beside ours, each row a test of its own."""
 
+import io
+import re
+from pathlib import Path
+
 import pytest
+from rich.console import Console
 
 from experiments.validation.all_rows import validation_rows
-from experiments.validation.row import FigureKind, PublishedFigure
+from experiments.validation.row import FigureKind, PublishedFigure, validation_report
 
 ROWS = {
     "cables of a node": "input",
@@ -86,6 +91,16 @@ def test_a_published_figure_is_met(
 
 def test_every_row_is_tested(rows: dict[str, PublishedFigure]) -> None:
     assert sorted(rows) == sorted(ROWS)
+
+
+def test_the_page_on_trust_shows_the_report(rows: dict[str, PublishedFigure]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "trust.md").read_text("utf-8")
+    (shown,) = re.findall(r"^```text\n(figure .*?)^```", page, re.DOTALL | re.MULTILINE)
+    printed = io.StringIO()
+    Console(width=80, file=printed).print(validation_report([*rows.values()]))
+    lines = [line.rstrip() for line in printed.getvalue().splitlines()]
+    missing = [line for line in shown.splitlines() if line not in [*lines, "..."]]
+    assert missing == []
 
 
 def row(ours: float, *, tolerance: float = 0.3) -> PublishedFigure:

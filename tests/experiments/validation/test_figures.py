@@ -1,11 +1,13 @@
-"""Published figures, room by room: none is missed, and inputs are exact."""
+"""Published figures, module by module: none is missed, and inputs are exact.
+
+Those of the network take longest: `tests/validation` compares them with all others.
+"""
 
 from collections.abc import Callable
 
 import pytest
 
-from experiments.validation import all_rows
-from experiments.validation.all_rows import deployment_rows, validation_rows
+from experiments.validation.all_rows import deployment_rows
 from experiments.validation.chip import (
     chip_rows,
     link_rows,
@@ -14,7 +16,6 @@ from experiments.validation.chip import (
     product_row,
 )
 from experiments.validation.lpx import lpx_rows
-from experiments.validation.network import network_rows
 from experiments.validation.row import FigureKind, PublishedFigure
 from experiments.validation.timing import timing_rows
 from experiments.validation.wiring import wiring_rows
@@ -55,17 +56,3 @@ def test_the_deployment_is_predicted_at_both_operand_widths() -> None:
     assert {narrow.kind, wide.kind} == {FigureKind.PREDICTED}
     # Twice the bytes to feed cannot make a token faster.
     assert narrow.ours > wide.ours
-
-
-@pytest.mark.slow
-def test_all_figures_are_those_of_the_rooms_and_none_is_missed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    network = network_rows()
-    assert [figure.name for figure in network if not figure.ok] == []
-    monkeypatch.setattr(all_rows, "network_rows", lambda: network)
-    names = [figure.name for figure in validation_rows()]
-    parts = [row.name for rows in QUICK for row in rows()]
-    parts += [row.name for row in network]
-    assert sorted(names) == sorted(parts)
-    assert len(set(names)) == len(names)

@@ -139,4 +139,4 @@ def test_the_sequences_that_are_offered_are_the_most_that_fit() -> None:
 
 def test_a_chip_that_holds_nothing_leaves_no_option() -> None:
     with pytest.raises(PlanError, match=r"No machine of these chips holds it"):
-        plan("llama-2-7b", 1, 1, sram_bytes=2_100_000)
+        plan("gpt2", 1, 1, context=1024, sram_bytes=2_100_000)
