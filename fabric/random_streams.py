@@ -110,12 +110,12 @@ class Draws:
 def component_keys(
     major: NDArray[np.integer], minor: NDArray[np.integer]
 ) -> NDArray[np.int64]:
-    """Return one number for each pair, such as a link and a train's ordinal on it."""
+    """Return one random-draw key for each pair, such as a link and an ordinal on it."""
     return major.astype(np.int64) * 2**32 + minor
 
 
 def ordinals(groups: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return the ordinal of each number among its equals.
+    """Return the ordinal of each number among its equals, as keys of random draws.
 
     >>> ordinals(np.array([7, 3, 7, 7, 3])).tolist()
     [0, 0, 1, 2, 1]

@@ -40,7 +40,7 @@ def simulate(
     keep: frozenset[int] = frozenset(),
     progress: Callable[[int], None] | None = None,
 ) -> RunResult:
-    """Return the result of a run of `program`.
+    """Simulate a run of `program` on the fabric and return its result.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ def make_crystals(
     clocks: Clocks,
     draws: Draws,
 ) -> Crystals:
-    """Return the crystals of all chips with counters that track the root's.
+    """Return the clock crystals of all chips with counters that track the root's.
 
     The error of a counter is what tracking leaves when the program may start
     (`fabric.clocks.hac_tracking`). Tracking takes milliseconds, so the crystals keep

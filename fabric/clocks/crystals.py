@@ -132,7 +132,7 @@ class Crystals:
 
 
 def make_clocks(machine: MachineSpec, chips: int, first: int, draws: Draws) -> Clocks:
-    """Return clocks whose offsets are uniform within ``+/- drift_ppm``.
+    """Return the simulated clocks, with offsets uniform within ``+/- drift_ppm``.
 
     Parameters
     ----------

@@ -188,7 +188,7 @@ def settled_errors(
     clocks: Sequence[Clock],
     draws: Draws,
 ) -> Ints:
-    """Return the offset of each chip's counter from the root's at a program's start.
+    """Return the clock-alignment error of each chip's counter at a program's start.
 
     A program starts after `settle_epochs`, once every chip is within
     `tracking_error_counts` for each level of the tree; the guard band of every receive

@@ -46,7 +46,7 @@ class MeasuredLinks(NamedTuple):
 
 
 def spacing_epochs(machine: MachineSpec, least_ps: Ints) -> int:
-    """Return the epochs from one exchange to the next, enough for a round trip.
+    """Return the epochs between clock-alignment exchanges, enough for a round trip.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def bring_up(
     jitter: Jitter,
     draws: Draws,
 ) -> MeasuredLinks:
-    """Return the measurement of each link once its mean and variance have settled.
+    """Return the measurement of each link for clock alignment, once it has settled.
 
     Parameters are those of `HacExchanges`.
     """

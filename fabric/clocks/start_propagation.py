@@ -119,7 +119,7 @@ class StartPropagation:
 def propagate_start(
     machine: MachineSpec, topology: Topology, tree: SpanningTree, draws: Draws
 ) -> StartPropagation:
-    """Return the delays of start propagation down a tree.
+    """Return the delays of start propagation down the tree of aligned clocks.
 
     Raises
     ------

@@ -66,7 +66,7 @@ class Outages:
 
 
 def check_faults(faults: Sequence[Fault], topology: Topology, origin: str) -> None:
-    """Raise SpecError if a fault names a link or chip that the machine does not have.
+    """Raise SpecError if an injected fault names a link or chip that the machine lacks.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def outages(
     start_cycle: int,
     zero_ps: int,
 ) -> Outages:
-    """Return the faults in program cycles of a segment.
+    """Return the injected faults in the program cycles of a segment.
 
     Parameters
     ----------

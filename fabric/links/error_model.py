@@ -23,7 +23,7 @@ def codeword_outcome(machine: MachineSpec) -> CodewordOdds:
 
 
 def damage_odds(machine: MachineSpec, count: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the probability that a train has an uncorrectable codeword.
+    """Return the probability of an uncorrectable codeword in a train on a link.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def damage_odds(machine: MachineSpec, count: NDArray[np.int64]) -> NDArray[np.fl
 
 
 def describe_error_model(machine: MachineSpec) -> str:
-    """Return a one-line description of the error model, for the report.
+    """Return a one-line description of the link error model, for the report.
 
     >>> from specs.machine import load_machine
     >>> describe_error_model(load_machine())

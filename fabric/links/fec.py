@@ -33,7 +33,7 @@ class CodewordOdds:
 
 
 def codeword_odds(code: FecCode, ber: float) -> CodewordOdds:
-    """Return the outcome probabilities of one codeword at a raw bit error rate.
+    """Return the outcome probabilities of a codeword at a link's raw bit error rate.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def codeword_odds(code: FecCode, ber: float) -> CodewordOdds:
 def codewords(
     code: FecCode, vectors: NDArray[np.integer], vector_bytes: int
 ) -> NDArray[np.int64]:
-    """Return the number of whole codewords that carry each train.
+    """Return the number of whole FEC codewords that carry each train on a link.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def codewords(
 
 
 def train_odds(per_codeword: float, count: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the probability that at least one of `count` codewords is affected."""
+    """Return the probability that link errors affect any of `count` codewords."""
     if per_codeword >= 1:
         return np.ones(len(count))
     odds: NDArray[np.float64] = -np.expm1(count * math.log1p(-per_codeword))

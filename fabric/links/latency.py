@@ -92,7 +92,7 @@ class Jitter:
 def level_epochs(
     machine: MachineSpec, topology: Topology, tree: SpanningTree
 ) -> tuple[NDArray[np.int64], int]:
-    """Return the epochs of each chip's link to its parent, and those of a level.
+    """Return the link latency in epochs from each chip's parent, and that of a level.
 
     Raises
     ------

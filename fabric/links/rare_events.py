@@ -32,12 +32,12 @@ class Trials(NamedTuple):
 
 
 def trials(count: Ints, odds: NDArray[np.float64]) -> Trials:
-    """Return the trials of runs with `count` trials each and `odds` of success."""
+    """Return the trials of rare link events: runs of `count` with `odds` of success."""
     return Trials(np.cumsum(count), odds, float(odds.max(initial=0.0)))
 
 
 def hits(draws: Draws, stream: Stream, event: int, of: Trials) -> Ints:
-    """Return the run of each trial that succeeds, in ascending order.
+    """Return the run of each rare link event that occurs, in ascending order.
 
     The number of failures before a success is geometric, so one draw for each success
     is enough: a token has 10^5 codewords, of which hardly one is ever damaged. Where

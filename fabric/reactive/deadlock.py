@@ -6,7 +6,7 @@ from fabric.reactive.traffic import Journeys
 def deadlock(
     blocked: dict[int, list[int]], journeys: Journeys, channel: list[int]
 ) -> str:
-    """Return an error message that names a cycle of waiting buffers and the remedy.
+    """Return the error message of a reactive network's deadlock: buffers and remedy.
 
     Parameters
     ----------

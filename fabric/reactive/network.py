@@ -50,7 +50,7 @@ class ReactiveResult:
 def simulate_reactive(
     spec: ReactiveSpec, journeys: Journeys, *, latency_ps: Ints, credit_ps: Ints
 ) -> ReactiveResult:
-    """Return the times at which the baseline model carries the packets of `journeys`.
+    """Return the times at which the reactive network carries the packets of `journeys`.
 
     Parameters
     ----------

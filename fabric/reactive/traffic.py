@@ -89,7 +89,7 @@ class Journeys:
 
 
 def journeys(messages: Messages, routes: Routes) -> Journeys:
-    """Return the route of every packet; all packets of a message take the same.
+    """Return every packet's route in the reactive network, the same for a message.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def journeys(messages: Messages, routes: Routes) -> Journeys:
 
 
 def mean_latency_ps(machine: MachineSpec, topology: Topology) -> Ints:
-    """Return each directed link's minimum latency plus the mean jitter, in ps.
+    """Return each reactive link's minimum latency plus the mean jitter, in ps.
 
     Like `LinkSpec.mean_latency_cycles`, the mean is one number for all links.
     """
@@ -121,7 +121,7 @@ def mean_latency_ps(machine: MachineSpec, topology: Topology) -> Ints:
 def drawn_latency_ps(
     machine: MachineSpec, topology: Topology, journeys: Journeys, draws: Draws
 ) -> Ints:
-    """Return a latency with jitter for each row, shape ``(rows,)``, in ps."""
+    """Return a latency with jitter for each reactive hop, shape ``(rows,)``, in ps."""
     packet = np.repeat(np.arange(len(journeys.hops)), journeys.hops)
     bits = draws.bits(Stream.JITTER, component_keys(packet, journeys.hop))
     jitter_ps = Jitter(machine, topology).ps(journeys.link, bits)
@@ -136,7 +136,7 @@ def uniform_messages(
     until_ps: int,
     own_chip: bool = False,
 ) -> Messages:
-    """Return uniform random traffic: messages of one vector with Poisson arrivals.
+    """Return uniform random reactive traffic: one-vector messages, Poisson arrivals.
 
     Parameters
     ----------

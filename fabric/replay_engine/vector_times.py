@@ -72,7 +72,7 @@ def tally_vectors(
     *,
     seed: int,
 ) -> VectorTally:
-    """Return the totals over all vectors of an iteration.
+    """Return the totals over all replayed vectors of an iteration.
 
     Parameters are those of `vector_times`.
     """
@@ -95,7 +95,7 @@ def vector_times(
     *,
     seed: int,
 ) -> Iterator[VectorTimes]:
-    """Return the times of every vector of an iteration, block by block.
+    """Return the replayed times of every vector of an iteration, block by block.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ UNLIMITED_PS = 2**62
 
 
 def tail_cycles(vectors: NDArray[np.integer], machine: MachineSpec) -> Ints:
-    """Return the cycles from each train's first vector to its last.
+    """Return the cycles from each train's first vector to its last, for slack results.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def tail_cycles(vectors: NDArray[np.integer], machine: MachineSpec) -> Ints:
 
 
 def tail_drift_ps(cycles: Ints, drift_as: Ints) -> Ints:
-    """Return the growth of slack `cycles` after a train's first vector, in ps.
+    """Return a result's growth of slack `cycles` after a train's first vector, in ps.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def tail_drift_ps(cycles: Ints, drift_as: Ints) -> Ints:
 
 
 def least_slack_ps(head_ps: Ints, tail_cycles: Ints, drift_as: Ints) -> Ints:
-    """Return the least slack of all vectors of each train, in ps.
+    """Return the result's least slack of all vectors of each train, in ps.
 
     Vector ``i`` enters the wire some cycles after the first and is taken the same
     number of cycles after the first, each by its own crystal. So slack grows by the

@@ -31,7 +31,7 @@ class Change(NamedTuple):
 
 
 def start_after(segment: Segment, removed_cycles: Ints) -> Start:
-    """Return the start of the program that follows `segment`.
+    """Return the start, at run time, of the program that follows `segment`.
 
     The chips' aligned counters continue. Deskews that have begun end, then every chip
     deskews once, so that all chips are aligned for the new program: two epochs. Chips

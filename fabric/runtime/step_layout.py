@@ -42,7 +42,7 @@ class StepLayout:
 
 
 def lay_out(program: Program) -> StepLayout:
-    """Return the steps of a program, sorted by chip and cycle as its instructions."""
+    """Return the run-time steps of a program, sorted by chip and cycle."""
     code = program.instructions
     new = np.ones(len(code), dtype=bool)
     new[1:] = (np.diff(code.chip) != 0) | (np.diff(code.start_cycle) != 0)

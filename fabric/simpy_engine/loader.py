@@ -12,7 +12,7 @@ from specs.arrays import Ints
 def load_steps(
     program: Program, layout: StepLayout, links: dict[int, Link]
 ) -> dict[int, list[ProcessorStep]]:
-    """Return the steps of each chip that has any, sorted by position in the period.
+    """Return each chip's steps for its SimPy process, by position in the period.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from fabric.results.result import IterationRow, Missing
 def missing_tokens(
     iterations: Sequence[IterationRow], waiting: Sequence[SequenceState], tokens: int
 ) -> tuple[Missing, ...]:
-    """Return the tokens that have not been delivered, by sequence, with the reason.
+    """Return the undelivered tokens of a run's statistics, by sequence, with reasons.
 
     Parameters
     ----------
