@@ -16,7 +16,7 @@ from specs.units import PPM
 
 
 def wrapped_difference(sac: int, hac: int, epoch_cycles: int) -> int:
-    """Return how far SAC is ahead of HAC modulo the epoch, within half an epoch.
+    """Return how far a chip's SAC is ahead of its HAC, wrapped to half an epoch.
 
     >>> wrapped_difference(253, 251, 252), wrapped_difference(1, 251, 252)
     (2, 2)
@@ -30,7 +30,7 @@ def wrapped_difference(sac: int, hac: int, epoch_cycles: int) -> int:
 def wrapped_differences(
     sac: NDArray[np.int64], hac: NDArray[np.int64], epoch_cycles: int
 ) -> NDArray[np.int64]:
-    """Return `wrapped_difference` of each pair of counts, the same integers."""
+    """Return `wrapped_difference` of each pair of chip counts, the same integers."""
     half = epoch_cycles // 2
     return (sac - hac + half) % epoch_cycles - half
 
@@ -46,7 +46,7 @@ HALF_COUNT = 1 << (FRACTION_BITS - 1)
 def bring_up_settled(
     before: NDArray[np.int64], after: NDArray[np.int64], exchanges: int
 ) -> NDArray[np.bool_]:
-    """Return whether mean and variance of a link's round trips have settled.
+    """Return whether a chip's HAC bring-up settled: round trips' mean and variance.
 
     `exchanges` round trips are compared with their first half. The mean may differ by
     an eighth of the standard deviation, the variance by a quarter. Half a count, and a
@@ -72,7 +72,7 @@ def bring_up_settled(
 
 
 def half_round_trip(total: Whole, exchanges: Whole) -> Whole:
-    """Return the one-way latency in 2^-24 counts: half the mean round trip.
+    """Return the one-way latency in a chip's 2^-24 counts: half the mean round trip.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def half_round_trip(total: Whole, exchanges: Whole) -> Whole:
 def rate_per_epoch(
     total: Whole, weighted: Whole, exchanges: Whole, spacing_epochs: int
 ) -> Whole:
-    """Return a crystal's rate error: 2^-24 counts lost in an epoch of its parent.
+    """Return a chip crystal's rate error: 2^-24 counts lost in an epoch of its parent.
 
     It is the slope, by least squares, of the lag of the child's counter.
 
@@ -120,7 +120,7 @@ def rate_per_epoch(
 
 
 def added_rates(own: Whole, above: Whole, epoch_cycles: int) -> Whole:
-    """Return a crystal's rate error to the root: 2^-24 counts lost in a root epoch.
+    """Return a chip crystal's error to the root: 2^-24 counts lost in a root epoch.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ class AlignedCounter:
 def half_epoch_cycles(
     epoch_cycles: int, counter_error: int, relative_ppm: float
 ) -> int:
-    """Return the longest deskew interval in cycles whose drift is unambiguous.
+    """Return a chip's longest deskew interval in cycles whose drift is unambiguous.
 
     A drift of more than half an epoch reads as a drift of the other sign.
 
@@ -186,7 +186,7 @@ def half_epoch_cycles(
 
 
 def alignment_epochs(latency_cycles: int, epoch_cycles: int, height: int) -> int:
-    """Return the epochs of start propagation: ``(floor(L / epoch) + 1) * height``.
+    """Return the epochs to start aligned chips: ``(floor(L / epoch) + 1) * height``.
 
     >>> alignment_epochs(228, 252, 3)
     3

@@ -25,7 +25,7 @@ _VECTOR_FILL_STEPS = 4
 
 
 def lower(chip: ChipSpec, work: Work) -> tuple[SliceInstruction, ...]:
-    """Return the slice instructions of `work`, cycles counted from its start.
+    """Return the chip's slice instructions of `work`, cycles counted from its start.
 
     The last one ends when the operator ends. The last one of a load ends when the last
     bytes are in the buffers.

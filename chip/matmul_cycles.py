@@ -9,7 +9,7 @@ from specs.units import ceil_div
 
 
 def read_bytes_per_cycle(chip: ChipSpec) -> int:
-    """Return the bytes a product may read in a cycle: a stream's width from each slice.
+    """Return the bytes a chip's product may read in a cycle: a stream from each slice.
 
     Matrix and vectors lie in separate slices, which costs two at worst.
     """
@@ -27,7 +27,7 @@ def matmul_cycles(
     masked_macs: int = 0,
     vector_bytes: int = 0,
 ) -> int:
-    """Return the cycles of a matrix product whose weights stream through the MXM.
+    """Return a chip's cycles of a matrix product whose weights stream through the MXM.
 
     The weights are read from SRAM, carried on streams, fed to the matrix unit, and
     multiplied; the slowest of these is the bound, to which the pipeline fill is added.
@@ -84,7 +84,7 @@ def product_cycles(
     preloaded_bytes: int = 0,
     vector_bytes: int = 0,
 ) -> int:
-    """Return the cycles of a product ``[rows x inner] x [inner x columns]``.
+    """Return a chip's cycles of a product ``[rows x inner] x [inner x columns]``.
 
     With one row it is `matmul_cycles`, since the matrix streams without a pause. With
     more rows it is at least that; `chip.mxm_tiling.tile_cycles` bounds the tiled form.

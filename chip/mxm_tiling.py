@@ -62,7 +62,7 @@ class TileSets(NamedTuple):
 
 
 def mxm_macs_per_cycle(chip: ChipSpec, operand_bytes: int | None = None) -> int:
-    """Return the peak multiply-accumulates in a cycle.
+    """Return the peak multiply-accumulates of a chip's MXM in a cycle.
 
     Operands have `operand_bytes`, or `chip.operand_bytes` if that is None.
     """
@@ -71,7 +71,7 @@ def mxm_macs_per_cycle(chip: ChipSpec, operand_bytes: int | None = None) -> int:
 
 
 def tiling(chip: ChipSpec, operand_bytes: int | None = None) -> Tiling:
-    """Return the tile size for operands of `operand_bytes`, the chip's if None."""
+    """Return the MXM tile size for operands of `operand_bytes`, the chip's if None."""
     depth = max(1, chip.lanes // (operand_bytes or chip.operand_bytes))
     macs = mxm_macs_per_cycle(chip, operand_bytes)
     return Tiling(depth, chip.lanes, max(1, macs // (depth * chip.lanes)))
@@ -80,7 +80,7 @@ def tiling(chip: ChipSpec, operand_bytes: int | None = None) -> Tiling:
 def tile_sets(
     chip: ChipSpec, operand_bytes: int, *, inner: int, columns: int, matrices: int
 ) -> TileSets:
-    """Return the sets of tiles of `matrices` times `inner` x `columns` weights."""
+    """Return a chip's sets of tiles of `matrices` times `inner` x `columns` weights."""
     cut = tiling(chip, operand_bytes)
     across, down = ceil_div(columns, cut.width), ceil_div(inner, cut.depth)
     return TileSets(
@@ -99,7 +99,7 @@ def tile_cycles(
     stored_bytes: int,
     preloaded_bytes: int = 0,
 ) -> int:
-    """Return the cycles of a tiled product without the fill of the pipeline.
+    """Return a chip's cycles of a tiled product without the fill of the pipeline.
 
     It is the largest of three bounds. A set takes a cycle a row, full or not, after the
     first set is loaded. The last set multiplies all its rows after it is loaded.

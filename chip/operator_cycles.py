@@ -17,7 +17,7 @@ _RESERVED_STREAMS = 8
 
 
 def work_cycles(chip: ChipSpec, work: Work) -> int:
-    """Return the cycles of `work`, 0 if it is empty."""
+    """Return a chip's cycles of `work`, 0 if it is empty."""
     if isinstance(work, ProductWork):
         return _product_cycles(chip, work)
     if isinstance(work, VectorWork):
@@ -72,14 +72,14 @@ def _product_cycles(chip: ChipSpec, work: ProductWork) -> int:
 
 
 def least_cycles(chip: ChipSpec, work: Work) -> int:
-    """Return the cycles of `work` with the longest possible weight prefetch."""
+    """Return a chip's cycles of `work` with the longest possible weight prefetch."""
     if isinstance(work, ProductWork) and (most := most_preload_cycles(chip, work)):
         return work_cycles(chip, preloaded(chip, work, most))
     return work_cycles(chip, work)
 
 
 def feed_bytes_per_cycle(chip: ChipSpec) -> int:
-    """Return the weight feed rate: of reading, carrying and feeding the slowest."""
+    """Return a chip's weight feed rate: the slowest of reading, carrying, feeding."""
     return min(
         chip.weight_feed_bytes_per_cycle,
         chip.stream_bytes_per_cycle,
@@ -88,7 +88,7 @@ def feed_bytes_per_cycle(chip: ChipSpec) -> int:
 
 
 def most_preload_cycles(chip: ChipSpec, work: ProductWork) -> int:
-    """Return the cycles for which weight prefetch can load the matrix of `work`.
+    """Return the cycles for which a chip's prefetch can load the matrix of `work`.
 
     The weight buffers have a capacity. Weights that are not yet in SRAM, or lie at an
     address that is not yet computed, cannot be loaded. Prefetch gains nothing once the
@@ -103,23 +103,23 @@ def most_preload_cycles(chip: ChipSpec, work: ProductWork) -> int:
 
 
 def preloaded(chip: ChipSpec, work: ProductWork, cycles: int) -> ProductWork:
-    """Return `work` after a weight prefetch of `cycles` cycles."""
+    """Return `work` after a weight prefetch of `cycles` cycles on a chip."""
     size = min(work.fed_bytes, cycles * feed_bytes_per_cycle(chip))
     return work._replace(preloaded_bytes=size)
 
 
 def load_cycles(chip: ChipSpec, work: LoadWork) -> int:
-    """Return the cycles for which a load reads from SRAM."""
+    """Return the cycles for which a load reads from a chip's SRAM."""
     return ceil_div(work.fed_bytes, feed_bytes_per_cycle(chip))
 
 
 def operand_streams(work: VectorWork) -> int:
-    """Return the number of streams that carry all operands at the same time."""
+    """Return the number of a chip's streams that carry all operands at once."""
     return ceil_div(work.operands * work.element_bits, BITS_PER_BYTE)
 
 
 def chains_of(chip: ChipSpec, operations: int, streams: int) -> int:
-    """Return the number of VXM chains that each element passes in one pass.
+    """Return the number of a chip's VXM chains that each element passes in one pass.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def vector_cycles(
     passes: int = 1,
     operand_streams: int = 0,
 ) -> int:
-    """Return the cycles of an element-wise operator or reduction on the VXM.
+    """Return a chip's cycles of an element-wise operator or reduction on the VXM.
 
     One pass sends the operand through a chain of up to `chip.vxm_alus` operations,
     `chip.lanes` elements a cycle. A further pass starts when the one before has ended:
@@ -177,7 +177,7 @@ def vector_cycles(
 
 
 def lookup_cycles(chip: ChipSpec, *, stored_bytes: int) -> int:
-    """Return the cycles of a look-up in SRAM at an address that was just computed."""
+    """Return a chip's cycles of a look-up in SRAM at an address just computed."""
     if stored_bytes == 0:
         return 0
     read = min(chip.stream_bytes_per_cycle, chip.mem_slices * chip.lanes)

@@ -244,7 +244,7 @@ Work = ProductWork | LoadWork | VectorWork | LookupWork
 
 
 def adding(elements: int, element_bits: int, summands: int) -> VectorWork:
-    """Return the work of an element-wise sum of vectors.
+    """Return a chip's work of an element-wise sum of vectors.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from specs.machine import ChipSpec
 
 
 def lower_product(chip: ChipSpec, work: ProductWork) -> tuple[SliceInstruction, ...]:
-    """Return the slice instructions of a product, cycles counted from its start."""
+    """Return a chip's slice instructions of a product, cycles counted from start."""
     fill, planes = chip.matmul_fill_cycles, chip.mxm_planes
     length = streaming_cycles(chip, work)
     part = fill // FILL_STEPS
@@ -78,7 +78,7 @@ def lower_product(chip: ChipSpec, work: ProductWork) -> tuple[SliceInstruction, 
 
 
 def streaming_cycles(chip: ChipSpec, work: ProductWork) -> int:
-    """Return the cycles for which a product reads its matrix: its length less fill."""
+    """Return a chip's cycles to read a product's matrix: its length less fill."""
     return work_cycles(chip, work) - chip.matmul_fill_cycles
 
 

@@ -221,7 +221,7 @@ class Program:
 
 
 def instructions_of(columns: dict[str, NDArray[np.int64]]) -> Instructions:
-    """Return the instruction table of columns, sorted by chip and start cycle.
+    """Return the chips' instruction table of columns, sorted by chip and start cycle.
 
     Parameters
     ----------

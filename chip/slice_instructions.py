@@ -8,7 +8,7 @@ from specs.units import ceil_div
 
 
 def stream_count(chip: ChipSpec, size: int, cycles: int) -> int:
-    """Return the number of streams that carry `size` bytes in `cycles` cycles."""
+    """Return the number of a chip's streams for `size` bytes in `cycles` cycles."""
     return ceil_div(size, chip.lanes * cycles)
 
 
@@ -31,7 +31,7 @@ def instruction(
     macs: int = 0,
     bank: int = -1,
 ) -> SliceInstruction:
-    """Return a slice instruction; half of the `streams` it writes go east.
+    """Return a chip's slice instruction; half of the `streams` it writes go east.
 
     An odd stream goes east. The other parameters are those of `SliceInstruction`.
     """
@@ -58,7 +58,7 @@ def sram_read(
     first: int = 0,
     step: SliceOperation = SliceOperation.READ,
 ) -> SliceInstruction:
-    """Return a read of `size` bytes onto whole streams, one MEM slice for each."""
+    """Return a chip's read of `size` bytes onto whole streams, a MEM slice for each."""
     count = stream_count(chip, size, when.cycles)
     return instruction(
         SlicePort.MEM_READ,
@@ -75,7 +75,7 @@ def sram_read(
 def sram_write(
     chip: ChipSpec, size: int, when: Interval, *, first: int = 0
 ) -> SliceInstruction:
-    """Return a write of `size` bytes from streams, to the bank that is not read.
+    """Return a chip's write of `size` bytes from streams, to the bank that is not read.
 
     It starts at slice 0 if there are too few slices from `first` on.
     """

@@ -34,7 +34,7 @@ class Changes(NamedTuple):
 
 
 def activation_changes(program: Program, machine: MachineSpec) -> Changes:
-    """Return the occupancy changes of activations for one token of one sequence."""
+    """Return the chips' SRAM changes of activations for a token of one sequence."""
     own = _result_changes(program, machine)
     forwarded = _forward_changes(program, machine)
     return Changes(
@@ -43,7 +43,7 @@ def activation_changes(program: Program, machine: MachineSpec) -> Changes:
 
 
 def repeated(changes: Changes, program: Program) -> Changes:
-    """Return the changes of all sequences in flight, over a period and the one before.
+    """Return SRAM changes of all sequences on chips, over a period and the one before.
 
     The changes of one sequence are repeated at the interval of the sequences.
     """
@@ -59,7 +59,7 @@ def repeated(changes: Changes, program: Program) -> Changes:
 
 
 def held_over_time(changes: Changes) -> Changes:
-    """Return the occupancy after all changes of a cycle, sorted by chip and cycle."""
+    """Return the SRAM occupancy of chips after a cycle's changes, by chip and cycle."""
     # Every chip returns to zero, so one cumulative sum serves all. Within a cycle bytes
     # are freed before others are allocated.
     order = np.lexsort((changes.bytes, changes.cycle, changes.chip))

@@ -49,7 +49,7 @@ class TileSchedule(NamedTuple):
 
 
 def tiles_of(chip: ChipSpec, work: ProductWork) -> TileSets | None:
-    """Return the tiles of `work`, or None if its matrix streams as one.
+    """Return a chip's tiles of `work`, or None if its matrix streams as one.
 
     It streams if its shape is unknown, if it has one vector, if the pipeline fill is
     too short, or if a set of tiles exceeds the weight buffers.
@@ -65,7 +65,7 @@ def tiles_of(chip: ChipSpec, work: ProductWork) -> TileSets | None:
 def tile_schedule(
     chip: ChipSpec, work: ProductWork, tiles: TileSets, *, length: int, part: int
 ) -> TileSchedule:
-    """Return the schedule of a tiled product.
+    """Return the schedule of a tiled product on a chip's MXM.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def tile_schedule(
 
 
 def one_stream(work: ProductWork, *, length: int, part: int, lag: int) -> TileSchedule:
-    """Return the schedule of a matrix that streams without a pause.
+    """Return the MXM schedule of a matrix that streams through a chip without a pause.
 
     Parameters
     ----------
