@@ -36,13 +36,13 @@ class Use(StrEnum):
 
 
 def format_of(tensor: Tensor, formats: FormatsSpec) -> Format:
-    """Return the number format in which a tensor is stored."""
+    """Return the number format in which a tensor of an operator graph is stored."""
     weights = tensor.role is Role.WEIGHTS
     return tensor.format or (formats.weights if weights else formats.activations)
 
 
 def uses_of(workload: Workload) -> dict[str, set[Use]]:
-    """Return the uses of each tensor by the operators that read it."""
+    """Return the uses of each tensor of a graph by the operators that read it."""
     uses: dict[str, set[Use]] = {tensor.name: set() for tensor in workload.tensors}
     for operator in workload.operators:
         for name in operator.reads:
@@ -63,7 +63,7 @@ def _use_of(workload: Workload, operator: Operator, name: str) -> Use:
 
 
 def split_columns(workload: Workload) -> dict[str, int]:
-    """Return the weight columns that split each result of a product with weights.
+    """Return the weight columns that split each result of a graph's weight products.
 
     These results are the output of the product and those of the chained operators
     behind it.
@@ -83,12 +83,12 @@ def split_columns(workload: Workload) -> dict[str, int]:
 
 
 def stays_split(tensor: Tensor, uses: set[Use], columns: dict[str, int]) -> bool:
-    """Return whether a tensor stays split over the chips and is never gathered."""
+    """Return whether a graph's tensor stays split over the chips, never gathered."""
     return tensor.name in columns and uses <= {Use.PASSING} and not tensor.gathered
 
 
 def held_elements(workload: Workload, grid: Grid) -> dict[str, Ints]:
-    """Return the elements of each tensor that each chip holds, shape ``(chips,)``."""
+    """Return each graph tensor's elements that each chip holds, shape ``(chips,)``."""
     uses, columns = uses_of(workload), split_columns(workload)
     held = {}
     for tensor in workload.tensors:
@@ -142,7 +142,7 @@ def _streamed_parts(
 
 
 def scheduled_matrices(product: Matmul, right: Tensor, rows: int) -> int:
-    """Return the weight matrices that a static schedule has room for.
+    """Return the weight matrices of a graph's product that a schedule has room for.
 
     Each of `rows` rows may choose other matrices, so that the result is the worst case.
     """
@@ -152,14 +152,14 @@ def scheduled_matrices(product: Matmul, right: Tensor, rows: int) -> int:
 
 
 def share_of(elements: int, part: Ints, whole: int) -> Ints:
-    """Return the share of `elements` in proportion to `part` of `whole`, rounded up."""
+    """Return the share of a graph's `elements` for `part` of `whole`, rounded up."""
     return np.array(
         [ceil_div(elements * n, whole) for n in part.tolist()], dtype=np.int64
     )
 
 
 def fed_bytes(workload: Workload, machine: MachineSpec, product: Matmul) -> int:
-    """Return the bytes in which an element of the right operand enters the MXM.
+    """Return the bytes of an element of a graph product's right operand in the MXM.
 
     It is the larger of `chip.operand_bytes` and the stored size of an element.
     """

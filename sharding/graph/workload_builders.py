@@ -19,7 +19,7 @@ _READERS = 0
 
 
 def vector_elements(plan: WorkloadPlan, vector: Vector) -> int:
-    """Return the elements that a vector operator computes, on all chips together."""
+    """Return the elements that a graph's vector operator computes, on all chips."""
     if vector.elements:
         return vector.elements
     names = (*vector.inputs, *vector.outputs)
@@ -27,7 +27,7 @@ def vector_elements(plan: WorkloadPlan, vector: Vector) -> int:
 
 
 def vector_operator(plan: WorkloadPlan, vector: Vector, elements: Ints) -> Compute:
-    """Return a vector operator on `elements` of each chip, shape ``(chips,)``."""
+    """Return a graph's vector operator on `elements` of each chip."""
 
     def work_of(amount: int) -> VectorWork:
         return _chain(plan, vector, amount, len(vector.inputs))
@@ -56,7 +56,7 @@ def _chain(
 def partial_sum(
     plan: WorkloadPlan, name: str, stored: Format, elements: Ints
 ) -> Compute:
-    """Return the vector operator that adds the partial sums of a grid column."""
+    """Return a graph's vector operator that adds the partial sums of a grid column."""
 
     def work_of(amount: int) -> VectorWork:
         summands = adding(amount, stored.bits, plan.strategy.row)
@@ -66,7 +66,7 @@ def partial_sum(
 
 
 def lookup_operator(plan: WorkloadPlan, name: str, stored_bytes: Ints) -> Compute:
-    """Return a lookup of `stored_bytes` on each chip, shape ``(chips,)``."""
+    """Return a graph's lookup of `stored_bytes` on each chip, shape ``(chips,)``."""
 
     def work_of(amount: int) -> LookupWork:
         return LookupWork(amount, _READERS)
@@ -85,7 +85,7 @@ def matmul(
     chain: Vector | None,
     elements: Ints,
 ) -> Compute:
-    """Return a matrix product on each chip, tiled as the MXM installs its matrices.
+    """Return a graph's matrix product on each chip, tiled as the MXM installs matrices.
 
     Parameters
     ----------

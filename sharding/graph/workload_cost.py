@@ -31,7 +31,7 @@ class WorkloadCost(NamedTuple):
 def operator_work(
     workload: Workload, formats: FormatsSpec, operator: Operator
 ) -> WorkloadCost:
-    """Return the cost of one operator of a workload."""
+    """Return the cost of one operator of a workload's graph."""
     tensors = workload.by_name
     read = {name: tensors[name].elements for name in operator.reads}
     macs = 0
@@ -58,13 +58,13 @@ def operator_work(
 
 
 def workload_work(workload: Workload, formats: FormatsSpec) -> WorkloadCost:
-    """Return the sum of the costs of all operators of a workload."""
+    """Return the sum of the costs of all operators of a workload's graph."""
     works = [operator_work(workload, formats, each) for each in workload.operators]
     return WorkloadCost(*(sum(column) for column in zip(*works, strict=True)))
 
 
 def least_mxm_cycles(workload: Workload, machine: MachineSpec) -> float:
-    """Return the MXM cycles of all products on one chip at its peak rate."""
+    """Return the MXM cycles of a graph's products on one chip at its peak rate."""
     products = [each for each in workload.operators if isinstance(each, Matmul)]
     return sum(
         operator_work(workload, machine.formats, product).macs

@@ -15,7 +15,7 @@ from specs.workload import Workload
 def workload_memory(
     workload: Workload, machine: MachineSpec, grid: Grid
 ) -> StageMemory:
-    """Return the SRAM bytes of each chip, with states in the place of the KV cache.
+    """Return a graph's SRAM bytes on each chip, with states in place of the KV cache.
 
     Activations are the largest set of inputs, activations and outputs alive at once. A
     tensor is alive from the operator that makes it, or the start, to the last operator
@@ -39,7 +39,7 @@ def workload_memory(
 def stored_bytes(
     workload: Workload, machine: MachineSpec, grid: Grid
 ) -> dict[str, Ints]:
-    """Return the bytes of each tensor on each chip, shape ``(chips,)``."""
+    """Return the bytes of each tensor of a graph on each chip, shape ``(chips,)``."""
     formats = machine.formats
     held = held_elements(workload, grid)
     return {
@@ -49,7 +49,7 @@ def stored_bytes(
 
 
 def alive_bytes(workload: Workload, machine: MachineSpec, grid: Grid) -> Ints:
-    """Return the live bytes during each operator, shape ``(operators, chips)``.
+    """Return a graph's live bytes during each operator, shape ``(operators, chips)``.
 
     Weights and states, which are always allocated, are not counted.
     """

@@ -25,7 +25,7 @@ from specs.graph import Lookup, Matmul, Role, Tensor, Vector
 
 
 def workload_steps(plan: WorkloadPlan) -> list[ShardedOperator]:
-    """Return the sharded operators of a plan in order.
+    """Return the sharded operators of a workload graph's plan in order.
 
     - A product with weights is split by the grid. If the grid splits rows, the partial
       sums are reduce-scattered over the chips of a grid column.

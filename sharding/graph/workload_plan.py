@@ -159,7 +159,7 @@ class WorkloadPlan:
 def plan_workload(
     workload: Workload, machine: MachineSpec, grid: Grid, chips: Ints
 ) -> WorkloadPlan:
-    """Return the plan of a workload on a grid.
+    """Return the plan of a workload's operator graph on a grid.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from specs.arrays import Ints
 
 
 def attention(task: Task, block: Block) -> list[ShardedOperator]:
-    """Return the operators of a layer's attention in order.
+    """Return the sharded operators of a layer's attention in order.
 
     With up to one chip per key/value head, chips hold whole heads and attention has no
     exchange of its own. The chips of a KV-head group all-gather the queries, keys and

@@ -31,7 +31,7 @@ _TOKEN_BYTES = 4
 
 
 def carried_bytes(task: Task, into: Block) -> Ints:
-    """Return the bytes of the stage transfer from each chip to its partner.
+    """Return the bytes that a stage's last operators pass from each chip to a partner.
 
     Parameters
     ----------
@@ -57,12 +57,12 @@ def carried_bytes(task: Task, into: Block) -> Ints:
 
 
 def token_bytes(task: Task) -> int:
-    """Return the bytes of the token return to the first stage."""
+    """Return the bytes that the last operators return as tokens to the first stage."""
     return _TOKEN_BYTES * task.answering().tokens
 
 
 def block_operators(task: Task, block: Block) -> list[ShardedOperator]:
-    """Return the operators of `block` in order."""
+    """Return the sharded operators of `block` in order."""
     if block.kind is BlockKind.ATTENTION:
         return attention(task, block)
     if block.kind is BlockKind.FEED_FORWARD:

@@ -23,7 +23,7 @@ class Routed(NamedTuple):
 
 
 def routed(task: Task) -> Routed:
-    """Return the experts and pairs that the schedule of an expert group has room for.
+    """Return the experts and pairs for which an expert group's operators have room.
 
     In the worst case all tokens choose as many experts of one group as they can, and
     all different ones. With a balanced router, no group gets more than its even share

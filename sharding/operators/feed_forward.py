@@ -16,7 +16,7 @@ from specs.arrays import Ints
 
 
 def feed_forward(task: Task, block: Block) -> list[ShardedOperator]:
-    """Return the operators of a feed-forward block in order.
+    """Return the sharded operators of a feed-forward block in order.
 
     In a 1D layout each chip has some columns for the whole hidden dimension: it
     all-gathers all shards and computes a partial sum of the whole output. In a 2D

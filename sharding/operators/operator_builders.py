@@ -22,7 +22,7 @@ def matrix_product(
     masked: Ints | None = None,
     tokens: int | None = None,
 ) -> Compute:
-    """Return a matrix product with `weights` elements on each chip.
+    """Return a sharded matrix-product operator with `weights` elements on each chip.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def vector(
     readers: int = 1,
     tokens: int | None = None,
 ) -> Compute:
-    """Return a vector operator on `elements` of each token on each chip.
+    """Return a sharded vector operator on `elements` of each token on each chip.
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ def compute(
     work_of: Callable[..., Work],
     *amounts: Ints,
 ) -> Compute:
-    """Return an operator with the work and the cycles of each chip.
+    """Return a sharded operator with the work and the cycles of each chip.
 
     Chips with equal amounts share one evaluation.
 

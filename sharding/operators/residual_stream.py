@@ -10,7 +10,7 @@ from specs.arrays import Ints
 
 
 def whole_group(task: Task) -> Ints:
-    """Return the exchange groups of an exchange among all chips: one group."""
+    """Return the exchange groups of an operator among all chips: one group."""
     return np.zeros(task.tensor, dtype=np.int64)
 
 

@@ -7,7 +7,7 @@ from specs.model import ModelSpec
 
 
 def check_model(strategy: Strategy, model: ModelSpec) -> None:
-    """Check a strategy against the sizes and the structure of a model.
+    """Check a parallelism strategy against the sizes and the structure of a model.
 
     Raises
     ------

@@ -85,7 +85,7 @@ class Grid:
 
 
 def parse_grid(text: str, chips: int) -> Grid:
-    """Return the grid that `text` describes.
+    """Return the parallelism grid that `text` describes.
 
     A missing side becomes as large as the chips allow.
 
@@ -135,7 +135,7 @@ def parse_grid(text: str, chips: int) -> Grid:
 
 
 def grids(chips: int) -> list[Grid]:
-    """Return every grid of exactly `chips` chips, from one row to one column."""
+    """Return every parallelism grid of `chips` chips, from one row to one column."""
     return [
         Grid(column=chips // row, row=row)
         for row in range(1, chips + 1)

@@ -60,7 +60,7 @@ class HeadSplit(NamedTuple):
 
 
 def bounds(elements: int, width: int) -> Ints:
-    """Return the ``width + 1`` bounds of the most even split of `elements`.
+    """Return the ``width + 1`` bounds of the most even parallel split of `elements`.
 
     >>> bounds(10, 4).tolist()
     [0, 2, 5, 7, 10]
@@ -69,12 +69,12 @@ def bounds(elements: int, width: int) -> Ints:
 
 
 def shard_sizes(elements: int, width: int) -> Ints:
-    """Return the part sizes of the most even split, shape ``(width,)``."""
+    """Return the part sizes of the most even parallel split, shape ``(width,)``."""
     return np.diff(bounds(elements, width))
 
 
 def head_split(kv_heads: int, width: int) -> HeadSplit:
-    """Return the split of `kv_heads` heads over `width` chips."""
+    """Return the tensor-parallel split of `kv_heads` heads over `width` chips."""
     if width <= kv_heads:
         edges = bounds(kv_heads, width)
         ones = np.ones(width, dtype=np.int64)
@@ -87,7 +87,7 @@ def head_split(kv_heads: int, width: int) -> HeadSplit:
 
 
 def head_rows(split: HeadSplit, rows_per_head: int) -> tuple[Ints, Ints]:
-    """Return the first and the end row of each chip in a projection onto heads.
+    """Return the first and end row of each tensor-parallel chip in a head projection.
 
     A KV-head group shares the rows of its head evenly.
     """
@@ -97,6 +97,6 @@ def head_rows(split: HeadSplit, rows_per_head: int) -> tuple[Ints, Ints]:
 
 
 def head_sizes(split: HeadSplit, rows_per_head: int) -> Ints:
-    """Return the number of rows of each chip in a projection onto heads."""
+    """Return the number of rows of each tensor-parallel chip in a head projection."""
     start, end = head_rows(split, rows_per_head)
     return end - start

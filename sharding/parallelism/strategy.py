@@ -100,7 +100,7 @@ class Strategy:
 
 
 def parse_strategy(text: str, chips: int) -> Strategy:
-    """Return the strategy that `text` describes.
+    """Return the parallelism strategy that `text` describes.
 
     A missing ``tensor`` or ``pipeline`` becomes as large as the chips allow.
 

@@ -39,7 +39,7 @@ class Range(NamedTuple):
 
 
 def grid_inputs(width: int) -> int:
-    """Return the parts into which a 2D layout on `width` chips cuts the hidden size.
+    """Return the parts into which 2D parallelism on `width` chips cuts the hidden size.
 
     Within a node, the sides of the grid are as equal as possible. In wider groups a
     grid column lies within a node, because its members exchange the partial sums of
@@ -164,7 +164,7 @@ class TensorGroup(NamedTuple):
 def group_of(
     tensor: int, expert: int, attention: int, layout: FeedForwardLayout
 ) -> TensorGroup:
-    """Return the tensor group that the values of a strategy's keys describe."""
+    """Return the tensor-parallel group that values of a strategy's keys describe."""
     return TensorGroup(
         width=tensor,
         expert=expert,

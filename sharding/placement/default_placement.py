@@ -9,7 +9,7 @@ from topologies.topology import Topology
 
 
 def placed_chips(topology: Topology, strategy: Strategy) -> Ints:
-    """Return the active chips in the order in which a strategy uses them.
+    """Return the default placement: active chips in the order a strategy uses them.
 
     Replicas do not cross nodes or racks: as many as fit share a node or a rack, or each
     takes whole racks, and the remaining chips are skipped. If too few replicas fit so,

@@ -19,7 +19,7 @@ POOL = -1
 
 
 def hop_weights(hops: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the weights of paths by their hops: whole numbers, 0 for no hop."""
+    """Return a placement's weights of paths by hops: whole numbers, 0 for no hop."""
     nearer = np.minimum(hops.astype(np.int64), _MOST_WEIGHED_HOPS) - 1
     return np.where(hops > 0, np.exp2(2 * nearer), 0.0)
 
@@ -31,7 +31,7 @@ def compact_groups(
     tensor: int,
     pipeline: int,
 ) -> Ints:
-    """Return groups of places with a small total weight of the pairs within groups.
+    """Return a placement in groups whose pairs of places have a small total weight.
 
     The search swaps two places of different groups as long as that reduces the weight.
     It starts from consecutive places, from whole groups within each node or rack, and
@@ -84,7 +84,7 @@ def compact_groups(
 
 
 def improved_by_swaps(weight: NDArray[np.float64], label: Ints) -> Ints:
-    """Return the groups after swaps that each reduce the total weight.
+    """Return a placement's groups after swaps that each reduce the total weight.
 
     In each round, groups swap the places that save most, the largest savings first, and
     no group swaps twice: so the saving of a swap does not depend on the others.

@@ -61,7 +61,7 @@ class MemberPaths(NamedTuple):
 
 
 def partners(paths: MemberPaths, weight: NDArray[np.float64], kind: Ints) -> Ints:
-    """Return the partner of each member in the next stage, shape ``(members,)``.
+    """Return each placed member's partner in the next stage, shape ``(members,)``.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ _MOST_EVALUATED = 20_000_000
 
 
 def nearest_order(distance: Ints, token_return: Ints) -> Ints:
-    """Return an order of groups with short paths between successive groups.
+    """Return a placement order of groups with short paths between successive groups.
 
     The search starts from the given order and from a nearest-neighbour tour. It
     reverses a part of the tour as long as that makes the tour shorter, and starts the
@@ -41,7 +41,7 @@ def nearest_order(distance: Ints, token_return: Ints) -> Ints:
 
 
 def order_cost(order: Ints, distance: Ints, token_return: Ints) -> int:
-    """Return the cost along an order and back from its last group to its first."""
+    """Return the cost along a placement order and back from last group to first."""
     along = distance[order[:-1], order[1:]].sum()
     return int(along + token_return[order[-1], order[0]])
 

@@ -29,7 +29,7 @@ class TransferAssignment(NamedTuple):
 def assigned_members(
     problem: PlacementProblem, groups: Ints, kind: Ints
 ) -> TransferAssignment:
-    """Return the groups with members in the order of their stage-transfer partners.
+    """Return the placed groups, members in the order of their stage-transfer partners.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from specs.model import ModelSpec
 
 
 def check_completeness(task: Task, table: pd.DataFrame) -> None:
-    """Check that a table holds every weight of the model exactly once.
+    """Check that an imported table holds every weight of the model exactly once.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ _SHARE = [
 
 
 def check_shares(table: pd.DataFrame, plan: ShardingPlan) -> None:
-    """Check that the slices are the even shares of a plan.
+    """Check that the imported slices are the even shares of a plan.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def _edges(share: list[int]) -> str:
 
 
 def check_edited_memory(table: pd.DataFrame, plan: ShardingPlan) -> None:
-    """Check that each chip of an edited plan fits in its SRAM.
+    """Check that each chip of an imported, edited plan fits in its SRAM.
 
     Raises
     ------

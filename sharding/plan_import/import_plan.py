@@ -35,7 +35,7 @@ _ORDER = [
 def edited_plan(
     task: Task, table: pd.DataFrame, active: Ints, *, sequences: int
 ) -> ShardingPlan:
-    """Return the sharding plan that a table of slices describes.
+    """Return the sharding plan that an imported table of slices describes.
 
     Parameters
     ----------

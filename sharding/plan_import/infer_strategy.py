@@ -18,7 +18,7 @@ _RECTANGLE = ["row_start", "row_end", "column_start", "column_end"]
 
 
 def inferred_strategy(task: Task, table: pd.DataFrame, groups: list[Ints]) -> Strategy:
-    """Return the strategy of the slices of one replica.
+    """Return the strategy of the imported slices of one replica.
 
     What the slices do not show has its default: attention on the whole group, and the
     worst-case routing.

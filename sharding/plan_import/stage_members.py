@@ -12,7 +12,7 @@ from specs.model import ModelSpec
 
 
 def check_chips(table: pd.DataFrame, active: Ints) -> None:
-    """Check that each chip is available, and is in one replica and one stage.
+    """Check that each imported chip is available, and in one replica and one stage.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def _check_one(table: pd.DataFrame, kind: str) -> None:
 
 
 def stage_members(model: ModelSpec, table: pd.DataFrame) -> list[Ints]:
-    """Return the chips of each stage of a replica in the order of members.
+    """Return the chips of each stage of an imported replica in the order of members.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def stage_members(model: ModelSpec, table: pd.DataFrame) -> list[Ints]:
 
 
 def is_grid(model: ModelSpec, table: pd.DataFrame) -> bool:
-    """Return whether a table has a 2D layout, which alone cuts feed-forward inputs."""
+    """Return whether an imported plan has a 2D layout, with cut feed-forward inputs."""
     up = names_of(model.family, experts=model.experts).up
     inward = {
         f"{up.format(layer=layer, expert=0)}.weight" for layer in range(model.layers)

@@ -13,7 +13,7 @@ from specs.errors import PlanError
 
 
 def prompt_chunks(prompt_tokens: int, chunk_tokens: int) -> list[int]:
-    """Return the positions of each chunk; the last chunk has the remainder.
+    """Return the planned positions of each chunk; the last chunk has the remainder.
 
     >>> prompt_chunks(10, 4)
     [4, 4, 2]
@@ -23,7 +23,7 @@ def prompt_chunks(prompt_tokens: int, chunk_tokens: int) -> list[int]:
 
 
 def pass_plan(plan: ShardingPlan, task: Task) -> ShardingPlan:
-    """Return the plan of another task on the same slices.
+    """Return the sharding plan of another task on the same slices.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def pass_plan(plan: ShardingPlan, task: Task) -> ShardingPlan:
 def chunk_plans(
     plan: ShardingPlan, prompt_tokens: int, chunk_tokens: int
 ) -> list[ShardingPlan]:
-    """Return the plan of each chunk of a prompt; only the last position is answered."""
+    """Return the sharding plan of each prompt chunk; only the last gives an answer."""
     plans = []
     context = 0
     for size in prompt_chunks(prompt_tokens, chunk_tokens):
@@ -65,7 +65,7 @@ def chunk_plans(
 
 
 def lacking_bytes(plan: ShardingPlan, task: Task) -> int:
-    """Return the bytes that the fullest chip lacks for a pass, 0 or less if it fits.
+    """Return the bytes a plan's fullest chip lacks for a pass, 0 or less if it fits.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def _needed_bytes(held: Stage, stage: Stage) -> Ints:
 
 
 def largest_chunk(plan: ShardingPlan, prompt_tokens: int) -> int:
-    """Return the longest chunk whose activations fit in memory, 0 if none does."""
+    """Return the longest chunk whose activations fit in a plan's memory, 0 if none."""
     low, high = 0, prompt_tokens
     while low < high:
         middle = (low + high + 1) // 2
@@ -103,7 +103,7 @@ def largest_chunk(plan: ShardingPlan, prompt_tokens: int) -> int:
 
 
 def check_chunk(plan: ShardingPlan, prompt_tokens: int, chunk_tokens: int) -> None:
-    """Check that the activations of a chunk fit beside weights and KV cache.
+    """Check that a planned chunk's activations fit beside weights and KV cache.
 
     Raises
     ------

@@ -10,7 +10,7 @@ RECTANGLE = ["row_start", "row_end", "column_start", "column_end"]
 
 
 def check_coverage(slices: pd.DataFrame) -> int:
-    """Return the number of covered elements, after a check that each is covered once.
+    """Check that a plan covers each element exactly once, and return their number.
 
     Each replica has every tensor; its elements count once for each replica.
 
@@ -48,7 +48,7 @@ def check_coverage(slices: pd.DataFrame) -> int:
 def miscounted_rectangle(
     edges: NDArray[np.int64], rows: int, columns: int
 ) -> tuple[int, int, int, int, int] | None:
-    """Return a rectangle of a tensor that is not in exactly one slice, None if none is.
+    """Return a rectangle of a tensor that a plan does not slice exactly once, or None.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ _MOST_WIDENING = 16
 def capacity_error(
     task: Task, strategy: Strategy, units: list[Block], chips: Ints, sequences: int
 ) -> PlanError:
-    """Return the error that names the fullest chip, its missing bytes and what fits.
+    """Return the planning error with the fullest chip, its missing bytes and what fits.
 
     Parameters are those of `sharding.planner.plan.plan_sharding`; `units` are the
     smallest blocks of the model.
@@ -94,7 +94,7 @@ def _fits(task: Task, pipeline: int, sequences: int) -> bool:
 
 
 def smallest_pipeline(task: Task, sequences: int) -> int:
-    """Return the fewest stages that fit in memory, 0 if no number does.
+    """Return the fewest stages with which a plan fits in memory, 0 if no number does.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ class StageMemory(NamedTuple):
 
 
 def weight_bytes(task: Task, block: Block) -> Ints:
-    """Return the weight bytes of `block` on each chip, shape ``(width,)``."""
+    """Return the planned weight bytes of `block` on each chip, shape ``(width,)``."""
     stored = task.machine.formats.weights
     total = np.zeros(task.tensor, dtype=np.int64)
     for tensor in block_slices(task.model, block, task.group):
@@ -36,7 +36,7 @@ def weight_bytes(task: Task, block: Block) -> Ints:
 
 
 def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
-    """Return the KV-cache bytes of `block` on each chip, shape ``(width,)``.
+    """Return the planned KV-cache bytes of `block` on each chip, shape ``(width,)``.
 
     A layer with a sliding window keeps only the positions that are attended to. An
     encoder keeps no KV cache.
@@ -58,7 +58,7 @@ def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
 
 
 def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
-    """Return the bytes of the largest set of activations alive at once on each chip.
+    """Return the planned bytes of the most activations alive at once on each chip.
 
     The all-gathered input, the partial output and the residual, each of the hidden
     size, are alive throughout a block. To these come the attention scores in FP32, or
@@ -101,7 +101,7 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
 
 
 def stage_memory(task: Task, blocks: tuple[Block, ...], sequences: int) -> StageMemory:
-    """Return the SRAM bytes of a stage of `blocks` on each chip.
+    """Return the planned SRAM bytes of a stage of `blocks` on each chip.
 
     Parameters
     ----------

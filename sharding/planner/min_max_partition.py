@@ -13,7 +13,7 @@ _MOST_LOOK_UPS = 300_000
 def balanced_cuts(
     cost: Ints, memory: Ints, penalty: Ints, *, stages: int, capacity: int
 ) -> list[int] | None:
-    """Return the cuts that minimise the cost of the costliest stage, exactly.
+    """Return the planned cuts that minimise the cost of the costliest stage, exactly.
 
     Among all partitions with the least maximum, the result has the smallest sum of
     penalties. If nearly every partition has the least maximum and the search would be

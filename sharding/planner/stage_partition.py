@@ -23,7 +23,7 @@ _UNLIMITED_BYTES = 2**62
 def stage_cuts(
     task: Task, units: list[Block], *, pipeline: int, sequences: int
 ) -> list[int] | None:
-    """Return the first unit of each stage, or None if the stages do not fit.
+    """Return the first unit of each planned stage, or None if the stages do not fit.
 
     The slowest stage takes as few cycles as possible. If only a partition balanced by
     memory fits, the result is that one.
@@ -84,7 +84,7 @@ def _fits(task: Task, units: list[Block], cuts: list[int], sequences: int) -> bo
 def cuts_by_memory(
     task: Task, units: list[Block], *, pipeline: int, sequences: int
 ) -> list[int]:
-    """Return the first unit of each stage in a partition balanced by memory alone."""
+    """Return the first unit of each stage in a plan balanced by memory alone."""
     memory = _piece_bytes(task, units, sequences).fullest
     cuts = balanced_cuts(
         memory, memory, 0 * memory, stages=pipeline, capacity=_UNLIMITED_BYTES
@@ -94,13 +94,13 @@ def cuts_by_memory(
 
 
 def stage_blocks(units: list[Block], cuts: list[int]) -> list[tuple[Block, ...]]:
-    """Return the blocks of each stage, consecutive units joined."""
+    """Return the blocks of each planned stage, consecutive units joined."""
     ends = [*cuts[1:], len(units)]
     return [merged(units[a:b]) for a, b in zip(cuts, ends, strict=True)]
 
 
 def piece_cycles(task: Task, units: list[Block]) -> Ints:
-    """Return the compute cycles that each unit adds to a stage, on its slowest chips.
+    """Return the cycles that each unit adds to a planned stage, on its slowest chips.
 
     A unit that continues the one before it shares its pipeline fill and its input, so
     its cost is what it adds: the units of a layer sum up to the layer.

@@ -55,7 +55,7 @@ class Block(NamedTuple):
 def model_units(
     model: ModelSpec, machine: MachineSpec, *, tensor: int, pipeline: int
 ) -> list[Block]:
-    """Return the smallest blocks of a model, of one part each, in execution order.
+    """Return the smallest blocks of a transformer, of one part each, as executed.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def model_units(
 
 
 def merged(units: list[Block]) -> tuple[Block, ...]:
-    """Return the blocks that result from joining consecutive parts of one module."""
+    """Return the transformer blocks from joining consecutive parts of one module."""
     blocks: list[Block] = []
     for unit in units:
         if (

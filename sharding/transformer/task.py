@@ -22,7 +22,7 @@ FP32_BYTES = 4
 
 
 def bytes_of(number_format: Format, elements: Ints) -> Ints:
-    """Return the bytes of each chip's `elements` in a format, in whole bytes."""
+    """Return each chip's whole bytes of transformer or graph `elements` in a format."""
     return _cost_per_chip(number_format.bytes_of, elements)
 
 

@@ -24,7 +24,7 @@ from specs.model import ModelSpec
 def block_slices(
     model: ModelSpec, block: Block, split: TensorGroup
 ) -> list[TensorSlices]:
-    """Return the slices of every weight tensor of `block` over a tensor group.
+    """Return the slices of each weight of a transformer `block` over a tensor group.
 
     Parameters
     ----------
