@@ -26,7 +26,7 @@ class CableBundle(NamedTuple):
 
 
 def both_directions(forward: Ints, backward: Ints) -> Ints:
-    """Return values of directed links: entry 2k of `forward`, 2k + 1 of `backward`.
+    """Return values of a topology's links: entry 2k of `forward`, 2k + 1 of `backward`.
 
     >>> both_directions(np.array([0, 2]), np.array([1, 3]))
     array([0, 1, 2, 3])

@@ -7,7 +7,7 @@ from topologies.topology import Topology
 
 
 def measured_row(topology: Topology, rows: int) -> Ints:
-    """Return the row of the table of measured links for each directed link.
+    """Return the row of the table of measured links for each link of a topology.
 
     The seven links of one chip in its node are published (isca22 table 2). The row of a
     cable is its port number, modulo `rows`, at the source of its even directed link.

@@ -13,7 +13,7 @@ PORTS_PER_CHIP = 11
 
 
 def check_active(chips: int, active: NDArray[np.int32]) -> None:
-    """Refuse active chips that are empty, repeated or not in the machine.
+    """Refuse a topology's active chips that are empty, repeated or not in the machine.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def check_active(chips: int, active: NDArray[np.int32]) -> None:
 
 
 def check_cables(level: NDArray[np.int8], length_m: Floats, *, levels: int) -> None:
-    """Refuse links of an unknown level, or without a positive, finite length.
+    """Refuse topology links of an unknown level, or without a positive, finite length.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def check_links(
     *,
     ports_per_chip: int = PORTS_PER_CHIP,
 ) -> None:
-    """Refuse directed links that are not the cables of one connected machine.
+    """Refuse topology links that are not the cables of one connected machine.
 
     Parameters
     ----------

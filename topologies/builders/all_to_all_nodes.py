@@ -12,7 +12,7 @@ NODE_PAIR_LENGTH_M = 5.0
 
 
 def nodes33_topology() -> Topology:
-    """Return 33 fully connected nodes: 264 chips, at most 3 hops, no free port.
+    """Build 33 fully connected nodes: 264 chips, at most 3 hops, no free port.
 
     The nodes stand on a ring. The cable to the node `d` places further on it leaves
     from chip ``(d - 1) // 4``. Cables between nodes have level GLOBAL. The system
@@ -33,7 +33,7 @@ def nodes33_topology() -> Topology:
 
 
 def node_system(nodes: int, name: str = "") -> Topology:
-    """Return fully connected nodes, whose 32 outward ports are divided evenly.
+    """Build fully connected nodes, whose 32 outward ports are divided evenly.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ GLOBAL_LENGTH_M = 5.0
 
 
 def dragonfly_topology(racks: int, order: str = DEFAULT_ORDER) -> Topology:
-    """Return the dragonfly of `racks` racks of 72 chips, each pair of racks linked.
+    """Build the dragonfly of `racks` racks of 72 chips, each pair of racks linked.
 
     Two cables join every pair of nodes of a rack. The 144 other ports of a rack are
     divided evenly among the other racks by

@@ -19,7 +19,7 @@ _Port = int | Ints
 def fat_tree_topology(
     arity: int, levels: int, *, lanes: int = 1, ports_per_chip: int = PORTS_PER_CHIP
 ) -> Topology:
-    """Return the fat tree over `arity` ** `levels` working chips, in `lanes` copies.
+    """Build the fat tree over `arity` ** `levels` working chips, in `lanes` copies.
 
     The tree is a k-ary n-tree [1]_: a forwarding chip has as many cables upwards as
     downwards, except at the top. Working chips that share all but the last digit of

@@ -27,7 +27,7 @@ def flat_topology(
     representatives: tuple[int, ...] | None,
     ports_per_chip: int,
 ) -> Topology:
-    """Return the topology of `cables` between single chips, 72 chips per rack.
+    """Build the topology of `cables` between single chips, 72 chips per rack.
 
     A cable inside a rack has level RACK and 2 m, any other level GLOBAL and 5 m. Every
     chip is a node of its own, so gateway hops equal hops.
@@ -73,7 +73,7 @@ def flat_topology(
 
 
 def check_size(name: str, *, chips: int, ports: int, ports_per_chip: int) -> None:
-    """Refuse a topology that is too large or needs more ports than a chip has.
+    """Refuse to build a topology that is too large or needs more ports than a chip has.
 
     Raises
     ------

@@ -54,7 +54,7 @@ class GroupCables(NamedTuple):
 
 
 def even_arrangement(groups: int, ports: int) -> Arrangement:
-    """Return the arrangement that divides a group's ports evenly among the others.
+    """Build the arrangement that divides a group's ports evenly among the others.
 
     Every pair of groups gets ``ports // (groups - 1)`` cables. The remaining ports add
     one cable each to the nearest groups: those at offset 1 and -1, then 2 and -2, and
@@ -107,7 +107,7 @@ def even_arrangement(groups: int, ports: int) -> Arrangement:
 
 
 def group_cables(arrangement: Arrangement) -> GroupCables:
-    """Return every cable of `arrangement` once, from its lower to its higher port."""
+    """Build every cable of `arrangement` once, from its lower to its higher port."""
     groups, offset, _, mate = arrangement
     ports = len(offset)
     group, port = np.divmod(np.arange(groups * ports), ports)

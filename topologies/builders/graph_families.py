@@ -50,12 +50,12 @@ class _Name(NamedTuple):
 
 
 def names_a_family(name: str) -> bool:
-    """Return whether the family in `name` is one of `FAMILIES`."""
+    """Return whether the family in `name` is one of the `FAMILIES` to build."""
     return _family(name) in FAMILIES
 
 
 def family_chips(name: str) -> int | None:
-    """Return the number of working chips that `name` states, None without sides.
+    """Return the number of working chips to build by `name`, None without sides.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def family_chips(name: str) -> int | None:
 
 
 def family_topology(chips: int, name: str, *, ports_per_chip: int) -> Topology:
-    """Return the topology called `name`, with sides that suit `chips` if it has none.
+    """Build the topology called `name`, with sides that suit `chips` if it has none.
 
     Parameters
     ----------

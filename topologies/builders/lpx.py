@@ -23,7 +23,7 @@ PORTS_PER_LPX_CHIP = 96
 
 
 def lpx_topology(groups: int = MOST_GROUPS) -> Topology:
-    """Return the first groups of an LPX rack, at most 90 of 96 ports per chip in use.
+    """Build the first groups of an LPX rack, at most 90 of 96 ports per chip in use.
 
     Cables have the lengths of a GroqRack's node and rack. Neither lengths nor the
     pairs of chips that are linked across groups are published.

@@ -13,7 +13,7 @@ LOCAL_PORTS = CHIPS_PER_NODE - 1
 def local_cables(
     nodes: int, *, chips: int = CHIPS_PER_NODE, copies: int = 1
 ) -> CableBundle:
-    """Return the cables inside `nodes` nodes, 28 in a node of eight chips.
+    """Build the cables inside `nodes` nodes, 28 in a node of eight chips.
 
     Chip `a` of a node reaches chip `b` by its port ``(b - a - 1) mod 8``: ports 0 to 6
     lead to chips ``a + 1``, ``a + 2``, ... of the node, modulo 8. Copies of a cable use
@@ -42,7 +42,7 @@ def local_cables(
 
 
 def node_topology() -> Topology:
-    """Return one node: 8 chips, 28 cables of 0.75 m, ports 7 to 10 of each chip free.
+    """Build one node: 8 chips, 28 cables of 0.75 m, ports 7 to 10 of each chip free.
 
     References
     ----------

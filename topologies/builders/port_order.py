@@ -83,7 +83,7 @@ class PortOrder(NamedTuple):
 
 
 def port_order(name: str, arrangement: Arrangement) -> PortOrder:
-    """Return the port order called `name` for the racks of `arrangement`.
+    """Return the port order called `name` to build the racks of `arrangement`.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def port_order(name: str, arrangement: Arrangement) -> PortOrder:
 
 
 def check_order(name: str) -> None:
-    """Refuse a name that is no port order.
+    """Refuse a name that is no port order to build a topology in.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def _consecutive(arrangement: Arrangement) -> Ints:
 
 
 def costas_order() -> Ints:
-    """Return the port order by powers of primitive roots, shape ``(144,)``.
+    """Build the port order by powers of primitive roots, shape ``(144,)``.
 
     The first 72 ports are the first ports of the chips, the others the second ports.
     Sums of two offsets coincide less often than in a linear order, so paths over two

@@ -35,7 +35,7 @@ _MOST_HOPS = 6
 
 
 def annealed_order(steps: int, seed: int) -> Ints:
-    """Return the best port order for 145 racks after `steps` swaps of two ports.
+    """Return the best port order to build 145 racks in, after `steps` swaps of ports.
 
     The search starts from :func:`~topologies.builders.port_order.costas_order`. A swap
     is kept unless it increases the sum of hops by more than a threshold that falls to 0
@@ -79,7 +79,7 @@ def annealed_order(steps: int, seed: int) -> Ints:
 
 
 def total_hops(order: Ints, neighbours: Ints) -> int:
-    """Return the sum of hops from one rack's chips to all, with a penalty above 6.
+    """Return the cost of a port order to build: hops from a rack, penalised above 6.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def _neighbours() -> Ints:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the annealed order for the steps and the seed of a command line."""
+    """Print the port order to build, annealed for a command line's steps and seed."""
     parser = argparse.ArgumentParser(
         prog="python -m topologies.builders.port_order_annealing",
         description="Search a port order of few hops for 145 racks and print it.",

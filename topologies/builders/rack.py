@@ -19,7 +19,7 @@ PORTS_LEAVING_NODE = 4
 
 
 def rack_cables(racks: int, ports_per_chip: int) -> CableBundle:
-    """Return the cables between the nodes of `racks` racks.
+    """Build the cables between the nodes of `racks` racks.
 
     The nodes of a rack form a ring. Copy `c` of the cable to the node `d` places
     further on it leaves from chip ``(d - 1 + c) mod 8``, port ``7 + c``. So the copies
@@ -51,7 +51,7 @@ def rack_cables(racks: int, ports_per_chip: int) -> CableBundle:
 
 
 def rack_topology() -> Topology:
-    """Return a single rack: 72 chips, 4 cables per pair of nodes, no free port.
+    """Build a single rack: 72 chips, 4 cables per pair of nodes, no free port.
 
     References
     ----------

@@ -22,7 +22,7 @@ from topologies.validation import PORTS_PER_CHIP
 def torus_topology(
     shape: Sequence[int], *, lanes: int = 1, ports_per_chip: int = PORTS_PER_CHIP
 ) -> Topology:
-    """Return the torus of `shape`, with `lanes` parallel cables between neighbours.
+    """Build the torus of `shape`, with `lanes` parallel cables between neighbours.
 
     A row of two chips has one link, not two.
 
@@ -43,7 +43,7 @@ def torus_topology(
 def flattened_butterfly_topology(
     shape: Sequence[int], *, lanes: int = 1, ports_per_chip: int = PORTS_PER_CHIP
 ) -> Topology:
-    """Return the flattened butterfly of `shape`, whose rows are fully connected.
+    """Build the flattened butterfly of `shape`, whose rows are fully connected.
 
     Each switch of [1]_ is a chip here, with no other chip attached to it.
 

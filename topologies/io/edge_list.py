@@ -58,7 +58,7 @@ def table_topology(
     places: dict[str, NDArray[np.int32]] | None,
     ports_per_chip: int,
 ) -> Topology:
-    """Return the topology of `table`, with open ports and unknown places assigned.
+    """Return the topology read from `table`, open ports and unknown places assigned.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def table_topology(
 
 
 def level_named(name: object, where: str) -> Level:
-    """Return the level called `name`.
+    """Return the level called `name` in a topology that is read.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def level_named(name: object, where: str) -> Level:
 
 
 def whole_number(value: object, name: str, where: str) -> int:
-    """Return `value` as a whole number from 0.
+    """Return `value` of a topology that is read as a whole number from 0.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def whole_number(value: object, name: str, where: str) -> int:
 
 
 def length_in_m(value: object, where: str) -> float:
-    """Return `value` as a length in m.
+    """Return `value` of a topology that is read as a length in m.
 
     Raises
     ------

@@ -30,7 +30,7 @@ def from_networkx(
     name: str | None = None,
     ports_per_chip: int = PORTS_PER_CHIP,
 ) -> Topology:
-    """Return the topology of a graph's nodes and edges.
+    """Return the topology imported from a graph's nodes and edges.
 
     Parameters
     ----------

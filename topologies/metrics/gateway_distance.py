@@ -11,7 +11,7 @@ from topologies.topology import Topology
 
 
 def gateway_histogram(topology: Topology, sources: Sequence[int]) -> Ints:
-    """Return the number of chips at each gateway hop count from `sources`.
+    """Return the distance metric: chips at each gateway hop count from `sources`.
 
     A link inside a node that holds neither the source nor the target of the path costs
     nothing. A link inside the node of the source or the target counts, and so does

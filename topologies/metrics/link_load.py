@@ -46,7 +46,7 @@ class UniformTraffic:
 
 
 def uniform_traffic(topology: Topology) -> UniformTraffic:
-    """Return the throughput of each working chip under uniform traffic.
+    """Return the topology metric of throughput per working chip under uniform traffic.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def uniform_traffic(topology: Topology) -> UniformTraffic:
 
 
 def minimal_loads(topology: Topology) -> Floats:
-    """Return the number of paths over each directed link, one path per pair.
+    """Return the link-load metric: paths over each directed link, one path per pair.
 
     The pairs are the ordered pairs of different working chips. If a pair has several
     minimal paths, each counts by its share. This is the edge betweenness of [1]_,

@@ -69,7 +69,7 @@ class TopologySummary:
 
 
 def describe(topology: Topology) -> TopologySummary:
-    """Return the summary of `topology`.
+    """Return the summary of the metrics of `topology`.
 
     Distances are exact: from every chip, or from ``topology.representatives``, scaled
     to all chips, if symmetry lets them represent all.
@@ -112,7 +112,7 @@ def describe(topology: Topology) -> TopologySummary:
 
 
 def hop_histogram(topology: Topology, sources: Sequence[int]) -> Ints:
-    """Return the number of chips at each hop count from `sources`.
+    """Return the distance metric: the number of chips at each hop count from `sources`.
 
     Entry `h` counts the pairs of a source and a different chip `h` hops away, shape
     ``(largest hop count + 1,)``.
@@ -136,7 +136,7 @@ def _bisection_links(topology: Topology) -> int:
 
 
 def fingerprint(topology: Topology) -> str:
-    """Return a digest of chips, cables, ports and levels, whatever the cable order."""
+    """Return the topology digest for metrics, the same whatever the cable order."""
     forward = topology.source < topology.target
     cables = np.stack(
         [

@@ -20,7 +20,7 @@ BLOCK_STARTS = 8 * _WORD_BITS
 def hop_counts(
     step: "csr_array[np.float32]", starts: Sequence[int]
 ) -> NDArray[np.int16]:
-    """Return the hop count from each start to each vertex.
+    """Return the hop count of shortest routes from each start to each vertex.
 
     All searches advance together: each hop is one product of the sparse step matrix
     with the dense matrix of frontiers. For 72 starts among 10 440 chips this is some
@@ -57,7 +57,7 @@ def hop_counts(
 def step_histogram(
     step: "csr_array[np.float32]", starts: NDArray[np.intp], ends: NDArray[np.intp]
 ) -> Ints:
-    """Return the number of ends at each hop count from the starts.
+    """Return the number of ends at each hop count of shortest routes from the starts.
 
     One bit says whether a search has reached a vertex, so 64 searches advance in one
     machine word. Which search reached which end is not recorded.

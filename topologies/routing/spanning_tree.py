@@ -56,7 +56,7 @@ def spanning_tree(
     weight: Ints | None = None,
     outage: Outage = NO_OUTAGE,
 ) -> SpanningTree:
-    """Return the tree of shortest paths from `root`.
+    """Return the topology's tree of shortest paths from `root`.
 
     The parent of a chip is its lowest-numbered neighbour on a shortest path, and the
     parent link the lowest-numbered link of such a path. So the tree depends only on the
@@ -129,7 +129,7 @@ def alignment_tree(
     root: int,
     outage: Outage = NO_OUTAGE,
 ) -> SpanningTree:
-    """Return the spanning tree for the clock alignment of `machine`.
+    """Return the spanning tree of the topology along which counters are aligned.
 
     Compiler and hardware both use this function, since the guard band depends on the
     tree's height. The setting ``hac.tree`` selects ``breadth_first`` or
