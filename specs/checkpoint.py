@@ -17,7 +17,7 @@ _TOLERANCE = 1e-3
 def check_checkpoint(
     folder: Path, config: Mapping[str, Any], parameters: Collection[int]
 ) -> None:
-    """Refuse a config whose parameters differ from those of the checkpoint beside it.
+    """Refuse a model config whose parameters differ from the checkpoint's beside it.
 
     A folder without ``model.safetensors.index.json`` passes. So does a quantised
     checkpoint, since its size does not give its parameters.

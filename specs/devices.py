@@ -66,7 +66,7 @@ class DeviceSpec(Spec):
 
 @cache
 def devices() -> dict[str, DeviceSpec]:
-    """Return the shipped devices by name."""
+    """Return the shipped device specs by name."""
     return {
         name: build(DeviceSpec, numbers, f"devices.toml [{name}]")
         for name, numbers in read_mapping(shipped_path("devices.toml")).items()

@@ -52,7 +52,7 @@ class SweepError(RackError, OSError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a hint that names the known word closest to `word`, or all words.
+    """Return a hint for a spec error: the known word closest to `word`, or all words.
 
     >>> nearest("flite_ps", ["flight_ps", "rate_gbps"])
     "did you mean 'flight_ps'?"

@@ -80,7 +80,7 @@ _KINDS: dict[str, type[Fault]] = {
 
 
 def load_faults(path: str | Path) -> tuple[Fault, ...]:
-    """Return the faults of a TOML file, one for each ``[[fault]]`` table.
+    """Return the faults that a TOML file specifies, one per ``[[fault]]`` table.
 
     Raises
     ------

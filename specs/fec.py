@@ -49,7 +49,7 @@ class FecSpec(Spec):
 
 @cache
 def fec_codes() -> dict[str, FecCode]:
-    """Return the shipped FEC codes by name."""
+    """Return the shipped FEC code specs by name."""
     return {
         name: build(FecCode, numbers, f"fec_codes.toml [{name}]")
         for name, numbers in read_mapping(shipped_path("fec_codes.toml")).items()

@@ -12,7 +12,7 @@ Tensors = Mapping[str, Tensor]
 def graph_faults(
     tensors: Sequence[Tensor], operators: Sequence[Operator]
 ) -> Iterator[str]:
-    """Yield every fault of a graph, each as a phrase that says what to change.
+    """Yield every fault of a workload spec's graph, a phrase that says what to change.
 
     Parameters
     ----------

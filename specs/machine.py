@@ -187,7 +187,7 @@ class MachineSpec(Spec):
 
 
 def setting_paths(machine: MachineSpec) -> list[str]:
-    """Return every dotted path that ``--set`` accepts."""
+    """Return every dotted path of a machine spec that ``--set`` accepts."""
     paths = []
     for key, value in machine.model_dump().items():
         if key == "system":
@@ -201,12 +201,12 @@ def setting_paths(machine: MachineSpec) -> list[str]:
 
 @cache
 def machine_names() -> tuple[str, ...]:
-    """Return the names of the shipped machines, sorted."""
+    """Return the names of the shipped machine specs, sorted."""
     return shipped_names("machines", ".toml")
 
 
 def load_machine(name_or_path: str | Path = "groqrack") -> MachineSpec:
-    """Return a shipped machine by name, or the machine of a TOML file.
+    """Return a shipped machine spec by name, or the machine of a TOML file.
 
     A file with ``base = "groqrack"`` gives only the values that differ from it.
 

@@ -44,12 +44,12 @@ SIZES = tuple(key for key in ModelSpec.model_fields if key not in ("name", "fami
 
 @cache
 def model_names() -> tuple[str, ...]:
-    """Return the names of the shipped models, sorted."""
+    """Return the names of the shipped model specs, sorted."""
     return shipped_names("models", ".json")
 
 
 def load_model(name_or_path: str | Path) -> ModelSpec:
-    """Return a shipped model by name, or the model of a ``config.json``.
+    """Return a shipped model spec by name, or the model of a ``config.json``.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def load_model(name_or_path: str | Path) -> ModelSpec:
 def model_from_config(
     config: dict[str, Any], *, name: str, origin: str = "config"
 ) -> ModelSpec:
-    """Return the model that a Hugging Face configuration describes.
+    """Return the model spec that a Hugging Face configuration describes.
 
     Parameters
     ----------

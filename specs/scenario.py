@@ -28,7 +28,7 @@ MODEL_KEYS = (
 
 
 def model_key_fault(name: str) -> str:
-    """Return the message for a key of models that was given beside a workload."""
+    """Return the spec-error message for a key of models given beside a workload."""
     if name == "model":
         return "model and workload are both given; leave one out"
     return f"{name} is of a model, and a workload has none; leave it out"
@@ -136,7 +136,7 @@ class Scenario(Spec):
 
 
 def scenario(content: Mapping[str, Any], origin: str = "scenario") -> Scenario:
-    """Return the scenario of a mapping of keys to values.
+    """Return the scenario spec of a mapping of keys to values.
 
     Tables such as ``[link]`` with ``ber = 1e-9`` become settings ``link.ber``.
 
@@ -160,7 +160,7 @@ def scenario(content: Mapping[str, Any], origin: str = "scenario") -> Scenario:
 
 
 def load_scenario(path: str | Path) -> Scenario:
-    """Return the scenario of a TOML file.
+    """Return the scenario spec of a TOML file.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def load_scenario(path: str | Path) -> Scenario:
 
 
 def resolved_file_names(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of a file in `folder`, with the file names in it resolved."""
+    """Return the content of a spec file in `folder`, with its file names resolved."""
     return {
         key: str(folder / value)
         if isinstance(value, str) and _names_a_file(key, value, folder)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def shipped_path(*parts: str) -> Path:
-    """Return the path of a file below the folder of this package.
+    """Return the path of a file that ships with the specs.
 
     >>> shipped_path("machines", "groqrack.toml").name
     'groqrack.toml'
@@ -14,7 +14,7 @@ def shipped_path(*parts: str) -> Path:
 
 
 def shipped_names(folder: str, suffix: str) -> tuple[str, ...]:
-    """Return the names of the shipped files in `folder`, without `suffix`, sorted.
+    """Return the names of the shipped specs in `folder`, without `suffix`, sorted.
 
     >>> shipped_names("workloads", ".toml")
     ('lstm-step', 'mlp')

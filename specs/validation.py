@@ -38,7 +38,7 @@ S = TypeVar("S", bound=BaseModel)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """Return the content of a ``.toml`` or ``.json`` file as a mapping.
+    """Return the content of a ``.toml`` or ``.json`` spec file as a mapping.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 
 def build(kind: type[S], content: Mapping[str, Any], origin: str) -> S:
-    """Return `content` as a value of `kind`, or one error that names every fault.
+    """Return `content` as a spec of `kind`, or one error that names every fault.
 
     Parameters
     ----------

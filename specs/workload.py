@@ -92,12 +92,12 @@ class Workload:
 
 @cache
 def workload_names() -> tuple[str, ...]:
-    """Return the names of the shipped workloads, sorted."""
+    """Return the names of the shipped workload specs, sorted."""
     return shipped_names("workloads", ".toml")
 
 
 def load_workload(name_or_path: str | Path) -> Workload:
-    """Return a workload by name, or that of a TOML or JSON file.
+    """Return a workload spec by name, or that of a TOML or JSON file.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ Graph = tuple[tuple[Tensor, ...], tuple[Operator, ...]]
 
 
 def named_graph(text: str) -> Graph:
-    """Return the tensors and operators of a name such as ``gemm:320x640x960``.
+    """Return the workload spec's graph of a name such as ``gemm:320x640x960``.
 
     Raises
     ------
