@@ -34,9 +34,10 @@ def decode_work(
     weights: Format = Format.FP16,
     kv_cache: Format = Format.FP16,
 ) -> DecodeWork:
-    """Return the work of a decode step of `batch` sequences at `context` positions.
+    """Return the work of a decode step on any machine, to compare devices.
 
-    Only matrix products count: norms, biases and look-ups are below 0.1 % of them.
+    The step is of `batch` sequences at `context` positions. Only matrix products
+    count: norms, biases and look-ups are below 0.1 % of them.
     """
     experts = min(model.experts, model.experts_per_token * batch)
     head = model.head_rows * model.hidden_size

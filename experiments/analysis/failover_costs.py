@@ -33,7 +33,7 @@ class FaultCase(NamedTuple):
 
 
 def failover_costs(run: Run, case: FaultCase) -> TableRow:
-    """Return the cost of the failovers of a run by part, and its missing tokens."""
+    """Return the analysis of a run's failovers: cost by part, and missing tokens."""
     result, scenario = run.result, run.prepared.scenario
     missing = result.missing
     row: TableRow = {
@@ -107,7 +107,7 @@ def _slices_bytes(prepared: Prepared, node: int) -> tuple[int, int]:
 
 
 def tokens_by_cause(run: Run, case: FaultCase) -> pd.DataFrame:
-    """Return the start of each token and its latency by cause, in us."""
+    """Return start and latency by cause of each token, to analyse failovers, in us."""
     table = tokens_table(run)
     load_ps = np.zeros(len(table), dtype=np.int64)
     for failover in run.result.failovers:

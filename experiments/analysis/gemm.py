@@ -11,7 +11,7 @@ PUBLISHED_UTILISATION = 0.8
 
 
 def product_run(rows: int, inner: int, columns: int, seed: int = 1) -> Run:
-    """Return the run of the product ``[rows x inner] x [inner x columns]``."""
+    """Return the run of ``[rows x inner] x [inner x columns]``, to analyse products."""
     return run_scenario(
         Scenario(
             workload=f"gemm:{rows}x{inner}x{columns}:fp16",
@@ -23,5 +23,5 @@ def product_run(rows: int, inner: int, columns: int, seed: int = 1) -> Run:
 
 
 def utilisation(run: Run) -> float:
-    """Return the MXM utilisation of a run: multiply-accumulates as a share of peak."""
+    """Return the MXM utilisation of a product's run, MACs as a share of peak."""
     return float(summary(run)["workload"]["mxm_utilisation"])

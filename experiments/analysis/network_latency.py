@@ -15,7 +15,10 @@ _MOST_VECTORS = 64
 
 
 def smallest_all_reduce(machine: MachineSpec) -> CollectiveSchedule:
-    """Return the schedule of one vector over 256 chips of the 33-node system."""
+    """Return the schedule of a 256-chip all-reduce of one vector, to analyse latency.
+
+    The chips are of the 33-node system.
+    """
     topology = select_topology(ALL_REDUCE_CHIPS, "nodes33")
     return compile_collective(
         topology,
@@ -28,9 +31,10 @@ def smallest_all_reduce(machine: MachineSpec) -> CollectiveSchedule:
 
 
 def worst_pair(topology: Topology) -> NDArray[np.int64]:
-    """Return the pair of chips with the longest path: most hops, then longest cables.
+    """Return the pair of chips on the longest path, to analyse its latency.
 
-    Of chips that symmetry makes equivalent one is evaluated.
+    It has the most hops, and of such pairs the longest cables. Of chips that
+    symmetry makes equivalent one is evaluated.
     """
     sources = list(topology.representatives or range(topology.chips))
     hops = hop_counts(topology.adjacency(), sources)
@@ -47,7 +51,7 @@ def one_vector(
     machine: MachineSpec,
     pair: NDArray[np.int64],
 ) -> CollectiveSchedule:
-    """Return the schedule of one vector from the first chip to the second."""
+    """Return the schedule of one vector between two chips, to analyse its latency."""
     return compile_collective(
         topology,
         machine,
@@ -59,7 +63,7 @@ def one_vector(
 
 
 def first_spread_bytes(machine: MachineSpec) -> int:
-    """Return the smallest tensor in bytes that several paths of a node carry faster.
+    """Return the least tensor in bytes that several paths carry faster, for analysis.
 
     The comparison is with the direct link alone; 64 vectors if none up to there does.
     """

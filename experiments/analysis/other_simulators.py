@@ -55,7 +55,7 @@ _BOOKSIM = {
 
 
 def booksim_law(links: int) -> int:
-    """Return BookSim2's zero-load latency over some links, in cycles.
+    """Return BookSim2's zero-load latency in cycles, to cross-check our machine.
 
     >>> booksim_law(0), booksim_law(1)
     (6, 29)
@@ -65,7 +65,7 @@ def booksim_law(links: int) -> int:
 
 
 def astra_all_reduce_cycles() -> int:
-    """Return the cycles, each 1 ns, of ASTRA-sim's all-reduce on our machine.
+    """Return our cycles, each 1 ns, of ASTRA-sim's all-reduce, as a cross-check.
 
     The machine has ASTRA-sim's parameters.
     """
@@ -82,7 +82,7 @@ def astra_all_reduce_cycles() -> int:
 
 
 def booksim_cycles(topology: Topology, source: int, target: int) -> int:
-    """Return the latency of a packet on our machine with BookSim2's parameters."""
+    """Return our latency of a packet with BookSim2's parameters, as a cross-check."""
     schedule = compile_collective(
         topology,
         _machine(_BOOKSIM),
@@ -95,10 +95,10 @@ def booksim_cycles(topology: Topology, source: int, target: int) -> int:
 
 
 def booksim_mean_cycles() -> float:
-    """Return the mean latency over all pairs of a node, chips with themselves included.
+    """Return our mean latency over all pairs of a node, to cross-check with BookSim2.
 
-    A packet from a chip to itself uses no link of our machine, so that BookSim2's law
-    gives its latency.
+    Chips with themselves are included. A packet from a chip to itself uses no link of
+    our machine, so that BookSim2's law gives its latency.
     """
     node = select_topology(8)
     pairs = [(a, b) for a in range(8) for b in range(8) if a != b]
@@ -107,7 +107,7 @@ def booksim_mean_cycles() -> float:
 
 
 def path_topology(chips: int) -> Topology:
-    """Return a path graph of chips, which has a route of every length."""
+    """Return a path graph of chips, for cross-checks with routes of every length."""
     return from_networkx(nx.path_graph(chips), name="chain")
 
 

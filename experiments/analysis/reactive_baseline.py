@@ -10,7 +10,7 @@ from specs.units import PS_PER_NS, ceil_div
 
 
 def reactive_specs(net: Network) -> dict[str, ReactiveSpec]:
-    """Return the reactive networks with few and with enough buffer places, by name.
+    """Return reactive networks by name, with few and with enough buffers, to compare.
 
     With enough places a wire never waits for a credit: a vector holds its place for the
     latency of a link, of a router, and of the link that returns the credit.
@@ -26,7 +26,7 @@ def reactive_specs(net: Network) -> dict[str, ReactiveSpec]:
 
 
 def unloaded_latency_ns(net: Network) -> dict[tuple[int, int], float]:
-    """Return the latency of a vector in an empty reactive network, by its ends."""
+    """Return the latency by ends in an empty reactive network, for comparison."""
     spec = ReactiveSpec.of_machine(net.machine)
     link_ps = mean_latency_ps(net.machine, net.topology)
     chips = net.chips.tolist()
@@ -41,7 +41,7 @@ def unloaded_latency_ns(net: Network) -> dict[tuple[int, int], float]:
 def reactive_latency_ns(
     net: Network, spec: ReactiveSpec, journey: Journeys, seed: int
 ) -> Floats:
-    """Return the latency of each message in a simulated reactive network, in ns."""
+    """Return the simulated reactive latency of each message in ns, for comparison."""
     latency_ps = drawn_latency_ps(net.machine, net.topology, journey, Draws(seed))
     credit_ps = mean_latency_ps(net.machine, net.topology)
     result = simulate_reactive(

@@ -37,9 +37,10 @@ TABLE_2 = (
 
 
 def half_round_trips(seed: int, exchanges: int) -> NDArray[np.int64]:
-    """Return half of each simulated round trip in cycles, shape ``(exchanges, 7)``.
+    """Return half of each simulated round trip in cycles, to compare with table 2.
 
     They go from chip 0 of a node to its seven neighbours, each with its own crystal.
+    The shape is ``(exchanges, 7)``.
     """
     machine, topology, draws = load_machine(), node_topology(), Draws(seed)
     links = np.array(topology.out_links(0))

@@ -76,7 +76,7 @@ class LatencySamples(NamedTuple):
 def exchange_samples(
     net: Network, case: TrafficCase, seed: int
 ) -> list[LatencySamples]:
-    """Return the latencies of a synchronous all-to-all, scheduled and reactive.
+    """Return latencies of an all-to-all, to compare scheduled and reactive.
 
     A direct all-gather has the same messages.
     """
@@ -98,7 +98,7 @@ def exchange_samples(
 
 
 def uniform_samples(net: Network, case: TrafficCase, seed: int) -> list[LatencySamples]:
-    """Return the latencies of random traffic at each load, scheduled and reactive."""
+    """Return latencies of random traffic by load, to compare scheduled and reactive."""
     samples = []
     unloaded_ns = unloaded_latency_ns(net)
     dense = timetable(net, DENSEST_LOAD)

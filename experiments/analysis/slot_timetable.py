@@ -36,7 +36,7 @@ class Timetable(NamedTuple):
 
 
 def timetable(net: Network, load: float) -> Timetable:
-    """Return the timetable of uniform traffic at a share of the bound.
+    """Return the timetable of slots at a share of the bound, to compare with reactive.
 
     Messages with the most hops are scheduled first. Each takes the start from which it
     waits least on its route. Every link has a free slot, since the busiest has enough.
@@ -88,7 +88,7 @@ def timetable(net: Network, load: float) -> Timetable:
 
 
 def unforeseen_cycles(net: Network, slots: Timetable, sent: Messages) -> Ints:
-    """Return the latency of each message if the compiler does not foresee it.
+    """Return the latency of each message, analysed with ready times nobody foresees.
 
     In cycles. A message waits for the next slot of its pair that no earlier one takes.
     """

@@ -77,9 +77,10 @@ class SpeculationStep(NamedTuple):
 
 
 def tokens_per_step(acceptance: float, draft_tokens: int) -> float:
-    """Return the mean tokens of a step: the accepted ones and one of the target.
+    """Return the mean tokens of a step, for the analysis of speculative decoding.
 
-    With independent acceptances it is (1 - a^(K+1)) / (1 - a)
+    They are the accepted ones and one of the target.
+    With independent acceptances their mean is (1 - a^(K+1)) / (1 - a)
     (Leviathan et al. 2023, arXiv:2211.17192, equation 1).
 
     >>> tokens_per_step(0.5, 1), tokens_per_step(0.0, 8), tokens_per_step(1.0, 8)
@@ -91,7 +92,10 @@ def tokens_per_step(acceptance: float, draft_tokens: int) -> float:
 def drawn_tokens(
     acceptance: float, draft_tokens: int, *, steps: int, seed: int
 ) -> NDArray[np.int64]:
-    """Return the tokens of each step with drawn acceptances, shape ``(steps,)``."""
+    """Return each step's tokens with drawn acceptances, for speculative decoding.
+
+    Shape ``(steps,)``.
+    """
     draws = np.random.default_rng(seed).random((steps, draft_tokens))
     # Tokens after the first refused one are discarded.
     accepted = np.cumprod(draws < acceptance, axis=1).sum(axis=1)
@@ -109,7 +113,7 @@ def fastest(
     widths: tuple[int, ...],
     positions: int = 1,
 ) -> PlacedModel:
-    """Return a model placed on chips at the tensor width with the fastest pass.
+    """Return a model at its fastest tensor width, to analyse speculative decoding.
 
     Parameters
     ----------

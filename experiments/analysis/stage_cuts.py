@@ -28,7 +28,10 @@ class StageCutProblem(NamedTuple):
 
 
 def min_max_cuts(problem: StageCutProblem) -> list[int]:
-    """Return the cuts with the fastest slowest stage, and then the fastest pass."""
+    """Return the cuts with the fastest slowest stage, to compare with those by FLOPs.
+
+    Of several, those with the fastest pass.
+    """
     count = len(problem.units)
     cycles = _stage_cycles(problem)
     best: list[tuple[int, int, list[int]] | None] = [(0, 0, [])] + [None] * count

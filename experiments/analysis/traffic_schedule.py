@@ -79,7 +79,7 @@ class Network(NamedTuple):
 
 
 def network(topology: Topology, machine: MachineSpec) -> Network:
-    """Return a machine with its routes, link timing and busiest link.
+    """Return a machine with routes and busiest link, for the analysis of its traffic.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def network(topology: Topology, machine: MachineSpec) -> Network:
 
 
 def all_to_all(net: Network, vectors: int) -> Messages:
-    """Return the messages of an all-to-all, all ready at once.
+    """Return the messages of an all-to-all, all ready at once, to analyse latencies.
 
     Each chip sends the messages with the most hops first. Neighbouring chips begin with
     different targets. The compiler uses the same order.
@@ -122,7 +122,7 @@ def all_to_all(net: Network, vectors: int) -> Messages:
 
 
 def exchange_cycles(net: Network, sent: Messages) -> Ints:
-    """Return the latency of each message of an exchange, in cycles.
+    """Return the latency of each message of an exchange in cycles, for analysis.
 
     Sorted, shape ``(messages,)``. All are ready at once, and the schedule is that of
     one phase of a collective.
@@ -143,7 +143,7 @@ def exchange_cycles(net: Network, sent: Messages) -> Ints:
 
 
 def foreseen_cycles(net: Network, sent: Messages) -> Ints:
-    """Return the latency of each message if the compiler knows when it is ready.
+    """Return the latency of each message, analysed with ready times that are foreseen.
 
     In cycles, from the first cycle after the message is ready. The compiler reserves
     wires in the order of time and cannot delay the start of a message.
@@ -166,7 +166,10 @@ def foreseen_cycles(net: Network, sent: Messages) -> Ints:
 
 
 def chip_pairs(topology: Topology) -> list[tuple[int, int]]:
-    """Return all ordered pairs of active chips, by the distance in their numbering."""
+    """Return all ordered pairs of active chips, to analyse their traffic.
+
+    Sorted by the distance in their numbering.
+    """
     chips = topology.active.tolist()
     count = len(chips)
     return [

@@ -54,7 +54,7 @@ class TrafficRow(NamedTuple):
 def simulated_bandwidth(
     topology: Topology, machine: MachineSpec, routing: str, seed: int
 ) -> TrafficRow:
-    """Return the bandwidth of uniform traffic that is scheduled and simulated."""
+    """Return the simulated bandwidth of uniform traffic, for analysis."""
     chips = topology.chips
     share = _VECTORS_PER_CHIP // chips * machine.link.vector_bytes
     run = run_collective(
@@ -84,7 +84,7 @@ def simulated_bandwidth(
 
 
 def bandwidth_bound(topology: Topology, machine: MachineSpec) -> TrafficRow:
-    """Return the bandwidth at which the busiest link is full, from one rack's traffic.
+    """Return the bandwidth at which the busiest link is full, to analyse large systems.
 
     All racks are wired and routed alike. So the load of one link under the traffic of
     all racks is the load of one rack's traffic, summed over the links that leave the

@@ -17,7 +17,7 @@ _STEPS = 100
 
 
 def error_limits(schedule: Schedule, seeds: range) -> list[TableRow]:
-    """Return the first crystal error that breaks a run, as a row for each seed.
+    """Return the limits of crystal error: the first that breaks a run, for each seed.
 
     Beside it stands the error that the guard band allows. `misread` says that a
     RUNTIME_DESKEW took a drift for one of the other sign.

@@ -47,8 +47,9 @@ class ClockViolation(NamedTuple):
 
 
 def first_violation(free: FreeRunningClocks) -> ClockViolation | None:
-    """Return the first violation without jitter, None if no crystals drift apart.
+    """Return the first violation of free-running clocks without jitter, or None.
 
+    It is None if no crystals drift apart.
     If the slack of a train shrinks, its last vector has the least of it.
     """
     violations = [*_first_overflow(free), *_first_underflow(free)]
@@ -59,7 +60,7 @@ def first_violation(free: FreeRunningClocks) -> ClockViolation | None:
 def underflow_quantiles(
     free: FreeRunningClocks, quantiles: tuple[float, ...]
 ) -> tuple[ClockViolation, ...]:
-    """Return quantiles of the first underflow with jitter, over the draws of jitter.
+    """Return quantiles of the first underflow of free-running clocks with jitter.
 
     Each train has its own jitter, a clipped normal. The odds that no train was late by
     some cycle are a product over all trains up to it.
@@ -212,7 +213,7 @@ def _received_ps(free: FreeRunningClocks, link: int, cycle: int) -> int:
 def simulated_violation(
     free: FreeRunningClocks, result: RunResult
 ) -> ClockViolation | None:
-    """Return the first violation that a run had, in the terms of the closed form."""
+    """Return the first violation of a run, to compare with free-running clocks."""
     period = free.program.period_cycles
     violations = [
         ClockViolation(

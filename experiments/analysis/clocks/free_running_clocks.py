@@ -53,7 +53,7 @@ class FreeRunningClocks(NamedTuple):
 def free_run(
     program: Program, topology: Topology, machine: MachineSpec, result: RunResult
 ) -> FreeRunningClocks:
-    """Return the crystals and the slack that a run without jitter had.
+    """Return crystals and slack of a run without jitter, to analyse its clocks.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def free_run(
 
 
 def without_deskews(program: Program) -> Program:
-    """Return the program without its RUNTIME_DESKEWs, otherwise the same."""
+    """Return a program without its RUNTIME_DESKEWs, to analyse clocks that run free."""
     none = np.zeros(0, dtype=np.int64)
     deskews = replace(
         program.deskews,
