@@ -155,7 +155,7 @@ for name, command in (
 
 
 def main() -> None:
-    """Run the command; turn our errors into one line and an exit code."""
+    """Run the command line; turn our errors into one line and an exit code."""
     from specs.errors import RackError
 
     try:

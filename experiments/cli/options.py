@@ -83,5 +83,5 @@ Engine = Annotated[
 
 
 def plain_console() -> Console:
-    """Return standard output for tables, without colours that rich would guess."""
+    """Return the console that commands print to, without colours guessed by rich."""
     return Console(highlight=False)

@@ -30,7 +30,7 @@ def show_plan(
     pareto: bool,
     as_json: bool,
 ) -> None:
-    """Plan a scenario, print what is asked for, and write it.
+    """Run the command ``plan``: plan a scenario, print what is asked for, write it.
 
     Parameters
     ----------

@@ -83,7 +83,7 @@ class ScenarioOptions:
 def takes_scenario(
     *left_out: str,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator that gives a command an option for each scenario option.
+    """Return a decorator that gives a command a CLI option for each scenario option.
 
     The command receives them as its first argument, a `ScenarioOptions`; its own
     options come after them.
@@ -123,7 +123,7 @@ def takes_scenario(
 
 
 def scenario_from(options: ScenarioOptions) -> "Scenario":
-    """Return the scenario of a file, with what was given on the command line instead.
+    """Return the scenario of a file, overridden by the options of the command line.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def scenario_from(options: ScenarioOptions) -> "Scenario":
 
 
 def content_from(options: ScenarioOptions, settings: dict[str, str]) -> dict[str, Any]:
-    """Return what a file and the command line say, before what is missing is filled in.
+    """Return what a file and the command line say, before defaults are filled in.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def content_from(options: ScenarioOptions, settings: dict[str, str]) -> dict[str
 def parse_settings(
     pairs: list[str] | None,
 ) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return the settings of one value, and those of several, by key.
+    """Parse ``--set`` options of a command into settings of one value and of several.
 
     Raises
     ------

@@ -60,7 +60,7 @@ def sweep_command(
 
 
 def simulate_each(options: ScenarioOptions, out: Path | None, *, as_json: bool) -> bool:
-    """Run a sweep if a setting has several values; return whether one has.
+    """Run ``simulate`` as a sweep if a setting has several values; return whether so.
 
     Parameters
     ----------

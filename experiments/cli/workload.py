@@ -76,7 +76,7 @@ def workload_command(
 
 
 def operators_table(graph: "Workload", formats: "FormatsSpec") -> "Table":
-    """Return each operator with what it takes, and the sum."""
+    """Return what the command ``workload`` prints: each operator's work, the sum."""
     from rich.table import Table
 
     from sharding.graph.workload_cost import operator_work, workload_work
