@@ -76,7 +76,7 @@ def run_script(
     *,
     digits: int = 1,
 ) -> None:
-    """Run an experiment from its command line; write its tables and its figure.
+    """Run an experiment script from its command line; write its tables and its figure.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def run_script(
 def terminal_table(
     table: pd.DataFrame, shown: Mapping[str, str], *, digits: int = 1
 ) -> str:
-    """Return the shown columns of a table as text, a line for each row.
+    """Return the table that an experiment script prints, a line for each row.
 
     The reason of a refused row is too long for a line: the first one stands below, and
     the CSV has all.

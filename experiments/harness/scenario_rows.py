@@ -13,7 +13,7 @@ from topologies.topology import Topology
 
 
 def scenario_row(scenario: Scenario, topology: Topology | None = None) -> TableRow:
-    """Return the row of a scenario: its latency per token and breakdown, or a refusal.
+    """Return an experiment's row of a scenario: latency and breakdown, or a refusal.
 
     A refused scenario has ``feasible`` False, its reason, and no numbers.
 
@@ -33,7 +33,10 @@ def scenario_row(scenario: Scenario, topology: Topology | None = None) -> TableR
 
 
 def latency_columns(run: Run) -> TableRow:
-    """Return the mean latency of a token, its rate, and its cycles by cause in us."""
+    """Return the latency columns that experiment scripts share, of one run.
+
+    Mean latency of a token, its rate, and its cycles by cause in us.
+    """
     hz = run.prepared.machine.chip.clock_hz
     latency_ps = float(tokens_table(run)["latency_ps"].mean())
     spent = run.breakdown._asdict()
@@ -52,7 +55,7 @@ def latency_columns(run: Run) -> TableRow:
 
 
 def best_strategy_row(scenario: Scenario, topology: Topology | None = None) -> TableRow:
-    """Return the row of a scenario under its best strategy, or a refusal.
+    """Return an experiment's row of a scenario under its best strategy, or a refusal.
 
     Parameters
     ----------
