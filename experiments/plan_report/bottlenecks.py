@@ -48,7 +48,7 @@ def limits(
     *,
     near_gain_cycles: int | None = None,
 ) -> list[Limit]:
-    """Return the limits of a plan, the costliest first.
+    """Return the bottlenecks to report of a plan, the costliest first.
 
     Parameters
     ----------

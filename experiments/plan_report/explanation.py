@@ -76,7 +76,7 @@ class Explanation(NamedTuple):
 
 
 def explained(prepared: Prepared, schedule: Schedule) -> Explanation:
-    """Return the explanation of a plan; timing its neighbours takes seconds."""
+    """Return the explanation in a plan's report; timing neighbours takes seconds."""
     objective = Objective(prepared.scenario.objective)
     moves = sensitivities(schedule, objective, most=_ALL_MOVES)
     result = prepared.searched.found if prepared.searched else None
@@ -96,7 +96,7 @@ def explained(prepared: Prepared, schedule: Schedule) -> Explanation:
 
 
 def explanation_block(why: Explanation) -> dict[str, Any]:
-    """Return an explanation as a block for JSON."""
+    """Return the explanation in the report of a plan, as a block for JSON."""
     schedule = why.schedule
     block: dict[str, Any] = {
         "strategy": str(why.prepared.plan.strategy),

@@ -19,7 +19,7 @@ _SHOWN_SHARE = 0.0005
 
 
 def explanation_report(why: Explanation) -> RenderableType:
-    """Return the text: the plan, the ranking, stage imbalance, changes, and limits."""
+    """Return the report on a plan: ranking, stage imbalance, changes, and limits."""
     parts: list[RenderableType] = [_overview(why)]
     if why.ranking is not None:
         parts.append(ranking_report(why, why.ranking))

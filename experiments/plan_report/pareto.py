@@ -23,14 +23,14 @@ _NOTHING_LEFT = "no other strategy belongs to it."
 
 
 def plan_front(prepared: Prepared) -> ParetoFront:
-    """Return the Pareto front of all strategies on the machine of a plan."""
+    """Return the Pareto front to report of a plan: all strategies on its machine."""
     # The front covers all strategies, so the task carries no split.
     plain = prepared.plan.task.split_as(Strategy(tensor=1, pipeline=1))
     return pareto_front(plain, prepared.topology)
 
 
 def front_table(front: ParetoFront, *, hz: int, batch: int) -> pd.DataFrame:
-    """Return the points of a front, then the other points: columns of `FRONT_COLUMNS`.
+    """Return the points of a plan's front, then the others: columns of `FRONT_COLUMNS`.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def front_table(front: ParetoFront, *, hz: int, batch: int) -> pd.DataFrame:
 
 
 def front_block(prepared: Prepared, front: ParetoFront) -> dict[str, Any]:
-    """Return a front as a block for JSON."""
+    """Return the Pareto front in the report of a plan, as a block for JSON."""
     machine = {"hz": prepared.machine.chip.clock_hz, "batch": prepared.scenario.batch}
     return {
         "points": front_table(front, **machine).to_dict("records"),
@@ -87,7 +87,7 @@ def write_front(prepared: Prepared, front: ParetoFront, plan_file: Path) -> Path
 
 
 def front_report(prepared: Prepared, front: ParetoFront) -> RenderableType:
-    """Return the text table of a front: strategies that no other dominates."""
+    """Return the report on a plan's Pareto front: strategies that none dominates."""
     hz, batch = prepared.machine.chip.clock_hz, prepared.scenario.batch
     unit = "tokens" if prepared.makes_tokens else "passes"
     rows = []

@@ -21,7 +21,7 @@ _MOST_RANGES = 3
 
 
 def plan_report(prepared: Prepared) -> RenderableType:
-    """Return the text of a plan: strategy, memory, search, and a row for each stage."""
+    """Return the report on a plan: strategy, memory, search, and its stages."""
     plan = prepared.plan
     limit = prepared.machine.chip.sram_bytes
     title = (
@@ -65,7 +65,7 @@ def plan_report(prepared: Prepared) -> RenderableType:
 
 
 def certainty(result: SearchResult) -> str:
-    """Return by how much other strategies may be better, and which were candidates."""
+    """Return what a plan's report says on how much better other strategies may be."""
     candidates = [each.strategy for each in result.known]
     candidates += [cost.strategy for cost, _ in result.bounded]
     plain = all(s == Strategy(tensor=s.tensor, pipeline=s.pipeline) for s in candidates)

@@ -19,7 +19,7 @@ _MERITS = {
 
 
 def ranking_report(why: Explanation, ranked: Ranking) -> RenderableType:
-    """Return the best strategies as a text table.
+    """Return the report on a plan's ranking, the best strategies as a text table.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def ranking_report(why: Explanation, ranked: Ranking) -> RenderableType:
 
 
 def worse_by(objective: Objective, cost: float, best: float) -> float:
-    """Return by what share of the best a cost is worse, in the value shown of it.
+    """Return by what share of the best a cost is worse, as a plan's report shows it.
 
     >>> worse_by(Objective.LATENCY, 250.0, 200.0)
     0.25
@@ -95,5 +95,5 @@ def _footnotes(objective: Objective, ranked: Ranking) -> list[Text]:
 
 
 def order_note(why: Explanation) -> str:
-    """Return a note on the chips of the search if the plan is placed on others."""
+    """Return the note of a plan's report on the searched chips, if placed on others."""
     return "" if why.prepared.placed is None else " on the chips in order"
