@@ -22,7 +22,7 @@ PARTS = {
 
 
 def determinism_tax_figure(table: pd.DataFrame, chips: int) -> Figure:
-    """Return the waterfall of the deployed split, and the tax of all splits.
+    """Return the plot: waterfall of the deployed split, and the tax of all splits.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ _DECADE = (1, 2, 5)
 def drift_figure(
     table: pd.DataFrame, curves: pd.DataFrame, limits: pd.DataFrame
 ) -> Figure:
-    """Return first violations without deskews, and error limits with them.
+    """Return the plot: first violations without deskews, and error limits with them.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ _PARTS = {
 
 
 def failover_figure(table: pd.DataFrame, by_token: pd.DataFrame) -> Figure:
-    """Return the figure: tokens of each scenario with one sequence, and the cost.
+    """Return the plot: tokens of each scenario with one sequence, and the cost.
 
     Parameters
     ----------

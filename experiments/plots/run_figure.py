@@ -17,7 +17,7 @@ _LEVELS = ("local", "rack", "global")
 
 
 def run_figure(run: Run) -> Figure:
-    """Return the figure of a run: breakdown, stages, slack of each link."""
+    """Return the plot of a run: breakdown, stages, slack of each link."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 6.4), layout="constrained")
         axes = figure.subplot_mosaic(
@@ -37,7 +37,7 @@ def run_figure(run: Run) -> Figure:
 
 
 def picture_bytes(figure: Figure) -> bytes:
-    """Return a figure as PNG bytes; the same figure gives the same bytes."""
+    """Return a plot as PNG bytes; the same figure gives the same bytes."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=150, metadata={"Software": None})
     return content.getvalue()

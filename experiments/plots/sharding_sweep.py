@@ -18,7 +18,7 @@ _CELLS = 36
 def sharding_sweep_figure(
     table: pd.DataFrame, space: pd.DataFrame, points: pd.DataFrame, title: str
 ) -> Figure:
-    """Return the heat map of the space, breakdowns, and the Pareto front.
+    """Return the plot: heat map of the space, breakdowns, and the Pareto front.
 
     Parameters
     ----------

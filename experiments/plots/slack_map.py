@@ -27,7 +27,7 @@ _MOST_BINS = 120
 
 
 def slack_figure(run: Run) -> Figure:
-    """Return the slack map of a run as a figure."""
+    """Return the plot of a run's slack map."""
     with matplotlib.style.context(STYLE):
         racks = _racks(run)
         figure = Figure(
@@ -38,7 +38,7 @@ def slack_figure(run: Run) -> Figure:
 
 
 def draw_slack(figure: FigureBase, run: Run) -> None:
-    """Draw the slack map and the histogram of a run into a figure or a subfigure."""
+    """Plot the slack map and the histogram of a run into a figure or a subfigure."""
     table = links_table(run)
     used = table[table["min_slack_cycles"].notna()]
     least = used["min_slack_cycles"].min()
@@ -57,7 +57,7 @@ def draw_slack(figure: FigureBase, run: Run) -> None:
 
 
 def slack_cells(topology: Topology, slack_cycles: NDArray[np.float64]) -> pd.DataFrame:
-    """Return the cell of each directed link on the map.
+    """Return the cell of each directed link on the plotted slack map.
 
     Parameters
     ----------

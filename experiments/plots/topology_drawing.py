@@ -29,7 +29,7 @@ _NODE_GAP, _RACK_GAP = 2.2, 5.0
 
 
 def topology_figure(topology: Topology) -> Figure:
-    """Return the drawing of a topology.
+    """Return the plot of a topology: chips in nodes and racks, and their cables.
 
     The chips of a node form a ring, and so do the nodes of a rack and the racks. A chip
     without work is hollow. Parallel cables are one line of proportional width.
@@ -59,7 +59,7 @@ def topology_figure(topology: Topology) -> Figure:
 
 
 def chip_places(topology: Topology) -> NDArray[np.float64]:
-    """Return the position of each chip, shape ``(chips, 2)``; neighbours 1 apart."""
+    """Return where to plot each chip, shape ``(chips, 2)``; neighbours 1 apart."""
     place = np.zeros((topology.chips, 2))
     radius = np.full(topology.chips, _CHIP_RADIUS)
     member = np.arange(topology.chips, dtype=np.int32)
