@@ -240,7 +240,7 @@ point ran) and `reason` (why not). A value that a point does not have is empty."
 
 
 def keys_page() -> str:
-    """Return docs/summary_keys.md: every key of every document, and results.csv."""
+    """Return docs/summary_keys.md: every key of every JSON report, and results.csv."""
     lines = [
         "# JSON keys, and the columns of results.csv",
         "",

@@ -10,7 +10,7 @@ from experiments.run.preparation import Prepared, Searched
 
 
 def plan_summary(prepared: Prepared) -> dict[str, Any]:
-    """Return what `groqrack plan --json` prints."""
+    """Return the JSON report of a plan, as ``groqrack plan --json`` prints it."""
     searched = prepared.searched
     return {
         "schema": "groqrack-fabric/plan/1",
@@ -36,7 +36,7 @@ def plan_summary(prepared: Prepared) -> dict[str, Any]:
 
 
 def search_block(searched: Searched) -> dict[str, Any]:
-    """Return how many strategies were looked at, and how sure the best one is."""
+    """Return the search block of a plan's JSON report: candidates, best cost, bound."""
     found = searched.found
     best = found.compiled[0]
     return {

@@ -25,7 +25,7 @@ from experiments.trace.window import Window, check_window
 
 
 def write_run(run: Run, facts: RunSummary, folder: Path, window: Window) -> list[Path]:
-    """Write every file of a run into `folder`; return their paths.
+    """Write every report file of a run into `folder`; return their paths.
 
     Each file appears under its name only when it is complete.
 

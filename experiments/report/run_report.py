@@ -17,7 +17,7 @@ _MOST_SHOWN = 3
 
 
 def run_report(run: Run, facts: RunSummary) -> RenderableType:
-    """Return plan, latency, where the cycles went, slack and violations."""
+    """Return the report of a run: plan, latency, cycles by cause, slack, violations."""
     return Group(
         _plan(run, facts),
         Text(),

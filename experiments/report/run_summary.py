@@ -38,7 +38,7 @@ SCHEMA = "groqrack-fabric/simulate/1"
 
 
 def summarise(run: Run) -> RunSummary:
-    """Return the summary of a run."""
+    """Return the summary of a run, which its report and its JSON document show."""
     prepared, result, program = run.prepared, run.result, run.schedule.program
     certificate = run.certificate
     tokens = tokens_table(run)
@@ -111,12 +111,12 @@ def summarise(run: Run) -> RunSummary:
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """Return the JSON document of a run, as ``groqrack simulate --json`` prints it."""
+    """Return the JSON report of a run, as ``groqrack simulate --json`` prints it."""
     return summarise(run).document()
 
 
 def latency_distribution(tokens: pd.DataFrame) -> LatencyDistribution | None:
-    """Return the distribution of the latencies of delivered tokens, None of none."""
+    """Return the latency distribution of tokens for a run's report, None of none."""
     if tokens.empty:
         return None
     latency_ns = tokens["latency_ps"].to_numpy() / PS_PER_NS

@@ -13,7 +13,7 @@ _OF_A_PROMPT = {"prompt", "prefill_chunk", "context_bucket"}
 
 
 def inputs_block(scenario: Scenario) -> dict[str, Any]:
-    """Return what was asked; of a prompt, or of a model, only if there is one."""
+    """Return the inputs to report: of a prompt or a model only if there is one."""
     absent = set() if scenario.prompt else set(_OF_A_PROMPT)
     if scenario.workload is not None:
         absent.update(MODEL_KEYS)
@@ -21,7 +21,7 @@ def inputs_block(scenario: Scenario) -> dict[str, Any]:
 
 
 def model_facts(prepared: Prepared) -> ModelFacts:
-    """Return the size of a prepared model."""
+    """Return the facts of a model for a report: its name, layers and size."""
     model = prepared.model
     return ModelFacts(
         name=model.name,
@@ -32,7 +32,7 @@ def model_facts(prepared: Prepared) -> ModelFacts:
 
 
 def machine_facts(prepared: Prepared | PreparedWorkload) -> MachineFacts:
-    """Return the machine's name, size and distances."""
+    """Return the facts of a machine for a report: its name, size and distances."""
     topology = prepared.topology
     described = describe(topology)
     return MachineFacts(
@@ -47,7 +47,7 @@ def machine_facts(prepared: Prepared | PreparedWorkload) -> MachineFacts:
 
 
 def plan_facts(prepared: Prepared | PreparedWorkload) -> PlanFacts:
-    """Return the split and how full it makes the chips."""
+    """Return the facts of a plan for a report: the split and how full the chips are."""
     plan = prepared.plan
     split: dict[str, Any]
     if isinstance(prepared, Prepared):

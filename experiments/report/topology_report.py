@@ -18,7 +18,7 @@ Facts = dict[str, Any]
 
 
 def topology_facts(topology: Topology, link: LinkSpec) -> Facts:
-    """Return the figures of a topology as ``groqrack topology --json`` prints them.
+    """Return the figures to report of a topology, for ``groqrack topology --json``.
 
     To those of :class:`~topologies.metrics.summary.TopologySummary` it adds how much
     payload each working chip can send to all others alike, in 10^9 B/s: ``bound``
@@ -38,7 +38,7 @@ def topology_facts(topology: Topology, link: LinkSpec) -> Facts:
 
 
 def write_topology(topology: Topology, path: Path) -> Path:
-    """Write a topology as ``.csv``, ``.graphml``, or drawn as ``.png``.
+    """Write the topology of a report as ``.csv``, ``.graphml``, or drawn as ``.png``.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def _picture(topology: Topology) -> bytes:
 
 
 def topology_report(facts: Facts) -> Table:
-    """Return the figures of `topology_facts`, one a line."""
+    """Return the text report of a topology: figures of `topology_facts`, one a line."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim", min_width=24)
     table.add_column()
