@@ -91,7 +91,7 @@ class CollectiveRun:
 
 
 def bus_factor(kind: Collective, members: int) -> float:
-    """Return the part of the tensor that each chip must send or receive.
+    """Return the part of the tensor that each chip must send or receive in a run.
 
     >>> bus_factor(Collective.ALL_REDUCE, 8), bus_factor(Collective.BROADCAST, 8)
     (1.75, 1.0)
@@ -113,7 +113,7 @@ def run_collective(
     engine: str = "replay",
     seed: int = 1,
 ) -> CollectiveRun:
-    """Return the run of a collective among the active chips of a machine.
+    """Return the run of a collective among a machine's active chips, end to end.
 
     A point-to-point message goes from the first active chip to the last.
 
@@ -161,7 +161,7 @@ def run_collective(
 
 
 def collective_summary(run: CollectiveRun) -> dict[str, Any]:
-    """Return what `groqrack collective --json` prints."""
+    """Return the JSON of a collective's run that ``groqrack collective`` prints."""
     schedule, result = run.schedule, run.result
     return {
         "schema": "groqrack-fabric/collective/1",
@@ -199,7 +199,7 @@ def collective_summary(run: CollectiveRun) -> dict[str, Any]:
 
 
 def collective_report(run: CollectiveRun) -> Table:
-    """Return a run as a table that a person can read in 80 columns."""
+    """Return the run of a collective as a table that a person reads in 80 columns."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim", min_width=18)
     table.add_column()

@@ -56,7 +56,7 @@ Number = TypeVar("Number", int, NDArray[np.int64])
 
 
 def token_context(scenario: Scenario, token: Number) -> Number:
-    """Return the positions that a token attends to, itself among them.
+    """Return the positions that a token of a run attends to, itself among them.
 
     Without a prompt the cache is taken as filled to the context all along. A workload
     has none.
@@ -69,7 +69,7 @@ def token_context(scenario: Scenario, token: Number) -> Number:
 
 
 def bucket_starts(scenario: Scenario) -> list[tuple[int, int]]:
-    """Return first token and context of each program that a run needs.
+    """Return first token and context of each context bucket that a run needs.
 
     >>> bucket_starts(Scenario(prompt=250, tokens=300, context_bucket=256))
     [(0, 256), (6, 512), (262, 768)]
@@ -87,7 +87,7 @@ def bucket_starts(scenario: Scenario) -> list[tuple[int, int]]:
 
 
 def compile_buckets(prepared: Prepared | PreparedWorkload) -> list[Bucket]:
-    """Return the programs of a run's tokens, all on the slices of one plan.
+    """Return the compiled context buckets of a run, all on the slices of one plan.
 
     A workload has one for all its iterations.
 
@@ -134,7 +134,7 @@ class BucketFacts:
 
 
 def bucket_facts(buckets: Sequence[Bucket]) -> list[BucketFacts]:
-    """Return the programs that served the tokens as the context grew."""
+    """Return the record of a run's context buckets, the programs that served it."""
     return [
         BucketFacts(
             first_token=bucket.first_token,

@@ -45,7 +45,7 @@ class Power(NamedTuple):
 
 
 def powered(machine: MachineSpec, topology: Topology) -> Power:
-    """Return the power of the chips at work and of spare ones, and of their links.
+    """Return the power of the machine of a run: chips at work and spare, and links.
 
     Cables between racks are optical.
     """
@@ -94,7 +94,7 @@ class Energy:
 def energy_of(
     machine: MachineSpec, topology: Topology, tokens_per_s: float | None
 ) -> Energy:
-    """Return the power of a machine and the energy of each token that it makes.
+    """Return the power of the machine of a run and the energy of each token.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ _WHOLE = r"-?[0-9]{1,15}(\.0+)?"
 
 
 def read_plan(path: Path, task: Task, active: Ints, *, sequences: int) -> ShardingPlan:
-    """Return the plan of a file, whose rows are counted as an editor counts lines.
+    """Return the plan to run of a file, whose rows are counted as in an editor.
 
     Parameters are those of `sharding.plan_import.import_plan.edited_plan`.
 

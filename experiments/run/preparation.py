@@ -82,7 +82,7 @@ class Prepared:
 
 
 def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepared:
-    """Return the model of a scenario split over the chips of its machine.
+    """Return a scenario's model planned to run: split over the chips of its machine.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepa
 def compile_scenario(
     scenario: Scenario, topology: Topology | None = None
 ) -> tuple[Prepared, Schedule]:
-    """Return a planned scenario and the schedule of one of its tokens.
+    """Return a scenario planned to run, and the schedule of one of its tokens.
 
     Parameters are those of `plan_scenario`.
 
@@ -147,7 +147,7 @@ def compile_scenario(
 
 
 def compile_prepared(prepared: Prepared) -> Schedule:
-    """Return the schedule of a planned scenario; a search or placement has made it.
+    """Return the schedule of a scenario planned to run, compiled only if it is missing.
 
     Raises
     ------

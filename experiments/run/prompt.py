@@ -48,7 +48,7 @@ class PromptRun:
 
 
 def run_prompt(prepared: Prepared) -> PromptRun | None:
-    """Return the run of a scenario's prompt, None if it has none.
+    """Return the run of a scenario's prompt through the stages, None if it has none.
 
     The prompts of sequences in flight follow each other through the stages; what is
     reported is the first one's.
@@ -101,7 +101,7 @@ class PrefillFacts:
 
 
 def prefill_facts(run: PromptRun) -> PrefillFacts:
-    """Return the record of a prompt's pass."""
+    """Return the record of a prompt's run."""
     prefill, result = run.prefill, run.result
     schedule = prefill.schedule
     return PrefillFacts(

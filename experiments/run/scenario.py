@@ -117,7 +117,7 @@ def run_scenario(
     *,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Run:
-    """Return the run of a scenario.
+    """Return the run of a scenario from end to end: plan, compile, verify, simulate.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def run_scenario(
 def prepare(
     scenario: Scenario, topology: Topology | None = None
 ) -> Prepared | PreparedWorkload:
-    """Return a scenario's model or workload, split over the chips of its machine.
+    """Return what a scenario runs, a model or workload, split over its machine's chips.
 
     Parameters are those of `run_scenario`.
 
@@ -193,7 +193,7 @@ def prepare(
 def compiled(
     scenario: Scenario, topology: Topology | None = None
 ) -> tuple[Prepared | PreparedWorkload, Schedule | WorkloadSchedule]:
-    """Return a planned scenario and the schedule of one of its iterations.
+    """Return a scenario compiled to run: its plan and the schedule of an iteration.
 
     Parameters are those of `run_scenario`.
 
@@ -209,7 +209,7 @@ def compiled(
 
 
 def peak_rss_bytes() -> int:
-    """Return the most memory that this process has had, in bytes."""
+    """Return the most memory that the process of a run has had, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # macOS counts bytes, Linux KiB.
     return peak if sys.platform == "darwin" else peak * 1024

@@ -17,7 +17,7 @@ _DEFAULT = Scenario()
 
 
 def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
-    """Return the scenario of what was given, chips and split filled in to match.
+    """Return the scenario to run from what was given, chips and split filled in.
 
     A machine unlike the default one brings its topology and its chips. A topology of
     its own size brings its chips, unless their number is given; a number of chips
@@ -60,7 +60,7 @@ def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
 
 
 def model_of(scenario: Scenario) -> ModelSpec:
-    """Return the scenario's model with its settings, such as ``model.layers``."""
+    """Return the model that a scenario runs, with settings such as ``model.layers``."""
     sizes = {
         path.removeprefix(MODEL_SETTING): value
         for path, value in scenario.settings.items()
@@ -70,7 +70,7 @@ def model_of(scenario: Scenario) -> ModelSpec:
 
 
 def machine_of(scenario: Scenario) -> MachineSpec:
-    """Return the scenario's machine with its settings."""
+    """Return the machine that a scenario runs on, with its settings."""
     settings = {
         path: value
         for path, value in scenario.settings.items()
@@ -80,7 +80,7 @@ def machine_of(scenario: Scenario) -> MachineSpec:
 
 
 def topology_of(scenario: Scenario, machine: MachineSpec) -> Topology:
-    """Return the scenario's wiring, its first chips active and its spares idle."""
+    """Return the topology that a scenario runs on, first chips active, spares idle."""
     return select_with_spares(
         scenario.chips,
         scenario.topology,

@@ -70,7 +70,7 @@ class PreparedWorkload:
 def prepare_workload(
     scenario: Scenario, topology: Topology | None = None
 ) -> PreparedWorkload:
-    """Return a workload split over chips, and the schedule of one of its iterations.
+    """Return a workload prepared to run: split over chips, one iteration scheduled.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class WorkloadFacts:
 
 
 def workload_facts(prepared: PreparedWorkload) -> WorkloadFacts:
-    """Return the record of a prepared workload."""
+    """Return the record of a workload prepared to run."""
     workload, machine = prepared.workload, prepared.machine
     cost = workload_work(workload, machine.formats)
     least = least_mxm_cycles(workload, machine) / prepared.plan.strategy.chips
