@@ -38,7 +38,7 @@ class Axis(NamedTuple):
 def read_axes(
     table: Mapping[str, Any], origin: str, folder: Path | None = None
 ) -> list[Axis]:
-    """Return the axes of a table, in its order.
+    """Return the axes of a sweep from a table, in its order.
 
     Parameters
     ----------
@@ -138,13 +138,13 @@ def parameters() -> list[str]:
 
 
 def setting_names() -> list[str]:
-    """Return the dotted names of the settings of the machine and of the model."""
+    """Return the dotted names of machine and model settings that a sweep can vary."""
     sizes = [f"{MODEL_SETTING}{name}" for name in SIZES]
     return [*sizes, *setting_paths(load_machine())]
 
 
 def check_names(names: Iterable[str], known: Sequence[str], origin: str) -> None:
-    """Refuse a name that is not known.
+    """Refuse a sweep with a parameter whose name is not known.
 
     Raises
     ------

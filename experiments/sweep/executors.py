@@ -42,7 +42,7 @@ class ExecutorFactory(NamedTuple):
 
 
 def executor_named(name: str, jobs: int) -> ExecutorFactory:
-    """Return the executor factory of an ``--executor`` option.
+    """Return the factory of what runs a sweep's points, named by ``--executor``.
 
     Parameters
     ----------
@@ -68,13 +68,13 @@ def executor_named(name: str, jobs: int) -> ExecutorFactory:
 
 
 def local_executor(jobs: int) -> ExecutorFactory:
-    """Return the factory of a process pool, with one point queued for each process."""
+    """Return a sweep's process pool factory, with one point queued for each process."""
     return ExecutorFactory(lambda: _processes(jobs), 2 * jobs)
 
 
 @contextmanager
 def without_interrupt() -> Iterator[None]:
-    """Delay Ctrl-C; a process that starts in this context never receives it.
+    """Delay Ctrl-C while a sweep starts a process, which then never receives it.
 
     A terminal sends the signal to every process of the command, but only the first one
     can end the sweep in order.

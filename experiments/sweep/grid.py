@@ -162,7 +162,7 @@ def _strategy(merged: Mapping[str, Any], parts: Mapping[str, Any], origin: str) 
 
 
 def plain_number(value: Any) -> Any:
-    """Return the number that a value or its text denotes; other values unchanged.
+    """Return the number that a value of a sweep or its text denotes; others unchanged.
 
     >>> [plain_number(value) for value in (2.0, "1e-9", "217", "rs544", True)]
     [2, 1e-09, 217, 'rs544', True]

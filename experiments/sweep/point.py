@@ -29,13 +29,13 @@ class PointChangedError(Exception):
 
 
 def settled(scenario: Scenario) -> Scenario:
-    """Return a scenario with absolute paths, so that any process finds its files."""
+    """Return a sweep point's scenario with absolute paths, which any process finds."""
     places = {key: str(path.absolute()) for key, path in _files(scenario)}
     return scenario.model_copy(update=places)
 
 
 def point_key(scenario: Scenario) -> str:
-    """Return the key of a point: the SHA-256 of all that its result depends on.
+    """Return the key of a sweep point: the SHA-256 of all that its result depends on.
 
     That is the scenario, the content of its files and the last two parts of their paths
     (which give models their names), the content of the checkpoint's index beside a
@@ -53,7 +53,7 @@ def point_key(scenario: Scenario) -> str:
 
 
 def run_point(document: str, key: str) -> str:
-    """Return the outcome of a point: its numbers, or the reason of its refusal.
+    """Return the outcome of a sweep point: its numbers, or the reason of its refusal.
 
     Arguments and result are text, since it runs in other processes and on other
     computers.
@@ -90,7 +90,7 @@ def run_point(document: str, key: str) -> str:
 
 
 def flat_numbers(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the single values of a summary by dotted name, without its inputs.
+    """Return the single values of a sweep point's summary by dotted name, less inputs.
 
     >>> flat_numbers({"schema": "x", "run": {"seed": 1, "wall_s": 0.2}})
     {'run.seed': 1}

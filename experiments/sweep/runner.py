@@ -177,7 +177,7 @@ class _Running:
 
 
 def results_csv(rows: Sequence[TableRow]) -> bytes:
-    """Return rows as CSV; a column that a row lacks is empty.
+    """Return the rows of a sweep as CSV; a column that a row lacks is empty.
 
     `feasible` and `reason` come last. Equal rows give equal bytes.
     """
