@@ -11,7 +11,7 @@ from specs.errors import OutputError
 
 
 def check_writable(folder: Path) -> None:
-    """Create `folder` if it is missing, and check that files can be written to it.
+    """Create `folder` if it is missing, and check that tables can be written to it.
 
     A long run calls it first, so that the run does not end in a refusal.
 
@@ -36,12 +36,12 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
 
 def zipped(content: bytes) -> bytes:
-    """Return gzip-compressed content; the same content gives the same bytes."""
+    """Return a table or trace compressed by gzip; the same content, the same bytes."""
     return gzip.compress(content, compresslevel=6, mtime=0)
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
-    """Write a file atomically and return its path.
+    """Write a table or another result file atomically and return its path.
 
     Raises
     ------

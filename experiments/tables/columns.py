@@ -154,7 +154,7 @@ FRONT_COLUMNS: dict[str, str] = {
 
 
 def markdown() -> str:
-    """Return the data dictionary as a Markdown page, one table of columns a file."""
+    """Return the data dictionary of all tables as Markdown, file by file."""
     lines = [
         "# Columns",
         "",

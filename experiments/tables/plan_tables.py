@@ -16,7 +16,7 @@ from sharding.transformer.blocks import BlockKind
 
 
 def plan_table(prepared: Prepared | PreparedWorkload) -> pd.DataFrame:
-    """Return one row for each slice of a weight tensor on a chip.
+    """Return the table of a plan: one row for each slice of a weight tensor on a chip.
 
     The expert routing, which slices do not show, is a further column unless it is the
     default, the worst case.
@@ -29,7 +29,7 @@ def plan_table(prepared: Prepared | PreparedWorkload) -> pd.DataFrame:
 
 
 def stages_table(run: Run) -> pd.DataFrame:
-    """Return one row for each pipeline stage: its chips, layers, memory and cycles."""
+    """Return the table of pipeline stages: chips, layers, memory and cycles of each."""
     rows = []
     stages: tuple[Stage | WorkloadStage, ...] = run.prepared.plan.stages
     for stage, cycles in zip(stages, run.schedule.timeline.stage_cycles, strict=True):
@@ -51,7 +51,7 @@ def stages_table(run: Run) -> pd.DataFrame:
 
 
 def schedule_table(run: Run) -> pd.DataFrame:
-    """Return one row for each instruction of the program of a token."""
+    """Return the table of a schedule: one row for each instruction of a token."""
     program = run.schedule.program
     code, trains = program.instructions, program.trains
     names = np.array([entry.name for entry in run.schedule.timeline.entries] + [""])

@@ -27,7 +27,7 @@ _DRIFT_CAUSE, _DETOUR_CAUSE = "deskew", "link"
 
 
 def tokens_table(run: Run) -> pd.DataFrame:
-    """Return one row for each delivered token, with its latency by cause.
+    """Return the table of delivered tokens, a row for each with its latency by cause.
 
     The schedule gives the cycles of each cause, in cycles of the leader's crystal,
     which all chips follow. The difference between them and the measured latency is a
@@ -88,7 +88,7 @@ def tokens_table(run: Run) -> pd.DataFrame:
 
 
 def failovers_table(run: Run) -> pd.DataFrame:
-    """Return one row for each failover: the bad node, its spare, and the time taken."""
+    """Return the table of failovers: bad node, its spare, and the time taken."""
     rows = [
         {**failover._asdict(), "duration_ps": failover.duration_ps}
         for failover in run.result.failovers
@@ -119,7 +119,7 @@ def _first_after(
 
 
 def links_table(run: Run) -> pd.DataFrame:
-    """Return one row for each directed link: its traffic, slack and errors."""
+    """Return the table of directed links: traffic, slack and errors of each."""
     topology, machine, used = (
         run.prepared.topology,
         run.prepared.machine,
@@ -160,7 +160,7 @@ def links_table(run: Run) -> pd.DataFrame:
 
 
 def chips_table(run: Run) -> pd.DataFrame:
-    """Return one row for each chip: its place, memory, work and clock."""
+    """Return the table of chips: place, memory, work and clock of each."""
     topology, machine, plan = (
         run.prepared.topology,
         run.prepared.machine,

@@ -10,7 +10,7 @@ from experiments.trace.window import Window
 
 
 def sram_table(run: Run, window: Window) -> pd.DataFrame:
-    """Return the SRAM occupancy of the chips in a window: a row for each change.
+    """Return the table of SRAM occupancy of chips in a window, a row for each change.
 
     One sequence is in flight. A chip's first row is at cycle 0.
     """

@@ -38,7 +38,7 @@ def named_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table
 
 
 def wrapped_name(name: str, room: int) -> str:
-    r"""Return a name wrapped at commas into lines of at most `room` characters.
+    r"""Return the name in a text table wrapped at commas to `room` characters a line.
 
     >>> wrapped_name("tensor=8,pipeline=36,expert=4,routing=balanced", 32)
     'tensor=8,pipeline=36,expert=4,\n  routing=balanced'
@@ -59,5 +59,5 @@ def wrapped_name(name: str, room: int) -> str:
 
 
 def titled(title: str, *parts: RenderableType) -> RenderableType:
-    """Return parts under a title that may be wider than a table."""
+    """Return the parts of a text table under a title that may be wider than it."""
     return Group(Text(title, style="italic"), *parts)
