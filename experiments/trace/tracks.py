@@ -62,7 +62,7 @@ class BusyInterval(NamedTuple):
 
 
 def interval_counts(program: Program) -> Ints:
-    """Return the number of intervals of each instruction, shape ``(instructions,)``.
+    """Return how many trace intervals each instruction has, shape ``(instructions,)``.
 
     A MARK has none. The READ of a product's weights has none either, because the read
     is one of the product's own intervals.
@@ -83,7 +83,7 @@ def busy_intervals(
     begin: Ints,
     period_ps: NDArray[np.float64],
 ) -> list[BusyInterval]:
-    """Return the intervals of some instructions, in the order of the rows.
+    """Return the intervals of some instructions in a trace, in the order of the rows.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def busy_intervals(
 
 
 def on_lanes(intervals: list[BusyInterval]) -> list[BusyInterval]:
-    """Return intervals on lanes without overlap, sorted by start, group and line.
+    """Return trace intervals on lanes without overlap, sorted by start, group and line.
 
     An overlap that is due to rounding alone is cut off.
     """
@@ -163,7 +163,7 @@ def on_lanes(intervals: list[BusyInterval]) -> list[BusyInterval]:
 
 
 def line_name(line: int, lane: int) -> str:
-    """Return the name of a line of a chip, such as ``MXM load`` or ``C2C out 3``."""
+    """Return the name of a line in a trace, such as ``MXM load`` or ``C2C out 3``."""
     part, port = divmod(line, _MOST)
     if part == 0:
         name = _NAMES[SlicePort(port)]

@@ -25,7 +25,7 @@ class Window(NamedTuple):
 
 
 def window_of(chips: str, time_us: str) -> Window:
-    """Return the window of two ranges such as ``0-31`` and ``100-250``.
+    """Return the window of a trace from two ranges such as ``0-31`` and ``100-250``.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def window_of(chips: str, time_us: str) -> Window:
 
 
 def check_window(window: Window, chips: int) -> None:
-    """Refuse a window that shows none of the machine's chips.
+    """Refuse a trace window that shows none of the machine's chips.
 
     Raises
     ------
