@@ -11,7 +11,7 @@ from specs.scenario import Scenario
 
 
 def validation_rows() -> list[PublishedFigure]:
-    """Return all comparisons, in the order in which they are printed."""
+    """Return all comparisons with published figures, in the order of printing."""
     return [
         *wiring_rows(),
         *link_rows(),
@@ -25,9 +25,10 @@ def validation_rows() -> list[PublishedFigure]:
 
 
 def deployment_rows() -> list[PublishedFigure]:
-    """Return the token rate of the deployed system, at both widths of fed operands.
+    """Return comparisons with the published token rate of the deployed system.
 
-    No constant is fitted to it: all come from figures of a single chip or link.
+    Operands are fed at both widths. No constant is fitted to the rate: all come from
+    figures of a single chip or link.
     """
 
     def rate(operand_bytes: int) -> float:

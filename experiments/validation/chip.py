@@ -21,7 +21,7 @@ from specs.scenario import Scenario
 
 
 def link_rows() -> list[PublishedFigure]:
-    """Return the payload share of a link and the latency of a hop."""
+    """Return comparisons of a link's payload share and hop with published figures."""
     machine = load_machine()
     link, chip = machine.link, machine.chip
     means = link.jitter_mean_fraction
@@ -49,12 +49,18 @@ def link_rows() -> list[PublishedFigure]:
 
 
 def chip_rows() -> list[PublishedFigure]:
-    """Return the LSTM steps that calibrate the weight feed, and the worst product."""
+    """Return comparisons of LSTM steps and the worst product with published figures.
+
+    The LSTM steps calibrate the weight feed.
+    """
     return [*lstm_rows(), product_row()]
 
 
 def lstm_rows() -> list[PublishedFigure]:
-    """Return the cycles of an LSTM step on one chip; INT8, 8 n^2 weights for size n."""
+    """Return comparisons of the cycles of an LSTM step with published ones.
+
+    On one chip; INT8, 8 n^2 weights for size n.
+    """
     return [
         PublishedFigure(
             name=f"LSTM of {size} on one chip",
@@ -72,7 +78,10 @@ def lstm_rows() -> list[PublishedFigure]:
 
 
 def product_row() -> PublishedFigure:
-    """Return the least utilisation over the published range of product sizes."""
+    """Return the comparison of the least product utilisation with a published one.
+
+    The least is over the published range of product sizes.
+    """
     chip = load_machine().chip
 
     def columns_per_cycle(columns: int) -> float:
@@ -99,7 +108,7 @@ def product_row() -> PublishedFigure:
 
 
 def model_rows() -> list[PublishedFigure]:
-    """Return sizes of a model that follow from its published configuration."""
+    """Return comparisons of model sizes that follow from a published configuration."""
     model = load_model("llama-2-70b")
     task = Task(model, load_machine(), tensor=8, context=1, batch=1)
     attention = Block(BlockKind.ATTENTION, 0, 0, 1, 1)

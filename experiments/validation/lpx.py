@@ -12,7 +12,10 @@ _GB = 10**9
 
 
 def lpx_rows() -> list[PublishedFigure]:
-    """Return sizes and hop latency, which are inputs, and what follows from them."""
+    """Return comparisons with published figures of LP30.
+
+    Sizes and hop latency are inputs; the others follow from them.
+    """
     machine = load_machine("lpx")
     system, chip = machine.system, machine.chip
     rack = select_topology(

@@ -27,7 +27,7 @@ _RACKS_CHIPS = 576
 
 
 def network_rows() -> list[PublishedFigure]:
-    """Return the latencies and the bandwidths of the network."""
+    """Return comparisons of network latency and bandwidth with published figures."""
     return [*_latencies(), *_bandwidths()]
 
 

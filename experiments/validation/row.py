@@ -76,7 +76,7 @@ class PublishedFigure:
 
 
 def validation_report(rows: list[PublishedFigure]) -> Table:
-    """Return the comparisons as a text table."""
+    """Return the comparisons with published figures as a text table."""
     table = Table(box=None, pad_edge=False, collapse_padding=True)
     columns: list[tuple[str, Callable[[PublishedFigure], str]]] = [
         ("figure", _figure),

@@ -19,7 +19,7 @@ _RACK_CHIPS, _NODES33_CHIPS, _NODE_CHIPS = 72, 264, 8
 
 
 def timing_rows() -> list[PublishedFigure]:
-    """Return the comparisons of link latency, start alignment and spare nodes."""
+    """Return comparisons of link latency, alignment and spares with published ones."""
     return [*_links(), _alignment(), *_spares()]
 
 

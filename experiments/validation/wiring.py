@@ -13,7 +13,10 @@ _PUBLISHED_HOPS = 5
 
 
 def wiring_rows() -> list[PublishedFigure]:
-    """Return sizes, which are inputs, and diameters, which are predicted."""
+    """Return comparisons of sizes and diameters with published figures.
+
+    Sizes are inputs, diameters are predicted.
+    """
     return [*_sizes(), *_distances()]
 
 
