@@ -134,7 +134,7 @@ def _bound(device: DeviceSpec, model: ModelSpec, context: int, users: int) -> Ta
 
 
 def ridge_batch(device: DeviceSpec, model: ModelSpec, context: int) -> float | None:
-    """Return the batch at which compute becomes the bound, None if it never does.
+    """Return the experiment's batch at which compute becomes the bound, None if never.
 
     Weights are read once a step, the KV cache once for each user. So with a long
     context the intensity never reaches the ridge. The model is dense: its work is

@@ -90,7 +90,7 @@ def experiment(seed: int, quick: bool) -> Findings:
 
 @lru_cache(maxsize=8)
 def planned(ppm: float, interval_epochs: int) -> Schedule:
-    """Return the schedule whose guard band covers a crystal error and an interval."""
+    """Return the experiment's schedule, guarded for a crystal error and an interval."""
     settings = {
         "clock.drift_ppm": ppm,
         "deskew.interval_epochs": interval_epochs,
@@ -106,7 +106,7 @@ def planned(ppm: float, interval_epochs: int) -> Schedule:
 
 
 def free_running_rows(ppm: float, interval_epochs: int, seed: int) -> list[TableRow]:
-    """Return first violations of a program without deskews: simulated, closed form."""
+    """Return the experiment's rows of first violations: simulated, closed form."""
     schedule = planned(ppm, interval_epochs)
     machine, program = schedule.plan.task.machine, schedule.program
     tolerance = Tolerance(machine=machine, tree_height=schedule.tree.height)
@@ -179,7 +179,7 @@ def _free_run_on(
 
 
 def closed_form_row(schedule: Schedule, seed: int) -> TableRow:
-    """Return the closed forms of a program without deskews, with jitter and without."""
+    """Return the experiment's row of closed forms, with jitter and without."""
     machine = schedule.plan.task.machine
     free = _free_run_on(
         schedule, machine.with_settings({"link.jitter_cycles": 0}), seed

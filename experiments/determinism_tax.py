@@ -75,7 +75,7 @@ def _tax_rows(strategy: str, seed: int) -> list[TableRow]:
 
 
 def ideal_settings(scenario: Scenario) -> dict[str, object]:
-    """Return the settings of a machine with ideal clocks and without errors.
+    """Return the experiment's settings for ideal clocks and links without errors.
 
     A link takes its least latency; the relay of a vector by a chip takes the same time.
     """

@@ -96,7 +96,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 def expected(
     machine: MachineSpec, vectors: NDArray[np.integer], ber: float
 ) -> TableRow:
-    """Return corrected codewords, damage odds and replays of a token in closed form.
+    """Return the experiment's closed-form row: corrected codewords, damage, replays.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def expected(
 def rate_that_damages(
     machine: MachineSpec, vectors: NDArray[np.integer], odds: float
 ) -> float:
-    """Return the bit error rate, to three digits, at which a token has these odds."""
+    """Return the experiment's bit error rate for given damage odds, to three digits."""
 
     def excess(power: float) -> float:
         row = expected(machine, vectors, 10.0**power)
@@ -142,7 +142,7 @@ def rate_that_damages(
 
 
 def counted(machine: MachineSpec, ber: float, seed: int, tokens: int) -> TableRow:
-    """Return the counts and the latencies of a run with drawn errors."""
+    """Return the experiment's simulated row: counts and latencies with drawn errors."""
     settings = {
         "fec.code": machine.fec.code,
         "link.errors": machine.link.errors,

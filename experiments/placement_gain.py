@@ -67,7 +67,7 @@ class PlacementCase(NamedTuple):
 
 
 def random_regular(seed: int) -> Topology:
-    """Return a random regular topology: 72 chips with 11 cables each.
+    """Return the experiment's random regular topology: 72 chips with 11 cables each.
 
     References
     ----------
