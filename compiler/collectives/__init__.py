@@ -1,6 +1,7 @@
 """Collective algorithms and their selection, for tokens and for single collectives.
 
-stages: Collective, Algorithm, CollectiveStage, stage, Adding, adding_up
+stages: Collective, Algorithm, CollectiveStage, stage, Adding, adding_up,
+    bus_factor
 arguments: checked_members, tensor_vectors
 flat_algorithms: direct_stages, direct_messages, shares
 hierarchical: hierarchical_forms

@@ -150,3 +150,15 @@ def adding_up(machine: MachineSpec, made: CollectiveStage) -> Adding:
     cycles = np.array([work_cycles(machine.chip, w) for w in works], dtype=np.int64)
     kind = kind.reshape(-1)
     return Adding(chips, tuple(works[k] for k in kind.tolist()), cycles[kind])
+
+
+def bus_factor(kind: Collective, members: int) -> float:
+    """Return the part of the tensor that each chip must send or receive in a run.
+
+    >>> bus_factor(Collective.ALL_REDUCE, 8), bus_factor(Collective.BROADCAST, 8)
+    (1.75, 1.0)
+    """
+    if kind in (Collective.BROADCAST, Collective.POINT_TO_POINT):
+        return 1.0
+    once = (members - 1) / members
+    return 2 * once if kind is Collective.ALL_REDUCE else once

@@ -15,8 +15,8 @@ from experiments.plan_report.pareto import (
     plan_front,
     write_front,
 )
+from experiments.plan_report.plan_summary import plan_summary
 from experiments.plan_report.plan_table import plan_report, write_plan
-from experiments.report.plan_summary import plan_summary
 from experiments.run.preparation import compile_prepared, plan_scenario
 from sharding.planner.coverage import check_coverage
 from specs.scenario import Scenario

@@ -1,7 +1,6 @@
-"""Reports: summaries of runs and plans, tables for people, files and JSON keys.
+"""Reports of a run: its summary, tables for people, files and JSON keys.
 
 run_summary: summarise, summary
-plan_summary: plan_summary
 run_report: run_report, print_report
 run_files: write_run
 topology_report: topology_facts, topology_report, write_topology

@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 from rich.table import Table
 
-from compiler.collectives.stages import Collective
+from compiler.collectives.stages import Collective, bus_factor
 from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.verify import Certificate, verify
 from experiments.run.scenario import peak_rss_bytes
@@ -88,18 +88,6 @@ class CollectiveRun:
     def violations(self) -> int:
         """Return the number of vectors that broke the schedule."""
         return self.result.underflows + self.result.overflows
-
-
-def bus_factor(kind: Collective, members: int) -> float:
-    """Return the part of the tensor that each chip must send or receive in a run.
-
-    >>> bus_factor(Collective.ALL_REDUCE, 8), bus_factor(Collective.BROADCAST, 8)
-    (1.75, 1.0)
-    """
-    if kind in (Collective.BROADCAST, Collective.POINT_TO_POINT):
-        return 1.0
-    once = (members - 1) / members
-    return 2 * once if kind is Collective.ALL_REDUCE else once
 
 
 def run_collective(

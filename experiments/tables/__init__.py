@@ -4,6 +4,7 @@ run_tables: TABLES, tokens_table, links_table, chips_table, failovers_table
 plan_tables: plan_table, stages_table, schedule_table
 sram: sram_table
 columns: COLUMNS, PROMPT_COLUMNS, FRONT_COLUMNS, TableRow, markdown
+terminal_table: terminal_table, for experiment scripts
 text_tables: named_table, wrapped_name, titled
 atomic_write: write_bytes, check_writable, csv_bytes, zipped
 """

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from chip.operator_cycles import vector_cycles
-from compiler.collectives.stages import Adding, CollectiveStage, adding_up, stage
+from compiler.collectives.stages import (
+    Adding,
+    Collective,
+    CollectiveStage,
+    adding_up,
+    bus_factor,
+    stage,
+)
 from specs.machine import load_machine
 
 MACHINE = load_machine()
@@ -55,3 +62,8 @@ def test_chips_that_receive_more_add_longer_and_an_all_gather_adds_nothing() -> 
     nothing = adding_up(MACHINE, made.reversed())
     assert isinstance(nothing, Adding)
     assert (len(nothing.chips), nothing.works, len(nothing.cycles)) == (0, (), 0)
+
+
+def test_each_chip_must_move_this_much_of_the_tensor() -> None:
+    factors = [bus_factor(kind, 4) for kind in Collective]
+    assert factors == [1.5, 0.75, 0.75, 1.0, 0.75, 1.0]

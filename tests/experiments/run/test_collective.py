@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from compiler.collectives.stages import Collective
 from experiments.run.collective import (
-    bus_factor,
     collective_report,
     collective_summary,
     run_collective,
@@ -123,11 +121,6 @@ def test_chips_that_never_deskew_break_the_schedule_in_the_end_or_run_unproven()
         select_topology(8), machine, "all-reduce", payload_bytes=16_384, engine="simpy"
     )
     assert run.certificate is None
-
-
-def test_each_chip_must_move_this_much_of_the_tensor() -> None:
-    factors = [bus_factor(kind, 4) for kind in Collective]
-    assert factors == [1.5, 0.75, 0.75, 1.0, 0.75, 1.0]
 
 
 def test_the_report_of_a_collective_says_what_its_document_says() -> None:

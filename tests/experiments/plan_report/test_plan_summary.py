@@ -1,4 +1,4 @@
-from experiments.report.plan_summary import plan_summary, search_block
+from experiments.plan_report.plan_summary import plan_summary, search_block
 from experiments.run.preparation import plan_scenario
 from specs.scenario import Scenario
 
