@@ -10,15 +10,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.analysis.uniform_traffic import (
+from experiments.harness.experiment_script import run_script
+from experiments.plots.run_figure import STYLE
+from experiments.traffic.uniform_traffic import (
     BOUNDED,
     ROUTINGS,
     SIMULATED,
     bandwidth_bound,
     simulated_bandwidth,
 )
-from experiments.harness.experiment_script import run_script
-from experiments.plots.run_figure import STYLE
 from specs.machine import load_machine
 from topologies.builders.all_to_all_nodes import node_system
 from topologies.cables import CHIPS_PER_RACK

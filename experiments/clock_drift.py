@@ -18,14 +18,14 @@ from chip.program import Program
 from compiler.cost.drift_budget import budget, shallowest_fifo_vectors
 from compiler.cost.guard_band import Tolerance
 from compiler.ir.schedule import Schedule
-from experiments.analysis.clocks.crystal_error_limit import error_limits
-from experiments.analysis.clocks.drift_violations import (
+from experiments.drift.crystal_error_limit import error_limits
+from experiments.drift.drift_violations import (
     ClockViolation,
     first_violation,
     simulated_violation,
     underflow_quantiles,
 )
-from experiments.analysis.clocks.free_running_clocks import (
+from experiments.drift.free_running_clocks import (
     FreeRunningClocks,
     free_run,
     without_deskews,

@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.harness.experiment_script import run_script
-from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
 from experiments.run.scenario_inputs import machine_of, model_of
 from experiments.tables.columns import TableRow
+from experiments.tables.scenario_rows import scenario_row
 from sharding.planner.infeasibility import smallest_pipeline
 from sharding.planner.memory import kv_cache_bytes
 from sharding.transformer.blocks import Block, BlockKind

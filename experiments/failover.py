@@ -14,11 +14,6 @@ import numpy as np
 import pandas as pd
 
 from compiler.ir.schedule import Schedule
-from experiments.analysis.failover_costs import (
-    FaultCase,
-    failover_costs,
-    tokens_by_cause,
-)
 from experiments.harness.experiment_script import Findings, run_script
 from experiments.plots.failover import failover_figure
 from experiments.run.context_buckets import Bucket
@@ -26,6 +21,11 @@ from experiments.run.failover_planning import SpareNodes
 from experiments.run.preparation import Prepared, compile_scenario
 from experiments.run.scenario import Run, peak_rss_bytes
 from experiments.tables.columns import TableRow
+from experiments.tables.failover_costs import (
+    FaultCase,
+    failover_costs,
+    tokens_by_cause,
+)
 from fabric.faults.spares import Moved
 from fabric.replay import replay
 from specs.faults import ChipStops, Fault, LinkDies

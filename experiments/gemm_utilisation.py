@@ -11,7 +11,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from chip.mxm_tiling import tiling
-from experiments.analysis.gemm import (
+from experiments.harness.experiment_script import run_script
+from experiments.plots.run_figure import STYLE
+from experiments.tables.columns import TableRow
+from experiments.validation.matrix_product import (
     FIRST_COLUMNS,
     INNER,
     LAST_COLUMNS,
@@ -20,9 +23,6 @@ from experiments.analysis.gemm import (
     product_run,
     utilisation,
 )
-from experiments.harness.experiment_script import run_script
-from experiments.plots.run_figure import STYLE
-from experiments.tables.columns import TableRow
 from specs.machine import load_machine
 from specs.units import ceil_div
 

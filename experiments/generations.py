@@ -16,12 +16,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.harness.experiment_script import run_script
-from experiments.harness.scenario_rows import latency_columns
 from experiments.plots.run_figure import STYLE
 from experiments.run.energy import energy_of
 from experiments.run.scenario import run_scenario
 from experiments.run.scenario_inputs import scenario_of
 from experiments.tables.columns import TableRow
+from experiments.tables.scenario_rows import latency_columns
 from specs.errors import RackError
 from specs.machine import load_machine
 from specs.model import load_model, model_names

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from experiments.harness.checkpoint import Checkpoint
 from experiments.harness.experiment_script import Resumable, run_script
-from experiments.harness.scenario_rows import best_strategy_row, scenario_row
 from experiments.plots.run_figure import STYLE
+from experiments.tables.scenario_rows import best_strategy_row, scenario_row
 from specs.scenario import Scenario
 
 BEST = "best"

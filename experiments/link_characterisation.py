@@ -11,14 +11,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.analysis.round_trips import (
+from experiments.harness.experiment_script import run_script
+from experiments.plots.run_figure import STYLE
+from experiments.validation.link_round_trips import (
     EXCHANGES,
     QUICK_EXCHANGES,
     TABLE_2,
     half_round_trips,
 )
-from experiments.harness.experiment_script import run_script
-from experiments.plots.run_figure import STYLE
 
 SHOWN = {
     "link": "link",

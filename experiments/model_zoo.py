@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.harness.experiment_script import run_script
-from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
 from experiments.tables.columns import TableRow
+from experiments.tables.scenario_rows import scenario_row
 from sharding.planner.infeasibility import smallest_pipeline
 from sharding.transformer.task import Task
 from specs.machine import MachineSpec, load_machine

@@ -11,12 +11,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.analysis.decode_work import decode_work
 from experiments.harness.experiment_script import run_script
-from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
 from experiments.run.scenario_inputs import scenario_of
 from experiments.tables.columns import TableRow
+from experiments.tables.scenario_rows import scenario_row
+from specs.decode_work import decode_work
 from specs.devices import DeviceSpec, devices
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model

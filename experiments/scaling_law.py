@@ -15,9 +15,9 @@ from compiler.search.branch_and_bound import best_strategy
 from compiler.search.objective import Objective
 from experiments.harness.checkpoint import Checkpoint
 from experiments.harness.experiment_script import Resumable, run_script
-from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
 from experiments.tables.columns import TableRow
+from experiments.tables.scenario_rows import scenario_row
 from sharding.transformer.task import Task
 from specs.errors import RackError
 from specs.machine import load_machine

@@ -20,16 +20,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.analysis.scheduled_and_reactive import (
+from experiments.harness.experiment_script import run_script
+from experiments.plots.run_figure import STYLE
+from experiments.tables.columns import TableRow
+from experiments.traffic.scheduled_and_reactive import (
     LatencySamples,
     TrafficCase,
     exchange_samples,
     uniform_samples,
 )
-from experiments.analysis.traffic_schedule import network
-from experiments.harness.experiment_script import run_script
-from experiments.plots.run_figure import STYLE
-from experiments.tables.columns import TableRow
+from experiments.traffic.traffic_schedule import network
 from specs.machine import load_machine
 from specs.units import NS_PER_US
 from topologies.selection import select_topology

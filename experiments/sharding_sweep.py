@@ -19,10 +19,10 @@ from compiler.search.search_space import splits
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from experiments.harness.checkpoint import Checkpoint
 from experiments.harness.experiment_script import Resumable, Tables, run_script
-from experiments.harness.scenario_rows import best_strategy_row, scenario_row
 from experiments.plan_report.pareto import front_table
 from experiments.plots.sharding_sweep import sharding_sweep_figure
 from experiments.tables.columns import TableRow
+from experiments.tables.scenario_rows import best_strategy_row, scenario_row
 from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import load_model

@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from experiments.harness.experiment_script import run_script
-from experiments.harness.scenario_rows import scenario_row
 from experiments.plots.run_figure import STYLE
 from experiments.tables.columns import TableRow
+from experiments.tables.scenario_rows import scenario_row
 from specs.machine import load_machine
 from specs.scenario import Scenario
 from topologies.cables import CHIPS_PER_RACK

@@ -9,6 +9,7 @@ bit_errors, faults: errors of links, and fault scripts
 model, transformer_shape, families: ModelSpec, load_model, model_names
 hf_config, checkpoint: readers of config.json and of a checkpoint's index
 formats, devices: number formats; peaks of other devices
+decode_work: the work of a decode step, for the bounds of devices
 workload, graph, graph_validation, workload_presets: Workload and its operators
 errors: RackError and its kinds
 validation, shipped_files: how specifications are checked and found

@@ -1,7 +1,8 @@
 """Comparisons with published figures of one link, one chip and one model."""
 
 from chip.matmul_cycles import product_cycles
-from experiments.analysis.gemm import (
+from experiments.run.scenario import run_scenario
+from experiments.validation.matrix_product import (
     FIRST_COLUMNS,
     INNER,
     LAST_COLUMNS,
@@ -10,7 +11,6 @@ from experiments.analysis.gemm import (
     product_run,
     utilisation,
 )
-from experiments.run.scenario import run_scenario
 from experiments.validation.row import FigureKind, PublishedFigure
 from sharding.planner.memory import kv_cache_bytes
 from sharding.transformer.blocks import Block, BlockKind

@@ -1,9 +1,10 @@
 """Comparisons with published figures of the second generation, a rack of LP30."""
 
-from experiments.analysis.network_latency import one_vector, worst_pair
+from experiments.validation.network_latency import one_vector
 from experiments.validation.row import FigureKind, PublishedFigure
 from specs.machine import MachineSpec, load_machine
 from specs.units import US_PER_S
+from topologies.metrics.farthest_pair import farthest_pair
 from topologies.metrics.summary import describe
 from topologies.selection import select_topology
 from topologies.topology import Topology
@@ -78,7 +79,7 @@ def lpx_rows() -> list[PublishedFigure]:
 
 def _worst_us(machine: MachineSpec, rack: Topology) -> float:
     """Return the network latency of one vector between the worst pair, in us."""
-    schedule = one_vector(rack, machine, worst_pair(rack))
+    schedule = one_vector(rack, machine, farthest_pair(rack))
     return schedule.network_cycles * US_PER_S / machine.chip.clock_hz
 
 

@@ -1,24 +1,24 @@
 """Comparisons with published figures of the network, all of them predicted."""
 
 from compiler.compile_collective import CollectiveSchedule
-from experiments.analysis.network_latency import (
+from experiments.traffic.uniform_traffic import bandwidth_bound, simulated_bandwidth
+from experiments.validation.network_latency import (
     ALL_REDUCE_CHIPS,
     first_spread_bytes,
     one_vector,
     smallest_all_reduce,
-    worst_pair,
 )
-from experiments.analysis.other_simulators import (
+from experiments.validation.other_simulators import (
     ASTRA_NS,
     BOOKSIM_MEAN_CYCLES,
     astra_all_reduce_cycles,
     booksim_mean_cycles,
 )
-from experiments.analysis.uniform_traffic import bandwidth_bound, simulated_bandwidth
 from experiments.validation.row import FigureKind, PublishedFigure
 from specs.machine import MachineSpec, load_machine
 from specs.units import US_PER_S
 from topologies.builders.all_to_all_nodes import node_system
+from topologies.metrics.farthest_pair import farthest_pair
 from topologies.routing.minimal_paths import minimal_paths
 from topologies.selection import select_topology
 
@@ -75,7 +75,7 @@ def _latencies() -> list[PublishedFigure]:
     """Return network latencies, and those that other simulators recorded."""
     machine = load_machine()
     whole = select_topology(_ALL_CHIPS)
-    worst = worst_pair(whole)
+    worst = farthest_pair(whole)
     hops = int((minimal_paths(whole, worst[:1], worst[1:])[0] >= 0).sum())
     forward_cycles = machine.link.forward_cycles
     return [

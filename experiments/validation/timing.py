@@ -2,7 +2,7 @@
 
 import simpy
 
-from experiments.analysis.round_trips import EXCHANGES, TABLE_2, half_round_trips
+from experiments.validation.link_round_trips import EXCHANGES, TABLE_2, half_round_trips
 from experiments.validation.row import FigureKind, PublishedFigure
 from fabric.clocks.aligned_crystals import make_crystals
 from fabric.clocks.crystals import make_clocks

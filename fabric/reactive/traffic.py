@@ -12,7 +12,7 @@ from fabric.random_streams import Draws, Stream, component_keys
 from specs.arrays import Ints
 from specs.errors import SpecError
 from specs.machine import MachineSpec
-from topologies.routing.static_routes import Routes
+from topologies.routing.static_routes import Routes, chip_pairs
 from topologies.topology import Topology
 
 
@@ -126,6 +126,23 @@ def drawn_latency_ps(
     bits = draws.bits(Stream.JITTER, component_keys(packet, journeys.hop))
     jitter_ps = Jitter(machine, topology).ps(journeys.link, bits)
     return least_latency_ps(machine, topology)[journeys.link] + jitter_ps
+
+
+def all_to_all(topology: Topology, routes: Routes, vectors: int) -> Messages:
+    """Return all-to-all reactive traffic: a message of each pair, all ready at once.
+
+    Each chip sends the messages with the most hops first. Neighbouring chips begin with
+    different targets. The compiler uses the same order.
+    """
+    pairs = chip_pairs(topology)
+    pairs.sort(key=lambda pair: -routes.hops(*pair))
+    ends = np.array(pairs, dtype=np.int64).T
+    return Messages(
+        source=ends[0],
+        target=ends[1],
+        vectors=np.full(len(pairs), vectors, dtype=np.int64),
+        ready_ps=np.zeros(len(pairs), dtype=np.int64),
+    )
 
 
 def uniform_messages(

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.image import imread
 
 from experiments import clock_drift
-from experiments.analysis.clocks.free_running_clocks import without_deskews
 from experiments.clock_drift import closed_form_row, free_running_rows, planned
+from experiments.drift.free_running_clocks import without_deskews
 from experiments.tables.atomic_write import csv_bytes
 from experiments.tables.terminal_table import terminal_table
 from fabric.replay import replay

@@ -7,9 +7,9 @@ import pytest
 from matplotlib.image import imread
 
 from experiments.__main__ import experiment_names, main
-from experiments.analysis.decode_work import decode_work
 from experiments.batch_size import ridge_batch
-from experiments.harness.scenario_rows import scenario_row
+from experiments.tables.scenario_rows import scenario_row
+from specs.decode_work import decode_work
 from specs.devices import devices
 from specs.model import load_model
 from specs.scenario import Scenario

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from experiments.harness.scenario_rows import scenario_row
 from experiments.report.run_report import print_report
 from experiments.report.run_summary import summarise, summary
 from experiments.run.preparation import plan_scenario
 from experiments.run.scenario import run_scenario
+from experiments.tables.scenario_rows import scenario_row
 from sharding.planner.coverage import check_coverage
 from specs.errors import RackError
 from specs.families import FAMILIES

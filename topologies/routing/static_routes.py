@@ -159,3 +159,17 @@ def _mixed(number: int) -> int:
     number = ((number ^ (number >> 16)) * 0x7FEB352D) & _MASK
     number = ((number ^ (number >> 15)) * 0x846CA68B) & _MASK
     return number ^ (number >> 16)
+
+
+def chip_pairs(topology: Topology) -> list[tuple[int, int]]:
+    """Return the ends of all routes of a topology: each ordered pair of active chips.
+
+    Sorted by the distance in their numbering.
+    """
+    chips = topology.active.tolist()
+    count = len(chips)
+    return [
+        (chips[place], chips[(place + step) % count])
+        for step in range(1, count)
+        for place in range(count)
+    ]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from fabric.random_streams import Draws
 from fabric.reactive.traffic import (
     Messages,
+    all_to_all,
     drawn_latency_ps,
     journeys,
     mean_latency_ps,
@@ -111,3 +112,14 @@ def test_nobody_to_send_to_and_no_gap_are_refused() -> None:
         sent_by(1)
     with pytest.raises(SpecError, match="mean_gap_ps 0 must be above 0"):
         uniform_messages(np.arange(2), Draws(1), mean_gap_ps=0, until_ps=1)
+
+
+def test_an_all_to_all_is_every_ordered_pair_once_the_longest_ways_first() -> None:
+    rack = select_topology(72)
+    routes = Routes(rack)
+    sent = all_to_all(rack, routes, 3)
+    ends = sent.source.tolist(), sent.target.tolist()
+    pairs = set(zip(*ends, strict=True))
+    assert len(pairs) == len(sent) == 72 * 71
+    hops = [routes.hops(*pair) for pair in zip(*ends, strict=True)]
+    assert hops == sorted(hops, reverse=True)

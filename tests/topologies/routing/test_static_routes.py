@@ -7,7 +7,8 @@ from specs.errors import TopologyError
 from topologies.builders.dragonfly import dragonfly_topology
 from topologies.builders.node import node_topology
 from topologies.builders.rack import rack_topology
-from topologies.routing.static_routes import Routes
+from topologies.routing.static_routes import Routes, chip_pairs
+from topologies.selection import select_topology
 from topologies.topology import Topology
 
 EIGHT_RACKS = dragonfly_topology(8)
@@ -73,3 +74,10 @@ def test_chips_that_do_not_exist_are_refused(source: int, target: int) -> None:
         ROUTES.path(source, target)
     with pytest.raises(TopologyError, match="chips are numbered 0 to 575"):
         ROUTES.hops(source, target)
+
+
+def test_pairs_are_in_the_order_of_their_distance_in_the_numbering() -> None:
+    pairs = chip_pairs(select_topology(8))
+    steps = [(target - source) % 8 for source, target in pairs]
+    assert steps == [step for step in range(1, 8) for _ in range(8)]
+    assert len(set(pairs)) == 56

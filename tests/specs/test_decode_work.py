@@ -1,0 +1,45 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specs.decode_work import decode_work
+from specs.formats import Format
+from specs.model import load_model
+
+
+def test_a_token_of_a_dense_model_takes_two_operations_a_weight() -> None:
+    model = load_model("llama-2-70b")
+    work = decode_work(model, context=1, batch=1)
+    table = model.vocabulary_size * model.hidden_size
+    assert work.flop == pytest.approx(2 * (model.parameters - table), rel=1e-4)
+    assert work.read_bytes == pytest.approx(work.flop, rel=1e-4)
+    assert work.held_bytes == pytest.approx(2 * model.parameters, rel=1e-4)
+
+
+@given(batch=st.integers(1, 64), context=st.integers(1, 4096))
+def test_a_batch_reads_its_weights_once_and_each_cache(
+    batch: int, context: int
+) -> None:
+    model = load_model("llama-2-70b")
+    one, many = (decode_work(model, context=context, batch=n) for n in (1, batch))
+    # Llama-2-70B keeps 327,680 B a position in FP16.
+    assert many.read_bytes - one.read_bytes == (batch - 1) * context * 327_680
+    assert many.flop == pytest.approx(batch * one.flop)
+
+
+def test_a_batch_reads_every_expert_but_a_token_multiplies_two() -> None:
+    model = load_model("mixtral-8x7b")
+    one, four, more = (decode_work(model, context=1, batch=n) for n in (1, 4, 16))
+    assert one.flop * 16 == pytest.approx(more.flop)
+    assert one.read_bytes < four.read_bytes / 3
+    assert more.read_bytes == pytest.approx(four.read_bytes, rel=1e-4)
+
+
+def test_narrow_weights_are_read_in_less() -> None:
+    model = load_model("llama-2-7b")
+    wide = decode_work(model, context=1, batch=1, kv_cache=Format.INT4)
+    narrow = decode_work(
+        model, context=1, batch=1, weights=Format.INT4, kv_cache=Format.INT4
+    )
+    assert wide.read_bytes == pytest.approx(4 * narrow.read_bytes, rel=1e-4)
+    assert wide.flop == narrow.flop
