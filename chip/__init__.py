@@ -1,8 +1,7 @@
-"""One tensor streaming processor: clock, counters, functional units and program.
+"""One tensor streaming processor: functional units, operators, memory and program.
 
 program: Program, Instructions, Trains
-clock, random_walk, random_walk_clock: Clock, RandomWalkClock
-hac: AlignedCounter
+deskew: half_epoch_cycles
 operator_work, operator_cycles: the work of an operator on a chip, and its cycles
 functional_units, slice_instructions: slices of a chip and their instructions
 lowering, product_lowering: the instructions of an operator

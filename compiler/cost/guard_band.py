@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import final
 
-from chip.hac import half_epoch_cycles
+from chip.deskew import half_epoch_cycles
 from compiler.cost.link_timing import vector_rate
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from chip.clock import Clock
 from chip.program import Slice
 from experiments.run.context_buckets import token_context
 from experiments.run.scenario import Run
 from experiments.tables.columns import COLUMNS
 from experiments.tables.plan_tables import plan_table, schedule_table, stages_table
+from fabric.clocks.clock import Clock
 from fabric.results.result import Failover, IterationRow
 from fabric.results.slack import UNLIMITED_PS
 from sharding.graph.workload_plan import WorkloadStage

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from chip.hac import AlignedCounter
 from fabric.clocks.crystals import Clocks, Crystals
+from fabric.clocks.hac import AlignedCounter
 from fabric.clocks.hac_tracking import settled_errors
 from fabric.random_streams import Draws
 from specs.machine import MachineSpec

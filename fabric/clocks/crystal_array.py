@@ -1,7 +1,7 @@
 """Array of crystals: edges and cycles of many at once, in the first second.
 
 Aligning counters takes milliseconds. For that time a crystal keeps its frequency, and
-one division in 64 bits gives the same integers as `chip.clock.Clock`.
+one division in 64 bits gives the same integers as `fabric.clocks.clock.Clock`.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.clock import Clock
+from fabric.clocks.clock import Clock
 from specs.arrays import Ints
 from specs.units import PS_PER_S
 

@@ -8,10 +8,10 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.clock import Clock, Crystal, cycles_at, edges_ps
-from chip.hac import AlignedCounter
-from chip.random_walk import RandomWalk
-from chip.random_walk_clock import RandomWalkClock
+from fabric.clocks.clock import Clock, Crystal, cycles_at, edges_ps
+from fabric.clocks.hac import AlignedCounter
+from fabric.clocks.random_walk import RandomWalk
+from fabric.clocks.random_walk_clock import RandomWalkClock
 from fabric.random_streams import Draws, Stream
 from specs.arrays import Floats, Ints
 from specs.machine import MachineSpec

@@ -13,11 +13,12 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.clock import Clock
-from chip.hac import FRACTION_BITS, HALF_COUNT, added_rates
+from fabric.clocks.alignment_epochs import level_epochs
+from fabric.clocks.clock import Clock
 from fabric.clocks.crystal_array import CrystalArray
+from fabric.clocks.hac import FRACTION_BITS, HALF_COUNT, added_rates
 from fabric.clocks.link_bring_up import LANE_BITS, LANES, bring_up, spacing_epochs
-from fabric.links.latency import Jitter, least_latency_ps, level_epochs
+from fabric.links.latency import Jitter, least_latency_ps
 from fabric.random_streams import Draws, Stream
 from specs.arrays import Ints
 from specs.errors import ScheduleError

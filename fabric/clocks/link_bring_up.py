@@ -11,9 +11,9 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from chip.clock import Clock
-from chip.hac import bring_up_settled, half_round_trip, rate_per_epoch
+from fabric.clocks.clock import Clock
 from fabric.clocks.crystal_array import CrystalArray
+from fabric.clocks.hac import bring_up_settled, half_round_trip, rate_per_epoch
 from fabric.links.latency import Jitter
 from fabric.random_streams import Draws, Stream
 from specs.arrays import Ints

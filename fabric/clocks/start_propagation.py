@@ -5,8 +5,9 @@ from typing import final
 
 import numpy as np
 
+from fabric.clocks.alignment_epochs import level_epochs
 from fabric.clocks.crystals import Crystals
-from fabric.links.latency import Jitter, least_latency_ps, level_epochs
+from fabric.links.latency import Jitter, least_latency_ps
 from fabric.random_streams import Draws, Stream
 from specs.arrays import Ints
 from specs.machine import MachineSpec

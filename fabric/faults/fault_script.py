@@ -11,7 +11,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from chip.clock import Crystal
+from fabric.clocks.clock import Crystal
 from specs.arrays import Ints
 from specs.errors import SpecError
 from specs.faults import ChipStops, Fault, LinkDies, LinkErrorRate

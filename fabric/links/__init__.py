@@ -3,6 +3,6 @@
 burst_channel: BurstChannel
 error_model: codeword_outcome, damage_odds, describe_error_model
 fec: CodewordOdds, codeword_odds, codewords, train_odds
-latency: Jitter, least_latency_ps, level_epochs
+latency: Jitter, least_latency_ps
 rare_events: Trials, hits, trials
 """

@@ -7,12 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from chip.hac import alignment_epochs
-from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import PS_PER_S
 from topologies.link_samples import measured_row
-from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
 
 # With 2^14 levels a link's mean and deviation are within 10^-5 cycles of those of a
@@ -87,36 +84,3 @@ class Jitter:
         level = (bits >> _SHIFT).view(np.int64)
         drawn_ps = self._table_ps.take(self._row[links] + level)
         return np.asarray(drawn_ps, dtype=np.int64)
-
-
-def level_epochs(
-    machine: MachineSpec, topology: Topology, tree: SpanningTree
-) -> tuple[NDArray[np.int64], int]:
-    """Return the link latency in epochs from each chip's parent, and that of a level.
-
-    Raises
-    ------
-    ScheduleError
-        If the latency of a link may lie on either side of an epoch edge, so that a
-        start could be an epoch late at random.
-    """
-    epoch = machine.hac.epoch_cycles
-    least = np.zeros(len(tree.parent), dtype=np.int64)
-    below = tree.parent >= 0
-    link = tree.parent_link[below]
-    least_ps = least_latency_ps(machine, topology)[link]
-    least[below] = -(-least_ps * machine.chip.clock_hz // PS_PER_S)
-    # A counter may be off by the tracking error of a level, and counts are integers.
-    slack = machine.hac.tracking_error_counts + 1
-    most = least + machine.link.jitter_cycles
-    epochs = np.where(below, most // epoch + 1, 0)
-    split = below & ((most + slack) // epoch > np.maximum(least - slack, 0) // epoch)
-    if split.any():
-        chip = int(np.flatnonzero(split)[0])
-        raise ScheduleError(
-            f"the link to chip {chip} takes {least[chip]} to {most[chip]} cycles, and "
-            f"an epoch edge of {epoch} cycles lies between (counters may be off by "
-            f"{slack}): set hac.epoch_cycles above {int(most.max()) + slack}"
-        )
-    longest = int(most.max(initial=0))
-    return epochs, alignment_epochs(longest, epoch, 1)

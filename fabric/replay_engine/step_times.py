@@ -4,8 +4,8 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from chip.clock import quotients_ps
-from chip.hac import wrapped_differences
+from fabric.clocks.clock import quotients_ps
+from fabric.clocks.hac import wrapped_differences
 from fabric.results.deskew_log import DeskewLog
 from fabric.results.iteration_log import NEVER
 from fabric.runtime.segment import Segment

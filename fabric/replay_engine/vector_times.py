@@ -9,8 +9,8 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from chip.clock import cycles_at
 from chip.program import Opcode, Program
+from fabric.clocks.clock import cycles_at
 from fabric.clocks.crystals import make_clocks
 from fabric.random_streams import Draws
 from fabric.results.result import Record

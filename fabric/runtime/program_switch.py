@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chip.hac import wrapped_differences
 from chip.program import Program
+from fabric.clocks.hac import wrapped_differences
 from fabric.clocks.start_propagation import Start
 from fabric.faults.spares import Spares
 from fabric.runtime.segment import Segment

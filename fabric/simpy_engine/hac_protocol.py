@@ -17,8 +17,8 @@ import simpy
 from numpy.typing import NDArray
 from simpy.events import ProcessGenerator
 
-from chip.clock import Clock
-from chip.hac import (
+from fabric.clocks.clock import Clock
+from fabric.clocks.hac import (
     added_rates,
     bring_up_settled,
     half_round_trip,

@@ -5,8 +5,8 @@ from typing import NamedTuple, final
 import simpy
 from simpy.events import ProcessGenerator, Timeout
 
-from chip.clock import Crystal
-from chip.hac import AlignedCounter, wrapped_difference
+from fabric.clocks.clock import Crystal
+from fabric.clocks.hac import AlignedCounter, wrapped_difference
 from fabric.results.deskew_log import DeskewLog
 from fabric.results.iteration_log import FlightLog
 from fabric.simpy_engine.link import Link

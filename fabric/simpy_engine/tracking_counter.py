@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, final
 
-from chip.hac import FRACTION_BITS, HALF_COUNT, wrapped_difference
+from fabric.clocks.hac import FRACTION_BITS, HALF_COUNT, wrapped_difference
 from specs.machine import MachineSpec
 
 

@@ -6,7 +6,7 @@ from typing import final
 
 import numpy as np
 
-from chip.random_walk import RandomWalk
+from fabric.clocks.random_walk import RandomWalk
 from fabric.results.iteration_log import NEVER
 from fabric.results.slack import UNLIMITED_PS, least_slack_ps, tail_cycles
 from fabric.runtime.segment import Segment

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chip.clock import Clock
 from compiler.ir.schedule import Schedule
 from compiler.verify import verify
+from fabric.clocks.clock import Clock
 from fabric.links.latency import least_latency_ps
 from fabric.results.result import RunResult
 from fabric.simulation import simulate

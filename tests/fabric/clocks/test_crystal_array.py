@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.clock import Clock
+from fabric.clocks.clock import Clock
 from fabric.clocks.crystal_array import CrystalArray
 
 clocks = st.builds(

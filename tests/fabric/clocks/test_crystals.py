@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.clock import Clock
-from chip.hac import AlignedCounter
 from fabric.clocks.aligned_crystals import make_crystals
+from fabric.clocks.clock import Clock
 from fabric.clocks.crystals import Clocks, Crystals, make_clocks
+from fabric.clocks.hac import AlignedCounter
 from fabric.random_streams import Draws
 from specs.machine import load_machine
 from specs.units import AS_PER_PS

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from chip.clock import Clock
-from chip.hac import FRACTION_BITS
+from fabric.clocks.clock import Clock
+from fabric.clocks.hac import FRACTION_BITS
 from fabric.clocks.link_bring_up import (
     HacExchanges,
     MeasuredLinks,

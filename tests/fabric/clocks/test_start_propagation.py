@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from chip.clock import Clock
-from chip.hac import AlignedCounter
+from fabric.clocks.clock import Clock
 from fabric.clocks.crystals import Clocks, Crystals
+from fabric.clocks.hac import AlignedCounter
 from fabric.clocks.start_propagation import StartPropagation, propagate_start
 from fabric.links.latency import least_latency_ps
 from fabric.random_streams import Draws

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.clock import Clock
+from fabric.clocks.clock import Clock
 from fabric.faults.fault_script import NEVER, Outages, RateChange, check_faults, outages
 from specs.errors import SpecError
 from specs.faults import ChipStops, Fault, LinkDies, LinkErrorRate

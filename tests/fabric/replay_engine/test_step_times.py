@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chip.hac import wrapped_difference
+from fabric.clocks.hac import wrapped_difference
 from fabric.replay_engine.step_times import Offsets
 from fabric.results.deskew_log import DeskewLog
 from fabric.results.iteration_log import NEVER

@@ -3,9 +3,9 @@ import pytest
 import simpy
 from simpy.events import ProcessGenerator
 
-from chip.clock import Crystal
 from chip.program import Opcode, Program
 from compiler.compile_collective import compile_collective
+from fabric.clocks.clock import Crystal
 from fabric.clocks.crystals import make_clocks
 from fabric.random_streams import Draws
 from fabric.replay import replay

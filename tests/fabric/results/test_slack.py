@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.clock import Clock
+from fabric.clocks.clock import Clock
 from fabric.results.slack import least_slack_ps, tail_cycles, tail_drift_ps
 from specs.machine import load_machine
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chip.clock import Clock
+from fabric.clocks.clock import Clock
 from fabric.clocks.hac_tracking import Tracking
 from fabric.clocks.link_bring_up import bring_up
 from fabric.links.latency import Jitter, least_latency_ps

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simpy.events import ProcessGenerator
 
-from chip.clock import Clock
-from chip.hac import AlignedCounter
+from fabric.clocks.clock import Clock
+from fabric.clocks.hac import AlignedCounter
 from fabric.results.deskew_log import DeskewLog
 from fabric.results.iteration_log import NEVER, Flight, FlightLog
 from fabric.simpy_engine.link import Link

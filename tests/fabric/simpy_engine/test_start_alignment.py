@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fabric.clocks.aligned_crystals import make_crystals
+from fabric.clocks.alignment_epochs import level_epochs
 from fabric.clocks.crystals import Crystals, make_clocks
 from fabric.clocks.start_propagation import Start, propagate_start
-from fabric.links.latency import level_epochs
 from fabric.random_streams import Draws
 from fabric.simpy_engine.start_alignment import Alignment
 from specs.errors import ScheduleError

@@ -1,6 +1,6 @@
 import pytest
 
-from chip.hac import FRACTION_BITS
+from fabric.clocks.hac import FRACTION_BITS
 from fabric.simpy_engine.tracking_counter import MeasuredLink, TrackingCounter
 from specs.machine import MachineSpec, load_machine
 

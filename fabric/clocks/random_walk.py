@@ -11,7 +11,7 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.clock import Stretch
+from fabric.clocks.clock import Stretch
 from specs.arrays import Floats, Ints
 from specs.units import AS_PER_PS, AS_PER_S, PPM
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.clock import Clock
-from chip.random_walk import RandomWalk
-from chip.random_walk_clock import RandomWalkClock
+from fabric.clocks.clock import Clock
+from fabric.clocks.random_walk import RandomWalk
+from fabric.clocks.random_walk_clock import RandomWalkClock
 
 HZ = 900_000_000
 CHIPS = 3

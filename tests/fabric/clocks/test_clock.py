@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.clock import FOREVER, Clock, Stretch, cycles_at, quotients_ps
+from fabric.clocks.clock import FOREVER, Clock, Stretch, cycles_at, quotients_ps
 from specs.errors import SpecError
 from specs.units import PPM
 

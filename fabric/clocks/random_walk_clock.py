@@ -4,8 +4,8 @@ from typing import final
 
 import numpy as np
 
-from chip.clock import Stretch
-from chip.random_walk import RandomWalk
+from fabric.clocks.clock import Stretch
+from fabric.clocks.random_walk import RandomWalk
 from specs.arrays import Ints
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from chip.clock import Stretch
-from chip.random_walk import Lines, RandomWalk
-from chip.random_walk_clock import RandomWalkClock
+from fabric.clocks.clock import Stretch
+from fabric.clocks.random_walk import Lines, RandomWalk
+from fabric.clocks.random_walk_clock import RandomWalkClock
 from specs.arrays import Ints
 from specs.units import AS_PER_PS
 

@@ -4,14 +4,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from chip.clock import Clock
-from chip.hac import (
+from chip.deskew import half_epoch_cycles
+from fabric.clocks.clock import Clock
+from fabric.clocks.hac import (
     FRACTION_BITS,
     AlignedCounter,
     added_rates,
-    alignment_epochs,
     bring_up_settled,
-    half_epoch_cycles,
     half_round_trip,
     rate_per_epoch,
     wrapped_difference,
@@ -89,25 +88,6 @@ def test_drift_over_the_longest_deskew_interval_is_not_misread(
     interval = half_epoch_cycles(epoch, error, ppm)
     drift = sign * (int(interval * ppm / PPM) + error + 1) if interval else 0
     assert wrapped_difference(drift, 0, epoch) == drift
-
-
-def test_the_longest_deskew_interval_at_the_limits_of_two_crystals() -> None:
-    # Half of 252, less one count of error and two of rounding, at 100 ppm.
-    assert half_epoch_cycles(252, 1, 100) == 1_230_000
-
-
-def test_crystals_that_agree_never_need_a_deskew() -> None:
-    assert half_epoch_cycles(252, 1, 0) > 10**18
-
-
-def test_a_counter_worse_than_half_an_epoch_cannot_be_deskewed() -> None:
-    assert half_epoch_cycles(252, 130, 50) == 0
-
-
-def test_each_level_of_the_tree_takes_the_epochs_its_latency_spans() -> None:
-    assert alignment_epochs(latency_cycles=228, epoch_cycles=252, height=3) == 3
-    assert alignment_epochs(latency_cycles=252, epoch_cycles=252, height=3) == 6
-    assert alignment_epochs(latency_cycles=228, epoch_cycles=252, height=0) == 0
 
 
 def sums(trips: list[int]) -> NDArray[np.int64]:

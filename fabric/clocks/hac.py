@@ -11,12 +11,11 @@ from typing import TypeVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from chip.clock import Crystal
-from specs.units import PPM
+from fabric.clocks.clock import Crystal
 
 
 def wrapped_difference(sac: int, hac: int, epoch_cycles: int) -> int:
-    """Return how far a chip's SAC is ahead of its HAC, wrapped to half an epoch.
+    """Return a clock's drift: how far SAC is ahead of HAC, wrapped to half an epoch.
 
     >>> wrapped_difference(253, 251, 252), wrapped_difference(1, 251, 252)
     (2, 2)
@@ -30,7 +29,7 @@ def wrapped_difference(sac: int, hac: int, epoch_cycles: int) -> int:
 def wrapped_differences(
     sac: NDArray[np.int64], hac: NDArray[np.int64], epoch_cycles: int
 ) -> NDArray[np.int64]:
-    """Return `wrapped_difference` of each pair of chip counts, the same integers."""
+    """Return `wrapped_difference` of each pair of clock counts, the same integers."""
     half = epoch_cycles // 2
     return (sac - hac + half) % epoch_cycles - half
 
@@ -46,7 +45,7 @@ HALF_COUNT = 1 << (FRACTION_BITS - 1)
 def bring_up_settled(
     before: NDArray[np.int64], after: NDArray[np.int64], exchanges: int
 ) -> NDArray[np.bool_]:
-    """Return whether a chip's HAC bring-up settled: round trips' mean and variance.
+    """Return whether clock alignment settled: mean and variance of round trips.
 
     `exchanges` round trips are compared with their first half. The mean may differ by
     an eighth of the standard deviation, the variance by a quarter. Half a count, and a
@@ -72,7 +71,7 @@ def bring_up_settled(
 
 
 def half_round_trip(total: Whole, exchanges: Whole) -> Whole:
-    """Return the one-way latency in a chip's 2^-24 counts: half the mean round trip.
+    """Return the one-way latency in 2^-24 clock counts: half the mean round trip.
 
     Parameters
     ----------
@@ -92,7 +91,7 @@ def half_round_trip(total: Whole, exchanges: Whole) -> Whole:
 def rate_per_epoch(
     total: Whole, weighted: Whole, exchanges: Whole, spacing_epochs: int
 ) -> Whole:
-    """Return a chip crystal's rate error: 2^-24 counts lost in an epoch of its parent.
+    """Return a clock's rate error: 2^-24 counts lost in an epoch of its parent.
 
     It is the slope, by least squares, of the lag of the child's counter.
 
@@ -120,7 +119,7 @@ def rate_per_epoch(
 
 
 def added_rates(own: Whole, above: Whole, epoch_cycles: int) -> Whole:
-    """Return a chip crystal's error to the root: 2^-24 counts lost in a root epoch.
+    """Return a clock's rate error to the root: 2^-24 counts lost in a root epoch.
 
     Parameters
     ----------
@@ -159,36 +158,3 @@ class AlignedCounter:
         first_ps = self.root.edge_ps(count - self.error_counts)
         cycle = clock.cycle_at(first_ps)
         return cycle if clock.edge_ps(cycle) == first_ps else cycle + 1
-
-
-def half_epoch_cycles(
-    epoch_cycles: int, counter_error: int, relative_ppm: float
-) -> int:
-    """Return a chip's longest deskew interval in cycles whose drift is unambiguous.
-
-    A drift of more than half an epoch reads as a drift of the other sign.
-
-    Parameters
-    ----------
-    epoch_cycles
-        Modulus of the counter.
-    counter_error
-        Largest error of the counter itself, in counts.
-    relative_ppm
-        Largest difference between this crystal and the root's, in ppm.
-    """
-    room = epoch_cycles // 2 - counter_error - 2
-    if room <= 0:
-        return 0
-    if relative_ppm <= 0:
-        return 2**62
-    return int(room * PPM / relative_ppm)
-
-
-def alignment_epochs(latency_cycles: int, epoch_cycles: int, height: int) -> int:
-    """Return the epochs to start aligned chips: ``(floor(L / epoch) + 1) * height``.
-
-    >>> alignment_epochs(228, 252, 3)
-    3
-    """
-    return (latency_cycles // epoch_cycles + 1) * height

@@ -138,7 +138,7 @@ def edges_ps(
     frequency_hz: NDArray[np.int64] | np.int64,
     phase_ps: NDArray[np.int64] | np.int64,
 ) -> NDArray[np.int64]:
-    """Return when each cycle of a chip's clock begins, the integers of `Clock.edge_ps`.
+    """Return when each cycle of a clock begins, the integers of `Clock.edge_ps`.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def edges_ps(
 def quotients_ps(
     cycles: NDArray[np.int64], frequency_hz: NDArray[np.int64] | np.int64
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the duration of a chip's cycles in ps, rounded down, and the remainder.
+    """Return the duration of a clock's cycles in ps, rounded down, and the remainder.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def cycles_at(
     frequency_hz: NDArray[np.int64] | np.int64,
     phase_ps: NDArray[np.int64] | np.int64,
 ) -> NDArray[np.int64]:
-    """Return the cycle of a chip's clock at each time, integers as of `Clock.cycle_at`.
+    """Return the cycle of a clock at each time, the integers of `Clock.cycle_at`.
 
     Parameters
     ----------
