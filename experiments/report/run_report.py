@@ -145,8 +145,9 @@ def _add_tokens(table: Table, facts: RunSummary) -> None:
     if prefill is not None:
         table.add_row(
             "prompt",
-            f"{prefill.prompt_tokens:,} positions in {prefill.chunks:,} chunks "
-            f"of {prefill.chunk_tokens:,}: {prefill.latency_ns / 1e3:,.3f} us",
+            f"{prefill.prompt_tokens:,} positions in "
+            f"{_counted(prefill.chunks, 'chunk')} of {prefill.chunk_tokens:,}: "
+            f"{prefill.latency_ns / 1e3:,.3f} us",
         )
         table.add_row(
             "first token",
@@ -192,7 +193,8 @@ def _health(run: Run, facts: RunSummary) -> Table:
         Text("none", style="green")
         if not run.violations
         else Text(
-            f"{broken.underflow:,} underflows, {broken.overflow:,} overflows",
+            f"{_counted(broken.underflow, 'underflow')}, "
+            f"{_counted(broken.overflow, 'overflow')}",
             style="bold red",
         ),
     )
@@ -206,8 +208,9 @@ def _health(run: Run, facts: RunSummary) -> Table:
     )
     table.add_row(
         "faults",
-        f"{faults.replays} replays, {faults.failovers} failovers, "
-        f"{faults.tokens_lost} tokens lost",
+        f"{_counted(faults.replays, 'replay')}, "
+        f"{_counted(faults.failovers, 'failover')}, "
+        f"{_counted(faults.tokens_lost, 'token')} lost",
     )
     for failover in result.failovers[:_MOST_SHOWN]:
         table.add_row("", str(failover))
@@ -216,10 +219,16 @@ def _health(run: Run, facts: RunSummary) -> Table:
     ran = facts.run
     table.add_row(
         "simulated",
-        f"{ran.iterations} iterations, {ran.events:,} events in {ran.wall_s:.2f} s",
+        f"{_counted(ran.iterations, 'iteration')}, {_counted(ran.events, 'event')} "
+        f"in {ran.wall_s:.2f} s",
     )
     table.add_row("trajectory", ran.trajectory_hash[:32])
     return table
+
+
+def _counted(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural unless the count is 1."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def print_report(run: Run, facts: RunSummary, console: Console) -> None:
