@@ -54,7 +54,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _figure(table: pd.DataFrame) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(9, 5.2), layout="constrained")
         axes = figure.subplots()
@@ -91,7 +91,7 @@ def _figure(table: pd.DataFrame) -> Figure:
 
 
 def _lines(axes: Axes, part: pd.DataFrame, column: str, look: str, label: str) -> None:
-    """Draw a column for systems of nodes and for systems of racks, as two lines."""
+    """Draw the experiment's lines of a column: systems of nodes, systems of racks."""
     racks = part["topology"] == "dragonfly"
     axes.plot(part["chips"][~racks], part[column][~racks], look, label=label)
     axes.plot(part["chips"][racks], part[column][racks], look)

@@ -69,7 +69,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _simulated(machine: str, way: str, context: int, users: int, seed: int) -> TableRow:
-    """Return the row of a simulated machine."""
+    """Return the experiment's row of a simulated machine."""
     scenario = scenario_of(
         {
             "model": MODEL,
@@ -111,7 +111,7 @@ def _simulated(machine: str, way: str, context: int, users: int, seed: int) -> T
 
 
 def _bound(device: DeviceSpec, model: ModelSpec, context: int, users: int) -> TableRow:
-    """Return the row of the bound of a device."""
+    """Return the experiment's row of the bound of a device."""
     work = decode_work(model, context=context, batch=users)
     count = device.holding(work.held_bytes)
     step_s = device.bound_s(flop=work.flop, read_bytes=work.read_bytes, devices=count)
@@ -149,7 +149,7 @@ def ridge_batch(device: DeviceSpec, model: ModelSpec, context: int) -> float | N
 
 
 def _figure(table: pd.DataFrame) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     context = min(table["context_tokens"])
     drawn = table[table["feasible"] & (table["context_tokens"] == context)]
     drawn = drawn.assign(every_us=1e6 / drawn["tokens_per_s_per_user"].astype(float))
@@ -179,7 +179,7 @@ def _figure(table: pd.DataFrame) -> Figure:
 
 
 def _lines(axes: Axes, drawn: pd.DataFrame, column: str) -> None:
-    """Draw a column over users: simulated lines with markers, bounds dashed."""
+    """Draw the experiment's lines over users: simulated with markers, bounds dashed."""
     styles = {"a batch": "-o", "in flight": "-s"}
     for place, (device, part) in enumerate(drawn.groupby("device", sort=False)):
         for way, rows in part.groupby("way", sort=False):

@@ -169,7 +169,7 @@ def _compared(
 def _free_run_on(
     schedule: Schedule, machine: MachineSpec, seed: int
 ) -> FreeRunningClocks:
-    """Return the schedule's program on free-running clocks, from a run of one token."""
+    """Return the experiment's free run of a schedule's program, of one token."""
     program = without_deskews(schedule.program)
     topology = schedule.topology
     result = replay(
@@ -200,7 +200,7 @@ def closed_form_row(schedule: Schedule, seed: int) -> TableRow:
 def _run_until_violation(
     program: Program, topology: Topology, machine: MachineSpec, seed: int
 ) -> RunResult:
-    """Return a run that is long enough to have a violation, or the longest allowed."""
+    """Return the experiment's run until a violation, or the longest allowed."""
     tokens = 2
     while True:
         tokens *= 2

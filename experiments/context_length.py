@@ -51,7 +51,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _row(name: str, chips: int, context: int, seed: int) -> TableRow:
-    """Return the row of one case of the table."""
+    """Return the experiment's row of one case."""
     scenario = Scenario(
         model=name,
         chips=chips,
@@ -81,7 +81,7 @@ def _row(name: str, chips: int, context: int, seed: int) -> TableRow:
 
 
 def _figure(table: pd.DataFrame) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(13, 4.4), layout="constrained")
         time, memory, chips = figure.subplots(1, 3)

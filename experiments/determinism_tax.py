@@ -51,7 +51,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _tax_rows(strategy: str, seed: int) -> list[TableRow]:
-    """Return the latency of a token beyond an ideal global clock, for each code."""
+    """Return the experiment's rows: latency beyond an ideal global clock, by code."""
     scenario = Scenario(chips=CHIPS, strategy=strategy)
     ideal = compile_scenario(
         scenario.model_copy(update={"settings": ideal_settings(scenario)})
@@ -90,7 +90,7 @@ def ideal_settings(scenario: Scenario) -> dict[str, object]:
 
 
 def _split(schedule: Schedule, ideal: Schedule) -> TableRow:
-    """Return the cycles beyond the ideal by part, in us; they sum to the difference."""
+    """Return the experiment's cycles beyond the ideal by part, in us, which add up."""
     machine, program = schedule.plan.task.machine, schedule.program
     tolerance = Tolerance(machine=machine, tree_height=schedule.tree.height)
     spent, guard_cycles = schedule.breakdown, program.guard_cycles
@@ -123,7 +123,7 @@ def _split(schedule: Schedule, ideal: Schedule) -> TableRow:
 
 
 def _simulated(schedule: Schedule, seed: int) -> TableRow:
-    """Return the simulated latency of a token, and the time of the aligned start."""
+    """Return the experiment's latency of a token, and the time of the aligned start."""
     machine = schedule.plan.task.machine
     result = replay(
         schedule.program, schedule.topology, machine, seed=seed, tokens=TOKENS

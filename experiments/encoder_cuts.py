@@ -82,7 +82,7 @@ def experiment(_seed: int, quick: bool) -> tuple[pd.DataFrame, Figure, Tables]:
 
 
 def _choices(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the split that either planner chooses for the fastest pass."""
+    """Return the experiment's choice of split by either planner."""
     rows = []
     for context, part in table.groupby("context_tokens"):
         flops = part[part["rule"] == RULES[0]].sort_values("macs_in_a_row").iloc[0]
@@ -103,7 +103,7 @@ def _choices(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(context: int, strategy: Strategy, rule: str) -> TableRow:
-    """Return the row of one case of the table."""
+    """Return the experiment's row of one case."""
     machine, topology = load_machine(), select_topology(CHIPS)
     task = Task(load_model("bert-large"), machine, strategy.tensor, context, 1)
     units = model_units(
@@ -143,7 +143,7 @@ def _row(context: int, strategy: Strategy, rule: str) -> TableRow:
 
 
 def _macs(task: Task, unit: Block) -> int:
-    """Return the multiply-accumulates of a block over all chips."""
+    """Return the experiment's multiply-accumulates of a block over all chips."""
     model = task.model
     if unit.kind is BlockKind.ATTENTION:
         scored = 2 * model.query_size * task.attended_tokens(unit)
@@ -183,7 +183,7 @@ def min_max_cuts(problem: StageCutProblem) -> list[int]:
 
 
 def _stage_cycles(problem: StageCutProblem) -> Ints:
-    """Return the cycles of a stage by its first block and the one after its last.
+    """Return the experiment's cycles of a stage by its first and its last block.
 
     They include the exchanges, and the stage transfers to it and from it.
     """
@@ -212,7 +212,7 @@ def _stage_cycles(problem: StageCutProblem) -> Ints:
 
 
 def _block_cycles(problem: StageCutProblem, block: Block) -> int:
-    """Return the cycles of a block: compute, and the bound of its exchanges."""
+    """Return the experiment's cycles of a block: compute, and bound of exchanges."""
     topology = problem.topology
     group = topology.active[: problem.task.tensor].astype(np.int64)
     total = 0
@@ -229,7 +229,7 @@ def _block_cycles(problem: StageCutProblem, block: Block) -> int:
 
 
 def _transfer_cycles(problem: StageCutProblem, into: Block) -> int:
-    """Return the cycles of the stage transfer to a stage that begins with a block."""
+    """Return the experiment's cycles of the stage transfer into a block."""
     width, chips = problem.task.tensor, problem.topology.active.astype(np.int64)
     if 2 * width > len(chips):
         return 0
@@ -239,7 +239,7 @@ def _transfer_cycles(problem: StageCutProblem, into: Block) -> int:
 
 
 def _figure(table: pd.DataFrame) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     contexts = list(table["context_tokens"].unique())
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(10, 3.4 * len(contexts)), layout="constrained")

@@ -50,7 +50,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _row(context: int, sequences: int, seed: int) -> TableRow:
-    """Return the row of one case of the table."""
+    """Return the experiment's row of one case."""
     scenario = Scenario(
         context=context, sequences=sequences, tokens=1, seed=seed, engine="replay"
     )
@@ -80,7 +80,7 @@ def _row(context: int, sequences: int, seed: int) -> TableRow:
 
 
 def _h100_bound_j(scenario: Scenario) -> float:
-    """Return the energy bound of a token on H100s that hold as many sequences, in J."""
+    """Return the experiment's energy bound of a token on as many H100s, in J."""
     work = decode_work(
         load_model(scenario.model), context=scenario.context, batch=scenario.sequences
     )
@@ -92,7 +92,7 @@ def _h100_bound_j(scenario: Scenario) -> float:
 
 
 def _figure(table: pd.DataFrame) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(7.5, 4.6), layout="constrained")
         axes = figure.subplots()

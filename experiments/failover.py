@@ -119,7 +119,7 @@ def _faulty_run(
     case: FaultCase,
     spares: _CachedSpareNodes | SpareNodes,
 ) -> Run:
-    """Return a run in which the link of the middle train, or its sender, breaks.
+    """Return the experiment's run in which the middle train's link or sender breaks.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ from experiments.run.preparation import compile_scenario
 from experiments.run.scenario import run_scenario
 from experiments.tables.columns import TableRow
 from experiments.tables.run_tables import tokens_table
-from fabric.links.error_model import codeword_outcome, damage_odds
+from fabric.links.error_model import codeword_outcome, uncorrectable_odds
 from fabric.links.fec import codewords
 from specs.machine import MachineSpec
 from specs.scenario import Scenario
@@ -83,7 +83,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
                 )
             ]
             for odds in QUICK_DAMAGED if quick else DAMAGED:
-                ber = rate_that_damages(machine, vectors, odds)
+                ber = error_rate_of_damage(machine, vectors, odds)
                 drawn = counted(machine, ber, seed, QUICK_TOKENS if quick else TOKENS)
                 points.append({**expected(machine, vectors, ber), **drawn})
                 # Independent draws, so that errors of the runs are independent too.
@@ -112,7 +112,7 @@ def expected(
     codeword = codeword_outcome(machine)
     with np.errstate(divide="ignore"):
         # The logarithm for a train that is always damaged is minus infinity.
-        log_clean = float(np.log1p(-damage_odds(machine, count)).sum())
+        log_clean = float(np.log1p(-uncorrectable_odds(machine, count)).sum())
     damaged = -math.expm1(log_clean)
     return {
         "code": machine.fec.code,
@@ -128,10 +128,10 @@ def expected(
     }
 
 
-def rate_that_damages(
+def error_rate_of_damage(
     machine: MachineSpec, vectors: NDArray[np.integer], odds: float
 ) -> float:
-    """Return the experiment's bit error rate for given damage odds, to three digits."""
+    """Return the experiment's bit error rate for odds of damage, to three digits."""
 
     def excess(power: float) -> float:
         row = expected(machine, vectors, 10.0**power)
@@ -170,7 +170,7 @@ def counted(machine: MachineSpec, ber: float, seed: int, tokens: int) -> TableRo
 
 
 def _figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(8.6, 5.4), layout="constrained")
         axes = figure.subplots()
@@ -212,7 +212,7 @@ def _figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
 
 
 def _mark_times(axes: Axes, token_us: float) -> None:
-    """Draw the tokens of one user in a minute, a day and a year as lines."""
+    """Draw the experiment's lines: tokens of one user in a minute, a day and a year."""
     for name, time_s in _TIMES_S.items():
         tokens = time_s / token_us * 1e6
         axes.axhline(tokens, color="grey", linewidth=0.8, linestyle=":")

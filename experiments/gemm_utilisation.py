@@ -63,7 +63,7 @@ def experiment(
 
 
 def _point(columns: int, seed: int) -> TableRow:
-    """Return the row of one point."""
+    """Return the experiment's row of one point."""
     run = product_run(ROWS, INNER, columns, seed)
     exchanged = product_run(columns, INNER, ROWS, seed)
     cycles, hz = run.schedule.latency_cycles, run.prepared.machine.chip.clock_hz
@@ -83,7 +83,7 @@ def _point(columns: int, seed: int) -> TableRow:
 
 
 def _figure(curve: pd.DataFrame) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(9, 4.6), layout="constrained")
         axes = figure.subplots()

@@ -94,7 +94,7 @@ def _row(
     seed: int,
     settings: dict[str, Any] | None = None,
 ) -> TableRow:
-    """Return the row of one case of the table."""
+    """Return the experiment's row of one case."""
     asked = {
         "model": model,
         "machine": machine,
@@ -138,7 +138,7 @@ def _row(
 
 
 def _break_even_w(table: pd.DataFrame) -> "pd.Series[float]":
-    """Return the power of an LP30 at which a token takes the energy of GroqChip1.
+    """Return the experiment's power of an LP30 whose token takes GroqChip1's energy.
 
     The comparison is with the best strategy of the first generation.
     """
@@ -150,13 +150,13 @@ def _break_even_w(table: pd.DataFrame) -> "pd.Series[float]":
 
 
 def _assumed(model: str, setting: str, words: str, value: float, seed: int) -> TableRow:
-    """Return the row of the second generation under one assumption."""
+    """Return the experiment's row of the second generation under one assumption."""
     row = _row(model, SECOND, WIDTHS[SECOND][0], seed, {setting: value})
     return {"setting": setting, "assumed": words, "value": value, **row}
 
 
 def _figure(table: pd.DataFrame, assumed: pd.DataFrame, drawn: str) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     ran = table[table["feasible"]]
     models = ran["model"].nunique()
     with matplotlib.style.context(STYLE):
@@ -169,7 +169,7 @@ def _figure(table: pd.DataFrame, assumed: pd.DataFrame, drawn: str) -> Figure:
 
 
 def _models(axes: Axes, ran: pd.DataFrame) -> None:
-    """Draw the fastest strategy of each model on each generation."""
+    """Draw the experiment's fastest strategy of each model on each generation."""
     best = ran.pivot_table(
         "tokens_per_s_per_user", "model", "machine", aggfunc="max", sort=False
     ).sort_values(FIRST, ascending=False)
@@ -195,7 +195,7 @@ def _models(axes: Axes, ran: pd.DataFrame) -> None:
 
 
 def _breakdown(axes: Axes, part: pd.DataFrame) -> None:
-    """Draw the latency of a token by cause, for each strategy."""
+    """Draw the experiment's latency of a token by cause, for each strategy."""
     labels = [
         f"{device}\n{tensor} wide"
         for device, tensor in zip(part["device"], part["tensor"], strict=True)
@@ -213,7 +213,7 @@ def _breakdown(axes: Axes, part: pd.DataFrame) -> None:
 
 
 def _assumptions(axes: Axes, assumed: pd.DataFrame) -> None:
-    """Draw the token rate under each assumption, grouped by setting."""
+    """Draw the experiment's token rate under each assumption, grouped by setting."""
     for place, (setting, part) in enumerate(assumed.groupby("setting", sort=False)):
         rows = [
             f"{words} ({value:,.0f})"

@@ -49,7 +49,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 def _row(
     arrangement: str, racks: int, rule: str, topology: Topology
 ) -> dict[str, object]:
-    """Return the row of one case of the table."""
+    """Return the experiment's row of one case."""
     sources = topology.representatives or range(topology.chips)
     histogram: NDArray[np.int64] = RULES[rule](topology, sources)
     share = 100 * histogram / histogram.sum()
@@ -67,7 +67,7 @@ def _row(
 
 
 def _figure(table: pd.DataFrame) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 5), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -77,7 +77,7 @@ def _figure(table: pd.DataFrame) -> Figure:
 
 
 def _means(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw the mean hops by chips, solid for the chip rule."""
+    """Draw the experiment's mean hops by chips, solid for the chip rule."""
     names = list(dict.fromkeys(table["arrangement"]))
     for index, name in enumerate(names):
         of_name = table[table["arrangement"] == name]
@@ -102,7 +102,7 @@ def _means(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _shares(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw the shares of pairs by hops, for each arrangement and rule."""
+    """Draw the experiment's shares of pairs by hops, for each arrangement and rule."""
     at = [name for name in table.columns if name.startswith("pairs_at_")]
     left = np.zeros(len(table))
     labels = [

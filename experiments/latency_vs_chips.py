@@ -66,7 +66,7 @@ def experiment(
 
 
 def _figure(table: pd.DataFrame, model: str) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -99,7 +99,7 @@ def _figure(table: pd.DataFrame, model: str) -> Figure:
 
 
 def _cliff(axes: Axes, table: pd.DataFrame, best: pd.DataFrame) -> None:
-    """Mark the chip counts that do not fit, and where more chips stop helping."""
+    """Mark the experiment's chip counts that do not fit or no longer help."""
     fewest = int(best["chips"].min())
     first = min(int(table["chips"].min()), fewest)
     axes.axvspan(first, fewest, color="0.9", zorder=0)
@@ -124,14 +124,14 @@ def _cliff(axes: Axes, table: pd.DataFrame, best: pd.DataFrame) -> None:
 
 
 def _racks(axes: Axes, most: int) -> None:
-    """Draw a line where each further rack begins."""
+    """Draw the experiment's line where each further rack begins."""
     for chips in range(RACK_CHIPS, most + 1, RACK_CHIPS):
         axes.axvline(chips, color="0.8", lw=0.6, zorder=0)
     axes.plot([], [], color="0.8", lw=0.6, label=f"a rack of {RACK_CHIPS} chips more")
 
 
 def _breakdown(axes: Axes, best: pd.DataFrame) -> None:
-    """Draw the latency of the planner's best strategy by cause, at each chip count."""
+    """Draw the experiment's best latency of a token by cause, at each chip count."""
     labels = [
         f"{chips:,}\n" + short.replace(",layout=", "\n").replace(",", "\n")
         for chips, short in zip(

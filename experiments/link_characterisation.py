@@ -56,7 +56,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _figure(halves: NDArray[np.int64]) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     least, most = int(halves.min()), int(halves.max())
     edges = np.arange(least, most + 2) - 0.5
     with matplotlib.style.context(STYLE):

@@ -47,7 +47,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _row(model: ModelSpec, machine: MachineSpec, widening: int, seed: int) -> TableRow:
-    """Return the row of one case of the table."""
+    """Return the experiment's row of one case."""
     context = min(CONTEXT, model.max_context_tokens)
     task = Task(model, machine, WIDTH, context, 1)
     smallest = smallest_pipeline(task, sequences=1)
@@ -73,7 +73,7 @@ def _row(model: ModelSpec, machine: MachineSpec, widening: int, seed: int) -> Ta
 
 
 def _figure(table: pd.DataFrame) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     ran = table[table["feasible"]].assign(
         per_s=lambda rows: 1e6 / rows["latency_us"].astype(float)
     )

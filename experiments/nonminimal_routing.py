@@ -53,7 +53,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _first_bytes() -> dict[int, int]:
-    """Return the smallest tensor that gains, by the cycles of a relay hop."""
+    """Return the experiment's smallest tensor that gains, by cycles of a relay hop."""
     return {
         cycles: first_spread_bytes(
             load_machine().with_settings({"link.forward_cycles": cycles})
@@ -65,7 +65,7 @@ def _first_bytes() -> dict[int, int]:
 def _sent(
     machine: MachineSpec, payload_bytes: int, paths: int, seed: int
 ) -> CollectiveRun:
-    """Return the run of a point-to-point send over some paths of a node."""
+    """Return the experiment's run of a send over some paths of a node."""
     return run_collective(
         node_topology(),
         machine,
@@ -78,7 +78,7 @@ def _sent(
 
 
 def _figure(table: pd.DataFrame, machine: MachineSpec) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.6), layout="constrained")
         left, right = figure.subplots(1, 2)

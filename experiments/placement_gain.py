@@ -81,7 +81,7 @@ def random_regular(seed: int) -> Topology:
 def _llama_70b(
     *strategies: str, topology: str = "auto", spares: int = 0
 ) -> list[PlacementCase]:
-    """Return the cases of Llama-2-70B on 576 chips."""
+    """Return the experiment's cases of Llama-2-70B on 576 chips."""
     return [
         PlacementCase("llama-2-70b", 576, topology, strategy, spares=spares)
         for strategy in strategies
@@ -127,7 +127,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _row(case: PlacementCase, seed: int) -> TableRow:
-    """Return the row of one case of the table."""
+    """Return the experiment's row of one case."""
     scenario = Scenario(
         model=case.model,
         machine=case.machine,
@@ -180,7 +180,7 @@ _BETWEEN_STAGES = ("hand_over", "way_back")
 
 
 def _transports(schedule: Schedule, *names: str) -> list[TransportEntry]:
-    """Return the transfers with these names, or all transfers."""
+    """Return the experiment's transfers with these names, or all of them."""
     return [
         entry
         for entry in schedule.timeline.entries
@@ -189,20 +189,20 @@ def _transports(schedule: Schedule, *names: str) -> list[TransportEntry]:
 
 
 def _transfer_cycles(schedule: Schedule, *names: str) -> int:
-    """Return the cycles of the transfers with these names, or of all transfers."""
+    """Return the experiment's cycles of transfers with these names, or of all."""
     return sum(
         entry.transport.duration_cycles for entry in _transports(schedule, *names)
     )
 
 
 def _mean_hops(schedule: Schedule, name: str) -> float:
-    """Return the mean over transfers of a name of the hops of their longest message."""
+    """Return the experiment's mean hops of the longest message of transfers."""
     hops = [entry.transport.hops for entry in _transports(schedule, name)]
     return float(np.mean(hops)) if hops else np.nan
 
 
 def _figure(table: pd.DataFrame) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     labels = [
         f"{row.model}, {row.topology}{', spares' if row.spares else ''}, {row.strategy}"
         for row in table.itertuples()

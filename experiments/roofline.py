@@ -58,7 +58,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _bound(name: str, device: DeviceSpec, model: ModelSpec, batch: int) -> TableRow:
-    """Return the row of the bound of a device."""
+    """Return the experiment's row of the bound of a device."""
     work = decode_work(model, context=CONTEXT, batch=batch)
     count = device.holding(work.held_bytes)
     step_s = device.bound_s(flop=work.flop, read_bytes=work.read_bytes, devices=count)
@@ -79,7 +79,7 @@ def _bound(name: str, device: DeviceSpec, model: ModelSpec, batch: int) -> Table
 
 
 def _simulated(name: str, machine: str, seed: int) -> TableRow:
-    """Return the simulated row of a whole machine with FP8 weights."""
+    """Return the experiment's row of a whole machine with FP8 weights, simulated."""
     asked = {"model": MODEL, "context": CONTEXT, "tokens": 1, "seed": seed}
     scenario = scenario_of({**asked, "machine": machine}, name)
     run = scenario_row(scenario)
@@ -100,7 +100,7 @@ def _simulated(name: str, machine: str, seed: int) -> TableRow:
 
 
 def _figure(table: pd.DataFrame) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -110,7 +110,7 @@ def _figure(table: pd.DataFrame) -> Figure:
 
 
 def _rooflines(axes: Axes) -> None:
-    """Draw the roofline of each device over operations per byte read."""
+    """Draw the experiment's roofline of each device over operations per byte read."""
     for device in devices().values():
         attained = np.minimum(
             device.compute_tflops, INTENSITIES * device.memory_tb_per_s
@@ -127,7 +127,7 @@ def _rooflines(axes: Axes) -> None:
 
 
 def _users(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw the rate per user over the aggregate rate."""
+    """Draw the experiment's rate per user over the aggregate rate."""
     for label, part in table[table["kind"] == "bound"].groupby("device", sort=False):
         axes.plot(
             part["tokens_per_s"],

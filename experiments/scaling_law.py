@@ -69,7 +69,7 @@ def experiment(
 
 
 def _row(model: str, chips: int, seed: int, widths: tuple[int, ...]) -> TableRow:
-    """Return the row of the best strategy of some widths, or a refusal."""
+    """Return the experiment's row of the best strategy of some widths, or a refusal."""
     row: TableRow = {"model": model}
     topology = select_topology(chips)
     task = Task(load_model(model), load_machine(), 1, CONTEXT, 1)
@@ -100,7 +100,7 @@ def _row(model: str, chips: int, seed: int, widths: tuple[int, ...]) -> TableRow
 
 
 def _figure(table: pd.DataFrame) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -138,7 +138,7 @@ def _figure(table: pd.DataFrame) -> Figure:
 
 
 def _chips_axis(axes: Axes, counts: list[int]) -> None:
-    """Label the logarithmic axis of chips."""
+    """Label the experiment's logarithmic axis of chips."""
     axes.set_xscale("log", base=2)
     axes.set_xticks(
         counts, [f"{count:,}" for count in counts], rotation=45, fontsize="small"

@@ -80,7 +80,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _figure(table: pd.DataFrame, exchanged: list[LatencySamples]) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     part = table[table["topology"] == DRAWN]
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(12, 5.4), layout="constrained")
@@ -117,7 +117,7 @@ def _figure(table: pd.DataFrame, exchanged: list[LatencySamples]) -> Figure:
 
 
 def _draw_loads(axes: Axes, table: pd.DataFrame, colors: dict[str, str]) -> None:
-    """Draw the median delay of each network solid, its 99th percentile dashed."""
+    """Draw the experiment's delays: median solid, 99th percentile dashed."""
     for name, rows in table.groupby("machine", sort=False):
         load, color = rows["load_percent"], colors[str(name)]
         axes.plot(load, rows["p50_delay_ns"], "-", color=color)

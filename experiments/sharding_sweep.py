@@ -92,14 +92,14 @@ def experiment(
 
 
 def _task_on_topology(scenario: Scenario) -> tuple[Task, Topology]:
-    """Return the task and the topology of a scenario."""
+    """Return the experiment's task and topology of a scenario."""
     model, machine = load_model(scenario.model), load_machine()
     task = Task(model, machine, 1, scenario.context, scenario.batch)
     return task, select_topology(scenario.chips)
 
 
 def _front(scenario: Scenario, most_compiled: int) -> TableRow:
-    """Return all points of the Pareto front search by state, and the gap."""
+    """Return the experiment's points of the Pareto front by state, and the gap."""
     task, topology = _task_on_topology(scenario)
     front = pareto_front(task, topology, most_compiled=most_compiled)
     points = front_table(front, hz=task.machine.chip.clock_hz, batch=task.batch)
@@ -107,7 +107,7 @@ def _front(scenario: Scenario, most_compiled: int) -> TableRow:
 
 
 def _space(scenario: Scenario) -> TableRow:
-    """Return the latency bound of each strategy that may fit the memory."""
+    """Return the experiment's latency bound of each strategy that may fit."""
     task, topology = _task_on_topology(scenario)
     evaluator = StrategyEvaluator(task, topology)
     hz = task.machine.chip.clock_hz

@@ -61,7 +61,7 @@ def experiment(
 
 
 def _links(run: Run) -> pd.DataFrame:
-    """Return a row for each link with its position on the map and its slack."""
+    """Return the experiment's row of each link: position on the map, and slack."""
     topology: Topology = run.prepared.topology
     table = links_table(run)[
         ["link", "source", "target", "level", "vectors", "min_slack_cycles"]
@@ -76,7 +76,7 @@ def _links(run: Run) -> pd.DataFrame:
 
 
 def _by_level(links: pd.DataFrame) -> pd.DataFrame:
-    """Return least, median and most slack over the links of each level, in cycles."""
+    """Return the experiment's least, median and most slack by level, in cycles."""
     groups = links.groupby(["chips", "level", "guard_cycles"], sort=False)
     return (
         groups["min_slack_cycles"]
@@ -86,7 +86,7 @@ def _by_level(links: pd.DataFrame) -> pd.DataFrame:
 
 
 def _figure(runs: list[Run]) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     racks = [len(set(run.prepared.topology.rack.tolist())) for run in runs]
     heights = [_AROUND + _RACK * count for count in racks]
     with matplotlib.style.context(STYLE):

@@ -98,7 +98,7 @@ def _row(
     without: float,
     seed: int,
 ) -> TableRow:
-    """Return the row of one case of the table."""
+    """Return the experiment's row of one case."""
     drawn = drawn_tokens(acceptance, step.draft_tokens, steps=STEPS, seed=seed)
     rate = step.tokens_per_s(acceptance)
     return {
@@ -126,7 +126,7 @@ def _row(
 def _needed(
     steps: list[SpeculationStep], acceptance: float, draft_us: float
 ) -> TableRow:
-    """Return the slowest draft token that still reaches the published rate."""
+    """Return the experiment's slowest draft token that reaches the published rate."""
 
     def left_us(step: SpeculationStep) -> float:
         tokens = tokens_per_step(acceptance, step.draft_tokens)
@@ -147,7 +147,7 @@ def _needed(
 def _figure(
     table: pd.DataFrame, steps: list[SpeculationStep], without: float
 ) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -181,7 +181,7 @@ def _figure(
 
 
 def _draw_parts(axes: Axes, steps: list[SpeculationStep]) -> None:
-    """Draw the time of a step by part."""
+    """Draw the experiment's time of a step by part."""
     labels = [str(step.draft_tokens) for step in steps]
     bottom = np.zeros(len(steps))
     for name in ("draft_us", "transfer_us", "verify_us"):

@@ -110,7 +110,7 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 
 
 def _rows(comparison: Comparison, name: str, seed: int) -> list[TableRow]:
-    """Return a row for each strategy: metrics of the topology, and the latency."""
+    """Return the experiment's row of each strategy: topology metrics, and latency."""
     chips = comparison.chips
     # A dragonfly has at least two racks.
     least = 2 * CHIPS_PER_RACK if name.startswith("dragonfly") else chips
@@ -139,7 +139,7 @@ def _rows(comparison: Comparison, name: str, seed: int) -> list[TableRow]:
 
 
 def _figure(table: pd.DataFrame) -> Figure:
-    """Return the figure of the table."""
+    """Return the experiment's figure of its table."""
     sizes = sorted(set(table["chips"]))
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(12, 5 * len(sizes)), layout="constrained")
@@ -168,7 +168,7 @@ def _figure(table: pd.DataFrame) -> Figure:
 def _latencies(
     axes: Axes, table: pd.DataFrame, wirings: pd.DataFrame, place: NDArray[np.float64]
 ) -> None:
-    """Draw the latency of each wiring, a bar for each strategy."""
+    """Draw the experiment's latency of each wiring, a bar for each strategy."""
     names = list(zip(wirings["topology"], wirings["equal"], strict=True))
     by_strategy = list(table.groupby("strategy", sort=False))
     height = 0.8 / len(by_strategy)
@@ -187,7 +187,7 @@ def _latencies(
 
 
 def _traffic(axes: Axes, wirings: pd.DataFrame, place: NDArray[np.float64]) -> None:
-    """Draw the uniform traffic that each topology carries, with its cables and hops."""
+    """Draw the experiment's uniform traffic of each topology, with cables and hops."""
     bound, minimal = (
         wirings[f"uniform_{which}_gb_per_s"] for which in ("bound", "minimal")
     )

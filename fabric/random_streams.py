@@ -36,7 +36,7 @@ class Stream(IntEnum):
 
 
 def _mixed(keys: Keys) -> Keys:
-    """Return the SplitMix64 finaliser of each key."""
+    """Return the SplitMix64 finaliser of each key of the fabric's random draws."""
     with np.errstate(over="ignore"):
         keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -110,12 +110,12 @@ class Draws:
 def component_keys(
     major: NDArray[np.integer], minor: NDArray[np.integer]
 ) -> NDArray[np.int64]:
-    """Return one random-draw key for each pair, such as a link and an ordinal on it."""
+    """Return a key of the fabric's random draws for each pair, as link and ordinal."""
     return major.astype(np.int64) * 2**32 + minor
 
 
 def ordinals(groups: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return the ordinal of each number among its equals, as keys of random draws.
+    """Return the ordinal of each number among its equals, keys of the fabric's draws.
 
     >>> ordinals(np.array([7, 3, 7, 7, 3])).tolist()
     [0, 0, 1, 2, 1]

@@ -42,7 +42,7 @@ def replay(
     keep: frozenset[int] = frozenset(),
     progress: Callable[[int], None] | None = None,
 ) -> RunResult:
-    """Simulate a run on the fabric by replay, with the result of `simulate`.
+    """Run the fabric as a whole by replay, with the result of `simulate`.
 
     Parameters and errors are those of `simulate`.
     """

@@ -40,7 +40,7 @@ def simulate(
     keep: frozenset[int] = frozenset(),
     progress: Callable[[int], None] | None = None,
 ) -> RunResult:
-    """Simulate a run of `program` on the fabric and return its result.
+    """Run the fabric as a whole, event by event, and return its result.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def _align(propagation: StartPropagation, crystals: Crystals, from_ps: int) -> S
 
 @contextmanager
 def _no_search_for_cycles() -> Iterator[None]:
-    """Pause Python's cyclic garbage collector, which a run does not need.
+    """Pause Python's cyclic garbage collector, which a run of the fabric does not need.
 
     It would traverse all steps repeatedly, a quarter of a run's time.
     """
@@ -112,7 +112,7 @@ def _no_search_for_cycles() -> Iterator[None]:
 def _execute(
     segment: Segment, statistics: RunStatistics, progress: Callable[[int], None] | None
 ) -> DeskewLog:
-    """Run all chips until the last iteration has ended; return their deskews."""
+    """Run all chips of the fabric until the last iteration; return their deskews."""
     program, machine, start = segment.program, segment.machine, segment.start
     env = simpy.Environment()
     flights = _flights(segment, statistics, progress)
@@ -149,7 +149,7 @@ def _execute(
 def _flights(
     segment: Segment, statistics: RunStatistics, progress: Callable[[int], None] | None
 ) -> FlightLog:
-    """Return the log of the iterations, which adds each finished one."""
+    """Return the log of the fabric's iterations, which adds each finished one."""
     vectors = segment.program.trains.vectors.tolist()
 
     def make(sequence: int, iteration: int) -> Flight:

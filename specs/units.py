@@ -15,7 +15,7 @@ BYTES_PER_MB = 10**6
 
 
 def ceil_div(numerator: int, denominator: int) -> int:
-    """Return the quotient of integers, such as spec sizes, rounded up exactly.
+    """Return the quotient of integers of specs, rounded up exactly.
 
     >>> ceil_div(7, 2), ceil_div(-7, 2)
     (4, -3)

@@ -75,11 +75,11 @@ def simulate_each(options: ScenarioOptions, out: Path | None, *, as_json: bool) 
     if not swept:
         return False
     from experiments.sweep.axes import read_axes
-    from experiments.sweep.grid import plain_number, sweep_of
+    from experiments.sweep.grid import sweep_of, swept_number
 
     _check_strategies(swept.get("strategy", []))
     axes = read_axes(
-        {key: list(map(plain_number, values)) for key, values in swept.items()}, "--set"
+        {key: list(map(swept_number, values)) for key, values in swept.items()}, "--set"
     )
     base = content_from(options, fixed)
     _sweep(sweep_of(base, axes, "--set"), out, as_json=as_json)
@@ -145,7 +145,7 @@ class _TerminatedExit(SystemExit):
 
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """Let SIGTERM, which job schedulers send, end a sweep as Ctrl-C does."""
+    """Let SIGTERM, which job schedulers send, end the command as Ctrl-C does."""
 
     def end(*_: object) -> None:
         # As a shell tells it.

@@ -115,7 +115,7 @@ class _CompiledPlan(NamedTuple):
 
 
 def _links(compiled: _CompiledPlan, near_gain_cycles: int | None) -> Limit:
-    """Return the limit of the links: the latency of transfers."""
+    """Return the plan's limit of the links: the latency of transfers."""
     strategy, timeline = compiled.prepared.plan.strategy, compiled.schedule.timeline
     if not compiled.schedule.breakdown.link:
         return Limit("links", 0, "nothing leaves its chip", "")
@@ -134,7 +134,7 @@ def _links(compiled: _CompiledPlan, near_gain_cycles: int | None) -> Limit:
 
 
 def _compute(compiled: _CompiledPlan) -> Limit:
-    """Return the limit of compute: the work of a stage on its chips."""
+    """Return the plan's limit of compute: the work of a stage on its chips."""
     cycles = compiled.share(compiled.schedule.breakdown.compute)
     stored = compiled.prepared.machine.formats.weights.value
     now = f"weights in {stored} on {_chips(compiled.prepared.plan.strategy.tensor)}"
@@ -142,7 +142,7 @@ def _compute(compiled: _CompiledPlan) -> Limit:
 
 
 def _context(compiled: _CompiledPlan) -> Limit:
-    """Return the limit of the context: attention to the positions of the cache."""
+    """Return the plan's limit of context: attention to the positions of the cache."""
     cycles = sum(
         int(entry.cycles.max())
         for entry in compiled.schedule.timeline.entries
@@ -156,7 +156,7 @@ def _context(compiled: _CompiledPlan) -> Limit:
 
 
 def _heads(compiled: _CompiledPlan) -> Limit:
-    """Return the limit of the heads: exchanges of chips that share a KV head."""
+    """Return the plan's limit of heads: exchanges of chips that share a KV head."""
     model, plan = compiled.prepared.model, compiled.prepared.plan
     heads, width = model.kv_heads, plan.task.group.attention
     now = f"{heads} KV heads on {_chips(width)}"
@@ -213,14 +213,14 @@ def _either(*changes: str) -> str:
 
 
 def _fullest(compiled: _CompiledPlan) -> str:
-    """Return the memory in use on the fullest chip."""
+    """Return the memory in use on the fullest chip, in words of a plan's report."""
     held = compiled.prepared.plan.fullest_chip_bytes / BYTES_PER_MB
     there = compiled.prepared.machine.chip.sram_bytes / BYTES_PER_MB
     return f"fullest chip {held:.1f} of {there:.1f} MB"
 
 
 def _room(compiled: _CompiledPlan, pipeline: int, sequences: int) -> str:
-    """Return the formats with which so many stages and sequences would fit."""
+    """Return the formats to report, with which stages and sequences would fit."""
     task, formats = compiled.prepared.plan.task, []
     for name in compiled.moves:
         key, _, value = name.partition("=")
@@ -234,7 +234,7 @@ def _room(compiled: _CompiledPlan, pipeline: int, sequences: int) -> str:
 
 
 def _needed_bytes(task: Task, pipeline: int, sequences: int) -> int:
-    """Return the least SRAM of a chip into which so many stages and sequences fit."""
+    """Return the least SRAM of a chip to report: so many stages and sequences fit."""
     units = model_units(task.model, task.machine, tensor=task.tensor, pipeline=pipeline)
     cuts = cuts_by_memory(task, units, pipeline=pipeline, sequences=sequences)
     return max(

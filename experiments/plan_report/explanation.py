@@ -138,7 +138,7 @@ def explanation_block(why: Explanation) -> dict[str, Any]:
 
 
 def _placement_gain(prepared: Prepared, schedule: Schedule) -> int | None:
-    """Return the cycles that a placement would save, None if there can be none."""
+    """Return the cycles to report that a placement would save, None if no gain."""
     scenario = prepared.scenario
     if scenario.placement != NAIVE or scenario.strategy.endswith(SUFFIX):
         return None
@@ -148,7 +148,7 @@ def _placement_gain(prepared: Prepared, schedule: Schedule) -> int | None:
 
 
 def _next_best(result: SearchResult, ranked: Ranking) -> NextBest | None:
-    """Return the strategy ranked second, with its cycles beyond the best."""
+    """Return the strategy to report as second, with its cycles beyond the best."""
     if len(ranked.best) == 1:
         return None
     second = ranked.best[1]
@@ -162,7 +162,7 @@ def _next_best(result: SearchResult, ranked: Ranking) -> NextBest | None:
 
 
 def _stages(prepared: Prepared, schedule: Schedule) -> tuple[StageLoss, ...]:
-    """Return the imbalance of each stage."""
+    """Return the imbalance of each stage for the plan's report."""
     cycles = schedule.timeline.stage_cycles
     return tuple(
         StageLoss(stage.replica, stage.index, stage.layers, own, max(cycles) - own)

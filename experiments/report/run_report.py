@@ -8,7 +8,7 @@ from experiments.report.records import RunSummary
 from experiments.run.preparation import Prepared
 from experiments.run.scenario import Run
 from fabric.links.error_model import describe_error_model
-from fabric.results.slack import UNLIMITED_PS
+from fabric.links.slack import UNLIMITED_PS
 from specs.units import BYTES_PER_MB, PS_PER_S, PS_PER_US
 
 _BAR_CELLS = 24

@@ -140,5 +140,5 @@ def _compiled_on(
 
 
 def _origin(stands_in: dict[int, int], spare: int) -> int | None:
-    """Return the node that a spare one stands in for, None if for none."""
+    """Return the node that a spare one stands in for in a run, None if for none."""
     return next((node for node, own in stands_in.items() if own == spare), None)

@@ -1,7 +1,7 @@
 """Sweeps of scenarios: axes, grid, executors, and a ledger that survives interruption.
 
 runner: run_sweep, results_csv
-grid: Sweep, SweepPoint, load_sweep, sweep_of, plain_number
+grid: Sweep, SweepPoint, load_sweep, sweep_of, swept_number
 axes: Axis, read_axes, parameters, setting_names, check_names, MOST_POINTS
 point: point_key, run_point, settled, flat_numbers, PointChangedError
 executors: ExecutorFactory, executor_named, local_executor, without_interrupt

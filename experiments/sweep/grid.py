@@ -133,7 +133,7 @@ def _scenario(base: Mapping[str, Any], swept: dict[str, Any], origin: str) -> Sc
         else:
             settings[name] = value
     # A number must give the same key however it is written.
-    merged["settings"] = {path: plain_number(value) for path, value in settings.items()}
+    merged["settings"] = {path: swept_number(value) for path, value in settings.items()}
     if parts:
         merged["strategy"] = _strategy(merged, parts, origin)
     return scenario_of(merged, origin)
@@ -161,10 +161,10 @@ def _strategy(merged: Mapping[str, Any], parts: Mapping[str, Any], origin: str) 
     )
 
 
-def plain_number(value: Any) -> Any:
-    """Return the number that a value of a sweep or its text denotes; others unchanged.
+def swept_number(value: Any) -> Any:
+    """Return a value of a sweep as a number if its text denotes one, else unchanged.
 
-    >>> [plain_number(value) for value in (2.0, "1e-9", "217", "rs544", True)]
+    >>> [swept_number(value) for value in (2.0, "1e-9", "217", "rs544", True)]
     [2, 1e-09, 217, 'rs544', True]
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):

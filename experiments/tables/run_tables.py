@@ -15,8 +15,8 @@ from experiments.run.scenario import Run
 from experiments.tables.columns import COLUMNS
 from experiments.tables.plan_tables import plan_table, schedule_table, stages_table
 from fabric.clocks.clock import Clock
+from fabric.links.slack import UNLIMITED_PS
 from fabric.results.result import Failover, IterationRow
-from fabric.results.slack import UNLIMITED_PS
 from sharding.graph.workload_plan import WorkloadStage
 from sharding.planner.plan import Stage
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S

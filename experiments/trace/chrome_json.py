@@ -28,7 +28,7 @@ def chrome_json(trace: Trace) -> bytes:
 
 
 def _names(trace: Trace) -> list[dict[str, Any]]:
-    """Return metadata events: the name and the order of processes and threads."""
+    """Return the trace's metadata events: names and order of processes and threads."""
     events: list[dict[str, Any]] = []
 
     def add(name: str, value: str | int, place: dict[str, int]) -> None:
@@ -48,14 +48,14 @@ def _names(trace: Trace) -> list[dict[str, Any]]:
 
 
 def _at(trace: Trace, track: int, time_ps: int) -> dict[str, Any]:
-    """Return the process, thread and time of an event on a track."""
+    """Return the process, thread and time of a trace event on a track."""
     where = trace.tracks[track]
     place = {"pid": where.group + _FIRST, "tid": where.number + _FIRST}
     return {**place, "ts": _us(time_ps)}
 
 
 def _us(time_ps: int) -> float:
-    """Return a time in us, rounded down to a nanosecond.
+    """Return a time of the trace in us, rounded down to a nanosecond.
 
     The viewer rounds starts and durations separately. With whole nanoseconds a bar does
     not overlap the next one.
@@ -69,7 +69,7 @@ def _us_between(begin_ps: int, end_ps: int) -> float:
 
 
 def _bars(trace: Trace) -> list[dict[str, Any]]:
-    """Return a complete event for each bar."""
+    """Return a complete trace event for each bar."""
     return [
         {
             "ph": "X",
@@ -94,7 +94,7 @@ def _arrow(trace: Trace, arrow: Arrow) -> list[dict[str, Any]]:
 
 
 def _counters(trace: Trace) -> list[dict[str, Any]]:
-    """Return a counter event for each sample of slack."""
+    """Return a trace event of a counter for each sample of slack."""
     links = max(trace.groups, default=0)
     return [
         {

@@ -201,7 +201,7 @@ def token_trace(run: Run, window: Window) -> Trace:
 
 
 def _number(line: int, lane: int) -> int:
-    """Return the number of a track in its group."""
+    """Return the number of a trace's track in its group."""
     return line * _LANES + lane
 
 
@@ -239,7 +239,7 @@ def _arrows(intervals: list[BusyInterval]) -> tuple[Arrow, ...]:
 
 
 def _samples(run: Run, receives: NDArray[np.intp], begin: Ints) -> tuple[Sample, ...]:
-    """Return the slack of each train whose RECEIVE is shown."""
+    """Return the trace's samples of slack, of each train whose RECEIVE is shown."""
     program, record = run.schedule.program, run.result.records[0]
     train = program.instructions.train[receives]
     received = record.arrival_ps[train] != NEVER
@@ -252,7 +252,7 @@ def _samples(run: Run, receives: NDArray[np.intp], begin: Ints) -> tuple[Sample,
 
 
 def _periods_ps(run: Run) -> NDArray[np.float64]:
-    """Return the clock period of the chip of each instruction, in ps."""
+    """Return the clock period of the chip of each traced instruction, in ps."""
     offset_ppm = run.result.chips.offset_ppm[run.schedule.program.instructions.chip]
     hz = run.prepared.machine.chip.clock_hz * (1 + offset_ppm / PPM)
     return np.asarray(PS_PER_S / hz, dtype=np.float64)

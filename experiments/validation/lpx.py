@@ -78,7 +78,7 @@ def lpx_rows() -> list[PublishedFigure]:
 
 
 def _worst_us(machine: MachineSpec, rack: Topology) -> float:
-    """Return the network latency of one vector between the worst pair, in us."""
+    """Return the network latency of the worst pair in us, to validate it."""
     schedule = one_vector(rack, machine, farthest_pair(rack))
     return schedule.network_cycles * US_PER_S / machine.chip.clock_hz
 

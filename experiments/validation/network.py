@@ -131,5 +131,5 @@ def _latencies() -> list[PublishedFigure]:
 
 
 def _network_us(machine: MachineSpec, schedule: CollectiveSchedule) -> float:
-    """Return the network latency of a schedule, in us."""
+    """Return the network latency of a schedule in us, to validate it."""
     return schedule.network_cycles * US_PER_S / machine.chip.clock_hz

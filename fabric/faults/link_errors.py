@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from chip.program import Program
 from fabric.faults.fault_script import Outages
-from fabric.links.error_model import codeword_outcome, damage_odds
+from fabric.links.error_model import codeword_outcome, uncorrectable_odds
 from fabric.links.fec import codewords
 from fabric.links.rare_events import Trials, hits, trials
 from fabric.random_streams import Draws, Stream
@@ -117,7 +117,7 @@ class LinkErrors:
                 rows = ber == rate
                 faulty = self._machine.with_settings({"link.ber": rate}, "fault script")
                 corrected[rows] = codeword_outcome(faulty).corrected
-                uncorrectable[rows] = damage_odds(faulty, self._codewords[rows])
+                uncorrectable[rows] = uncorrectable_odds(faulty, self._codewords[rows])
             self._known_odds[key] = _Odds(
                 trials(self._codewords, corrected),
                 trials(np.ones_like(self._codewords), uncorrectable),

@@ -6,7 +6,7 @@ import numpy as np
 
 from chip.program import Program
 from fabric.faults.fault_script import Outages
-from fabric.results.slack import tail_cycles
+from fabric.links.slack import tail_cycles
 from specs.arrays import Ints
 from specs.machine import MachineSpec
 from topologies.topology import Topology

@@ -1,8 +1,9 @@
-"""Latency, jitter and error models of links, computed as numbers without events.
+"""Latency, jitter, slack and error models of links, computed as numbers without events.
 
 burst_channel: BurstChannel
-error_model: codeword_outcome, damage_odds, describe_error_model
+error_model: codeword_outcome, uncorrectable_odds, describe_error_model
 fec: CodewordOdds, codeword_odds, codewords, train_odds
 latency: Jitter, least_latency_ps
 rare_events: Trials, hits, trials
+slack: UNLIMITED_PS, least_slack_ps, slack_growth_ps, tail_cycles
 """

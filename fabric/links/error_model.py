@@ -14,7 +14,7 @@ def codeword_outcome(machine: MachineSpec) -> CodewordOdds:
     A run draws the number of corrected codewords of a train from the binomial
     distribution with these odds. With bursts its mean is exact; its variance is a
     little too small, since a burst may affect two neighbouring codewords. Whether a
-    train is damaged is drawn from `damage_odds`, which is exact.
+    train is damaged is drawn from `uncorrectable_odds`, which is exact.
     """
     code, link = machine.fec.parameters, machine.link
     if link.errors == "bursts":
@@ -22,8 +22,10 @@ def codeword_outcome(machine: MachineSpec) -> CodewordOdds:
     return codeword_odds(code, link.ber)
 
 
-def damage_odds(machine: MachineSpec, count: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the probability of an uncorrectable codeword in a train on a link.
+def uncorrectable_odds(
+    machine: MachineSpec, count: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the odds of an uncorrectable FEC codeword in a train on a link.
 
     Parameters
     ----------

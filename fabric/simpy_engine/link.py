@@ -20,7 +20,7 @@ class Link:
     """Wire with a latency and a receive FIFO; one event for each train.
 
     Vectors of a train follow each other at the line rate on both sides, so the train's
-    first vector represents all; `fabric.results.slack` computes the others exactly.
+    first vector represents all; `fabric.links.slack` computes the others exactly.
 
     Parameters
     ----------

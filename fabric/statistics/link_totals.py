@@ -5,8 +5,8 @@ from typing import final
 import numpy as np
 
 from fabric.faults.link_errors import Corrected
+from fabric.links.slack import UNLIMITED_PS
 from fabric.results.result import LinkTable
-from fabric.results.slack import UNLIMITED_PS
 from fabric.runtime.segment import Segment
 from specs.arrays import Ints
 

@@ -7,8 +7,8 @@ from typing import final
 import numpy as np
 
 from fabric.clocks.random_walk import RandomWalk
+from fabric.links.slack import UNLIMITED_PS, least_slack_ps, tail_cycles
 from fabric.results.iteration_log import NEVER
-from fabric.results.slack import UNLIMITED_PS, least_slack_ps, tail_cycles
 from fabric.runtime.segment import Segment
 from specs.arrays import Ints
 

@@ -96,6 +96,6 @@ def test_a_rate_that_damages_tokens_so_often_is_found_for_every_code() -> None:
             machine = prepared.machine.with_settings(
                 {"fec.code": code, "link.errors": errors}
             )
-            ber = fec_errors.rate_that_damages(machine, vectors, 0.05)
+            ber = fec_errors.error_rate_of_damage(machine, vectors, 0.05)
             row = fec_errors.expected(machine, vectors, ber)
             assert row["damaged_probability"] == pytest.approx(0.05, rel=0.1)

@@ -141,7 +141,7 @@ def check_order(name: str) -> None:
 
 
 def _consecutive(arrangement: Arrangement) -> Ints:
-    """Return the rank of each port of a rack by the number of its far rack."""
+    """Return the port order to build by far racks: the rank of each port of a rack."""
     racks, ports = arrangement.groups, len(arrangement.offset)
     far = (np.arange(racks)[:, np.newaxis] + arrangement.offset) % racks
     # Parallel cables of a pair of racks keep their order.

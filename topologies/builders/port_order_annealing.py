@@ -118,7 +118,7 @@ def total_hops(order: Ints, neighbours: Ints) -> int:
 
 
 def _neighbours() -> Ints:
-    """Return the neighbours of each chip in its rack, and two columns for others."""
+    """Return the neighbours of each chip of a rack to build, and columns for others."""
     topology = dragonfly_topology(MOST_RACKS)
     inside = topology.level != Level.GLOBAL
     source, target = topology.source[inside], topology.target[inside]

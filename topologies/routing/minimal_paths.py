@@ -19,7 +19,7 @@ _BLOCK_CELLS = 2**24
 
 
 def minimal_paths(topology: Topology, source: Ints, target: Ints) -> NDArray[np.int32]:
-    """Return the topology's minimal path of each pair, the same as `Routes.path`.
+    """Return the minimal route of each pair, the same as `Routes.path`.
 
     All pairs advance together, hop by hop, so a pair takes a microsecond.
 

@@ -56,7 +56,7 @@ def spanning_tree(
     weight: Ints | None = None,
     outage: Outage = NO_OUTAGE,
 ) -> SpanningTree:
-    """Return the topology's tree of shortest paths from `root`.
+    """Return the spanning tree of the shortest routes from `root`.
 
     The parent of a chip is its lowest-numbered neighbour on a shortest path, and the
     parent link the lowest-numbered link of such a path. So the tree depends only on the
@@ -129,7 +129,7 @@ def alignment_tree(
     root: int,
     outage: Outage = NO_OUTAGE,
 ) -> SpanningTree:
-    """Return the spanning tree of the topology along which counters are aligned.
+    """Return the spanning tree of routes from a root along which counters are aligned.
 
     Compiler and hardware both use this function, since the guard band depends on the
     tree's height. The setting ``hac.tree`` selects ``breadth_first`` or
@@ -155,7 +155,7 @@ def alignment_tree(
 
 
 def _jitter_variance(topology: Topology, machine: MachineSpec) -> Ints:
-    """Return the variance of each directed link's jitter, whole and above 0."""
+    """Return the variance of the jitter of each directed link of a route."""
     rows = machine.link.jitter_rows
     cycles = np.array([deviation for _, deviation in rows]) * machine.link.jitter_cycles
     variance: Ints = np.rint(cycles**2 * _PARTS).astype(np.int64) + 1
@@ -170,7 +170,7 @@ def _distances(
     target: NDArray[np.int32],
     length: Floats,
 ) -> Floats:
-    """Return the length of the shortest path from the root to each chip."""
+    """Return the length of the shortest route from the root to each chip."""
     # A matrix holds one entry for parallel links and sums what is added there.
     lightest = np.lexsort((length, target, source))
     pair = source[lightest].astype(np.int64) * chips + target[lightest]
@@ -183,7 +183,7 @@ def _distances(
 
 
 def _depths(root: int, parent: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return the number of links from the root to each chip, -1 outside the tree."""
+    """Return the links of the route from the root to each chip, -1 if there is none."""
     depth = np.full(len(parent), NONE, np.int32)
     depth[root] = 0
     waiting = np.flatnonzero(parent != NONE)

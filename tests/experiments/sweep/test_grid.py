@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from experiments.run.preparation import plan_scenario
 from experiments.sweep.axes import read_axes
-from experiments.sweep.grid import Sweep, SweepPoint, load_sweep, plain_number, sweep_of
+from experiments.sweep.grid import Sweep, SweepPoint, load_sweep, sweep_of, swept_number
 from experiments.sweep.point import point_key
 from specs.scenario import Scenario
 
@@ -145,14 +145,14 @@ def test_scripts_of_any_name_and_models_by_folder_are_found_there_too(
 
 @given(st.one_of(st.integers(-(2**53), 2**53), st.floats(allow_nan=False)))
 def test_a_number_is_the_same_however_it_is_written(number: float) -> None:
-    plain = plain_number(number)
+    plain = swept_number(number)
     assert plain == number
-    assert repr(plain_number(repr(number))) == repr(plain)
+    assert repr(swept_number(repr(number))) == repr(plain)
 
 
 @pytest.mark.parametrize("value", [True, None, "rs544", "nan", "inf", [1]])
 def test_what_is_no_number_stays_as_it_is(value: object) -> None:
-    assert plain_number(value) is value
+    assert swept_number(value) is value
 
 
 def test_a_point_is_named_by_its_swept_values() -> None:

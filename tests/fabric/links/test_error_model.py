@@ -9,8 +9,8 @@ from fabric.faults.link_errors import LinkErrors
 from fabric.links.burst_channel import BurstChannel
 from fabric.links.error_model import (
     codeword_outcome,
-    damage_odds,
     describe_error_model,
+    uncorrectable_odds,
 )
 from fabric.links.fec import codeword_odds, codewords
 from fabric.random_streams import Draws
@@ -37,7 +37,9 @@ def test_bursts_defeat_a_code_that_repairs_single_bits() -> None:
     machine = load_machine().with_settings({"link.ber": 1e-8})
     bursts = machine.with_settings({"link.errors": "bursts"})
     count = np.array([1, 7, 13])
-    assert (damage_odds(bursts, count) > 1e3 * damage_odds(machine, count)).all()
+    assert (
+        uncorrectable_odds(bursts, count) > 1e3 * uncorrectable_odds(machine, count)
+    ).all()
 
 
 def test_without_a_code_bursts_damage_fewer_trains() -> None:
@@ -45,7 +47,9 @@ def test_without_a_code_bursts_damage_fewer_trains() -> None:
     bursts = machine.with_settings({"link.errors": "bursts"})
     count = np.array([1, 7, 13])
     # The same wrong bits lie closer together.
-    assert (damage_odds(bursts, count) < damage_odds(machine, count) / 2).all()
+    assert (
+        uncorrectable_odds(bursts, count) < uncorrectable_odds(machine, count) / 2
+    ).all()
 
 
 @pytest.mark.parametrize("code", ["secded", "rs528"])
@@ -61,7 +65,7 @@ def test_links_damage_and_repair_as_often_as_the_odds_of_bursts_say(
     damaged = [len(errors.damaged(k, 0)) for k in range(rounds)]
     repaired = [int(errors.corrected(k, 0).codewords.sum()) for k in range(rounds)]
     for odds, drawn in (
-        (damage_odds(machine, count), damaged),
+        (uncorrectable_odds(machine, count), damaged),
         (count * codeword_outcome(machine).corrected, repaired),
     ):
         expected, hits = rounds * float(odds.sum()), sum(drawn)

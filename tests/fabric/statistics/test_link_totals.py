@@ -1,8 +1,8 @@
 import numpy as np
 
 from fabric.faults.link_errors import Corrected
+from fabric.links.slack import UNLIMITED_PS
 from fabric.results.result import LinkTable
-from fabric.results.slack import UNLIMITED_PS
 from fabric.runtime.segment import Segment
 from fabric.statistics.link_totals import LinkTotals
 from specs.arrays import Ints

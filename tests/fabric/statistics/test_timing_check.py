@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from fabric.links.slack import UNLIMITED_PS
 from fabric.results.iteration_log import NEVER
-from fabric.results.slack import UNLIMITED_PS
 from fabric.runtime.segment import Segment
 from fabric.statistics.timing_check import TimingCheck, TimingChecker
 from specs.arrays import Ints

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fabric.clocks.clock import Clock
-from fabric.results.slack import least_slack_ps, tail_cycles, tail_drift_ps
+from fabric.links.slack import least_slack_ps, slack_growth_ps, tail_cycles
 from specs.machine import load_machine
 
 LINK = load_machine().link
@@ -50,7 +50,7 @@ def test_the_least_slack_of_a_train_is_the_least_of_all_its_vectors(
 def test_slack_grows_where_the_receiver_is_the_slower_one() -> None:
     # 1000 cycles at one picosecond each.
     cycles, slower = np.array([1000]), np.array([1_000_000])
-    assert tail_drift_ps(cycles, slower).tolist() == [1000]
+    assert slack_growth_ps(cycles, slower).tolist() == [1000]
     assert least_slack_ps(np.array([50]), cycles, slower).tolist() == [50]
     assert least_slack_ps(np.array([50]), cycles, -slower).tolist() == [-950]
 

@@ -12,7 +12,7 @@ UNLIMITED_PS = 2**62
 
 
 def tail_cycles(vectors: NDArray[np.integer], machine: MachineSpec) -> Ints:
-    """Return the cycles from each train's first vector to its last, for slack results.
+    """Return the cycles a link takes from each train's first vector to its last.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def tail_cycles(vectors: NDArray[np.integer], machine: MachineSpec) -> Ints:
     return machine.link.vector_offsets_cycles(last, machine.chip.clock_hz)
 
 
-def tail_drift_ps(cycles: Ints, drift_as: Ints) -> Ints:
-    """Return a result's growth of slack `cycles` after a train's first vector, in ps.
+def slack_growth_ps(cycles: Ints, drift_as: Ints) -> Ints:
+    """Return the growth of slack on a link `cycles` after a first vector, in ps.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def tail_drift_ps(cycles: Ints, drift_as: Ints) -> Ints:
 
 
 def least_slack_ps(head_ps: Ints, tail_cycles: Ints, drift_as: Ints) -> Ints:
-    """Return the result's least slack of all vectors of each train, in ps.
+    """Return the least slack on a link of all vectors of each train, in ps.
 
     Vector ``i`` enters the wire some cycles after the first and is taken the same
     number of cycles after the first, each by its own crystal. So slack grows by the
@@ -55,4 +55,4 @@ def least_slack_ps(head_ps: Ints, tail_cycles: Ints, drift_as: Ints) -> Ints:
     drift_as
         Receiver's clock period less the sender's, in attoseconds.
     """
-    return head_ps + np.minimum(0, tail_drift_ps(tail_cycles, drift_as))
+    return head_ps + np.minimum(0, slack_growth_ps(tail_cycles, drift_as))
