@@ -40,7 +40,7 @@ def lower(chip: ChipSpec, work: Work) -> tuple[SliceInstruction, ...]:
 
 
 def _lower_vector(chip: ChipSpec, work: VectorWork) -> tuple[SliceInstruction, ...]:
-    """Return the instructions of a vector operator, pass after pass."""
+    """Return a chip's instructions of a vector operator, pass after pass."""
     fill = chip.vector_fill_cycles
     chains = chains_of(chip, work.operations, operand_streams(work))
     cycles = ceil_div(work.elements, chip.lanes) * chains
@@ -84,7 +84,7 @@ def _lower_vector(chip: ChipSpec, work: VectorWork) -> tuple[SliceInstruction, .
 
 
 def _lower_load(chip: ChipSpec, work: LoadWork) -> tuple[SliceInstruction, ...]:
-    """Return the instructions of a load into the weight buffers: read and load."""
+    """Return a chip's instructions of a load into weight buffers: read and load."""
     cycles = load_cycles(chip, work)
     arrives = Interval(chip.matmul_fill_cycles // FILL_STEPS, cycles)
     return (
@@ -100,7 +100,7 @@ def _lower_load(chip: ChipSpec, work: LoadWork) -> tuple[SliceInstruction, ...]:
 
 
 def _lower_lookup(chip: ChipSpec, work: LookupWork) -> tuple[SliceInstruction, ...]:
-    """Return the instructions of a look-up: gather and write."""
+    """Return a chip's instructions of a look-up: gather and write."""
     fill = chip.vector_fill_cycles
     cycles = work_cycles(chip, work) - fill
     read = sram_read(

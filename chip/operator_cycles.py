@@ -34,7 +34,7 @@ def work_cycles(chip: ChipSpec, work: Work) -> int:
 
 
 def _product_cycles(chip: ChipSpec, work: ProductWork) -> int:
-    """Return the cycles of a product and its chain, tiled if its shape is known."""
+    """Return a chip's cycles of a product and its chain, tiled if of known shape."""
     beside = work.chain.read_bytes if work.chain else 0
     vector_bytes = (
         work.input_bytes + max(work.output_bytes, work.written_bytes) + beside

@@ -85,7 +85,7 @@ def streaming_cycles(chip: ChipSpec, work: ProductWork) -> int:
 def _weight_reads(
     chip: ChipSpec, work: ProductWork, loads: tuple[Span, ...]
 ) -> list[SliceInstruction]:
-    """Return the SRAM reads of a matrix, one ahead of each load."""
+    """Return a chip's SRAM reads of a matrix, one ahead of each load."""
     rest = work.fed_bytes - work.preloaded_bytes
     reads, fed, read = [], 0, 0
     for span in loads:
@@ -99,7 +99,7 @@ def _weight_reads(
 def _multiplications(
     chip: ChipSpec, work: ProductWork, schedule: TileSchedule, after: int
 ) -> list[SliceInstruction]:
-    """Return the multiplication of each set of tiles; bytes and MACs are even."""
+    """Return a chip's multiplication of each set of tiles; bytes and MACs are even."""
     count = len(schedule.multiplies)
     steps = []
     for number, begin in enumerate(schedule.multiplies):
@@ -123,7 +123,7 @@ def _multiplications(
 def _result_writes(
     chip: ChipSpec, work: ProductWork, drain: Interval, part: int, used: int
 ) -> list[SliceInstruction]:
-    """Return the write of results to SRAM, through the VXM chain if there is one."""
+    """Return a chip's write of results to SRAM, through the VXM chain if any."""
     steps = []
     if work.chain:
         beside = sram_read(chip, work.chain.read_bytes, drain, first=used)

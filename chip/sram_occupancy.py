@@ -70,7 +70,7 @@ def held_over_time(changes: Changes) -> Changes:
 
 
 def _result_changes(program: Program, machine: MachineSpec) -> Changes:
-    """Return the changes of results and received vectors, live until they are read."""
+    """Return a chip's SRAM changes of results and received vectors, until read."""
     code, trains = program.instructions, program.trains
     is_lookup = [isinstance(kind.work, LookupWork) for kind in program.kinds]
     looked_up = np.array([*is_lookup, False])
@@ -117,13 +117,13 @@ def _result_changes(program: Program, machine: MachineSpec) -> Changes:
 
 
 def _vector_cycles(machine: MachineSpec) -> int:
-    """Return the serialisation cycles of one vector, rounded up."""
+    """Return a chip's serialisation cycles of one vector, rounded up."""
     bits = machine.link.wire_bytes * BITS_PER_BYTE
     return ceil_div(bits * machine.chip.clock_hz, machine.link.rate_gbps * 10**9)
 
 
 def _forward_changes(program: Program, machine: MachineSpec) -> Changes:
-    """Return the changes of trains that a chip receives and forwards."""
+    """Return SRAM changes of trains that a chip receives and forwards."""
     code, trains = program.instructions, program.trains
     rows = np.flatnonzero(code.opcode == Opcode.FORWARD)
     train = code.train[rows]

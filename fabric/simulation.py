@@ -91,6 +91,7 @@ def simulate(
 
 
 def _align(propagation: StartPropagation, crystals: Crystals, from_ps: int) -> Start:
+    """Return the aligned start of the fabric's chips, event by event."""
     return Alignment(simpy.Environment(), propagation, crystals).run(from_ps)
 
 

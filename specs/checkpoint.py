@@ -55,7 +55,7 @@ def check_checkpoint(
 def _indexed_parameters(
     index: Mapping[str, Any], config: Mapping[str, Any]
 ) -> int | None:
-    """Return the parameter count of an index, None if it does not give one."""
+    """Return the parameter count of a checkpoint's index file, None if not given."""
     metadata = index.get("metadata")
     if not isinstance(metadata, dict):
         return None

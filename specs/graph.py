@@ -63,7 +63,7 @@ class Tensor(Spec):
 
 
 def _as_names(value: Any) -> Any:
-    """Return a single name as a tuple of one; files may give either."""
+    """Return a single name as a tuple of one; spec files may give either."""
     return (value,) if isinstance(value, str) else value
 
 

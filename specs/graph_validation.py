@@ -58,7 +58,7 @@ def graph_faults(
 
 
 def _order_faults(known: Tensors, operators: Sequence[Operator]) -> Iterator[str]:
-    """Yield tensors that are read too early, made twice or must not be made."""
+    """Yield faults of a spec: tensors read too early, made twice, or not to be made."""
     made: dict[str, str] = {}
     maker = {name: op.name for op in operators for name in op.makes}
     for operator in operators:
@@ -83,7 +83,7 @@ def _order_faults(known: Tensors, operators: Sequence[Operator]) -> Iterator[str
 
 
 def _unused(known: Tensors, operators: Sequence[Operator]) -> Iterator[str]:
-    """Yield tensors that no operator needs, and outputs that none makes."""
+    """Yield faults of a spec: tensors nothing needs, and outputs nothing makes."""
     read = {name for operator in operators for name in operator.reads}
     made = {name for operator in operators for name in operator.makes}
     for name, tensor in known.items():
@@ -97,7 +97,7 @@ def _unused(known: Tensors, operators: Sequence[Operator]) -> Iterator[str]:
 
 
 def _matmul_faults(known: Tensors, product: Matmul) -> Iterator[str]:
-    """Yield mismatches of the shapes and roles of a product's operands and result."""
+    """Yield faults of a spec: mismatches of a product's operands and result."""
     parts = [known[name] for name in product.left]
     right, output = known[product.right], known[product.output]
     if len({(part.matrices, part.rows) for part in parts}) > 1:
@@ -132,7 +132,7 @@ def _matmul_faults(known: Tensors, product: Matmul) -> Iterator[str]:
 
 
 def _lookup_faults(known: Tensors, lookup: Lookup) -> Iterator[str]:
-    """Yield mismatches of a lookup's tables with its output."""
+    """Yield faults of a spec: mismatches of a lookup's tables with its output."""
     output = known[lookup.output]
     for name in lookup.tables:
         table = known[name]
@@ -148,6 +148,6 @@ def _lookup_faults(known: Tensors, lookup: Lookup) -> Iterator[str]:
 def _chain_faults(
     name: str, inputs: Sequence[str], before: Operator | None
 ) -> Iterator[str]:
-    """Yield a chained operator that no product precedes."""
+    """Yield faults of a spec: a chained operator that no product precedes."""
     if not isinstance(before, Matmul) or before.output not in inputs:
         yield f"{name} is chained, but no product just before it makes what it reads"

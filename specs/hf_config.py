@@ -112,7 +112,7 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
 
 
 def _family_name(content: Mapping[str, Any], origin: str) -> str:
-    """Return the family of a config, or say what of it is not modelled."""
+    """Return a model spec's family from its config, or say what is not modelled."""
     name = content.get("model_type")
     if name is None:
         raise SpecError(f"{origin}: key 'model_type' is missing; is the file complete?")
@@ -131,7 +131,7 @@ def _family_name(content: Mapping[str, Any], origin: str) -> str:
 
 
 def _biases(name: str, family: Family, config: _Config) -> dict[str, bool]:
-    """Return which projections have a bias."""
+    """Return which projections of a model spec have a bias."""
     attention = family.biased or (
         name in ATTENTION_BIAS_READERS
         and config.flag("attention_bias", otherwise=False)
@@ -145,7 +145,7 @@ def _biases(name: str, family: Family, config: _Config) -> dict[str, bool]:
 
 
 def _positions(name: str, family: Family, config: _Config) -> dict[str, int]:
-    """Return the longest context, and the rows of tables added to the embedding."""
+    """Return a model spec's longest context, and rows of tables of positions."""
     if not family.learned_positions:
         return {"max_context_tokens": config.size("max_position_embeddings", 4096)}
     if name == "gpt2":
@@ -166,7 +166,7 @@ def _positions(name: str, family: Family, config: _Config) -> dict[str, int]:
 
 
 def _window(name: str, config: _Config, layers: int) -> dict[str, Any]:
-    """Return the width of the sliding window and the layers that have it."""
+    """Return the width of a model spec's sliding window and the layers that have it."""
     content = config.content
     used = config.flag("use_sliding_window", otherwise=not name.startswith("qwen"))
     otherwise = _GEMMA2_WINDOW_TOKENS if name == "gemma2" else 0
@@ -187,7 +187,7 @@ def _window(name: str, config: _Config, layers: int) -> dict[str, Any]:
 
 
 def _first_window(config: _Config) -> int:
-    """Return the first layer with a window in a qwen model; 0 if all layers have it."""
+    """Return the first layer of a qwen spec with a window; 0 if all layers have it."""
     return (
         0
         if config.content.get("max_window_layers") == 0

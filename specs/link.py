@@ -11,7 +11,7 @@ from specs.units import BITS_PER_BYTE, ceil_div
 
 
 def _as_fractions(value: object) -> object:
-    """Return a single number as a tuple of one; files may give either."""
+    """Return a single number as a tuple of one; spec files may give either."""
     return (value,) if isinstance(value, int | float | str) else value
 
 

@@ -221,12 +221,12 @@ def load_machine(name_or_path: str | Path = "groqrack") -> MachineSpec:
 
 @cache
 def _shipped(name: str) -> MachineSpec:
-    """Return a shipped machine, kept since a sweep needs it at each of its points."""
+    """Return a shipped machine spec, kept since a sweep needs it at each point."""
     return _read(_path(name))
 
 
 def _read(path: Path) -> MachineSpec:
-    """Return the machine of a file, completed by its base."""
+    """Return the machine spec of a file, completed by its base."""
     content = read_mapping(path)
     base = content.pop(_BASE, None)
     if base is not None:
@@ -240,7 +240,7 @@ def _read(path: Path) -> MachineSpec:
 
 
 def _path(text: str) -> Path:
-    """Return the path of a shipped machine by name, or the path that `text` is."""
+    """Return the path of a shipped machine spec by name, or the path that `text` is."""
     if text in machine_names():
         return shipped_path("machines", f"{text}.toml")
     path = Path(text)
@@ -253,7 +253,7 @@ def _path(text: str) -> Path:
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the tables of a machine with keys changed or added."""
+    """Return the tables of a machine spec with keys changed or added."""
     merged = dict(base)
     for key, value in changes.items():
         inner = merged.get(key)

@@ -187,7 +187,7 @@ def resolved_file_names(folder: Path, content: Mapping[str, Any]) -> dict[str, A
 
 
 def _names_a_file(key: str, value: str, folder: Path) -> bool:
-    """Return whether the value of a key is the name of a file."""
+    """Return whether the value of a spec's key is the name of a file."""
     # A fault script may have any name, and a model may be named by its folder.
     if key == "faults" or Path(value).suffix.lower() in FILE_SUFFIXES.get(key, ()):
         return True

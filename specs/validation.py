@@ -92,7 +92,7 @@ def build(kind: type[S], content: Mapping[str, Any], origin: str) -> S:
 
 
 def _fault(kind: type[BaseModel], item: dict[str, Any]) -> str:
-    """Return the message for one error of pydantic."""
+    """Return the message for one spec error of pydantic."""
     path = _keys(kind, [str(part) for part in item["loc"]])
     name = ".".join(path)
     if item["type"] == "extra_forbidden":
@@ -111,7 +111,7 @@ def _fault(kind: type[BaseModel], item: dict[str, Any]) -> str:
 
 
 def _keys(kind: type[BaseModel], path: list[str]) -> list[str]:
-    """Return the keys of an error's path, without the branch of a union at its end."""
+    """Return the keys of a spec error's path, without the branch of a union."""
     for end, part in enumerate(path, start=1):
         table = _table(kind, part)
         if table is None:
@@ -121,14 +121,14 @@ def _keys(kind: type[BaseModel], path: list[str]) -> list[str]:
 
 
 def _table_at(kind: type[BaseModel], path: list[str]) -> type[BaseModel]:
-    """Return the class of the table at a path of keys."""
+    """Return the spec class of the table at a path of keys."""
     for part in path:
         kind = _table(kind, part) or kind
     return kind
 
 
 def _table(kind: type[BaseModel], key: str) -> type[BaseModel] | None:
-    """Return the class of the table below `key`, or None if it is a plain value."""
+    """Return the spec class of the table below `key`, or None for a plain value."""
     field = kind.model_fields.get(key)
     if field is None:
         return None

@@ -128,7 +128,7 @@ def load_workload(name_or_path: str | Path) -> Workload:
 
 
 def _from_content(content: Mapping[str, Any], origin: str) -> Workload:
-    """Return the workload that a file describes, or one error with every fault."""
+    """Return the workload spec of a file's content, or one error with every fault."""
     faults = [
         f"there is no key {key!r}; {nearest(key, _KEYS)}"
         for key in content
@@ -160,7 +160,7 @@ def _from_content(content: Mapping[str, Any], origin: str) -> Workload:
 
 
 def _operator(item: Mapping[str, Any], what: str) -> Operator:
-    """Return the operator of a table, whose kind decides its class."""
+    """Return the operator spec of a table, whose kind decides its class."""
     kind = item.get("kind")
     if kind not in _OPERATORS:
         hint = nearest(str(kind), _OPERATORS) if kind else f"{', '.join(_OPERATORS)}"

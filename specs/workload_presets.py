@@ -56,7 +56,7 @@ def named_graph(text: str) -> Graph:
 
 
 def _gemm(sides: Sequence[int], stored: Format, *, gathered: bool) -> Graph:
-    """Return the product ``[M x K] x [K x N]``, whose second matrix is installed."""
+    """Return the spec of a product ``[M x K] x [K x N]``; the second is installed."""
     rows, inner, columns = sides
     return (
         (
@@ -77,7 +77,7 @@ def _gemm(sides: Sequence[int], stored: Format, *, gathered: bool) -> Graph:
 
 
 def _lstm(hidden: int, stored: Format) -> Graph:
-    """Return one step of an LSTM, with an input as long as its hidden state."""
+    """Return the spec of one step of an LSTM, with an input as long as its state."""
     gates = _GATES * hidden
     return (
         (

@@ -180,5 +180,5 @@ def make_clocks(machine: MachineSpec, chips: int, first: int, draws: Draws) -> C
 
 
 def _steps(draws: Draws, chips: NDArray[np.int64]) -> Callable[[int], Floats]:
-    """Return the function of the random steps before a stretch, in (-1, 1)."""
+    """Return the function of a clock's random steps before a stretch, in (-1, 1)."""
     return lambda stretch: 2 * draws.uniform(Stream.WALK, chips, stretch) - 1

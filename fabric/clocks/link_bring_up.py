@@ -179,7 +179,7 @@ def bring_up(
 
 
 def _exchange_sums(part: HacExchanges, first: int, end: int) -> Ints:
-    """Return sums over exchanges `first` to `end`, shape ``(4, links)``.
+    """Return sums over clock-alignment exchanges `first` to `end`: ``(4, links)``.
 
     The rows are round trips, their squares, lags, and lags weighted by the number of
     the exchange.

@@ -116,7 +116,7 @@ class BurstChannel:
 
 
 def _power(classes: Floats, exponent: int) -> Floats:
-    """Return the classes of `exponent` consecutive parts, by repeated squaring.
+    """Return a link's burst classes of `exponent` consecutive parts, by squaring.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def _power(classes: Floats, exponent: int) -> Floats:
 
 
 def _joined(first: Floats, second: Floats) -> Floats:
-    """Return the classes of two consecutive parts; sums beyond the last class join it.
+    """Return a link's burst classes of two parts; sums beyond the last class join it.
 
     The class of a pair is the sum of its events.
     """

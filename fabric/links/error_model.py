@@ -41,7 +41,7 @@ def uncorrectable_odds(
 
 
 def describe_error_model(machine: MachineSpec) -> str:
-    """Return a one-line description of the link error model, for the report.
+    """Return a one-line description of the links' error model.
 
     >>> from specs.machine import load_machine
     >>> describe_error_model(load_machine())

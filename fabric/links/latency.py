@@ -33,7 +33,7 @@ def least_latency_ps(machine: MachineSpec, topology: Topology) -> NDArray[np.int
 def _quantiles_ps(
     rows: tuple[tuple[float, float], ...], span_ps: float
 ) -> NDArray[np.int32]:
-    """Return the quantiles of each row's jitter, one row after the other."""
+    """Return the quantiles of each link's jitter, one row after the other."""
     levels = 2**LEVEL_BITS
     normal = ndtri((np.arange(levels) + 0.5) / levels)
     mean, deviation = np.array(rows).T[..., np.newaxis]

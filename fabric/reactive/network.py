@@ -175,7 +175,7 @@ class _Network:
 def _requesters(
     journeys: Journeys, channel: NDArray[np.int64], channels: int
 ) -> NDArray[np.int64]:
-    """Return the requester of each row's wire: 0 for the chip, else an input channel.
+    """Return the requester of each reactive row's wire: 0 for the chip, or a channel.
 
     Each channel of each link has its own number.
     """

@@ -144,13 +144,13 @@ def vector_times(
 
 
 def _offset_cycles(machine: MachineSpec, vectors: int) -> Ints:
-    """Return the offset of each vector of a train from its first, in cycles."""
+    """Return the offset of each replayed vector from its train's first, in cycles."""
     numbers = np.arange(vectors, dtype=np.int64)
     return machine.link.vector_offsets_cycles(numbers, machine.chip.clock_hz)
 
 
 def _edges_from(first_ps: Ints, hz: Ints, phase_ps: Ints, cycles: Ints) -> Ints:
-    """Return the edges that follow an edge by some cycles, each on its own clock.
+    """Return the replayed edges some cycles after an edge, each on its own clock.
 
     Parameters
     ----------

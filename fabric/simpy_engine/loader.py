@@ -59,7 +59,7 @@ def load_steps(
 def _per_step(
     step_of_train: Ints, program: Program, layout: StepLayout, links: dict[int, Link]
 ) -> list[tuple[tuple[Link, int], ...]]:
-    """Return links and trains of each step; the last entry, of deskews, is empty."""
+    """Return links and trains of each SimPy step; the last, of deskews, is empty."""
     rides: list[tuple[tuple[Link, int], ...]] = [()] * (len(layout) + 1)
     on_link = program.trains.link.tolist()
     for train, (step, link) in enumerate(

@@ -235,7 +235,7 @@ class RunStatistics:
 
 
 def _following(key: tuple[int, int], counts: tuple[int, ...]) -> tuple[int, int]:
-    """Return the iteration and sequence after `key`, in order of iterations."""
+    """Return the iteration and sequence after `key` in a run's statistics."""
     iteration, sequence = key
     while True:
         sequence += 1

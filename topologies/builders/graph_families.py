@@ -123,12 +123,12 @@ def family_topology(chips: int, name: str, *, ports_per_chip: int) -> Topology:
 
 
 def _family(name: str) -> str:
-    """Return the part of `name` before sides and lanes."""
+    """Return the family to build, the part of `name` before sides and lanes."""
     return re.split(r"[:*]", name, maxsplit=1)[0]
 
 
 def _parsed(name: str) -> _Name:
-    """Return the parts of `name`, or raise an error with examples of its family."""
+    """Return the parts of the `name` to build, or raise an error with examples."""
     family = _family(name)
     match = _NAME.fullmatch(name)
     _, dimensions, listed, lanes = match.groups() if match else (None,) * 4
@@ -147,7 +147,7 @@ def _parsed(name: str) -> _Name:
 
 
 def _factorisations(product: int, smallest: int = 2) -> Iterator[tuple[int, ...]]:
-    """Yield every factorisation of `product` into ascending factors of at least 2."""
+    """Yield each factorisation of `product` into sides to build, ascending, from 2."""
     yield (product,)
     for factor in range(smallest, math.isqrt(product) + 1):
         if product % factor == 0:
@@ -156,7 +156,7 @@ def _factorisations(product: int, smallest: int = 2) -> Iterator[tuple[int, ...]
 
 
 def _torus_sides(chips: int, dimensions: int) -> tuple[int, ...]:
-    """Return the most even sides of the smallest torus that is even enough."""
+    """Return the most even sides to build the smallest torus that is even enough."""
     product = max(chips, 2**dimensions)
     while True:
         even = dimensions * product ** (1 / dimensions)
@@ -171,7 +171,7 @@ def _torus_sides(chips: int, dimensions: int) -> tuple[int, ...]:
 
 
 def _butterfly_sides(chips: int, ports: int) -> tuple[int, ...]:
-    """Return the sides of the smallest flattened butterfly that the ports allow.
+    """Return the sides to build the smallest flattened butterfly within the ports.
 
     Among its shapes the one with the fewest mean hops is taken. A chip spends a port on
     each other chip of its rows, so rows of two make the most chips: ``2 ** ports``.
@@ -191,7 +191,7 @@ def _butterfly_sides(chips: int, ports: int) -> tuple[int, ...]:
 
 
 def _tree_sides(chips: int, ports: int) -> tuple[int, int]:
-    """Return arity and levels of the fat tree with the fewest sufficient leaves."""
+    """Return arity and levels to build the fat tree with the fewest leaves."""
     if chips <= ports:
         return max(2, chips), 1
     trees = [

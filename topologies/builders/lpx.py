@@ -68,7 +68,7 @@ def lpx_topology(groups: int = MOST_GROUPS) -> Topology:
 
 
 def _group_cables(groups: int) -> CableBundle:
-    """Return the cables between groups, which join chips of the same slot."""
+    """Build the cables between groups, which join chips of the same slot."""
     ports = CABLES_BETWEEN_GROUPS * (groups - 1)
     cables = group_cables(even_arrangement(groups, ports))
     slot = np.arange(CHIPS_PER_GROUP)[:, np.newaxis]

@@ -76,7 +76,7 @@ def _lattice(
     lanes: int,
     ports_per_chip: int,
 ) -> Topology:
-    """Return the lattice with links at `offsets` along each dimension.
+    """Build the lattice with links at `offsets` along each dimension.
 
     The offsets of a dimension are closed under negation. The port of an offset is its
     rank among all offsets, so a translation of all chips maps ports onto ports, and

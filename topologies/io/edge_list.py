@@ -158,7 +158,7 @@ def length_in_m(value: object, where: str) -> float:
 
 
 def _assigned_ports(ends: Ints, ports: Ints) -> Ints:
-    """Return `ports` with the lowest free port of the chip at each open end.
+    """Return ports of a topology that is read: the lowest free one at each open end.
 
     Given ports are reserved first. Open ends are assigned in the order of the cables.
     """
@@ -177,7 +177,7 @@ def _assigned_ports(ends: Ints, ports: Ints) -> Ints:
 def _derived_places(
     chips: int, ends: Ints, level: NDArray[np.int8]
 ) -> dict[str, NDArray[np.int32]]:
-    """Return rack, node and slot of each chip, derived from the cables' levels.
+    """Return rack, node and slot of each chip that is read, derived from its cables.
 
     Chips joined by local cables form a node, and chips joined without global cables a
     rack. Both are numbered in the order of their lowest chips.

@@ -150,7 +150,7 @@ def _read_graphml(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topolo
 
 
 def _check_header(path: Path, header: Sequence[str]) -> None:
-    """Refuse a header with an unknown column or without a required one."""
+    """Refuse a topology file's header with an unknown or without a required column."""
     for name in header:
         if name not in COLUMNS:
             raise TopologyError(
@@ -165,7 +165,7 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 
 
 def _chip(text: str | None, rows: int, name: str, where: str) -> int:
-    """Return the chip number in a cell, refused if `rows` links cannot reach it."""
+    """Return the chip number read in a cell, refused if no `rows` links reach it."""
     chip = whole_number(text, name, where)
     if chip > rows:
         # A mistyped number must not request an array of a billion chips.

@@ -86,7 +86,7 @@ def from_networkx(
 
 
 def _chip_numbers(graph: "nx.Graph[Label]") -> dict[Label, int]:
-    """Return the chip number of each label: the label itself where possible."""
+    """Return the chip number of each imported label: the label itself if possible."""
     labels = list(graph)
     if not labels:
         raise TopologyError("the graph has no nodes; a machine needs at least 1 chip")
@@ -102,7 +102,7 @@ def _chip_numbers(graph: "nx.Graph[Label]") -> dict[Label, int]:
 def _places(
     graph: "nx.Graph[Label]", number: Mapping[Label, int]
 ) -> dict[str, NDArray[np.int32]] | None:
-    """Return rack, node and slot of each chip, None unless every node has them."""
+    """Return rack, node and slot of each imported chip, None unless all have them."""
     if not all(name in graph.nodes[label] for label in graph for name in _PLACES):
         return None
     places = {name: np.zeros(len(number), np.int32) for name in _PLACES}

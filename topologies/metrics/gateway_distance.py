@@ -53,7 +53,7 @@ def gateway_histogram(topology: Topology, sources: Sequence[int]) -> Ints:
 
 
 def _derived_graph(topology: Topology) -> "csr_array[np.float32]":
-    """Return the step matrix over origins, intermediate nodes and destinations."""
+    """Return the metric's step matrix over origins, nodes between and destinations."""
     chips, nodes = topology.chips, int(topology.node.max()) + 1
     source = topology.source.astype(np.int64)
     target = topology.target.astype(np.int64)

@@ -106,7 +106,7 @@ def minimal_loads(topology: Topology) -> Floats:
 
 
 def _loads(topology: Topology, sources: NDArray[np.integer]) -> Floats:
-    """Return the load of each link by traffic from `sources` to working chips."""
+    """Return the link-load metric of traffic from `sources` to working chips."""
     ends = np.zeros((topology.chips, 1), np.float32)
     ends[topology.active] = 1
     loads = np.zeros(len(topology.source))
@@ -119,7 +119,7 @@ def _loads(topology: Topology, sources: NDArray[np.integer]) -> Floats:
 def _block_loads(
     topology: Topology, sources: NDArray[np.integer], ends: NDArray[np.float32]
 ) -> Floats:
-    """Return the load of each link by a block of sources, searched together."""
+    """Return the link-load metric of a block of sources, searched together."""
     cables = topology.adjacency()
     # The forward pass records hop counts, as `hop_counts` does.
     hops = np.full((topology.chips, len(sources)), UNREACHABLE, np.int16)

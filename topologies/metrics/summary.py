@@ -126,7 +126,7 @@ def hop_histogram(topology: Topology, sources: Sequence[int]) -> Ints:
 
 
 def _bisection_links(topology: Topology) -> int:
-    """Return the cables between the first and the second half of the chips.
+    """Return the bisection metric: cables between the two halves of the chips.
 
     The halves are cut in chip order, at ``chips // 2``.
     """
@@ -156,7 +156,7 @@ def fingerprint(topology: Topology) -> str:
 
 
 def _mean(histogram: Ints) -> float:
-    """Return the mean hop count of a histogram, 0 if it counts no pair."""
+    """Return the mean metric of a histogram of hop counts, 0 if it counts no pair."""
     pairs = int(histogram.sum())
     if not pairs:
         return 0.0

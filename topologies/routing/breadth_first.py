@@ -92,7 +92,7 @@ def step_histogram(
 def _block_histogram(
     stay: "csr_array[np.float32]", starts: NDArray[np.intp], ends: NDArray[np.intp]
 ) -> Ints:
-    """Return the histogram of one block of searches, as `step_histogram` does."""
+    """Return the histogram of a block of shortest routes, as `step_histogram` does."""
     word, bit = np.divmod(np.arange(len(starts)), _WORD_BITS)
     reached = np.zeros((stay.shape[0], int(word[-1]) + 1), np.uint64)
     mask = np.left_shift(np.uint64(1), bit.astype(np.uint64))

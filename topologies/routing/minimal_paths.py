@@ -198,7 +198,7 @@ class MinimalPaths:
 
 
 def _mixed(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the hash of `topologies.routing.static_routes`, so that paths agree."""
+    """Return the hash of static routes for arrays, so that routes agree."""
     number &= _MASK
     number = ((number ^ (number >> np.uint64(16))) * np.uint64(0x7FEB352D)) & _MASK
     number = ((number ^ (number >> np.uint64(15))) * np.uint64(0x846CA68B)) & _MASK

@@ -152,7 +152,7 @@ class Routes:
 
 
 def _mixed(number: int) -> int:
-    """Return a 32-bit hash of `number`."""
+    """Return a 32-bit hash of `number`, by which routes spread over their choices."""
     # Multiply and shift, so that every input bit reaches the low bits, which decide the
     # remainder. Python's hash() of integers would not mix them.
     number &= _MASK
