@@ -61,7 +61,7 @@ def error_limits(schedule: Schedule, seeds: range) -> list[TableRow]:
 
 
 def _longest_interval_cycles(program: Program) -> int:
-    """Return the longest time between two deskews of a chip, across periods too."""
+    """Return the longest time of drift between two deskews of a chip."""
     chip, start = program.deskews.chip, program.deskews.start_cycle
     following = np.roll(start, -1)
     last = np.flatnonzero(chip != np.roll(chip, -1))
@@ -74,7 +74,7 @@ def _longest_interval_cycles(program: Program) -> int:
 def _first_step(
     schedule: Schedule, step_ppm: float, seed: int
 ) -> tuple[int, RunResult]:
-    """Return the least number of steps of error that breaks a run, and that run.
+    """Return the least steps of drift that break a run, and that run.
 
     A bisection: the error of all crystals is proportional to the number of steps, so
     that every larger number breaks the run too.

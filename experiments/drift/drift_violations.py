@@ -106,7 +106,7 @@ def underflow_quantiles(
 
 
 def _in_time(free: FreeRunningClocks, trains: Ints, slack_ps: Floats) -> Floats:
-    """Return the odds that the jitter of each train is at most its slack.
+    """Return the odds that the jitter of each drifting train is at most its slack.
 
     Parameters
     ----------
@@ -127,14 +127,14 @@ def _in_time(free: FreeRunningClocks, trains: Ints, slack_ps: Floats) -> Floats:
 
 
 def _least_slack_ps(free: FreeRunningClocks) -> Floats:
-    """Return the least slack over the vectors of each train, in the first token."""
+    """Return each train's least slack in the first token, before drift adds up."""
     tail_cycles = _tail_cycles(free.program.trains, free.machine)
     least: Floats = free.slack_ps - np.maximum(0, tail_cycles * free.loss_ps)
     return least
 
 
 def _first_underflow(free: FreeRunningClocks) -> list[ClockViolation]:
-    """Return the first train that is late, as a list of one; empty if none ever is."""
+    """Return the first train late by drift, as a list of one; empty if none ever is."""
     trains, period = free.program.trains, free.program.period_cycles
     per_period_ps = period * free.loss_ps
     slack_ps = _least_slack_ps(free)
@@ -147,7 +147,7 @@ def _first_underflow(free: FreeRunningClocks) -> list[ClockViolation]:
 
 
 def _first_overflow(free: FreeRunningClocks) -> list[ClockViolation]:
-    """Return the first overflow, as a list of one; empty if no FIFO ever fills up.
+    """Return the first overflow by drift, as a list of one; empty if there is none.
 
     A FIFO overflows when, before the first vector of a train is received, as many
     vectors have arrived after it as the FIFO has places. The wait at which that
@@ -185,7 +185,7 @@ def _first_overflow(free: FreeRunningClocks) -> list[ClockViolation]:
 def _earliest(
     free: FreeRunningClocks, kind: str, trains: Ints, periods: Ints
 ) -> list[ClockViolation]:
-    """Return the earliest violation of trains and the periods in which they break."""
+    """Return the earliest violation by drift of trains and their broken periods."""
     period = free.program.period_cycles
     possible = np.flatnonzero(periods < _NEVER // period)
     if not len(possible):
@@ -199,14 +199,14 @@ def _earliest(
 def _violation(
     free: FreeRunningClocks, kind: str, train: int, iteration: int
 ) -> ClockViolation:
-    """Return the violation of a train in an iteration."""
+    """Return the violation by drift of a train in an iteration."""
     program, link = free.program, int(free.program.trains.link[train])
     cycle = iteration * program.period_cycles + int(program.trains.receive_cycle[train])
     return ClockViolation(kind, link, cycle, _received_ps(free, link, cycle))
 
 
 def _received_ps(free: FreeRunningClocks, link: int, cycle: int) -> int:
-    """Return the time of a number of cycles on the chip that a link ends at, in ps."""
+    """Return the time of a number of cycles on a link's drifting receiver, in ps."""
     return round(cycle * float(free.period_ps[free.topology.target[link]]))
 
 
@@ -228,7 +228,7 @@ def simulated_violation(
 
 
 def _tail_cycles(trains: Trains, machine: MachineSpec) -> Ints:
-    """Return the cycles between the first and the last vector of each train."""
+    """Return the cycles of drift between the first and last vector of each train."""
     offsets = [
         machine.link.vector_offset_cycles(index, machine.chip.clock_hz)
         for index in range(int(trains.vectors.max(initial=1)))
@@ -237,5 +237,5 @@ def _tail_cycles(trains: Trains, machine: MachineSpec) -> Ints:
 
 
 def _vector_ps(link: LinkSpec) -> float:
-    """Return the time of a vector on the wire, in ps."""
+    """Return the time of a vector on the wire for the drift of a train, in ps."""
     return link.wire_bytes * BITS_PER_BYTE * PS_PER_NS / link.rate_gbps

@@ -76,6 +76,6 @@ class Checkpoint:
 
 
 def _scenario(argument: object) -> str:
-    """Return the key of an argument that is a scenario, for JSON."""
+    """Return the key of a scenario in a script's checkpoint, for JSON."""
     assert isinstance(argument, Scenario)
     return point_key(argument)

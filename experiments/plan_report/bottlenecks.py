@@ -169,7 +169,7 @@ def _heads(compiled: _CompiledPlan) -> Limit:
 
 
 def _stages(compiled: _CompiledPlan) -> Limit:
-    """Return the limit of SRAM for latency: the last stage, needed to hold weights."""
+    """Return the plan's limit of SRAM for latency: the last stage holds weights."""
     plan = compiled.prepared.plan
     now = _fullest(compiled)
     fewer = plan.strategy.pipeline - 1
@@ -185,7 +185,7 @@ def _stages(compiled: _CompiledPlan) -> Limit:
 
 
 def _sequences(compiled: _CompiledPlan) -> Limit:
-    """Return the limit of SRAM for throughput: the sequence that has no room."""
+    """Return the plan's limit of SRAM for throughput: the sequence that has no room."""
     plan = compiled.prepared.plan
     held, stages = plan.sequences, plan.strategy.pipeline
     now = f"{_fullest(compiled)}; {held} of {stages} stages at work at once"
@@ -203,12 +203,12 @@ def _sequences(compiled: _CompiledPlan) -> Limit:
 
 
 def _chips(count: int) -> str:
-    """Return a number of chips in words."""
+    """Return a number of chips in words of a plan's report."""
     return "1 chip" if count == 1 else f"{count} chips"
 
 
 def _either(*changes: str) -> str:
-    """Return the changes that are not empty, separated by semicolons."""
+    """Return the changes to report that are not empty, separated by semicolons."""
     return "; ".join(filter(None, changes))
 
 

@@ -31,7 +31,7 @@ def explanation_report(why: Explanation) -> RenderableType:
 
 
 def _overview(why: Explanation) -> Text:
-    """Return the search, the latency of a token by cause, and the chips of the plan."""
+    """Return the report on a plan's search, latency of a token by cause, and chips."""
     prepared, schedule = why.prepared, why.schedule
     hz, plan = prepared.machine.chip.clock_hz, prepared.plan
     lines = []
@@ -78,7 +78,7 @@ def _overview(why: Explanation) -> Text:
 
 
 def _next_best(why: Explanation) -> list[str]:
-    """Return the causes for which the second strategy takes more or fewer cycles."""
+    """Return the report on why the second plan takes more or fewer cycles."""
     if why.next_best is None:
         return []
     causes = [
@@ -101,7 +101,7 @@ def _next_best(why: Explanation) -> list[str]:
 
 
 def _stages(why: Explanation) -> RenderableType:
-    """Return the cycles that each stage waits for the slowest in a full pipeline."""
+    """Return the report on the plan's stages: cycles of waiting for the slowest."""
     stages, plan = why.stages, why.prepared.plan
     slowest = max(stages, key=lambda stage: stage.cycles)
     if len(stages) == 1:
@@ -141,7 +141,7 @@ def _stages(why: Explanation) -> RenderableType:
 
 
 def _changes(why: Explanation) -> RenderableType:
-    """Return the best neighbouring plans, and the cycles that each adds."""
+    """Return the report on the best neighbouring plans, and the cycles each adds."""
     objective = why.prepared.scenario.objective
     token = _iteration(why)
     # Of a single sequence, machine cycles are those of its latency.
@@ -167,19 +167,19 @@ def _changes(why: Explanation) -> RenderableType:
 
 
 def _iteration(why: Explanation) -> str:
-    """Return the name of what passes the pipeline at once: a batch, token or pass."""
+    """Return the report's name of what passes a plan's pipeline at once."""
     if why.prepared.scenario.batch > 1:
         return f"batch of {why.prepared.scenario.batch}"
     return "token" if why.prepared.makes_tokens else "pass"
 
 
 def _change(cycles: float, move: Sensitivity) -> str:
-    """Return a change of cycles; a tilde marks bounds."""
+    """Return a change of cycles for the plan's report; a tilde marks bounds."""
     return f"{'' if move.compiled else '~'}{round(cycles):+,}"
 
 
 def _limits(why: Explanation) -> RenderableType:
-    """Return the limits of the plan with their costs."""
+    """Return the report on the limits of the plan with their costs."""
     objective = Objective(why.prepared.scenario.objective)
     of = "the machine for each" if objective.fills else "a"
     shown = Table(box=None, pad_edge=False)

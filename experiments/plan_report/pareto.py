@@ -113,7 +113,7 @@ def front_report(prepared: Prepared, front: ParetoFront) -> RenderableType:
 
 
 def _open_points(front: ParetoFront, hz: int, batch: int, unit: str) -> str:
-    """Return how far strategies that were not evaluated may move a front."""
+    """Return the report on how far plans that were not evaluated may move a front."""
     reach = _rates(front.reach, hz=hz, batch=batch)
     return (
         f"{len(front.open):,} more may be on it and were not looked at. Each of them "
@@ -125,7 +125,7 @@ def _open_points(front: ParetoFront, hz: int, batch: int, unit: str) -> str:
 
 
 def _rates(merits: Merits, *, hz: int, batch: int) -> dict[str, float]:
-    """Return latency and aggregate throughput of merits in cycles."""
+    """Return latency and aggregate throughput to report, of merits in cycles."""
     return {
         "latency_us": merits.latency_cycles / hz * US_PER_S,
         "tokens_per_s_all_users": hz * batch / merits.share_cycles,

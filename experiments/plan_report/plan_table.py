@@ -79,7 +79,7 @@ def certainty(result: SearchResult) -> str:
 
 
 def _ranges(chips: Ints) -> str:
-    """Return chips as ranges in ascending order, the first three of them.
+    """Return a plan's chips as ranges in ascending order, the first three of them.
 
     >>> _ranges(np.array([3, 2, 1, 8])), _ranges(np.array([1, 3, 5, 7, 9]))
     ('1-3 8', '1 3 5 ...')

@@ -67,7 +67,7 @@ def worse_by(objective: Objective, cost: float, best: float) -> float:
 
 
 def _merits(why: Explanation, each: Ranked) -> dict[str, str]:
-    """Return the values of a strategy by column, as text."""
+    """Return the values of a strategy in a plan's report by column, as text."""
     prepared = why.prepared
     hz, batch = prepared.machine.chip.clock_hz, prepared.scenario.batch
     chip_us = each.strategy.chips * each.share_cycles / batch / hz * US_PER_S
@@ -81,7 +81,7 @@ def _merits(why: Explanation, each: Ranked) -> dict[str, str]:
 
 
 def _footnotes(objective: Objective, ranked: Ranking) -> list[Text]:
-    """Return the notes below the table: bounds, and the strategies not shown."""
+    """Return the notes below a plan's report: bounds, and strategies not shown."""
     notes = []
     if not all(each.exact for each in ranked.best):
         notes.append("~ at best: a bound, not compiled.")

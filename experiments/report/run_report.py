@@ -77,7 +77,7 @@ def _plan(run: Run, facts: RunSummary) -> Table:
 
 
 def _subject(run: Run, facts: RunSummary) -> tuple[str, str]:
-    """Return what is computed: a model, or a workload."""
+    """Return what a run computes, for its report: a model, or a workload."""
     if facts.model is not None:
         model = facts.model
         return (
@@ -135,7 +135,7 @@ def _latency(run: Run, facts: RunSummary) -> Table:
 
 
 def _add_tokens(table: Table, facts: RunSummary) -> None:
-    """Add what all users get together, and what goes before the first token."""
+    """Add to a report what all users get together, and the time to the first token."""
     token, prefill = facts.token, facts.prefill
     if token is None:
         return
@@ -157,7 +157,7 @@ def _add_tokens(table: Table, facts: RunSummary) -> None:
 
 
 def _iteration(run: Run) -> str:
-    """Return what an iteration is called."""
+    """Return what the report of a run calls an iteration."""
     return "token" if run.prepared.makes_tokens else "pass"
 
 
@@ -227,7 +227,7 @@ def _health(run: Run, facts: RunSummary) -> Table:
 
 
 def _counted(count: int, noun: str) -> str:
-    """Return a count with its noun, in the plural unless the count is 1."""
+    """Return a count with its noun for a report, in the plural unless it is 1."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 

@@ -130,7 +130,7 @@ def latency_distribution(tokens: pd.DataFrame) -> LatencyDistribution | None:
 
 
 def _mean_cycles(run: Run, column_ps: "pd.Series[int]") -> int:
-    """Return what a cause adds to a delivered token on average, in nominal cycles."""
+    """Return the cycles to report of a cause in a delivered token, on average."""
     if column_ps.empty:
         return 0
     hz = run.prepared.machine.chip.clock_hz
@@ -138,7 +138,7 @@ def _mean_cycles(run: Run, column_ps: "pd.Series[int]") -> int:
 
 
 def _rates(run: Run, prepared: Prepared, tokens: pd.DataFrame) -> TokenRates | None:
-    """Return the rates of a model; a pass of an encoder makes no token."""
+    """Return the rates of a model to report; a pass of an encoder makes no token."""
     if tokens.empty or not prepared.makes_tokens:
         return None
     # A user's tokens follow each other once the pipeline is free again.

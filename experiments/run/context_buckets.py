@@ -114,7 +114,7 @@ def compile_buckets(prepared: Prepared | PreparedWorkload) -> list[Bucket]:
 def _certified(
     prepared: Prepared | PreparedWorkload, schedule: Schedule | WorkloadSchedule
 ) -> Certificate | None:
-    """Return that a schedule holds, None where chips that drift never deskew."""
+    """Return that a run's schedule holds, None where chips that drift never deskew."""
     machine = prepared.machine
     if machine.drifts and not machine.deskews:
         return None

@@ -129,7 +129,7 @@ class SpareNodes:
 def _compiled_on(
     plan: Plan, now_on: Ints, topology: Topology, outage: Outage
 ) -> tuple[Plan, Program]:
-    """Return a plan with each chip's part on another chip, and its program there."""
+    """Return a running plan with each chip's part on another, and its program there."""
     if isinstance(plan, WorkloadPlan):
         group = replace(plan.group, chips=now_on[plan.group.chips])
         regrouped = replace(plan, group=group)

@@ -68,7 +68,7 @@ def read_plan(path: Path, task: Task, active: Ints, *, sequences: int) -> Shardi
 
 
 def _rows(path: Path) -> dict[int, dict[str, str]]:
-    """Return the cells of each row by column, by the line on which an editor shows it.
+    """Return the rows of the plan to run by column, by the line that an editor shows.
 
     What spreadsheets leave behind does no harm: a byte order mark, blanks around a
     cell, empty rows, and empty cells at the end of a row.

@@ -162,7 +162,7 @@ def compile_prepared(prepared: Prepared) -> Schedule:
 
 
 def _placed(prepared: Prepared) -> Prepared:
-    """Return a planned scenario on the chips that its placement asks for.
+    """Return a scenario to run, planned on the chips that its placement asks for.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def _placed(prepared: Prepared) -> Prepared:
 def _searched(
     scenario: Scenario, model: ModelSpec, machine: MachineSpec, topology: Topology
 ) -> Prepared:
-    """Return a scenario with the best strategy, and the sequences that go with it."""
+    """Return a scenario to run with the best strategy, and the sequences for it."""
     began = time.perf_counter()
     found = best_strategy(
         Task(model, machine, 1, scenario.context, scenario.batch),

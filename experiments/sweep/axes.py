@@ -79,7 +79,7 @@ def read_axes(
 
 
 def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield dotted names with their entries; a range is an entry, not a table."""
+    """Yield dotted names of a sweep with their entries, of which a range is one."""
     for key, entry in table.items():
         if not isinstance(entry, dict) or "range" in entry:
             yield key, entry
@@ -91,7 +91,7 @@ def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _values(name: str, entry: Any, origin: str) -> list[Any]:
-    """Return the values of an entry: a list or a range of numbers and words."""
+    """Return the values to sweep of an entry: a list or a range."""
     if isinstance(entry, dict):
         values: list[Any] = list(_range(name, entry, origin))
     elif isinstance(entry, list):
@@ -113,7 +113,7 @@ def _values(name: str, entry: Any, origin: str) -> list[Any]:
 
 
 def _range(name: str, entry: dict[str, Any], origin: str) -> range:
-    """Return the range of an entry ``{range = [from, below, step]}``."""
+    """Return the range to sweep of an entry ``{range = [from, below, step]}``."""
     bounds = entry["range"]
     numbers = isinstance(bounds, list) and all(type(each) is int for each in bounds)
     if not numbers or len(bounds) not in (2, 3) or 0 in bounds[2:] or len(entry) > 1:
@@ -161,7 +161,7 @@ def check_names(names: Iterable[str], known: Sequence[str], origin: str) -> None
 def _groups(
     entry: Any, values: Mapping[str, list[Any]], origin: str
 ) -> list[tuple[str, ...]]:
-    """Return the groups of zipped parameters; no parameter is in two groups."""
+    """Return the groups of a sweep's zipped parameters; none is in two groups."""
     if not isinstance(entry, list) or not all(
         isinstance(group, list) and all(isinstance(name, str) for name in group)
         for group in entry

@@ -90,7 +90,7 @@ def without_interrupt() -> Iterator[None]:
 
 @contextmanager
 def _processes(jobs: int) -> Iterator[Executor]:
-    """Open a pool of processes that end with this one, however it ends.
+    """Open a sweep's pool of processes that end with this one, however it ends.
 
     They are spawned, not forked, since a fork copies locks that another thread holds.
     """
@@ -113,7 +113,7 @@ def _processes(jobs: int) -> Iterator[Executor]:
 
 
 def _end_with(lifeline: Connection) -> None:
-    """End this process as soon as the other end of the lifeline is closed.
+    """End a sweep's process as soon as the other end of the lifeline is closed.
 
     Without it a process of a pool waits for work for ever if its parent is killed.
     """
@@ -127,7 +127,7 @@ def _end_with(lifeline: Connection) -> None:
 
 @contextmanager
 def _dask(address: str) -> Iterator[Executor]:
-    """Open an executor on the workers of a Dask scheduler."""
+    """Open a sweep's executor on the workers of a Dask scheduler."""
     try:
         from distributed import Client  # noqa: PLC0415
     except ImportError:
@@ -166,7 +166,7 @@ def _dask(address: str) -> Iterator[Executor]:
 
 
 def _report_missing_workers(client: Any, address: str, over: threading.Event) -> None:
-    """Report when no worker is left: Dask then lets points wait without a message."""
+    """Report when a sweep has no worker left: Dask then waits without a message."""
     reported = False
     while not over.wait(_PULSE_S):
         try:
@@ -184,5 +184,5 @@ def _report_missing_workers(client: Any, address: str, over: threading.Event) ->
 
 
 def _first_line(error: Exception) -> str:
-    """Return the first line of an error, or its type if it has no text."""
+    """Return the first line of a sweep's error, or its type if it has no text."""
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -121,7 +121,7 @@ def sweep_of(base: Mapping[str, Any], axes: Sequence[Axis], origin: str) -> Swee
 
 
 def _scenario(base: Mapping[str, Any], swept: dict[str, Any], origin: str) -> Scenario:
-    """Return the scenario of a point; swept values replace common ones."""
+    """Return the scenario of a sweep point; swept values replace common ones."""
     merged = dict(base)
     settings = dict(base.get("settings", {}))
     parts = {}
@@ -140,7 +140,7 @@ def _scenario(base: Mapping[str, Any], swept: dict[str, Any], origin: str) -> Sc
 
 
 def _strategy(merged: Mapping[str, Any], parts: Mapping[str, Any], origin: str) -> str:
-    """Return a strategy with some of its keys replaced."""
+    """Return a strategy with some of its keys replaced by swept ones."""
     text = str(merged.get("strategy", ""))
     if text == AUTO or text.endswith(SUFFIX):
         raise SpecError(

@@ -104,7 +104,7 @@ def flat_numbers(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _leaves(prefix: str, table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield dotted names and values of nested tables."""
+    """Yield dotted names and values of the nested tables of a sweep point."""
     for key, value in table.items():
         if isinstance(value, dict):
             yield from _leaves(f"{prefix}{key}.", value)
@@ -113,7 +113,7 @@ def _leaves(prefix: str, table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _files(scenario: Scenario) -> Iterator[tuple[str, Path]]:
-    """Yield the existing files that a scenario names, by key."""
+    """Yield the existing files that a sweep point's scenario names, by key."""
     shipped = {
         "model": model_names(),
         "machine": machine_names(),

@@ -90,7 +90,7 @@ class SweepProgress:
 
 
 def _rate(points: int, seconds: float) -> float:
-    """Return points per second."""
+    """Return the points of a sweep per second."""
     return points / max(seconds, 1e-9)
 
 
@@ -122,7 +122,7 @@ def progress_line(
 
 
 def _span(seconds: float) -> str:
-    """Return a duration in seconds, minutes or hours."""
+    """Return a duration of a sweep in seconds, minutes or hours."""
     if seconds < 2 * _S_PER_MINUTE:
         return f"{seconds:.0f} s"
     if seconds < 2 * _S_PER_HOUR:

@@ -169,7 +169,7 @@ class ResultStore:
 
 
 def _lock(folder: Path) -> int | None:
-    """Return a lock on a folder that ends with this process; None without lock support.
+    """Return a lock on a sweep's folder, gone with this process; None if unsupported.
 
     Raises
     ------

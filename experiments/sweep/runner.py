@@ -192,13 +192,13 @@ def results_csv(rows: Sequence[TableRow]) -> bytes:
 
 
 def _task(point: SweepPoint) -> _Task:
-    """Return the task of a point."""
+    """Return the task of a sweep point."""
     scenario = settled(point.scenario)
     return _Task(point_key(scenario), scenario.model_dump_json(), point)
 
 
 def _rows(tasks: Sequence[_Task], ledger: ResultStore) -> list[TableRow]:
-    """Return the rows of the results, in the order of the tasks."""
+    """Return the rows of a sweep's results, in the order of the tasks."""
     outcomes = ledger.outcomes(task.key for task in tasks)
     rows = []
     for task in tasks:

@@ -57,7 +57,7 @@ def write_bytes(path: Path, content: bytes) -> Path:
 
 
 def _replace(path: Path, content: bytes) -> Path:
-    """Write content to a temporary file of the same folder, then rename it."""
+    """Write a table to a temporary file of the same folder, then rename it."""
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -58,7 +58,7 @@ def failover_costs(run: Run, case: FaultCase) -> TableRow:
 
 
 def _parts(run: Run, failover: Failover) -> TableRow:
-    """Return the duration of each part of a failover, and the bytes loaded."""
+    """Return table columns of a failover: duration of each part, and bytes loaded."""
     machine, rows = run.prepared.machine, run.result.iterations
     attempts = [
         each
@@ -94,7 +94,7 @@ def _parts(run: Run, failover: Failover) -> TableRow:
 
 
 def _slices_bytes(prepared: Prepared, node: int) -> tuple[int, int]:
-    """Return weight and KV cache bytes of the fullest chip of a node."""
+    """Return table columns of a node's fullest chip: weight and KV cache bytes."""
     held = [
         (int(weights), int(kv_cache))
         for stage in prepared.plan.stages
@@ -136,5 +136,5 @@ def tokens_by_cause(run: Run, case: FaultCase) -> pd.DataFrame:
 
 
 def _mean_us(spans_ps: list[int]) -> float:
-    """Return the mean of durations in us, NaN if there are none."""
+    """Return the mean of durations for a table in us, NaN if there are none."""
     return float(np.mean(spans_ps)) / PS_PER_US if spans_ps else np.nan

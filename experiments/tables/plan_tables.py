@@ -80,6 +80,6 @@ def schedule_table(run: Run) -> pd.DataFrame:
 def _labels(
     kind: type[Slice] | type[Opcode], numbers: NDArray[np.int8]
 ) -> NDArray[np.str_]:
-    """Return the name of each slice or opcode."""
+    """Return the name of each slice or opcode in a table."""
     names: NDArray[np.str_] = np.array([member.name for member in kind])
     return names[numbers]

@@ -99,7 +99,7 @@ def failovers_table(run: Run) -> pd.DataFrame:
 def _first_after(
     done: pd.DataFrame, start_ps: NDArray[np.int64], failover: Failover
 ) -> list[int]:
-    """Return the row of the first token of each sequence that began after a failover.
+    """Return the table row of each sequence's first token after a failover.
 
     A sequence whose token was in flight at the failover has none.
     """

@@ -39,7 +39,7 @@ def terminal_table(
 
 
 def _number(value: float, digits: int = 1) -> str:
-    """Return a number in few characters: plain, or with an exponent if too long.
+    """Return a number of a table in few characters: plain, or with an exponent.
 
     >>> [_number(value) for value in (0.0, 1762.04, 1e-12, 3.7e15)]
     ['0.0', '1,762.0', '1.0e-12', '3.7e+15']
@@ -49,6 +49,6 @@ def _number(value: float, digits: int = 1) -> str:
 
 
 def _first_reason(table: pd.DataFrame) -> str:
-    """Return the reason of the first refused row, wrapped."""
+    """Return the reason of the table's first refused row, wrapped."""
     reason = str(table.loc[~table["feasible"], "reason"].iloc[0])
     return textwrap.fill(reason, width=_WIDTH)

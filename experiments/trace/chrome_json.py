@@ -64,7 +64,7 @@ def _us(time_ps: int) -> float:
 
 
 def _us_between(begin_ps: int, end_ps: int) -> float:
-    """Return the time between two times in us, both rounded down to a nanosecond."""
+    """Return the time between two times of the trace in us, both rounded down to ns."""
     return (end_ps // PS_PER_NS - begin_ps // PS_PER_NS) / NS_PER_US
 
 
@@ -84,7 +84,7 @@ def _bars(trace: Trace) -> list[dict[str, Any]]:
 
 
 def _arrow(trace: Trace, arrow: Arrow) -> list[dict[str, Any]]:
-    """Return the two flow events of an arrow, each bound to the bar around it."""
+    """Return the trace's two flow events of an arrow, each bound to its bar."""
     ends = []
     for phase, index in (("s", arrow.source), ("f", arrow.target)):
         bar = trace.bars[index]

@@ -208,7 +208,7 @@ def _number(line: int, lane: int) -> int:
 def _tracks(
     run: Run, intervals: list[BusyInterval], sampled: set[int]
 ) -> tuple[dict[int, TrackGroup], tuple[Track, ...]]:
-    """Return the tracks that have a bar or a sample, and their groups."""
+    """Return the trace's tracks that have a bar or a sample, and their groups."""
     topology = run.prepared.topology
     used = {(interval.group, interval.line, interval.lane) for interval in intervals}
     used |= {(topology.chips, link, 0) for link in sampled}
@@ -227,7 +227,7 @@ def _tracks(
 
 
 def _arrows(intervals: list[BusyInterval]) -> tuple[Arrow, ...]:
-    """Return an arrow for each train both of whose ends are shown."""
+    """Return the trace's arrow for each train both of whose ends are shown."""
     source, target = {}, {}
     for index, interval in enumerate(intervals):
         if interval.category in _LEAVING:

@@ -173,7 +173,7 @@ def line_name(line: int, lane: int) -> str:
 
 
 def _details(step: SliceInstruction, start_cycle: int) -> dict[str, int]:
-    """Return the details of a slice instruction of an operator that starts then."""
+    """Return the trace's details of a slice instruction of an operator that starts."""
     details = {
         "start_cycle": start_cycle + step.start_cycle,
         "duration_cycles": step.duration_cycles,

@@ -157,7 +157,7 @@ def _timetable_samples(
     slots: Timetable,
     unloaded_ns: dict[tuple[int, int], float],
 ) -> LatencySamples:
-    """Return the latencies of a timetable, which recur in every period."""
+    """Return the latencies of traffic by timetable, which recur in every period."""
     latency_ns = _ns(net, np.array(list(slots.latency_cycles.values())))
     least_ns = np.array([unloaded_ns[pair] for pair in slots.latency_cycles])
     payload_bytes = net.machine.link.vector_bytes * (len(net.chips) - 1)
@@ -195,7 +195,7 @@ def _random_samples(
 def _exchange_of_runs(
     net: Network, facts: TableRow, name: str, latency_ns: Floats
 ) -> LatencySamples:
-    """Return the latencies of an exchange, given with shape ``(runs, messages)``."""
+    """Return the latencies of all-to-all traffic, given as ``(runs, messages)``."""
     payload = facts["bytes"] * (len(net.chips) - 1)
     rate = float((payload / latency_ns.max(axis=1)).mean())
     samples = _samples(net, {**facts, "machine": name}, latency_ns.ravel(), rate)
@@ -211,7 +211,7 @@ def _samples(
     delivered_gb_per_s: float,
     delay_ns: Floats | None = None,
 ) -> LatencySamples:
-    """Return latencies with their row of the table: quantiles and delivered bandwidth.
+    """Return latencies of traffic with their row: quantiles and delivered bandwidth.
 
     A delay is the latency beyond that of an empty reactive network with mean jitter.
     """
@@ -232,10 +232,10 @@ def _samples(
 
 
 def _ns(net: Network, cycles: NDArray[np.int64]) -> Floats:
-    """Return cycles in ns."""
+    """Return cycles of traffic in ns."""
     return np.asarray(cycles * _cycle_ns(net), dtype=np.float64)
 
 
 def _cycle_ns(net: Network) -> float:
-    """Return the nominal clock period, in ns."""
+    """Return the nominal clock period for traffic, in ns."""
     return PS_PER_S / PS_PER_NS / net.machine.chip.clock_hz

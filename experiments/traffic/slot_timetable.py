@@ -111,7 +111,7 @@ def unforeseen_cycles(net: Network, slots: Timetable, sent: Messages) -> Ints:
 def _next_free(
     free: NDArray[np.bool_], ready: Ints, slot_cycles: int, period: int
 ) -> Ints:
-    """Return the start of the first free slot at or after each cycle of `ready`."""
+    """Return the start of the first slot free of traffic from each cycle of `ready`."""
     places = np.flatnonzero(free)
     turn, cycle = np.divmod(ready, period)
     index = np.searchsorted(places, -(-cycle // slot_cycles))

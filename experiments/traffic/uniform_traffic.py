@@ -120,7 +120,7 @@ def _leaving(topology: Topology) -> float:
 
 
 def _bound_gb_per_s(machine: MachineSpec, chips: int, busiest: int) -> float:
-    """Return a chip's payload rate when the busiest link carries `busiest` messages."""
+    """Return a chip's rate of traffic with `busiest` messages on the busiest link."""
     link = machine.link
     line_gb_per_s = link.rate_gbps / BITS_PER_BYTE * link.vector_bytes / link.wire_bytes
     return (chips - 1) / busiest * line_gb_per_s

@@ -93,7 +93,7 @@ def _row(
     source: str = "nvlpx",
     tolerance: float = 0.0,
 ) -> PublishedFigure:
-    """Return a comparison with a figure of an LPX rack."""
+    """Return a comparison with a published figure of an LPX rack."""
     return PublishedFigure(
         name=name,
         source=source,

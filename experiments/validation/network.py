@@ -32,7 +32,7 @@ def network_rows() -> list[PublishedFigure]:
 
 
 def _bandwidths() -> list[PublishedFigure]:
-    """Return the payload rates of uniform traffic over gateways.
+    """Return comparisons of uniform traffic over gateways with published rates.
 
     The figure of two nodes is the traffic that leaves a node, over four links a chip.
     The figures of larger systems are the whole traffic of a chip.
@@ -72,7 +72,7 @@ def _bandwidths() -> list[PublishedFigure]:
 
 
 def _latencies() -> list[PublishedFigure]:
-    """Return network latencies, and those that other simulators recorded."""
+    """Return comparisons of network latencies with published and recorded ones."""
     machine = load_machine()
     whole = select_topology(_ALL_CHIPS)
     worst = farthest_pair(whole)

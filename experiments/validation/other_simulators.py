@@ -105,5 +105,5 @@ def booksim_mean_cycles() -> float:
 
 
 def _machine(settings: dict[str, object]) -> MachineSpec:
-    """Return the default machine with other settings."""
+    """Return the default machine with another simulator's settings, to validate."""
     return load_machine().with_settings(settings, "peer")

@@ -98,7 +98,7 @@ def validation_report(rows: list[PublishedFigure]) -> Table:
 
 
 def _figure(row: PublishedFigure) -> str:
-    """Return the name of a figure, with its unit unless the name contains it."""
+    """Return the name of a published figure, with its unit unless it contains it."""
     return row.name if row.unit in row.name else f"{row.name} ({row.unit})"
 
 
@@ -110,7 +110,7 @@ def _published(row: PublishedFigure) -> str:
 
 
 def _number(value: float) -> str:
-    """Return a number as text of few digits."""
+    """Return a number of a published figure as text of few digits."""
     if value >= 10**9:
         return f"{value / 10**9:.2f} G"
     return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"

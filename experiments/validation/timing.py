@@ -24,7 +24,7 @@ def timing_rows() -> list[PublishedFigure]:
 
 
 def _links() -> list[PublishedFigure]:
-    """Return mean and deviation of each link of table 2, and the extremes of all links.
+    """Return comparisons with published table 2: mean and deviation of each link.
 
     The span of the jitter is that of the table. How close half a round trip comes to
     the ends of the span is predicted.
@@ -74,7 +74,7 @@ def _cycles(
 
 
 def _alignment() -> PublishedFigure:
-    """Return the epochs of the aligned start per level of the tree, on 33 nodes."""
+    """Return the comparison with published epochs of the aligned start, on 33 nodes."""
     machine, draws = load_machine(), Draws(_SEED)
     topology = select_topology(_NODES33_CHIPS, "nodes33")
     tree = alignment_tree(topology, machine, 0)
@@ -94,7 +94,7 @@ def _alignment() -> PublishedFigure:
 
 
 def _spares() -> list[PublishedFigure]:
-    """Return the share of chips in spare nodes, of a rack and of the 33-node system."""
+    """Return comparisons with the published share of chips in spare nodes."""
     systems = (
         ("a rack", "rack", _RACK_CHIPS, 0.111),
         ("the 33-node system", "nodes33", _NODES33_CHIPS, 0.03),

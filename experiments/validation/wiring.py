@@ -21,7 +21,7 @@ def wiring_rows() -> list[PublishedFigure]:
 
 
 def _sizes() -> list[PublishedFigure]:
-    """Return numbers of chips, ports and cables."""
+    """Return comparisons with published numbers of chips, ports and cables."""
     node, rack, racks, nodes33, whole = (
         select_topology(chips, kind)
         for chips, kind in (
@@ -51,7 +51,7 @@ def _sizes() -> list[PublishedFigure]:
 
 
 def _distances() -> list[PublishedFigure]:
-    """Return diameters; of 145 racks in each port order that all racks share.
+    """Return comparisons with published diameters; of 145 racks in each port order.
 
     The published rule is not known. If every hop counts, no known order has a diameter
     below six, and linear orders have seven.
@@ -84,14 +84,14 @@ def _distances() -> list[PublishedFigure]:
 def _diameter(
     name: str, published: int, ours: int, *, tolerance: float = 0.0
 ) -> PublishedFigure:
-    """Return the comparison of a diameter, in hops."""
+    """Return the comparison of a diameter with a published one, in hops."""
     return _figure(
         name, published, ours, "hops", tolerance=tolerance, kind=FigureKind.PREDICTED
     )
 
 
 def _most_of_a_pair(topology: Topology) -> int:
-    """Return the most cables that join any two racks."""
+    """Return the most cables that join any two racks, to validate them."""
     racks = int(topology.rack.max()) + 1
     between = topology.level == Level.GLOBAL
     source = topology.rack[topology.source[between]].astype(np.int64)
@@ -109,7 +109,7 @@ def _figure(
     tolerance: float = 0.0,
     kind: FigureKind = FigureKind.INPUT,
 ) -> PublishedFigure:
-    """Return a comparison with a figure of the topology."""
+    """Return a comparison with a published figure of the topology."""
     return PublishedFigure(
         name=name,
         source="isca22",
@@ -122,6 +122,6 @@ def _figure(
 
 
 def _ports(topology: Topology, level: Level) -> int:
-    """Return the ports of one rack that cables of `level` use."""
+    """Return the ports of one rack that cables of `level` use, to validate them."""
     of_level = topology.level == level
     return int((of_level & (topology.rack[topology.source] == 0)).sum())
