@@ -198,6 +198,7 @@ def _leave_unprinted() -> None:
 
 
 def _run(scenario: "Scenario", *, quiet: bool) -> "Run":
+    """Run a command's scenario, with a progress bar if a person watches."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

@@ -107,6 +107,7 @@ def _sweep(
     executor: str = "local",
     as_json: bool,
 ) -> None:
+    """Run a command's sweep and print its table, or its rows as JSON."""
     from experiments.sweep.executors import executor_named
     from experiments.sweep.progress import SweepProgress
     from experiments.sweep.result_store import ResultStore
@@ -159,6 +160,7 @@ def _ended_in_order() -> Iterator[None]:
 
 
 def _table(names: tuple[str, ...], rows: list[dict[str, Any]]) -> "Table":
+    """Return the table that the command prints of a sweep."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -179,6 +181,7 @@ def _table(names: tuple[str, ...], rows: list[dict[str, Any]]) -> "Table":
 
 
 def _shown(value: int | float | None) -> str:
+    """Return a number as the command prints it, a dash for none."""
     if value is None:
         return "-"
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"

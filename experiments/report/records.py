@@ -197,8 +197,10 @@ class RunSummary:
 
 
 def _names(record: type[Any]) -> list[str]:
+    """Return the names of the fields of a record of a report."""
     return [field.name for field in fields(record)]
 
 
 def _nulls(record: type[Any]) -> dict[str, None]:
+    """Return a report's keys of a record, without values."""
     return dict.fromkeys(_names(record))

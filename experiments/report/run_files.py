@@ -52,6 +52,7 @@ def write_run(run: Run, facts: RunSummary, folder: Path, window: Window) -> list
 
 
 def _write_table(table: pd.DataFrame, folder: Path, name: str) -> Path:
+    """Write a table of a run's report as CSV, the schedule compressed."""
     if name != "schedule":
         return write_bytes(folder / f"{name}.csv", csv_bytes(table))
     if importlib.util.find_spec("pyarrow"):
@@ -62,6 +63,7 @@ def _write_table(table: pd.DataFrame, folder: Path, name: str) -> Path:
 
 
 def _write_trace(trace: Trace, folder: Path) -> Path:
+    """Write the trace of a run's report, for Perfetto if its package is there."""
     if importlib.util.find_spec("perfetto"):
         from experiments.trace.perfetto import perfetto_bytes  # noqa: PLC0415
 

@@ -30,6 +30,7 @@ def run_report(run: Run, facts: RunSummary) -> RenderableType:
 
 
 def _grid(title: str) -> Table:
+    """Return an empty part of a report: a table of names and values."""
     table = Table(
         title=title, title_justify="left", show_header=False, box=None, pad_edge=False
     )
@@ -39,6 +40,7 @@ def _grid(title: str) -> Table:
 
 
 def _plan(run: Run, facts: RunSummary) -> Table:
+    """Return the part of a run's report on its plan."""
     plan, machine = facts.plan, facts.machine
     table = _grid("Plan")
     table.add_row(*_subject(run, facts))
@@ -96,6 +98,7 @@ def _subject(run: Run, facts: RunSummary) -> tuple[str, str]:
 
 
 def _latency(run: Run, facts: RunSummary) -> Table:
+    """Return the part of a run's report on latency and rates."""
     latency = facts.iteration.latency_ns
     schedule = facts.schedule
     table = _grid("Latency")
@@ -162,6 +165,7 @@ def _iteration(run: Run) -> str:
 
 
 def _breakdown(facts: RunSummary) -> Table:
+    """Return the part of a run's report on cycles by cause."""
     spent = facts.iteration.breakdown_cycles
     total = sum(spent.values())
     table = Table(title="Where the cycles went", title_justify="left", box=None)
@@ -178,6 +182,7 @@ def _breakdown(facts: RunSummary) -> Table:
 
 
 def _health(run: Run, facts: RunSummary) -> Table:
+    """Return the part of a run's report on slack, violations and faults."""
     result, program = run.result, run.schedule.program
     table = _grid("Run")
     least_ps = int(result.links.least_slack_ps.min(initial=UNLIMITED_PS))

@@ -61,6 +61,7 @@ def write_topology(topology: Topology, path: Path) -> Path:
 
 
 def _picture(topology: Topology) -> bytes:
+    """Return the drawing for a report of a topology as PNG bytes."""
     # Matplotlib takes a third of a second to load, and a table does without.
     from experiments.plots.run_figure import picture_bytes  # noqa: PLC0415
     from experiments.plots.topology_drawing import topology_figure  # noqa: PLC0415

@@ -116,10 +116,12 @@ def energy_of(
 
 
 def _times(watts: float | None, count: int) -> float | None:
+    """Return the power of several parts of a run's machine, None if unknown."""
     return None if watts is None else watts * count
 
 
 def _share(watts: float | None, tokens_per_s: float | None) -> float | None:
+    """Return the energy of a token of a run in J, None if power or rate is unknown."""
     if watts is None or tokens_per_s is None:
         return None
     return watts / tokens_per_s

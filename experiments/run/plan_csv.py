@@ -104,6 +104,7 @@ def _rows(path: Path) -> dict[int, dict[str, str]]:
 
 
 def _cells(record: list[str]) -> list[str]:
+    """Return the cells of a row of the plan to run, without empty ones at its end."""
     cells = [cell.strip() for cell in record]
     while cells and not cells[-1]:
         cells.pop()

@@ -187,4 +187,5 @@ _HEAD = ("| column | meaning |", "| --- | --- |")
 
 
 def _rows(columns: dict[str, str]) -> list[str]:
+    """Return the rows of a Markdown table of columns with their meaning."""
     return [f"| `{name}` | {text} |" for name, text in columns.items()]
