@@ -7,6 +7,7 @@ scenario: Scenario, load_scenario
 machine, system, link, synchronisation, fec, host_link: MachineSpec and its parts
 bit_errors, faults: errors of links, and fault scripts
 model, transformer_shape, families: ModelSpec, load_model, model_names
+numerical_settings: NumericalSettings; what changes a model's values and not its sizes
 hf_config, checkpoint: readers of config.json and of a checkpoint's index
 formats, devices: number formats; peaks of other devices
 decode_work: the work of a decode step, for the bounds of devices

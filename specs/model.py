@@ -8,6 +8,7 @@ from typing import Any, Self
 from specs.checkpoint import check_checkpoint
 from specs.errors import SpecError, nearest
 from specs.hf_config import sizes_of
+from specs.numerical_settings import numerical_settings_of
 from specs.shipped_files import shipped_names, shipped_path
 from specs.transformer_shape import TransformerShape
 from specs.validation import build, read_mapping
@@ -35,11 +36,13 @@ class ModelSpec(TransformerShape):
         for name in settings:
             if name not in SIZES:
                 raise SpecError(f"{origin} {name}: no such key; {nearest(name, SIZES)}")
-        return build(type(self), {**self.model_dump(), **settings}, origin)
+        kept = {**self.model_dump(), "numerics": self.numerics}
+        return build(type(self), {**kept, **settings}, origin)
 
 
-# Fields that can be set; the others identify the model.
-SIZES = tuple(key for key in ModelSpec.model_fields if key not in ("name", "family"))
+# Fields that can be set; the others identify the model, or are no sizes.
+_NO_SIZES = ("name", "family", "numerics")
+SIZES = tuple(key for key in ModelSpec.model_fields if key not in _NO_SIZES)
 
 
 @cache
@@ -90,7 +93,7 @@ def model_from_config(
     Parameters
     ----------
     config
-        Content of ``config.json``; keys that do not affect sizes are ignored.
+        Content of ``config.json``; keys of other matters are ignored.
     name
         Name of the model.
     origin
@@ -101,4 +104,6 @@ def model_from_config(
     SpecError
         If ``model_type`` is not modelled or a size is missing or not positive.
     """
-    return build(ModelSpec, {**sizes_of(config, origin), "name": name}, origin)
+    sizes = sizes_of(config, origin)
+    numerics = numerical_settings_of(config, sizes["family"], origin)
+    return build(ModelSpec, {**sizes, "name": name, "numerics": numerics}, origin)

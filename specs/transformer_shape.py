@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from specs.families import FAMILIES, Family
+from specs.numerical_settings import NumericalSettings, default_settings
 from specs.validation import Spec
 
 # Every family normalises the inputs of attention and of the feed-forward.
@@ -42,6 +43,9 @@ class TransformerShape(Spec):
         Rows of the tables that are added to the embedding, 0 without a table.
     window_tokens, windowed_layers
         Positions that the listed layers attend to; the others attend to all.
+    numerics
+        Numerical settings, those of the family if None. No size follows from them, so
+        they are no part of a dump.
     """
 
     name: str
@@ -64,6 +68,7 @@ class TransformerShape(Spec):
     token_types: int = Field(default=0, ge=0)
     window_tokens: int | None = Field(default=None, gt=0)
     windowed_layers: tuple[int, ...] = ()
+    numerics: NumericalSettings | None = Field(default=None, exclude=True)
 
     @model_validator(mode="after")
     def _heads_and_experts_divide(self) -> Self:
@@ -92,6 +97,11 @@ class TransformerShape(Spec):
     def structure(self) -> Family:
         """Return the structure that the model shares with its family."""
         return FAMILIES[self.family]
+
+    @property
+    def numerical_settings(self) -> NumericalSettings:
+        """Return the numerical settings, those of the family if none are given."""
+        return self.numerics or default_settings(self.family)
 
     @property
     def norms_per_layer(self) -> int:
