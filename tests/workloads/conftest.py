@@ -1,0 +1,46 @@
+"""Tiny models of every family."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from specs.model import ModelSpec, model_from_config
+
+Tiny = Callable[..., ModelSpec]
+_SIZES = {
+    "hidden_size": 12,
+    "intermediate_size": 20,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 4,
+    "vocab_size": 23,
+    "max_position_embeddings": 32,
+}
+_GPT2 = {
+    "n_embd": 12,
+    "n_layer": 2,
+    "n_head": 3,
+    "n_positions": 32,
+    "vocab_size": 23,
+}
+_OF_FAMILY: dict[str, dict[str, Any]] = {
+    "gemma2": {"sliding_window": 3, "attn_logit_softcapping": 2.0},
+    "mistral": {"sliding_window": 4},
+    "mixtral": {"num_local_experts": 4, "num_experts_per_tok": 2},
+    "qwen3": {"attention_bias": True},
+    "phi3": {"partial_rotary_factor": 0.5},
+}
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Tiny:
+    """Return a tiny model of a family; keys of its config can be changed."""
+
+    def make(family: str, **changes: Any) -> ModelSpec:
+        sizes = _GPT2 if family == "gpt2" else _SIZES | _OF_FAMILY.get(family, {})
+        config = sizes | {"model_type": family} | changes
+        return model_from_config(config, name=f"tiny-{family}")
+
+    return make

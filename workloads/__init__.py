@@ -1,0 +1,8 @@
+"""Workloads: what is computed, as operators and tensors with shapes, unsharded.
+
+model_graph: graph_of; the operator graph of a model
+operator_graph, operators, attributes: OperatorGraph, Block, GraphOperator and parts
+graph_validation: every tensor made once, before its use, and of a size that fits
+families: a module for each model family, made of the blocks of a transformer
+transformer: embedding, attention, feed-forward and head blocks
+"""

@@ -1,0 +1,235 @@
+"""Attributes of operators: what a function needs beyond the shapes of its operands."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import final
+
+from specs.numerical_settings import RopeScaling
+
+
+class Rows(StrEnum):
+    """Rows of each sequence that an operator reads."""
+
+    ALL = "all"
+    ANSWERED = "answered"
+    FIRST = "first"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedAttributes:
+    """Attributes of a lookup: the factor of the rows that it finds."""
+
+    scale: float = 1.0
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TablesAttributes:
+    """Attributes of the sum with tables: the row of the position table for position 0.
+
+    The first row of a table of token types is added everywhere.
+    """
+
+    first_row: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NormAttributes:
+    """Attributes of a normalisation over the columns.
+
+    Parameters
+    ----------
+    epsilon
+        Number added to the mean square or to the variance.
+    centred
+        Whether it is a LayerNorm, which subtracts the mean and adds a bias. Otherwise
+        it only divides by the root mean square.
+    unit_offset
+        Whether the weights are stored as their difference from 1.
+    rows
+        Rows that are read.
+    """
+
+    epsilon: float
+    centred: bool = False
+    unit_offset: bool = False
+    rows: Rows = Rows.ALL
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadNormAttributes:
+    """Attributes of the normalisation of query and key heads.
+
+    Parameters
+    ----------
+    head_dim
+        Elements of a head.
+    epsilon
+        Number added to the mean square.
+    biased
+        Whether biases of queries and keys are added before.
+    """
+
+    head_dim: int
+    epsilon: float
+    biased: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductAttributes:
+    """Attributes of a matrix product: the rows of the left operand that are read."""
+
+    rows: Rows = Rows.ALL
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotary:
+    """Rotary position embedding.
+
+    Parameters
+    ----------
+    theta
+        Base of the frequencies.
+    dims
+        Leading elements of a head that are rotated; i is paired with i + dims / 2.
+    scaling
+        Scaling of the frequencies, None without.
+    """
+
+    theta: float
+    dims: int
+    scaling: RopeScaling | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionAttributes:
+    """Attributes of biases and rotation of queries, keys and values.
+
+    Parameters
+    ----------
+    head_dim
+        Elements of a head.
+    rotary
+        Rotation of queries and keys, None without.
+    biased
+        Whether a bias is added to queries, keys and values before the rotation.
+    """
+
+    head_dim: int
+    rotary: Rotary | None = None
+    biased: tuple[bool, bool, bool] = (False, False, False)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionAttributes:
+    """Attributes of the products of attention.
+
+    Parameters
+    ----------
+    heads, kv_heads, head_dim
+        Query heads, key/value heads, and elements of one head.
+    scale
+        Factor of the scores.
+    soft_cap
+        Bound c of the scores s, which become c tanh(s / c); None without.
+    causal
+        Whether a position attends to itself and earlier ones only.
+    window
+        Last positions that a position attends to, itself included; None for all.
+    """
+
+    heads: int
+    kv_heads: int
+    head_dim: int
+    scale: float
+    soft_cap: float | None = None
+    causal: bool = True
+    window: int | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddAttributes:
+    """Attributes of a sum: which of residual, bias and expert choice follow it.
+
+    With a choice, the bias has a row for each expert.
+    """
+
+    residual: bool = True
+    biased: bool = False
+    chosen: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceAttributes:
+    """Attributes of the choice of experts.
+
+    Parameters
+    ----------
+    experts, experts_per_token
+        Experts that there are, and that a row uses.
+    columns
+        Width of the normalised rows, whose sums of squares are read.
+    epsilon
+        Number added to their mean square.
+    """
+
+    experts: int
+    experts_per_token: int
+    columns: int
+    epsilon: float
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivateAttributes:
+    """Attributes of an activation.
+
+    Parameters
+    ----------
+    activation
+        Name of the function, as in Hugging Face transformers.
+    gated
+        Whether the activated operand, the gate, multiplies another one.
+    biased
+        Whether a bias is added to each operand before.
+    experts
+        Experts whose columns follow each other; the last operand is their choice if
+        there are several.
+    """
+
+    activation: str
+    gated: bool = False
+    biased: bool = False
+    experts: int = 1
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateAttributes:
+    """Attributes of the largest logit: the bound of logits, None without."""
+
+    soft_cap: float | None = None
+
+
+Attributes = (
+    EmbedAttributes
+    | TablesAttributes
+    | NormAttributes
+    | HeadNormAttributes
+    | ProductAttributes
+    | PositionAttributes
+    | AttentionAttributes
+    | AddAttributes
+    | ChoiceAttributes
+    | ActivateAttributes
+    | CandidateAttributes
+)

@@ -1,0 +1,168 @@
+"""Checks of an operator graph: every tensor made once, before its use, and of a size.
+
+They work on tensors and operators that are expanded already.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from specs.errors import SpecError
+from specs.graph import Role
+from workloads.attributes import (
+    ActivateAttributes,
+    AddAttributes,
+    AttentionAttributes,
+    CandidateAttributes,
+    ChoiceAttributes,
+    EmbedAttributes,
+    HeadNormAttributes,
+    NormAttributes,
+    PositionAttributes,
+    ProductAttributes,
+    TablesAttributes,
+)
+from workloads.operators import Function, GraphOperator, GraphTensor
+
+_MADE = (Role.ACTIVATION, Role.OUTPUT)
+_PLACE = "{layer}"
+# Attributes that each function has.
+ATTRIBUTES: Mapping[Function, type | None] = {
+    Function.EMBED: EmbedAttributes,
+    Function.ADD_TABLES: TablesAttributes,
+    Function.NORM_WEIGH: NormAttributes,
+    Function.NORM_SCALE: NormAttributes,
+    Function.NORM_ADD: NormAttributes,
+    Function.PRODUCT: ProductAttributes,
+    Function.HEAD_NORM: HeadNormAttributes,
+    Function.HEAD_SCALE: HeadNormAttributes,
+    Function.POSITION: PositionAttributes,
+    Function.SCORES: AttentionAttributes,
+    Function.SOFTMAX: None,
+    Function.VALUES: AttentionAttributes,
+    Function.ADD: AddAttributes,
+    Function.ROUTER: None,
+    Function.CHOOSE: ChoiceAttributes,
+    Function.ACTIVATE: ActivateAttributes,
+    Function.CANDIDATE: CandidateAttributes,
+    Function.SAMPLE: None,
+}
+
+
+def check_layer(
+    name: str,
+    layers: Sequence[int],
+    tensors: Iterable[GraphTensor],
+    operators: Iterable[GraphOperator],
+) -> None:
+    """Check that a block of several layers names what is different in each.
+
+    Raises
+    ------
+    SpecError
+        If layers are not ascending, or a name is the same in all layers.
+    """
+    if list(layers) != sorted(set(layers)) or any(layer < 0 for layer in layers):
+        raise SpecError(f"block {name}: layers {tuple(layers)} are not ascending")
+    if not layers:
+        return
+    names = [*(each.name for each in tensors), *(each.name for each in operators)]
+    for same in names:
+        if _PLACE not in same:
+            raise SpecError(
+                f"block {name}: {same!r} is the same in each of {len(layers)} "
+                f"layers; add {_PLACE}"
+            )
+
+
+def check_tensors(tensors: Sequence[GraphTensor]) -> None:
+    """Check that every tensor is declared once, and that copies are alike.
+
+    Raises
+    ------
+    SpecError
+        If a name is declared twice, a size is not positive, or a copy is of no weights
+        of its size.
+    """
+    by_name: dict[str, GraphTensor] = {}
+    for tensor in tensors:
+        if tensor.name in by_name:
+            raise SpecError(f"tensor {tensor.name!r} is declared twice")
+        if tensor.rows < 1 or tensor.columns < 1:
+            raise SpecError(f"tensor {tensor.name!r} is empty: {_size(tensor)}")
+        by_name[tensor.name] = tensor
+    for tensor in tensors:
+        if tensor.copy_of is None:
+            continue
+        source = by_name.get(tensor.copy_of)
+        if source is None or _size(source) != _size(tensor) or _is_made(tensor):
+            raise SpecError(
+                f"tensor {tensor.name!r} is no copy of {tensor.copy_of!r}: both must "
+                f"be weights of {_size(tensor)}"
+            )
+
+
+def check_operators(
+    operators: Iterable[GraphOperator], tensors: Mapping[str, GraphTensor]
+) -> None:
+    """Check that operands exist when they are read, and that every result is made once.
+
+    Raises
+    ------
+    SpecError
+        If an operand is unknown or not made yet, a result is made twice or never, the
+        attributes are those of another function, or the sizes of a product do not fit.
+    """
+    made: set[str] = set()
+    for operator in operators:
+        for name in (*operator.inputs, *operator.outputs):
+            if name not in tensors:
+                raise SpecError(f"{operator.name}: tensor {name!r} is not declared")
+        for name in operator.inputs:
+            if _is_made(tensors[name]) and name not in made:
+                raise SpecError(f"{operator.name}: {name!r} is read before it is made")
+        for name in operator.outputs:
+            if not _is_made(tensors[name]):
+                role = tensors[name].role
+                raise SpecError(f"{operator.name}: makes {name!r}, which is {role}")
+            if name in made:
+                raise SpecError(f"{operator.name}: {name!r} is made twice")
+            made.add(name)
+        _check_attributes(operator)
+        if operator.function in (Function.PRODUCT, Function.ROUTER):
+            _check_product(operator, tensors)
+    never = [n for n, each in tensors.items() if _is_made(each) and n not in made]
+    if never:
+        raise SpecError(f"no operator makes {', '.join(map(repr, never))}")
+
+
+def _is_made(tensor: GraphTensor) -> bool:
+    """Return whether an operator makes the tensor."""
+    return tensor.role in _MADE
+
+
+def _size(tensor: GraphTensor) -> str:
+    """Return the size of a tensor as text."""
+    return f"{tensor.rows} x {tensor.columns}"
+
+
+def _check_attributes(operator: GraphOperator) -> None:
+    """Check that an operator has the attributes of its function."""
+    wanted = ATTRIBUTES[operator.function]
+    if type(operator.attributes) is not (wanted or type(None)):
+        kind = wanted.__name__ if wanted else "no attributes"
+        raise SpecError(f"{operator.name}: {operator.function} needs {kind}")
+
+
+def _check_product(operator: GraphOperator, tensors: Mapping[str, GraphTensor]) -> None:
+    """Check that each matrix of a product fits the operand and makes a result."""
+    left, *matrices = [tensors[name] for name in operator.inputs]
+    results = [tensors[name] for name in operator.outputs]
+    if len(matrices) != len(results):
+        raise SpecError(
+            f"{operator.name}: {len(matrices)} matrices make {len(results)} results"
+        )
+    for matrix, result in zip(matrices, results, strict=True):
+        if matrix.columns != left.columns or matrix.rows != result.columns:
+            raise SpecError(
+                f"{operator.name}: {_size(left)} times the transpose of "
+                f"{matrix.name!r}, {_size(matrix)}, is not {_size(result)}"
+            )

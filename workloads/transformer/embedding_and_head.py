@@ -1,0 +1,129 @@
+"""The blocks at the ends: embedding, a decoder's head, an encoder's pooler."""
+
+from specs.graph import Role
+from workloads.attributes import (
+    ActivateAttributes,
+    CandidateAttributes,
+    EmbedAttributes,
+    ProductAttributes,
+    Rows,
+    TablesAttributes,
+)
+from workloads.operator_graph import Block
+from workloads.operators import Function
+from workloads.transformer.block_builder import BlockBuilder, Transformer
+from workloads.transformer.residual_stream import scaled_input, weighed_input
+
+TOKENS = "tokens"
+_TABLE = "embedding.weight"
+
+
+def embedding(transformer: Transformer, *, scale: float = 1.0) -> Block:
+    """Return the embedding block: a lookup, and the sum with other tables if any.
+
+    Parameters
+    ----------
+    transformer
+        The transformer.
+    scale
+        Factor of the rows that are looked up.
+    """
+    model = transformer.model
+    hidden = model.hidden_size
+    builder = BlockBuilder(transformer, "embedding")
+    table = builder.weights("weight", model.vocabulary_size, hidden)
+    tables = [
+        builder.weights(f"{kind}.weight", rows, hidden)
+        for kind, rows in (
+            ("positions", model.position_rows),
+            ("token_types", model.token_types),
+        )
+        if rows
+    ]
+    (output,) = builder.operator(
+        "lookup",
+        Function.EMBED,
+        [builder.input(TOKENS), table],
+        {"rows" if tables else "output": hidden},
+        EmbedAttributes(scale=scale),
+    )
+    if tables:
+        # Rows of the position table that come before that of position 0 are unused.
+        unused = model.position_rows - model.max_context_tokens
+        (output,) = builder.operator(
+            "tables",
+            Function.ADD_TABLES,
+            [output, *tables],
+            {"output": hidden},
+            TablesAttributes(first_row=unused),
+        )
+    return builder.block(output)
+
+
+def head(transformer: Transformer) -> Block:
+    """Return a decoder's head: logits of the answered rows, and the largest of each."""
+    model, answered = transformer.model, transformer.rows.answered
+    builder = BlockBuilder(transformer, "head")
+    weighed, squares = weighed_input(builder, Rows.ANSWERED)
+    normed = scaled_input(builder, weighed, squares, Rows.ANSWERED)
+    matrix = builder.weights(
+        "weight",
+        model.vocabulary_size,
+        model.hidden_size,
+        copy_of=_TABLE if model.tied_embeddings else None,
+    )
+    (logits,) = builder.operator(
+        "logits_product",
+        Function.PRODUCT,
+        [normed, matrix],
+        {"logits": model.vocabulary_size},
+        ProductAttributes(),
+        rows=answered,
+    )
+    (candidates,) = builder.operator(
+        "candidate",
+        Function.CANDIDATE,
+        [logits],
+        # The largest logit, and its number.
+        {"candidates": 2},
+        CandidateAttributes(soft_cap=model.numerical_settings.final_soft_cap),
+        rows=answered,
+        wide=("candidates",),
+    )
+    (token,) = builder.operator(
+        "sample",
+        Function.SAMPLE,
+        [candidates],
+        {"token": 1},
+        rows=answered,
+        role=Role.OUTPUT,
+        wide=("token",),
+    )
+    return builder.block(token)
+
+
+def pooler(transformer: Transformer) -> Block:
+    """Return an encoder's head: the norm of all rows, the pool of each first one."""
+    model, batch = transformer.model, transformer.rows.batch
+    hidden = model.hidden_size
+    builder = BlockBuilder(transformer, "head")
+    normed = scaled_input(builder, *weighed_input(builder))
+    matrix = builder.weights("weight", hidden, hidden)
+    (projected,) = builder.operator(
+        "pool",
+        Function.PRODUCT,
+        [normed, matrix],
+        {"projected": hidden},
+        ProductAttributes(rows=Rows.FIRST),
+        rows=batch,
+    )
+    (pooled,) = builder.operator(
+        "activate",
+        Function.ACTIVATE,
+        [projected, builder.weights("bias", 1, hidden)],
+        {"pooled": hidden},
+        ActivateAttributes(activation="tanh", biased=True),
+        rows=batch,
+        role=Role.OUTPUT,
+    )
+    return builder.block(pooled)

@@ -1,0 +1,124 @@
+"""The operators between the residual stream and a block: norm, and sum."""
+
+from dataclasses import replace
+
+from specs.errors import SpecError
+from workloads.attributes import AddAttributes, Rows
+from workloads.operators import RESIDUAL, Function
+from workloads.transformer.block_builder import BlockBuilder
+
+
+def weighed_input(builder: BlockBuilder, rows: Rows = Rows.ALL) -> tuple[str, str]:
+    """Add the product of the residual stream with a norm's weights, and its sums.
+
+    Returns
+    -------
+    tuple of str
+        The weighed rows, and their sums: the sum of squares, and before it the sum if
+        the norm is centred.
+    """
+    transformer = builder.transformer
+    hidden, norm = transformer.model.hidden_size, transformer.norm
+    weights = builder.weights("norm.weight", 1, hidden)
+    count = transformer.rows.answered if rows is Rows.ANSWERED else None
+    weighed, squares = builder.operator(
+        "norm",
+        Function.NORM_WEIGH,
+        [RESIDUAL, weights],
+        {"weighed": hidden, "squares": 2 if norm.centred else 1},
+        replace(norm, rows=rows),
+        rows=count,
+        wide=("squares",),
+    )
+    return weighed, squares
+
+
+def scaled_input(
+    builder: BlockBuilder, weighed: str, squares: str, rows: Rows = Rows.ALL
+) -> str:
+    """Add the scaling of weighed rows by the norm's factor; return the normed rows."""
+    transformer = builder.transformer
+    hidden, norm = transformer.model.hidden_size, transformer.norm
+    inputs = [weighed, squares]
+    if norm.centred:
+        bias = builder.weights("norm.bias", 1, hidden)
+        inputs += [builder.name("norm.weight"), bias]
+    (normed,) = builder.operator(
+        "scale",
+        Function.NORM_SCALE,
+        inputs,
+        {"input": hidden},
+        norm,
+        rows=transformer.rows.answered if rows is Rows.ANSWERED else None,
+    )
+    return normed
+
+
+def reduced_output(
+    builder: BlockBuilder,
+    partial: str,
+    *,
+    bias: str | None = None,
+    choice: str | None = None,
+    post_norm: bool = False,
+) -> str:
+    """Add the sum of a block's result and its residual; return the sum.
+
+    Parameters
+    ----------
+    builder
+        The block; its normed rows are the residual if the transformer says so.
+    partial
+        Result of the block.
+    bias
+        Bias that is added, if any.
+    choice
+        Weights of the experts, if the bias has a row for each.
+    post_norm
+        Whether the result is normalised before it is added.
+
+    Raises
+    ------
+    SpecError
+        If the result is normalised by a LayerNorm.
+    """
+    transformer = builder.transformer
+    hidden = transformer.model.hidden_size
+    residual = builder.name("input") if transformer.residual_is_normed else RESIDUAL
+    attributes = AddAttributes(
+        residual=not post_norm,
+        biased=bias is not None,
+        chosen=choice is not None,
+    )
+    added = [name for name in (bias, choice) if name]
+    if not post_norm:
+        (output,) = builder.operator(
+            "reduce",
+            Function.ADD,
+            [partial, residual, *added],
+            {"output": hidden},
+            attributes,
+        )
+        return output
+    if transformer.norm.centred:
+        raise SpecError(
+            f"{transformer.model.name}: a LayerNorm of a block's output is not "
+            "modelled; only of its input"
+        )
+    total, squares = builder.operator(
+        "reduce",
+        Function.ADD,
+        [partial, *added],
+        {"sum": hidden, "sum_squares": 1},
+        attributes,
+        wide=("sum_squares",),
+    )
+    weights = builder.weights("post_norm.weight", 1, hidden)
+    (output,) = builder.operator(
+        "post_scale",
+        Function.NORM_ADD,
+        [total, squares, weights, residual],
+        {"output": hidden},
+        transformer.norm,
+    )
+    return output
