@@ -5,4 +5,7 @@ operator_graph, operators, attributes: OperatorGraph, Block, GraphOperator and p
 graph_validation: every tensor made once, before its use, and of a size that fits
 families: a module for each model family, made of the blocks of a transformer
 transformer: embedding, attention, feed-forward and head blocks
+functions: what each operator computes, in NumPy
+reference: evaluate, random_weights
+decoding: decode; a prompt, then tokens with a growing KV cache
 """

@@ -1,0 +1,27 @@
+import numpy as np
+import pytest
+
+from specs.errors import SpecError
+from workloads.functions.activations import activation
+
+
+@pytest.mark.parametrize(
+    ("name", "at_1"),
+    [
+        ("silu", 0.731059),
+        ("gelu", 0.841345),
+        ("gelu_new", 0.841192),
+        ("relu", 1.0),
+        ("tanh", 0.761594),
+    ],
+)
+def test_an_activation_has_its_known_value_at_1_and_is_0_at_0(
+    name: str, at_1: float
+) -> None:
+    found = activation(name)(np.array([1.0, 0.0]))
+    assert found.tolist() == pytest.approx([at_1, 0], abs=1e-6)
+
+
+def test_an_unknown_activation_is_answered_with_the_nearest() -> None:
+    with pytest.raises(SpecError, match=r"'gelu_fast' is not modelled; did you mean"):
+        activation("gelu_fast")

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specs.numerical_settings import RopeScaling
+from workloads.attributes import AttentionAttributes, PositionAttributes, Rotary
+from workloads.functions.activations import Array
+from workloads.functions.attention import (
+    appended,
+    attended,
+    position,
+    rotation_angles,
+)
+from workloads.operators import Function, GraphOperator, TokenRows
+
+
+def rows(context: int, query_tokens: int = 1, batch: int = 1) -> TokenRows:
+    return TokenRows(
+        batch=batch, context=context, query_tokens=query_tokens, answer_tokens=1
+    )
+
+
+def rotated(vector: Array, at: int, rotary: Rotary) -> Array:
+    operator = GraphOperator(
+        name="position",
+        function=Function.POSITION,
+        inputs=(),
+        outputs=(),
+        attributes=PositionAttributes(head_dim=vector.size, rotary=rotary),
+    )
+    one = vector.reshape(1, -1)
+    query, key, value = position(operator, [one, one, one], rows(at + 1))
+    assert np.array_equal(query, key)
+    assert np.array_equal(value, one)
+    return np.asarray(query[0])
+
+
+@given(st.integers(0, 50), st.integers(0, 50), st.integers(0, 50))
+def test_the_score_of_rotated_heads_depends_on_their_distance_alone(
+    a: int, b: int, shift: int
+) -> None:
+    rotary = Rotary(theta=100.0, dims=6)
+    query, key = np.random.default_rng(1).standard_normal((2, 8))
+    here = rotated(query, a, rotary) @ rotated(key, b, rotary)
+    there = rotated(query, a + shift, rotary) @ rotated(key, b + shift, rotary)
+    assert here == pytest.approx(there, abs=1e-9)
+
+
+def test_position_0_is_not_rotated_and_position_1_by_one_radian() -> None:
+    rotary = Rotary(theta=100.0, dims=2)
+    vector = np.array([1.0, 0.0, 5.0])
+    assert rotated(vector, 0, rotary).tolist() == [1, 0, 5]
+    expected = [np.cos(1), np.sin(1), 5]
+    assert rotated(vector, 1, rotary).tolist() == pytest.approx(expected)
+
+
+def test_a_linear_scaling_divides_positions() -> None:
+    plain = Rotary(theta=100.0, dims=8)
+    scaled = Rotary(theta=100.0, dims=8, scaling=RopeScaling(kind="linear", factor=3.0))
+    # Position 6 becomes 2.
+    np.testing.assert_allclose(
+        rotation_angles(scaled, rows(7)), rotation_angles(plain, rows(3))
+    )
+
+
+def test_llama3_keeps_fast_frequencies_and_divides_slow_ones() -> None:
+    scaling = RopeScaling(kind="llama3", factor=8.0, trained_positions=64)
+    plain = Rotary(theta=10_000.0, dims=8)
+    scaled = Rotary(theta=10_000.0, dims=8, scaling=scaling)
+    ratio = rotation_angles(plain, rows(2)) / rotation_angles(scaled, rows(2))
+    # In 64 positions they turn 10.2, 1.02, 0.102 and 0.0102 times.
+    assert ratio[0, [0, 2, 3]].tolist() == pytest.approx([1, 8, 8])
+    assert 1 < ratio[0, 1] < 8
+
+
+@pytest.mark.parametrize(
+    ("causal", "window", "expected"),
+    [
+        (False, None, ["1111", "1111"]),
+        (True, None, ["1110", "1111"]),
+        (True, 2, ["0110", "0011"]),
+    ],
+)
+def test_a_token_attends_to_itself_and_what_is_before_within_the_window(
+    causal: bool, window: int | None, expected: list[str]
+) -> None:
+    attributes = AttentionAttributes(
+        heads=1, kv_heads=1, head_dim=1, scale=1.0, causal=causal, window=window
+    )
+    mask = attended(attributes, 4, rows(9, query_tokens=2))
+    assert ["".join(map(str, row)) for row in mask.astype(int).tolist()] == expected
+
+
+def test_new_rows_replace_the_last_ones_of_each_sequence() -> None:
+    cache = np.array([[1], [2], [0], [3], [4], [0]])
+    new = np.array([[7], [8]])
+    found = appended(new, [cache], rows(3, batch=2))
+    assert found[:, :, 0].tolist() == [[1, 2, 7], [3, 4, 8]]

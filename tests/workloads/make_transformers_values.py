@@ -1,0 +1,201 @@
+"""Makes transformers_values.json: what Hugging Face transformers computes.
+
+Run from the root of the repository, where torch and transformers are installed beside
+the packages of this project; they are no dependencies of its tests::
+
+    python -m tests.workloads.make_transformers_values
+
+Each case is a tiny configuration, whose model gets the random weights of its operator
+graph. An update of the file is right only if a bug was found in how it is made.
+"""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sharding.transformer.tensor_names import names_of
+from specs.model import ModelSpec, model_from_config
+from workloads.functions.activations import Array
+from workloads.model_graph import graph_of
+from workloads.reference import random_weights
+
+VALUES = Path(__file__).with_name("transformers_values.json")
+SEED = 5
+# None is the padding of roberta, which has no position.
+TOKENS = [[3, 0, 4, 3, 5, 9, 2], [6, 5, 3, 5, 8, 9, 7]]
+DIGITS = 10
+SIZES = {
+    "hidden_size": 12,
+    "intermediate_size": 20,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 4,
+    "vocab_size": 11,
+    "max_position_embeddings": 16,
+}
+DECODER = SIZES | {"rms_norm_eps": 1e-3, "tie_word_embeddings": False}
+ENCODER = {k: SIZES[k] for k in SIZES if k not in ("num_key_value_heads", "head_dim")}
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 100.0,
+    "factor": 4.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 8,
+}
+LINEAR = {"rope_type": "linear", "rope_theta": 100.0, "factor": 2.0}
+CASES: dict[str, dict[str, Any]] = {
+    "llama": DECODER | {"model_type": "llama", "rope_theta": 50.0},
+    "llama with biases": DECODER
+    | {"model_type": "llama", "attention_bias": True, "mlp_bias": True},
+    "llama3 scaling": DECODER | {"model_type": "llama", "rope_parameters": LLAMA3},
+    "linear scaling": DECODER | {"model_type": "llama", "rope_parameters": LINEAR},
+    "mistral": DECODER | {"model_type": "mistral", "sliding_window": 3},
+    "mixtral": DECODER
+    | {"model_type": "mixtral", "num_local_experts": 5, "num_experts_per_tok": 2},
+    "qwen2": DECODER | {"model_type": "qwen2"},
+    "qwen3": DECODER | {"model_type": "qwen3", "attention_bias": True},
+    "phi3": DECODER
+    | {
+        "model_type": "phi3",
+        "partial_rotary_factor": 0.5,
+        "sliding_window": 4,
+        "pad_token_id": 0,
+    },
+    "gemma2": SIZES
+    | {
+        "model_type": "gemma2",
+        "sliding_window": 3,
+        "query_pre_attn_scalar": 9,
+        "attn_logit_softcapping": 2.0,
+        "final_logit_softcapping": 3.0,
+    },
+    "gpt2": {
+        "model_type": "gpt2",
+        "n_embd": 12,
+        "n_layer": 2,
+        "n_head": 3,
+        "n_positions": 16,
+        "vocab_size": 11,
+    },
+    "bert": ENCODER | {"model_type": "bert"},
+    "roberta": ENCODER | {"model_type": "roberta", "pad_token_id": 1},
+}
+# Our names of a layer's tensors, and the fields of `TensorNames` with those outside.
+LAYER = {
+    "attention.norm": "attention_norm",
+    "attention.query": "query",
+    "attention.key": "key",
+    "attention.value": "value",
+    "attention.output": "output",
+    "attention.query_norm": "query_norm",
+    "attention.key_norm": "key_norm",
+    "attention.post_norm": "attention_post_norm",
+    "feed_forward.norm": "feed_forward_norm",
+    "feed_forward.post_norm": "feed_forward_post_norm",
+    "feed_forward.gate": "gate",
+    "feed_forward.up": "up",
+    "feed_forward.down": "down",
+    "feed_forward.router": "router",
+}
+ENDS = {
+    "embedding": "embedding",
+    "embedding.positions": "positions",
+    "embedding.token_types": "token_types",
+    "head.norm": "final_norm",
+    "head": "head",
+}
+
+
+def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
+    """Return weights under the names of a checkpoint, fused where it fuses them."""
+    names = names_of(model.family, experts=model.experts)
+    parts: dict[str, list[Array]] = {}
+    for name, value in weights.items():
+        stem, kind = name.rsplit(".", 1)
+        vector = kind == "bias" or (value.shape[0] == 1 and "norm" in stem)
+        own_value = value.reshape(-1) if vector else value
+        if stem in ENDS:
+            target = getattr(names, ENDS[stem])
+            layer = model.layers
+        else:
+            _, number, part = stem.split(".", 2)
+            layer = int(number)
+            target = getattr(names, LAYER[part])
+            if part == "attention.norm" and layer == 0 and names.first_norm:
+                target = names.first_norm
+        target = f"{target}.{kind}"
+        if "{expert}" not in target:
+            full = target.format(layer=layer, before=layer - 1)
+            parts.setdefault(full, []).append(own_value)
+            continue
+        axis = 1 if stem.endswith("down") else 0
+        for expert, own in enumerate(np.split(value, model.experts, axis)):
+            full = target.format(layer=layer, before=layer - 1, expert=expert)
+            parts.setdefault(full, []).append(own)
+    fused = {name: np.concatenate(values) for name, values in parts.items()}
+    if model.family == "gpt2":
+        # Its projections are stored transposed.
+        fused = {
+            name: value.T if ".c_" in name and value.ndim > 1 else value
+            for name, value in fused.items()
+        }
+    return fused
+
+
+def values(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a case: its configuration, and logits or the pooled state."""
+    torch, transformers = import_module("torch"), import_module("transformers")
+    model = model_from_config(config, name="tiny")
+    graph = graph_of(model, context=len(TOKENS[0]), batch=2, query_tokens=7)
+    weights = checkpoint(model, random_weights(graph, SEED))
+    made = transformers.AutoConfig.for_model(**config)
+    made._attn_implementation = made._experts_implementation = "eager"
+    encoder = model.structure.encoder
+    kind = transformers.AutoModel if encoder else transformers.AutoModelForCausalLM
+    theirs = kind.from_config(made).double().eval()
+    if model.experts > 1:
+        weights = fused_experts(weights, model.experts)
+    state = {name: torch.tensor(value) for name, value in weights.items()}
+    report = theirs.load_state_dict(state, strict=False)
+    lacking = [name for name in report.missing_keys if "lm_head" not in name]
+    assert not lacking, report
+    assert not report.unexpected_keys, report
+    theirs.tie_weights()
+    with torch.no_grad():
+        found = theirs(torch.tensor(TOKENS))
+    result = found.pooler_output if encoder else found.logits
+    return {
+        "config": config,
+        "shape": list(result.shape),
+        "values": [round(x, DIGITS) for x in result.flatten().tolist()],
+    }
+
+
+def fused_experts(weights: dict[str, Array], experts: int) -> dict[str, Array]:
+    """Return weights with experts in one tensor, as transformers 5 keeps them."""
+    kept = {n: v for n, v in weights.items() if ".experts." not in n}
+    for layer in range(SIZES["num_hidden_layers"]):
+        stem = f"model.layers.{layer}.block_sparse_moe.experts"
+        each = [
+            [weights[f"{stem}.{e}.{kind}.weight"] for kind in ("w1", "w3", "w2")]
+            for e in range(experts)
+        ]
+        ours = f"model.layers.{layer}.mlp.experts"
+        kept[f"{ours}.gate_up_proj"] = np.stack([np.vstack(w[:2]) for w in each])
+        kept[f"{ours}.down_proj"] = np.stack([w[2] for w in each])
+    return {n.replace("block_sparse_moe", "mlp"): v for n, v in kept.items()}
+
+
+if __name__ == "__main__":
+    content = {
+        "made_by": {n: import_module(n).__version__ for n in ("transformers", "torch")},
+        "seed": SEED,
+        "tokens": TOKENS,
+        "cases": {name: values(config) for name, config in CASES.items()},
+    }
+    VALUES.write_text(json.dumps(content) + "\n")

@@ -1,0 +1,203 @@
+"""Head norms, rotation, scores and values: functions of attention.
+
+Each function takes the operator, its operands in order and the rows of the iteration,
+and returns the results in order, then the states as they are after the iteration.
+"""
+
+from collections.abc import Sequence
+from math import pi
+
+import numpy as np
+
+from workloads.attributes import (
+    AttentionAttributes,
+    HeadNormAttributes,
+    PositionAttributes,
+    Rotary,
+)
+from workloads.functions.activations import Array
+from workloads.functions.residual_stream import Results
+from workloads.operators import GraphOperator, TokenRows
+
+
+def head_norm(
+    operator: GraphOperator, operands: Sequence[Array], _: TokenRows
+) -> Results:
+    """Return weighed queries and keys, and the sum of squares of each head."""
+    norm = operator.attributes_as(HeadNormAttributes)
+    query, key, query_weights, key_weights, *biases = operands
+    if norm.biased:
+        query, key = query + biases[0], key + biases[1]
+    weighed, squares = [], []
+    for rows, weights in ((query, query_weights), (key, key_weights)):
+        heads = _heads(rows, norm.head_dim)
+        weighed.append((heads * weights).reshape(rows.shape))
+        squares.append(np.sum(heads * heads, axis=2))
+    return weighed[0], weighed[1], np.hstack(squares)
+
+
+def head_scale(
+    operator: GraphOperator, operands: Sequence[Array], _: TokenRows
+) -> Results:
+    """Return queries and keys divided by the root mean square of each head."""
+    norm = operator.attributes_as(HeadNormAttributes)
+    query, key, squares = operands
+    factors = 1 / np.sqrt(squares / norm.head_dim + norm.epsilon)
+    split = query.shape[1] // norm.head_dim
+    return tuple(
+        (_heads(rows, norm.head_dim) * own[:, :, None]).reshape(rows.shape)
+        for rows, own in ((query, factors[:, :split]), (key, factors[:, split:]))
+    )
+
+
+def position(
+    operator: GraphOperator, operands: Sequence[Array], rows: TokenRows
+) -> Results:
+    """Return queries, keys and values with their biases, the first two rotated."""
+    attributes = operator.attributes_as(PositionAttributes)
+    results = list(operands[:3])
+    biases = iter(operands[3:])
+    for index, biased in enumerate(attributes.biased):
+        if biased:
+            results[index] = results[index] + next(biases)
+    if attributes.rotary is not None:
+        angles = rotation_angles(attributes.rotary, rows)
+        for index in (0, 1):
+            heads = _heads(results[index], attributes.head_dim)
+            rotated = _rotated(heads, angles.astype(heads.dtype))
+            results[index] = rotated.reshape(results[index].shape)
+    return tuple(results)
+
+
+def rotation_angles(rotary: Rotary, rows: TokenRows) -> Array:
+    """Return the angle of each pair of elements in radians, shape (rows, dims / 2).
+
+    Frequencies follow [1]_; scaled ones those of Hugging Face transformers.
+
+    References
+    ----------
+    .. [1] J. Su et al., "RoFormer: Enhanced Transformer with Rotary Position
+       Embedding", arXiv:2104.09864.
+    """
+    frequencies = rotary.theta ** -(np.arange(0, rotary.dims, 2) / rotary.dims)
+    scaling = rotary.scaling
+    if scaling is not None:
+        slow = frequencies / scaling.factor
+        # llama3 keeps what turned often in the trained context, and scales the rest.
+        kept = np.zeros_like(frequencies)
+        if scaling.kind == "llama3":
+            low, high = scaling.low_frequency_factor, scaling.high_frequency_factor
+            turns = scaling.trained_positions * frequencies / (2 * pi)
+            kept = np.clip((turns - low) / (high - low), 0, 1)
+        frequencies = kept * frequencies + (1 - kept) * slow
+    positions = np.arange(rows.first_position, rows.context)
+    return np.tile(np.outer(positions, frequencies), (rows.batch, 1))
+
+
+def scores(
+    operator: GraphOperator, operands: Sequence[Array], rows: TokenRows
+) -> Results:
+    """Return the masked scores of each head, row and position, and the key cache.
+
+    Results are of shape (heads * rows, positions); masked ones are minus infinity.
+    """
+    attributes = operator.attributes_as(AttentionAttributes)
+    queries, keys, *cache = operands
+    known = appended(keys, cache, rows)
+    positions = known.shape[1]
+    shared = attributes.heads // attributes.kv_heads
+    asked = queries.reshape(
+        rows.batch, rows.query_tokens, attributes.kv_heads, shared, attributes.head_dim
+    )
+    by_head = known.reshape(
+        rows.batch, positions, attributes.kv_heads, attributes.head_dim
+    )
+    found = np.einsum("bikgd,bpkd->kgbip", asked, by_head) * attributes.scale
+    if attributes.soft_cap is not None:
+        found = attributes.soft_cap * np.tanh(found / attributes.soft_cap)
+    found = np.where(attended(attributes, positions, rows), found, -np.inf)
+    scored = found.astype(queries.dtype).reshape(-1, positions)
+    return (scored, *(known.reshape(each.shape) for each in cache))
+
+
+def attended(attributes: AttentionAttributes, positions: int, rows: TokenRows) -> Array:
+    """Return which positions each token of a sequence attends to.
+
+    Parameters
+    ----------
+    attributes
+        Mask and window.
+    positions
+        The last positions of the context, of which there are keys.
+    rows
+        Rows of the iteration.
+
+    Returns
+    -------
+    NDArray
+        Truth values, shape (query_tokens, positions).
+    """
+    query = np.arange(rows.first_position, rows.context)[:, None]
+    key = np.arange(rows.context - positions, rows.context)[None, :]
+    mask = np.ones((rows.query_tokens, positions), dtype=bool)
+    if attributes.causal:
+        mask &= key <= query
+    if attributes.window is not None:
+        mask &= query - key < attributes.window
+    return mask
+
+
+def softmax(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Results:
+    """Return the weights of positions: exponentials of the scores over their sum."""
+    (found,) = operands
+    raised = np.exp(found - found.max(axis=1, keepdims=True))
+    return (raised / raised.sum(axis=1, keepdims=True),)
+
+
+def values(
+    operator: GraphOperator, operands: Sequence[Array], rows: TokenRows
+) -> Results:
+    """Return the weighed values of each row's heads, and the value cache."""
+    attributes = operator.attributes_as(AttentionAttributes)
+    weights, new, *cache = operands
+    known = appended(new, cache, rows)
+    positions, kv_heads = known.shape[1], attributes.kv_heads
+    by_head = weights.reshape(kv_heads, -1, rows.batch, rows.query_tokens, positions)
+    kept = known.reshape(rows.batch, positions, kv_heads, attributes.head_dim)
+    context = np.einsum("kgbip,bpkd->bikgd", by_head, kept).reshape(rows.count, -1)
+    return (context, *(known.reshape(each.shape) for each in cache))
+
+
+def appended(new: Array, cache: Sequence[Array], rows: TokenRows) -> Array:
+    """Return the cache of each sequence with its last rows replaced by the new ones.
+
+    Returns
+    -------
+    NDArray
+        Shape (batch, positions, columns).
+    """
+    fresh = new.reshape(rows.batch, rows.query_tokens, -1)
+    if not cache:
+        return fresh
+    kept = cache[0].reshape(rows.batch, -1, new.shape[1])[:, : -rows.query_tokens]
+    return np.concatenate([kept, fresh], axis=1)
+
+
+def _heads(rows: Array, head_dim: int) -> Array:
+    """Return rows as heads, shape (rows, heads, head_dim)."""
+    return rows.reshape(rows.shape[0], -1, head_dim)
+
+
+def _rotated(heads: Array, angles: Array) -> Array:
+    """Return heads with their leading elements rotated; the others stay."""
+    half = angles.shape[1]
+    cosine, sine = np.cos(angles)[:, None, :], np.sin(angles)[:, None, :]
+    left, right = heads[:, :, :half], heads[:, :, half : 2 * half]
+    return np.concatenate(
+        [
+            left * cosine - right * sine,
+            right * cosine + left * sine,
+            heads[:, :, 2 * half :],
+        ],
+        axis=2,
+    )

@@ -1,0 +1,80 @@
+"""Routers, activations and candidates: functions of the feed-forward and the head.
+
+Each function takes the operator, its operands in order and the rows of the iteration,
+and returns the results in order.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from workloads.attributes import (
+    ActivateAttributes,
+    CandidateAttributes,
+    ChoiceAttributes,
+)
+from workloads.functions.activations import Array, activation
+from workloads.functions.residual_stream import Results
+from workloads.operators import GraphOperator, TokenRows
+
+
+def router(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Results:
+    """Return the score of each expert, before the factor of the norm."""
+    weighed, matrix = operands
+    return (weighed @ matrix.T,)
+
+
+def choose(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> Results:
+    """Return the weight of each expert: a softmax over the best, 0 for the others.
+
+    Of experts with equal scores, those with the lower numbers are chosen.
+    """
+    attributes = operator.attributes_as(ChoiceAttributes)
+    found, squares = operands
+    normed = found / np.sqrt(squares / attributes.columns + attributes.epsilon)
+    best = np.argsort(-normed, axis=1, kind="stable")[:, : attributes.experts_per_token]
+    kept = np.take_along_axis(normed, best, axis=1)
+    raised = np.exp(kept - kept.max(axis=1, keepdims=True))
+    choice = np.zeros_like(normed)
+    shares = raised / raised.sum(axis=1, keepdims=True)
+    np.put_along_axis(choice, best, shares, axis=1)
+    return (choice,)
+
+
+def activate(
+    operator: GraphOperator, operands: Sequence[Array], _: TokenRows
+) -> Results:
+    """Return activated rows, times the weight of the expert that each column is of."""
+    attributes = operator.attributes_as(ActivateAttributes)
+    count = 2 if attributes.gated else 1
+    inner, rest = list(operands[:count]), list(operands[count:])
+    if attributes.biased:
+        inner = [rows + rest.pop(0) for rows in inner]
+    activated = activation(attributes.activation)(inner[0])
+    if attributes.gated:
+        activated = activated * inner[1]
+    if attributes.experts > 1:
+        (choice,) = rest
+        columns = activated.shape[1] // attributes.experts
+        activated = activated * np.repeat(choice, columns, axis=1)
+    return (activated,)
+
+
+def candidate(
+    operator: GraphOperator, operands: Sequence[Array], _: TokenRows
+) -> Results:
+    """Return the largest logit of each row and its number, the lowest if several."""
+    (logits,) = operands
+    cap = operator.attributes_as(CandidateAttributes).soft_cap
+    number = np.argmax(logits, axis=1)
+    largest = np.max(logits, axis=1)
+    if cap is not None:
+        # It grows with the logit, so it changes the value and not the choice.
+        largest = cap * np.tanh(largest / cap)
+    return (np.column_stack([largest, number]).astype(logits.dtype),)
+
+
+def sample(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Results:
+    """Return the number of each row's candidate: the token, chosen greedily."""
+    (candidates,) = operands
+    return (candidates[:, 1:],)
