@@ -110,18 +110,22 @@ def test_one_expert_is_a_dense_model(tiny: Tiny) -> None:
     )
 
 
+@pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize("used", [1, 2, 3])
-def test_experts_that_are_all_alike_are_a_dense_model(used: int, tiny: Tiny) -> None:
-    alone = {"num_local_experts": 1, "num_experts_per_tok": 1}
-    dense, tokens = tiny("mixtral", **alone), sequences(2, 4)
+def test_experts_that_are_all_alike_are_a_dense_model(
+    used: int, biased: bool, tiny: Tiny
+) -> None:
+    dense, tokens = tiny("llama", mlp_bias=biased), sequences(2, 4)
     weights = weights_of(dense)
-    model = tiny("mixtral", num_local_experts=3, num_experts_per_tok=used)
+    model = tiny(
+        "llama", mlp_bias=biased, num_local_experts=3, num_experts_per_tok=used
+    )
     copied = weights_of(model)
     for name, value in weights.items():
         copied[name] = value
-        if name.endswith(("gate.weight", "up.weight")):
+        if name.endswith(("gate.weight", "up.weight", "down.bias")):
             copied[name] = np.vstack([value] * 3)
-        elif name.endswith("down.weight"):
+        elif name.endswith(("down.weight", "gate.bias", "up.bias")):
             copied[name] = np.hstack([value] * 3)
     assert_close(logits(model, tokens, copied), logits(dense, tokens, weights))
 
