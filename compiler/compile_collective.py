@@ -1,37 +1,44 @@
 """Collective compilation: the fastest algorithm for a tensor and members, as a program.
 
-Candidates are scheduled in ascending order of their lower bounds, until the next bound
-is not below the best schedule. So the fastest is selected without scheduling them all.
+A collective is a schedule of one exchange: its algorithms, their selection and the
+scheduler of messages are those of a token's exchanges.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import final
 
 import numpy as np
 
 from chip.program import Program, Resident
 from compiler.collectives.arguments import checked_members, tensor_vectors
-from compiler.collectives.candidates import Candidate, candidates
+from compiler.collectives.candidates import candidates
 from compiler.collectives.deskew_interval import (
     longest_interval_cycles,
     spanning_interval_cycles,
 )
-from compiler.collectives.stage_scheduler import (
-    CollectiveTimeline,
-    StageScheduler,
-    deskews_of,
+from compiler.collectives.exchange_selection import (
+    MOST_TRAINS,
+    ExchangeSelector,
+    Selected,
 )
-from compiler.collectives.stages import Algorithm, Collective
+from compiler.collectives.phases import Algorithm, Candidate, Collective
 from compiler.cost.guard_band import Tolerance
-from compiler.cost.link_timing import hop_cycles, link_timing
+from compiler.cost.link_timing import LinkTiming, hop_cycles, link_timing
 from compiler.ir.program_emission import emit
 from compiler.ir.timeline import Timeline, TransportEntry
-from compiler.scheduling.train_count import MOST_TRAINS
+from compiler.routing.message_scheduler import MessageScheduler
+from compiler.scheduling.collective_timeline import (
+    CollectiveTimeline,
+    collective_timeline,
+    deskews_of,
+)
 from specs.arrays import Ints
 from specs.errors import ScheduleError, nearest
 from specs.machine import MachineSpec
 from topologies.routing.spanning_tree import alignment_tree
+from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
 
 
@@ -132,42 +139,41 @@ def compile_collective(
         machine=machine, tree_height=alignment_tree(topology, machine, leader).height
     )
     limit_cycles = longest_interval_cycles(tolerance)
+    routes = Routes(topology)
+
+    def links(interval_cycles: int) -> tuple[LinkTiming, MessageScheduler]:
+        guard_cycles = tolerance.guard_cycles(interval_cycles)
+        timing = link_timing(topology, machine, guard_cycles)
+        return timing, MessageScheduler(topology, machine, routes, timing)
+
     # A first guess: one hop of the whole tensor.
-    guard_cycles = tolerance.guard_cycles(
-        spanning_interval_cycles(tolerance, hop_cycles(machine, vectors), limit_cycles)
+    interval_cycles = spanning_interval_cycles(
+        tolerance, hop_cycles(machine, vectors), limit_cycles
     )
-    timing = link_timing(topology, machine, guard_cycles)
-    ranked = candidates(
+    timing, transfers = links(interval_cycles)
+    found = candidates(
         topology,
         machine,
         kind,
         chips=chips,
-        vectors=vectors,
+        payload_bytes=payload_bytes,
         timing=timing,
         wanted=algorithm,
         most_paths=most_paths,
     )
-    scheduler = StageScheduler(topology, machine, timing)
-    best = ranked[0]
-    scheduled = {str(best): scheduler.timeline(best.stages, limit_cycles)}
-    for candidate in ranked[1:]:
-        least = scheduled[str(best)].timeline.token_cycles
-        if candidate.bound_cycles >= least:
-            break
-        made = scheduler.timeline(candidate.stages, limit_cycles)
-        scheduled[str(candidate)] = made
-        if made.timeline.token_cycles < least:
-            best = candidate
+    selector = ExchangeSelector(topology, machine, transfers)
+    ranked = selector.selected(found)
+    best = ranked[0].candidate
+    schedule = partial(
+        collective_timeline, selector, machine, phases=ranked[0].phases, chips=chips
+    )
+    made = schedule(transfers=transfers, interval_cycles=limit_cycles)
     # Now that the length is known, the guard can be what its drift needs.
     interval_cycles = spanning_interval_cycles(
-        tolerance, scheduled[str(best)].timeline.token_cycles, limit_cycles
+        tolerance, made.timeline.token_cycles, limit_cycles
     )
-    if tolerance.guard_cycles(interval_cycles) != guard_cycles:
-        guard_cycles = tolerance.guard_cycles(interval_cycles)
-        scheduler = StageScheduler(
-            topology, machine, link_timing(topology, machine, guard_cycles)
-        )
-    made = scheduler.timeline(best.stages, interval_cycles)
+    _, transfers = links(interval_cycles)
+    made = schedule(transfers=transfers, interval_cycles=interval_cycles)
     return CollectiveSchedule(
         kind=kind,
         algorithm=best.algorithm,
@@ -181,10 +187,10 @@ def compile_collective(
             chips=chips,
             payload_bytes=payload_bytes,
             interval_cycles=interval_cycles,
-            guard_cycles=guard_cycles,
+            guard_cycles=tolerance.guard_cycles(interval_cycles),
         ),
         timeline=made.timeline,
-        reason=_reason(ranked, scheduled, best, vectors),
+        reason=_reason(found, ranked, made.timeline, vectors, machine),
     )
 
 
@@ -243,23 +249,27 @@ def _program(
 
 
 def _reason(
-    ranked: list[Candidate],
-    scheduled: dict[str, CollectiveTimeline],
-    best: Candidate,
+    found: list[Candidate],
+    ranked: list[Selected],
+    timeline: Timeline,
     vectors: int,
+    machine: MachineSpec,
 ) -> str:
     """Return why the best was selected, with the cycles of all, in one sentence."""
-    timeline = scheduled[str(best)].timeline
+    best, *others = ranked
     stages = sum(isinstance(entry, TransportEntry) for entry in timeline.entries)
     told = (
-        f"{best} takes {timeline.token_cycles:,} cycles for {vectors:,} vectors in "
-        f"{stages} stages"
+        f"{best.candidate} takes {timeline.token_cycles - timeline.spent.deskew:,} "
+        f"cycles and {timeline.trains:,} trains for {vectors:,} vectors in {stages} "
+        f"stages"
     )
-    others = [
-        f"{each} {scheduled[str(each)].timeline.token_cycles:,}"
-        if str(each) in scheduled
-        else f"{each} at least {each.bound_cycles:,}"
-        for each in ranked
-        if each is not best
+    if len(found) == 1:
+        return f"{told}; nothing else applies"
+    timed = {str(one.candidate) for one in ranked}
+    listed = [f"{one.candidate} {one.cycles:,} and {one.trains:,}" for one in others]
+    listed += [
+        f"{one} at least {one.steps * hop_cycles(machine, 1):,}"
+        for one in found
+        if str(one) not in timed
     ]
-    return f"{told}; {', '.join(others)}" if others else f"{told}; nothing else applies"
+    return f"{told}; {', '.join(listed)}"

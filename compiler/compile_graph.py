@@ -1,14 +1,11 @@
 """Compilation of one iteration of a workload graph into a static schedule."""
 
-from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 
 from chip.program import Program, Resident
-from compiler.collectives.exchange_phases import Phase
-from compiler.collectives.exchange_selection import ExchangeSelector
+from compiler.collectives.exchange_selection import MOST_TRAINS, ExchangeSelector
 from compiler.cost.graph_roofline import workload_bound
 from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import link_timing
@@ -19,11 +16,9 @@ from compiler.routing.message_scheduler import MessageScheduler
 from compiler.scheduling.deskew_insertion import place_deskews
 from compiler.scheduling.deskew_interval import best_deskew_interval
 from compiler.scheduling.schedule_builder import ScheduleBuilder
-from compiler.scheduling.train_count import MOST_TRAINS
 from sharding.graph.workload_operators import workload_steps
 from sharding.graph.workload_plan import WorkloadPlan
 from sharding.operators.operators import Compute, Exchange
-from specs.arrays import Ints
 from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree
@@ -57,6 +52,7 @@ def compile_workload(
     tolerance = Tolerance(machine=machine, tree_height=tree.height)
     routes = Routes(topology, outage)
     steps = workload_steps(plan)
+    exchanges = max(1, sum(isinstance(step, Exchange) for step in steps))
     longest_cycles = _longest_phase_cycles(tolerance)
 
     def timeline(interval_cycles: int) -> Timeline:
@@ -70,9 +66,7 @@ def compile_workload(
             interval_cycles=interval_cycles,
             check=partial(_check_trains, plan=plan),
         )
-        selector = ExchangeSelector(
-            topology, machine, transfers, width=plan.strategy.chips
-        )
+        selector = ExchangeSelector(topology, machine, transfers, repeats=exchanges)
         return _timeline(plan, steps, builder, selector, longest_cycles)
 
     wanted = machine.deskew.interval_epochs
@@ -134,28 +128,6 @@ def _longest_phase_cycles(tolerance: Tolerance) -> int:
     return tolerance.checked_interval(wanted) - epoch
 
 
-def _pieces(
-    step: Exchange, selector: ExchangeSelector, chips: Ints, longest_cycles: int
-) -> list[tuple[Phase, ...]]:
-    """Return the phases of an exchange, in pieces if it must be cut to fit.
-
-    Each phase of a piece fits between two deskews.
-    """
-    pieces = [selector.fastest(step, chips)]
-    count = 1
-    while 0 < longest_cycles < max(map(selector.longest_cycles, pieces)):
-        count *= 2
-        if count > step.shard_bytes.max():
-            # Even single vectors take too long: the schedule builder says so.
-            break
-        edges = [step.shard_bytes * n // count for n in range(count + 1)]
-        pieces = [
-            selector.fastest(replace(step, shard_bytes=end - begin), chips)
-            for begin, end in pairwise(edges)
-        ]
-    return pieces
-
-
 def _timeline(
     plan: WorkloadPlan,
     steps: list[Compute | Exchange],
@@ -172,10 +144,10 @@ def _timeline(
         if isinstance(step, Compute):
             builder.compute(step, chips)
             continue
-        for phases in _pieces(step, selector, chips, longest_cycles):
-            for phase in phases:
-                builder.send(step.name, phase.messages)
-                builder.compute(selector.added_up(phase), chips)
+        for phase in selector.fastest(step, chips):
+            for part in selector.parts(phase.messages, longest_cycles or None):
+                builder.send(step.name, part)
+            builder.compute(selector.added_up(phase, chips), chips)
     return Timeline(
         entries=tuple(builder.entries),
         loads=tuple(builder.loads),

@@ -222,8 +222,8 @@ def _block_cycles(problem: StageCutProblem, block: Block) -> int:
             continue
         candidates = exchange_candidates(topology, operator, group)
         total += min(
-            sum(problem.links.cycles(phase.messages) for phase in phases)
-            for phases in candidates
+            sum(problem.links.cycles(phase.messages) for phase in each.phases())
+            for each in candidates
         )
     return total
 

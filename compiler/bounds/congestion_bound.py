@@ -57,6 +57,8 @@ class CongestionBound:
         self._machine = machine
         self._timing = timing
         self._lanes = Lanes(topology)
+        few = len(topology.source) <= np.iinfo(np.uint16).max
+        self._link_type = np.uint16 if few else np.int64
         self._minimal = MinimalPaths(topology, goals_together=_GOALS_TOGETHER)
         self._all_paths: Ints | None = None
         self._line_cycles: dict[int, int] = {}
@@ -79,12 +81,14 @@ class CongestionBound:
         if not len(messages):
             return 0
         vectors = self._vectors(messages.payload_bytes)
-        paths = self._paths(messages.source, messages.target)
-        if self._machine.link.stripe_cables > 1:
+        paths = messages.paths(self._paths)
+        if messages.path is None and self._machine.link.stripe_cables > 1:
             sent = striped(self._lanes, self._machine, paths, vectors)
             paths, vectors = sent.path.astype(np.int64), sent.vectors
         timing = self._timing
         taken = paths != NO_LINK
+        longest = int(taken.any(axis=0).sum())
+        paths, taken = paths[:, :longest], taken[:, :longest]
         hop_cycles = np.where(
             taken, timing.latency_cycles[paths] + timing.guard_cycles, 0
         )
@@ -99,7 +103,8 @@ class CongestionBound:
         ready = timing.send_cycles + until - step_cycles
         link = paths[taken]
         line = np.broadcast_to(line[:, None], paths.shape)[taken]
-        order = np.argsort(link, kind="stable")
+        # Narrow numbers are sorted by radix, in a tenth of the time.
+        order = np.argsort(link.astype(self._link_type), kind="stable")
         starts = np.flatnonzero(np.diff(link[order], prepend=-1))
         first = np.minimum.reduceat(ready[taken][order], starts)
         rest = np.minimum.reduceat((whole[:, None] - ready)[taken][order], starts)

@@ -2,14 +2,14 @@
 
 from typing import final
 
-from chip.operator_cycles import work_cycles
-from chip.operator_work import adding
 from compiler.bounds.congestion_bound import CongestionBound
 from compiler.collectives.exchange_phases import exchange_candidates
+from compiler.collectives.exchange_selection import most_messages, token_exchanges
+from compiler.collectives.phases import adding_up
+from compiler.cost.link_timing import hop_cycles
 from sharding.operators.operators import Exchange, Pattern
 from sharding.transformer.task import Task
 from specs.arrays import Ints
-from specs.units import BITS_PER_BYTE
 
 # What tells exchanges apart: pattern, shard sizes, teams, and who takes part.
 ExchangeKey = tuple[Pattern, bytes, bytes, bytes]
@@ -62,19 +62,19 @@ class ExchangeBoundCache:
 
     def _least(self, task: Task, exchange: Exchange, chips: Ints) -> int:
         """Return the least cycles over all algorithms, messages and additions."""
-        bits = task.activation_format.bits
-        return min(
-            sum(
-                self._links.cycles(phase.messages)
-                + work_cycles(
-                    task.machine.chip,
-                    adding(
-                        phase.reduced_bytes * BITS_PER_BYTE // bits,
-                        bits,
-                        phase.summands,
-                    ),
+        hop = hop_cycles(task.machine, 1)
+        least = -1
+        for each in exchange_candidates(
+            self._links.topology,
+            exchange,
+            chips,
+            most_messages=most_messages(token_exchanges(task.model.layers)),
+        ):
+            if least < 0 or each.steps * hop < least:
+                cycles = sum(
+                    self._links.cycles(phase.messages)
+                    + int(adding_up(task.machine, phase).cycles.max(initial=0))
+                    for phase in each.phases()
                 )
-                for phase in algorithm
-            )
-            for algorithm in exchange_candidates(self._links.topology, exchange, chips)
-        )
+                least = cycles if least < 0 else min(least, cycles)
+        return least

@@ -1,16 +1,16 @@
 """Collective algorithms and their selection, for tokens and for single collectives.
 
-stages: Collective, Algorithm, CollectiveStage, stage, Adding, adding_up,
+phases: Collective, Algorithm, Phase, phase, Candidate, Phases, Adding, adding_up,
     bus_factor
+hierarchy: Hierarchy, Level, hierarchies
+exchange_phases: exchange_candidates, fewest_messages
+exchange_selection: ExchangeSelector, Selected, MOST_TRAINS, most_messages,
+    token_exchanges
 arguments: checked_members, tensor_vectors
-flat_algorithms: direct_stages, direct_messages, shares
+flat_algorithms: one_shot, scattered, ring, shares
 hierarchical: hierarchical_forms
 reduce_to_owners: ShareRouting, to_owners
-multipath_send: spread_stage
-candidates: Candidate, candidates
-stage_scheduler: CollectiveTimeline, StageScheduler, deskews_of
+multipath_send: spread
+candidates: candidates
 deskew_interval: longest_interval_cycles, spanning_interval_cycles
-grid_coordinates: grid_coordinates, line_numbers
-exchange_phases: Phase, exchange_candidates, fewest_messages
-exchange_selection: ExchangeSelector
 """

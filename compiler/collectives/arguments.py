@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from compiler.collectives.stages import Collective
+from compiler.collectives.phases import Collective
 from specs.arrays import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec

@@ -1,52 +1,29 @@
-"""Candidates: the algorithms that apply to a collective, each with a lower bound."""
+"""Candidates: the algorithms that apply to a collective on its own."""
 
 import math
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
-from compiler.collectives.flat_algorithms import direct_messages, direct_stages
+from compiler.collectives.arguments import tensor_vectors
+from compiler.collectives.exchange_phases import MOST_MESSAGES, exchange_candidates
+from compiler.collectives.flat_algorithms import one_shot, ring, scattered, shares
 from compiler.collectives.hierarchical import hierarchical_forms
-from compiler.collectives.multipath_send import spread_stage
-from compiler.collectives.stages import (
+from compiler.collectives.multipath_send import spread
+from compiler.collectives.phases import (
     Algorithm,
+    Candidate,
     Collective,
-    CollectiveStage,
-    adding_up,
+    Phase,
+    Phases,
+    phase,
 )
-from compiler.cost.link_timing import LinkTiming, hop_cycles
-from compiler.ir.identity_map import IdentityMap
+from compiler.cost.link_timing import LinkTiming
+from sharding.operators.operators import Exchange, Pattern
 from specs.arrays import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from topologies.topology import Topology
-
-# Messages of one collective that are scheduled in some seconds and a gigabyte.
-_MOST_MESSAGES = 2_000_000
-
-
-class Candidate(NamedTuple):
-    """Candidate: an algorithm with its stages and lower bound.
-
-    Attributes
-    ----------
-    algorithm, form
-        Algorithm, and its form where it has several.
-    stages
-        Stages in order.
-    bound_cycles
-        Lower bound of its latency.
-    """
-
-    algorithm: Algorithm
-    form: str
-    stages: list[CollectiveStage]
-    bound_cycles: int
-
-    def __str__(self) -> str:
-        """Return the algorithm with its form."""
-        return f"{self.form} {self.algorithm}" if self.form else f"{self.algorithm}"
 
 
 def candidates(
@@ -55,19 +32,19 @@ def candidates(
     kind: Collective,
     *,
     chips: Ints,
-    vectors: int,
+    payload_bytes: int,
     timing: LinkTiming,
     wanted: Algorithm = Algorithm.AUTO,
     most_paths: int | None = None,
 ) -> list[Candidate]:
-    """Return a collective's candidate algorithms, in ascending order of lower bounds.
+    """Return a collective's candidate algorithms, those of the fewest phases first.
 
     Parameters
     ----------
     topology, machine
         Links and chips.
-    kind, chips, vectors
-        Collective, its members, and the vectors of the tensor.
+    kind, chips, payload_bytes
+        Collective, its members, and the bytes of the tensor.
     timing
         Timing of the links, with about the guard band of the final schedule.
     wanted
@@ -80,40 +57,38 @@ def candidates(
     ScheduleError
         If the algorithm does not apply or takes more messages than memory holds.
     """
-    applicable: list[tuple[Algorithm, str, list[CollectiveStage]]] = []
-    for algorithm in (Algorithm.ONE_SHOT, Algorithm.TWO_STEP, Algorithm.RING):
-        if wanted not in (Algorithm.AUTO, algorithm):
-            continue
-        messages = direct_messages(kind, algorithm, len(chips))
-        if messages > _MOST_MESSAGES:
-            if wanted is algorithm:
-                raise ScheduleError(
-                    f"{algorithm} {kind} among {len(chips):,} chips takes "
-                    f"{messages:,} messages, and {_MOST_MESSAGES:,} are what memory "
-                    f"holds; use --algorithm hierarchical or fewer chips"
-                )
-            continue
-        stages = direct_stages(kind, algorithm, chips, vectors)
-        if stages:
-            applicable.append((algorithm, "", stages))
-    # Within a node a hierarchy is the same as one-shot and two-step.
-    layered = len(np.unique(topology.node[chips])) > 1
-    # An all-to-all merges no partial sums, so every pair is held in memory.
-    pairs = len(chips) ** 2 if kind is Collective.ALL_TO_ALL else 0
-    if pairs <= _MOST_MESSAGES and (
-        wanted is Algorithm.HIERARCHICAL or (wanted is Algorithm.AUTO and layered)
-    ):
-        stripes = machine.link.stripe_cables
-        forms = hierarchical_forms(topology, kind, chips, vectors, stripes=stripes)
-        applicable += [
-            (Algorithm.HIERARCHICAL, name, made) for name, made in forms.items()
+    vectors = tensor_vectors(machine, kind, len(chips), payload_bytes)
+    of_shares = kind in (Collective.ALL_REDUCE, Collective.BROADCAST)
+    if kind in (Collective.ALL_GATHER, Collective.REDUCE_SCATTER):
+        edges = np.arange(len(chips) + 1, dtype=np.int64) * payload_bytes // len(chips)
+        gathers = kind is Collective.ALL_GATHER
+        found = _exchanges(topology, chips, np.diff(edges), gathers=gathers)
+    elif of_shares:
+        found = _of_shares(topology, machine, kind, chips, vectors)
+    else:
+        found = []
+    unit_bytes = machine.link.vector_bytes
+    # An exchange has the algorithms of a token's, and others only where those take too
+    # many messages.
+    few = [each for each in found if each.messages <= MOST_MESSAGES // 2]
+    if of_shares or not few:
+        layered = len(np.unique(topology.node[chips])) > 1
+        found += [
+            each._replace(phases=partial(_scaled, each.phases, unit_bytes))
+            for each in _of_vectors(
+                topology,
+                machine,
+                kind,
+                chips=chips,
+                vectors=vectors,
+                # Within a node a hierarchy is the same as one-shot and two-step.
+                by_links=layered or wanted is Algorithm.HIERARCHICAL,
+            )
         ]
-    if kind is Collective.POINT_TO_POINT and wanted in (
-        Algorithm.AUTO,
-        Algorithm.SPREAD,
-    ):
+    if kind is Collective.POINT_TO_POINT:
         source, target = chips.tolist()
-        spread = spread_stage(
+        send = partial(
+            spread,
             topology,
             machine,
             timing,
@@ -122,36 +97,134 @@ def candidates(
             vectors=vectors,
             most_paths=most_paths,
         )
-        if wanted is Algorithm.SPREAD or len(spread.vectors) > 1:
-            applicable.append((Algorithm.SPREAD, "", [spread]))
-    if not applicable:
-        raise ScheduleError(_inapplicable(kind, chips, wanted))
-    held = [_held_bytes(machine, vectors, stages) for _, _, stages in applicable]
-    room = machine.chip.sram_bytes - machine.chip.program_reserve_bytes
-    if min(held) > room:
+        spreading = partial(_scaled, send, unit_bytes)
+        found.append(Candidate(Algorithm.SPREAD, "", 1, 1, spreading))
+    applicable = [each for each in found if wanted in (Algorithm.AUTO, each.algorithm)]
+    few = [each for each in applicable if each.messages <= MOST_MESSAGES]
+    if applicable and not few and wanted is not Algorithm.AUTO:
         raise ScheduleError(
-            f"a tensor of {vectors:,} vectors and what arrives to be added to it take "
-            f"{min(held):,} bytes of a chip, and its SRAM has room for {room:,} beside "
-            f"the program; use a tensor of {100 * room // min(held)} % of that size"
+            f"{wanted} {kind} among {len(chips):,} chips takes "
+            f"{applicable[0].messages:,} messages, and {MOST_MESSAGES:,} are what "
+            f"memory holds; use --algorithm hierarchical or fewer chips"
         )
-    fitting = [
-        each for each, size in zip(applicable, held, strict=True) if size <= room
+    if not few:
+        raise ScheduleError(_inapplicable(kind, chips, wanted))
+    return _fitting(machine, vectors, sorted(few, key=lambda each: each.steps))
+
+
+def _exchanges(
+    topology: Topology, chips: Ints, shard_bytes: Ints, *, gathers: bool
+) -> list[Candidate]:
+    """Return the candidates of an all-gather, or of a reduce-scatter with its sum."""
+    pattern = Pattern.GATHER if gathers else Pattern.SCATTER
+    exchange = Exchange("", pattern, shard_bytes, np.zeros_like(shard_bytes))
+    return [
+        each._replace(phases=partial(_checked, each.phases, adds=not gathers))
+        for each in exchange_candidates(
+            topology, exchange, chips, most_messages=len(chips) ** 2
+        )
     ]
-    degree = np.bincount(topology.source, minlength=topology.chips)
-    made = [
-        Candidate(algorithm, form, stages, _bound_cycles(machine, degree, stages))
-        for algorithm, form, stages in fitting
+
+
+def _checked(made: Phases, *, adds: bool) -> tuple[Phase, ...]:
+    """Return phases without empty messages, all or none of which add."""
+    return tuple(
+        kept
+        for each in made()
+        for sent in (each.messages,)
+        for kept in phase(
+            sent.source, sent.target, sent.payload_bytes, path=sent.path, adds=adds
+        )
+    )
+
+
+def _of_shares(
+    topology: Topology,
+    machine: MachineSpec,
+    kind: Collective,
+    chips: Ints,
+    vectors: int,
+) -> list[Candidate]:
+    """Return the candidates that share the tensor out and gather the shares.
+
+    An all-reduce is a reduce-scatter and an all-gather, a broadcast a scatter from the
+    root and an all-gather.
+    """
+    unit_bytes = machine.link.vector_bytes
+    shard_bytes = shares(vectors, len(chips)) * unit_bytes
+    gathered = _exchanges(topology, chips, shard_bytes, gathers=True)
+    if kind is Collective.ALL_REDUCE:
+        before = _exchanges(topology, chips, shard_bytes, gathers=False)
+    else:
+        made = partial(_scaled, partial(scattered, chips, vectors), unit_bytes)
+        before = [Candidate(Algorithm.ONE_SHOT, "", 1, len(chips) - 1, made)] * len(
+            gathered
+        )
+    names = {Algorithm.ONE_SHOT: Algorithm.TWO_STEP}
+    return [
+        Candidate(
+            names.get(second.algorithm, second.algorithm),
+            second.form,
+            first.steps + second.steps,
+            first.messages + second.messages,
+            partial(_one_after_another, first.phases, second.phases),
+        )
+        for first, second in zip(before, gathered, strict=True)
+        if kind is Collective.ALL_REDUCE or second.algorithm is not Algorithm.RING
     ]
-    return sorted(made, key=lambda candidate: candidate.bound_cycles)
+
+
+def _one_after_another(first: Phases, second: Phases) -> tuple[Phase, ...]:
+    """Return the phases of both."""
+    return first() + second()
+
+
+def _scaled(made: Phases, unit_bytes: int) -> tuple[Phase, ...]:
+    """Return phases in bytes from phases in units."""
+    return tuple(each.scaled(unit_bytes) for each in made())
+
+
+def _of_vectors(
+    topology: Topology,
+    machine: MachineSpec,
+    kind: Collective,
+    *,
+    chips: Ints,
+    vectors: int,
+    by_links: bool,
+) -> list[Candidate]:
+    """Return the candidates of any collective whose payloads are in vectors."""
+    members = len(chips)
+    pairs = members * (members - 1)
+    found = []
+    if kind not in (Collective.ALL_GATHER, Collective.REDUCE_SCATTER):
+        made = partial(one_shot, kind, chips, vectors)
+        few = kind in (Collective.BROADCAST, Collective.POINT_TO_POINT)
+        count = members - 1 if few else pairs
+        found.append(Candidate(Algorithm.ONE_SHOT, "", 1, count, made))
+    if kind in (Collective.BROADCAST, Collective.ALL_TO_ALL):
+        made = partial(ring, kind, chips, vectors)
+        found.append(Candidate(Algorithm.RING, "", members - 1, pairs, made))
+    # An all-to-all merges no partial sums, so every pair is held in memory.
+    merges = kind is not Collective.ALL_TO_ALL
+    if not by_links or (not merges and members**2 > MOST_MESSAGES):
+        return found
+    stripes = machine.link.stripe_cables
+    forms = hierarchical_forms(topology, kind, chips, vectors, stripes=stripes)
+    for name, phases in forms.items():
+        count = sum(len(each.messages) for each in phases)
+        made = partial(tuple, phases)
+        found.append(Candidate(Algorithm.HIERARCHICAL, name, len(phases), count, made))
+    return found
 
 
 def _inapplicable(kind: Collective, chips: Ints, wanted: Algorithm) -> str:
     """Return the error message if no algorithm applies."""
-    if kind is Collective.ALL_TO_ALL and len(chips) ** 2 > _MOST_MESSAGES:
+    if kind is Collective.ALL_TO_ALL and len(chips) ** 2 > MOST_MESSAGES:
         return (
             f"an all-to-all among {len(chips):,} chips has {len(chips) ** 2:,} pairs, "
-            f"and {_MOST_MESSAGES:,} are what memory holds; use "
-            f"{math.isqrt(_MOST_MESSAGES):,} chips at most"
+            f"and {MOST_MESSAGES:,} are what memory holds; use "
+            f"{math.isqrt(MOST_MESSAGES):,} chips at most"
         )
     if wanted is Algorithm.HIERARCHICAL and kind is not Collective.POINT_TO_POINT:
         return (
@@ -161,44 +234,39 @@ def _inapplicable(kind: Collective, chips: Ints, wanted: Algorithm) -> str:
         )
     if wanted is Algorithm.AUTO:
         return (
-            f"{kind} among {len(chips):,} chips takes more than {_MOST_MESSAGES:,} "
+            f"{kind} among {len(chips):,} chips takes more than {MOST_MESSAGES:,} "
             f"messages and has no hierarchy; take whole nodes or fewer chips"
         )
     return f"{kind} has no {wanted} algorithm; use --algorithm one-shot or auto"
 
 
-def _held_bytes(
-    machine: MachineSpec, vectors: int, stages: list[CollectiveStage]
-) -> int:
+def _fitting(
+    machine: MachineSpec, vectors: int, found: list[Candidate]
+) -> list[Candidate]:
+    """Return the candidates whose tensor and partial sums fit into a chip's SRAM."""
+    made = [(each, each.phases()) for each in found]
+    held = [_held_bytes(machine, vectors, phases) for _, phases in made]
+    room = machine.chip.sram_bytes - machine.chip.program_reserve_bytes
+    if min(held) > room:
+        raise ScheduleError(
+            f"a tensor of {vectors:,} vectors and what arrives to be added to it take "
+            f"{min(held):,} bytes of a chip, and its SRAM has room for {room:,} beside "
+            f"the program; use a tensor of {100 * room // min(held)} % of that size"
+        )
+    return [
+        each._replace(steps=len(phases), phases=partial(tuple, phases))
+        for (each, phases), size in zip(made, held, strict=True)
+        if size <= room
+    ]
+
+
+def _held_bytes(machine: MachineSpec, vectors: int, phases: tuple[Phase, ...]) -> int:
     """Return the bytes of the tensor and of the partial sums a chip adds at once."""
     arriving = max(
         (
-            int(np.bincount(made.target, weights=made.vectors).max())
-            for made in {id(made): made for made in stages}.values()
-            if made.reduces
+            int(np.bincount(sent.target, weights=sent.payload_bytes).max())
+            for sent in {each.messages for each in phases if each.adds}
         ),
         default=0,
     )
-    return (vectors + arriving) * machine.link.vector_bytes
-
-
-def _bound_cycles(
-    machine: MachineSpec, degree: Ints, stages: list[CollectiveStage]
-) -> int:
-    """Return the lower bound of stages: the sum of the bounds of each."""
-    known: IdentityMap[CollectiveStage, int] = IdentityMap()
-    compute = partial(_stage_cycles, machine, degree)
-    return sum(known.of(stage, compute) for stage in stages)
-
-
-def _stage_cycles(machine: MachineSpec, degree: Ints, made: CollectiveStage) -> int:
-    """Return the bound of a stage: its longest message, or the links of a chip."""
-    # `hop_cycles` divides by the parallel cables; the links of a chip are all counted.
-    stripes = machine.link.stripe_cables
-    longest = int(made.vectors.max())
-    for end in (made.source, made.target):
-        handled = np.bincount(end, weights=made.vectors, minlength=len(degree))
-        busy = int(np.ceil(handled / np.maximum(degree, 1)).max())
-        longest = max(longest, stripes * busy)
-    adding = adding_up(machine, made)
-    return hop_cycles(machine, longest) + int(adding.cycles.max(initial=0))
+    return vectors * machine.link.vector_bytes + arriving

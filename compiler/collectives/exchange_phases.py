@@ -1,50 +1,39 @@
-"""Exchange phases: an all-gather or reduce-scatter as messages between chips.
+"""Exchange phases: the algorithms of an all-gather or reduce-scatter among any chips.
 
-* Small groups exchange directly: every member with every other.
-* Large groups that fill their nodes evenly proceed by dimension: between racks, between
-  the nodes of a rack, between the chips of a node. Data crosses the scarcer links once.
-* Large groups of another shape are folded into rows of eight.
+* *one-shot*: every member sends its shard to every other.
+* *hierarchical*: between racks, between the nodes of a rack and between the chips of a
+  node, or between all nodes and then between the chips of a node. Data crosses the
+  scarcer links once, in fewer and longer messages.
+* *ring*: every member sends to the next one what it received last.
+
+A reduce-scatter is an all-gather backwards, with additions on the way.
 """
 
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 
-from compiler.collectives.grid_coordinates import grid_coordinates, line_numbers
+from compiler.collectives.hierarchy import Hierarchy, hierarchies
+from compiler.collectives.phases import Algorithm, Candidate, Phase
 from compiler.ir.messages import MessageTable
 from sharding.operators.operators import Exchange, Pattern
 from specs.arrays import Ints
-from topologies.cables import CHIPS_PER_NODE
 from topologies.topology import Topology
 
-# Groups up to the chips of a node exchange directly. Above this size the number of
-# messages, which grows with the square, outweighs the shorter path. Between the two it
-# depends on the links, and both algorithms are candidates.
-_LARGEST_DIRECT = 24
-
-
-class Phase(NamedTuple):
-    """Phase: messages that start together, and the addition after they have arrived.
-
-    Attributes
-    ----------
-    messages
-        Messages in order of source and target.
-    reduced_bytes
-        Bytes of the partial sums that chips add before the next phase, 0 if none.
-    summands
-        Number of partial sums that are added.
-    """
-
-    messages: MessageTable
-    reduced_bytes: int = 0
-    summands: int = 0
+# Two chips are no ring.
+_PAIR = 2
+# Messages that are scheduled in some seconds and a gigabyte.
+MOST_MESSAGES = 2_000_000
 
 
 def exchange_candidates(
-    topology: Topology, exchange: Exchange, chips: Ints
-) -> list[tuple[Phase, ...]]:
-    """Return the phases of the collective algorithms that may do `exchange` fastest.
+    topology: Topology,
+    exchange: Exchange,
+    chips: Ints,
+    *,
+    most_messages: int = MOST_MESSAGES,
+) -> list[Candidate]:
+    """Return the collective algorithms that may do `exchange` fastest.
 
     Parameters
     ----------
@@ -54,48 +43,46 @@ def exchange_candidates(
         Shards and groups that exchange; shards have the order of `chips`.
     chips
         Members of the tensor group, shape ``(width,)``.
+    most_messages
+        An algorithm with more messages applies only if it has the fewest.
 
     Returns
     -------
-    list of tuple of Phase
-        At least one algorithm; one without phases if every group is a single chip.
+    list of Candidate
+        Those of the fewest phases first; one without phases if every group is a single
+        chip.
     """
-    groups = [
-        np.flatnonzero(exchange.teams == group) for group in np.unique(exchange.teams)
-    ]
+    teams = exchange.teams
+    groups = [np.flatnonzero(teams == team) for team in np.unique(teams)]
     groups = [group for group in groups if len(group) > 1]
     if not groups:
-        return [()]
+        return [Candidate(Algorithm.ONE_SHOT, "", 0, 0, tuple)]
     if exchange.pattern is Pattern.TO_LEADER:
-        members = np.concatenate([group[1:] for group in groups])
-        leaders = np.concatenate([np.full(len(g) - 1, g[0]) for g in groups])
-        sizes = exchange.shard_bytes[members]
-        return [(Phase(MessageTable(chips[members], chips[leaders], sizes)),)]
-    largest = max(len(group) for group in groups)
-    all_gather = exchange.pattern is Pattern.GATHER
-    algorithms = []
-    if largest <= _LARGEST_DIRECT:
-        algorithms.append(
-            [_direct_phases(group, exchange, chips, all_gather) for group in groups]
+        count = sum(len(group) - 1 for group in groups)
+        made = partial(_to_leaders, exchange, chips, groups)
+        return [Candidate(Algorithm.ONE_SHOT, "", 1, count, made)]
+    forms = [hierarchies(topology, chips[group]) for group in groups]
+    found = []
+    for name in dict.fromkeys(name for form in forms for name in form):
+        # A group without this hierarchy takes the deepest that it has.
+        deepest = [form.get(name, list(form.values())[-1]) for form in forms]
+        found.append(
+            Candidate(
+                Algorithm.HIERARCHICAL if name else Algorithm.ONE_SHOT,
+                name,
+                max(len(each.groups) for each in deepest),
+                sum(each.messages for each in deepest),
+                partial(_by_levels, exchange, chips, groups, deepest),
+            )
         )
-    if largest > CHIPS_PER_NODE:
-        algorithms.append(
-            [
-                _split_phases(topology, group, exchange, chips, all_gather)
-                for group in groups
-            ]
-        )
-    joined = [
-        tuple(
-            _joined([steps[index] for steps in algorithm if index < len(steps)])
-            for index in range(max(len(steps) for steps in algorithm))
-        )
-        for algorithm in algorithms
-    ]
-    if exchange.only is None:
-        return joined
-    ends = chips[exchange.only]
-    return [_needed_phases(phases, ends, all_gather=all_gather) for phases in joined]
+    longest = max(map(len, groups))
+    if longest > _PAIR:
+        pairs = sum(len(group) * (len(group) - 1) for group in groups)
+        in_rings = partial(_in_rings, exchange, chips, groups)
+        found.append(Candidate(Algorithm.RING, "", longest - 1, pairs, in_rings))
+    fewest = min(each.messages for each in found)
+    most = max(fewest, most_messages)
+    return [each for each in found if each.messages <= most]
 
 
 def fewest_messages(topology: Topology, chips: Ints) -> int:
@@ -104,138 +91,76 @@ def fewest_messages(topology: Topology, chips: Ints) -> int:
     KV-head groups exchange fewer messages, but blocks with such groups also have
     exchanges of the whole tensor group.
     """
-    width = len(chips)
-    if width <= CHIPS_PER_NODE:
-        return width * (width - 1)
-    axes = grid_coordinates(topology, chips)
-    if axes is None:
-        return width * (width // CHIPS_PER_NODE - 1 + CHIPS_PER_NODE - 1)
-    return width * int((axes.max(axis=1)).sum())
+    return min(each.messages for each in hierarchies(topology, chips).values())
 
 
-def _direct_phases(
-    group: Ints, exchange: Exchange, chips: Ints, all_gather: bool
-) -> list[Phase]:
-    """Return the phase of a group in which every member sends to every other."""
-    one_axis = np.arange(len(group), dtype=np.int64)[None, :]
-    return _grid_phases(
-        chips[group], exchange.shard_bytes[group], one_axis, all_gather=all_gather
-    )
-
-
-def _split_phases(
-    topology: Topology, group: Ints, exchange: Exchange, chips: Ints, all_gather: bool
-) -> list[Phase]:
-    """Return the phases of a group by dimension, or folded if it fills no grid."""
-    members, shard_bytes = chips[group], exchange.shard_bytes[group]
-    axes = grid_coordinates(topology, members)
-    if axes is None:
-        return _folded_phases(members, shard_bytes, all_gather=all_gather)
-    return _grid_phases(members, shard_bytes, axes, all_gather=all_gather)
-
-
-def _joined(phases: list[Phase]) -> Phase:
-    """Return one phase with the messages of all groups."""
-    return Phase(
-        MessageTable.joined([phase.messages for phase in phases]),
-        max(phase.reduced_bytes for phase in phases),
-        max(phase.summands for phase in phases),
-    )
-
-
-def _grid_phases(
-    chips: Ints, shard_bytes: Ints, axes: Ints, *, all_gather: bool
-) -> list[Phase]:
-    """Return the phases of one group, axis after axis.
-
-    An all-gather proceeds from the outermost axis inwards, and messages grow by the
-    shards gathered before. A reduce-scatter proceeds outwards, and messages shrink.
-    """
-    order = list(range(len(axes)))
-    if not all_gather:
-        order.reverse()
-    phases = []
-    for axis in order:
-        # Members that differ only in this axis exchange with each other. The shards on
-        # the outer axes are held in full: gathered before, or scattered after.
-        line = line_numbers(np.delete(axes, axis, axis=0))
-        held = _bundles(line_numbers(axes[axis:]), shard_bytes)
-        a, b = _pairs(line)
-        messages = MessageTable(chips[a], chips[b], held[a if all_gather else b])
-        more = not all_gather and axis != order[-1]
-        summands = int(axes[axis].max()) + 1 if more else 0
-        phases.append(Phase(messages, int(held.max()) if more else 0, summands))
-    return phases
-
-
-def _folded_phases(chips: Ints, shard_bytes: Ints, *, all_gather: bool) -> list[Phase]:
-    """Return the phases of a group folded into rows of eight, the last one shorter.
-
-    Columns exchange single shards, rows whole columns. Where the last row lacks a
-    column, the row above replaces it.
-    """
-    count = len(chips)
-    column = np.arange(count) % CHIPS_PER_NODE
-    held = _bundles(column, shard_bytes)
-    a, b = _pairs(column)
-    columns = Phase(
-        MessageTable(chips[a], chips[b], shard_bytes[a if all_gather else b])
-    )
-    member = np.repeat(np.arange(count), CHIPS_PER_NODE)
-    other = member - member % CHIPS_PER_NODE + np.tile(np.arange(CHIPS_PER_NODE), count)
-    partner = np.where(other < count, other, other - CHIPS_PER_NODE)
-    member, partner = member[partner != member], partner[partner != member]
-    source, target = (partner, member) if all_gather else (member, partner)
-    rows = MessageTable(chips[source], chips[target], held[partner])
-    if all_gather:
-        return [columns, Phase(rows)]
-    return [Phase(rows, int(held.max()), 2 * CHIPS_PER_NODE), columns]
-
-
-def _needed_phases(
-    phases: tuple[Phase, ...], ends: Ints, *, all_gather: bool
+def _to_leaders(
+    exchange: Exchange, chips: Ints, groups: list[Ints]
 ) -> tuple[Phase, ...]:
-    """Return the phases reduced to the messages that some chips need.
+    """Return the phase in which every member sends to the first of its group."""
+    members = np.concatenate([group[1:] for group in groups])
+    leaders = np.concatenate([np.full(len(g) - 1, g[0]) for g in groups])
+    sizes = exchange.shard_bytes[members]
+    return (Phase(MessageTable(chips[members], chips[leaders], sizes)),)
 
-    Parameters
-    ----------
-    phases
-        Phases of an exchange among all chips.
-    ends
-        Chips that need the gathered shards, or that alone have shards to scatter.
-    all_gather
-        Whether it is an all-gather; otherwise a reduce-scatter.
+
+def _by_levels(
+    exchange: Exchange, chips: Ints, groups: list[Ints], forms: list[Hierarchy]
+) -> tuple[Phase, ...]:
+    """Return the phases over the levels of each group's hierarchy.
+
+    In an all-gather a member sends all that it has received so far, and its own shard.
     """
-    # Backwards from the receivers, or forwards from the holders of shards.
+    steps = max(len(form.groups) for form in forms)
+    rows: list[list[MessageTable]] = [[] for _ in range(steps)]
+    for group, form in zip(groups, forms, strict=True):
+        members = chips[group]
+        held = exchange.shard_bytes[group]
+        for step, (a, b, path) in enumerate(form.levels):
+            rows[step].append(MessageTable(members[a], members[b], held[a], path))
+            received = np.bincount(b, weights=held[a], minlength=len(group))
+            held = held + received.astype(np.int64)
+    return _phases(exchange, chips, rows)
+
+
+def _in_rings(exchange: Exchange, chips: Ints, groups: list[Ints]) -> tuple[Phase, ...]:
+    """Return the phases in which every member sends to the next one of its group."""
+    steps = max(map(len, groups)) - 1
+    rows: list[list[MessageTable]] = [[] for _ in range(steps)]
+    for group in groups:
+        members, following = chips[group], np.roll(chips[group], -1)
+        for step in range(len(group) - 1):
+            sizes = np.roll(exchange.shard_bytes[group], step)
+            rows[step].append(MessageTable(members, following, sizes))
+    return _phases(exchange, chips, rows)
+
+
+def _phases(
+    exchange: Exchange, chips: Ints, rows: list[list[MessageTable]]
+) -> tuple[Phase, ...]:
+    """Return the phases of an exchange from the messages of its all-gather.
+
+    Chips add partial sums between the phases of a reduce-scatter. After the last, the
+    operator that needs the sum adds.
+    """
+    tables = [MessageTable.joined(step) for step in rows]
+    if exchange.only is not None:
+        tables = _needed(tables, chips[exchange.only])
+    tables = [table for table in tables if len(table)]
+    if exchange.pattern is Pattern.GATHER:
+        return tuple(map(Phase, tables))
+    return tuple(
+        Phase(table.turned(), adds=number > 0)
+        for number, table in reversed(list(enumerate(tables)))
+    )
+
+
+def _needed(tables: list[MessageTable], ends: Ints) -> list[MessageTable]:
+    """Return the messages of an all-gather that some chips need, from the last on."""
     reached = ends
     kept = []
-    for phase in reversed(phases) if all_gather else phases:
-        sent = phase.messages
-        near, far = sent.source, sent.target
-        if all_gather:
-            near, far = far, near
-        needed = np.isin(near, reached)
-        reached = np.union1d(reached, far[needed])
-        messages = sent.chosen(needed)
-        kept.append(
-            phase._replace(messages=messages) if len(messages) else Phase(messages)
-        )
-    return tuple(reversed(kept) if all_gather else kept)
-
-
-def _pairs(line: Ints) -> tuple[Ints, Ints]:
-    """Return all ordered pairs of different members of a line, line after line."""
-    order = np.argsort(line, kind="stable")
-    sizes = np.bincount(line)
-    # Shorter lines are padded with -1, which is no member.
-    table = np.full((len(sizes), int(sizes.max())), -1, dtype=np.int64)
-    first = np.cumsum(sizes) - sizes
-    table[line[order], np.arange(len(line)) - first[line[order]]] = order
-    a, b = np.broadcast_arrays(table[:, :, None], table[:, None, :])
-    real = (a != b) & (a >= 0) & (b >= 0)
-    return a[real], b[real]
-
-
-def _bundles(numbers: Ints, shard_bytes: Ints) -> Ints:
-    """Return for each member the bytes of all shards with the same number."""
-    return np.bincount(numbers, weights=shard_bytes).astype(np.int64)[numbers]
+    for table in reversed(tables):
+        needed = np.isin(table.target, reached)
+        reached = np.union1d(reached, table.source[needed])
+        kept.append(table.chosen(needed))
+    return kept[::-1]

@@ -1,23 +1,61 @@
-"""Exchange selection: the fastest algorithm of an exchange, and its additions."""
+"""Exchange selection: the algorithm that costs least, and its additions."""
 
-from typing import final
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from typing import NamedTuple, final
 
 import numpy as np
 
-from chip.operator_cycles import work_cycles
-from chip.operator_work import adding
-from compiler.collectives.exchange_phases import Phase, exchange_candidates
+from chip.operator_work import VectorWork
+from compiler.collectives.exchange_phases import exchange_candidates
+from compiler.collectives.phases import Adding, Candidate, Phase, adding_up
+from compiler.cost.link_timing import hop_cycles, serialisation_cycles
+from compiler.ir.identity_map import IdentityMap
+from compiler.ir.messages import MessageTable
 from compiler.ir.transfers import TransferModel
 from sharding.operators.operators import Compute, Exchange, Unit
 from specs.arrays import Ints
+from specs.errors import ScheduleError
 from specs.machine import MachineSpec
-from specs.units import BITS_PER_BYTE
+from specs.units import ceil_div
 from topologies.topology import Topology
+
+# A schedule of this many trains takes 5 GB and two minutes to simulate.
+MOST_TRAINS = 6_000_000
+_NO_WORK = VectorWork(0, 1)
+
+
+class Selected(NamedTuple):
+    """A candidate with its phases, and their cycles and trains; 0 if it is alone."""
+
+    candidate: Candidate
+    phases: tuple[Phase, ...]
+    cycles: int
+    trains: int
+
+
+def token_exchanges(layers: int) -> int:
+    """Return about the exchanges of a token: two around each half of a layer."""
+    return 4 * layers
+
+
+def most_messages(repeats: int) -> int:
+    """Return the messages of an algorithm that can cost least in a schedule.
+
+    With more, so many exchanges would take a tenth of all trains in their first hops.
+    """
+    return MOST_TRAINS // (10 * repeats)
 
 
 @final
 class ExchangeSelector:
-    """Selection of the fastest algorithm of an exchange among given chips.
+    """Selection of the algorithm of an exchange that costs least among given chips.
+
+    The cost is the time, multiplied by ``2 + trains / MOST_TRAINS``, where `trains` are
+    those of a schedule that does all its exchanges in this way. So one that fills the
+    memory costs as much as one that takes half as long again, and in a single exchange
+    trains hardly count.
 
     Parameters
     ----------
@@ -25,8 +63,8 @@ class ExchangeSelector:
         Positions of the chips, and the chips that add partial sums.
     transfers
         Transfer model that times the messages.
-    width
-        Chips of the tensor group.
+    repeats
+        Exchanges of the schedule.
     """
 
     def __init__(
@@ -35,45 +73,112 @@ class ExchangeSelector:
         machine: MachineSpec,
         transfers: TransferModel,
         *,
-        width: int,
+        repeats: int = 1,
     ) -> None:
         self._topology = topology
         self._machine = machine
         self._transfers = transfers
-        self._width = width
-        self._additions: dict[tuple[int, int], Compute] = {}
+        self._repeats = repeats
+        self._additions: IdentityMap[Phase, Adding] = IdentityMap()
 
     def fastest(self, exchange: Exchange, chips: Ints) -> tuple[Phase, ...]:
-        """Return the phases of the fastest algorithm for `exchange` among `chips`."""
-        algorithms = exchange_candidates(self._topology, exchange, chips)
-        return min(algorithms, key=self._cycles) if algorithms[1:] else algorithms[0]
-
-    def longest_cycles(self, phases: tuple[Phase, ...]) -> int:
-        """Return the transfer time of the longest phase, in cycles."""
-        return max(
-            (
-                self._transfers.transport(phase.messages).duration_cycles
-                for phase in phases
-            ),
-            default=0,
+        """Return the phases of the algorithm for `exchange` that costs least."""
+        candidates = exchange_candidates(
+            self._topology,
+            exchange,
+            chips,
+            most_messages=most_messages(self._repeats),
         )
+        return self.selected(candidates)[0].phases
 
-    def added_up(self, phase: Phase) -> Compute:
-        """Return the addition of the partial sums after `phase`, for every chip."""
-        key = (phase.reduced_bytes, phase.summands)
-        if key not in self._additions:
-            bits = self._machine.formats.activations.bits
-            elements = phase.reduced_bytes * BITS_PER_BYTE // bits
-            work = adding(elements, bits, phase.summands)
-            cycles = np.full(self._width, work_cycles(self._machine.chip, work))
-            works = (work,) * self._width
-            self._additions[key] = Compute("add_up", Unit.VECTOR, works, cycles, cycles)
-        return self._additions[key]
+    def selected(self, candidates: list[Candidate]) -> list[Selected]:
+        """Return the candidates that were timed, in ascending order of their costs.
 
-    def _cycles(self, phases: tuple[Phase, ...]) -> int:
-        """Return the cycles of all phases with their additions, one after another."""
-        return sum(
-            self._transfers.transport(phase.messages).duration_cycles
-            + int(self.added_up(phase).cycles[0])
-            for phase in phases
-        )
+        Those that cost more than the best however they are scheduled are left out.
+        """
+        hop = hop_cycles(self._machine, 1)
+        found: list[tuple[int, Selected]] = []
+        for each in candidates:
+            # Without trains: a lower bound on time must be the least of all forms.
+            bound = self._cost(each.steps * hop, 0)
+            if found and bound >= min(cost for cost, _ in found):
+                continue
+            phases = each.phases()
+            if len(candidates) == 1:
+                return [Selected(each, phases, 0, 0)]
+            timed = [self._transfers.transport(made.messages) for made in phases]
+            cycles = sum(transport.duration_cycles for transport in timed) + sum(
+                int(self._adding(made).cycles.max(initial=0)) for made in phases
+            )
+            trains = sum(len(transport.link) for transport in timed)
+            selected = Selected(each, phases, cycles, trains)
+            found.append((self._cost(cycles, trains), selected))
+        found.sort(key=lambda one: one[0])
+        return [selected for _, selected in found]
+
+    def parts(
+        self, messages: MessageTable, room_cycles: int | None
+    ) -> list[MessageTable]:
+        """Return the parts of a phase that each fit between two deskews.
+
+        Parameters
+        ----------
+        messages
+            Messages of the phase.
+        room_cycles
+            Cycles between two deskews, None for no limit.
+
+        Raises
+        ------
+        ScheduleError
+            If even a single vector takes longer.
+        """
+        needed = self._transfers.transport(messages).duration_cycles
+        if room_cycles is None or needed <= room_cycles:
+            return [messages]
+        machine, sizes = self._machine, messages.payload_bytes
+        vectors = -(-sizes // machine.link.vector_bytes)
+        largest = int(vectors.max())
+        once = needed - serialisation_cycles(machine, largest)
+        if largest == 1 or once >= room_cycles:
+            raise ScheduleError(
+                f"a phase takes {once} cycles beside its vectors, and {room_cycles} "
+                f"are left between two deskews; use a longer deskew.interval_epochs or "
+                f"'auto', or steadier crystals (clock.drift_ppm below "
+                f"{machine.clock.drift_ppm:g})"
+            )
+        for pieces in range(ceil_div(needed - once, room_cycles - once), largest + 1):
+            ends = [
+                np.minimum(vectors * n // pieces * machine.link.vector_bytes, sizes)
+                for n in range(pieces + 1)
+            ]
+            parts = [
+                replace(messages, payload_bytes=end - begin).chosen(end > begin)
+                for begin, end in pairwise(ends)
+            ]
+            timed = map(self._transfers.transport, parts)
+            if all(part.duration_cycles <= room_cycles for part in timed):
+                break
+        return parts
+
+    def added_up(self, phase: Phase, chips: Ints) -> Compute:
+        """Return the addition of the partial sums after `phase`, for each of `chips`.
+
+        It takes 0 cycles on chips that add nothing.
+        """
+        adding = self._adding(phase)
+        cycles = np.zeros(len(chips), dtype=np.int64)
+        works = [_NO_WORK] * len(chips)
+        place = {chip: number for number, chip in enumerate(chips.tolist())}
+        for chip, work, took in zip(*adding, strict=True):
+            works[place[int(chip)]] = work
+            cycles[place[int(chip)]] = took
+        return Compute("add_up", Unit.VECTOR, tuple(works), cycles, cycles)
+
+    def _adding(self, phase: Phase) -> Adding:
+        """Return the addition after a phase, computed once."""
+        return self._additions.of(phase, partial(adding_up, self._machine))
+
+    def _cost(self, cycles: int, trains: int) -> int:
+        """Return the cost of an exchange of so many cycles and trains."""
+        return cycles * (2 * MOST_TRAINS + self._repeats * trains)

@@ -4,16 +4,16 @@ Every message crosses one link, so there are no relay hops. Partial sums are mer
 wherever they meet, and cross the scarcer links once. An all-reduce has two forms:
 
 * *whole*: every chip has the sum of its node, then of its rack, then of all. It has few
-  stages and suits small tensors.
+  phases and suits small tensors.
 * *split*: every share of the tensor is reduced at one owner, and its sum is sent to
-  all. It has more stages and the least traffic.
+  all. It has more phases and the least traffic.
 """
 
 import numpy as np
 
 from compiler.collectives.flat_algorithms import shares
+from compiler.collectives.phases import Collective, Phase, phase
 from compiler.collectives.reduce_to_owners import to_owners
-from compiler.collectives.stages import Collective, CollectiveStage, stage
 from compiler.routing.gateway_routing import gateway_paths
 from compiler.routing.gateways import Crossings, Gateways
 from specs.arrays import Ints
@@ -30,8 +30,8 @@ def hierarchical_forms(
     vectors: int,
     *,
     stripes: int = 1,
-) -> dict[str, list[CollectiveStage]]:
-    """Return the stages of each form of a hierarchical collective algorithm, by name.
+) -> dict[str, list[Phase]]:
+    """Return the phases of each form of a hierarchical collective algorithm, by name.
 
     Parameters
     ----------
@@ -57,13 +57,13 @@ def hierarchical_forms(
         return {}
     if kind is Collective.BROADCAST:
         size = shares(vectors, min(vectors, _BROADCAST_PARTS))
-        return {"": _reversed(to_owners(gateways, 0 * size + chips[0], size))}
+        return {"by links": _reversed(to_owners(gateways, 0 * size + chips[0], size))}
     if kind is Collective.ALL_REDUCE:
         size = shares(vectors, min(vectors, stripes * len(chips)))
         owners = chips[np.arange(len(size)) * len(chips) // len(size)]
         reduced = to_owners(gateways, owners, size)
         return {
-            "whole": _whole_stages(gateways, vectors),
+            "whole": _whole(gateways, vectors),
             "split": reduced + _reversed(reduced),
         }
     size = shares(vectors, len(chips))
@@ -74,11 +74,13 @@ def hierarchical_forms(
     reduced = to_owners(gateways, owners, part.ravel(), merges=merges)
     if kind is Collective.ALL_TO_ALL:
         return {"bundled": reduced, "cut-through": _cut_through(gateways, chips, size)}
-    return {"": _reversed(reduced) if kind is Collective.ALL_GATHER else reduced}
+    return {
+        "by links": _reversed(reduced) if kind is Collective.ALL_GATHER else reduced
+    }
 
 
-def _cut_through(gateways: Gateways, chips: Ints, size: Ints) -> list[CollectiveStage]:
-    """Return the stage of an all-to-all in which gateways relay messages.
+def _cut_through(gateways: Gateways, chips: Ints, size: Ints) -> list[Phase]:
+    """Return the phase of an all-to-all in which gateways relay messages.
 
     A chip sends to the same slot of all nodes before the next slot. It begins with the
     slot and the node after its own, so that not all chips use one gateway at once.
@@ -94,16 +96,16 @@ def _cut_through(gateways: Gateways, chips: Ints, size: Ints) -> list[Collective
     order = np.lexsort((a, node_turn, slot_turn))
     source, target, vectors = source[order], target[order], size[b[order]]
     paths = gateway_paths(gateways, source, target).astype(np.int64)
-    return [CollectiveStage("direct", source, target, vectors, paths, False)]
+    return phase(source, target, vectors, path=paths)
 
 
-def _reversed(stages: list[CollectiveStage]) -> list[CollectiveStage]:
-    """Return the stages run backwards: an all-gather for a reduce-scatter."""
-    return [made.reversed() for made in reversed(stages)]
+def _reversed(phases: list[Phase]) -> list[Phase]:
+    """Return the phases run backwards: an all-gather for a reduce-scatter."""
+    return [made.turned() for made in reversed(phases)]
 
 
-def _whole_stages(gateways: Gateways, vectors: int) -> list[CollectiveStage]:
-    """Return the stages of an all-reduce in which every chip sends whole sums.
+def _whole(gateways: Gateways, vectors: int) -> list[Phase]:
+    """Return the phases of an all-reduce in which every chip sends whole sums.
 
     Chips of a node exchange their tensors; then all have the sum of the node. Each
     sends it over its links to other nodes, and the node adds the sums that arrive in
@@ -112,32 +114,28 @@ def _whole_stages(gateways: Gateways, vectors: int) -> list[CollectiveStage]:
     """
     everything = np.full(len(gateways.node), vectors, dtype=np.int64)
     in_node = _within_node(gateways, everything)
-    rack_link, rack_held = _between_groups(
-        gateways.between_nodes, gateways, vectors, "rack"
-    )
-    across, across_held = _between_groups(
-        gateways.between_racks, gateways, vectors, "global"
-    )
+    rack_link, rack_held = _between_groups(gateways.between_nodes, gateways, vectors)
+    across, across_held = _between_groups(gateways.between_racks, gateways, vectors)
     within_rack = rack_link + _within_node(gateways, rack_held)
-    stages = in_node + within_rack
+    phases = in_node + within_rack
     if across:
-        stages += across + _within_node(gateways, across_held) + within_rack
-    return stages
+        phases += across + _within_node(gateways, across_held) + within_rack
+    return phases
 
 
-def _within_node(gateways: Gateways, held: Ints) -> list[CollectiveStage]:
-    """Return the stage in which chips send their data to all others of their node."""
+def _within_node(gateways: Gateways, held: Ints) -> list[Phase]:
+    """Return the phase in which chips send their data to all others of their node."""
     link = gateways.local.links
     source = gateways.source[link]
     target = gateways.target[link]
     sent = gateways.local.shared(held[source])
-    return stage("node", source, target, sent, link=link, reduces=True)
+    return phase(source, target, sent, path=link[:, None], adds=True)
 
 
 def _between_groups(
-    crossings: Crossings, gateways: Gateways, vectors: int, dimension: str
-) -> tuple[list[CollectiveStage], Ints]:
-    """Return the stage over all links between groups, and the vectors chips then hold.
+    crossings: Crossings, gateways: Gateways, vectors: int
+) -> tuple[list[Phase], Ints]:
+    """Return the phase over all links between groups, and the vectors chips then hold.
 
     Parallel links share the tensor. A chip counts each part of the tensor once, however
     often it has received it.
@@ -146,14 +144,8 @@ def _between_groups(
     begin = crossings.place * vectors // np.maximum(count, 1)
     end = (crossings.place + 1) * vectors // np.maximum(count, 1)
     target = gateways.target[link]
-    made = stage(
-        dimension,
-        gateways.source[link],
-        target,
-        end - begin,
-        link=link,
-        reduces=True,
-    )
+    source = gateways.source[link]
+    made = phase(source, target, end - begin, path=link[:, None], adds=True)
     parts = np.unique(np.stack([target, begin, end]), axis=1)
     held = np.bincount(
         parts[0], weights=parts[2] - parts[1], minlength=len(gateways.node)

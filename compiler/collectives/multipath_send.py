@@ -7,14 +7,14 @@ paths end at the same time.
 
 import numpy as np
 
-from compiler.collectives.stages import CollectiveStage
+from compiler.collectives.phases import Phase, phase
 from compiler.cost.link_timing import LinkTiming
 from compiler.routing.disjoint_paths import disjoint_paths, vectors_per_path
 from specs.machine import MachineSpec
 from topologies.topology import Topology
 
 
-def spread_stage(
+def spread(
     topology: Topology,
     machine: MachineSpec,
     timing: LinkTiming,
@@ -23,8 +23,8 @@ def spread_stage(
     target: int,
     vectors: int,
     most_paths: int | None = None,
-) -> CollectiveStage:
-    """Return the stage of a collective that sends a tensor over all paths that pay.
+) -> tuple[Phase, ...]:
+    """Return the phase of a collective that sends a tensor over all paths that pay.
 
     Parameters
     ----------
@@ -45,11 +45,4 @@ def spread_stage(
     table = np.full((len(used), longest), -1, dtype=np.int64)
     for row, place in enumerate(used.tolist()):
         table[row, : len(paths[place].links)] = paths[place].links
-    return CollectiveStage(
-        dimension="spread",
-        source=np.full(len(used), source, dtype=np.int64),
-        target=np.full(len(used), target, dtype=np.int64),
-        vectors=share[used],
-        path=table,
-        reduces=False,
-    )
+    return tuple(phase(np.array(source), np.array(target), share[used], path=table))

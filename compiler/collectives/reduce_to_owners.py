@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.collectives.stages import CollectiveStage, stage
+from compiler.collectives.phases import Phase, phase
 from compiler.routing.gateways import Gateways
 from specs.arrays import Ints
 
@@ -19,8 +19,8 @@ _ALL = slice(None)
 
 def to_owners(
     gateways: Gateways, owners: Ints, size: Ints, *, merges: bool = True
-) -> list[CollectiveStage]:
-    """Return a collective's stages that bring share `k` of every chip to ``owners[k]``.
+) -> list[Phase]:
+    """Return a collective's phases that bring share `k` of every chip to ``owners[k]``.
 
     The path leads over the gateways: within the node to the one with the link to the
     next node, on to the node of the one with the link to the rack, and so on. It
@@ -40,7 +40,7 @@ def to_owners(
     routing = ShareRouting(gateways, owners, size, merges=merges)
     for step in routing.steps():
         step()
-    return routing.stages
+    return routing.phases
 
 
 @final
@@ -57,8 +57,8 @@ class ShareRouting:
     chip, share, weight
         Chip and number of each share, and how many shares that are not added it stands
         for, shape ``(rows,)``.
-    stages
-        Stages of all steps so far.
+    phases
+        Phases of all steps so far.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ShareRouting:
         self._size = size
         self._merges = merges
         self._in_last_rack = False
-        self.stages: list[CollectiveStage] = []
+        self.phases: list[Phase] = []
         # One chip of each node represents all in what they send to other nodes.
         nodes, first, count = np.unique(
             gateways.node[gateways.chips], return_index=True, return_counts=True
@@ -105,13 +105,12 @@ class ShareRouting:
             self.chip, weights=self._size[self.share], minlength=len(at.node)
         )
         link = at.local.links
-        self.stages += stage(
-            "node",
+        self.phases += phase(
             at.source[link],
             at.target[link],
             at.local.shared(to_gateway[at.target[link]].astype(np.int64)),
-            link=link,
-            reduces=self._merges,
+            path=link[:, None],
+            adds=self._merges,
         )
         members = at.chips
         of_node = at.node[members]
@@ -143,12 +142,12 @@ class ShareRouting:
         leaves = self._at.node[goal] != self._at.node[self.chip]
         gateway = self.chip.copy()
         gateway[leaves] = self._at.source[self._node_link(goal[leaves], leaves)]
-        self._move("node", gateway, self._local_link(gateway))
+        self._move(gateway, self._local_link(gateway))
 
     def _to_goals(self) -> None:
         """Move the shares that have reached the node of their goal to the goal."""
         goal = self._goals()
-        self._move("node", goal, self._local_link(goal))
+        self._move(goal, self._local_link(goal))
 
     def _cross_nodes(self) -> None:
         """Move shares over the links between the nodes of a rack."""
@@ -158,7 +157,7 @@ class ShareRouting:
         link[leaves] = self._node_link(goal[leaves], leaves)
         following = self.chip.copy()
         following[leaves] = self._at.target[link[leaves]]
-        self._move("rack", following, link)
+        self._move(following, link)
 
     def _cross_racks(self) -> None:
         """Move shares over the links between racks."""
@@ -168,23 +167,22 @@ class ShareRouting:
         link[leaves] = self._rack_link(leaves)
         following = self.chip.copy()
         following[leaves] = at.target[link[leaves]]
-        self._move("global", following, link)
+        self._move(following, link)
         self._in_last_rack = True
 
-    def _move(self, dimension: str, following: Ints, link: Ints) -> None:
+    def _move(self, following: Ints, link: Ints) -> None:
         """Move each share to its following chip, and merge those that meet."""
         moves = link >= 0
         at = self._at
         size = self._size[self.share[moves]] * self.weight[moves]
         total = np.bincount(link[moves], weights=size, minlength=len(at.source))
         used = np.flatnonzero(total)
-        self.stages += stage(
-            dimension,
+        self.phases += phase(
             at.source[used],
             at.target[used],
             total[used],
-            link=used,
-            reduces=self._merges,
+            path=used[:, None],
+            adds=self._merges,
         )
         if not moves.any():
             return

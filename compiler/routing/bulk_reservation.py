@@ -1,8 +1,9 @@
 """Bulk reservation: links reserved for many messages at once, in arrays.
 
-A message requests its next link as soon as it can leave a chip, and each link serves
-requests in their order. All requests within the least time of a hop are known in
-advance. So the schedule is made window by window, for all links of a window together.
+A message requests its next link as soon as it can leave a chip. Of the requests that
+wait, a link serves the one with the most time still ahead. All requests within the
+least time of a hop are known in advance. So the schedule is made window by window, for
+all links of a window together.
 """
 
 import numpy as np
@@ -12,9 +13,6 @@ from compiler.cost.link_timing import LinkTiming, serialisation_cycles
 from compiler.ir.transfers import CycleBreakdown, Transport
 from specs.arrays import Ints
 from specs.machine import MachineSpec
-
-# Offset between the links of a window in one running maximum: longer than a schedule.
-_APART = 2**40
 
 
 def reserve(
@@ -74,43 +72,75 @@ def _wire_cycles(
 ) -> Ints:
     """Return the cycle at which each message enters each link, shape of `paths`."""
     fixed = timing.guard_cycles + timing.pass_cycles
-    window = int(timing.latency_cycles[paths[paths >= 0]].min()) + fixed
+    hop_cycles = np.where(paths >= 0, timing.latency_cycles[paths] + fixed, 0)
+    used = paths[paths >= 0]
+    if int(np.bincount(used).max()) == 1:
+        # Nobody waits.
+        begun: Ints = np.cumsum(hop_cycles, axis=1) - hop_cycles
+        return timing.send_cycles + begun
+    window = int(timing.latency_cycles[used].min()) + fixed
+    # From the start on a link until the last vector has crossed the last one.
+    rest = np.cumsum(hop_cycles[:, ::-1], axis=1)[:, ::-1] + line[:, None]
+    # The first of a link has the most rest, then the lowest row.
+    turn = np.empty_like(rest)
+    turn.ravel()[np.argsort(-rest, axis=None, kind="stable")] = np.arange(rest.size)
     wire = np.zeros(paths.shape, dtype=np.int64)
     free = np.zeros(len(timing.latency_cycles), dtype=np.int64)
     ready = np.full(len(paths), timing.send_cycles, dtype=np.int64)
     hop = np.zeros(len(paths), dtype=np.int64)
     waiting = np.arange(len(paths))
+    most = window // int(line.min(initial=window)) + 1
     while len(waiting):
-        horizon = int(ready[waiting].min()) + window
-        known = ready[waiting] < horizon
-        rows = waiting[known]
-        link = paths[rows, hop[rows]].astype(np.int64)
-        # Of simultaneous requests the one with the longest remaining path is served
-        # first: it has the least slack.
-        order = np.lexsort((rows, hop[rows] - hops[rows], ready[rows], link))
+        link = paths[waiting, hop[waiting]].astype(np.int64)
+        start = int(np.maximum(ready[waiting], free[link]).min())
+        known = np.maximum(ready[waiting], free[link]) < start + window
+        rows, link = waiting[known], link[known]
+        order = np.argsort(link * paths.size + turn[rows, hop[rows]])
         rows, link = rows[order], link[order]
-        start = _starts(link, ready[rows], line[rows], free)
-        wire[rows, hop[rows]] = start
-        last = np.flatnonzero(np.diff(link, append=-1))
-        free[link[last]] = start[last] + line[rows[last]]
-        ready[rows] = start + timing.latency_cycles[link] + fixed
-        hop[rows] += 1
-        waiting = np.concatenate([waiting[~known], rows[hop[rows] < hops[rows]]])
+        # No link serves more in a window; of those that wait the first are enough.
+        early = ready[rows] <= start
+        first = np.flatnonzero(np.diff(link, prepend=-1))
+        before: Ints = np.cumsum(early) - early
+        before -= np.repeat(before[first], np.diff(first, append=len(link)))
+        kept = ~early | (before < most)
+        rows, link = rows[kept], link[kept]
+        served, begun = _served(
+            rows, link, ready[rows], line, free, horizon=start + window
+        )
+        wire[served, hop[served]] = begun
+        sent = paths[served, hop[served]]
+        ready[served] = begun + timing.latency_cycles[sent] + fixed
+        hop[served] += 1
+        waiting = waiting[hop[waiting] < hops[waiting]]
     return wire
 
 
-def _starts(link: Ints, ready: Ints, line: Ints, free: Ints) -> Ints:
-    """Return the cycle at which each request is served, in order on each link.
+def _served(
+    rows: Ints, link: Ints, ready: Ints, line: Ints, free: Ints, *, horizon: int
+) -> tuple[Ints, Ints]:
+    """Serve the requests that start before the horizon; return their rows and starts.
 
-    A request starts when it is ready and the one before it has ended: ``start[i] =
-    max(ready[i], start[i-1] + line[i-1])``. After subtracting the time of all requests
-    before it, that is a running maximum.
+    Requests are in the order of links, and on a link in their turn. A link that becomes
+    free serves the first that is ready; if none is, the next that will be.
     """
-    before = np.cumsum(line) - line
-    place = np.cumsum(np.diff(link, prepend=link[:1]) != 0)
-    floor = np.maximum(ready, free[link]) - before + place * _APART
-    start: Ints = np.maximum.accumulate(floor) - place * _APART + before
-    return start
+    served: list[Ints] = []
+    begun: list[Ints] = []
+    while len(rows):
+        first = np.flatnonzero(np.diff(link, prepend=-1))
+        count = np.diff(first, append=len(link))
+        start = np.maximum(np.minimum.reduceat(ready, first), free[link[first]])
+        number = np.arange(len(rows))
+        number[ready > np.repeat(start, count)] = len(rows)
+        goes = start < horizon
+        chosen = np.minimum.reduceat(number, first)[goes]
+        start = start[goes]
+        free[link[chosen]] = start + line[rows[chosen]]
+        served.append(rows[chosen])
+        begun.append(start)
+        left = np.repeat(goes, count)
+        left[chosen] = False
+        rows, link, ready = rows[left], link[left], ready[left]
+    return np.concatenate(served), np.concatenate(begun)
 
 
 def _spent(

@@ -39,6 +39,7 @@ class Crossings:
         # Sorted by source chip, so that each chip may use its own links.
         order = np.lexsort((links, topology.source[links], key))
         self.links = links[order]
+        self._source = topology.source[self.links].astype(np.int64)
         self._keys, self._first, self._count = np.unique(
             key[order], return_index=True, return_counts=True
         )
@@ -61,6 +62,12 @@ class Crossings:
         """Return the number of ordered pairs of groups that are linked."""
         return len(self._keys)
 
+    def linked(self, source: Ints, target: Ints) -> NDArray[np.bool_]:
+        """Return whether there is a link from one group to another, for each pair."""
+        at = np.minimum(self._at(source, target), len(self._keys) - 1)
+        key = source * self._groups + target
+        return self._keys[at] == key if len(self._keys) else np.zeros_like(key, bool)
+
     def count(self, source: NDArray[np.integer], target: NDArray[np.integer]) -> Ints:
         """Return the number of links from one group to another, for each pair."""
         return self._count[self._at(source, target)]
@@ -74,6 +81,21 @@ class Crossings:
         """
         at = self._at(source, target)
         return self.links[self._first[at] + number % self._count[at]]
+
+    def own(self, chip: Ints, source: Ints, target: Ints) -> Ints:
+        """Return the number of the first link of a chip itself, -1 if it has none.
+
+        Parameters
+        ----------
+        chip, source, target
+            Chip, its group, and the other group; the groups are linked.
+        """
+        at = self._at(source, target)
+        chips = int(max(chip.max(initial=0), self._source.max(initial=0))) + 1
+        links = np.repeat(np.arange(len(self._keys)), self._count) * chips
+        links += self._source
+        place = np.minimum(np.searchsorted(links, at * chips + chip), len(links) - 1)
+        return np.where(links[place] == at * chips + chip, place - self._first[at], -1)
 
     def _at(self, source: NDArray[np.integer], target: NDArray[np.integer]) -> Ints:
         key = source.astype(np.int64) * self._groups + target

@@ -4,7 +4,7 @@ token_scheduler: token_timeline
 schedule_builder: ScheduleBuilder
 layer_cache: LayerCache
 stage_messages: stage_transfer, token_return
-train_count: MOST_TRAINS, check_trains, least_block_messages, least_trains
+train_count: check_trains, least_block_messages, least_trains
 weight_prefetch: PrefetchedProduct, WeightLoad, WeightPrefetcher
 chunk_scheduler: schedule_chunks
 deskew_interval: best_deskew_interval
@@ -15,4 +15,5 @@ data_parallel: earliest_start, merge_replicas, merge_timelines, replica_outage
 software_pipelining: PipelinedToken, Reschedule, SoftwarePipeliner
 program_assembly: assemble_program, no_deskew_gap
 plan_scheduler: PlanScheduler
+collective_timeline: CollectiveTimeline, collective_timeline, deskews_of
 """

@@ -2,8 +2,8 @@
 
 from typing import final
 
-from compiler.collectives.exchange_phases import Phase
-from compiler.collectives.exchange_selection import ExchangeSelector
+from compiler.collectives.exchange_selection import ExchangeSelector, token_exchanges
+from compiler.collectives.phases import Phase
 from compiler.ir.identity_map import IdentityMap
 from compiler.ir.transfers import TransferModel
 from sharding.operators.block_operators import (
@@ -32,7 +32,10 @@ class LayerCache:
     ) -> None:
         self._plan = plan
         self._selector = ExchangeSelector(
-            topology, plan.task.machine, transfers, width=plan.task.tensor
+            topology,
+            plan.task.machine,
+            transfers,
+            repeats=token_exchanges(plan.task.model.layers),
         )
         self._operators: dict[Block, list[Compute | Exchange]] = {}
         self._phases: IdentityMap[Exchange, dict[int, tuple[Phase, ...]]] = (
@@ -53,6 +56,6 @@ class LayerCache:
             by_stage[stage.index] = self._selector.fastest(exchange, stage.chips)
         return by_stage[stage.index]
 
-    def reduction(self, phase: Phase) -> Compute:
+    def reduction(self, phase: Phase, stage: Stage) -> Compute:
         """Return the operator that adds up what `phase` brought, 0 cycles if none."""
-        return self._selector.added_up(phase)
+        return self._selector.added_up(phase, stage.chips)

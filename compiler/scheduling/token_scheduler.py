@@ -79,7 +79,7 @@ def token_timeline(
                     continue
                 for phase in layers.phases(operator, stage):
                     builder.send(operator.name, phase.messages)
-                    builder.compute(layers.reduction(phase), stage.chips)
+                    builder.compute(layers.reduction(phase, stage), stage.chips)
         if stage.index + 1 == len(plan.stages):
             builder.send("way_back", returned)
             stage_cycles.append(builder.now - begin)

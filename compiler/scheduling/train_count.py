@@ -3,15 +3,13 @@
 import math
 
 from compiler.collectives.exchange_phases import fewest_messages
+from compiler.collectives.exchange_selection import MOST_TRAINS
 from sharding.parallelism.tensor_group import TensorGroup
 from sharding.planner.plan import ShardingPlan
 from sharding.transformer.blocks import BlockKind
 from specs.arrays import Ints
 from specs.errors import ScheduleError
 from topologies.topology import Topology
-
-# A schedule of this many trains takes 5 GB and two minutes to simulate.
-MOST_TRAINS = 6_000_000
 
 
 def least_block_messages(

@@ -22,7 +22,7 @@ from compiler.bounds.strategy_bound import (
     split_bound,
 )
 from compiler.bounds.throughput_bound import most_sequences
-from compiler.scheduling.train_count import MOST_TRAINS
+from compiler.collectives.exchange_selection import MOST_TRAINS
 from compiler.search import search_space
 from sharding.parallelism.strategy import Strategy
 from sharding.placement.default_placement import placed_chips

@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 from rich.table import Table
 
-from compiler.collectives.stages import Collective, bus_factor
+from compiler.collectives.phases import Collective, bus_factor
 from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.verify import Certificate, verify
 from experiments.run.scenario import peak_rss_bytes

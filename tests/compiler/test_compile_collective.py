@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chip.program import Opcode
-from compiler.collectives.stages import Algorithm, Collective
+from compiler.collectives.phases import Algorithm, Collective
 from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.rules.memory import check_waiting
 from compiler.verify import verify

@@ -1,4 +1,4 @@
-"""Minimal paths of many pairs at once: the paths of `Routes`, as arrays."""
+"""Minimal paths of many pairs at once, as arrays."""
 
 from functools import cached_property
 from typing import final
@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specs.arrays import Ints
+from specs.errors import TopologyError
+from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.breadth_first import hop_counts
 from topologies.topology import Topology
 
@@ -19,7 +21,7 @@ _BLOCK_CELLS = 2**24
 
 
 def minimal_paths(topology: Topology, source: Ints, target: Ints) -> NDArray[np.int32]:
-    """Return the minimal route of each pair, the same as `Routes.path`.
+    """Return the topology's minimal path of each pair.
 
     All pairs advance together, hop by hop, so a pair takes a microsecond.
 
@@ -53,13 +55,24 @@ class LinksOfPairs:
     ----------
     topology
         Chips and links.
+    links
+        Links that may be used, ascending; all if None.
     """
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, links: Ints | None = None) -> None:
         self._chips = topology.chips
-        keys = topology.source.astype(np.int64) * self._chips + topology.target
-        self._order = np.argsort(keys, kind="stable").astype(np.int32)
-        self._keys = keys[self._order]
+        if links is None:
+            links = np.arange(len(topology.source))
+        keys = topology.source[links].astype(np.int64) * self._chips
+        keys += topology.target[links]
+        order = np.argsort(keys, kind="stable")
+        self._order = links[order].astype(np.int32)
+        self._keys = keys[order]
+
+    @property
+    def parallel(self) -> bool:
+        """Return whether any two links lead from the same chip to the same chip."""
+        return bool((np.diff(self._keys) == 0).any())
 
     def pick(self, source: Ints, target: Ints, number: Ints) -> NDArray[np.int32]:
         """Return link `number` of each pair, modulo the number of its parallel links.
@@ -94,19 +107,35 @@ class MinimalPaths:
     goals_together
         Number of consecutive chips whose hop counts are searched as soon as one of them
         is a target. A larger number is faster if all chips become targets in order.
+    outage
+        Chips and links that the paths avoid.
     """
 
-    def __init__(self, topology: Topology, *, goals_together: int = 1) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        goals_together: int = 1,
+        outage: Outage = NO_OUTAGE,
+    ) -> None:
         self._topology = topology
         self._goals_together = goals_together
-        self._links = LinksOfPairs(topology)
+        self._outage = outage
+        self._working = np.flatnonzero(outage.works(topology))
+        self._links = LinksOfPairs(topology, self._working)
         # Hops from every chip to each goal searched so far, and the row of each goal.
         self._row = np.full(topology.chips, -1, dtype=np.int64)
         self._hops = np.empty((0, topology.chips), dtype=np.int16)
         self._searched = 0
 
     def of(self, source: Ints, target: Ints) -> NDArray[np.int32]:
-        """Return the minimal path of each pair, as `minimal_paths` does."""
+        """Return the minimal path of each pair, as `minimal_paths` does.
+
+        Raises
+        ------
+        TopologyError
+            If the outage leaves a pair no path.
+        """
         blocks = [
             self._of_block(
                 source[at : at + _BLOCK_PAIRS], target[at : at + _BLOCK_PAIRS]
@@ -125,6 +154,15 @@ class MinimalPaths:
             ]
         )
 
+    def hops(self, target: int) -> NDArray[np.int16]:
+        """Return the hops of a minimal path from every chip to one, shape ``(chips,)``.
+
+        They are negative where there is none.
+        """
+        row = self._rows_of(np.array([target]))[0]
+        hops: NDArray[np.int16] = self._hops[row]
+        return hops
+
     def _of_block(self, source: Ints, target: Ints) -> NDArray[np.int32]:
         """Return the minimal paths of a block of pairs."""
         links = self._links
@@ -139,6 +177,13 @@ class MinimalPaths:
         columns: list[NDArray[np.int32]] = []
         chip, end, mixed = source[rows], target[rows], mixed[rows]
         goal = self._rows_of(end)
+        cut = np.flatnonzero(self._hops[goal, chip] < 0)
+        if len(cut):
+            raise TopologyError(
+                f"chip {chip[cut[0]]} has no way to chip {end[cut[0]]}: "
+                f"{len(self._outage.chips)} chips and {len(self._outage.links) // 2} "
+                f"cables are out of order"
+            )
         while len(rows):
             around = self._neighbours[chip]
             nearer = self._hops[goal[:, None], around] < self._hops[goal, chip][:, None]
@@ -177,7 +222,7 @@ class MinimalPaths:
             grown = np.empty((most, self._topology.chips), dtype=np.int16)
             grown[: self._searched] = self._hops[: self._searched]
             self._hops = grown
-        hops = hop_counts(self._topology.adjacency(), goals.tolist())
+        hops = hop_counts(self._outage.adjacency(self._topology), goals.tolist())
         self._hops[self._searched : end] = hops.T
         self._row[goals] = np.arange(self._searched, end)
         self._searched = end
@@ -186,9 +231,11 @@ class MinimalPaths:
     def _neighbours(self) -> NDArray[np.int32]:
         """Table of each chip's neighbours, ascending, -1 after the last."""
         topology = self._topology
-        pairs = np.unique(
-            topology.source.astype(np.int64) * topology.chips + topology.target
+        source, target = (
+            ends[self._working].astype(np.int64)
+            for ends in (topology.source, topology.target)
         )
+        pairs = np.unique(source * topology.chips + target)
         chip, neighbour = np.divmod(pairs, topology.chips)
         count = np.bincount(chip, minlength=topology.chips)
         place = np.arange(len(chip)) - (np.cumsum(count) - count)[chip]
@@ -198,7 +245,11 @@ class MinimalPaths:
 
 
 def _mixed(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the hash of static routes for arrays, so that routes agree."""
+    """Return a 32-bit hash of each number.
+
+    Multiply and shift, so that every input bit reaches the low bits, which decide the
+    remainder.
+    """
     number &= _MASK
     number = ((number ^ (number >> np.uint64(16))) * np.uint64(0x7FEB352D)) & _MASK
     number = ((number ^ (number >> np.uint64(15))) * np.uint64(0x846CA68B)) & _MASK

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specs.arrays import Ints
+from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.minimal_paths import NO_LINK
 from topologies.topology import Topology
 
@@ -39,10 +40,15 @@ class Lanes:
     ----------
     topology
         Chips and links.
+    outage
+        Chips and links that are not used.
     """
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, outage: Outage = NO_OUTAGE) -> None:
         key = topology.source.astype(np.int64) * topology.chips + topology.target
+        # A failed link is parallel to none.
+        failed = np.flatnonzero(~outage.works(topology))
+        key[failed] = topology.chips**2 + failed
         self._order = np.argsort(key, kind="stable").astype(np.int32)
         _, first, count = np.unique(
             key[self._order], return_index=True, return_counts=True

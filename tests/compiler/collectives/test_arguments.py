@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.collectives.arguments import checked_members, tensor_vectors
-from compiler.collectives.stages import Collective
+from compiler.collectives.phases import Collective
 from specs.errors import ScheduleError
 from specs.machine import load_machine
 from topologies.selection import select_topology

@@ -3,18 +3,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.collectives.candidates import Candidate, candidates
-from compiler.collectives.stage_scheduler import StageScheduler
-from compiler.collectives.stages import Algorithm, Collective
+from compiler.collectives.candidates import candidates
+from compiler.collectives.phases import Algorithm, Candidate, Collective
 from compiler.cost.link_timing import hop_cycles, link_timing
+from compiler.routing.message_scheduler import MessageScheduler
 from specs.errors import ScheduleError
 from specs.machine import load_machine
+from topologies.routing.static_routes import Routes
 from topologies.selection import select_topology
 
 MACHINE = load_machine()
 NODE, RACK = select_topology(8), select_topology(72)
 TIMING = link_timing(RACK, MACHINE, 30)
-SCHEDULER = StageScheduler(RACK, MACHINE, TIMING)
+TRANSFERS = MessageScheduler(RACK, MACHINE, Routes(RACK), TIMING)
 
 
 def applicable(
@@ -29,7 +30,7 @@ def applicable(
         MACHINE,
         Collective(kind),
         chips=np.arange(chips, dtype=np.int64),
-        vectors=vectors,
+        payload_bytes=vectors * MACHINE.link.vector_bytes,
         timing=TIMING,
         wanted=wanted,
     )
@@ -46,11 +47,23 @@ def applicable(
                 "one-shot",
                 "two-step",
                 "ring",
-                "whole hierarchical",
-                "split hierarchical",
+                "hierarchical whole",
+                "hierarchical split",
+                "hierarchical by nodes",
+                "hierarchical by slots",
             },
         ),
         ("reduce-scatter", 8, {"one-shot", "ring"}),
+        (
+            "all-gather",
+            16,
+            {
+                "one-shot",
+                "ring",
+                "hierarchical by nodes",
+                "hierarchical by slots",
+            },
+        ),
         ("point-to-point", 2, {"one-shot", "spread"}),
     ],
 )
@@ -70,22 +83,19 @@ def test_a_wanted_algorithm_is_the_only_candidate() -> None:
     vectors=st.integers(1, 400),
 )
 @settings(max_examples=15)
-def test_no_candidate_is_scheduled_below_its_bound_and_bounds_ascend(
+def test_each_step_of_a_candidate_takes_a_hop_at_least_and_steps_ascend(
     kind: str, vectors: int
 ) -> None:
     made = applicable(kind, vectors=vectors)
-    bounds = [each.bound_cycles for each in made]
-    assert bounds == sorted(bounds)
+    steps = [each.steps for each in made]
+    assert steps == sorted(steps)
     for each in made:
-        timeline = SCHEDULER.timeline(each.stages, interval_cycles=0).timeline
-        assert each.bound_cycles <= timeline.token_cycles
-
-
-def test_a_message_to_a_neighbour_is_bounded_by_its_hop() -> None:
-    (direct,) = applicable(
-        "point-to-point", chips=2, vectors=10, wanted=Algorithm.ONE_SHOT
-    )
-    assert direct.bound_cycles == hop_cycles(MACHINE, 10)
+        cycles = [
+            TRANSFERS.transport(phase.messages).duration_cycles
+            for phase in each.phases()
+        ]
+        assert len(cycles) == each.steps
+        assert min(cycles) >= hop_cycles(MACHINE, 1)
 
 
 def test_partial_sums_that_exceed_the_sram_rule_out_their_algorithm() -> None:

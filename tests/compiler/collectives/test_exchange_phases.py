@@ -1,11 +1,13 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.collectives.exchange_phases import Phase, exchange_candidates
+from compiler.collectives.exchange_phases import exchange_candidates
+from compiler.collectives.phases import Algorithm, Phase
 from sharding.operators.operators import Exchange, Pattern
 from topologies.selection import select_topology
 
@@ -38,6 +40,16 @@ def groups(draw: st.DrawFn, pattern: Pattern) -> tuple[str, Exchange, list[int]]
     return kind, Exchange("exchange", pattern, shard_bytes, teams), chips
 
 
+def by_levels(
+    kind: str, exchange: Exchange, chips: list[int]
+) -> list[tuple[Phase, ...]]:
+    """Return the phases of all algorithms but the ring."""
+    candidates = exchange_candidates(MACHINES[kind], exchange, np.array(chips))
+    return [
+        each.phases() for each in candidates if each.algorithm is not Algorithm.RING
+    ]
+
+
 def everything_gathered(
     phases: tuple[Phase, ...], sizes: dict[int, int]
 ) -> list[dict[int, set[int]]]:
@@ -64,8 +76,7 @@ def test_an_all_gather_brings_every_shard_to_every_member_of_the_group(
 ) -> None:
     kind, exchange, chips = group
     sizes = dict(zip(chips, exchange.shard_bytes.tolist(), strict=True))
-    algorithms = exchange_candidates(MACHINES[kind], exchange, np.array(chips))
-    for phases in algorithms:
+    for phases in by_levels(kind, exchange, chips):
         # Each message carries all that its source holds, at its true size.
         final = everything_gathered(phases, sizes)[-1]
         assert final == teams_of(exchange, chips)
@@ -80,9 +91,7 @@ def test_an_all_gather_for_some_members_brings_them_all_and_sends_nothing_in_vai
     only = np.resize(np.append(only, True), len(chips))
     ends = set(np.array(chips)[only].tolist())
     sizes = dict(zip(chips, exchange.shard_bytes.tolist(), strict=True))
-    for phases in exchange_candidates(
-        MACHINES[kind], replace(exchange, only=only), np.array(chips)
-    ):
+    for phases in by_levels(kind, replace(exchange, only=only), chips):
         final = everything_gathered(phases, sizes)[-1]
         teams = teams_of(exchange, chips)
         assert all(final[chip] == teams[chip] for chip in ends)
@@ -97,19 +106,10 @@ def test_a_reduce_scatter_adds_up_every_contribution_exactly_once(
 ) -> None:
     kind, exchange, chips = group
     sizes = dict(zip(chips, exchange.shard_bytes.tolist(), strict=True))
-    for phases in exchange_candidates(MACHINES[kind], exchange, np.array(chips)):
+    for phases in by_levels(kind, exchange, chips):
         # Backwards a reduce-scatter is an all-gather: what a chip would hold there is
         # the set of shards for which it gets contributions here.
-        turned = tuple(
-            Phase(
-                replace(
-                    phase.messages,
-                    source=phase.messages.target,
-                    target=phase.messages.source,
-                )
-            )
-            for phase in reversed(phases)
-        )
+        turned = tuple(phase.turned() for phase in reversed(phases))
         wanted = everything_gathered(turned, sizes)[-2::-1]
         # (holder, shard) -> whose contributions are in its partial sum.
         sums = {(chip, shard): {chip} for chip in chips for shard in chips}
@@ -122,6 +122,8 @@ def test_a_reduce_scatter_adds_up_every_contribution_exactly_once(
                     sums[message.target, shard] |= added
         teams = teams_of(exchange, chips)
         assert {chip: sums[chip, chip] for chip in chips} == teams
+        # The operator that needs the sum adds after the last phase.
+        assert [phase.adds for phase in phases] == [True] * (len(phases) - 1) + [False]
 
 
 @given(group=groups(Pattern.SCATTER), first=st.integers(0, 30))
@@ -135,14 +137,12 @@ def test_a_reduce_scatter_from_some_members_is_their_all_gather_backwards(
             {(m.target, m.source, m.payload_bytes) for m in phase.messages}
             for phase in algorithm
         ]
-        for algorithm in exchange_candidates(
-            MACHINES[kind], replace(exchange, only=only), np.array(chips)
-        )
+        for algorithm in by_levels(kind, replace(exchange, only=only), chips)
     ]
     gather = replace(exchange, only=only, pattern=Pattern.GATHER)
     assert [phases[::-1] for phases in backwards] == [
         [set(phase.messages) for phase in phases]
-        for phases in exchange_candidates(MACHINES[kind], gather, np.array(chips))
+        for phases in by_levels(kind, gather, chips)
     ]
 
 
@@ -151,7 +151,7 @@ def test_everyone_sends_to_the_leader_of_the_group(
     group: tuple[str, Exchange, list[int]],
 ) -> None:
     kind, exchange, chips = group
-    (phases,) = exchange_candidates(MACHINES[kind], exchange, np.array(chips))
+    (phases,) = by_levels(kind, exchange, chips)
     leaders = {
         team: chips[exchange.teams.tolist().index(team)]
         for team in range(3)
@@ -169,35 +169,66 @@ def test_everyone_sends_to_the_leader_of_the_group(
 
 def test_groups_of_one_chip_have_no_phases() -> None:
     alone = Exchange("gather", Pattern.GATHER, np.array([5, 5]), np.array([0, 1]))
-    assert exchange_candidates(MACHINES["node"], alone, np.array([0, 1])) == [()]
+    assert by_levels("node", alone, [0, 1]) == [()]
+
+
+def gather(width: int, shard_bytes: int = 320) -> Exchange:
+    shards = np.full(width, shard_bytes)
+    return Exchange("gather", Pattern.GATHER, shards, np.zeros_like(shards))
+
+
+@given(width=st.integers(3, 9), data=st.data())
+def test_in_a_ring_every_shard_passes_every_chip_once(
+    width: int, data: st.DataObject
+) -> None:
+    sizes = data.draw(st.lists(st.integers(1, 99), min_size=width, max_size=width))
+    exchange = replace(gather(width), shard_bytes=np.array(sizes))
+    (ring,) = (
+        each
+        for each in exchange_candidates(MACHINES["rack"], exchange, np.arange(width))
+        if each.algorithm is Algorithm.RING
+    )
+    phases = ring.phases()
+    assert len(phases) == ring.steps == width - 1
+    for phase in phases:
+        assert [m.target for m in phase.messages] == [*range(1, width), 0]
+    # What a chip sends is what it received in the phase before.
+    for before, after in pairwise(phases):
+        received = {m.target: m.payload_bytes for m in before.messages}
+        assert {m.source: m.payload_bytes for m in after.messages} == received
+    assert [m.payload_bytes for m in phases[0].messages] == sizes
 
 
 @pytest.mark.parametrize(
-    ("width", "phases_of_algorithms"),
-    [(8, [1]), (9, [1, 2]), (16, [1, 2]), (24, [1, 2]), (32, [2]), (72, [2])],
+    ("width", "steps"),
+    [(2, [1]), (8, [1, 7]), (16, [1, 2, 2, 15]), (72, [1, 2, 2, 71])],
 )
-def test_small_groups_exchange_directly_large_ones_in_steps_and_others_try_both(
-    width: int, phases_of_algorithms: list[int]
+def test_algorithms_are_in_the_order_of_their_steps(
+    width: int, steps: list[int]
 ) -> None:
-    gather = Exchange(
-        "gather",
-        Pattern.GATHER,
-        np.full(width, 640),
-        np.zeros(width, dtype=np.int64),
-    )
-    algorithms = exchange_candidates(MACHINES["rack"], gather, np.arange(width))
-    assert [len(phases) for phases in algorithms] == phases_of_algorithms
+    made = exchange_candidates(MACHINES["rack"], gather(width), np.arange(width))
+    assert [each.steps for each in made] == steps
+
+
+def test_algorithms_of_too_many_messages_do_not_apply_unless_none_has_fewer() -> None:
+    forms = {
+        most: [
+            each.form
+            for each in exchange_candidates(
+                MACHINES["rack"], gather(72), np.arange(72), most_messages=most
+            )
+        ]
+        for most in (72 * 71, 72 * 71 - 1, 1)
+    }
+    few = ["by slots", "by nodes"]
+    assert forms == {72 * 71: ["", *few, ""], 72 * 71 - 1: few, 1: few}
 
 
 def test_across_racks_a_regular_group_takes_a_step_for_each_dimension() -> None:
-    gather = Exchange(
-        "gather", Pattern.GATHER, np.full(144, 320), np.zeros(144, dtype=np.int64)
-    )
-    (phases,) = exchange_candidates(MACHINES["dragonfly"], gather, np.arange(144))
+    by_racks = exchange_candidates(MACHINES["dragonfly"], gather(144), np.arange(144))
+    (phases,) = (each.phases() for each in by_racks if each.form == "by racks")
     # To the other rack, then to the 8 other nodes, then to the 7 others of the node.
     assert [len(phase.messages) for phase in phases] == [144, 144 * 8, 144 * 7]
-    assert [int(phase.messages.payload_bytes[0]) for phase in phases] == [
-        320,
-        640,
-        5760,
-    ]
+    # A node has the shards of its 8 chips and of 8 of the other rack's.
+    held = [int(phase.messages.payload_bytes.sum()) for phase in phases]
+    assert held == [144 * 320, 144 * 8 * 640, 144 * 7 * 18 * 320]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compiler.collectives.hierarchical import hierarchical_forms
-from compiler.collectives.stages import Collective, CollectiveStage
+from compiler.collectives.phases import Collective, Phase
 from specs.arrays import Ints
 from topologies.selection import select_topology
 from topologies.topology import Topology
@@ -26,11 +26,23 @@ def machine(name: str) -> tuple[Topology, Ints]:
     return topology, topology.active.astype(np.int64)
 
 
-def forms(
-    name: str, kind: Collective, vectors: int
-) -> dict[str, list[CollectiveStage]]:
+def forms(name: str, kind: Collective, vectors: int) -> dict[str, list[Phase]]:
     topology, chips = machine(name)
     return hierarchical_forms(topology, kind, chips, vectors)
+
+
+def links(made: Phase) -> list[int]:
+    assert made.messages.path is not None
+    return made.messages.path.ravel().tolist()
+
+
+def dimension(topology: Topology, made: Phase) -> str:
+    """Return what the messages of a phase cross: chips of a node, nodes or racks."""
+    sent = made.messages
+    if (topology.node[sent.source] == topology.node[sent.target]).all():
+        return "node"
+    same = topology.rack[sent.source] == topology.rack[sent.target]
+    return "rack" if same.all() else "global"
 
 
 @every_machine
@@ -40,11 +52,13 @@ def test_every_hop_is_one_link_between_two_members(name: str, kind: Collective) 
     by_form = hierarchical_forms(topology, kind, chips, 3 * len(chips))
     by_form.pop("cut-through", None)
     for stages in by_form.values():
-        for made in stages:
-            assert topology.source[made.path[:, 0]].tolist() == made.source.tolist()
-            assert topology.target[made.path[:, 0]].tolist() == made.target.tolist()
-            assert len(set(made.path[:, 0].tolist())) == len(made.path)
-            assert set(made.source.tolist()) <= set(chips.tolist())
+        for sent in (made.messages for made in stages):
+            assert sent.path is not None
+            (link,) = sent.path.T
+            assert topology.source[link].tolist() == sent.source.tolist()
+            assert topology.target[link].tolist() == sent.target.tolist()
+            assert len(set(link.tolist())) == len(link)
+            assert set(sent.source.tolist()) <= set(chips.tolist())
 
 
 @every_machine
@@ -53,8 +67,9 @@ def test_in_an_all_to_all_every_chip_receives_what_it_sends(name: str) -> None:
     stages = forms(name, Collective.ALL_TO_ALL, 2 * len(chips))["bundled"]
     balance = np.zeros(topology.chips)
     for made in stages:
-        np.add.at(balance, made.target, made.vectors)
-        np.subtract.at(balance, made.source, made.vectors)
+        sent = made.messages
+        np.add.at(balance, sent.target, sent.payload_bytes)
+        np.subtract.at(balance, sent.source, sent.payload_bytes)
     assert not balance.any()
 
 
@@ -64,32 +79,34 @@ def test_a_chip_sends_each_share_of_a_reduction_once(name: str) -> None:
     (stages,) = forms(name, Collective.REDUCE_SCATTER, len(chips)).values()
     sent = np.zeros(topology.chips)
     for made in stages:
-        np.add.at(sent, made.source, made.vectors)
+        np.add.at(sent, made.messages.source, made.messages.payload_bytes)
     # What a chip sends are sums of all but its own share; merged sums come on top.
     assert (sent[chips] >= len(chips) - 1).all()
     arrived = np.zeros(topology.chips)
-    np.add.at(arrived, stages[-1].target, stages[-1].vectors)
+    last = stages[-1].messages
+    np.add.at(arrived, last.target, last.payload_bytes)
     assert arrived[chips].sum() > 0
 
 
 @every_machine
 def test_a_whole_all_reduce_counts_every_chip_exactly_once(name: str) -> None:
-    _, chips = machine(name)
+    topology, chips = machine(name)
     stages = forms(name, Collective.ALL_REDUCE, 1)["whole"]
     fresh = {chip: Counter([chip]) for chip in chips.tolist()}
     below: list[dict[int, Counter[int]]] = []
     for place, made in enumerate(stages):
-        sent = zip(made.source.tolist(), made.target.tolist(), strict=True)
         arrived = {chip: Counter[int]() for chip in fresh}
-        for source, target in sent:
+        for source, target, _ in made.messages:
             arrived[target].update(fresh[source])
-        if made.dimension != "node":
+        if dimension(topology, made) != "node":
             # What the group has is kept; what comes from other groups is summed apart.
             below.append(fresh)
             fresh = arrived
             continue
         fresh = {chip: own + arrived[chip] for chip, own in fresh.items()}
-        following = stages[place + 1].dimension if place + 1 < len(stages) else ""
+        following = (
+            dimension(topology, stages[place + 1]) if stages[place + 1 :] else ""
+        )
         # A rack is summed up before it is added to what was there before the racks.
         returns = len(below) if following != "rack" else 0
         for _ in range(returns):
@@ -100,8 +117,10 @@ def test_a_whole_all_reduce_counts_every_chip_exactly_once(name: str) -> None:
 
 
 def test_small_tensors_cross_256_chips_in_three_hops() -> None:
+    topology, _ = machine("most of 33 nodes")
     stages = forms("most of 33 nodes", Collective.ALL_REDUCE, 1)["whole"]
-    assert [made.dimension for made in stages] == ["node", "rack", "node"]
+    crossed = [dimension(topology, made) for made in stages]
+    assert crossed == ["node", "rack", "node"]
 
 
 @every_machine
@@ -110,9 +129,10 @@ def test_an_all_gather_is_a_reduce_scatter_run_backwards(name: str) -> None:
     (scatter,) = forms(name, Collective.REDUCE_SCATTER, len(chips)).values()
     (gather,) = forms(name, Collective.ALL_GATHER, len(chips)).values()
     for there, back in zip(scatter, reversed(gather), strict=True):
-        assert there.source.tolist() == back.target.tolist()
-        assert there.vectors.tolist() == back.vectors.tolist()
-        assert not back.reduces
+        sent, returned = there.messages, back.messages
+        assert sent.source.tolist() == returned.target.tolist()
+        assert sent.payload_bytes.tolist() == returned.payload_bytes.tolist()
+        assert not back.adds
 
 
 @pytest.mark.parametrize("kind", ["reduce-scatter", "all-gather", "all-reduce"])
@@ -121,8 +141,8 @@ def test_more_shares_of_an_owner_move_as_much_over_all_cables(kind: str) -> None
     moved, used = zip(
         *(
             (
-                sum(int(made.vectors.sum()) for made in stages),
-                len(np.unique(np.concatenate([made.path for made in stages]))),
+                sum(int(made.messages.payload_bytes.sum()) for made in stages),
+                len({link for made in stages for link in links(made)}),
             )
             for stripes in (1, 4)
             for name, stages in hierarchical_forms(
@@ -142,7 +162,8 @@ def test_a_broadcast_brings_every_part_to_every_chip_once(name: str) -> None:
     (stages,) = forms(name, Collective.BROADCAST, 5).values()
     arrived = Counter[int]()
     for made in stages:
-        arrived.update(dict(Counter(np.repeat(made.target, made.vectors).tolist())))
+        for message in made.messages:
+            arrived[message.target] += message.payload_bytes
     assert arrived == {chip: 5 for chip in chips.tolist() if chip != chips[0]}
 
 

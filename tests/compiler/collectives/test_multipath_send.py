@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
-from compiler.collectives.multipath_send import spread_stage
-from compiler.collectives.stages import Algorithm, CollectiveStage
+from compiler.collectives.multipath_send import spread
+from compiler.collectives.phases import Algorithm
 from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.cost.link_timing import link_timing
+from compiler.ir.messages import MessageTable
 from compiler.verify import verify
+from specs.arrays import Ints
 from specs.machine import load_machine
 from topologies.selection import select_topology
 
@@ -31,8 +33,8 @@ def sent(
     )
 
 
-def spread(vectors: int, most_paths: int | None = None) -> CollectiveStage:
-    return spread_stage(
+def sent_over(vectors: int, most_paths: int | None = None) -> MessageTable:
+    (made,) = spread(
         NODE,
         MACHINE,
         TIMING,
@@ -41,28 +43,36 @@ def spread(vectors: int, most_paths: int | None = None) -> CollectiveStage:
         vectors=vectors,
         most_paths=most_paths,
     )
+    assert not made.adds
+    return made.messages
+
+
+def path_of(messages: MessageTable) -> Ints:
+    assert messages.path is not None
+    return messages.path
 
 
 def test_one_vector_takes_the_direct_link() -> None:
-    stage = spread(1)
-    (link,) = stage.path.ravel().tolist()
+    messages = sent_over(1)
+    (link,) = path_of(messages).ravel().tolist()
     assert (NODE.source[link], NODE.target[link]) == (0, 7)
-    assert (stage.vectors.tolist(), stage.reduces) == ([1], False)
+    assert messages.payload_bytes.tolist() == [1]
 
 
 def test_a_large_tensor_is_divided_over_the_direct_link_and_six_detours() -> None:
-    stage = spread(1000)
-    assert stage.vectors.sum() == 1000
+    messages = sent_over(1000)
+    assert messages.payload_bytes.sum() == 1000
     # The direct link has no relay hop, so it carries the most.
-    assert stage.vectors.argmax() == 0
-    assert (stage.path >= 0).sum(axis=1).tolist() == [1, 2, 2, 2, 2, 2, 2]
-    assert set(stage.source.tolist()) == {0}
-    assert set(stage.target.tolist()) == {7}
+    assert messages.payload_bytes.argmax() == 0
+    hops = (path_of(messages) >= 0).sum(axis=1)
+    assert hops.tolist() == [1, 2, 2, 2, 2, 2, 2]
+    assert set(messages.source.tolist()) == {0}
+    assert set(messages.target.tolist()) == {7}
 
 
 def test_a_limit_of_paths_leaves_the_rest_to_the_cheapest() -> None:
-    assert spread(1000, most_paths=1).vectors.tolist() == [1000]
-    assert len(spread(1000, most_paths=3).vectors) == 3
+    assert sent_over(1000, most_paths=1).payload_bytes.tolist() == [1000]
+    assert len(sent_over(1000, most_paths=3)) == 3
 
 
 def test_small_tensors_go_straight_and_large_ones_spread() -> None:

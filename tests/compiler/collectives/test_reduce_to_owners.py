@@ -29,15 +29,14 @@ def test_each_share_of_each_chip_reaches_its_owner_and_none_is_lost(name: str) -
     assert routing.chip.tolist() == chips[routing.share].tolist()
 
 
-def test_in_a_node_every_chip_sends_each_share_to_its_owner_in_one_stage() -> None:
+def test_in_a_node_every_chip_sends_each_share_to_its_owner_in_one_phase() -> None:
     topology = select_topology(4)
     chips = np.arange(4, dtype=np.int64)
     (made,) = to_owners(Gateways(topology, chips), chips, np.array([10, 20, 30, 40]))
-    assert (made.dimension, made.reduces) == ("node", True)
-    sent = zip(made.source.tolist(), made.target.tolist(), strict=True)
+    assert made.adds
     # The size of a share is that of its owner.
-    assert dict(zip(sent, made.vectors.tolist(), strict=True)) == {
-        (source, target): 10 * (target + 1)
+    assert set(made.messages) == {
+        (source, target, 10 * (target + 1))
         for source in range(4)
         for target in range(4)
         if source != target
@@ -51,7 +50,7 @@ def test_merged_shares_are_sent_once_and_separate_ones_are_not(name: str) -> Non
     gateways, size = Gateways(topology, chips), np.ones(len(chips), dtype=np.int64)
     merged, separate = (
         sum(
-            int(made.vectors.sum())
+            int(made.messages.payload_bytes.sum())
             for made in to_owners(gateways, chips, size, merges=merges)
         )
         for merges in (True, False)

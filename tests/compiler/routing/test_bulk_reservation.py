@@ -47,13 +47,37 @@ def test_a_wire_is_never_taken_twice_nor_kept_free_while_somebody_asks_for_it(
         over[link] = wire + int(made.serialisation_cycles[row])
 
 
+def rest_cycles(transport: Transport) -> Ints:
+    """Return the time from the start of each train until its message has arrived."""
+    rest = transport.serialisation_cycles + 0
+    for row in range(len(rest) - 1, -1, -1):
+        rest[row] += TIMING.latency_cycles[transport.link[row]] + FIXED
+        if row + 1 < len(rest) and transport.previous[row + 1] == row:
+            rest[row] += rest[row + 1] - transport.serialisation_cycles[row + 1]
+    return rest
+
+
 @given(phase=phases)
-def test_links_serve_in_the_order_in_which_they_are_asked(phase: Ints) -> None:
+def test_of_those_that_wait_a_link_serves_the_one_with_most_ahead(phase: Ints) -> None:
     made = sent(phase)
-    ready = ready_cycles(made)
-    order = np.lexsort((made.wire_cycle, made.link))
-    same = made.link[order][1:] == made.link[order][:-1]
-    assert (np.diff(ready[order])[same] >= 0).all()
+    ready, rest = ready_cycles(made), rest_cycles(made)
+    for link in np.unique(made.link).tolist():
+        rows = np.flatnonzero(made.link == link)
+        for row in rows.tolist():
+            start = made.wire_cycle[row]
+            waits = rows[(ready[rows] <= start) & (made.wire_cycle[rows] > start)]
+            assert rest[row] >= rest[waits].max(initial=0)
+
+
+def test_a_message_with_a_longer_way_ahead_goes_first() -> None:
+    # Both want the link from chip 0 to chip 1; the second goes on from there.
+    ahead = RACK.links_between(0, 1)[0], RACK.links_between(1, 2)[0]
+    paths = np.array([[ahead[0], -1], ahead], dtype=np.int32)
+    made = reserve(MACHINE, TIMING, paths, np.array([5, 5]))
+    assert made.wire_cycle.tolist()[:2] == [
+        TIMING.send_cycles + serialisation_cycles(MACHINE, 5),
+        TIMING.send_cycles,
+    ]
 
 
 @given(phase=phases)

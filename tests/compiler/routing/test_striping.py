@@ -10,7 +10,7 @@ from compiler.bounds.congestion_bound import CongestionBound, congestion_bound
 from compiler.bounds.exchange_bound import ExchangeBoundCache
 from compiler.bounds.placed_bound import PlacedSplitBound
 from compiler.bounds.strategy_bound import split_bound
-from compiler.collectives.stages import Collective, adding_up, stage
+from compiler.collectives.phases import Collective, adding_up, phase
 from compiler.compile_collective import compile_collective
 from compiler.compile_decode import compile_token
 from compiler.cost.link_timing import link_timing, vectors_of
@@ -166,8 +166,8 @@ def test_a_group_reduces_a_large_tensor_over_all_cables(algorithm: str) -> None:
 
 def test_parts_of_one_partial_sum_are_added_as_one() -> None:
     source, target = np.array([1, 1, 2]), np.zeros(3, dtype=np.int64)
-    (parts,) = stage("direct", source, target, np.array([3, 3, 6]), reduces=True)
-    (whole,) = stage("direct", source[1:], target[1:], 6, reduces=True)
+    (parts,) = phase(source, target, np.array([3, 3, 6]) * 320, adds=True)
+    (whole,) = phase(source[1:], target[1:], 6 * 320, adds=True)
     ours, theirs = adding_up(LPX, parts), adding_up(LPX, whole)
     assert ours.chips.tolist() == theirs.chips.tolist()
     assert ours.cycles.tolist() == theirs.cycles.tolist()

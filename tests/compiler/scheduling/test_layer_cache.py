@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from compiler.collectives.exchange_phases import Phase
+from compiler.collectives.phases import Phase
 from compiler.ir.messages import MessageTable
 from compiler.ir.schedule import Schedule
 from compiler.ir.transfers import Transport, trainless
@@ -59,11 +59,14 @@ def test_an_algorithm_is_selected_once_for_each_exchange_and_stage(
     assert chips == set(second.chips.tolist())
 
 
-def test_a_reduction_adds_up_on_every_chip_of_a_group(schedule: Schedule) -> None:
+def test_a_reduction_adds_up_on_the_chips_that_received(schedule: Schedule) -> None:
     layers = LayerCache(schedule.plan, schedule.topology, CountedTransfers())
-    messages = MessageTable.of([(0, 1, 64)])
-    nothing = layers.reduction(Phase(messages, 0, 0))
-    one, many = (layers.reduction(Phase(messages, n, 2)) for n in (6_400, 640_000))
+    stage = schedule.plan.stages[0]
+    a, b, *_ = stage.chips.tolist()
+    nothing, one, many = (
+        layers.reduction(Phase(MessageTable.of([(a, b, size)]), adds), stage)
+        for size, adds in ((64, False), (6_400, True), (640_000, True))
+    )
     assert nothing.cycles.tolist() == [0] * 4
-    assert len(set(one.cycles.tolist())) == 1
-    assert 0 < one.cycles[0] < many.cycles[0]
+    assert one.cycles[[0, 2, 3]].tolist() == [0] * 3
+    assert 0 < one.cycles[1] < many.cycles[1]

@@ -3,41 +3,53 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.collectives.stage_scheduler import (
-    CollectiveTimeline,
-    StageScheduler,
-    deskews_of,
-)
-from compiler.collectives.stages import CollectiveStage, adding_up, stage
+from compiler.collectives.exchange_selection import ExchangeSelector
+from compiler.collectives.phases import Phase, adding_up, phase
 from compiler.cost.link_timing import hop_cycles, link_timing
 from compiler.ir.timeline import ComputeEntry, TransportEntry
+from compiler.routing.message_scheduler import MessageScheduler
+from compiler.scheduling.collective_timeline import (
+    CollectiveTimeline,
+    collective_timeline,
+    deskews_of,
+)
 from specs.errors import ScheduleError
 from specs.machine import load_machine
+from topologies.routing.static_routes import Routes
 from topologies.selection import select_topology
 
 MACHINE = load_machine()
 NODE = select_topology(8)
 GUARD = 30
-SCHEDULER = StageScheduler(NODE, MACHINE, link_timing(NODE, MACHINE, GUARD))
+TRANSFERS = MessageScheduler(
+    NODE, MACHINE, Routes(NODE), link_timing(NODE, MACHINE, GUARD)
+)
 EPOCH = MACHINE.hac.epoch_cycles
 HOP = hop_cycles(MACHINE, 1) + GUARD
 
 
-def message(vectors: int = 1, *, reduces: bool = False) -> CollectiveStage:
-    """Return the stage in which chip 0 sends to chip 1."""
-    (made,) = stage("direct", np.array([0]), np.array([1]), vectors, reduces=reduces)
-    return made
+def message(vectors: int = 1, *, adds: bool = False) -> Phase:
+    """Return the phase in which chip 0 sends to chip 1."""
+    (made,) = phase(np.array([0]), np.array([1]), vectors, adds=adds)
+    return made.scaled(MACHINE.link.vector_bytes)
 
 
-def scheduled(*stages: CollectiveStage, interval: int = 0) -> CollectiveTimeline:
-    return SCHEDULER.timeline(stages, interval)
+def scheduled(*phases: Phase, interval: int = 0) -> CollectiveTimeline:
+    return collective_timeline(
+        ExchangeSelector(NODE, MACHINE, TRANSFERS),
+        MACHINE,
+        TRANSFERS,
+        phases,
+        chips=np.array([0, 1]),
+        interval_cycles=interval,
+    )
 
 
-def test_a_stage_takes_a_hop_and_its_guard() -> None:
-    assert SCHEDULER.transport(message()).duration_cycles == HOP
+def test_a_phase_takes_a_hop_and_its_guard() -> None:
+    assert TRANSFERS.transport(message().messages).duration_cycles == HOP
 
 
-def test_stages_follow_each_other() -> None:
+def test_phases_follow_each_other() -> None:
     timeline = scheduled(message(), message()).timeline
     assert [entry.start_cycle for entry in timeline.entries] == [0, HOP]
     assert timeline.token_cycles == 2 * HOP
@@ -45,12 +57,12 @@ def test_stages_follow_each_other() -> None:
 
 
 def test_a_reduction_is_followed_by_its_addition() -> None:
-    made = message(reduces=True)
+    made = message(adds=True)
     timeline = scheduled(made).timeline
     sent, added = timeline.entries
     assert isinstance(sent, TransportEntry)
     assert isinstance(added, ComputeEntry)
-    assert (sent.name, added.name) == ("direct 0", "add_up")
+    assert (sent.name, added.name) == ("phase 0", "add_up")
     assert added.start_cycle == HOP
     assert added.chips.tolist() == [1]
     cycles = int(adding_up(MACHINE, made).cycles[0])
@@ -59,7 +71,7 @@ def test_a_reduction_is_followed_by_its_addition() -> None:
 
 
 def test_a_deskew_comes_first_and_again_once_the_interval_would_be_exceeded() -> None:
-    # After a deskew two stages fit into the interval.
+    # After a deskew two phases fit into the interval.
     interval = EPOCH + 2 * HOP
     made = scheduled(*[message()] * 3, interval=interval)
     assert made.deskew_cycles == (0, interval)
@@ -76,7 +88,7 @@ def vectors_sent(made: CollectiveTimeline) -> list[int]:
     ]
 
 
-def test_a_stage_is_cut_into_parts_that_fit_between_deskews() -> None:
+def test_a_phase_is_cut_into_parts_that_fit_between_deskews() -> None:
     # Serialisation is rounded up to a cycle for each part.
     part = hop_cycles(MACHINE, 4) + GUARD
     made = scheduled(message(8), interval=EPOCH + part + 2)
@@ -86,7 +98,7 @@ def test_a_stage_is_cut_into_parts_that_fit_between_deskews() -> None:
 
 @given(vectors=st.integers(1, 500), room=st.integers(HOP + 30, 5 * HOP))
 @settings(max_examples=30)
-def test_the_parts_of_a_stage_are_all_of_it_and_nearly_equal(
+def test_the_parts_of_a_phase_are_all_of_it_and_nearly_equal(
     vectors: int, room: int
 ) -> None:
     parts = vectors_sent(scheduled(message(vectors), interval=EPOCH + room))

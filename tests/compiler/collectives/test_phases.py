@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from chip.operator_cycles import vector_cycles
-from compiler.collectives.stages import (
+from compiler.collectives.phases import (
     Adding,
     Collective,
-    CollectiveStage,
+    Phase,
     adding_up,
     bus_factor,
-    stage,
+    phase,
 )
 from specs.machine import load_machine
 
@@ -16,29 +16,26 @@ MACHINE = load_machine()
 ELEMENTS = MACHINE.link.vector_bytes // 2
 
 
-def reduction(
-    source: list[int], target: list[int], vectors: list[int]
-) -> CollectiveStage:
-    (made,) = stage(
-        "node", np.array(source), np.array(target), np.array(vectors), reduces=True
-    )
-    return made
+VECTOR = MACHINE.link.vector_bytes
+
+
+def reduction(source: list[int], target: list[int], vectors: list[int]) -> Phase:
+    (made,) = phase(np.array(source), np.array(target), np.array(vectors), adds=True)
+    return made.scaled(VECTOR)
 
 
 def test_void_messages_and_messages_to_oneself_are_left_out() -> None:
     made = reduction([0, 1, 2], [1, 1, 0], [0, 5, 7])
-    assert made.source.tolist() == [2]
-    assert stage("node", np.array([3]), np.array([3]), 5) == []
+    assert list(made.messages) == [(2, 0, 7 * VECTOR)]
+    assert phase(np.array([3]), np.array([3]), 5) == []
 
 
-def test_backwards_all_goes_where_it_came_from_on_the_other_direction() -> None:
-    (there,) = stage(
-        "node", np.array([0, 4]), np.array([1, 2]), 3, link=np.array([6, -1])
-    )
-    back = there.reversed()
-    assert back.source.tolist() == [1, 2]
-    assert back.path.tolist() == [[7], [-1]]
-    assert back.reversed().path.tolist() == there.path.tolist()
+def test_a_turned_phase_sends_everything_back_and_adds_only_if_told() -> None:
+    (there,) = phase(np.array([0, 4]), np.array([1, 2]), 3, adds=True)
+    back = there.turned()
+    assert list(back.messages) == [(1, 0, 3), (2, 4, 3)]
+    assert not back.adds
+    assert back.turned(adds=True).adds
 
 
 @pytest.mark.parametrize("senders", [1, 7, 15, 16, 40])
@@ -59,7 +56,7 @@ def test_chips_that_receive_more_add_longer_and_an_all_gather_adds_nothing() -> 
     chips, _, cycles = adding_up(MACHINE, made)
     assert chips.tolist() == [0, 4]
     assert cycles[0] > cycles[1]
-    nothing = adding_up(MACHINE, made.reversed())
+    nothing = adding_up(MACHINE, made.turned())
     assert isinstance(nothing, Adding)
     assert (len(nothing.chips), nothing.works, len(nothing.cycles)) == (0, (), 0)
 

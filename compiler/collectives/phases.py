@@ -1,0 +1,169 @@
+"""Phases of a collective: messages that start together, and the additions after."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.operator_cycles import work_cycles
+from chip.operator_work import VectorWork, adding
+from compiler.ir.messages import MessageTable
+from specs.arrays import Ints
+from specs.machine import MachineSpec
+from specs.units import BITS_PER_BYTE
+
+
+class Collective(StrEnum):
+    """Collective operation; the values are the keys of the command line."""
+
+    ALL_REDUCE = "all-reduce"
+    REDUCE_SCATTER = "reduce-scatter"
+    ALL_GATHER = "all-gather"
+    BROADCAST = "broadcast"
+    ALL_TO_ALL = "all-to-all"
+    POINT_TO_POINT = "point-to-point"
+
+
+class Algorithm(StrEnum):
+    """Collective algorithm; ``AUTO`` is the fastest of those that apply."""
+
+    AUTO = "auto"
+    ONE_SHOT = "one-shot"
+    TWO_STEP = "two-step"
+    RING = "ring"
+    HIERARCHICAL = "hierarchical"
+    SPREAD = "spread"
+
+
+class Phase(NamedTuple):
+    """Phase: messages that start together, and the additions after all have arrived.
+
+    Attributes
+    ----------
+    messages
+        Messages in order of source and target.
+    adds
+        Whether targets then add the partial sums that arrived to their own.
+    """
+
+    messages: MessageTable
+    adds: bool = False
+
+    def turned(self, *, adds: bool = False) -> "Phase":
+        """Return the phase in which every target sends to its source.
+
+        A turned all-gather is a reduce-scatter, whose targets add.
+        """
+        return Phase(self.messages.turned(), adds)
+
+    def scaled(self, unit_bytes: int) -> "Phase":
+        """Return the phase with payloads in bytes, from payloads in units."""
+        messages = self.messages
+        sizes = messages.payload_bytes * unit_bytes
+        return self._replace(messages=replace(messages, payload_bytes=sizes))
+
+
+def phase(
+    source: NDArray[np.integer],
+    target: NDArray[np.integer],
+    payload: NDArray[np.integer] | int,
+    *,
+    path: NDArray[np.integer] | None = None,
+    adds: bool = False,
+) -> list[Phase]:
+    """Return a phase of a collective without empty messages, or none if all are empty.
+
+    Columns are those of `MessageTable`, or one number for all.
+    """
+    columns = np.broadcast_arrays(source, target, payload)
+    source, target, size = (column.astype(np.int64).ravel() for column in columns)
+    real = (size > 0) & (source != target)
+    if not real.any():
+        return []
+    given = None if path is None else path.astype(np.int64)
+    return [Phase(MessageTable(source, target, size, given).chosen(real), adds)]
+
+
+Phases = Callable[[], tuple[Phase, ...]]
+
+
+class Candidate(NamedTuple):
+    """Candidate: an algorithm that may be the fastest.
+
+    Attributes
+    ----------
+    algorithm, form
+        Algorithm, and its form where it has several.
+    steps, messages
+        Number of phases, each of which takes at least one hop, and of messages.
+    phases
+        Returns the phases.
+    """
+
+    algorithm: Algorithm
+    form: str
+    steps: int
+    messages: int
+    phases: Phases
+
+    def __str__(self) -> str:
+        """Return the algorithm with its form."""
+        return f"{self.algorithm} {self.form}".rstrip()
+
+
+class Adding(NamedTuple):
+    """Addition after a phase, with one entry for each chip that adds.
+
+    Attributes
+    ----------
+    chips, works, cycles
+        Chip, its vector operation, and the cycles that it takes.
+    """
+
+    chips: Ints
+    works: tuple[VectorWork, ...]
+    cycles: Ints
+
+
+def adding_up(machine: MachineSpec, made: Phase) -> Adding:
+    """Return the addition after a collective's phase: each chip's operation and cycles.
+
+    A chip adds the partial sums that it has received to its own. One pass of the VXM
+    adds as many as it has ALUs.
+    """
+    sent = made.messages
+    if not made.adds or not len(sent):
+        none = np.zeros(0, dtype=np.int64)
+        return Adding(none, (), none)
+    chips, row = np.unique(sent.target, return_inverse=True)
+    received = np.bincount(row, weights=sent.payload_bytes).astype(np.int64)
+    # Messages from one chip over parallel cables are parts of one partial sum.
+    pairs, pair = np.unique(row << 32 | sent.source, return_inverse=True)
+    parts = np.bincount(pair, weights=sent.payload_bytes).astype(np.int64)
+    held = np.zeros(len(chips), dtype=np.int64)
+    np.maximum.at(held, pairs >> 32, parts)
+    # The chip adds its own partial sum too.
+    summands = -(-received // held) + 1
+    kinds, kind = np.unique(held << 20 | summands, return_inverse=True)
+    bits = machine.formats.activations.bits
+    works = [
+        adding((each >> 20) * BITS_PER_BYTE // bits, bits, each & (1 << 20) - 1)
+        for each in kinds.tolist()
+    ]
+    cycles = np.array([work_cycles(machine.chip, w) for w in works], dtype=np.int64)
+    return Adding(chips, tuple(works[k] for k in kind.tolist()), cycles[kind])
+
+
+def bus_factor(kind: Collective, members: int) -> float:
+    """Return the part of the tensor that each chip must send or receive in a run.
+
+    >>> bus_factor(Collective.ALL_REDUCE, 8), bus_factor(Collective.BROADCAST, 8)
+    (1.75, 1.0)
+    """
+    if kind in (Collective.BROADCAST, Collective.POINT_TO_POINT):
+        return 1.0
+    once = (members - 1) / members
+    return 2 * once if kind is Collective.ALL_REDUCE else once

@@ -1,0 +1,112 @@
+"""Collective timeline: the schedule of a single collective, with its deskews."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from chip.program import Deskews
+from compiler.collectives.exchange_selection import ExchangeSelector
+from compiler.collectives.phases import Phase
+from compiler.ir.timeline import Timeline, TransportEntry
+from compiler.ir.transfers import TransferModel
+from compiler.scheduling.schedule_builder import ScheduleBuilder
+from specs.arrays import Ints
+from specs.machine import MachineSpec
+from topologies.topology import Topology
+
+
+class CollectiveTimeline(NamedTuple):
+    """Timeline of a collective, and the deskews of its chips.
+
+    Attributes
+    ----------
+    timeline
+        Transfers and additions in order.
+    deskew_cycles
+        Start cycle of each deskew, for all chips together.
+    """
+
+    timeline: Timeline
+    deskew_cycles: tuple[int, ...]
+
+
+def collective_timeline(
+    selector: ExchangeSelector,
+    machine: MachineSpec,
+    transfers: TransferModel,
+    phases: tuple[Phase, ...],
+    *,
+    chips: Ints,
+    interval_cycles: int,
+) -> CollectiveTimeline:
+    """Return the timeline of phases in order, with deskews where they are due.
+
+    Parameters
+    ----------
+    selector, machine, transfers
+        What knows the additions, the chips, and what schedules messages.
+    phases, chips
+        Phases of the collective, and its members, shape ``(members,)``.
+    interval_cycles
+        Longest time from the start of a deskew to the end of a vector that relies on
+        it, in cycles; 0 for no deskews.
+
+    Raises
+    ------
+    ScheduleError
+        If even a single vector takes longer than the interval.
+    """
+    builder = ScheduleBuilder(
+        transfers,
+        chip=machine.chip,
+        stall_cycles=machine.hac.epoch_cycles,
+        interval_cycles=interval_cycles,
+        check=lambda _: None,
+    )
+    builder.deskew()
+    deskews = [builder.deskewed_cycle] if interval_cycles else []
+    room_cycles = (
+        interval_cycles - machine.hac.epoch_cycles if interval_cycles else None
+    )
+    for number, phase in enumerate(phases):
+        for part in selector.parts(phase.messages, room_cycles):
+            builder.send(f"phase {number}", part)
+            if deskews and builder.deskewed_cycle != deskews[-1]:
+                deskews.append(builder.deskewed_cycle)
+        builder.compute(selector.added_up(phase, chips), chips)
+    timeline = Timeline(
+        entries=tuple(builder.entries),
+        loads=(),
+        spent=builder.spent,
+        stage_cycles=(builder.now,),
+        stage_hops=(builder.hops,),
+        trains=builder.trains,
+    )
+    return CollectiveTimeline(timeline, tuple(deskews))
+
+
+def deskews_of(
+    scheduled: CollectiveTimeline,
+    topology: Topology,
+    *,
+    interval_cycles: int,
+    stall_cycles: int,
+) -> Deskews:
+    """Return the deskews of chips that send, relay or receive in a collective."""
+    links = np.unique(
+        np.concatenate(
+            [
+                entry.transport.link
+                for entry in scheduled.timeline.entries
+                if isinstance(entry, TransportEntry)
+            ]
+        )
+    )
+    chips = np.union1d(topology.source[links], topology.target[links])
+    cycles = np.array(scheduled.deskew_cycles, dtype=np.int64)
+    return Deskews(
+        chip=np.repeat(chips, len(cycles)).astype(np.int32),
+        start_cycle=np.tile(cycles, len(chips)),
+        stall_cycles=stall_cycles,
+        interval_cycles=interval_cycles,
+    )
