@@ -139,15 +139,21 @@ class ExchangeSelector:
         machine, sizes = self._machine, messages.payload_bytes
         vectors = -(-sizes // machine.link.vector_bytes)
         largest = int(vectors.max())
-        once = needed - serialisation_cycles(machine, largest)
-        if largest == 1 or once >= room_cycles:
+        single = np.minimum(sizes, machine.link.vector_bytes)
+        once = self._transfers.transport(
+            replace(messages, payload_bytes=single)
+        ).duration_cycles
+        if once > room_cycles:
             raise ScheduleError(
-                f"a phase takes {once} cycles beside its vectors, and {room_cycles} "
+                f"a phase of single vectors takes {once} cycles, and {room_cycles} "
                 f"are left between two deskews; use a longer deskew.interval_epochs or "
                 f"'auto', or steadier crystals (clock.drift_ppm below "
                 f"{machine.clock.drift_ppm:g})"
             )
-        for pieces in range(ceil_div(needed - once, room_cycles - once), largest + 1):
+        # The first vector of a part is within `once`.
+        line = serialisation_cycles(machine, 1)
+        fewest = ceil_div(needed - once + line, room_cycles - once + line)
+        for pieces in range(min(max(2, fewest), largest), largest + 1):
             ends = [
                 np.minimum(vectors * n // pieces * machine.link.vector_bytes, sizes)
                 for n in range(pieces + 1)

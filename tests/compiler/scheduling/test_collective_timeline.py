@@ -106,6 +106,16 @@ def test_the_parts_of_a_phase_are_all_of_it_and_nearly_equal(
     assert max(parts) - min(parts) <= 1
 
 
+def test_messages_that_wait_for_one_link_are_cut_into_parts_too() -> None:
+    # Nine messages of 40 vectors take 8,500 cycles one after the other.
+    (made,) = phase(np.zeros(9, int), np.ones(9, int), 40)
+    parts = vectors_sent(
+        scheduled(made.scaled(MACHINE.link.vector_bytes), interval=EPOCH + 3_000)
+    )
+    assert len(parts) > 2
+    assert sum(parts) == 9 * 40
+
+
 def test_an_interval_too_short_for_one_vector_is_refused() -> None:
     with pytest.raises(ScheduleError, match=r"and 10 are left between two deskews;"):
         scheduled(message(), interval=EPOCH + 10)
