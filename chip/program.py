@@ -2,7 +2,7 @@
 
 A program lists the instructions of every chip for one token, each with a start cycle,
 the trains that they put on the links, and the RUNTIME_DESKEWs that keep the chips
-aligned. It names no tensor and no layer.
+aligned. Its dataflow states what the instructions compute.
 """
 
 from dataclasses import dataclass, fields
@@ -12,6 +12,7 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
+from chip.dataflow import Dataflow
 from chip.functional_units import SliceInstruction
 from chip.operator_work import Work
 
@@ -199,6 +200,8 @@ class Program:
         Chip on which a token starts and ends.
     guard_cycles
         Guard band of each receive beyond a link's minimum latency.
+    dataflow
+        Values that instructions read, make and send; None if they are not stated.
     """
 
     chips: int
@@ -213,6 +216,7 @@ class Program:
     interval_cycles: int
     leader: int
     guard_cycles: int
+    dataflow: Dataflow | None = None
 
     @property
     def turn_cycles(self) -> int:

@@ -104,7 +104,9 @@ def compile_prefill(
     parts = scheduler.timelines(plans, interval_cycles)
     stall_cycles = plan.task.machine.hac.epoch_cycles
     scheduled, starts = schedule_chunks(parts, stall_cycles)
-    timeline, program = scheduler.program(plan, [scheduled], interval_cycles)
+    timeline, program = scheduler.program(
+        plan, [scheduled], interval_cycles, passes=plans
+    )
     schedule = Schedule(
         plan=plans[-1],
         topology=topology,

@@ -132,11 +132,15 @@ def _in_rings(exchange: Exchange, chips: Ints, groups: list[Ints]) -> tuple[Phas
         for step in range(len(group) - 1):
             sizes = np.roll(exchange.shard_bytes[group], step)
             rows[step].append(MessageTable(members, following, sizes))
-    return _phases(exchange, chips, rows)
+    return _phases(exchange, chips, rows, relays=True)
 
 
 def _phases(
-    exchange: Exchange, chips: Ints, rows: list[list[MessageTable]]
+    exchange: Exchange,
+    chips: Ints,
+    rows: list[list[MessageTable]],
+    *,
+    relays: bool = False,
 ) -> tuple[Phase, ...]:
     """Return the phases of an exchange from the messages of its all-gather.
 
@@ -146,11 +150,13 @@ def _phases(
     tables = [MessageTable.joined(step) for step in rows]
     if exchange.only is not None:
         tables = _needed(tables, chips[exchange.only])
+    # Chips that have no part of what is exchanged send nothing.
+    tables = [table.chosen(table.payload_bytes > 0) for table in tables]
     tables = [table for table in tables if len(table)]
     if exchange.pattern is Pattern.GATHER:
-        return tuple(map(Phase, tables))
+        return tuple(Phase(table, relays=relays) for table in tables)
     return tuple(
-        Phase(table.turned(), adds=number > 0)
+        Phase(table.turned(), adds=number > 0, relays=relays)
         for number, table in reversed(list(enumerate(tables)))
     )
 

@@ -47,10 +47,14 @@ class Phase(NamedTuple):
         Messages in order of source and target.
     adds
         Whether targets then add the partial sums that arrived to their own.
+    relays
+        Whether a message carries only what its source received in the phase before it;
+        of a reduce-scatter, in the phase after it, since that runs backwards.
     """
 
     messages: MessageTable
     adds: bool = False
+    relays: bool = False
 
     def turned(self, *, adds: bool = False) -> "Phase":
         """Return the phase in which every target sends to its source.

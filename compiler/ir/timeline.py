@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, final
 
 from chip.operator_work import Work
+from compiler.ir.entry_dataflow import EntryDataflow
+from compiler.ir.messages import MessageTable
 from compiler.ir.transfers import CycleBreakdown, Transport
 from sharding.operators.operators import Unit
 from specs.arrays import Ints
@@ -23,6 +25,7 @@ class ComputeEntry(NamedTuple):
     chips: Ints
     works: tuple[Work, ...]
     cycles: Ints
+    dataflow: EntryDataflow | None = None
 
 
 class LoadEntry(NamedTuple):
@@ -42,6 +45,8 @@ class TransportEntry(NamedTuple):
     operator: int
     name: str
     transport: Transport
+    messages: MessageTable | None = None
+    dataflow: EntryDataflow | None = None
 
 
 TimelineEntry = ComputeEntry | TransportEntry

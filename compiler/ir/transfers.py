@@ -40,6 +40,8 @@ class Transport:
     link, vectors, wire_cycle, receive_cycle, previous
         Columns of `chip.program.Trains`, shape ``(trains,)``; `previous` is the row of
         the hop before, or -1.
+    message
+        Row of the message that each train carries a share of, shape ``(trains,)``.
     serialisation_cycles
         Time for which each train occupies its wire, shape ``(trains,)``.
     spent
@@ -53,6 +55,7 @@ class Transport:
     wire_cycle: Ints
     receive_cycle: Ints
     previous: Ints
+    message: Ints
     serialisation_cycles: Ints
     spent: CycleBreakdown
     hops: int
@@ -75,6 +78,7 @@ def trainless(cycles: int) -> Transport:
         wire_cycle=none,
         receive_cycle=none,
         previous=none,
+        message=none,
         serialisation_cycles=none,
         spent=CycleBreakdown(link=cycles),
         hops=0,

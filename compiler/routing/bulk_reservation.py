@@ -61,6 +61,7 @@ def reserve(
         wire_cycle=wire[used],
         receive_cycle=receive[used],
         previous=previous[used],
+        message=np.repeat(np.arange(len(hops)), hops),
         serialisation_cycles=np.repeat(line, hops),
         spent=_spent(timing, latency, hops, tail, last),
         hops=int(hops.max()),

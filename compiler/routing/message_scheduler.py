@@ -79,7 +79,9 @@ class MessageScheduler:
             if self._machine.link.stripe_cables == 1:
                 return reserve(self._machine, self._timing, minimal, vectors)
             sent = striped(self._routes.lanes, self._machine, minimal, vectors)
-            return reserve(self._machine, self._timing, sent.path, sent.vectors)
+            striped_over = reserve(self._machine, self._timing, sent.path, sent.vectors)
+            message = sent.message[striped_over.message]
+            return replace(striped_over, message=message)
         # Messages whose path is cut take the minimal one.
         whole = np.all(self._works[path] | (path < 0), axis=1, keepdims=True)
         working = replace(messages, path=np.where(whole, path, -1))

@@ -2,6 +2,7 @@
 
 from typing import final
 
+from compiler.collectives.contents import PhaseDataflow, exchange_dataflow
 from compiler.collectives.exchange_selection import ExchangeSelector, token_exchanges
 from compiler.collectives.phases import Phase
 from compiler.ir.identity_map import IdentityMap
@@ -41,6 +42,9 @@ class LayerCache:
         self._phases: IdentityMap[Exchange, dict[int, tuple[Phase, ...]]] = (
             IdentityMap()
         )
+        self._dataflow: IdentityMap[Exchange, dict[int, tuple[PhaseDataflow, ...]]] = (
+            IdentityMap()
+        )
 
     def operators(self, block: Block) -> list[Compute | Exchange]:
         """Return the operators and exchanges of `block`, in order."""
@@ -59,3 +63,11 @@ class LayerCache:
     def reduction(self, phase: Phase, stage: Stage) -> Compute:
         """Return the operator that adds up what `phase` brought, 0 cycles if none."""
         return self._selector.added_up(phase, stage.chips)
+
+    def dataflow(self, exchange: Exchange, stage: Stage) -> tuple[PhaseDataflow, ...]:
+        """Return what the messages of each phase of `exchange` on a stage carry."""
+        by_stage = self._dataflow.of(exchange, lambda _: {})
+        if stage.index not in by_stage:
+            phases = self.phases(exchange, stage)
+            by_stage[stage.index] = exchange_dataflow(exchange, phases, stage.chips)
+        return by_stage[stage.index]

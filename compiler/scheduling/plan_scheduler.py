@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import final
 
+from chip.dataflow import Pass
 from chip.program import Program
 from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import link_timing
@@ -15,6 +16,7 @@ from compiler.scheduling.program_assembly import assemble_program
 from compiler.scheduling.software_pipelining import Reschedule
 from compiler.scheduling.token_scheduler import token_timeline
 from sharding.planner.plan import ShardingPlan
+from sharding.transformer.task import Task
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.routing.static_routes import Routes
@@ -91,8 +93,9 @@ class PlanScheduler:
                 self._message_schedulers[key],
                 interval_cycles=interval_cycles,
                 reservations=reservations,
+                number=number,
             )
-            for plan in plans
+            for number, plan in enumerate(plans)
         ]
 
     def replicas(
@@ -141,6 +144,7 @@ class PlanScheduler:
         interval_cycles: int,
         *,
         reschedule: Reschedule | None = None,
+        passes: Sequence[ShardingPlan] = (),
     ) -> tuple[Timeline, Program]:
         """Return the timeline of all replicas, and the program that carries it out.
 
@@ -155,6 +159,8 @@ class PlanScheduler:
         reschedule
             What schedules the tokens again on links that others use; None if they stay
             as they are.
+        passes
+            Plan of each pass, where a token has several.
 
         Raises
         ------
@@ -168,4 +174,16 @@ class PlanScheduler:
             reschedule=reschedule,
             tolerance=self._tolerance,
             interval_cycles=interval_cycles,
+            passes=[_pass_of(each.task) for each in passes or [plan]],
+            pass_plans=passes,
         )
+
+
+def _pass_of(task: Task) -> Pass:
+    """Return the positions that a program's pass computes."""
+    return Pass(
+        context_tokens=task.context,
+        query_tokens=task.sequence_tokens,
+        answer_tokens=task.answering().sequence_tokens,
+        batch=task.batch,
+    )

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chip.dataflow import Pass
 from chip.program import Program, Resident
 from compiler.cost.guard_band import Tolerance
+from compiler.ir.dataflow_emission import emit_dataflow
 from compiler.ir.timeline import Timeline
 from compiler.scheduling.deskew_insertion import place_deskews
 from compiler.scheduling.initiation_interval import sequence_starts
@@ -24,6 +26,8 @@ def assemble_program(
     reschedule: Reschedule | None,
     tolerance: Tolerance,
     interval_cycles: int,
+    passes: Sequence[Pass],
+    pass_plans: Sequence[ShardingPlan] = (),
 ) -> tuple[Timeline, Program]:
     """Return the scheduled timeline of all replicas, and the program that executes it.
 
@@ -40,6 +44,10 @@ def assemble_program(
         The machine's clocks.
     interval_cycles
         How often chips deskew.
+    passes
+        Passes of the model in the timelines, by number.
+    pass_plans
+        Plan of each pass, where a token has several.
 
     Raises
     ------
@@ -65,7 +73,7 @@ def assemble_program(
                 instructions=instructions,
                 trains=trains,
                 kinds=kinds,
-                resident=_resident(plan, topology.chips),
+                resident=_resident([plan, *pass_plans], topology.chips),
                 deskews=deskews,
                 period_cycles=token.period_cycles,
                 token_cycles=token.timeline.token_cycles,
@@ -73,6 +81,7 @@ def assemble_program(
                 interval_cycles=token.interval_cycles,
                 leader=int(plan.stages[0].chips[0]),
                 guard_cycles=tolerance.guard_cycles(interval_cycles),
+                dataflow=emit_dataflow(token.timeline, passes),
             )
     raise no_deskew_gap(machine, interval_cycles)
 
@@ -87,16 +96,22 @@ def no_deskew_gap(machine: MachineSpec, interval_cycles: int) -> ScheduleError:
     )
 
 
-def _resident(plan: ShardingPlan, chips: int) -> Resident:
-    """Return the bytes that each chip keeps in SRAM from token to token.
+def _resident(plans: Sequence[ShardingPlan], chips: int) -> Resident:
+    """Return the bytes that each chip keeps in SRAM, the most of any pass.
 
     A stage serves one sequence at a time, so that it holds one shard of the residual
-    stream.
+    stream. A chunk of a prompt keeps the positions of all windows of its queries.
     """
     resident = Resident(*np.zeros((len(Resident._fields), chips), dtype=np.int64))
-    for stage in plan.stages:
-        resident.weights[stage.chips] = stage.memory.weights
-        resident.kv_cache[stage.chips] = stage.memory.kv_cache
-        resident.activations[stage.chips] = plan.task.shard_bytes()
-        resident.program[stage.chips] = stage.memory.program
+    for plan in plans:
+        for stage in plan.stages:
+            memory = stage.memory
+            held = (
+                memory.weights,
+                memory.kv_cache,
+                plan.task.shard_bytes(),
+                memory.program,
+            )
+            for most, own in zip(resident, held, strict=True):
+                most[stage.chips] = np.maximum(most[stage.chips], own)
     return resident

@@ -5,6 +5,7 @@ from itertools import compress
 from typing import final
 
 from chip.operator_work import Work
+from compiler.ir.entry_dataflow import EntryDataflow
 from compiler.ir.messages import MessageTable
 from compiler.ir.timeline import ComputeEntry, LoadEntry, TimelineEntry, TransportEntry
 from compiler.ir.transfers import CycleBreakdown, TransferModel, Transport
@@ -80,7 +81,9 @@ class ScheduleBuilder:
         """Return the cycle at which the timeline ends so far."""
         return self.spent.total
 
-    def compute(self, operator: Compute, chips: Ints) -> None:
+    def compute(
+        self, operator: Compute, chips: Ints, dataflow: EntryDataflow | None = None
+    ) -> None:
         """Append an operator; members of the group without a part in it wait."""
         works, cycles = operator.works, operator.cycles
         longest = int(cycles.max())
@@ -102,6 +105,7 @@ class ScheduleBuilder:
                 chips,
                 works,
                 cycles,
+                dataflow,
             )
         )
         self.operators += 1
@@ -126,7 +130,9 @@ class ScheduleBuilder:
         self.deskewed_cycle = self.now
         self.spent = self.spent.plus(CycleBreakdown(deskew=self._stall_cycles))
 
-    def send(self, name: str, messages: MessageTable) -> None:
+    def send(
+        self, name: str, messages: MessageTable, dataflow: EntryDataflow | None = None
+    ) -> None:
         """Append a phase of messages, after a deskew if the last one is too long ago.
 
         Raises
@@ -153,7 +159,10 @@ class ScheduleBuilder:
                     f"deskew itself; use a longer deskew.interval_epochs, or 'auto'"
                 )
         self.spent = self.spent.plus(CycleBreakdown(wait=waited))
-        self.entries.append(TransportEntry(self.now, self.operators, name, transport))
+        entry = TransportEntry(
+            self.now, self.operators, name, transport, messages, dataflow
+        )
+        self.entries.append(entry)
         if self._reservations is not None:
             self._reservations.take(transport, self.now)
         self.operators += 1

@@ -2,12 +2,15 @@
 
 import numpy as np
 
+from compiler.ir.entry_dataflow import Scope
 from compiler.ir.messages import MessageTable
 from sharding.operators.block_operators import (
     carried_bytes,
     token_bytes,
 )
 from sharding.planner.plan import ShardingPlan, Stage
+from sharding.transformer.blocks import Block, BlockKind
+from sharding.transformer.task import Task
 
 
 def stage_transfer(plan: ShardingPlan, stage: Stage, following: Stage) -> MessageTable:
@@ -34,4 +37,33 @@ def token_return(plan: ShardingPlan) -> MessageTable:
         np.full(len(targets), leader, dtype=np.int64),
         targets,
         np.full(len(targets), size, dtype=np.int64),
+    )
+
+
+def block_scope(task: Task, block: Block, number: int, *, received: bool) -> Scope:
+    """Return the scope to schedule a block in: which tensors its names stand for.
+
+    Parameters
+    ----------
+    task, block
+        The task and the block.
+    number
+        Number of the pass.
+    received
+        Whether it is the first block of its stage.
+    """
+    before = {
+        BlockKind.EMBEDDING: "",
+        BlockKind.FEED_FORWARD: f"layers.{block.layer}.attention.output",
+        BlockKind.ATTENTION: f"layers.{block.layer - 1}.feed_forward.output",
+        BlockKind.HEAD: f"layers.{task.model.layers - 1}.feed_forward.output",
+    }[block.kind]
+    if block.kind is BlockKind.ATTENTION and block.layer == 0:
+        before = "embedding.output"
+    return Scope(
+        layer=block.layer,
+        residual=before,
+        number=number,
+        answers=not task.model.structure.encoder,
+        received=received and block.kind is BlockKind.HEAD,
     )

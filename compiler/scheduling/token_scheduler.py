@@ -2,15 +2,22 @@
 
 from functools import partial
 
+import numpy as np
+
+from compiler.ir.entry_dataflow import EntryDataflow, Scope
 from compiler.ir.timeline import Timeline
 from compiler.ir.transfers import TransferModel
 from compiler.routing.modulo_reservation_table import ModuloReservationTable
 from compiler.scheduling.layer_cache import LayerCache
 from compiler.scheduling.schedule_builder import ScheduleBuilder
-from compiler.scheduling.stage_messages import stage_transfer, token_return
+from compiler.scheduling.stage_messages import block_scope, stage_transfer, token_return
 from compiler.scheduling.train_count import check_trains, least_trains
-from sharding.operators.operators import Compute
-from sharding.planner.plan import ShardingPlan
+from sharding.operators.block_operators import carried_operands
+from sharding.operators.head import TOKEN
+from sharding.operators.operands import Operand, Operation
+from sharding.operators.operators import Compute, Exchange
+from sharding.planner.plan import ShardingPlan, Stage
+from sharding.transformer.blocks import Block
 from topologies.topology import Topology
 
 
@@ -21,6 +28,7 @@ def token_timeline(
     *,
     interval_cycles: int,
     reservations: ModuloReservationTable | None = None,
+    number: int = 0,
 ) -> Timeline:
     """Schedule one decode token and return its timeline.
 
@@ -35,6 +43,8 @@ def token_timeline(
     reservations
         Links that other tokens and stages use, if tokens follow each other; None if
         they do not.
+    number
+        Number of the pass, where a program has several.
 
     Raises
     ------
@@ -73,19 +83,24 @@ def token_timeline(
     for stage in plan.stages:
         hops = builder.hops
         for block in stage.blocks:
-            for operator in layers.operators(block):
-                if isinstance(operator, Compute):
-                    builder.compute(operator, stage.chips)
-                    continue
-                for phase in layers.phases(operator, stage):
-                    builder.send(operator.name, phase.messages)
-                    builder.compute(layers.reduction(phase, stage), stage.chips)
+            received = block is stage.blocks[0]
+            scope = block_scope(plan.task, block, number, received=received)
+            _append_block(builder, layers, stage, block, scope)
         if stage.index + 1 == len(plan.stages):
-            builder.send("way_back", returned)
+            flow = EntryDataflow(
+                scope, stage.chips, carried=partial(_returned, len(returned))
+            )
+            builder.send("way_back", returned, flow)
             stage_cycles.append(builder.now - begin)
         else:
             following = plan.stages[stage.index + 1]
-            builder.send("hand_over", stage_transfer(plan, stage, following))
+            into = following.blocks[0]
+            flow = EntryDataflow(
+                block_scope(plan.task, into, number, received=True),
+                stage.chips,
+                carried=partial(carried_operands, plan.task, into),
+            )
+            builder.send("hand_over", stage_transfer(plan, stage, following), flow)
             stage_cycles.append(builder.now - begin)
             begin = builder.entries[-1].start_cycle
             # During the transfer the next stage can do nothing but load weights.
@@ -102,3 +117,48 @@ def token_timeline(
         stage_hops=tuple(stage_hops),
         trains=builder.trains,
     )
+
+
+def _append_block(
+    builder: ScheduleBuilder,
+    layers: LayerCache,
+    stage: Stage,
+    block: Block,
+    scope: Scope,
+) -> None:
+    """Append the operators and exchanges of a block to a timeline."""
+    chips = stage.chips
+    for operator in layers.operators(block):
+        if isinstance(operator, Compute):
+            flow = EntryDataflow(scope, chips, operations=operator.operations)
+            builder.compute(operator, chips, flow)
+            continue
+        for index, phase in enumerate(layers.phases(operator, stage)):
+            flow = EntryDataflow(
+                scope,
+                chips,
+                operations=partial(_sums, layers, operator, stage, index),
+                carried=partial(_carried, layers, operator, stage, index),
+            )
+            builder.send(operator.name, phase.messages, flow)
+            builder.compute(layers.reduction(phase, stage), chips, flow)
+
+
+def _carried(
+    layers: LayerCache, exchange: Exchange, stage: Stage, index: int
+) -> tuple[Operand, ...]:
+    """Return what the messages of one phase carry."""
+    return layers.dataflow(exchange, stage)[index].carried
+
+
+def _sums(
+    layers: LayerCache, exchange: Exchange, stage: Stage, index: int
+) -> tuple[Operation, ...]:
+    """Return what is added up after one phase."""
+    return layers.dataflow(exchange, stage)[index].sums
+
+
+def _returned(messages: int) -> tuple[Operand, ...]:
+    """Return what the messages of the token return carry: the token."""
+    rows = np.arange(messages)
+    return (Operand(TOKEN, rows, 0 * rows, 0 * rows + 1, 0 * rows, 0 * rows + 1),)

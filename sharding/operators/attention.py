@@ -2,17 +2,16 @@
 
 import numpy as np
 
+from sharding.operators.attention_regions import ATTENTION, AttentionRegions
 from sharding.operators.operator_builders import matrix_product, vector
 from sharding.operators.operators import Exchange, Pattern, ShardedOperator
+from sharding.operators.partial_sums import PartialSum, reduced_output
 from sharding.operators.residual_stream import (
     normed_input,
-    reduced_output,
     whole_group,
 )
-from sharding.parallelism.ranges import head_sizes
 from sharding.transformer.blocks import Block
 from sharding.transformer.task import FP32_BYTES, Task, bytes_of
-from specs.arrays import Ints
 
 
 def attention(task: Task, block: Block) -> list[ShardedOperator]:
@@ -29,8 +28,6 @@ def attention(task: Task, block: Block) -> list[ShardedOperator]:
     # Chips outside the layer's alternating group neither receive nor contribute.
     only = heads.heads > 0 if task.group.alternating_groups > 1 else None
     group = model.attention_heads // model.kv_heads
-    q_rows = head_sizes(heads, group * model.head_dim)
-    kv_rows = head_sizes(heads, model.head_dim)
     # Members of a KV-head group share the context of their head.
     positions = -(-task.cached_tokens(block) // heads.members)
     cache = heads.heads * model.head_dim * positions * task.batch
@@ -45,24 +42,11 @@ def attention(task: Task, block: Block) -> list[ShardedOperator]:
     queries = group * task.sequence_tokens
     # The mask leaves out positions after a query and outside its window.
     masked = cache * queries - scores * model.head_dim
-    operators = normed_input(task, opens=True, only=only)
-    operators.append(
-        matrix_product(task, "qkv", (q_rows + 2 * kv_rows) * model.hidden_size)
-    )
-    operators += _positioned_heads(task, q_rows, kv_rows)
-    shared = bool((heads.members > 1).any())
-    # A chip without heads is an exchange group of its own.
-    alone = model.kv_heads + task.group.members
-    teams = np.where(heads.heads > 0, heads.first, alone)
-    # The sums of squares of the heads of a chip's slice travel with it.
-    sums_bytes = FP32_BYTES * (group + 1) * model.structure.head_norms
-    if shared:
-        qkv = (q_rows + 2 * kv_rows) * task.tokens
-        qkv_bytes = bytes_of(task.activation_format, qkv) + sums_bytes * task.tokens
-        operators.append(Exchange("share_qkv", Pattern.GATHER, qkv_bytes, teams))
-    if model.structure.head_norms:
-        whole = heads.heads * (group + 1) * model.head_dim
-        operators.append(vector(task, "head_scale", whole, operations=2))
+    regions = AttentionRegions(task, heads)
+    # An encoder adds the output to its normed input, of which each chip has a shard.
+    receives = None if model.structure.encoder else only
+    operators = normed_input(task, at=ATTENTION, opens=True, only=receives)
+    operators += _heads_of_input(task, regions)
     operators += [
         matrix_product(
             task,
@@ -75,9 +59,18 @@ def attention(task: Task, block: Block) -> list[ShardedOperator]:
             ready=ready,
             masked=masked,
             tokens=1,
+            computes=regions.scoring,
         ),
         # Largest score; exponentials and their sum; division.
-        vector(task, "softmax", scores, operations=4, passes=3, tokens=1),
+        vector(
+            task,
+            "softmax",
+            scores,
+            operations=4,
+            passes=3,
+            tokens=1,
+            computes=regions.softmax,
+        ),
         matrix_product(
             task,
             "values",
@@ -89,59 +82,132 @@ def attention(task: Task, block: Block) -> list[ShardedOperator]:
             ready=ready,
             masked=masked,
             tokens=1,
+            computes=regions.attending,
         ),
     ]
-    if shared:
+    if regions.shared:
         # Each part has its rows, and the largest score and the sum of every head.
+        q_rows = regions.query.sizes
         part_bytes = bytes_of(task.activation_format, q_rows * task.tokens)
-        part_bytes += 2 * FP32_BYTES * group * task.tokens
+        part_bytes += (q_rows > 0) * (2 * FP32_BYTES * group * task.tokens)
         combined = np.where(heads.members > 1, q_rows, 0)
         most = int(heads.members.max())
         operators += [
-            Exchange("share_values", Pattern.SCATTER, part_bytes, teams),
-            vector(task, "combine", combined, operations=3 * most, operands=most),
+            Exchange(
+                "share_values",
+                Pattern.SCATTER,
+                part_bytes,
+                regions.teams,
+                carries=regions.attended_parts,
+            ),
+            vector(
+                task,
+                "combine",
+                combined,
+                operations=3 * most,
+                operands=most,
+                computes=regions.combining,
+            ),
         ]
+    q_rows = regions.query.sizes
     operators.append(
-        matrix_product(task, "output", q_rows * model.hidden_size, inputs=q_rows)
+        matrix_product(
+            task,
+            "output",
+            q_rows * model.hidden_size,
+            inputs=q_rows,
+            computes=regions.output,
+        )
+    )
+    partial = PartialSum(
+        block, ATTENTION, regions.query, ((0, model.query_size),), "output.bias"
     )
     return operators + reduced_output(
         task,
+        partial,
         teams=whole_group(task),
         summands=task.group.attention,
-        post_norm=model.normalises_outputs,
         biased=model.output_biases,
-        only=only,
     )
 
 
-def _positioned_heads(task: Task, q_rows: Ints, kv_rows: Ints) -> list[ShardedOperator]:
-    """Return the vector operators on queries, keys and values before the scores.
+def _heads_of_input(task: Task, regions: AttentionRegions) -> list[ShardedOperator]:
+    """Return the operators from the normed input to positioned queries and keys.
 
-    They are the norm of heads, the biases and the rotary position embedding.
+    A chip projects its slice of each head. The chips of a KV-head group all-gather
+    their slices, because a rotation takes pairs that lie half a head apart.
     """
-    model = task.model
-    bias = 1 if model.qkv_biases else 0
-    operators: list[ShardedOperator] = []
+    model, heads = task.model, regions.heads
+    q_rows, kv_rows = regions.query.sizes, regions.key.sizes
+    group = model.attention_heads // model.kv_heads
+    sliced = q_rows + 2 * kv_rows
+    operators: list[ShardedOperator] = [
+        matrix_product(
+            task,
+            "qkv",
+            sliced * model.hidden_size,
+            computes=regions.projecting,
+        )
+    ]
+    # A bias is chained with the rotation unless something lies between the two.
+    chained = model.qkv_biases and not (
+        regions.shared
+        or model.structure.head_norms
+        or model.structure.learned_positions
+    )
+    if model.qkv_biases and not chained:
+        operators.append(
+            vector(task, "qkv_bias", sliced, operands=2, computes=regions.biasing)
+        )
     if model.structure.head_norms:
         # Square, sum, and multiply by the weights. The root mean square of a head is
         # known only after its sums are exchanged; it is a factor, so it may be applied
         # after the rotation.
         operators.append(
-            vector(task, "head_norm", q_rows + kv_rows, operations=3, operands=2)
-        )
-    if model.structure.learned_positions:
-        if bias:
-            biased = q_rows + 2 * kv_rows
-            operators.append(
-                vector(task, "qkv_bias", biased, operations=bias, operands=2)
+            vector(
+                task,
+                "head_norm",
+                q_rows + kv_rows,
+                operations=3,
+                operands=2,
+                computes=regions.head_weighing,
             )
-        return operators
-    # The bias is one more chained operation on queries and keys, and the only one on
-    # values.
-    placed = q_rows + (1 + bias) * kv_rows
-    # The operands are a number, its partner in the rotation, cosine and sine; new keys
-    # are transposed.
-    operators.append(
-        vector(task, "rotary", placed, operations=6 + bias, operands=4, reorders=True)
-    )
+        )
+    if regions.shared:
+        # The sums of squares of the heads of a chip's slice travel with it.
+        qkv_bytes = bytes_of(task.activation_format, sliced * task.tokens)
+        if model.structure.head_norms:
+            qkv_bytes += FP32_BYTES * regions.touched_heads * task.tokens
+        operators.append(
+            Exchange(
+                "share_qkv",
+                Pattern.GATHER,
+                qkv_bytes,
+                regions.teams,
+                carries=regions.sliced,
+            )
+        )
+    if not model.structure.learned_positions:
+        # The bias is one more chained operation on queries and keys, and the only one
+        # on values. The operands are a number, its partner in the rotation, cosine and
+        # sine; new keys are transposed.
+        placed = heads.heads * (group + 1 + chained) * model.head_dim
+        operators.append(
+            vector(
+                task,
+                "rotary",
+                placed,
+                operations=6 + chained,
+                operands=4,
+                reorders=True,
+                computes=lambda: regions.positioning(chained=chained),
+            )
+        )
+    if model.structure.head_norms:
+        whole = heads.heads * (group + 1) * model.head_dim
+        operators.append(
+            vector(
+                task, "head_scale", whole, operations=2, computes=regions.head_scaling
+            )
+        )
     return operators

@@ -6,27 +6,17 @@ computes, and reduce-scatters the partial results onto the shards: the two halve
 all-reduce with the block's work between them. A stage transfer sends only the shard.
 """
 
-import numpy as np
-
-from chip.operator_work import LookupWork
 from sharding.operators.attention import attention
-from sharding.operators.feed_forward import feed_forward
-from sharding.operators.operator_builders import matrix_product, vector
-from sharding.operators.operators import (
-    Exchange,
-    Pattern,
-    ShardedOperator,
-    Unit,
-    compute,
-)
-from sharding.operators.residual_stream import normed_input, whole_group
-from sharding.parallelism.ranges import bounds
+from sharding.operators.embedding import TOKENS, embedded, embedding
+from sharding.operators.feed_forward import feed_forward, feed_forward_carried
+from sharding.operators.head import CANDIDATE_BYTES, HEAD, candidates, head, pooler
+from sharding.operators.operands import RESIDUAL, Operand, operand
+from sharding.operators.operators import ShardedOperator
+from sharding.operators.residual_stream import normed_shard
 from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task, bytes_of
+from sharding.transformer.task import Task
 from specs.arrays import Ints
 
-# A candidate for the next token is its logit and its number.
-_CANDIDATE_BYTES = 8
 _TOKEN_BYTES = 4
 
 
@@ -50,10 +40,30 @@ def carried_bytes(task: Task, into: Block) -> Ints:
         ends = into.kind is BlockKind.HEAD
         return (task.answering() if ends else task).shard_bytes()
     if into.kind is BlockKind.FEED_FORWARD:
-        return task.shard_bytes() + task.normed_shard_bytes(task.router_bytes())
+        # A model that normalises the block's output adds it to the residual afterwards.
+        shards = 1 + task.model.normalises_outputs
+        return shards * task.shard_bytes() + task.normed_shard_bytes(
+            task.router_bytes()
+        )
     if into.kind is BlockKind.HEAD:
-        return task.answering().normed_shard_bytes(_CANDIDATE_BYTES)
+        return task.answering().normed_shard_bytes(CANDIDATE_BYTES)
     return task.shard_bytes() + _TOKEN_BYTES * task.tokens
+
+
+def carried_operands(task: Task, into: Block) -> tuple[Operand, ...]:
+    """Return what a stage's last operators pass from each chip to a partner.
+
+    Parameters are those of `carried_bytes`.
+    """
+    shard = task.group.shards(task.model.hidden_size)
+    if into.opens:
+        return (operand(RESIDUAL, *shard),)
+    if into.kind is BlockKind.FEED_FORWARD:
+        return feed_forward_carried(task, into)
+    if into.kind is BlockKind.HEAD:
+        return (*normed_shard(task, HEAD), candidates(task, into, into.first))
+    tokens = operand(TOKENS, 0, 0 * shard.end + 1)
+    return (embedded(task, into, into.first), tokens)
 
 
 def token_bytes(task: Task) -> int:
@@ -69,79 +79,5 @@ def block_operators(task: Task, block: Block) -> list[ShardedOperator]:
         return feed_forward(task, block)
     if block.kind is BlockKind.HEAD:
         pools = task.model.structure.encoder
-        return _pooler(task, block) if pools else _head(task.answering(), block)
-    return _embedding(task, block)
-
-
-def _embedding(task: Task, block: Block) -> list[ShardedOperator]:
-    """Return the lookup of tokens, and the sum with positions and token types."""
-    model = task.model
-    shard = task.shard_sizes() * task.tokens
-    # A row of the vocabulary and, in the first part, one of each other table.
-    added = block.opens * ((model.position_rows > 0) + (model.token_types > 0))
-    row_bytes = bytes_of(task.machine.formats.weights, shard * (1 + added))
-    chip = task.machine.chip
-    operators: list[ShardedOperator] = [
-        compute("embed", Unit.LOOKUP, chip, LookupWork, row_bytes)
-    ]
-    if added:
-        part = task.shard_sizes()
-        operators.append(
-            vector(
-                task, "add_position", part, operations=added, operands=1 + int(added)
-            )
-        )
-    return operators
-
-
-def _head(task: Task, block: Block) -> list[ShardedOperator]:
-    """Return the operators of a decoder's head, up to the choice of the token."""
-    model = task.model
-    low, high = block.range_of(model.vocabulary_size)
-    rows = np.diff(bounds(high - low, task.tensor))
-    operators = normed_input(task, opens=block.opens)
-    operators += [
-        matrix_product(task, "logits", rows * model.hidden_size),
-        vector(task, "candidate", rows, operations=2, passes=2),
-    ]
-    if block.closes:
-        one = np.zeros(task.tensor, dtype=np.int64)
-        one[0] = task.tensor
-        candidate_bytes = np.full(
-            task.tensor, _CANDIDATE_BYTES * task.tokens, dtype=np.int64
-        )
-        operators += [
-            Exchange(
-                "candidates", Pattern.TO_LEADER, candidate_bytes, whole_group(task)
-            ),
-            vector(task, "sample", one, operations=4, passes=2),
-        ]
-    return operators
-
-
-def _pooler(task: Task, block: Block) -> list[ShardedOperator]:
-    """Return the operators of an encoder's head: norm of all states, pool of one."""
-    model = task.model
-    shard = task.shard_sizes()
-    low, high = block.range_of(model.head_rows)
-    rows = np.diff(bounds(high - low, task.tensor))
-    first_bytes = bytes_of(task.activation_format, shard * task.batch)
-    # Each chip keeps its shard of the states; only the first position is all-gathered.
-    pooled_bytes = bytes_of(task.activation_format, rows * task.batch)
-    one_each = task._replace(context=1)
-    whole = np.full(task.tensor, model.hidden_size, dtype=np.int64)
-    return [
-        vector(task, "norm", shard, operations=3),
-        Exchange(
-            "gather",
-            Pattern.GATHER,
-            first_bytes + task.norm_sum_bytes * task.tokens,
-            whole_group(task),
-        ),
-        vector(task, "scale", shard, operations=2),
-        vector(one_each, "scale_first", whole, operations=2),
-        matrix_product(one_each, "pool", rows * model.hidden_size),
-        # Bias and hyperbolic tangent.
-        vector(one_each, "activate", rows, operations=7),
-        Exchange("pooled", Pattern.TO_LEADER, pooled_bytes, whole_group(task)),
-    ]
+        return pooler(task, block) if pools else head(task.answering(), block)
+    return embedding(task, block)

@@ -3,12 +3,15 @@
 import numpy as np
 
 from sharding.operators.expert_routing import routed
+from sharding.operators.feed_forward_regions import FEED_FORWARD, FeedForwardRegions
+from sharding.operators.operands import RESIDUAL, Operand, operand
 from sharding.operators.operator_builders import matrix_product, vector
 from sharding.operators.operators import Exchange, Pattern, ShardedOperator
+from sharding.operators.partial_sums import reduced_output
 from sharding.operators.residual_stream import (
     gathered_input,
     normed_input,
-    reduced_output,
+    normed_shard,
 )
 from sharding.transformer.blocks import Block
 from sharding.transformer.task import Task, bytes_of
@@ -26,25 +29,47 @@ def feed_forward(task: Task, block: Block) -> list[ShardedOperator]:
     """
     model, group = task.model, task.group
     grid = group.inputs > 1
-    columns = group.column_range(*block.range_of(model.intermediate_size)).sizes
-    hidden = group.input_range(model.hidden_size).sizes
     # All chips of an expert group hold the same experts, each a part of the columns.
     # Tokens may choose different experts, and a static schedule has room for all.
-    experts, pairs = routed(task)
-    weights = experts * columns * hidden
+    work = routed(task)
+    regions = FeedForwardRegions(task, block, work)
+    columns = regions.columns.sizes
+    hidden = group.input_range(model.hidden_size).sizes
+    weights = work.experts * columns * hidden
     if grid:
-        operators = gathered_input(task, opens=block.opens, teams=group.row)
+        operators = gathered_input(
+            task, at=FEED_FORWARD, opens=block.opens, teams=group.row
+        )
     else:
         operators = normed_input(
-            task, opens=block.opens, extra_bytes=task.router_bytes()
+            task,
+            at=FEED_FORWARD,
+            opens=block.opens,
+            extra_bytes=task.router_bytes(),
+            extra=regions.router_parts,
         )
     if model.experts > 1:
         if block.opens:
             shard = task.shard_sizes()
-            router = matrix_product(task, "router", shard * model.experts, inputs=shard)
+            router = matrix_product(
+                task,
+                "router",
+                shard * model.experts,
+                inputs=shard,
+                computes=regions.scoring_experts,
+            )
             operators.insert(1, router)
         chosen = np.full(task.tensor, model.experts, dtype=np.int64)
-        operators.append(vector(task, "choose", chosen, operations=4, passes=2))
+        operators.append(
+            vector(
+                task,
+                "choose",
+                chosen,
+                operations=4,
+                passes=2,
+                computes=regions.choosing,
+            )
+        )
     # Expert weights cannot be loaded ahead: the router's result is their address.
     ready = None if model.experts == 1 else 0 * weights
     inward = "gate_up" if model.structure.gated else "up"
@@ -55,57 +80,100 @@ def feed_forward(task: Task, block: Block) -> list[ShardedOperator]:
             model.projections_in * weights,
             inputs=hidden,
             ready=ready,
+            computes=regions.projecting,
         )
     )
     if grid:
-        operators += _activated_in_grid(task, block)
+        operators += _activated_in_grid(task, regions)
     else:
         operators.append(
             vector(
                 task,
                 "activate",
-                pairs * columns,
+                work.pairs * columns,
                 operations=6,
                 operands=model.projections_in,
                 tokens=1,
+                computes=lambda: regions.activating(regions.columns),
             )
         )
     operators.append(
-        matrix_product(task, "down", weights, inputs=experts * columns, ready=ready)
+        matrix_product(
+            task,
+            "down",
+            weights,
+            inputs=work.experts * columns,
+            ready=ready,
+            computes=regions.contracting,
+        )
     )
     return operators + reduced_output(
         task,
+        regions.partial_sum,
         teams=group.row,
         summands=task.tensor // group.inputs,
-        post_norm=model.normalises_outputs and block.closes,
-        biased=model.feed_forward_biases and block.closes,
+        biased=model.feed_forward_biases,
     )
 
 
-def _activated_in_grid(task: Task, block: Block) -> list[ShardedOperator]:
+def feed_forward_carried(task: Task, block: Block) -> tuple[Operand, ...]:
+    """Return what each chip passes to a stage that goes on within a feed-forward."""
+    regions = FeedForwardRegions(task, block, routed(task))
+    shard = task.group.shards(task.model.hidden_size)
+    before = regions.partial_sum.accumulated(task, block.first)
+    sums = (before, *normed_shard(task, FEED_FORWARD), *regions.router_parts())
+    if task.model.normalises_outputs:
+        return (operand(RESIDUAL, *shard), *sums)
+    return sums
+
+
+def _activated_in_grid(
+    task: Task, regions: FeedForwardRegions
+) -> list[ShardedOperator]:
     """Return the exchanges and vector work between the two products in a 2D layout.
 
     The root mean square is a factor, so it may be applied after the product: the norm
     sums of a grid row travel with the partial sums.
     """
     model, group = task.model, task.group
-    own = group.activated_range(*block.range_of(model.intermediate_size)).sizes
+    own = regions.activated.sizes
 
     def sent_bytes(elements: Ints) -> Ints:
         return bytes_of(task.activation_format, elements * task.tokens)
 
-    sums_bytes = task.norm_sum_bytes * task.tokens
+    sums_bytes = task.norm_sum_bytes * task.tokens * (task.tensor // group.inputs)
     partial_bytes = sent_bytes(model.projections_in * own) + sums_bytes
     added = model.projections_in * own
     return [
-        Exchange("scatter_columns", Pattern.SCATTER, partial_bytes, group.column),
+        Exchange(
+            "scatter_columns",
+            Pattern.SCATTER,
+            partial_bytes,
+            group.column,
+            carries=regions.unscaled_parts,
+            attached=regions.row_squares,
+        ),
         vector(
             task,
             "reduce_columns",
             added,
             operations=group.inputs + 1,
             operands=group.inputs,
+            computes=regions.summing,
         ),
-        vector(task, "activate", own, operations=6, operands=model.projections_in),
-        Exchange("gather_columns", Pattern.GATHER, sent_bytes(own), group.column),
+        vector(
+            task,
+            "activate",
+            own,
+            operations=6,
+            operands=model.projections_in,
+            computes=lambda: regions.activating(regions.activated),
+        ),
+        Exchange(
+            "gather_columns",
+            Pattern.GATHER,
+            sent_bytes(own),
+            group.column,
+            carries=lambda: (operand(f"{FEED_FORWARD}.activated", *regions.activated),),
+        ),
     ]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from chip.operator_work import ProductWork, VectorWork
-from sharding.operators.operators import Compute, Unit, compute
+from sharding.operators.operators import Compute, Operations, Unit, compute, nothing
 from sharding.transformer.task import Task
 from specs.arrays import Ints
 from specs.formats import Format
@@ -21,6 +21,7 @@ def matrix_product(
     ready: Ints | None = None,
     masked: Ints | None = None,
     tokens: int | None = None,
+    computes: Operations = nothing,
 ) -> Compute:
     """Return a sharded matrix-product operator with `weights` elements on each chip.
 
@@ -42,6 +43,8 @@ def matrix_product(
         Multiply-accumulates that a causal mask leaves out. If None, 0.
     tokens
         Tokens whose vectors enter and leave. If None, the task's.
+    computes
+        Returns what it computes on each chip.
     """
     number_format = stored or task.machine.formats.weights
     width_bytes = task.operand_bytes(number_format)
@@ -78,6 +81,7 @@ def matrix_product(
         outputs,
         loadable,
         0 * weights if masked is None else masked,
+        operations=computes,
     )
 
 
@@ -92,6 +96,7 @@ def vector(
     reorders: bool = False,
     readers: int = 1,
     tokens: int | None = None,
+    computes: Operations = nothing,
 ) -> Compute:
     """Return a sharded vector operator on `elements` of each token on each chip.
 
@@ -104,6 +109,8 @@ def vector(
         As in `chip.operator_work.VectorWork`.
     tokens
         Tokens that are computed. If None, the task's.
+    computes
+        Returns what it computes on each chip.
     """
     bits = task.activation_format.bits
 
@@ -112,4 +119,4 @@ def vector(
 
     chip = task.machine.chip
     amounts = elements * (task.tokens if tokens is None else tokens)
-    return compute(name, Unit.VECTOR, chip, work_of, amounts)
+    return compute(name, Unit.VECTOR, chip, work_of, amounts, operations=computes)

@@ -10,8 +10,18 @@ from numpy.typing import NDArray
 
 from chip.operator_cycles import least_cycles, work_cycles
 from chip.operator_work import Work
+from sharding.operators.operands import Operand, Operation
 from specs.arrays import Ints
 from specs.machine import ChipSpec
+
+# Called when a program is emitted: a search evaluates many more than are emitted.
+Operations = Callable[[], tuple[Operation, ...]]
+Carried = Callable[[], tuple[Operand, ...]]
+
+
+def nothing() -> tuple[()]:
+    """Return no operations or operands: those of an operator without a graph."""
+    return ()
 
 
 class Unit(StrEnum):
@@ -47,6 +57,9 @@ class Compute:
         Cycles on each chip, shape ``(width,)``; 0 on a chip without work.
     least_cycles
         Cycles if all weights that can be loaded before the operator were loaded.
+    operations
+        Returns what it computes: functions that are chained in one instruction, and the
+        regions that they read and make on each chip.
     """
 
     name: str
@@ -54,6 +67,7 @@ class Compute:
     works: tuple[Work, ...]
     cycles: Ints
     least_cycles: Ints
+    operations: Operations = nothing
 
 
 def compute(
@@ -62,6 +76,7 @@ def compute(
     chip: ChipSpec,
     work_of: Callable[..., Work],
     *amounts: Ints,
+    operations: Operations = nothing,
 ) -> Compute:
     """Return a sharded operator with the work and the cycles of each chip.
 
@@ -77,6 +92,8 @@ def compute(
         Returns the work of one chip from its amounts.
     amounts
         Arguments of `work_of` on each chip, each of shape ``(width,)``.
+    operations
+        Returns what it computes.
     """
     rows = list(zip(*(column.tolist() for column in amounts), strict=True))
     works = {row: work_of(*row) for row in dict.fromkeys(rows)}
@@ -88,6 +105,7 @@ def compute(
         tuple(works[row] for row in rows),
         np.array([cycles[row] for row in rows], dtype=np.int64),
         np.array([least[row] for row in rows], dtype=np.int64),
+        operations,
     )
 
 
@@ -112,6 +130,12 @@ class Exchange:
     only
         Members that receive in an all-gather or contribute in a reduce-scatter, None
         for all.
+    carries
+        Returns what is exchanged: of an all-gather or a gather the regions of each
+        member's shard; of a reduce-scatter the columns of each member's shard, with the
+        parts that the member itself contributes to every shard.
+    attached
+        Returns what each member of a reduce-scatter sends to all others beside.
     """
 
     name: str
@@ -119,6 +143,8 @@ class Exchange:
     shard_bytes: Ints
     teams: Ints
     only: NDArray[np.bool_] | None = None
+    carries: Carried = nothing
+    attached: Carried = nothing
 
 
 ShardedOperator = Compute | Exchange

@@ -4,5 +4,5 @@ blocks: Block, BlockKind, model_units, merged
 task: Task, bytes_of
 tensor_names: TensorNames, names_of
 weight_slices: block_slices
-group_slices: GroupSlices, ProjectionRows
+group_slices: GroupSlices, ProjectionRows, is_of_later_block
 """

@@ -3,6 +3,7 @@
 Tensors have the shapes of Hugging Face checkpoints, with output features as rows.
 """
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,13 @@ from sharding.parallelism.tensor_group import Range, TensorGroup
 from sharding.transformer.tensor_names import TensorNames, names_of
 from specs.arrays import Ints
 from specs.model import ModelSpec
+
+_LATER_COPY = re.compile(r" from \d+ \(copies\)$")
+
+
+def is_of_later_block(tensor: str) -> bool:
+    """Return whether a transformer's tensor is a copy for a later part of a module."""
+    return bool(_LATER_COPY.search(tensor))
 
 
 class ProjectionRows(NamedTuple):
@@ -173,13 +181,39 @@ class GroupSlices(NamedTuple):
         """Return the slices of a tensor of one row."""
         return TensorSlices(name, 1, size, self.zeros, self.zeros + 1, start, end)
 
-    def norm(self, name: str) -> list[TensorSlices]:
-        """Return the slices of a norm's weight and of its bias, if it has one."""
-        kinds = ("weight", "bias") if self.model.structure.layer_norms else ("weight",)
-        return [self.by_hidden(f"{name}.{kind}", 1, 0, 1) for kind in kinds]
+    def norm(self, name: str, *, begin: int = 0) -> list[TensorSlices]:
+        """Return the slices of a norm's weight and of its bias, if it has one.
+
+        A LayerNorm subtracts a mean that is known only after the all-gather, times the
+        weights of all columns. So each chip holds its weights and biases whole.
+
+        Parameters
+        ----------
+        name
+            Name of the norm, without ``.weight``.
+        begin
+            First column or row of its module that a block has. Blocks behind the first
+            have copies of a LayerNorm alone, and nothing of another norm.
+        """
+        if self.model.structure.layer_norms:
+            whole = self.zeros == 0
+            size = self.model.hidden_size
+            return [
+                each
+                for kind in ("weight", "bias")
+                for each in self.copied_vector(
+                    whole, f"{name}.{kind}", size, block_begin=begin
+                )
+            ]
+        return [] if begin else [self.by_hidden(f"{name}.weight", 1, 0, 1)]
 
     def copied_vector(
-        self, holds: NDArray[np.bool_], name: str, size: int
+        self,
+        holds: NDArray[np.bool_],
+        tensor: str,
+        size: int,
+        *,
+        block_begin: int = 0,
     ) -> list[TensorSlices]:
         """Return the slices of a vector that several chips hold whole.
 
@@ -189,19 +223,26 @@ class GroupSlices(NamedTuple):
         ----------
         holds
             Whether each chip holds the vector, shape ``(width,)``.
-        name, size
+        tensor, size
             Name and elements of the vector.
+        block_begin
+            If not 0, all of them hold copies, for a block that begins there.
         """
         held = self.zeros + holds
         # Numbers the holders from 0.
         number = np.cumsum(held) - 1
         first = np.where(number == 0, held, 0) * size
-        slices = [self.vector(f"{name}.weight", size, self.zeros, first)]
-        copies = int(held.sum()) - 1
+        slices = []
+        if block_begin:
+            first *= 0
+        else:
+            slices.append(self.vector(tensor, size, self.zeros, first))
+        copies = int(held.sum()) - (not block_begin)
         if copies:
-            row = np.maximum(number - 1, 0)
+            row = np.maximum(number - (not block_begin), 0)
+            block = f" from {block_begin}" if block_begin else ""
             others = TensorSlices(
-                tensor=f"{name}.weight (copies)",
+                tensor=f"{tensor}{block} (copies)",
                 rows=copies,
                 columns=size,
                 row_start=row,

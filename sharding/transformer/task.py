@@ -187,7 +187,12 @@ class Task(NamedTuple):
 
         They are the sum of squares and, in a LayerNorm, the sum.
         """
-        return FP32_BYTES * (2 if self.model.structure.layer_norms else 1)
+        return FP32_BYTES * self.norm_sums
+
+    @property
+    def norm_sums(self) -> int:
+        """Return the norm sums of a token on a chip."""
+        return 2 if self.model.structure.layer_norms else 1
 
     def router_bytes(self) -> int:
         """Return the bytes of a token's partial expert scores, 0 in a dense model."""

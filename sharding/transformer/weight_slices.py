@@ -4,12 +4,12 @@
   each chip computes its own outputs.
 - Output and down projections are split by columns, so that each chip consumes its own
   inputs.
-- Norms and embeddings are split along the hidden dimension.
+- Other norms and embeddings are split along the hidden dimension.
 - A 2D layout cuts the matrices of a feed-forward both ways.
 - Each expert is whole within its expert group.
 - A bias is on the chips whose outputs it is added to.
-- The norm of heads is on every chip that has heads: the first holds the tensor, the
-  others hold copies.
+- The norm of heads is on every chip that has heads, and a LayerNorm on every chip: the
+  first holds the tensor, the others hold copies.
 """
 
 import numpy as np
@@ -75,9 +75,8 @@ def _head_slices(group: GroupSlices, block: Block) -> list[TensorSlices]:
     if model.tied_embeddings:
         # A tied head is a second copy of the embedding, on the chips of the head.
         slices = [part._replace(tensor=f"{part.tensor} (tied)") for part in slices]
-    if block.opens:
-        return group.norm(names.norm_before_head(model.layers)) + slices
-    return slices
+    norm = group.norm(names.norm_before_head(model.layers), begin=low)
+    return norm + slices
 
 
 def _attention_slices(group: GroupSlices, layer: int) -> list[TensorSlices]:
@@ -108,7 +107,9 @@ def _attention_slices(group: GroupSlices, layer: int) -> list[TensorSlices]:
     ]
     if model.structure.head_norms:
         for norm in (names.query_norm, names.key_norm):
-            slices += group.copied_vector(heads.heads > 0, name(norm), model.head_dim)
+            slices += group.copied_vector(
+                heads.heads > 0, f"{name(norm)}.weight", model.head_dim
+            )
     if model.normalises_outputs:
         slices += group.norm(name(names.attention_post_norm))
     return slices
@@ -117,13 +118,13 @@ def _attention_slices(group: GroupSlices, layer: int) -> list[TensorSlices]:
 def _feed_forward_slices(group: GroupSlices, block: Block) -> list[TensorSlices]:
     """Return the slices of a feed-forward's norms, router and experts."""
     model, names, layer = group.model, group.names, block.layer
-    slices = []
-    if block.opens:
-        slices += group.norm(names.feed_forward_norm.format(layer=layer))
-        if model.experts > 1:
-            router = f"{names.router.format(layer=layer)}.weight"
-            scores = group.by_hidden(router, model.experts, 0, model.experts)
-            slices.append(scores._replace(multiplied=True))
+    norm = names.feed_forward_norm.format(layer=layer)
+    begin, _ = block.range_of(model.intermediate_size)
+    slices = group.norm(norm, begin=begin)
+    if block.opens and model.experts > 1:
+        router = f"{names.router.format(layer=layer)}.weight"
+        scores = group.by_hidden(router, model.experts, 0, model.experts)
+        slices.append(scores._replace(multiplied=True))
     for expert in range(model.experts):
         slices += _expert_slices(group, block, expert)
     if block.closes and model.normalises_outputs:

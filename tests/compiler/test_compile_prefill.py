@@ -62,6 +62,24 @@ def test_a_pass_keeps_every_rule_and_beats_no_bound(
     assert prefill.chunks == -(-prompt // min(chunk, prompt))
 
 
+def test_a_prompt_keeps_what_its_largest_chunk_does() -> None:
+    # One layer of one key/value head, whose queries attend to four positions.
+    sizes = {"layers": 1, "window_tokens": 4, "windowed_layers": (0,), "kv_heads": 1}
+    model = load_model("gpt2").model_copy(update=sizes)
+    topology = select_topology(1, "auto")
+    plan = plan_sharding(
+        Task(model, load_machine(), 1, 12, 1),
+        Strategy(tensor=1, pipeline=1),
+        topology.active.astype(np.int64),
+    )
+    resident = compile_prefill(plan, topology, 10, 3).schedule.program.resident
+    # Three queries attend to six positions, a token to four: a key and a value each of
+    # 64 elements in FP16.
+    assert plan.stages[0].memory.kv_cache.tolist() == [4 * 2 * 64 * 2]
+    assert resident.kv_cache[0] == 6 * 2 * 64 * 2
+    assert resident.activations[0] == 3 * 768 * 2
+
+
 @settings(max_examples=8)
 @given(shape=shapes, prompt=st.integers(1, 48), more=st.integers(1, 40))
 def test_a_longer_prompt_takes_longer(

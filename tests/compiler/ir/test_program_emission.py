@@ -128,6 +128,7 @@ def test_a_phase_that_recurs_has_trains_of_its_own_each_time() -> None:
         wire_cycle=np.array([0, 500]),
         receive_cycle=np.array([300, 800]),
         previous=np.array([-1, 0]),
+        message=np.array([0, 0]),
         serialisation_cycles=np.repeat(PHASE.serialisation_cycles, 2),
         spent=CycleBreakdown(link=900),
         hops=2,

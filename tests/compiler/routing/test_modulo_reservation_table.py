@@ -23,6 +23,7 @@ def phase(rides: list[Ride]) -> Transport:
         wire_cycle=wire,
         receive_cycle=wire,
         previous=0 * link - 1,
+        message=0 * link,
         serialisation_cycles=duration,
         spent=CycleBreakdown(link=int((wire + duration).max())),
         hops=1,

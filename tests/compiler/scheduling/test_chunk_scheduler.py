@@ -18,6 +18,7 @@ def train(link: int, cycles: int) -> Transport:
         wire_cycle=0 * ONE,
         receive_cycle=cycles * ONE,
         previous=-ONE,
+        message=0 * ONE,
         serialisation_cycles=cycles * ONE,
         spent=CycleBreakdown(link=cycles),
         hops=1,

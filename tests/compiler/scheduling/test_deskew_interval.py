@@ -27,6 +27,7 @@ def timeline(stage_cycles: int, *, hops: int, longest: int = 100) -> Timeline:
         wire_cycle=none,
         receive_cycle=none,
         previous=none,
+        message=none,
         serialisation_cycles=none,
         spent=spent,
         hops=hops,

@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
+from chip.dataflow import Pass
 from compiler.cost.guard_band import Tolerance
 from compiler.ir.schedule import Schedule
 from compiler.scheduling.program_assembly import assemble_program, no_deskew_gap
@@ -21,6 +22,7 @@ def test_a_program_holds_the_resident_bytes_of_every_stage(compiled: Compile) ->
         reschedule=None,
         tolerance=Tolerance(machine=machine, tree_height=schedule.tree.height),
         interval_cycles=schedule.program.deskews.interval_cycles,
+        passes=[Pass(16, 1, 1, 1)],
     )
     assert timeline is schedule.timeline
     assert program.guard_cycles == schedule.program.guard_cycles
@@ -46,6 +48,7 @@ def test_a_timeline_without_gaps_cannot_be_deskewed_more_often(
             reschedule=None,
             tolerance=Tolerance(machine=machine, tree_height=1),
             interval_cycles=300,
+            passes=[],
         )
 
 

@@ -35,6 +35,7 @@ class OneTrain:
             wire_cycle=0 * one,
             receive_cycle=20 * one,
             previous=-one,
+            message=0 * one,
             serialisation_cycles=20 * one,
             spent=CycleBreakdown(link=20),
             hops=1,

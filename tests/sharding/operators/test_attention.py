@@ -87,13 +87,13 @@ def test_members_outside_the_alternating_group_neither_gather_nor_share_nor_add(
 
 
 def test_qwen3_normalises_heads_once_their_sums_of_squares_have_met() -> None:
-    order = ["qkv", "head_norm", "rotary", "share_qkv", "head_scale", "scores"]
+    order = ["qkv", "head_norm", "share_qkv", "rotary", "head_scale", "scores"]
     task = named("qwen3-8b", tensor=16)
     assert names(task, ATTENTION)[3:9] == order
     # Two chips share a head of 4 queries, a key and a value of 128 elements each: half
-    # of them in FP16, and a sum of 4 B for each query and the key.
+    # of them in FP16, and a sum of 4 B for each of two queries and the key.
     shared = exchanges(task, ATTENTION)["share_qkv"].shard_bytes
-    assert shared.tolist() == [6 * 64 * 2 + 5 * 4] * 16
+    assert shared.tolist() == [6 * 64 * 2 + 3 * 4] * 16
 
 
 def test_an_encoder_multiplies_every_position_with_every_other() -> None:
@@ -108,3 +108,33 @@ def test_an_encoder_multiplies_every_position_with_every_other() -> None:
     assert (two["scores"] == fill + 64 * 512 * 512 // 102_400 + 1).all()
     # Weights are installed once for all positions.
     assert (two["qkv"] < 2 * one["qkv"]).all()
+
+
+def test_a_chip_without_rows_of_a_shared_head_sends_none_of_its_sums() -> None:
+    # Six chips share two query heads and a key head of two elements each: the rows of
+    # the queries are on chips 1, 2, 4 and 5, those of the keys on chips 2 and 5.
+    sizes = {"attention_heads": 2, "kv_heads": 1, "head_dim": 2}
+    model = load_model("qwen3-8b").model_copy(update=sizes)
+    exchanged = exchanges(Task(model, GROQRACK, 6, 64, 1), ATTENTION)
+    query, key = np.array([0, 1, 1, 0, 1, 1]), np.array([0, 0, 1, 0, 0, 1])
+    # A slice is a row in FP16 for each of query, key and value, and the sum of squares
+    # of its query head and of its key head in FP32.
+    shared = 2 * (query + 2 * key) + 4 * (query + key)
+    assert exchanged["share_qkv"].shard_bytes.tolist() == shared.tolist()
+    # The row, and two softmax sums of both heads.
+    values = query * (2 + 2 * 2 * 4)
+    assert exchanged["share_values"].shard_bytes.tolist() == values.tolist()
+
+
+def test_all_chips_of_an_encoder_receive_the_input_that_it_adds_to() -> None:
+    encoder, decoder = (
+        exchanges(named(name)._replace(attention=4), ATTENTION)
+        for name in ("bert-base", "gpt2")
+    )
+    assert encoder["gather"].only is None
+    assert decoder["gather"].only is not None
+    # In both, only half of the chips have a part of the sum.
+    for each in (encoder, decoder):
+        contributors = each["scatter"].only
+        assert contributors is not None
+        assert contributors.sum() == 4

@@ -109,6 +109,9 @@ def test_a_grid_gathers_a_part_of_its_input_and_adds_up_twice() -> None:
     assert np.bincount(exchanged["gather"].teams).tolist() == [8] * 8
     assert np.bincount(exchanged["scatter_columns"].teams).tolist() == [8] * 8
     assert exchanged["gather"].shard_bytes.tolist() == [128 * 2 + 4] * 64
-    assert exchanged["scatter_columns"].shard_bytes.tolist() == [2 * 448 * 2 + 4] * 64
+    # The norm sums of the eight shards of a row go along.
+    sums_bytes = 8 * 4
+    scattered = exchanged["scatter_columns"].shard_bytes.tolist()
+    assert scattered == [2 * 448 * 2 + sums_bytes] * 64
     assert exchanged["gather_columns"].shard_bytes.tolist() == [448 * 2] * 64
     assert exchanged["scatter"].shard_bytes.tolist() == [128 * 2] * 64

@@ -6,15 +6,19 @@ from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOper
 from sharding.operators.residual_stream import (
     gathered_input,
     normed_input,
-    reduced_output,
+    normed_shard,
+    scaling,
+    weighing,
     whole_group,
 )
+from sharding.parallelism.tensor_group import Range
 from sharding.transformer.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
 
 MACHINE = load_machine()
 FP16_BITS = 16
+AT = "layers.{layer}.attention"
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def test_an_input_is_normed_in_shards_and_gathered_with_its_norm_sums(
     task: Task,
 ) -> None:
     pairs = np.array([0, 0, 1, 1])
-    operators = gathered_input(task, opens=True, teams=pairs, extra_bytes=8)
+    operators = gathered_input(task, at=AT, opens=True, teams=pairs, extra_bytes=8)
     assert names(operators) == ["norm", "gather"]
     gather = exchange(operators, "gather")
     assert gather.pattern is Pattern.GATHER
@@ -60,39 +64,36 @@ def test_an_input_is_normed_in_shards_and_gathered_with_its_norm_sums(
 
 
 def test_a_later_part_of_a_module_only_gathers(task: Task) -> None:
-    operators = gathered_input(task, opens=False, teams=whole_group(task))
+    operators = gathered_input(task, at=AT, opens=False, teams=whole_group(task))
     assert names(operators) == ["gather"]
 
 
 def test_a_normed_input_is_scaled_on_the_chips_that_receive_it(task: Task) -> None:
     only = np.array([True, False, False, True])
-    operators = normed_input(task, opens=True, only=only)
+    operators = normed_input(task, at=AT, opens=True, only=only)
     assert names(operators) == ["norm", "gather", "scale"]
     assert exchange(operators, "gather").only is only
     scale, none = (VectorWork(n, FP16_BITS, operations=2) for n in (3 * 8, 0))
     assert works(operators, "scale") == [scale, none, none, scale]
-    everywhere = normed_input(task, opens=True)
+    everywhere = normed_input(task, at=AT, opens=True)
     assert works(everywhere, "scale") == [scale] * 4
 
 
-def test_partial_sums_are_scattered_and_added_to_the_residual_and_a_bias(
+def test_a_chip_weighs_its_shard_and_states_which_columns_it_has_squared(
     task: Task,
 ) -> None:
-    operators = reduced_output(
-        task, teams=whole_group(task), summands=4, post_norm=False, biased=True
-    )
-    assert names(operators) == ["scatter", "reduce"]
-    scatter = exchange(operators, "scatter")
-    assert scatter.pattern is Pattern.SCATTER
-    assert scatter.shard_bytes.tolist() == [3 * 2 * 2] * 4
-    # Four partial sums, the residual and a bias are added in five operations.
-    added = VectorWork(3 * 2, FP16_BITS, operations=5, operands=6)
-    assert works(operators, "reduce") == [added] * 4
+    operation = weighing(task, AT)
+    weighed, squares = operation.writes
+    assert (weighed.value, squares.value) == (f"{AT}.weighed", f"{AT}.squares")
+    assert weighed.first.tolist() == squares.part_first.tolist() == [0, 2, 4, 6]
+    assert weighed.last.tolist() == squares.part_last.tolist() == [2, 4, 6, 8]
+    assert normed_shard(task, AT)[0].first.tolist() == [0, 2, 4, 6]
 
 
-def test_a_norm_behind_a_block_gathers_its_sums_alone(task: Task) -> None:
-    operators = reduced_output(
-        task, teams=whole_group(task), summands=4, post_norm=True
-    )
-    assert names(operators) == ["scatter", "reduce", "post_norm", "post_scale"]
-    assert exchange(operators, "post_norm").shard_bytes.tolist() == [3 * 4] * 4
+def test_a_norm_is_scaled_by_the_sums_of_all_columns(task: Task) -> None:
+    columns = Range(np.array([0, 4, 0, 0]), np.array([4, 8, 8, 0]))
+    operation = scaling(task, AT, columns, "made")
+    weighed, squares = operation.reads
+    assert weighed.member.tolist() == squares.member.tolist() == [0, 1, 2]
+    assert squares.part_last.tolist() == [8, 8, 8]
+    assert operation.writes[0].first.tolist() == [0, 4, 0]

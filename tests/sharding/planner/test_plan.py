@@ -40,14 +40,23 @@ def plan(
     return plan_sharding(task, strategy, chips, sequences=sequences)
 
 
-def stored_parameters(model: ModelSpec, tensor: int) -> int:
+def stored_parameters(planned: ShardingPlan) -> int:
     """Return the weights on all chips.
 
-    A tied head is a copy of the embedding; each chip has the norms of heads.
+    A tied head is a copy of the embedding; each chip with heads has their norms. Each
+    chip of each part of a block has the LayerNorm of its input.
     """
+    model, tensor = planned.task.model, planned.task.tensor
+    have_heads = planned.task.group.attention
     copy = model.vocabulary_size * model.hidden_size if model.tied_embeddings else 0
     norms = 2 * model.layers * model.head_dim if model.structure.head_norms else 0
-    return model.parameters + copy + (tensor - 1) * norms
+    copies = (have_heads - 1) * norms
+    if model.structure.layer_norms:
+        kinds = (BlockKind.ATTENTION, BlockKind.FEED_FORWARD, BlockKind.HEAD)
+        parts = [b for s in planned.stages for b in s.blocks if b.kind in kinds]
+        held = sum(tensor - block.opens for block in parts)
+        copies += held * 2 * model.hidden_size
+    return model.parameters + copy + copies
 
 
 @given(model=..., tensor=widths, pipeline=stage_counts)
@@ -56,7 +65,7 @@ def test_every_weight_is_on_exactly_one_chip(
 ) -> None:
     small = plan(model, tensor, pipeline, context=64)
     slices = small.slices
-    assert check_coverage(slices) == stored_parameters(model, tensor)
+    assert check_coverage(slices) == stored_parameters(small)
     copies = slices["tensor"].str.endswith((" (tied)", " (copies)"))
     assert check_coverage(slices[~copies]) == model.parameters
     assert slices["bytes"].sum() == small.weight_bytes
@@ -81,7 +90,7 @@ def test_every_weight_is_on_exactly_one_chip_when_memory_is_scarce(
         assert "What would do" in str(error) or "No machine" in str(error)  # noqa: PT017
     else:
         assert small.fullest_chip_bytes <= sram_bytes
-        assert check_coverage(small.slices) == stored_parameters(model, tensor)
+        assert check_coverage(small.slices) == stored_parameters(small)
 
 
 @settings(max_examples=20)
@@ -117,8 +126,7 @@ def test_every_weight_is_on_exactly_one_chip_however_a_group_shares_it(
         routing=task.routing,
     )
     small = plan_sharding(task, strategy, np.arange(strategy.chips))
-    have_heads = task.attention or task.tensor
-    assert check_coverage(small.slices) == stored_parameters(task.model, have_heads)
+    assert check_coverage(small.slices) == stored_parameters(small)
     assert small.slices["bytes"].sum() == small.weight_bytes
     for stage in small.stages:
         held = small.slices[small.slices["stage"] == stage.index]
@@ -197,7 +205,7 @@ def test_weights_take_a_byte_each(name: str) -> None:
     model = load_model(name)
     pipeline = 4 + 2 * model.parameters // (8 * GROQRACK.chip.sram_bytes)
     fitted = plan(name, 8, pipeline, context=128)
-    assert fitted.weight_bytes == stored_parameters(model, 8)
+    assert fitted.weight_bytes == stored_parameters(fitted)
 
 
 def test_the_deployment_to_reproduce_fits_and_is_covered() -> None:

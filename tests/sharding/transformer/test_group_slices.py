@@ -3,7 +3,11 @@ import pytest
 
 from sharding.parallelism.ranges import TensorSlices
 from sharding.parallelism.tensor_group import FeedForwardLayout, Range, group_of
-from sharding.transformer.group_slices import GroupSlices, ProjectionRows
+from sharding.transformer.group_slices import (
+    GroupSlices,
+    ProjectionRows,
+    is_of_later_block,
+)
 from specs.arrays import Ints
 from specs.model import ModelSpec, load_model
 
@@ -79,10 +83,27 @@ def test_a_layer_norm_has_a_bias_and_a_root_mean_square_has_none(
 ) -> None:
     assert [part.tensor for part in pair.norm("norm")] == ["norm.weight"]
     layer_norm = pair._replace(model=load_model("gpt2"))
-    assert [part.tensor for part in layer_norm.norm("ln_1")] == [
+    held = layer_norm.norm("ln_1")
+    assert [part.tensor for part in held] == [
         "ln_1.weight",
+        "ln_1.weight (copies)",
         "ln_1.bias",
+        "ln_1.bias (copies)",
     ]
+    # Each chip has all of it, since the mean that is subtracted is weighed too.
+    assert [part.elements.tolist() for part in held[:2]] == [[768, 0], [0, 768]]
+
+
+def test_a_later_part_of_a_block_has_copies_of_its_layer_norm(
+    pair: GroupSlices,
+) -> None:
+    assert pair.norm("norm", begin=3) == []
+    layer_norm = pair._replace(model=load_model("gpt2"))
+    weight, bias = layer_norm.norm("ln_2", begin=3)
+    assert weight.tensor == "ln_2.weight from 3 (copies)"
+    assert is_of_later_block(weight.tensor)
+    assert not is_of_later_block("ln_2.weight (copies)")
+    assert bias.elements.tolist() == [768, 768]
 
 
 def test_the_first_holder_of_a_vector_has_the_tensor_and_others_have_copies(
@@ -90,7 +111,7 @@ def test_the_first_holder_of_a_vector_has_the_tensor_and_others_have_copies(
 ) -> None:
     four = GroupSlices(tiny, group_of(4, 1, 0, FeedForwardLayout.ONE_D))
     holds = np.array([False, True, True, True])
-    own, copies = four.copied_vector(holds, "q_norm", 5)
+    own, copies = four.copied_vector(holds, "q_norm.weight", 5)
     assert own.elements.tolist() == [0, 5, 0, 0]
     assert (copies.tensor, copies.rows) == ("q_norm.weight (copies)", 2)
     assert copies.elements.tolist() == [0, 0, 5, 5]

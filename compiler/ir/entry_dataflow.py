@@ -1,0 +1,69 @@
+"""Dataflow of a timeline's entries: what an entry computes or carries, and for whom.
+
+It is made when a program is emitted, because a search schedules many more tokens than
+it emits. Names in it hold for any layer; the scope of an entry says for which.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from chip.dataflow import Value
+from sharding.operators.operands import RESIDUAL, Operand, Operation
+from specs.arrays import Ints
+
+# Values that stay from pass to pass.
+_STAYING = (".weight", ".bias", "_cache")
+_HEAD = "head."
+
+
+class Scope(NamedTuple):
+    """Scope of the names in an entry's dataflow.
+
+    Attributes
+    ----------
+    layer
+        Layer of the block.
+    residual
+        Name of the residual stream before the block.
+    number
+        Number of the pass.
+    answers
+        Whether only answered positions go through the head.
+    received
+        Whether the residual stream came from the stage before.
+    """
+
+    layer: int
+    residual: str
+    number: int
+    answers: bool
+    received: bool = False
+
+    def value(self, name: str) -> Value:
+        """Return the value that a name stands for."""
+        answered = self.answers and (
+            name.startswith(_HEAD) or (self.received and name == RESIDUAL)
+        )
+        name = name.replace("{layer}", str(self.layer)).replace(RESIDUAL, self.residual)
+        stays = name.endswith(_STAYING)
+        return Value(name, -1 if stays else self.number, answered and not stays)
+
+
+class EntryDataflow(NamedTuple):
+    """Dataflow of an entry.
+
+    Attributes
+    ----------
+    scope
+        Scope of its names.
+    chips
+        Chip of each member of the group, shape ``(width,)``.
+    operations, carried
+        Each returns what the entry computes, or what its messages carry; `member` of
+        the latter is the row of the message.
+    """
+
+    scope: Scope
+    chips: Ints
+    operations: Callable[[], tuple[Operation, ...]] | None = None
+    carried: Callable[[], tuple[Operand, ...]] | None = None
