@@ -42,7 +42,7 @@ def row(name: str, scenario: Scenario) -> str:
     times.append(time.process_time())
     schedule = compile_token(prepared.plan, prepared.topology)
     times.append(time.process_time())
-    verify(schedule.program, prepared.topology, prepared.machine)
+    verify(schedule.program, prepared.topology, prepared.machine, plan=schedule.plan)
     times.append(time.process_time())
     result = simulate(
         schedule.program,

@@ -100,7 +100,9 @@ def measure() -> list[Line]:
     plan, topology, machine = prepared.plan, prepared.topology, prepared.machine
     compiling_s = best_cpu_s(lambda: compile_token(plan, topology), 3)
     schedule = compile_token(plan, topology)
-    verifying_s = best_cpu_s(lambda: verify(schedule.program, topology, machine), 3)
+    verifying_s = best_cpu_s(
+        lambda: verify(schedule.program, topology, machine, plan=schedule.plan), 3
+    )
     token_s = best_cpu_s(lambda: simulated(prepared, schedule, 1))
     demo_s = best_cpu_s(lambda: simulated(prepared, schedule, DEMO_TOKENS), 3)
     further_s = (demo_s - token_s) / (DEMO_TOKENS - 1)

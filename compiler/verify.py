@@ -1,9 +1,10 @@
-"""Verifier: an independent proof that a program keeps the machine's rules.
+"""Verifier: an independent proof that a program is valid and computes its model.
 
 The verifier and its rules share no code with the rest of the compiler. They read the
-finished program and derive everything again from the machine and the topology. Each
-rule holds for every instruction and every vector, under every jitter and drift that the
-machine allows, or the first counter-example is reported.
+finished program and derive everything again from the machine, the topology, the
+operator graph of the model and the plan's table of weights. Each rule holds for every
+instruction and every vector, under every jitter and drift that the machine allows, or
+the first counter-example is reported.
 """
 
 import hashlib
@@ -14,6 +15,15 @@ from typing import final
 import numpy as np
 
 from chip.program import Program
+from compiler.dataflow_rules.claims import check_claims, check_heads, check_results
+from compiler.dataflow_rules.coverage import check_coverage
+from compiler.dataflow_rules.functions import check_functions
+from compiler.dataflow_rules.instructions import check_instructions, check_work
+from compiler.dataflow_rules.operation_amounts import OperationAmounts
+from compiler.dataflow_rules.residency import check_residency
+from compiler.dataflow_rules.statements import Statements
+from compiler.dataflow_rules.transfers import check_payloads, check_trains
+from compiler.dataflow_rules.value_sizes import ValueSizes
 from compiler.rules.memory import check_memory, check_operands, check_text
 from compiler.rules.slices import check_amounts, check_kinds
 from compiler.rules.streams import (
@@ -28,18 +38,25 @@ from compiler.rules.structure import (
     check_operators,
     check_outage,
     check_routes,
+    violation,
 )
 from compiler.rules.timing import check_deskews, check_fifos, check_receives
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.planner.plan import ShardingPlan
 from specs.machine import MachineSpec
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.topology import Topology
+from workloads.model_graph import graph_of
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """Certificate that a program keeps every rule, with the cases of each.
+
+    Without a plan of a model the rules are those of the machine, so that the
+    certificate does not say what is computed.
 
     Parameters
     ----------
@@ -62,6 +79,8 @@ def verify(
     topology: Topology,
     machine: MachineSpec,
     outage: Outage = NO_OUTAGE,
+    *,
+    plan: ShardingPlan | WorkloadPlan | None = None,
 ) -> Certificate:
     """Return the compiler's certificate that `program` keeps every rule on `machine`.
 
@@ -75,6 +94,9 @@ def verify(
         Specification of chips, links and clocks.
     outage
         Chips and links that are out of order.
+    plan
+        What the program must compute. Of a model's plan the program must state its
+        dataflow; a plan of another workload says nothing about it yet.
 
     Raises
     ------
@@ -107,7 +129,47 @@ def verify(
         "operands fit": check_operands(program, machine),
         "SRAM holds all, at any time": check_memory(program, machine),
     }
+    if isinstance(plan, ShardingPlan):
+        checks |= _computes(program, topology, plan)
     return Certificate(digest=digest(program), checks=checks)
+
+
+def _computes(
+    program: Program, topology: Topology, plan: ShardingPlan
+) -> dict[str, int]:
+    """Return the cases of each rule by which a program computes a plan's model."""
+    if program.dataflow is None or not len(program.dataflow.operations):
+        raise violation(
+            "the program computes something else",
+            f"it states nothing that it computes, and {plan.task.model.name} has "
+            f"{plan.task.model.layers} layers",
+        )
+    task, machine = plan.task, plan.task.machine
+    graph = graph_of(
+        task.model, machine.formats, context=task.context, batch=task.batch
+    )
+    statements = Statements(program, graph, plan.strategy.expert)
+    encoder = task.model.structure.encoder
+    sizes = ValueSizes(statements, machine.formats, encoder=encoder)
+    starts = [stage.chips for stage in plan.stages if stage.index == 0]
+    return {
+        "messages travel in full": check_trains(statements, topology, machine),
+        "messages are as long as what they carry": check_payloads(statements, sizes),
+        "all that is stated is executed": check_instructions(statements),
+        "results follow by the graph": check_functions(statements),
+        "instructions are as long as their operations": check_work(
+            statements, OperationAmounts(statements, sizes, task)
+        ),
+        "chips have what they read and send, once": check_coverage(
+            statements, np.concatenate(starts)
+        ),
+        "weights are where the plan says": check_residency(statements, plan),
+        "every layer attends with all heads": check_heads(statements, plan),
+        "results arrive in time": check_results(statements, plan, machine),
+        "marks, stalls and memory are as stated": check_claims(
+            statements, plan, machine
+        ),
+    }
 
 
 def digest(program: Program) -> str:

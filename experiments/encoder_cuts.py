@@ -126,7 +126,7 @@ def _row(context: int, strategy: Strategy, rule: str) -> TableRow:
     plan = staged_plan(task, strategy, chips, stage_blocks(units, cuts), 1)
     assert plan.fullest_chip_bytes <= machine.chip.sram_bytes
     schedule = compile_token(plan, topology)
-    verify(schedule.program, topology, machine)
+    verify(schedule.program, topology, machine, plan=schedule.plan)
     stage_macs = np.add.reduceat(macs, cuts)
     return {
         "model": task.model.name,

@@ -142,7 +142,12 @@ def _row(case: PlacementCase, seed: int) -> TableRow:
     )
     machine, topology = prepared.machine, prepared.topology
     placed = best_placed(naive)
-    verify(placed.schedule.program, placed.schedule.topology, machine)
+    verify(
+        placed.schedule.program,
+        placed.schedule.topology,
+        machine,
+        plan=placed.schedule.plan,
+    )
     order = np.random.default_rng(seed).permutation(topology.active)
     shuffled = replace(topology, active=order)
     try:

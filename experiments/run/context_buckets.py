@@ -118,7 +118,7 @@ def _certified(
     machine = prepared.machine
     if machine.drifts and not machine.deskews:
         return None
-    return verify(schedule.program, prepared.topology, machine)
+    return verify(schedule.program, prepared.topology, machine, plan=schedule.plan)
 
 
 @final

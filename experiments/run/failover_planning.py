@@ -66,7 +66,7 @@ class SpareNodes:
         now_on = np.arange(topology.chips)
         now_on[topology.active] = chips
         moved, program = _compiled_on(plan, now_on, topology, outage)
-        verify(program, topology, prepared.machine, outage)
+        verify(program, topology, prepared.machine, outage, plan=moved)
         loaded = self._loaded_bytes(moved, dict(zip(chips, held_by, strict=True)))
         return Moved(
             program=program,

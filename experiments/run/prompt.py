@@ -67,7 +67,9 @@ def run_prompt(prepared: Prepared) -> PromptRun | None:
     program = prefill.schedule.program
     certificate = None
     if machine.deskews or not machine.drifts:
-        certificate = verify(program, prepared.topology, machine)
+        certificate = verify(
+            program, prepared.topology, machine, plan=prefill.schedule.plan
+        )
     execute = simulate if scenario.engine == "simpy" else replay
     result = execute(program, prepared.topology, machine, seed=scenario.seed, tokens=1)
     payload_bytes = _TOKEN_BYTES * scenario.prompt * scenario.batch

@@ -54,7 +54,7 @@ class PlacedModel(NamedTuple):
                 f"{lacking:,} bytes on the fullest chip; draft fewer tokens"
             )
         schedule = compile_token(pass_plan(plan, task), self.schedule.topology)
-        verify(schedule.program, schedule.topology, task.machine)
+        verify(schedule.program, schedule.topology, task.machine, plan=schedule.plan)
         return schedule.latency_cycles
 
 

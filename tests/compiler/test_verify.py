@@ -79,7 +79,7 @@ def forwarded_train(program: Program) -> int:
 
 
 def test_a_good_program_is_certified_with_all_that_was_tried(good: Schedule) -> None:
-    certificate = verify(good.program, good.topology, machine_of(good))
+    certificate = verify(good.program, good.topology, machine_of(good), plan=good.plan)
     assert certificate.digest == digest(good.program)
     assert min(certificate.checks.values()) > 0
     total = sum(certificate.checks.values())
@@ -101,7 +101,12 @@ def test_what_is_compiled_holds_on_machines_of_any_size(
     compiled: Compile, tensor: int, pipeline: int, topology: str
 ) -> None:
     schedule = compiled(tensor, pipeline, topology=topology)
-    verify(schedule.program, schedule.topology, machine_of(schedule))
+    verify(
+        schedule.program,
+        schedule.topology,
+        machine_of(schedule),
+        plan=schedule.plan,
+    )
 
 
 def test_the_rules_share_no_code_with_what_makes_programs() -> None:
@@ -121,20 +126,41 @@ def test_the_rules_share_no_code_with_what_makes_programs() -> None:
                 names = [alias.name for alias in node.names]
             ahead += [n for n in names if n.startswith("compiler") and n not in seen]
             ours = [n for n in names if n.split(".")[0] in {"sharding", "chip"}]
+            # Of sharding the plan as a value, and the names of tensors in its table.
             assert set(ours) <= {
+                "chip.dataflow",
                 "chip.program",
                 "chip.sram_occupancy",
                 "chip.functional_units",
                 "chip.operator_work",
+                "sharding.graph.workload_plan",
+                "sharding.planner.plan",
+                "sharding.transformer.task",
+                "sharding.transformer.tensor_names",
             }
-    assert seen == {
-        "compiler.verify",
-        "compiler.rules.memory",
-        "compiler.rules.slices",
-        "compiler.rules.streams",
-        "compiler.rules.structure",
-        "compiler.rules.timing",
+    rooms = {name.rpartition(".")[0] for name in seen}
+    assert rooms == {"compiler", "compiler.rules", "compiler.dataflow_rules"}
+    assert {name for name in seen if name.count(".") == 1} == {"compiler.verify"}
+
+
+def test_a_program_that_computes_nothing_is_no_proof_of_a_model(good: Schedule) -> None:
+    marks = np.flatnonzero(good.program.instructions.opcode == Opcode.MARK)
+    columns = {
+        name: getattr(good.program.instructions, name)[marks]
+        for name in good.program.instructions.__slots__
     }
+    trains = {
+        name: getattr(good.program.trains, name)[:0]
+        for name in good.program.trains.__slots__
+    }
+    empty = replace(
+        good.program,
+        instructions=replace(good.program.instructions, **columns),
+        trains=replace(good.program.trains, **trains),
+        dataflow=None,
+    )
+    with pytest.raises(VerificationError, match="states nothing that it computes"):
+        verify(empty, good.topology, machine_of(good), plan=good.plan)
 
 
 def test_a_receive_a_cycle_earlier_may_underflow(good: Schedule) -> None:

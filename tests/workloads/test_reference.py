@@ -126,6 +126,21 @@ def test_wrong_inputs_are_refused(
         evaluate(graph, inputs, random_weights(graph, 1))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rope_scaling": {"type": "yarn"}}, r"rope_scaling 'yarn' is not modelled"),
+        ({"head_dim": 3}, r"pairs elements, but 3 of a head are rotated"),
+    ],
+)
+def test_a_rotation_that_is_not_modelled_has_no_values(
+    changes: dict[str, object], message: str, tiny: Tiny
+) -> None:
+    graph = whole(tiny("llama", **changes), 2)
+    with pytest.raises(SpecError, match=message):
+        evaluate(graph, {"tokens": column(1, 2)}, random_weights(graph, 1))
+
+
 def test_a_cache_with_earlier_positions_must_be_given(tiny: Tiny) -> None:
     graph = graph_of(tiny("llama"), context=3, batch=1)
     with pytest.raises(SpecError, match=r"state 'layers\.0.*key_cache' is missing"):

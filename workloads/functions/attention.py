@@ -9,6 +9,7 @@ from math import pi
 
 import numpy as np
 
+from specs.errors import SpecError
 from workloads.attributes import (
     AttentionAttributes,
     HeadNormAttributes,
@@ -18,6 +19,9 @@ from workloads.attributes import (
 from workloads.functions.activations import Array
 from workloads.functions.residual_stream import Results
 from workloads.operators import GraphOperator, TokenRows
+
+# Kinds of scaled rotary frequencies that can be computed.
+SCALINGS = ("linear", "llama3")
 
 
 def head_norm(
@@ -81,6 +85,15 @@ def rotation_angles(rotary: Rotary, rows: TokenRows) -> Array:
     """
     frequencies = rotary.theta ** -(np.arange(0, rotary.dims, 2) / rotary.dims)
     scaling = rotary.scaling
+    if rotary.dims % 2:
+        raise SpecError(
+            f"a rotation pairs elements, but {rotary.dims} of a head are rotated"
+        )
+    if scaling and scaling.kind not in SCALINGS:
+        raise SpecError(
+            f"rope_scaling {scaling.kind!r} is not modelled (modelled: "
+            f"{', '.join(SCALINGS)}); its values would be wrong"
+        )
     if scaling is not None:
         slow = frequencies / scaling.factor
         # llama3 keeps what turned often in the trained context, and scales the rest.

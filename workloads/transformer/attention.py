@@ -1,6 +1,5 @@
 """The attention block: projections, positions, scores, values and the sum."""
 
-from specs.errors import SpecError
 from specs.numerical_settings import NumericalSettings
 from workloads.attributes import (
     AttentionAttributes,
@@ -18,29 +17,11 @@ from workloads.transformer.residual_stream import (
     weighed_input,
 )
 
-# Kinds of scaled rotary frequencies that can be computed.
-SCALINGS = ("linear", "llama3")
-
 
 def rotary(settings: NumericalSettings, head_dim: int) -> Rotary:
-    """Return the rotary position embedding that numerical settings describe.
-
-    Raises
-    ------
-    SpecError
-        If its frequencies are scaled in a way that is not modelled, or an odd number
-        of elements is rotated.
-    """
+    """Return the rotary position embedding that numerical settings describe."""
     dims = int(head_dim * settings.rotary_fraction)
-    scaling = settings.rope_scaling
-    if scaling and scaling.kind not in SCALINGS:
-        raise SpecError(
-            f"rope_scaling {scaling.kind!r} is not modelled (modelled: "
-            f"{', '.join(SCALINGS)}); its values would be wrong"
-        )
-    if dims % 2:
-        raise SpecError(f"a rotation pairs elements, but {dims} of a head are rotated")
-    return Rotary(theta=settings.rope_theta, dims=dims, scaling=scaling)
+    return Rotary(theta=settings.rope_theta, dims=dims, scaling=settings.rope_scaling)
 
 
 def attention(

@@ -1,0 +1,22 @@
+"""Rules by which a program computes its operator graph, independent of its compiler.
+
+Each check returns the number of cases it was applied to, or raises VerificationError
+with the first counter-example. They read what the program states about its
+instructions (`chip.dataflow`), the operator graph (`workloads`) and the plan's table of
+weights.
+
+statements: Statements, beside
+regions: Edges, Rows, RegionTable, either, weight_of
+functions: check_functions
+product_functions: PRODUCT_RULES, check_sums, experts_of
+sum_functions: SUM_RULES
+attention_functions: ATTENTION_RULES, head_sizes
+coverage: check_coverage
+instructions: check_instructions, check_work
+operation_amounts: OperationAmounts
+value_sizes: ValueSizes
+transfers: check_trains, check_payloads
+residency: check_residency
+checkpoint_tensors: Part, checkpoint_parts
+claims: check_heads, check_results, check_claims
+"""

@@ -1,0 +1,160 @@
+"""Tensors of a checkpoint, and where each lies in the matrices of the operator graph.
+
+For `compiler.verify`. A plan names tensors as checkpoints do, in which projections may
+be fused and each expert has its own. The graph has one matrix for each projection, and
+one for all experts.
+"""
+
+from typing import NamedTuple
+
+from sharding.transformer.tensor_names import TensorNames, names_of
+from specs.model import ModelSpec
+
+_TIED = " (tied)"
+
+
+class Part(NamedTuple):
+    """Part of a checkpoint's tensor: the rows that are of one matrix of the graph.
+
+    Attributes
+    ----------
+    name
+        Name of the matrix in the graph.
+    begin, rows
+        First row of the part in the tensor, and its rows; of a vector, its columns.
+    row, column
+        Where the part begins in the matrix.
+    is_vector
+        Whether it is a vector, whose columns the graph numbers.
+    """
+
+    name: str
+    begin: int
+    rows: int
+    row: int = 0
+    column: int = 0
+    is_vector: bool = False
+
+
+def checkpoint_parts(model: ModelSpec) -> dict[str, tuple[Part, ...]]:
+    """Return the parts of each tensor of a model's checkpoint, by its name."""
+    names = names_of(model.family, experts=model.experts)
+    hidden = model.hidden_size
+    parts: dict[str, tuple[Part, ...]] = {}
+    for name, matrix, rows in (
+        (names.embedding, "embedding.weight", model.vocabulary_size),
+        (names.positions, "embedding.positions.weight", model.position_rows),
+        (names.token_types, "embedding.token_types.weight", model.token_types),
+    ):
+        parts[f"{name}.weight"] = (Part(matrix, 0, rows),)
+    head = f"{names.head}.weight" + _TIED * model.tied_embeddings
+    parts[head] = (Part("head.weight", 0, model.head_rows),)
+    parts[f"{names.head}.bias"] = (_vector("head.bias", hidden),)
+    parts |= _norm(names.norm_before_head(model.layers), "head.norm", hidden)
+    for layer in range(model.layers):
+        parts |= _attention(model, names, layer)
+        parts |= _feed_forward(model, names, layer)
+    return parts
+
+
+def _vector(name: str, size: int, begin: int = 0, row: int = 0) -> Part:
+    """Return the part of a vector."""
+    return Part(name, begin, size, row, is_vector=True)
+
+
+def _norm(name: str, at: str, size: int) -> dict[str, tuple[Part, ...]]:
+    """Return the parts of a norm's weights and bias."""
+    return {
+        f"{name}.{kind}": (_vector(f"{at}.{kind}", size),)
+        for kind in ("weight", "bias")
+    }
+
+
+def _projections(
+    parts: list[tuple[str, str, int]], *, row: int = 0
+) -> dict[str, tuple[Part, ...]]:
+    """Return the parts of projections, whose rows follow each other if they are fused.
+
+    Parameters
+    ----------
+    parts
+        Name in the checkpoint, name in the graph, and rows of each projection.
+    row
+        Where each begins in the graph's matrix.
+    """
+    made: dict[str, tuple[Part, ...]] = {}
+    begin: dict[str, int] = {}
+    for name, matrix, rows in parts:
+        at = begin.get(name, 0)
+        weight, bias = f"{name}.weight", f"{name}.bias"
+        own = Part(f"{matrix}.weight", at, rows, row)
+        made[weight] = (*made.get(weight, ()), own)
+        vector = _vector(f"{matrix}.bias", rows, at, row)
+        made[bias] = (*made.get(bias, ()), vector)
+        begin[name] = at + rows
+    return made
+
+
+def _attention(
+    model: ModelSpec, names: TensorNames, layer: int
+) -> dict[str, tuple[Part, ...]]:
+    """Return the parts of a layer's attention tensors."""
+    at, hidden = f"layers.{layer}.attention", model.hidden_size
+
+    def name(template: str) -> str:
+        return template.format(layer=layer)
+
+    output = name(names.output)
+    parts = _norm(names.norm_before_attention(layer), f"{at}.norm", hidden)
+    parts |= _norm(name(names.attention_post_norm), f"{at}.post_norm", hidden)
+    if model.structure.head_norms:
+        parts |= _norm(name(names.query_norm), f"{at}.query_norm", model.head_dim)
+        parts |= _norm(name(names.key_norm), f"{at}.key_norm", model.head_dim)
+    parts |= _projections(
+        [
+            (name(names.query), f"{at}.query", model.query_size),
+            (name(names.key), f"{at}.key", model.kv_size),
+            (name(names.value), f"{at}.value", model.kv_size),
+        ]
+    )
+    parts[f"{output}.weight"] = (Part(f"{at}.output.weight", 0, hidden),)
+    parts[f"{output}.bias"] = (_vector(f"{at}.output.bias", hidden),)
+    return parts
+
+
+def _feed_forward(
+    model: ModelSpec, names: TensorNames, layer: int
+) -> dict[str, tuple[Part, ...]]:
+    """Return the parts of a layer's feed-forward tensors, of all experts."""
+    at, hidden, size = (
+        f"layers.{layer}.feed_forward",
+        model.hidden_size,
+        model.intermediate_size,
+    )
+    parts: dict[str, tuple[Part, ...]] = {}
+    if model.normalises_outputs:
+        post = names.feed_forward_post_norm.format(layer=layer)
+        parts |= _norm(post, f"{at}.post_norm", hidden)
+    # Where a block's output is normalised, this name is of that of attention as well.
+    parts |= _norm(names.feed_forward_norm.format(layer=layer), f"{at}.norm", hidden)
+    if model.experts > 1:
+        router = names.router.format(layer=layer)
+        parts[f"{router}.weight"] = (Part(f"{at}.router.weight", 0, model.experts),)
+    for expert in range(model.experts):
+
+        def name(template: str, expert: int = expert) -> str:
+            return template.format(layer=layer, expert=expert)
+
+        inward = [(name(names.up), f"{at}.up", size)]
+        if model.structure.gated:
+            inward.insert(0, (name(names.gate), f"{at}.gate", size))
+        parts |= _projections(inward, row=expert * size)
+        down = name(names.down)
+        parts[f"{down}.weight"] = (
+            Part(f"{at}.down.weight", 0, hidden, 0, expert * size),
+        )
+        bias = f"{at}.down.bias"
+        # Biases of experts are the rows of a matrix.
+        rows = Part(bias, 0, 1, expert) if model.experts > 1 else _vector(bias, hidden)
+        parts[f"{down}.bias"] = (rows,)
+    return parts

@@ -1,0 +1,268 @@
+"""Claim rules: the whole token is computed, and its numbers are what they must be.
+
+For `compiler.verify`; independent of the code that makes programs.
+"""
+
+import math
+
+import numpy as np
+
+from chip.dataflow import Function
+from chip.program import Opcode
+from compiler.dataflow_rules.regions import parts_of, weight_of
+from compiler.dataflow_rules.statements import Statements, beside
+from compiler.rules.structure import cycles_per_vector, violation
+from sharding.planner.plan import ShardingPlan
+from specs.arrays import Ints
+from specs.machine import MachineSpec
+
+_TOKEN, _POOLED = "head.token", "head.pooled"
+
+
+def check_heads(statements: Statements, plan: ShardingPlan) -> int:
+    """Head rule: refuse a pass in which a layer attends with fewer than all heads.
+
+    So the keys and values of every position enter the KV cache, also those of prompt
+    chunks that choose no token.
+    """
+    flow = statements.flow
+    table = flow.operations
+    own = statements.of(Function.SCORES)
+    heads = statements.columns(own, beside("context"))
+    size = plan.task.model.head_dim
+    made = statements.written(own, statements.output())
+    entries, place = np.unique(table.operator[own], return_inverse=True)
+    total = np.zeros(len(entries), dtype=np.uint64)
+    weight = weight_of(made.first, made.last)
+    np.add.at(total, place, weight * weight_of(made.part_first, made.part_last))
+    # All parts that there are, of the heads of each.
+    wanted = np.zeros(len(entries), dtype=np.uint64)
+    first = np.flatnonzero(made.part_first == 0)
+    parts = parts_of(place, made.first, made.last, made.part_last)
+    np.add.at(wanted, place[first], (weight * weight_of(0 * parts, parts))[first])
+    covered = np.zeros(len(entries), dtype=np.int64)
+    np.add.at(covered, place[first], (made.last - made.first)[first])
+    whole = (total == wanted) & (covered == (heads // size)[_first_of(place)])
+    statements.must(
+        whole[place], own, "is one of chips that leave out heads, or parts of a context"
+    )
+    joined = statements.of(Function.COMBINE)
+    read = statements.read(joined, beside("attended"))
+    shared = parts[statements.like(joined, own)] if len(joined) else read.part_last
+    statements.must(
+        read.part_last == shared, joined, "joins other parts of the context than exist"
+    )
+    replicas = _replica_of(plan)
+    done = np.unique(
+        np.array([replicas[table.chip[own]], table.number[own], table.name[own]]),
+        axis=1,
+    ).shape[1]
+    needed = plan.strategy.data * len(flow.passes) * plan.task.model.layers
+    if done != needed:
+        raise violation(
+            "the program computes something else",
+            f"{done} layers attend in all passes and replicas, expected {needed}",
+        )
+    return len(own)
+
+
+def _first_of(place: Ints) -> Ints:
+    """Return the first row of each place, in order of places."""
+    return np.unique(place, return_index=True)[1]
+
+
+def _replica_of(plan: ShardingPlan) -> Ints:
+    """Return the replica of each chip that the plan uses, shape ``(chips,)``."""
+    last = max(int(stage.chips.max()) for stage in plan.stages)
+    replicas = np.full(last + 1, -1, dtype=np.int64)
+    for stage in plan.stages:
+        replicas[stage.chips] = stage.replica
+    return replicas
+
+
+def check_results(
+    statements: Statements, plan: ShardingPlan, machine: MachineSpec
+) -> int:
+    """Refuse a program whose result does not get where it must be (result rule).
+
+    A decoder's token returns to every chip of its replica's first stage before the next
+    token begins. The state that an encoder pools meets on the first chip of its last
+    stage.
+    """
+    flow = statements.flow
+    checked = 0
+    encoder = plan.task.model.structure.encoder
+    for number, one in enumerate(flow.passes):
+        if not one.answer_tokens:
+            continue
+        for replica in plan.replicas:
+            if encoder:
+                leader = int(replica.stages[-1].chips[0])
+                _check_pooled(statements, number, leader, plan.task.model.hidden_size)
+                checked += 1
+            else:
+                chips = replica.stages[0].chips
+                _check_token(statements, number, chips, machine)
+                checked += len(chips)
+    return checked
+
+
+def _values_named(statements: Statements, name: str, number: int) -> list[int]:
+    """Return the values of a name in a pass."""
+    return [
+        place
+        for place, value in enumerate(statements.flow.values)
+        if value.name == name and value.number == number
+    ]
+
+
+def _check_token(
+    statements: Statements, number: int, chips: Ints, machine: MachineSpec
+) -> None:
+    """Refuse a token that does not return, or too late for the next."""
+    flow, program = statements.flow, statements.program
+    values = _values_named(statements, _TOKEN, number)
+    messages = flow.carried.owner[np.isin(flow.carried.value, values)]
+    sampled = flow.writes.owner[np.isin(flow.writes.value, values)]
+    code = program.instructions
+    begins = code.start_cycle[code.opcode == Opcode.READ]
+    begin = int(begins.min(initial=0))
+    vector = math.ceil(cycles_per_vector(machine))
+    for chip in chips.tolist():
+        made = sampled[flow.operations.chip[sampled] == chip]
+        got = messages[flow.messages.target[messages] == chip]
+        if len(made):
+            operator, late = flow.operations.operator[made[0]], 0
+            opcode = Opcode.VECTOR
+        elif len(got) == 1:
+            operator = flow.messages.operator[got[0]]
+            opcode, late = Opcode.RECEIVE, machine.chip.receive_cycles - vector
+        else:
+            raise violation(
+                "the token does not return",
+                f"chip {chip} embeds the next token and gets {len(got)} of them",
+            )
+        rows = (code.chip == chip) & (code.operator == operator)
+        rows &= code.opcode == opcode
+        ends = code.start_cycle[rows] + code.duration_cycles[rows] + late
+        end = int(ends.max(initial=0))
+        if end > program.period_cycles + begin:
+            raise violation(
+                "the token returns late",
+                f"chip {chip} has it at cycle {end}, and the next token begins at "
+                f"{program.period_cycles + begin}",
+            )
+
+
+def _check_pooled(statements: Statements, number: int, leader: int, size: int) -> None:
+    """Refuse a pooled state that is not on the leader."""
+    flow = statements.flow
+    values = _values_named(statements, _POOLED, number)
+    sent, made = flow.carried, flow.writes
+    found = np.zeros(0, dtype=np.uint64)
+    for regions, chip in (
+        (sent, flow.messages.target[sent.owner]),
+        (made, flow.operations.chip[made.owner]),
+    ):
+        own = np.isin(regions.value, values) & (chip == leader)
+        own_weights = weight_of(regions.first[own], regions.last[own])
+        found = np.concatenate([found, own_weights])
+    whole = weight_of(np.array([0]), np.array([size]))
+    if found.sum(dtype=np.uint64) != whole[0]:
+        raise violation(
+            "the result does not arrive",
+            f"chip {leader} does not have each of the {size} columns of {_POOLED} once",
+        )
+
+
+def check_claims(
+    statements: Statements, plan: ShardingPlan, machine: MachineSpec
+) -> int:
+    """Claim rule: refuse marks, stalls and memory that are not what they must be."""
+    program = statements.program
+    code = program.instructions
+    marks = np.sort(code.start_cycle[code.opcode == Opcode.MARK])
+    ends = code.start_cycle + code.duration_cycles
+    vector = math.ceil(cycles_per_vector(machine))
+    ends[code.opcode == Opcode.RECEIVE] += machine.chip.receive_cycles - vector
+    end = int(ends.max(initial=0))
+    if not np.array_equal(marks, [0, program.token_cycles]) or end != marks[-1]:
+        raise violation(
+            "a token ends when it does not",
+            f"its marks are at cycles {', '.join(map(str, marks.tolist()))}, its last "
+            f"event at {end} and its end is stated as {program.token_cycles}",
+        )
+    if program.period_cycles < program.token_cycles:
+        raise violation(
+            "a token begins before the last has ended",
+            f"every {program.period_cycles} cycles, and one takes "
+            f"{program.token_cycles}",
+        )
+    stall = program.deskews.stall_cycles
+    if len(program.deskews) and stall != machine.hac.epoch_cycles:
+        raise violation(
+            "a deskew stalls as long as it does not",
+            f"{stall} cycles are stated, and an epoch has {machine.hac.epoch_cycles}",
+        )
+    return len(marks) + 2 + _check_memory(statements, plan)
+
+
+def _check_memory(statements: Statements, plan: ShardingPlan) -> int:
+    """Refuse less resident memory than the plan and the KV cache need."""
+    program, task = statements.program, plan.task
+    chips = program.chips
+    table = plan.slices
+    held = np.bincount(
+        table["chip"],
+        weights=table["bytes"].to_numpy(dtype=np.float64),
+        minlength=chips,
+    ).astype(np.int64)
+    caches = np.zeros(chips, dtype=np.int64)
+    if not task.model.structure.encoder:
+        caches = _cache_bytes(statements, plan)
+    reserve = task.machine.chip.program_reserve_bytes
+    used = np.unique(np.concatenate([stage.chips for stage in plan.stages]))
+    for what, stated, needed in (
+        ("weights", program.resident.weights, held),
+        ("the KV cache", program.resident.kv_cache, caches),
+        ("program text", program.resident.program[used], np.full(len(used), reserve)),
+    ):
+        short = np.flatnonzero(stated < needed)
+        if len(short):
+            at = int(short[0])
+            chip = int(used[at]) if len(stated) == len(used) < chips else at
+            raise violation(
+                "memory is stated as less than it is",
+                f"chip {chip} keeps {int(needed[at]):,} bytes of {what}, and "
+                f"{int(stated[at]):,} are stated",
+            )
+    return 3 * len(used)
+
+
+def _cache_bytes(statements: Statements, plan: ShardingPlan) -> Ints:
+    """Return the bytes of keys and values that each chip must keep."""
+    task, flow = plan.task, statements.flow
+    own = statements.of(Function.SCORES)
+    keys = statements.read(own, beside("key_cache"))
+    windows = statements.numbers(
+        own, lambda n: getattr(statements.graph[n].attributes, "window", None) or 0
+    )
+    made = statements.written(own, statements.output())
+    parts = parts_of(
+        flow.operations.operator[own].astype(np.int64),
+        made.first,
+        made.last,
+        made.part_last,
+    )
+    context = max(one.context_tokens for one in flow.passes)
+    last = np.array([one.context_tokens == context for one in flow.passes])
+    queries = np.array([one.query_tokens for one in flow.passes])
+    rows = np.flatnonzero(last[flow.operations.number[own]])
+    attended = np.where(windows > 0, np.minimum(windows, context), context)
+    kept = np.minimum(context, attended + queries[flow.operations.number[own]] - 1)
+    elements = 2 * (keys.last - keys.first) * -(-kept // parts)
+    bits = task.machine.formats.kv_cache.bits
+    size = -(-elements * task.batch * plan.sequences * bits // 8)
+    total = np.zeros(statements.program.chips, dtype=np.int64)
+    np.add.at(total, flow.operations.chip[own][rows], size[rows])
+    return total

@@ -1,0 +1,280 @@
+"""Coverage rules: a chip has what it reads and sends, each number of it once.
+
+For `compiler.verify`; independent of the code that makes programs.
+
+A chip works operator after operator, in the order of their numbers (the rule of
+structure). So what an operator makes, and what messages bring, is there for the
+operators after it, and for the functions chained behind it in one instruction. Parts of
+a sum that a chip adds up stay where they are, as one array.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip.dataflow import Function, Regions
+from compiler.dataflow_rules.regions import begins_of_arrays, weight_of
+from compiler.dataflow_rules.statements import Statements
+from compiler.rules.structure import violation
+from specs.arrays import Ints
+from specs.errors import VerificationError
+
+Weights = NDArray[np.uint64]
+
+
+class _Table(NamedTuple):
+    """Regions with the chip that has or needs them, and when.
+
+    Attributes
+    ----------
+    key
+        Chip and value in one number.
+    order
+        Place in the order of the chip's work: a region is there from it on, or needed
+        at it.
+    first, last, part_first, part_last
+        The region.
+    """
+
+    key: Ints
+    order: Ints
+    first: Ints
+    last: Ints
+    part_first: Ints
+    part_last: Ints
+
+    def joined(self, other: "_Table") -> "_Table":
+        """Return the rows of both tables."""
+        return _Table(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+
+    def chosen(self, rows: Ints | NDArray[np.bool_]) -> "_Table":
+        """Return some of the rows."""
+        return _Table(*(column[rows] for column in self))
+
+    @property
+    def parts_weight(self) -> Weights:
+        """Return the weight of each row's parts."""
+        return weight_of(self.part_first, self.part_last)
+
+
+def check_coverage(statements: Statements, tokens_on: Ints) -> int:
+    """Coverage rule: refuse a region that is read or sent and not there, or twice.
+
+    Parameters
+    ----------
+    statements
+        The program's statements.
+    tokens_on
+        Chips that have the tokens of a pass when it begins.
+    """
+    flow = statements.flow
+    operations, messages = flow.operations, flow.messages
+    chained = _chained(statements)
+    longest = int(chained.max(initial=0)) + 2
+    order = operations.operator.astype(np.int64) * longest + chained
+    sent = messages.operator.astype(np.int64) * longest
+    own, views = np.arange(len(flow.values)), _bases_of_views(statements)
+    written = _table(flow.writes, own, chip=operations.chip, order=order + 1)
+    arrived = _table(
+        flow.carried, own, chip=messages.target, order=sent + longest - 1
+    ).joined(_initial(statements, tokens_on))
+    sums = operations.function == Function.PARTIAL_SUM
+    there = written.chosen(~sums[flow.writes.owner]).joined(arrived)
+    read = _table(flow.reads, own, chip=operations.chip, order=order)
+    kept = np.array([value.number >= 0 for value in flow.values], dtype=bool)
+    rows = np.flatnonzero(kept[flow.reads.value])
+    wrong = _uncovered(there, read.chosen(rows), len(flow.values))
+    if len(wrong):
+        raise _missing(statements, flow.reads, int(rows[wrong[0]]), "reads")
+    # What is sent is taken from the value for all rows, not from the part that goes.
+    sources = _table(flow.carried, views, chip=messages.source, order=sent)
+    wrong = _uncovered(
+        *_as_arrays(
+            [(written, flow.writes), (arrived, flow.carried)], (sources, flow.carried)
+        ),
+        len(flow.values),
+    )
+    if len(wrong):
+        row = int(np.flatnonzero(begins_of_arrays(flow.carried))[wrong[0]])
+        raise _missing(statements, flow.carried, row, "sends")
+    return len(rows) + len(flow.carried)
+
+
+def _chained(statements: Statements) -> Ints:
+    """Return the place of each operation among those of its instruction."""
+    table = statements.flow.operations
+    key = np.array([table.operator, table.chip], dtype=np.int64)
+    new = np.concatenate([[True], (key[:, 1:] != key[:, :-1]).any(axis=0)])
+    begins = np.flatnonzero(new[: len(table)])
+    place: Ints = np.arange(len(table)) - begins[np.cumsum(new[: len(table)]) - 1]
+    return place
+
+
+def _bases_of_views(statements: Statements) -> Ints:
+    """Return for each value that of which it is a part, mostly itself."""
+    values = statements.flow.values
+    number = {value: place for place, value in enumerate(values)}
+    made = set(statements.flow.writes.value.tolist())
+    return np.array(
+        [
+            place
+            if place in made or not value.answered
+            else number.get(value._replace(answered=False), place)
+            for place, value in enumerate(values)
+        ],
+        dtype=np.int64,
+    )
+
+
+def _table(
+    regions: Regions, value_of: Ints, *, chip: NDArray[np.int32], order: Ints
+) -> _Table:
+    """Return regions with the chip and the order of their owners.
+
+    Parameters
+    ----------
+    regions, value_of
+        The regions, and the value to which each value belongs.
+    chip, order
+        Chip and place of each owner.
+    """
+    owner = regions.owner
+    return _Table(
+        chip[owner].astype(np.int64) * len(value_of) + value_of[regions.value],
+        order[owner],
+        *(
+            getattr(regions, name).astype(np.int64)
+            for name in ("first", "last", "part_first", "part_last")
+        ),
+    )
+
+
+def _initial(statements: Statements, tokens_on: Ints) -> _Table:
+    """Return the tokens that are there when a pass begins."""
+    values = statements.flow.values
+    tokens = [place for place, value in enumerate(values) if value.name == "tokens"]
+    key = np.add.outer(tokens_on * len(values), np.array(tokens, dtype=np.int64))
+    zero = 0 * key.ravel()
+    return _Table(key.ravel(), zero - 1, zero, zero + 1, zero, zero + 1)
+
+
+def _as_arrays(
+    there: list[tuple[_Table, Regions]], needed: tuple[_Table, Regions]
+) -> tuple[_Table, _Table]:
+    """Return what is there and what is needed as arrays, with a number for their parts.
+
+    Two arrays have the same number if they are sums of the same parts. Rows of a table
+    behind those of its regions are arrays of their own.
+    """
+    tables: list[_Table] = []
+    weights: list[Weights] = []
+    for table, regions in (*there, needed):
+        begins = np.concatenate(
+            [
+                begins_of_arrays(regions),
+                np.ones(len(table.key) - len(regions), dtype=bool),
+            ]
+        )
+        first = np.flatnonzero(begins)
+        tables.append(table.chosen(first))
+        none = np.zeros(0, dtype=np.uint64)
+        parts = np.add.reduceat(table.parts_weight, first) if len(first) else none
+        weights.append(parts)
+    _, number = np.unique(np.concatenate(weights), return_inverse=True)
+    ends = np.cumsum([len(weight) for weight in weights])[:-1]
+    made = [
+        table._replace(part_first=own, part_last=own + 1)
+        for table, own in zip(tables, np.split(number, ends), strict=True)
+    ]
+    had = made[0]
+    for table in made[1:-1]:
+        had = had.joined(table)
+    return had, made[-1]
+
+
+def _uncovered(there: _Table, needed: _Table, values: int) -> Ints:
+    """Return the rows of needed regions that are not covered exactly once."""
+    row, other = _overlapping(there, needed, values)
+    first = np.maximum(there.first[other], needed.first[row])
+    last = np.minimum(there.last[other], needed.last[row])
+    used = (
+        (first < last)
+        & (there.order[other] <= needed.order[row])
+        & (there.part_first[other] >= needed.part_first[row])
+        & (there.part_last[other] <= needed.part_last[row])
+    )
+    row, other, first, last = row[used], other[used], first[used], last[used]
+    total = np.zeros(len(needed.key), dtype=np.uint64)
+    np.add.at(total, row, weight_of(first, last) * there.parts_weight[other])
+    wanted = weight_of(needed.first, needed.last) * needed.parts_weight
+    return np.flatnonzero(total != wanted)
+
+
+def _overlapping(there: _Table, needed: _Table, values: int) -> tuple[Ints, Ints]:
+    """Return the pairs of a needed region and one that is there and may overlap it.
+
+    Regions that are there are taken by the order of magnitude of their length, so that
+    few pairs that share nothing are looked at.
+    """
+    (begin, end), (low_edge, high_edge) = _wider_edges(there, needed, values)
+    rows, others = [], []
+    length = end - begin
+    span = int(max(end.max(initial=0), high_edge.max(initial=0))) + 1
+    longest = 1
+    while longest < 2 * max(1, int(length.max(initial=0))):
+        own = np.flatnonzero((length >= longest) & (length < 2 * longest))
+        longest *= 2
+        place = there.key[own] * span + begin[own]
+        order = np.argsort(place, kind="stable")
+        own, place = own[order], place[order]
+        base = needed.key * span
+        low = np.searchsorted(place, base + np.maximum(low_edge - longest + 1, 0))
+        count = np.maximum(np.searchsorted(place, base + high_edge) - low, 0)
+        row = np.repeat(np.arange(len(count)), count)
+        within = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+        rows.append(row)
+        others.append(own[np.repeat(low, count) + within])
+    none = np.zeros(0, dtype=np.int64)
+    return np.concatenate([none, *rows]), np.concatenate([none, *others])
+
+
+def _wider_edges(
+    there: _Table, needed: _Table, values: int
+) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
+    """Return the edges in the wider dimension of a value: its columns, or its parts."""
+    extent = np.zeros((2, values), dtype=np.int64)
+    value = there.key % values
+    np.maximum.at(extent[0], value, there.last)
+    np.maximum.at(extent[1], value, there.part_last)
+    by_parts = extent[1] > extent[0]
+
+    def edges(table: _Table) -> tuple[Ints, Ints]:
+        flag = by_parts[table.key % values]
+        return (
+            np.where(flag, table.part_first, table.first),
+            np.where(flag, table.part_last, table.last),
+        )
+
+    return edges(there), edges(needed)
+
+
+def _missing(
+    statements: Statements, regions: Regions, row: int, what: str
+) -> VerificationError:
+    """Return the error of a region that is read or sent and is not there."""
+    flow, owner = statements.flow, int(regions.owner[row])
+    value = flow.values[int(regions.value[row])].name
+    columns = f"{int(regions.first[row])} to {int(regions.last[row]) - 1}"
+    if what == "reads":
+        return statements.violation(
+            owner, f"reads columns {columns} of {value}, which are not there just once"
+        )
+    messages = flow.messages
+    chip, operator = int(messages.source[owner]), int(messages.operator[owner])
+    return violation(
+        "the program computes something else",
+        f"chip {chip} sends columns {columns} of {value} to chip "
+        f"{int(messages.target[owner])} ({statements.when(chip, operator)}), and does "
+        f"not have them just once",
+    )

@@ -1,0 +1,267 @@
+"""Function rules: what an operation makes follows, by the graph, from what it reads.
+
+For `compiler.verify`; independent of the code that makes programs. Each rule is local:
+if the regions that an operation reads have the values that the graph defines, so have
+the regions that it makes. That the regions are there is the rule of coverage.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from chip.dataflow import Function
+from compiler.dataflow_rules.attention_functions import ATTENTION_RULES
+from compiler.dataflow_rules.product_functions import PRODUCT_RULES, check_sums
+from compiler.dataflow_rules.regions import either, weight_of
+from compiler.dataflow_rules.statements import Statements, beside
+from compiler.dataflow_rules.sum_functions import SUM_RULES
+from compiler.rules.structure import violation
+from specs.arrays import Ints
+from workloads.operators import Function as GraphFunction
+
+# Operations whose function the graph names differently, or of which it has a whole.
+_PART_OF = {
+    Function.LOOKUP: GraphFunction.EMBED,
+    Function.SUM_SCALE: GraphFunction.NORM_SCALE,
+    Function.BIAS: GraphFunction.POSITION,
+    Function.ATTEND: GraphFunction.VALUES,
+    Function.COMBINE: GraphFunction.VALUES,
+}
+
+
+def check_functions(statements: Statements) -> int:
+    """Refuse an operation that makes what its operator does not (function rule)."""
+    _check_names(statements)
+    checked = 0
+    for function, rule in (
+        _RULES | ATTENTION_RULES | PRODUCT_RULES | SUM_RULES
+    ).items():
+        operations = statements.of(function)
+        if len(operations):
+            checked += rule(statements, operations)
+    return checked + statements.check_all_used()
+
+
+def _check_names(statements: Statements) -> None:
+    """Refuse operations of no operator of the graph, or of another function."""
+    table = statements.flow.operations
+    pairs = np.unique(np.array([table.name, table.function], dtype=np.int64), axis=1)
+    for name, number in pairs.T.tolist():
+        text, function = statements.flow.names[name], Function(number)
+        if function is Function.PARTIAL_SUM:
+            continue
+        operator = statements.graph.get(text)
+        wanted = _PART_OF[function].name if function in _PART_OF else function.name
+        if operator is None or operator.function.name != wanted:
+            known = operator.function.name if operator else "not in the graph"
+            raise violation(
+                "the program computes something else",
+                f"{function.name} is stated as a part of {text}, which is {known}",
+            )
+
+
+def _look_up(statements: Statements, operations: Ints) -> int:
+    """Check rows of the table in a range, added to those of the ranges before."""
+    tokens = statements.read(operations, statements.input(0))
+    table = statements.read(operations, statements.input(1))
+    before = statements.read(operations, beside("output@"))
+    made, complete = statements.made_so_far(operations, statements.output())
+    rows = statements.rows(operations, statements.input(1))
+    must = statements.must
+    must(tokens.found & table.found, operations, "needs the tokens and their table")
+    must(
+        (table.part_first == made.first) & (table.part_last == made.last),
+        operations,
+        "makes other columns than it reads of its table",
+    )
+    begin = np.where(before.found, before.part_last, 0)
+    must(begin == table.first, operations, "leaves out rows of the table")
+    must(
+        ~before.found | (before.columns_of(made) & (before.part_first == 0)),
+        operations,
+        "adds to other columns than it makes",
+    )
+    end = np.where(complete, rows, made.part_last)
+    return must(
+        (made.part_first == 0) & (table.last == end),
+        operations,
+        "states other rows of the table than it reads",
+    )
+
+
+def _add_tables(statements: Statements, operations: Ints) -> int:
+    """Check the rows found so far, with those of the other tables."""
+    made, complete = statements.made_so_far(operations, statements.output())
+    whole = statements.read(operations, beside("rows"))
+    part = statements.read(operations, beside("rows@"))
+    must = statements.must
+    must(
+        np.where(complete, whole.columns_of(made), part.columns_of(made)),
+        operations,
+        "adds rows of other tables to other columns than it makes",
+    )
+    must(
+        complete | (part.part_last == made.part_last),
+        operations,
+        "states other rows of the table than were found",
+    )
+    tables = len(statements.graph["embedding.tables"].inputs)
+    for place in range(1, tables):
+        table = statements.read(operations, statements.input(place))
+        rows = statements.rows(operations, statements.input(place))
+        must(
+            (table.first == 0)
+            & (table.last == rows)
+            & (table.part_first == made.first)
+            & (table.part_last == made.last),
+            operations,
+            "does not read its columns of every table",
+        )
+    return len(operations)
+
+
+def _weigh(statements: Statements, operations: Ints) -> int:
+    """Check the input times the norm's weights, and the sums of the same columns."""
+    source = statements.read(operations, statements.input(0))
+    weight = statements.read(operations, statements.input(1))
+    made = statements.written(operations, statements.output(0))
+    sums = statements.written(operations, statements.output(1))
+    first = statements.written(operations, beside("first_weighed"))
+    count = statements.columns(operations, statements.output(1))
+    statements.must(
+        source.whole & source.columns_of(made) & weight.columns_of(made),
+        operations,
+        "weighs other columns than it makes",
+    )
+    statements.must(
+        ~first.found | first.columns_of(made),
+        operations,
+        "makes other columns of first positions than of all",
+    )
+    return statements.must(
+        (sums.first == 0)
+        & (sums.last == count)
+        & (sums.part_first == made.first)
+        & (sums.part_last == made.last),
+        operations,
+        "sums other columns than it weighs",
+    )
+
+
+def _scale(statements: Statements, operations: Ints) -> int:
+    """Check weighed columns times the norm's factor, which needs all sums."""
+    source = either(
+        statements.read(operations, statements.input(0)),
+        statements.read(operations, beside("first_weighed")),
+    )
+    made = either(
+        statements.written(operations, statements.output()),
+        statements.written(operations, beside("states")),
+    )
+    statements.must(
+        source.columns_of(made), operations, "scales other columns than it makes"
+    )
+    check_sums(statements, operations)
+    for place in range(2, statements.most_inputs(operations)):
+        weights = statements.read(operations, statements.input(place))
+        statements.must(
+            weights.columns_of(made), operations, "lacks weights or biases of the norm"
+        )
+    return len(operations)
+
+
+def _normed_sum(statements: Statements, operations: Ints) -> int:
+    """Check a block's normed result, added to the residual."""
+    made = statements.written(operations, statements.output())
+    for place in (0, 2, 3):
+        added = statements.read(operations, statements.input(place))
+        statements.must(
+            added.whole & added.columns_of(made),
+            operations,
+            "adds other columns than it makes",
+        )
+    sums = statements.read(operations, statements.input(1))
+    hidden = statements.columns(operations, statements.input(0))
+    return statements.must(
+        (sums.part_first == 0) & (sums.part_last == hidden),
+        operations,
+        "takes a norm's factor before the sums of all its columns are there",
+    )
+
+
+def _partial_sum(statements: Statements, operations: Ints) -> int:
+    """Check parts of a value that become parts of it with fewer terms."""
+    read, made = statements.all_reads(operations), statements.all_writes(operations)
+    same = len(read.place) == len(made.place)
+    for mine, other in zip(read, made, strict=True):
+        same = same and np.array_equal(mine, other)
+    return statements.must(
+        np.full(len(operations), same), operations, "adds other parts than it states"
+    )
+
+
+def _candidate(statements: Statements, operations: Ints) -> int:
+    """Check the largest logit of a range, or of the ranges before it."""
+    logits = statements.read(operations, statements.input(0))
+    before = statements.read(operations, beside("candidates@"))
+    made, complete = statements.made_so_far(operations, statements.output())
+    vocabulary = statements.columns(operations, statements.input(0))
+    begin = np.where(before.found, before.part_last, 0)
+    end = np.where(complete, vocabulary, made.part_last)
+    must = statements.must
+    must(
+        ~before.found | (before.columns_of(made) & (before.part_first == 0)),
+        operations,
+        "goes on with the candidate of another chip",
+    )
+    must(made.part_first == 0, operations, "states a choice without its first range")
+    # A chip may have no logit of the range.
+    must(
+        ~logits.found | ((logits.first >= begin) & (logits.last <= end)),
+        operations,
+        "reads logits beyond the range that it states",
+    )
+    entry = statements.flow.operations.operator[operations]
+    size = np.where(logits.found, weight_of(logits.first, logits.last), 0)
+    ones = weight_of(made.first, made.last)
+    first = np.flatnonzero(np.diff(entry, prepend=-1))
+    chips = np.diff(np.append(first, len(entry)))
+    whole = np.add.reduceat(size, first) == weight_of(begin[first], end[first])
+    whole &= np.add.reduceat(ones, first) == weight_of(0 * chips, chips)
+    return must(
+        np.repeat(whole, chips),
+        operations,
+        "is one of a group of chips that do not look at every logit once",
+    )
+
+
+def _sample(statements: Statements, operations: Ints) -> int:
+    """Check the largest of all candidates."""
+    table = statements.flow.operations
+    candidates = statements.read(operations, statements.input(0))
+    made = statements.written(operations, statements.output())
+    chosen = statements.of(Function.CANDIDATE)
+    _, complete = statements.made_so_far(chosen, statements.output())
+    # The chips that chose candidates last before the token is sampled.
+    entries, sizes = np.unique(table.operator[chosen[complete]], return_counts=True)
+    last = np.searchsorted(entries, table.operator[operations]) - 1
+    return statements.must(
+        made.found
+        & (candidates.first == 0)
+        & (last >= 0)
+        & (candidates.last == sizes[np.maximum(last, 0)]),
+        operations,
+        "samples before the candidates of all chips are there",
+    )
+
+
+_RULES: dict[Function, Callable[[Statements, Ints], int]] = {
+    Function.LOOKUP: _look_up,
+    Function.ADD_TABLES: _add_tables,
+    Function.NORM_WEIGH: _weigh,
+    Function.NORM_SCALE: _scale,
+    Function.NORM_ADD: _normed_sum,
+    Function.PARTIAL_SUM: _partial_sum,
+    Function.CANDIDATE: _candidate,
+    Function.SAMPLE: _sample,
+}

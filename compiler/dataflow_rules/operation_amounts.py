@@ -1,0 +1,216 @@
+"""Amounts of operations: the work that the regions of each operation take.
+
+For `compiler.verify`; independent of the code that makes programs.
+"""
+
+from typing import final
+
+import numpy as np
+
+from chip.dataflow import Function
+from compiler.dataflow_rules.product_functions import experts_of
+from compiler.dataflow_rules.regions import Rows, parts_of
+from compiler.dataflow_rules.statements import Statements, beside
+from compiler.dataflow_rules.value_sizes import ValueSizes
+from sharding.transformer.task import Task
+from specs.arrays import Ints
+from workloads.attributes import AttentionAttributes
+
+# Values that vector operators make as a part of another result.
+_BESIDE = ("squares", "sum_squares", "query_squares", "key_squares", "first_weighed")
+
+
+@final
+class OperationAmounts:
+    """Amounts of each operation, arrays of shape ``(operations,)``.
+
+    Parameters
+    ----------
+    statements
+        The program's statements.
+    sizes
+        Sizes of its values.
+    task
+        Model, machine and routing of the plan.
+
+    Attributes
+    ----------
+    weights, macs
+        Matrix elements and multiply-accumulates of a product.
+    elements
+        Elements that a vector operator takes at least.
+    read_bytes
+        Bytes that a lookup reads at least.
+    """
+
+    def __init__(self, statements: Statements, sizes: ValueSizes, task: Task) -> None:
+        self._statements = statements
+        self._sizes = sizes
+        self._task = task
+        table = statements.flow.operations
+        count = len(table)
+        self.weights = np.zeros(count, dtype=np.int64)
+        self.macs = np.zeros(count, dtype=np.int64)
+        self.elements = np.zeros(count, dtype=np.int64)
+        self.read_bytes = np.zeros(count, dtype=np.int64)
+        passes = statements.flow.passes
+        self._tokens = np.array([p.batch * p.query_tokens for p in passes])
+        self._products()
+        self._attention()
+        self._vectors()
+        self._lookups()
+
+    def _slots(self, operations: Ints) -> tuple[Ints, Ints]:
+        """Return the experts that the schedule has room for, and the pairs of them.
+
+        A pair is a token and one of its experts. In the worst case all tokens choose as
+        many experts of one group as they can, and all different ones.
+        """
+        model, groups = self._task.model, self._statements.expert_groups
+        tokens = self._tokens[self._statements.flow.operations.number[operations]]
+        held = model.experts // groups
+        pairs = min(model.experts_per_token, held) * tokens
+        if self._task.routing.value == "balanced":
+            pairs = np.minimum(pairs, -(-model.experts_per_token * tokens // groups))
+        return np.minimum(held, pairs), pairs
+
+    def _products(self) -> None:
+        """Set the amounts of products with weights."""
+        statements = self._statements
+        for function in (Function.PRODUCT, Function.ROUTER):
+            own = statements.of(function)
+            if not len(own):
+                continue
+            experts = statements.numbers(own, lambda n: experts_of(statements, n))
+            # All experts' rows of the router are multiplied.
+            experts[statements.flow.operations.function[own] == Function.ROUTER] = 1
+            held = np.where(experts > 1, experts // statements.expert_groups, 1)
+            slots = np.where(experts > 1, self._slots(own)[0], 1)
+            area = np.zeros(len(own), dtype=np.int64)
+            for place in range(1, statements.most_inputs(own)):
+                has = np.flatnonzero(statements.has_input(own, place))
+                rows = statements.reads(own[has], statements.input(place))
+                np.add.at(area, has[rows.place], _area(rows))
+            self.weights[own] = area // held * slots
+            self.macs[own] = self.weights[own] * self._made(own)
+
+    def _made(self, operations: Ints) -> Ints:
+        """Return the rows of what operations make."""
+        writes = self._statements.flow.writes
+        first = np.searchsorted(writes.owner, operations)
+        return self._sizes.rows[writes.value[first]]
+
+    def _attention(self) -> None:
+        """Set the amounts of products with keys and values, and of softmax."""
+        statements, task = self._statements, self._task
+        model = task.model
+        scores = statements.of(Function.SCORES)
+        if not len(scores):
+            return
+        group = model.attention_heads // model.kv_heads
+        heads = statements.written(scores, statements.output())
+        entry = statements.flow.operations.operator[scores].astype(np.int64)
+        members = parts_of(entry, heads.first, heads.last, heads.part_last)
+        number = statements.flow.operations.number[scores]
+        windows = statements.numbers(scores, self._window)
+        cached = np.zeros(len(scores), dtype=np.int64)
+        scored = np.zeros(len(scores), dtype=np.int64)
+        kinds = np.unique(np.array([number, windows, members]), axis=1)
+        for one, window, shared in kinds.T.tolist():
+            rows = (number == one) & (windows == window) & (members == shared)
+            cached[rows], scored[rows] = self._positions(one, window, shared)
+        batch = np.array([p.batch for p in statements.flow.passes])[number]
+        pairs = (heads.last - heads.first) * scored * batch
+        weights = (heads.last - heads.first) // group * model.head_dim * cached * batch
+        for function in (Function.SCORES, Function.ATTEND):
+            own = statements.of(function)
+            at = statements.like(own, scores)
+            self.weights[own] = weights[at]
+            self.macs[own] = (pairs * model.head_dim)[at]
+        own = statements.of(Function.SOFTMAX)
+        self.elements[own] = pairs[statements.like(own, scores)]
+
+    def _window(self, name: str) -> int:
+        """Return the positions that a layer attends to at most, 0 without a limit."""
+        attributes = self._statements.graph[name].attributes_as(AttentionAttributes)
+        return attributes.window or 0
+
+    def _positions(self, number: int, window: int, members: int) -> tuple[int, int]:
+        """Return a chip's positions in the cache, and scores of a head and sequence."""
+        own = self._statements.flow.passes[number]
+        context, queries = own.context_tokens, own.query_tokens
+        attended = min(context, window or context)
+        if self._task.model.structure.encoder:
+            return -(-attended // members), context * -(-attended // members)
+        cached = min(context, attended + queries - 1)
+        first = context - queries + 1
+        seen = np.minimum(np.arange(first, context + 1), attended)
+        return -(-cached // members), int((-(-seen // members)).sum())
+
+    def _vectors(self) -> None:
+        """Set the elements of the other vector operators: those of what they make."""
+        statements = self._statements
+        flow = statements.flow
+        kinds = [
+            value.name.rpartition(".")[2].partition("@")[0] for value in flow.values
+        ]
+        counted = np.array([kind not in _BESIDE for kind in kinds])
+        writes = flow.writes
+        last, first = writes.last.astype(np.int64), writes.first.astype(np.int64)
+        size = (last - first) * self._sizes.rows[writes.value] * counted[writes.value]
+        # The parts of a sum have the same columns; they are one result.
+        again = (
+            (writes.owner[1:] == writes.owner[:-1])
+            & (writes.value[1:] == writes.value[:-1])
+            & (writes.first[1:] == writes.first[:-1])
+        )
+        size[1:][again] = 0
+        total = np.zeros(len(flow.operations), dtype=np.int64)
+        np.add.at(total, writes.owner, size)
+        function = flow.operations.function
+        rest = ~np.isin(
+            function,
+            (
+                Function.PRODUCT,
+                Function.ROUTER,
+                Function.SCORES,
+                Function.ATTEND,
+                Function.SOFTMAX,
+                Function.LOOKUP,
+            ),
+        )
+        self.elements[rest] = total[rest]
+        self._exceptions()
+
+    def _exceptions(self) -> None:
+        """Set the elements of operators that take others than they make."""
+        statements = self._statements
+        # Values pass a rotation as they are.
+        own = statements.of(Function.POSITION)
+        values = statements.written(own, beside("values"))
+        rows = self._made(own)
+        self.elements[own] -= (values.last - values.first) * rows
+        for function in (Function.CANDIDATE, Function.SAMPLE):
+            own = statements.of(function)
+            source = statements.read(own, statements.input(0))
+            rows = self._made(own)
+            self.elements[own] = (source.last - source.first) * rows * source.found
+        own = statements.of(Function.ACTIVATE)
+        if self._task.model.experts > 1 and len(own):
+            made = statements.written(own, statements.output())
+            self.elements[own] = (made.last - made.first) * self._slots(own)[1]
+
+    def _lookups(self) -> None:
+        """Set the bytes of rows that lookups read."""
+        statements = self._statements
+        own = statements.of(Function.LOOKUP)
+        table = statements.read(own, statements.input(1))
+        columns = table.part_last - table.part_first
+        bits = self._task.machine.formats.weights.bits
+        rows = self._tokens[statements.flow.operations.number[own]]
+        self.read_bytes[own] = -(-columns * rows * bits // 8)
+
+
+def _area(rows: Rows) -> Ints:
+    """Return the elements of regions of matrices."""
+    return (rows.last - rows.first) * (rows.part_last - rows.part_first)

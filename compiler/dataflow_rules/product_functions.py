@@ -1,0 +1,264 @@
+"""Product rules: matrix products, the sums of their parts, and the feed-forward.
+
+For `compiler.verify`; independent of the code that makes programs.
+
+The intermediate columns of experts are numbered within a group of chips: column i of
+group g is g times the intermediate size, plus i. It has an element for each expert that
+the schedule has room for.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from chip.dataflow import Function
+from compiler.dataflow_rules.regions import Edges, Flags, Rows, either
+from compiler.dataflow_rules.statements import Statements, beside
+from specs.arrays import Ints
+from workloads.attributes import ActivateAttributes
+
+UNSCALED = "unscaled_"
+
+
+def experts_of(statements: Statements, name: str) -> int:
+    """Return the experts of an operator's block, by the operator's name; 1 if dense."""
+    activation = statements.graph.get(f"{name.rpartition('.')[0]}.activate")
+    if activation is None:
+        return 1
+    return activation.attributes_as(ActivateAttributes).experts
+
+
+def check_sums(statements: Statements, operations: Ints) -> None:
+    """Refuse a norm's factor that is not of the sums over all columns."""
+    sums = statements.read(operations, beside("squares"))
+    count = statements.columns(operations, beside("squares"))
+    hidden = statements.columns(operations, beside("weighed"))
+    statements.must(
+        (sums.first == 0)
+        & (sums.last == count)
+        & (sums.part_first == 0)
+        & (sums.part_last == hidden),
+        operations,
+        "takes a norm's factor before the sums of all its columns are there",
+    )
+
+
+def _product(statements: Statements, operations: Ints) -> int:
+    """Check products of the same columns with several matrices."""
+    must = statements.must
+    weighed = statements.read(operations, beside("weighed"))
+    left = either(statements.read(operations, statements.input(0)), weighed)
+    must(left.found & (left.part_first == 0), operations, "has no left operand")
+    must(left.part_last == 1, operations, "multiplies a sum that is not complete")
+    centred = statements.numbers(
+        operations,
+        lambda n: (
+            len(statements.graph[n].inputs) > 0
+            and f"{n.rpartition('.')[0]}.norm.bias" in statements.tensors
+        ),
+    )
+    must(~weighed.found | (centred == 0), operations, "leaves out the norm's mean")
+    choice = statements.read(operations, beside("choice"))
+    experts = statements.numbers(operations, lambda n: experts_of(statements, n))
+    must(
+        (experts == 1) | (choice.whole & (choice.last == experts)),
+        operations,
+        "multiplies experts before they are chosen",
+    )
+    outputs = statements.numbers(operations, lambda n: len(statements.graph[n].outputs))
+    for place in range(int(outputs.max())):
+        own = operations[outputs > place]
+        _one_product(
+            statements,
+            own,
+            place,
+            left.chosen(outputs > place),
+            weighed.found[outputs > place],
+        )
+    return len(operations)
+
+
+def _one_product(
+    statements: Statements,
+    operations: Ints,
+    place: int,
+    left: Edges,
+    unscaled: Flags,
+) -> None:
+    """Refuse a product whose result does not follow from its matrix and its input."""
+    must, output = statements.must, statements.output(place)
+    weights = statements.reads(operations, statements.input(place + 1))
+
+    def renamed(name: str) -> str:
+        block, _, own = output(name).rpartition(".")
+        return f"{block}.{UNSCALED}{own}"
+
+    scaled = statements.written(operations, output)
+    later = statements.written(operations, renamed)
+    made = either(scaled, later)
+    # A chip of a KV-head group may have rows of some of the matrices alone.
+    rows_of = np.bincount(weights.place, minlength=len(operations))
+    must(made.found == (rows_of > 0), operations, f"has no rows of result {place + 1}")
+    here = made.found
+    if not here.all():
+        own = operations[here]
+        if len(own):
+            _one_product(statements, own, place, left.chosen(here), unscaled[here])
+        return
+    must(later.found == unscaled, operations, "needs the norm's factor first")
+    inner = statements.columns(operations, statements.input(place + 1))
+    rows = statements.rows(operations, statements.input(place + 1))
+    experts = statements.numbers(operations, lambda n: experts_of(statements, n))
+    # Experts follow each other in the rows of a matrix, or in its columns.
+    down = statements.numbers(operations, lambda n: n.endswith(".down")) == 1
+    whole = (left.first == 0) & (left.last == inner) & (made.part_last == 1)
+    parts = (made.part_first == left.first) & (made.part_last == left.last)
+    must(
+        parts | (whole & (made.part_first == 0)),
+        operations,
+        "states other parts than the columns that it multiplies",
+    )
+    held = np.where(experts > 1, experts // statements.expert_groups, 1)
+    outer = np.where(down, inner, rows) // experts
+    mine = Edges(
+        made.found,
+        np.where(down, left.first, made.first),
+        np.where(down, left.last, made.last),
+        np.where(down, made.first, left.first),
+        np.where(down, made.last, left.last),
+    )
+    crossed = down[weights.place]
+    numbered = Rows(
+        weights.place,
+        np.where(crossed, weights.part_first, weights.first),
+        np.where(crossed, weights.part_last, weights.last),
+        np.where(crossed, weights.first, weights.part_first),
+        np.where(crossed, weights.last, weights.part_last),
+    )
+    _check_matrices(statements, operations, mine, numbered, outer=outer, held=held)
+
+
+def _check_matrices(
+    statements: Statements,
+    operations: Ints,
+    made: Edges,
+    weights: Rows,
+    *,
+    outer: Ints,
+    held: Ints,
+) -> None:
+    """Refuse matrices that are not those of the product, one for each expert held.
+
+    Parameters
+    ----------
+    made
+        Columns numbered by group of experts, and the other dimension as parts.
+    weights
+        The same of each matrix, numbered by expert.
+    outer, held
+        Columns of an expert, and experts of a group, shape ``(operations,)``.
+    """
+    at = weights.place
+    size = outer[at]
+    group, column = made.first // outer, made.first % outer
+    expert = group[at] * held[at] + np.arange(len(at)) - begins_of(at, len(operations))
+    right = (weights.first == expert * size + column[at]) & (
+        weights.last == expert * size + column[at] + (made.last - made.first)[at]
+    )
+    right &= (weights.part_first == made.part_first[at]) & (
+        weights.part_last == made.part_last[at]
+    )
+    count = np.bincount(at[right], minlength=len(operations))
+    statements.must(
+        (count == held) & (np.bincount(at, minlength=len(operations)) == held),
+        operations,
+        "multiplies other weights than those of the result that it states",
+    )
+
+
+def begins_of(place: Ints, operations: int) -> Ints:
+    """Return for each row the number of the first row of its place."""
+    count = np.bincount(place, minlength=operations)
+    return np.repeat(np.cumsum(count) - count, count)
+
+
+def _route(statements: Statements, operations: Ints) -> int:
+    """Check partial scores of all experts, by the columns of a shard."""
+    weighed = statements.read(operations, statements.input(0))
+    weights = statements.read(operations, statements.input(1))
+    made = statements.written(operations, statements.output())
+    experts = statements.columns(operations, statements.output())
+    return statements.must(
+        weighed.whole
+        & (weights.part_first == weighed.first)
+        & (weights.part_last == weighed.last)
+        & (made.part_first == weighed.first)
+        & (made.part_last == weighed.last)
+        & (weights.first == 0)
+        & (weights.last == experts)
+        & (made.first == 0)
+        & (made.last == experts),
+        operations,
+        "scores experts by other columns than it states",
+    )
+
+
+def _choose(statements: Statements, operations: Ints) -> int:
+    """Check the choice of experts, by all their scores times the norm's factor."""
+    scores = statements.read(operations, statements.input(0))
+    made = statements.written(operations, statements.output())
+    experts = statements.columns(operations, statements.output())
+    hidden = statements.columns(operations, beside("weighed"))
+    check_sums(statements, operations)
+    return statements.must(
+        (scores.first == 0)
+        & (scores.last == experts)
+        & (scores.part_first == 0)
+        & (scores.part_last == hidden)
+        & made.whole
+        & (made.first == 0)
+        & (made.last == experts),
+        operations,
+        "chooses experts before all their scores are there",
+    )
+
+
+def _activate(statements: Statements, operations: Ints) -> int:
+    """Check the activation of each column, with its gate, bias and expert's weight."""
+    must = statements.must
+    made = statements.written(operations, statements.output())
+    experts = statements.numbers(operations, lambda n: experts_of(statements, n))
+    for place in range(statements.most_inputs(operations)):
+        has = statements.has_input(operations, place)
+        own, here = operations[has], made.chosen(has)
+        bias = statements.has_input(own, place, ".bias")
+        _check_biases(statements, own[bias], place, here.chosen(bias))
+        own, here = own[~bias], here.chosen(~bias)
+        read = statements.read(own, statements.input(place))
+        all_experts = (read.first == 0) & (read.last == experts[has][~bias])
+        chosen = statements.has_input(own, place, ".choice")
+        must(
+            read.whole & np.where(chosen, all_experts, read.columns_of(here)),
+            own,
+            "activates other columns than it makes",
+        )
+    return must(made.whole, operations, "makes nothing")
+
+
+def _check_biases(
+    statements: Statements, operations: Ints, place: int, made: Edges
+) -> None:
+    """Refuse biases that are not those of the columns, of each expert held."""
+    experts = statements.numbers(operations, lambda n: experts_of(statements, n))
+    size = statements.columns(operations, statements.input(place)) // experts
+    held = np.where(experts > 1, experts // statements.expert_groups, 1)
+    biases = statements.reads(operations, statements.input(place))
+    _check_matrices(statements, operations, made, biases, outer=size, held=held)
+
+
+PRODUCT_RULES: dict[Function, Callable[[Statements, Ints], int]] = {
+    Function.PRODUCT: _product,
+    Function.ROUTER: _route,
+    Function.CHOOSE: _choose,
+    Function.ACTIVATE: _activate,
+}

@@ -1,0 +1,108 @@
+"""Residency rule: a chip reads only weights that the plan has given it.
+
+For `compiler.verify`; independent of the code that makes programs.
+"""
+
+import re
+
+import numpy as np
+
+from compiler.dataflow_rules.checkpoint_tensors import Part, checkpoint_parts
+from compiler.dataflow_rules.regions import weight_of
+from compiler.dataflow_rules.statements import Statements
+from sharding.planner.plan import ShardingPlan
+from specs.arrays import Ints
+
+# Marks the copies of a tensor that several chips have.
+_COPIES = re.compile(r"( from \d+)? \(copies\)$")
+
+
+def check_residency(statements: Statements, plan: ShardingPlan) -> int:
+    """Residency rule: refuse weights that are read on a chip that lacks them."""
+    flow, read = statements.flow, statements.flow.reads
+    names = [name for name, _, _ in flow.values]
+    stays = [
+        number < 0 and not name.endswith("_cache") for name, number, _ in flow.values
+    ]
+    rows = np.flatnonzero(np.array(stays, dtype=bool)[read.value])
+    size = len(names)
+    held = _held(plan, {name: place for place, name in enumerate(names)}, size)
+    chip = flow.operations.chip[read.owner[rows]].astype(np.int64)
+    key = chip * size + read.value[rows]
+    low = np.searchsorted(held[0], key, "left")
+    count = np.searchsorted(held[0], key, "right") - low
+    row = np.repeat(np.arange(len(rows)), count)
+    within = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    _, first, last, left, right = held[:, np.repeat(low, count) + within]
+    at = rows[row]
+    first, last = np.maximum(first, read.first[at]), np.minimum(last, read.last[at])
+    left = np.maximum(left, read.part_first[at])
+    right = np.minimum(right, read.part_last[at])
+    found = np.zeros(len(rows), dtype=np.uint64)
+    meets = (first < last) & (left < right)
+    weight = weight_of(first, last) * weight_of(left, right)
+    np.add.at(found, row[meets], weight[meets])
+    wanted = weight_of(read.first[rows], read.last[rows]) * weight_of(
+        read.part_first[rows], read.part_last[rows]
+    )
+    missing = np.flatnonzero(found != wanted)
+    if len(missing):
+        lacking = int(rows[missing[0]])
+        raise statements.violation(
+            int(read.owner[lacking]),
+            f"reads rows {read.first[lacking]} to {read.last[lacking] - 1} of "
+            f"{names[int(read.value[lacking])]}, which the plan does not give it",
+        )
+    return len(rows)
+
+
+def _held(plan: ShardingPlan, number: dict[str, int], values: int) -> Ints:
+    """Return a plan's slices as the graph numbers them: key, rows and columns.
+
+    The key is chip and value, ascending. Slices that the program does not read are left
+    out.
+    """
+    parts = checkpoint_parts(plan.task.model)
+    table = plan.slices
+    tensors, names = table["tensor"].factorize()
+    order = np.argsort(tensors, kind="stable")
+    ends = np.cumsum(np.bincount(tensors, minlength=len(names)))
+    columns = {
+        name: table[name].to_numpy(dtype=np.int64)[order]
+        for name in ("chip", "row_start", "row_end", "column_start", "column_end")
+    }
+    blocks = [np.zeros((5, 0), dtype=np.int64)]
+    for tensor, (begin, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        name = _COPIES.sub("", str(names[tensor]))
+        for part in parts.get(name, ()):
+            value = number.get(part.name)
+            if value is not None:
+                own = {key: column[begin:end] for key, column in columns.items()}
+                rows = _of_part(own, part)
+                rows[0] = rows[0] * values + value
+                blocks.append(rows)
+    held = np.concatenate(blocks, axis=1)
+    return held[:, np.argsort(held[0], kind="stable")]
+
+
+def _of_part(own: dict[str, Ints], part: Part) -> Ints:
+    """Return chip, rows and columns of the slices of one part of a tensor.
+
+    Of a vector, the columns are what the graph numbers.
+    """
+    outer, inner = ("column", "row") if part.is_vector else ("row", "column")
+    start = own[f"{outer}_start"] - part.begin
+    inside = (start >= 0) & (start < part.rows)
+    first, last = start[inside], (own[f"{outer}_end"] - part.begin)[inside]
+    left, right = own[f"{inner}_start"][inside], own[f"{inner}_end"][inside]
+    if part.is_vector:
+        left, right = 0 * left, 0 * left + 1
+    return np.array(
+        [
+            own["chip"][inside],
+            first + part.row,
+            last + part.row,
+            left + part.column,
+            right + part.column,
+        ]
+    )

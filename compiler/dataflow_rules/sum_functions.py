@@ -1,0 +1,137 @@
+"""Sum rules: partial sums of a block's result, and of a product in a 2D layout.
+
+For `compiler.verify`; independent of the code that makes programs.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from chip.dataflow import Function
+from compiler.dataflow_rules.product_functions import (
+    UNSCALED,
+    check_sums,
+    experts_of,
+)
+from compiler.dataflow_rules.regions import Edges, Flags, weight_of
+from compiler.dataflow_rules.statements import Statements, beside
+from specs.arrays import Ints
+
+
+def _scaled_sum(statements: Statements, operations: Ints) -> int:
+    """Check sums of unscaled parts, times the norm's factor."""
+    check_sums(statements, operations)
+    hidden = statements.columns(operations, beside("weighed"))
+    found = np.zeros(len(operations), dtype=bool)
+    for name in ("gate", "up"):
+        parts = statements.read(operations, beside(f"{UNSCALED}{name}"))
+        made = statements.written(operations, beside(name))
+        found |= made.found
+        statements.must(
+            (parts.found == made.found)
+            & (
+                ~made.found
+                | parts.columns_of(made)
+                & (parts.part_first == 0)
+                & (parts.part_last == hidden)
+            ),
+            operations,
+            "does not add all partial sums once",
+        )
+    return statements.must(found, operations, "makes nothing")
+
+
+def _add(statements: Statements, operations: Ints) -> int:
+    """Check the sum of all parts of a block's result, the residual and a bias."""
+    must, output = statements.must, statements.output()
+    made, complete = statements.made_so_far(operations, output)
+    before = statements.read(operations, lambda name: f"{output(name)}@")
+    parts = statements.reads(operations, statements.input(0))
+    size = statements.numbers(operations, lambda n: _inner_columns(statements, n))
+    groups = statements.numbers(
+        operations,
+        lambda n: statements.expert_groups if experts_of(statements, n) > 1 else 1,
+    )
+    begin = np.where(before.found, before.part_last, 0)
+    end = np.where(complete, size, made.part_last)
+    at = parts.place
+    columns = (parts.first == made.first[at]) & (parts.last == made.last[at])
+    must(
+        np.bincount(at[~columns], minlength=len(operations)) == 0,
+        operations,
+        "adds partial sums of other columns than it makes",
+    )
+    total = np.zeros(len(operations), dtype=np.uint64)
+    np.add.at(total, at, weight_of(parts.part_first, parts.part_last))
+    # Parts are numbered group after group of experts; each adds the same range.
+    wanted = np.zeros(len(operations), dtype=np.uint64)
+    for group in range(int(groups.max())):
+        ranges = weight_of(group * size + begin, group * size + end)
+        wanted += np.where(group < groups, ranges, np.uint64(0))
+    must(total == wanted, operations, "does not add all partial sums once")
+    must(
+        (made.part_first == 0)
+        & (~before.found | (before.columns_of(made) & (before.part_first == 0))),
+        operations,
+        "goes on with a sum of other columns or without its first terms",
+    )
+    _check_squares(statements, operations, made, complete)
+    for place in range(1, statements.most_inputs(operations)):
+        has = statements.has_input(operations, place)
+        own, here = operations[has], made.chosen(has)
+        added = statements.read(own, statements.input(place))
+        bias = statements.has_input(own, place, ".bias")
+        chosen = statements.has_input(own, place, ".choice")
+        experts = statements.numbers(own, lambda n: experts_of(statements, n))
+        # The last part of a sum adds biases, of each expert times its weight.
+        wanted = np.where(bias | chosen, complete[has], ~before.found[has])
+        rows = (added.first == 0) & (added.last == experts)
+        columns = (added.part_first == here.first) & (added.part_last == here.last)
+        right = np.where(
+            chosen,
+            rows & added.whole,
+            np.where(
+                bias & (experts > 1),
+                rows & columns,
+                added.columns_of(here) & added.whole,
+            ),
+        )
+        must(
+            np.where(wanted, right, ~added.found),
+            own,
+            "does not add the residual or the bias once",
+        )
+    return len(operations)
+
+
+def _inner_columns(statements: Statements, name: str) -> int:
+    """Return the columns that the product before a sum multiplies, of one group."""
+    block = name.rpartition(".")[0]
+    product = "down" if f"{block}.down" in statements.graph else "output_product"
+    left = statements.graph[f"{block}.{product}"].inputs[0]
+    return statements.tensors[left][1] // experts_of(statements, name)
+
+
+def _check_squares(
+    statements: Statements, operations: Ints, made: Edges, complete: Flags
+) -> None:
+    """Refuse a sum that is normalised later without the squares of its columns."""
+    squares = statements.written(operations, beside("sum_squares"))
+    normalised = statements.numbers(
+        operations, lambda name: len(statements.graph[name].outputs) > 1
+    )
+    statements.must(
+        (squares.found == ((normalised == 1) & complete))
+        & (
+            ~squares.found
+            | (squares.part_first == made.first) & (squares.part_last == made.last)
+        ),
+        operations,
+        "does not sum the squares of what it makes",
+    )
+
+
+SUM_RULES: dict[Function, Callable[[Statements, Ints], int]] = {
+    Function.SUM_SCALE: _scaled_sum,
+    Function.ADD: _add,
+}

@@ -1,0 +1,105 @@
+"""Transfer rules: messages travel in full, and are as long as what they carry.
+
+For `compiler.verify`; independent of the code that makes programs.
+"""
+
+import numpy as np
+
+from chip.program import Opcode
+from compiler.dataflow_rules.statements import Statements
+from compiler.dataflow_rules.value_sizes import ValueSizes
+from compiler.rules.structure import violation
+from specs.arrays import Ints
+from specs.machine import MachineSpec
+from topologies.topology import Topology
+
+
+def check_trains(
+    statements: Statements, topology: Topology, machine: MachineSpec
+) -> int:
+    """Train rule: refuse trains that do not bring each message where it is to go."""
+    trains, messages = statements.program.trains, statements.flow.messages
+    of = statements.flow.train_message.astype(np.int64)
+    if len(of) != len(trains) or (
+        len(of) and not 0 <= of.min() <= of.max() < len(messages)
+    ):
+        raise violation(
+            "a train is of no message", f"{len(trains)} trains, {len(of)} of"
+        )
+    later = np.flatnonzero(trains.previous >= 0)
+    _refuse(
+        of[later] != of[trains.previous[later]],
+        of[later],
+        statements,
+        "changes into another message on its way",
+    )
+    relayed = np.zeros(len(trains), dtype=bool)
+    relayed[trains.previous[later]] = True
+    size = machine.link.vector_bytes
+    vectors = np.maximum(1, -(-messages.payload_bytes // size))
+    for rows, ends, chips, what in (
+        (
+            np.flatnonzero(trains.previous < 0),
+            topology.source,
+            messages.source,
+            "leave",
+        ),
+        (np.flatnonzero(~relayed), topology.target, messages.target, "reach"),
+    ):
+        wrong = ends[trains.link[rows]] != chips[of[rows]]
+        _refuse(wrong, of[rows], statements, f"has trains that {what} another chip")
+        moved = np.bincount(
+            of[rows], weights=trains.vectors[rows], minlength=len(messages)
+        ).astype(np.int64)
+        _refuse(
+            moved != vectors,
+            np.arange(len(messages)),
+            statements,
+            f"has other vectors that {what} its chip than its bytes take",
+        )
+    code = statements.program.instructions
+    moves = np.flatnonzero(
+        np.isin(code.opcode, (Opcode.SEND, Opcode.FORWARD, Opcode.RECEIVE))
+    )
+    message = of[code.train[moves]]
+    _refuse(
+        messages.operator[message] != code.operator[moves],
+        message,
+        statements,
+        "is moved by instructions of another operator",
+    )
+    return len(trains) + len(messages)
+
+
+def check_payloads(statements: Statements, sizes: ValueSizes) -> int:
+    """Payload rule: refuse a message that is not as long as the regions it carries."""
+    messages, carried = statements.flow.messages, statements.flow.carried
+    bits = sizes.carried_bits(carried)
+    total = np.zeros(len(messages), dtype=np.int64)
+    np.add.at(total, carried.owner, bits)
+    needed = -(-total // 8)
+    _refuse(
+        (needed != messages.payload_bytes) | (total == 0),
+        np.arange(len(messages)),
+        statements,
+        "is not as long as what it carries",
+    )
+    return len(messages)
+
+
+def _refuse(
+    wrong: np.ndarray, message: Ints, statements: Statements, what: str
+) -> None:
+    """Refuse the first wrong message, with its ends and its cycle."""
+    rows = np.flatnonzero(wrong)
+    if not len(rows):
+        return
+    row = int(message[rows[0]])
+    messages = statements.flow.messages
+    source, target = int(messages.source[row]), int(messages.target[row])
+    when = statements.when(source, int(messages.operator[row]))
+    raise violation(
+        "a message does not arrive as sent",
+        f"the message from chip {source} to chip {target} ({when}) of "
+        f"{statements.content_of(row)} {what}",
+    )
