@@ -8,6 +8,7 @@ results: RunResult
 clocks, links, faults: their models
 runtime, statistics: what both engines share
 simpy_engine, replay_engine: parts of one engine
+functional_engine: execute, a program with real numbers
 reactive: simulate_reactive, a baseline model with queues and back pressure
 random_streams: Draws, one random stream for each component
 """

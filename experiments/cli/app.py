@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from experiments.cli.collective import collective_command
+from experiments.cli.execute import execute_command
 from experiments.cli.options import AsJson, Out, plain_console
 from experiments.cli.reference import models_command, topology_command, validate_command
 from experiments.cli.scenario_options import (
@@ -132,7 +133,9 @@ def verify_command(
     scenario = scenario_from(options)
     prepared, schedule = compiled(scenario)
     covered = check_coverage(prepared.plan.slices)
-    certificate = verify(schedule.program, prepared.topology, prepared.machine)
+    certificate = verify(
+        schedule.program, prepared.topology, prepared.machine, plan=schedule.plan
+    )
     checks = {"every weight is on exactly one chip": covered, **certificate.checks}
     if as_json:
         document = {"certificate": certificate.digest, "checks": checks}
@@ -148,6 +151,7 @@ for name, command in (
     ("topology", topology_command),
     ("validate", validate_command),
     ("collective", collective_command),
+    ("execute", execute_command),
     ("sweep", sweep_command),
     ("workload", workload_command),
 ):

@@ -189,6 +189,23 @@ COLLECTIVE = {
     "run.verify_s": "wall time of the proof",
 }
 
+EXECUTE = {
+    "schema": SIMULATE["schema"],
+    "model": "name of the model",
+    "topology": "name of the topology",
+    "strategy": "the split",
+    "tokens": "tokens that the chips chose, a list for each sequence of each replica",
+    "reference_tokens": "tokens of the model computed in one piece",
+    "largest_difference": "largest difference of a logit by the largest of its row",
+    "tolerance": "difference that is allowed",
+    "agrees": "whether tokens are equal and the difference is allowed",
+    "programs": "programs that were executed",
+    "operations": "operations of all chips in them",
+    "messages": "messages between chips in them",
+    "wall_s": "wall time of compilations, executions and the reference",
+    "version": "version of groqrack-fabric",
+}
+
 TOPOLOGY = {
     "name": "name of the topology",
     "chips": "chips",
@@ -227,6 +244,7 @@ KEYS = {
     "groqrack simulate --json, summary.json": SIMULATE,
     "groqrack plan --json": PLAN,
     "groqrack collective --json": COLLECTIVE,
+    "groqrack execute --json": EXECUTE,
     "groqrack topology --json": TOPOLOGY,
     "groqrack validate --json": VALIDATE,
 }

@@ -3,6 +3,8 @@
 scenario: run_scenario, Run
 scenario_inputs: scenario_of, machine_of, model_of, topology_of
 preparation, workload: plan and schedule of a model, or of any graph of operators
+execution: run_execution, Execution
+program_runner: ProgramRunner; operator_settings: operator_settings, engine_weights
 collective: run_collective, CollectiveRun
 prompt, context_buckets: the pass of a prompt, and decoding as the context grows
 speculative_decoding: PlacedModel, Speculation, SpeculationStep, fastest,

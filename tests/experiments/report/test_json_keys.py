@@ -21,6 +21,7 @@ COMMANDS: dict[str, list[tuple[str, ...]]] = {
         ("plan", *TINY),
     ],
     "groqrack collective --json": [("collective", "all-reduce", "--bytes", "320")],
+    "groqrack execute --json": [("execute", "--chips", "2", "--tokens", "1")],
     "groqrack topology --json": [("topology", "--chips", "72")],
 }
 # Lists whose objects have documented keys.
@@ -50,7 +51,8 @@ def test_every_key_is_documented_and_every_documented_key_is_there(
         keys, seen = KEYS[document], set[str]()
         for command in commands:
             of_model = (
-                command[0] in ("simulate", "plan") and "--workload" not in command
+                command[0] in ("simulate", "plan", "execute")
+                and "--workload" not in command
             )
             model = ("--model", str(tiny_config)) if of_model else ()
             seen |= set(leaves(json.loads(groqrack(*command, *model, "--json").stdout)))

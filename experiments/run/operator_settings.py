@@ -1,0 +1,107 @@
+"""Settings and weights of a model's operators as the functional engine takes them."""
+
+from collections.abc import Mapping
+from math import pi
+from typing import Any
+
+import numpy as np
+
+from fabric.functional_engine.memory import Array
+from fabric.functional_engine.settings import OperatorSettings
+from sharding.parallelism.tensor_group import Routing
+from sharding.transformer.task import Task
+from workloads.attributes import (
+    ActivateAttributes,
+    PositionAttributes,
+    Rotary,
+)
+from workloads.functions.activations import activation
+from workloads.operator_graph import OperatorGraph
+from workloads.operators import GraphOperator
+
+# Weights that are vectors, but for a bias of which each expert has its own.
+_VECTORS = (".bias", "norm.weight")
+# Attributes that the engine calls by the same name.
+_SAME = (
+    "causal",
+    "centred",
+    "epsilon",
+    "experts",
+    "experts_per_token",
+    "first_row",
+    "head_dim",
+    "scale",
+    "soft_cap",
+    "unit_offset",
+    "window",
+)
+
+
+def operator_settings(graph: OperatorGraph, task: Task) -> dict[str, OperatorSettings]:
+    """Return the settings of a graph's operators by name.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    task
+        The task, whose schedule has room for some experts or for all.
+    """
+    return {
+        operator.name: _settings(operator, task)
+        for operator in graph.operators()
+        if operator.attributes is not None
+    }
+
+
+def _settings(operator: GraphOperator, task: Task) -> OperatorSettings:
+    """Return the settings of one operator."""
+    attributes = operator.attributes
+    settings: dict[str, Any] = {
+        name: getattr(attributes, name) for name in _SAME if hasattr(attributes, name)
+    }
+    if isinstance(attributes, PositionAttributes) and attributes.rotary:
+        settings["frequencies"] = _frequencies(attributes.rotary)
+    if isinstance(attributes, ActivateAttributes):
+        settings["activation"] = activation(attributes.activation)
+    if task.model.experts > 1:
+        settings["experts_per_token"] = task.model.experts_per_token
+        settings["expert_columns"] = task.model.intermediate_size
+        if task.routing is Routing.BALANCED:
+            settings["balanced_groups"] = task.expert
+    return OperatorSettings(**settings)
+
+
+def _frequencies(rotary: Rotary) -> tuple[float, ...]:
+    """Return the rotation of each pair of elements from a position to the next.
+
+    Scalings are those of Hugging Face transformers: ``linear`` stretches all
+    wavelengths; ``llama3`` those that are long against the trained context, with a
+    smooth transition.
+    """
+    found = []
+    for pair in range(rotary.dims // 2):
+        frequency = rotary.theta ** (-2 * pair / rotary.dims)
+        scaling = rotary.scaling
+        if scaling is not None:
+            kept = 0.0
+            if scaling.kind == "llama3":
+                low, high = scaling.low_frequency_factor, scaling.high_frequency_factor
+                turns = scaling.trained_positions * frequency / (2 * pi)
+                kept = min(max((turns - low) / (high - low), 0.0), 1.0)
+            frequency *= kept + (1 - kept) / scaling.factor
+        found.append(frequency)
+    return tuple(found)
+
+
+def engine_weights(weights: Mapping[str, Array]) -> dict[str, Array]:
+    """Return weights as a program states them: biases and norms' weights as vectors."""
+    return {
+        name: array[0] if len(array) == 1 and name.endswith(_VECTORS) else array
+        for name, array in weights.items()
+    }
+
+
+def random_tokens(vocabulary: int, shape: tuple[int, int], seed: int) -> Array:
+    """Return random tokens of a vocabulary."""
+    return np.random.default_rng(seed).integers(0, vocabulary, shape)

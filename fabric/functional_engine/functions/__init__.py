@@ -1,0 +1,8 @@
+"""What each function of a dataflow computes from the operands of a call.
+
+table: FUNCTIONS
+residual_stream: looked_up, added_tables, weighed, scaled, added, added_normed
+products: product, biased, partial_sum, scaled_sum
+attention: head_weighed, positioned, head_scaled, scores, softmax, attended, combined
+feed_forward_and_head: expert_scores, chosen, activated, candidate, sampled
+"""

@@ -1,0 +1,96 @@
+"""Experts, activations, and the choice of tokens.
+
+Each function takes a call and returns the array of each result.
+"""
+
+import numpy as np
+
+from fabric.functional_engine.call import Call, Operand
+from fabric.functional_engine.memory import Array
+
+_LOGITS = ".logits"
+
+
+def expert_scores(call: Call) -> list[Array]:
+    """Return the scores of experts by a chip's columns, before the norm's factor."""
+    (rows,), (matrix,) = call.reads, call.weights
+    return [rows.array @ matrix.array.T]
+
+
+def chosen(call: Call) -> list[Array]:
+    """Return the weight of each expert: a softmax over the best, 0 for the others."""
+    found, squares = call.reads
+    mean = squares.array / squares.array.dtype.type(squares.parts)
+    normed = found.array / np.sqrt(mean + call.settings.epsilon)
+    # Of experts with equal scores, those with the lower numbers are chosen.
+    order = np.argsort(-normed, axis=1, kind="stable")
+    best = order[:, : call.settings.experts_per_token]
+    kept = np.take_along_axis(normed, best, axis=1)
+    raised = np.exp(kept - kept[:, :1])
+    shares = raised / raised.sum(axis=1, keepdims=True)
+    choice = np.zeros_like(normed)
+    np.put_along_axis(choice, best, shares, axis=1)
+    return [choice]
+
+
+def activated(call: Call) -> list[Array]:
+    """Return the activation of biased columns, times the gate and the expert's weight.
+
+    The gate is the first operand if there are two.
+    """
+    experts = call.settings.experts > 1
+    inner = list(call.reads[:-1] if experts else call.reads)
+    arrays = [each.array for each in inner]
+    by_name: dict[str, list[Array]] = {}
+    for bias in call.weights:
+        by_name.setdefault(bias.name, []).append(bias.array)
+    for place, biases in enumerate(by_name.values()):
+        arrays[place] = arrays[place] + (np.stack(biases) if experts else biases[0])
+    result = call.settings.activation(arrays[0])
+    for factor in arrays[1:]:
+        result = result * factor
+    if experts:
+        own = _experts(call, inner[0])
+        result = result * call.reads[-1].array[:, own, None]
+    return [result]
+
+
+def _experts(call: Call, columns: Operand) -> slice:
+    """Return the experts whose columns a chip has."""
+    held = columns.array.shape[1]
+    group = columns.first // call.settings.expert_columns
+    return slice(group * held, (group + 1) * held)
+
+
+def candidate(call: Call) -> list[Array]:
+    """Return the largest logit and its number, of the chip's own and earlier ones.
+
+    The array is of shape ``(2, rows, 1)``. A chip without logits has a candidate that
+    cannot win.
+    """
+    rows = call.passed.batch * call.passed.answer_tokens
+    found = np.full((2, rows, 1), -np.inf, dtype=np.float32)
+    for each in call.reads:
+        own = each.array
+        if each.name.endswith(_LOGITS):
+            number = np.argmax(own, axis=1)
+            largest = np.take_along_axis(own, number[:, None], axis=1)[:, 0]
+            cap = call.settings.soft_cap
+            if cap is not None:
+                largest = cap * np.tanh(largest / cap)
+            own = np.stack([largest, number + each.first])[:, :, None]
+        found = _best(np.concatenate([found, own], axis=2))
+    return [found]
+
+
+def sampled(call: Call) -> list[Array]:
+    """Return the token of the largest logit of all chips, the lowest if several."""
+    (candidates,) = call.reads
+    return [_best(candidates.array)[1].astype(np.int64)]
+
+
+def _best(candidates: Array) -> Array:
+    """Return the best of candidates, shape ``(2, rows, 1)``."""
+    # Last key first: the largest logit, then the lowest number.
+    order = np.lexsort((candidates[1], -candidates[0]), axis=1)[:, :1]
+    return np.take_along_axis(candidates, order[None], axis=2)

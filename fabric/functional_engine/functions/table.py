@@ -1,0 +1,58 @@
+"""Table of functions: which array function computes each function of a dataflow."""
+
+from collections.abc import Callable, Mapping
+
+from chip.dataflow import Function
+from fabric.functional_engine.call import Call
+from fabric.functional_engine.functions.attention import (
+    attended,
+    combined,
+    head_scaled,
+    head_weighed,
+    positioned,
+    scores,
+    softmax,
+)
+from fabric.functional_engine.functions.feed_forward_and_head import (
+    activated,
+    candidate,
+    chosen,
+    expert_scores,
+    sampled,
+)
+from fabric.functional_engine.functions.products import biased, partial_sum, product
+from fabric.functional_engine.functions.residual_stream import (
+    added,
+    added_normed,
+    added_tables,
+    looked_up,
+    scaled,
+    scaled_sum,
+    weighed,
+)
+from fabric.functional_engine.memory import Array
+
+FUNCTIONS: Mapping[Function, Callable[[Call], list[Array]]] = {
+    Function.LOOKUP: looked_up,
+    Function.ADD_TABLES: added_tables,
+    Function.NORM_WEIGH: weighed,
+    Function.NORM_SCALE: scaled,
+    Function.PRODUCT: product,
+    Function.BIAS: biased,
+    Function.HEAD_NORM: head_weighed,
+    Function.POSITION: positioned,
+    Function.HEAD_SCALE: head_scaled,
+    Function.SCORES: scores,
+    Function.SOFTMAX: softmax,
+    Function.ATTEND: attended,
+    Function.COMBINE: combined,
+    Function.ADD: added,
+    Function.NORM_ADD: added_normed,
+    Function.ROUTER: expert_scores,
+    Function.CHOOSE: chosen,
+    Function.ACTIVATE: activated,
+    Function.CANDIDATE: candidate,
+    Function.SAMPLE: sampled,
+    Function.SUM_SCALE: scaled_sum,
+    Function.PARTIAL_SUM: partial_sum,
+}

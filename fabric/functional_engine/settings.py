@@ -1,0 +1,69 @@
+"""Settings of operators: the numbers that functions need beside their operands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def unchanged(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return `x`, as an activation that does nothing."""
+    return x
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSettings:
+    """Settings of one operator; a function reads those that it needs.
+
+    Parameters
+    ----------
+    epsilon
+        Number added to a mean square or a variance.
+    centred
+        Whether a norm subtracts the mean and adds a bias.
+    unit_offset
+        Whether weights of a norm are stored as their difference from 1.
+    scale
+        Factor of looked-up rows, or of scores.
+    first_row
+        Row of the position table for position 0.
+    head_dim
+        Elements of a head.
+    frequencies
+        Rotation of each pair of elements from one position to the next, in radians;
+        element i is paired with the one that many places behind it.
+    soft_cap
+        Bound c of scores or logits x, which become c tanh(x / c); None without.
+    causal
+        Whether a position attends to itself and earlier ones only.
+    window
+        Last positions that a position attends to, itself included; None for all.
+    activation
+        Activation function.
+    experts, experts_per_token
+        Experts that there are, and those that a token uses.
+    expert_columns
+        Intermediate columns of each expert.
+    balanced_groups
+        Expert groups, if none has room for more than its even share of all pairs of a
+        token and an expert; 0 if each has room for all.
+    """
+
+    epsilon: float = 0.0
+    centred: bool = False
+    unit_offset: bool = False
+    scale: float = 1.0
+    first_row: int = 0
+    head_dim: int = 1
+    frequencies: tuple[float, ...] = ()
+    soft_cap: float | None = None
+    causal: bool = True
+    window: int | None = None
+    activation: Callable[[NDArray[np.floating]], NDArray[np.floating]] = unchanged
+    experts: int = 1
+    experts_per_token: int = 1
+    expert_columns: int = 0
+    balanced_groups: int = 0

@@ -1,0 +1,221 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chip.dataflow import Function
+from compiler.collectives.exchange_phases import exchange_candidates
+from compiler.collectives.exchange_selection import ExchangeSelector
+from compiler.collectives.phases import Algorithm, Phase
+from compiler.compile_decode import compile_token
+from compiler.verify import verify
+from experiments.run.execution import Execution, check_executable, run_execution
+from experiments.run.preparation import Prepared
+from sharding.operators.operators import Exchange
+from sharding.parallelism.strategy import parse_strategy
+from sharding.placement.default_placement import placed_chips
+from sharding.planner.plan import plan_sharding
+from sharding.transformer.task import Task
+from specs.arrays import Ints
+from specs.errors import PlanError, VerificationError
+from specs.machine import load_machine
+from specs.model import ModelSpec, load_model, model_from_config
+from specs.scenario import Scenario
+from topologies.selection import select_topology
+
+# Nothing divides anything: shards, columns and rows of the vocabulary are uneven.
+SIZES = {
+    "hidden_size": 37,
+    "intermediate_size": 43,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 3,
+    "head_dim": 6,
+    "vocab_size": 53,
+    "max_position_embeddings": 32,
+}
+GPT2 = {"n_embd": 36, "n_layer": 2, "n_head": 6, "n_positions": 32, "vocab_size": 53}
+OF_FAMILY: dict[str, dict[str, Any]] = {
+    # Every second layer has a window.
+    "gemma2": {"sliding_window": 3, "attn_logit_softcapping": 2.0},
+    "gpt2": GPT2,
+    "llama": {"attention_bias": True, "mlp_bias": True},
+    "mistral": {"sliding_window": 2},
+    "mixtral": {"num_local_experts": 4, "num_experts_per_tok": 2},
+    "qwen3": {"attention_bias": True},
+    "phi3": {"partial_rotary_factor": 0.67},
+}
+
+
+def model_of(family: str, **changes: Any) -> ModelSpec:
+    sizes = GPT2 if family == "gpt2" else SIZES | OF_FAMILY.get(family, {})
+    return model_from_config(sizes | {"model_type": family} | changes, name=family)
+
+
+def executed(
+    model: ModelSpec,
+    strategy: str,
+    *,
+    chips: int = 8,
+    batch: int = 2,
+    prompt: int = 4,
+    tokens: int = 1,
+    prefill_chunk: int = 3,
+) -> Execution:
+    machine, wiring = load_machine(), select_topology(chips)
+    split = parse_strategy(strategy, chips)
+    encoder = model.structure.encoder
+    context = 5 if encoder else max(prompt, 1) + tokens
+    task = Task(model, machine, 1, context, batch).split_as(split)
+    prepared = Prepared(
+        scenario=Scenario(),
+        model=model,
+        machine=machine,
+        topology=wiring,
+        plan=plan_sharding(task, split, placed_chips(wiring, split)),
+    )
+    return run_execution(
+        prepared, tokens=tokens, prompt=prompt, prefill_chunk=prefill_chunk
+    )
+
+
+@pytest.mark.parametrize(
+    ("family", "strategy"),
+    [
+        ("bert", "tensor=8"),
+        ("bert", "tensor=4,pipeline=2,attention=2"),
+        ("gemma2", "tensor=8,layout=2d"),
+        ("gemma2", "tensor=2,pipeline=4"),
+        ("gemma2", "tensor=4,pipeline=2,attention=2"),
+        ("gpt2", "tensor=8"),
+        # Embedding, feed-forwards and head are cut between stages.
+        ("gpt2", "tensor=1,pipeline=8"),
+        ("llama", "tensor=8,attention=4,layout=2d"),
+        ("llama", "tensor=2,pipeline=2,data=2"),
+        ("mistral", "tensor=8"),
+        ("mixtral", "tensor=8,expert=2,attention=4"),
+        ("mixtral", "tensor=2,pipeline=4,expert=2"),
+        ("phi3", "tensor=4,pipeline=2"),
+        ("qwen2", "tensor=8"),
+        ("qwen3", "tensor=8"),
+        ("qwen3", "tensor=4,pipeline=2,layout=2d"),
+        ("roberta", "tensor=2,pipeline=4"),
+    ],
+)
+def test_chips_compute_what_the_model_does(family: str, strategy: str) -> None:
+    execution = executed(model_of(family), strategy)
+    assert 0 < execution.difference < 1e-5
+    assert np.array_equal(execution.tokens, execution.expected_tokens)
+
+
+@pytest.mark.parametrize(
+    ("chips", "strategy"), [(24, "tensor=1,pipeline=24"), (32, "tensor=32")]
+)
+def test_wide_groups_and_many_stages_compute_the_same(
+    chips: int, strategy: str
+) -> None:
+    # A prompt of three positions would take longer.
+    execution = executed(model_of("qwen3"), strategy, chips=chips, prompt=0)
+    assert execution.agrees(1e-5)
+
+
+def test_a_whole_rack_computes_the_same() -> None:
+    model = model_of("llama", hidden_size=75, num_hidden_layers=1)
+    execution = executed(model, "tensor=72,layout=2d", chips=72, prompt=0, batch=1)
+    assert execution.agrees(1e-5)
+
+
+@pytest.mark.parametrize("algorithm", [Algorithm.HIERARCHICAL, Algorithm.RING])
+@pytest.mark.parametrize("strategy", ["tensor=24", "tensor=12,attention=6"])
+def test_partial_sums_may_be_added_on_the_way(
+    algorithm: Algorithm, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chosen(
+        selector: ExchangeSelector, exchange: Exchange, chips: Ints
+    ) -> tuple[Phase, ...]:
+        del selector
+        found = exchange_candidates(select_topology(24), exchange, chips)
+        wanted = [each for each in found if each.algorithm is algorithm]
+        return (wanted or found)[-1].phases()
+
+    monkeypatch.setattr(ExchangeSelector, "fastest", chosen)
+    # Heads that all chips share are gathered, and their contexts scattered, as well.
+    model, machine, wiring = model_of("qwen3"), load_machine(), select_topology(24)
+    split = parse_strategy(strategy, 24)
+    task = Task(model, machine, 1, 4, 1).split_as(split)
+    plan = plan_sharding(task, split, placed_chips(wiring, split))
+    program = compile_token(plan, wiring).program
+    assert program.dataflow is not None
+    added = program.dataflow.operations.function == Function.PARTIAL_SUM
+    assert added.any()
+    verify(program, wiring, machine, plan=plan)
+    assert executed(model, strategy, chips=24).agrees(1e-5)
+
+
+@pytest.mark.parametrize(("prompt", "chunk"), [(0, 0), (1, 0), (4, 1), (4, 4)])
+def test_a_cache_that_grew_in_other_steps_gives_the_same(
+    prompt: int, chunk: int
+) -> None:
+    model = model_of("mistral")
+    execution = executed(
+        model, "tensor=2", chips=2, prompt=prompt, prefill_chunk=chunk, tokens=2
+    )
+    assert execution.agrees(1e-5)
+    assert execution.tokens.shape == (2, 2 + bool(prompt))
+
+
+def test_a_vocabulary_of_fewer_rows_than_chips_is_enough() -> None:
+    assert executed(model_of("llama", vocab_size=5), "tensor=8").agrees(1e-5)
+
+
+def test_experts_may_have_biases() -> None:
+    dense = model_of("llama")
+    model = dense.model_copy(update={"experts": 2, "experts_per_token": 2})
+    assert executed(model, "tensor=4,expert=2", chips=4).agrees(1e-5)
+
+
+def test_a_balanced_schedule_computes_what_it_drops_nothing_of() -> None:
+    # All experts are chosen, so that every group has its even share.
+    model = model_of("mixtral", num_experts_per_tok=4)
+    strategy = "tensor=4,expert=4,routing=balanced"
+    assert executed(model, strategy, chips=4).agrees(1e-5)
+    with pytest.raises(VerificationError, match="some would be dropped"):
+        executed(model_of("mixtral", num_experts_per_tok=1), strategy, chips=4)
+
+
+@settings(max_examples=5)
+@given(
+    hidden=st.integers(8, 40),
+    inner=st.integers(1, 40),
+    kv_heads=st.integers(1, 5),
+    shared=st.integers(1, 3),
+    pairs=st.integers(1, 4),
+    vocabulary=st.integers(2, 70),
+    strategy=st.sampled_from(
+        ("tensor=8", "tensor=4,pipeline=2", "tensor=2,pipeline=4", "tensor=8,layout=2d")
+    ),
+    family=st.sampled_from(("llama", "qwen3", "gemma2", "mixtral")),
+)
+def test_any_sizes_will_do(*, family: str, strategy: str, **sizes: int) -> None:
+    if family == "mixtral":
+        strategy = strategy.removesuffix(",layout=2d")
+    kv_heads = sizes["kv_heads"]
+    model = model_of(
+        family,
+        hidden_size=sizes["hidden"],
+        intermediate_size=sizes["inner"],
+        num_key_value_heads=kv_heads,
+        num_attention_heads=kv_heads * sizes["shared"],
+        head_dim=2 * sizes["pairs"],
+        vocab_size=sizes["vocabulary"],
+    )
+    assert executed(model, strategy, batch=1).agrees(1e-5)
+
+
+def test_models_and_machines_that_are_too_large_are_refused_with_a_way_out() -> None:
+    with pytest.raises(PlanError, match=r"68,976,648,192 parameters.*; shrink it"):
+        check_executable(load_model("llama-2-70b"), 8)
+    with pytest.raises(PlanError, match=r"80 chips are too many .* --chips 72"):
+        check_executable(model_of("llama"), 80)

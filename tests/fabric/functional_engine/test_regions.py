@@ -1,0 +1,46 @@
+import numpy as np
+
+from chip.dataflow import Regions
+from fabric.functional_engine.regions import (
+    Rectangle,
+    Region,
+    operand_regions,
+    rectangles_of,
+)
+
+
+def test_parts_of_equal_columns_become_one_region() -> None:
+    whole = [Rectangle(7, 0, 4, 0, 2, 0), Rectangle(7, 0, 4, 5, 6, 0)]
+    assert operand_regions(whole) == [Region(7, 0, 4, 0b100011)]
+
+
+def test_columns_with_other_parts_are_a_region_of_their_own() -> None:
+    joined = operand_regions([Rectangle(7, 0, 4, 0, 1, 0), Rectangle(7, 2, 6, 1, 2, 0)])
+    assert joined == [
+        Region(7, 0, 2, 0b1),
+        Region(7, 2, 4, 0b11),
+        Region(7, 4, 6, 0b10),
+    ]
+
+
+def test_columns_side_by_side_with_equal_parts_are_one_region() -> None:
+    joined = operand_regions([Rectangle(7, 3, 5, 0, 1, 0), Rectangle(7, 1, 3, 0, 1, 0)])
+    assert joined == [Region(7, 1, 5, 0b1)]
+
+
+def test_values_stay_in_the_order_in_which_they_are_read() -> None:
+    read = [Rectangle(9, 0, 1, 0, 1, 0), Rectangle(2, 0, 1, 0, 1, 0)]
+    assert [each.value for each in operand_regions(read)] == [9, 2]
+
+
+def test_rectangles_are_handed_out_to_their_owners() -> None:
+    columns = np.array(
+        [[0, 2, 2], [5, 6, 7], [0, 1, 2], [3, 4, 5], [0] * 3, [1] * 3, [0] * 3]
+    )
+    names = ("owner", "value", "first", "last", "part_first", "part_last", "array")
+    regions = Regions(**dict(zip(names, columns.astype(np.int32), strict=True)))
+    assert rectangles_of(regions, 3) == [
+        [Rectangle(5, 0, 3, 0, 1, 0)],
+        [],
+        [Rectangle(6, 1, 4, 0, 1, 0), Rectangle(7, 2, 5, 0, 1, 0)],
+    ]
