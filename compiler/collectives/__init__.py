@@ -6,6 +6,7 @@ hierarchy: Hierarchy, Level, hierarchies
 exchange_phases: exchange_candidates, fewest_messages
 exchange_selection: ExchangeSelector, Selected, MOST_TRAINS, most_messages,
     token_exchanges
+contents: PhaseDataflow, exchange_dataflow, member_hops
 arguments: checked_members, tensor_vectors
 flat_algorithms: one_shot, scattered, ring, shares
 hierarchical: hierarchical_forms

@@ -39,8 +39,34 @@ class PhaseDataflow(NamedTuple):
     sums: tuple[Operation, ...]
 
 
+def member_hops(phases: Sequence[Phase], chips: Ints) -> tuple[Ints, ...]:
+    """Return the ends of a collective's messages as members, not as chips.
+
+    Parameters
+    ----------
+    phases
+        Phases of an exchange among `chips`.
+    chips
+        Members of the tensor group, shape ``(width,)``.
+
+    Returns
+    -------
+    tuple of NDArray
+        Source and target of each message of each phase, shape ``(2, messages)``.
+    """
+    order = np.argsort(chips)
+    return tuple(
+        order[
+            np.searchsorted(
+                chips[order], np.array([made.messages.source, made.messages.target])
+            )
+        ]
+        for made in phases
+    )
+
+
 def exchange_dataflow(
-    exchange: Exchange, phases: Sequence[Phase], chips: Ints
+    exchange: Exchange, phases: Sequence[Phase], ends: Sequence[Ints], width: int
 ) -> tuple[PhaseDataflow, ...]:
     """Return what the messages of each phase of an exchange carry.
 
@@ -50,30 +76,21 @@ def exchange_dataflow(
         The exchange, with what its members have.
     phases
         Its phases, from `compiler.collectives.exchange_phases`.
-    chips
-        Members of the tensor group, shape ``(width,)``.
+    ends
+        Their messages, from `member_hops`.
+    width
+        Members of the tensor group.
     """
-    member_of = {chip: member for member, chip in enumerate(chips.tolist())}
-    hops = [
-        [
-            (member_of[a], member_of[b])
-            for a, b in zip(
-                phase.messages.source.tolist(),
-                phase.messages.target.tolist(),
-                strict=True,
-            )
-        ]
-        for phase in phases
-    ]
+    hops = [list(zip(*pair.tolist(), strict=True)) for pair in ends]
     relays = any(phase.relays for phase in phases)
     operands = exchange.carries()
     if exchange.pattern is not Pattern.SCATTER:
         return tuple(
             PhaseDataflow(tuple(_of_shards(each, rows) for each in operands), ())
-            for rows in _gathered(hops, len(chips), relays=relays)
+            for rows in _gathered(hops, width, relays=relays)
         )
     backwards = [[(b, a) for a, b in phase] for phase in reversed(hops)]
-    shards = _gathered(backwards, len(chips), relays=relays)[::-1]
+    shards = _gathered(backwards, width, relays=relays)[::-1]
     parts: defaultdict[Hop, frozenset[int]] = _Parts()
     made = []
     for phase, sent, carried in zip(phases, hops, shards, strict=True):
@@ -93,7 +110,7 @@ def exchange_dataflow(
         for place, new in arrived.items():
             parts[place] = parts[place].union(*new)
         counts = {place: len(new) for place, new in arrived.items()}
-        sums = _sums(operands, counts, parts, len(chips)) if phase.adds else ()
+        sums = _sums(operands, counts, parts, width) if phase.adds else ()
         made.append(PhaseDataflow((*regions, *beside), sums))
     return tuple(made)
 

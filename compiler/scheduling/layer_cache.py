@@ -2,7 +2,11 @@
 
 from typing import final
 
-from compiler.collectives.contents import PhaseDataflow, exchange_dataflow
+from compiler.collectives.contents import (
+    PhaseDataflow,
+    exchange_dataflow,
+    member_hops,
+)
 from compiler.collectives.exchange_selection import ExchangeSelector, token_exchanges
 from compiler.collectives.phases import Phase
 from compiler.ir.identity_map import IdentityMap
@@ -42,9 +46,9 @@ class LayerCache:
         self._phases: IdentityMap[Exchange, dict[int, tuple[Phase, ...]]] = (
             IdentityMap()
         )
-        self._dataflow: IdentityMap[Exchange, dict[int, tuple[PhaseDataflow, ...]]] = (
-            IdentityMap()
-        )
+        self._dataflow: IdentityMap[
+            Exchange, dict[tuple[bytes, ...], tuple[PhaseDataflow, ...]]
+        ] = IdentityMap()
 
     def operators(self, block: Block) -> list[Compute | Exchange]:
         """Return the operators and exchanges of `block`, in order."""
@@ -65,9 +69,14 @@ class LayerCache:
         return self._selector.added_up(phase, stage.chips)
 
     def dataflow(self, exchange: Exchange, stage: Stage) -> tuple[PhaseDataflow, ...]:
-        """Return what the messages of each phase of `exchange` on a stage carry."""
-        by_stage = self._dataflow.of(exchange, lambda _: {})
-        if stage.index not in by_stage:
-            phases = self.phases(exchange, stage)
-            by_stage[stage.index] = exchange_dataflow(exchange, phases, stage.chips)
-        return by_stage[stage.index]
+        """Return what the messages of each phase of `exchange` on a stage carry.
+
+        Stages whose members send to each other alike share it.
+        """
+        phases = self.phases(exchange, stage)
+        ends = member_hops(phases, stage.chips)
+        key = tuple(pair.tobytes() for pair in ends)
+        known = self._dataflow.of(exchange, lambda _: {})
+        if key not in known:
+            known[key] = exchange_dataflow(exchange, phases, ends, len(stage.chips))
+        return known[key]
