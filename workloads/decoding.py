@@ -87,7 +87,7 @@ def decode(
 def carried_state(
     before: OperatorGraph, state: Mapping[str, Array], after: OperatorGraph
 ) -> dict[str, Array]:
-    """Return the KV cache of one iteration as the next one finds it.
+    """Return a workload's KV cache of one iteration as the next one finds it.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ def check_layer(
     tensors: Iterable[GraphTensor],
     operators: Iterable[GraphOperator],
 ) -> None:
-    """Check that a block of several layers names what is different in each.
+    """Check a workload's graph: blocks name what is different in each layer.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def check_layer(
 
 
 def check_tensors(tensors: Sequence[GraphTensor]) -> None:
-    """Check that every tensor is declared once, and that copies are alike.
+    """Check a workload's graph: tensors are declared once, and copies are alike.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def check_tensors(tensors: Sequence[GraphTensor]) -> None:
 def check_operators(
     operators: Iterable[GraphOperator], tensors: Mapping[str, GraphTensor]
 ) -> None:
-    """Check that operands exist when they are read, and that every result is made once.
+    """Check a workload's graph: operands exist when read, results are made once.
 
     Raises
     ------

@@ -80,7 +80,7 @@ def evaluate(
     *,
     dtype: DTypeLike = np.float64,
 ) -> dict[str, Array]:
-    """Return the values of all tensors after one iteration.
+    """Return the values of all tensors of a workload's graph after one iteration.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def evaluate(
 
 
 def random_weights(graph: OperatorGraph, seed: int) -> dict[str, Array]:
-    """Return random weights of a graph in 64-bit floating point.
+    """Return random weights of a workload's graph, in 64-bit floating point.
 
     The values of a tensor depend on the seed, its name and its size, and not on other
     tensors. Matrices have a standard deviation of one over the root of their columns;

@@ -21,7 +21,7 @@ UNSCALED = "unscaled_"
 
 
 def experts_of(statements: Statements, name: str) -> int:
-    """Return the experts of an operator's block, by the operator's name; 1 if dense."""
+    """Return, for dataflow rules, the experts of an operator's block."""
     activation = statements.graph.get(f"{name.rpartition('.')[0]}.activate")
     if activation is None:
         return 1
@@ -177,7 +177,7 @@ def _check_matrices(
 
 
 def begins_of(place: Ints, operations: int) -> Ints:
-    """Return for each row the number of the first row of its place."""
+    """Return, for dataflow rules, the first row with the place of each row."""
     count = np.bincount(place, minlength=operations)
     return np.repeat(np.cumsum(count) - count, count)
 

@@ -15,7 +15,7 @@ Flags = NDArray[np.bool_]
 
 
 def scattered(numbers: NDArray[np.integer]) -> NDArray[np.uint64]:
-    """Return a number of 64 bits for each, as if drawn (the finaliser of SplitMix64).
+    """Return, for dataflow rules, 64 bits for each number, as if drawn.
 
     S. Vigna's reference implementation, public domain.
     """
@@ -28,7 +28,7 @@ def scattered(numbers: NDArray[np.integer]) -> NDArray[np.uint64]:
 def weight_of(
     first: NDArray[np.integer], last: NDArray[np.integer]
 ) -> NDArray[np.uint64]:
-    """Return the weight of each range: the sum of the weights of its numbers.
+    """Return, for dataflow rules, the weight of each range: of all its numbers.
 
     Ranges cover a wider one exactly once if, and but for a chance of 2^-64 only if,
     their weights add up to its weight, modulo 2^64.
@@ -37,7 +37,7 @@ def weight_of(
 
 
 def parts_of(place: Ints, first: Ints, last: Ints, part_last: Ints) -> Ints:
-    """Return for each row the most parts of rows with the same heads and entry."""
+    """Return, for dataflow rules, the parts of the context of each row's heads."""
     key = np.array([place, first, last])
     _, group = np.unique(key, axis=1, return_inverse=True)
     most = np.zeros(int(group.max(initial=-1)) + 1, dtype=np.int64)
@@ -46,7 +46,7 @@ def parts_of(place: Ints, first: Ints, last: Ints, part_last: Ints) -> Ints:
 
 
 def begins_of_arrays(regions: Regions) -> NDArray[np.bool_]:
-    """Return whether each region is the first of its array."""
+    """Return whether each region of a dataflow is the first of its array."""
     again = regions.array[1:] == regions.array[:-1]
     for name in ("owner", "value"):
         column = getattr(regions, name)

@@ -35,7 +35,7 @@ class Event(NamedTuple):
 
 
 def events_of(program: Program, dataflow: Dataflow) -> list[Event]:
-    """Return the events of a program in the order of their cycles.
+    """Return the events that the functional engine executes, by their cycles.
 
     Operations that are chained in one instruction follow each other.
 

@@ -167,7 +167,7 @@ class ChipMemory:
 
 
 def joined(found: list[list[Piece]], join: Join = np.add) -> Array:
-    """Return the array of a region: its parts joined, its columns side by side.
+    """Return the numbers of a region: its parts joined, its columns side by side.
 
     Parameters
     ----------

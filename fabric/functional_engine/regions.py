@@ -49,7 +49,7 @@ class Rectangle(NamedTuple):
 
 
 def rectangles_of(regions: Regions, owners: int) -> list[list[Rectangle]]:
-    """Return the rectangles of each owner, in their order."""
+    """Return the rectangles that the functional engine reads or writes, by owner."""
     rows = np.column_stack(
         (
             regions.value,
@@ -66,7 +66,7 @@ def rectangles_of(regions: Regions, owners: int) -> list[list[Rectangle]]:
 
 
 def operand_regions(rectangles: Sequence[Rectangle]) -> list[Region]:
-    """Return rectangles with all parts of the same columns of a value in one region."""
+    """Return the regions to execute on: all parts of equal columns are in one."""
     if len(rectangles) == 1:
         return [rectangles[0].region]
     by_value: dict[int, list[Region]] = {}
@@ -76,7 +76,7 @@ def operand_regions(rectangles: Sequence[Rectangle]) -> list[Region]:
 
 
 def array_regions(rectangles: Sequence[Rectangle]) -> list[Region]:
-    """Return rectangles with all ranges of parts of an array in one region."""
+    """Return the regions of arrays to execute on: all parts of an array in one."""
     arrays: dict[tuple[int, int], Region] = {}
     for each in rectangles:
         own, key = each.region, (each.value, each.array)
@@ -104,7 +104,7 @@ def _joined(regions: list[Region]) -> list[Region]:
 
 
 def parts_text(parts: int) -> str:
-    """Return a set of parts as text: ranges with their ends inclusive.
+    """Return a set of parts as text, for errors of the functional engine.
 
     >>> parts_text(0b1110011)
     '0-1, 4-6'

@@ -13,7 +13,7 @@ TOKENS = "tokens"
 
 
 def embedding(task: Task, block: Block) -> list[ShardedOperator]:
-    """Return the lookup of tokens, and the sum with positions and token types."""
+    """Return the sharded operators of the embedding: the lookup, and other tables."""
     model = task.model
     shard = task.shard_sizes() * task.tokens
     # A row of the vocabulary and, in the first part, one of each other table.

@@ -26,7 +26,7 @@ CANDIDATE_BYTES = 8
 
 
 def head(task: Task, block: Block) -> list[ShardedOperator]:
-    """Return the operators of a decoder's head, up to the choice of the token."""
+    """Return the sharded operators of a decoder's head, up to the chosen token."""
     model = task.model
     low, high = block.range_of(model.vocabulary_size)
     edges = low + bounds(high - low, task.tensor)
@@ -120,7 +120,7 @@ def _sampling(task: Task) -> Operation:
 
 
 def pooler(task: Task, block: Block) -> list[ShardedOperator]:
-    """Return the operators of an encoder's head: norm of all states, pool of one."""
+    """Return the sharded operators of an encoder's head: norm, and pool of one."""
     model = task.model
     shard = task.shard_sizes()
     low, high = block.range_of(model.head_rows)

@@ -59,7 +59,7 @@ def reduced_output(
     summands: int,
     biased: bool = False,
 ) -> list[ShardedOperator]:
-    """Return the operators from partial sums back to the residual shards.
+    """Return the sharded operators from partial sums back to residual shards.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ def gathered_input(
     extra: Carried = nothing,
     only: NDArray[np.bool_] | None = None,
 ) -> list[ShardedOperator]:
-    """Return the operators from residual shards to the all-gathered, unscaled input.
+    """Return the sharded operators up to the all-gathered, unscaled input.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def normed_input(
     extra: Carried = nothing,
     only: NDArray[np.bool_] | None = None,
 ) -> list[ShardedOperator]:
-    """Return the operators from residual shards to the whole normed input.
+    """Return the sharded operators up to the whole normed input.
 
     Parameters are those of `gathered_input`; all chips are one exchange group.
     """

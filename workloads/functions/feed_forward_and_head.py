@@ -19,13 +19,13 @@ from workloads.operators import GraphOperator, TokenRows
 
 
 def router(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Results:
-    """Return the score of each expert, before the factor of the norm."""
+    """Evaluate: the score of each expert, before the factor of the norm."""
     weighed, matrix = operands
     return (weighed @ matrix.T,)
 
 
 def choose(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> Results:
-    """Return the weight of each expert: a softmax over the best, 0 for the others.
+    """Evaluate: the weight of each expert: a softmax over the best, 0 for the others.
 
     Of experts with equal scores, those with the lower numbers are chosen.
     """
@@ -44,7 +44,7 @@ def choose(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> 
 def activate(
     operator: GraphOperator, operands: Sequence[Array], _: TokenRows
 ) -> Results:
-    """Return activated rows, times the weight of the expert that each column is of."""
+    """Evaluate: activated rows, times the weight of each column's expert."""
     attributes = operator.attributes_as(ActivateAttributes)
     count = 2 if attributes.gated else 1
     inner, rest = list(operands[:count]), list(operands[count:])
@@ -63,7 +63,7 @@ def activate(
 def candidate(
     operator: GraphOperator, operands: Sequence[Array], _: TokenRows
 ) -> Results:
-    """Return the largest logit of each row and its number, the lowest if several."""
+    """Evaluate: the largest logit of each row and its number, the lowest if several."""
     (logits,) = operands
     cap = operator.attributes_as(CandidateAttributes).soft_cap
     number = np.argmax(logits, axis=1)
@@ -75,6 +75,6 @@ def candidate(
 
 
 def sample(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Results:
-    """Return the number of each row's candidate: the token, chosen greedily."""
+    """Evaluate: the number of each row's candidate: the token, chosen greedily."""
     (candidates,) = operands
     return (candidates[:, 1:],)

@@ -27,7 +27,7 @@ def rotary(settings: NumericalSettings, head_dim: int) -> Rotary:
 def attention(
     transformer: Transformer, rotation: Rotary | None, *, post_norm: bool = False
 ) -> list[Block]:
-    """Return the attention blocks: one, or one with a window and one without.
+    """Return a transformer graph's attention blocks, with and without a window.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ def head(transformer: Transformer) -> Block:
 
 
 def pooler(transformer: Transformer) -> Block:
-    """Return an encoder's head: the norm of all rows, the pool of each first one."""
+    """Return a transformer graph's pooler, the head of an encoder."""
     model, batch = transformer.model, transformer.rows.batch
     hidden = model.hidden_size
     builder = BlockBuilder(transformer, "head")

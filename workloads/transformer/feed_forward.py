@@ -17,7 +17,7 @@ from workloads.transformer.residual_stream import (
 
 
 def feed_forward(transformer: Transformer, *, post_norm: bool = False) -> Block:
-    """Return the feed-forward block of all layers.
+    """Return a transformer graph's feed-forward block, for all layers.
 
     Parameters
     ----------

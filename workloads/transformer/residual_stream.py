@@ -9,7 +9,7 @@ from workloads.transformer.block_builder import BlockBuilder
 
 
 def weighed_input(builder: BlockBuilder, rows: Rows = Rows.ALL) -> tuple[str, str]:
-    """Add the product of the residual stream with a norm's weights, and its sums.
+    """Add to a transformer graph the weighing for a norm, and its sums.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def weighed_input(builder: BlockBuilder, rows: Rows = Rows.ALL) -> tuple[str, st
 def scaled_input(
     builder: BlockBuilder, weighed: str, squares: str, rows: Rows = Rows.ALL
 ) -> str:
-    """Add the scaling of weighed rows by the norm's factor; return the normed rows."""
+    """Add to a transformer graph a norm's scaling; return the normed rows."""
     transformer = builder.transformer
     hidden, norm = transformer.model.hidden_size, transformer.norm
     inputs = [weighed, squares]
@@ -62,7 +62,7 @@ def reduced_output(
     choice: str | None = None,
     post_norm: bool = False,
 ) -> str:
-    """Add the sum of a block's result and its residual; return the sum.
+    """Add to a transformer graph the sum with the residual; return the sum.
 
     Parameters
     ----------

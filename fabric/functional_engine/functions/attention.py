@@ -14,7 +14,7 @@ from specs.arrays import Ints
 
 
 def head_weighed(call: Call) -> list[Array]:
-    """Return queries and keys times weights, and sums of squares.
+    """Execute: queries and keys times weights, and sums of squares.
 
     The sum of squares of a chip's columns of a head is in the first of these columns;
     the others are zero.
@@ -34,7 +34,7 @@ def head_weighed(call: Call) -> list[Array]:
 
 
 def head_scaled(call: Call) -> list[Array]:
-    """Return queries and keys divided by the root mean square of each head."""
+    """Execute: queries and keys divided by the root mean square of each head."""
     size, epsilon = call.settings.head_dim, call.settings.epsilon
     results = []
     for rows, squares in zip(call.reads[:2], call.reads[2:], strict=True):
@@ -45,7 +45,7 @@ def head_scaled(call: Call) -> list[Array]:
 
 
 def positioned(call: Call) -> list[Array]:
-    """Return queries and keys rotated by their positions, and the values."""
+    """Execute: queries and keys rotated by their positions, and the values."""
     query, key, value = call.reads
     return [_rotated(call, query.array), _rotated(call, key.array), value.array]
 
@@ -67,7 +67,7 @@ def _rotated(call: Call, rows: Array) -> Array:
 
 
 def scores(call: Call) -> list[Array]:
-    """Return the scores of the chip's part of the context, shape (rows, heads, ...).
+    """Execute: the scores of the chip's part of the context, shape (rows, heads, ...).
 
     The array is of shape ``(batch, queries, positions, heads)``; scores that the mask
     leaves out are minus infinity.
@@ -124,7 +124,7 @@ def _context(call: Call, new: Operand) -> tuple[Ints, Array]:
 
 
 def softmax(call: Call) -> list[Array]:
-    """Return weights of positions, with the largest score and the sum of each row.
+    """Execute: weights of positions, with the largest score and the sum of each row.
 
     The array is that of the scores with two more positions: the largest score, and the
     sum. A chip that has a head for itself divides by the sum at once.
@@ -142,7 +142,7 @@ def softmax(call: Call) -> list[Array]:
 
 
 def attended(call: Call) -> list[Array]:
-    """Return the values of the chip's part of the context, by their weights."""
+    """Execute: the values of the chip's part of the context, by their weights."""
     weights, value = call.reads
     size = call.settings.head_dim
     positions, known = _context(call, value)
@@ -164,7 +164,7 @@ def attended(call: Call) -> list[Array]:
 
 
 def join_attended(left: Array, right: Array) -> Array:
-    """Return attended values of two parts of the context as those of both."""
+    """Execute: attended values of two parts of the context as those of both."""
     largest = np.maximum(left[1], right[1])
     finite = np.where(np.isfinite(largest), largest, 0)
     shares = [np.exp(each[1] - finite) for each in (left, right)]
@@ -174,7 +174,7 @@ def join_attended(left: Array, right: Array) -> Array:
 
 
 def combined(call: Call) -> list[Array]:
-    """Return attended values of all parts of the context, divided by their sum."""
+    """Execute: attended values of all parts of the context, divided by their sum."""
     (parts,) = call.reads
     return [parts.array[0] / parts.array[2]]
 

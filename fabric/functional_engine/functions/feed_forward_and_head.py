@@ -12,13 +12,13 @@ _LOGITS = ".logits"
 
 
 def expert_scores(call: Call) -> list[Array]:
-    """Return the scores of experts by a chip's columns, before the norm's factor."""
+    """Execute: the scores of experts by a chip's columns, before the norm's factor."""
     (rows,), (matrix,) = call.reads, call.weights
     return [rows.array @ matrix.array.T]
 
 
 def chosen(call: Call) -> list[Array]:
-    """Return the weight of each expert: a softmax over the best, 0 for the others."""
+    """Execute: the weight of each expert: a softmax over the best, 0 for the others."""
     found, squares = call.reads
     mean = squares.array / squares.array.dtype.type(squares.parts)
     normed = found.array / np.sqrt(mean + call.settings.epsilon)
@@ -34,7 +34,7 @@ def chosen(call: Call) -> list[Array]:
 
 
 def activated(call: Call) -> list[Array]:
-    """Return the activation of biased columns, times the gate and the expert's weight.
+    """Execute: activation of biased columns, times the gate and the expert's weight.
 
     The gate is the first operand if there are two.
     """
@@ -63,7 +63,7 @@ def _experts(call: Call, columns: Operand) -> slice:
 
 
 def candidate(call: Call) -> list[Array]:
-    """Return the largest logit and its number, of the chip's own and earlier ones.
+    """Execute: the largest logit and its number, of the chip's own and earlier ones.
 
     The array is of shape ``(2, rows, 1)``. A chip without logits has a candidate that
     cannot win.
@@ -84,7 +84,7 @@ def candidate(call: Call) -> list[Array]:
 
 
 def sampled(call: Call) -> list[Array]:
-    """Return the token of the largest logit of all chips, the lowest if several."""
+    """Execute: the token of the largest logit of all chips, the lowest if several."""
     (candidates,) = call.reads
     return [_best(candidates.array)[1].astype(np.int64)]
 

@@ -17,7 +17,7 @@ _ACTIVATED = ".activated"
 
 
 def product(call: Call) -> list[Array]:
-    """Return the input times the transpose of each matrix.
+    """Execute: the input times the transpose of each matrix.
 
     With a choice of experts, a row is multiplied by the matrices of its own experts
     only, and columns of several experts lie on an axis of their own.
@@ -77,7 +77,7 @@ def _check_room(call: Call, choice: Operand, numbers: Sequence[int]) -> None:
 
 
 def biased(call: Call) -> list[Array]:
-    """Return each operand plus its bias."""
+    """Execute: each operand plus its bias."""
     return [
         each.array + bias.array
         for each, bias in zip(call.reads, call.weights, strict=True)
@@ -85,5 +85,5 @@ def biased(call: Call) -> list[Array]:
 
 
 def partial_sum(call: Call) -> list[Array]:
-    """Return operands as they are: reading them has joined their parts."""
+    """Execute: operands as they are: reading them has joined their parts."""
     return [each.array for each in call.reads]

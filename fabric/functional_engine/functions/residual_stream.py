@@ -11,7 +11,7 @@ from fabric.functional_engine.settings import OperatorSettings
 
 
 def looked_up(call: Call) -> list[Array]:
-    """Return the table's rows at the tokens; those of other parts of it are zero."""
+    """Execute: the table's rows at the tokens; those of other parts of it are zero."""
     tokens, *before = call.reads
     (table,) = call.weights
     rows = tokens.array[:, 0] - table.first
@@ -24,7 +24,7 @@ def looked_up(call: Call) -> list[Array]:
 
 
 def added_tables(call: Call) -> list[Array]:
-    """Return the sum with the rows of the positions, and of token type 0."""
+    """Execute: the sum with the rows of the positions, and of token type 0."""
     (embedded,) = call.reads
     total = embedded.array
     for table in call.weights:
@@ -38,7 +38,7 @@ def added_tables(call: Call) -> list[Array]:
 
 
 def weighed(call: Call) -> list[Array]:
-    """Return the input times the norm's weights, and the sums of its columns.
+    """Execute: the input times the norm's weights, and the sums of its columns.
 
     A third result has the first position of each sequence alone.
     """
@@ -55,7 +55,7 @@ def weighed(call: Call) -> list[Array]:
 
 
 def scaled(call: Call) -> list[Array]:
-    """Return weighed columns times the norm's factor, less the weighed mean."""
+    """Execute: weighed columns times the norm's factor, less the weighed mean."""
     (product, sums) = call.reads
     if len(product.array) < len(sums.array):
         # Only the first position of each sequence was weighed.
@@ -69,14 +69,14 @@ def scaled(call: Call) -> list[Array]:
 
 
 def scaled_sum(call: Call) -> list[Array]:
-    """Return sums of products of the weighed input, times the norm's factor."""
+    """Execute: sums of products of the weighed input, times the norm's factor."""
     *sums, squares = call.reads
     _, factor = _mean_and_factor(call.settings, squares)
     return [each.array * factor for each in sums]
 
 
 def added(call: Call) -> list[Array]:
-    """Return the sum of all operands, and the sum of its squares if it is a result."""
+    """Execute: the sum of all operands, and that of its squares if it is a result."""
     terms = [each.array for each in call.reads]
     for bias in call.weights:
         # Each chosen expert adds its own bias, as much as it is chosen.
@@ -91,7 +91,7 @@ def added(call: Call) -> list[Array]:
 
 
 def added_normed(call: Call) -> list[Array]:
-    """Return the residual plus the normed sum of a block."""
+    """Execute: the residual plus the normed sum of a block."""
     total, squares, residual = call.reads
     (weights,) = call.weights
     _, factor = _mean_and_factor(call.settings, squares)
