@@ -182,7 +182,7 @@ def test_verify_names_each_rule_and_the_certificate(
     document = json.loads(groqrack("verify", *options, "--json").stdout)
     simulated = json.loads(groqrack("simulate", *small, "--json").stdout)
     assert document["certificate"] == simulated["schedule"]["certificate"]
-    assert len(document["checks"]) == 18
+    assert len(document["checks"]) == 28
     assert min(document["checks"].values()) > 0
     lines = groqrack("verify", *options).stdout.splitlines()
     assert lines[-1] == f"certificate {document['certificate']}"
