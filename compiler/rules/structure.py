@@ -103,9 +103,34 @@ def check_ends(program: Program, topology: Topology, machine: MachineSpec) -> in
     return 2 * len(trains)
 
 
+# Slice that executes each opcode.
+_SLICES = {
+    Opcode.READ: Slice.MEM,
+    Opcode.MATMUL: Slice.MXM,
+    Opcode.VECTOR: Slice.VXM,
+    Opcode.SEND: Slice.C2C_OUT,
+    Opcode.FORWARD: Slice.C2C_OUT,
+    Opcode.RECEIVE: Slice.C2C_IN,
+    Opcode.MARK: Slice.ICU,
+    Opcode.LOAD: Slice.MEM,
+}
+
+
 def check_exclusive(program: Program) -> int:
-    """Exclusion rule: refuse two instructions at a time on a slice or port."""
+    """Exclusion rule: refuse two instructions at a time on a slice or port.
+
+    An instruction takes the slice that executes its opcode, so none is elsewhere.
+    """
     code = program.instructions
+    able = np.array([_SLICES[opcode] for opcode in Opcode])[code.opcode]
+    astray = np.flatnonzero(able != code.slice)
+    if len(astray):
+        row = int(astray[0])
+        raise violation(
+            "a slice does what it cannot",
+            f"chip {code.chip[row]} {Slice(int(code.slice[row])).name} is to "
+            f"{Opcode(int(code.opcode[row])).name} at cycle {code.start_cycle[row]}",
+        )
     work = code.duration_cycles > 0
     keys = (code.chip[work], code.slice[work], code.port[work])
     start = in_period(program, code.start_cycle[work])
