@@ -33,7 +33,9 @@ def check_lengths(program: Program) -> int:
     for number, described in enumerate(program.kinds):
         whole[number] = last_cycle(described)
         streamed = [step for step in described.steps if step.port is SlicePort.MXM_LOAD]
-        reading[number] = max((step.duration_cycles for step in streamed), default=0)
+        begin = min((step.start_cycle for step in streamed), default=0)
+        ends = [step.start_cycle + step.duration_cycles for step in streamed]
+        reading[number] = max(ends, default=0) - begin
     weights = _is_kind(program, ProductWork, LoadWork)[code.kind[rows]]
     weights &= code.slice[rows] == Slice.MEM
     kind, takes = code.kind[rows], code.duration_cycles[rows]
