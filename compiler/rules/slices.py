@@ -9,6 +9,7 @@ from collections import defaultdict
 from chip.functional_units import Inventory, SliceInstruction, SlicePort, inventory
 from chip.operator_work import LoadWork, ProductWork
 from chip.program import OperatorKind, Program
+from compiler.rules.rates import check_rates
 from compiler.rules.structure import violation
 from specs.machine import MachineSpec
 
@@ -50,6 +51,7 @@ def check_amounts(program: Program, machine: MachineSpec) -> int:
                     f"operator kind {number}, {name}: "
                     f"{done[what]:,} are {what}, {amount:,} are asked for",
                 )
+        check_rates(number, kind, machine)
         if isinstance(work, ProductWork) and work.preloaded_bytes > min(
             work.ready_bytes, machine.chip.mxm_buffer_bytes
         ):
