@@ -134,7 +134,14 @@ def pooler(task: Task, block: Block) -> list[ShardedOperator]:
     whole = np.full(task.tensor, model.hidden_size, dtype=np.int64)
     columns = task.group.shards(model.hidden_size)
     return [
-        vector(task, "norm", shard, operations=3, computes=lambda: (_weighing(task),)),
+        vector(
+            task,
+            "norm",
+            shard,
+            operations=3,
+            operands=2,
+            computes=lambda: (_weighing(task),),
+        ),
         Exchange(
             "gather",
             Pattern.GATHER,
