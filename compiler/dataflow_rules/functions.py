@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chip.dataflow import Function
+from chip.dataflow import Function, Regions
 from compiler.dataflow_rules.attention_functions import ATTENTION_RULES
 from compiler.dataflow_rules.product_functions import PRODUCT_RULES, check_sums
 from compiler.dataflow_rules.regions import either, weight_of
@@ -191,13 +191,27 @@ def _normed_sum(statements: Statements, operations: Ints) -> int:
 
 def _partial_sum(statements: Statements, operations: Ints) -> int:
     """Check parts of a value that become parts of it with fewer terms."""
-    read, made = statements.all_reads(operations), statements.all_writes(operations)
-    same = len(read.place) == len(made.place)
-    for mine, other in zip(read, made, strict=True):
-        same = same and np.array_equal(mine, other)
-    return statements.must(
-        np.full(len(operations), same), operations, "adds other parts than it states"
+    statements.all_reads(operations)
+    statements.all_writes(operations)
+    read, made = (
+        _sorted_regions(statements, regions, operations)
+        for regions in (statements.flow.reads, statements.flow.writes)
     )
+    if not np.array_equal(read, made):
+        count = min(read.shape[1], made.shape[1])
+        wrong = (read[:, :count] != made[:, :count]).any(axis=0)
+        at = int(np.argmax(wrong)) if wrong.any() else count - 1
+        raise statements.violation(int(read[0, at]), "adds other parts than it states")
+    return len(operations)
+
+
+def _sorted_regions(statements: Statements, regions: Regions, operations: Ints) -> Ints:
+    """Return regions of operations with the bases of their values, in order."""
+    rows = np.isin(regions.owner, operations)
+    edges = (regions.first, regions.last, regions.part_first, regions.part_last)
+    base = statements.base[regions.value]
+    table = np.array([column[rows] for column in (regions.owner, base, *edges)])
+    return table[:, np.lexsort(table[::-1])]
 
 
 def _candidate(statements: Statements, operations: Ints) -> int:
