@@ -192,6 +192,12 @@ def check_claims(
             f"its marks are at cycles {', '.join(map(str, marks.tolist()))}, its last "
             f"event at {end} and its end is stated as {program.token_cycles}",
         )
+    astray = code.chip[(code.opcode == Opcode.MARK) & (code.chip != program.leader)]
+    if len(astray):
+        raise violation(
+            "a token begins or ends elsewhere",
+            f"chip {astray[0]} marks it, and chip {program.leader} is stated to lead",
+        )
     if program.period_cycles < program.token_cycles:
         raise violation(
             "a token begins before the last has ended",
