@@ -18,12 +18,13 @@ from chip.program import Program
 from compiler.dataflow_rules.claims import check_claims, check_heads, check_results
 from compiler.dataflow_rules.coverage import check_coverage
 from compiler.dataflow_rules.functions import check_functions
-from compiler.dataflow_rules.instructions import check_instructions, check_work
+from compiler.dataflow_rules.instructions import check_instructions, check_passes
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
 from compiler.dataflow_rules.residency import check_residency
 from compiler.dataflow_rules.statements import Statements
 from compiler.dataflow_rules.transfers import check_payloads, check_trains
 from compiler.dataflow_rules.value_sizes import ValueSizes
+from compiler.dataflow_rules.work import check_work
 from compiler.rules.memory import check_memory, check_operands, check_text
 from compiler.rules.slices import check_amounts, check_kinds
 from compiler.rules.streams import (
@@ -149,6 +150,8 @@ def _computes(
         task.model, machine.formats, context=task.context, batch=task.batch
     )
     statements = Statements(program, graph, plan.strategy.expert)
+    # Before all else, since the sizes of values follow from the passes.
+    check_passes(statements, task)
     encoder = task.model.structure.encoder
     sizes = ValueSizes(statements, machine.formats, encoder=encoder)
     starts = [stage.chips for stage in plan.stages if stage.index == 0]
@@ -158,7 +161,7 @@ def _computes(
         "all that is stated is executed": check_instructions(statements),
         "results follow by the graph": check_functions(statements),
         "instructions are as long as their operations": check_work(
-            statements, OperationAmounts(statements, sizes, task)
+            statements, OperationAmounts(statements, sizes, task), task
         ),
         "chips have what they read and send, once": check_coverage(
             statements, np.concatenate(starts)

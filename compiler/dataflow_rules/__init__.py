@@ -12,7 +12,8 @@ product_functions: PRODUCT_RULES, check_sums, experts_of
 sum_functions: SUM_RULES
 attention_functions: ATTENTION_RULES, head_sizes
 coverage: check_coverage
-instructions: check_instructions, check_work
+instructions: check_instructions, check_passes
+work: check_work
 operation_amounts: OperationAmounts
 value_sizes: ValueSizes
 transfers: check_trains, check_payloads

@@ -1,21 +1,23 @@
-"""Instruction rules: what operations state is executed, for as much work as it takes.
+"""Instruction rules: what is stated has a meaning, and instructions execute it.
 
 For `compiler.verify`; independent of the code that makes programs.
 """
 
 import numpy as np
 
-from chip.dataflow import Function
-from chip.operator_work import LookupWork, ProductWork, VectorWork
+from chip.dataflow import Function, Pass, Regions
 from chip.program import Opcode
-from compiler.dataflow_rules.operation_amounts import OperationAmounts
 from compiler.dataflow_rules.statements import Statements
 from compiler.rules.structure import violation
+from sharding.transformer.task import Task
 from specs.arrays import Ints
 
 _PRODUCTS = (Function.PRODUCT, Function.ROUTER, Function.SCORES, Function.ATTEND)
 # Opcodes that compute, as bits.
 _BITS = {Opcode.READ: 1, Opcode.MATMUL: 2, Opcode.VECTOR: 4}
+# Functions of one instruction: each element passes both on its way.
+_CHAINS = {(Function.BIAS, Function.POSITION)}
+_EDGES = ("first", "last", "part_first", "part_last")
 _OF_PRODUCT = _BITS[Opcode.READ] | _BITS[Opcode.MATMUL]
 
 
@@ -45,8 +47,23 @@ def check_instructions(statements: Statements) -> int:
         count[at] == np.where(wanted == _OF_PRODUCT, 2, 1)
     )
     statements.must(single, operations, "is executed by other slices, or twice")
+    _check_chains(statements)
     _check_idle(statements, own, done)
     return len(table) + len(own)
+
+
+def _check_chains(statements: Statements) -> None:
+    """Refuse operations of one instruction that the VXM does not chain."""
+    table = statements.flow.operations
+    same = (table.operator[1:] == table.operator[:-1]) & (
+        table.chip[1:] == table.chip[:-1]
+    )
+    pairs = zip(table.function[:-1].tolist(), table.function[1:].tolist(), strict=True)
+    chained = np.array([pair in _CHAINS for pair in pairs], dtype=bool)
+    later = np.arange(1, len(table))
+    statements.must(
+        ~same | chained, later, "has no instruction of its own, and needs one"
+    )
 
 
 def _check_idle(statements: Statements, own: Ints, done: Ints) -> None:
@@ -68,46 +85,71 @@ def _check_idle(statements: Statements, own: Ints, done: Ints) -> None:
         )
 
 
-def check_work(statements: Statements, amounts: OperationAmounts) -> int:
-    """Work rule: refuse an instruction of less work than its operation needs."""
-    table, code = statements.flow.operations, statements.program.instructions
-    chips = statements.program.chips
-    own = np.flatnonzero(np.isin(code.opcode, list(_BITS)))
-    done = code.operator[own].astype(np.int64) * chips + code.chip[own]
-    order = np.argsort(done, kind="stable")
-    needed = table.operator.astype(np.int64) * chips + table.chip
-    kind = code.kind[own[order[np.searchsorted(done[order], needed)]]]
-    works = [each.work for each in statements.program.kinds]
-    product = np.array([isinstance(work, ProductWork) for work in works])
-    lookup = np.array([isinstance(work, LookupWork) for work in works])
-    is_product = np.isin(table.function, _PRODUCTS)
-    is_lookup = table.function == Function.LOOKUP
-    operations = np.arange(len(table))
-    statements.must(
-        (product[kind] == is_product) & (lookup[kind] == is_lookup),
-        operations,
-        "is work of another kind",
+def check_passes(statements: Statements, task: Task) -> int:
+    """Pass rule: refuse passes, and values of them, that the plan does not ask for.
+
+    The last pass is that of the plan. Several are the chunks of a prompt, in order, of
+    which only the last is answered.
+    """
+    flow = statements.flow
+    encoder = task.model.structure.encoder
+    queries = task.context if encoder else task.query_tokens
+    answers = queries if encoder else task.answer_tokens
+    wanted = [Pass(task.context, queries, answers, task.batch)]
+    for one in flow.passes[-2::-1]:
+        begin = wanted[0].context_tokens - wanted[0].query_tokens
+        wanted.insert(0, Pass(begin, one.query_tokens, 0, task.batch))
+    begin = wanted[0].context_tokens - wanted[0].query_tokens
+    if list(flow.passes) != wanted or (len(wanted) > 1 and begin):
+        raise violation(
+            "the program computes something else",
+            f"its passes are {', '.join(map(_words, flow.passes))}, and the plan asks "
+            f"for {', '.join(map(_words, wanted))}",
+        )
+    for name, regions in (("reads", flow.reads), ("makes", flow.writes)):
+        _check_rows(statements, regions, name)
+    _check_edges(statements)
+    return len(flow.passes)
+
+
+def _words(one: Pass) -> str:
+    """Return a pass in words."""
+    return (
+        f"{one.query_tokens} of {one.context_tokens} positions of {one.batch} "
+        f"sequences ({one.answer_tokens} answered)"
     )
-    weights = np.array([getattr(work, "weights", 0) for work in works])[kind]
-    macs = np.array([work.macs for work in works])[kind]
-    elements = np.array(
-        [work.elements if isinstance(work, VectorWork) else 0 for work in works]
-    )[kind]
-    read = np.array(
-        [work.stored_bytes if isinstance(work, LookupWork) else 0 for work in works]
-    )[kind]
-    statements.must(
-        ~is_product | ((weights == amounts.weights) & (macs == amounts.macs)),
-        operations,
-        "multiplies more or less than its regions",
-    )
-    statements.must(
-        is_product | is_lookup | (elements >= amounts.elements),
-        operations,
-        "takes fewer elements than its regions have",
-    )
-    return statements.must(
-        ~is_lookup | (read >= amounts.read_bytes),
-        operations,
-        "looks up less than its regions",
-    )
+
+
+def _check_rows(statements: Statements, regions: Regions, what: str) -> None:
+    """Refuse values of another pass, or with fewer rows than an operation needs.
+
+    Only the head goes without the positions that are not answered.
+    """
+    flow = statements.flow
+    number = np.array([value.number for value in flow.values], dtype=np.int64)
+    answered = np.array([value.answered for value in flow.values], dtype=bool)
+    head = np.array([name.startswith("head.") for name in flow.names], dtype=bool)
+    table, value = flow.operations, regions.value
+    own = regions.owner.astype(np.int64)
+    other = (number[value] >= 0) & (number[value] != table.number[own])
+    statements.must(~other, own, f"{what} a value of another pass")
+    fewer = answered[value] & ~head[table.name[own]]
+    statements.must(~fewer, own, f"{what} answered positions only")
+
+
+def _check_edges(statements: Statements) -> None:
+    """Refuse regions that end before they begin."""
+    flow = statements.flow
+    for regions in (flow.reads, flow.writes, flow.carried):
+        turned = (regions.first < 0) | (regions.first >= regions.last)
+        turned |= (regions.part_first < 0) | (regions.part_first >= regions.part_last)
+        rows = np.flatnonzero(turned)
+        if len(rows):
+            row = int(rows[0])
+            edges = [int(getattr(regions, name)[row]) for name in _EDGES]
+            raise violation(
+                "the program computes something else",
+                f"columns {edges[0]} to {edges[1]} and parts {edges[2]} to {edges[3]} "
+                f"(end exclusive) are stated of "
+                f"{flow.values[int(regions.value[row])].name}",
+            )

@@ -41,6 +41,16 @@ class OperationAmounts:
         Elements that a vector operator takes at least.
     read_bytes
         Bytes that a lookup reads at least.
+    made
+        Elements of what an operation makes.
+    scored, newest
+        Of attention, scores that enter or leave, and elements of the keys or values of
+        the newest positions.
+    rows
+        Rows of what an operation makes.
+    pairs
+        Rows of the vectors of each column within experts: a token and one of its
+        experts. Elsewhere as `rows`.
     """
 
     def __init__(self, statements: Statements, sizes: ValueSizes, task: Task) -> None:
@@ -53,6 +63,11 @@ class OperationAmounts:
         self.macs = np.zeros(count, dtype=np.int64)
         self.elements = np.zeros(count, dtype=np.int64)
         self.read_bytes = np.zeros(count, dtype=np.int64)
+        self.made = np.zeros(count, dtype=np.int64)
+        self.scored = np.zeros(count, dtype=np.int64)
+        self.newest = np.zeros(count, dtype=np.int64)
+        self.rows = self._made(np.arange(count))
+        self.pairs = self.rows.copy()
         passes = statements.flow.passes
         self._tokens = np.array([p.batch * p.query_tokens for p in passes])
         self._products()
@@ -86,6 +101,7 @@ class OperationAmounts:
             experts[statements.flow.operations.function[own] == Function.ROUTER] = 1
             held = np.where(experts > 1, experts // statements.expert_groups, 1)
             slots = np.where(experts > 1, self._slots(own)[0], 1)
+            self.pairs[own] = np.where(experts > 1, self._slots(own)[1], self.rows[own])
             area = np.zeros(len(own), dtype=np.int64)
             for place in range(1, statements.most_inputs(own)):
                 has = np.flatnonzero(statements.has_input(own, place))
@@ -122,11 +138,16 @@ class OperationAmounts:
         batch = np.array([p.batch for p in statements.flow.passes])[number]
         pairs = (heads.last - heads.first) * scored * batch
         weights = (heads.last - heads.first) // group * model.head_dim * cached * batch
+        queries = np.array([p.query_tokens for p in statements.flow.passes])[number]
+        newest = (heads.last - heads.first) // group * model.head_dim * batch
+        newest *= -(-queries // members)
         for function in (Function.SCORES, Function.ATTEND):
             own = statements.of(function)
             at = statements.like(own, scores)
             self.weights[own] = weights[at]
             self.macs[own] = (pairs * model.head_dim)[at]
+            self.scored[own] = pairs[at]
+            self.newest[own] = newest[at]
         own = statements.of(Function.SOFTMAX)
         self.elements[own] = pairs[statements.like(own, scores)]
 
@@ -167,6 +188,7 @@ class OperationAmounts:
         size[1:][again] = 0
         total = np.zeros(len(flow.operations), dtype=np.int64)
         np.add.at(total, writes.owner, size)
+        self.made = total
         function = flow.operations.function
         rest = ~np.isin(
             function,

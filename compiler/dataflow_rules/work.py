@@ -1,0 +1,282 @@
+"""Work rules: instructions do as much work as the regions of their operations take.
+
+For `compiler.verify`; independent of the code that makes programs.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from chip.dataflow import Function
+from chip.operator_work import LookupWork, ProductWork, VectorWork
+from chip.program import Opcode
+from compiler.dataflow_rules.operation_amounts import OperationAmounts
+from compiler.dataflow_rules.regions import Flags
+from compiler.dataflow_rules.statements import Statements
+from sharding.transformer.task import Task
+from specs.arrays import Ints
+
+_COMPUTING = (Opcode.READ, Opcode.MATMUL, Opcode.VECTOR)
+_ATTENTION = (Function.SCORES, Function.ATTEND)
+_PRODUCTS = (Function.PRODUCT, Function.ROUTER, *_ATTENTION)
+# The largest number must be known before the next pass subtracts or counts from it.
+_PASSES = {
+    Function.SOFTMAX: 3,
+    Function.CANDIDATE: 2,
+    Function.SAMPLE: 2,
+    Function.CHOOSE: 2,
+}
+# Vectors read at once: an element, its pair, sine and cosine; an element and a weight.
+_OPERANDS = {
+    Function.POSITION: 4,
+    Function.BIAS: 2,
+    Function.HEAD_NORM: 2,
+    Function.NORM_WEIGH: 2,
+}
+# Functions that read as many vectors as they have terms.
+_SUMS = (
+    Function.ADD,
+    Function.ADD_TABLES,
+    Function.NORM_ADD,
+    Function.ACTIVATE,
+    Function.SUM_SCALE,
+    Function.COMBINE,
+)
+# What a sum takes in passing: a factor of each row, or of each expert.
+_FACTORS = ("squares", "sum_squares", "choice")
+
+
+class _Works(NamedTuple):
+    """Numbers of the work of each operation's instruction, 0 where it has none."""
+
+    is_product: Flags
+    is_lookup: Flags
+    numbers: dict[str, Ints]
+
+
+def check_work(statements: Statements, amounts: OperationAmounts, task: Task) -> int:
+    """Work rule: refuse an instruction of less work than its operation needs."""
+    table = statements.flow.operations
+    operations = np.arange(len(table))
+    works = _works(statements)
+    is_product = np.isin(table.function, _PRODUCTS)
+    is_lookup = table.function == Function.LOOKUP
+    statements.must(
+        (works.is_product == is_product) & (works.is_lookup == is_lookup),
+        operations,
+        "is work of another kind",
+    )
+    has = works.numbers
+    statements.must(
+        ~is_product
+        | ((has["weights"] == amounts.weights) & (has["macs"] == amounts.macs)),
+        operations,
+        "multiplies more or less than its regions",
+    )
+    is_vector = ~is_product & ~is_lookup
+    statements.must(
+        ~is_vector | (has["elements"] >= amounts.elements),
+        operations,
+        "takes fewer elements than its regions have",
+    )
+    _check_products(statements, amounts, task, has)
+    _check_vectors(statements, amounts, task, has)
+    return statements.must(
+        ~is_lookup | (has["stored_bytes"] >= amounts.read_bytes),
+        operations,
+        "looks up less than its regions",
+    )
+
+
+def _works(statements: Statements) -> _Works:
+    """Return the work of each operation's instructions, which must be of one kind."""
+    table, code = statements.flow.operations, statements.program.instructions
+    chips = statements.program.chips
+    own = np.flatnonzero(np.isin(code.opcode, _COMPUTING))
+    done = code.operator[own].astype(np.int64) * chips + code.chip[own]
+    order = np.argsort(done, kind="stable")
+    done, kinds = done[order], code.kind[own[order]]
+    needed = table.operator.astype(np.int64) * chips + table.chip
+    kind = kinds[np.searchsorted(done, needed)]
+    last = kinds[np.searchsorted(done, needed, "right") - 1]
+    statements.must(
+        kind == last, np.arange(len(table)), "reads for other work than it multiplies"
+    )
+    works = [each.work for each in statements.program.kinds]
+    names = {*ProductWork._fields, *VectorWork._fields, "macs", "written_bytes"}
+    numbers = {
+        name: np.array([_number(work, name) for work in works], dtype=np.int64)[kind]
+        for name in sorted(names)
+    }
+    product = np.array([isinstance(work, ProductWork) for work in works])
+    lookup = np.array([isinstance(work, LookupWork) for work in works])
+    return _Works(product[kind], lookup[kind], numbers)
+
+
+def _number(work: object, name: str) -> int:
+    """Return a number of a work, 0 if it has none of the name."""
+    value = getattr(work, name, 0)
+    return int(value) if isinstance(value, int) else 0
+
+
+def _check_products(
+    statements: Statements, amounts: OperationAmounts, task: Task, has: dict[str, Ints]
+) -> None:
+    """Refuse products that move fewer bytes than their matrix and vectors have.
+
+    The newest keys and values, and experts that are only just chosen, cannot be loaded
+    ahead.
+    """
+    flow = statements.flow
+    function = flow.operations.function
+    own = np.flatnonzero(np.isin(function, _PRODUCTS))
+    attends = np.isin(function[own], _ATTENTION)
+    formats, cached = task.machine.formats, task.cached_format.bits
+    bits = np.where(attends, cached, formats.weights.bits)
+    has = {name: column[own] for name, column in has.items()}
+    must = statements.must
+    must(
+        (has["stored_bytes"] >= -(-amounts.weights[own] * bits // 8))
+        & (has["operand_bytes"] * 8 >= bits),
+        own,
+        "reads fewer bytes than its matrix has",
+    )
+    wide = formats.activations.bits
+    width, chosen = _activations(statements)
+    down = statements.numbers(own, lambda name: name.endswith(".down")) == 1
+    entering = np.where(
+        function[own] == Function.ATTEND,
+        amounts.scored[own],
+        width[own] * np.where(down, amounts.pairs[own], amounts.rows[own]),
+    )
+    made = amounts.made[own] // amounts.rows[own]
+    leaving = np.where(
+        function[own] == Function.SCORES,
+        amounts.scored[own],
+        made * np.where(down, amounts.rows[own], amounts.pairs[own]),
+    )
+    must(
+        (has["input_bytes"] >= -(-entering * wide // 8))
+        & (has["written_bytes"] >= -(-leaving * wide // 8)),
+        own,
+        "moves fewer bytes than its vectors have",
+    )
+    early = np.where(attends, amounts.newest[own], 0)
+    most = np.where(chosen[own], 0, np.maximum(amounts.weights[own] - early, 0))
+    must(
+        has["ready_bytes"] <= most * has["operand_bytes"],
+        own,
+        "loads ahead what is not known yet",
+    )
+
+
+def _activations(statements: Statements) -> tuple[Ints, Flags]:
+    """Return the columns that operations read of vectors, and if experts are chosen."""
+    flow = statements.flow
+    last = [value.name.rpartition(".")[2] for value in flow.values]
+    vector = np.array(
+        [
+            value.number >= 0 and own not in ("choice", "keys", "values")
+            for value, own in zip(flow.values, last, strict=True)
+        ],
+        dtype=bool,
+    )
+    reads = flow.reads
+    width = np.zeros(len(flow.operations), dtype=np.int64)
+    size = (reads.last - reads.first) * vector[reads.value]
+    np.add.at(width, reads.owner, size.astype(np.int64))
+    chosen = np.zeros(len(flow.operations), dtype=bool)
+    choice = np.array([own == "choice" for own in last], dtype=bool)
+    chosen[reads.owner[choice[reads.value]]] = True
+    return width, chosen
+
+
+def _check_vectors(
+    statements: Statements, amounts: OperationAmounts, task: Task, has: dict[str, Ints]
+) -> None:
+    """Refuse vector operators of fewer bits, passes or operands than they need."""
+    function = statements.flow.operations.function
+    own = np.flatnonzero(~np.isin(function, (*_PRODUCTS, Function.LOOKUP)))
+    has = {name: column[own] for name, column in has.items()}
+    passes = np.array([_PASSES.get(each, 1) for each in Function])[function[own]]
+    operands = np.array([_OPERANDS.get(each, 1) for each in Function])[function[own]]
+    statements.must(
+        has["element_bits"] >= task.machine.formats.activations.bits,
+        own,
+        "takes elements of fewer bits",
+    )
+    statements.must(
+        has["passes"] >= passes, own, "takes fewer passes over what it reads"
+    )
+    terms = _terms(statements, amounts)[own]
+    statements.must(
+        (has["operands"] >= operands)
+        & (has["operands"] * amounts.made[own] >= terms)
+        & (has["operations"] >= 1),
+        own,
+        "reads fewer vectors at once than it has terms",
+    )
+
+
+def _terms(statements: Statements, amounts: OperationAmounts) -> Ints:
+    """Return the elements of all terms of each sum, 0 for other operations.
+
+    A value that is not complete yet has as many terms as arrays of it have arrived, and
+    were made on the chip.
+    """
+    flow = statements.flow
+    reads, table = flow.reads, flow.operations
+    names = [value.name.rpartition(".")[2] for value in flow.values]
+    staying = np.array([value.number < 0 for value in flow.values], dtype=bool)
+    bias = np.array([value.name.endswith(".bias") for value in flow.values], dtype=bool)
+    factor = np.array([name in _FACTORS for name in names], dtype=bool)
+    added = np.isin(table.function, _SUMS)[reads.owner] & ~factor[reads.value]
+    function = table.function[reads.owner]
+    beside = bias[reads.value] & (function == Function.ADD)
+    rows = np.flatnonzero(added & (~staying[reads.value] | beside))
+    size = (reads.last - reads.first).astype(np.int64)
+    split = rows[reads.part_last[rows] - reads.part_first[rows] > 1]
+    # Several ranges of a sum's parts are of the same arrays.
+    again = (reads.owner[split][1:] == reads.owner[split][:-1]) & (
+        reads.value[split][1:] == reads.value[split][:-1]
+    )
+    again &= reads.first[split][1:] == reads.first[split][:-1]
+    size[split] = _arrived(statements, split)
+    size[split[1:][again]] = 0
+    # Of a table, the columns are numbered as parts.
+    tables = np.flatnonzero((function == Function.ADD_TABLES) & staying[reads.value])
+    size[tables] = reads.part_last[tables] - reads.part_first[tables]
+    rows = np.concatenate([rows, tables])
+    terms = np.zeros(len(table), dtype=np.int64)
+    np.add.at(terms, reads.owner[rows], size[rows])
+    return terms * amounts.rows
+
+
+def _arrived(statements: Statements, rows: Ints) -> Ints:
+    """Return the columns of all arrays that are there for regions that are read."""
+    flow, count = statements.flow, len(statements.flow.values)
+    wanted = np.unique(flow.reads.value[rows])
+    blocks = []
+    for regions, chip in (
+        (flow.carried, flow.messages.target),
+        (flow.writes, flow.operations.chip),
+    ):
+        own = np.flatnonzero(np.isin(regions.value, wanted))
+        key = chip[regions.owner[own]].astype(np.int64) * count + regions.value[own]
+        columns = [key, regions.owner[own], regions.first[own], regions.last[own]]
+        # Several ranges of parts in one array are one term.
+        blocks.append(np.unique(np.array(columns, dtype=np.int64), axis=1))
+    there = np.concatenate(blocks, axis=1)
+    there = there[:, np.argsort(there[0], kind="stable")]
+    reads = flow.reads
+    owner = reads.owner[rows]
+    key = flow.operations.chip[owner].astype(np.int64) * count + reads.value[rows]
+    low = np.searchsorted(there[0], key)
+    found = np.searchsorted(there[0], key, "right") - low
+    row = np.repeat(np.arange(len(rows)), found)
+    at = np.repeat(low - np.cumsum(found) + found, found) + np.arange(len(row))
+    shared = np.minimum(there[3, at], reads.last[rows[row]])
+    shared -= np.maximum(there[2, at], reads.first[rows[row]])
+    total = np.zeros(len(rows), dtype=np.int64)
+    np.add.at(total, row, np.maximum(shared, 0))
+    return total
