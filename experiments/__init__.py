@@ -9,6 +9,7 @@ sweep: run_sweep
 plan_report: explained, plan_front
 validation: validation_rows
 harness: what scripts share
+sabotage: valid programs, tampered with
 drift, traffic: studies of clocks without deskews, and of traffic between all chips
 cli: main
 """

@@ -8,6 +8,7 @@ from matplotlib.image import imread
 
 from experiments.__main__ import experiment_names, main
 from experiments.batch_size import ridge_batch
+from experiments.sabotage.kinds import KINDS
 from experiments.tables.scenario_rows import scenario_row
 from specs.decode_work import decode_work
 from specs.devices import devices
@@ -25,10 +26,11 @@ PHASES = ["context_length", "speculative_decoding"]
 OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
 SCALING = ["scaling_law"]
 PLANS = ["encoder_cuts", "placement_gain"]
+PROOF = ["certificate_strength"]
 NAMES = sorted(
     [
         *(*POINTS, *NETWORK, *TIMING, *MODELS, *WORKLOADS),
-        *(*MACHINES, *PHASES, *OTHERS, *SCALING, *PLANS),
+        *(*MACHINES, *PHASES, *OTHERS, *SCALING, *PLANS, *PROOF),
     ]
 )
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
@@ -292,6 +294,23 @@ def test_a_placement_is_never_slower_and_says_what_it_gains(
     assert rack.loc["tensor=8,pipeline=9", "placed_hand_over_hops"] == 2
     assert rack.loc["tensor=8,pipeline=9", "hand_over_hops"] == 3
     assert (table["random_cycles"] > table["placed_cycles"]).all()
+    report = capsys.readouterr().out.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_no_sabotage_is_missed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = quick_table("certificate_strength", tmp_path, monkeypatch)
+    assert len(table) == len(KINDS)
+    assert (table["missed"] == 0).all()
+    assert table["caught"].sum() > 0.9 * table["draws"].sum() > 200
+    assert (table["differ"] <= table["executed"]).all()
+    apart = pd.read_csv(tmp_path / "certificate_strength_schedules.csv")
+    refused = apart[apart["caught"] > 0]
+    assert refused["message"].str.len().min() > 20
     report = capsys.readouterr().out.split("\nwrote ")[0]
     assert max(len(line) for line in report.splitlines()) <= 80
 

@@ -1,0 +1,12 @@
+"""Sabotage of valid programs, to see what the verifier refuses.
+
+case: SabotageCase, Sabotage
+kinds: KINDS
+schedules: schedules, quick_schedules
+judgement: judged, Judgement
+first_token: first_token
+program_edits, dataflow_edits, work_edits: changes that kinds are made of
+timing_kinds, message_kinds, operation_kinds, order_kinds: kinds
+lie_kinds: kinds
+statement_kinds, resource_kinds: kinds
+"""

@@ -1,0 +1,62 @@
+"""First token of a small model, computed by a program that may be sabotaged."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from chip.dataflow import Pass, Value
+from chip.program import Program
+from experiments.run.operator_settings import engine_weights, operator_settings
+from fabric.functional_engine.executor import execute
+from sharding.planner.plan import ShardingPlan
+from workloads.model_graph import graph_of
+from workloads.reference import random_weights
+
+_SEED, _TOKEN = 1, 5
+# What is compared, by value.
+_RESULTS = (
+    Value("head.logits", 0, answered=True),
+    Value("head.token", 0, answered=True),
+)
+Results = dict[str, list[tuple[int, int, bytes]]]
+
+
+def first_token(plan: ShardingPlan) -> Callable[[Program], Results]:
+    """Return what executes programs of a plan with numbers, to judge sabotage.
+
+    It returns the logits and the token on each chip, for a cache without positions.
+
+    Parameters
+    ----------
+    plan
+        Plan of a small decoder, with random weights.
+    """
+    task = plan.task
+    graph = graph_of(task.model, context=1, batch=task.batch)
+    weights = engine_weights(random_weights(graph, _SEED))
+    settings = operator_settings(graph, task)
+    tokens = np.full((task.batch, 1), _TOKEN)
+    given = dict.fromkeys(plan.stages[0].chips.tolist(), tokens)
+
+    def results(program: Program) -> Results:
+        flow = program.dataflow
+        if flow is not None:
+            first = (Pass(1, 1, 1, task.batch),) * len(flow.passes)
+            program = replace(program, dataflow=replace(flow, passes=first))
+        done = execute(
+            program,
+            weights=weights,
+            settings=settings,
+            inputs={Value("tokens", 0): given},
+        )
+        return {
+            value.name: [
+                (chip, piece.first, piece.array.tobytes())
+                for chip, pieces in done.held(value).items()
+                for piece in pieces
+            ]
+            for value in _RESULTS
+        }
+
+    return results

@@ -1,0 +1,157 @@
+"""Sabotage of when and where operators work: too early, or on another chip."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from chip.dataflow import Function
+from chip.program import Opcode, Program
+from experiments.sabotage.case import Sabotage, SabotageCase
+from experiments.sabotage.dataflow_edits import sorted_flow
+from experiments.sabotage.operation_kinds import PRODUCTS
+from experiments.sabotage.program_edits import (
+    computing,
+    rows_of,
+    sorted_code,
+    with_rows,
+)
+
+Random = np.random.Generator
+_VARIANTS = ("instructions", "statements", "both")
+# Functions that follow each other on a chip, the second of which needs the first.
+_PAIRS = {
+    "two operators in the wrong order": (),
+    "a norm before the sum of its input": (Function.ADD, Function.NORM_WEIGH),
+    "attention before the new keys": (Function.POSITION, Function.SCORES),
+    "an activation before its product": (Function.PRODUCT, Function.ACTIVATE),
+    "a softmax before its scores": (Function.SCORES, Function.SOFTMAX),
+}
+
+
+def _pair(
+    case: SabotageCase, random: Random, functions: tuple[Function, ...]
+) -> tuple[int, int] | None:
+    """Return a chip and an operator that another one follows at once."""
+    table, code = case.flow.operations, case.program.instructions
+    chips = case.program.chips
+    rows = computing(case.program)
+    key = np.unique(code.operator[rows].astype(np.int64) * chips + code.chip[rows])
+    if functions:
+        first = table.function == functions[0]
+        own = table.operator[first].astype(np.int64) * chips + table.chip[first]
+        second = table.function == functions[1]
+        after = table.operator[second].astype(np.int64) * chips + table.chip[second]
+        key = np.intersect1d(own, after - chips)
+    key = key[
+        np.isin(
+            key + chips,
+            np.unique(code.operator[rows].astype(np.int64) * chips + code.chip[rows]),
+        )
+    ]
+    if not len(key):
+        return None
+    operator, chip = divmod(int(random.choice(key)), chips)
+    return chip, operator
+
+
+def _exchanged(kind: str, variant: str) -> Sabotage:
+    """Return the sabotage that exchanges two operators that follow each other."""
+
+    def change(case: SabotageCase, random: Random) -> Program | None:
+        found = _pair(case, random, _PAIRS[kind])
+        if found is None:
+            return None
+        chip, operator = found
+        program, flow = case.program, case.flow
+        if variant != "statements":
+            program = _exchanged_code(program, chip, operator)
+        if variant != "instructions":
+            table = flow.operations
+            number = table.operator.copy()
+            here = table.chip == chip
+            number[here & (table.operator == operator)] = operator + 1
+            number[here & (table.operator == operator + 1)] = operator
+            moved = replace(flow, operations=replace(table, operator=number))
+            program = replace(program, dataflow=sorted_flow(moved))
+        return program
+
+    return Sabotage(kind, variant, change)
+
+
+def _exchanged_code(program: Program, chip: int, operator: int) -> Program:
+    """Return the program in which a chip does the operator after this one first."""
+    code = program.instructions
+    first, second = (
+        rows_of(program, number, chip) for number in (operator, operator + 1)
+    )
+    end = code.start_cycle + code.duration_cycles
+    earlier = int(code.start_cycle[second].min() - code.start_cycle[first].min())
+    later = int(end[second].max() - end[first].max())
+    start = code.start_cycle.copy()
+    start[second] -= earlier
+    start[first] += later
+    number = code.operator.copy()
+    # Weights that were loaded ahead follow their product.
+    here = (code.chip == chip) & np.isin(
+        code.opcode, (Opcode.READ, Opcode.MATMUL, Opcode.VECTOR, Opcode.LOAD)
+    )
+    number[here & (code.operator == operator)] = operator + 1
+    number[here & (code.operator == operator + 1)] = operator
+    changed = with_rows(code, np.arange(len(code)), start_cycle=start, operator=number)
+    return replace(program, instructions=sorted_code(changed))
+
+
+def _swapped_chips(variant: str) -> Sabotage:
+    def change(case: SabotageCase, random: Random) -> Program | None:
+        flow, program = case.flow, case.program
+        operators, count = np.unique(flow.operations.operator, return_counts=True)
+        operator = int(random.choice(operators[count > 1]))
+        chips = np.unique(flow.operations.chip[flow.operations.operator == operator])
+        if len(chips) == 1:
+            return None
+        one, other = random.choice(chips, 2, replace=False).tolist()
+        swap = np.arange(program.chips)
+        swap[[one, other]] = other, one
+        code = program.instructions
+        if variant != "statements":
+            rows = rows_of(program, operator, loads=True)
+            code = with_rows(code, rows, chip=swap[code.chip[rows]])
+            program = replace(program, instructions=sorted_code(code))
+        if variant != "instructions":
+            rows = np.flatnonzero(flow.operations.operator == operator)
+            chip = swap[flow.operations.chip[rows]]
+            moved = replace(
+                flow, operations=with_rows(flow.operations, rows, chip=chip)
+            )
+            program = replace(program, dataflow=sorted_flow(moved))
+        return program
+
+    return Sabotage("two chips' operators swapped", variant, change)
+
+
+def _moved(variant: str) -> Sabotage:
+    def change(case: SabotageCase, random: Random) -> Program | None:
+        flow, program = case.flow, case.program
+        products = np.flatnonzero(np.isin(flow.operations.function, PRODUCTS))
+        one = int(random.choice(products))
+        others = np.setdiff1d(case.topology.active, flow.operations.chip[one])
+        chip = int(random.choice(others))
+        table = flow.operations
+        numbers = int(table.operator[one]), int(table.chip[one])
+        rows = rows_of(program, *numbers, loads=True)
+        if variant != "statements":
+            code = with_rows(program.instructions, rows, chip=chip)
+            program = replace(program, instructions=sorted_code(code))
+        if variant != "instructions":
+            moved = replace(flow, operations=with_rows(flow.operations, one, chip=chip))
+            program = replace(program, dataflow=sorted_flow(moved))
+        return program
+
+    return Sabotage("a product on a chip without its weights", variant, change)
+
+
+ORDER_KINDS = (
+    *(_exchanged(kind, variant) for kind in _PAIRS for variant in _VARIANTS),
+    *map(_swapped_chips, _VARIANTS),
+    *map(_moved, _VARIANTS),
+)

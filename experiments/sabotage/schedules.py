@@ -1,0 +1,155 @@
+"""Schedules to sabotage: models whose dataflow is proven, a graph and a collective."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from compiler.collectives.stages import Collective
+from compiler.compile_collective import compile_collective
+from compiler.compile_decode import compile_token
+from compiler.compile_prefill import compile_prefill
+from experiments.run.preparation import compile_scenario
+from experiments.run.workload import prepare_workload
+from experiments.sabotage.case import SabotageCase
+from experiments.sabotage.first_token import first_token
+from experiments.sabotage.resource_kinds import SHORTER, SMALLER
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.chunked_prefill import pass_plan
+from sharding.planner.plan import ShardingPlan, plan_sharding
+from sharding.transformer.task import Task
+from specs.machine import load_machine
+from specs.model import ModelSpec
+from specs.scenario import Scenario
+from topologies.selection import select_topology
+from topologies.topology import Topology
+
+_GPT2 = Scenario(model="gpt2", chips=4, strategy="tensor=2,pipeline=2", context=128)
+_BERT = Scenario(
+    model="bert-large", chips=20, strategy="tensor=4,pipeline=5", context=128
+)
+_MIXTRAL = Scenario(
+    model="mixtral-8x7b",
+    chips=264,
+    strategy="tensor=12,expert=4,pipeline=22",
+    context=512,
+)
+_LLAMA = Scenario(
+    model="llama-2-70b", chips=576, strategy="tensor=8,pipeline=72", context=512
+)
+
+
+_SMALL = ModelSpec(
+    name="small",
+    family="llama",
+    hidden_size=64,
+    intermediate_size=128,
+    layers=3,
+    attention_heads=4,
+    kv_heads=2,
+    head_dim=16,
+    vocabulary_size=256,
+    tied_embeddings=False,
+    experts=1,
+    experts_per_token=1,
+    max_context_tokens=128,
+)
+_EXPERTS = _SMALL.model_copy(
+    update={"family": "mixtral", "experts": 4, "experts_per_token": 2}
+)
+_SMALL_CONTEXT = 32
+
+
+def quick_schedules() -> Iterator[SabotageCase]:
+    """Return the schedules for sabotage that compile in a moment.
+
+    The first two are executed with numbers.
+    """
+    yield _small("small decoder", _SMALL, Strategy(tensor=2, pipeline=2))
+    yield _small("small experts", _EXPERTS, Strategy(tensor=4, pipeline=1, expert=2))
+    yield _small_prompt()
+    yield _collective()
+
+
+def schedules() -> Iterator[SabotageCase]:
+    """Return all schedules for sabotage."""
+    yield from quick_schedules()
+    yield _model(_GPT2)
+    # Some of its stages end inside a feed-forward block.
+    yield _model(_BERT)
+    yield _model(_MIXTRAL)
+    yield _model(_LLAMA)
+    yield _workload()
+
+
+def _model(scenario: Scenario) -> SabotageCase:
+    """Return the case of a model, with programs for less work than was asked."""
+    twice = scenario.model_copy(update={"batch": 2})
+    prepared, schedule = compile_scenario(twice)
+    others = {
+        SMALLER: scenario,
+        SHORTER: twice.model_copy(update={"context": twice.context // 2}),
+    }
+    return SabotageCase(
+        scenario.model,
+        schedule.program,
+        prepared.topology,
+        prepared.machine,
+        prepared.plan,
+        {kind: compile_scenario(each)[1].program for kind, each in others.items()},
+    )
+
+
+def _planned(model: ModelSpec, strategy: Strategy) -> tuple[ShardingPlan, Topology]:
+    """Return the plan of a small model, and its topology."""
+    topology = select_topology(strategy.chips)
+    # Clocks that do not drift need no deskews, so that their rules catch nothing.
+    machine = load_machine().with_settings({"clock.model": "ideal"})
+    task = Task(model, machine, 1, _SMALL_CONTEXT, 1).split_as(strategy)
+    chips = topology.active.astype(np.int64)
+    return plan_sharding(task, strategy, chips, sequences=1), topology
+
+
+def _small(name: str, model: ModelSpec, strategy: Strategy) -> SabotageCase:
+    """Return the case of a small model, which is executed with numbers."""
+    plan, topology = _planned(model, strategy)
+    shorter = plan.task._replace(context=_SMALL_CONTEXT // 2)
+    return SabotageCase(
+        name,
+        compile_token(plan, topology).program,
+        topology,
+        plan.task.machine,
+        plan,
+        {SHORTER: compile_token(pass_plan(plan, shorter), topology).program},
+        first_token(plan),
+    )
+
+
+def _small_prompt() -> SabotageCase:
+    """Return the case of a prompt of a small model, in two chunks."""
+    plan, topology = _planned(_SMALL, Strategy(tensor=2, pipeline=2))
+    chunk = _SMALL_CONTEXT // 4
+    made = compile_prefill(plan, topology, 2 * chunk, chunk).schedule
+    return SabotageCase(
+        "small prompt", made.program, topology, plan.task.machine, made.plan
+    )
+
+
+def _workload() -> SabotageCase:
+    """Return the case of a graph, whose dataflow is not stated."""
+    prepared = prepare_workload(Scenario(workload="mlp", chips=8))
+    return SabotageCase(
+        "mlp", prepared.schedule.program, prepared.topology, prepared.machine
+    )
+
+
+def _collective() -> SabotageCase:
+    """Return the case of an all-reduce in a node."""
+    machine, topology = load_machine(), select_topology(8)
+    made = compile_collective(
+        topology,
+        machine,
+        Collective.ALL_REDUCE,
+        topology.active.astype(np.int64),
+        payload_bytes=50_000,
+    )
+    return SabotageCase("all-reduce", made.program, topology, machine)
