@@ -1,0 +1,54 @@
+"""What `check_passes` and `check_instructions` refuse."""
+
+from collections.abc import Callable
+
+import pytest
+
+from compiler.dataflow_rules.instructions import check_instructions, check_passes
+from compiler.dataflow_rules.statements import Statements
+from experiments.sabotage.case import SabotageCase
+from workloads.model_graph import graph_of
+
+Refused = Callable[..., str]
+
+
+@pytest.mark.parametrize(
+    ("kind", "variant", "case", "why"),
+    [
+        ("a program for half the context", "both", "decoder", "its passes are 1 of 16"),
+        ("a value of another pass read", "statements", "prompt", "of another pass"),
+        ("rows of answered positions alone", "statements", "prompt", "answered positi"),
+        ("a region that ends before it begins", "statements", "decoder", "end exclusi"),
+        (
+            "two operators in one instruction",
+            "both",
+            "decoder",
+            "of its own, and needs",
+        ),
+        ("a product deleted", "statements", "decoder", "no operation is stated"),
+        ("a vector operator deleted", "instructions", "decoder", "by no instruction"),
+        ("an operator done twice", "statements", "decoder", "of its own, and needs"),
+        (
+            "an activation before its product",
+            "statements",
+            "decoder",
+            "by other slices",
+        ),
+    ],
+)
+def test_what_has_no_meaning_or_is_not_executed_is_refused(
+    refused: Refused, kind: str, variant: str, case: str, why: str
+) -> None:
+    assert why in refused(kind, variant, case)
+
+
+def test_all_operations_and_instructions_are_looked_at(
+    case_of: Callable[[str], SabotageCase],
+) -> None:
+    case = case_of("prompt")
+    assert case.plan
+    task = case.plan.task
+    graph = graph_of(task.model, context=task.context, batch=1)
+    statements = Statements(case.program, graph, 1)
+    assert check_passes(statements, task) == len(case.flow.passes) == 2
+    assert check_instructions(statements) > 2 * len(case.flow.operations)
