@@ -9,6 +9,7 @@ numbers as well, to count those that compute others or cannot be executed.
 """
 
 import hashlib
+from itertools import islice
 
 import matplotlib.style
 import numpy as np
@@ -40,7 +41,7 @@ def experiment(
 ) -> tuple[pd.DataFrame, Figure, dict[str, pd.DataFrame]]:
     """Return what is caught of each kind, its figure, and all schedules apart."""
     rows = []
-    for case in (quick_schedules if quick else schedules)():
+    for case in islice(quick_schedules(), 1) if quick else schedules():
         # What is refused says something only if the program held before.
         verify(case.program, case.topology, case.machine, plan=case.plan)
         draws = QUICK_DRAWS if quick else DRAWS

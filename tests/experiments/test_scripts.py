@@ -306,7 +306,7 @@ def test_no_sabotage_is_missed(
     table = quick_table("certificate_strength", tmp_path, monkeypatch)
     assert len(table) == len(KINDS)
     assert (table["missed"] == 0).all()
-    assert table["caught"].sum() > 0.9 * table["draws"].sum() > 200
+    assert table["caught"].sum() > 0.9 * table["draws"].sum() > 90
     assert (table["differ"] <= table["executed"]).all()
     apart = pd.read_csv(tmp_path / "certificate_strength_schedules.csv")
     refused = apart[apart["caught"] > 0]
