@@ -11,7 +11,7 @@ from chip.dataflow import Function
 from chip.operator_work import LookupWork, ProductWork, VectorWork
 from chip.program import Opcode
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
-from compiler.dataflow_rules.regions import Flags
+from compiler.dataflow_rules.regions import Flags, begins_of_arrays
 from compiler.dataflow_rules.statements import Statements
 from sharding.transformer.task import Task
 from specs.arrays import Ints
@@ -253,30 +253,44 @@ def _terms(statements: Statements, amounts: OperationAmounts) -> Ints:
 
 
 def _arrived(statements: Statements, rows: Ints) -> Ints:
-    """Return the columns of all arrays that are there for regions that are read."""
+    """Return the columns of all arrays that are there for regions that are read.
+
+    Arrays that a chip has added up are one from then on.
+    """
     flow, count = statements.flow, len(statements.flow.values)
-    wanted = np.unique(flow.reads.value[rows])
+    operations, messages = flow.operations, flow.messages
+    wanted = np.zeros(count, dtype=bool)
+    wanted[flow.reads.value[rows]] = True
+    sums = operations.function == Function.PARTIAL_SUM
+    none = np.zeros(len(messages), dtype=bool)
     blocks = []
-    for regions, chip in (
-        (flow.carried, flow.messages.target),
-        (flow.writes, flow.operations.chip),
+    for regions, chip, operator, summed in (
+        (flow.carried, messages.target, messages.operator, none),
+        (flow.writes, operations.chip, operations.operator, sums),
     ):
-        own = np.flatnonzero(np.isin(regions.value, wanted))
-        key = chip[regions.owner[own]].astype(np.int64) * count + regions.value[own]
-        columns = [key, regions.owner[own], regions.first[own], regions.last[own]]
-        # Several ranges of parts in one array are one term.
-        blocks.append(np.unique(np.array(columns, dtype=np.int64), axis=1))
+        own = np.flatnonzero(wanted[regions.value] & begins_of_arrays(regions))
+        owner = regions.owner[own]
+        key = chip[owner].astype(np.int64) * count + regions.value[own]
+        edges = regions.first[own], regions.last[own]
+        blocks.append(np.array([key, *edges, operator[owner], summed[owner]]))
     there = np.concatenate(blocks, axis=1)
     there = there[:, np.argsort(there[0], kind="stable")]
     reads = flow.reads
     owner = reads.owner[rows]
-    key = flow.operations.chip[owner].astype(np.int64) * count + reads.value[rows]
+    key = operations.chip[owner].astype(np.int64) * count + reads.value[rows]
     low = np.searchsorted(there[0], key)
     found = np.searchsorted(there[0], key, "right") - low
     row = np.repeat(np.arange(len(rows)), found)
     at = np.repeat(low - np.cumsum(found) + found, found) + np.arange(len(row))
-    shared = np.minimum(there[3, at], reads.last[rows[row]])
-    shared -= np.maximum(there[2, at], reads.first[rows[row]])
+    shared = np.minimum(there[2, at], reads.last[rows[row]])
+    shared -= np.maximum(there[1, at], reads.first[rows[row]])
+    meets = (shared > 0) & (there[3, at] < operations.operator[owner][row])
+    row, at, shared = row[meets], at[meets], shared[meets]
+    # What was there when the last sum was made is in it.
+    last = np.full(len(rows), -1, dtype=np.int64)
+    summed = there[4, at] == 1
+    np.maximum.at(last, row[summed], there[3, at[summed]])
+    kept = there[3, at] >= last[row]
     total = np.zeros(len(rows), dtype=np.int64)
-    np.add.at(total, row, np.maximum(shared, 0))
+    np.add.at(total, row[kept], shared[kept])
     return total

@@ -83,6 +83,6 @@ def halved(regions: Regions, rows: Ints) -> Regions:
 
 def values_like(flow: Dataflow, *endings: str) -> Ints:
     """Return the values whose names end so, as numbers for sabotage."""
-    names = [value.name.partition("@")[0].partition("~")[0] for value in flow.values]
+    names = [value.name.partition("@")[0] for value in flow.values]
     found = [place for place, name in enumerate(names) if name.endswith(endings)]
     return np.array(found, dtype=np.int64)

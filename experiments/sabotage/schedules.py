@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import numpy as np
-from compiler.collectives.stages import Collective
 
+from compiler.collectives.phases import Collective
 from compiler.compile_collective import compile_collective
 from compiler.compile_decode import compile_token
 from compiler.compile_prefill import compile_prefill
