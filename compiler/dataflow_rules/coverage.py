@@ -14,13 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.dataflow import Function, Regions
-from compiler.dataflow_rules.regions import begins_of_arrays, weight_of
+from compiler.dataflow_rules.regions import (
+    begins_of_arrays,
+    scattered,
+    weight_of,
+)
 from compiler.dataflow_rules.statements import Statements
 from compiler.rules.structure import violation
 from specs.arrays import Ints
 from specs.errors import VerificationError
 
 Weights = NDArray[np.uint64]
+
+# 2^38 keys times 2^24 columns are below 2^63.
+_HASH_SHIFT = 64 - 38
 
 
 class _Table(NamedTuple):
@@ -89,12 +96,8 @@ def check_coverage(statements: Statements, tokens_on: Ints) -> int:
         raise _missing(statements, flow.reads, int(rows[wrong[0]]), "reads")
     # What is sent is taken from the value for all rows, not from the part that goes.
     sources = _table(flow.carried, views, chip=messages.source, order=sent)
-    wrong = _uncovered(
-        *_as_arrays(
-            [(written, flow.writes), (arrived, flow.carried)], (sources, flow.carried)
-        ),
-        len(flow.values),
-    )
+    arrays = _arrays(written, flow.writes).joined(_arrays(arrived, flow.carried))
+    wrong = _unmatched(arrays, _arrays(sources, flow.carried))
     if len(wrong):
         row = int(np.flatnonzero(begins_of_arrays(flow.carried))[wrong[0]])
         raise _missing(statements, flow.carried, row, "sends")
@@ -159,43 +162,52 @@ def _initial(statements: Statements, tokens_on: Ints) -> _Table:
     return _Table(key.ravel(), zero - 1, zero, zero + 1, zero, zero + 1)
 
 
-def _as_arrays(
-    there: list[tuple[_Table, Regions]], needed: tuple[_Table, Regions]
-) -> tuple[_Table, _Table]:
-    """Return what is there and what is needed as arrays, with a number for their parts.
+def _arrays(table: _Table, regions: Regions) -> _Table:
+    """Return the arrays of regions, with the weight of their parts as `part_first`.
 
-    Two arrays have the same number if they are sums of the same parts. Rows of a table
-    behind those of its regions are arrays of their own.
+    Rows of the table behind those of its regions are arrays of their own.
     """
-    tables: list[_Table] = []
-    weights: list[Weights] = []
-    for table, regions in (*there, needed):
-        begins = np.concatenate(
-            [
-                begins_of_arrays(regions),
-                np.ones(len(table.key) - len(regions), dtype=bool),
-            ]
-        )
-        first = np.flatnonzero(begins)
-        tables.append(table.chosen(first))
-        none = np.zeros(0, dtype=np.uint64)
-        parts = np.add.reduceat(table.parts_weight, first) if len(first) else none
-        weights.append(parts)
-    _, number = np.unique(np.concatenate(weights), return_inverse=True)
-    ends = np.cumsum([len(weight) for weight in weights])[:-1]
-    made = [
-        table._replace(part_first=own, part_last=own + 1)
-        for table, own in zip(tables, np.split(number, ends), strict=True)
-    ]
-    had = made[0]
-    for table in made[1:-1]:
-        had = had.joined(table)
-    return had, made[-1]
+    begins = np.concatenate(
+        [begins_of_arrays(regions), np.ones(len(table.key) - len(regions), dtype=bool)]
+    )
+    first = np.flatnonzero(begins)
+    if not len(first):
+        return table
+    parts = np.add.reduceat(table.parts_weight, first).astype(np.int64)
+    return table.chosen(first)._replace(part_first=parts, part_last=parts)
+
+
+def _unmatched(there: _Table, needed: _Table) -> Ints:
+    """Return the rows of needed arrays that are not there once, column by column.
+
+    An array is another one if it is a sum of other parts.
+    """
+
+    def hashed(table: _Table) -> Ints:
+        mixed = scattered(table.key) ^ table.part_first.astype(np.uint64)
+        # Few enough bits to leave room for columns; others are told apart below.
+        return (mixed >> np.uint64(_HASH_SHIFT)).astype(np.int64)
+
+    row, other = _overlapping(
+        (hashed(there), there.first, there.last),
+        (hashed(needed), needed.first, needed.last),
+    )
+    first = np.maximum(there.first[other], needed.first[row])
+    last = np.minimum(there.last[other], needed.last[row])
+    used = (first < last) & (there.order[other] <= needed.order[row])
+    used &= there.key[other] == needed.key[row]
+    used &= there.part_first[other] == needed.part_first[row]
+    total = np.zeros(len(needed.key), dtype=np.uint64)
+    np.add.at(total, row[used], weight_of(first[used], last[used]))
+    return np.flatnonzero(total != weight_of(needed.first, needed.last))
 
 
 def _uncovered(there: _Table, needed: _Table, values: int) -> Ints:
     """Return the rows of needed regions that are not covered exactly once."""
-    row, other = _overlapping(there, needed, values)
+    by_parts = _wider_in_parts(there, values)
+    row, other = _overlapping(
+        (there.key, *_edges(there, by_parts)), (needed.key, *_edges(needed, by_parts))
+    )
     first = np.maximum(there.first[other], needed.first[row])
     last = np.minimum(there.last[other], needed.last[row])
     used = (
@@ -211,24 +223,33 @@ def _uncovered(there: _Table, needed: _Table, values: int) -> Ints:
     return np.flatnonzero(total != wanted)
 
 
-def _overlapping(there: _Table, needed: _Table, values: int) -> tuple[Ints, Ints]:
-    """Return the pairs of a needed region and one that is there and may overlap it.
+def _overlapping(
+    there: tuple[Ints, Ints, Ints], needed: tuple[Ints, Ints, Ints]
+) -> tuple[Ints, Ints]:
+    """Return the pairs of a needed range and one that is there and may overlap it.
 
-    Regions that are there are taken by the order of magnitude of their length, so that
+    Ranges that are there are taken by the order of magnitude of their length, so that
     few pairs that share nothing are looked at.
+
+    Parameters
+    ----------
+    there, needed
+        Key, begin and end of each range; only ranges of equal keys overlap.
     """
-    (begin, end), (low_edge, high_edge) = _wider_edges(there, needed, values)
+    (key, begin, end), (other_key, low_edge, high_edge) = there, needed
     rows, others = [], []
     length = end - begin
     span = int(max(end.max(initial=0), high_edge.max(initial=0))) + 1
+    base = other_key * span
     longest = 1
     while longest < 2 * max(1, int(length.max(initial=0))):
         own = np.flatnonzero((length >= longest) & (length < 2 * longest))
         longest *= 2
-        place = there.key[own] * span + begin[own]
+        if not len(own):
+            continue
+        place = key[own] * span + begin[own]
         order = np.argsort(place, kind="stable")
         own, place = own[order], place[order]
-        base = needed.key * span
         low = np.searchsorted(place, base + np.maximum(low_edge - longest + 1, 0))
         count = np.maximum(np.searchsorted(place, base + high_edge) - low, 0)
         row = np.repeat(np.arange(len(count)), count)
@@ -239,24 +260,23 @@ def _overlapping(there: _Table, needed: _Table, values: int) -> tuple[Ints, Ints
     return np.concatenate([none, *rows]), np.concatenate([none, *others])
 
 
-def _wider_edges(
-    there: _Table, needed: _Table, values: int
-) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
-    """Return the edges in the wider dimension of a value: its columns, or its parts."""
+def _wider_in_parts(table: _Table, values: int) -> NDArray[np.bool_]:
+    """Return whether each value has more parts than columns, shape ``(values,)``."""
     extent = np.zeros((2, values), dtype=np.int64)
-    value = there.key % values
-    np.maximum.at(extent[0], value, there.last)
-    np.maximum.at(extent[1], value, there.part_last)
-    by_parts = extent[1] > extent[0]
+    value = table.key % values
+    np.maximum.at(extent[0], value, table.last)
+    np.maximum.at(extent[1], value, table.part_last)
+    wider: NDArray[np.bool_] = extent[1] > extent[0]
+    return wider
 
-    def edges(table: _Table) -> tuple[Ints, Ints]:
-        flag = by_parts[table.key % values]
-        return (
-            np.where(flag, table.part_first, table.first),
-            np.where(flag, table.part_last, table.last),
-        )
 
-    return edges(there), edges(needed)
+def _edges(table: _Table, by_parts: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """Return the edges of regions in their parts, of some values, or their columns."""
+    flag = by_parts[table.key % len(by_parts)]
+    return (
+        np.where(flag, table.part_first, table.first),
+        np.where(flag, table.part_last, table.last),
+    )
 
 
 def _missing(
