@@ -97,7 +97,7 @@ def _figure(table: pd.DataFrame) -> Figure:
         figure = Figure(figsize=(9, 1.4 + 0.19 * len(drawn)), layout="constrained")
         axes = figure.subplots()
         left = np.zeros(len(drawn))
-        for verdict, color in zip(_VERDICTS, ("C0", "0.75", "C3"), strict=True):
+        for verdict, color in zip(_VERDICTS, ("C0", "0.75", "C2"), strict=True):
             share = 100 * (drawn[verdict] / drawn["draws"]).to_numpy(dtype=float)
             axes.barh(place, share, left=left, color=color, label=verdict)
             left += share

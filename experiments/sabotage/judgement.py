@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from chip.dataflow import Regions
 from chip.program import Instructions, Program, instructions_of
+from compiler.dataflow_rules.regions import begins_of_arrays
 from compiler.ir.identity_map import IdentityMap
 from compiler.verify import verify
 from experiments.sabotage.case import Sabotage, SabotageCase
-from experiments.sabotage.program_edits import columns_of
+from experiments.sabotage.program_edits import chosen_rows, columns_of
 from fabric.replay import replay
 from specs.arrays import Ints
 from specs.errors import RackError, VerificationError
@@ -101,13 +103,41 @@ def _content(program: Program, ignored: tuple[str, ...]) -> object:
     code, flow = program.instructions, program.dataflow
     stated: tuple[object, ...] = ()
     if flow is not None:
-        tables = [_sorted(getattr(flow, name), ()) for name in _REGIONS]
+        # Operations may be in any order but that of their operators and chips.
+        operations = columns_of(flow.operations)
+        order = np.lexsort((operations["chip"], operations["operator"]))
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        flow = replace(
+            flow,
+            operations=chosen_rows(flow.operations, order),
+            reads=replace(flow.reads, owner=place[flow.reads.owner].astype(np.int32)),
+            writes=replace(
+                flow.writes, owner=place[flow.writes.owner].astype(np.int32)
+            ),
+        )
+        tables = [_sorted(_numbered(getattr(flow, name)), ()) for name in _REGIONS]
         rest = (flow.values, flow.names, flow.passes, flow.operations, flow.messages)
         stated = (*tables, *rest, flow.train_message)
     # The chips do not read for how long links are used after a deskew.
     deskews = replace(program.deskews, interval_cycles=0)
     rest_of = replace(program, instructions=_NO_CODE, dataflow=None, deskews=deskews)
     return _sorted(code, ignored), stated, rest_of
+
+
+def _numbered(regions: Regions) -> Regions:
+    """Return regions whose arrays are numbered from 0 on in each owner and value."""
+    begins = begins_of_arrays(regions)
+    first = np.concatenate(
+        [
+            [True],
+            (regions.owner[1:] != regions.owner[:-1])
+            | (regions.value[1:] != regions.value[:-1]),
+        ]
+    )[: len(regions)]
+    number = np.cumsum(begins)
+    base = np.maximum.accumulate(np.where(first, number, 0))
+    return replace(regions, array=(number - base).astype(np.int32))
 
 
 def _sorted(table: object, ignored: tuple[str, ...]) -> dict[str, Ints]:
