@@ -43,7 +43,7 @@ def activation_changes(program: Program, machine: MachineSpec) -> Changes:
 
 
 def repeated(changes: Changes, program: Program) -> Changes:
-    """Return SRAM changes of all sequences on chips, over a period and the one before.
+    """Return the changes of a chip's SRAM by all sequences, over two periods.
 
     The changes of one sequence are repeated at the interval of the sequences.
     """

@@ -40,7 +40,7 @@ def simulate(
     keep: frozenset[int] = frozenset(),
     progress: Callable[[int], None] | None = None,
 ) -> RunResult:
-    """Run the fabric as a whole, event by event, and return its result.
+    """Simulate the whole fabric, link by link and chip by chip; return its result.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ def _check_idle(statements: Statements, own: Ints, done: Ints) -> None:
 
 
 def check_passes(statements: Statements, task: Task) -> int:
-    """Pass rule: refuse passes, and values of them, that the plan does not ask for.
+    """Dataflow rule: refuse passes that the plan does not ask for, and their values.
 
     The last pass is that of the plan. Several are the chunks of a prompt, in order, of
     which only the last is answered.

@@ -149,7 +149,7 @@ def run_collective(
 
 
 def collective_summary(run: CollectiveRun) -> dict[str, Any]:
-    """Return the JSON of a collective's run that ``groqrack collective`` prints."""
+    """Return the numbers of a run of a collective, as JSON."""
     schedule, result = run.schedule, run.result
     return {
         "schema": "groqrack-fabric/collective/1",

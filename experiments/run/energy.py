@@ -45,7 +45,7 @@ class Power(NamedTuple):
 
 
 def powered(machine: MachineSpec, topology: Topology) -> Power:
-    """Return the power of the machine of a run: chips at work and spare, and links.
+    """Return a run with the power of its machine: chips at work and spare, links.
 
     Cables between racks are optical.
     """

@@ -32,12 +32,12 @@ class Trials(NamedTuple):
 
 
 def trials(count: Ints, odds: NDArray[np.float64]) -> Trials:
-    """Return the trials of rare link events: runs of `count` with `odds` of success."""
+    """Return a link's trials of rare errors: runs of `count`, each with `odds`."""
     return Trials(np.cumsum(count), odds, float(odds.max(initial=0.0)))
 
 
 def hits(draws: Draws, stream: Stream, event: int, of: Trials) -> Ints:
-    """Return the run of each rare link event that occurs, in ascending order.
+    """Return the vectors that a link's rare errors hit: runs, in ascending order.
 
     The number of failures before a success is geometric, so one draw for each success
     is enough: a token has 10^5 codewords, of which hardly one is ever damaged. Where

@@ -65,7 +65,7 @@ def operand(
     part_first: Ints | int = 0,
     part_last: Ints | int = 1,
 ) -> Operand:
-    """Return the operand with one region for each chip of a group.
+    """Return an operand of a sharded operator: a region for each chip of a group.
 
     Chips whose region is empty have none.
 
@@ -90,7 +90,7 @@ def shards(
     part_first: Ints | int,
     part_last: Ints | int,
 ) -> Operand:
-    """Return the operand of a reduce-scatter: each member's shard and its own parts.
+    """Return an operand of a sharded operator: each member's shard and own parts.
 
     Parameters are those of `operand`; no member is left out.
     """

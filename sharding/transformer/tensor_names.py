@@ -125,7 +125,7 @@ _EXPERT = "model.layers.{layer}.block_sparse_moe.experts.{expert}"
 
 
 def names_of(family: str, *, experts: int) -> TensorNames:
-    """Return a transformer family's tensor names; a dense model has one expert."""
+    """Return the names of a transformer's tensors to shard, by its family."""
     names = _FAMILY_NAMES[family]
     if experts == 1:
         return names
