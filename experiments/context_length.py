@@ -16,8 +16,8 @@ from experiments.tables.columns import TableRow
 from experiments.tables.scenario_rows import scenario_row
 from sharding.planner.infeasibility import smallest_pipeline
 from sharding.planner.memory import kv_cache_bytes
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
 from specs.scenario import Scenario
 
 # Models, and the chips that they run on.

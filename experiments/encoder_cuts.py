@@ -29,8 +29,8 @@ from sharding.parallelism.strategy import Strategy
 from sharding.planner.min_max_partition import balanced_cuts
 from sharding.planner.plan import staged_plan
 from sharding.planner.stage_partition import stage_blocks, stage_cuts
-from sharding.transformer.blocks import Block, BlockKind, model_units
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind, model_units
+from sharding.weights.task import Task
 from specs.arrays import Ints
 from specs.machine import load_machine
 from specs.model import load_model

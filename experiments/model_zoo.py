@@ -14,7 +14,7 @@ from experiments.plots.run_figure import STYLE
 from experiments.tables.columns import TableRow
 from experiments.tables.scenario_rows import scenario_row
 from sharding.planner.infeasibility import smallest_pipeline
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import MachineSpec, load_machine
 from specs.model import ModelSpec, load_model, model_names
 from specs.scenario import Scenario

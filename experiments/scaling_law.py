@@ -18,7 +18,7 @@ from experiments.harness.experiment_script import Resumable, run_script
 from experiments.plots.run_figure import STYLE
 from experiments.tables.columns import TableRow
 from experiments.tables.scenario_rows import scenario_row
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.errors import RackError
 from specs.machine import load_machine
 from specs.model import load_model

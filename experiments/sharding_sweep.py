@@ -23,7 +23,7 @@ from experiments.plan_report.pareto import front_table
 from experiments.plots.sharding_sweep import sharding_sweep_figure
 from experiments.tables.columns import TableRow
 from experiments.tables.scenario_rows import best_strategy_row, scenario_row
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from specs.scenario import Scenario

@@ -15,7 +15,7 @@ from experiments.run.preparation import Prepared
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import FeedForwardLayout
 from sharding.planner.plan import plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
 from specs.scenario import Scenario

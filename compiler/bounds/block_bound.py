@@ -14,8 +14,8 @@ from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Exchange, Pattern
 from sharding.parallelism.tensor_group import FeedForwardLayout, TensorGroup
 from sharding.planner.memory import kv_cache_bytes, weight_bytes
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
 
 
 class BlockBound(NamedTuple):

@@ -16,8 +16,8 @@ from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Exchange, Unit
 from sharding.parallelism.tensor_group import TensorGroup
 from sharding.planner.plan import ShardingPlan, Stage
-from sharding.transformer.blocks import Block
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block
+from sharding.weights.task import Task
 
 # Cycles in which weights may load, relative to the start of a block.
 _Windows = tuple[tuple[int, int], ...]

@@ -8,7 +8,7 @@ from compiler.collectives.exchange_selection import most_messages, token_exchang
 from compiler.collectives.phases import adding_up
 from compiler.cost.link_timing import hop_cycles
 from sharding.operators.operators import Exchange, Pattern
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.arrays import Ints
 
 # What tells exchanges apart: pattern, shard sizes, teams, and who takes part.

@@ -12,8 +12,8 @@ from compiler.bounds.strategy_bound import SplitBound, model_blocks, transfer_by
 from compiler.ir.messages import MessageTable
 from sharding.operators.block_operators import block_operators, token_bytes
 from sharding.operators.operators import Compute, Exchange
-from sharding.transformer.blocks import Block
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block
+from sharding.weights.task import Task
 from specs.arrays import Ints
 
 # Exchanges within KV-head groups.

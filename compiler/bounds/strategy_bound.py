@@ -16,8 +16,8 @@ from compiler.bounds.block_bound import (
 )
 from compiler.cost.link_timing import hop_cycles, vectors_of
 from compiler.scheduling.train_count import least_block_messages
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
 from specs.arrays import Ints
 from topologies.topology import Topology
 

@@ -9,8 +9,8 @@ import numpy as np
 from compiler.bounds.strategy_bound import SplitBound
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.memory import kv_cache_bytes, weight_bytes
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
 from specs.units import ceil_div
 
 

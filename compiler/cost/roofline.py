@@ -12,9 +12,9 @@ import numpy as np
 from compiler.cost.link_timing import hop_cycles, vectors_of
 from sharding.operators.block_operators import carried_bytes
 from sharding.planner.plan import ShardingPlan, Stage
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import FP32_BYTES, Task
-from sharding.transformer.weight_slices import block_slices
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import FP32_BYTES, Task
+from sharding.weights.weight_slices import block_slices
 from specs.arrays import Ints
 from specs.units import ceil_div
 

@@ -7,7 +7,7 @@ one for all experts.
 
 from typing import NamedTuple
 
-from sharding.transformer.tensor_names import TensorNames, names_of
+from sharding.weights.tensor_names import TensorNames, names_of
 from specs.model import ModelSpec
 
 _TIED = " (tied)"

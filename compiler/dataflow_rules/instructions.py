@@ -9,7 +9,7 @@ from chip.dataflow import Function, Pass, Regions
 from chip.program import Opcode
 from compiler.dataflow_rules.statements import Statements
 from compiler.rules.structure import violation
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.arrays import Ints
 
 _PRODUCTS = (Function.PRODUCT, Function.ROUTER, Function.SCORES, Function.ATTEND)

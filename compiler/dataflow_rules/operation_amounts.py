@@ -12,7 +12,7 @@ from compiler.dataflow_rules.product_functions import experts_of
 from compiler.dataflow_rules.regions import Rows, parts_of
 from compiler.dataflow_rules.statements import Statements, beside
 from compiler.dataflow_rules.value_sizes import ValueSizes
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.arrays import Ints
 from workloads.attributes import AttentionAttributes
 

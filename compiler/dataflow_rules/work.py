@@ -13,7 +13,7 @@ from chip.program import Opcode
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
 from compiler.dataflow_rules.regions import Flags, begins_of_arrays
 from compiler.dataflow_rules.statements import Statements
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.arrays import Ints
 
 _COMPUTING = (Opcode.READ, Opcode.MATMUL, Opcode.VECTOR)

@@ -16,7 +16,7 @@ from sharding.operators.block_operators import (
 )
 from sharding.operators.operators import Compute, Exchange
 from sharding.planner.plan import ShardingPlan, Stage
-from sharding.transformer.blocks import Block
+from sharding.weights.blocks import Block
 from topologies.topology import Topology
 
 

@@ -16,7 +16,7 @@ from compiler.scheduling.program_assembly import assemble_program
 from compiler.scheduling.software_pipelining import Reschedule
 from compiler.scheduling.token_scheduler import token_timeline
 from sharding.planner.plan import ShardingPlan
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.routing.static_routes import Routes

@@ -9,8 +9,8 @@ from sharding.operators.block_operators import (
     token_bytes,
 )
 from sharding.planner.plan import ShardingPlan, Stage
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
 
 
 def stage_transfer(plan: ShardingPlan, stage: Stage, following: Stage) -> MessageTable:

@@ -17,7 +17,7 @@ from sharding.operators.head import TOKEN
 from sharding.operators.operands import Operand, Operation
 from sharding.operators.operators import Compute, Exchange
 from sharding.planner.plan import ShardingPlan, Stage
-from sharding.transformer.blocks import Block
+from sharding.weights.blocks import Block
 from topologies.topology import Topology
 
 

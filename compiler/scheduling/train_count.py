@@ -6,7 +6,7 @@ from compiler.collectives.exchange_phases import fewest_messages
 from compiler.collectives.exchange_selection import MOST_TRAINS
 from sharding.parallelism.tensor_group import TensorGroup
 from sharding.planner.plan import ShardingPlan
-from sharding.transformer.blocks import BlockKind
+from sharding.weights.blocks import BlockKind
 from specs.arrays import Ints
 from specs.errors import ScheduleError
 from topologies.topology import Topology

@@ -17,7 +17,7 @@ from compiler.search.search_result import SearchResult, nothing_fits
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.errors import RackError, ScheduleError
 
 # A search also ends once it has cut so many strategies into stages, or has compiled so

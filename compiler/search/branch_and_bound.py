@@ -13,7 +13,7 @@ from compiler.search.objective import Objective
 from compiler.search.search_result import SearchResult
 from compiler.search.search_space import machine_shape
 from compiler.search.strategy_evaluator import StrategyEvaluator
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from topologies.topology import Topology
 
 # After so many strategies evaluated to the cycle the search ends with a gap.

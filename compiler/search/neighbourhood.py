@@ -13,8 +13,8 @@ from sharding.parallelism.strategy import Strategy
 from sharding.placement.default_placement import placed_chips
 from sharding.planner.plan import ShardingPlan, fitting_plan, staged_plan
 from sharding.planner.stage_partition import stage_blocks
-from sharding.transformer.blocks import Block, model_units
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, model_units
+from sharding.weights.task import Task
 from specs.errors import PlanError, RackError
 from specs.formats import Format
 from topologies.topology import Topology

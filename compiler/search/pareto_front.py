@@ -23,7 +23,7 @@ from compiler.search.search_space import machine_shape
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.errors import RackError
 from topologies.topology import Topology
 

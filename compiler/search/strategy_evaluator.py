@@ -28,8 +28,8 @@ from sharding.parallelism.strategy import Strategy
 from sharding.placement.default_placement import placed_chips
 from sharding.planner.plan import ShardingPlan, staged_plan
 from sharding.planner.stage_partition import stage_blocks, stage_cuts
-from sharding.transformer.blocks import Block, model_units
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, model_units
+from sharding.weights.task import Task
 from specs.arrays import Ints
 from topologies.topology import Topology
 

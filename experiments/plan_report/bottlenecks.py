@@ -13,8 +13,8 @@ from compiler.search.sensitivity import Sensitivity
 from experiments.run.preparation import Prepared
 from sharding.planner.memory import stage_memory
 from sharding.planner.stage_partition import cuts_by_memory, stage_blocks
-from sharding.transformer.blocks import model_units
-from sharding.transformer.task import Task
+from sharding.weights.blocks import model_units
+from sharding.weights.task import Task
 from specs.units import BYTES_PER_MB
 
 _ATTENDING = ("scores", "softmax", "values")

@@ -9,7 +9,7 @@ import numpy as np
 from fabric.functional_engine.memory import Array
 from fabric.functional_engine.settings import OperatorSettings
 from sharding.parallelism.tensor_group import Routing
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from workloads.attributes import (
     ActivateAttributes,
     PositionAttributes,

@@ -8,7 +8,7 @@ import pandas as pd
 
 from sharding.plan_import.import_plan import edited_plan
 from sharding.planner.plan import ShardingPlan
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.arrays import Ints
 from specs.errors import PlanError
 

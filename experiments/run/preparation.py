@@ -18,7 +18,7 @@ from experiments.run.scenario_inputs import machine_of, model_of, topology_of
 from sharding.parallelism.strategy import parse_strategy
 from sharding.placement.default_placement import placed_chips
 from sharding.planner.plan import ShardingPlan, plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.errors import PlanError
 from specs.machine import MachineSpec
 from specs.model import ModelSpec

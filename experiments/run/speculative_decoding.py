@@ -15,7 +15,7 @@ from compiler.verify import verify
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.chunked_prefill import lacking_bytes, pass_plan
 from sharding.planner.plan import plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.errors import PlanError, RackError
 from specs.machine import MachineSpec
 from specs.model import ModelSpec

@@ -16,7 +16,7 @@ from experiments.sabotage.resource_kinds import SHORTER, SMALLER
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.chunked_prefill import pass_plan
 from sharding.planner.plan import ShardingPlan, plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
 from specs.scenario import Scenario

@@ -12,7 +12,7 @@ from sharding.graph.workload_plan import WorkloadStage
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import Routing
 from sharding.planner.plan import Stage
-from sharding.transformer.blocks import BlockKind
+from sharding.weights.blocks import BlockKind
 
 
 def plan_table(prepared: Prepared | PreparedWorkload) -> pd.DataFrame:

@@ -13,8 +13,8 @@ from experiments.validation.matrix_product import (
 )
 from experiments.validation.row import FigureKind, PublishedFigure
 from sharding.planner.memory import kv_cache_bytes
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from specs.scenario import Scenario

@@ -5,7 +5,7 @@ import numpy as np
 from sharding.graph.tensor_layout import format_of, held_elements
 from sharding.parallelism.grid import Grid
 from sharding.planner.memory import StageMemory
-from sharding.transformer.task import bytes_of
+from sharding.weights.task import bytes_of
 from specs.arrays import Ints
 from specs.graph import Matmul, Role
 from specs.machine import MachineSpec

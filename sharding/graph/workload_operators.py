@@ -19,7 +19,7 @@ from sharding.graph.workload_builders import (
 )
 from sharding.graph.workload_plan import WorkloadPlan
 from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
-from sharding.transformer.task import bytes_of
+from sharding.weights.task import bytes_of
 from specs.arrays import Ints
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector
 

@@ -10,8 +10,8 @@ from sharding.operators.residual_stream import (
     normed_input,
     whole_group,
 )
-from sharding.transformer.blocks import Block
-from sharding.transformer.task import FP32_BYTES, Task, bytes_of
+from sharding.weights.blocks import Block
+from sharding.weights.task import FP32_BYTES, Task, bytes_of
 
 
 def attention(task: Task, block: Block) -> list[ShardedOperator]:

@@ -8,7 +8,7 @@ from chip.dataflow import Function
 from sharding.operators.operands import Operand, Operation, operand, shards
 from sharding.parallelism.ranges import HeadSplit, head_rows
 from sharding.parallelism.tensor_group import Range
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.arrays import Ints
 
 ATTENTION = "layers.{layer}.attention"

@@ -13,8 +13,8 @@ from sharding.operators.head import CANDIDATE_BYTES, HEAD, candidates, head, poo
 from sharding.operators.operands import RESIDUAL, Operand, operand
 from sharding.operators.operators import ShardedOperator
 from sharding.operators.residual_stream import normed_shard
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
 from specs.arrays import Ints
 
 _TOKEN_BYTES = 4

@@ -5,8 +5,8 @@ from chip.operator_work import LookupWork
 from sharding.operators.operands import Operand, Operation, operand
 from sharding.operators.operator_builders import vector
 from sharding.operators.operators import ShardedOperator, Unit, compute
-from sharding.transformer.blocks import Block
-from sharding.transformer.task import Task, bytes_of
+from sharding.weights.blocks import Block
+from sharding.weights.task import Task, bytes_of
 
 # The tokens that a pass embeds.
 TOKENS = "tokens"

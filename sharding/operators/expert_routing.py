@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from sharding.parallelism.tensor_group import Routing
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.units import ceil_div
 
 

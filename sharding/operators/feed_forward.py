@@ -13,8 +13,8 @@ from sharding.operators.residual_stream import (
     normed_input,
     normed_shard,
 )
-from sharding.transformer.blocks import Block
-from sharding.transformer.task import Task, bytes_of
+from sharding.weights.blocks import Block
+from sharding.weights.task import Task, bytes_of
 from specs.arrays import Ints
 
 

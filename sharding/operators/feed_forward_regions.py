@@ -9,8 +9,8 @@ from sharding.operators.expert_routing import Routed
 from sharding.operators.operands import Operand, Operation, operand, shards
 from sharding.operators.partial_sums import PartialSum
 from sharding.parallelism.tensor_group import Range
-from sharding.transformer.blocks import Block
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block
+from sharding.weights.task import Task
 from specs.arrays import Ints
 
 FEED_FORWARD = "layers.{layer}.feed_forward"

@@ -15,8 +15,8 @@ from sharding.operators.residual_stream import (
 )
 from sharding.parallelism.ranges import bounds
 from sharding.parallelism.tensor_group import Range
-from sharding.transformer.blocks import Block
-from sharding.transformer.task import Task, bytes_of
+from sharding.weights.blocks import Block
+from sharding.weights.task import Task, bytes_of
 
 HEAD = "head"
 # The token that a pass chooses.

@@ -4,7 +4,7 @@ import numpy as np
 
 from chip.operator_work import ProductWork, VectorWork
 from sharding.operators.operators import Compute, Operations, Unit, compute, nothing
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.arrays import Ints
 from specs.formats import Format
 

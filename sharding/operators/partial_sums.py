@@ -10,8 +10,8 @@ from sharding.operators.operator_builders import vector
 from sharding.operators.operators import Exchange, Pattern, ShardedOperator
 from sharding.operators.residual_stream import whole_group
 from sharding.parallelism.tensor_group import Range
-from sharding.transformer.blocks import Block
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block
+from sharding.weights.task import Task
 from specs.arrays import Ints
 
 

@@ -14,7 +14,7 @@ from sharding.operators.operators import (
     nothing,
 )
 from sharding.parallelism.tensor_group import Range
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.arrays import Ints
 
 

@@ -24,7 +24,7 @@ from sharding.placement.group_clustering import (
 from sharding.placement.placement_problem import PlacementProblem
 from sharding.placement.stage_order import nearest_order
 from sharding.placement.transfer_assignment import assigned_members
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.arrays import Ints
 from topologies.routing.breadth_first import hop_counts
 from topologies.topology import Topology

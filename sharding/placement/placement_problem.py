@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sharding.parallelism.tensor_group import FeedForwardLayout
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.arrays import Ints
 from topologies.topology import Topology
 

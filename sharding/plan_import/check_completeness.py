@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from sharding.planner.coverage import RECTANGLE, miscounted_rectangle
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.group_slices import is_of_later_block
-from sharding.transformer.task import Task
-from sharding.transformer.weight_slices import block_slices
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.group_slices import is_of_later_block
+from sharding.weights.task import Task
+from sharding.weights.weight_slices import block_slices
 from specs.errors import PlanError
 from specs.model import ModelSpec
 

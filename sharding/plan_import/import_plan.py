@@ -17,9 +17,9 @@ from sharding.plan_import.check_shares import check_edited_memory, check_shares
 from sharding.plan_import.infer_strategy import inferred_strategy
 from sharding.plan_import.stage_members import check_chips, stage_members
 from sharding.planner.plan import ShardingPlan, staged_plan
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
-from sharding.transformer.tensor_names import names_of
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
+from sharding.weights.tensor_names import names_of
 from specs.arrays import Ints
 from specs.errors import PlanError
 from specs.model import ModelSpec

@@ -8,9 +8,9 @@ import pandas as pd
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import FeedForwardLayout, grid_inputs
 from sharding.plan_import.stage_members import is_grid
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
-from sharding.transformer.weight_slices import block_slices
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
+from sharding.weights.weight_slices import block_slices
 from specs.arrays import Ints
 from specs.model import ModelSpec
 

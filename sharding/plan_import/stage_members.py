@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from sharding.transformer.tensor_names import names_of
+from sharding.weights.tensor_names import names_of
 from specs.arrays import Ints
 from specs.errors import PlanError
 from specs.model import ModelSpec

@@ -6,8 +6,8 @@ import numpy as np
 
 from sharding.planner.memory import stage_memory
 from sharding.planner.plan import ShardingPlan, Stage
-from sharding.transformer.blocks import BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import BlockKind
+from sharding.weights.task import Task
 from specs.arrays import Ints
 from specs.errors import PlanError
 

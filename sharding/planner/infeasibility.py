@@ -6,8 +6,8 @@ from dataclasses import replace
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.memory import stage_memory
 from sharding.planner.stage_partition import cuts_by_memory, stage_blocks, stage_cuts
-from sharding.transformer.blocks import Block, model_units
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, model_units
+from sharding.weights.task import Task
 from specs.arrays import Ints
 from specs.errors import PlanError
 from specs.units import ceil_div

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from sharding.operators.expert_routing import routed
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import FP32_BYTES, Task, bytes_of
-from sharding.transformer.weight_slices import block_slices
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import FP32_BYTES, Task, bytes_of
+from sharding.weights.weight_slices import block_slices
 from specs.arrays import Ints
 from specs.units import ceil_div
 

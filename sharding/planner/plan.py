@@ -13,9 +13,9 @@ from sharding.parallelism.strategy import Strategy
 from sharding.planner.infeasibility import capacity_error
 from sharding.planner.memory import StageMemory, stage_memory
 from sharding.planner.stage_partition import stage_blocks, stage_cuts
-from sharding.transformer.blocks import Block, BlockKind, model_units
-from sharding.transformer.task import Task
-from sharding.transformer.weight_slices import block_slices
+from sharding.weights.blocks import Block, BlockKind, model_units
+from sharding.weights.task import Task
+from sharding.weights.weight_slices import block_slices
 from specs.arrays import Ints
 from specs.errors import PlanError
 

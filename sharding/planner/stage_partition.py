@@ -13,8 +13,8 @@ from sharding.planner.memory import (
     weight_bytes,
 )
 from sharding.planner.min_max_partition import balanced_cuts
-from sharding.transformer.blocks import Block, merged
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, merged
+from sharding.weights.task import Task
 from specs.arrays import Ints
 
 _UNLIMITED_BYTES = 2**62

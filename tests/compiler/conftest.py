@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import FeedForwardLayout, Routing, grid_inputs
 from sharding.planner.plan import ShardingPlan, plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.families import FAMILIES
 from specs.machine import load_machine
 from specs.model import ModelSpec

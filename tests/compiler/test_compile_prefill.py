@@ -15,7 +15,7 @@ from fabric.simulation import simulate
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.chunked_prefill import pass_plan
 from sharding.planner.plan import ShardingPlan, plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.errors import PlanError
 from specs.machine import load_machine
 from specs.model import load_model

@@ -135,8 +135,8 @@ def test_the_rules_share_no_code_with_what_makes_programs() -> None:
                 "chip.operator_work",
                 "sharding.graph.workload_plan",
                 "sharding.planner.plan",
-                "sharding.transformer.task",
-                "sharding.transformer.tensor_names",
+                "sharding.weights.task",
+                "sharding.weights.tensor_names",
             }
     rooms = {name.rpartition(".")[0] for name in seen}
     assert rooms == {"compiler", "compiler.rules", "compiler.dataflow_rules"}

@@ -5,8 +5,8 @@ import pytest
 from compiler.bounds.congestion_bound import congestion_bound
 from experiments.encoder_cuts import StageCutProblem, min_max_cuts
 from sharding.parallelism.strategy import Strategy
-from sharding.transformer.blocks import model_units
-from sharding.transformer.task import Task
+from sharding.weights.blocks import model_units
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology

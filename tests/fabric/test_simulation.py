@@ -331,7 +331,7 @@ def test_another_process_sees_the_same_run(hash_seed: str) -> None:
     script = (
         "from sharding.planner.plan import plan_sharding\n"
         "from sharding.parallelism.strategy import Strategy\n"
-        "from sharding.transformer.task import Task\n"
+        "from sharding.weights.task import Task\n"
         "from specs.machine import load_machine\n"
         "from specs.model import load_model\n"
         "from topologies.selection import select_topology\n"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import strategies as st
 
 from sharding.parallelism.tensor_group import FeedForwardLayout, Routing
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.families import FAMILIES
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from sharding.transformer.tensor_names import names_of
+from sharding.weights.tensor_names import names_of
 from specs.model import ModelSpec, model_from_config
 from workloads.functions.activations import Array
 from workloads.model_graph import graph_of

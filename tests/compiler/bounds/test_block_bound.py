@@ -12,8 +12,8 @@ from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Exchange, Pattern
 from sharding.parallelism.tensor_group import FeedForwardLayout
 from sharding.planner.plan import ShardingPlan
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 

@@ -10,7 +10,7 @@ from compiler.compile_decode import compile_token
 from compiler.scheduling.token_scheduler import token_timeline
 from sharding.parallelism.strategy import parse_strategy
 from sharding.planner.plan import plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology

@@ -5,7 +5,7 @@ from compiler.bounds.congestion_bound import congestion_bound
 from compiler.bounds.exchange_bound import ExchangeBoundCache, exchange_key
 from compiler.collectives.exchange_phases import exchange_candidates
 from sharding.operators.operators import Exchange, Pattern
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology

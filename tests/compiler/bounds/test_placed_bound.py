@@ -6,7 +6,7 @@ from compiler.bounds.congestion_bound import congestion_bound
 from compiler.bounds.exchange_bound import ExchangeBoundCache
 from compiler.bounds.placed_bound import PlacedSplitBound
 from compiler.bounds.strategy_bound import SplitBound, split_bound
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology

@@ -12,8 +12,8 @@ from compiler.bounds.strategy_bound import (
 )
 from compiler.cost.link_timing import hop_cycles
 from sharding.planner.plan import ShardingPlan
-from sharding.transformer.blocks import BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import BlockKind
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology

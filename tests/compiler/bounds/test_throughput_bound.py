@@ -7,7 +7,7 @@ from compiler.bounds.throughput_bound import most_sequences, share_cycles
 from compiler.compile_decode import compile_token
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan, fitting_plan
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology

@@ -23,7 +23,7 @@ from fabric.replay import replay
 from fabric.simulation import simulate
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.builders.lpx import lpx_topology

@@ -19,7 +19,7 @@ from compiler.verify import verify
 from sharding.operators.operators import Unit
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.outage import NO_OUTAGE, Outage

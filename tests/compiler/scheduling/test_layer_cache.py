@@ -8,7 +8,7 @@ from compiler.ir.schedule import Schedule
 from compiler.ir.transfers import Transport, trainless
 from compiler.scheduling.layer_cache import LayerCache
 from sharding.operators.operators import Exchange
-from sharding.transformer.blocks import Block, BlockKind
+from sharding.weights.blocks import Block, BlockKind
 
 Compile = Callable[..., Schedule]
 

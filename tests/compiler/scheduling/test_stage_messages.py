@@ -6,7 +6,7 @@ from compiler.ir.schedule import Schedule
 from compiler.scheduling.stage_messages import stage_transfer, token_return
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 

@@ -12,7 +12,7 @@ from compiler.scheduling.train_count import (
 )
 from sharding.operators.operators import Exchange, Pattern
 from sharding.parallelism.tensor_group import FeedForwardLayout
-from sharding.transformer.blocks import BlockKind
+from sharding.weights.blocks import BlockKind
 from specs.errors import ScheduleError
 from topologies.selection import select_topology
 from topologies.topology import Topology

@@ -10,7 +10,7 @@ from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
 from topologies.selection import select_topology

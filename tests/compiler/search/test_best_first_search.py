@@ -4,7 +4,7 @@ from compiler.search.best_first_search import BestFirstSearch
 from compiler.search.objective import Objective
 from compiler.search.search_result import SearchResult
 from compiler.search.strategy_evaluator import StrategyEvaluator
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from topologies.selection import select_topology
 
 

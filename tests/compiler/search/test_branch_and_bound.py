@@ -16,7 +16,7 @@ from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import FeedForwardLayout
 from sharding.placement.default_placement import placed_chips
 from sharding.planner.plan import fitting_plan
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.errors import PlanError, RackError
 from specs.machine import load_machine
 from specs.model import ModelSpec

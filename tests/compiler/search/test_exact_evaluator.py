@@ -6,7 +6,7 @@ from compiler.search.objective import Objective
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from topologies.selection import select_topology
 
 TOPOLOGY = select_topology(8)

@@ -11,7 +11,7 @@ from compiler.search.frontier import (
 from compiler.search.objective import Cost, Objective
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from topologies.selection import select_topology
 
 

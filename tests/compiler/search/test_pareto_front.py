@@ -7,7 +7,7 @@ from compiler.search.objective import Objective
 from compiler.search.pareto_front import ParetoFront, pareto_front
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import fitting_plan
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.errors import RackError
 from specs.machine import load_machine
 from specs.model import ModelSpec

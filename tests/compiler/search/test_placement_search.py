@@ -17,7 +17,7 @@ from compiler.verify import verify
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.coverage import check_coverage
 from sharding.planner.plan import ShardingPlan, plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.selection import select_topology

@@ -6,7 +6,7 @@ from compiler.search.objective import Objective
 from compiler.search.ranking import plan_of, ranking
 from compiler.search.search_result import SearchResult
 from compiler.search.strategy_evaluator import StrategyEvaluator
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
 from topologies.selection import select_topology

@@ -8,7 +8,7 @@ from compiler.ir.schedule import Schedule
 from compiler.search.objective import Objective, cost_of
 from compiler.search.search_result import Evaluated, SearchResult, nothing_fits
 from sharding.parallelism.strategy import Strategy
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 
 ONE = Strategy(tensor=1, pipeline=1)
 

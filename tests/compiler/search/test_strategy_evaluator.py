@@ -5,7 +5,7 @@ import pytest
 from compiler.compile_decode import compile_token
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.errors import PlanError
 from topologies.selection import select_topology
 

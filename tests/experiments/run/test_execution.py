@@ -17,7 +17,7 @@ from sharding.operators.operators import Exchange
 from sharding.parallelism.strategy import parse_strategy
 from sharding.placement.default_placement import placed_chips
 from sharding.planner.plan import plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.arrays import Ints
 from specs.errors import PlanError, VerificationError
 from specs.machine import load_machine

@@ -3,7 +3,7 @@ import pytest
 
 from experiments.run.operator_settings import engine_weights, operator_settings
 from sharding.parallelism.tensor_group import Routing
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec, model_from_config
 from workloads.functions.attention import rotation_angles

@@ -13,7 +13,7 @@ from sharding.parallelism.grid import Grid
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.coverage import check_coverage
 from sharding.planner.plan import plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.families import FAMILIES
 from specs.graph import Role
 from specs.machine import load_machine

@@ -2,8 +2,8 @@ import numpy as np
 
 from sharding.operators.attention import attention
 from sharding.operators.operators import Compute, Exchange, Pattern
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
 from specs.arrays import Ints
 from specs.machine import load_machine
 from specs.model import load_model

@@ -9,9 +9,9 @@ from sharding.operators.block_operators import (
     token_bytes,
 )
 from sharding.operators.operators import Compute, Exchange, Pattern, Unit
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
-from sharding.transformer.weight_slices import block_slices
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
+from sharding.weights.weight_slices import block_slices
 from specs.arrays import Ints
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from sharding.operators.feed_forward import feed_forward
 from sharding.operators.operators import Compute, Exchange
 from sharding.parallelism.tensor_group import FeedForwardLayout, Routing
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
-from sharding.transformer.weight_slices import block_slices
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
+from sharding.weights.weight_slices import block_slices
 from specs.arrays import Ints
 from specs.machine import load_machine
 from specs.model import load_model

@@ -4,8 +4,8 @@ import pytest
 
 from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Unit
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 

@@ -9,8 +9,8 @@ from chip.operator_work import ProductWork, VectorWork
 from sharding.operators.block_operators import block_operators
 from sharding.operators.operator_builders import matrix_product, vector
 from sharding.operators.operators import Compute, Unit
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
 from specs.formats import Format
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model

@@ -9,8 +9,8 @@ from sharding.operators.residual_stream import (
     whole_group,
 )
 from sharding.parallelism.tensor_group import Range
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
 

@@ -12,7 +12,7 @@ from sharding.operators.residual_stream import (
     whole_group,
 )
 from sharding.parallelism.tensor_group import Range
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import FeedForwardLayout
 from sharding.placement.locality_placement import nearby, nearby_chips
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from topologies.routing.breadth_first import hop_counts

@@ -5,7 +5,7 @@ import pytest
 
 from sharding.parallelism.tensor_group import FeedForwardLayout
 from sharding.placement.placement_problem import PlacementProblem
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
 from topologies.routing.breadth_first import hop_counts

@@ -3,7 +3,7 @@ import pytest
 
 from sharding.placement.placement_problem import PlacementProblem
 from sharding.placement.transfer_assignment import assigned_members
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
 from topologies.routing.breadth_first import hop_counts

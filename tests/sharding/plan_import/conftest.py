@@ -7,7 +7,7 @@ import pytest
 
 from sharding.parallelism.strategy import parse_strategy
 from sharding.planner.plan import ShardingPlan, plan_sharding
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
 

@@ -12,8 +12,8 @@ from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import Routing
 from sharding.plan_import.import_plan import edited_plan
 from sharding.planner.plan import ShardingPlan, plan_sharding, staged_plan
-from sharding.transformer.blocks import BlockKind, merged
-from sharding.transformer.task import Task
+from sharding.weights.blocks import BlockKind, merged
+from sharding.weights.task import Task
 from specs.errors import PlanError
 from specs.machine import load_machine
 from specs.model import ModelSpec

@@ -4,7 +4,7 @@ import pytest
 
 from sharding.plan_import.infer_strategy import inferred_strategy
 from sharding.planner.plan import ShardingPlan
-from sharding.transformer.task import Task
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec
 

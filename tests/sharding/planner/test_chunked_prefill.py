@@ -19,8 +19,8 @@ from sharding.planner.chunked_prefill import (
     prompt_chunks,
 )
 from sharding.planner.plan import ShardingPlan, plan_sharding
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
 from specs.errors import PlanError
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model

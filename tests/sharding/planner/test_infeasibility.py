@@ -9,8 +9,8 @@ from sharding.parallelism.strategy import Strategy, parse_strategy
 from sharding.planner.infeasibility import capacity_error, smallest_pipeline
 from sharding.planner.plan import ShardingPlan, plan_sharding
 from sharding.planner.stage_partition import stage_cuts
-from sharding.transformer.blocks import model_units
-from sharding.transformer.task import Task
+from sharding.weights.blocks import model_units
+from sharding.weights.task import Task
 from specs.errors import PlanError
 from specs.machine import MachineSpec, load_machine
 from specs.model import ModelSpec, load_model

@@ -9,8 +9,8 @@ from sharding.planner.memory import (
     stage_memory,
     weight_bytes,
 )
-from sharding.transformer.blocks import Block, BlockKind, merged, model_units
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, BlockKind, merged, model_units
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.coverage import check_coverage
 from sharding.planner.plan import ShardingPlan, plan_sharding
-from sharding.transformer.blocks import BlockKind
-from sharding.transformer.task import Task
+from sharding.weights.blocks import BlockKind
+from sharding.weights.task import Task
 from specs.errors import PlanError
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model, model_names

@@ -12,8 +12,8 @@ from sharding.planner.stage_partition import (
     stage_blocks,
     stage_cuts,
 )
-from sharding.transformer.blocks import Block, merged, model_units
-from sharding.transformer.task import Task
+from sharding.weights.blocks import Block, merged, model_units
+from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
 

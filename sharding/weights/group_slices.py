@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sharding.parallelism.ranges import TensorSlices
 from sharding.parallelism.tensor_group import Range, TensorGroup
-from sharding.transformer.tensor_names import TensorNames, names_of
+from sharding.weights.tensor_names import TensorNames, names_of
 from specs.arrays import Ints
 from specs.model import ModelSpec
 

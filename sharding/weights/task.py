@@ -12,7 +12,7 @@ from sharding.parallelism.tensor_group import (
     TensorGroup,
     group_of,
 )
-from sharding.transformer.blocks import Block, BlockKind
+from sharding.weights.blocks import Block, BlockKind
 from specs.arrays import Ints
 from specs.formats import Format
 from specs.machine import MachineSpec

@@ -1,6 +1,6 @@
 import pytest
 
-from sharding.transformer.tensor_names import TensorNames, names_of
+from sharding.weights.tensor_names import TensorNames, names_of
 from specs.families import FAMILIES
 
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from sharding.parallelism.ranges import TensorSlices, bounds, head_rows
 from sharding.parallelism.tensor_group import Range, TensorGroup
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.group_slices import GroupSlices, ProjectionRows
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.group_slices import GroupSlices, ProjectionRows
 from specs.model import ModelSpec
 
 

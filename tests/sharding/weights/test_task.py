@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharding.parallelism.strategy import Strategy
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task, bytes_of
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task, bytes_of
 from specs.formats import Format
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model

@@ -3,7 +3,7 @@ import pytest
 
 from sharding.parallelism.ranges import TensorSlices
 from sharding.parallelism.tensor_group import FeedForwardLayout, Range, group_of
-from sharding.transformer.group_slices import (
+from sharding.weights.group_slices import (
     GroupSlices,
     ProjectionRows,
     is_of_later_block,

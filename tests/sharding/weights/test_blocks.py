@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.transformer.blocks import Block, BlockKind, merged, model_units
+from sharding.weights.blocks import Block, BlockKind, merged, model_units
 from specs.machine import load_machine
 from specs.model import ModelSpec
 

@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharding.parallelism.tensor_group import FeedForwardLayout, TensorGroup, group_of
-from sharding.transformer.blocks import Block, BlockKind
-from sharding.transformer.task import Task
-from sharding.transformer.weight_slices import block_slices
+from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.task import Task
+from sharding.weights.weight_slices import block_slices
 from specs.model import ModelSpec
 
 PAIR = group_of(2, 1, 0, FeedForwardLayout.ONE_D)
