@@ -33,11 +33,9 @@ COLUMNS = {
     "split": "split",
     "chips": "chips",
     "strategy": "strategy",
-    "racks_used": "racks",
     "latency_us": "us",
     "compute_us": "compute us",
     "link_us": "link us",
-    "gap": "gap",
 }
 
 
