@@ -62,7 +62,8 @@ class Certificate:
     Parameters
     ----------
     digest
-        SHA-256 of the program's columns, the first 16 hexadecimal digits.
+        First 16 hexadecimal digits of the SHA-256 of what the hardware executes. What
+        the program states about it, its dataflow, is checked but not covered.
     checks
         Number of cases to which each rule was applied.
     """

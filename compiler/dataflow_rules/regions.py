@@ -17,7 +17,8 @@ Flags = NDArray[np.bool_]
 def scattered(numbers: NDArray[np.integer]) -> NDArray[np.uint64]:
     """Return, for dataflow rules, 64 bits for each number, as if drawn.
 
-    S. Vigna's reference implementation, public domain.
+    It is the finaliser of SplitMix64, in S. Vigna's reference implementation (public
+    domain).
     """
     mixed = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

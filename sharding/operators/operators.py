@@ -135,7 +135,8 @@ class Exchange:
         member's shard; of a reduce-scatter the columns of each member's shard, with the
         parts that the member itself contributes to every shard.
     attached
-        Returns what each member of a reduce-scatter sends to all others beside.
+        Returns what each member of a reduce-scatter sends beside, to those to whom it
+        sends: in a one-shot exchange, all others.
     """
 
     name: str
