@@ -23,9 +23,10 @@ from compiler.verify import verify
 from experiments.harness.experiment_script import Tables, run_script
 from experiments.plots.run_figure import STYLE
 from experiments.tables.columns import TableRow
-from sharding.operators.block_operators import block_operators, carried_bytes
 from sharding.operators.operators import Compute
 from sharding.parallelism.strategy import Strategy
+from sharding.partition.block_operators import block_operators
+from sharding.partition.stage_boundary import carried_bytes
 from sharding.planner.min_max_partition import balanced_cuts
 from sharding.planner.plan import staged_plan
 from sharding.planner.stage_partition import stage_blocks, stage_cuts

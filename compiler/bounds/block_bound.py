@@ -10,9 +10,9 @@ from typing import NamedTuple, final
 import numpy as np
 
 from compiler.cost.link_timing import hop_cycles, vectors_of
-from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Exchange, Pattern
 from sharding.parallelism.tensor_group import FeedForwardLayout, TensorGroup
+from sharding.partition.block_operators import block_operators
 from sharding.planner.memory import kv_cache_bytes, weight_bytes
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task

@@ -12,9 +12,9 @@ from compiler.bounds.exchange_bound import ExchangeBoundCache
 from compiler.ir.messages import MessageTable
 from compiler.scheduling.stage_messages import stage_transfer, token_return
 from compiler.scheduling.weight_prefetch import WeightPrefetcher
-from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Exchange, Unit
 from sharding.parallelism.tensor_group import TensorGroup
+from sharding.partition.block_operators import block_operators
 from sharding.planner.plan import ShardingPlan, Stage
 from sharding.weights.blocks import Block
 from sharding.weights.task import Task

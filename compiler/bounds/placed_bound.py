@@ -10,8 +10,9 @@ from compiler.bounds.congestion_bound import CongestionBound
 from compiler.bounds.exchange_bound import ExchangeBoundCache, ExchangeKey, exchange_key
 from compiler.bounds.strategy_bound import SplitBound, model_blocks, transfer_bytes
 from compiler.ir.messages import MessageTable
-from sharding.operators.block_operators import block_operators, token_bytes
 from sharding.operators.operators import Compute, Exchange
+from sharding.partition.block_operators import block_operators
+from sharding.partition.stage_boundary import token_bytes
 from sharding.weights.blocks import Block
 from sharding.weights.task import Task
 from specs.arrays import Ints

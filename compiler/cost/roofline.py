@@ -10,7 +10,7 @@
 import numpy as np
 
 from compiler.cost.link_timing import hop_cycles, vectors_of
-from sharding.operators.block_operators import carried_bytes
+from sharding.partition.stage_boundary import carried_bytes
 from sharding.planner.plan import ShardingPlan, Stage
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import FP32_BYTES, Task

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chip.dataflow import Value
-from sharding.operators.operands import RESIDUAL, Operand, Operation
+from sharding.operators.operands import Operand, Operation
 from specs.arrays import Ints
+from workloads.operators import RESIDUAL
 
 # Values that stay from pass to pass.
 _STAYING = (".weight", ".bias", "_cache")

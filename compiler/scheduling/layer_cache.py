@@ -11,10 +11,10 @@ from compiler.collectives.exchange_selection import ExchangeSelector, token_exch
 from compiler.collectives.phases import Phase
 from compiler.ir.identity_map import IdentityMap
 from compiler.ir.transfers import TransferModel
-from sharding.operators.block_operators import (
+from sharding.operators.operators import Compute, Exchange
+from sharding.partition.block_operators import (
     block_operators,
 )
-from sharding.operators.operators import Compute, Exchange
 from sharding.planner.plan import ShardingPlan, Stage
 from sharding.weights.blocks import Block
 from topologies.topology import Topology

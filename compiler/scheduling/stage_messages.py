@@ -4,7 +4,7 @@ import numpy as np
 
 from compiler.ir.entry_dataflow import Scope
 from compiler.ir.messages import MessageTable
-from sharding.operators.block_operators import (
+from sharding.partition.stage_boundary import (
     carried_bytes,
     token_bytes,
 )

@@ -12,10 +12,10 @@ from compiler.scheduling.layer_cache import LayerCache
 from compiler.scheduling.schedule_builder import ScheduleBuilder
 from compiler.scheduling.stage_messages import block_scope, stage_transfer, token_return
 from compiler.scheduling.train_count import check_trains, least_trains
-from sharding.operators.block_operators import carried_operands
-from sharding.operators.head import TOKEN
 from sharding.operators.operands import Operand, Operation
 from sharding.operators.operators import Compute, Exchange
+from sharding.partition.head import TOKEN
+from sharding.partition.stage_boundary import carried_operands
 from sharding.planner.plan import ShardingPlan, Stage
 from sharding.weights.blocks import Block
 from topologies.topology import Topology

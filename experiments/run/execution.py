@@ -14,7 +14,7 @@ from experiments.run.operator_settings import random_tokens
 from experiments.run.preparation import Prepared
 from experiments.run.program_runner import POOLED, ProgramRunner
 from fabric.functional_engine.memory import Array
-from sharding.operators.embedding import TOKENS
+from sharding.partition.embedding import TOKENS
 from specs.errors import PlanError
 from specs.model import ModelSpec
 from workloads.decoding import decode

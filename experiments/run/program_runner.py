@@ -15,8 +15,8 @@ from experiments.run.preparation import Prepared
 from fabric.functional_engine.caches import KeyValueCaches
 from fabric.functional_engine.executor import Executed, execute
 from fabric.functional_engine.memory import Array
-from sharding.operators.embedding import TOKENS
-from sharding.operators.head import TOKEN
+from sharding.partition.embedding import TOKENS
+from sharding.partition.head import TOKEN
 from sharding.planner.chunked_prefill import pass_plan, prompt_chunks
 from sharding.planner.plan import ShardingPlan
 from workloads.model_graph import graph_of

@@ -1,6 +1,6 @@
 """Operator graph of a language model: one decode token, or one pass of an encoder.
 
-The operators are those of `sharding.operators.block_operators` on a single chip, with
+The operators are those of `sharding.partition.block_operators` on a single chip, with
 the shapes of their tensors. Positions and sequences that are computed together are the
 rows of activations; each head is a matrix of its own. The graph takes the KV cache as
 filled and does not show what a token adds to it.

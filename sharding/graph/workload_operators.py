@@ -18,7 +18,12 @@ from sharding.graph.workload_builders import (
     vector_operator,
 )
 from sharding.graph.workload_plan import WorkloadPlan
-from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
+from sharding.operators.operators import (
+    Compute,
+    Exchange,
+    Pattern,
+    ShardedOperator,
+)
 from sharding.weights.task import bytes_of
 from specs.arrays import Ints
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector

@@ -11,8 +11,6 @@ import numpy as np
 from chip.dataflow import Function
 from specs.arrays import Ints
 
-RESIDUAL = "{residual}"
-
 
 class Operand(NamedTuple):
     """Regions of one value on the chips of a group.

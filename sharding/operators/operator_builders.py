@@ -3,7 +3,13 @@
 import numpy as np
 
 from chip.operator_work import ProductWork, VectorWork
-from sharding.operators.operators import Compute, Operations, Unit, compute, nothing
+from sharding.operators.operators import (
+    Compute,
+    Operations,
+    Unit,
+    compute,
+    nothing,
+)
 from sharding.weights.task import Task
 from specs.arrays import Ints
 from specs.formats import Format
@@ -14,7 +20,7 @@ def matrix_product(
     name: str,
     weights: Ints,
     *,
-    inputs: Ints | None = None,
+    inputs: Ints,
     outputs: Ints | None = None,
     batch: int | None = None,
     stored: Format | None = None,
@@ -30,8 +36,8 @@ def matrix_product(
     task, name, weights
         The task, the name of the product, and the elements of its matrix.
     inputs, outputs
-        Elements of one token's input and output vectors. If None, the inputs are the
-        hidden size, and the outputs are `weights` divided by the inputs.
+        Elements of one token's input and output vectors. If None, the outputs are
+        `weights` divided by the inputs.
     batch
         Vectors that are multiplied while the weights are installed. If None, the
         task's tokens.
@@ -66,8 +72,6 @@ def matrix_product(
             masked_macs=left_out,
         )
 
-    if inputs is None:
-        inputs = np.full(task.tensor, task.model.hidden_size, dtype=np.int64)
     if outputs is None:
         outputs = weights // np.maximum(inputs, 1)
     loadable = weights if ready is None else ready

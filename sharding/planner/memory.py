@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sharding.operators.expert_routing import routed
+from sharding.partition.expert_routing import routed
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import FP32_BYTES, Task, bytes_of
 from sharding.weights.weight_slices import block_slices

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute
+from sharding.partition.block_operators import block_operators
 from sharding.planner.memory import (
     activation_bytes,
     kv_cache_bytes,

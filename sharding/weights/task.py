@@ -174,30 +174,6 @@ class Task(NamedTuple):
         """Return the bytes of each chip's residual shard of all tokens."""
         return bytes_of(self.activation_format, self.shard_sizes() * self.tokens)
 
-    def normed_shard_bytes(self, extra_bytes: int = 0) -> Ints:
-        """Return the bytes of each chip's residual shard with its norm sums.
-
-        Each token adds its norm sums and `extra_bytes`.
-        """
-        return self.shard_bytes() + self.tokens * (self.norm_sum_bytes + extra_bytes)
-
-    @property
-    def norm_sum_bytes(self) -> int:
-        """Return the bytes of a token's partial norm sums on a chip.
-
-        They are the sum of squares and, in a LayerNorm, the sum.
-        """
-        return FP32_BYTES * self.norm_sums
-
-    @property
-    def norm_sums(self) -> int:
-        """Return the norm sums of a token on a chip."""
-        return 2 if self.model.structure.layer_norms else 1
-
-    def router_bytes(self) -> int:
-        """Return the bytes of a token's partial expert scores, 0 in a dense model."""
-        return FP32_BYTES * self.model.experts if self.model.experts > 1 else 0
-
     def operand_bytes(self, stored: Format) -> int:
         """Return the bytes in which an element enters the matrix unit.
 

@@ -8,9 +8,9 @@ from compiler.bounds.block_bound import (
     least_exchange_cycles,
 )
 from compiler.cost.link_timing import hop_cycles, vectors_of
-from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Exchange, Pattern
 from sharding.parallelism.tensor_group import FeedForwardLayout
+from sharding.partition.block_operators import block_operators
 from sharding.planner.plan import ShardingPlan
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task

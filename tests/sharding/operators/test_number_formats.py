@@ -2,8 +2,8 @@
 
 import pytest
 
-from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute, Unit
+from sharding.partition.block_operators import block_operators
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from specs.machine import load_machine

@@ -6,9 +6,9 @@ from chip.functional_units import SlicePort
 from chip.lowering import lower
 from chip.operator_cycles import work_cycles
 from chip.operator_work import ProductWork, VectorWork
-from sharding.operators.block_operators import block_operators
 from sharding.operators.operator_builders import matrix_product, vector
 from sharding.operators.operators import Compute, Unit
+from sharding.partition.block_operators import block_operators
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from specs.formats import Format
@@ -97,11 +97,11 @@ def test_experts_wait_for_the_router_and_the_router_for_nothing() -> None:
             assert work.ready_bytes == (work.fed_bytes if known else 0)
 
 
-def test_a_product_takes_the_hidden_size_and_all_weights_can_be_loaded_ahead(
+def test_a_product_makes_what_its_weights_have_for_each_input(
     tiny: ModelSpec,
 ) -> None:
     task = Task(tiny, MACHINE, 2, 16, 3)
-    product = matrix_product(task, "up", np.array([48, 16]))
+    product = matrix_product(task, "up", np.array([48, 16]), inputs=np.array([8, 8]))
     assert (product.name, product.unit) == ("up", Unit.MATMUL)
     wide, narrow = product.works
     # Three tokens of hidden size 8 in FP16; 48 weights of a byte are 6 outputs.

@@ -3,13 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.operators.block_operators import (
-    block_operators,
-    carried_bytes,
-    token_bytes,
-)
 from sharding.operators.operators import Compute, Unit
 from sharding.parallelism.strategy import Strategy
+from sharding.partition.block_operators import block_operators
+from sharding.partition.stage_boundary import carried_bytes, token_bytes
 from sharding.planner.chunked_prefill import (
     check_chunk,
     chunk_plans,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.operators.block_operators import block_operators
 from sharding.operators.operators import Compute
+from sharding.partition.block_operators import block_operators
 from sharding.planner.stage_partition import (
     cuts_by_memory,
     piece_cycles,

@@ -1,7 +1,7 @@
 import numpy as np
 
-from sharding.operators.attention import attention
 from sharding.operators.operators import Compute, Exchange, Pattern
+from sharding.partition.block_operators import block_operators
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from specs.arrays import Ints
@@ -17,16 +17,16 @@ def named(name: str, tensor: int = 8) -> Task:
 
 
 def names(task: Task, block: Block) -> list[str]:
-    return [operator.name for operator in attention(task, block)]
+    return [operator.name for operator in block_operators(task, block)]
 
 
 def computes(task: Task, block: Block) -> dict[str, Ints]:
-    operators = attention(task, block)
+    operators = block_operators(task, block)
     return {each.name: each.cycles for each in operators if isinstance(each, Compute)}
 
 
 def exchanges(task: Task, block: Block) -> dict[str, Exchange]:
-    operators = attention(task, block)
+    operators = block_operators(task, block)
     return {each.name: each for each in operators if isinstance(each, Exchange)}
 
 

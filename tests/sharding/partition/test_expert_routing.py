@@ -1,7 +1,7 @@
 import pytest
 
-from sharding.operators.expert_routing import Routed, routed
 from sharding.parallelism.tensor_group import Routing
+from sharding.partition.expert_routing import Routed, routed
 from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model

@@ -3,12 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.operators.block_operators import (
-    block_operators,
-    carried_bytes,
-    token_bytes,
-)
 from sharding.operators.operators import Compute, Exchange, Pattern, Unit
+from sharding.partition.block_operators import block_operators
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from sharding.weights.weight_slices import block_slices
@@ -189,23 +185,6 @@ def test_mixtral_routes_before_it_gathers_and_chooses_after() -> None:
 def test_a_batch_may_need_every_expert_but_no_more(batch: int, experts: int) -> None:
     task = counting(load_model("mixtral-8x7b"), 8, batch=batch)
     assert computes(task, FEED_FORWARD)["down"].sum() == experts * 4096 * 14336
-
-
-def test_a_later_part_starts_from_what_the_stage_before_carried() -> None:
-    task = named("llama-2-70b")
-    second = FEED_FORWARD._replace(first=4)
-    assert "norm" not in names(task, second)
-    # A shard is 1024 elements of 2 B; its sum of squares is 4 B.
-    assert carried_bytes(task, ATTENTION).tolist() == [2048] * 8
-    assert carried_bytes(task, second).tolist() == [2048 + 2048 + 4] * 8
-    head = Block(BlockKind.HEAD, 80, 1, 2, 2)
-    assert carried_bytes(task, head).tolist() == [2048 + 4 + 8] * 8
-    table = Block(BlockKind.EMBEDDING, -1, 1, 2, 2)
-    assert carried_bytes(task, table).tolist() == [2048 + 4] * 8
-
-
-def test_a_token_is_four_bytes() -> None:
-    assert token_bytes(named("llama-2-7b", batch=3)) == 12
 
 
 def test_only_the_end_of_the_head_chooses_the_token() -> None:

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.operators.feed_forward import feed_forward
 from sharding.operators.operators import Compute, Exchange
 from sharding.parallelism.tensor_group import FeedForwardLayout, Routing
+from sharding.partition.block_operators import block_operators
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from sharding.weights.weight_slices import block_slices
@@ -31,12 +31,12 @@ OUTWARD = ("down_proj", "mlp.c_proj", "output.dense", "w2")
 
 
 def cycles(task: Task, block: Block) -> dict[str, Ints]:
-    operators = feed_forward(task, block)
+    operators = block_operators(task, block)
     return {each.name: each.cycles for each in operators if isinstance(each, Compute)}
 
 
 def exchanges(task: Task, block: Block) -> dict[str, Exchange]:
-    operators = feed_forward(task, block)
+    operators = block_operators(task, block)
     return {each.name: each for each in operators if isinstance(each, Exchange)}
 
 
@@ -91,7 +91,7 @@ def test_a_single_token_costs_as_many_times_more_as_groups_wait_for_one() -> Non
 def test_a_grid_gathers_a_part_of_its_input_and_adds_up_twice() -> None:
     task = Task(load_model("llama-2-70b"), load_machine(), 64, 64, 1)
     grid = task._replace(layout=FeedForwardLayout.TWO_D)
-    names = [operator.name for operator in feed_forward(grid, WHOLE)]
+    names = [operator.name for operator in block_operators(grid, WHOLE)]
     assert names == [
         "norm",
         "gather",

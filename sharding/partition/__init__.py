@@ -1,0 +1,18 @@
+"""Partition of a graph's blocks: the operators of each chip of a group, and exchanges.
+
+block_operators: block_operators; the operators of a block, by a rule for each function
+block_partition: BlockPartition; a block of the graph on a group, with its sizes
+norms: weigh, scale, weighing, scaling, weighed_shard, router_scores
+products: multiply, score_experts, inner_cut
+heads: norm_heads, place_heads, scale_heads
+attention_cuts: AttentionCuts
+attention: score, soften, attend
+feed_forward_cuts: FeedForwardCuts, unscaled
+feed_forward: choose_experts, activate
+expert_routing: Routed, routed
+partial_sums: add, add_normed, accumulated
+embedding: look_up, add_tables, embedded, TOKENS
+head: choose_candidate, sample, candidates, TOKEN, CANDIDATE_BYTES
+pooling: weigh_states, scale_states, activate_pooled
+stage_boundary: carried_bytes, carried_operands, token_bytes
+"""

@@ -1,0 +1,72 @@
+"""The operators of a block in order: those of its graph, cut over a tensor group.
+
+Each chip of a tensor group keeps a shard of the residual stream. A block multiplies its
+shard by the norm's weights, all-gathers the shards with their sums of squares,
+computes, and reduce-scatters the partial results onto the shards: the two halves of an
+all-reduce with the block's work between them.
+"""
+
+from collections.abc import Callable, Mapping
+
+from sharding.operators.operators import ShardedOperator
+from sharding.partition.attention import attend, score, soften
+from sharding.partition.block_partition import BlockPartition
+from sharding.partition.embedding import add_tables, look_up
+from sharding.partition.feed_forward import activate, choose_experts
+from sharding.partition.head import choose_candidate, sample
+from sharding.partition.heads import norm_heads, place_heads, scale_heads
+from sharding.partition.norms import scale, weigh
+from sharding.partition.partial_sums import add, add_normed
+from sharding.partition.pooling import activate_pooled, scale_states, weigh_states
+from sharding.partition.products import multiply, score_experts
+from sharding.weights.blocks import Block
+from sharding.weights.task import Task
+from workloads.operators import Function, GraphOperator
+
+Rule = Callable[[BlockPartition, GraphOperator], list[ShardedOperator]]
+# How each function of a graph is cut.
+_RULES: Mapping[Function, Rule] = {
+    Function.EMBED: look_up,
+    Function.ADD_TABLES: add_tables,
+    Function.NORM_WEIGH: weigh,
+    Function.NORM_SCALE: scale,
+    Function.NORM_ADD: add_normed,
+    Function.PRODUCT: multiply,
+    Function.HEAD_NORM: norm_heads,
+    Function.HEAD_SCALE: scale_heads,
+    Function.POSITION: place_heads,
+    Function.SCORES: score,
+    Function.SOFTMAX: soften,
+    Function.VALUES: attend,
+    Function.ADD: add,
+    Function.ROUTER: score_experts,
+    Function.CHOOSE: choose_experts,
+    Function.ACTIVATE: activate,
+    Function.CANDIDATE: choose_candidate,
+    Function.SAMPLE: sample,
+}
+# What is different in the head of an encoder.
+_POOLING: Mapping[Function, Rule] = {
+    Function.NORM_WEIGH: weigh_states,
+    Function.NORM_SCALE: scale_states,
+    Function.ACTIVATE: activate_pooled,
+}
+
+
+def block_operators(task: Task, block: Block) -> list[ShardedOperator]:
+    """Return the sharded operators of `block` in order.
+
+    Parameters
+    ----------
+    task
+        The task, with its tensor group.
+    block
+        A block of the model, or a part of one.
+    """
+    part = BlockPartition(task, block)
+    rules = {**_RULES, **_POOLING} if part.pools else _RULES
+    return [
+        sharded
+        for operator in part.operators
+        for sharded in rules[operator.function](part, operator)
+    ]

@@ -1,0 +1,112 @@
+"""Cuts of a feed-forward: the intermediate columns of each chip, and its experts."""
+
+from typing import NamedTuple, final
+
+import numpy as np
+
+from sharding.operators.operands import Operand, operand
+from sharding.parallelism.tensor_group import Range
+from sharding.partition.block_partition import BlockPartition
+from sharding.partition.expert_routing import Routed, routed
+from specs.arrays import Ints
+from workloads.attributes import ActivateAttributes, ChoiceAttributes
+from workloads.operators import Function as GraphFunction
+
+
+def unscaled(name: str) -> str:
+    """Return the name of a product's sharded result before the norm's factor."""
+    block, _, value = name.rpartition(".")
+    return f"{block}.unscaled_{value}"
+
+
+@final
+class FeedForwardCuts(NamedTuple):
+    """Cuts of a feed-forward block, or of a part of it, on each chip of a group.
+
+    The intermediate columns of expert groups are numbered one group after the other. A
+    column has an element for each expert that the schedule has room for.
+
+    Attributes
+    ----------
+    part
+        The block.
+    """
+
+    part: BlockPartition
+
+    @property
+    def work(self) -> Routed:
+        """Return the experts and pairs for which a group has room."""
+        return routed(self.part.task)
+
+    @property
+    def experts(self) -> int:
+        """Return the number of experts."""
+        attributes = self.part.attributes(GraphFunction.ACTIVATE, ActivateAttributes)
+        return attributes.experts
+
+    @property
+    def chosen(self) -> int:
+        """Return the experts that each token chooses."""
+        return self.part.attributes(
+            GraphFunction.CHOOSE, ChoiceAttributes
+        ).experts_per_token
+
+    @property
+    def size(self) -> int:
+        """Return the intermediate size of an expert."""
+        activated = self.part.output_of(GraphFunction.ACTIVATE)
+        return self.part.columns(activated) // self.experts
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Return the intermediate columns of the block's part, end exclusive."""
+        return self.part.block.range_of(self.size)
+
+    @property
+    def columns(self) -> Range:
+        """Return the intermediate columns of each chip."""
+        return self.part.group.column_range(*self.span)
+
+    @property
+    def activated(self) -> Range:
+        """Return the intermediate columns that each chip activates."""
+        return self.part.group.activated_range(*self.span)
+
+    def grouped(self, columns: Range) -> Range:
+        """Return `columns` as they are numbered group after group of experts."""
+        offset = self.part.group.experts_of * self.size
+        return Range(columns.start + offset, columns.end + offset)
+
+    @property
+    def summed(self) -> tuple[tuple[int, int], ...]:
+        """Return the ranges of columns over which all chips' partial sums are added."""
+        block, groups = self.part.block, self.part.group.expert
+        if block.opens and block.closes:
+            # The ranges of all groups follow each other.
+            return ((0, groups * self.size),)
+        low, high = self.span
+        offsets = range(0, groups * self.size, self.size)
+        return tuple((low + offset, high + offset) for offset in offsets)
+
+    def by_expert(self, value: str, columns: Range, *parts: Ints) -> Operand:
+        """Return the regions of `columns` in each expert that a chip holds."""
+        group = self.part.group
+        held = self.experts // group.expert
+        expert = np.repeat(group.experts_of * held, held)
+        expert = expert + np.tile(np.arange(held), group.width)
+        offset = expert * self.size
+        regions = operand(
+            value,
+            np.repeat(columns.start, held) + offset,
+            np.repeat(columns.end, held) + offset,
+            *(np.repeat(edge, held) for edge in parts),
+        )
+        return regions._replace(member=regions.member // held)
+
+    def choice(self) -> tuple[Operand, ...]:
+        """Return the chosen experts, none in a dense feed-forward."""
+        if not self.part.is_routed:
+            return ()
+        chosen = self.part.output_of(GraphFunction.CHOOSE)
+        return (operand(chosen, 0, self.experts * self.part.ones),)
