@@ -108,9 +108,14 @@ def place_deskews(
     cycles: list[Ints] = []
     rules = _Rules(interval_cycles, longest_cycles, stall_cycles, period_cycles)
     if interval_cycles:
-        edges = np.flatnonzero(np.diff(instructions.chip)) + 1
-        for rows in np.split(np.arange(len(instructions)), edges):
-            placed = _place_on_chip(_work(instructions, rows, starts, rules), rules)
+        # A mark takes no time, but it must not fall into a stall either.
+        marks = instructions.opcode == Opcode.MARK
+        lasting = np.flatnonzero((instructions.duration_cycles > 0) | marks)
+        linked = np.isin(instructions.slice, (Slice.C2C_IN, Slice.C2C_OUT))
+        edges = np.flatnonzero(np.diff(instructions.chip[lasting])) + 1
+        for rows in np.split(lasting, edges):
+            work = _work(instructions, rows, linked[rows], starts, rules)
+            placed = _place_on_chip(work, rules)
             if placed is None:
                 return None
             chip = int(instructions.chip[rows[0]])
@@ -133,15 +138,17 @@ def _in_every_turn(deskews: Deskews, starts: Ints) -> Deskews:
     return replace(deskews, chip=chip[order], start_cycle=cycle[order])
 
 
-def _work(instructions: Instructions, rows: Ints, starts: Ints, rules: _Rules) -> _Work:
+def _work(
+    instructions: Instructions,
+    rows: Ints,
+    linked: NDArray[np.bool_],
+    starts: Ints,
+    rules: _Rules,
+) -> _Work:
     """Return the work of a chip in several periods, of which the last has a past."""
-    # A mark takes no time, but it must not fall into a stall either.
-    lasting = instructions.duration_cycles[rows] > 0
-    rows = rows[lasting | (instructions.opcode[rows] == Opcode.MARK)]
     begin = (instructions.start_cycle[rows][None, :] + starts[:, None]).ravel()
     begin %= rules.period
     length = np.tile(instructions.duration_cycles[rows], len(starts))
-    linked = np.isin(instructions.slice[rows], (Slice.C2C_IN, Slice.C2C_OUT))
     order = np.argsort(begin, kind="stable")
     begin, end = begin[order], (begin + length)[order]
     shifts = rules.period * np.arange(_PERIODS_WALKED)[:, None]

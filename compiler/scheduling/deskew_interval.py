@@ -37,11 +37,12 @@ def best_deskew_interval(timeline: Timeline, tolerance: Tolerance) -> int:
     epoch = tolerance.machine.hac.epoch_cycles
     longest = max(timeline.stage_cycles)
     hops = sum(timeline.stage_hops)
+    longest_send = _longest_send(timeline)
     best_cost, best = None, 0
     for deskews in range(_MOST_WITHIN_A_STAGE):
         # The interval covers the time from a stage's deskew to the end of its last hop.
         span = ceil_div(longest, deskews + 1) + 4 * epoch
-        interval = ceil_div(span + _longest_send(timeline), epoch) * epoch
+        interval = ceil_div(span + longest_send, epoch) * epoch
         if interval > tolerance.longest_interval_cycles:
             continue
         stalls = sum(cycles // interval for cycles in timeline.stage_cycles)

@@ -1,5 +1,6 @@
 """Cache of layers: operators and phases of a block, computed once for equal blocks."""
 
+from functools import cache
 from typing import final
 
 from compiler.collectives.contents import (
@@ -7,22 +8,69 @@ from compiler.collectives.contents import (
     exchange_dataflow,
     member_hops,
 )
-from compiler.collectives.exchange_selection import ExchangeSelector, token_exchanges
-from compiler.collectives.phases import Phase
+from compiler.collectives.exchange_phases import exchange_candidates
+from compiler.collectives.exchange_selection import (
+    ExchangeSelector,
+    most_messages,
+    token_exchanges,
+)
+from compiler.collectives.phases import Candidate, Phase
 from compiler.ir.identity_map import IdentityMap
 from compiler.ir.transfers import TransferModel
 from sharding.operators.operators import Compute, Exchange
-from sharding.partition.block_operators import (
-    block_operators,
-)
+from sharding.partition.block_operators import block_operators
 from sharding.planner.plan import ShardingPlan, Stage
 from sharding.weights.blocks import Block
 from topologies.topology import Topology
 
 
 @final
+class BlockCache:
+    """Cache of what does not depend on time: operators of blocks, forms of exchanges.
+
+    Every schedule of a plan that is tried shares it.
+
+    Parameters
+    ----------
+    plan, topology
+        Who holds what, and the topology.
+    """
+
+    def __init__(self, plan: ShardingPlan, topology: Topology) -> None:
+        self._plan = plan
+        self._topology = topology
+        self.repeats = token_exchanges(plan.task.model.layers)
+        self._operators: dict[Block, list[Compute | Exchange]] = {}
+        self._candidates: IdentityMap[Exchange, dict[int, list[Candidate]]] = (
+            IdentityMap()
+        )
+
+    def operators(self, block: Block) -> list[Compute | Exchange]:
+        """Return the operators and exchanges of `block`, in order."""
+        like = self._plan.task.like(block)
+        if like not in self._operators:
+            self._operators[like] = block_operators(self._plan.task, like)
+        return self._operators[like]
+
+    def candidates(self, exchange: Exchange, stage: Stage) -> list[Candidate]:
+        """Return the algorithms that may do `exchange` fastest on a stage."""
+        by_stage = self._candidates.of(exchange, lambda _: {})
+        if stage.index not in by_stage:
+            found = exchange_candidates(
+                self._topology,
+                exchange,
+                stage.chips,
+                most_messages=most_messages(self.repeats),
+            )
+            by_stage[stage.index] = [
+                each._replace(phases=cache(each.phases)) for each in found
+            ]
+        return by_stage[stage.index]
+
+
+@final
 class LayerCache:
-    """Cache of the operators and phases of blocks, which equal layers share.
+    """Cache of the phases of blocks, which equal layers share.
 
     Parameters
     ----------
@@ -30,19 +78,22 @@ class LayerCache:
         Who holds what, and the topology.
     transfers
         What says how long messages take, by which algorithms are selected.
+    blocks
+        Operators and forms of exchanges that other schedules of the plan share, None if
+        there are no others.
     """
 
     def __init__(
-        self, plan: ShardingPlan, topology: Topology, transfers: TransferModel
+        self,
+        plan: ShardingPlan,
+        topology: Topology,
+        transfers: TransferModel,
+        blocks: BlockCache | None = None,
     ) -> None:
-        self._plan = plan
+        self._blocks = blocks or BlockCache(plan, topology)
         self._selector = ExchangeSelector(
-            topology,
-            plan.task.machine,
-            transfers,
-            repeats=token_exchanges(plan.task.model.layers),
+            topology, plan.task.machine, transfers, repeats=self._blocks.repeats
         )
-        self._operators: dict[Block, list[Compute | Exchange]] = {}
         self._phases: IdentityMap[Exchange, dict[int, tuple[Phase, ...]]] = (
             IdentityMap()
         )
@@ -52,16 +103,14 @@ class LayerCache:
 
     def operators(self, block: Block) -> list[Compute | Exchange]:
         """Return the operators and exchanges of `block`, in order."""
-        like = self._plan.task.like(block)
-        if like not in self._operators:
-            self._operators[like] = block_operators(self._plan.task, like)
-        return self._operators[like]
+        return self._blocks.operators(block)
 
     def phases(self, exchange: Exchange, stage: Stage) -> tuple[Phase, ...]:
         """Return the phases of the fastest algorithm for `exchange` on a stage."""
         by_stage = self._phases.of(exchange, lambda _: {})
         if stage.index not in by_stage:
-            by_stage[stage.index] = self._selector.fastest(exchange, stage.chips)
+            candidates = self._blocks.candidates(exchange, stage)
+            by_stage[stage.index] = self._selector.selected(candidates)[0].phases
         return by_stage[stage.index]
 
     def reduction(self, phase: Phase, stage: Stage) -> Compute:

@@ -7,11 +7,13 @@ from chip.dataflow import Pass
 from chip.program import Program
 from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import link_timing
+from compiler.ir.identity_map import IdentityMap
 from compiler.ir.timeline import Timeline
 from compiler.routing.message_scheduler import MessageScheduler
 from compiler.routing.modulo_reservation_table import ModuloReservationTable
 from compiler.scheduling.data_parallel import replica_outage
 from compiler.scheduling.deskew_interval import best_deskew_interval
+from compiler.scheduling.layer_cache import BlockCache
 from compiler.scheduling.program_assembly import assemble_program
 from compiler.scheduling.software_pipelining import Reschedule
 from compiler.scheduling.token_scheduler import token_timeline
@@ -56,6 +58,7 @@ class PlanScheduler:
         self.tree = alignment_tree(topology, machine, leader, outage)
         self._tolerance = Tolerance(machine=machine, tree_height=self.tree.height)
         self._message_schedulers: dict[tuple[int, int], MessageScheduler] = {}
+        self._blocks: IdentityMap[ShardingPlan, BlockCache] = IdentityMap()
 
     def timelines(
         self,
@@ -94,9 +97,13 @@ class PlanScheduler:
                 interval_cycles=interval_cycles,
                 reservations=reservations,
                 number=number,
+                blocks=self._blocks.of(plan, self._block_cache),
             )
             for number, plan in enumerate(plans)
         ]
+
+    def _block_cache(self, plan: ShardingPlan) -> BlockCache:
+        return BlockCache(plan, self._topology)
 
     def replicas(
         self,

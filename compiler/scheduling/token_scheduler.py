@@ -8,7 +8,7 @@ from compiler.ir.entry_dataflow import EntryDataflow, Scope
 from compiler.ir.timeline import Timeline
 from compiler.ir.transfers import TransferModel
 from compiler.routing.modulo_reservation_table import ModuloReservationTable
-from compiler.scheduling.layer_cache import LayerCache
+from compiler.scheduling.layer_cache import BlockCache, LayerCache
 from compiler.scheduling.schedule_builder import ScheduleBuilder
 from compiler.scheduling.stage_messages import block_scope, stage_transfer, token_return
 from compiler.scheduling.train_count import check_trains, least_trains
@@ -29,6 +29,7 @@ def token_timeline(
     interval_cycles: int,
     reservations: ModuloReservationTable | None = None,
     number: int = 0,
+    blocks: BlockCache | None = None,
 ) -> Timeline:
     """Schedule one decode token and return its timeline.
 
@@ -45,6 +46,8 @@ def token_timeline(
         they do not.
     number
         Number of the pass, where a program has several.
+    blocks
+        What other schedules of the plan share, None if there are no others.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def token_timeline(
     else:
         # No token comes back, so the first stage deskews before the pass begins.
         builder.deskewed_cycle = -stall_cycles
-    layers = LayerCache(plan, topology, transfers)
+    layers = LayerCache(plan, topology, transfers, blocks)
     begin = 0
     for stage in plan.stages:
         hops = builder.hops

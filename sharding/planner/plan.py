@@ -81,9 +81,9 @@ class ShardingPlan:
     sequences: int
     stages: tuple[Stage, ...]
 
-    @property
+    @cached_property
     def replicas(self) -> tuple["ShardingPlan", ...]:
-        """Return the plan of each replica, as a plan with one replica."""
+        """Plan of each replica, as a plan with one replica."""
         size, one = self.strategy.pipeline, replace(self.strategy, data=1)
         return tuple(
             replace(self, strategy=one, stages=self.stages[first : first + size])

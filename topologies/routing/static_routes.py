@@ -13,6 +13,9 @@ from topologies.routing.minimal_paths import MinimalPaths
 from topologies.routing.parallel_links import Lanes
 from topologies.topology import Topology
 
+# Paths of more pairs at once are not kept: they take more memory than time.
+_MOST_KEPT_PAIRS = 4096
+
 
 @final
 class Routes:
@@ -35,6 +38,7 @@ class Routes:
         self._topology = topology
         self._minimal = MinimalPaths(topology, outage=outage)
         self._paths: dict[int, list[tuple[int, ...]]] = {}
+        self._of_pairs: dict[tuple[bytes, bytes], NDArray[np.int32]] = {}
 
     def path(self, source: int, target: int) -> tuple[int, ...]:
         """Return the directed links from `source` to `target`, in order.
@@ -69,7 +73,13 @@ class Routes:
 
     def paths(self, source: Ints, target: Ints) -> NDArray[np.int32]:
         """Return `path` of many pairs, as `MinimalPaths.of` does."""
-        return self._minimal.of(source, target)
+        if len(source) > _MOST_KEPT_PAIRS:
+            return self._minimal.of(source, target)
+        # A phase of messages is routed again for every guard band that is tried.
+        key = source.tobytes(), target.tobytes()
+        if key not in self._of_pairs:
+            self._of_pairs[key] = self._minimal.of(source, target)
+        return self._of_pairs[key]
 
     def hops(self, source: int, target: int) -> int:
         """Return the number of links of a minimal path; 0 from a chip to itself.

@@ -1,11 +1,13 @@
 from itertools import pairwise
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.cost.link_timing import link_timing, serialisation_cycles, vectors_of
 from compiler.ir.messages import Message, MessageTable
 from compiler.ir.transfers import CycleBreakdown
+from compiler.routing.bulk_reservation import reserve
 from compiler.routing.message_scheduler import MessageScheduler
 from specs.machine import load_machine
 from topologies.routing.static_routes import Routes
@@ -102,3 +104,33 @@ def test_payloads_of_equally_many_vectors_share_a_template() -> None:
         both.transport(MessageTable.of([(0, 1, size)])) for size in (321, 640)
     )
     assert one is other
+
+
+WARM = scheduler()
+
+
+@given(phase=phases, shift=st.integers(0, 8))
+def test_phases_that_are_alike_are_each_scheduled_as_if_they_were_alone(
+    phase: tuple[Message, ...], shift: int
+) -> None:
+    # The same on the chips of another node: what is kept of the first serves both.
+    moved = [
+        message._replace(
+            source=(message.source + 8 * shift) % 72,
+            target=(message.target + 8 * shift) % 72,
+        )
+        for message in phase
+    ]
+    WARM.transport(MessageTable.of(phase))
+    kept = WARM.transport(MessageTable.of(moved))
+    table = MessageTable.of(moved)
+    counts = [vectors_of(MACHINE, each) for each in table.payload_bytes.tolist()]
+    alone = reserve(
+        MACHINE,
+        link_timing(RACK, MACHINE, GUARD),
+        Routes(RACK).paths(table.source, table.target),
+        np.array(counts, dtype=np.int64),
+    )
+    for name in ("link", "wire_cycle", "receive_cycle", "previous", "message"):
+        assert getattr(kept, name).tolist() == getattr(alone, name).tolist()
+    assert (kept.spent, kept.hops) == (alone.spent, alone.hops)

@@ -6,7 +6,7 @@ from compiler.collectives.phases import Phase
 from compiler.ir.messages import MessageTable
 from compiler.ir.schedule import Schedule
 from compiler.ir.transfers import Transport, trainless
-from compiler.scheduling.layer_cache import LayerCache
+from compiler.scheduling.layer_cache import BlockCache, LayerCache
 from sharding.operators.operators import Exchange
 from sharding.weights.blocks import Block, BlockKind
 
@@ -70,3 +70,20 @@ def test_a_reduction_adds_up_on_the_chips_that_received(schedule: Schedule) -> N
     assert nothing.cycles.tolist() == [0] * 4
     assert one.cycles[[0, 2, 3]].tolist() == [0] * 3
     assert 0 < one.cycles[1] < many.cycles[1]
+
+
+def test_schedules_of_a_plan_share_operators_and_forms_of_exchanges(
+    schedule: Schedule,
+) -> None:
+    blocks = BlockCache(schedule.plan, schedule.topology)
+    slow, fast = (
+        LayerCache(schedule.plan, schedule.topology, CountedTransfers(), blocks)
+        for _ in range(2)
+    )
+    operators = slow.operators(attention(0))
+    assert fast.operators(attention(0)) is operators
+    exchange = next(one for one in operators if isinstance(one, Exchange))
+    stage = schedule.plan.stages[0]
+    assert fast.phases(exchange, stage) is slow.phases(exchange, stage)
+    (first, *_) = blocks.candidates(exchange, stage)
+    assert first.phases() is first.phases()
