@@ -10,7 +10,7 @@ from typing import NamedTuple, final
 from compiler.bounds.congestion_bound import CongestionBound
 from compiler.bounds.exchange_bound import ExchangeBoundCache
 from compiler.ir.messages import MessageTable
-from compiler.scheduling.stage_messages import stage_transfer, token_return
+from compiler.scheduling.token_walk import stage_transfer, token_return, walk_token
 from compiler.scheduling.weight_prefetch import WeightPrefetcher
 from sharding.operators.operators import Compute, Exchange, Unit
 from sharding.parallelism.tensor_group import TensorGroup
@@ -60,37 +60,20 @@ class CriticalPathBound:
         plan
             Who holds what, of a single replica.
         """
-        now = begin = slowest = 0
-        windows: _Windows = ()
-        for stage in plan.stages:
-            chips = stage.chips.tobytes()
-            for block in stage.blocks:
-                path = self._block(plan.task, block, stage, chips, windows)
-                now += path.cycles
-                windows = path.windows
-            if stage.index + 1 == len(plan.stages):
-                now += self._sent_cycles(token_return(plan))
-                slowest = max(slowest, now - begin)
-            else:
-                sent = stage_transfer(plan, stage, plan.stages[stage.index + 1])
-                transfer = self._sent_cycles(sent)
-                now += transfer
-                slowest = max(slowest, now - begin)
-                begin = now - transfer
-                # During the transfer the next stage can do nothing but load weights.
-                windows = ((-transfer, 0),) if transfer else ()
+        path = _PlanPath(self, plan)
+        walk_token(plan, path)
         if plan.sequences == 1:
-            return now
+            return path.now
         # One stage serves all sequences in turn, and deskews in between.
-        interval = slowest + plan.task.machine.hac.epoch_cycles
-        return max(now, plan.sequences * interval)
+        interval = path.slowest + plan.task.machine.hac.epoch_cycles
+        return max(path.now, plan.sequences * interval)
 
-    def _block(
-        self, task: Task, block: Block, stage: Stage, chips: bytes, windows: _Windows
+    def block(
+        self, task: Task, block: Block, stage: Stage, windows: _Windows
     ) -> _BlockPath:
         """Return the path of a block after free cycles, kept for equal blocks."""
         like = task.group, task.like(block)
-        key = like, chips, windows
+        key = like, stage.chips.tobytes(), windows
         if key not in self._paths:
             self._paths[key] = self._block_path(task, like, stage, windows)
         return self._paths[key]
@@ -101,9 +84,8 @@ class CriticalPathBound:
         """Return the path of a block, scheduled as `token_timeline` does."""
         if like not in self._operators:
             self._operators[like] = block_operators(task, like[1])
-        chip = task.machine.chip
         if self._prefetch is None:
-            self._prefetch = WeightPrefetcher(chip)
+            self._prefetch = WeightPrefetcher(task.machine.chip)
         prefetch, now = self._prefetch, 0
         prefetch.restart()
         for start, end in windows:
@@ -112,23 +94,63 @@ class CriticalPathBound:
             begin = now
             if isinstance(operator, Exchange):
                 now += self._exchanges.cycles(task, operator, stage.chips)
-            elif not operator.cycles.any():
+                prefetch.free(begin, now)
                 continue
-            elif operator.unit is Unit.MATMUL:
-                now += int(prefetch.product(operator, begin).cycles.max())
-                prefetch.restart()
-                begin = now - chip.matmul_fill_cycles
-            else:
-                now += int(operator.cycles.max())
-                if operator.unit is not Unit.VECTOR:
-                    continue
-            prefetch.free(begin, now)
+            cycles = operator.cycles
+            if not cycles.any():
+                continue
+            if operator.unit is Unit.MATMUL:
+                cycles = prefetch.product(operator, begin).cycles
+            now += int(cycles.max())
+            prefetch.after(operator.unit, begin, now)
         left = tuple((start - now, end - now) for start, end in prefetch.windows)
         return _BlockPath(now, left)
 
-    def _sent_cycles(self, messages: MessageTable) -> int:
-        """Return the least cycles of a phase of messages."""
+    def sent_cycles(self, messages: MessageTable) -> int:
+        """Return a lower bound on the cycles of a phase of messages."""
         return self._links.transport(messages).duration_cycles
+
+
+@final
+class _PlanPath:
+    """Path of a plan: the least cycles of a token, step by step.
+
+    Attributes
+    ----------
+    now, slowest
+        Cycles so far, and those of the slowest stage.
+    """
+
+    def __init__(self, bound: CriticalPathBound, plan: ShardingPlan) -> None:
+        self._bound = bound
+        self._plan = plan
+        self._windows: _Windows = ()
+        self._begin = 0
+        self.now = 0
+        self.slowest = 0
+
+    def block(self, stage: Stage, block: Block) -> None:
+        """Add the path of a block."""
+        path = self._bound.block(self._plan.task, block, stage, self._windows)
+        self.now += path.cycles
+        self._windows = path.windows
+
+    def stage_transfer(self, stage: Stage, following: Stage) -> None:
+        """Add a transfer, during which the next stage can only load weights."""
+        cycles = self._send(stage_transfer(self._plan, stage, following))
+        self._begin = self.now - cycles
+        self._windows = ((-cycles, 0),) if cycles else ()
+
+    def token_return(self, stage: Stage) -> None:  # noqa: ARG002
+        """Add the return of the token."""
+        self._send(token_return(self._plan))
+
+    def _send(self, messages: MessageTable) -> int:
+        """Add a phase of messages, and return its cycles."""
+        cycles = self._bound.sent_cycles(messages)
+        self.now += cycles
+        self.slowest = max(self.slowest, self.now - self._begin)
+        return cycles
 
 
 def least_latency_cycles(plan: ShardingPlan, links: CongestionBound) -> int:

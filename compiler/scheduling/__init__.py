@@ -2,8 +2,8 @@
 
 token_scheduler: token_timeline
 schedule_builder: ScheduleBuilder
-layer_cache: LayerCache
-stage_messages: stage_transfer, token_return
+layer_cache: BlockCache, LayerCache
+token_walk: TokenSteps, walk_token, stage_transfer, token_return, block_scope
 train_count: check_trains, least_block_messages, least_trains
 weight_prefetch: PrefetchedProduct, WeightLoad, WeightPrefetcher
 chunk_scheduler: schedule_chunks

@@ -66,7 +66,6 @@ class ScheduleBuilder:
         self._stall_cycles = stall_cycles
         self._check = check
         self.prefetch = WeightPrefetcher(chip)
-        self._fill_cycles = chip.matmul_fill_cycles
         self.entries: list[TimelineEntry] = []
         self.loads: list[LoadEntry] = []
         self.spent = CycleBreakdown()
@@ -110,12 +109,7 @@ class ScheduleBuilder:
         )
         self.operators += 1
         self.spent = self.spent.plus(CycleBreakdown(compute=longest))
-        if operator.unit is Unit.MATMUL:
-            # The product has read its weights: the next may load while this one drains.
-            self.prefetch.restart()
-            self.prefetch.free(self.now - self._fill_cycles, self.now)
-        elif operator.unit is Unit.VECTOR:
-            self.prefetch.free(begin, self.now)
+        self.prefetch.after(operator.unit, begin, self.now)
 
     def _load(self, begin: int, load: WeightLoad, chips: Ints) -> None:
         """Append a weight load ahead of an operator that starts at `begin`."""

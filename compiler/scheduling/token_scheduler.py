@@ -1,6 +1,7 @@
 """Token scheduler: operators, exchanges and deskews of one decode token in order."""
 
 from functools import partial
+from typing import final
 
 import numpy as np
 
@@ -10,7 +11,12 @@ from compiler.ir.transfers import TransferModel
 from compiler.routing.modulo_reservation_table import ModuloReservationTable
 from compiler.scheduling.layer_cache import BlockCache, LayerCache
 from compiler.scheduling.schedule_builder import ScheduleBuilder
-from compiler.scheduling.stage_messages import block_scope, stage_transfer, token_return
+from compiler.scheduling.token_walk import (
+    block_scope,
+    stage_transfer,
+    token_return,
+    walk_token,
+)
 from compiler.scheduling.train_count import check_trains, least_trains
 from sharding.operators.operands import Operand, Operation
 from sharding.operators.operators import Compute, Exchange
@@ -57,94 +63,139 @@ def token_timeline(
     """
     check = partial(check_trains, width=plan.strategy.tensor, chips=plan.strategy.chips)
     check(least_trains(plan, topology))
-    stall_cycles = plan.task.machine.hac.epoch_cycles
     builder = ScheduleBuilder(
         transfers,
         chip=plan.task.machine.chip,
-        stall_cycles=stall_cycles,
+        stall_cycles=plan.task.machine.hac.epoch_cycles,
         interval_cycles=interval_cycles,
         check=check,
         reservations=reservations,
     )
-    returned = token_return(plan)
-    stage_cycles, stage_hops = [], []
-    if len(plan.stages) == 1:
-        # A single stage is never idle, so it deskews as the first thing of each token.
-        # A chip on its own has no other to be in step with.
-        if len(plan.stages[0].chips) > 1:
-            builder.deskew()
-    elif len(returned):
-        # The first stage deskews before the last token comes back to it.
-        builder.deskewed_cycle = -(
-            stall_cycles + transfers.transport(returned).duration_cycles
-        )
-    else:
-        # No token comes back, so the first stage deskews before the pass begins.
-        builder.deskewed_cycle = -stall_cycles
     layers = LayerCache(plan, topology, transfers, blocks)
-    begin = 0
-    for stage in plan.stages:
-        hops = builder.hops
-        for block in stage.blocks:
-            received = block is stage.blocks[0]
-            scope = block_scope(plan.task, block, number, received=received)
-            _append_block(builder, layers, stage, block, scope)
-        if stage.index + 1 == len(plan.stages):
-            flow = EntryDataflow(
-                scope, stage.chips, carried=partial(_returned, len(returned))
-            )
-            builder.send("way_back", returned, flow)
-            stage_cycles.append(builder.now - begin)
+    token = _TokenBuilder(plan, builder, layers, number)
+    token.deskew_first(transfers)
+    walk_token(plan, token)
+    return token.timeline()
+
+
+@final
+class _TokenBuilder:
+    """Builder of a token's timeline, step by step.
+
+    Parameters
+    ----------
+    plan
+        Who holds what.
+    builder
+        What appends operators and phases.
+    layers
+        Operators and phases of blocks.
+    number
+        Number of the pass.
+    """
+
+    def __init__(
+        self,
+        plan: ShardingPlan,
+        builder: ScheduleBuilder,
+        layers: LayerCache,
+        number: int,
+    ) -> None:
+        self._plan = plan
+        self._builder = builder
+        self._layers = layers
+        self._number = number
+        self._returned = token_return(plan)
+        self._stage_cycles: list[int] = []
+        self._stage_hops: list[int] = []
+        # When the stage at work began, and the hops before it.
+        self._begin = 0
+        self._hops = 0
+
+    def deskew_first(self, transfers: TransferModel) -> None:
+        """Deskew the first stage."""
+        plan, builder = self._plan, self._builder
+        stall_cycles = plan.task.machine.hac.epoch_cycles
+        if len(plan.stages) == 1:
+            # A single stage is never idle, so it deskews as the first thing of each
+            # token. A chip on its own has no other to be in step with.
+            if len(plan.stages[0].chips) > 1:
+                builder.deskew()
+        elif len(self._returned):
+            # The first stage deskews before the last token comes back to it.
+            back = transfers.transport(self._returned).duration_cycles
+            builder.deskewed_cycle = -(stall_cycles + back)
         else:
-            following = plan.stages[stage.index + 1]
-            into = following.blocks[0]
-            flow = EntryDataflow(
-                block_scope(plan.task, into, number, received=True),
-                stage.chips,
-                carried=partial(carried_operands, plan.task, into),
-            )
-            builder.send("hand_over", stage_transfer(plan, stage, following), flow)
-            stage_cycles.append(builder.now - begin)
-            begin = builder.entries[-1].start_cycle
-            # During the transfer the next stage can do nothing but load weights.
-            builder.prefetch.restart()
-            builder.prefetch.free(begin, builder.now)
-            # The next stage has been idle: it deskews just before this transfer.
-            builder.deskewed_cycle = begin - stall_cycles
-        stage_hops.append(builder.hops - hops)
-    return Timeline(
-        entries=tuple(builder.entries),
-        loads=tuple(builder.loads),
-        spent=builder.spent,
-        stage_cycles=tuple(stage_cycles),
-        stage_hops=tuple(stage_hops),
-        trains=builder.trains,
-    )
+            # No token comes back, so the first stage deskews before the pass begins.
+            builder.deskewed_cycle = -stall_cycles
 
+    def block(self, stage: Stage, block: Block) -> None:
+        """Append the operators and exchanges of a block."""
+        builder, layers, chips = self._builder, self._layers, stage.chips
+        scope = self._scope(block, received=block is stage.blocks[0])
+        for operator in layers.operators(block):
+            if isinstance(operator, Compute):
+                flow = EntryDataflow(scope, chips, operations=operator.operations)
+                builder.compute(operator, chips, flow)
+                continue
+            for index, phase in enumerate(layers.phases(operator, stage)):
+                flow = EntryDataflow(
+                    scope,
+                    chips,
+                    operations=partial(_sums, layers, operator, stage, index),
+                    carried=partial(_carried, layers, operator, stage, index),
+                )
+                builder.send(operator.name, phase.messages, flow)
+                builder.compute(layers.reduction(phase, stage), chips, flow)
 
-def _append_block(
-    builder: ScheduleBuilder,
-    layers: LayerCache,
-    stage: Stage,
-    block: Block,
-    scope: Scope,
-) -> None:
-    """Append the operators and exchanges of a block to a timeline."""
-    chips = stage.chips
-    for operator in layers.operators(block):
-        if isinstance(operator, Compute):
-            flow = EntryDataflow(scope, chips, operations=operator.operations)
-            builder.compute(operator, chips, flow)
-            continue
-        for index, phase in enumerate(layers.phases(operator, stage)):
-            flow = EntryDataflow(
-                scope,
-                chips,
-                operations=partial(_sums, layers, operator, stage, index),
-                carried=partial(_carried, layers, operator, stage, index),
-            )
-            builder.send(operator.name, phase.messages, flow)
-            builder.compute(layers.reduction(phase, stage), chips, flow)
+    def stage_transfer(self, stage: Stage, following: Stage) -> None:
+        """Append the transfer of what a stage has made to the next one."""
+        builder, task = self._builder, self._plan.task
+        into = following.blocks[0]
+        flow = EntryDataflow(
+            self._scope(into, received=True),
+            stage.chips,
+            carried=partial(carried_operands, task, into),
+        )
+        sent = stage_transfer(self._plan, stage, following)
+        builder.send("hand_over", sent, flow)
+        begin = builder.entries[-1].start_cycle
+        # During the transfer the next stage can do nothing but load weights.
+        builder.prefetch.restart()
+        builder.prefetch.free(begin, builder.now)
+        # The next stage has been idle: it deskews just before this transfer.
+        builder.deskewed_cycle = begin - task.machine.hac.epoch_cycles
+        self._leave(begin)
+
+    def token_return(self, stage: Stage) -> None:
+        """Append the return of the token to the first stage."""
+        last = self._scope(stage.blocks[-1], received=len(stage.blocks) == 1)
+        count = len(self._returned)
+        flow = EntryDataflow(last, stage.chips, carried=partial(_returned, count))
+        self._builder.send("way_back", self._returned, flow)
+        self._leave(self._builder.now)
+
+    def _leave(self, begin: int) -> None:
+        """Note the cycles and hops of a stage; the next one begins at a cycle."""
+        builder = self._builder
+        self._stage_cycles.append(builder.now - self._begin)
+        self._stage_hops.append(builder.hops - self._hops)
+        self._begin, self._hops = begin, builder.hops
+
+    def _scope(self, block: Block, *, received: bool) -> Scope:
+        return block_scope(self._plan.task, block, self._number, received=received)
+
+    def timeline(self) -> Timeline:
+        """Return the timeline of the whole token."""
+        builder = self._builder
+        return Timeline(
+            entries=tuple(builder.entries),
+            loads=tuple(builder.loads),
+            spent=builder.spent,
+            stage_cycles=tuple(self._stage_cycles),
+            stage_hops=tuple(self._stage_hops),
+            trains=builder.trains,
+        )
 
 
 def _carried(

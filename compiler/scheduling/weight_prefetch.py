@@ -17,7 +17,7 @@ from chip.operator_cycles import (
 )
 from chip.operator_work import LoadWork, ProductWork, Work
 from compiler.ir.identity_map import IdentityMap
-from sharding.operators.operators import Compute
+from sharding.operators.operators import Compute, Unit
 from specs.arrays import Ints
 from specs.machine import ChipSpec
 
@@ -90,6 +90,25 @@ class WeightPrefetcher:
             start = self._free.pop()[0]
         if start < end:
             self._free.append((start, end))
+
+    def after(self, unit: Unit, begin: int, end: int) -> None:
+        """Add the cycles that an operator leaves free to load weights.
+
+        A product leaves those in which it drains: it has read its weights by then. A
+        vector operator leaves all of its own, a lookup reads SRAM itself.
+
+        Parameters
+        ----------
+        unit
+            The functional unit that it occupies.
+        begin, end
+            Its first cycle and the first after it.
+        """
+        if unit is Unit.MATMUL:
+            self.restart()
+            self.free(end - self._chip.matmul_fill_cycles, end)
+        elif unit is Unit.VECTOR:
+            self.free(begin, end)
 
     def product(self, operator: Compute, now: int) -> PrefetchedProduct:
         """Return a product that starts `now`, and the weights that load before."""

@@ -1,4 +1,10 @@
-"""Messages between pipeline stages: the stage transfer and the token return."""
+"""The walk of a token: blocks, stage transfers and token return, in order.
+
+What schedules a token and what bounds it from below are the same walk, with another
+cost at each step.
+"""
+
+from typing import Protocol
 
 import numpy as np
 
@@ -11,6 +17,30 @@ from sharding.partition.stage_boundary import (
 from sharding.planner.plan import ShardingPlan, Stage
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
+
+
+class TokenSteps(Protocol):
+    """What is done at each step of a walk."""
+
+    def block(self, stage: Stage, block: Block) -> None:
+        """Do the operators and exchanges of a block."""
+
+    def stage_transfer(self, stage: Stage, following: Stage) -> None:
+        """Send what the last block of a stage made to the next stage."""
+
+    def token_return(self, stage: Stage) -> None:
+        """Send the token from the last stage to the first."""
+
+
+def walk_token(plan: ShardingPlan, steps: TokenSteps) -> None:
+    """Walk through a token of one replica, to schedule it or to bound it."""
+    for stage in plan.stages:
+        for block in stage.blocks:
+            steps.block(stage, block)
+        if stage.index + 1 == len(plan.stages):
+            steps.token_return(stage)
+        else:
+            steps.stage_transfer(stage, plan.stages[stage.index + 1])
 
 
 def stage_transfer(plan: ShardingPlan, stage: Stage, following: Stage) -> MessageTable:
