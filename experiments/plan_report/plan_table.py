@@ -40,11 +40,9 @@ def plan_report(prepared: Prepared) -> RenderableType:
         title += f"placement: {prepared.placed}\n"
     if prepared.searched is not None:
         result = prepared.searched.found
-        best = result.compiled[0].strategy
         title += (
-            f"{best} is the best of {result.candidates:,} strategies for "
-            f"{result.objective}:\n"
-            f"{certainty(result)}; --explain says why\n"
+            f"the best for {result.objective}: {certainty(result)};\n"
+            "--explain says why\n"
         )
     table = Table(box=None, pad_edge=False)
     # All replicas hold the same, so the first one is shown.
@@ -69,13 +67,14 @@ def certainty(result: SearchResult) -> str:
     candidates = [each.strategy for each in result.known]
     candidates += [cost.strategy for cost, _ in result.bounded]
     plain = all(s == Strategy(tensor=s.tensor, pipeline=s.pipeline) for s in candidates)
-    among = " of tensor and pipeline alone" if plain else ""
+    of = "of tensor and pipeline alone" if plain else "searched"
+    others = f"no other of the {result.candidates:,} strategies {of}"
     if result.gap == 0:
-        return f"no other strategy{among} can beat it"
+        return f"{others} can beat it"
     # The gap is a share of cycles; throughput is proportional to their inverse.
     tokens = result.objective is Objective.THROUGHPUT
     better = result.gap / (1 - result.gap) if tokens else result.gap
-    return f"no other strategy{among} can be more than {better:.1%} better"
+    return f"{others} can be more than {better:.1%} better"
 
 
 def _ranges(chips: Ints) -> str:

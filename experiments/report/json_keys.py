@@ -148,7 +148,8 @@ PLAN = {
     "search.best_bound": "lower bound of the cost of every strategy",
     "search.best_bound_cycles": "lower bound of a token: of the space for latency, "
     "else of this plan",
-    "search.gap": "by what fraction the best may be worse than the bound; 0 is exact",
+    "search.gap": "by what fraction the best may be worse than the bound on all "
+    "strategies searched",
     "search.wall_s": "wall time of the search",
     "lower_bound_cycles": "cycles of a token that no schedule of the plan can beat",
     "stages[].replica": "number of the replica",

@@ -28,7 +28,7 @@ def test_a_search_says_why_within_80_columns(
     auto = ["--model", tiny_config, "--chips", "12", "--strategy", "auto"]
     told = groqrack("plan", *auto, "--explain")
     assert told.returncode == 0
-    assert "no other strategy can beat it" in told.stdout
+    assert "strategies searched can beat it" in " ".join(told.stdout.split())
     assert "Stage imbalance" in told.stdout
     assert "best moves" in told.stdout
     assert "the others were compiled" in told.stdout
