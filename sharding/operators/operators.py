@@ -96,15 +96,29 @@ def compute(
         Returns what it computes.
     """
     rows = list(zip(*(column.tolist() for column in amounts), strict=True))
-    works = {row: work_of(*row) for row in dict.fromkeys(rows)}
-    cycles = {row: work_cycles(chip, work) for row, work in works.items()}
-    least = {row: least_cycles(chip, work) for row, work in works.items()}
+    # Most often all chips have equal amounts.
+    distinct = dict.fromkeys(rows)
+    known = [work_of(*row) for row in distinct]
+    cycles = np.array([work_cycles(chip, work) for work in known], dtype=np.int64)
+    least = np.array([least_cycles(chip, work) for work in known], dtype=np.int64)
+    if len(known) == 1:
+        alike, width = known * len(rows), len(rows)
+        return Compute(
+            name,
+            unit,
+            tuple(alike),
+            np.repeat(cycles, width),
+            np.repeat(least, width),
+            operations,
+        )
+    number = {row: place for place, row in enumerate(distinct)}
+    place = [number[row] for row in rows]
     return Compute(
         name,
         unit,
-        tuple(works[row] for row in rows),
-        np.array([cycles[row] for row in rows], dtype=np.int64),
-        np.array([least[row] for row in rows], dtype=np.int64),
+        tuple([known[kind] for kind in place]),
+        cycles[place],
+        least[place],
         operations,
     )
 

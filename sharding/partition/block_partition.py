@@ -51,6 +51,8 @@ class BlockPartition:
         graph = _graph_block(task.model, block)
         self.operators = graph.operators
         self._tensors = {tensor.name: tensor for tensor in graph.tensors}
+        # The first of each function.
+        self._by_function = {o.function: o for o in reversed(graph.operators)}
         first = self.operators[0].attributes
         answers = isinstance(first, NormAttributes) and first.rows is Rows.ANSWERED
         self.task = task.answering() if answers else task
@@ -75,7 +77,7 @@ class BlockPartition:
 
     def find(self, function: Function) -> GraphOperator | None:
         """Return the first operator with a function, None if there is none."""
-        return next((o for o in self.operators if o.function is function), None)
+        return self._by_function.get(function)
 
     def output_of(self, function: Function) -> str:
         """Return the first result of the block's operator with a function."""
