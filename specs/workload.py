@@ -129,6 +129,10 @@ def load_workload(name_or_path: str | Path) -> Workload:
 
 def _from_content(content: Mapping[str, Any], origin: str) -> Workload:
     """Return the workload spec of a file's content, or one error with every fault."""
+    if "blocks" in content:
+        raise SpecError(
+            f"{origin} has blocks, so it is the graph of a model: use --model {origin}"
+        )
     faults = [
         f"there is no key {key!r}; {nearest(key, _KEYS)}"
         for key in content

@@ -2,6 +2,9 @@
 
 model_graph: graph_of; the operator graph of a model
 operator_graph, operators, attributes: OperatorGraph, Block, GraphOperator and parts
+graph_files: graph_content, load_graph; a model's graph as a file
+recognition: load_model_or_graph, model_of_graph; the model that a graph is of
+operator_costs: OperatorCost, operator_cost
 graph_validation: every tensor made once, before its use, and of a size that fits
 families: a module for each model family, made of the blocks of a transformer
 transformer: embedding, attention, feed-forward and head blocks

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,12 +10,16 @@ from experiments.cli.options import AsJson, Batch, Machine, Settings
 from experiments.cli.scenario_options import ScenarioOptions, scenario_from
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from specs.machine import FormatsSpec
     from specs.workload import Workload
+    from workloads.operator_graph import OperatorGraph
 
 _SUFFIX = ".json"
+_CONTEXT = 4096
 
 
 def workload_command(
@@ -26,8 +30,12 @@ def workload_command(
         ),
     ],
     context: Annotated[
-        int, typer.Option(help="Of a model: positions in the KV cache.")
-    ] = 4096,
+        int | None,
+        typer.Option(
+            help="Of a model: positions in the KV cache. Default: 4,096, or as many as "
+            "the model has."
+        ),
+    ] = None,
     batch: Batch = None,
     machine: Machine = None,
     settings: Settings = None,
@@ -36,14 +44,17 @@ def workload_command(
 ) -> None:
     """Show the operators of a workload or of a model, or write them to a file."""
     from experiments.run.scenario_inputs import machine_of, model_of
-    from sharding.graph.transformer_graph import workload_of
     from specs.errors import OutputError
     from specs.model import model_names
     from specs.workload import load_workload
+    from workloads.graph_files import graph_content, is_graph_file
+    from workloads.model_graph import graph_of
 
     if out is not None and out.suffix != _SUFFIX:
         raise OutputError(f"--out {out}: a graph is written as {_SUFFIX}")
-    is_model = name in model_names() or Path(name).name == "config.json"
+    path = Path(name)
+    is_model = name in model_names() or path.name == "config.json"
+    is_model = is_model or is_graph_file(path)
     scenario = scenario_from(
         ScenarioOptions(
             model=name if is_model else None,
@@ -54,25 +65,72 @@ def workload_command(
         )
     )
     formats = machine_of(scenario).formats
+    content: dict[str, Any]
     if is_model:
         model = model_of(scenario)
-        graph = workload_of(model, formats, context=context, batch=scenario.batch)
+        if context is None:
+            context = min(_CONTEXT, model.max_context_tokens)
+        graph = graph_of(model, context=context, batch=scenario.batch)
+        content, table = graph_content(graph), model_table(graph, formats)
     else:
-        graph = load_workload(name)
+        workload = load_workload(name)
         if scenario.batch > 1:
-            graph = graph.batched(scenario.batch)
+            workload = workload.batched(scenario.batch)
+        content, table = workload.content(), operators_table(workload, formats)
     if out is not None:
         from experiments.tables.atomic_write import check_writable, write_bytes
 
         check_writable(out.parent)
-        document = json.dumps(graph.content(), indent=1) + "\n"
+        document = json.dumps(content, indent=1) + "\n"
         print(f"wrote {write_bytes(out, document.encode())}")
     elif as_json:
-        print(json.dumps(graph.content(), indent=1))
+        print(json.dumps(content, indent=1))
     else:
         from rich.console import Console
 
-        Console(highlight=False).print(operators_table(graph, formats))
+        Console(highlight=False).print(table)
+
+
+def model_table(graph: "OperatorGraph", formats: "FormatsSpec") -> "Table":
+    """Return what the command ``workload`` prints of a model: operators of its blocks.
+
+    A row is of one layer, of which `layers` are alike; the last row is of all layers.
+    """
+    from rich.table import Table
+
+    from workloads.operator_costs import operator_cost
+
+    rows = []
+    sums = [0, 0, 0]
+    for block in graph.blocks:
+        count = max(1, len(block.layers))
+        for operator in block.operators:
+            cost = operator_cost(graph, block, operator, formats)
+            sums = [
+                total + count * each for total, each in zip(sums, cost, strict=True)
+            ]
+            name = operator.name.removeprefix("layers.{layer}.")
+            rows.append((name, str(operator.function), str(count), *_scaled(cost)))
+    table = Table(box=None, pad_edge=False, show_footer=True)
+    table.add_column("operator", footer="all layers")
+    table.add_column("function")
+    table.add_column("layers", justify="right")
+    titles = ("G MACs", "MB read", "MB written")
+    for title, footer in zip(titles, _scaled(sums), strict=True):
+        table.add_column(title, footer=footer, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _scaled(cost: "Sequence[int]") -> tuple[str, str, str]:
+    """Return multiply-accumulates in 10^9 and bytes in 10^6, as text."""
+    macs, read_bytes, written_bytes = cost
+    return (
+        f"{macs / 1e9:,.3f}",
+        f"{read_bytes / 1e6:,.3f}",
+        f"{written_bytes / 1e6:,.3f}",
+    )
 
 
 def operators_table(graph: "Workload", formats: "FormatsSpec") -> "Table":
@@ -82,22 +140,13 @@ def operators_table(graph: "Workload", formats: "FormatsSpec") -> "Table":
     from sharding.graph.workload_cost import operator_work, workload_work
 
     table = Table(box=None, pad_edge=False, show_footer=True)
-    total = workload_work(graph, formats)
     table.add_column("operator", footer=f"all {len(graph.operators)}")
     table.add_column("kind")
-    for title, amount, unit in (
-        ("G MACs", total.macs, 1e9),
-        ("MB read", total.read_bytes, 1e6),
-        ("MB written", total.written_bytes, 1e6),
-    ):
-        table.add_column(title, footer=f"{amount / unit:,.3f}", justify="right")
+    titles = ("G MACs", "MB read", "MB written")
+    total = _scaled(workload_work(graph, formats))
+    for title, footer in zip(titles, total, strict=True):
+        table.add_column(title, footer=footer, justify="right")
     for operator in graph.operators:
         work = operator_work(graph, formats, operator)
-        table.add_row(
-            operator.name,
-            operator.kind,
-            f"{work.macs / 1e9:,.3f}",
-            f"{work.read_bytes / 1e6:,.3f}",
-            f"{work.written_bytes / 1e6:,.3f}",
-        )
+        table.add_row(operator.name, operator.kind, *_scaled(work))
     return table

@@ -5,11 +5,12 @@ from typing import Any
 
 from specs.errors import SpecError
 from specs.machine import MachineSpec, load_machine
-from specs.model import ModelSpec, load_model
+from specs.model import ModelSpec
 from specs.scenario import MODEL_KEYS, Scenario, model_key_fault, scenario
 from topologies.selection import whole_machine_chips
 from topologies.spare_nodes import select_with_spares
 from topologies.topology import Topology
+from workloads.recognition import load_model_or_graph
 
 # How a setting begins that is of the model, not of the machine.
 MODEL_SETTING = "model."
@@ -66,7 +67,8 @@ def model_of(scenario: Scenario) -> ModelSpec:
         for path, value in scenario.settings.items()
         if path.startswith(MODEL_SETTING)
     }
-    return load_model(scenario.model).with_settings(sizes, "setting of the model")
+    model = load_model_or_graph(scenario.model)
+    return model.with_settings(sizes, "setting of the model")
 
 
 def machine_of(scenario: Scenario) -> MachineSpec:

@@ -1,4 +1,4 @@
-"""Workloads: any graph of operators split over chips, and models as such graphs.
+"""Workloads: any graph of operators split over chips by a grid.
 
 workload_plan: WorkloadPlan, WorkloadStage, plan_workload
 workload_operators: workload_steps
@@ -6,7 +6,4 @@ workload_builders: matmul, vector_operator, partial_sum, lookup_operator
 workload_memory: workload_memory, stored_bytes, alive_bytes
 workload_cost: WorkloadCost, operator_work, workload_work, least_mxm_cycles
 tensor_layout: Use, uses_of, held_elements, split_columns, stays_split, format_of
-transformer_graph: workload_of
-block_graph: BlockGraph
-graph_builder: GraphBuilder
 """

@@ -174,23 +174,52 @@ def test_a_sweep_takes_workloads(groqrack: Groqrack, tmp_path: Path) -> None:
     assert table["workload.macs"].tolist() == [64**3, 64**3, 8 * 128**2, 8 * 128**2]
 
 
-def test_a_model_that_was_written_as_a_graph_takes_the_same_cycles(
-    groqrack: Groqrack, tmp_path: Path
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("--chips=8", "--strategy=tensor=8"),
+        ("--chips=8", "--strategy=tensor=2,pipeline=3,data=1"),
+    ],
+)
+def test_a_model_that_was_written_as_a_graph_has_the_same_schedule(
+    groqrack: Groqrack, tmp_path: Path, asked: tuple[str, ...]
 ) -> None:
     path = tmp_path / "gpt2.json"
-    given = ("--set=model.layers=2", "--context=1024")
-    written = groqrack("workload", "gpt2", *given, "--out", path)
+    written = groqrack("workload", "gpt2", "--set=model.layers=2", "--out", path)
     assert written.stdout == f"wrote {path}\n"
-    cycles = [
-        json.loads(groqrack("simulate", *asked, "--tokens=1", "--json").stdout)[
-            "schedule"
-        ]["latency_cycles"]
-        for asked in (
-            ("--workload", path),
-            ("--model=gpt2", "--chips=1", *given),
+    schedules = [
+        json.loads(
+            groqrack("simulate", *model, *asked, "--context=96", "--json").stdout
+        )["schedule"]
+        for model in (
+            ("--model", path),
+            ("--model=gpt2", "--set=model.layers=2"),
         )
     ]
-    assert cycles[0] == cycles[1]
+    assert schedules[0] == schedules[1]
+    as_workload = groqrack("simulate", "--workload", path)
+    assert as_workload.returncode == 2
+    assert "is the graph of a model: use --model gpt2.json" in as_workload.stderr
+
+
+def test_the_operators_of_a_model_are_listed_once_for_all_layers(
+    groqrack: Groqrack,
+) -> None:
+    lines = groqrack("workload", "gpt2").stdout.splitlines()
+    names = [line.split()[0] for line in lines]
+    assert names[1:5] == [
+        "embedding.lookup",
+        "embedding.tables",
+        "attention.norm",
+        "attention.scale",
+    ]
+    assert lines[3].split()[1:3] == ["norm_weigh", "12"]
+    # Weights of 124 M parameters, the tied head again, the cache of 1,024 positions.
+    *_, read, _ = lines[-1].split()
+    assert 160 < float(read) < 170
+    beyond = groqrack("workload", "gpt2", "--context=2000")
+    assert beyond.returncode == 2
+    assert "beyond the 1024 positions of its table" in beyond.stderr
 
 
 def test_the_operators_of_a_workload_are_listed_with_what_they_take(

@@ -1,0 +1,76 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specs.machine import load_machine
+from specs.model import ModelSpec, load_model, model_names
+from workloads.model_graph import graph_of
+from workloads.operator_costs import OperatorCost, operator_cost
+from workloads.operator_graph import OperatorGraph
+
+FORMATS = load_machine().formats
+
+
+def closed_form_macs(model: ModelSpec, context: int, batch: int) -> int:
+    """Return the multiply-accumulates of all products."""
+    tokens = batch * (context if model.structure.encoder else 1)
+    one = (model.projections_in + 1) * model.hidden_size * model.intermediate_size
+    router = model.hidden_size * model.experts if model.experts > 1 else 0
+    layer = model.attention_parameters + model.experts_per_token * one + router
+    attended = sum(model.attended_tokens(n, context) for n in range(model.layers))
+    attention = 2 * model.query_size * attended
+    answers = batch if model.structure.encoder else tokens
+    head = model.head_rows * model.hidden_size
+    return tokens * (model.layers * layer + attention) + answers * head
+
+
+def costs(graph: OperatorGraph) -> dict[str, OperatorCost]:
+    return {
+        operator.name: operator_cost(graph, block, operator, FORMATS)
+        for block in graph.blocks
+        for operator in block.operators
+    }
+
+
+@pytest.mark.parametrize("name", model_names())
+@given(context=st.integers(1, 512), batch=st.integers(1, 4))
+def test_the_operators_of_a_model_multiply_what_its_closed_form_says(
+    name: str, context: int, batch: int
+) -> None:
+    model = load_model(name).with_settings({"layers": 2})
+    graph = graph_of(model, context=context, batch=batch)
+    macs = sum(
+        max(1, len(block.layers)) * operator_cost(graph, block, each, FORMATS).macs
+        for block in graph.blocks
+        for each in block.operators
+    )
+    assert macs == closed_form_macs(model, context, batch)
+
+
+def test_a_product_reads_its_weights_and_its_input_and_writes_its_results() -> None:
+    found = costs(graph_of(load_model("llama-2-7b"), context=64, batch=1))
+    gate_up = found["layers.{layer}.feed_forward.gate_up"]
+    # FP8 weights, FP16 activations.
+    weights = 2 * 4096 * 11008
+    assert gate_up == OperatorCost(weights, weights + 2 * 4096, 2 * 2 * 11008)
+    # A norm reads the residual and its weights.
+    norm = found["layers.{layer}.attention.norm"]
+    assert norm.read_bytes == 2 * 4096 + 4096
+    # A lookup reads one row, and the token.
+    assert found["embedding.lookup"].read_bytes == 4096 + 2
+
+
+def test_rows_read_the_experts_that_they_choose() -> None:
+    model = load_model("mixtral-8x7b")
+    one, many = (
+        costs(graph_of(model, context=64, batch=batch))[
+            "layers.{layer}.feed_forward.down"
+        ]
+        for batch in (1, 100)
+    )
+    expert = 4096 * 14336
+    assert one.macs == 2 * expert
+    assert many.macs == 100 * 2 * expert
+    activated = 2 * 8 * 14336
+    assert one.read_bytes == 2 * expert + activated
+    assert many.read_bytes == 8 * expert + 100 * activated

@@ -1,0 +1,99 @@
+"""Costs of a graph's operators in closed form, before any split."""
+
+from typing import NamedTuple
+
+from specs.formats import Format
+from specs.graph import Role
+from specs.machine import FormatsSpec
+from workloads.attributes import AttentionAttributes, ChoiceAttributes
+from workloads.operator_graph import Block, OperatorGraph
+from workloads.operators import Function, GraphOperator, GraphTensor
+
+
+class OperatorCost(NamedTuple):
+    """Cost of an operator.
+
+    Attributes
+    ----------
+    macs
+        Multiply-accumulates of products. Those of attention are of all positions, also
+        of those that a mask leaves out.
+    read_bytes
+        Bytes of operands, each read once: of experts those that rows choose, at most
+        all; of a table the rows that are looked up.
+    written_bytes
+        Bytes of results.
+    """
+
+    macs: int
+    read_bytes: int
+    written_bytes: int
+
+
+def operator_cost(
+    graph: OperatorGraph, block: Block, operator: GraphOperator, formats: FormatsSpec
+) -> OperatorCost:
+    """Return the cost of an operator of a workload's graph, in one of its layers.
+
+    Parameters
+    ----------
+    graph, block, operator
+        The graph, one of its blocks, and an operator of that.
+    formats
+        Number formats of tensors that have none.
+    """
+    tensors = {
+        tensor.name: tensor
+        for each in graph.blocks
+        for tensor in each.tensors
+        if each is block or not each.layers
+    }
+    own = [tensors[name] for name in operator.inputs if name in tensors]
+    made = [tensors[name] for name in operator.outputs]
+    rows, macs, read = made[0].rows, 0, 0
+    chosen, experts = _experts(block)
+    for tensor in own:
+        elements = tensor.elements
+        if tensor.role is Role.WEIGHTS:
+            if operator.function is Function.EMBED:
+                elements = rows * tensor.columns
+            elif operator.function is Function.PRODUCT:
+                macs += rows * elements * chosen // experts
+                elements = elements * min(experts, chosen * rows) // experts
+            elif operator.function is Function.ROUTER:
+                macs += rows * elements
+        read += _format_of(tensor, formats).bytes_of(elements)
+    if operator.function in (Function.SCORES, Function.VALUES):
+        attributes = operator.attributes_as(AttentionAttributes)
+        # One for each position of each query head.
+        scores = made[0] if operator.function is Function.SCORES else own[0]
+        macs = scores.elements * attributes.head_dim
+    # What the block before hands on is as large as what is made of it first.
+    handed_on = len(operator.inputs) - len(own)
+    handed = tensors[block.operators[0].outputs[0]]
+    read += handed_on * _format_of(handed, formats).bytes_of(handed.elements)
+    return OperatorCost(
+        macs=macs,
+        read_bytes=read,
+        written_bytes=sum(
+            _format_of(each, formats).bytes_of(each.elements) for each in made
+        ),
+    )
+
+
+def _experts(block: Block) -> tuple[int, int]:
+    """Return the experts that a row chooses, and those that there are."""
+    for operator in block.operators:
+        if operator.function is Function.CHOOSE:
+            choice = operator.attributes_as(ChoiceAttributes)
+            return choice.experts_per_token, choice.experts
+    return 1, 1
+
+
+def _format_of(tensor: GraphTensor, formats: FormatsSpec) -> Format:
+    """Return the number format of a tensor."""
+    if tensor.format is not None:
+        return tensor.format
+    if tensor.role is Role.WEIGHTS:
+        return formats.weights
+    return formats.kv_cache if tensor.role is Role.STATE else formats.activations
