@@ -1,4 +1,4 @@
-"""Specifications: models, machines, scenarios, workloads and errors, as frozen values.
+"""Specifications: models, machines, scenarios, operators and errors, as frozen values.
 
 A field's name carries its unit. Files are TOML or a Hugging Face ``config.json``; every
 number of a shipped machine names its source.
@@ -11,7 +11,7 @@ numerical_settings: NumericalSettings; what changes a model's values and not its
 hf_config, checkpoint: readers of config.json and of a checkpoint's index
 formats, devices: number formats; peaks of other devices
 decode_work: the work of a decode step, for the bounds of devices
-workload, graph, graph_validation, workload_presets: Workload and its operators
+graph, graph_validation: tensors and operators of a workload, and their faults
 errors: RackError and its kinds
 validation, shipped_files: how specifications are checked and found
 units, arrays: units of time and size; types of arrays

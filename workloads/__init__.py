@@ -6,6 +6,7 @@ graph_files: graph_content, load_graph; a model's graph as a file
 recognition: load_model_or_graph, model_of_graph; the model that a graph is of
 operator_costs: OperatorCost, operator_cost
 graph_validation: every tensor made once, before its use, and of a size that fits
+graphs: Workload; graphs of files, names and Python
 families: a module for each model family, made of the blocks of a transformer
 transformer: embedding, attention, feed-forward and head blocks
 functions: what each operator computes, in NumPy

@@ -8,8 +8,8 @@ from sharding.parallelism.grid import grids
 from specs.arrays import Ints
 from specs.errors import PlanError, ScheduleError
 from specs.machine import MachineSpec
-from specs.workload import Workload
 from topologies.topology import Topology
+from workloads.graphs.workload import Workload
 
 
 def best_schedule(

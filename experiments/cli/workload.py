@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from specs.machine import FormatsSpec
-    from specs.workload import Workload
+    from workloads.graphs.workload import Workload
     from workloads.operator_graph import OperatorGraph
 
 _SUFFIX = ".json"
@@ -46,8 +46,8 @@ def workload_command(
     from experiments.run.scenario_inputs import machine_of, model_of
     from specs.errors import OutputError
     from specs.model import model_names
-    from specs.workload import load_workload
     from workloads.graph_files import graph_content, is_graph_file
+    from workloads.graphs.workload import load_workload
     from workloads.model_graph import graph_of
 
     if out is not None and out.suffix != _SUFFIX:

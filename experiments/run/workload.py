@@ -17,8 +17,8 @@ from sharding.parallelism.grid import parse_grid
 from specs.errors import PlanError, SpecError
 from specs.machine import MachineSpec
 from specs.scenario import Scenario
-from specs.workload import Workload, load_workload
 from topologies.topology import Topology
+from workloads.graphs.workload import Workload, load_workload
 
 
 @final

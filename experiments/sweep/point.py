@@ -14,7 +14,7 @@ from specs.errors import RackError
 from specs.machine import machine_names
 from specs.model import model_names
 from specs.scenario import FILE_SUFFIXES, Scenario
-from specs.workload import workload_names
+from workloads.graphs.workload import workload_names
 
 # Numbers that differ between runs of the same program with the same seed.
 _HOST_NUMBERS = ("run.wall_s", "run.peak_rss_bytes", "run.realtime_factor")

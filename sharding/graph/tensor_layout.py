@@ -18,7 +18,7 @@ from specs.formats import Format
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
 from specs.machine import FormatsSpec, MachineSpec
 from specs.units import ceil_div
-from specs.workload import Workload
+from workloads.graphs.workload import Workload
 
 
 class Use(StrEnum):

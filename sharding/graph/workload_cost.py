@@ -6,7 +6,7 @@ from chip.mxm_tiling import mxm_macs_per_cycle
 from sharding.graph.tensor_layout import fed_bytes, format_of, scheduled_matrices
 from specs.graph import Lookup, Matmul, Operator, Role
 from specs.machine import FormatsSpec, MachineSpec
-from specs.workload import Workload
+from workloads.graphs.workload import Workload
 
 
 class WorkloadCost(NamedTuple):

@@ -9,7 +9,7 @@ from sharding.weights.task import bytes_of
 from specs.arrays import Ints
 from specs.graph import Matmul, Role
 from specs.machine import MachineSpec
-from specs.workload import Workload
+from workloads.graphs.workload import Workload
 
 
 def workload_memory(

@@ -16,8 +16,8 @@ from specs.arrays import Ints
 from specs.errors import PlanError
 from specs.graph import Matmul, Role, Tensor
 from specs.machine import MachineSpec
-from specs.workload import Workload
 from topologies.cables import CHIPS_PER_NODE
+from workloads.graphs.workload import Workload
 
 # No larger machine is suggested, since there is none.
 _MOST_CHIPS = 10_440

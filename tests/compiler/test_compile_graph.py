@@ -14,8 +14,8 @@ from sharding.graph.workload_plan import plan_workload
 from sharding.parallelism.grid import Grid
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec, load_machine
-from specs.workload import load_workload
 from topologies.selection import select_topology
+from workloads.graphs.workload import load_workload
 
 MACHINE = load_machine()
 NODE = select_topology(8)

@@ -5,7 +5,7 @@ import pytest
 from specs.errors import SpecError
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector
 from specs.graph_validation import graph_faults
-from specs.workload import Workload
+from workloads.graphs.workload import Workload
 
 X = Tensor(name="x", role=Role.INPUT, rows=2, columns=3)
 W = Tensor(name="w", role=Role.WEIGHTS, rows=3, columns=4)

@@ -6,7 +6,7 @@ import specs.shipped_files
 from specs.machine import machine_names
 from specs.model import model_names
 from specs.shipped_files import shipped_names, shipped_path
-from specs.workload import workload_names
+from workloads.graphs.workload import workload_names
 
 FOLDER = Path(specs.shipped_files.__file__).parent
 

@@ -7,7 +7,7 @@ from sharding.graph.workload_plan import WorkloadPlan, plan_workload
 from sharding.operators.operators import Compute
 from sharding.parallelism.grid import Grid
 from specs.machine import MachineSpec, load_machine
-from specs.workload import load_workload
+from workloads.graphs.workload import load_workload
 
 MACHINE = load_machine()
 

@@ -7,8 +7,8 @@ from sharding.graph.workload_plan import plan_workload
 from sharding.parallelism.grid import grids
 from specs.errors import PlanError
 from specs.machine import load_machine
-from specs.workload import load_workload
 from topologies.selection import select_topology
+from workloads.graphs.workload import load_workload
 
 MACHINE = load_machine()
 NODE = select_topology(8)

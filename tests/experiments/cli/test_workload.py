@@ -14,7 +14,7 @@ from experiments.run.scenario import run_scenario
 from experiments.tables.columns import COLUMNS
 from specs.machine import load_machine
 from specs.scenario import Scenario
-from specs.workload import load_workload
+from workloads.graphs.workload import load_workload
 
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]
 WORKLOAD = {

@@ -18,7 +18,7 @@ from sharding.parallelism.grid import Grid
 from specs.formats import Format
 from specs.graph import Lookup, Matmul, Role, Tensor
 from specs.machine import load_machine
-from specs.workload import Workload, load_workload
+from workloads.graphs.workload import Workload, load_workload
 
 MACHINE = load_machine()
 MLP, LSTM = load_workload("mlp"), load_workload("lstm:64")

@@ -16,7 +16,7 @@ from sharding.parallelism.grid import Grid
 from specs.formats import Format
 from specs.graph import Matmul, Vector
 from specs.machine import load_machine
-from specs.workload import load_workload
+from workloads.graphs.workload import load_workload
 
 MACHINE = load_machine()
 FP16_BITS = 16

@@ -18,7 +18,7 @@ from sharding.parallelism.grid import Grid
 from sharding.planner.coverage import check_coverage
 from specs.errors import PlanError
 from specs.machine import load_machine
-from specs.workload import load_workload, workload_names
+from workloads.graphs.workload import load_workload, workload_names
 
 MACHINE = load_machine()
 RESERVE = MACHINE.chip.program_reserve_bytes

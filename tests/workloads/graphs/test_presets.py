@@ -3,8 +3,8 @@ import pytest
 from specs.errors import SpecError
 from specs.formats import Format
 from specs.graph import Matmul, Role, Tensor, Vector
-from specs.workload import load_workload
-from specs.workload_presets import NAMED, named_graph
+from workloads.graphs.presets import NAMED, named_graph
+from workloads.graphs.workload import load_workload
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
 from specs.graph_validation import graph_faults
 from specs.shipped_files import shipped_names, shipped_path
 from specs.validation import build, read_mapping
-from specs.workload_presets import NAMED, named_graph
+from workloads.graphs.presets import NAMED, named_graph
 
 _OPERATORS: dict[str, type[Matmul] | type[Vector] | type[Lookup]] = {
     "matmul": Matmul,

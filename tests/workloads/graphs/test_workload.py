@@ -7,7 +7,7 @@ import pytest
 
 from specs.errors import SpecError
 from specs.graph import Matmul, Role, Tensor
-from specs.workload import Workload, load_workload, workload_names
+from workloads.graphs.workload import Workload, load_workload, workload_names
 
 X = Tensor(name="x", role=Role.INPUT, rows=2, columns=3)
 W = Tensor(name="w", role=Role.WEIGHTS, rows=3, columns=4)
@@ -78,7 +78,7 @@ def test_a_batch_shares_the_weights_and_nothing_else() -> None:
 
 
 def test_the_examples_of_the_page_are_workloads(tmp_path: Path) -> None:
-    page = Path(__file__).parents[2] / "docs" / "workloads.md"
+    page = Path(__file__).parents[3] / "docs" / "workloads.md"
     blocks = dict(
         re.findall(
             r"```(toml|python)(?: \S+)?\n(.*?)```", page.read_text("utf-8"), re.DOTALL
