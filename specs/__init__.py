@@ -12,6 +12,7 @@ hf_config, checkpoint: readers of config.json and of a checkpoint's index
 formats, devices: number formats; peaks of other devices
 decode_work: the work of a decode step, for the bounds of devices
 graph, graph_validation: tensors and operators of a workload, and their faults
+vector_functions, vector_validation: functions of vector operators, and their faults
 errors: RackError and its kinds
 validation, shipped_files: how specifications are checked and found
 units, arrays: units of time and size; types of arrays

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from specs.formats import Format
 from specs.validation import Spec
+from specs.vector_functions import FACTS, VectorFunction, operations_of
 
 
 class Role(StrEnum):
@@ -74,6 +75,10 @@ NameList = Annotated[tuple[str, ...], BeforeValidator(_as_names), Field(min_leng
 class Matmul(Spec):
     """Matrix product; the right operand is installed, the left operand streams.
 
+    It multiplies in one of three ways: every row of `left` with all weight matrices of
+    `right`; each row with some of them, which `choice` names; or matrices in pairs, if
+    `right` is not weights. Rows of a weight matrix are inputs, its columns outputs.
+
     Parameters
     ----------
     name
@@ -87,6 +92,9 @@ class Matmul(Spec):
         Result; any tensor with the same number of elements.
     chosen
         Number of weight matrices that one sample uses, as of experts; all if None.
+    choice
+        Tensor with the numbers of the matrices that each row uses, `chosen` for a row;
+        without it the times are known and the result is not.
     """
 
     kind: Literal["matmul"] = "matmul"
@@ -95,11 +103,13 @@ class Matmul(Spec):
     right: str
     output: str
     chosen: int | None = Field(default=None, gt=0)
+    choice: str | None = None
 
     @property
     def reads(self) -> tuple[str, ...]:
         """Return the operands."""
-        return (*self.left, self.right)
+        beside = (self.choice,) if self.choice else ()
+        return (*self.left, self.right, *beside)
 
     @property
     def makes(self) -> tuple[str, ...]:
@@ -117,10 +127,15 @@ class Vector(Spec):
         Name in traces.
     inputs, outputs
         Tensors that are read and made.
+    function
+        What it computes. If None, only its work is known, so that it is timed and
+        cannot be executed with numbers.
+    epsilon
+        Number that a norm adds to a mean square or a variance.
     operations
-        Operations per element and pass.
+        Operations per element and pass; those of `function` if None, or 1.
     passes
-        Successive passes over the elements.
+        Successive passes over the elements; those of `function` if None, or 1.
     elements
         Number of elements; that of the largest operand if None.
     chained
@@ -132,10 +147,31 @@ class Vector(Spec):
     name: str = Field(min_length=1)
     inputs: NameList
     outputs: NameList
-    operations: int = Field(default=1, gt=0)
-    passes: int = Field(default=1, gt=0)
+    function: VectorFunction | None = None
+    epsilon: float = Field(default=1e-5, gt=0)
+    operations: int | None = Field(default=None, gt=0)
+    passes: int | None = Field(default=None, gt=0)
     elements: int | None = Field(default=None, gt=0)
     chained: bool = False
+
+    @property
+    def operation_count(self) -> int:
+        """Return the operations per element and pass."""
+        if self.operations is not None or self.function is None:
+            return self.operations or 1
+        return operations_of(self.function, len(self.inputs))
+
+    @property
+    def pass_count(self) -> int:
+        """Return the passes over the elements."""
+        if self.passes is not None or self.function is None:
+            return self.passes or 1
+        return FACTS[self.function].passes
+
+    @property
+    def blocks(self) -> int:
+        """Return the blocks of columns of which a result takes one element each."""
+        return 1 if self.function is None else FACTS[self.function].blocks
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -159,9 +195,10 @@ class Lookup(Spec):
     tables
         Weights; one row of each is read per row of the output.
     index
-        Tensors that hold the row numbers, if any.
+        Tensors that hold the row numbers, one for each table; without them the times
+        are known and the result is not.
     output
-        Result, with rows as long as those of the tables.
+        Sum of the rows that are found, with rows as long as those of the tables.
     """
 
     kind: Literal["lookup"] = "lookup"

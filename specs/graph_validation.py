@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from specs.graph import Lookup, Matmul, Operator, Role, Tensor
+from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
+from specs.vector_validation import vector_faults
 
 Tensors = Mapping[str, Tensor]
 
@@ -48,13 +49,8 @@ def graph_faults(
             yield from _matmul_faults(known, operator)
         elif isinstance(operator, Lookup):
             yield from _lookup_faults(known, operator)
-        elif operator is not None and operator.chained:
-            yield from _chain_faults(operator.name, operator.inputs, before)
-            if operator.passes > 1:
-                yield (
-                    f"{operator.name} is chained and makes {operator.passes} passes; "
-                    f"results pass by only once"
-                )
+        elif operator is not None:
+            yield from _vector_faults(known, operator, before)
 
 
 def _order_faults(known: Tensors, operators: Sequence[Operator]) -> Iterator[str]:
@@ -123,6 +119,13 @@ def _matmul_faults(known: Tensors, product: Matmul) -> Iterator[str]:
             )
     elif used > right.matrices:
         yield f"{product.name}: chooses {used} of {right.matrices} in {right.name}"
+    if product.choice is not None:
+        choice, wanted = known[product.choice], matrices * rows * (product.chosen or 0)
+        if choice.elements != wanted:
+            yield (
+                f"{product.name}: {choice.name} ({choice.shape}) has {choice.elements} "
+                f"numbers of matrices, and its rows choose {wanted}"
+            )
     elements = matrices * rows * used * right.columns
     if elements != output.elements:
         yield (
@@ -143,6 +146,20 @@ def _lookup_faults(known: Tensors, lookup: Lookup) -> Iterator[str]:
                 f"{lookup.name}: rows of {name} have {table.columns} elements, those "
                 f"of {output.name} {output.columns}"
             )
+
+
+def _vector_faults(
+    known: Tensors, vector: Vector, before: Operator | None
+) -> Iterator[str]:
+    """Yield faults of a spec's vector operator, what it is chained to included."""
+    if vector.chained:
+        yield from _chain_faults(vector.name, vector.inputs, before)
+        if vector.pass_count > 1:
+            yield (
+                f"{vector.name} is chained and makes {vector.pass_count} passes; "
+                f"results pass by only once"
+            )
+    yield from vector_faults(known, vector, before)
 
 
 def _chain_faults(

@@ -46,8 +46,8 @@ def _chain(
     return VectorWork(
         elements,
         format_of(result, plan.machine.formats).bits,
-        operations=vector.operations,
-        passes=vector.passes,
+        operations=vector.operation_count,
+        passes=vector.pass_count,
         operands=operands,
         readers=_READERS,
     )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from specs.errors import SpecError
 from specs.formats import Format
 from specs.graph import Matmul, Operator, Role, Tensor, Vector
+from specs.vector_functions import VectorFunction
 
 # Syntax of each name.
 NAMED = {"gemm": "gemm:MxKxN[:FORMAT][:gathered]", "lstm": "lstm:HIDDEN[:FORMAT]"}
@@ -12,11 +13,6 @@ _GATHERED = "gathered"
 _GEMM_SIDES = 3
 # Input, forget and output gate, and the new cell.
 _GATES = 4
-# Operations per element of a gate, and per element of the cell. A gate takes a bias and
-# a sigmoid or hyperbolic tangent: an exponential, a sum and a division. The cell takes
-# two products and a sum, a hyperbolic tangent, and one more product for its output.
-_GATE_OPERATIONS = 1 + 3
-_CELL_OPERATIONS = 3 + 1 + 3
 
 Graph = tuple[tuple[Tensor, ...], tuple[Operator, ...]]
 
@@ -99,8 +95,7 @@ def _lstm(hidden: int, stored: Format) -> Graph:
                 name="cell",
                 inputs=("gates", "cell"),
                 outputs=("cell", "h"),
-                operations=_GATE_OPERATIONS + _CELL_OPERATIONS,
-                elements=gates,
+                function=VectorFunction.LSTM_CELL,
                 chained=True,
             ),
         ),

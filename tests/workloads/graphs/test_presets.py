@@ -3,6 +3,7 @@ import pytest
 from specs.errors import SpecError
 from specs.formats import Format
 from specs.graph import Matmul, Role, Tensor, Vector
+from specs.vector_functions import VectorFunction
 from workloads.graphs.presets import NAMED, named_graph
 from workloads.graphs.workload import load_workload
 
@@ -57,10 +58,11 @@ def test_a_step_of_an_lstm_is_a_product_and_a_chained_vector_operator() -> None:
         name="cell",
         inputs=("gates", "cell"),
         outputs=("cell", "h"),
-        operations=11,
-        elements=32,
+        function=VectorFunction.LSTM_CELL,
         chained=True,
     )
+    assert isinstance(cell, Vector)
+    assert cell.operation_count == 4 + 7
 
 
 @pytest.mark.parametrize("name", ["lstm:8:gathered", "gemm:2x3x4:fp8:fp16"])

@@ -1,0 +1,94 @@
+from typing import Any
+
+import pytest
+
+from specs.graph import Matmul, Role, Tensor, Vector
+from specs.graph_validation import graph_faults
+from specs.vector_functions import VectorFunction
+
+X = Tensor(name="x", role=Role.INPUT, rows=2, columns=8)
+W = Tensor(name="w", role=Role.WEIGHTS, rows=8, columns=8)
+G = Tensor(name="g", rows=2, columns=8)
+ROW = Tensor(name="row", role=Role.WEIGHTS, rows=1, columns=8)
+C = Tensor(name="c", role=Role.STATE, rows=2, columns=2)
+H = Tensor(name="h", role=Role.OUTPUT, rows=2, columns=2)
+Y = Tensor(name="y", role=Role.OUTPUT, rows=2, columns=8)
+PRODUCT = Matmul(name="p", left=("x",), right="w", output="g")
+
+
+def faults(vector: dict[str, Any], *tensors: Tensor) -> str:
+    made = Vector(name="v", **vector)
+    return "; ".join(graph_faults((X, W, G, *tensors), (PRODUCT, made)))
+
+
+@pytest.mark.parametrize(
+    ("vector", "tensors", "message"),
+    [
+        ({"inputs": "g", "outputs": "y", "function": "add"}, (Y,), "takes 2 or more"),
+        (
+            {"inputs": "g", "outputs": "y", "function": "softmax", "passes": 2},
+            (Y,),
+            "v (softmax) takes 3 passes, not 2; leave passes out",
+        ),
+        (
+            {"inputs": "g", "outputs": "y", "function": "softmax", "chained": True},
+            (Y,),
+            "is chained and needs whole rows; leave chained out",
+        ),
+        (
+            {"inputs": ("g", "c"), "outputs": "y", "function": "add"},
+            (Y, C),
+            "v (add): c (2 x 2) has neither the elements of y (2 x 8), nor of a row",
+        ),
+        (
+            {"inputs": ("g", "c"), "outputs": ("y", "c"), "function": "lstm_cell"},
+            (Y, C),
+            "v (lstm_cell) makes y (2 x 8), so g (2 x 8) must have 32 columns",
+        ),
+        (
+            {"inputs": ("g", "c"), "outputs": ("c",), "function": "lstm_cell"},
+            (C,),
+            "v (lstm_cell) has 1 outputs and makes 2",
+        ),
+        (
+            {"inputs": ("g", "c"), "outputs": "y", "function": "rms_norm"},
+            (Y, C),
+            "c (2 x 2) must have 8 elements, one for each column",
+        ),
+    ],
+)
+def test_a_function_that_cannot_be_computed_is_refused(
+    vector: dict[str, Any], tensors: tuple[Tensor, ...], message: str
+) -> None:
+    assert message in faults(vector, *tensors)
+
+
+@pytest.mark.parametrize(
+    ("vector", "tensors"),
+    [
+        ({"inputs": ("g", "row"), "outputs": "y", "function": "add"}, (ROW, Y)),
+        (
+            {"inputs": ("g", "c"), "outputs": ("c", "h"), "function": "lstm_cell"},
+            (C, H),
+        ),
+    ],
+)
+@pytest.mark.parametrize("chained", [True, False])
+def test_a_function_that_fits_its_operands_has_no_fault(
+    vector: dict[str, Any], tensors: tuple[Tensor, ...], chained: bool
+) -> None:
+    assert not faults({**vector, "chained": chained}, *tensors)
+
+
+def test_blocks_are_of_the_columns_that_the_product_multiplies() -> None:
+    halves = G.model_copy(update={"rows": 4, "columns": 4})
+    made = Tensor(name="y", role=Role.OUTPUT, rows=4, columns=2)
+    vector = Vector(
+        name="v",
+        inputs=("g",),
+        outputs=("y",),
+        function=VectorFunction.SWIGLU,
+        chained=True,
+    )
+    (fault,) = graph_faults((X, W, halves, made), (PRODUCT, vector))
+    assert "p must multiply with weights of as many columns as g has" in fault
