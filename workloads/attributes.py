@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import final
 
 from specs.numerical_settings import RopeScaling
+from specs.vector_functions import VectorFunction
 
 
 class Rows(StrEnum):
@@ -220,6 +221,62 @@ class CandidateAttributes:
     soft_cap: float | None = None
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixProductAttributes:
+    """Attributes of a product with weights whose rows are inputs.
+
+    Parameters
+    ----------
+    left
+        Left operands, whose columns lie side by side.
+    matrices
+        Weight matrices, whose rows follow each other.
+    used
+        Matrices by which each row is multiplied.
+    chosen
+        Whether these are some of them, which the last operand numbers.
+    shape
+        Rows and columns of the result, row after row that of the products.
+    """
+
+    left: int
+    matrices: int
+    used: int
+    chosen: bool
+    shape: tuple[int, int]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedProductAttributes:
+    """Attributes of a product of matrices in pairs: their number, and the result."""
+
+    matrices: int
+    shape: tuple[int, int]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorAttributes:
+    """Attributes of a vector operator: its function, None if that is not known.
+
+    Shapes are the rows and columns of the results, `epsilon` is as in the operator.
+    """
+
+    function: VectorFunction | None
+    epsilon: float
+    shapes: tuple[tuple[int, int], ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupRowsAttributes:
+    """Attributes of a lookup: the tables, which are followed by the row numbers."""
+
+    tables: int
+
+
 Attributes = (
     EmbedAttributes
     | TablesAttributes
@@ -232,4 +289,8 @@ Attributes = (
     | ChoiceAttributes
     | ActivateAttributes
     | CandidateAttributes
+    | MatrixProductAttributes
+    | PairedProductAttributes
+    | VectorAttributes
+    | LookupRowsAttributes
 )

@@ -15,10 +15,14 @@ from workloads.attributes import (
     ChoiceAttributes,
     EmbedAttributes,
     HeadNormAttributes,
+    LookupRowsAttributes,
+    MatrixProductAttributes,
     NormAttributes,
+    PairedProductAttributes,
     PositionAttributes,
     ProductAttributes,
     TablesAttributes,
+    VectorAttributes,
 )
 from workloads.operators import Function, GraphOperator, GraphTensor
 
@@ -44,6 +48,10 @@ ATTRIBUTES: Mapping[Function, type | None] = {
     Function.ACTIVATE: ActivateAttributes,
     Function.CANDIDATE: CandidateAttributes,
     Function.SAMPLE: None,
+    Function.MATRIX_PRODUCT: MatrixProductAttributes,
+    Function.PAIRED_PRODUCT: PairedProductAttributes,
+    Function.VECTOR: VectorAttributes,
+    Function.LOOKUP_ROWS: LookupRowsAttributes,
 }
 
 

@@ -34,6 +34,11 @@ class Function(StrEnum):
     ACTIVATE = "activate"
     CANDIDATE = "candidate"
     SAMPLE = "sample"
+    # Of graphs that are not of a model.
+    MATRIX_PRODUCT = "matrix_product"
+    PAIRED_PRODUCT = "paired_product"
+    VECTOR = "vector"
+    LOOKUP_ROWS = "lookup_rows"
 
 
 @final

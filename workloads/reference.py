@@ -10,7 +10,12 @@ from numpy.typing import DTypeLike
 
 from specs.errors import SpecError
 from specs.graph import Role
-from workloads.attributes import NormAttributes
+from specs.vector_functions import VectorFunction
+from workloads.attributes import (
+    MatrixProductAttributes,
+    NormAttributes,
+    VectorAttributes,
+)
 from workloads.functions.activations import Array
 from workloads.functions.attention import (
     head_norm,
@@ -26,6 +31,12 @@ from workloads.functions.feed_forward_and_head import (
     choose,
     router,
     sample,
+)
+from workloads.functions.graph_operators import (
+    lookup_rows,
+    matrix_product,
+    paired_product,
+    vector,
 )
 from workloads.functions.residual_stream import (
     add,
@@ -61,6 +72,10 @@ FUNCTIONS: Mapping[
     Function.ACTIVATE: activate,
     Function.CANDIDATE: candidate,
     Function.SAMPLE: sample,
+    Function.MATRIX_PRODUCT: matrix_product,
+    Function.PAIRED_PRODUCT: paired_product,
+    Function.VECTOR: vector,
+    Function.LOOKUP_ROWS: lookup_rows,
 }
 # How much the weights of a norm differ from 1 in random weights.
 _NORM_SPREAD = 0.1
@@ -70,6 +85,7 @@ _NORM_WEIGHTS = {
     Function.NORM_ADD: (2,),
     Function.HEAD_NORM: (2, 3),
 }
+_NORMS = (VectorFunction.RMS_NORM, VectorFunction.LAYER_NORM)
 
 
 def evaluate(
@@ -87,7 +103,7 @@ def evaluate(
     graph
         The graph.
     inputs
-        Values of the inputs by name: ``tokens``, one number a row.
+        Values of the inputs by name: of a model ``tokens``, one number a row.
     weights
         Values of the weights by name, of the sizes in the graph.
     state
@@ -133,7 +149,7 @@ def random_weights(graph: OperatorGraph, seed: int) -> dict[str, Array]:
     """Return random weights of a workload's graph, in 64-bit floating point.
 
     The values of a tensor depend on the seed, its name and its size, and not on other
-    tensors. Matrices have a standard deviation of one over the root of their columns;
+    tensors. Matrices have a standard deviation of one over the root of their inputs;
     weights of norms are near 1; copies are equal to what they are a copy of.
 
     Parameters
@@ -145,9 +161,13 @@ def random_weights(graph: OperatorGraph, seed: int) -> dict[str, Array]:
     """
     near_one: set[str] = set()
     near_zero: set[str] = set()
+    inner = {tensor.name: tensor.columns for tensor in graph.of_role(Role.WEIGHTS)}
     for operator in graph.operators():
-        names = {operator.inputs[i] for i in _NORM_WEIGHTS.get(operator.function, ())}
+        names = {operator.inputs[i] for i in _norm_weights(operator)}
         norm = operator.attributes
+        if isinstance(norm, MatrixProductAttributes):
+            name = operator.inputs[norm.left]
+            inner[name] = graph.tensor(name).rows // norm.matrices
         offset = isinstance(norm, NormAttributes) and norm.unit_offset
         (near_zero if offset else near_one).update(names)
     drawn: dict[str, Array] = {}
@@ -159,8 +179,16 @@ def random_weights(graph: OperatorGraph, seed: int) -> dict[str, Array]:
         elif name in near_zero:
             drawn[tensor.name] = _NORM_SPREAD * normal
         else:
-            drawn[tensor.name] = normal / sqrt(tensor.columns)
+            drawn[tensor.name] = normal / sqrt(inner[tensor.name])
     return drawn
+
+
+def _norm_weights(operator: GraphOperator) -> tuple[int, ...]:
+    """Return which operands of an operator are the weights of a norm."""
+    attributes = operator.attributes
+    if isinstance(attributes, VectorAttributes):
+        return (1,) if attributes.function in _NORMS else ()
+    return _NORM_WEIGHTS.get(operator.function, ())
 
 
 def _generator(seed: int, name: str) -> np.random.Generator:

@@ -1,0 +1,106 @@
+"""Products, vector functions and lookups of graphs that are not of a model.
+
+Each function takes the operator, its operands in order and the rows of the iteration,
+and returns the results in order.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from specs.errors import SpecError
+from specs.vector_functions import FACTS
+from workloads.attributes import (
+    LookupRowsAttributes,
+    MatrixProductAttributes,
+    PairedProductAttributes,
+    VectorAttributes,
+)
+from workloads.functions.activations import Array
+from workloads.functions.residual_stream import Results
+from workloads.functions.vector_functions import vector_function
+from workloads.operators import GraphOperator, TokenRows
+
+
+def matrix_product(
+    operator: GraphOperator, operands: Sequence[Array], _: TokenRows
+) -> Results:
+    """Evaluate: each row of the left operands times the matrices that it uses."""
+    attributes = operator.attributes_as(MatrixProductAttributes)
+    left = np.hstack(operands[: attributes.left])
+    weights = operands[attributes.left]
+    matrices = weights.reshape(attributes.matrices, -1, weights.shape[1])
+    if attributes.chosen:
+        if attributes.left + 1 == len(operands):
+            raise SpecError(
+                f"{operator.name} multiplies with {attributes.used} of "
+                f"{attributes.matrices} matrices, and nothing says with which; name "
+                f"the tensor of their numbers as its choice"
+            )
+        choice = operands[-1].reshape(len(left), attributes.used).astype(np.int64)
+        made = np.stack(
+            [
+                np.stack([row @ matrices[number] for number in own])
+                for row, own in zip(left, choice.tolist(), strict=True)
+            ]
+        )
+    else:
+        made = np.stack([left @ matrix for matrix in matrices], axis=1)
+    return (made.reshape(attributes.shape),)
+
+
+def paired_product(
+    operator: GraphOperator, operands: Sequence[Array], _: TokenRows
+) -> Results:
+    """Evaluate: the products of matrices in pairs."""
+    attributes = operator.attributes_as(PairedProductAttributes)
+    *left, right = operands
+    beside = np.hstack(left)
+    side = beside.reshape(attributes.matrices, -1, beside.shape[1])
+    pairs = right.reshape(attributes.matrices, -1, right.shape[1])
+    return ((side @ pairs).reshape(attributes.shape),)
+
+
+def vector(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> Results:
+    """Evaluate: the function of a vector operator.
+
+    Raises
+    ------
+    SpecError
+        If the operator does not say what it computes.
+    """
+    attributes = operator.attributes_as(VectorAttributes)
+    if attributes.function is None:
+        raise SpecError(
+            f"{operator.name} does not say what it computes; give it a function"
+        )
+    shape = attributes.shapes[0]
+    # What blocks of columns are taken of has other rows than the results.
+    blocks = FACTS[attributes.function].blocks
+    laid = [
+        each if blocks > 1 or each.size != shape[0] * shape[1] else each.reshape(shape)
+        for each in operands
+    ]
+    made = vector_function(attributes.function)(laid, attributes.epsilon)
+    return tuple(
+        np.asarray(each).reshape(shape)
+        for each, shape in zip(made, attributes.shapes, strict=True)
+    )
+
+
+def lookup_rows(
+    operator: GraphOperator, operands: Sequence[Array], _: TokenRows
+) -> Results:
+    """Evaluate: the sum of the rows of tables at numbers, a row of each table."""
+    count = operator.attributes_as(LookupRowsAttributes).tables
+    tables, numbers = operands[:count], operands[count:]
+    if len(tables) != len(numbers):
+        raise SpecError(
+            f"{operator.name} looks up {len(tables)} tables, and {len(numbers)} "
+            f"tensors of row numbers are its index; give one for each"
+        )
+    found = [
+        table[each.reshape(-1).astype(np.int64)]
+        for table, each in zip(tables, numbers, strict=True)
+    ]
+    return (sum(found[1:], start=found[0]),)
