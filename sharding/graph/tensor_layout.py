@@ -12,12 +12,13 @@ from enum import StrEnum
 
 import numpy as np
 
-from sharding.parallelism.grid import Grid
+from sharding.parallelism.grid import ColumnSplit, Grid
 from specs.arrays import Ints
 from specs.formats import Format
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
 from specs.machine import FormatsSpec, MachineSpec
 from specs.units import ceil_div
+from workloads.graphs.numberings import numberings, weight_blocks
 from workloads.graphs.workload import Workload
 
 
@@ -62,13 +63,14 @@ def _use_of(workload: Workload, operator: Operator, name: str) -> Use:
     return Use.STREAMED if weights else Use.WHOLE
 
 
-def split_columns(workload: Workload) -> dict[str, int]:
-    """Return the weight columns that split each result of a graph's weight products.
+def split_columns(workload: Workload) -> dict[str, ColumnSplit]:
+    """Return how each result of a graph's products with weights is split.
 
     These results are the output of the product and those of the chained operators
     behind it.
     """
-    columns: dict[str, int] = {}
+    splits: dict[str, ColumnSplit] = {}
+    blocks, numbers = weight_blocks(workload), numberings(workload)
     product: Matmul | None = None
     for operator in workload.operators:
         if isinstance(operator, Matmul):
@@ -76,13 +78,17 @@ def split_columns(workload: Workload) -> dict[str, int]:
             product = operator if weights else None
         elif not (isinstance(operator, Vector) and operator.chained):
             product = None
-        if product is not None:
-            of = workload.by_name[product.right].columns
-            columns |= dict.fromkeys(operator.makes, of)
-    return columns
+        if product is None:
+            continue
+        columns, own = workload.by_name[product.right].columns, blocks[product.right]
+        for name in operator.makes:
+            splits[name] = ColumnSplit(columns, own, numbers[name].blocks)
+    return splits
 
 
-def stays_split(tensor: Tensor, uses: set[Use], columns: dict[str, int]) -> bool:
+def stays_split(
+    tensor: Tensor, uses: set[Use], columns: dict[str, ColumnSplit]
+) -> bool:
     """Return whether a graph's tensor stays split over the chips, never gathered."""
     return tensor.name in columns and uses <= {Use.PASSING} and not tensor.gathered
 
@@ -90,6 +96,7 @@ def stays_split(tensor: Tensor, uses: set[Use], columns: dict[str, int]) -> bool
 def held_elements(workload: Workload, grid: Grid) -> dict[str, Ints]:
     """Return each graph tensor's elements that each chip holds, shape ``(chips,)``."""
     uses, columns = uses_of(workload), split_columns(workload)
+    blocks = weight_blocks(workload)
     held = {}
     for tensor in workload.tensors:
         kinds = uses[tensor.name]
@@ -98,7 +105,7 @@ def held_elements(workload: Workload, grid: Grid) -> dict[str, Ints]:
         if kinds == {Use.INSTALLED}:
             (low, high), (left, right) = (
                 grid.rows(tensor.rows),
-                grid.columns(tensor.columns),
+                grid.columns(tensor.columns, blocks[tensor.name]),
             )
             whole = tensor.matrices * (high - low) * (right - left)
         elif kinds == {Use.TABLE}:

@@ -9,6 +9,7 @@ from sharding.weights.task import bytes_of
 from specs.arrays import Ints
 from specs.graph import Matmul, Role
 from specs.machine import MachineSpec
+from workloads.graphs.numberings import weight_blocks
 from workloads.graphs.workload import Workload
 
 
@@ -79,13 +80,14 @@ def _partial_bytes(workload: Workload, machine: MachineSpec, grid: Grid) -> Ints
     Before the reduce-scatter a chip has partial sums of all of its columns.
     """
     partial = np.zeros((len(workload.operators), grid.chips), dtype=np.int64)
+    blocks = weight_blocks(workload)
     for number, product in enumerate(workload.operators):
         if not isinstance(product, Matmul):
             continue
         right = workload.by_name[product.right]
         if right.role is Role.WEIGHTS:
             output = workload.by_name[product.output]
-            left, end = grid.columns(right.columns)
+            left, end = grid.columns(right.columns, blocks[right.name])
             share = output.elements // right.columns * (end - left)
             partial[number] = bytes_of(format_of(output, machine.formats), share)
     return partial

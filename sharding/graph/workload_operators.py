@@ -77,7 +77,10 @@ def _split_product(
     grid, tensors = plan.strategy, plan.workload.by_name
     first = tensors[product.left[0]]
     rows = first.matrices * first.rows
-    (low, high), (begin, end) = grid.rows(right.rows), grid.columns(right.columns)
+    (low, high), (begin, end) = (
+        grid.rows(right.rows),
+        grid.columns(right.columns, plan.blocks[right.name]),
+    )
     matrices = np.full(
         grid.chips, scheduled_matrices(product, right, rows), dtype=np.int64
     )
@@ -97,7 +100,7 @@ def _split_product(
             share = share_of(vector_elements(plan, chain), end - begin, right.columns)
         steps: list[ShardedOperator] = [product_on_chips(chain=chain, elements=share)]
     else:
-        part = grid.parts(output.elements, right.columns)
+        part = grid.parts(output.elements, plan.columns[output.name])
         stored = format_of(output, plan.machine.formats)
         steps = [
             product_on_chips(chain=None, elements=0 * begin),

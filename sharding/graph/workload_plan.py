@@ -8,15 +8,18 @@ from typing import final
 import numpy as np
 import pandas as pd
 
+from chip.element_numbering import Numbering
 from sharding.graph.tensor_layout import Use, format_of, split_columns, uses_of
 from sharding.graph.workload_memory import workload_memory
-from sharding.parallelism.grid import Grid, grids
+from sharding.parallelism.grid import ColumnSplit, Grid, grids
 from sharding.planner.memory import StageMemory
 from specs.arrays import Ints
 from specs.errors import PlanError
 from specs.graph import Matmul, Role, Tensor
 from specs.machine import MachineSpec
 from topologies.cables import CHIPS_PER_NODE
+from workloads.graphs.graph_of_workload import WorkloadGraph, graph_of_workload
+from workloads.graphs.numberings import numberings, weight_blocks
 from workloads.graphs.workload import Workload
 
 # No larger machine is suggested, since there is none.
@@ -80,9 +83,26 @@ class WorkloadPlan:
         return uses_of(self.workload)
 
     @cached_property
-    def columns(self) -> dict[str, int]:
-        """Weight columns that split each result of a product with weights."""
+    def columns(self) -> dict[str, ColumnSplit]:
+        """How each result of a product with weights is split."""
         return split_columns(self.workload)
+
+    @cached_property
+    def blocks(self) -> dict[str, int]:
+        """Blocks of columns of each weight matrix of a product."""
+        return weight_blocks(self.workload)
+
+    @cached_property
+    def graph(self) -> WorkloadGraph:
+        """The operator graph of an iteration."""
+        return graph_of_workload(self.workload)
+
+    @cached_property
+    def numberings(self) -> dict[str, Numbering]:
+        """How the elements of each value of the graph are counted."""
+        known = numberings(self.workload)
+        after = {new: known[old] for old, new in self.graph.states.items()}
+        return known | after
 
     @property
     def fullest_chip_bytes(self) -> int:
@@ -103,7 +123,8 @@ class WorkloadPlan:
         """Weight slices as a table, one row for each slice of a matrix on a chip.
 
         Columns are as in `sharding.planner.plan.ShardingPlan.slices`. The layer is the
-        number of the first operator that reads the weights.
+        number of the first operator that reads the weights. Columns of weights are
+        counted as they are stored: those of one place of all `blocks` together.
         """
         rows = [row for tensor in self.workload.tensors for row in self._slices(tensor)]
         columns = (
@@ -132,7 +153,8 @@ class WorkloadPlan:
         )
         copied = False
         if kinds == {Use.INSTALLED}:
-            rows, columns = grid.rows(tensor.rows), grid.columns(tensor.columns)
+            rows = grid.rows(tensor.rows)
+            columns = grid.columns(tensor.columns, self.blocks[tensor.name])
         elif kinds == {Use.TABLE}:
             edges = np.cumsum([0, *grid.even_shares(tensor.columns)])
             columns = (edges[:-1], edges[1:])
@@ -177,9 +199,11 @@ def plan_workload(
         program do not fit. Then the message names the fullest chip, its missing bytes
         and the fewest chips that fit.
     """
+    blocks = weight_blocks(workload)
     for product in workload.operators:
         if isinstance(product, Matmul):
-            _check_grid(product, workload.by_name[product.right], grid)
+            right = workload.by_name[product.right]
+            _check_grid(product, right, grid, blocks[product.right])
     memory = workload_memory(workload, machine, grid)
     total, limit = memory.total, machine.chip.sram_bytes
     if total.max() > limit:
@@ -201,17 +225,18 @@ def plan_workload(
     return WorkloadPlan(workload, machine, grid, group)
 
 
-def _check_grid(product: Matmul, right: Tensor, grid: Grid) -> None:
+def _check_grid(product: Matmul, right: Tensor, grid: Grid, blocks: int) -> None:
     """Check that a grid splits the weights of a product into non-empty parts."""
     if right.role is not Role.WEIGHTS:
         return
     for key, parts, size in (
-        ("column", grid.column, right.columns),
+        ("column", grid.column, right.columns // blocks),
         ("row", grid.row, right.rows),
     ):
         if parts > size:
+            what = f"{key}s of each of {blocks} blocks" if blocks > 1 else f"{key}s"
             raise PlanError(
-                f"{grid}: {right.name} of {product.name} has {size} {key}s, which "
+                f"{grid}: {right.name} of {product.name} has {size} {what}, which "
                 f"cannot be split into {parts} parts; use {key}={size} or less"
             )
 

@@ -1,7 +1,7 @@
 """A grid split of weight matrices, ``column=4,row=2``, and the part of each chip."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 
@@ -10,6 +10,25 @@ from specs.arrays import Ints
 from specs.errors import PlanError, nearest
 
 _KEYS = ("column", "row")
+
+
+class ColumnSplit(NamedTuple):
+    """Split of a product's result over a grid of chips, as its weights are split.
+
+    Attributes
+    ----------
+    columns
+        Columns of the weights.
+    blocks
+        Blocks of columns of which a chip has as many, each the same places: a function
+        takes an element of each. The columns of a place are not parted.
+    step
+        Elements of the result that are not parted either, as they are of one place.
+    """
+
+    columns: int
+    blocks: int = 1
+    step: int = 1
 
 
 @final
@@ -47,9 +66,17 @@ class Grid:
         """Return the row part of each member, shape ``(chips,)``."""
         return np.tile(np.arange(self.row, dtype=np.int64), self.column)
 
-    def columns(self, elements: int) -> tuple[Ints, Ints]:
-        """Return the first and the end column of each member, shape ``(chips,)``."""
-        edges = bounds(elements, self.column)
+    def columns(self, elements: int, blocks: int = 1) -> tuple[Ints, Ints]:
+        """Return the first and the end column of each member, shape ``(chips,)``.
+
+        Parameters
+        ----------
+        elements
+            Columns.
+        blocks
+            As in `ColumnSplit`.
+        """
+        edges = blocks * bounds(elements // blocks, self.column)
         return edges[self.column_of], edges[self.column_of + 1]
 
     def rows(self, elements: int) -> tuple[Ints, Ints]:
@@ -57,7 +84,7 @@ class Grid:
         edges = bounds(elements, self.row)
         return edges[self.row_of], edges[self.row_of + 1]
 
-    def parts(self, elements: int, columns: int) -> Ints:
+    def parts(self, elements: int, split: ColumnSplit) -> Ints:
         """Return the elements of a product's result on each member, shape ``(chips,)``.
 
         The result is split by the columns of the weights, and each part by the rows
@@ -67,13 +94,29 @@ class Grid:
         ----------
         elements
             Elements of the result.
-        columns
-            Columns of the weights.
+        split
+            How the result is split.
         """
-        edges = elements * bounds(columns, self.column) // columns
-        part = np.diff(edges)[self.column_of]
-        begin, end = part * self.row_of // self.row, part * (self.row_of + 1)
-        return end // self.row - begin
+        first, last = self.part_edges(elements, split)
+        return last - first
+
+    def part_edges(self, elements: int, split: ColumnSplit) -> tuple[Ints, Ints]:
+        """Return the first and the end element of each member's part of a result.
+
+        Elements are counted in the order of columns, shape ``(chips,)`` each.
+        Parameters are those of `parts`.
+        """
+        columns = split.blocks * bounds(split.columns // split.blocks, self.column)
+        edges = elements * columns // split.columns
+        steps = np.diff(edges)[self.column_of] // split.step
+        begin, end = steps * self.row_of // self.row, steps * (self.row_of + 1)
+        base = edges[self.column_of]
+        return base + begin * split.step, base + end // self.row * split.step
+
+    def even_edges(self, elements: int) -> tuple[Ints, Ints]:
+        """Return the first and the end element of each member's even share."""
+        edges = bounds(elements, self.chips)
+        return edges[:-1], edges[1:]
 
     def even_shares(self, elements: int) -> Ints:
         """Return the most even split over all members, shape ``(chips,)``."""

@@ -14,7 +14,7 @@ from sharding.graph.tensor_layout import (
     stays_split,
     uses_of,
 )
-from sharding.parallelism.grid import Grid
+from sharding.parallelism.grid import ColumnSplit, Grid
 from specs.formats import Format
 from specs.graph import Lookup, Matmul, Role, Tensor
 from specs.machine import load_machine
@@ -75,8 +75,14 @@ def test_uses_say_how_operators_read_a_tensor() -> None:
 
 
 def test_results_of_products_with_weights_are_split_by_the_columns_of_weights() -> None:
-    assert split_columns(MLP) == {"up": 4096, "activated": 4096, "y": 1024}
-    assert split_columns(LSTM) == {"gates": 256, "cell": 256, "h": 256}
+    up = ColumnSplit(4096)
+    assert split_columns(MLP) == {"up": up, "activated": up, "y": ColumnSplit(1024)}
+    # The four gates of a hidden unit are not parted.
+    assert split_columns(LSTM) == {
+        "gates": ColumnSplit(256, blocks=4, step=4),
+        "cell": ColumnSplit(256, blocks=4),
+        "h": ColumnSplit(256, blocks=4),
+    }
     assert split_columns(attention()) == {}
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.parallelism.grid import Grid, grids, parse_grid
+from sharding.parallelism.grid import ColumnSplit, Grid, grids, parse_grid
 from specs.errors import PlanError
 
 GRIDS = st.builds(Grid, column=st.integers(1, 9), row=st.integers(1, 9))
@@ -29,7 +29,20 @@ def test_every_element_of_a_matrix_is_on_one_chip(
 def test_the_parts_of_a_result_are_the_result(
     grid: Grid, rows: int, columns: int
 ) -> None:
-    assert grid.parts(rows * columns, columns).sum() == rows * columns
+    assert grid.parts(rows * columns, ColumnSplit(columns)).sum() == rows * columns
+
+
+@given(GRIDS, st.integers(1, 9), st.integers(9, 100))
+def test_columns_that_go_together_are_not_parted(
+    grid: Grid, rows: int, units: int
+) -> None:
+    split = ColumnSplit(4 * units, blocks=4, step=4)
+    first, last = grid.part_edges(4 * rows * units, split)
+    made, end = grid.part_edges(rows * units, split._replace(step=1))
+    assert (first == 4 * made).all()
+    assert (last == 4 * end).all()
+    begin, _ = grid.columns(4 * units, blocks=4)
+    assert (begin % 4 == 0).all()
 
 
 @given(GRIDS, st.integers(0, 500))
