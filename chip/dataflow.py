@@ -57,6 +57,15 @@ class Function(IntEnum):
     SUM_SCALE = 20
     # Parts of a value that become one array, in the place of the arrays they were.
     PARTIAL_SUM = 21
+    # Of graphs of files: a product with weights whose rows are inputs; products of
+    # matrices in pairs; the sum of all parts of a product; a vector operator of any
+    # function; rows of tables at computed numbers. Elements of their values are counted
+    # as `chip.element_numbering` says.
+    MATRIX_PRODUCT = 22
+    PAIRED_PRODUCT = 23
+    TOTAL = 24
+    VECTOR = 25
+    LOOKUP_ROWS = 26
 
 
 class Pass(NamedTuple):

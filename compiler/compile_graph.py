@@ -1,14 +1,24 @@
 """Compilation of one iteration of a workload graph into a static schedule."""
 
-from functools import partial
+from functools import cached_property, partial
+from typing import final
 
 import numpy as np
 
+from chip.dataflow import Pass
 from chip.program import Program, Resident
+from compiler.collectives.contents import (
+    PhaseDataflow,
+    exchange_dataflow,
+    member_hops,
+)
 from compiler.collectives.exchange_selection import MOST_TRAINS, ExchangeSelector
+from compiler.collectives.phases import Phase
 from compiler.cost.graph_roofline import workload_bound
 from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import link_timing
+from compiler.ir.dataflow_emission import emit_dataflow
+from compiler.ir.entry_dataflow import EntryDataflow, GraphScope, PhaseShare
 from compiler.ir.program_emission import emit
 from compiler.ir.schedule import WorkloadSchedule
 from compiler.ir.timeline import Timeline
@@ -18,12 +28,19 @@ from compiler.scheduling.deskew_interval import best_deskew_interval
 from compiler.scheduling.schedule_builder import ScheduleBuilder
 from sharding.graph.workload_operators import workload_steps
 from sharding.graph.workload_plan import WorkloadPlan
+from sharding.graph.workload_regions import matrix_names
+from sharding.operators.operands import Operand, Operation
 from sharding.operators.operators import Compute, Exchange
+from specs.arrays import Ints
 from specs.errors import ScheduleError
+from specs.graph import Role
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
+
+# What an iteration of a graph computes has no positions.
+_ITERATION = Pass(context_tokens=1, query_tokens=1, answer_tokens=1, batch=1)
 
 
 def compile_workload(
@@ -108,6 +125,7 @@ def compile_workload(
             interval_cycles=0,
             leader=leader,
             guard_cycles=tolerance.guard_cycles(interval_cycles),
+            dataflow=emit_dataflow(scheduled, [_ITERATION]),
         ),
         timeline=scheduled,
         lower_bound_cycles=workload_bound(plan, steps),
@@ -140,14 +158,30 @@ def _timeline(
     if any(isinstance(step, Exchange) for step in steps):
         # The chips are never idle: they deskew as the first thing of each iteration.
         builder.deskew()
+    scope = GraphScope(_staying(plan))
     for step in steps:
         if isinstance(step, Compute):
-            builder.compute(step, chips)
+            flow = EntryDataflow(scope, chips, operations=step.operations)
+            builder.compute(step, chips, flow)
             continue
-        for phase in selector.fastest(step, chips):
-            for part in selector.parts(phase.messages, longest_cycles or None):
-                builder.send(step.name, part)
-            builder.compute(selector.added_up(phase, chips), chips)
+        phases = selector.fastest(step, chips)
+        flows = _PhaseFlows(step, phases, chips)
+        for number, phase in enumerate(phases):
+            flow = EntryDataflow(
+                scope,
+                chips,
+                operations=partial(flows.sums, number),
+                carried=partial(flows.carried, number),
+            )
+            shares = selector.shares(phase.messages, longest_cycles or None)
+            for share in shares:
+                whole = PhaseShare(phase.messages, share.rows)
+                builder.send(
+                    step.name,
+                    share.messages,
+                    flow._replace(whole=whole) if len(shares) > 1 else flow,
+                )
+            builder.compute(selector.added_up(phase, chips), chips, flow)
     return Timeline(
         entries=tuple(builder.entries),
         loads=tuple(builder.loads),
@@ -155,6 +189,41 @@ def _timeline(
         stage_cycles=(builder.now,),
         stage_hops=(builder.hops,),
         trains=builder.trains,
+    )
+
+
+@final
+class _PhaseFlows:
+    """Dataflow of the phases of an exchange, found when a program is emitted."""
+
+    def __init__(
+        self, exchange: Exchange, phases: tuple[Phase, ...], chips: Ints
+    ) -> None:
+        self._exchange = exchange
+        self._phases = phases
+        self._chips = chips
+
+    @cached_property
+    def _flows(self) -> tuple[PhaseDataflow, ...]:
+        ends = member_hops(self._phases, self._chips)
+        return exchange_dataflow(self._exchange, self._phases, ends, len(self._chips))
+
+    def carried(self, number: int) -> tuple[Operand, ...]:
+        """Return what the messages of a phase carry."""
+        return self._flows[number].carried
+
+    def sums(self, number: int) -> tuple[Operation, ...]:
+        """Return what is added up after a phase."""
+        return self._flows[number].sums
+
+
+def _staying(plan: WorkloadPlan) -> frozenset[str]:
+    """Return the names of the values that stay: matrices of weights."""
+    return frozenset(
+        name
+        for tensor in plan.workload.tensors
+        if tensor.role is Role.WEIGHTS
+        for name in matrix_names(tensor)
     )
 
 

@@ -35,6 +35,21 @@ class Selected(NamedTuple):
     trains: int
 
 
+class MessageShare(NamedTuple):
+    """Share of a phase's messages: those that carry a part of their bytes at once.
+
+    Attributes
+    ----------
+    messages
+        The messages with as many bytes.
+    rows
+        The row of each in the phase, shape ``(messages,)``.
+    """
+
+    messages: MessageTable
+    rows: Ints
+
+
 def token_exchanges(layers: int) -> int:
     """Return about the exchanges of a token: two around each half of a layer."""
     return 4 * layers
@@ -121,6 +136,15 @@ class ExchangeSelector:
     ) -> list[MessageTable]:
         """Return the parts of a phase that each fit between two deskews.
 
+        Parameters, errors and the parts are those of `shares`.
+        """
+        return [share.messages for share in self.shares(messages, room_cycles)]
+
+    def shares(
+        self, messages: MessageTable, room_cycles: int | None
+    ) -> list[MessageShare]:
+        """Return the parts of a phase that each fit between two deskews, with its rows.
+
         Parameters
         ----------
         messages
@@ -135,7 +159,7 @@ class ExchangeSelector:
         """
         needed = self._transfers.transport(messages).duration_cycles
         if room_cycles is None or needed <= room_cycles:
-            return [messages]
+            return [MessageShare(messages, np.arange(len(messages)))]
         machine, sizes = self._machine, messages.payload_bytes
         vectors = -(-sizes // machine.link.vector_bytes)
         largest = int(vectors.max())
@@ -159,10 +183,13 @@ class ExchangeSelector:
                 for n in range(pieces + 1)
             ]
             parts = [
-                replace(messages, payload_bytes=end - begin).chosen(end > begin)
+                MessageShare(
+                    replace(messages, payload_bytes=end - begin).chosen(end > begin),
+                    np.flatnonzero(end > begin),
+                )
                 for begin, end in pairwise(ends)
             ]
-            timed = map(self._transfers.transport, parts)
+            timed = (self._transfers.transport(part.messages) for part in parts)
             if all(part.duration_cycles <= room_cycles for part in timed):
                 break
         return parts

@@ -6,8 +6,9 @@ from typing import NamedTuple, final
 import numpy as np
 
 from chip.dataflow import Dataflow, Messages, Operations, Pass, Regions, Value
-from compiler.ir.entry_dataflow import Scope
+from compiler.ir.entry_dataflow import GraphScope, PhaseShare, Scope
 from compiler.ir.identity_map import IdentityMap
+from compiler.ir.messages import MessageTable
 from compiler.ir.timeline import ComputeEntry, Timeline, TransportEntry
 from sharding.operators.operands import Operand, Operation
 from specs.arrays import Ints
@@ -52,6 +53,14 @@ class _OperationRows(NamedTuple):
     writes: _OperandRows
 
 
+class _Shared(NamedTuple):
+    """Messages of a phase that is sent in pieces, where they are in the columns."""
+
+    messages: MessageTable
+    base: int
+    table: Ints
+
+
 @final
 class _Emission:
     """Columns of a dataflow as they grow, entry by entry."""
@@ -70,6 +79,7 @@ class _Emission:
         self._messages: list[Ints] = []
         self._sent: list[Ints] = []
         self._trains: list[Ints] = []
+        self._shared: list[_Shared] = []
         self._operation_count = 0
         self._message_count = 0
 
@@ -97,22 +107,54 @@ class _Emission:
 
     def transport(self, entry: TransportEntry) -> None:
         """Add the messages of a transport entry, and what they carry."""
-        flow, messages = entry.dataflow, entry.messages
+        flow = entry.dataflow
         assert flow is not None
         assert flow.carried is not None
+        whole = flow.whole
+        base = self._base_of(whole) if whole is not None else None
+        if base is None:
+            base = self._add_messages(entry, flow.carried, whole)
+        message = entry.transport.message
+        if whole is not None:
+            message = whole.rows[message]
+            sent = self._shared[-1].table[0]
+            # A message begins with the first piece that has a share of it.
+            sent[whole.rows] = np.where(
+                sent[whole.rows] < 0, entry.operator, sent[whole.rows]
+            )
+        self._trains.append(message + base)
+
+    def _base_of(self, whole: PhaseShare) -> int | None:
+        """Return the first message of a phase of which a piece was sent, if any."""
+        if self._shared and self._shared[-1].messages is whole.messages:
+            return self._shared[-1].base
+        return None
+
+    def _add_messages(
+        self,
+        entry: TransportEntry,
+        carried_of: Callable[[], tuple[Operand, ...]],
+        whole: PhaseShare | None,
+    ) -> int:
+        """Add the messages of an entry's phase, and return the first one's number."""
+        messages = entry.messages if whole is None else whole.messages
         assert messages is not None
-        carried = flow.carried()
+        carried, base = carried_of(), self._message_count
         rows = self._carried.of(carried, lambda _: _operand_rows(carried, None))
-        base = self._message_count
-        self._sent.append(self._resolved(rows, flow.scope, base))
+        assert entry.dataflow is not None
+        self._sent.append(self._resolved(rows, entry.dataflow.scope, base))
         table = np.empty((4, len(messages)), dtype=np.int64)
-        table[0] = entry.operator
+        table[0] = entry.operator if whole is None else -1
         table[1:] = messages.source, messages.target, messages.payload_bytes
         self._messages.append(table)
-        self._trains.append(entry.transport.message + base)
         self._message_count += len(messages)
+        if whole is not None:
+            self._shared.append(_Shared(messages, base, table))
+        return base
 
-    def _resolved(self, operands: _OperandRows, scope: Scope, base: int) -> Ints:
+    def _resolved(
+        self, operands: _OperandRows, scope: Scope | GraphScope, base: int
+    ) -> Ints:
         """Return regions with the numbers of their owners and values."""
         numbers = [
             self._values.setdefault(value, len(self._values))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chip.dataflow import Value
+from compiler.ir.messages import MessageTable
 from sharding.operators.operands import Operand, Operation
 from specs.arrays import Ints
 from workloads.operators import RESIDUAL
@@ -50,6 +51,47 @@ class Scope(NamedTuple):
         return Value(name, -1 if stays else self.number, answered and not stays)
 
 
+class GraphScope(NamedTuple):
+    """Scope of the names in the dataflow of a graph's entry, which has no layers.
+
+    Attributes
+    ----------
+    staying
+        Names of values that stay from iteration to iteration: weights.
+    """
+
+    staying: frozenset[str]
+
+    @property
+    def layer(self) -> int:
+        """Return the number that stands for the layer in names: there are none."""
+        return 0
+
+    @property
+    def number(self) -> int:
+        """Return the number of the pass: the only one."""
+        return 0
+
+    def value(self, name: str) -> Value:
+        """Return the value of a name."""
+        return Value(name, -1 if name in self.staying else self.number)
+
+
+class PhaseShare(NamedTuple):
+    """Share of a phase that is sent in pieces, because it is too long for one.
+
+    Attributes
+    ----------
+    messages
+        All messages of the phase, with all their bytes; the same for each piece.
+    rows
+        The row of each of the entry's messages in them.
+    """
+
+    messages: MessageTable
+    rows: Ints
+
+
 class EntryDataflow(NamedTuple):
     """Dataflow of an entry.
 
@@ -62,9 +104,12 @@ class EntryDataflow(NamedTuple):
     operations, carried
         Each returns what the entry computes, or what its messages carry; `member` of
         the latter is the row of the message.
+    whole
+        The phase of which the entry's messages are a share; None if they are all of it.
     """
 
-    scope: Scope
+    scope: Scope | GraphScope
     chips: Ints
     operations: Callable[[], tuple[Operation, ...]] | None = None
     carried: Callable[[], tuple[Operand, ...]] | None = None
+    whole: PhaseShare | None = None

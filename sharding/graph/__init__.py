@@ -2,6 +2,7 @@
 
 workload_plan: WorkloadPlan, WorkloadStage, plan_workload
 workload_operators: workload_steps
+workload_regions: OperatorRegions; what operators read and make on each chip
 workload_builders: matmul, vector_operator, partial_sum, lookup_operator
 workload_memory: workload_memory, stored_bytes, alive_bytes
 workload_cost: WorkloadCost, operator_work, workload_work, least_mxm_cycles

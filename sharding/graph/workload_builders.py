@@ -8,7 +8,7 @@ from chip.mxm_tiling import tiling
 from chip.operator_work import LookupWork, ProductWork, Shape, VectorWork, adding
 from sharding.graph.tensor_layout import fed_bytes, format_of
 from sharding.graph.workload_plan import WorkloadPlan
-from sharding.operators.operators import Compute, Unit, compute
+from sharding.operators.operators import Compute, Operations, Unit, compute, nothing
 from specs.arrays import Ints
 from specs.formats import Format
 from specs.graph import Matmul, Role, Vector
@@ -26,13 +26,21 @@ def vector_elements(plan: WorkloadPlan, vector: Vector) -> int:
     return max(plan.workload.by_name[name].elements for name in names)
 
 
-def vector_operator(plan: WorkloadPlan, vector: Vector, elements: Ints) -> Compute:
-    """Return a graph's vector operator on `elements` of each chip."""
+def vector_operator(
+    plan: WorkloadPlan, vector: Vector, elements: Ints, computes: Operations = nothing
+) -> Compute:
+    """Return a graph's vector operator on `elements` of each chip.
+
+    `computes` returns what it and the other operators below compute on each chip.
+    """
 
     def work_of(amount: int) -> VectorWork:
         return _chain(plan, vector, amount, len(vector.inputs))
 
-    return compute(vector.name, Unit.VECTOR, plan.machine.chip, work_of, elements)
+    chip = plan.machine.chip
+    return compute(
+        vector.name, Unit.VECTOR, chip, work_of, elements, operations=computes
+    )
 
 
 def _chain(
@@ -54,7 +62,11 @@ def _chain(
 
 
 def partial_sum(
-    plan: WorkloadPlan, name: str, stored: Format, elements: Ints
+    plan: WorkloadPlan,
+    name: str,
+    stored: Format,
+    elements: Ints,
+    computes: Operations = nothing,
 ) -> Compute:
     """Return a graph's vector operator that adds the partial sums of a grid column."""
 
@@ -62,16 +74,20 @@ def partial_sum(
         summands = adding(amount, stored.bits, plan.strategy.row)
         return summands._replace(readers=_READERS)
 
-    return compute(name, Unit.VECTOR, plan.machine.chip, work_of, elements)
+    chip = plan.machine.chip
+    return compute(name, Unit.VECTOR, chip, work_of, elements, operations=computes)
 
 
-def lookup_operator(plan: WorkloadPlan, name: str, stored_bytes: Ints) -> Compute:
+def lookup_operator(
+    plan: WorkloadPlan, name: str, stored_bytes: Ints, computes: Operations = nothing
+) -> Compute:
     """Return a graph's lookup of `stored_bytes` on each chip, shape ``(chips,)``."""
 
     def work_of(amount: int) -> LookupWork:
         return LookupWork(amount, _READERS)
 
-    return compute(name, Unit.LOOKUP, plan.machine.chip, work_of, stored_bytes)
+    chip = plan.machine.chip
+    return compute(name, Unit.LOOKUP, chip, work_of, stored_bytes, operations=computes)
 
 
 def matmul(
@@ -84,6 +100,7 @@ def matmul(
     matrices: Ints,
     chain: Vector | None,
     elements: Ints,
+    computes: Operations = nothing,
 ) -> Compute:
     """Return a graph's matrix product on each chip, tiled as the MXM installs matrices.
 
@@ -99,6 +116,8 @@ def matmul(
         Vector operator that is chained to the product, if any.
     elements
         Elements of the chained operator on each chip, shape ``(chips,)``.
+    computes
+        Returns what it computes on each chip.
     """
     chip, formats = plan.machine.chip, plan.machine.formats
     tensors = plan.workload.by_name
@@ -132,4 +151,5 @@ def matmul(
         )
 
     name = f"{product.name}, {chain.name}" if chain else product.name
-    return compute(name, Unit.MATMUL, chip, work_of, inner, columns, matrices, elements)
+    amounts = inner, columns, matrices, elements
+    return compute(name, Unit.MATMUL, chip, work_of, *amounts, operations=computes)

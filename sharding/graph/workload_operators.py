@@ -1,6 +1,8 @@
 """The sharded operators of a workload plan: work of each chip, and exchanges."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,15 +20,13 @@ from sharding.graph.workload_builders import (
     vector_operator,
 )
 from sharding.graph.workload_plan import WorkloadPlan
-from sharding.operators.operators import (
-    Compute,
-    Exchange,
-    Pattern,
-    ShardedOperator,
-)
+from sharding.graph.workload_regions import OperatorRegions
+from sharding.operators.operands import Operation
+from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
 from sharding.weights.task import bytes_of
 from specs.arrays import Ints
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector
+from workloads.graphs.numberings import chained_to
 
 
 def workload_steps(plan: WorkloadPlan) -> list[ShardedOperator]:
@@ -42,45 +42,55 @@ def workload_steps(plan: WorkloadPlan) -> list[ShardedOperator]:
     steps: list[ShardedOperator] = []
     operators = plan.workload.operators
     for number, operator in enumerate(operators):
-        following = operators[number + 1] if number + 1 < len(operators) else None
-        chain = _chained(following)
+        own = OperatorRegions(plan, number)
+        chain = _chain(plan, number)
         if isinstance(operator, Matmul):
             right = plan.workload.by_name[operator.right]
             if right.role is Role.WEIGHTS:
-                steps += _split_product(plan, operator, right, chain)
+                steps += _split_product(plan, operator, right, own, chain)
             else:
-                steps += _paired_product(plan, operator, right, chain)
+                steps += _paired_product(plan, operator, right, own, chain)
         elif isinstance(operator, Lookup):
-            steps += _lookup(plan, operator)
+            steps += _lookup(plan, operator, own)
         elif not operator.chained:
-            steps.append(_vector(plan, operator))
+            steps.append(_vector(plan, operator, own))
     return steps
 
 
-def _chained(operator: object) -> Vector | None:
-    """Return an operator if it is chained to the product before it, else None."""
-    return operator if isinstance(operator, Vector) and operator.chained else None
+class _Chain(NamedTuple):
+    """Vector operator that is chained to a product, with its regions."""
+
+    vector: Vector
+    regions: OperatorRegions
 
 
-def _vector(plan: WorkloadPlan, vector: Vector) -> Compute:
+def _chain(plan: WorkloadPlan, number: int) -> _Chain | None:
+    """Return the operator that is chained to the one of a number, if any."""
+    vector = chained_to(plan.workload, number)
+    return _Chain(vector, OperatorRegions(plan, number + 1)) if vector else None
+
+
+def _vector(plan: WorkloadPlan, vector: Vector, own: OperatorRegions) -> Compute:
     """Return a vector operator that every chip runs on all elements."""
     elements = np.full(
         plan.strategy.chips, vector_elements(plan, vector), dtype=np.int64
     )
-    return vector_operator(plan, vector, elements)
+    return vector_operator(plan, vector, elements, lambda: (own.vector(),))
 
 
 def _split_product(
-    plan: WorkloadPlan, product: Matmul, right: Tensor, chain: Vector | None
+    plan: WorkloadPlan,
+    product: Matmul,
+    right: Tensor,
+    own: OperatorRegions,
+    chain: _Chain | None,
 ) -> list[ShardedOperator]:
     """Return a product with weights, its chained operator and their exchanges."""
     grid, tensors = plan.strategy, plan.workload.by_name
     first = tensors[product.left[0]]
     rows = first.matrices * first.rows
-    (low, high), (begin, end) = (
-        grid.rows(right.rows),
-        grid.columns(right.columns, plan.blocks[right.name]),
-    )
+    low, high = grid.rows(right.rows)
+    begin, end = grid.columns(right.columns, plan.blocks[right.name])
     matrices = np.full(
         grid.chips, scheduled_matrices(product, right, rows), dtype=np.int64
     )
@@ -97,33 +107,71 @@ def _split_product(
     if grid.row == 1:
         share = 0 * begin
         if chain is not None:
-            share = share_of(vector_elements(plan, chain), end - begin, right.columns)
-        steps: list[ShardedOperator] = [product_on_chips(chain=chain, elements=share)]
+            elements = vector_elements(plan, chain.vector)
+            share = share_of(elements, end - begin, right.columns)
+        steps: list[ShardedOperator] = [
+            product_on_chips(
+                chain=chain.vector if chain else None,
+                elements=share,
+                computes=partial(_with_chain, own.product, product, chain),
+            )
+        ]
     else:
         part = grid.parts(output.elements, plan.columns[output.name])
         stored = format_of(output, plan.machine.formats)
         steps = [
-            product_on_chips(chain=None, elements=0 * begin),
+            product_on_chips(
+                chain=None, elements=0 * begin, computes=lambda: (own.product(),)
+            ),
             Exchange(
                 f"{product.name} sums",
                 Pattern.SCATTER,
                 bytes_of(stored, part),
                 grid.column_of,
+                carries=own.partial_sums,
             ),
-            partial_sum(plan, f"{product.name} add", stored, part),
+            partial_sum(
+                plan, f"{product.name} add", stored, part, lambda: (own.total(),)
+            ),
         ]
         if chain is not None:
-            share = share_of(vector_elements(plan, chain), part, output.elements)
-            steps.append(vector_operator(plan, chain, share))
-    made = (product.output, *(chain.outputs if chain else ()))
-    for name in made:
+            share = share_of(vector_elements(plan, chain.vector), part, output.elements)
+            after = chain.regions
+            steps.append(
+                vector_operator(
+                    plan, chain.vector, share, lambda: (after.chained(product),)
+                )
+            )
+    for name, regions in _made(product, own, chain):
         part = grid.parts(tensors[name].elements, plan.columns[name])
-        steps += _gathered(plan, tensors[name], part)
+        steps += _gathered(plan, tensors[name], part, regions, matrices=0)
     return steps
 
 
+def _with_chain(
+    computes: Callable[[], Operation], product: Matmul, chain: _Chain | None
+) -> tuple[Operation, ...]:
+    """Return what a product computes, and what is chained to it."""
+    own = computes()
+    return (own, chain.regions.chained(product)) if chain else (own,)
+
+
+def _made(
+    product: Matmul, own: OperatorRegions, chain: _Chain | None
+) -> list[tuple[str, OperatorRegions]]:
+    """Return the results of a product and its chain, with the regions of each."""
+    made = [(product.output, own)]
+    if chain is not None:
+        made += [(name, chain.regions) for name in chain.vector.outputs]
+    return made
+
+
 def _paired_product(
-    plan: WorkloadPlan, product: Matmul, right: Tensor, chain: Vector | None
+    plan: WorkloadPlan,
+    product: Matmul,
+    right: Tensor,
+    own: OperatorRegions,
+    chain: _Chain | None,
 ) -> list[ShardedOperator]:
     """Return products in pairs, split evenly over all chips, and their exchanges."""
     grid, tensors = plan.strategy, plan.workload.by_name
@@ -132,7 +180,8 @@ def _paired_product(
     ones = np.ones(grid.chips, dtype=np.int64)
     share = 0 * ones
     if chain is not None:
-        share = share_of(vector_elements(plan, chain), matrices, right.matrices)
+        elements = vector_elements(plan, chain.vector)
+        share = share_of(elements, matrices, right.matrices)
     steps: list[ShardedOperator] = [
         matmul(
             plan,
@@ -141,18 +190,21 @@ def _paired_product(
             inner=right.rows * ones,
             columns=right.columns * ones,
             matrices=matrices,
-            chain=chain,
+            chain=chain.vector if chain else None,
             elements=share,
+            computes=partial(_with_chain, own.pairs, product, chain),
         )
     ]
-    for name in (product.output, *(chain.outputs if chain else ())):
+    for name, regions in _made(product, own, chain):
         tensor = tensors[name]
         part = tensor.elements // right.matrices * matrices
-        steps += _gathered(plan, tensor, part)
+        steps += _gathered(plan, tensor, part, regions, matrices=right.matrices)
     return steps
 
 
-def _lookup(plan: WorkloadPlan, lookup: Lookup) -> list[ShardedOperator]:
+def _lookup(
+    plan: WorkloadPlan, lookup: Lookup, own: OperatorRegions
+) -> list[ShardedOperator]:
     """Return a lookup, split by the columns of the tables, and its exchange."""
     grid, tensors = plan.strategy, plan.workload.by_name
     output = tensors[lookup.output]
@@ -166,12 +218,19 @@ def _lookup(plan: WorkloadPlan, lookup: Lookup) -> list[ShardedOperator]:
         0 * part,
     )
     return [
-        lookup_operator(plan, lookup.name, read),
-        *_gathered(plan, output, part),
+        lookup_operator(plan, lookup.name, read, lambda: (own.lookup(),)),
+        *_gathered(plan, output, part, own, matrices=0),
     ]
 
 
-def _gathered(plan: WorkloadPlan, tensor: Tensor, part: Ints) -> list[ShardedOperator]:
+def _gathered(
+    plan: WorkloadPlan,
+    tensor: Tensor,
+    part: Ints,
+    regions: OperatorRegions,
+    *,
+    matrices: int,
+) -> list[ShardedOperator]:
     """Return the exchange that gathers the parts of a result where it is read."""
     uses = plan.uses[tensor.name]
     if plan.strategy.chips == 1 or stays_split(tensor, uses, plan.columns):
@@ -181,4 +240,12 @@ def _gathered(plan: WorkloadPlan, tensor: Tensor, part: Ints) -> list[ShardedOpe
     pattern = Pattern.GATHER if uses else Pattern.TO_LEADER
     stored = format_of(tensor, plan.machine.formats)
     one_group = np.zeros(plan.strategy.chips, dtype=np.int64)
-    return [Exchange(tensor.name, pattern, bytes_of(stored, part), one_group)]
+    return [
+        Exchange(
+            tensor.name,
+            pattern,
+            bytes_of(stored, part),
+            one_group,
+            carries=partial(regions.shard, tensor.name, matrices),
+        )
+    ]

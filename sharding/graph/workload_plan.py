@@ -21,6 +21,7 @@ from topologies.cables import CHIPS_PER_NODE
 from workloads.graphs.graph_of_workload import WorkloadGraph, graph_of_workload
 from workloads.graphs.numberings import numberings, weight_blocks
 from workloads.graphs.workload import Workload
+from workloads.operators import GraphOperator
 
 # No larger machine is suggested, since there is none.
 _MOST_CHIPS = 10_440
@@ -96,6 +97,11 @@ class WorkloadPlan:
     def graph(self) -> WorkloadGraph:
         """The operator graph of an iteration."""
         return graph_of_workload(self.workload)
+
+    @cached_property
+    def operators(self) -> tuple[GraphOperator, ...]:
+        """The operators of that graph, in the order of the workload's."""
+        return tuple(self.graph.graph.operators())
 
     @cached_property
     def numberings(self) -> dict[str, Numbering]:

@@ -132,3 +132,32 @@ def test_an_interval_without_room_for_a_vector_is_refused() -> None:
     short = MACHINE.with_settings({"deskew.interval_epochs": 3})
     with pytest.raises(ScheduleError, match=r"use a longer deskew\.interval_epochs"):
         scheduled("gemm:64x64x64", Grid(column=1, row=2), short)
+
+
+@pytest.mark.parametrize(
+    "grid", [Grid(column=2, row=3), Grid(column=8, row=1)], ids=str
+)
+def test_a_program_states_what_each_operator_and_message_is_for(grid: Grid) -> None:
+    program = scheduled("mlp", grid).program
+    flow = program.dataflow
+    assert flow is not None
+    assert set(flow.names) == {"norm", "up", "activate", "down"}
+    sent = np.bincount(flow.train_message, minlength=len(flow.messages))
+    assert (sent > 0).all()
+    assert set(flow.carried.owner.tolist()) == set(range(len(flow.messages)))
+
+
+def test_a_phase_in_pieces_is_one_message_of_each_pair_of_chips() -> None:
+    # Eight megabytes take far longer than drift allows between two deskews.
+    machine = MACHINE.with_settings({"clock.drift_ppm": 400})
+    program = scheduled("gemm:4000x64x4000:gathered", Grid(column=4, row=1), machine)
+    flow = program.program.dataflow
+    assert flow is not None
+    assert len(flow.messages) == 3
+    operators = program.program.instructions.operator
+    assert len(np.unique(operators[operators >= 0])) > 2
+    first = program.program.trains.previous < 0
+    vectors = np.bincount(
+        flow.train_message[first], program.program.trains.vectors[first]
+    )
+    assert vectors.tolist() == (-(-flow.messages.payload_bytes // 320)).tolist()
