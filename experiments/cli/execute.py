@@ -26,16 +26,20 @@ TOLERANCE = 1e-5
 _DEFAULT_POSITIONS = 16
 
 
-@takes_scenario(
-    "workload", "objective", "context_bucket", "sequences", "engine", "faults"
-)
+@takes_scenario("objective", "context_bucket", "sequences", "engine", "faults")
 def execute_command(options: ScenarioOptions, as_json: AsJson = False) -> None:
-    """Compute tokens of a small model on the chips, and compare with the model."""
+    """Compute a small model or workload with numbers, and compare with a reference."""
     from experiments.run.execution import check_executable, run_execution
     from experiments.run.preparation import plan_scenario
     from experiments.run.scenario_inputs import model_of
 
     scenario = scenario_from(options)
+    if scenario.workload is not None:
+        from experiments.cli.execute_workload import execute_workload
+
+        if not execute_workload(scenario, TOLERANCE, as_json=as_json):
+            raise typer.Exit(_DIFFERS)
+        return
     model = model_of(scenario)
     check_executable(model, scenario.chips)
     scenario = _with_context(scenario, encoder=model.structure.encoder)

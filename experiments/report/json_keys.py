@@ -193,11 +193,15 @@ COLLECTIVE = {
 EXECUTE = {
     "schema": SIMULATE["schema"],
     "model": "name of the model",
+    "workload": "name of a workload, in place of a model, its tokens and programs",
     "topology": "name of the topology",
     "strategy": "the split",
+    "iterations": "iterations of the workload that were executed",
+    "differences.*": "largest difference of an output or state by its largest value",
     "tokens": "tokens that the chips chose, a list for each sequence of each replica",
     "reference_tokens": "tokens of the model computed in one piece",
-    "largest_difference": "largest difference of a logit by the largest of its row",
+    "largest_difference": "largest difference of a logit by the largest of its row; "
+    "of a workload, of all outputs and states",
     "tolerance": "difference that is allowed",
     "agrees": "whether tokens are equal and the difference is allowed",
     "programs": "programs that were executed",

@@ -4,6 +4,7 @@ scenario: run_scenario, Run
 scenario_inputs: scenario_of, machine_of, model_of, topology_of
 preparation, workload: plan and schedule of a model, or of any graph of operators
 execution: run_execution, Execution
+graphs: execution of workloads with numbers
 program_runner: ProgramRunner; operator_settings: operator_settings, engine_weights
 collective: run_collective, CollectiveRun
 prompt, context_buckets: the pass of a prompt, and decoding as the context grows

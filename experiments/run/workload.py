@@ -67,6 +67,19 @@ class PreparedWorkload:
         return 0
 
 
+def workload_of_scenario(scenario: Scenario) -> Workload:
+    """Return the workload that a scenario to run names, for its whole batch.
+
+    Raises
+    ------
+    SpecError
+        If there is no such workload, or it cannot be computed.
+    """
+    assert scenario.workload is not None
+    workload = load_workload(scenario.workload)
+    return workload.batched(scenario.batch) if scenario.batch > 1 else workload
+
+
 def prepare_workload(
     scenario: Scenario, topology: Topology | None = None
 ) -> PreparedWorkload:
@@ -85,14 +98,11 @@ def prepare_workload(
         If a name, value, wiring or strategy is wrong, the workload does not fit, or no
         schedule holds.
     """
-    assert scenario.workload is not None
     for path in scenario.settings:
         if path.startswith(MODEL_SETTING):
             raise SpecError(f"setting {path}: a workload is no model; remove it")
     machine = machine_of(scenario)
-    workload = load_workload(scenario.workload)
-    if scenario.batch > 1:
-        workload = workload.batched(scenario.batch)
+    workload = workload_of_scenario(scenario)
     if scenario.strategy.endswith(SUFFIX):
         raise PlanError(
             f"strategy {scenario.strategy}: plans of models are read, not those of "

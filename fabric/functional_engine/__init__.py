@@ -5,6 +5,7 @@ earlier instruction of that chip, or brought by a message that has arrived.
 
 executor: Executed, execute
 settings: OperatorSettings
+graph_settings: GraphSettings, ValueShape, natural
 caches: KeyValueCaches
 memory: ChipMemory, Piece
 regions: Region, operand_regions

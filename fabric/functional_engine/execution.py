@@ -1,6 +1,6 @@
 """Execution of one program, event by event, on the memories of its chips."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -100,6 +100,14 @@ class Execution:
                 piece = Piece(0, array.shape[-1], 1, array, 0)
                 if value in self._numbers:
                     self._memory(chip).write(self._numbers[value], piece)
+
+    def keep(self, pieces: Mapping[Value, Mapping[int, Sequence[Piece]]]) -> None:
+        """Put pieces that an earlier program left into the memories of chips."""
+        for value, by_chip in pieces.items():
+            for chip, held in by_chip.items():
+                for piece in held if value in self._numbers else ():
+                    own = piece._replace(since=0)
+                    self._memory(chip).write(self._numbers[value], own)
 
     def _memory(self, chip: int) -> ChipMemory:
         return self.memories.setdefault(chip, ChipMemory())

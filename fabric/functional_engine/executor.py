@@ -1,6 +1,6 @@
 """Execution of a program with real numbers: memories of chips, operations, messages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import final
 
 import numpy as np
@@ -81,6 +81,7 @@ def execute(
     weights: Mapping[str, Array],
     settings: Mapping[str, OperatorSettings],
     inputs: Mapping[Value, Mapping[int, Array]],
+    kept: Mapping[Value, Mapping[int, Sequence[Piece]]] | None = None,
     caches: KeyValueCaches | None = None,
     dtype: DTypeLike = np.float32,
 ) -> Executed:
@@ -97,6 +98,8 @@ def execute(
         Settings by the name of an operator; operators without any take the defaults.
     inputs
         Values that are in memories from the start, by chip: the tokens of each pass.
+    kept
+        Pieces of values that an earlier program left, by chip; None if there are none.
     caches
         KV caches of earlier programs, which grow; None if there are none.
     dtype
@@ -113,6 +116,7 @@ def execute(
     caches = KeyValueCaches() if caches is None else caches
     run = Execution(program.dataflow, weights, settings, caches, np.dtype(dtype))
     run.place(inputs)
+    run.keep(kept or {})
     for event in events_of(program, program.dataflow):
         run.step(event)
     return Executed(program.dataflow, run.memories, caches)

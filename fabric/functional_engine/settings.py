@@ -7,6 +7,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from fabric.functional_engine.graph_settings import GraphSettings
+
 
 def unchanged(x: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return `x`, as an activation that does nothing."""
@@ -50,6 +52,8 @@ class OperatorSettings:
     balanced_groups
         Expert groups, if none has room for more than its even share of all pairs of a
         token and an expert; 0 if each has room for all.
+    graph
+        Settings of an operator of a graph that is not of a model.
     """
 
     epsilon: float = 0.0
@@ -67,3 +71,4 @@ class OperatorSettings:
     experts_per_token: int = 1
     expert_columns: int = 0
     balanced_groups: int = 0
+    graph: GraphSettings | None = None

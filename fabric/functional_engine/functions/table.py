@@ -20,6 +20,13 @@ from fabric.functional_engine.functions.feed_forward_and_head import (
     expert_scores,
     sampled,
 )
+from fabric.functional_engine.functions.graph_operators import (
+    lookup_rows,
+    matrix_product,
+    paired_product,
+    total,
+    vector,
+)
 from fabric.functional_engine.functions.products import biased, partial_sum, product
 from fabric.functional_engine.functions.residual_stream import (
     added,
@@ -55,4 +62,9 @@ FUNCTIONS: Mapping[Function, Callable[[Call], list[Array]]] = {
     Function.SAMPLE: sampled,
     Function.SUM_SCALE: scaled_sum,
     Function.PARTIAL_SUM: partial_sum,
+    Function.MATRIX_PRODUCT: matrix_product,
+    Function.PAIRED_PRODUCT: paired_product,
+    Function.TOTAL: total,
+    Function.VECTOR: vector,
+    Function.LOOKUP_ROWS: lookup_rows,
 }

@@ -67,6 +67,20 @@ def test_other_numbers_are_exit_code_3(
     assert "DIFFERS" in done.stdout
 
 
+def test_a_workload_is_compared_with_its_reference(
+    groqrack: Groqrack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lstm = ("execute", "--workload", "lstm:16", "--chips", "4", "--tokens", "3")
+    done = groqrack(*lstm, "--strategy", "column=2,row=2")
+    assert done.returncode == 0
+    assert [done.stdout.count(f"state {name}") for name in ("h", "cell")] == [1, 1]
+    assert "3 iterations" in done.stdout
+    monkeypatch.setattr(command, "TOLERANCE", 0.0)
+    differs = groqrack(*lstm, "--json")
+    assert differs.returncode == 3
+    assert not json.loads(differs.stdout)["agrees"]
+
+
 def test_a_large_model_is_refused_before_it_is_planned(groqrack: Groqrack) -> None:
     done = groqrack("execute", "--model", "llama-2-70b")
     assert done.returncode == 2

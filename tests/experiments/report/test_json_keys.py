@@ -21,7 +21,10 @@ COMMANDS: dict[str, list[tuple[str, ...]]] = {
         ("plan", *TINY),
     ],
     "groqrack collective --json": [("collective", "all-reduce", "--bytes", "320")],
-    "groqrack execute --json": [("execute", "--chips", "2", "--tokens", "1")],
+    "groqrack execute --json": [
+        ("execute", "--chips", "2", "--tokens", "1"),
+        ("execute", "--workload", "gemm:8x8x8", "--tokens", "1"),
+    ],
     "groqrack topology --json": [("topology", "--chips", "72")],
 }
 # Lists whose objects have documented keys.

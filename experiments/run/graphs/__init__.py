@@ -1,0 +1,5 @@
+"""Workloads computed with real numbers, beside their reference.
+
+execution: run_workload_execution, WorkloadExecution, check_workload
+engine_values: graph_settings, engine_weights, random_inputs
+"""

@@ -1,0 +1,168 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compiler.compile_graph import compile_workload
+from compiler.ir.schedule import WorkloadSchedule
+from experiments.run.graphs.execution import run_workload_execution
+from sharding.graph.workload_plan import plan_workload
+from sharding.parallelism.grid import Grid
+from specs.errors import PlanError, SpecError, VerificationError
+from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
+from specs.machine import load_machine
+from specs.vector_functions import VectorFunction
+from topologies.selection import select_topology
+from workloads.graphs.workload import Workload, load_workload
+
+MACHINE = load_machine()
+NODE = select_topology(8)
+TOLERANCE = 1e-5
+SIDES = st.integers(6, 40)
+GRIDS = st.sampled_from([(1, 1), (3, 1), (1, 3), (2, 2), (6, 1), (1, 6), (2, 4)])
+
+
+def scheduled(workload: Workload, grid: tuple[int, int]) -> WorkloadSchedule:
+    column, row = grid
+    chips = NODE.active.astype(np.int64)
+    plan = plan_workload(workload, MACHINE, Grid(column=column, row=row), chips)
+    return compile_workload(plan, NODE)
+
+
+def largest_difference(workload: Workload, grid: tuple[int, int]) -> float:
+    schedule = scheduled(workload, grid)
+    execution = run_workload_execution(schedule.plan, schedule.program, iterations=2)
+    return execution.difference
+
+
+def attention() -> Workload:
+    """Return an embedding, products in pairs, a gate and experts that rows choose."""
+    weights, data = Role.WEIGHTS, Role.INPUT
+    tensors = (
+        Tensor(name="tokens", role=data, rows=6, columns=1),
+        Tensor(name="places", role=data, rows=6, columns=1),
+        Tensor(name="table", role=weights, rows=9, columns=8),
+        Tensor(name="positions", role=weights, rows=7, columns=8),
+        Tensor(name="embedded", rows=6, columns=8),
+        Tensor(name="queries", rows=2, columns=8, matrices=3),
+        Tensor(name="keys", role=Role.STATE, rows=8, columns=5, matrices=3),
+        Tensor(name="scores", rows=2, columns=5, matrices=3),
+        Tensor(name="scaled", rows=2, columns=5, matrices=3),
+        Tensor(name="scale", role=data, rows=1, columns=1),
+        Tensor(name="shares", rows=6, columns=5),
+        Tensor(name="norm", role=weights, rows=1, columns=5),
+        Tensor(name="bias", role=weights, rows=1, columns=5),
+        Tensor(name="normed", rows=6, columns=5),
+        Tensor(name="w_in", role=weights, rows=5, columns=24),
+        Tensor(name="inward", rows=6, columns=24),
+        Tensor(name="gated", rows=6, columns=12),
+        Tensor(name="choice", role=data, rows=6, columns=2),
+        Tensor(name="w_out", role=weights, rows=12, columns=7, matrices=3),
+        Tensor(name="out", rows=12, columns=7),
+        Tensor(name="out_bias", role=weights, rows=1, columns=7),
+        Tensor(name="result", role=Role.OUTPUT, rows=12, columns=7, gathered=True),
+    )
+
+    def vector(
+        name: str, function: VectorFunction, *inputs: str, chained: bool = False
+    ) -> Vector:
+        return Vector(
+            name=name,
+            inputs=inputs,
+            outputs=(name,),
+            function=function,
+            chained=chained,
+        )
+
+    operators: tuple[Operator, ...] = (
+        Lookup(
+            name="embed",
+            tables=("table", "positions"),
+            index=("tokens", "places"),
+            output="embedded",
+        ),
+        vector("queries", VectorFunction.TANH, "embedded"),
+        Matmul(name="scores", left=("queries",), right="keys", output="scores"),
+        vector("scaled", VectorFunction.MULTIPLY, "scores", "scale", chained=True),
+        vector("shares", VectorFunction.SOFTMAX, "scaled"),
+        vector("normed", VectorFunction.LAYER_NORM, "shares", "norm", "bias"),
+        Matmul(name="inward", left=("normed",), right="w_in", output="inward"),
+        vector("gated", VectorFunction.SWIGLU, "inward", chained=True),
+        Matmul(
+            name="out",
+            left=("gated",),
+            right="w_out",
+            output="out",
+            chosen=2,
+            choice="choice",
+        ),
+        vector("result", VectorFunction.ADD, "out", "out_bias", chained=True),
+    )
+    return Workload("attention", tensors, operators)
+
+
+@given(SIDES, SIDES, SIDES, GRIDS, st.sampled_from(["", ":gathered", ":int4"]))
+@settings(max_examples=20, deadline=None)
+def test_any_split_of_a_product_computes_it(
+    rows: int, inner: int, columns: int, grid: tuple[int, int], option: str
+) -> None:
+    workload = load_workload(f"gemm:{rows}x{inner}x{columns}{option}")
+    assert largest_difference(workload, grid) < TOLERANCE
+
+
+@given(SIDES, GRIDS, st.integers(1, 3))
+@settings(max_examples=15, deadline=None)
+def test_any_split_of_an_lstm_carries_its_states(
+    hidden: int, grid: tuple[int, int], batch: int
+) -> None:
+    workload = load_workload(f"lstm:{hidden}").batched(batch)
+    assert largest_difference(workload, grid) < TOLERANCE
+
+
+@pytest.mark.parametrize("grid", [(1, 1), (2, 1), (1, 2), (3, 2), (7, 1), (2, 4)])
+def test_every_kind_of_operator_is_computed_in_any_split(grid: tuple[int, int]) -> None:
+    assert largest_difference(attention(), grid) < TOLERANCE
+
+
+def test_a_state_is_what_the_iteration_before_has_left() -> None:
+    schedule = scheduled(load_workload("lstm:8"), (2, 1))
+    one, three = (
+        run_workload_execution(schedule.plan, schedule.program, iterations=count)
+        for count in (1, 3)
+    )
+    assert three.operations == 3 * one.operations
+    assert three.differences.keys() == {"h", "cell"}
+
+
+def test_a_chip_that_lacks_what_it_reads_is_named() -> None:
+    schedule = scheduled(load_workload("lstm:8"), (2, 1))
+    flow = schedule.program.dataflow
+    assert flow is not None
+    # The hidden state is made and not sent.
+    kept = flow.carried.owner < 0
+    carried = replace(
+        flow.carried,
+        **{name: getattr(flow.carried, name)[kept] for name in flow.carried.__slots__},
+    )
+    program = replace(schedule.program, dataflow=replace(flow, carried=carried))
+    with pytest.raises(VerificationError, match=r"gates on chip \d .* reads h, but"):
+        run_workload_execution(schedule.plan, program, iterations=2)
+
+
+def test_an_operator_without_a_function_is_refused_with_the_way_out() -> None:
+    mlp = load_workload("mlp")
+    operators = tuple(
+        each.model_copy(update={"function": None}) if each.name == "norm" else each
+        for each in mlp.operators
+    )
+    schedule = scheduled(Workload("mlp", mlp.tensors, operators), (2, 1))
+    with pytest.raises(SpecError, match=r"mlp: norm does not say .* give it a funct"):
+        run_workload_execution(schedule.plan, schedule.program)
+
+
+def test_a_workload_of_many_elements_is_refused() -> None:
+    schedule = scheduled(load_workload("gemm:8000x8000x80"), (8, 1))
+    with pytest.raises(PlanError, match=r"has 65,280,000 elements .* use smaller"):
+        run_workload_execution(schedule.plan, schedule.program)
