@@ -2,7 +2,7 @@
 
 The verifier and its rules share no code with the rest of the compiler. They read the
 finished program and derive everything again from the machine, the topology, the
-operator graph of the model and the plan's table of weights. Each rule holds for every
+operator graph and the plan's table of weights. Each rule holds for every
 instruction and every vector, under every jitter and drift that the machine allows, or
 the first counter-example is reported.
 """
@@ -18,6 +18,7 @@ from chip.program import Program
 from compiler.dataflow_rules.claims import check_claims, check_heads, check_results
 from compiler.dataflow_rules.coverage import check_coverage
 from compiler.dataflow_rules.functions import check_functions
+from compiler.dataflow_rules.graphs.proof import graph_checks
 from compiler.dataflow_rules.instructions import check_instructions, check_passes
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
 from compiler.dataflow_rules.residency import check_residency
@@ -56,8 +57,8 @@ from workloads.model_graph import graph_of
 class Certificate:
     """Certificate that a program keeps every rule, with the cases of each.
 
-    Without a plan of a model the rules are those of the machine, so that the
-    certificate does not say what is computed.
+    Without a plan the rules are those of the machine, so that the certificate does not
+    say what is computed.
 
     Parameters
     ----------
@@ -97,8 +98,8 @@ def verify(
     outage
         Chips and links that are out of order.
     plan
-        What the program must compute. Of a model's plan the program must state its
-        dataflow; a plan of another workload says nothing about it yet.
+        What the program must compute: a model, or an iteration of any workload. Without
+        it the rules are those of the machine alone.
 
     Raises
     ------
@@ -131,21 +132,36 @@ def verify(
         "operands fit": check_operands(program, machine),
         "SRAM holds all, at any time": check_memory(program, machine),
     }
+    if plan is not None:
+        _check_states_something(program, plan)
     if isinstance(plan, ShardingPlan):
         checks |= _computes(program, topology, plan)
+    elif plan is not None:
+        checks |= graph_checks(program, topology, plan)
     return Certificate(digest=digest(program), checks=checks)
+
+
+def _check_states_something(
+    program: Program, plan: ShardingPlan | WorkloadPlan
+) -> None:
+    """Refuse a program that states nothing that it computes."""
+    if program.dataflow is not None and len(program.dataflow.operations):
+        return
+    wanted = (
+        f"{len(plan.workload.operators)} operators of {plan.workload.name}"
+        if (isinstance(plan, WorkloadPlan))
+        else f"{plan.task.model.layers} layers of {plan.task.model.name}"
+    )
+    raise violation(
+        "the program computes something else",
+        f"it states nothing that it computes, and the {wanted} are to be computed",
+    )
 
 
 def _computes(
     program: Program, topology: Topology, plan: ShardingPlan
 ) -> dict[str, int]:
     """Return the cases of each rule by which a program computes a plan's model."""
-    if program.dataflow is None or not len(program.dataflow.operations):
-        raise violation(
-            "the program computes something else",
-            f"it states nothing that it computes, and {plan.task.model.name} has "
-            f"{plan.task.model.layers} layers",
-        )
     task, machine = plan.task, plan.task.machine
     graph = graph_of(
         task.model, machine.formats, context=task.context, batch=task.batch

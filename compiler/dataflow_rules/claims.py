@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from chip.dataflow import Function
-from chip.program import Opcode
+from chip.program import Opcode, Program
 from compiler.dataflow_rules.regions import parts_of, weight_of
 from compiler.dataflow_rules.statements import Statements, beside
 from compiler.rules.structure import cycles_per_vector, violation
@@ -179,7 +179,11 @@ def check_claims(
     statements: Statements, plan: ShardingPlan, machine: MachineSpec
 ) -> int:
     """Claim rule: refuse marks, stalls and memory that are not what they must be."""
-    program = statements.program
+    return check_marks(statements.program, machine) + _check_memory(statements, plan)
+
+
+def check_marks(program: Program, machine: MachineSpec) -> int:
+    """Claim rule: refuse marks, a period and stalls that are not what they must be."""
     code = program.instructions
     marks = np.sort(code.start_cycle[code.opcode == Opcode.MARK])
     ends = code.start_cycle + code.duration_cycles
@@ -210,7 +214,7 @@ def check_claims(
             "a deskew stalls as long as it does not",
             f"{stall} cycles are stated, and an epoch has {machine.hac.epoch_cycles}",
         )
-    return len(marks) + 2 + _check_memory(statements, plan)
+    return len(marks) + 2
 
 
 def _check_memory(statements: Statements, plan: ShardingPlan) -> int:

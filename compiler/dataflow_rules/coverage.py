@@ -2,10 +2,9 @@
 
 For `compiler.verify`; independent of the code that makes programs.
 
-A chip works operator after operator, in the order of their numbers (the rule of
-structure). So what an operator makes, and what messages bring, is there for the
-operators after it, and for the functions chained behind it in one instruction. Parts of
-a sum that a chip adds up stay where they are, as one array.
+A chip works operator after operator, by their numbers (the rule of structure). So what
+an operator makes, and what messages bring, is there for the operators after it, and for
+the functions chained behind it. Parts of a sum that a chip adds up stay, as one array.
 """
 
 from typing import NamedTuple
@@ -20,26 +19,25 @@ from compiler.dataflow_rules.regions import (
     weight_of,
 )
 from compiler.dataflow_rules.statements import Statements
-from compiler.rules.structure import violation
+from compiler.dataflow_rules.transfers import arrival_operators
 from specs.arrays import Ints
 from specs.errors import VerificationError
 
 Weights = NDArray[np.uint64]
 
-# 2^38 keys times 2^24 columns are below 2^63.
-_HASH_SHIFT = 64 - 38
+# Bits of a number of a key and a column together.
+_BITS = 62
 
 
-class _Table(NamedTuple):
-    """Regions with the chip that has or needs them, and when.
+class RegionsThere(NamedTuple):
+    """Regions, for dataflow rules, with the chip that has or needs them, and when.
 
     Attributes
     ----------
     key
         Chip and value in one number.
     order
-        Place in the order of the chip's work: a region is there from it on, or needed
-        at it.
+        Place in the chip's work: a region is there from it on, or needed at it.
     first, last, part_first, part_last
         The region.
     """
@@ -51,17 +49,19 @@ class _Table(NamedTuple):
     part_first: Ints
     part_last: Ints
 
-    def joined(self, other: "_Table") -> "_Table":
-        """Return the rows of both tables."""
-        return _Table(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+    def joined(self, other: "RegionsThere") -> "RegionsThere":
+        """Return, for dataflow rules, the rows of both tables."""
+        return RegionsThere(
+            *(np.concatenate(pair) for pair in zip(self, other, strict=True))
+        )
 
-    def chosen(self, rows: Ints | NDArray[np.bool_]) -> "_Table":
-        """Return some of the rows."""
-        return _Table(*(column[rows] for column in self))
+    def chosen(self, rows: Ints | NDArray[np.bool_]) -> "RegionsThere":
+        """Return, for dataflow rules, some of the rows."""
+        return RegionsThere(*(column[rows] for column in self))
 
     @property
     def parts_weight(self) -> Weights:
-        """Return the weight of each row's parts."""
+        """Return, for dataflow rules, the weight of each row's parts."""
         return weight_of(self.part_first, self.part_last)
 
 
@@ -75,17 +75,22 @@ def check_coverage(statements: Statements, tokens_on: Ints) -> int:
     tokens_on
         Chips that have the tokens of a pass when it begins.
     """
+    return check_regions_there(statements, _initial(statements, tokens_on))
+
+
+def check_regions_there(statements: Statements, initial: RegionsThere) -> int:
+    """Coverage rule: as `check_coverage`, with regions that are there at the start."""
     flow = statements.flow
     operations, messages = flow.operations, flow.messages
     chained = _chained(statements)
     longest = int(chained.max(initial=0)) + 2
     order = operations.operator.astype(np.int64) * longest + chained
     sent = messages.operator.astype(np.int64) * longest
+    received = arrival_operators(statements) * longest + longest - 1
     own, views = np.arange(len(flow.values)), _bases_of_views(statements)
     written = _table(flow.writes, own, chip=operations.chip, order=order + 1)
-    arrived = _table(
-        flow.carried, own, chip=messages.target, order=sent + longest - 1
-    ).joined(_initial(statements, tokens_on))
+    arrived = _table(flow.carried, own, chip=messages.target, order=received)
+    arrived = arrived.joined(initial)
     sums = operations.function == Function.PARTIAL_SUM
     there = written.chosen(~sums[flow.writes.owner]).joined(arrived)
     read = _table(flow.reads, own, chip=operations.chip, order=order)
@@ -132,7 +137,7 @@ def _bases_of_views(statements: Statements) -> Ints:
 
 def _table(
     regions: Regions, value_of: Ints, *, chip: NDArray[np.int32], order: Ints
-) -> _Table:
+) -> RegionsThere:
     """Return regions with the chip and the order of their owners.
 
     Parameters
@@ -143,7 +148,7 @@ def _table(
         Chip and place of each owner.
     """
     owner = regions.owner
-    return _Table(
+    return RegionsThere(
         chip[owner].astype(np.int64) * len(value_of) + value_of[regions.value],
         order[owner],
         *(
@@ -153,16 +158,16 @@ def _table(
     )
 
 
-def _initial(statements: Statements, tokens_on: Ints) -> _Table:
+def _initial(statements: Statements, tokens_on: Ints) -> RegionsThere:
     """Return the tokens that are there when a pass begins."""
     values = statements.flow.values
     tokens = [place for place, value in enumerate(values) if value.name == "tokens"]
     key = np.add.outer(tokens_on * len(values), np.array(tokens, dtype=np.int64))
     zero = 0 * key.ravel()
-    return _Table(key.ravel(), zero - 1, zero, zero + 1, zero, zero + 1)
+    return RegionsThere(key.ravel(), zero - 1, zero, zero + 1, zero, zero + 1)
 
 
-def _arrays(table: _Table, regions: Regions) -> _Table:
+def _arrays(table: RegionsThere, regions: Regions) -> RegionsThere:
     """Return the arrays of regions, with the weight of their parts as `part_first`.
 
     Rows of the table behind those of its regions are arrays of their own.
@@ -177,16 +182,18 @@ def _arrays(table: _Table, regions: Regions) -> _Table:
     return table.chosen(first)._replace(part_first=parts, part_last=parts)
 
 
-def _unmatched(there: _Table, needed: _Table) -> Ints:
+def _unmatched(there: RegionsThere, needed: RegionsThere) -> Ints:
     """Return the rows of needed arrays that are not there once, column by column.
 
     An array is another one if it is a sum of other parts.
     """
+    span = int(max(there.last.max(initial=0), needed.last.max(initial=0))) + 1
+    shift = np.uint64(64 - _BITS + span.bit_length())
 
-    def hashed(table: _Table) -> Ints:
+    def hashed(table: RegionsThere) -> Ints:
         mixed = scattered(table.key) ^ table.part_first.astype(np.uint64)
         # Few enough bits to leave room for columns; others are told apart below.
-        return (mixed >> np.uint64(_HASH_SHIFT)).astype(np.int64)
+        return (mixed >> shift).astype(np.int64)
 
     row, other = _overlapping(
         (hashed(there), there.first, there.last),
@@ -202,7 +209,7 @@ def _unmatched(there: _Table, needed: _Table) -> Ints:
     return np.flatnonzero(total != weight_of(needed.first, needed.last))
 
 
-def _uncovered(there: _Table, needed: _Table, values: int) -> Ints:
+def _uncovered(there: RegionsThere, needed: RegionsThere, values: int) -> Ints:
     """Return the rows of needed regions that are not covered exactly once."""
     by_parts = _wider_in_parts(there, values)
     row, other = _overlapping(
@@ -260,7 +267,7 @@ def _overlapping(
     return np.concatenate([none, *rows]), np.concatenate([none, *others])
 
 
-def _wider_in_parts(table: _Table, values: int) -> NDArray[np.bool_]:
+def _wider_in_parts(table: RegionsThere, values: int) -> NDArray[np.bool_]:
     """Return whether each value has more parts than columns, shape ``(values,)``."""
     extent = np.zeros((2, values), dtype=np.int64)
     value = table.key % values
@@ -270,7 +277,7 @@ def _wider_in_parts(table: _Table, values: int) -> NDArray[np.bool_]:
     return wider
 
 
-def _edges(table: _Table, by_parts: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+def _edges(table: RegionsThere, by_parts: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     """Return the edges of regions in their parts, of some values, or their columns."""
     flag = by_parts[table.key % len(by_parts)]
     return (
@@ -284,17 +291,10 @@ def _missing(
 ) -> VerificationError:
     """Return the error of a region that is read or sent and is not there."""
     flow, owner = statements.flow, int(regions.owner[row])
-    value = flow.values[int(regions.value[row])].name
-    columns = f"{int(regions.first[row])} to {int(regions.last[row]) - 1}"
+    columns = f"columns {int(regions.first[row])} to {int(regions.last[row]) - 1}"
+    region = f"{columns} of {flow.values[int(regions.value[row])].name}"
     if what == "reads":
         return statements.violation(
-            owner, f"reads columns {columns} of {value}, which are not there just once"
+            owner, f"reads {region}, which are not there just once"
         )
-    messages = flow.messages
-    chip, operator = int(messages.source[owner]), int(messages.operator[owner])
-    return violation(
-        "the program computes something else",
-        f"chip {chip} sends columns {columns} of {value} to chip "
-        f"{int(messages.target[owner])} ({statements.when(chip, operator)}), and does "
-        f"not have them just once",
-    )
+    return statements.unsent(owner, region)

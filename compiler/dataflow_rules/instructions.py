@@ -12,11 +12,19 @@ from compiler.rules.structure import violation
 from sharding.weights.task import Task
 from specs.arrays import Ints
 
-_PRODUCTS = (Function.PRODUCT, Function.ROUTER, Function.SCORES, Function.ATTEND)
+_GRAPH_PRODUCTS = (Function.MATRIX_PRODUCT, Function.PAIRED_PRODUCT)
+_PRODUCTS = (
+    *(Function.PRODUCT, Function.ROUTER, Function.SCORES, Function.ATTEND),
+    *_GRAPH_PRODUCTS,
+)
+_LOOKUPS = (Function.LOOKUP, Function.LOOKUP_ROWS)
 # Opcodes that compute, as bits.
 _BITS = {Opcode.READ: 1, Opcode.MATMUL: 2, Opcode.VECTOR: 4}
 # Functions of one instruction: each element passes both on its way.
-_CHAINS = {(Function.BIAS, Function.POSITION)}
+_CHAINS = {
+    (Function.BIAS, Function.POSITION),
+    *((product, Function.VECTOR) for product in _GRAPH_PRODUCTS),
+}
 _EDGES = ("first", "last", "part_first", "part_last")
 _OF_PRODUCT = _BITS[Opcode.READ] | _BITS[Opcode.MATMUL]
 
@@ -38,7 +46,10 @@ def check_instructions(statements: Statements) -> int:
     needed = table.operator.astype(np.int64) * chips + table.chip
     wanted = np.full(len(table), _BITS[Opcode.VECTOR])
     wanted[np.isin(table.function, _PRODUCTS)] = _OF_PRODUCT
-    wanted[table.function == Function.LOOKUP] = _BITS[Opcode.READ]
+    wanted[np.isin(table.function, _LOOKUPS)] = _BITS[Opcode.READ]
+    # What is chained to a product shares its instruction.
+    chained = np.flatnonzero(needed[1:] == needed[:-1]) + 1
+    wanted[chained] = wanted[chained - 1]
     at = np.minimum(np.searchsorted(keys, needed), max(len(keys) - 1, 0))
     there = keys[at] == needed if len(keys) else np.zeros(len(table), dtype=bool)
     operations = np.arange(len(table))

@@ -209,6 +209,16 @@ class Statements:
             f"{where} ({self.when(chip, operator)}): {what}",
         )
 
+    def unsent(self, message: int, what: str) -> VerificationError:
+        """Return the error of a message that carries what its source does not have."""
+        messages = self.flow.messages
+        chip, operator = int(messages.source[message]), int(messages.operator[message])
+        return violation(
+            "the program computes something else",
+            f"chip {chip} sends {what} to chip {int(messages.target[message])} "
+            f"({self.when(chip, operator)}), and does not have them just once",
+        )
+
     def content_of(self, message: int) -> str:
         """Return the names of the values that a message carries, as words."""
         carried = self.flow.carried

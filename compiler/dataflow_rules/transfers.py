@@ -3,15 +3,19 @@
 For `compiler.verify`; independent of the code that makes programs.
 """
 
+from typing import Protocol
+
 import numpy as np
 
+from chip.dataflow import Regions
 from chip.program import Opcode
 from compiler.dataflow_rules.statements import Statements
-from compiler.dataflow_rules.value_sizes import ValueSizes
 from compiler.rules.structure import violation
 from specs.arrays import Ints
 from specs.machine import MachineSpec
 from topologies.topology import Topology
+
+_NEVER = np.iinfo(np.int64).max
 
 
 def check_trains(
@@ -62,8 +66,11 @@ def check_trains(
         np.isin(code.opcode, (Opcode.SEND, Opcode.FORWARD, Opcode.RECEIVE))
     )
     message = of[code.train[moves]]
+    # A message may be sent in pieces; it begins with the first.
+    first = np.full(len(messages), _NEVER)
+    np.minimum.at(first, message, code.operator[moves])
     _refuse(
-        messages.operator[message] != code.operator[moves],
+        first[message] != messages.operator[message],
         message,
         statements,
         "is moved by instructions of another operator",
@@ -71,15 +78,43 @@ def check_trains(
     return len(trains) + len(messages)
 
 
-def check_payloads(statements: Statements, sizes: ValueSizes) -> int:
-    """Payload rule: refuse a message that is not as long as the regions it carries."""
+def arrival_operators(statements: Statements) -> Ints:
+    """Return, for dataflow rules, the operator with which each message has arrived."""
+    code, messages = statements.program.instructions, statements.flow.messages
+    moves = np.flatnonzero(code.opcode == Opcode.RECEIVE)
+    arrived = messages.operator.astype(np.int64)
+    message = statements.flow.train_message[code.train[moves]]
+    np.maximum.at(arrived, message, code.operator[moves])
+    return arrived
+
+
+class CarriedSizes(Protocol):
+    """Sizes, for dataflow rules, of what messages carry."""
+
+    def carried_bits(self, regions: Regions) -> Ints:
+        """Return, for dataflow rules, the bits of regions, shape ``(regions,)``."""
+
+
+def check_payloads(
+    statements: Statements, sizes: CarriedSizes, most_shards: int = 1
+) -> int:
+    """Payload rule: refuse a message that is not as long as the regions it carries.
+
+    Parameters
+    ----------
+    statements, sizes
+        The program's statements, and the sizes of what it sends.
+    most_shards
+        Shards of a message at most, each of whole bytes.
+    """
     messages, carried = statements.flow.messages, statements.flow.carried
     bits = sizes.carried_bits(carried)
     total = np.zeros(len(messages), dtype=np.int64)
     np.add.at(total, carried.owner, bits)
     needed = -(-total // 8)
+    more = messages.payload_bytes - needed
     _refuse(
-        (needed != messages.payload_bytes) | (total == 0),
+        (more < 0) | (more >= most_shards) | (total == 0),
         np.arange(len(messages)),
         statements,
         "is not as long as what it carries",

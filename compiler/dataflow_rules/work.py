@@ -241,7 +241,7 @@ def _terms(statements: Statements, amounts: OperationAmounts) -> Ints:
         reads.value[split][1:] == reads.value[split][:-1]
     )
     again &= reads.first[split][1:] == reads.first[split][:-1]
-    size[split] = _arrived(statements, split)
+    size[split] = arrived_columns(statements, split)
     size[split[1:][again]] = 0
     # Of a table, the columns are numbered as parts.
     tables = np.flatnonzero((function == Function.ADD_TABLES) & staying[reads.value])
@@ -252,8 +252,8 @@ def _terms(statements: Statements, amounts: OperationAmounts) -> Ints:
     return terms * amounts.rows
 
 
-def _arrived(statements: Statements, rows: Ints) -> Ints:
-    """Return the columns of all arrays that are there for regions that are read.
+def arrived_columns(statements: Statements, rows: Ints) -> Ints:
+    """Return, for dataflow rules, the columns of arrays that are there for regions.
 
     Arrays that a chip has added up are one from then on.
     """

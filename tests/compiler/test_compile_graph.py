@@ -42,7 +42,7 @@ def test_every_split_is_proven_and_above_its_bound(
     name: str, column: int, row: int
 ) -> None:
     schedule = scheduled(name, Grid(column=column, row=row))
-    verify(schedule.program, schedule.topology, MACHINE)
+    verify(schedule.program, schedule.topology, MACHINE, plan=schedule.plan)
     assert schedule.lower_bound_cycles <= schedule.latency_cycles
     assert critical_path_bound(schedule.plan) <= schedule.latency_cycles
     assert schedule.breakdown.total == schedule.latency_cycles
@@ -122,7 +122,7 @@ def test_an_exchange_longer_than_drift_allows_goes_in_pieces() -> None:
     schedule = scheduled("gemm:4000x4000x4000", Grid(column=1, row=2))
     sums = [e for e in schedule.timeline.entries if e.name == "gemm sums"]
     assert len(sums) == 2
-    verify(schedule.program, NODE, MACHINE)
+    verify(schedule.program, NODE, MACHINE, plan=schedule.plan)
     sent = schedule.program.trains.vectors.sum()
     # Half of 4,000 x 4,000 sums in FP16 each way, 320 bytes at a time.
     assert sent == 2 * 4000 * 4000 * 2 // 2 // 320

@@ -1,0 +1,158 @@
+"""Result rules of graphs: states, outputs, weights and memory are where they must be.
+
+For `compiler.verify`; independent of the code that makes programs.
+"""
+
+import re
+from collections import defaultdict
+
+import numpy as np
+
+from chip.dataflow import Regions
+from compiler.dataflow_rules.coverage import RegionsThere
+from compiler.dataflow_rules.graphs.stated import GraphFacts
+from compiler.dataflow_rules.regions import weight_of
+from compiler.rules.structure import violation
+from specs.arrays import Ints
+from specs.graph import Role
+
+# Marks the copies of weights that several chips have.
+_COPY = re.compile(r" \(copy \d+\)$")
+
+
+def states_there(facts: GraphFacts) -> RegionsThere:
+    """Return what a graph's program finds when an iteration begins, for dataflow rules.
+
+    Inputs are on every chip, as are states that nothing makes. A state that is made is
+    where the iteration before has left it: where this one leaves it.
+    """
+    flow = facts.statements.flow
+    number = {value.name: place for place, value in enumerate(flow.values)}
+    size, chips = len(flow.values), facts.plan.group.chips
+    rows: list[tuple[int, int, int]] = []
+    for tensor in facts.workload.tensors:
+        if tensor.role not in (Role.INPUT, Role.STATE) or tensor.name not in number:
+            continue
+        value = number[tensor.name]
+        if tensor.name not in facts.states:
+            rows += [(chip * size + value, 0, tensor.elements) for chip in chips]
+            continue
+        chip, first, last = _left(facts, facts.states[tensor.name])
+        keys = (chip * size + value).tolist()
+        rows += list(zip(keys, first.tolist(), last.tolist(), strict=True))
+    key, first, last = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    none = 0 * key
+    return RegionsThere(key, none - 1, first, last, none, none + 1)
+
+
+def _left(facts: GraphFacts, name: str) -> tuple[Ints, Ints, Ints]:
+    """Return chip and range of each region of a complete value that chips are left."""
+    flow = facts.statements.flow
+    values = [n for n, value in enumerate(flow.values) if value.name == name]
+    found = []
+    sides: tuple[tuple[Regions, Ints], ...] = (
+        (flow.writes, flow.operations.chip.astype(np.int64)),
+        (flow.carried, flow.messages.target.astype(np.int64)),
+    )
+    for regions, chip in sides:
+        own = np.isin(regions.value, values)
+        own &= (regions.part_first == 0) & (regions.part_last == 1)
+        found.append(
+            np.array([chip[regions.owner[own]], regions.first[own], regions.last[own]])
+        )
+    chips, first, last = np.concatenate(found, axis=1).astype(np.int64)
+    return chips, first, last
+
+
+def check_graph_results(facts: GraphFacts) -> int:
+    """Refuse a program that leaves a graph's result elsewhere than it must be.
+
+    A gathered output is on the first chip. Of another output each chip has what it has
+    made, so that nothing is to be shown but that it is made.
+    """
+    leader = int(facts.plan.group.chips[0])
+    checked = 0
+    for tensor in facts.workload.tensors:
+        if tensor.role is not Role.OUTPUT or not tensor.gathered:
+            continue
+        chip, first, last = _left(facts, tensor.name)
+        own = chip == leader
+        total = weight_of(first[own], last[own]).sum(dtype=np.uint64)
+        whole = weight_of(np.array([0]), np.array([tensor.elements]))[0]
+        if total != whole:
+            raise violation(
+                "the result does not arrive",
+                f"chip {leader} does not have each of the {tensor.elements:,} elements "
+                f"of {tensor.name} once",
+            )
+        checked += 1
+    return checked + len(facts.states)
+
+
+def check_graph_residency(facts: GraphFacts) -> int:
+    """Residency rule: refuse weights that a graph reads on a chip that lacks them."""
+    table = facts.plan.slices
+    held: defaultdict[tuple[int, str], list[tuple[int, int, int, int]]]
+    held = defaultdict(list)
+    edges = ["row_start", "row_end", "column_start", "column_end"]
+    columns = zip(
+        table["chip"].tolist(),
+        table["tensor"].tolist(),
+        table[edges].to_numpy(dtype=np.int64).tolist(),
+        strict=True,
+    )
+    for chip, tensor, (low, high, left, right) in columns:
+        name = _COPY.sub("", str(tensor))
+        held[int(chip), name].append((low, high, left, right))
+    checked = 0
+    for operation in facts.operations:
+        for name, regions in operation.reads.items():
+            if name not in facts.matrices:
+                continue
+            for region in regions:
+                checked += 1
+                if not any(
+                    low <= region.first
+                    and region.last <= high
+                    and left <= region.part_first
+                    and region.part_last <= right
+                    for low, high, left, right in held[operation.chip, name]
+                ):
+                    raise facts.refused(
+                        operation,
+                        f"reads rows {region.first} to {region.last - 1} of {name}, "
+                        f"which the plan does not give it",
+                    )
+    return checked
+
+
+def check_graph_memory(facts: GraphFacts) -> int:
+    """Claim rule: refuse less resident memory than a graph's plan and states need."""
+    program, plan = facts.statements.program, facts.plan
+    table, chips = plan.slices, plan.group.chips
+    weights = np.bincount(
+        table["chip"],
+        weights=table["bytes"].to_numpy(dtype=np.float64),
+        minlength=program.chips,
+    ).astype(np.int64)[chips]
+    states = np.zeros(program.chips, dtype=np.int64)
+    for name, after in facts.states.items():
+        chip, first, last = _left(facts, after)
+        bits = facts.bits(facts.tensors[name])
+        np.add.at(states, chip, -(-(last - first) * bits // 8))
+    memory, resident = plan.group.memory, program.resident
+    for what, stated, needed in (
+        ("weights", resident.weights, np.maximum(weights, memory.weights)),
+        ("states", resident.kv_cache, np.maximum(states[chips], memory.kv_cache)),
+        ("activations", resident.activations, memory.activations),
+        ("program text", resident.program, memory.program),
+    ):
+        short = np.flatnonzero(stated[chips] < needed)
+        if len(short):
+            at = int(chips[short[0]])
+            raise violation(
+                "memory is stated as less than it is",
+                f"chip {at} keeps {int(needed[short[0]]):,} bytes of {what}, and "
+                f"{int(stated[at]):,} are stated",
+            )
+    return 4 * len(chips)
