@@ -8,10 +8,10 @@ from chip.program import Program
 from compiler.cost.roofline import lower_bound_cycles
 from compiler.ir.schedule import Schedule
 from compiler.ir.timeline import Timeline
+from compiler.passes.train_count import check_trains, least_trains
 from compiler.routing.modulo_reservation_table import ModuloReservationTable
 from compiler.scheduling.plan_scheduler import PlanScheduler
 from compiler.scheduling.program_assembly import no_deskew_gap
-from compiler.scheduling.train_count import check_trains, least_trains
 from sharding.planner.plan import ShardingPlan
 from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage

@@ -5,23 +5,21 @@ The cycles of a block depend on its group and on how long weights could load bef
 so each such block is computed once, and a plan is a sum over them.
 """
 
+from collections.abc import Hashable
 from typing import NamedTuple, final
 
 from compiler.bounds.congestion_bound import CongestionBound
 from compiler.bounds.exchange_bound import ExchangeBoundCache
 from compiler.ir.messages import MessageTable
-from compiler.scheduling.token_walk import stage_transfer, token_return, walk_token
+from compiler.passes.model_pass import model_pass
+from compiler.passes.planned_pass import PassBlock, PassStage, PlannedPass, walk_pass
 from compiler.scheduling.weight_prefetch import WeightPrefetcher
-from sharding.operators.operators import Compute, Exchange, Unit
-from sharding.parallelism.tensor_group import TensorGroup
-from sharding.partition.block_operators import block_operators
-from sharding.planner.plan import ShardingPlan, Stage
-from sharding.weights.blocks import Block
+from sharding.operators.operators import Exchange, ShardedOperator, Unit
+from sharding.planner.plan import ShardingPlan
 from sharding.weights.task import Task
 
 # Cycles in which weights may load, relative to the start of a block.
 _Windows = tuple[tuple[int, int], ...]
-_GroupBlock = tuple[TensorGroup, Block]
 
 
 class _BlockPath(NamedTuple):
@@ -46,9 +44,9 @@ class CriticalPathBound:
     def __init__(self, links: CongestionBound, exchanges: ExchangeBoundCache) -> None:
         self._links = links
         self._exchanges = exchanges
-        self._operators: dict[_GroupBlock, list[Compute | Exchange]] = {}
+        self._operators: dict[Hashable, list[ShardedOperator]] = {}
         self._prefetch: WeightPrefetcher | None = None
-        self._paths: dict[tuple[_GroupBlock, bytes, _Windows], _BlockPath] = {}
+        self._paths: dict[tuple[Hashable, bytes, _Windows], _BlockPath] = {}
 
     def least_latency(self, plan: ShardingPlan) -> int:
         """Return a lower bound on the cycles from a token to the next of its sequence.
@@ -60,8 +58,9 @@ class CriticalPathBound:
         plan
             Who holds what, of a single replica.
         """
-        path = _PlanPath(self, plan)
-        walk_token(plan, path)
+        planned = model_pass(plan)
+        path = _PlanPath(self, plan.task, planned)
+        walk_pass(planned, path)
         if plan.sequences == 1:
             return path.now
         # One stage serves all sequences in turn, and deskews in between.
@@ -69,28 +68,27 @@ class CriticalPathBound:
         return max(path.now, plan.sequences * interval)
 
     def block(
-        self, task: Task, block: Block, stage: Stage, windows: _Windows
+        self, task: Task, block: PassBlock, stage: PassStage, windows: _Windows
     ) -> _BlockPath:
         """Return the path of a block after free cycles, kept for equal blocks."""
-        like = task.group, task.like(block)
-        key = like, stage.chips.tobytes(), windows
+        key = block.like, stage.chips.tobytes(), windows
         if key not in self._paths:
-            self._paths[key] = self._block_path(task, like, stage, windows)
+            self._paths[key] = self._block_path(task, block, stage, windows)
         return self._paths[key]
 
     def _block_path(
-        self, task: Task, like: _GroupBlock, stage: Stage, windows: _Windows
+        self, task: Task, block: PassBlock, stage: PassStage, windows: _Windows
     ) -> _BlockPath:
-        """Return the path of a block, scheduled as `token_timeline` does."""
-        if like not in self._operators:
-            self._operators[like] = block_operators(task, like[1])
+        """Return the path of a block, scheduled as `pass_timeline` does."""
+        if block.like not in self._operators:
+            self._operators[block.like] = block.operators()
         if self._prefetch is None:
             self._prefetch = WeightPrefetcher(task.machine.chip)
         prefetch, now = self._prefetch, 0
         prefetch.restart()
         for start, end in windows:
             prefetch.free(start, end)
-        for operator in self._operators[like]:
+        for operator in self._operators[block.like]:
             begin = now
             if isinstance(operator, Exchange):
                 now += self._exchanges.cycles(task, operator, stage.chips)
@@ -121,29 +119,32 @@ class _PlanPath:
         Cycles so far, and those of the slowest stage.
     """
 
-    def __init__(self, bound: CriticalPathBound, plan: ShardingPlan) -> None:
+    def __init__(
+        self, bound: CriticalPathBound, task: Task, planned: PlannedPass
+    ) -> None:
         self._bound = bound
-        self._plan = plan
+        self._task = task
+        self._planned = planned
         self._windows: _Windows = ()
         self._begin = 0
         self.now = 0
         self.slowest = 0
 
-    def block(self, stage: Stage, block: Block) -> None:
+    def block(self, stage: PassStage, block: PassBlock) -> None:
         """Add the path of a block."""
-        path = self._bound.block(self._plan.task, block, stage, self._windows)
+        path = self._bound.block(self._task, block, stage, self._windows)
         self.now += path.cycles
         self._windows = path.windows
 
-    def stage_transfer(self, stage: Stage, following: Stage) -> None:
+    def stage_transfer(self, stage: PassStage, following: PassStage) -> None:
         """Add a transfer, during which the next stage can only load weights."""
-        cycles = self._send(stage_transfer(self._plan, stage, following))
+        cycles = self._send(self._planned.transfer(stage, following))
         self._begin = self.now - cycles
         self._windows = ((-cycles, 0),) if cycles else ()
 
-    def token_return(self, stage: Stage) -> None:  # noqa: ARG002
+    def token_return(self, stage: PassStage) -> None:  # noqa: ARG002
         """Add the return of the token."""
-        self._send(token_return(self._plan))
+        self._send(self._planned.returned)
 
     def _send(self, messages: MessageTable) -> int:
         """Add a phase of messages, and return its cycles."""

@@ -13,7 +13,8 @@ from compiler.bounds.congestion_bound import least_link_timing
 from compiler.cost.link_timing import LinkTiming, serialisation_cycles, vectors_of
 from compiler.ir.messages import MessageTable
 from compiler.ir.transfers import Transport, trainless
-from compiler.scheduling.token_scheduler import token_timeline
+from compiler.passes.model_pass import model_pass
+from compiler.scheduling.pass_scheduler import pass_timeline
 from sharding.planner.plan import ShardingPlan
 from specs.arrays import Ints
 from specs.machine import MachineSpec
@@ -125,7 +126,8 @@ def least_replica_cycles(plan: ShardingPlan, bound: HopCountBound) -> int:
     ScheduleError
         If the plan takes more trains than memory holds.
     """
-    timeline = token_timeline(plan, bound.topology, bound, interval_cycles=0)
+    planned = model_pass(plan)
+    timeline = pass_timeline(planned, bound.topology, bound, interval_cycles=0)
     if plan.sequences == 1:
         return timeline.token_cycles
     # One stage serves all sequences in turn, and deskews in between.

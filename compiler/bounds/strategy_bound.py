@@ -15,7 +15,7 @@ from compiler.bounds.block_bound import (
     BlockBoundCache,
 )
 from compiler.cost.link_timing import hop_cycles, vectors_of
-from compiler.scheduling.train_count import least_block_messages
+from compiler.passes.train_count import least_block_messages
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from specs.arrays import Ints

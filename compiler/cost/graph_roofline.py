@@ -10,13 +10,14 @@ from specs.machine import MachineSpec
 from specs.units import ceil_div
 
 
-def workload_bound(plan: WorkloadPlan, steps: list[Compute | Exchange]) -> int:
+def workload_bound(plan: WorkloadPlan) -> int:
     """Return the closed-form roofline cost: cycles that no schedule of a plan can beat.
 
     The matrix unit of the busiest chip works without a pause. Its pipeline is filled
     once, and all weights that may be are loaded ahead of their products. If chips
     exchange anything, at least one vector crosses one link.
     """
+    steps = workload_steps(plan)
     fill = plan.machine.chip.matmul_fill_cycles
     busy = np.zeros(plan.strategy.chips, dtype=np.int64)
     for number, step in enumerate(steps):

@@ -1,10 +1,8 @@
 """Scheduling passes: from a plan to timelines, and from timelines to a program.
 
-token_scheduler: token_timeline
+pass_scheduler: pass_timeline
 schedule_builder: ScheduleBuilder
 layer_cache: BlockCache, LayerCache
-token_walk: TokenSteps, walk_token, stage_transfer, token_return, block_scope
-train_count: check_trains, least_block_messages, least_trains
 weight_prefetch: PrefetchedProduct, WeightLoad, WeightPrefetcher
 chunk_scheduler: schedule_chunks
 deskew_interval: best_deskew_interval

@@ -15,8 +15,8 @@ from chip.program import Instructions, Slice
 from compiler.ir.program_emission import emit
 from compiler.ir.timeline import LoadEntry, Timeline, TimelineEntry
 from compiler.ir.transfers import CycleBreakdown
+from compiler.passes.pass_of import AnyPlan
 from compiler.scheduling.initiation_interval import MOST_PORTS
-from sharding.planner.plan import ShardingPlan
 from specs.arrays import Ints
 from specs.machine import ChipSpec
 from topologies.outage import Outage
@@ -25,7 +25,7 @@ from topologies.topology import Topology
 
 
 def replica_outage(
-    plan: ShardingPlan, replica: int, topology: Topology, outage: Outage
+    plan: AnyPlan, replica: int, topology: Topology, outage: Outage
 ) -> Outage:
     """Return the outage to schedule a replica with, which keeps it off other replicas.
 

@@ -1,5 +1,6 @@
 """Cache of layers: operators and phases of a block, computed once for equal blocks."""
 
+from collections.abc import Hashable
 from functools import cache
 from typing import final
 
@@ -11,16 +12,15 @@ from compiler.collectives.contents import (
 from compiler.collectives.exchange_phases import exchange_candidates
 from compiler.collectives.exchange_selection import (
     ExchangeSelector,
+    MessageShare,
     most_messages,
-    token_exchanges,
 )
 from compiler.collectives.phases import Candidate, Phase
 from compiler.ir.identity_map import IdentityMap
+from compiler.ir.messages import MessageTable
 from compiler.ir.transfers import TransferModel
-from sharding.operators.operators import Compute, Exchange
-from sharding.partition.block_operators import block_operators
-from sharding.planner.plan import ShardingPlan, Stage
-from sharding.weights.blocks import Block
+from compiler.passes.planned_pass import PassBlock, PassStage, PlannedPass
+from sharding.operators.operators import Compute, Exchange, ShardedOperator
 from topologies.topology import Topology
 
 
@@ -28,36 +28,34 @@ from topologies.topology import Topology
 class BlockCache:
     """Cache of what does not depend on time: operators of blocks, forms of exchanges.
 
-    Every schedule of a plan that is tried shares it.
+    Every schedule of a pass that is tried shares it.
 
     Parameters
     ----------
-    plan, topology
-        Who holds what, and the topology.
+    planned, topology
+        The pass, and the topology.
     """
 
-    def __init__(self, plan: ShardingPlan, topology: Topology) -> None:
-        self._plan = plan
-        self._topology = topology
-        self.repeats = token_exchanges(plan.task.model.layers)
-        self._operators: dict[Block, list[Compute | Exchange]] = {}
+    def __init__(self, planned: PlannedPass, topology: Topology) -> None:
+        self.topology = topology
+        self.repeats = planned.exchanges
+        self._operators: dict[Hashable, list[ShardedOperator]] = {}
         self._candidates: IdentityMap[Exchange, dict[int, list[Candidate]]] = (
             IdentityMap()
         )
 
-    def operators(self, block: Block) -> list[Compute | Exchange]:
+    def operators(self, block: PassBlock) -> list[ShardedOperator]:
         """Return the operators and exchanges of `block`, in order."""
-        like = self._plan.task.like(block)
-        if like not in self._operators:
-            self._operators[like] = block_operators(self._plan.task, like)
-        return self._operators[like]
+        if block.like not in self._operators:
+            self._operators[block.like] = block.operators()
+        return self._operators[block.like]
 
-    def candidates(self, exchange: Exchange, stage: Stage) -> list[Candidate]:
+    def candidates(self, exchange: Exchange, stage: PassStage) -> list[Candidate]:
         """Return the algorithms that may do `exchange` fastest on a stage."""
         by_stage = self._candidates.of(exchange, lambda _: {})
         if stage.index not in by_stage:
             found = exchange_candidates(
-                self._topology,
+                self.topology,
                 exchange,
                 stage.chips,
                 most_messages=most_messages(self.repeats),
@@ -74,25 +72,20 @@ class LayerCache:
 
     Parameters
     ----------
-    plan, topology
-        Who holds what, and the topology.
+    planned
+        The pass.
     transfers
         What says how long messages take, by which algorithms are selected.
     blocks
-        Operators and forms of exchanges that other schedules of the plan share, None if
-        there are no others.
+        Operators and forms of exchanges.
     """
 
     def __init__(
-        self,
-        plan: ShardingPlan,
-        topology: Topology,
-        transfers: TransferModel,
-        blocks: BlockCache | None = None,
+        self, planned: PlannedPass, transfers: TransferModel, blocks: BlockCache
     ) -> None:
-        self._blocks = blocks or BlockCache(plan, topology)
+        self._blocks = blocks
         self._selector = ExchangeSelector(
-            topology, plan.task.machine, transfers, repeats=self._blocks.repeats
+            blocks.topology, planned.machine, transfers, repeats=blocks.repeats
         )
         self._phases: IdentityMap[Exchange, dict[int, tuple[Phase, ...]]] = (
             IdentityMap()
@@ -101,11 +94,11 @@ class LayerCache:
             Exchange, dict[tuple[bytes, ...], tuple[PhaseDataflow, ...]]
         ] = IdentityMap()
 
-    def operators(self, block: Block) -> list[Compute | Exchange]:
+    def operators(self, block: PassBlock) -> list[ShardedOperator]:
         """Return the operators and exchanges of `block`, in order."""
         return self._blocks.operators(block)
 
-    def phases(self, exchange: Exchange, stage: Stage) -> tuple[Phase, ...]:
+    def phases(self, exchange: Exchange, stage: PassStage) -> tuple[Phase, ...]:
         """Return the phases of the fastest algorithm for `exchange` on a stage."""
         by_stage = self._phases.of(exchange, lambda _: {})
         if stage.index not in by_stage:
@@ -113,11 +106,17 @@ class LayerCache:
             by_stage[stage.index] = self._selector.selected(candidates)[0].phases
         return by_stage[stage.index]
 
-    def reduction(self, phase: Phase, stage: Stage) -> Compute:
+    def shares(self, messages: MessageTable, room_cycles: int) -> list[MessageShare]:
+        """Return the parts of a phase that each fit between two deskews."""
+        return self._selector.shares(messages, room_cycles)
+
+    def reduction(self, phase: Phase, stage: PassStage) -> Compute:
         """Return the operator that adds up what `phase` brought, 0 cycles if none."""
         return self._selector.added_up(phase, stage.chips)
 
-    def dataflow(self, exchange: Exchange, stage: Stage) -> tuple[PhaseDataflow, ...]:
+    def dataflow(
+        self, exchange: Exchange, stage: PassStage
+    ) -> tuple[PhaseDataflow, ...]:
         """Return what the messages of each phase of `exchange` on a stage carry.
 
         Stages whose members send to each other alike share it.

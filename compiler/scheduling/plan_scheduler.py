@@ -9,16 +9,17 @@ from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import link_timing
 from compiler.ir.identity_map import IdentityMap
 from compiler.ir.timeline import Timeline
+from compiler.passes.pass_of import AnyPlan, pass_of
+from compiler.passes.planned_pass import PlannedPass
 from compiler.routing.message_scheduler import MessageScheduler
 from compiler.routing.modulo_reservation_table import ModuloReservationTable
 from compiler.scheduling.data_parallel import replica_outage
 from compiler.scheduling.deskew_interval import best_deskew_interval
 from compiler.scheduling.layer_cache import BlockCache
+from compiler.scheduling.pass_scheduler import pass_timeline
 from compiler.scheduling.program_assembly import assemble_program
 from compiler.scheduling.software_pipelining import Reschedule
-from compiler.scheduling.token_scheduler import token_timeline
-from sharding.planner.plan import ShardingPlan
-from sharding.weights.task import Task
+from sharding.graph.workload_plan import WorkloadPlan
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.routing.static_routes import Routes
@@ -45,9 +46,9 @@ class PlanScheduler:
     """
 
     def __init__(
-        self, plan: ShardingPlan, topology: Topology, outage: Outage = NO_OUTAGE
+        self, plan: AnyPlan, topology: Topology, outage: Outage = NO_OUTAGE
     ) -> None:
-        machine = plan.task.machine
+        machine = plan.machine
         leader = int(plan.stages[0].chips[0])
         self._machine = machine
         self._topology = topology
@@ -58,11 +59,13 @@ class PlanScheduler:
         self.tree = alignment_tree(topology, machine, leader, outage)
         self._tolerance = Tolerance(machine=machine, tree_height=self.tree.height)
         self._message_schedulers: dict[tuple[int, int], MessageScheduler] = {}
-        self._blocks: IdentityMap[ShardingPlan, BlockCache] = IdentityMap()
+        self._passes: IdentityMap[AnyPlan, tuple[PlannedPass, BlockCache]] = (
+            IdentityMap()
+        )
 
     def timelines(
         self,
-        plans: Sequence[ShardingPlan],
+        plans: Sequence[AnyPlan],
         interval_cycles: int,
         *,
         replica: int = 0,
@@ -89,34 +92,55 @@ class PlanScheduler:
             self._message_schedulers[key] = MessageScheduler(
                 self._topology, self._machine, routes, timing
             )
-        return [
-            token_timeline(
-                plan,
-                self._topology,
-                self._message_schedulers[key],
-                interval_cycles=interval_cycles,
-                reservations=reservations,
-                number=number,
-                blocks=self._blocks.of(plan, self._block_cache),
+        timelines = []
+        for number, plan in enumerate(plans):
+            planned, blocks = self._passes.of(plan, self._planned)
+            cuts = self._longest_phase_cycles() if planned.cuts_phases else 0
+            timelines.append(
+                pass_timeline(
+                    planned,
+                    self._topology,
+                    self._message_schedulers[key],
+                    interval_cycles=interval_cycles,
+                    longest_phase_cycles=cuts,
+                    reservations=reservations,
+                    number=number,
+                    blocks=blocks,
+                )
             )
-            for number, plan in enumerate(plans)
-        ]
+        return timelines
 
-    def _block_cache(self, plan: ShardingPlan) -> BlockCache:
-        return BlockCache(plan, self._topology)
+    def _planned(self, plan: AnyPlan) -> tuple[PlannedPass, BlockCache]:
+        """Return the pass of a plan, with what all its schedules share."""
+        planned = pass_of(plan)
+        return planned, BlockCache(planned, self._topology)
+
+    def _longest_phase_cycles(self) -> int:
+        """Return the longest phase of an exchange between two deskews, 0 for no limit.
+
+        Where the compiler chooses the interval, two phases fit into the longest one.
+        """
+        epoch = self._machine.hac.epoch_cycles
+        wanted = self._machine.deskew.interval_epochs
+        if self._tolerance.relative_ppm == 0 or wanted == 0:
+            return 0
+        if wanted == "auto":
+            return self._tolerance.longest_interval_cycles // 2 - 2 * epoch
+        return self._tolerance.checked_interval(wanted) - epoch
 
     def replicas(
         self,
-        plan: ShardingPlan,
+        plan: AnyPlan,
         interval_cycles: int,
         reservations: ModuloReservationTable | None = None,
     ) -> list[Timeline]:
         """Return the timeline of each replica, all with one reservation table."""
+        replicas: Sequence[AnyPlan] = plan.replicas
         return [
             self.timelines(
                 [one], interval_cycles, replica=number, reservations=reservations
             )[0]
-            for number, one in enumerate(plan.replicas)
+            for number, one in enumerate(replicas)
         ]
 
     def longer_intervals(self, interval_cycles: int) -> list[int]:
@@ -146,12 +170,12 @@ class PlanScheduler:
 
     def program(
         self,
-        plan: ShardingPlan,
+        plan: AnyPlan,
         timelines: Sequence[Timeline],
         interval_cycles: int,
         *,
         reschedule: Reschedule | None = None,
-        passes: Sequence[ShardingPlan] = (),
+        passes: Sequence[AnyPlan] = (),
     ) -> tuple[Timeline, Program]:
         """Return the timeline of all replicas, and the program that carries it out.
 
@@ -181,13 +205,16 @@ class PlanScheduler:
             reschedule=reschedule,
             tolerance=self._tolerance,
             interval_cycles=interval_cycles,
-            passes=[_pass_of(each.task) for each in passes or [plan]],
+            passes=[_numbered_pass(each) for each in passes or [plan]],
             pass_plans=passes,
         )
 
 
-def _pass_of(task: Task) -> Pass:
-    """Return the positions that a program's pass computes."""
+def _numbered_pass(plan: AnyPlan) -> Pass:
+    """Return the positions that a program's pass computes; a graph has none."""
+    if isinstance(plan, WorkloadPlan):
+        return Pass(context_tokens=1, query_tokens=1, answer_tokens=1, batch=1)
+    task = plan.task
     return Pass(
         context_tokens=task.context,
         query_tokens=task.sequence_tokens,

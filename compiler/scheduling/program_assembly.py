@@ -9,17 +9,17 @@ from chip.program import Program, Resident
 from compiler.cost.guard_band import Tolerance
 from compiler.ir.dataflow_emission import emit_dataflow
 from compiler.ir.timeline import Timeline
+from compiler.passes.pass_of import AnyPlan
 from compiler.scheduling.deskew_insertion import place_deskews
 from compiler.scheduling.initiation_interval import sequence_starts
 from compiler.scheduling.software_pipelining import Reschedule, SoftwarePipeliner
-from sharding.planner.plan import ShardingPlan
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from topologies.topology import Topology
 
 
 def assemble_program(
-    plan: ShardingPlan,
+    plan: AnyPlan,
     topology: Topology,
     timelines: Sequence[Timeline],
     *,
@@ -27,7 +27,7 @@ def assemble_program(
     tolerance: Tolerance,
     interval_cycles: int,
     passes: Sequence[Pass],
-    pass_plans: Sequence[ShardingPlan] = (),
+    pass_plans: Sequence[AnyPlan] = (),
 ) -> tuple[Timeline, Program]:
     """Return the scheduled timeline of all replicas, and the program that executes it.
 
@@ -54,7 +54,7 @@ def assemble_program(
     ScheduleError
         If some chip has no time for a RUNTIME_DESKEW.
     """
-    machine = plan.task.machine
+    machine = plan.machine
     stall_cycles = machine.hac.epoch_cycles
     pipeliner = SoftwarePipeliner(plan, topology, timelines, reschedule)
     for token in pipeliner.attempts():
@@ -96,11 +96,11 @@ def no_deskew_gap(machine: MachineSpec, interval_cycles: int) -> ScheduleError:
     )
 
 
-def _resident(plans: Sequence[ShardingPlan], chips: int) -> Resident:
+def _resident(plans: Sequence[AnyPlan], chips: int) -> Resident:
     """Return the bytes that each chip keeps in SRAM, the most of any pass.
 
-    A stage serves one sequence at a time, so that it holds one shard of the residual
-    stream. A chunk of a prompt keeps the positions of all windows of its queries.
+    Of activations that is what a stage keeps between passes of several sequences. A
+    chunk of a prompt keeps the positions of all windows of its queries.
     """
     resident = Resident(*np.zeros((len(Resident._fields), chips), dtype=np.int64))
     for plan in plans:
@@ -109,7 +109,7 @@ def _resident(plans: Sequence[ShardingPlan], chips: int) -> Resident:
             held = (
                 memory.weights,
                 memory.kv_cache,
-                plan.task.shard_bytes(),
+                plan.kept_bytes(stage.index),
                 memory.program,
             )
             for most, own in zip(resident, held, strict=True):

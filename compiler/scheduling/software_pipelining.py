@@ -13,6 +13,7 @@ from typing import NamedTuple, final
 from chip.program import Instructions
 from compiler.ir.program_emission import Emitted, emit
 from compiler.ir.timeline import Timeline
+from compiler.passes.pass_of import AnyPlan
 from compiler.routing.modulo_reservation_table import (
     ModuloReservationTable,
     contested_links,
@@ -23,7 +24,6 @@ from compiler.scheduling.initiation_interval import (
     sends_on_ports,
     sequence_spacing,
 )
-from sharding.planner.plan import ShardingPlan
 from specs.errors import ScheduleError
 from specs.units import ceil_div
 from topologies.topology import Topology
@@ -80,7 +80,7 @@ class SoftwarePipeliner:
 
     def __init__(
         self,
-        plan: ShardingPlan,
+        plan: AnyPlan,
         topology: Topology,
         timelines: Sequence[Timeline],
         reschedule: Reschedule | None,
@@ -91,7 +91,7 @@ class SoftwarePipeliner:
         self._reschedule = reschedule
         self._alone_cycles = max(timeline.token_cycles for timeline in timelines)
         self._sequences = plan.sequences
-        self._stall_cycles = plan.task.machine.hac.epoch_cycles
+        self._stall_cycles = plan.machine.hac.epoch_cycles
         self._several = plan.sequences > 1 or len(timelines) > 1
         self._contested = frozenset[int]()
         if self._several and reschedule is not None:
@@ -196,7 +196,7 @@ class SoftwarePipeliner:
 
     def _merged(self, apart_cycles: int) -> Timeline:
         """Return the tokens of all replicas, which start so far apart, as one."""
-        chip = self._plan.task.machine.chip
+        chip = self._plan.machine.chip
         return merge_replicas(
             self._timelines, self._topology, chip, apart_cycles=apart_cycles
         )
@@ -204,7 +204,7 @@ class SoftwarePipeliner:
     def _emitted(self, timeline: Timeline) -> Emitted:
         """Return the instructions and trains of a timeline."""
         leader = int(self._plan.stages[0].chips[0])
-        return emit(timeline, self._topology, self._plan.task.machine.chip, leader)
+        return emit(timeline, self._topology, self._plan.machine.chip, leader)
 
     def _contested_sends(self, instructions: Instructions) -> Instructions:
         """Return the instructions that may meet those of other tokens.

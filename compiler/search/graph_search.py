@@ -3,7 +3,8 @@
 from compiler.compile_graph import compile_workload
 from compiler.cost.graph_roofline import critical_path_bound
 from compiler.ir.schedule import WorkloadSchedule
-from sharding.graph.workload_plan import WorkloadPlan, plan_workload
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.graph.workload_planner import plan_workload
 from sharding.parallelism.grid import grids
 from specs.arrays import Ints
 from specs.errors import PlanError, ScheduleError

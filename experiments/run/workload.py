@@ -12,7 +12,8 @@ from experiments.run.plan_csv import SUFFIX
 from experiments.run.preparation import AUTO
 from experiments.run.scenario_inputs import MODEL_SETTING, machine_of, topology_of
 from sharding.graph.workload_cost import least_mxm_cycles, workload_work
-from sharding.graph.workload_plan import WorkloadPlan, plan_workload
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.graph.workload_planner import plan_workload
 from sharding.parallelism.grid import parse_grid
 from specs.errors import PlanError, SpecError
 from specs.machine import MachineSpec

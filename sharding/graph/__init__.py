@@ -1,6 +1,7 @@
 """Workloads: any graph of operators split over chips by a grid.
 
-workload_plan: WorkloadPlan, WorkloadStage, plan_workload
+workload_plan: WorkloadPlan, WorkloadStage
+workload_planner: plan_workload
 workload_operators: workload_steps
 workload_regions: OperatorRegions; what operators read and make on each chip
 workload_builders: matmul, vector_operator, partial_sum, lookup_operator

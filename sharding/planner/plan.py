@@ -18,6 +18,7 @@ from sharding.weights.task import Task
 from sharding.weights.weight_slices import block_slices
 from specs.arrays import Ints
 from specs.errors import PlanError
+from specs.machine import MachineSpec
 
 
 @final
@@ -89,6 +90,29 @@ class ShardingPlan:
             replace(self, strategy=one, stages=self.stages[first : first + size])
             for first in range(0, len(self.stages), size)
         )
+
+    @property
+    def machine(self) -> MachineSpec:
+        """Return the machine."""
+        return self.task.machine
+
+    def kept_bytes(self, stage: int) -> Ints:  # noqa: ARG002
+        """Return the planned bytes of activations that a stage keeps between passes.
+
+        A stage serves one sequence at a time, so that it holds one shard of the
+        residual stream.
+
+        Parameters
+        ----------
+        stage
+            Number of the stage.
+
+        Returns
+        -------
+        NDArray
+            Bytes of each chip, shape ``(width,)``.
+        """
+        return self.task.shard_bytes()
 
     @property
     def fullest_chip_bytes(self) -> int:

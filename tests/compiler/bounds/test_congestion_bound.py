@@ -14,7 +14,8 @@ from compiler.bounds.strategy_bound import (
 from compiler.compile_decode import compile_token
 from compiler.cost.link_timing import serialisation_cycles
 from compiler.ir.messages import MessageTable
-from compiler.scheduling.token_scheduler import token_timeline
+from compiler.passes.model_pass import model_pass
+from compiler.scheduling.pass_scheduler import pass_timeline
 from sharding.planner.plan import ShardingPlan, plan_sharding
 from specs.machine import load_machine
 from topologies.selection import select_topology
@@ -40,7 +41,7 @@ def test_each_step_of_the_search_raises_the_bound_towards_the_schedule(
     width = PlacedSplitBound(anywhere, chips, links, ExchangeBoundCache(links))
     placed = width.bound(pipeline, head_groups=False)
     closer = width.bound(pipeline, head_groups=True)
-    timeline = token_timeline(plan, topology, links, interval_cycles=0)
+    timeline = pass_timeline(model_pass(plan), topology, links, interval_cycles=0)
     schedule = compile_token(plan, topology)
     alone = replace(plan, sequences=1)
     assert least_latency_cycles(alone, links) == timeline.token_cycles

@@ -7,7 +7,8 @@ from compiler.bounds.congestion_bound import congestion_bound
 from compiler.bounds.critical_path_bound import CriticalPathBound, least_latency_cycles
 from compiler.bounds.exchange_bound import ExchangeBoundCache
 from compiler.compile_decode import compile_token
-from compiler.scheduling.token_scheduler import token_timeline
+from compiler.passes.model_pass import model_pass
+from compiler.scheduling.pass_scheduler import pass_timeline
 from sharding.parallelism.strategy import parse_strategy
 from sharding.planner.plan import plan_sharding
 from sharding.weights.task import Task
@@ -61,6 +62,6 @@ def test_sequences_follow_each_other_no_faster_than_the_slowest_stage() -> None:
     task = Task(GPT2, machine, 8, 128, 1)
     plan = plan_sharding(task, strategy, chips, sequences=9)
     links = congestion_bound(machine, RACK, 0)
-    timeline = token_timeline(plan, RACK, links, interval_cycles=0)
+    timeline = pass_timeline(model_pass(plan), RACK, links, interval_cycles=0)
     interval = max(timeline.stage_cycles) + machine.hac.epoch_cycles
     assert least_latency_cycles(plan, links) == 9 * interval

@@ -3,7 +3,8 @@ import numpy as np
 from compiler.cost.graph_roofline import critical_path_bound, workload_bound
 from compiler.cost.link_timing import hop_cycles
 from sharding.graph.workload_operators import workload_steps
-from sharding.graph.workload_plan import WorkloadPlan, plan_workload
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.graph.workload_planner import plan_workload
 from sharding.operators.operators import Compute
 from sharding.parallelism.grid import Grid
 from specs.machine import MachineSpec, load_machine
@@ -21,7 +22,7 @@ def planned(
 
 
 def roofline(plan: WorkloadPlan) -> int:
-    return workload_bound(plan, workload_steps(plan))
+    return workload_bound(plan)
 
 
 def test_a_single_product_on_one_chip_is_bound_by_its_own_cycles() -> None:

@@ -15,9 +15,10 @@ from compiler.compile_collective import compile_collective
 from compiler.compile_decode import compile_token
 from compiler.cost.link_timing import link_timing, vectors_of
 from compiler.ir.messages import Message, MessageTable
+from compiler.passes.model_pass import model_pass
 from compiler.routing.message_scheduler import MessageScheduler
 from compiler.routing.striping import Stripes, striped
-from compiler.scheduling.token_scheduler import token_timeline
+from compiler.scheduling.pass_scheduler import pass_timeline
 from compiler.verify import verify
 from fabric.replay import replay
 from fabric.simulation import simulate
@@ -109,7 +110,7 @@ def test_no_token_beats_the_bounds(strategy: str, most: int) -> None:
     bounds = [
         anywhere.token_cycles(pipeline),
         placed.token_cycles(pipeline),
-        token_timeline(plan, RACK, links, interval_cycles=0).token_cycles,
+        pass_timeline(model_pass(plan), RACK, links, interval_cycles=0).token_cycles,
         schedule.program.token_cycles,
     ]
     assert bounds == sorted(bounds)

@@ -6,9 +6,10 @@ from compiler.collectives.phases import Phase
 from compiler.ir.messages import MessageTable
 from compiler.ir.schedule import Schedule
 from compiler.ir.transfers import Transport, trainless
+from compiler.passes.model_pass import model_pass
+from compiler.passes.planned_pass import PassBlock, PlannedPass
 from compiler.scheduling.layer_cache import BlockCache, LayerCache
 from sharding.operators.operators import Exchange
-from sharding.weights.blocks import Block, BlockKind
 
 Compile = Callable[..., Schedule]
 
@@ -24,31 +25,53 @@ class CountedTransfers:
         return trainless(100)
 
 
-def attention(layer: int) -> Block:
-    return Block(BlockKind.ATTENTION, layer, 0, 1, 1)
-
-
 @pytest.fixture
 def schedule(compiled: Compile) -> Schedule:
     return compiled(4, 2)
 
 
-def test_equal_layers_share_their_operators(schedule: Schedule) -> None:
-    layers = LayerCache(schedule.plan, schedule.topology, CountedTransfers())
-    assert layers.operators(attention(0)) is layers.operators(attention(1))
-    feed_forward = Block(BlockKind.FEED_FORWARD, 0, 0, 1, 1)
-    assert layers.operators(feed_forward) is not layers.operators(attention(0))
+@pytest.fixture
+def planned(schedule: Schedule) -> PlannedPass:
+    return model_pass(schedule.plan)
+
+
+@pytest.fixture
+def blocks(schedule: Schedule, planned: PlannedPass) -> BlockCache:
+    return BlockCache(planned, schedule.topology)
+
+
+def attention(planned: PlannedPass) -> list[PassBlock]:
+    """Return the blocks of attention of all layers."""
+    blocks = [block for stage in planned.stages for block in stage.blocks]
+    return [
+        block
+        for block in blocks
+        if any(operator.name == "scores" for operator in block.operators())
+    ]
+
+
+def test_equal_layers_share_their_operators(
+    planned: PlannedPass, blocks: BlockCache
+) -> None:
+    first, second, *_ = attention(planned)
+    assert blocks.operators(first) is blocks.operators(second)
+    other = next(
+        block for block in planned.stages[0].blocks if block.like != first.like
+    )
+    assert blocks.operators(other) is not blocks.operators(first)
 
 
 def test_an_algorithm_is_selected_once_for_each_exchange_and_stage(
-    schedule: Schedule,
+    planned: PlannedPass, blocks: BlockCache
 ) -> None:
     transfers = CountedTransfers()
-    layers = LayerCache(schedule.plan, schedule.topology, transfers)
+    layers = LayerCache(planned, transfers, blocks)
     exchange = next(
-        one for one in layers.operators(attention(0)) if isinstance(one, Exchange)
+        one
+        for one in layers.operators(attention(planned)[0])
+        if isinstance(one, Exchange)
     )
-    first, second = schedule.plan.stages
+    first, second = planned.stages
     phases = layers.phases(exchange, first)
     asked = transfers.asked
     assert layers.phases(exchange, first) is phases
@@ -59,9 +82,11 @@ def test_an_algorithm_is_selected_once_for_each_exchange_and_stage(
     assert chips == set(second.chips.tolist())
 
 
-def test_a_reduction_adds_up_on_the_chips_that_received(schedule: Schedule) -> None:
-    layers = LayerCache(schedule.plan, schedule.topology, CountedTransfers())
-    stage = schedule.plan.stages[0]
+def test_a_reduction_adds_up_on_the_chips_that_received(
+    planned: PlannedPass, blocks: BlockCache
+) -> None:
+    layers = LayerCache(planned, CountedTransfers(), blocks)
+    stage = planned.stages[0]
     a, b, *_ = stage.chips.tolist()
     nothing, one, many = (
         layers.reduction(Phase(MessageTable.of([(a, b, size)]), adds), stage)
@@ -72,18 +97,14 @@ def test_a_reduction_adds_up_on_the_chips_that_received(schedule: Schedule) -> N
     assert 0 < one.cycles[1] < many.cycles[1]
 
 
-def test_schedules_of_a_plan_share_operators_and_forms_of_exchanges(
-    schedule: Schedule,
+def test_schedules_of_a_pass_share_operators_and_forms_of_exchanges(
+    planned: PlannedPass, blocks: BlockCache
 ) -> None:
-    blocks = BlockCache(schedule.plan, schedule.topology)
-    slow, fast = (
-        LayerCache(schedule.plan, schedule.topology, CountedTransfers(), blocks)
-        for _ in range(2)
-    )
-    operators = slow.operators(attention(0))
-    assert fast.operators(attention(0)) is operators
+    slow, fast = (LayerCache(planned, CountedTransfers(), blocks) for _ in range(2))
+    operators = slow.operators(attention(planned)[0])
+    assert fast.operators(attention(planned)[0]) is operators
     exchange = next(one for one in operators if isinstance(one, Exchange))
-    stage = schedule.plan.stages[0]
+    stage = planned.stages[0]
     assert fast.phases(exchange, stage) is slow.phases(exchange, stage)
     (first, *_) = blocks.candidates(exchange, stage)
     assert first.phases() is first.phases()

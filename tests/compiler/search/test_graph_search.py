@@ -3,7 +3,7 @@ import pytest
 
 from compiler.compile_graph import compile_workload
 from compiler.search.graph_search import best_schedule
-from sharding.graph.workload_plan import plan_workload
+from sharding.graph.workload_planner import plan_workload
 from sharding.parallelism.grid import grids
 from specs.errors import PlanError
 from specs.machine import load_machine

@@ -10,7 +10,8 @@ from sharding.graph.workload_builders import (
     vector_elements,
     vector_operator,
 )
-from sharding.graph.workload_plan import WorkloadPlan, WorkloadStage, plan_workload
+from sharding.graph.workload_plan import WorkloadPlan, WorkloadStage
+from sharding.graph.workload_planner import plan_workload
 from sharding.operators.operators import Unit
 from sharding.parallelism.grid import Grid
 from specs.formats import Format

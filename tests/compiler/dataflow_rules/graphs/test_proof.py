@@ -14,7 +14,7 @@ from compiler.compile_graph import compile_workload
 from compiler.dataflow_rules.graphs.proof import graph_checks
 from compiler.ir.schedule import WorkloadSchedule
 from compiler.verify import verify
-from sharding.graph.workload_plan import plan_workload
+from sharding.graph.workload_planner import plan_workload
 from sharding.parallelism.grid import Grid
 from specs.errors import VerificationError
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from compiler.compile_graph import compile_workload
 from compiler.ir.schedule import WorkloadSchedule
 from experiments.run.graphs.execution import run_workload_execution
-from sharding.graph.workload_plan import plan_workload
+from sharding.graph.workload_planner import plan_workload
 from sharding.parallelism.grid import Grid
 from specs.errors import PlanError, SpecError, VerificationError
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector

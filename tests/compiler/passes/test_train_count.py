@@ -5,7 +5,7 @@ import pytest
 
 from compiler.collectives.exchange_phases import exchange_candidates, fewest_messages
 from compiler.ir.schedule import Schedule
-from compiler.scheduling.train_count import (
+from compiler.passes.train_count import (
     check_trains,
     least_block_messages,
     least_trains,

@@ -12,7 +12,8 @@ from sharding.graph.workload_cost import (
 )
 from sharding.graph.workload_memory import alive_bytes
 from sharding.graph.workload_operators import workload_steps
-from sharding.graph.workload_plan import WorkloadPlan, plan_workload
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.graph.workload_planner import plan_workload
 from sharding.operators.operators import Compute, Exchange, Pattern
 from sharding.parallelism.grid import Grid
 from sharding.planner.coverage import check_coverage

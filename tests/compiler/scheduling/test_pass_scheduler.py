@@ -4,7 +4,8 @@ from compiler.ir.messages import MessageTable
 from compiler.ir.schedule import Schedule
 from compiler.ir.timeline import Timeline, TransportEntry
 from compiler.ir.transfers import Transport, trainless
-from compiler.scheduling.token_scheduler import token_timeline
+from compiler.passes.model_pass import model_pass
+from compiler.scheduling.pass_scheduler import pass_timeline
 
 Compile = Callable[..., Schedule]
 PHASE = 100
@@ -18,8 +19,8 @@ class EqualPhases:
 
 
 def timeline(schedule: Schedule, interval_cycles: int = 0) -> Timeline:
-    return token_timeline(
-        schedule.plan,
+    return pass_timeline(
+        model_pass(schedule.plan),
         schedule.topology,
         EqualPhases(),
         interval_cycles=interval_cycles,
