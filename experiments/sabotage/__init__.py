@@ -4,7 +4,7 @@ case: SabotageCase, Sabotage
 kinds: KINDS
 schedules: schedules, quick_schedules
 judgement: judged, Judgement
-first_token: first_token
+first_token: first_token, first_iteration
 program_edits, dataflow_edits, work_edits: changes that kinds are made of
 timing_kinds, message_kinds, operation_kinds, order_kinds: kinds
 lie_kinds: kinds

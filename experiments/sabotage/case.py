@@ -8,6 +8,7 @@ import numpy as np
 
 from chip.dataflow import Dataflow
 from chip.program import Program
+from sharding.graph.workload_plan import WorkloadPlan
 from sharding.planner.plan import ShardingPlan
 from specs.machine import MachineSpec
 from topologies.topology import Topology
@@ -23,19 +24,18 @@ class SabotageCase(NamedTuple):
     program, topology, machine
         The program, and where it holds.
     plan
-        The model that it computes; None if its dataflow cannot be proven.
+        The model or the graph that it computes; None if its dataflow cannot be proven.
     others
         Programs of the same plan but for one setting, by what is different.
     results
-        Executes a program with numbers and returns them; None if the model is too
-        large.
+        Executes a program with numbers and returns them; None if it is too large.
     """
 
     name: str
     program: Program
     topology: Topology
     machine: MachineSpec
-    plan: ShardingPlan | None = None
+    plan: ShardingPlan | WorkloadPlan | None = None
     others: Mapping[str, Program] = MappingProxyType({})
     results: Callable[[Program], object] | None = None
 
@@ -62,7 +62,7 @@ class Sabotage(NamedTuple):
     change
         Returns the changed program, None if the case has nothing of the kind.
     needs_proof
-        Whether it means something only if a model's dataflow is proven.
+        Whether it means something only if the dataflow is proven.
     is_random
         Whether draws differ.
     """

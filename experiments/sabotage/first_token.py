@@ -1,4 +1,4 @@
-"""First token of a small model, computed by a program that may be sabotaged."""
+"""First iteration of a small model or graph, by a program that may be sabotaged."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,9 +7,19 @@ import numpy as np
 
 from chip.dataflow import Pass, Value
 from chip.program import Program
+from experiments.run.graphs.engine_values import (
+    engine_weights as graph_weights,
+)
+from experiments.run.graphs.engine_values import (
+    graph_settings,
+    random_inputs,
+)
+from experiments.run.graphs.execution import everywhere
 from experiments.run.operator_settings import engine_weights, operator_settings
 from fabric.functional_engine.executor import execute
+from sharding.graph.workload_plan import WorkloadPlan
 from sharding.planner.plan import ShardingPlan
+from specs.graph import Role
 from workloads.model_graph import graph_of
 from workloads.reference import random_weights
 
@@ -57,6 +67,39 @@ def first_token(plan: ShardingPlan) -> Callable[[Program], Results]:
                 for piece in pieces
             ]
             for value in _RESULTS
+        }
+
+    return results
+
+
+def first_iteration(plan: WorkloadPlan) -> Callable[[Program], Results]:
+    """Return what executes programs of a workload with numbers, to judge sabotage.
+
+    It returns the outputs and the states that each chip is left.
+
+    Parameters
+    ----------
+    plan
+        Plan of a small workload, with random weights and inputs.
+    """
+    graph, states = plan.graph
+    weights = graph_weights(plan, random_weights(graph, _SEED))
+    given = random_inputs(plan, _SEED, 0)
+    inputs = everywhere(plan, given, np.dtype(np.float32))
+    settings = graph_settings(plan)
+    outputs = [
+        tensor.name for tensor in plan.workload.tensors if tensor.role is Role.OUTPUT
+    ]
+
+    def results(program: Program) -> Results:
+        done = execute(program, weights=weights, settings=settings, inputs=inputs)
+        return {
+            name: [
+                (chip, piece.first, piece.array.tobytes())
+                for chip, pieces in done.held(Value(name, 0)).items()
+                for piece in pieces
+            ]
+            for name in (*outputs, *states.values())
         }
 
     return results

@@ -15,6 +15,7 @@ from experiments.sabotage.dataflow_edits import (
     without_messages,
     without_regions,
 )
+from experiments.sabotage.operation_kinds import PRODUCTS
 from experiments.sabotage.program_edits import (
     chosen_rows,
     computing,
@@ -22,10 +23,14 @@ from experiments.sabotage.program_edits import (
     with_rows,
 )
 from experiments.sabotage.work_edits import with_work
+from sharding.planner.plan import ShardingPlan
 
 Random = np.random.Generator
-_SAME_COLUMNS = (Function.NORM_SCALE, Function.ACTIVATE, Function.SOFTMAX)
-_PRODUCTS = (Function.PRODUCT, Function.ROUTER, Function.SCORES, Function.ATTEND)
+_SAME_COLUMNS = (
+    *(Function.NORM_SCALE, Function.ACTIVATE, Function.SOFTMAX),
+    Function.VECTOR,
+)
+_NO_VECTORS = (*PRODUCTS, Function.LOOKUP, Function.LOOKUP_ROWS)
 
 
 def _copied(case: SabotageCase, random: Random) -> Program | None:
@@ -33,6 +38,8 @@ def _copied(case: SabotageCase, random: Random) -> Program | None:
     flow = case.flow
     table, reads, writes = flow.operations, flow.reads, flow.writes
     found = np.flatnonzero(np.isin(table.function, _SAME_COLUMNS))
+    if not len(found):
+        return None
     operator = table.operator[random.choice(found)]
     own = np.flatnonzero(table.operator == operator)
     dropped: list[int] = []
@@ -53,7 +60,7 @@ def _in_one(case: SabotageCase, random: Random) -> Program | None:
     """Drop a vector operator, and state that the one before does its work as well."""
     flow, chips = case.flow, case.program.chips
     table = flow.operations
-    vectors = ~np.isin(table.function, (*_PRODUCTS, Function.LOOKUP))
+    vectors = ~np.isin(table.function, _NO_VECTORS)
     key = table.operator[vectors].astype(np.int64) * chips + table.chip[vectors]
     both = key[np.isin(key + chips, key)]
     if not len(both):
@@ -142,6 +149,8 @@ def _ahead_of_keys(case: SabotageCase, random: Random) -> Program | None:
     """State that keys can be loaded before they are made."""
     table = case.flow.operations
     cached = np.isin(table.function, (Function.SCORES, Function.ATTEND))
+    if not cached.any():
+        return None
     one = int(random.choice(np.flatnonzero(cached)))
     rows = rows_of(case.program, int(table.operator[one]), int(table.chip[one]))
     work = case.program.kinds[int(case.program.instructions.kind[rows[0]])].work
@@ -157,7 +166,8 @@ def _renamed(value: Value, old: str, new: str) -> Value:
 def _layer(case: SabotageCase, random: Random) -> Program | None:
     """Leave out a layer, and hand on the residual stream before it as if after it."""
     flow = case.flow
-    assert case.plan is not None
+    if not isinstance(case.plan, ShardingPlan):
+        return None
     layer = int(random.integers(1, case.plan.task.model.layers))
     block = f"layers.{layer}."
     own = np.array([name.startswith(block) for name in flow.names])

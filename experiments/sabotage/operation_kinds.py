@@ -24,7 +24,10 @@ from experiments.sabotage.work_edits import halved_work, with_work
 from specs.arrays import Ints
 
 Random = np.random.Generator
-PRODUCTS = (Function.PRODUCT, Function.ROUTER, Function.SCORES, Function.ATTEND)
+PRODUCTS = (
+    *(Function.PRODUCT, Function.ROUTER, Function.SCORES, Function.ATTEND),
+    *(Function.MATRIX_PRODUCT, Function.PAIRED_PRODUCT),
+)
 _VARIANTS = ("instructions", "statements", "both")
 
 
@@ -55,6 +58,8 @@ def _attention(case: SabotageCase, random: Random) -> Ints:
     """Return the operations of attention in one layer and pass, on all its chips."""
     table = case.flow.operations
     scores = np.flatnonzero(table.function == Function.SCORES)
+    if not len(scores):
+        return scores
     operator = table.operator[random.choice(scores)]
     later = table.operator[table.function == Function.ATTEND]
     end = int(later[later > operator].min())
@@ -82,6 +87,8 @@ def _rows(case: SabotageCase, operations: Ints) -> Ints:
 def _deleted(kind: str, variant: str) -> Sabotage:
     def change(case: SabotageCase, random: Random) -> Program | None:
         operations = _CHOICES[kind](case, random)
+        if not len(operations):
+            return None
         program, code = case.program, case.program.instructions
         if variant != "statements":
             kept = np.setdiff1d(np.arange(len(code)), _rows(case, operations))
@@ -202,9 +209,34 @@ def _cheaper(case: SabotageCase, random: Random) -> Program | None:
     return with_work(case.program, case.machine, rows, half)
 
 
+def _unchained(variant: str) -> Sabotage:
+    """Return the sabotage that leaves out what is chained to a product."""
+
+    def change(case: SabotageCase, random: Random) -> Program | None:
+        table, program = case.flow.operations, case.program
+        shared = table.operator[1:] == table.operator[:-1]
+        shared &= table.chip[1:] == table.chip[:-1]
+        shared &= table.function[1:] == Function.VECTOR
+        if not shared.any():
+            return None
+        one = int(random.choice(np.flatnonzero(shared))) + 1
+        rows = rows_of(program, int(table.operator[one]), int(table.chip[one]))
+        work = program.kinds[int(program.instructions.kind[rows[0]])].work
+        assert isinstance(work, ProductWork)
+        if variant != "statements":
+            alone = work._replace(chain=None)
+            program = with_work(program, case.machine, rows, alone)
+        if variant != "instructions":
+            program = without_operations(program, np.array([one]))
+        return program
+
+    return Sabotage("a chained operator left out", variant, change)
+
+
 OPERATION_KINDS = (
     *(_deleted(kind, variant) for kind in _CHOICES for variant in _VARIANTS),
     *(_halved(kind, variant) for kind in _HALVES for variant in _VARIANTS),
     Sabotage("a multiplication halved, not its reads", "instructions", _cheaper),
     *map(_twice, _VARIANTS),
+    *map(_unchained, _VARIANTS),
 )

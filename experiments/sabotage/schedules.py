@@ -1,4 +1,4 @@
-"""Schedules to sabotage: models whose dataflow is proven, a graph and a collective."""
+"""Schedules to sabotage: models and graphs that are proven, and a collective."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from compiler.compile_prefill import compile_prefill
 from experiments.run.preparation import compile_scenario
 from experiments.run.workload import prepare_workload
 from experiments.sabotage.case import SabotageCase
-from experiments.sabotage.first_token import first_token
+from experiments.sabotage.first_token import first_iteration, first_token
 from experiments.sabotage.resource_kinds import SHORTER, SMALLER
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.chunked_prefill import pass_plan
@@ -62,11 +62,12 @@ _SMALL_CONTEXT = 32
 def quick_schedules() -> Iterator[SabotageCase]:
     """Return the schedules for sabotage that compile in a moment.
 
-    The first two are executed with numbers.
+    The first two and the last of those that are proven are executed with numbers.
     """
     yield _small("small decoder", _SMALL, Strategy(tensor=2, pipeline=2))
     yield _small("small experts", _EXPERTS, Strategy(tensor=4, pipeline=1, expert=2))
     yield _small_prompt()
+    yield _small_lstm()
     yield _collective()
 
 
@@ -135,10 +136,39 @@ def _small_prompt() -> SabotageCase:
 
 
 def _workload() -> SabotageCase:
-    """Return the case of a graph, whose dataflow is not stated."""
-    prepared = prepare_workload(Scenario(workload="mlp", chips=8))
+    """Return the case of a graph, with a program for less work than was asked."""
+    scenario = Scenario(workload="mlp", chips=8, strategy="column=4,row=2", batch=2)
+    prepared = prepare_workload(scenario)
+    half = prepare_workload(scenario.model_copy(update={"batch": 1}))
     return SabotageCase(
-        "mlp", prepared.schedule.program, prepared.topology, prepared.machine
+        "mlp",
+        prepared.schedule.program,
+        prepared.topology,
+        prepared.machine,
+        prepared.plan,
+        {SMALLER: half.schedule.program},
+    )
+
+
+def _small_lstm() -> SabotageCase:
+    """Return the case of a step of a small LSTM, which is executed with numbers."""
+    scenario = Scenario(
+        workload="lstm:48",
+        chips=6,
+        strategy="column=3,row=2",
+        batch=2,
+        settings={"clock.model": "ideal"},
+    )
+    prepared = prepare_workload(scenario)
+    half = prepare_workload(scenario.model_copy(update={"batch": 1}))
+    return SabotageCase(
+        "small LSTM",
+        prepared.schedule.program,
+        prepared.topology,
+        prepared.machine,
+        prepared.plan,
+        {SMALLER: half.schedule.program},
+        first_iteration(prepared.plan),
     )
 
 

@@ -22,6 +22,8 @@ from experiments.sabotage.work_edits import with_work
 from specs.arrays import Ints
 
 Random = np.random.Generator
+# Values that are sums of several parts.
+_PARTIAL = (".partial", " (partial)")
 # Of attention; the first of each is for keys, the second for values.
 _TWINS = (
     ("key", "value"),
@@ -73,6 +75,8 @@ def _swapped_everywhere(case: SabotageCase, random: Random) -> Program | None:
     """Swap the names of keys and values in all that a layer states."""
     flow = case.flow
     twins = np.flatnonzero(_twins(case) != np.arange(len(flow.values)))
+    if not len(twins):
+        return None
     block = flow.values[random.choice(twins)].name.rpartition(".")[0]
     values = tuple(
         value._replace(name=_twin_of(value.name))
@@ -106,6 +110,8 @@ def _without_newest(case: SabotageCase, random: Random) -> Program | None:
     function = flow.operations.function[reads.owner]
     own = np.isin(function, (Function.SCORES, Function.ATTEND))
     own &= np.isin(reads.value, values_like(flow, ".keys", ".values"))
+    if not own.any():
+        return None
     row = random.choice(np.flatnonzero(own), 1)
     return with_flow(case.program, reads=without_regions(reads, row))
 
@@ -113,15 +119,18 @@ def _without_newest(case: SabotageCase, random: Random) -> Program | None:
 def _sums(case: SabotageCase) -> Ints:
     """Return the regions of partial sums that are read to be added."""
     flow = case.flow
-    added = flow.operations.function[flow.reads.owner] == Function.ADD
-    partial = values_like(flow, ".partial")
+    function = flow.operations.function[flow.reads.owner]
+    added = np.isin(function, (Function.ADD, Function.TOTAL))
+    partial = values_like(flow, *_PARTIAL)
     return np.flatnonzero(added & np.isin(flow.reads.value, partial))
 
 
 def _term_left_out(case: SabotageCase, random: Random) -> Program | None:
     """Add all parts of a sum but for one."""
-    reads = case.flow.reads
-    row = random.choice(_sums(case), 1)
+    reads, sums = case.flow.reads, _sums(case)
+    if not len(sums):
+        return None
+    row = random.choice(sums, 1)
     if reads.part_last[row[0]] - reads.part_first[row[0]] == 1:
         return with_flow(case.program, reads=without_regions(reads, row))
     first = reads.part_first[row] + 1
@@ -130,7 +139,10 @@ def _term_left_out(case: SabotageCase, random: Random) -> Program | None:
 
 def _fewer_operands(case: SabotageCase, random: Random) -> Program | None:
     """Add fewer vectors than there are parts, in as many cycles as that takes."""
-    row = int(random.choice(_sums(case)))
+    sums = _sums(case)
+    if not len(sums):
+        return None
+    row = int(random.choice(sums))
     table = case.flow.operations
     one = case.flow.reads.owner[row]
     rows = rows_of(case.program, int(table.operator[one]), int(table.chip[one]))
@@ -153,9 +165,11 @@ def _both_terms(case: SabotageCase, random: Random) -> Program | None:
 
 def _term_twice(case: SabotageCase, random: Random) -> Program | None:
     """Read a partial sum twice in one addition, or send it twice in one message."""
-    flow = case.flow
-    name, row = "reads", int(random.choice(_sums(case)))
-    sent = np.flatnonzero(np.isin(flow.carried.value, values_like(flow, ".partial")))
+    flow, sums = case.flow, _sums(case)
+    if not len(sums):
+        return None
+    name, row = "reads", int(random.choice(sums))
+    sent = np.flatnonzero(np.isin(flow.carried.value, values_like(flow, *_PARTIAL)))
     if len(sent) and random.integers(2):
         name, row = "carried", int(random.choice(sent))
     regions: Regions = getattr(flow, name)

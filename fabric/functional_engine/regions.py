@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chip.dataflow import Regions
+from specs.errors import VerificationError
 
 
 class Region(NamedTuple):
@@ -49,7 +50,22 @@ class Rectangle(NamedTuple):
 
 
 def rectangles_of(regions: Regions, owners: int) -> list[list[Rectangle]]:
-    """Return the rectangles that the functional engine reads or writes, by owner."""
+    """Return the rectangles that the functional engine reads or writes, by owner.
+
+    Raises
+    ------
+    VerificationError
+        If a region ends before it begins.
+    """
+    turned = (regions.first >= regions.last) | (regions.part_first < 0)
+    turned |= regions.part_first >= regions.part_last
+    if turned.any():
+        row = int(np.argmax(turned))
+        raise VerificationError(
+            f"region {row} ends before it begins: columns {regions.first[row]} to "
+            f"{regions.last[row]}, parts {regions.part_first[row]} to "
+            f"{regions.part_last[row]} (ends exclusive)"
+        )
     rows = np.column_stack(
         (
             regions.value,

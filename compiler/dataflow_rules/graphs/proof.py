@@ -11,6 +11,7 @@ from compiler.dataflow_rules.graphs.results import (
     check_graph_memory,
     check_graph_residency,
     check_graph_results,
+    check_one_iteration,
     states_there,
 )
 from compiler.dataflow_rules.graphs.sizes import GraphSizes
@@ -64,5 +65,6 @@ def graph_checks(
         "weights are where the plan says": check_graph_residency(facts),
         "results arrive in time": check_graph_results(facts),
         "marks, stalls and memory are as stated": check_marks(program, plan.machine)
-        + check_graph_memory(facts),
+        + check_graph_memory(facts)
+        + check_one_iteration(facts),
     }

@@ -14,7 +14,7 @@ from compiler.dataflow_rules.graphs.stated import GraphFacts
 from compiler.dataflow_rules.regions import weight_of
 from compiler.rules.structure import violation
 from specs.arrays import Ints
-from specs.graph import Role
+from specs.graph import Matmul, Role, Vector
 
 # Marks the copies of weights that several chips have.
 _COPY = re.compile(r" \(copy \d+\)$")
@@ -67,26 +67,57 @@ def _left(facts: GraphFacts, name: str) -> tuple[Ints, Ints, Ints]:
 def check_graph_results(facts: GraphFacts) -> int:
     """Refuse a program that leaves a graph's result elsewhere than it must be.
 
-    A gathered output is on the first chip. Of another output each chip has what it has
-    made, so that nothing is to be shown but that it is made.
+    A gathered output is on the first chip, and a result that is not read in its place
+    alone is on every chip. Of another output each chip has what it has made, so that
+    nothing is to be shown but that it is made.
     """
-    leader = int(facts.plan.group.chips[0])
+    chips = facts.plan.group.chips
     checked = 0
-    for tensor in facts.workload.tensors:
-        if tensor.role is not Role.OUTPUT or not tensor.gathered:
-            continue
-        chip, first, last = _left(facts, tensor.name)
-        own = chip == leader
-        total = weight_of(first[own], last[own]).sum(dtype=np.uint64)
-        whole = weight_of(np.array([0]), np.array([tensor.elements]))[0]
-        if total != whole:
-            raise violation(
-                "the result does not arrive",
-                f"chip {leader} does not have each of the {tensor.elements:,} elements "
-                f"of {tensor.name} once",
-            )
-        checked += 1
+    for made in facts.graph.values():
+        for name in made.outputs:
+            tensor = facts.tensors[name]
+            wanted = chips[:1] if tensor.gathered else chips[:0]
+            if _is_read_elsewhere(facts, made.name, tensor.name):
+                wanted = chips
+            held = _left(facts, name)
+            for chip in wanted.tolist():
+                _check_whole(held, chip, name, tensor.elements)
+            checked += len(wanted)
     return checked + len(facts.states)
+
+
+def _is_read_elsewhere(facts: GraphFacts, maker: str, name: str) -> bool:
+    """Return whether a result is read by others than chips that have made it.
+
+    Operators that are chained to products with weights read what goes with the columns
+    of a chip; if columns were made there, nothing needs to be sent.
+    """
+    place = facts.places[maker]
+    operators = facts.workload.operators
+    product = operators[place]
+    if isinstance(product, Vector) and product.chained:
+        product = operators[place - 1]
+    by_columns = (
+        isinstance(product, Matmul)
+        and facts.tensors[product.right].role is Role.WEIGHTS
+    )
+    readers = [each for each in operators if name in each.reads]
+    passing = all(isinstance(each, Vector) and each.chained for each in readers)
+    return bool(readers) and not (by_columns and passing)
+
+
+def _check_whole(
+    held: tuple[Ints, Ints, Ints], chip: int, name: str, elements: int
+) -> None:
+    """Refuse a value of which a chip does not have each element once."""
+    own = held[0] == chip
+    total = weight_of(held[1][own], held[2][own]).sum(dtype=np.uint64)
+    if total != weight_of(np.array([0]), np.array([elements]))[0]:
+        raise violation(
+            "the result does not arrive",
+            f"chip {chip} does not have each of the {elements:,} elements of {name} "
+            f"once",
+        )
 
 
 def check_graph_residency(facts: GraphFacts) -> int:
@@ -124,6 +155,18 @@ def check_graph_residency(facts: GraphFacts) -> int:
                         f"which the plan does not give it",
                     )
     return checked
+
+
+def check_one_iteration(facts: GraphFacts) -> int:
+    """Claim rule: refuse a program in which iterations of a graph overlap."""
+    program = facts.statements.program
+    if program.sequences != 1 or program.interval_cycles:
+        raise violation(
+            "an iteration begins before the last has ended",
+            f"{program.sequences} run at once, {program.interval_cycles} cycles apart, "
+            f"and each needs the states of the one before",
+        )
+    return 1
 
 
 def check_graph_memory(facts: GraphFacts) -> int:

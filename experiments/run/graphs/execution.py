@@ -155,7 +155,7 @@ def run_workload_execution(
             program,
             weights=stored,
             settings=settings,
-            inputs=_everywhere(plan, placed, np.dtype(dtype)),
+            inputs=everywhere(plan, placed, np.dtype(dtype)),
             kept=kept,
             dtype=dtype,
         )
@@ -198,10 +198,18 @@ def _shape(plan: WorkloadPlan, name: str) -> ValueShape:
     return ValueShape(tensor.rows, tensor.columns, plan.numberings[name])
 
 
-def _everywhere(
+def everywhere(
     plan: WorkloadPlan, values: Mapping[str, Array], dtype: np.dtype[np.generic]
 ) -> dict[Value, dict[int, Array]]:
-    """Return values as they are counted, on every chip of a plan."""
+    """Return a workload's values as a program counts them, on every chip of a plan.
+
+    Parameters
+    ----------
+    plan, values
+        The plan, and matrices by the name of the value.
+    dtype
+        Type of those that are no integers.
+    """
     placed = {}
     for name, value in values.items():
         elements = plan.numberings[name].elements

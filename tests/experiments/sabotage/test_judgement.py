@@ -30,6 +30,7 @@ def test_kinds_are_told_apart_by_what_was_changed() -> None:
         ("small decoder", ""),
         ("small experts", "expert|fewer|partial"),
         ("small prompt", "pass|answered|vector dropped"),
+        ("small LSTM", ""),
     ],
 )
 def test_no_sabotage_of_a_small_program_is_missed(name: str, words: str) -> None:

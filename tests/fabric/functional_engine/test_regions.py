@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from chip.dataflow import Regions
 from fabric.functional_engine.regions import (
@@ -7,6 +8,7 @@ from fabric.functional_engine.regions import (
     operand_regions,
     rectangles_of,
 )
+from specs.errors import VerificationError
 
 
 def test_parts_of_equal_columns_become_one_region() -> None:
@@ -44,3 +46,11 @@ def test_rectangles_are_handed_out_to_their_owners() -> None:
         [],
         [Rectangle(6, 1, 4, 0, 1, 0), Rectangle(7, 2, 5, 0, 1, 0)],
     ]
+
+
+def test_a_region_that_ends_before_it_begins_is_refused() -> None:
+    columns = np.array([[0], [5], [3], [4], [2], [1], [0]])
+    names = ("owner", "value", "first", "last", "part_first", "part_last", "array")
+    regions = Regions(**dict(zip(names, columns.astype(np.int32), strict=True)))
+    with pytest.raises(VerificationError, match="columns 3 to 4, parts 2 to 1"):
+        rectangles_of(regions, 1)
