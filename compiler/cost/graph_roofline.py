@@ -3,6 +3,7 @@
 import numpy as np
 
 from compiler.cost.link_timing import hop_cycles
+from sharding.graph.workload_gathers import crossing
 from sharding.graph.workload_operators import workload_steps
 from sharding.graph.workload_plan import WorkloadPlan
 from sharding.operators.operators import Compute, Exchange, Pattern, Unit
@@ -19,7 +20,7 @@ def workload_bound(plan: WorkloadPlan) -> int:
     """
     steps = workload_steps(plan)
     fill = plan.machine.chip.matmul_fill_cycles
-    busy = np.zeros(plan.strategy.chips, dtype=np.int64)
+    busy = np.zeros(plan.strategy.width, dtype=np.int64)
     for number, step in enumerate(steps):
         if isinstance(step, Compute) and step.unit is Unit.MATMUL:
             # Nothing is loaded ahead of the first operator of an iteration.
@@ -27,7 +28,13 @@ def workload_bound(plan: WorkloadPlan) -> int:
             busy += np.where(step.cycles > 0, cycles - fill, 0)
     most = int(busy.max())
     communicates = any(isinstance(step, Exchange) for step in steps)
-    return most + fill * (most > 0) + communicates * hop_cycles(plan.machine, 1)
+    hops = communicates + _transfers(plan)
+    return most + fill * (most > 0) + hops * hop_cycles(plan.machine, 1)
+
+
+def _transfers(plan: WorkloadPlan) -> int:
+    """Return the number of stage transfers that send anything."""
+    return sum(bool(crossing(plan, stage.first)) for stage in plan.stages[1:])
 
 
 def critical_path_bound(plan: WorkloadPlan) -> int:
@@ -43,7 +50,7 @@ def critical_path_bound(plan: WorkloadPlan) -> int:
             bound += int((step.least_cycles if number else step.cycles).max())
         else:
             bound += _exchange_bound(plan.machine, step)
-    return bound
+    return bound + _transfers(plan) * hop_cycles(plan.machine, 1)
 
 
 def _exchange_bound(machine: MachineSpec, exchange: Exchange) -> int:

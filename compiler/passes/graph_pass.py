@@ -2,18 +2,16 @@
 
 from functools import partial
 
-import numpy as np
-
 from compiler.collectives.exchange_selection import MOST_TRAINS
 from compiler.ir.entry_dataflow import GraphScope
 from compiler.ir.messages import MessageTable
 from compiler.passes.planned_pass import PassBlock, PassStage, PlannedPass
+from sharding.graph.workload_gathers import crossing_bytes, crossing_shards
 from sharding.graph.workload_operators import workload_steps
 from sharding.graph.workload_plan import WorkloadPlan, WorkloadStage
 from sharding.graph.workload_regions import matrix_names
 from sharding.operators.operands import Operand
 from sharding.operators.operators import Exchange
-from specs.arrays import Ints
 from specs.errors import ScheduleError
 from specs.graph import Role
 from topologies.topology import Topology
@@ -42,24 +40,22 @@ def graph_pass(plan: WorkloadPlan) -> PlannedPass:
 
 def _pass_stage(plan: WorkloadPlan, stage: WorkloadStage) -> PassStage:
     """Return a stage of a pass, with its operators as one block."""
-    operators = workload_steps(plan)
+    operators = workload_steps(plan, stage)
     scope = GraphScope(_staying(plan))
     block = PassBlock(
         like=stage.index,
         operators=lambda: operators,
         scope=lambda _number, _received: scope,
-        received_bytes=partial(_nothing, plan),
-        received=_no_operands,
+        received_bytes=partial(crossing_bytes, plan, stage.first),
+        received=partial(_received, plan, stage.first),
     )
     return PassStage(stage.index, stage.chips, (block,))
 
 
-def _nothing(plan: WorkloadPlan) -> Ints:
-    return np.zeros(plan.strategy.chips, dtype=np.int64)
-
-
-def _no_operands() -> tuple[Operand, ...]:
-    return ()
+def _received(plan: WorkloadPlan, number: int) -> tuple[Operand, ...]:
+    """Return what each member of a stage receives from its partner."""
+    passed = crossing_shards(plan, number)
+    return tuple(each for _, shards in passed for each in shards.regions())
 
 
 def _staying(plan: WorkloadPlan) -> frozenset[str]:

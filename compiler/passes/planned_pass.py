@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol, final
 
+import numpy as np
+
 from compiler.ir.entry_dataflow import GraphScope, Scope
 from compiler.ir.messages import MessageTable
 from sharding.operators.operands import Operand
@@ -87,11 +89,17 @@ class PlannedPass:
     def transfer(self, stage: PassStage, following: PassStage) -> MessageTable:
         """Return the messages of a stage transfer: each member sends to its partner.
 
-        Member *i* of `stage` sends to member *i* of `following`.
+        Member *i* of `stage` sends to member *i* of `following`, if it has anything.
         """
         sizes = following.blocks[0].received_bytes()
         table = MessageTable(stage.chips, following.chips, sizes)
         return table if (sizes > 0).all() else table.chosen(sizes > 0)
+
+    def transferred(self, following: PassStage) -> tuple[Operand, ...]:
+        """Return what the messages of a stage transfer carry, by the row of each."""
+        into = following.blocks[0]
+        row = np.cumsum(into.received_bytes() > 0) - 1
+        return tuple(each._replace(member=row[each.member]) for each in into.received())
 
 
 class PassSteps(Protocol):

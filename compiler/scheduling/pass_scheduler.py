@@ -172,10 +172,13 @@ class _TimelineBuilder:
         """Append the transfer of what a stage has made to the next one."""
         builder, into = self._builder, following.blocks[0]
         flow = EntryDataflow(
-            into.scope(self._number, True), stage.chips, carried=into.received
+            into.scope(self._number, True),
+            stage.chips,
+            carried=partial(self._planned.transferred, following),
         )
-        builder.send("hand_over", self._planned.transfer(stage, following), flow)
-        begin = builder.entries[-1].start_cycle
+        sent = self._planned.transfer(stage, following)
+        builder.send("hand_over", sent, flow)
+        begin = builder.entries[-1].start_cycle if len(sent) else builder.now
         # During the transfer the next stage can do nothing but load weights.
         builder.prefetch.restart()
         builder.prefetch.free(begin, builder.now)

@@ -43,7 +43,7 @@ class PlanFacts:
     ----------
     split
         The keys of the strategy, by name: of a model ``tensor``, ``pipeline`` and so
-        on, of a workload ``column`` and ``row``.
+        on, of a workload ``column``, ``row`` and ``pipeline``.
     """
 
     strategy: str

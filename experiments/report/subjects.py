@@ -65,7 +65,7 @@ def plan_facts(prepared: Prepared | PreparedWorkload) -> PlanFacts:
         }
     else:
         grid = prepared.plan.strategy
-        split = {"column": grid.column, "row": grid.row}
+        split = {"column": grid.column, "row": grid.row, "pipeline": grid.pipeline}
     return PlanFacts(
         strategy=str(plan.strategy),
         split=split,

@@ -131,8 +131,10 @@ def _compiled_on(
 ) -> tuple[Plan, Program]:
     """Return a running plan with each chip's part on another, and its program there."""
     if isinstance(plan, WorkloadPlan):
-        group = replace(plan.group, chips=now_on[plan.group.chips])
-        regrouped = replace(plan, group=group)
+        groups = tuple(
+            replace(stage, chips=now_on[stage.chips]) for stage in plan.stages
+        )
+        regrouped = replace(plan, stages=groups)
         return regrouped, compile_workload(regrouped, topology, outage).program
     stages = tuple(replace(stage, chips=now_on[stage.chips]) for stage in plan.stages)
     restaged = replace(plan, stages=stages)

@@ -5,16 +5,14 @@ from typing import final
 
 import numpy as np
 
-from compiler.compile_graph import compile_workload
 from compiler.ir.schedule import WorkloadSchedule
-from compiler.search.graph_search import best_schedule
+from compiler.search.graph_search import best_of, best_schedule
 from experiments.run.plan_csv import SUFFIX
 from experiments.run.preparation import AUTO
 from experiments.run.scenario_inputs import MODEL_SETTING, machine_of, topology_of
 from sharding.graph.workload_cost import least_mxm_cycles, workload_work
 from sharding.graph.workload_plan import WorkloadPlan
-from sharding.graph.workload_planner import plan_workload
-from sharding.parallelism.grid import parse_grid
+from sharding.parallelism.grid import parse_grids
 from specs.errors import PlanError, SpecError
 from specs.machine import MachineSpec
 from specs.scenario import Scenario
@@ -109,16 +107,13 @@ def prepare_workload(
             f"strategy {scenario.strategy}: plans of models are read, not those of "
             f"workloads; name a split such as column=4,row=2, or auto"
         )
-    grid = None
-    if scenario.strategy != AUTO:
-        grid = parse_grid(scenario.strategy, scenario.chips)
     wired = topology or topology_of(scenario, machine)
     chips = wired.active.astype(np.int64)
-    if grid is None:
+    if scenario.strategy == AUTO:
         schedule = best_schedule(workload, machine, wired, chips[: scenario.chips])
     else:
-        plan = plan_workload(workload, machine, grid, chips)
-        schedule = compile_workload(plan, wired)
+        grids = parse_grids(scenario.strategy, scenario.chips)
+        schedule = best_of(grids, workload, machine, wired, chips)
     return PreparedWorkload(
         scenario=scenario, machine=machine, topology=wired, schedule=schedule
     )

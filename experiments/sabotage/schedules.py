@@ -137,7 +137,9 @@ def _small_prompt() -> SabotageCase:
 
 def _workload() -> SabotageCase:
     """Return the case of a graph, with a program for less work than was asked."""
-    scenario = Scenario(workload="mlp", chips=8, strategy="column=4,row=2", batch=2)
+    scenario = Scenario(
+        workload="mlp", chips=8, strategy="column=2,row=2,pipeline=2", batch=2
+    )
     prepared = prepare_workload(scenario)
     half = prepare_workload(scenario.model_copy(update={"batch": 1}))
     return SabotageCase(

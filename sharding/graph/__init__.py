@@ -2,6 +2,9 @@
 
 workload_plan: WorkloadPlan, WorkloadStage
 workload_planner: plan_workload
+workload_stages: uncut_runs, stage_ranges
+workload_gathers: Shards, shards_of, gathering_stage, gather, crossing,
+    crossing_shards, crossing_bytes
 workload_operators: workload_steps
 workload_regions: OperatorRegions; what operators read and make on each chip
 workload_builders: matmul, vector_operator, partial_sum, lookup_operator

@@ -101,7 +101,7 @@ def held_elements(workload: Workload, grid: Grid) -> dict[str, Ints]:
     for tensor in workload.tensors:
         kinds = uses[tensor.name]
         size = tensor.matrices * tensor.rows
-        whole = np.full(grid.chips, tensor.elements, dtype=np.int64)
+        whole = np.full(grid.width, tensor.elements, dtype=np.int64)
         if kinds == {Use.INSTALLED}:
             (low, high), (left, right) = (
                 grid.rows(tensor.rows),

@@ -14,25 +14,42 @@ from workloads.graphs.workload import Workload
 
 
 def workload_memory(
-    workload: Workload, machine: MachineSpec, grid: Grid
+    workload: Workload,
+    machine: MachineSpec,
+    grid: Grid,
+    stage: range | None = None,
 ) -> StageMemory:
     """Return a graph's SRAM bytes on each chip, with states in place of the KV cache.
 
     Activations are the largest set of inputs, activations and outputs alive at once. A
     tensor is alive from the operator that makes it, or the start, to the last operator
     that reads it, or the end.
+
+    Parameters
+    ----------
+    workload, machine, grid
+        The graph, the machine, and the grid of a stage.
+    stage
+        Numbers of the operators of the stage, None for all.
     """
+    numbers = range(len(workload.operators)) if stage is None else stage
     stored = stored_bytes(workload, machine, grid)
-    roles = {tensor.name: tensor.role for tensor in workload.tensors}
-    zero = np.zeros(grid.chips, dtype=np.int64)
+    own = workload.operators[numbers.start : numbers.stop]
+    used = {name for operator in own for name in (*operator.reads, *operator.makes)}
+    zero = np.zeros(grid.width, dtype=np.int64)
 
     def of(role: Role) -> Ints:
-        return sum((stored[name] for name in roles if roles[name] is role), zero)
+        held = (
+            stored[tensor.name]
+            for tensor in workload.tensors
+            if tensor.role is role and tensor.name in used
+        )
+        return sum(held, zero)
 
     return StageMemory(
         weights=of(Role.WEIGHTS),
         kv_cache=of(Role.STATE),
-        activations=alive_bytes(workload, machine, grid).max(axis=0),
+        activations=alive_bytes(workload, machine, grid, numbers).max(axis=0),
         program=zero + machine.chip.program_reserve_bytes,
     )
 
@@ -49,28 +66,52 @@ def stored_bytes(
     }
 
 
-def alive_bytes(workload: Workload, machine: MachineSpec, grid: Grid) -> Ints:
-    """Return a graph's live bytes during each operator, shape ``(operators, chips)``.
+def alive_bytes(
+    workload: Workload, machine: MachineSpec, grid: Grid, numbers: range
+) -> Ints:
+    """Return a graph's live bytes during operators of a stage, ``(operators, chips)``.
 
-    Weights and states, which are always allocated, are not counted.
+    Weights and states, which are always allocated, are not counted. Inputs are alive in
+    the stages that read them, and outputs to the end of the stage that makes them; what
+    a stage only passes on is alive in it too.
+
+    Parameters
+    ----------
+    workload, machine, grid
+        The graph, the machine, and the grid of the stage.
+    numbers
+        Numbers of the operators of the stage.
     """
     stored = stored_bytes(workload, machine, grid)
-    last = len(workload.operators) - 1
     made: dict[str, int] = {}
     read: dict[str, int] = {}
     for number, operator in enumerate(workload.operators):
         made |= dict.fromkeys(operator.makes, number)
         read |= dict.fromkeys(operator.reads, number)
-    change = np.zeros((last + 2, grid.chips), dtype=np.int64)
+    own = workload.operators[numbers.start : numbers.stop]
+    change = np.zeros((len(numbers) + 1, grid.width), dtype=np.int64)
     for tensor in workload.tensors:
+        name = tensor.name
         if tensor.role in (Role.WEIGHTS, Role.STATE):
             continue
-        name = tensor.name
-        change[0 if tensor.role is Role.INPUT else made[name]] += stored[name]
-        change[(last if tensor.role is Role.OUTPUT else read[name]) + 1] -= stored[name]
+        begin, end = made.get(name, 0), read.get(name, -1)
+        if tensor.role is Role.INPUT:
+            reads = [
+                n for n, each in zip(numbers, own, strict=True) if name in each.reads
+            ]
+            if not reads:
+                continue
+            begin, end = numbers.start, reads[-1]
+        elif tensor.role is Role.OUTPUT and begin in numbers:
+            end = numbers.stop - 1
+        begin, end = max(begin, numbers.start), min(end, numbers.stop - 1)
+        if begin <= end:
+            change[begin - numbers.start] += stored[name]
+            change[end + 1 - numbers.start] -= stored[name]
     alive = np.cumsum(change, axis=0)[:-1]
     if grid.row > 1:
-        alive += _partial_bytes(workload, machine, grid)
+        partial = _partial_bytes(workload, machine, grid)
+        alive += partial[numbers.start : numbers.stop]
     return alive
 
 
@@ -79,7 +120,7 @@ def _partial_bytes(workload: Workload, machine: MachineSpec, grid: Grid) -> Ints
 
     Before the reduce-scatter a chip has partial sums of all of its columns.
     """
-    partial = np.zeros((len(workload.operators), grid.chips), dtype=np.int64)
+    partial = np.zeros((len(workload.operators), grid.width), dtype=np.int64)
     blocks = weight_blocks(workload)
     for number, product in enumerate(workload.operators):
         if not isinstance(product, Matmul):

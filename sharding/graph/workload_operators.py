@@ -10,7 +10,6 @@ from sharding.graph.tensor_layout import (
     format_of,
     scheduled_matrices,
     share_of,
-    stays_split,
 )
 from sharding.graph.workload_builders import (
     lookup_operator,
@@ -19,18 +18,20 @@ from sharding.graph.workload_builders import (
     vector_elements,
     vector_operator,
 )
-from sharding.graph.workload_plan import WorkloadPlan
+from sharding.graph.workload_gathers import crossing, gather, gathering_stage
+from sharding.graph.workload_plan import WorkloadPlan, WorkloadStage
 from sharding.graph.workload_regions import OperatorRegions
 from sharding.operators.operands import Operation
 from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
 from sharding.weights.task import bytes_of
-from specs.arrays import Ints
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector
 from workloads.graphs.numberings import chained_to
 
 
-def workload_steps(plan: WorkloadPlan) -> list[ShardedOperator]:
-    """Return the sharded operators of a workload graph's plan in order.
+def workload_steps(
+    plan: WorkloadPlan, stage: WorkloadStage | None = None
+) -> list[ShardedOperator]:
+    """Return the sharded operators of a workload graph's plan, or of a stage, in order.
 
     - A product with weights is split by the grid. If the grid splits rows, the partial
       sums are reduce-scattered over the chips of a grid column.
@@ -40,8 +41,12 @@ def workload_steps(plan: WorkloadPlan) -> list[ShardedOperator]:
     - Vector operators that are not chained run on every chip.
     """
     steps: list[ShardedOperator] = []
-    operators = plan.workload.operators
-    for number, operator in enumerate(operators):
+    numbers = range(len(plan.workload.operators))
+    if stage is not None:
+        numbers = range(stage.first, stage.last)
+        steps += _gathered_at(plan, stage)
+    for number in numbers:
+        operator = plan.workload.operators[number]
         own = OperatorRegions(plan, number)
         chain = _chain(plan, number)
         if isinstance(operator, Matmul):
@@ -73,7 +78,7 @@ def _chain(plan: WorkloadPlan, number: int) -> _Chain | None:
 def _vector(plan: WorkloadPlan, vector: Vector, own: OperatorRegions) -> Compute:
     """Return a vector operator that every chip runs on all elements."""
     elements = np.full(
-        plan.strategy.chips, vector_elements(plan, vector), dtype=np.int64
+        plan.strategy.width, vector_elements(plan, vector), dtype=np.int64
     )
     return vector_operator(plan, vector, elements, lambda: (own.vector(),))
 
@@ -92,7 +97,7 @@ def _split_product(
     low, high = grid.rows(right.rows)
     begin, end = grid.columns(right.columns, plan.blocks[right.name])
     matrices = np.full(
-        grid.chips, scheduled_matrices(product, right, rows), dtype=np.int64
+        grid.width, scheduled_matrices(product, right, rows), dtype=np.int64
     )
     product_on_chips = partial(
         matmul,
@@ -142,10 +147,7 @@ def _split_product(
                     plan, chain.vector, share, lambda: (after.chained(product),)
                 )
             )
-    for name, regions in _made(product, own, chain):
-        part = grid.parts(tensors[name].elements, plan.columns[name])
-        steps += _gathered(plan, tensors[name], part, regions, matrices=0)
-    return steps
+    return steps + _gathered_behind(plan, product, chain)
 
 
 def _with_chain(
@@ -156,14 +158,28 @@ def _with_chain(
     return (own, chain.regions.chained(product)) if chain else (own,)
 
 
-def _made(
-    product: Matmul, own: OperatorRegions, chain: _Chain | None
-) -> list[tuple[str, OperatorRegions]]:
-    """Return the results of a product and its chain, with the regions of each."""
-    made = [(product.output, own)]
-    if chain is not None:
-        made += [(name, chain.regions) for name in chain.vector.outputs]
-    return made
+def _gathered_behind(
+    plan: WorkloadPlan, maker: Matmul | Lookup, chain: _Chain | None
+) -> list[Exchange]:
+    """Return the exchanges of results in the stage that makes them."""
+    names = (maker.output, *(chain.vector.outputs if chain else ()))
+    own = plan.stage_of(plan.maker_of(maker.output)).index
+    return [
+        exchange
+        for name in names
+        if gathering_stage(plan, name) == own
+        for exchange in gather(plan, name)
+    ]
+
+
+def _gathered_at(plan: WorkloadPlan, stage: WorkloadStage) -> list[Exchange]:
+    """Return the exchanges of what a stage is the first to read whole."""
+    return [
+        exchange
+        for name in crossing(plan, stage.first)
+        if gathering_stage(plan, name) == stage.index
+        for exchange in gather(plan, name)
+    ]
 
 
 def _paired_product(
@@ -177,7 +193,7 @@ def _paired_product(
     grid, tensors = plan.strategy, plan.workload.by_name
     first = tensors[product.left[0]]
     matrices = grid.even_shares(right.matrices)
-    ones = np.ones(grid.chips, dtype=np.int64)
+    ones = np.ones(grid.width, dtype=np.int64)
     share = 0 * ones
     if chain is not None:
         elements = vector_elements(plan, chain.vector)
@@ -195,11 +211,7 @@ def _paired_product(
             computes=partial(_with_chain, own.pairs, product, chain),
         )
     ]
-    for name, regions in _made(product, own, chain):
-        tensor = tensors[name]
-        part = tensor.elements // right.matrices * matrices
-        steps += _gathered(plan, tensor, part, regions, matrices=right.matrices)
-    return steps
+    return steps + _gathered_behind(plan, product, chain)
 
 
 def _lookup(
@@ -219,33 +231,5 @@ def _lookup(
     )
     return [
         lookup_operator(plan, lookup.name, read, lambda: (own.lookup(),)),
-        *_gathered(plan, output, part, own, matrices=0),
-    ]
-
-
-def _gathered(
-    plan: WorkloadPlan,
-    tensor: Tensor,
-    part: Ints,
-    regions: OperatorRegions,
-    *,
-    matrices: int,
-) -> list[ShardedOperator]:
-    """Return the exchange that gathers the parts of a result where it is read."""
-    uses = plan.uses[tensor.name]
-    if plan.strategy.chips == 1 or stays_split(tensor, uses, plan.columns):
-        return []
-    if not uses and not tensor.gathered:
-        return []
-    pattern = Pattern.GATHER if uses else Pattern.TO_LEADER
-    stored = format_of(tensor, plan.machine.formats)
-    one_group = np.zeros(plan.strategy.chips, dtype=np.int64)
-    return [
-        Exchange(
-            tensor.name,
-            pattern,
-            bytes_of(stored, part),
-            one_group,
-            carries=partial(regions.shard, tensor.name, matrices),
-        )
+        *_gathered_behind(plan, lookup, None),
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import final
 
 import numpy as np
@@ -13,6 +14,7 @@ from sharding.graph.tensor_layout import Use, format_of, split_columns, uses_of
 from sharding.parallelism.grid import ColumnSplit, Grid
 from sharding.planner.memory import StageMemory
 from specs.arrays import Ints
+from specs.formats import Format
 from specs.graph import Role, Tensor
 from specs.machine import MachineSpec
 from workloads.graphs.graph_of_workload import WorkloadGraph, graph_of_workload
@@ -24,12 +26,14 @@ from workloads.operators import GraphOperator
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class WorkloadStage:
-    """The only pipeline stage of a workload.
+    """A pipeline stage of a workload: consecutive operators on a grid of chips.
 
     Parameters
     ----------
     index
         Position in the pipeline.
+    first, last
+        Numbers of its first operator and of the first one behind it.
     chips
         Chip of each member, shape ``(chips,)``.
     memory
@@ -41,10 +45,16 @@ class WorkloadStage:
     """
 
     index: int
+    first: int
+    last: int
     chips: Ints
     memory: StageMemory
     layers: str
     replica: int = 0
+
+    def reads(self, workload: Workload, name: str) -> bool:
+        """Return whether an operator of the stage reads a tensor of the workload."""
+        return any(name in o.reads for o in workload.operators[self.first : self.last])
 
 
 @final
@@ -57,20 +67,20 @@ class WorkloadPlan:
     workload, machine
         The workload, with its batch, and the machine.
     strategy
-        The grid.
-    group
-        The chips, with the SRAM bytes of each.
+        The grid of each stage, and their number.
+    stages
+        The stages in order.
     """
 
     workload: Workload
     machine: MachineSpec
     strategy: Grid
-    group: WorkloadStage
+    stages: tuple[WorkloadStage, ...]
 
     @property
-    def stages(self) -> tuple[WorkloadStage, ...]:
-        """Return the only stage, as a pipeline."""
-        return (self.group,)
+    def chips(self) -> Ints:
+        """Return the chips of all stages, shape ``(chips,)``."""
+        return np.concatenate([stage.chips for stage in self.stages])
 
     @property
     def replicas(self) -> tuple["WorkloadPlan", ...]:
@@ -129,10 +139,23 @@ class WorkloadPlan:
         after = {new: known[old] for old, new in self.graph.states.items()}
         return known | after
 
+    def maker_of(self, name: str) -> int:
+        """Return the number of the operator that makes a tensor of the workload."""
+        operators = self.workload.operators
+        return next(n for n, each in enumerate(operators) if name in each.makes)
+
+    def stage_of(self, number: int) -> WorkloadStage:
+        """Return the stage of the workload's operator of a number."""
+        return next(s for s in self.stages if s.first <= number < s.last)
+
+    def stored_format(self, name: str) -> Format:
+        """Return the number format in which a tensor of the workload is stored."""
+        return format_of(self.workload.by_name[name], self.machine.formats)
+
     @property
     def fullest_chip_bytes(self) -> int:
         """Return the bytes in use on the fullest chip."""
-        return int(self.group.memory.total.max())
+        return max(int(stage.memory.total.max()) for stage in self.stages)
 
     @property
     def weight_bytes(self) -> int:
@@ -151,7 +174,12 @@ class WorkloadPlan:
         number of the first operator that reads the weights. Columns of weights are
         counted as they are stored: those of one place of all `blocks` together.
         """
-        rows = [row for tensor in self.workload.tensors for row in self._slices(tensor)]
+        rows = [
+            row
+            for tensor in self.workload.tensors
+            if tensor.role is Role.WEIGHTS
+            for row in self._slices(tensor)
+        ]
         columns = (
             *("chip", "replica", "stage", "layer"),
             *("tensor", "tensor_rows", "tensor_columns"),
@@ -160,23 +188,20 @@ class WorkloadPlan:
         return pd.DataFrame(rows, columns=list(columns))
 
     def _slices(self, tensor: Tensor) -> Iterator[tuple[object, ...]]:
-        """Yield the rows of a weight tensor in the table of slices."""
-        if tensor.role is not Role.WEIGHTS:
-            return
-        kinds = self.uses[tensor.name]
-        grid, chips = self.strategy, self.group.chips.tolist()
+        """Yield the rows of a weight tensor in the table of slices.
+
+        The first stage that reads it holds the tensor, others hold copies.
+        """
+        kinds, grid = self.uses[tensor.name], self.strategy
         stored = format_of(tensor, self.machine.formats)
         layer = next(
             number
             for number, operator in enumerate(self.workload.operators)
             if tensor.name in operator.reads
         )
-        none = np.zeros(grid.chips, dtype=np.int64)
-        rows, columns = (
-            (none, none + tensor.rows),
-            (none, none + tensor.columns),
-        )
-        copied = False
+        none = np.zeros(grid.width, dtype=np.int64)
+        rows, columns = (none, none + tensor.rows), (none, none + tensor.columns)
+        whole = False
         if kinds == {Use.INSTALLED}:
             rows = grid.rows(tensor.rows)
             columns = grid.columns(tensor.columns, self.blocks[tensor.name])
@@ -184,20 +209,23 @@ class WorkloadPlan:
             edges = np.cumsum([0, *grid.even_shares(tensor.columns)])
             columns = (edges[:-1], edges[1:])
         else:
-            copied = True
+            whole = True
         table = np.stack([*rows, *columns], axis=1).tolist()
-        for matrix in range(tensor.matrices):
+        holders = [s for s in self.stages if s.reads(self.workload, tensor.name)]
+        for matrix, (place, stage) in product(
+            range(tensor.matrices), enumerate(holders)
+        ):
             name = f"{tensor.name}[{matrix}]" if tensor.matrices > 1 else tensor.name
             for member, (chip, (low, high, left, right)) in enumerate(
-                zip(chips, table, strict=True)
+                zip(stage.chips.tolist(), table, strict=True)
             ):
                 elements = (high - low) * (right - left)
                 if not elements:
                     continue
-                copy = copied and member > 0
+                copy = place * grid.width + member if whole else place
                 yield (
-                    *(chip, 0, 0, layer),
-                    f"{name} (copy {member})" if copy else name,
+                    *(chip, 0, stage.index, layer),
+                    f"{name} (copy {copy})" if copy else name,
                     *(tensor.rows, tensor.columns, low, high, left, right),
                     stored.bytes_of(elements),
                 )

@@ -4,6 +4,7 @@ import numpy as np
 
 from sharding.graph.workload_memory import workload_memory
 from sharding.graph.workload_plan import WorkloadPlan, WorkloadStage
+from sharding.graph.workload_stages import stage_ranges, uncut_runs
 from sharding.parallelism.grid import Grid, grids
 from specs.arrays import Ints
 from specs.errors import PlanError
@@ -43,25 +44,70 @@ def plan_workload(
         if isinstance(product, Matmul):
             right = workload.by_name[product.right]
             _check_grid(product, right, grid, blocks[product.right])
-    memory = workload_memory(workload, machine, grid)
-    total, limit = memory.total, machine.chip.sram_bytes
+    runs = uncut_runs(workload)
+    if grid.pipeline > len(runs):
+        raise PlanError(
+            f"{grid} has more stages than {workload.name} has operators that may be "
+            f"apart: {len(runs)}; use pipeline={len(runs)} or fewer"
+        )
+    groups = np.asarray(chips[: grid.chips], dtype=np.int64)
+    groups = groups.reshape(grid.pipeline, grid.width)
+    whole = range(len(workload.operators))
+    alone = _planned(workload, machine, grid, groups[:1], [whole])
+    if grid.pipeline == 1:
+        _check_fit(alone)
+        return alone
+    ranges = stage_ranges(alone)
+    # Without one that fits, the error is that of stages of equal numbers.
+    shares = np.array_split(np.arange(len(runs)), grid.pipeline)
+    even = [range(runs[s[0]].start, runs[s[-1]].stop) for s in shares]
+    plan = _planned(workload, machine, grid, groups, ranges or even)
+    _check_fit(plan)
+    return plan
+
+
+def _planned(
+    workload: Workload,
+    machine: MachineSpec,
+    grid: Grid,
+    groups: Ints,
+    ranges: list[range],
+) -> WorkloadPlan:
+    """Return a plan whose stages have some operators each, whether they fit or not."""
+    stages = []
+    for index, (members, numbers) in enumerate(zip(groups, ranges, strict=True)):
+        name = workload.name
+        if len(ranges) > 1:
+            own = workload.operators[numbers.start : numbers.stop]
+            name = own[0].name if len(own) == 1 else f"{own[0].name} to {own[-1].name}"
+        memory = workload_memory(workload, machine, grid, numbers)
+        stages.append(
+            WorkloadStage(index, numbers.start, numbers.stop, members, memory, name)
+        )
+    return WorkloadPlan(workload, machine, grid, tuple(stages))
+
+
+def _check_fit(plan: WorkloadPlan) -> None:
+    """Refuse a plan with a chip that does not hold its part."""
+    workload, machine = plan.workload, plan.machine
+    stage = max(plan.stages, key=lambda each: int(each.memory.total.max()))
+    total, limit = stage.memory.total, machine.chip.sram_bytes
     if total.max() > limit:
         member = int(total.argmax())
         held = ", ".join(
             f"{name} {values[member] / 1e6:.1f} MB"
             for name, values in zip(
-                ("weights", "states", "activations", "program"), memory, strict=True
+                ("weights", "states", "activations", "program"),
+                stage.memory,
+                strict=True,
             )
         )
         raise PlanError(
-            f"{workload.name} does not fit as {grid}: chip {int(chips[member])} is the "
-            f"fullest and lacks {int(total[member]) - limit:,} bytes: it needs "
-            f"{int(total[member]):,} ({held}) and has {limit:,}. "
-            f"{_suggestion(workload, machine)}"
+            f"{workload.name} does not fit as {plan.strategy}: chip "
+            f"{int(stage.chips[member])} is the fullest and lacks "
+            f"{int(total[member]) - limit:,} bytes: it needs {int(total[member]):,} "
+            f"({held}) and has {limit:,}. {_suggestion(workload, machine)}"
         )
-    members = np.asarray(chips[: grid.chips], dtype=np.int64)
-    group = WorkloadStage(0, members, memory, workload.name)
-    return WorkloadPlan(workload, machine, grid, group)
 
 
 def _check_grid(product: Matmul, right: Tensor, grid: Grid, blocks: int) -> None:

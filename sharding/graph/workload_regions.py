@@ -35,7 +35,7 @@ class OperatorRegions:
         self._tensors = plan.workload.by_name
         self._operator = plan.workload.operators[number]
         self._number = number
-        self._none = np.zeros(plan.strategy.chips, dtype=np.int64)
+        self._none = np.zeros(plan.strategy.width, dtype=np.int64)
 
     # A search plans many splits and asks none of them for its regions.
     @cached_property

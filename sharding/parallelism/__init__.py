@@ -4,5 +4,5 @@ strategy: Strategy, parse_strategy
 feasibility: check_model
 tensor_group: TensorGroup, Range, FeedForwardLayout, Routing, group_of, grid_inputs
 ranges: TensorSlices, HeadSplit, bounds, shard_sizes, head_split, head_rows, head_sizes
-grid: Grid, parse_grid, grids
+grid: Grid, parse_grids, grids
 """

@@ -1,4 +1,4 @@
-"""A grid split of weight matrices, ``column=4,row=2``, and the part of each chip."""
+"""A grid split of weight matrices, ``column=4,row=2``, in stages of a pipeline."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, final
@@ -9,7 +9,8 @@ from sharding.parallelism.ranges import bounds
 from specs.arrays import Ints
 from specs.errors import PlanError, nearest
 
-_KEYS = ("column", "row")
+_KEYS = ("column", "row", "pipeline", "tensor")
+_SIDES = ("column", "row")
 
 
 class ColumnSplit(NamedTuple):
@@ -46,15 +47,23 @@ class Grid:
         Parts into which the columns are split.
     row
         Parts into which the rows are split.
+    pipeline
+        Stages, each of such a grid of its own, which hold consecutive operators.
     """
 
     column: int
     row: int
+    pipeline: int = 1
+
+    @property
+    def width(self) -> int:
+        """Return the number of chips of a stage."""
+        return self.column * self.row
 
     @property
     def chips(self) -> int:
-        """Return the number of chips in the grid."""
-        return self.column * self.row
+        """Return the number of chips of all stages."""
+        return self.width * self.pipeline
 
     @property
     def column_of(self) -> Ints:
@@ -115,40 +124,43 @@ class Grid:
 
     def even_edges(self, elements: int) -> tuple[Ints, Ints]:
         """Return the first and the end element of each member's even share."""
-        edges = bounds(elements, self.chips)
+        edges = bounds(elements, self.width)
         return edges[:-1], edges[1:]
 
     def even_shares(self, elements: int) -> Ints:
         """Return the most even split over all members, shape ``(chips,)``."""
-        return np.diff(bounds(elements, self.chips))
+        return np.diff(bounds(elements, self.width))
 
     def __str__(self) -> str:
-        """Return the grid in the form that `parse_grid` reads."""
-        return f"column={self.column},row={self.row}"
+        """Return the grid in the form that `parse_grids` reads."""
+        stages = f",pipeline={self.pipeline}" if self.pipeline > 1 else ""
+        return f"column={self.column},row={self.row}{stages}"
 
 
-def parse_grid(text: str, chips: int) -> Grid:
-    """Return the parallelism grid that `text` describes.
-
-    A missing side becomes as large as the chips allow.
+def parse_grids(text: str, chips: int) -> list[Grid]:
+    """Return the parallelism grids that `text` allows for.
 
     Parameters
     ----------
     text
-        ``column=C,row=R`` in any order; one of the two may be left out.
+        ``column=C,row=R,pipeline=P`` in any order. Without a side the other becomes as
+        large as the chips allow; without pipeline there is one stage. ``tensor=T``
+        instead of both sides stands for every grid of T chips.
     chips
         Chips that are available.
 
     Raises
     ------
     PlanError
-        If a key is unknown or given twice, a value is not a positive number, or the
-        grid needs more chips than are available.
+        If a key is unknown or given twice, a value is not a positive number, or a grid
+        needs more chips than are available.
 
     Examples
     --------
-    >>> str(parse_grid("row=2", 8))
-    'column=4,row=2'
+    >>> [str(grid) for grid in parse_grids("row=2", 8)]
+    ['column=4,row=2']
+    >>> [str(grid) for grid in parse_grids("tensor=2,pipeline=3", 8)]
+    ['column=2,row=1,pipeline=3', 'column=1,row=2,pipeline=3']
     """
     values: dict[str, int] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
@@ -166,21 +178,37 @@ def parse_grid(text: str, chips: int) -> Grid:
         values[key] = int(number)
     if not values:
         raise PlanError(f"strategy {text!r} is empty; write column=4,row=2, or auto")
-    for name, other in (_KEYS, _KEYS[::-1]):
-        values.setdefault(name, max(1, chips // values.get(other, 1)))
-    grid = Grid(**values)
-    if grid.chips > chips:
+    pipeline = values.pop("pipeline", 1)
+    width = values.pop("tensor", 0)
+    if width and values:
         raise PlanError(
-            f"{grid} takes {grid.column} x {grid.row} = {grid.chips} chips but {chips} "
-            f"are there; use --chips {grid.chips}"
+            f"strategy {text!r} of a workload: tensor={width} leaves the grid open; "
+            f"leave it out, or {' and '.join(values)}"
         )
-    return grid
+    if width:
+        found = grids(width, pipeline)
+    else:
+        for name, other in (_SIDES, _SIDES[::-1]):
+            left = chips // (values.get(other, 1) * pipeline)
+            values.setdefault(name, max(1, left))
+        found = [Grid(**values, pipeline=pipeline)]
+    needed = found[0].chips
+    if needed > chips:
+        sides = " x ".join(
+            str(n)
+            for n in (found[0].column, found[0].row, pipeline)[: 2 + (pipeline > 1)]
+        )
+        raise PlanError(
+            f"{found[0]} takes {sides} = {needed} chips but {chips} are there; use "
+            f"--chips {needed}"
+        )
+    return found
 
 
-def grids(chips: int) -> list[Grid]:
-    """Return every parallelism grid of `chips` chips, from one row to one column."""
+def grids(chips: int, pipeline: int = 1) -> list[Grid]:
+    """Return every grid of `chips` for parallelism, from one row to one column."""
     return [
-        Grid(column=chips // row, row=row)
+        Grid(column=chips // row, row=row, pipeline=pipeline)
         for row in range(1, chips + 1)
         if chips % row == 0
     ]

@@ -13,6 +13,7 @@ from compiler.dataflow_rules.coverage import RegionsThere
 from compiler.dataflow_rules.graphs.stated import GraphFacts
 from compiler.dataflow_rules.regions import weight_of
 from compiler.rules.structure import violation
+from sharding.planner.memory import StageMemory
 from specs.arrays import Ints
 from specs.graph import Matmul, Role, Vector
 
@@ -28,7 +29,7 @@ def states_there(facts: GraphFacts) -> RegionsThere:
     """
     flow = facts.statements.flow
     number = {value.name: place for place, value in enumerate(flow.values)}
-    size, chips = len(flow.values), facts.plan.group.chips
+    size, chips = len(flow.values), facts.plan.chips
     rows: list[tuple[int, int, int]] = []
     for tensor in facts.workload.tensors:
         if tensor.role not in (Role.INPUT, Role.STATE) or tensor.name not in number:
@@ -67,20 +68,27 @@ def _left(facts: GraphFacts, name: str) -> tuple[Ints, Ints, Ints]:
 def check_graph_results(facts: GraphFacts) -> int:
     """Refuse a program that leaves a graph's result elsewhere than it must be.
 
-    A gathered output is on the first chip, and a result that is not read in its place
-    alone is on every chip. Of another output each chip has what it has made, so that
-    nothing is to be shown but that it is made.
+    A gathered output is on the first chip of the stage that makes it, and a result that
+    is not read in its place alone is on every chip of the stages that read it. Of
+    another output each chip has what it has made, so that nothing is to be shown but
+    that it is made.
     """
-    chips = facts.plan.group.chips
     checked = 0
     for made in facts.graph.values():
         for name in made.outputs:
             tensor = facts.tensors[name]
-            wanted = chips[:1] if tensor.gathered else chips[:0]
+            own = facts.stage_chips(facts.places[made.name])
+            wanted = set(own[:1].tolist()) if tensor.gathered else set()
             if _is_read_elsewhere(facts, made.name, tensor.name):
-                wanted = chips
+                readers = (
+                    place
+                    for place, each in enumerate(facts.workload.operators)
+                    if tensor.name in each.reads
+                )
+                for place in readers:
+                    wanted |= set(facts.stage_chips(place).tolist())
             held = _left(facts, name)
-            for chip in wanted.tolist():
+            for chip in sorted(wanted):
                 _check_whole(held, chip, name, tensor.elements)
             checked += len(wanted)
     return checked + len(facts.states)
@@ -172,7 +180,7 @@ def check_one_iteration(facts: GraphFacts) -> int:
 def check_graph_memory(facts: GraphFacts) -> int:
     """Claim rule: refuse less resident memory than a graph's plan and states need."""
     program, plan = facts.statements.program, facts.plan
-    table, chips = plan.slices, plan.group.chips
+    table, chips = plan.slices, plan.chips
     weights = np.bincount(
         table["chip"],
         weights=table["bytes"].to_numpy(dtype=np.float64),
@@ -183,7 +191,9 @@ def check_graph_memory(facts: GraphFacts) -> int:
         chip, first, last = _left(facts, after)
         bits = facts.bits(facts.tensors[name])
         np.add.at(states, chip, -(-(last - first) * bits // 8))
-    memory, resident = plan.group.memory, program.resident
+    planned = zip(*(stage.memory for stage in plan.stages), strict=True)
+    memory = StageMemory(*(np.concatenate(parts) for parts in planned))
+    resident = program.resident
     for what, stated, needed in (
         ("weights", resident.weights, np.maximum(weights, memory.weights)),
         ("states", resident.kv_cache, np.maximum(states[chips], memory.kv_cache)),

@@ -36,7 +36,7 @@ class GraphSizes:
             dtype=np.int64,
         )
         parted = bool((self._bits % 8).any())
-        self.most_shards = len(facts.plan.group.chips) if parted else 1
+        self.most_shards = facts.plan.strategy.width if parted else 1
 
     def carried_bits(self, regions: Regions) -> Ints:
         """Return, for dataflow rules, the bits of regions, shape ``(regions,)``."""

@@ -12,6 +12,7 @@ from chip.dataflow import Dataflow, Function, Regions
 from chip.element_numbering import Numbering
 from compiler.dataflow_rules.statements import Statements
 from sharding.graph.workload_plan import WorkloadPlan
+from specs.arrays import Ints
 from specs.errors import VerificationError
 from specs.graph import Operator, Role, Tensor
 from workloads.graphs.graph_of_workload import graph_of_workload
@@ -153,6 +154,11 @@ class GraphFacts:
         return [
             f"{tensor.name}[{n}]" if count > 1 else tensor.name for n in range(count)
         ]
+
+    def stage_chips(self, place: int) -> Ints:
+        """Return, for dataflow rules, the chips that the plan gives an operator."""
+        stages = self.plan.stages
+        return next(s.chips for s in stages if s.first <= place < s.last)
 
     def partial(self, name: str) -> str:
         """Return, for dataflow rules, the name of a value that is not complete."""

@@ -216,7 +216,7 @@ def everywhere(
         order = plan.numberings[name].places(0, elements)
         kind = dtype if value.dtype.kind == "f" else value.dtype
         flat = value.reshape(-1)[order].astype(kind)
-        placed[Value(name, 0)] = dict.fromkeys(plan.group.chips.tolist(), flat)
+        placed[Value(name, 0)] = dict.fromkeys(plan.chips.tolist(), flat)
     return placed
 
 
@@ -228,7 +228,7 @@ def _gathered(plan: WorkloadPlan, executed: Executed, name: str) -> Array:
     """
     known = plan.workload.by_name.get(name)
     alone = known is not None and known.gathered
-    chips = plan.group.chips[:1] if alone else plan.group.chips
+    chips = plan.stage_of(plan.maker_of(name)).chips[:1] if alone else plan.chips
     elements = plan.numberings[name].elements
     flat = executed.assembled(Value(name, 0), frozenset(chips.tolist()), elements)
     return natural(_shape(plan, name), 0, elements, flat)

@@ -7,6 +7,7 @@ import pytest
 from compiler.dataflow_rules.instructions import check_instructions, check_passes
 from compiler.dataflow_rules.statements import Statements
 from experiments.sabotage.case import SabotageCase
+from sharding.planner.plan import ShardingPlan
 from workloads.model_graph import graph_of
 
 Refused = Callable[..., str]
@@ -46,7 +47,7 @@ def test_all_operations_and_instructions_are_looked_at(
     case_of: Callable[[str], SabotageCase],
 ) -> None:
     case = case_of("prompt")
-    assert case.plan
+    assert isinstance(case.plan, ShardingPlan)
     task = case.plan.task
     graph = graph_of(task.model, context=task.context, batch=1)
     statements = Statements(case.program, graph, 1)

@@ -10,6 +10,7 @@ from compiler.dataflow_rules.residency import check_residency
 from compiler.dataflow_rules.statements import Statements
 from experiments.sabotage.case import SabotageCase
 from experiments.sabotage.program_edits import with_rows
+from sharding.planner.plan import ShardingPlan
 from specs.errors import VerificationError
 from workloads.model_graph import graph_of
 
@@ -18,7 +19,7 @@ def test_weights_that_another_chip_has_are_refused(
     case_of: Callable[[str], SabotageCase],
 ) -> None:
     case = case_of("decoder")
-    assert case.plan
+    assert isinstance(case.plan, ShardingPlan)
     graph = graph_of(case.plan.task.model, context=32, batch=1)
     flow = case.flow
     statements = Statements(case.program, graph, 1)

@@ -33,7 +33,7 @@ def test_regions_are_found_by_operator_and_name(
     case_of: Callable[[str], SabotageCase],
 ) -> None:
     case = case_of("decoder")
-    assert case.plan
+    assert isinstance(case.plan, ShardingPlan)
     graph = graph_of(case.plan.task.model, context=32, batch=1)
     statements = Statements(case.program, graph, 1)
     weighing = statements.of(Function.NORM_WEIGH)

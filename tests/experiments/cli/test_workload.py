@@ -64,8 +64,12 @@ def test_a_workload_leaves_the_same_tables(groqrack: Groqrack, tmp_path: Path) -
     assert (out / "token.png").exists()
 
 
-def test_the_engines_agree_on_a_workload() -> None:
-    simpy = Scenario(workload="lstm:256", chips=8, tokens=5, seed=3)
+@pytest.mark.parametrize(
+    ("workload", "strategy"),
+    [("lstm:256", "auto"), ("mlp", "tensor=2,pipeline=3")],
+)
+def test_the_engines_agree_on_a_workload(workload: str, strategy: str) -> None:
+    simpy = Scenario(workload=workload, chips=8, strategy=strategy, tokens=5, seed=3)
     same = simpy.model_copy(update={"engine": "replay"})
     facts, other = (summary(run_scenario(asked)) for asked in (simpy, same))
     assert facts["run"]["trajectory_hash"] == other["run"]["trajectory_hash"]
@@ -127,7 +131,11 @@ def test_a_workload_whose_node_goes_bad_moves_to_the_spare_one(
         (["--workload=mlp", "--context=8"], "context is of a model"),
         (["--workload=mlp", "--sequences=2"], "sequences is of a model"),
         (["--workload=mlp", "--set=model.layers=2"], "a workload is no model"),
-        (["--workload=mlp", "--strategy=tensor=2"], "no key 'tensor'"),
+        (["--workload=mlp", "--strategy=expert=2"], "no key 'expert'"),
+        (
+            ["--workload=mlp", "--chips=8", "--strategy=tensor=1,pipeline=8"],
+            "more stages than mlp has operators that may be apart: 3",
+        ),
         (["--workload=mlp", "--strategy=plan.csv"], "not those of workloads; name"),
         (
             ["--workload=gemm:8x8x4", "--chips=8", "--strategy=column=8"],

@@ -49,6 +49,10 @@ def test_a_plan_says_every_key_of_its_strategy(prepared: Prepared) -> None:
     assert facts.fullest_chip_bytes <= facts.sram_bytes_per_chip
 
 
-def test_the_plan_of_a_workload_says_columns_and_rows() -> None:
+def test_the_plan_of_a_workload_says_columns_rows_and_stages() -> None:
     asked = Scenario(workload="gemm:64x64x64", chips=2, strategy="column=2,row=1")
-    assert plan_facts(prepare(asked)).split == {"column": 2, "row": 1}
+    assert plan_facts(prepare(asked)).split == {
+        "column": 2,
+        "row": 1,
+        "pipeline": 1,
+    }

@@ -53,7 +53,7 @@ def test_a_product_on_one_chip_keeps_all_three_matrices(
     rows: int, inner: int, columns: int
 ) -> None:
     plan = planned(f"gemm:{rows}x{inner}x{columns}", Grid(column=1, row=1))
-    memory = plan.group.memory
+    memory = plan.stages[0].memory
     assert memory.weights.tolist() == [2 * inner * columns]
     assert memory.activations.tolist() == [2 * (rows * inner + rows * columns)]
     assert plan.fullest_chip_bytes == RESERVE + 2 * (
@@ -66,7 +66,7 @@ def test_a_split_product_keeps_each_matrix_once_but_for_the_streamed_one(
     rows: int, inner: int, columns: int, grid: Grid
 ) -> None:
     plan = planned(f"gemm:{rows}x{inner}x{columns}", grid)
-    memory = plan.group.memory
+    memory = plan.stages[0].memory
     assert memory.weights.sum() == plan.weight_bytes == 2 * inner * columns
     # Each column of the grid needs the first operand; partial sums are on every row.
     partial = 2 * rows * columns * (grid.row if grid.row > 1 else 0)
@@ -87,18 +87,18 @@ def test_a_step_of_an_lstm_multiplies_each_weight_once(hidden: int) -> None:
     assert operator_work(plan.workload, MACHINE.formats, cell) == WorkloadCost(
         macs=0, read_bytes=2 * 5 * hidden, written_bytes=3 * hidden
     )
-    assert plan.group.memory.weights.tolist() == [8 * hidden**2]
+    assert plan.stages[0].memory.weights.tolist() == [8 * hidden**2]
     # The hidden state in INT8, the cell in FP16.
-    assert plan.group.memory.kv_cache.tolist() == [3 * hidden]
+    assert plan.stages[0].memory.kv_cache.tolist() == [3 * hidden]
 
 
 def test_an_activation_lives_until_it_was_read_last() -> None:
     plan = planned("mlp", Grid(column=1, row=1))
     x, hidden = 2 * 16 * 1024, 2 * 16 * 4096
     # x and normed; normed and up; up and activated; activated and y.
-    assert alive_bytes(plan.workload, MACHINE, plan.strategy)[:, 0].tolist() == [
-        *(2 * x, x + hidden, 2 * hidden, hidden + x)
-    ]
+    assert alive_bytes(
+        plan.workload, MACHINE, plan.strategy, range(len(plan.workload.operators))
+    )[:, 0].tolist() == [*(2 * x, x + hidden, 2 * hidden, hidden + x)]
 
 
 @pytest.mark.parametrize("name", workload_names())
@@ -107,7 +107,7 @@ def test_every_weight_is_on_exactly_one_chip_or_a_copy(name: str, grid: Grid) ->
     plan = planned(name, grid)
     assert check_coverage(plan.slices) >= plan.weight_bytes
     held = plan.slices.groupby("chip")["bytes"].sum()
-    assert held.tolist() == plan.group.memory.weights.tolist()
+    assert held.tolist() == plan.stages[0].memory.weights.tolist()
 
 
 @given(SIDES, SIDES, SIDES, st.integers(1, 9))
@@ -147,7 +147,7 @@ def test_the_cell_of_an_lstm_stays_where_its_gates_are() -> None:
     steps = workload_steps(plan)
     assert [step.name for step in steps] == ["gates, cell", "h"]
     # A quarter of the cell in FP16, and the whole hidden state in INT8.
-    assert plan.group.memory.kv_cache.tolist() == 4 * [2 * 16 + 64]
+    assert plan.stages[0].memory.kv_cache.tolist() == 4 * [2 * 16 + 64]
 
 
 def test_a_grid_finer_than_a_matrix_is_refused() -> None:

@@ -3,15 +3,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.parallelism.grid import ColumnSplit, Grid, grids, parse_grid
+from sharding.parallelism.grid import ColumnSplit, Grid, grids, parse_grids
 from specs.errors import PlanError
 
 GRIDS = st.builds(Grid, column=st.integers(1, 9), row=st.integers(1, 9))
+PIPELINES = st.builds(
+    Grid,
+    column=st.integers(1, 9),
+    row=st.integers(1, 9),
+    pipeline=st.integers(1, 4),
+)
 
 
-@given(GRIDS)
+@given(PIPELINES)
 def test_a_grid_is_what_it_says(grid: Grid) -> None:
-    assert parse_grid(str(grid), grid.chips) == grid
+    assert parse_grids(str(grid), grid.chips) == [grid]
 
 
 @given(GRIDS, st.integers(9, 500), st.integers(9, 500))
@@ -61,8 +67,19 @@ def test_members_of_a_grid_column_follow_one_another() -> None:
     assert grid.row_of.tolist() == [0, 1, 0, 1, 0, 1]
 
 
+def test_stages_share_the_chips_that_there_are() -> None:
+    (grid,) = parse_grids("column=2,pipeline=2", 8)
+    assert (grid.width, grid.chips) == (4, 8)
+    assert str(grid) == "column=2,row=2,pipeline=2"
+    assert [str(each) for each in parse_grids("tensor=4,pipeline=2", 8)] == [
+        "column=4,row=1,pipeline=2",
+        "column=2,row=2,pipeline=2",
+        "column=1,row=4,pipeline=2",
+    ]
+
+
 def test_what_is_left_out_is_filled_up_to_the_chips() -> None:
-    assert str(parse_grid("column=4", 8)) == "column=4,row=2"
+    assert [str(grid) for grid in parse_grids("column=4", 8)] == ["column=4,row=2"]
     assert [str(grid) for grid in grids(4)] == [
         "column=4,row=1",
         "column=2,row=2",
@@ -73,7 +90,9 @@ def test_what_is_left_out_is_filled_up_to_the_chips() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("tensor=8", "no key 'tensor'"),
+        ("expert=8", "no key 'expert'"),
+        ("tensor=4,row=2", "tensor=4 leaves the grid open; leave it out, or row"),
+        ("tensor=4,pipeline=3", "takes 4 x 1 x 3 = 12 chips but 8 are there"),
         ("column=8,column=4", "column needs one number"),
         ("column=zero", "column needs one number"),
         ("row=0", "row needs one number of at least 1"),
@@ -83,4 +102,4 @@ def test_what_is_left_out_is_filled_up_to_the_chips() -> None:
 )
 def test_a_split_that_cannot_be_meant_is_refused(text: str, message: str) -> None:
     with pytest.raises(PlanError, match=message):
-        parse_grid(text, 8)
+        parse_grids(text, 8)

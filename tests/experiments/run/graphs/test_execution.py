@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from compiler.compile_graph import compile_workload
 from compiler.ir.schedule import WorkloadSchedule
+from compiler.verify import verify
 from experiments.run.graphs.execution import run_workload_execution
 from sharding.graph.workload_planner import plan_workload
 from sharding.parallelism.grid import Grid
@@ -18,21 +19,28 @@ from topologies.selection import select_topology
 from workloads.graphs.workload import Workload, load_workload
 
 MACHINE = load_machine()
-NODE = select_topology(8)
+NODE, RACK = select_topology(8), select_topology(72)
 TOLERANCE = 1e-5
 SIDES = st.integers(6, 40)
 GRIDS = st.sampled_from([(1, 1), (3, 1), (1, 3), (2, 2), (6, 1), (1, 6), (2, 4)])
 
 
-def scheduled(workload: Workload, grid: tuple[int, int]) -> WorkloadSchedule:
+def scheduled(
+    workload: Workload, grid: tuple[int, int], pipeline: int = 1
+) -> WorkloadSchedule:
     column, row = grid
-    chips = NODE.active.astype(np.int64)
-    plan = plan_workload(workload, MACHINE, Grid(column=column, row=row), chips)
-    return compile_workload(plan, NODE)
+    split = Grid(column=column, row=row, pipeline=pipeline)
+    wired = NODE if split.chips <= NODE.chips else RACK
+    chips = wired.active.astype(np.int64)
+    schedule = compile_workload(plan_workload(workload, MACHINE, split, chips), wired)
+    verify(schedule.program, wired, MACHINE, plan=schedule.plan)
+    return schedule
 
 
-def largest_difference(workload: Workload, grid: tuple[int, int]) -> float:
-    schedule = scheduled(workload, grid)
+def largest_difference(
+    workload: Workload, grid: tuple[int, int], pipeline: int = 1
+) -> float:
+    schedule = scheduled(workload, grid, pipeline)
     execution = run_workload_execution(schedule.plan, schedule.program, iterations=2)
     return execution.difference
 
@@ -124,6 +132,14 @@ def test_any_split_of_an_lstm_carries_its_states(
 @pytest.mark.parametrize("grid", [(1, 1), (2, 1), (1, 2), (3, 2), (7, 1), (2, 4)])
 def test_every_kind_of_operator_is_computed_in_any_split(grid: tuple[int, int]) -> None:
     assert largest_difference(attention(), grid) < TOLERANCE
+
+
+@pytest.mark.parametrize("grid", [(1, 1), (2, 1), (1, 3), (3, 2)])
+@pytest.mark.parametrize("pipeline", [2, 3, 5])
+def test_every_kind_of_operator_is_computed_in_stages(
+    grid: tuple[int, int], pipeline: int
+) -> None:
+    assert largest_difference(attention(), grid, pipeline) < TOLERANCE
 
 
 def test_a_state_is_what_the_iteration_before_has_left() -> None:
