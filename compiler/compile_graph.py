@@ -1,8 +1,11 @@
 """Compilation of one iteration of a workload graph into a static schedule."""
 
+from dataclasses import replace
+
 from compiler.cost.graph_roofline import workload_bound
+from compiler.ir.dataflow_emission import emit_dataflow
 from compiler.ir.schedule import WorkloadSchedule
-from compiler.scheduling.plan_scheduler import PlanScheduler
+from compiler.scheduling.plan_scheduler import PlanScheduler, numbered_pass
 from sharding.graph.workload_plan import WorkloadPlan
 from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage
@@ -10,7 +13,11 @@ from topologies.topology import Topology
 
 
 def compile_workload(
-    plan: WorkloadPlan, topology: Topology, outage: Outage = NO_OUTAGE
+    plan: WorkloadPlan,
+    topology: Topology,
+    outage: Outage = NO_OUTAGE,
+    *,
+    stated: bool = True,
 ) -> WorkloadSchedule:
     """Compile one iteration of a workload graph under `plan` into a static schedule.
 
@@ -22,6 +29,9 @@ def compile_workload(
         The topology.
     outage
         Its chips and links that are out of order.
+    stated
+        Whether the program states its dataflow; a search asks for that of the best
+        schedule alone, by `with_dataflow`.
 
     Raises
     ------
@@ -33,7 +43,10 @@ def compile_workload(
     interval_cycles = scheduler.interval_cycles(lambda: scheduler.timelines([plan], 0))
     try:
         timeline, program = scheduler.program(
-            plan, scheduler.timelines([plan], interval_cycles), interval_cycles
+            plan,
+            scheduler.timelines([plan], interval_cycles),
+            interval_cycles,
+            stated=stated,
         )
     except ScheduleError as error:
         raise ScheduleError(f"{plan.workload.name}: {error}") from None
@@ -45,3 +58,9 @@ def compile_workload(
         timeline=timeline,
         lower_bound_cycles=workload_bound(plan),
     )
+
+
+def with_dataflow(schedule: WorkloadSchedule) -> WorkloadSchedule:
+    """Return a compiled schedule whose program states its dataflow."""
+    flow = emit_dataflow(schedule.timeline, [numbered_pass(schedule.plan)])
+    return replace(schedule, program=replace(schedule.program, dataflow=flow))

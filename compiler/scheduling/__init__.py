@@ -12,6 +12,6 @@ initiation_interval: collision_cycles, interval_within_token, sends_on_ports,
 data_parallel: earliest_start, merge_replicas, merge_timelines, replica_outage
 software_pipelining: PipelinedToken, Reschedule, SoftwarePipeliner
 program_assembly: assemble_program, no_deskew_gap
-plan_scheduler: PlanScheduler
+plan_scheduler: PlanScheduler, numbered_pass
 collective_timeline: CollectiveTimeline, collective_timeline, deskews_of
 """

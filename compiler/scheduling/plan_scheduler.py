@@ -176,6 +176,7 @@ class PlanScheduler:
         *,
         reschedule: Reschedule | None = None,
         passes: Sequence[AnyPlan] = (),
+        stated: bool = True,
     ) -> tuple[Timeline, Program]:
         """Return the timeline of all replicas, and the program that carries it out.
 
@@ -192,6 +193,8 @@ class PlanScheduler:
             as they are.
         passes
             Plan of each pass, where a token has several.
+        stated
+            Whether the program states its dataflow.
 
         Raises
         ------
@@ -205,13 +208,14 @@ class PlanScheduler:
             reschedule=reschedule,
             tolerance=self._tolerance,
             interval_cycles=interval_cycles,
-            passes=[_numbered_pass(each) for each in passes or [plan]],
+            passes=[numbered_pass(each) for each in passes or [plan]],
             pass_plans=passes,
+            stated=stated,
         )
 
 
-def _numbered_pass(plan: AnyPlan) -> Pass:
-    """Return the positions that a program's pass computes; a graph has none."""
+def numbered_pass(plan: AnyPlan) -> Pass:
+    """Return the positions that a scheduled pass computes; a graph has none."""
     if isinstance(plan, WorkloadPlan):
         return Pass(context_tokens=1, query_tokens=1, answer_tokens=1, batch=1)
     task = plan.task

@@ -28,6 +28,7 @@ def assemble_program(
     interval_cycles: int,
     passes: Sequence[Pass],
     pass_plans: Sequence[AnyPlan] = (),
+    stated: bool = True,
 ) -> tuple[Timeline, Program]:
     """Return the scheduled timeline of all replicas, and the program that executes it.
 
@@ -48,6 +49,8 @@ def assemble_program(
         Passes of the model in the timelines, by number.
     pass_plans
         Plan of each pass, where a token has several.
+    stated
+        Whether the program states its dataflow.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def assemble_program(
                 interval_cycles=token.interval_cycles,
                 leader=int(plan.stages[0].chips[0]),
                 guard_cycles=tolerance.guard_cycles(interval_cycles),
-                dataflow=emit_dataflow(token.timeline, passes),
+                dataflow=emit_dataflow(token.timeline, passes) if stated else None,
             )
     raise no_deskew_gap(machine, interval_cycles)
 

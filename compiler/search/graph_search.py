@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from compiler.compile_graph import compile_workload
+from compiler.compile_graph import compile_workload, with_dataflow
 from compiler.cost.graph_roofline import critical_path_bound
 from compiler.ir.schedule import WorkloadSchedule
 from sharding.graph.workload_plan import WorkloadPlan
@@ -85,7 +85,7 @@ def best_of(
         if best is not None and bound >= best.latency_cycles:
             break
         try:
-            schedule = compile_workload(plan, topology)
+            schedule = compile_workload(plan, topology, stated=False)
         except ScheduleError as refusal:
             unscheduled.append(refusal)
             continue
@@ -93,4 +93,4 @@ def best_of(
             best = schedule
     if best is None:
         raise unscheduled[0]
-    return best
+    return with_dataflow(best)

@@ -5,6 +5,7 @@ For `compiler.verify`; independent of the code that makes programs.
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -182,6 +183,7 @@ def check_complete(facts: GraphFacts) -> int:
     return len(facts.graph)
 
 
+@lru_cache(maxsize=1 << 16)
 def _weight(region: Region) -> int:
     """Return the weight of a region: that of its columns times that of its parts."""
     first, last, low, high = (np.array([edge]) for edge in region)

@@ -8,7 +8,6 @@ from collections import defaultdict
 
 import numpy as np
 
-from chip.dataflow import Regions
 from compiler.dataflow_rules.coverage import RegionsThere
 from compiler.dataflow_rules.graphs.stated import GraphFacts
 from compiler.dataflow_rules.regions import weight_of
@@ -38,31 +37,12 @@ def states_there(facts: GraphFacts) -> RegionsThere:
         if tensor.name not in facts.states:
             rows += [(chip * size + value, 0, tensor.elements) for chip in chips]
             continue
-        chip, first, last = _left(facts, facts.states[tensor.name])
+        chip, first, last = facts.left(facts.states[tensor.name])
         keys = (chip * size + value).tolist()
         rows += list(zip(keys, first.tolist(), last.tolist(), strict=True))
     key, first, last = np.array(rows, dtype=np.int64).reshape(-1, 3).T
     none = 0 * key
     return RegionsThere(key, none - 1, first, last, none, none + 1)
-
-
-def _left(facts: GraphFacts, name: str) -> tuple[Ints, Ints, Ints]:
-    """Return chip and range of each region of a complete value that chips are left."""
-    flow = facts.statements.flow
-    values = [n for n, value in enumerate(flow.values) if value.name == name]
-    found = []
-    sides: tuple[tuple[Regions, Ints], ...] = (
-        (flow.writes, flow.operations.chip.astype(np.int64)),
-        (flow.carried, flow.messages.target.astype(np.int64)),
-    )
-    for regions, chip in sides:
-        own = np.isin(regions.value, values)
-        own &= (regions.part_first == 0) & (regions.part_last == 1)
-        found.append(
-            np.array([chip[regions.owner[own]], regions.first[own], regions.last[own]])
-        )
-    chips, first, last = np.concatenate(found, axis=1).astype(np.int64)
-    return chips, first, last
 
 
 def check_graph_results(facts: GraphFacts) -> int:
@@ -87,9 +67,8 @@ def check_graph_results(facts: GraphFacts) -> int:
                 )
                 for place in readers:
                     wanted |= set(facts.stage_chips(place).tolist())
-            held = _left(facts, name)
-            for chip in sorted(wanted):
-                _check_whole(held, chip, name, tensor.elements)
+            if wanted:
+                _check_whole(facts, np.array(sorted(wanted), dtype=np.int64), name)
             checked += len(wanted)
     return checked + len(facts.states)
 
@@ -114,17 +93,18 @@ def _is_read_elsewhere(facts: GraphFacts, maker: str, name: str) -> bool:
     return bool(readers) and not (by_columns and passing)
 
 
-def _check_whole(
-    held: tuple[Ints, Ints, Ints], chip: int, name: str, elements: int
-) -> None:
-    """Refuse a value of which a chip does not have each element once."""
-    own = held[0] == chip
-    total = weight_of(held[1][own], held[2][own]).sum(dtype=np.uint64)
-    if total != weight_of(np.array([0]), np.array([elements]))[0]:
+def _check_whole(facts: GraphFacts, chips: Ints, name: str) -> None:
+    """Refuse a value of which one of some chips does not have each element once."""
+    chip, first, last = facts.left(name)
+    elements = facts.tensors[name].elements
+    total = np.zeros(facts.statements.program.chips, dtype=np.uint64)
+    np.add.at(total, chip, weight_of(first, last))
+    lacks = total[chips] != weight_of(np.array([0]), np.array([elements]))[0]
+    if lacks.any():
         raise violation(
             "the result does not arrive",
-            f"chip {chip} does not have each of the {elements:,} elements of {name} "
-            f"once",
+            f"chip {int(chips[np.argmax(lacks)])} does not have each of the "
+            f"{elements:,} elements of {name} once",
         )
 
 
@@ -188,7 +168,7 @@ def check_graph_memory(facts: GraphFacts) -> int:
     ).astype(np.int64)[chips]
     states = np.zeros(program.chips, dtype=np.int64)
     for name, after in facts.states.items():
-        chip, first, last = _left(facts, after)
+        chip, first, last = facts.left(after)
         bits = facts.bits(facts.tensors[name])
         np.add.at(states, chip, -(-(last - first) * bits // 8))
     planned = zip(*(stage.memory for stage in plan.stages), strict=True)

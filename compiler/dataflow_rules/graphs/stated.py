@@ -148,6 +148,39 @@ class GraphFacts:
         """The operations that the program states, in their order."""
         return stated_operations(self.statements.flow)
 
+    def left(self, name: str) -> tuple[Ints, Ints, Ints]:
+        """Return, for dataflow rules, what chips are left of a complete value.
+
+        Returns
+        -------
+        tuple of NDArray
+            Chip, first and last element of each region that was made or has arrived.
+        """
+        none = np.zeros((3, 0), dtype=np.int64)
+        chip, first, last = self._left.get(name, none)
+        return chip, first, last
+
+    @cached_property
+    def _left(self) -> dict[str, Ints]:
+        flow = self.statements.flow
+        blocks = []
+        for regions, chip in (
+            (flow.writes, flow.operations.chip),
+            (flow.carried, flow.messages.target),
+        ):
+            own = np.flatnonzero((regions.part_first == 0) & (regions.part_last == 1))
+            edges = regions.first[own], regions.last[own]
+            blocks.append(
+                np.array([regions.value[own], chip[regions.owner[own]], *edges])
+            )
+        table = np.concatenate(blocks, axis=1).astype(np.int64)
+        table = table[:, np.argsort(table[0], kind="stable")]
+        ends = np.searchsorted(table[0], np.arange(len(flow.values) + 1))
+        return {
+            value.name: table[1:, ends[number] : ends[number + 1]]
+            for number, value in enumerate(flow.values)
+        }
+
     def names_of(self, tensor: Tensor) -> list[str]:
         """Return, for dataflow rules, the names of the matrices of weights."""
         count = tensor.matrices
