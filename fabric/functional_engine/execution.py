@@ -241,7 +241,7 @@ class Execution:
         weights, cache = [], None
         for each in self._reads[number]:
             value = self._dataflow.values[each.value]
-            if value.name.endswith(_CACHE):
+            if value.name.endswith(_CACHE) and value.name not in self._weights:
                 cache = value.name
             elif value.number < 0:
                 if value.name not in self._weights:
