@@ -1,7 +1,8 @@
 import numpy as np
 
 from chip.dataflow import Function
-from sharding.graph.workload_plan import WorkloadPlan, plan_workload
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.graph.workload_planner import plan_workload
 from sharding.graph.workload_regions import OperatorRegions, matrix_names, partial_name
 from sharding.operators.operands import Operand
 from sharding.parallelism.grid import Grid

@@ -5,7 +5,8 @@ from experiments.run.graphs.engine_values import (
     graph_settings,
     random_inputs,
 )
-from sharding.graph.workload_plan import WorkloadPlan, plan_workload
+from sharding.graph.workload_plan import WorkloadPlan
+from sharding.graph.workload_planner import plan_workload
 from sharding.parallelism.grid import Grid
 from specs.graph import Lookup, Matmul, Role, Tensor
 from specs.machine import load_machine
