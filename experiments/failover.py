@@ -8,7 +8,6 @@ Without a spare node the run reports which tokens are missing and why.
 """
 
 from dataclasses import replace
-from typing import final
 
 import numpy as np
 import pandas as pd
@@ -26,12 +25,10 @@ from experiments.tables.failover_costs import (
     failover_costs,
     tokens_by_cause,
 )
-from fabric.faults.spares import Moved
 from fabric.replay import replay
 from specs.faults import ChipStops, Fault, LinkDies
 from specs.scenario import Scenario
 from specs.units import PPM
-from topologies.outage import Outage
 
 # Host rates in 10^9 B/s: PCIe 3.0 x4 to 6.0 x16, among them that of the machine.
 HOST_GB_PER_S = (3.9, 7.9, 15.8, 31.5, 63.0, 126.0)
@@ -74,7 +71,7 @@ def experiment(seed: int, quick: bool) -> Findings:
             settings={"spares": case.spares, "link.ber": 0},
         )
         prepared, schedule = compile_scenario(scenario)
-        spares = _CachedSpareNodes(prepared)
+        spares = SpareNodes(prepared)
         default_rate = prepared.machine.host.load_gb_per_s
         swept = QUICK_HOST_GB_PER_S if quick else HOST_GB_PER_S
         for rate in swept if case.name == CASES[0].name else (default_rate,):
@@ -89,35 +86,11 @@ def experiment(seed: int, quick: bool) -> Findings:
     return table, failover_figure(table, by_token), {"tokens": by_token}
 
 
-@final
-class _CachedSpareNodes:
-    """Spare nodes that compile each moved program once.
-
-    Parameters
-    ----------
-    prepared
-        The scenario with its plan.
-    """
-
-    def __init__(self, prepared: Prepared) -> None:
-        self._spares = SpareNodes(prepared)
-        self._programs: dict[tuple[object, ...], Moved] = {}
-
-    def moved(
-        self, bad_nodes: tuple[int, ...], outage: Outage, before: Moved | None
-    ) -> Moved:
-        """Return the program moved off the bad nodes, as `SpareNodes.moved` does."""
-        key = (bad_nodes, outage, before.chips if before else None)
-        if key not in self._programs:
-            self._programs[key] = self._spares.moved(bad_nodes, outage, before)
-        return self._programs[key]
-
-
 def _faulty_run(
     prepared: Prepared,
     schedule: Schedule,
     case: FaultCase,
-    spares: _CachedSpareNodes | SpareNodes,
+    spares: SpareNodes,
 ) -> Run:
     """Return the experiment's run in which the middle train's link or sender breaks.
 

@@ -28,7 +28,7 @@ class SpareNodes:
 
     The moved plan is the same split; only chips of bad nodes are exchanged for those
     at the same places of a spare node of their rack. Routes, and so all programs,
-    change with it.
+    change with it. Each is compiled and proven once, however many runs move to it.
 
     Parameters
     ----------
@@ -38,6 +38,7 @@ class SpareNodes:
 
     def __init__(self, prepared: Prepared | PreparedWorkload) -> None:
         self._prepared = prepared
+        self._proven: dict[tuple[tuple[int, ...], Outage], tuple[Plan, Program]] = {}
 
     def moved(
         self, bad_nodes: tuple[int, ...], outage: Outage, before: Moved | None
@@ -49,8 +50,7 @@ class SpareNodes:
         RackError
             If a rack has no spare node left that works, or no schedule holds.
         """
-        prepared = self._prepared
-        topology, plan = prepared.topology, prepared.plan
+        topology = self._prepared.topology
         stands_in, spare_node = self._stands_in(bad_nodes, outage)
         places = zip(topology.node.tolist(), topology.slot.tolist(), strict=True)
         chip_at = {place: chip for chip, place in enumerate(places)}
@@ -63,10 +63,7 @@ class SpareNodes:
                 strict=True,
             )
         ]
-        now_on = np.arange(topology.chips)
-        now_on[topology.active] = chips
-        moved, program = _compiled_on(plan, now_on, topology, outage)
-        verify(program, topology, prepared.machine, outage, plan=moved)
+        moved, program = self._proven_on(tuple(chips), outage)
         loaded = self._loaded_bytes(moved, dict(zip(chips, held_by, strict=True)))
         return Moved(
             program=program,
@@ -75,6 +72,21 @@ class SpareNodes:
             loaded_bytes=int(loaded.sum()),
             most_loaded_bytes=int(loaded.max()),
         )
+
+    def _proven_on(
+        self, chips: tuple[int, ...], outage: Outage
+    ) -> tuple[Plan, Program]:
+        """Return the plan with its parts on other chips, in order, and its program."""
+        if (chips, outage) not in self._proven:
+            prepared = self._prepared
+            now_on = np.arange(prepared.topology.chips)
+            now_on[prepared.topology.active] = chips
+            moved, program = _compiled_on(
+                prepared.plan, now_on, prepared.topology, outage
+            )
+            verify(program, prepared.topology, prepared.machine, outage, plan=moved)
+            self._proven[chips, outage] = moved, program
+        return self._proven[chips, outage]
 
     def _stands_in(
         self, bad_nodes: tuple[int, ...], outage: Outage
