@@ -1,6 +1,6 @@
 """Runs: from a scenario to a result, through plan, schedule, proof and engine.
 
-scenario: run_scenario, Run
+scenario: run_scenario, compile_programs, Run, Programs
 scenario_inputs: scenario_of, machine_of, model_of, topology_of
 preparation, workload: plan and schedule of a model, or of any graph of operators
 execution: run_execution, Execution

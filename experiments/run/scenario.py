@@ -4,8 +4,8 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, replace
+from typing import NamedTuple, final
 
 import numpy as np
 
@@ -111,10 +111,31 @@ class Run:
         return sum(each.underflows + each.overflows for each in results)
 
 
+class Programs(NamedTuple):
+    """Programs of a scenario, proven to hold; they do not depend on its seed.
+
+    Attributes
+    ----------
+    prepared
+        What runs on what.
+    buckets
+        The programs that serve the tokens.
+    """
+
+    prepared: Prepared | PreparedWorkload
+    buckets: tuple[Bucket, ...]
+
+    def prepared_with(self, seed: int) -> Prepared | PreparedWorkload:
+        """Return what runs on what, in a scenario with that seed."""
+        scenario = self.prepared.scenario.model_copy(update={"seed": seed})
+        return replace(self.prepared, scenario=scenario)
+
+
 def run_scenario(
     scenario: Scenario,
     topology: Topology | None = None,
     *,
+    programs: Programs | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Run:
     """Return the run of a scenario from end to end: plan, compile, verify, simulate.
@@ -125,6 +146,9 @@ def run_scenario(
         What to run.
     topology
         Wiring to use instead of the one that the scenario names.
+    programs
+        What `compile_programs` returns for the scenario with any seed, if that is
+        known.
     progress
         Called with what is going on, how much of it is done, and how much there is.
 
@@ -140,9 +164,8 @@ def run_scenario(
 
     tell("compiling", 0, 1)
     faults = load_faults(scenario.faults) if scenario.faults else ()
-    prepared = prepare(scenario, topology)
-    check_faults(faults, prepared.topology, scenario.faults or "")
-    buckets = compile_buckets(prepared)
+    programs = programs or compile_programs(scenario, topology)
+    prepared, buckets = programs.prepared_with(scenario.seed), programs.buckets
     prompt = run_prompt(prepared) if isinstance(prepared, Prepared) else None
     # A search for throughput decides how many sequences there are.
     total = scenario.tokens * prepared.scenario.sequences
@@ -168,9 +191,25 @@ def run_scenario(
         result=result,
         wall_s=time.perf_counter() - began,
         peak_rss_bytes=peak_rss_bytes(),
-        buckets=tuple(buckets),
+        buckets=buckets,
         prompt=prompt,
     )
+
+
+def compile_programs(scenario: Scenario, topology: Topology | None = None) -> Programs:
+    """Return the programs of a scenario: planned, compiled and verified.
+
+    Parameters are those of `run_scenario`.
+
+    Raises
+    ------
+    RackError
+        If the scenario cannot be meant or does not fit, or no schedule holds.
+    """
+    faults = load_faults(scenario.faults) if scenario.faults else ()
+    prepared = prepare(scenario, topology)
+    check_faults(faults, prepared.topology, scenario.faults or "")
+    return Programs(prepared, tuple(compile_buckets(prepared)))
 
 
 def prepare(

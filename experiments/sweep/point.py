@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from experiments.report.run_summary import summary
-from experiments.run.scenario import run_scenario
+from experiments.run.scenario import Programs, compile_programs, run_scenario
 from experiments.run.version import VERSION
 from specs.checkpoint import INDEX_NAME
 from specs.errors import RackError
@@ -82,11 +83,27 @@ def run_point(document: str, key: str) -> str:
             "this program or a file of the point has changed since the sweep began, or "
             "is another one where it ran"
         )
+    alike = of_any_seed(scenario)
     try:
-        numbers = flat_numbers(summary(run_scenario(scenario)))
+        programs = _programs(alike.model_dump_json(), point_key(alike))
+        numbers = flat_numbers(summary(run_scenario(scenario, programs=programs)))
     except RackError as error:
         return json.dumps({"feasible": False, "reason": str(error), "numbers": {}})
     return json.dumps({"feasible": True, "reason": "", "numbers": numbers})
+
+
+def of_any_seed(scenario: Scenario) -> Scenario:
+    """Return a sweep point's scenario as all those have it that share its programs."""
+    return scenario.model_copy(update={"seed": 0})
+
+
+@lru_cache(maxsize=1)
+def _programs(document: str, _key: str) -> Programs:
+    """Return the programs of a sweep point; the latest are kept for other seeds.
+
+    The key tells apart what the files that the scenario names hold from time to time.
+    """
+    return compile_programs(Scenario.model_validate_json(document))
 
 
 def flat_numbers(facts: dict[str, Any]) -> dict[str, Any]:

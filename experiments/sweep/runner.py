@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from experiments.sweep.executors import ExecutorFactory, without_interrupt
 from experiments.sweep.grid import Sweep, SweepPoint
-from experiments.sweep.point import point_key, run_point, settled
+from experiments.sweep.point import of_any_seed, point_key, run_point, settled
 from experiments.sweep.result_store import ResultStore
 from experiments.tables.columns import TableRow
 from specs.errors import SweepError
@@ -30,10 +30,11 @@ Tell = Callable[[int, int, int], None]
 
 
 class _Task(NamedTuple):
-    """A point with its key and its scenario as JSON."""
+    """A point with its key, and its scenario as JSON: as it is, and of any seed."""
 
     key: str
     document: str
+    programs: str
     point: SweepPoint
 
 
@@ -72,6 +73,9 @@ def run_sweep(
     there = [known[task.key] for task in tasks if task.key in known]
     refused = sum(not outcome.feasible for outcome in there)
     left = [task for task in tasks if task.key not in known]
+    # Points that differ by their seed alone follow each other: they share programs.
+    order: dict[str, int] = {}
+    left.sort(key=lambda task: order.setdefault(task.programs, len(order)))
     run = _Running(ledger, left, before=len(there), refused=refused, tell=tell)
     while run.waiting:
         # A pool that lost a process is broken; the next one continues.
@@ -194,7 +198,12 @@ def results_csv(rows: Sequence[TableRow]) -> bytes:
 def _task(point: SweepPoint) -> _Task:
     """Return the task of a sweep point."""
     scenario = settled(point.scenario)
-    return _Task(point_key(scenario), scenario.model_dump_json(), point)
+    return _Task(
+        key=point_key(scenario),
+        document=scenario.model_dump_json(),
+        programs=of_any_seed(scenario).model_dump_json(),
+        point=point,
+    )
 
 
 def _rows(tasks: Sequence[_Task], ledger: ResultStore) -> list[TableRow]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from experiments.report.run_summary import summary
-from experiments.run.scenario import run_scenario
+from experiments.run.scenario import Programs, compile_programs, run_scenario
+from experiments.sweep import point
 from experiments.sweep.point import (
     PointChangedError,
     flat_numbers,
@@ -47,6 +48,26 @@ def test_a_point_gives_the_numbers_of_its_summary_and_the_same_ones_again(
     )
     assert said["numbers"]["run.trajectory_hash"] == facts["run"]["trajectory_hash"]
     assert not {"run.wall_s", "run.peak_rss_bytes", "inputs.seed"} & {*said["numbers"]}
+
+
+def test_points_that_differ_by_their_seed_share_programs_and_nothing_else(
+    tiny_config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[Scenario] = []
+
+    def counted(scenario: Scenario) -> Programs:
+        compiled.append(scenario)
+        return compile_programs(scenario)
+
+    monkeypatch.setattr(point, "compile_programs", counted)
+    point._programs.cache_clear()
+    for seed in (1, 2):
+        scenario = tiny(tiny_config, seed=seed, settings={"link.ber": 1e-7})
+        alone = flat_numbers(summary(run_scenario(scenario)))
+        assert json.loads(outcome(scenario))["numbers"] == alone
+    assert len(compiled) == 1
+    outcome(tiny(tiny_config, settings={"link.ber": 1e-8}))
+    assert len(compiled) == 2
 
 
 def test_a_point_that_does_not_fit_has_a_reason_and_no_numbers(

@@ -21,6 +21,7 @@ from experiments.sweep.grid import Sweep, sweep_of
 from experiments.sweep.result_store import ResultStore
 from experiments.sweep.runner import results_csv, run_sweep
 from specs.errors import SweepError
+from specs.scenario import Scenario
 
 
 def sweep_over(**axes: Any) -> Sweep:
@@ -120,6 +121,27 @@ def test_points_that_are_known_are_not_run_again(
     assert len(ran) == len(set(ran)) == 4
     assert told == [(0, 2, 1), (1, 2, 1), (2, 2, 1)]
     assert [row["seed"] for row in rows] == [4, 3, 2, 1]
+
+
+def test_points_that_differ_by_their_seed_run_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ran: list[tuple[int, int]] = []
+
+    def counted(document: str, key: str) -> str:
+        scenario = Scenario.model_validate_json(document)
+        ran.append((scenario.tokens, scenario.seed))
+        return pretended(document, key)
+
+    monkeypatch.setattr(runner, "run_point", counted)
+    points = sweep_over(seed=[5, 6], tokens=[1, 2])
+    with ResultStore(None) as ledger:
+        rows = run_sweep(points, ledger, whimsical(1, ahead=1), quiet)
+    assert ran == [(1, 5), (1, 6), (2, 5), (2, 6)]
+    assert [(row["seed"], row["tokens"]) for row in rows] == [
+        *((5, 1), (5, 2)),
+        *((6, 1), (6, 2)),
+    ]
 
 
 def test_points_that_are_the_same_by_other_paths_run_once_and_count_each(
