@@ -5,14 +5,8 @@ import io
 import json
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    wait,
-)
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from experiments.sweep.executors import ExecutorFactory, without_interrupt
@@ -119,11 +113,13 @@ class _Running:
     def drain(self, executor: Executor, ahead: int) -> None:
         """Run the waiting tasks until none is left or the executor breaks."""
         broken = False
+        # Futures report their end, so that it costs the same however many there are.
+        ended: SimpleQueue[Future[str]] = SimpleQueue()
         while self._submitted or (self.waiting and not broken):
             while not broken and self._may_start(ahead):
-                broken = not self._start(executor)
-            ended, _ = wait(self._submitted, return_when=FIRST_COMPLETED)
-            for future in ended:
+                broken = not self._start(executor, ended.put)
+            if self._submitted:
+                future = ended.get()
                 broken |= not self._end(self._submitted.pop(future), future)
 
     def _may_start(self, ahead: int) -> bool:
@@ -136,8 +132,13 @@ class _Running:
         )
         return not runs_alone and len(self._submitted) < ahead
 
-    def _start(self, executor: Executor) -> bool:
-        """Submit the next task; return whether the executor accepted it."""
+    def _start(
+        self, executor: Executor, ended: Callable[["Future[str]"], None]
+    ) -> bool:
+        """Submit the next task; return whether the executor accepted it.
+
+        `ended` is called with its future when that has a result.
+        """
         task = self.waiting[0]
         try:
             with without_interrupt():
@@ -145,6 +146,7 @@ class _Running:
         except BrokenExecutor:
             return False
         self._submitted[future] = self.waiting.popleft()
+        future.add_done_callback(ended)
         return True
 
     def _end(self, task: _Task, future: "Future[str]") -> bool:
