@@ -63,14 +63,20 @@ def time_token(
     )
     scheduler = PlanScheduler(plan, topology, outage)
 
+    undeskewed: list[Timeline] = []
+
     def slowest() -> list[Timeline]:
-        replicas = scheduler.replicas(plan, 0)
-        return [max(replicas, key=lambda timeline: timeline.token_cycles)]
+        undeskewed.extend(scheduler.replicas(plan, 0))
+        return [max(undeskewed, key=lambda timeline: timeline.token_cycles)]
 
     interval_cycles = scheduler.interval_cycles(slowest)
+    if interval_cycles or not undeskewed:
+        timelines = scheduler.replicas(plan, interval_cycles)
+    else:
+        timelines = undeskewed
     return TimedToken(
         scheduler=scheduler,
-        timelines=tuple(scheduler.replicas(plan, interval_cycles)),
+        timelines=tuple(timelines),
         interval_cycles=interval_cycles,
     )
 

@@ -23,6 +23,9 @@ from compiler.passes.planned_pass import PassBlock, PassStage, PlannedPass
 from sharding.operators.operators import Compute, Exchange, ShardedOperator
 from topologies.topology import Topology
 
+# Sharded operators of blocks, by what is equal for equal blocks.
+BlockOperators = dict[Hashable, list[ShardedOperator]]
+
 
 @final
 class BlockCache:
@@ -34,12 +37,20 @@ class BlockCache:
     ----------
     planned, topology
         The pass, and the topology.
+    operators
+        Operators that are known from passes of other replicas, to which others are
+        added; None if there are none.
     """
 
-    def __init__(self, planned: PlannedPass, topology: Topology) -> None:
+    def __init__(
+        self,
+        planned: PlannedPass,
+        topology: Topology,
+        operators: BlockOperators | None = None,
+    ) -> None:
         self.topology = topology
         self.repeats = planned.exchanges
-        self._operators: dict[Hashable, list[ShardedOperator]] = {}
+        self._operators = {} if operators is None else operators
         self._candidates: IdentityMap[Exchange, dict[int, list[Candidate]]] = (
             IdentityMap()
         )

@@ -15,7 +15,7 @@ from compiler.routing.message_scheduler import MessageScheduler
 from compiler.routing.modulo_reservation_table import ModuloReservationTable
 from compiler.scheduling.data_parallel import replica_outage
 from compiler.scheduling.deskew_interval import best_deskew_interval
-from compiler.scheduling.layer_cache import BlockCache
+from compiler.scheduling.layer_cache import BlockCache, BlockOperators
 from compiler.scheduling.pass_scheduler import pass_timeline
 from compiler.scheduling.program_assembly import assemble_program
 from compiler.scheduling.software_pipelining import Reschedule
@@ -59,6 +59,7 @@ class PlanScheduler:
         self.tree = alignment_tree(topology, machine, leader, outage)
         self._tolerance = Tolerance(machine=machine, tree_height=self.tree.height)
         self._message_schedulers: dict[tuple[int, int], MessageScheduler] = {}
+        self._operators: IdentityMap[object, BlockOperators] = IdentityMap()
         self._passes: IdentityMap[AnyPlan, tuple[PlannedPass, BlockCache]] = (
             IdentityMap()
         )
@@ -113,7 +114,10 @@ class PlanScheduler:
     def _planned(self, plan: AnyPlan) -> tuple[PlannedPass, BlockCache]:
         """Return the pass of a plan, with what all its schedules share."""
         planned = pass_of(plan)
-        return planned, BlockCache(planned, self._topology)
+        # Replicas do the same on other chips.
+        of = plan if isinstance(plan, WorkloadPlan) else plan.task
+        known = self._operators.of(of, lambda _: {})
+        return planned, BlockCache(planned, self._topology, known)
 
     def _longest_phase_cycles(self) -> int:
         """Return the longest phase of an exchange between two deskews, 0 for no limit.

@@ -129,13 +129,13 @@ class WeightPrefetcher:
 
     def _preload_limits(self, operator: Compute) -> Ints:
         """Return the most cycles that each chip can load ahead, shape ``(width,)``."""
-        cycles = [
-            most_preload_cycles(self._chip, work)
+        most = {
+            work: most_preload_cycles(self._chip, work)
             if isinstance(work, ProductWork)
             else 0
-            for work in operator.works
-        ]
-        return np.array(cycles, dtype=np.int64)
+            for work in set(operator.works)
+        }
+        return np.array([most[work] for work in operator.works], dtype=np.int64)
 
     def _prefetched(
         self, operator: Compute, limits: Ints, windows: list[tuple[int, int]]

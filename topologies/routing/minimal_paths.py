@@ -136,11 +136,13 @@ class MinimalPaths:
         TopologyError
             If the outage leaves a pair no path.
         """
+        if len(source) <= _BLOCK_PAIRS:
+            return self._of_block(source, target)
         blocks = [
             self._of_block(
                 source[at : at + _BLOCK_PAIRS], target[at : at + _BLOCK_PAIRS]
             )
-            for at in range(0, max(1, len(source)), _BLOCK_PAIRS)
+            for at in range(0, len(source), _BLOCK_PAIRS)
         ]
         longest = max(block.shape[1] for block in blocks)
         return np.concatenate(
