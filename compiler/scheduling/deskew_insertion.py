@@ -171,19 +171,22 @@ def _place_on_chip(work: _Work, rules: _Rules) -> list[int] | None:
     if not len(wide):
         return None
     gaps = _Gaps(free_from[wide], work.begin[wide])
-    placed: list[int] = []
+    # Uses of a link without a gap before them are in the first period: the second has
+    # one if any has.
+    links = links[links >= wide[0]]
     # The last gap at or before each use of a link.
     which = np.searchsorted(wide, links, "right") - 1
-    for end, gap in zip(work.end[links].tolist(), which.tolist(), strict=True):
-        if placed and end - placed[-1] <= rules.interval:
-            continue
-        if gap < 0:
-            # No gap before it in the first period: the second has one if any has.
-            continue
-        at = int(gaps.end[gap]) - rules.stall
+    latest = np.maximum.accumulate(work.end[links])
+    placed: list[int] = []
+    use = 0
+    while use < len(links):
+        at = int(gaps.end[which[use]]) - rules.stall
+        end = int(work.end[links[use]])
         if end - at > rules.interval or (placed and at <= placed[-1]):
             return None
         placed.append(at)
+        # The next use that ends too late to rely on this deskew.
+        use = int(np.searchsorted(latest, at + rules.interval, "right"))
     placed = _with_idle_deskews(placed, gaps, rules)
     if int(np.diff(placed).max(initial=0)) > rules.longest:
         return None
