@@ -161,7 +161,9 @@ class MinimalPaths:
 
         They are negative where there is none.
         """
-        row = self._rows_of(np.array([target]))[0]
+        row = self._row[target]
+        if row < 0:
+            row = self._rows_of(np.array([target]))[0]
         hops: NDArray[np.int16] = self._hops[row]
         return hops
 

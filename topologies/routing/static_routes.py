@@ -54,13 +54,7 @@ class Routes:
         >>> Routes(node_topology()).path(0, 1)
         (0,)
         """
-        hops = self.hops(source, target)
-        if hops < 0:
-            raise TopologyError(
-                f"chip {source} has no way to chip {target}: "
-                f"{len(self.outage.chips)} chips and {len(self.outage.links) // 2} "
-                f"cables are out of order"
-            )
+        self._check(source, target)
         if target not in self._paths:
             # All sources at once take little longer than one.
             near = np.flatnonzero(self._minimal.hops(target) >= 0)
@@ -69,7 +63,14 @@ class Routes:
             for chip, row in zip(near.tolist(), rows, strict=True):
                 paths[chip] = tuple(link for link in row if link >= 0)
             self._paths[target] = paths
-        return self._paths[target][source]
+        path = self._paths[target][source]
+        if not path and source != target:
+            raise TopologyError(
+                f"chip {source} has no way to chip {target}: "
+                f"{len(self.outage.chips)} chips and {len(self.outage.links) // 2} "
+                f"cables are out of order"
+            )
+        return path
 
     def paths(self, source: Ints, target: Ints) -> NDArray[np.int32]:
         """Return `path` of many pairs, as `MinimalPaths.of` does."""
@@ -91,13 +92,17 @@ class Routes:
         TopologyError
             If either is not a chip of the topology.
         """
+        self._check(source, target)
+        return int(self._minimal.hops(target)[source])
+
+    def _check(self, source: int, target: int) -> None:
+        """Refuse ends of a route that are no chips of the topology."""
         for chip in (source, target):
             if not 0 <= chip < self._topology.chips:
                 raise TopologyError(
                     f"no chip {chip}: chips are numbered 0 to "
                     f"{self._topology.chips - 1}"
                 )
-        return int(self._minimal.hops(target)[source])
 
     @cached_property
     def lanes(self) -> Lanes:

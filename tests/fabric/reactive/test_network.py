@@ -286,8 +286,9 @@ def test_every_packet_of_an_all_to_all_crosses_its_way_once(places: int) -> None
     assert_every_rule_holds(RACK, carried, places)
     # As many crossings of each link as the routes say, each at a time of its own.
     expected = np.zeros(len(RACK.source), dtype=np.int64)
+    routes = Routes(RACK)
     for pair in zip(sent.source.tolist(), sent.target.tolist(), strict=True):
-        expected[list(Routes(RACK).path(*pair))] += 1
+        expected[list(routes.path(*pair))] += 1
     wire = carried.route.link * 2**40 + carried.result.wire_ps
     crossed = np.unique(wire) // 2**40
     assert np.bincount(crossed, minlength=len(expected)).tolist() == expected.tolist()
