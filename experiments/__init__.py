@@ -8,7 +8,7 @@ report, tables, plots, trace: summary, tables as data frames, pictures, traces
 sweep: run_sweep
 plan_report: explained, plan_front
 validation: validation_rows
-harness: what scripts share
+script: what scripts share
 sabotage: valid programs, tampered with
 drift, traffic: studies of clocks without deskews, and of traffic between all chips
 cli: main

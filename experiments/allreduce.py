@@ -8,9 +8,9 @@ import matplotlib.style
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
 from experiments.run.collective import run_collective
+from experiments.script.experiment_script import run_script
 from specs.machine import load_machine
 from specs.units import NS_PER_US, PS_PER_NS
 from topologies.selection import select_topology

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
+from experiments.script.experiment_script import run_script
 from experiments.traffic.uniform_traffic import (
     BOUNDED,
     ROUTINGS,

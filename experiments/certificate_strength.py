@@ -17,12 +17,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from compiler.verify import verify
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
 from experiments.sabotage.case import Sabotage, SabotageCase
 from experiments.sabotage.judgement import judged
 from experiments.sabotage.kinds import KINDS
 from experiments.sabotage.schedules import quick_schedules, schedules
+from experiments.script.experiment_script import run_script
 from experiments.tables.columns import TableRow
 
 DRAWS, QUICK_DRAWS = 100, 1

@@ -30,9 +30,9 @@ from experiments.drift.free_running_clocks import (
     free_run,
     without_deskews,
 )
-from experiments.harness.experiment_script import Findings, run_script
 from experiments.plots.drift import drift_figure
 from experiments.run.preparation import compile_scenario
+from experiments.script.experiment_script import Findings, run_script
 from experiments.tables.columns import TableRow
 from fabric.replay import replay
 from fabric.results.result import RunResult

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 
 from compiler.cost.guard_band import Tolerance
 from compiler.ir.schedule import Schedule
-from experiments.harness.experiment_script import run_script
 from experiments.plots.determinism_tax import CODES, determinism_tax_figure
 from experiments.run.preparation import compile_scenario
 from experiments.run.scenario_inputs import machine_of
+from experiments.script.experiment_script import run_script
 from experiments.tables.columns import TableRow
 from fabric.replay import replay
 from specs.scenario import Scenario

@@ -20,8 +20,8 @@ from compiler.collectives.exchange_phases import exchange_candidates
 from compiler.compile_decode import compile_token
 from compiler.ir.messages import MessageTable
 from compiler.verify import verify
-from experiments.harness.experiment_script import Tables, run_script
 from experiments.plots.run_figure import STYLE
+from experiments.script.experiment_script import Tables, run_script
 from experiments.tables.columns import TableRow
 from sharding.operators.operators import Compute
 from sharding.parallelism.strategy import Strategy

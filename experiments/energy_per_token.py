@@ -11,10 +11,10 @@ import matplotlib.style
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
 from experiments.run.energy import energy_of
 from experiments.run.scenario import run_scenario
+from experiments.script.experiment_script import run_script
 from experiments.tables.columns import TableRow
 from experiments.tables.scenario_rows import latency_columns
 from specs.decode_work import decode_work

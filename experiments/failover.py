@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from compiler.ir.schedule import Schedule
-from experiments.harness.experiment_script import Findings, run_script
 from experiments.plots.failover import failover_figure
 from experiments.run.context_buckets import Bucket
 from experiments.run.failover_planning import SpareNodes
 from experiments.run.preparation import Prepared, compile_scenario
 from experiments.run.scenario import Run, peak_rss_bytes
+from experiments.script.experiment_script import Findings, run_script
 from experiments.tables.columns import TableRow
 from experiments.tables.failover_costs import (
     FaultCase,

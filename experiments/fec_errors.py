@@ -21,11 +21,11 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
 from experiments.report.run_summary import latency_distribution
 from experiments.run.preparation import compile_scenario
 from experiments.run.scenario import run_scenario
+from experiments.script.experiment_script import run_script
 from experiments.tables.columns import TableRow
 from experiments.tables.run_tables import tokens_table
 from fabric.links.error_model import codeword_outcome, uncorrectable_odds

@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from chip.mxm_tiling import tiling
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
+from experiments.script.experiment_script import run_script
 from experiments.tables.columns import TableRow
 from experiments.validation.matrix_product import (
     FIRST_COLUMNS,

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
+from experiments.script.experiment_script import run_script
 from topologies.builders.dragonfly import MOST_RACKS, dragonfly_topology
 from topologies.builders.port_order import ORDERS
 from topologies.metrics.gateway_distance import gateway_histogram

@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.harness.checkpoint import Checkpoint
-from experiments.harness.experiment_script import Resumable, run_script
 from experiments.plots.run_figure import STYLE
+from experiments.script.checkpoint import Checkpoint
+from experiments.script.experiment_script import Resumable, run_script
 from experiments.tables.scenario_rows import best_strategy_row, scenario_row
 from specs.scenario import Scenario
 

@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
+from experiments.script.experiment_script import run_script
 from experiments.validation.link_round_trips import (
     EXCHANGES,
     QUICK_EXCHANGES,

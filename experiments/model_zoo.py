@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
+from experiments.script.experiment_script import run_script
 from experiments.tables.columns import TableRow
 from experiments.tables.scenario_rows import scenario_row
 from sharding.planner.infeasibility import smallest_pipeline

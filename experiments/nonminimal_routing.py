@@ -9,9 +9,9 @@ import matplotlib.style
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
 from experiments.run.collective import CollectiveRun, run_collective
+from experiments.script.experiment_script import run_script
 from experiments.validation.network_latency import first_spread_bytes
 from specs.machine import MachineSpec, load_machine
 from specs.units import NS_PER_US, PS_PER_NS

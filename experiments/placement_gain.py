@@ -22,9 +22,9 @@ from compiler.ir.schedule import Schedule
 from compiler.ir.timeline import TransportEntry
 from compiler.search.placement_search import best_placed, on_chips
 from compiler.verify import verify
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
 from experiments.run.preparation import compile_scenario
+from experiments.script.experiment_script import run_script
 from experiments.tables.columns import TableRow
 from specs.errors import RackError
 from specs.scenario import Scenario

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 
 from compiler.search.branch_and_bound import best_strategy
 from compiler.search.objective import Objective
-from experiments.harness.checkpoint import Checkpoint
-from experiments.harness.experiment_script import Resumable, run_script
 from experiments.plots.run_figure import STYLE
+from experiments.script.checkpoint import Checkpoint
+from experiments.script.experiment_script import Resumable, run_script
 from experiments.tables.columns import TableRow
 from experiments.tables.scenario_rows import scenario_row
 from sharding.weights.task import Task

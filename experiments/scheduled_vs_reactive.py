@@ -20,8 +20,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
+from experiments.script.experiment_script import run_script
 from experiments.tables.columns import TableRow
 from experiments.traffic.scheduled_and_reactive import (
     LatencySamples,

@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 from compiler.search.pareto_front import pareto_front
 from compiler.search.search_space import splits
 from compiler.search.strategy_evaluator import StrategyEvaluator
-from experiments.harness.checkpoint import Checkpoint
-from experiments.harness.experiment_script import Resumable, Tables, run_script
 from experiments.plan_report.pareto import front_table
 from experiments.plots.sharding_sweep import sharding_sweep_figure
+from experiments.script.checkpoint import Checkpoint
+from experiments.script.experiment_script import Resumable, Tables, run_script
 from experiments.tables.columns import TableRow
 from experiments.tables.scenario_rows import best_strategy_row, scenario_row
 from sharding.weights.task import Task

@@ -10,10 +10,10 @@ import matplotlib.style
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
 from experiments.plots.slack_map import draw_slack
 from experiments.run.scenario import Run, run_scenario
+from experiments.script.experiment_script import run_script
 from experiments.tables.run_tables import links_table
 from specs.scenario import Scenario
 from topologies.topology import Topology

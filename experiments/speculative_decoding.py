@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
 from experiments.run.speculative_decoding import (
     PlacedModel,
@@ -21,6 +20,7 @@ from experiments.run.speculative_decoding import (
     fastest,
     tokens_per_step,
 )
+from experiments.script.experiment_script import run_script
 from experiments.tables.columns import TableRow
 from specs.machine import load_machine
 from specs.model import load_model

@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.harness.experiment_script import run_script
 from experiments.plots.run_figure import STYLE
+from experiments.script.experiment_script import run_script
 from experiments.tables.columns import TableRow
 from experiments.tables.scenario_rows import scenario_row
 from specs.machine import load_machine

@@ -9,7 +9,6 @@ graph_validation: every tensor made once, before its use, and of a size that fit
 graphs: Workload; graphs of files, names and Python
 families: a module for each model family, made of the blocks of a transformer
 transformer: embedding, attention, feed-forward and head blocks
-functions: what each operator computes, in NumPy
-reference: evaluate, random_weights
+reference: evaluate, random_weights; what each operator computes, in NumPy
 decoding: decode; a prompt, then tokens with a growing KV cache
 """

@@ -9,10 +9,10 @@ from numpy.typing import DTypeLike
 from specs.arrays import Ints
 from specs.graph import Role
 from specs.model import ModelSpec
-from workloads.functions.activations import Array
 from workloads.model_graph import graph_of
 from workloads.operator_graph import OperatorGraph
-from workloads.reference import evaluate
+from workloads.reference.activations import Array
+from workloads.reference.evaluation import evaluate
 from workloads.transformer.embedding_and_head import TOKENS
 
 

@@ -19,7 +19,7 @@ from specs.errors import PlanError
 from specs.model import ModelSpec
 from workloads.decoding import decode
 from workloads.model_graph import graph_of
-from workloads.reference import evaluate, random_weights
+from workloads.reference.evaluation import evaluate, random_weights
 
 MOST_PARAMETERS = 50_000_000
 MOST_CHIPS = 72

@@ -15,9 +15,9 @@ from workloads.attributes import (
     PositionAttributes,
     Rotary,
 )
-from workloads.functions.activations import activation
 from workloads.operator_graph import OperatorGraph
 from workloads.operators import GraphOperator
+from workloads.reference.activations import activation
 
 # Weights that are vectors, but for a bias of which each expert has its own.
 _VECTORS = (".bias", "norm.weight")

@@ -21,7 +21,7 @@ from sharding.graph.workload_plan import WorkloadPlan
 from sharding.planner.plan import ShardingPlan
 from specs.graph import Role
 from workloads.model_graph import graph_of
-from workloads.reference import random_weights
+from workloads.reference.evaluation import random_weights
 
 _SEED, _TOKEN = 1, 5
 # What is compared, by value.

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from experiments.cli.app import main
-from experiments.harness.experiment_script import run_script
 from experiments.report.run_files import write_run
 from experiments.report.run_summary import summarise
 from experiments.run.scenario import Run, run_scenario
+from experiments.script.experiment_script import run_script
 from experiments.trace.window import Window
 from specs.scenario import Scenario
 

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.image import imread
 
 from experiments import fec_errors
-from experiments.harness.experiment_script import run_script
 from experiments.run.preparation import compile_scenario
+from experiments.script.experiment_script import run_script
 from specs.scenario import Scenario
 
 

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.image import imread
 
 from experiments import scheduled_vs_reactive
-from experiments.harness.experiment_script import run_script
+from experiments.script.experiment_script import run_script
 
 
 def test_the_script_leaves_the_table_and_a_picture(

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from specs.families import FAMILIES
 from specs.model import ModelSpec
 from workloads.decoding import decode
-from workloads.functions.activations import Array
 from workloads.model_graph import graph_of
-from workloads.reference import evaluate, random_weights
+from workloads.reference.activations import Array
+from workloads.reference.evaluation import evaluate, random_weights
 
 Tiny = Callable[..., ModelSpec]
 DECODERS = [name for name, family in FAMILIES.items() if not family.encoder]

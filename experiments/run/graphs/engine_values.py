@@ -17,8 +17,8 @@ from workloads.attributes import (
     PairedProductAttributes,
     VectorAttributes,
 )
-from workloads.functions.vector_functions import vector_function
 from workloads.operators import GraphOperator
+from workloads.reference.vector_functions import vector_function
 
 
 def graph_settings(plan: WorkloadPlan) -> dict[str, OperatorSettings]:

@@ -25,7 +25,7 @@ from sharding.graph.workload_plan import WorkloadPlan
 from specs.errors import PlanError, SpecError
 from specs.graph import Lookup, Matmul, Role, Vector
 from workloads.graphs.workload import Workload
-from workloads.reference import evaluate, random_weights
+from workloads.reference.evaluation import evaluate, random_weights
 
 
 @final

@@ -6,8 +6,8 @@ from sharding.parallelism.tensor_group import Routing
 from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec, model_from_config
-from workloads.functions.attention import rotation_angles
 from workloads.model_graph import graph_of
+from workloads.reference.attention import rotation_angles
 from workloads.transformer.attention import rotary
 
 SIZES = {

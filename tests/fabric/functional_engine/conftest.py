@@ -17,7 +17,7 @@ from fabric.functional_engine.call import Call, Operand
 from fabric.functional_engine.executor import Executed, execute
 from fabric.functional_engine.settings import OperatorSettings
 from workloads.model_graph import graph_of
-from workloads.reference import random_weights
+from workloads.reference.evaluation import random_weights
 
 MakeCall = Callable[..., Call]
 

@@ -6,7 +6,7 @@ from specs.graph import Lookup, Matmul, Role, Tensor, Vector
 from specs.vector_functions import VectorFunction
 from workloads.graphs.graph_of_workload import graph_of_workload
 from workloads.graphs.workload import Workload, load_workload
-from workloads.reference import evaluate
+from workloads.reference.evaluation import evaluate
 
 RANDOM = np.random.default_rng(5)
 

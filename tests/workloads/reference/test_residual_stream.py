@@ -8,8 +8,9 @@ from workloads.attributes import (
     Rows,
     TablesAttributes,
 )
-from workloads.functions.activations import Array
-from workloads.functions.residual_stream import (
+from workloads.operators import Function, GraphOperator, TokenRows
+from workloads.reference.activations import Array
+from workloads.reference.residual_stream import (
     add,
     add_tables,
     norm_add,
@@ -17,7 +18,6 @@ from workloads.functions.residual_stream import (
     norm_weigh,
     selected,
 )
-from workloads.operators import Function, GraphOperator, TokenRows
 
 ROWS = TokenRows(batch=2, context=5, query_tokens=3, answer_tokens=2)
 

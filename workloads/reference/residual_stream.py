@@ -16,14 +16,14 @@ from workloads.attributes import (
     Rows,
     TablesAttributes,
 )
-from workloads.functions.activations import Array
 from workloads.operators import GraphOperator, TokenRows
+from workloads.reference.activations import Array
 
 Results = tuple[Array, ...]
 
 
 def selected(array: Array, selection: Rows, rows: TokenRows) -> Array:
-    """Evaluate: the rows of each sequence that an operator reads."""
+    """Evaluate (reference): the rows of each sequence that an operator reads."""
     if selection is Rows.ALL:
         return array
     sequences = array.reshape(rows.batch, rows.query_tokens, -1)
@@ -33,7 +33,7 @@ def selected(array: Array, selection: Rows, rows: TokenRows) -> Array:
 
 
 def embed(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> Results:
-    """Evaluate: the rows of a table at the tokens, times a factor."""
+    """Evaluate (reference): the rows of a table at the tokens, times a factor."""
     tokens, table = operands
     found: Array = table[tokens.reshape(-1).astype(np.int64)]
     scale = operator.attributes_as(EmbedAttributes).scale
@@ -43,7 +43,7 @@ def embed(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> R
 def add_tables(
     operator: GraphOperator, operands: Sequence[Array], rows: TokenRows
 ) -> Results:
-    """Evaluate: the sum with the rows of positions and the first of token types."""
+    """Evaluate (reference): the sum with rows of positions and token types."""
     embedded, positions, *token_types = operands
     first = operator.attributes_as(TablesAttributes).first_row + rows.first_position
     own = positions[first : first + rows.query_tokens]
@@ -56,7 +56,7 @@ def add_tables(
 def norm_weigh(
     operator: GraphOperator, operands: Sequence[Array], rows: TokenRows
 ) -> Results:
-    """Evaluate: rows times the norm's weights, and the sums of what was read."""
+    """Evaluate (reference): rows times the norm's weights, and their sums."""
     norm = operator.attributes_as(NormAttributes)
     residual, weights = operands
     read = selected(residual, norm.rows, rows)
@@ -69,7 +69,7 @@ def norm_weigh(
 def norm_scale(
     operator: GraphOperator, operands: Sequence[Array], _: TokenRows
 ) -> Results:
-    """Evaluate: weighed rows times the factor of the norm, less their weighed mean."""
+    """Evaluate (reference): weighed rows times the factor of the norm."""
     norm = operator.attributes_as(NormAttributes)
     if not norm.centred:
         weighed, squares = operands
@@ -83,7 +83,7 @@ def norm_scale(
 def norm_add(
     operator: GraphOperator, operands: Sequence[Array], _: TokenRows
 ) -> Results:
-    """Evaluate: the sum of the residual and a normalised result."""
+    """Evaluate (reference): the sum of the residual and a normalised result."""
     norm = operator.attributes_as(NormAttributes)
     total, squares, weights, residual = operands
     factor = _factor(squares / total.shape[1], norm.epsilon)
@@ -93,14 +93,14 @@ def norm_add(
 def product(
     operator: GraphOperator, operands: Sequence[Array], rows: TokenRows
 ) -> Results:
-    """Evaluate: the left operand times the transpose of each matrix."""
+    """Evaluate (reference): the left operand times the transpose of each matrix."""
     left, *matrices = operands
     read = selected(left, operator.attributes_as(ProductAttributes).rows, rows)
     return tuple(read @ matrix.T for matrix in matrices)
 
 
 def add(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> Results:
-    """Evaluate: the sum of operands, and its sum of squares if that is a result too."""
+    """Evaluate (reference): the sum of operands, and its squares' sum."""
     attributes = operator.attributes_as(AddAttributes)
     total, *rest = operands
     if attributes.residual:

@@ -16,16 +16,16 @@ from workloads.attributes import (
     PairedProductAttributes,
     VectorAttributes,
 )
-from workloads.functions.activations import Array
-from workloads.functions.residual_stream import Results
-from workloads.functions.vector_functions import vector_function
 from workloads.operators import GraphOperator, TokenRows
+from workloads.reference.activations import Array
+from workloads.reference.residual_stream import Results
+from workloads.reference.vector_functions import vector_function
 
 
 def matrix_product(
     operator: GraphOperator, operands: Sequence[Array], _: TokenRows
 ) -> Results:
-    """Evaluate: each row of the left operands times the matrices that it uses."""
+    """Evaluate (reference): each row times the matrices that it uses."""
     attributes = operator.attributes_as(MatrixProductAttributes)
     left = np.hstack(operands[: attributes.left])
     weights = operands[attributes.left]
@@ -52,7 +52,7 @@ def matrix_product(
 def paired_product(
     operator: GraphOperator, operands: Sequence[Array], _: TokenRows
 ) -> Results:
-    """Evaluate: the products of matrices in pairs."""
+    """Evaluate (reference): the products of matrices in pairs."""
     attributes = operator.attributes_as(PairedProductAttributes)
     *left, right = operands
     beside = np.hstack(left)
@@ -62,7 +62,7 @@ def paired_product(
 
 
 def vector(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> Results:
-    """Evaluate: the function of a vector operator.
+    """Evaluate (reference): the function of a vector operator.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def vector(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> 
 def lookup_rows(
     operator: GraphOperator, operands: Sequence[Array], _: TokenRows
 ) -> Results:
-    """Evaluate: the sum of the rows of tables at numbers, a row of each table."""
+    """Evaluate (reference): the sum of rows of tables, one of each."""
     count = operator.attributes_as(LookupRowsAttributes).tables
     tables, numbers = operands[:count], operands[count:]
     if len(tables) != len(numbers):

@@ -13,19 +13,19 @@ from workloads.attributes import (
     CandidateAttributes,
     ChoiceAttributes,
 )
-from workloads.functions.activations import Array, activation
-from workloads.functions.residual_stream import Results
 from workloads.operators import GraphOperator, TokenRows
+from workloads.reference.activations import Array, activation
+from workloads.reference.residual_stream import Results
 
 
 def router(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Results:
-    """Evaluate: the score of each expert, before the factor of the norm."""
+    """Evaluate (reference): the score of each expert, before the factor of the norm."""
     weighed, matrix = operands
     return (weighed @ matrix.T,)
 
 
 def choose(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> Results:
-    """Evaluate: the weight of each expert: a softmax over the best, 0 for the others.
+    """Evaluate (reference): weights of experts: a softmax over the best.
 
     Of experts with equal scores, those with the lower numbers are chosen.
     """
@@ -44,7 +44,7 @@ def choose(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> 
 def activate(
     operator: GraphOperator, operands: Sequence[Array], _: TokenRows
 ) -> Results:
-    """Evaluate: activated rows, times the weight of each column's expert."""
+    """Evaluate (reference): activated rows, times the weights of experts."""
     attributes = operator.attributes_as(ActivateAttributes)
     count = 2 if attributes.gated else 1
     inner, rest = list(operands[:count]), list(operands[count:])
@@ -63,7 +63,7 @@ def activate(
 def candidate(
     operator: GraphOperator, operands: Sequence[Array], _: TokenRows
 ) -> Results:
-    """Evaluate: the largest logit of each row and its number, the lowest if several."""
+    """Evaluate (reference): the largest logit of each row, and its number."""
     (logits,) = operands
     cap = operator.attributes_as(CandidateAttributes).soft_cap
     number = np.argmax(logits, axis=1)
@@ -75,6 +75,6 @@ def candidate(
 
 
 def sample(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Results:
-    """Evaluate: the number of each row's candidate: the token, chosen greedily."""
+    """Evaluate (reference): the token, the number of each row's candidate."""
     (candidates,) = operands
     return (candidates[:, 1:],)

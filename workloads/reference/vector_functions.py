@@ -11,13 +11,13 @@ import numpy as np
 from scipy.special import expit
 
 from specs.vector_functions import VectorFunction
-from workloads.functions.activations import Array, gelu, gelu_tanh, relu, silu
+from workloads.reference.activations import Array, gelu, gelu_tanh, relu, silu
 
 VectorKernel = Callable[[Sequence[Array], float], tuple[Array, ...]]
 
 
 def vector_function(function: VectorFunction) -> VectorKernel:
-    """Evaluate: the vector function of a name, on matrices."""
+    """Evaluate (reference): the vector function of a name, on matrices."""
     return _KERNELS[function]
 
 

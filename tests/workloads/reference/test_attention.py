@@ -5,14 +5,14 @@ from hypothesis import strategies as st
 
 from specs.numerical_settings import RopeScaling
 from workloads.attributes import AttentionAttributes, PositionAttributes, Rotary
-from workloads.functions.activations import Array
-from workloads.functions.attention import (
+from workloads.operators import Function, GraphOperator, TokenRows
+from workloads.reference.activations import Array
+from workloads.reference.attention import (
     appended,
     attended,
     position,
     rotation_angles,
 )
-from workloads.operators import Function, GraphOperator, TokenRows
 
 
 def rows(context: int, query_tokens: int = 1, batch: int = 1) -> TokenRows:

@@ -14,12 +14,12 @@ Array = NDArray[Any]
 
 
 def silu(x: Array) -> Array:
-    """Evaluate: x times its logistic sigmoid."""
+    """Evaluate (reference): x times its logistic sigmoid."""
     return np.asarray(x * expit(x))
 
 
 def gelu(x: Array) -> Array:
-    """Evaluate: x times the normal distribution function, as published [1]_.
+    """Evaluate (reference): x times the normal distribution function [1]_.
 
     References
     ----------
@@ -29,12 +29,12 @@ def gelu(x: Array) -> Array:
 
 
 def gelu_tanh(x: Array) -> Array:
-    """Evaluate: the approximation of `gelu` by a tangent, from the same paper."""
+    """Evaluate (reference): `gelu` approximated by a tangent, by the same paper."""
     return np.asarray(0.5 * x * (1 + np.tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))))
 
 
 def relu(x: Array) -> Array:
-    """Evaluate: x where it is positive, otherwise 0."""
+    """Evaluate (reference): x where it is positive, otherwise 0."""
     return np.maximum(x, 0)
 
 
@@ -50,7 +50,7 @@ ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
 
 
 def activation(name: str) -> Callable[[Array], Array]:
-    """Evaluate: the activation function of a name.
+    """Evaluate (reference): the activation function of a name.
 
     Raises
     ------

@@ -11,8 +11,8 @@ from typing import Generic, TypeVar, final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.harness.checkpoint import Checkpoint
 from experiments.plots.run_figure import picture_bytes
+from experiments.script.checkpoint import Checkpoint
 from experiments.sweep.result_store import ResultStore
 from experiments.tables.atomic_write import check_writable, csv_bytes, write_bytes
 from experiments.tables.terminal_table import terminal_table

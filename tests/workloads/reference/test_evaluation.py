@@ -9,11 +9,11 @@ import pytest
 from specs.errors import SpecError
 from specs.families import FAMILIES
 from specs.model import ModelSpec, model_from_config
-from workloads.functions.activations import Array
 from workloads.model_graph import graph_of
 from workloads.operator_graph import OperatorGraph
 from workloads.operators import Function
-from workloads.reference import FUNCTIONS, evaluate, random_weights
+from workloads.reference.activations import Array
+from workloads.reference.evaluation import FUNCTIONS, evaluate, random_weights
 
 Tiny = Callable[..., ModelSpec]
 # What Hugging Face transformers computes; make_transformers_values.py makes it.

@@ -1,5 +1,6 @@
-"""What each operator computes: functions of NumPy arrays.
+"""Reference: what each operator computes, unsharded, as functions of NumPy arrays.
 
+evaluation: evaluate, random_weights, of a whole graph
 residual_stream: embed, norm_weigh, norm_scale, norm_add, product, add
 attention: head_norm, head_scale, position, scores, softmax, values
 feed_forward_and_head: router, choose, activate, candidate, sample

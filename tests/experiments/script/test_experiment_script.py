@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from experiments.harness.experiment_script import run_script
+from experiments.script.experiment_script import run_script
 
 
 def experiment(

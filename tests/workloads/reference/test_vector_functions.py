@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from specs.vector_functions import FACTS, VectorFunction
-from workloads.functions.vector_functions import vector_function
+from workloads.reference.vector_functions import vector_function
 
 X = np.array([[1.0, -2.0, 0.5, 3.0], [0.0, 1.0, 2.0, -1.0]])
 ROW = np.array([[1.0, 2.0, 4.0, 8.0]])

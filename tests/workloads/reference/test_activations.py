@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from specs.errors import SpecError
-from workloads.functions.activations import activation
+from workloads.reference.activations import activation
 
 
 @pytest.mark.parametrize(

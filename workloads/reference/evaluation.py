@@ -16,8 +16,10 @@ from workloads.attributes import (
     NormAttributes,
     VectorAttributes,
 )
-from workloads.functions.activations import Array
-from workloads.functions.attention import (
+from workloads.operator_graph import OperatorGraph
+from workloads.operators import Function, GraphOperator, GraphTensor, TokenRows
+from workloads.reference.activations import Array
+from workloads.reference.attention import (
     head_norm,
     head_scale,
     position,
@@ -25,20 +27,20 @@ from workloads.functions.attention import (
     softmax,
     values,
 )
-from workloads.functions.feed_forward_and_head import (
+from workloads.reference.feed_forward_and_head import (
     activate,
     candidate,
     choose,
     router,
     sample,
 )
-from workloads.functions.graph_operators import (
+from workloads.reference.graph_operators import (
     lookup_rows,
     matrix_product,
     paired_product,
     vector,
 )
-from workloads.functions.residual_stream import (
+from workloads.reference.residual_stream import (
     add,
     add_tables,
     embed,
@@ -47,8 +49,6 @@ from workloads.functions.residual_stream import (
     norm_weigh,
     product,
 )
-from workloads.operator_graph import OperatorGraph
-from workloads.operators import Function, GraphOperator, GraphTensor, TokenRows
 
 FUNCTIONS: Mapping[
     Function,

@@ -3,7 +3,7 @@
 Run from the root of the repository, where torch and transformers are installed beside
 the packages of this project; they are no dependencies of its tests::
 
-    python -m tests.workloads.make_transformers_values
+    python -m tests.workloads.reference.make_transformers_values
 
 Each case is a tiny configuration, whose model gets the random weights of its operator
 graph. An update of the file is right only if a bug was found in how it is made.
@@ -18,9 +18,9 @@ import numpy as np
 
 from sharding.weights.tensor_names import names_of
 from specs.model import ModelSpec, model_from_config
-from workloads.functions.activations import Array
 from workloads.model_graph import graph_of
-from workloads.reference import random_weights
+from workloads.reference.activations import Array
+from workloads.reference.evaluation import random_weights
 
 VALUES = Path(__file__).with_name("transformers_values.json")
 SEED = 5

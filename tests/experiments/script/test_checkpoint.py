@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from experiments.harness.checkpoint import Checkpoint
-from experiments.harness.experiment_script import Resumable, run_script
+from experiments.script.checkpoint import Checkpoint
+from experiments.script.experiment_script import Resumable, run_script
 from experiments.sweep.result_store import ResultStore
 from experiments.tables.columns import TableRow
 from specs.scenario import Scenario

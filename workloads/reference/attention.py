@@ -16,9 +16,9 @@ from workloads.attributes import (
     PositionAttributes,
     Rotary,
 )
-from workloads.functions.activations import Array
-from workloads.functions.residual_stream import Results
 from workloads.operators import GraphOperator, TokenRows
+from workloads.reference.activations import Array
+from workloads.reference.residual_stream import Results
 
 # Kinds of scaled rotary frequencies that can be computed.
 SCALINGS = ("linear", "llama3")
@@ -27,7 +27,7 @@ SCALINGS = ("linear", "llama3")
 def head_norm(
     operator: GraphOperator, operands: Sequence[Array], _: TokenRows
 ) -> Results:
-    """Evaluate: weighed queries and keys, and the sum of squares of each head."""
+    """Evaluate (reference): weighed queries and keys, squares of heads."""
     norm = operator.attributes_as(HeadNormAttributes)
     query, key, query_weights, key_weights, *biases = operands
     if norm.biased:
@@ -43,7 +43,7 @@ def head_norm(
 def head_scale(
     operator: GraphOperator, operands: Sequence[Array], _: TokenRows
 ) -> Results:
-    """Evaluate: queries and keys divided by the root mean square of each head."""
+    """Evaluate (reference): queries and keys over the RMS of each head."""
     norm = operator.attributes_as(HeadNormAttributes)
     query, key, squares = operands
     factors = 1 / np.sqrt(squares / norm.head_dim + norm.epsilon)
@@ -57,7 +57,7 @@ def head_scale(
 def position(
     operator: GraphOperator, operands: Sequence[Array], rows: TokenRows
 ) -> Results:
-    """Evaluate: queries, keys and values with their biases, the first two rotated."""
+    """Evaluate (reference): biased queries, keys and values, two rotated."""
     attributes = operator.attributes_as(PositionAttributes)
     results = list(operands[:3])
     biases = iter(operands[3:])
@@ -74,7 +74,7 @@ def position(
 
 
 def rotation_angles(rotary: Rotary, rows: TokenRows) -> Array:
-    """Evaluate: the angle of each pair of elements in radians, shape (rows, dims / 2).
+    """Evaluate (reference): angles of pairs, radians, (rows, dims / 2).
 
     Frequencies follow [1]_; scaled ones those of Hugging Face transformers.
 
@@ -110,7 +110,7 @@ def rotation_angles(rotary: Rotary, rows: TokenRows) -> Array:
 def scores(
     operator: GraphOperator, operands: Sequence[Array], rows: TokenRows
 ) -> Results:
-    """Evaluate: the masked scores of each head, row and position, and the key cache.
+    """Evaluate (reference): masked scores of each head, and the key cache.
 
     Results are of shape (heads * rows, positions); masked ones are minus infinity.
     """
@@ -134,7 +134,7 @@ def scores(
 
 
 def attended(attributes: AttentionAttributes, positions: int, rows: TokenRows) -> Array:
-    """Evaluate: which positions each token of a sequence attends to.
+    """Evaluate (reference): which positions each token of a sequence attends to.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def attended(attributes: AttentionAttributes, positions: int, rows: TokenRows) -
 
 
 def softmax(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Results:
-    """Evaluate: the weights of positions: exponentials of the scores over their sum."""
+    """Evaluate (reference): exponentials of the scores over their sum."""
     (found,) = operands
     raised = np.exp(found - found.max(axis=1, keepdims=True))
     return (raised / raised.sum(axis=1, keepdims=True),)
@@ -170,7 +170,7 @@ def softmax(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Resul
 def values(
     operator: GraphOperator, operands: Sequence[Array], rows: TokenRows
 ) -> Results:
-    """Evaluate: the weighed values of each row's heads, and the value cache."""
+    """Evaluate (reference): weighed values of heads, and the value cache."""
     attributes = operator.attributes_as(AttentionAttributes)
     weights, new, *cache = operands
     known = appended(new, cache, rows)
@@ -182,7 +182,7 @@ def values(
 
 
 def appended(new: Array, cache: Sequence[Array], rows: TokenRows) -> Array:
-    """Evaluate: the cache of each sequence with its last rows replaced by the new ones.
+    """Evaluate (reference): the cache with its last rows replaced.
 
     Returns
     -------

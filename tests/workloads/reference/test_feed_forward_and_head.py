@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from workloads.attributes import ActivateAttributes, Attributes, ChoiceAttributes
-from workloads.functions.feed_forward_and_head import activate, choose
 from workloads.operators import Function, GraphOperator, TokenRows
+from workloads.reference.feed_forward_and_head import activate, choose
 
 ROWS = TokenRows(batch=1, context=1, query_tokens=1, answer_tokens=1)
 
