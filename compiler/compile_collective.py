@@ -11,9 +11,11 @@ from typing import final
 
 import numpy as np
 
+from chip.dataflow import Pass
 from chip.program import Program, Resident
 from compiler.collectives.arguments import checked_members, tensor_vectors
 from compiler.collectives.candidates import candidates
+from compiler.collectives.collective_dataflow import CollectiveDataflow
 from compiler.collectives.deskew_interval import (
     longest_interval_cycles,
     spanning_interval_cycles,
@@ -23,9 +25,10 @@ from compiler.collectives.exchange_selection import (
     ExchangeSelector,
     Selected,
 )
-from compiler.collectives.phases import Algorithm, Candidate, Collective
+from compiler.collectives.phases import Algorithm, Candidate
 from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import LinkTiming, hop_cycles, link_timing
+from compiler.ir.dataflow_emission import emit_dataflow
 from compiler.ir.program_emission import emit
 from compiler.ir.timeline import Timeline, TransportEntry
 from compiler.routing.message_scheduler import MessageScheduler
@@ -40,6 +43,7 @@ from specs.machine import MachineSpec
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.routing.static_routes import Routes
 from topologies.topology import Topology
+from workloads.collective import Collective, CollectivePlan
 
 
 @final
@@ -71,6 +75,11 @@ class CollectiveSchedule:
     program: Program
     timeline: Timeline
     reason: str
+
+    @property
+    def plan(self) -> CollectivePlan:
+        """Return what the program must compute."""
+        return CollectivePlan(self.kind, self.chips, self.payload_bytes)
 
     @property
     def latency_cycles(self) -> int:
@@ -165,7 +174,12 @@ def compile_collective(
     ranked = selector.selected(found)
     best = ranked[0].candidate
     schedule = partial(
-        collective_timeline, selector, machine, phases=ranked[0].phases, chips=chips
+        collective_timeline,
+        selector,
+        machine,
+        phases=ranked[0].phases,
+        chips=chips,
+        flow=CollectiveDataflow(kind, ranked[0].phases, chips),
     )
     made = schedule(transfers=transfers, interval_cycles=limit_cycles)
     # Now that the length is known, the guard can be what its drift needs.
@@ -245,6 +259,7 @@ def _program(
         interval_cycles=0,
         leader=int(chips[0]),
         guard_cycles=guard_cycles,
+        dataflow=emit_dataflow(made.timeline, [Pass(1, 1, 1, 1)]),
     )
 
 

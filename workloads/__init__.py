@@ -10,5 +10,6 @@ graphs: Workload; graphs of files, names and Python
 families: a module for each model family, made of the blocks of a transformer
 transformer: embedding, attention, feed-forward and head blocks
 reference: evaluate, random_weights; what each operator computes, in NumPy
+collective: Collective, CollectivePlan, TENSOR, SUM; a collective alone
 decoding: decode; a prompt, then tokens with a growing KV cache
 """

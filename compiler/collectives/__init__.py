@@ -1,14 +1,17 @@
 """Collective algorithms and their selection, for tokens and for single collectives.
 
-phases: Collective, Algorithm, Phase, phase, Candidate, Phases, Adding, adding_up,
-    bus_factor
+phases: Algorithm, Phase, Sums, phase, Candidate, Phases, Adding, adding_up, bus_factor
+pieces: Pieces, PiecesOf, NO_PART, ranges, each_message, kept, scaled, cut, Arrays,
+    Members, arrays_of, ranges_of_members
 hierarchy: Hierarchy, Level, hierarchies
 exchange_phases: exchange_candidates, fewest_messages
-exchange_selection: ExchangeSelector, Selected, MOST_TRAINS, most_messages,
+exchange_selection: ExchangeSelector, Selected, MOST_TRAINS, most_messages, part_of,
     token_exchanges
-contents: PhaseDataflow, exchange_dataflow, member_hops
+contents: PhaseDataflow, exchange_dataflow, gathered_shards, member_hops
+share_pieces: SharePieces, ExchangePieces, MOST_SHARES
+collective_dataflow: CollectiveDataflow
 arguments: checked_members, tensor_vectors
-flat_algorithms: one_shot, scattered, ring, shares
+flat_algorithms: one_shot, scattered, ring, shares, slice_edges
 hierarchical: hierarchical_forms
 reduce_to_owners: ShareRouting, to_owners
 multipath_send: spread

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from compiler.collectives.phases import Collective
 from specs.arrays import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import ceil_div
 from topologies.topology import Topology
+from workloads.collective import Collective
 
 _PAIR = 2
 

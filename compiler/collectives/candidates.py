@@ -10,20 +10,15 @@ from compiler.collectives.exchange_phases import MOST_MESSAGES, exchange_candida
 from compiler.collectives.flat_algorithms import one_shot, ring, scattered, shares
 from compiler.collectives.hierarchical import hierarchical_forms
 from compiler.collectives.multipath_send import spread
-from compiler.collectives.phases import (
-    Algorithm,
-    Candidate,
-    Collective,
-    Phase,
-    Phases,
-    phase,
-)
+from compiler.collectives.phases import Algorithm, Candidate, Phase, Phases, phase
+from compiler.collectives.share_pieces import ExchangePieces
 from compiler.cost.link_timing import LinkTiming
 from sharding.operators.operators import Exchange, Pattern
 from specs.arrays import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from topologies.topology import Topology
+from workloads.collective import Collective
 
 
 def candidates(
@@ -119,21 +114,32 @@ def _exchanges(
     pattern = Pattern.GATHER if gathers else Pattern.SCATTER
     exchange = Exchange("", pattern, shard_bytes, np.zeros_like(shard_bytes))
     return [
-        each._replace(phases=partial(_checked, each.phases, adds=not gathers))
+        each._replace(
+            phases=partial(_checked, each.phases, chips, shard_bytes, adds=not gathers)
+        )
         for each in exchange_candidates(
             topology, exchange, chips, most_messages=len(chips) ** 2
         )
     ]
 
 
-def _checked(made: Phases, *, adds: bool) -> tuple[Phase, ...]:
+def _checked(
+    made: Phases, chips: Ints, shard_bytes: Ints, *, adds: bool
+) -> tuple[Phase, ...]:
     """Return phases without empty messages, all or none of which add."""
+    phases = made()
+    shards = ExchangePieces(phases, chips, shard_bytes, adds=adds)
     return tuple(
         kept
-        for each in made()
+        for number, each in enumerate(phases)
         for sent in (each.messages,)
         for kept in phase(
-            sent.source, sent.target, sent.payload_bytes, path=sent.path, adds=adds
+            sent.source,
+            sent.target,
+            sent.payload_bytes,
+            path=sent.path,
+            adds=adds,
+            pieces=shards.of_phase(number),
         )
     )
 

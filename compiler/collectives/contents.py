@@ -87,10 +87,10 @@ def exchange_dataflow(
     if exchange.pattern is not Pattern.SCATTER:
         return tuple(
             PhaseDataflow(tuple(_of_shards(each, rows) for each in operands), ())
-            for rows in _gathered(hops, width, relays=relays)
+            for rows in gathered_shards(hops, width, relays=relays)
         )
     backwards = [[(b, a) for a, b in phase] for phase in reversed(hops)]
-    shards = _gathered(backwards, width, relays=relays)[::-1]
+    shards = gathered_shards(backwards, width, relays=relays)[::-1]
     parts: defaultdict[Hop, frozenset[int]] = _Parts()
     made = []
     for phase, sent, carried in zip(phases, hops, shards, strict=True):
@@ -122,10 +122,20 @@ class _Parts(defaultdict[Hop, frozenset[int]]):
         return frozenset([place[0]])
 
 
-def _gathered(
+def gathered_shards(
     hops: list[list[Hop]], width: int, *, relays: bool
 ) -> list[list[tuple[int, ...]]]:
-    """Return the shards that each message of an all-gather carries, phase by phase."""
+    """Return the shards that each message of an all-gather carries, phase by phase.
+
+    Parameters
+    ----------
+    hops
+        Source and target of each message, as members.
+    width
+        Members, each with one shard.
+    relays
+        Whether a message carries only what its source received last.
+    """
     held = [frozenset([member]) for member in range(width)]
     carried = []
     for phase in hops:

@@ -55,6 +55,11 @@ def token_exchanges(layers: int) -> int:
     return 4 * layers
 
 
+def part_of(messages: MessageTable, begin: Ints, end: Ints) -> MessageTable:
+    """Return messages of a range of the bytes of each, without empty ones."""
+    return replace(messages, payload_bytes=end - begin).chosen(end > begin)
+
+
 def most_messages(repeats: int) -> int:
     """Return the messages of an algorithm that can cost least in a schedule.
 
@@ -131,19 +136,27 @@ class ExchangeSelector:
         found.sort(key=lambda one: one[0])
         return [selected for _, selected in found]
 
-    def parts(
-        self, messages: MessageTable, room_cycles: int | None
-    ) -> list[MessageTable]:
-        """Return the parts of a phase that each fit between two deskews.
-
-        Parameters, errors and the parts are those of `shares`.
-        """
-        return [share.messages for share in self.shares(messages, room_cycles)]
-
     def shares(
         self, messages: MessageTable, room_cycles: int | None
     ) -> list[MessageShare]:
         """Return the parts of a phase that each fit between two deskews, with its rows.
+
+        Parameters and errors are those of `cuts`.
+        """
+        cuts = self.cuts(messages, room_cycles)
+        if len(cuts) == 1:
+            return [MessageShare(messages, np.arange(len(messages)))]
+        return [
+            MessageShare(part_of(messages, begin, end), np.flatnonzero(end > begin))
+            for begin, end in cuts
+        ]
+
+    def cuts(
+        self, messages: MessageTable, room_cycles: int | None
+    ) -> list[tuple[Ints, Ints]]:
+        """Return the range of each message's bytes in each part of a collective's phase.
+
+        Each part fits between two deskews.
 
         Parameters
         ----------
@@ -152,6 +165,12 @@ class ExchangeSelector:
         room_cycles
             Cycles between two deskews, None for no limit.
 
+        Returns
+        -------
+        list
+            First byte of each message and the one behind its last, shape
+            ``(messages,)`` each, of each part.
+
         Raises
         ------
         ScheduleError
@@ -159,7 +178,7 @@ class ExchangeSelector:
         """
         needed = self._transfers.transport(messages).duration_cycles
         if room_cycles is None or needed <= room_cycles:
-            return [MessageShare(messages, np.arange(len(messages)))]
+            return [(0 * messages.payload_bytes, messages.payload_bytes)]
         machine, sizes = self._machine, messages.payload_bytes
         vectors = -(-sizes // machine.link.vector_bytes)
         largest = int(vectors.max())
@@ -182,17 +201,12 @@ class ExchangeSelector:
                 np.minimum(vectors * n // pieces * machine.link.vector_bytes, sizes)
                 for n in range(pieces + 1)
             ]
-            parts = [
-                MessageShare(
-                    replace(messages, payload_bytes=end - begin).chosen(end > begin),
-                    np.flatnonzero(end > begin),
-                )
-                for begin, end in pairwise(ends)
-            ]
-            timed = (self._transfers.transport(part.messages) for part in parts)
+            cuts = list(pairwise(ends))
+            parts = [part_of(messages, *each) for each in cuts]
+            timed = map(self._transfers.transport, parts)
             if all(part.duration_cycles <= room_cycles for part in timed):
                 break
-        return parts
+        return cuts
 
     def added_up(self, phase: Phase, chips: Ints) -> Compute:
         """Return the addition of the partial sums after `phase`, for each of `chips`.

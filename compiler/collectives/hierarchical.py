@@ -11,13 +11,15 @@ wherever they meet, and cross the scarcer links once. An all-reduce has two form
 
 import numpy as np
 
-from compiler.collectives.flat_algorithms import shares
-from compiler.collectives.phases import Collective, Phase, phase
+from compiler.collectives.flat_algorithms import shares, slice_edges
+from compiler.collectives.phases import Phase, Sums, phase
+from compiler.collectives.pieces import PiecesOf, each_message, ranges
 from compiler.collectives.reduce_to_owners import to_owners
 from compiler.routing.gateway_routing import gateway_paths
 from compiler.routing.gateways import Crossings, Gateways
 from specs.arrays import Ints
 from topologies.topology import Topology
+from workloads.collective import Collective
 
 # Parts of a broadcast: as many as may use a link of their own.
 _BROADCAST_PARTS = 8
@@ -71,7 +73,7 @@ def hierarchical_forms(
     end = np.arange(1, stripes + 1)
     part = end * size[:, None] // stripes - (end - 1) * size[:, None] // stripes
     owners = np.repeat(chips, stripes)
-    reduced = to_owners(gateways, owners, part.ravel(), merges=merges)
+    reduced = to_owners(gateways, owners, part.ravel(), merges=merges, members=chips)
     if kind is Collective.ALL_TO_ALL:
         return {"bundled": reduced, "cut-through": _cut_through(gateways, chips, size)}
     return {
@@ -96,7 +98,9 @@ def _cut_through(gateways: Gateways, chips: Ints, size: Ints) -> list[Phase]:
     order = np.lexsort((a, node_turn, slot_turn))
     source, target, vectors = source[order], target[order], size[b[order]]
     paths = gateway_paths(gateways, source, target).astype(np.int64)
-    return phase(source, target, vectors, path=paths)
+    edges = slice_edges(size)
+    slices = each_message(edges[b[order]], edges[b[order] + 1], a[order])
+    return phase(source, target, vectors, path=paths, pieces=slices)
 
 
 def _reversed(phases: list[Phase]) -> list[Phase]:
@@ -113,23 +117,47 @@ def _whole(gateways: Gateways, vectors: int) -> list[Phase]:
     sums as nodes do.
     """
     everything = np.full(len(gateways.node), vectors, dtype=np.int64)
-    in_node = _within_node(gateways, everything)
+    in_node = _within_node(gateways, everything, vectors, Sums())
     rack_link, rack_held = _between_groups(gateways.between_nodes, gateways, vectors)
     across, across_held = _between_groups(gateways.between_racks, gateways, vectors)
-    within_rack = rack_link + _within_node(gateways, rack_held)
-    phases = in_node + within_rack
+
+    def within_rack(link: Sums, node: Sums) -> list[Phase]:
+        crossed = [made._replace(sums=link) for made in rack_link]
+        return crossed + _within_node(gateways, rack_held, vectors, node)
+
+    # What arrives from other nodes or racks is sent on without a node's own sum.
+    phases = in_node + within_rack(Sums(0, 1, ()), Sums(1, 0, (0, 1)))
     if across:
-        phases += across + _within_node(gateways, across_held) + within_rack
+        phases += [made._replace(sums=Sums(0, 1, ())) for made in across]
+        phases += _within_node(gateways, across_held, vectors, Sums(1, 1, (1,)))
+        phases += within_rack(Sums(1, 2, ()), Sums(2, 0, (0, 1, 2)))
     return phases
 
 
-def _within_node(gateways: Gateways, held: Ints) -> list[Phase]:
+def _within_node(
+    gateways: Gateways, held: Ints, vectors: int, sums: Sums
+) -> list[Phase]:
     """Return the phase in which chips send their data to all others of their node."""
-    link = gateways.local.links
-    source = gateways.source[link]
-    target = gateways.target[link]
-    sent = gateways.local.shared(held[source])
-    return phase(source, target, sent, path=link[:, None], adds=True)
+    local = gateways.local
+    source = gateways.source[local.links]
+    target = gateways.target[local.links]
+    sent = local.shared(held[source])
+    end = local.ends(held[source])
+    return phase(
+        source,
+        target,
+        sent,
+        path=local.links[:, None],
+        adds=True,
+        pieces=_shared(vectors, end - sent, end),
+        sums=sums,
+    )
+
+
+def _shared(vectors: int, begin: Ints, end: Ints) -> PiecesOf:
+    """Return what returns a range of all that the source of each message has."""
+    every = np.arange(len(begin))
+    return lambda: ranges(every, 0, vectors)._replace(begin=begin, end=end)
 
 
 def _between_groups(
@@ -145,10 +173,14 @@ def _between_groups(
     end = (crossings.place + 1) * vectors // np.maximum(count, 1)
     target = gateways.target[link]
     source = gateways.source[link]
-    made = phase(source, target, end - begin, path=link[:, None], adds=True)
+    carried = each_message(begin, end)
+    made = phase(
+        source, target, end - begin, path=link[:, None], adds=True, pieces=carried
+    )
     parts = np.unique(np.stack([target, begin, end]), axis=1)
     held = np.bincount(
         parts[0], weights=parts[2] - parts[1], minlength=len(gateways.node)
     ).astype(np.int64)
     # Parts of different sizes overlap; together they are at most the tensor.
-    return made, np.minimum(held, vectors)
+    held = np.minimum(held, vectors)
+    return made, held

@@ -8,6 +8,7 @@ paths end at the same time.
 import numpy as np
 
 from compiler.collectives.phases import Phase, phase
+from compiler.collectives.pieces import each_message
 from compiler.cost.link_timing import LinkTiming
 from compiler.routing.disjoint_paths import disjoint_paths, vectors_per_path
 from specs.machine import MachineSpec
@@ -45,4 +46,13 @@ def spread(
     table = np.full((len(used), longest), -1, dtype=np.int64)
     for row, place in enumerate(used.tolist()):
         table[row, : len(paths[place].links)] = paths[place].links
-    return tuple(phase(np.array(source), np.array(target), share[used], path=table))
+    end = np.cumsum(share[used])
+    return tuple(
+        phase(
+            np.array(source),
+            np.array(target),
+            share[used],
+            path=table,
+            pieces=each_message(end - share[used], end),
+        )
+    )

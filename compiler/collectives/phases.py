@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,21 +11,12 @@ from numpy.typing import NDArray
 
 from chip.operator_cycles import work_cycles
 from chip.operator_work import VectorWork, adding
+from compiler.collectives.pieces import PiecesOf, kept, scaled
 from compiler.ir.messages import MessageTable
 from specs.arrays import Ints
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE
-
-
-class Collective(StrEnum):
-    """Collective operation; the values are the keys of the command line."""
-
-    ALL_REDUCE = "all-reduce"
-    REDUCE_SCATTER = "reduce-scatter"
-    ALL_GATHER = "all-gather"
-    BROADCAST = "broadcast"
-    ALL_TO_ALL = "all-to-all"
-    POINT_TO_POINT = "point-to-point"
+from workloads.collective import Collective
 
 
 class Algorithm(StrEnum):
@@ -36,6 +28,27 @@ class Algorithm(StrEnum):
     RING = "ring"
     HIERARCHICAL = "hierarchical"
     SPREAD = "spread"
+
+
+class Sums(NamedTuple):
+    """Which of the sums that each member has a phase sends, and what it adds up.
+
+    A member that passes on sums without its own keeps them apart from it.
+
+    Attributes
+    ----------
+    sent
+        Number of the sum that a message carries; sum 0 holds the member's own tensor.
+    into, joins
+        Sum that holds what arrives, and the sums that are added to that and end in it.
+    """
+
+    sent: int = 0
+    into: int = 0
+    joins: tuple[int, ...] = (0,)
+
+
+_OWN = Sums()
 
 
 class Phase(NamedTuple):
@@ -50,24 +63,34 @@ class Phase(NamedTuple):
     relays
         Whether a message carries only what its source received in the phase before it;
         of a reduce-scatter, in the phase after it, since that runs backwards.
+    pieces
+        Returns what messages carry; None if that is not recorded. Exchanges of a token
+        have `compiler.collectives.contents`.
+    sums
+        Which sums are sent, if members add.
     """
 
     messages: MessageTable
     adds: bool = False
     relays: bool = False
+    pieces: PiecesOf | None = None
+    sums: Sums = _OWN
 
     def turned(self, *, adds: bool = False) -> "Phase":
         """Return the phase in which every target sends to its source.
 
         A turned all-gather is a reduce-scatter, whose targets add.
         """
-        return Phase(self.messages.turned(), adds)
+        return Phase(self.messages.turned(), adds, pieces=self.pieces)
 
     def scaled(self, unit_bytes: int) -> "Phase":
         """Return the phase with payloads in bytes, from payloads in units."""
         messages = self.messages
         sizes = messages.payload_bytes * unit_bytes
-        return self._replace(messages=replace(messages, payload_bytes=sizes))
+        return self._replace(
+            messages=replace(messages, payload_bytes=sizes),
+            pieces=self.pieces and partial(scaled, self.pieces, unit_bytes),
+        )
 
 
 def phase(
@@ -77,10 +100,13 @@ def phase(
     *,
     path: NDArray[np.integer] | None = None,
     adds: bool = False,
+    pieces: PiecesOf | None = None,
+    sums: Sums = _OWN,
 ) -> list[Phase]:
     """Return a phase of a collective without empty messages, or none if all are empty.
 
-    Columns are those of `MessageTable`, or one number for all.
+    Columns are those of `MessageTable`, or one number for all; `pieces` is of all
+    messages, also of empty ones.
     """
     columns = np.broadcast_arrays(source, target, payload)
     source, target, size = (column.astype(np.int64).ravel() for column in columns)
@@ -88,7 +114,9 @@ def phase(
     if not real.any():
         return []
     given = None if path is None else path.astype(np.int64)
-    return [Phase(MessageTable(source, target, size, given).chosen(real), adds)]
+    carried = pieces and partial(kept, pieces, real)
+    messages = MessageTable(source, target, size, given).chosen(real)
+    return [Phase(messages, adds, pieces=carried, sums=sums)]
 
 
 Phases = Callable[[], tuple[Phase, ...]]

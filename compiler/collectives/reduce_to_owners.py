@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.collectives.phases import Phase, phase
+from compiler.collectives.share_pieces import SharePieces
 from compiler.routing.gateways import Gateways
 from specs.arrays import Ints
 
@@ -18,7 +19,12 @@ _ALL = slice(None)
 
 
 def to_owners(
-    gateways: Gateways, owners: Ints, size: Ints, *, merges: bool = True
+    gateways: Gateways,
+    owners: Ints,
+    size: Ints,
+    *,
+    merges: bool = True,
+    members: Ints | None = None,
 ) -> list[Phase]:
     """Return a collective's phases that bring share `k` of every chip to ``owners[k]``.
 
@@ -36,8 +42,10 @@ def to_owners(
         Owner and vectors of each share, shape ``(shares,)``.
     merges
         Whether shares that meet are added; in an all-to-all they are not.
+    members
+        Members in order; those of `gateways` if None.
     """
-    routing = ShareRouting(gateways, owners, size, merges=merges)
+    routing = ShareRouting(gateways, owners, size, merges=merges, members=members)
     for step in routing.steps():
         step()
     return routing.phases
@@ -49,7 +57,7 @@ class ShareRouting:
 
     Parameters
     ----------
-    gateways, owners, size, merges
+    gateways, owners, size, merges, members
         As for `to_owners`.
 
     Attributes
@@ -62,7 +70,13 @@ class ShareRouting:
     """
 
     def __init__(
-        self, gateways: Gateways, owners: Ints, size: Ints, *, merges: bool
+        self,
+        gateways: Gateways,
+        owners: Ints,
+        size: Ints,
+        *,
+        merges: bool,
+        members: Ints | None = None,
     ) -> None:
         self._at = gateways
         self._owners = owners
@@ -77,6 +91,8 @@ class ShareRouting:
         self.chip = np.repeat(gateways.chips[first], len(owners))
         self.share = np.tile(np.arange(len(owners), dtype=np.int64), len(nodes))
         self.weight = np.repeat(np.ones_like(count) if merges else count, len(owners))
+        order = gateways.chips if members is None else members
+        self._pieces = SharePieces(gateways, order, size, merges=merges)
 
     def steps(self) -> list[Callable[[], None]]:
         """Return the steps of the routing, in order."""
@@ -105,12 +121,14 @@ class ShareRouting:
             self.chip, weights=self._size[self.share], minlength=len(at.node)
         )
         link = at.local.links
+        whole = to_gateway[at.target[link]].astype(np.int64)
         self.phases += phase(
             at.source[link],
             at.target[link],
-            at.local.shared(to_gateway[at.target[link]].astype(np.int64)),
+            at.local.shared(whole),
             path=link[:, None],
             adds=self._merges,
+            pieces=self._pieces.to_gateways(self.chip, self.share, whole),
         )
         members = at.chips
         of_node = at.node[members]
@@ -124,6 +142,7 @@ class ShareRouting:
         self.chip = np.concatenate([self.chip, stays])
         self.share = np.concatenate([self.share, staying[1][row]])
         self.weight = np.concatenate([self.weight, np.ones_like(stays)])
+        self._pieces.follow(self.chip, self.share, len(leaves) - len(staying[0]))
 
     def _goals(self) -> Ints:
         """Return the last chip of each share within its present rack."""
@@ -183,6 +202,7 @@ class ShareRouting:
             total[used],
             path=used[:, None],
             adds=self._merges,
+            pieces=self._pieces.moving(self.share, link, used),
         )
         if not moves.any():
             return
@@ -191,6 +211,7 @@ class ShareRouting:
             return_index=True,
             return_inverse=True,
         )
+        self._pieces.merge(row)
         self.chip, self.share = following[first], self.share[first]
         if self._merges:
             self.weight = np.ones_like(key)

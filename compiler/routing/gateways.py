@@ -55,8 +55,11 @@ class Crossings:
         vectors
             Vectors sent over the pair of each of `links`, shape ``(links,)``.
         """
-        end = (self.place + 1) * vectors // self.parallel
-        return end - self.place * vectors // self.parallel
+        return self.ends(vectors) - self.place * vectors // self.parallel
+
+    def ends(self, vectors: Ints) -> Ints:
+        """Return the end of each link's share; parameters are those of `shared`."""
+        return (self.place + 1) * vectors // self.parallel
 
     def pairs(self) -> int:
         """Return the number of ordered pairs of groups that are linked."""

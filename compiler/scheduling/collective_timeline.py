@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from chip.program import Deskews
-from compiler.collectives.exchange_selection import ExchangeSelector
+from compiler.collectives.collective_dataflow import CollectiveDataflow
+from compiler.collectives.exchange_selection import ExchangeSelector, part_of
 from compiler.collectives.phases import Phase
 from compiler.ir.timeline import Timeline, TransportEntry
 from compiler.ir.transfers import TransferModel
@@ -38,6 +39,7 @@ def collective_timeline(
     *,
     chips: Ints,
     interval_cycles: int,
+    flow: CollectiveDataflow | None = None,
 ) -> CollectiveTimeline:
     """Return the timeline of phases in order, with deskews where they are due.
 
@@ -50,6 +52,8 @@ def collective_timeline(
     interval_cycles
         Longest time from the start of a deskew to the end of a vector that relies on
         it, in cycles; 0 for no deskews.
+    flow
+        What messages carry and members add, None if that is not stated.
 
     Raises
     ------
@@ -69,11 +73,16 @@ def collective_timeline(
         interval_cycles - machine.hac.epoch_cycles if interval_cycles else None
     )
     for number, phase in enumerate(phases):
-        for part in selector.parts(phase.messages, room_cycles):
-            builder.send(f"phase {number}", part)
+        cuts = selector.cuts(phase.messages, room_cycles)
+        for begin, end in cuts:
+            whole = len(cuts) == 1
+            part = phase.messages if whole else part_of(phase.messages, begin, end)
+            carried = flow and flow.carried(number, begin, end)
+            builder.send(f"phase {number}", part, carried)
             if deskews and builder.deskewed_cycle != deskews[-1]:
                 deskews.append(builder.deskewed_cycle)
-        builder.compute(selector.added_up(phase, chips), chips)
+        added = selector.added_up(phase, chips)
+        builder.compute(added, chips, flow and flow.added(number))
     timeline = Timeline(
         entries=tuple(builder.entries),
         loads=(),

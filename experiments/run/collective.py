@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 from rich.table import Table
 
-from compiler.collectives.phases import Collective, bus_factor
+from compiler.collectives.phases import bus_factor
 from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.verify import Certificate, verify
 from experiments.run.scenario import peak_rss_bytes
@@ -18,6 +18,7 @@ from fabric.simulation import simulate
 from specs.machine import MachineSpec
 from specs.units import NS_PER_S, PS_PER_NS, PS_PER_S
 from topologies.topology import Topology
+from workloads.collective import Collective
 
 
 @final

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from compiler.collectives.phases import Collective
 from compiler.compile_collective import compile_collective
 from compiler.compile_decode import compile_token
 from compiler.compile_prefill import compile_prefill
@@ -22,6 +21,7 @@ from specs.model import ModelSpec
 from specs.scenario import Scenario
 from topologies.selection import select_topology
 from topologies.topology import Topology
+from workloads.collective import Collective
 
 _GPT2 = Scenario(model="gpt2", chips=4, strategy="tensor=2,pipeline=2", context=128)
 _BERT = Scenario(

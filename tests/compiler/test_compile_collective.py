@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chip.program import Opcode
-from compiler.collectives.phases import Algorithm, Collective
+from compiler.collectives.phases import Algorithm
 from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.rules.memory import check_waiting
 from compiler.verify import verify
@@ -16,6 +16,7 @@ from specs.errors import ScheduleError, VerificationError
 from specs.machine import MachineSpec, load_machine
 from topologies.selection import select_topology
 from topologies.topology import Topology
+from workloads.collective import Collective
 
 MACHINE = load_machine()
 IDEAL = MACHINE.with_settings({"clock.drift_ppm": 0, "link.jitter_cycles": 0})

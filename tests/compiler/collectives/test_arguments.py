@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.collectives.arguments import checked_members, tensor_vectors
-from compiler.collectives.phases import Collective
 from specs.errors import ScheduleError
 from specs.machine import load_machine
 from topologies.selection import select_topology
+from workloads.collective import Collective
 
 MACHINE = load_machine()
 NODE = select_topology(8)

@@ -4,13 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.collectives.candidates import candidates
-from compiler.collectives.phases import Algorithm, Candidate, Collective
+from compiler.collectives.phases import Algorithm, Candidate
 from compiler.cost.link_timing import hop_cycles, link_timing
 from compiler.routing.message_scheduler import MessageScheduler
 from specs.errors import ScheduleError
 from specs.machine import load_machine
 from topologies.routing.static_routes import Routes
 from topologies.selection import select_topology
+from workloads.collective import Collective
 
 MACHINE = load_machine()
 NODE, RACK = select_topology(8), select_topology(72)

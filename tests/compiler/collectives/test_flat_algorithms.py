@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.collectives.flat_algorithms import one_shot, ring, scattered, shares
-from compiler.collectives.phases import Collective, Phase
+from compiler.collectives.phases import Phase
 from specs.arrays import Ints
+from workloads.collective import Collective
 
 members = st.integers(2, 12).map(lambda n: 3 * np.arange(n, dtype=np.int64))
 sizes = st.integers(1, 100)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from compiler.collectives.hierarchical import hierarchical_forms
-from compiler.collectives.phases import Collective, Phase
+from compiler.collectives.phases import Phase
 from specs.arrays import Ints
 from topologies.selection import select_topology
 from topologies.topology import Topology
+from workloads.collective import Collective
 
 MACHINES = {
     "node": (8, "auto"),

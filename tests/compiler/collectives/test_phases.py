@@ -2,15 +2,9 @@ import numpy as np
 import pytest
 
 from chip.operator_cycles import vector_cycles
-from compiler.collectives.phases import (
-    Adding,
-    Collective,
-    Phase,
-    adding_up,
-    bus_factor,
-    phase,
-)
+from compiler.collectives.phases import Adding, Phase, adding_up, bus_factor, phase
 from specs.machine import load_machine
+from workloads.collective import Collective
 
 MACHINE = load_machine()
 ELEMENTS = MACHINE.link.vector_bytes // 2

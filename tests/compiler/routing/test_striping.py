@@ -10,7 +10,7 @@ from compiler.bounds.congestion_bound import CongestionBound, congestion_bound
 from compiler.bounds.exchange_bound import ExchangeBoundCache
 from compiler.bounds.placed_bound import PlacedSplitBound
 from compiler.bounds.strategy_bound import split_bound
-from compiler.collectives.phases import Collective, adding_up, phase
+from compiler.collectives.phases import adding_up, phase
 from compiler.compile_collective import compile_collective
 from compiler.compile_decode import compile_token
 from compiler.cost.link_timing import link_timing, vectors_of
@@ -31,6 +31,7 @@ from topologies.builders.lpx import lpx_topology
 from topologies.routing.minimal_paths import minimal_paths
 from topologies.routing.parallel_links import Lanes
 from topologies.routing.static_routes import Routes
+from workloads.collective import Collective
 
 RACK = lpx_topology(3)
 LPX = load_machine("lpx")
