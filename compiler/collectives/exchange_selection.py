@@ -154,7 +154,7 @@ class ExchangeSelector:
     def cuts(
         self, messages: MessageTable, room_cycles: int | None
     ) -> list[tuple[Ints, Ints]]:
-        """Return the range of each message's bytes in each part of a collective's phase.
+        """Return the range of each message's bytes in parts of a collective's phase.
 
         Each part fits between two deskews.
 

@@ -143,7 +143,7 @@ def _within_node(
     target = gateways.target[local.links]
     sent = local.shared(held[source])
     end = local.ends(held[source])
-    return phase(
+    made = phase(
         source,
         target,
         sent,
@@ -152,6 +152,9 @@ def _within_node(
         pieces=_shared(vectors, end - sent, end),
         sums=sums,
     )
+    # Members may bring different columns; together they bring all.
+    every = np.full(len(held), vectors, dtype=np.int64)
+    return [each._replace(summed=every) for each in made]
 
 
 def _shared(vectors: int, begin: Ints, end: Ints) -> PiecesOf:
@@ -183,4 +186,7 @@ def _between_groups(
     ).astype(np.int64)
     # Parts of different sizes overlap; together they are at most the tensor.
     held = np.minimum(held, vectors)
-    return made, held
+    received = np.bincount(target, weights=end - begin, minlength=len(held))
+    # A column that is added has come twice.
+    summed = np.minimum(held, received.astype(np.int64) // 2)
+    return [each._replace(summed=summed) for each in made], held

@@ -15,7 +15,7 @@ from compiler.collectives.pieces import PiecesOf, kept, scaled
 from compiler.ir.messages import MessageTable
 from specs.arrays import Ints
 from specs.machine import MachineSpec
-from specs.units import BITS_PER_BYTE
+from specs.units import BITS_PER_BYTE, ceil_div
 from workloads.collective import Collective
 
 
@@ -68,6 +68,9 @@ class Phase(NamedTuple):
         have `compiler.collectives.contents`.
     sums
         Which sums are sent, if members add.
+    summed
+        Columns that each chip makes sums of, shape ``(chips,)``; None if the largest
+        message to a chip has all of them.
     """
 
     messages: MessageTable
@@ -75,6 +78,7 @@ class Phase(NamedTuple):
     relays: bool = False
     pieces: PiecesOf | None = None
     sums: Sums = _OWN
+    summed: Ints | None = None
 
     def turned(self, *, adds: bool = False) -> "Phase":
         """Return the phase in which every target sends to its source.
@@ -90,6 +94,7 @@ class Phase(NamedTuple):
         return self._replace(
             messages=replace(messages, payload_bytes=sizes),
             pieces=self.pieces and partial(scaled, self.pieces, unit_bytes),
+            summed=None if self.summed is None else self.summed * unit_bytes,
         )
 
 
@@ -176,13 +181,15 @@ def adding_up(machine: MachineSpec, made: Phase) -> Adding:
     pairs, pair = np.unique(row << 32 | sent.source, return_inverse=True)
     parts = np.bincount(pair, weights=sent.payload_bytes).astype(np.int64)
     held = np.zeros(len(chips), dtype=np.int64)
+    if made.summed is not None:
+        held = made.summed[chips]
     np.maximum.at(held, pairs >> 32, parts)
-    # The chip adds its own partial sum too.
-    summands = -(-received // held) + 1
+    # The chip adds its own partial sums too.
+    summands = -(-received // held) + max(1, len(made.sums.joins))
     kinds, kind = np.unique(held << 20 | summands, return_inverse=True)
     bits = machine.formats.activations.bits
     works = [
-        adding((each >> 20) * BITS_PER_BYTE // bits, bits, each & (1 << 20) - 1)
+        adding(ceil_div((each >> 20) * BITS_PER_BYTE, bits), bits, each & (1 << 20) - 1)
         for each in kinds.tolist()
     ]
     cycles = np.array([work_cycles(machine.chip, w) for w in works], dtype=np.int64)

@@ -196,7 +196,7 @@ class ShareRouting:
         size = self._size[self.share[moves]] * self.weight[moves]
         total = np.bincount(link[moves], weights=size, minlength=len(at.source))
         used = np.flatnonzero(total)
-        self.phases += phase(
+        made = phase(
             at.source[used],
             at.target[used],
             total[used],
@@ -213,6 +213,14 @@ class ShareRouting:
         )
         self._pieces.merge(row)
         self.chip, self.share = following[first], self.share[first]
+        arrived = np.bincount(row[moves], minlength=len(key)) > 0
+        # Shares from several chips may be different ones.
+        summed = np.bincount(
+            self.chip[arrived],
+            weights=self._size[self.share[arrived]],
+            minlength=len(at.node),
+        ).astype(np.int64)
+        self.phases += [each._replace(summed=summed) for each in made]
         if self._merges:
             self.weight = np.ones_like(key)
         else:

@@ -1,8 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from chip.operator_cycles import vector_cycles
-from compiler.collectives.phases import Adding, Phase, adding_up, bus_factor, phase
+from compiler.collectives.phases import (
+    Adding,
+    Phase,
+    Sums,
+    adding_up,
+    bus_factor,
+    phase,
+)
 from specs.machine import load_machine
 from workloads.collective import Collective
 
@@ -58,3 +67,23 @@ def test_chips_that_receive_more_add_longer_and_an_all_gather_adds_nothing() -> 
 def test_each_chip_must_move_this_much_of_the_tensor() -> None:
     factors = [bus_factor(kind, 4) for kind in Collective]
     assert factors == [1.5, 0.75, 0.75, 1.0, 0.75, 1.0]
+
+
+def test_the_last_byte_of_an_odd_share_is_added_too() -> None:
+    made = reduction([1], [0], [1])
+    odd = replace(made.messages, payload_bytes=made.messages.payload_bytes + 1)
+    (work,) = adding_up(MACHINE, made._replace(messages=odd)).works
+    assert work.elements == ELEMENTS + 1
+
+
+def test_different_columns_from_several_chips_are_all_added_to_ones_own() -> None:
+    made = reduction([1, 2], [0, 0], [1, 2])
+    (work,) = adding_up(MACHINE, made).works
+    assert (work.elements, work.operands) == (2 * ELEMENTS, 3)
+    apart = made._replace(summed=np.array([3 * VECTOR, 0, 0]))
+    (work,) = adding_up(MACHINE, apart).works
+    assert (work.elements, work.operands) == (3 * ELEMENTS, 2)
+    # Of two sums of its own, none was added to the other.
+    twice = apart._replace(sums=Sums(1, 0, (0, 1)))
+    (work,) = adding_up(MACHINE, twice).works
+    assert work.operands == 3
