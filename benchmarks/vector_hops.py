@@ -69,7 +69,7 @@ def measure(chips: int, kind: str) -> str:
 
     compile_s, schedule = timed(compiled)
     program = schedule.program
-    verify_s, _ = timed(lambda: verify(program, topology, machine))
+    verify_s, _ = timed(lambda: verify(program, topology, machine, plan=schedule.plan))
     simpy_s, _ = timed(lambda: simulate(program, topology, machine, seed=1, tokens=1))
     replay_s, result = timed(
         lambda: replay(

@@ -16,12 +16,13 @@ import numpy as np
 
 from chip.program import Program
 from compiler.dataflow_rules.claims import check_claims, check_heads, check_results
+from compiler.dataflow_rules.collectives.proof import check_collective
 from compiler.dataflow_rules.coverage import check_coverage
 from compiler.dataflow_rules.functions import check_functions
 from compiler.dataflow_rules.graphs.proof import graph_checks
 from compiler.dataflow_rules.instructions import check_instructions, check_passes
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
-from compiler.dataflow_rules.residency import check_residency
+from compiler.dataflow_rules.residency import check_residency, tokens_at_start
 from compiler.dataflow_rules.statements import Statements
 from compiler.dataflow_rules.transfers import check_payloads, check_trains
 from compiler.dataflow_rules.value_sizes import ValueSizes
@@ -49,7 +50,11 @@ from specs.machine import MachineSpec
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.topology import Topology
+from workloads.collective import Collective, CollectivePlan
 from workloads.model_graph import graph_of
+
+# Slices of a collective's tensor, counted on all members, up to which it is proven.
+MOST_SLICES = 600_000
 
 
 @final
@@ -67,14 +72,18 @@ class Certificate:
         the program states about it, its dataflow, is checked but not covered.
     checks
         Number of cases to which each rule was applied.
+    unproven
+        What is not proven although a plan asks for it, in words; empty if all is.
     """
 
     digest: str
     checks: dict[str, int]
+    unproven: str = ""
 
     def __str__(self) -> str:
-        """Return the digest and the number of cases in one line."""
-        return f"{self.digest} ({sum(self.checks.values()):,} checks)"
+        """Return the digest, the number of cases and what is not proven."""
+        words = " ".join(["checks", self.unproven]).strip()
+        return f"{self.digest} ({sum(self.checks.values()):,} {words})"
 
 
 def verify(
@@ -83,7 +92,7 @@ def verify(
     machine: MachineSpec,
     outage: Outage = NO_OUTAGE,
     *,
-    plan: ShardingPlan | WorkloadPlan | None = None,
+    plan: ShardingPlan | WorkloadPlan | CollectivePlan | None = None,
 ) -> Certificate:
     """Return the compiler's certificate that `program` keeps every rule on `machine`.
 
@@ -98,8 +107,9 @@ def verify(
     outage
         Chips and links that are out of order.
     plan
-        What the program must compute: a model, or an iteration of any workload. Without
-        it the rules are those of the machine alone.
+        What the program must compute: a model, an iteration of any workload, or a
+        collective. It must state its dataflow, but for a collective of more members
+        than it states it for. Without a plan the rules are those of the machine alone.
 
     Raises
     ------
@@ -132,13 +142,39 @@ def verify(
         "operands fit": check_operands(program, machine),
         "SRAM holds all, at any time": check_memory(program, machine),
     }
-    if plan is not None:
-        _check_states_something(program, plan)
-    if isinstance(plan, ShardingPlan):
-        checks |= _computes(program, topology, plan)
+    unproven = ""
+    if isinstance(plan, CollectivePlan):
+        unproven = _unproven(program, machine, plan)
+        if not unproven:
+            checks |= check_collective(program, topology, machine, plan)
     elif plan is not None:
-        checks |= graph_checks(program, topology, plan)
-    return Certificate(digest=digest(program), checks=checks)
+        _check_states_something(program, plan)
+        if isinstance(plan, ShardingPlan):
+            checks |= _computes(program, topology, plan)
+        else:
+            checks |= graph_checks(program, topology, plan)
+    return Certificate(digest=digest(program), checks=checks, unproven=unproven)
+
+
+def _unproven(program: Program, machine: MachineSpec, plan: CollectivePlan) -> str:
+    """Return what is not proven of a collective without dataflow, in words.
+
+    Raises
+    ------
+    VerificationError
+        If it must state its dataflow.
+    """
+    count, size = len(plan.members), plan.payload_bytes
+    if program.dataflow is not None:
+        return ""
+    whole = plan.kind in (Collective.ALL_REDUCE, Collective.BROADCAST)
+    slices = min(count, machine.link.vectors(size) if whole else size)
+    if slices * count <= MOST_SLICES:
+        raise violation(
+            "the program computes something else",
+            f"it states nothing that it computes, and {count} chips are to {plan.kind}",
+        )
+    return f"of hazards alone, not that {slices:,} slices reach {count:,} chips"
 
 
 def _check_states_something(
@@ -181,7 +217,7 @@ def _computes(
             statements, OperationAmounts(statements, sizes, task), task
         ),
         "chips have what they read and send, once": check_coverage(
-            statements, np.concatenate(starts)
+            statements, tokens_at_start(statements, np.concatenate(starts))
         ),
         "weights are where the plan says": check_residency(statements, plan),
         "every layer attends with all heads": check_heads(statements, plan),

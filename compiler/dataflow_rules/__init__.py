@@ -11,13 +11,14 @@ functions: check_functions
 product_functions: PRODUCT_RULES, check_sums, experts_of
 sum_functions: SUM_RULES
 attention_functions: ATTENTION_RULES, head_sizes
-coverage: check_coverage
-instructions: check_instructions, check_passes
-work: check_work
+coverage: HeldRegions, check_coverage
+instructions: check_instructions, check_passes, check_edges
+work: check_work, arrived_columns
 operation_amounts: OperationAmounts
 value_sizes: ValueSizes
 transfers: check_trains, check_payloads
-residency: check_residency
+residency: check_residency, tokens_at_start
 checkpoint_tensors: Part, checkpoint_parts
-claims: check_heads, check_results, check_claims
+claims: check_heads, check_results, check_claims, check_marks
+collectives: the rules of a collective alone
 """

@@ -20,6 +20,7 @@ from compiler.dataflow_rules.regions import (
 )
 from compiler.dataflow_rules.statements import Statements
 from compiler.dataflow_rules.transfers import arrival_operators
+from compiler.rules.structure import violation
 from specs.arrays import Ints
 from specs.errors import VerificationError
 
@@ -29,8 +30,8 @@ Weights = NDArray[np.uint64]
 _BITS = 62
 
 
-class RegionsThere(NamedTuple):
-    """Regions, for dataflow rules, with the chip that has or needs them, and when.
+class HeldRegions(NamedTuple):
+    """Regions, for rules of coverage, with the chip that has or needs them, and when.
 
     Attributes
     ----------
@@ -49,15 +50,15 @@ class RegionsThere(NamedTuple):
     part_first: Ints
     part_last: Ints
 
-    def joined(self, other: "RegionsThere") -> "RegionsThere":
+    def joined(self, other: "HeldRegions") -> "HeldRegions":
         """Return, for dataflow rules, the rows of both tables."""
-        return RegionsThere(
+        return HeldRegions(
             *(np.concatenate(pair) for pair in zip(self, other, strict=True))
         )
 
-    def chosen(self, rows: Ints | NDArray[np.bool_]) -> "RegionsThere":
+    def chosen(self, rows: Ints | NDArray[np.bool_]) -> "HeldRegions":
         """Return, for dataflow rules, some of the rows."""
-        return RegionsThere(*(column[rows] for column in self))
+        return HeldRegions(*(column[rows] for column in self))
 
     @property
     def parts_weight(self) -> Weights:
@@ -65,24 +66,21 @@ class RegionsThere(NamedTuple):
         return weight_of(self.part_first, self.part_last)
 
 
-def check_coverage(statements: Statements, tokens_on: Ints) -> int:
+def check_coverage(
+    statements: Statements, start: HeldRegions, end: HeldRegions | None = None
+) -> int:
     """Coverage rule: refuse a region that is read or sent and not there, or twice.
 
     Parameters
     ----------
     statements
         The program's statements.
-    tokens_on
-        Chips that have the tokens of a pass when it begins.
+    start, end
+        What chips have when a pass begins, and must have when it ends.
     """
-    return check_regions_there(statements, _initial(statements, tokens_on))
-
-
-def check_regions_there(statements: Statements, initial: RegionsThere) -> int:
-    """Coverage rule: as `check_coverage`, with regions that are there at the start."""
     flow = statements.flow
     operations, messages = flow.operations, flow.messages
-    chained = _chained(statements)
+    chained = statements.chained
     longest = int(chained.max(initial=0)) + 2
     order = operations.operator.astype(np.int64) * longest + chained
     sent = messages.operator.astype(np.int64) * longest
@@ -90,7 +88,7 @@ def check_regions_there(statements: Statements, initial: RegionsThere) -> int:
     own, views = np.arange(len(flow.values)), _bases_of_views(statements)
     written = _table(flow.writes, own, chip=operations.chip, order=order + 1)
     arrived = _table(flow.carried, own, chip=messages.target, order=received)
-    arrived = arrived.joined(initial)
+    arrived = arrived.joined(start)
     sums = operations.function == Function.PARTIAL_SUM
     there = written.chosen(~sums[flow.writes.owner]).joined(arrived)
     read = _table(flow.reads, own, chip=operations.chip, order=order)
@@ -106,17 +104,19 @@ def check_regions_there(statements: Statements, initial: RegionsThere) -> int:
     if len(wrong):
         row = int(np.flatnonzero(begins_of_arrays(flow.carried))[wrong[0]])
         raise _missing(statements, flow.carried, row, "sends")
-    return len(rows) + len(flow.carried)
-
-
-def _chained(statements: Statements) -> Ints:
-    """Return the place of each operation among those of its instruction."""
-    table = statements.flow.operations
-    key = np.array([table.operator, table.chip], dtype=np.int64)
-    new = np.concatenate([[True], (key[:, 1:] != key[:, :-1]).any(axis=0)])
-    begins = np.flatnonzero(new[: len(table)])
-    place: Ints = np.arange(len(table)) - begins[np.cumsum(new[: len(table)]) - 1]
-    return place
+    if end is None:
+        return len(rows) + len(flow.carried)
+    parts = end.parts_weight.astype(np.int64)
+    wrong = _unmatched(arrays, end._replace(part_first=parts, part_last=parts))
+    if len(wrong):
+        chip, value = divmod(int(end.key[wrong[0]]), len(flow.values))
+        columns = f"{end.first[wrong[0]]} to {end.last[wrong[0]] - 1}"
+        raise violation(
+            "the program computes something else",
+            f"chip {chip} does not end with columns {columns} of "
+            f"{flow.values[value].name} just once",
+        )
+    return len(rows) + len(flow.carried) + len(end.key)
 
 
 def _bases_of_views(statements: Statements) -> Ints:
@@ -137,7 +137,7 @@ def _bases_of_views(statements: Statements) -> Ints:
 
 def _table(
     regions: Regions, value_of: Ints, *, chip: NDArray[np.int32], order: Ints
-) -> RegionsThere:
+) -> HeldRegions:
     """Return regions with the chip and the order of their owners.
 
     Parameters
@@ -148,7 +148,7 @@ def _table(
         Chip and place of each owner.
     """
     owner = regions.owner
-    return RegionsThere(
+    return HeldRegions(
         chip[owner].astype(np.int64) * len(value_of) + value_of[regions.value],
         order[owner],
         *(
@@ -158,16 +158,7 @@ def _table(
     )
 
 
-def _initial(statements: Statements, tokens_on: Ints) -> RegionsThere:
-    """Return the tokens that are there when a pass begins."""
-    values = statements.flow.values
-    tokens = [place for place, value in enumerate(values) if value.name == "tokens"]
-    key = np.add.outer(tokens_on * len(values), np.array(tokens, dtype=np.int64))
-    zero = 0 * key.ravel()
-    return RegionsThere(key.ravel(), zero - 1, zero, zero + 1, zero, zero + 1)
-
-
-def _arrays(table: RegionsThere, regions: Regions) -> RegionsThere:
+def _arrays(table: HeldRegions, regions: Regions) -> HeldRegions:
     """Return the arrays of regions, with the weight of their parts as `part_first`.
 
     Rows of the table behind those of its regions are arrays of their own.
@@ -182,7 +173,7 @@ def _arrays(table: RegionsThere, regions: Regions) -> RegionsThere:
     return table.chosen(first)._replace(part_first=parts, part_last=parts)
 
 
-def _unmatched(there: RegionsThere, needed: RegionsThere) -> Ints:
+def _unmatched(there: HeldRegions, needed: HeldRegions) -> Ints:
     """Return the rows of needed arrays that are not there once, column by column.
 
     An array is another one if it is a sum of other parts.
@@ -190,7 +181,7 @@ def _unmatched(there: RegionsThere, needed: RegionsThere) -> Ints:
     span = int(max(there.last.max(initial=0), needed.last.max(initial=0))) + 1
     shift = np.uint64(64 - _BITS + span.bit_length())
 
-    def hashed(table: RegionsThere) -> Ints:
+    def hashed(table: HeldRegions) -> Ints:
         mixed = scattered(table.key) ^ table.part_first.astype(np.uint64)
         # Few enough bits to leave room for columns; others are told apart below.
         return (mixed >> shift).astype(np.int64)
@@ -209,7 +200,7 @@ def _unmatched(there: RegionsThere, needed: RegionsThere) -> Ints:
     return np.flatnonzero(total != weight_of(needed.first, needed.last))
 
 
-def _uncovered(there: RegionsThere, needed: RegionsThere, values: int) -> Ints:
+def _uncovered(there: HeldRegions, needed: HeldRegions, values: int) -> Ints:
     """Return the rows of needed regions that are not covered exactly once."""
     by_parts = _wider_in_parts(there, values)
     row, other = _overlapping(
@@ -267,7 +258,7 @@ def _overlapping(
     return np.concatenate([none, *rows]), np.concatenate([none, *others])
 
 
-def _wider_in_parts(table: RegionsThere, values: int) -> NDArray[np.bool_]:
+def _wider_in_parts(table: HeldRegions, values: int) -> NDArray[np.bool_]:
     """Return whether each value has more parts than columns, shape ``(values,)``."""
     extent = np.zeros((2, values), dtype=np.int64)
     value = table.key % values
@@ -277,7 +268,7 @@ def _wider_in_parts(table: RegionsThere, values: int) -> NDArray[np.bool_]:
     return wider
 
 
-def _edges(table: RegionsThere, by_parts: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+def _edges(table: HeldRegions, by_parts: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     """Return the edges of regions in their parts, of some values, or their columns."""
     flag = by_parts[table.key % len(by_parts)]
     return (

@@ -7,6 +7,7 @@ import numpy as np
 
 from chip.dataflow import Function, Pass, Regions
 from chip.program import Opcode
+from compiler.dataflow_rules.regions import begins_of_arrays
 from compiler.dataflow_rules.statements import Statements
 from compiler.rules.structure import violation
 from sharding.weights.task import Task
@@ -29,11 +30,19 @@ _EDGES = ("first", "last", "part_first", "part_last")
 _OF_PRODUCT = _BITS[Opcode.READ] | _BITS[Opcode.MATMUL]
 
 
-def check_instructions(statements: Statements) -> int:
+def check_instructions(statements: Statements, *, sums: bool = False) -> int:
     """Instruction rule: refuse operations that no slice executes, and idle slices.
 
     A matrix product takes a read of its operands and a multiplication, a lookup a read,
     all else a vector instruction; chained operations share one.
+
+    Parameters
+    ----------
+    statements
+        The program's statements.
+    sums
+        Whether there are only sums: those of one instruction are of different columns,
+        and a chip may idle while others add.
     """
     table, code = statements.flow.operations, statements.program.instructions
     own = np.flatnonzero(np.isin(code.opcode, list(_BITS)))
@@ -58,8 +67,9 @@ def check_instructions(statements: Statements) -> int:
         count[at] == np.where(wanted == _OF_PRODUCT, 2, 1)
     )
     statements.must(single, operations, "is executed by other slices, or twice")
-    _check_chains(statements)
-    _check_idle(statements, own, done)
+    if not sums:
+        _check_chains(statements)
+        _check_idle(statements, own, done)
     return len(table) + len(own)
 
 
@@ -119,7 +129,7 @@ def check_passes(statements: Statements, task: Task) -> int:
         )
     for name, regions in (("reads", flow.reads), ("makes", flow.writes)):
         _check_rows(statements, regions, name)
-    _check_edges(statements)
+    check_edges(statements)
     return len(flow.passes)
 
 
@@ -148,8 +158,8 @@ def _check_rows(statements: Statements, regions: Regions, what: str) -> None:
     statements.must(~fewer, own, f"{what} answered positions only")
 
 
-def _check_edges(statements: Statements) -> None:
-    """Refuse regions that end before they begin."""
+def check_edges(statements: Statements) -> None:
+    """Edge rule: refuse regions that end before they begin, and torn arrays."""
     flow = statements.flow
     for regions in (flow.reads, flow.writes, flow.carried):
         turned = (regions.first < 0) | (regions.first >= regions.last)
@@ -163,4 +173,15 @@ def _check_edges(statements: Statements) -> None:
                 f"columns {edges[0]} to {edges[1]} and parts {edges[2]} to {edges[3]} "
                 f"(end exclusive) are stated of "
                 f"{flow.values[int(regions.value[row])].name}",
+            )
+        again = np.flatnonzero(~begins_of_arrays(regions))
+        torn = regions.first[again] != regions.first[again - 1]
+        torn |= regions.last[again] != regions.last[again - 1]
+        if torn.any():
+            row = int(again[np.flatnonzero(torn)[0]])
+            raise violation(
+                "the program computes something else",
+                f"an array of {flow.values[int(regions.value[row])].name} is stated "
+                f"with parts of columns {regions.first[row]} to {regions.last[row]}, "
+                f"and of others",
             )

@@ -1,4 +1,4 @@
-"""Residency rule: a chip reads only weights that the plan has given it.
+"""Residency rule: a chip reads only weights, and starts with tokens, that it is given.
 
 For `compiler.verify`; independent of the code that makes programs.
 """
@@ -8,6 +8,7 @@ import re
 import numpy as np
 
 from compiler.dataflow_rules.checkpoint_tensors import Part, checkpoint_parts
+from compiler.dataflow_rules.coverage import HeldRegions
 from compiler.dataflow_rules.regions import weight_of
 from compiler.dataflow_rules.statements import Statements
 from sharding.planner.plan import ShardingPlan
@@ -106,3 +107,12 @@ def _of_part(own: dict[str, Ints], part: Part) -> Ints:
             right + part.column,
         ]
     )
+
+
+def tokens_at_start(statements: Statements, tokens_on: Ints) -> HeldRegions:
+    """Return the tokens that some chips have when a pass begins, for coverage."""
+    values = statements.flow.values
+    tokens = [place for place, value in enumerate(values) if value.name == "tokens"]
+    key = np.add.outer(tokens_on * len(values), np.array(tokens, dtype=np.int64))
+    zero = 0 * key.ravel()
+    return HeldRegions(key.ravel(), zero - 1, zero, zero + 1, zero, zero + 1)

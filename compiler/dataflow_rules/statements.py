@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chip.dataflow import Dataflow, Function
 from chip.program import Program
@@ -185,11 +186,21 @@ class Statements:
         found[rows.place] = True
         return Edges(found, *edges)
 
+    @property
+    def chained(self) -> Ints:
+        """Return the place of each operation among those of its instruction."""
+        table = self.flow.operations
+        key = np.array([table.operator, table.chip], dtype=np.int64)
+        new = np.concatenate([[True], (key[:, 1:] != key[:, :-1]).any(axis=0)])
+        begins = np.flatnonzero(new[: len(table)])
+        place: Ints = np.arange(len(table)) - begins[np.cumsum(new[: len(table)]) - 1]
+        return place
+
     def name(self, operation: int) -> str:
         """Return the name of the graph's operator that an operation is a part of."""
         return self.flow.names[int(self.flow.operations.name[operation])]
 
-    def must(self, holds: Flags, operations: Ints, what: str) -> int:
+    def must(self, holds: Flags, operations: NDArray[np.integer], what: str) -> int:
         """Refuse the first of the operations for which something does not hold.
 
         Returns the number of operations.

@@ -252,10 +252,13 @@ def _terms(statements: Statements, amounts: OperationAmounts) -> Ints:
     return terms * amounts.rows
 
 
-def arrived_columns(statements: Statements, rows: Ints) -> Ints:
+def arrived_columns(
+    statements: Statements, rows: Ints, *, with_sums: bool = True
+) -> Ints:
     """Return, for dataflow rules, the columns of arrays that are there for regions.
 
-    Arrays that a chip has added up are one from then on.
+    Arrays that a chip has added up are one from then on; without `with_sums` it is not
+    counted.
     """
     flow, count = statements.flow, len(statements.flow.values)
     operations, messages = flow.operations, flow.messages
@@ -290,7 +293,7 @@ def arrived_columns(statements: Statements, rows: Ints) -> Ints:
     last = np.full(len(rows), -1, dtype=np.int64)
     summed = there[4, at] == 1
     np.maximum.at(last, row[summed], there[3, at[summed]])
-    kept = there[3, at] >= last[row]
+    kept = (there[3, at] >= last[row]) & (with_sums | ~summed)
     total = np.zeros(len(rows), dtype=np.int64)
     np.add.at(total, row[kept], shared[kept])
     return total

@@ -127,7 +127,7 @@ def run_collective(
     times.append(time.perf_counter())
     certificate = None
     if machine.deskews or not machine.drifts:
-        certificate = verify(schedule.program, topology, machine)
+        certificate = verify(schedule.program, topology, machine, plan=schedule.plan)
     times.append(time.perf_counter())
     execute = simulate if engine == "simpy" else replay
     result = execute(

@@ -62,7 +62,7 @@ def test_whatever_is_compiled_is_certified_and_runs_alike_in_both_engines(
     machine = MACHINE.with_settings({"clock.drift_ppm": drift_ppm})
     members = 2 if kind is Collective.POINT_TO_POINT else min(chips, topology.chips)
     made = compiled(topology, machine, kind, chips=members, payload_bytes=payload_bytes)
-    verify(made.program, topology, machine)
+    verify(made.program, topology, machine, plan=made.plan)
     ran = simulate(made.program, topology, machine, seed=1, tokens=2)
     assert ran.underflows == ran.overflows == 0
     again = replay(made.program, topology, machine, seed=1, tokens=2)
@@ -86,7 +86,7 @@ def test_on_ideal_clocks_the_run_takes_what_the_schedule_says(
     made = compiled(
         topology, IDEAL, chips=chips, payload_bytes=50_000, algorithm=algorithm
     )
-    verify(made.program, topology, IDEAL)
+    verify(made.program, topology, IDEAL, plan=made.plan)
     (row,) = replay(made.program, topology, IDEAL, seed=1, tokens=1).iterations
     expected_ps = made.latency_cycles * 10**12 // IDEAL.chip.clock_hz
     assert abs(row.end_ps - row.start_ps - expected_ps) <= 1
@@ -139,7 +139,7 @@ def test_what_takes_longer_than_crystals_allow_is_cut_and_deskewed_between() -> 
     deskews = made.program.deskews
     assert len(deskews) > NODE.chips
     assert made.latency_cycles > deskews.interval_cycles
-    verify(made.program, NODE, MACHINE)
+    verify(made.program, NODE, MACHINE, plan=made.plan)
     ran = replay(made.program, NODE, MACHINE, seed=1, tokens=1)
     assert ran.underflows == ran.overflows == 0
 
@@ -148,7 +148,7 @@ def test_a_set_deskew_interval_is_kept() -> None:
     machine = MACHINE.with_settings({"deskew.interval_epochs": 12})
     made = compiled(machine=machine, payload_bytes=1_000_000)
     assert made.program.deskews.interval_cycles == 12 * MACHINE.hac.epoch_cycles
-    verify(made.program, NODE, machine)
+    verify(made.program, NODE, machine, plan=made.plan)
 
 
 def test_network_time_leaves_out_additions_and_deskews() -> None:
@@ -163,9 +163,11 @@ def test_operands_that_exceed_the_sram_are_found_by_the_verifier() -> None:
     small = MACHINE.model_copy(
         update={"chip": MACHINE.chip.model_copy(update={"sram_bytes": 2_200_000})}
     )
-    assert verify(made.program, NODE, MACHINE).checks["operands fit"] > 0
+    assert (
+        verify(made.program, NODE, MACHINE, plan=made.plan).checks["operands fit"] > 0
+    )
     with pytest.raises(VerificationError, match=r"^operands exceed the SRAM: chip 1 "):
-        verify(made.program, NODE, small)
+        verify(made.program, NODE, small, plan=made.plan)
 
 
 def test_vectors_that_wait_to_be_passed_on_must_fit_too() -> None:

@@ -5,7 +5,7 @@ For `compiler.verify`; independent of the code that makes programs.
 
 from chip.program import Program
 from compiler.dataflow_rules.claims import check_marks
-from compiler.dataflow_rules.coverage import check_regions_there
+from compiler.dataflow_rules.coverage import check_coverage
 from compiler.dataflow_rules.graphs.completeness import check_complete, check_stated
 from compiler.dataflow_rules.graphs.results import (
     check_graph_memory,
@@ -59,7 +59,7 @@ def graph_checks(
         "results follow by the graph": stated,
         "every part of every operator is computed once": check_complete(facts),
         "instructions are as long as their operations": check_graph_work(facts),
-        "chips have what they read and send, once": check_regions_there(
+        "chips have what they read and send, once": check_coverage(
             statements, states_there(facts)
         ),
         "weights are where the plan says": check_graph_residency(facts),

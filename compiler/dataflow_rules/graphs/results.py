@@ -8,7 +8,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from compiler.dataflow_rules.coverage import RegionsThere
+from compiler.dataflow_rules.coverage import HeldRegions
 from compiler.dataflow_rules.graphs.stated import GraphFacts
 from compiler.dataflow_rules.regions import weight_of
 from compiler.rules.structure import violation
@@ -20,7 +20,7 @@ from specs.graph import Matmul, Role, Vector
 _COPY = re.compile(r" \(copy \d+\)$")
 
 
-def states_there(facts: GraphFacts) -> RegionsThere:
+def states_there(facts: GraphFacts) -> HeldRegions:
     """Return what a graph's program finds when an iteration begins, for dataflow rules.
 
     Inputs are on every chip, as are states that nothing makes. A state that is made is
@@ -42,7 +42,7 @@ def states_there(facts: GraphFacts) -> RegionsThere:
         rows += list(zip(keys, first.tolist(), last.tolist(), strict=True))
     key, first, last = np.array(rows, dtype=np.int64).reshape(-1, 3).T
     none = 0 * key
-    return RegionsThere(key, none - 1, first, last, none, none + 1)
+    return HeldRegions(key, none - 1, first, last, none, none + 1)
 
 
 def check_graph_results(facts: GraphFacts) -> int:

@@ -82,7 +82,7 @@ def test_small_tensors_go_straight_and_large_ones_spread() -> None:
 
 def test_a_forward_is_an_instruction_of_the_chip_that_is_passed() -> None:
     made = sent(1000)
-    verify(made.program, NODE, MACHINE)
+    verify(made.program, NODE, MACHINE, plan=made.plan)
     forwards = made.program.instructions.opcode == 4
     assert made.program.instructions.chip[forwards].tolist() == [1, 2, 3, 4, 5, 6]
 

@@ -136,7 +136,7 @@ def test_collectives_over_parallel_cables_are_certified_and_run_alike(
         RACK.active[:count].astype(np.int64),
         payload_bytes=payload_bytes,
     )
-    verify(schedule.program, RACK, LPX)
+    verify(schedule.program, RACK, LPX, plan=schedule.plan)
     reference, fast = (
         engine(schedule.program, RACK, LPX, seed=3, tokens=1)
         for engine in (simulate, replay)
