@@ -2,10 +2,11 @@
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from experiments.cli.execute_collective import execute_collective_command
 from experiments.cli.options import AsJson, plain_console
 from experiments.cli.scenario_options import (
     ScenarioOptions,
@@ -27,8 +28,33 @@ _DEFAULT_POSITIONS = 16
 
 
 @takes_scenario("objective", "context_bucket", "sequences", "engine", "faults")
-def execute_command(options: ScenarioOptions, as_json: AsJson = False) -> None:
-    """Compute a small model or workload with numbers, and compare with a reference."""
+def execute_command(
+    options: ScenarioOptions,
+    collective: Annotated[
+        str | None,
+        typer.Option(help="Compute a collective alone, as all-reduce, not a model."),
+    ] = None,
+    payload_bytes: Annotated[
+        int | None, typer.Option("--bytes", help="Size of a collective's tensor.")
+    ] = None,
+    algorithm: Annotated[
+        str, typer.Option(help="Algorithm of a collective, as for that command.")
+    ] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Compute a small model, workload or collective, and compare with a reference."""
+    if collective is not None:
+        agrees = execute_collective_command(
+            options,
+            collective,
+            payload_bytes=payload_bytes,
+            algorithm=algorithm,
+            tolerance=TOLERANCE,
+            as_json=as_json,
+        )
+        if not agrees:
+            raise typer.Exit(_DIFFERS)
+        return
     from experiments.run.execution import check_executable, run_execution
     from experiments.run.preparation import plan_scenario
     from experiments.run.scenario_inputs import model_of

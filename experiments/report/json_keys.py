@@ -211,6 +211,19 @@ EXECUTE = {
     "version": "version of groqrack-fabric",
 }
 
+EXECUTE_COLLECTIVE = {
+    **{name: COLLECTIVE[name] for name in ("schema", "collective", "algorithm")},
+    **{name: COLLECTIVE[name] for name in ("form", "topology", "chips")},
+    "payload_bytes": "bytes of the tensor, each of which has a drawn number",
+    "largest_difference": "largest difference of a number by the largest of its slice",
+    "tolerance": EXECUTE["tolerance"],
+    "agrees": "whether the difference is allowed",
+    "operations": "additions of all chips",
+    "messages": "messages between chips",
+    "wall_s": "wall time of the compilation, the execution and the reference",
+    "version": EXECUTE["version"],
+}
+
 TOPOLOGY = {
     "name": "name of the topology",
     "chips": "chips",
@@ -250,6 +263,7 @@ KEYS = {
     "groqrack plan --json": PLAN,
     "groqrack collective --json": COLLECTIVE,
     "groqrack execute --json": EXECUTE,
+    "groqrack execute --collective --json": EXECUTE_COLLECTIVE,
     "groqrack topology --json": TOPOLOGY,
     "groqrack validate --json": VALIDATE,
 }

@@ -6,7 +6,7 @@ preparation, workload: plan and schedule of a model, or of any graph of operator
 execution: run_execution, Execution
 graphs: execution of workloads with numbers
 program_runner: ProgramRunner; operator_settings: operator_settings, engine_weights
-collective: run_collective, CollectiveRun
+collective: run_collective, CollectiveRun; numbers: collectives with real numbers
 prompt, context_buckets: the pass of a prompt, and decoding as the context grows
 speculative_decoding: PlacedModel, Speculation, SpeculationStep, fastest,
     tokens_per_step, drawn_tokens

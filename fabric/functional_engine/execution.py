@@ -93,11 +93,13 @@ class Execution:
                 sharers.setdefault(written.value, set()).add(written)
         return {value: sorted(parts) for value, parts in sharers.items()}
 
-    def place(self, inputs: Mapping[Value, Mapping[int, Array]]) -> None:
-        """Put inputs into the memories of chips."""
+    def place(self, inputs: Mapping[Value, Mapping[int, Array | Piece]]) -> None:
+        """Put inputs into the memories of chips: whole values, or pieces of them."""
         for value, by_chip in inputs.items():
-            for chip, array in by_chip.items():
-                piece = Piece(0, array.shape[-1], 1, array, 0)
+            for chip, given in by_chip.items():
+                piece = given
+                if not isinstance(piece, Piece):
+                    piece = Piece(0, piece.shape[-1], 1, piece, 0)
                 if value in self._numbers:
                     self._memory(chip).write(self._numbers[value], piece)
 

@@ -80,7 +80,7 @@ def execute(
     *,
     weights: Mapping[str, Array],
     settings: Mapping[str, OperatorSettings],
-    inputs: Mapping[Value, Mapping[int, Array]],
+    inputs: Mapping[Value, Mapping[int, Array | Piece]],
     kept: Mapping[Value, Mapping[int, Sequence[Piece]]] | None = None,
     caches: KeyValueCaches | None = None,
     dtype: DTypeLike = np.float32,
@@ -97,7 +97,8 @@ def execute(
     settings
         Settings by the name of an operator; operators without any take the defaults.
     inputs
-        Values that are in memories from the start, by chip: the tokens of each pass.
+        Values that are in memories from the start, by chip: the tokens of each pass,
+        or pieces of values.
     kept
         Pieces of values that an earlier program left, by chip; None if there are none.
     caches

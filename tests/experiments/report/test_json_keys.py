@@ -25,6 +25,9 @@ COMMANDS: dict[str, list[tuple[str, ...]]] = {
         ("execute", "--chips", "2", "--tokens", "1"),
         ("execute", "--workload", "gemm:8x8x8", "--tokens", "1"),
     ],
+    "groqrack execute --collective --json": [
+        ("execute", "--collective", "all-gather", "--bytes", "320", "--chips", "2")
+    ],
     "groqrack topology --json": [("topology", "--chips", "72")],
 }
 # Lists whose objects have documented keys.
@@ -53,10 +56,10 @@ def test_every_key_is_documented_and_every_documented_key_is_there(
     for document, commands in COMMANDS.items():
         keys, seen = KEYS[document], set[str]()
         for command in commands:
-            of_model = (
-                command[0] in ("simulate", "plan", "execute")
-                and "--workload" not in command
-            )
+            of_model = command[0] in ("simulate", "plan", "execute") and not {
+                "--workload",
+                "--collective",
+            } & set(command)
             model = ("--model", str(tiny_config)) if of_model else ()
             seen |= set(leaves(json.loads(groqrack(*command, *model, "--json").stdout)))
         assert {key for key in seen if not is_documented(key, keys)} == set()
