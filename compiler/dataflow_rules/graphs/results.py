@@ -12,7 +12,6 @@ from compiler.dataflow_rules.coverage import HeldRegions
 from compiler.dataflow_rules.graphs.stated import GraphFacts
 from compiler.dataflow_rules.regions import weight_of
 from compiler.rules.structure import violation
-from sharding.planner.memory import StageMemory
 from specs.arrays import Ints
 from specs.graph import Matmul, Role, Vector
 
@@ -171,14 +170,15 @@ def check_graph_memory(facts: GraphFacts) -> int:
         chip, first, last = facts.left(after)
         bits = facts.bits(facts.tensors[name])
         np.add.at(states, chip, -(-(last - first) * bits // 8))
-    planned = zip(*(stage.memory for stage in plan.stages), strict=True)
-    memory = StageMemory(*(np.concatenate(parts) for parts in planned))
+    # Of each kind of memory, what the plan gives to the chips of all stages.
+    kinds = zip(*(stage.memory for stage in plan.stages), strict=True)
+    held, kept, alive, text = (np.concatenate(parts) for parts in kinds)
     resident = program.resident
     for what, stated, needed in (
-        ("weights", resident.weights, np.maximum(weights, memory.weights)),
-        ("states", resident.kv_cache, np.maximum(states[chips], memory.kv_cache)),
-        ("activations", resident.activations, memory.activations),
-        ("program text", resident.program, memory.program),
+        ("weights", resident.weights, np.maximum(weights, held)),
+        ("states", resident.kv_cache, np.maximum(states[chips], kept)),
+        ("activations", resident.activations, alive),
+        ("program text", resident.program, text),
     ):
         short = np.flatnonzero(stated[chips] < needed)
         if len(short):
