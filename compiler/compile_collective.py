@@ -170,7 +170,7 @@ def compile_collective(
         wanted=algorithm,
         most_paths=most_paths,
     )
-    selector = ExchangeSelector(topology, machine, transfers)
+    selector = ExchangeSelector(machine, transfers)
     ranked = selector.selected(found)
     best = ranked[0].candidate
     schedule = partial(

@@ -8,18 +8,16 @@ from typing import NamedTuple, final
 import numpy as np
 
 from chip.operator_work import VectorWork
-from compiler.collectives.exchange_phases import exchange_candidates
 from compiler.collectives.phases import Adding, Candidate, Phase, adding_up
 from compiler.cost.link_timing import hop_cycles, serialisation_cycles
 from compiler.ir.identity_map import IdentityMap
 from compiler.ir.messages import MessageTable
 from compiler.ir.transfers import TransferModel
-from sharding.operators.operators import Compute, Exchange, Unit
+from sharding.operators.operators import Compute, Unit
 from specs.arrays import Ints
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
 from specs.units import ceil_div
-from topologies.topology import Topology
 
 # A schedule of this many trains takes 5 GB and two minutes to simulate.
 MOST_TRAINS = 6_000_000
@@ -79,8 +77,8 @@ class ExchangeSelector:
 
     Parameters
     ----------
-    topology, machine
-        Positions of the chips, and the chips that add partial sums.
+    machine
+        The chips that add partial sums.
     transfers
         Transfer model that times the messages.
     repeats
@@ -89,27 +87,15 @@ class ExchangeSelector:
 
     def __init__(
         self,
-        topology: Topology,
         machine: MachineSpec,
         transfers: TransferModel,
         *,
         repeats: int = 1,
     ) -> None:
-        self._topology = topology
         self._machine = machine
         self._transfers = transfers
         self._repeats = repeats
         self._additions: IdentityMap[Phase, Adding] = IdentityMap()
-
-    def fastest(self, exchange: Exchange, chips: Ints) -> tuple[Phase, ...]:
-        """Return the phases of the algorithm for `exchange` that costs least."""
-        candidates = exchange_candidates(
-            self._topology,
-            exchange,
-            chips,
-            most_messages=most_messages(self._repeats),
-        )
-        return self.selected(candidates)[0].phases
 
     def selected(self, candidates: list[Candidate]) -> list[Selected]:
         """Return the candidates that were timed, in ascending order of their costs.

@@ -96,7 +96,7 @@ class LayerCache:
     ) -> None:
         self._blocks = blocks
         self._selector = ExchangeSelector(
-            blocks.topology, planned.machine, transfers, repeats=blocks.repeats
+            planned.machine, transfers, repeats=blocks.repeats
         )
         self._phases: IdentityMap[Exchange, dict[int, tuple[Phase, ...]]] = (
             IdentityMap()

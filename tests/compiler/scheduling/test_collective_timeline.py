@@ -36,7 +36,7 @@ def message(vectors: int = 1, *, adds: bool = False) -> Phase:
 
 def scheduled(*phases: Phase, interval: int = 0) -> CollectiveTimeline:
     return collective_timeline(
-        ExchangeSelector(NODE, MACHINE, TRANSFERS),
+        ExchangeSelector(MACHINE, TRANSFERS),
         MACHINE,
         TRANSFERS,
         phases,

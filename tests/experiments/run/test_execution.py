@@ -6,19 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chip.dataflow import Function
-from compiler.collectives.exchange_phases import exchange_candidates
-from compiler.collectives.exchange_selection import ExchangeSelector
-from compiler.collectives.phases import Algorithm, Phase
+from compiler.collectives.exchange_selection import ExchangeSelector, Selected
+from compiler.collectives.phases import Algorithm, Candidate
 from compiler.compile_decode import compile_token
 from compiler.verify import verify
 from experiments.run.execution import Execution, check_executable, run_execution
 from experiments.run.preparation import Prepared
-from sharding.operators.operators import Exchange
 from sharding.parallelism.strategy import parse_strategy
 from sharding.placement.default_placement import placed_chips
 from sharding.planner.plan import plan_sharding
 from sharding.weights.task import Task
-from specs.arrays import Ints
 from specs.errors import PlanError, VerificationError
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model, model_from_config
@@ -133,14 +130,14 @@ def test_partial_sums_may_be_added_on_the_way(
     algorithm: Algorithm, strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def chosen(
-        selector: ExchangeSelector, exchange: Exchange, chips: Ints
-    ) -> tuple[Phase, ...]:
+        selector: ExchangeSelector, candidates: list[Candidate]
+    ) -> list[Selected]:
         del selector
-        found = exchange_candidates(select_topology(24), exchange, chips)
-        wanted = [each for each in found if each.algorithm is algorithm]
-        return (wanted or found)[-1].phases()
+        wanted = [each for each in candidates if each.algorithm is algorithm]
+        last = (wanted or candidates)[-1]
+        return [Selected(last, last.phases(), 0, 0)]
 
-    monkeypatch.setattr(ExchangeSelector, "fastest", chosen)
+    monkeypatch.setattr(ExchangeSelector, "selected", chosen)
     # Heads that all chips share are gathered, and their contexts scattered, as well.
     model, machine, wiring = model_of("qwen3"), load_machine(), select_topology(24)
     split = parse_strategy(strategy, 24)
