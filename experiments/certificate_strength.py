@@ -4,8 +4,9 @@ Valid schedules are sabotaged in every kind of `experiments.sabotage`: in their
 instructions alone, in what they state about them alone, or in both so that they agree,
 as if the compiler lied. What the verifier lets pass is harmless if the program does
 what it did: nothing differs, or only times, with which the simulated hardware loses
-nothing. Anything else that passes is missed. Programs of small models are executed with
-numbers as well, to count those that compute others or cannot be executed.
+nothing. Anything else that passes is missed. Programs of small models and of
+collectives are executed with numbers as well, to count those that compute others or
+cannot be executed.
 """
 
 import hashlib
@@ -20,16 +21,17 @@ from compiler.verify import verify
 from experiments.plots.run_figure import STYLE
 from experiments.sabotage.case import Sabotage, SabotageCase
 from experiments.sabotage.judgement import judged
-from experiments.sabotage.kinds import KINDS
+from experiments.sabotage.kinds import KINDS, applies
 from experiments.sabotage.schedules import quick_schedules, schedules
 from experiments.script.experiment_script import run_script
 from experiments.tables.columns import TableRow
 
 DRAWS, QUICK_DRAWS = 100, 1
+_GROUP = ["family", "kind", "variant"]
 COLUMNS = {
+    "family": "of a",
     "kind": "kind",
     "variant": "changed",
-    "draws": "draws",
     "caught": "caught",
     "missed": "missed",
 }
@@ -48,7 +50,9 @@ def experiment(
         rows += [_row(case, sabotage, seed, draws) for sabotage in KINDS]
     apart = pd.DataFrame(rows)
     counts = ["draws", *_VERDICTS, "executed", "differ"]
-    kinds = apart.groupby(["kind", "variant"], sort=False)
+    # A graph has few rules; its draws are counted with those of models.
+    families = apart["family"].replace("graph", "model")
+    kinds = apart.assign(family=families).groupby(_GROUP, sort=False)
     table = kinds[counts].sum().reset_index()
     return table, _figure(table), {"schedules": apart}
 
@@ -60,9 +64,10 @@ def _row(case: SabotageCase, sabotage: Sabotage, seed: int, draws: int) -> Table
     """
     row: TableRow = {
         "schedule": case.name,
+        "family": case.family,
         "kind": sabotage.kind,
         "variant": sabotage.variant,
-        "applies": case.plan is not None or not sabotage.needs_proof,
+        "applies": applies(case, sabotage),
         "draws": 0,
         **dict.fromkeys(_VERDICTS, 0),
         "executed": 0,
@@ -91,7 +96,7 @@ def _row(case: SabotageCase, sabotage: Sabotage, seed: int, draws: int) -> Table
 def _figure(table: pd.DataFrame) -> Figure:
     """Return the experiment's figure of its table: a bar for each kind."""
     drawn = table[table["draws"] > 0]
-    labels = [f"{row.kind}, {row.variant}" for row in drawn.itertuples()]
+    labels = [f"{row.family}: {row.kind}, {row.variant}" for row in drawn.itertuples()]
     place = np.arange(len(drawn))
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(9, 1.4 + 0.19 * len(drawn)), layout="constrained")

@@ -187,9 +187,14 @@ def check_marks(program: Program, machine: MachineSpec) -> int:
     code = program.instructions
     marks = np.sort(code.start_cycle[code.opcode == Opcode.MARK])
     ends = code.start_cycle + code.duration_cycles
-    vector = math.ceil(cycles_per_vector(machine))
-    ends[code.opcode == Opcode.RECEIVE] += machine.chip.receive_cycles - vector
-    end = int(ends.max(initial=0))
+    receives = np.flatnonzero(code.opcode == Opcode.RECEIVE)
+    # The last vector leaves the FIFO as many vectors after the first as follow it.
+    later = (program.trains.vectors[code.train[receives]] - 1) * cycles_per_vector(
+        machine
+    )
+    last = code.start_cycle[receives] + np.ceil(later - 1e-6).astype(np.int64)
+    ends[receives] = last + machine.chip.receive_cycles
+    end = int(ends[code.opcode != Opcode.MARK].max(initial=0))
     if not np.array_equal(marks, [0, program.token_cycles]) or end != marks[-1]:
         raise violation(
             "a token ends when it does not",

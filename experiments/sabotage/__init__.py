@@ -1,8 +1,8 @@
 """Sabotage of valid programs, to see what the verifier refuses.
 
 case: SabotageCase, Sabotage
-kinds: KINDS
-schedules: schedules, quick_schedules
+kinds: KINDS, applies
+schedules: schedules, quick_schedules, collectives
 judgement: judged, Judgement
 first_token: first_token, first_iteration
 program_edits, dataflow_edits, work_edits: changes that kinds are made of

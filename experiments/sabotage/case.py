@@ -12,6 +12,7 @@ from sharding.graph.workload_plan import WorkloadPlan
 from sharding.planner.plan import ShardingPlan
 from specs.machine import MachineSpec
 from topologies.topology import Topology
+from workloads.collective import CollectivePlan
 
 
 class SabotageCase(NamedTuple):
@@ -24,7 +25,7 @@ class SabotageCase(NamedTuple):
     program, topology, machine
         The program, and where it holds.
     plan
-        The model or the graph that it computes; None if its dataflow cannot be proven.
+        The model, graph or collective that it computes; None if it is not proven.
     others
         Programs of the same plan but for one setting, by what is different.
     results
@@ -35,9 +36,16 @@ class SabotageCase(NamedTuple):
     program: Program
     topology: Topology
     machine: MachineSpec
-    plan: ShardingPlan | WorkloadPlan | None = None
+    plan: ShardingPlan | WorkloadPlan | CollectivePlan | None = None
     others: Mapping[str, Program] = MappingProxyType({})
     results: Callable[[Program], object] | None = None
+
+    @property
+    def family(self) -> str:
+        """Return what it is a program of: a model, a collective, or a graph."""
+        if self.plan is None:
+            return "graph"
+        return "collective" if isinstance(self.plan, CollectivePlan) else "model"
 
     @property
     def flow(self) -> Dataflow:

@@ -1,12 +1,15 @@
-"""Schedules to sabotage: models and graphs that are proven, and a collective."""
+"""Schedules to sabotage: models, graphs and collectives, all of them proven."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
 from compiler.compile_collective import compile_collective
 from compiler.compile_decode import compile_token
 from compiler.compile_prefill import compile_prefill
+from experiments.run.numbers.collective_execution import largest_difference
 from experiments.run.preparation import compile_scenario
 from experiments.run.workload import prepare_workload
 from experiments.sabotage.case import SabotageCase
@@ -68,7 +71,7 @@ def quick_schedules() -> Iterator[SabotageCase]:
     yield _small("small experts", _EXPERTS, Strategy(tensor=4, pipeline=1, expert=2))
     yield _small_prompt()
     yield _small_lstm()
-    yield _collective()
+    yield next(collectives())
 
 
 def schedules() -> Iterator[SabotageCase]:
@@ -80,6 +83,7 @@ def schedules() -> Iterator[SabotageCase]:
     yield _model(_MIXTRAL)
     yield _model(_LLAMA)
     yield _workload()
+    yield from islice(collectives(), 1, None)
 
 
 def _model(scenario: Scenario) -> SabotageCase:
@@ -174,14 +178,38 @@ def _small_lstm() -> SabotageCase:
     )
 
 
-def _collective() -> SabotageCase:
-    """Return the case of an all-reduce in a node."""
-    machine, topology = load_machine(), select_topology(8)
+def collectives() -> Iterator[SabotageCase]:
+    """Return collectives to sabotage, each by an algorithm with other messages."""
+    node, rack = select_topology(8), select_topology(24, "dragonfly")
+    yield _collective(node, Collective.ALL_REDUCE, "two-step", 5_000)
+    yield _collective(rack, Collective.ALL_REDUCE, "hierarchical", 90_000)
+    yield _collective(node, Collective.REDUCE_SCATTER, "ring", 5_001)
+    yield _collective(rack, Collective.ALL_GATHER, "hierarchical", 5_001)
+    yield _collective(rack, Collective.ALL_TO_ALL, "hierarchical", 9_000)
+    yield _collective(rack, Collective.BROADCAST, "one-shot", 9_000)
+
+
+def _collective(
+    topology: Topology, kind: Collective, algorithm: str, payload_bytes: int
+) -> SabotageCase:
+    """Return the case of a collective, which is executed with numbers."""
+    machine = load_machine()
     made = compile_collective(
         topology,
         machine,
-        Collective.ALL_REDUCE,
+        kind,
         topology.active.astype(np.int64),
-        payload_bytes=50_000,
+        payload_bytes=payload_bytes,
+        algorithm=algorithm,
     )
-    return SabotageCase("all-reduce", made.program, topology, machine)
+    vector = machine.link.vector_bytes
+    return SabotageCase(
+        f"{kind} {algorithm}",
+        made.program,
+        topology,
+        machine,
+        made.plan,
+        results=lambda program: largest_difference(
+            replace(made, program=program), vector
+        ),
+    )

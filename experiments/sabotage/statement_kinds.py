@@ -20,6 +20,7 @@ from experiments.sabotage.program_edits import (
 )
 from experiments.sabotage.work_edits import with_work
 from specs.arrays import Ints
+from workloads.collective import TENSOR
 
 Random = np.random.Generator
 # Values that are sums of several parts.
@@ -121,7 +122,7 @@ def _sums(case: SabotageCase) -> Ints:
     flow = case.flow
     function = flow.operations.function[flow.reads.owner]
     added = np.isin(function, (Function.ADD, Function.TOTAL))
-    partial = values_like(flow, *_PARTIAL)
+    partial = values_like(flow, *_PARTIAL, TENSOR)
     return np.flatnonzero(added & np.isin(flow.reads.value, partial))
 
 
@@ -169,7 +170,9 @@ def _term_twice(case: SabotageCase, random: Random) -> Program | None:
     if not len(sums):
         return None
     name, row = "reads", int(random.choice(sums))
-    sent = np.flatnonzero(np.isin(flow.carried.value, values_like(flow, *_PARTIAL)))
+    sent = np.flatnonzero(
+        np.isin(flow.carried.value, values_like(flow, *_PARTIAL, TENSOR))
+    )
     if len(sent) and random.integers(2):
         name, row = "carried", int(random.choice(sent))
     regions: Regions = getattr(flow, name)

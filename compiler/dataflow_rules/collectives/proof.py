@@ -120,15 +120,18 @@ def _check_sums(statements: Statements, plan: CollectivePlan) -> int:
 
 def _check_memory(program: Program, machine: MachineSpec, plan: CollectivePlan) -> int:
     """Refuse less resident memory than the tensor and the program text take."""
-    for what, stated, needed in (
-        ("the tensor", program.resident.activations, plan.payload_bytes),
-        ("program text", program.resident.program, machine.chip.program_reserve_bytes),
+    reserve = machine.chip.program_reserve_bytes
+    every = np.arange(program.chips)
+    for what, chips, stated, needed in (
+        ("the tensor", plan.members, program.resident.activations, plan.payload_bytes),
+        # Chips that are no members may pass messages on.
+        ("program text", every, program.resident.program, reserve),
     ):
-        short = plan.members[stated[plan.members] < needed]
+        short = chips[stated[chips] < needed]
         if len(short):
             raise violation(
                 "memory is stated as less than it is",
                 f"chip {short[0]} keeps {needed:,} bytes of {what}, and "
                 f"{stated[short[0]]:,} are stated",
             )
-    return 2 * len(plan.members)
+    return len(plan.members) + program.chips

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.sabotage.case import Sabotage, SabotageCase
 from experiments.sabotage.judgement import judged
-from experiments.sabotage.kinds import KINDS
+from experiments.sabotage.kinds import KINDS, applies
 from experiments.sabotage.schedules import quick_schedules
 
 CASES = {case.name: case for case in quick_schedules()}
@@ -31,6 +31,7 @@ def test_kinds_are_told_apart_by_what_was_changed() -> None:
         ("small experts", "expert|fewer|partial"),
         ("small prompt", "pass|answered|vector dropped"),
         ("small LSTM", ""),
+        ("all-reduce two-step", ""),
     ],
 )
 def test_no_sabotage_of_a_small_program_is_missed(name: str, words: str) -> None:
@@ -38,7 +39,7 @@ def test_no_sabotage_of_a_small_program_is_missed(name: str, words: str) -> None
     missed = [
         f"{each.kind}, {each.variant}"
         for each in KINDS
-        if re.search(words, each.kind)
+        if re.search(words, each.kind) and applies(case, each)
         if judged(case, each, np.random.default_rng(3)).verdict == "missed"
     ]
     assert missed == []
@@ -66,7 +67,7 @@ def test_what_is_refused_computes_something_else(kind: str) -> None:
 
 
 def test_what_no_rule_can_see_is_missed() -> None:
-    case: SabotageCase = CASES["all-reduce"]
+    case: SabotageCase = CASES["all-reduce two-step"]._replace(plan=None)
     # Without a statement of what a collective sends, a whole one may be left out.
     made = judged(
         case,
