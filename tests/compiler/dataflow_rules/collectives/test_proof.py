@@ -129,6 +129,21 @@ def test_claims_are_what_they_must_be(
     assert words in refused(change(GOOD.program))
 
 
+def test_an_end_mark_a_cycle_late_is_refused() -> None:
+    # The last event is a train of 41 vectors, which take a fraction of a cycle.
+    chips = NODE.active.astype(np.int64)
+    made = compile_collective(NODE, MACHINE, "broadcast", chips, payload_bytes=13_000)
+    code, end = made.program.instructions, made.program.token_cycles + 1
+    mark = np.flatnonzero((code.opcode == Opcode.MARK) & (code.start_cycle > 0))
+    late = replace(
+        made.program,
+        instructions=with_rows(code, mark, start_cycle=end),
+        token_cycles=end,
+        period_cycles=end,
+    )
+    assert f"its last event at {end - 1}" in refused(late, made)
+
+
 def test_a_message_holds_what_it_carries() -> None:
     messages = flow_of(GOOD.program).messages
     changed = with_rows(messages, 0, payload_bytes=messages.payload_bytes[0] - 1)
