@@ -1,9 +1,11 @@
 """Compiler: static schedule of a sharding plan, its proof, and the search for plans.
 
 compile_decode, compile_prefill, compile_graph, compile_collective: one front door each
-verify, rules: Certificate, verify; they share no code with what makes schedules
+verify, hazard_rules, dataflow_rules: Certificate, verify; they share no code with
+    what makes schedules
 ir: Schedule, Timeline, Transport; what a schedule is made of
 cost: closed-form timing
-routing, collectives, scheduling: the passes that make a schedule
+passes: PlannedPass; what one pass through the stages of a plan consists of
+routing, collectives, scheduling: the steps that make a schedule
 bounds, search: lower bounds, and best_strategy
 """

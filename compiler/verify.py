@@ -27,15 +27,15 @@ from compiler.dataflow_rules.statements import Statements
 from compiler.dataflow_rules.transfers import check_payloads, check_trains
 from compiler.dataflow_rules.value_sizes import ValueSizes
 from compiler.dataflow_rules.work import check_work
-from compiler.rules.memory import check_memory, check_operands, check_text
-from compiler.rules.slices import check_amounts, check_kinds
-from compiler.rules.streams import (
+from compiler.hazard_rules.memory import check_memory, check_operands, check_text
+from compiler.hazard_rules.slices import check_amounts, check_kinds
+from compiler.hazard_rules.streams import (
     check_buffers,
     check_lengths,
     check_loads,
     check_streams,
 )
-from compiler.rules.structure import (
+from compiler.hazard_rules.structure import (
     check_ends,
     check_exclusive,
     check_operators,
@@ -43,7 +43,7 @@ from compiler.rules.structure import (
     check_routes,
     violation,
 )
-from compiler.rules.timing import check_deskews, check_fifos, check_receives
+from compiler.hazard_rules.timing import check_deskews, check_fifos, check_receives
 from sharding.graph.workload_plan import WorkloadPlan
 from sharding.planner.plan import ShardingPlan
 from specs.machine import MachineSpec

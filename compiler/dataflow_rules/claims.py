@@ -11,7 +11,7 @@ from chip.dataflow import Function
 from chip.program import Opcode, Program
 from compiler.dataflow_rules.regions import parts_of, weight_of
 from compiler.dataflow_rules.statements import Statements, beside
-from compiler.rules.structure import cycles_per_vector, violation
+from compiler.hazard_rules.structure import cycles_per_vector, violation
 from sharding.planner.plan import ShardingPlan
 from specs.arrays import Ints
 from specs.machine import MachineSpec
@@ -20,7 +20,7 @@ _TOKEN, _POOLED = "head.token", "head.pooled"
 
 
 def check_heads(statements: Statements, plan: ShardingPlan) -> int:
-    """Head rule: refuse a pass in which a layer attends with fewer than all heads.
+    """Head dataflow rule: refuse a layer without some of its heads.
 
     So the keys and values of every position enter the KV cache, also those of prompt
     chunks that choose no token.
@@ -178,12 +178,12 @@ def _check_pooled(statements: Statements, number: int, leader: int, size: int) -
 def check_claims(
     statements: Statements, plan: ShardingPlan, machine: MachineSpec
 ) -> int:
-    """Claim rule: refuse marks, stalls and memory that are not what they must be."""
+    """Claim dataflow rule: refuse wrong marks, stalls and memory."""
     return check_marks(statements.program, machine) + _check_memory(statements, plan)
 
 
 def check_marks(program: Program, machine: MachineSpec) -> int:
-    """Claim rule: refuse marks, a period and stalls that are not what they must be."""
+    """Claim dataflow rule: refuse wrong marks, periods and stalls."""
     code = program.instructions
     marks = np.sort(code.start_cycle[code.opcode == Opcode.MARK])
     ends = code.start_cycle + code.duration_cycles

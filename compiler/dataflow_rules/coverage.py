@@ -20,7 +20,7 @@ from compiler.dataflow_rules.regions import (
 )
 from compiler.dataflow_rules.statements import Statements
 from compiler.dataflow_rules.transfers import arrival_operators
-from compiler.rules.structure import violation
+from compiler.hazard_rules.structure import violation
 from specs.arrays import Ints
 from specs.errors import VerificationError
 
@@ -69,7 +69,7 @@ class HeldRegions(NamedTuple):
 def check_coverage(
     statements: Statements, start: HeldRegions, end: HeldRegions | None = None
 ) -> int:
-    """Coverage rule: refuse a region that is read or sent and not there, or twice.
+    """Coverage dataflow rule: refuse a region that is not there just once.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from compiler.dataflow_rules.product_functions import PRODUCT_RULES, check_sums
 from compiler.dataflow_rules.regions import either, weight_of
 from compiler.dataflow_rules.statements import Statements, beside
 from compiler.dataflow_rules.sum_functions import SUM_RULES
-from compiler.rules.structure import violation
+from compiler.hazard_rules.structure import violation
 from specs.arrays import Ints
 from workloads.operators import Function as GraphFunction
 

@@ -9,7 +9,7 @@ from chip.dataflow import Function, Pass, Regions
 from chip.program import Opcode
 from compiler.dataflow_rules.regions import begins_of_arrays
 from compiler.dataflow_rules.statements import Statements
-from compiler.rules.structure import violation
+from compiler.hazard_rules.structure import violation
 from sharding.weights.task import Task
 from specs.arrays import Ints
 
@@ -31,7 +31,7 @@ _OF_PRODUCT = _BITS[Opcode.READ] | _BITS[Opcode.MATMUL]
 
 
 def check_instructions(statements: Statements, *, sums: bool = False) -> int:
-    """Instruction rule: refuse operations that no slice executes, and idle slices.
+    """Instruction dataflow rule: refuse operations that are not executed.
 
     A matrix product takes a read of its operands and a multiplication, a lookup a read,
     all else a vector instruction; chained operations share one.
@@ -159,7 +159,7 @@ def _check_rows(statements: Statements, regions: Regions, what: str) -> None:
 
 
 def check_edges(statements: Statements) -> None:
-    """Edge rule: refuse regions that end before they begin, and torn arrays."""
+    """Edge dataflow rule: refuse empty regions, and torn arrays."""
     flow = statements.flow
     for regions in (flow.reads, flow.writes, flow.carried):
         turned = (regions.first < 0) | (regions.first >= regions.last)

@@ -1,4 +1,4 @@
-"""Residency rule: a chip reads only weights, and starts with tokens, that it is given.
+"""Residency dataflow rule: a chip reads what it is given.
 
 For `compiler.verify`; independent of the code that makes programs.
 """
@@ -19,7 +19,7 @@ _COPIES = re.compile(r"( from \d+)? \(copies\)$")
 
 
 def check_residency(statements: Statements, plan: ShardingPlan) -> int:
-    """Residency rule: refuse weights that are read on a chip that lacks them."""
+    """Residency dataflow rule: refuse reads of weights that a chip lacks."""
     flow, read = statements.flow, statements.flow.reads
     names = [name for name, _, _ in flow.values]
     stays = [

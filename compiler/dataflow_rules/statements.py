@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chip.dataflow import Dataflow, Function
 from chip.program import Program
 from compiler.dataflow_rules.regions import Edges, Flags, RegionTable, Rows, either
-from compiler.rules.structure import violation
+from compiler.hazard_rules.structure import violation
 from specs.arrays import Ints
 from specs.errors import VerificationError
 from workloads.operator_graph import OperatorGraph

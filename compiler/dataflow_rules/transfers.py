@@ -10,7 +10,7 @@ import numpy as np
 from chip.dataflow import Regions
 from chip.program import Opcode
 from compiler.dataflow_rules.statements import Statements
-from compiler.rules.structure import violation
+from compiler.hazard_rules.structure import violation
 from specs.arrays import Ints
 from specs.machine import MachineSpec
 from topologies.topology import Topology
@@ -21,7 +21,7 @@ _NEVER = np.iinfo(np.int64).max
 def check_trains(
     statements: Statements, topology: Topology, machine: MachineSpec
 ) -> int:
-    """Train rule: refuse trains that do not bring each message where it is to go."""
+    """Train dataflow rule: refuse trains that lose a message."""
     trains, messages = statements.program.trains, statements.flow.messages
     of = statements.flow.train_message.astype(np.int64)
     if len(of) != len(trains) or (
@@ -98,7 +98,7 @@ class CarriedSizes(Protocol):
 def check_payloads(
     statements: Statements, sizes: CarriedSizes, most_shards: int = 1
 ) -> int:
-    """Payload rule: refuse a message that is not as long as the regions it carries.
+    """Payload dataflow rule: refuse a message of a wrong length.
 
     Parameters
     ----------

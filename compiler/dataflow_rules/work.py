@@ -55,7 +55,7 @@ class _Works(NamedTuple):
 
 
 def check_work(statements: Statements, amounts: OperationAmounts, task: Task) -> int:
-    """Work rule: refuse an instruction of less work than its operation needs."""
+    """Work dataflow rule: refuse less work than an operation needs."""
     table = statements.flow.operations
     operations = np.arange(len(table))
     works = _works(statements)

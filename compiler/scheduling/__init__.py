@@ -1,4 +1,4 @@
-"""Scheduling passes: from a plan to timelines, and from timelines to a program.
+"""Scheduling: from a plan to timelines, and from timelines to a program.
 
 pass_scheduler: pass_timeline
 schedule_builder: ScheduleBuilder

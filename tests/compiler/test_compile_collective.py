@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from chip.program import Opcode
 from compiler.collectives.phases import Algorithm
 from compiler.compile_collective import CollectiveSchedule, compile_collective
-from compiler.rules.memory import check_waiting
+from compiler.hazard_rules.memory import check_waiting
 from compiler.verify import verify
 from fabric.replay import replay
 from fabric.simulation import simulate

@@ -142,7 +142,7 @@ def test_the_rules_share_no_code_with_what_makes_programs() -> None:
     rooms = {name.rpartition(".")[0] for name in seen}
     assert rooms == {
         "compiler",
-        "compiler.rules",
+        "compiler.hazard_rules",
         "compiler.dataflow_rules",
         "compiler.dataflow_rules.graphs",
         "compiler.dataflow_rules.collectives",

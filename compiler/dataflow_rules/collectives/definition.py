@@ -8,7 +8,7 @@ import numpy as np
 from chip.dataflow import Value
 from compiler.dataflow_rules.coverage import HeldRegions
 from compiler.dataflow_rules.statements import Statements
-from compiler.rules.structure import violation
+from compiler.hazard_rules.structure import violation
 from specs.arrays import Ints
 from workloads.collective import SUM, TENSOR, Collective, CollectivePlan
 

@@ -14,7 +14,7 @@ from compiler.dataflow_rules.coverage import check_coverage
 from compiler.dataflow_rules.instructions import check_edges, check_instructions
 from compiler.dataflow_rules.statements import Statements
 from compiler.dataflow_rules.transfers import check_trains
-from compiler.rules.structure import violation
+from compiler.hazard_rules.structure import violation
 from specs.machine import MachineSpec
 from topologies.topology import Topology
 from workloads.collective import SUM, TENSOR, CollectivePlan

@@ -20,7 +20,7 @@ from compiler.dataflow_rules.graphs.product_rules import (
 from compiler.dataflow_rules.graphs.stated import GraphFacts, Region, StatedOperation
 from compiler.dataflow_rules.graphs.vector_rules import vector
 from compiler.dataflow_rules.regions import weight_of
-from compiler.rules.structure import violation
+from compiler.hazard_rules.structure import violation
 from specs.graph import Matmul, Vector
 from workloads.operators import Function as GraphFunction
 

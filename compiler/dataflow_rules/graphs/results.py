@@ -11,7 +11,7 @@ import numpy as np
 from compiler.dataflow_rules.coverage import HeldRegions
 from compiler.dataflow_rules.graphs.stated import GraphFacts
 from compiler.dataflow_rules.regions import weight_of
-from compiler.rules.structure import violation
+from compiler.hazard_rules.structure import violation
 from specs.arrays import Ints
 from specs.graph import Matmul, Role, Vector
 
@@ -108,7 +108,7 @@ def _check_whole(facts: GraphFacts, chips: Ints, name: str) -> None:
 
 
 def check_graph_residency(facts: GraphFacts) -> int:
-    """Residency rule: refuse weights that a graph reads on a chip that lacks them."""
+    """Residency dataflow rule: refuse a graph's reads of weights not held."""
     table = facts.plan.slices
     held: defaultdict[tuple[int, str], list[tuple[int, int, int, int]]]
     held = defaultdict(list)
@@ -145,7 +145,7 @@ def check_graph_residency(facts: GraphFacts) -> int:
 
 
 def check_one_iteration(facts: GraphFacts) -> int:
-    """Claim rule: refuse a program in which iterations of a graph overlap."""
+    """Claim dataflow rule: refuse a program in which iterations of a graph overlap."""
     program = facts.statements.program
     if program.sequences != 1 or program.interval_cycles:
         raise violation(
@@ -157,7 +157,7 @@ def check_one_iteration(facts: GraphFacts) -> int:
 
 
 def check_graph_memory(facts: GraphFacts) -> int:
-    """Claim rule: refuse less resident memory than a graph's plan and states need."""
+    """Claim dataflow rule: refuse less memory than a graph needs."""
     program, plan = facts.statements.program, facts.plan
     table, chips = plan.slices, plan.chips
     weights = np.bincount(

@@ -19,7 +19,7 @@ _SUMS = (Function.TOTAL, Function.PARTIAL_SUM)
 
 
 def check_graph_work(facts: GraphFacts) -> int:
-    """Work rule: refuse an instruction of less work than a graph's operation needs."""
+    """Work dataflow rule: refuse less work than a graph needs."""
     works = _works(facts)
     terms = _terms(facts)
     before: StatedOperation | None = None

@@ -39,7 +39,7 @@ def cycles_per_vector(machine: MachineSpec) -> float:
 
 
 def check_outage(program: Program, topology: Topology, outage: Outage) -> int:
-    """Outage rule: refuse an instruction or a train on hardware out of order."""
+    """Outage hazard rule: refuse an instruction or a train on hardware out of order."""
     dead = np.flatnonzero(np.isin(program.instructions.chip, sorted(outage.chips)))
     if len(dead):
         row = int(dead[0])
@@ -60,7 +60,7 @@ def check_outage(program: Program, topology: Topology, outage: Outage) -> int:
 
 
 def check_ends(program: Program, topology: Topology, machine: MachineSpec) -> int:
-    """End rule: refuse a train not sent and received once, in full, at its ports."""
+    """End hazard rule: refuse a train not sent and received once."""
     code = program.instructions
     trains = program.trains
     takes = np.ceil(trains.vectors * cycles_per_vector(machine) - 1e-6)
@@ -117,7 +117,7 @@ _SLICES = {
 
 
 def check_exclusive(program: Program) -> int:
-    """Exclusion rule: refuse two instructions at a time on a slice or port.
+    """Exclusion hazard rule: refuse two instructions at a time on a slice or port.
 
     An instruction takes the slice that executes its opcode, so none is elsewhere.
     """
@@ -157,7 +157,7 @@ def check_exclusive(program: Program) -> int:
 
 
 def check_operators(program: Program, machine: MachineSpec) -> int:
-    """Operator rule: refuse an operator that starts before its operands are in SRAM.
+    """Operator hazard rule: refuse an operator that starts too early.
 
     A result arrives in SRAM `receive_cycles` after its last vector has left the FIFO,
     and a vector must leave SRAM `send_cycles` before it enters the wire.
@@ -199,7 +199,7 @@ def check_operators(program: Program, machine: MachineSpec) -> int:
 
 
 def check_routes(program: Program, topology: Topology, machine: MachineSpec) -> int:
-    """Route rule: refuse a relay hop of a train that has not arrived in full."""
+    """Route hazard rule: refuse a relay hop of a train that has not arrived in full."""
     trains = program.trains
     later = np.flatnonzero(trains.previous >= 0)
     before = trains.previous[later]

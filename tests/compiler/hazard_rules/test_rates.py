@@ -8,7 +8,7 @@ from chip.functional_units import SlicePort
 from chip.lowering import lower
 from chip.operator_work import LookupWork, ProductWork, VectorWork
 from chip.program import OperatorKind
-from compiler.rules.rates import check_rates
+from compiler.hazard_rules.rates import check_rates
 from specs.errors import VerificationError
 from specs.machine import load_machine
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from chip.program import Opcode, Program, Slice
-from compiler.rules.structure import cycles_per_vector, in_period, violation
+from compiler.hazard_rules.structure import cycles_per_vector, in_period, violation
 from specs.arrays import Ints
 from specs.machine import MachineSpec
 from topologies.topology import Topology
@@ -17,7 +17,7 @@ from topologies.topology import Topology
 def check_receives(
     program: Program, topology: Topology, machine: MachineSpec, tree_height: int
 ) -> int:
-    """Receive rule: refuse a receive before the latest arrival of its vectors."""
+    """Receive hazard rule: refuse a receive before its vectors arrive."""
     trains = program.trains
     latest = (
         trains.wire_cycle
@@ -42,7 +42,7 @@ def check_receives(
 def check_fifos(
     program: Program, topology: Topology, machine: MachineSpec, tree_height: int
 ) -> int:
-    """FIFO rule: refuse more vectors in a receive FIFO than it has places.
+    """FIFO hazard rule: refuse more vectors in a receive FIFO than it has places.
 
     Vectors are counted at their earliest arrival, when the first vector of a train is
     received: those of the train itself, and those of the trains behind it. From then on
@@ -78,7 +78,7 @@ def check_fifos(
 
 
 def check_deskews(program: Program, machine: MachineSpec, tree_height: int) -> int:
-    """Deskew rule: refuse work during a deskew, or the use of a link long after one.
+    """Deskew hazard rule: refuse work in a deskew, or a link long after.
 
     Drift between two deskews may not exceed half an epoch. A program without deskews is
     valid only on clocks that do not drift.

@@ -9,13 +9,13 @@ from collections import defaultdict
 from chip.functional_units import Inventory, SliceInstruction, SlicePort, inventory
 from chip.operator_work import LoadWork, ProductWork
 from chip.program import OperatorKind, Program
-from compiler.rules.rates import check_rates
-from compiler.rules.structure import violation
+from compiler.hazard_rules.rates import check_rates
+from compiler.hazard_rules.structure import violation
 from specs.machine import MachineSpec
 
 
 def check_kinds(program: Program, machine: MachineSpec) -> int:
-    """Resource rule: refuse a kind in which a slice, bank or stream is used twice."""
+    """Resource hazard rule: refuse a slice, bank or stream that is used twice."""
     resources = inventory(machine.chip)
     for number, kind in enumerate(program.kinds):
         where = f"operator kind {number}"
@@ -27,7 +27,7 @@ def check_kinds(program: Program, machine: MachineSpec) -> int:
 
 
 def check_amounts(program: Program, machine: MachineSpec) -> int:
-    """Amount rule: refuse a kind whose slices do more or less than its work asks."""
+    """Amount hazard rule: refuse slices that do more or less than asked."""
     for number, kind in enumerate(program.kinds):
         work = kind.work
         required = {

@@ -9,14 +9,14 @@ from chip.functional_units import SlicePort
 from chip.lowering import lower
 from chip.operator_work import LoadWork, ProductWork, adding
 from chip.program import Opcode, OperatorKind, Program, Slice
-from compiler.ir.schedule import Schedule
-from compiler.rules.slices import last_cycle
-from compiler.rules.streams import (
+from compiler.hazard_rules.slices import last_cycle
+from compiler.hazard_rules.streams import (
     check_buffers,
     check_lengths,
     check_loads,
     check_streams,
 )
+from compiler.ir.schedule import Schedule
 from compiler.verify import verify
 from specs.errors import VerificationError
 from specs.machine import load_machine

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chip.program import Opcode, Program
-from compiler.rules.timing import check_deskews, check_fifos, check_receives
+from compiler.hazard_rules.timing import check_deskews, check_fifos, check_receives
 from specs.errors import VerificationError
 from specs.machine import MachineSpec, load_machine
 from topologies.selection import select_topology

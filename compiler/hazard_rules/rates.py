@@ -7,13 +7,13 @@ slice to slice: a result is complete a pipeline fill after the last operand was 
 from chip.functional_units import SliceInstruction, SlicePort
 from chip.operator_work import LookupWork, ProductWork, VectorWork
 from chip.program import OperatorKind
-from compiler.rules.structure import violation
+from compiler.hazard_rules.structure import violation
 from specs.machine import MachineSpec
 from specs.units import ceil_div
 
 
 def check_rates(number: int, kind: OperatorKind, machine: MachineSpec) -> None:
-    """Rate rule: refuse a kind of operator that is faster than its slices.
+    """Rate hazard rule: refuse a kind of operator that is faster than its slices.
 
     Parameters
     ----------

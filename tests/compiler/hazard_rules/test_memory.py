@@ -8,13 +8,13 @@ from hypothesis import given
 from chip.program import Opcode, Program
 from chip.sram_occupancy import activation_changes, held_over_time, repeated
 from compiler.compile_decode import compile_token
-from compiler.ir.schedule import Schedule
-from compiler.rules.memory import (
+from compiler.hazard_rules.memory import (
     check_memory,
     check_operands,
     check_text,
     check_waiting,
 )
+from compiler.ir.schedule import Schedule
 from compiler.verify import verify
 from sharding.planner.plan import ShardingPlan
 from specs.errors import VerificationError

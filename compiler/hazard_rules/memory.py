@@ -7,12 +7,12 @@ import numpy as np
 
 from chip.program import Opcode, Program
 from chip.sram_occupancy import activation_changes, held_over_time, repeated
-from compiler.rules.structure import violation
+from compiler.hazard_rules.structure import violation
 from specs.machine import MachineSpec
 
 
 def check_text(program: Program, machine: MachineSpec) -> int:
-    """Text rule: refuse more instructions than the SRAM reserved for them holds."""
+    """Text hazard rule: refuse more instructions than their SRAM holds."""
     count = np.bincount(program.instructions.chip, minlength=program.chips)
     size = count * machine.chip.instruction_bytes
     if size.max() > machine.chip.program_reserve_bytes:
@@ -27,7 +27,7 @@ def check_text(program: Program, machine: MachineSpec) -> int:
 
 
 def check_operands(program: Program, machine: MachineSpec) -> int:
-    """Operand rule: refuse operands or relayed vectors that exceed the SRAM.
+    """Operand hazard rule: refuse operands or relayed vectors that exceed the SRAM.
 
     An operator starts when all its operands have arrived, so they are in SRAM at once.
     A relayed train is counted in full from its first vector to its last.
@@ -57,7 +57,7 @@ def check_operands(program: Program, machine: MachineSpec) -> int:
 
 
 def check_waiting(program: Program, machine: MachineSpec, room: int) -> int:
-    """Relay rule: refuse more relayed vectors in a chip at a time than fit its SRAM.
+    """Relay hazard rule: refuse more relayed vectors at a time than fit SRAM.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def check_waiting(program: Program, machine: MachineSpec, room: int) -> int:
 
 
 def check_memory(program: Program, machine: MachineSpec) -> int:
-    """SRAM rule: refuse contents that exceed a chip's SRAM at any cycle."""
+    """SRAM hazard rule: refuse contents that exceed a chip's SRAM at any cycle."""
     kept = np.sum(program.resident, axis=0)
     changes = repeated(activation_changes(program, machine), program)
     chip, cycle, held = held_over_time(changes)

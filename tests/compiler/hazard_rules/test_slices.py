@@ -8,8 +8,8 @@ from chip.functional_units import SliceInstruction, SliceOperation, SlicePort
 from chip.lowering import lower
 from chip.operator_work import LookupWork, ProductWork, VectorWork, adding
 from chip.program import OperatorKind, Program
+from compiler.hazard_rules.slices import busiest, check_amounts, check_kinds, last_cycle
 from compiler.ir.schedule import Schedule
-from compiler.rules.slices import busiest, check_amounts, check_kinds, last_cycle
 from compiler.verify import verify
 from specs.errors import VerificationError
 from specs.machine import load_machine

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from chip.functional_units import SlicePort, inventory
 from chip.operator_work import LoadWork, LookupWork, ProductWork
 from chip.program import Opcode, Program, Slice
-from compiler.rules.slices import busiest, last_cycle
-from compiler.rules.structure import cycles_per_vector, in_period, violation
+from compiler.hazard_rules.slices import busiest, last_cycle
+from compiler.hazard_rules.structure import cycles_per_vector, in_period, violation
 from specs.arrays import Ints
 from specs.machine import MachineSpec
 
@@ -24,7 +24,7 @@ _ROUNDING_BYTES = 1.0
 
 
 def check_lengths(program: Program) -> int:
-    """Length rule: refuse an operator that is not as long as its slices need."""
+    """Length hazard rule: refuse an operator that is not as long as its slices need."""
     code = program.instructions
     rows = np.flatnonzero(code.kind >= 0)
     if not len(rows):
@@ -53,7 +53,7 @@ def check_lengths(program: Program) -> int:
 
 
 def check_loads(program: Program) -> int:
-    """Prefetch rule: refuse weights loaded ahead that are missing or overwritten.
+    """Prefetch hazard rule: refuse weights loaded ahead but not there.
 
     The weights loaded ahead of a product are those that it does not load itself.
     Between such a load and its product, no other operator loads weights.
@@ -97,7 +97,7 @@ def check_loads(program: Program) -> int:
 
 
 def check_buffers(program: Program, machine: MachineSpec) -> int:
-    """Buffer rule: refuse more weights than the buffers hold, or fewer than installed.
+    """Buffer hazard rule: refuse more weights than the buffers hold.
 
     Between the start and the end of an instruction weights move at a constant rate.
     """
@@ -150,7 +150,7 @@ class _Use(NamedTuple):
 
 
 def check_streams(program: Program, machine: MachineSpec) -> int:
-    """Stream rule: refuse more bytes per cycle than a chip's streams carry.
+    """Stream hazard rule: refuse more bytes per cycle than a chip's streams carry.
 
     An operator counts with its busiest cycle throughout, a train with its rate.
     """

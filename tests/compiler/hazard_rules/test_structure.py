@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chip.program import Opcode, Program
-from compiler.rules.structure import (
+from compiler.hazard_rules.structure import (
     check_ends,
     check_exclusive,
     check_operators,
