@@ -180,9 +180,10 @@ def _small_lstm() -> SabotageCase:
 
 def collectives() -> Iterator[SabotageCase]:
     """Return collectives to sabotage, each by an algorithm with other messages."""
-    node, rack = select_topology(8), select_topology(24, "dragonfly")
+    node, rack = select_topology(8), select_topology(16, "dragonfly")
     yield _collective(node, Collective.ALL_REDUCE, "two-step", 5_000)
-    yield _collective(rack, Collective.ALL_REDUCE, "hierarchical", 90_000)
+    # With fewer bytes sums are apart, whose additions take more operands than arrive.
+    yield _collective(rack, Collective.ALL_REDUCE, "hierarchical", 30_000)
     yield _collective(node, Collective.REDUCE_SCATTER, "ring", 5_001)
     yield _collective(rack, Collective.ALL_GATHER, "hierarchical", 5_001)
     yield _collective(rack, Collective.ALL_TO_ALL, "hierarchical", 9_000)
