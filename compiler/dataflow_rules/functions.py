@@ -13,7 +13,7 @@ from chip.dataflow import Function, Regions
 from compiler.dataflow_rules.attention_functions import ATTENTION_RULES
 from compiler.dataflow_rules.product_functions import PRODUCT_RULES, check_sums
 from compiler.dataflow_rules.regions import either, weight_of
-from compiler.dataflow_rules.statements import Statements, beside
+from compiler.dataflow_rules.statements import NameOf, Statements, beside
 from compiler.dataflow_rules.sum_functions import SUM_RULES
 from compiler.hazard_rules.structure import violation
 from specs.arrays import Ints
@@ -61,11 +61,26 @@ def _check_names(statements: Statements) -> None:
 
 
 def _look_up(statements: Statements, operations: Ints) -> int:
+    """Check lookups, of which the first part alone has rows of other tables added.
+
+    The later parts go on with the sum that has them.
+    """
+    later = statements.read(operations, beside("output@")).found
+    for own, result in (
+        (operations[~later], statements.output()),
+        (operations[later], beside("output")),
+    ):
+        if len(own):
+            _look_up_range(statements, own, result)
+    return len(operations)
+
+
+def _look_up_range(statements: Statements, operations: Ints, result: NameOf) -> None:
     """Check rows of the table in a range, added to those of the ranges before."""
     tokens = statements.read(operations, statements.input(0))
     table = statements.read(operations, statements.input(1))
     before = statements.read(operations, beside("output@"))
-    made, complete = statements.made_so_far(operations, statements.output())
+    made, complete = statements.made_so_far(operations, result)
     rows = statements.rows(operations, statements.input(1))
     must = statements.must
     must(tokens.found & table.found, operations, "needs the tokens and their table")
@@ -82,7 +97,7 @@ def _look_up(statements: Statements, operations: Ints) -> int:
         "adds to other columns than it makes",
     )
     end = np.where(complete, rows, made.part_last)
-    return must(
+    must(
         (made.part_first == 0) & (table.last == end),
         operations,
         "states other rows of the table than it reads",
