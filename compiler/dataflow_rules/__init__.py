@@ -7,7 +7,7 @@ weights.
 
 statements: Statements, beside
 regions: Edges, Rows, RegionTable, either, weight_of
-functions: check_functions
+functions: OTHER_RULES, check_functions
 product_functions: PRODUCT_RULES, check_sums, experts_of
 sum_functions: SUM_RULES
 attention_functions: ATTENTION_RULES, head_sizes

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from chip.dataflow import Function
-from compiler.dataflow_rules.regions import Edges, Flags
+from compiler.dataflow_rules.regions import Edges, Flags, either
 from compiler.dataflow_rules.statements import Statements, beside
 from specs.arrays import Ints
 from workloads.attributes import AttentionAttributes
@@ -50,7 +50,7 @@ def _bias(statements: Statements, operations: Ints) -> int:
         bias = statements.read(operations, beside(f"{kind}.bias"))
         later = statements.written(operations, beside(biased))
         done = statements.written(operations, beside(ready))
-        made = Edges(*(np.maximum(a, b) for a, b in zip(later, done, strict=True)))
+        made = either(later, done)
         # Where nothing is rotated, the bias is all that is added.
         rotated = statements.numbers(operations, lambda n: _is_rotated(statements, n))
         statements.must(
@@ -89,7 +89,7 @@ def _weigh_heads(statements: Statements, operations: Ints) -> int:
     for kind in _KINDS[:2]:
         raw = statements.read(operations, beside(kind))
         with_bias = statements.read(operations, beside(f"biased_{kind}"))
-        source = Edges(*(np.maximum(a, b) for a, b in zip(raw, with_bias, strict=True)))
+        source = either(raw, with_bias)
         weights = statements.read(operations, beside(f"{kind}_norm.weight"))
         made = statements.written(operations, beside(f"{kind}_weighed"))
         squares = statements.written(operations, beside(f"{kind}_squares"))

@@ -46,6 +46,14 @@ def check_heads(statements: Statements, plan: ShardingPlan) -> int:
     statements.must(
         whole[place], own, "is one of chips that leave out heads, or parts of a context"
     )
+    attends = statements.of(Function.ATTEND)
+    alone = parts[statements.like(attends, own)] == 1
+    context = statements.written(attends, beside("context"))
+    statements.must(
+        context.found == alone,
+        attends,
+        "makes the context of one of several parts, or a part of a whole one",
+    )
     joined = statements.of(Function.COMBINE)
     read = statements.read(joined, beside("attended"))
     shared = parts[statements.like(joined, own)] if len(joined) else read.part_last

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chip.dataflow import Function, Regions
+from chip.dataflow import Function
 from compiler.dataflow_rules.attention_functions import ATTENTION_RULES
 from compiler.dataflow_rules.product_functions import PRODUCT_RULES, check_sums
 from compiler.dataflow_rules.regions import either, weight_of
@@ -34,7 +34,7 @@ def check_functions(statements: Statements) -> int:
     _check_names(statements)
     checked = 0
     for function, rule in (
-        _RULES | ATTENTION_RULES | PRODUCT_RULES | SUM_RULES
+        OTHER_RULES | ATTENTION_RULES | PRODUCT_RULES | SUM_RULES
     ).items():
         operations = statements.of(function)
         if len(operations):
@@ -165,16 +165,22 @@ def _weigh(statements: Statements, operations: Ints) -> int:
 
 def _scale(statements: Statements, operations: Ints) -> int:
     """Check weighed columns times the norm's factor, which needs all sums."""
-    source = either(
-        statements.read(operations, statements.input(0)),
-        statements.read(operations, beside("first_weighed")),
-    )
-    made = either(
-        statements.written(operations, statements.output()),
-        statements.written(operations, beside("states")),
+    graph = statements.graph
+    first = statements.read(operations, beside("first_weighed"))
+    source = either(statements.read(operations, statements.input(0)), first)
+    states = statements.written(operations, beside("states"))
+    made = either(statements.written(operations, statements.output()), states)
+    # What an encoder pools is of first positions, its states are of all.
+    pools = statements.numbers(operations, lambda n: beside("pool")(n) in graph) == 1
+    statements.must(
+        first.found == (pools & ~states.found),
+        operations,
+        "scales other positions than it makes",
     )
     statements.must(
-        source.columns_of(made), operations, "scales other columns than it makes"
+        source.columns_of(made) & made.whole,
+        operations,
+        "scales other columns than it makes",
     )
     check_sums(statements, operations)
     for place in range(2, statements.most_inputs(operations)):
@@ -196,37 +202,16 @@ def _normed_sum(statements: Statements, operations: Ints) -> int:
             "adds other columns than it makes",
         )
     sums = statements.read(operations, statements.input(1))
+    count = statements.columns(operations, statements.input(1))
     hidden = statements.columns(operations, statements.input(0))
     return statements.must(
-        (sums.part_first == 0) & (sums.part_last == hidden),
+        (sums.first == 0)
+        & (sums.last == count)
+        & (sums.part_first == 0)
+        & (sums.part_last == hidden),
         operations,
         "takes a norm's factor before the sums of all its columns are there",
     )
-
-
-def _partial_sum(statements: Statements, operations: Ints) -> int:
-    """Check parts of a value that become parts of it with fewer terms."""
-    statements.all_reads(operations)
-    statements.all_writes(operations)
-    read, made = (
-        _sorted_regions(statements, regions, operations)
-        for regions in (statements.flow.reads, statements.flow.writes)
-    )
-    if not np.array_equal(read, made):
-        count = min(read.shape[1], made.shape[1])
-        wrong = (read[:, :count] != made[:, :count]).any(axis=0)
-        at = int(np.argmax(wrong)) if wrong.any() else count - 1
-        raise statements.violation(int(read[0, at]), "adds other parts than it states")
-    return len(operations)
-
-
-def _sorted_regions(statements: Statements, regions: Regions, operations: Ints) -> Ints:
-    """Return regions of operations with the bases of their values, in order."""
-    rows = np.isin(regions.owner, operations)
-    edges = (regions.first, regions.last, regions.part_first, regions.part_last)
-    base = statements.base[regions.value]
-    table = np.array([column[rows] for column in (regions.owner, base, *edges)])
-    return table[:, np.lexsort(table[::-1])]
 
 
 def _candidate(statements: Statements, operations: Ints) -> int:
@@ -255,6 +240,13 @@ def _candidate(statements: Statements, operations: Ints) -> int:
     ones = weight_of(made.first, made.last)
     first = np.flatnonzero(np.diff(entry, prepend=-1))
     chips = np.diff(np.append(first, len(entry)))
+    # All of a group choose of one range, so that no logit is left out after it.
+    must(
+        (begin == np.repeat(begin[first], chips))
+        & (end == np.repeat(end[first], chips)),
+        operations,
+        "is one of a group of chips that choose of different ranges",
+    )
     whole = np.add.reduceat(size, first) == weight_of(begin[first], end[first])
     whole &= np.add.reduceat(ones, first) == weight_of(0 * chips, chips)
     return must(
@@ -274,9 +266,13 @@ def _sample(statements: Statements, operations: Ints) -> int:
     # The chips that chose candidates last before the token is sampled.
     entries, sizes = np.unique(table.operator[chosen[complete]], return_counts=True)
     last = np.searchsorted(entries, table.operator[operations]) - 1
+    statements.must(
+        made.whole & (made.first == 0) & (made.last == 1),
+        operations,
+        "makes other columns than the token",
+    )
     return statements.must(
-        made.found
-        & (candidates.first == 0)
+        (candidates.first == 0)
         & (last >= 0)
         & (candidates.last == sizes[np.maximum(last, 0)]),
         operations,
@@ -284,13 +280,12 @@ def _sample(statements: Statements, operations: Ints) -> int:
     )
 
 
-_RULES: dict[Function, Callable[[Statements, Ints], int]] = {
+OTHER_RULES: dict[Function, Callable[[Statements, Ints], int]] = {
     Function.LOOKUP: _look_up,
     Function.ADD_TABLES: _add_tables,
     Function.NORM_WEIGH: _weigh,
     Function.NORM_SCALE: _scale,
     Function.NORM_ADD: _normed_sum,
-    Function.PARTIAL_SUM: _partial_sum,
     Function.CANDIDATE: _candidate,
     Function.SAMPLE: _sample,
 }

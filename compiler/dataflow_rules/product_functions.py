@@ -18,6 +18,8 @@ from specs.arrays import Ints
 from workloads.attributes import ActivateAttributes
 
 UNSCALED = "unscaled_"
+# Products whose results are the parts of a sum.
+_SUMMED = (".down", ".output_product")
 
 
 def experts_of(statements: Statements, name: str) -> int:
@@ -61,7 +63,8 @@ def _product(statements: Statements, operations: Ints) -> int:
     choice = statements.read(operations, beside("choice"))
     experts = statements.numbers(operations, lambda n: experts_of(statements, n))
     must(
-        (experts == 1) | (choice.whole & (choice.last == experts)),
+        (experts == 1)
+        | (choice.whole & (choice.first == 0) & (choice.last == experts)),
         operations,
         "multiplies experts before they are chosen",
     )
@@ -111,10 +114,12 @@ def _one_product(
     experts = statements.numbers(operations, lambda n: experts_of(statements, n))
     # Experts follow each other in the rows of a matrix, or in its columns.
     down = statements.numbers(operations, lambda n: n.endswith(".down")) == 1
-    whole = (left.first == 0) & (left.last == inner) & (made.part_last == 1)
+    # Of a product that is not summed up, the first column alone would seem complete.
+    summed = statements.numbers(operations, lambda n: n.endswith(_SUMMED)) == 1
+    whole = (left.first == 0) & (left.last == inner) & made.whole
     parts = (made.part_first == left.first) & (made.part_last == left.last)
     must(
-        parts | (whole & (made.part_first == 0)),
+        np.where(summed | unscaled, parts, whole),
         operations,
         "states other parts than the columns that it multiplies",
     )

@@ -211,14 +211,21 @@ class Statements:
         return len(operations)
 
     def violation(self, operation: int, what: str) -> VerificationError:
-        """Return the error of an operation: its operator, chip and cycle."""
+        """Return the error of an operation: its operator, chip, cycle and columns."""
         table = self.flow.operations
         chip, operator = int(table.chip[operation]), int(table.operator[operation])
-        where = f"{self.name(operation)} on chip {chip}"
-        return violation(
-            "the program computes something else",
-            f"{where} ({self.when(chip, operator)}): {what}",
-        )
+        where = f"{self.name(operation)} on chip {chip} ({self.when(chip, operator)})"
+        made = np.flatnonzero(self.flow.writes.owner == operation)
+        if len(made):
+            where = f"{where}, which makes {self._columns(int(made[0]))}"
+        return violation("the program computes something else", f"{where}: {what}")
+
+    def _columns(self, row: int) -> str:
+        """Return a region that an operation makes, as words."""
+        writes = self.flow.writes
+        first, last = int(writes.first[row]), int(writes.last[row])
+        name = self.flow.values[int(writes.value[row])].name
+        return f"columns {first} to {last - 1} of {name}"
 
     def unsent(self, message: int, what: str) -> VerificationError:
         """Return the error of a message that carries what its source does not have."""

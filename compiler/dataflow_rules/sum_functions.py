@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chip.dataflow import Function
+from chip.dataflow import Function, Regions
 from compiler.dataflow_rules.product_functions import (
     UNSCALED,
     check_sums,
@@ -117,21 +117,53 @@ def _check_squares(
 ) -> None:
     """Refuse a sum that is normalised later without the squares of its columns."""
     squares = statements.written(operations, beside("sum_squares"))
-    normalised = statements.numbers(
-        operations, lambda name: len(statements.graph[name].outputs) > 1
-    )
+
+    def sums(name: str) -> int:
+        outputs = statements.graph[name].outputs[1:]
+        return sum(statements.tensors[output][1] for output in outputs)
+
+    count = statements.numbers(operations, sums)
     statements.must(
-        (squares.found == ((normalised == 1) & complete))
+        (squares.found == ((count > 0) & complete))
         & (
             ~squares.found
-            | (squares.part_first == made.first) & (squares.part_last == made.last)
+            | (squares.first == 0)
+            & (squares.last == count)
+            & (squares.part_first == made.first)
+            & (squares.part_last == made.last)
         ),
         operations,
         "does not sum the squares of what it makes",
     )
 
 
+def _partial_sum(statements: Statements, operations: Ints) -> int:
+    """Check parts of a value that become parts of it with fewer terms."""
+    statements.all_reads(operations)
+    statements.all_writes(operations)
+    read, made = (
+        _sorted_regions(statements, regions, operations)
+        for regions in (statements.flow.reads, statements.flow.writes)
+    )
+    if not np.array_equal(read, made):
+        count = min(read.shape[1], made.shape[1])
+        wrong = (read[:, :count] != made[:, :count]).any(axis=0)
+        at = int(np.argmax(wrong)) if wrong.any() else count - 1
+        raise statements.violation(int(read[0, at]), "adds other parts than it states")
+    return len(operations)
+
+
+def _sorted_regions(statements: Statements, regions: Regions, operations: Ints) -> Ints:
+    """Return regions of operations with the bases of their values, in order."""
+    rows = np.isin(regions.owner, operations)
+    edges = (regions.first, regions.last, regions.part_first, regions.part_last)
+    base = statements.base[regions.value]
+    table = np.array([column[rows] for column in (regions.owner, base, *edges)])
+    return table[:, np.lexsort(table[::-1])]
+
+
 SUM_RULES: dict[Function, Callable[[Statements, Ints], int]] = {
     Function.SUM_SCALE: _scaled_sum,
     Function.ADD: _add,
+    Function.PARTIAL_SUM: _partial_sum,
 }
