@@ -13,10 +13,10 @@ sum_functions: SUM_RULES
 attention_functions: ATTENTION_RULES, head_sizes
 coverage: HeldRegions, check_coverage
 instructions: check_instructions, check_passes, check_edges
-work: check_work, arrived_columns
+work: check_work
 operation_amounts: OperationAmounts
 value_sizes: ValueSizes
-transfers: check_trains, check_payloads
+transfers: arrived_columns, check_trains, check_payloads
 residency: check_residency, tokens_at_start
 checkpoint_tensors: Part, checkpoint_parts
 claims: check_heads, check_results, check_claims, check_marks

@@ -152,8 +152,10 @@ def _check_rows(statements: Statements, regions: Regions, what: str) -> None:
     head = np.array([name.startswith("head.") for name in flow.names], dtype=bool)
     table, value = flow.operations, regions.value
     own = regions.owner.astype(np.int64)
-    other = (number[value] >= 0) & (number[value] != table.number[own])
-    statements.must(~other, own, f"{what} a value of another pass")
+    # What stays from pass to pass is read, and never made.
+    stays = (number[value] < 0) & (regions is flow.reads)
+    same = number[value] == table.number[own]
+    statements.must(stays | same, own, f"{what} a value of another pass")
     fewer = answered[value] & ~head[table.name[own]]
     statements.must(~fewer, own, f"{what} answered positions only")
 

@@ -230,6 +230,11 @@ class OperationAmounts:
         columns = table.part_last - table.part_first
         bits = self._task.machine.formats.weights.bits
         rows = self._tokens[statements.flow.operations.number[own]]
+        added = statements.graph.get("embedding.tables")
+        if added is not None:
+            # With the rows of the first part go those of the other tables.
+            later = statements.read(own, beside("output@")).found
+            rows *= np.where(later, 1, len(added.inputs))
         self.read_bytes[own] = -(-columns * rows * bits // 8)
 
 

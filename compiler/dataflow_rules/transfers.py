@@ -7,8 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from chip.dataflow import Regions
+from chip.dataflow import Function, Regions
 from chip.program import Opcode
+from compiler.dataflow_rules.regions import begins_of_arrays
 from compiler.dataflow_rules.statements import Statements
 from compiler.hazard_rules.structure import violation
 from specs.arrays import Ints
@@ -86,6 +87,53 @@ def arrival_operators(statements: Statements) -> Ints:
     message = statements.flow.train_message[code.train[moves]]
     np.maximum.at(arrived, message, code.operator[moves])
     return arrived
+
+
+def arrived_columns(
+    statements: Statements, rows: Ints, *, with_sums: bool = True
+) -> Ints:
+    """Return, for dataflow rules, the columns of arrays that are there for regions.
+
+    Arrays that a chip has added up are one from then on; without `with_sums` it is not
+    counted.
+    """
+    flow, count = statements.flow, len(statements.flow.values)
+    operations, messages = flow.operations, flow.messages
+    wanted = np.zeros(count, dtype=bool)
+    wanted[flow.reads.value[rows]] = True
+    sums = operations.function == Function.PARTIAL_SUM
+    none = np.zeros(len(messages), dtype=bool)
+    blocks = []
+    for regions, chip, operator, summed in (
+        (flow.carried, messages.target, messages.operator, none),
+        (flow.writes, operations.chip, operations.operator, sums),
+    ):
+        own = np.flatnonzero(wanted[regions.value] & begins_of_arrays(regions))
+        owner = regions.owner[own]
+        key = chip[owner].astype(np.int64) * count + regions.value[own]
+        edges = regions.first[own], regions.last[own]
+        blocks.append(np.array([key, *edges, operator[owner], summed[owner]]))
+    there = np.concatenate(blocks, axis=1)
+    there = there[:, np.argsort(there[0], kind="stable")]
+    reads = flow.reads
+    owner = reads.owner[rows]
+    key = operations.chip[owner].astype(np.int64) * count + reads.value[rows]
+    low = np.searchsorted(there[0], key)
+    found = np.searchsorted(there[0], key, "right") - low
+    row = np.repeat(np.arange(len(rows)), found)
+    at = np.repeat(low - np.cumsum(found) + found, found) + np.arange(len(row))
+    shared = np.minimum(there[2, at], reads.last[rows[row]])
+    shared -= np.maximum(there[1, at], reads.first[rows[row]])
+    meets = (shared > 0) & (there[3, at] < operations.operator[owner][row])
+    row, at, shared = row[meets], at[meets], shared[meets]
+    # What was there when the last sum was made is in it.
+    last = np.full(len(rows), -1, dtype=np.int64)
+    summed = there[4, at] == 1
+    np.maximum.at(last, row[summed], there[3, at[summed]])
+    kept = (there[3, at] >= last[row]) & (with_sums | ~summed)
+    total = np.zeros(len(rows), dtype=np.int64)
+    np.add.at(total, row[kept], shared[kept])
+    return total
 
 
 class CarriedSizes(Protocol):

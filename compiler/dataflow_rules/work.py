@@ -11,8 +11,10 @@ from chip.dataflow import Function
 from chip.operator_work import LookupWork, ProductWork, VectorWork
 from chip.program import Opcode
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
-from compiler.dataflow_rules.regions import Flags, begins_of_arrays
+from compiler.dataflow_rules.product_functions import experts_of
+from compiler.dataflow_rules.regions import Flags
 from compiler.dataflow_rules.statements import Statements
+from compiler.dataflow_rules.transfers import arrived_columns
 from sharding.weights.task import Task
 from specs.arrays import Ints
 
@@ -32,6 +34,7 @@ _OPERANDS = {
     Function.BIAS: 2,
     Function.HEAD_NORM: 2,
     Function.NORM_WEIGH: 2,
+    Function.NORM_ADD: 3,
 }
 # Functions that read as many vectors as they have terms.
 _SUMS = (
@@ -208,7 +211,7 @@ def _check_vectors(
     statements.must(
         has["passes"] >= passes, own, "takes fewer passes over what it reads"
     )
-    terms = _terms(statements, amounts)[own]
+    terms = _terms(statements, amounts, task.model.experts_per_token)[own]
     statements.must(
         (has["operands"] >= operands)
         & (has["operands"] * amounts.made[own] >= terms)
@@ -216,13 +219,30 @@ def _check_vectors(
         own,
         "reads fewer vectors at once than it has terms",
     )
+    statements.must(
+        (has["operations"] + 1) * amounts.made[own] >= terms,
+        own,
+        "does fewer operations than its terms take",
+    )
+    statements.must(
+        (function[own] != Function.POSITION) | (has["reorders"] == 1),
+        own,
+        "does not exchange the halves of the heads that it rotates",
+    )
 
 
-def _terms(statements: Statements, amounts: OperationAmounts) -> Ints:
+def _terms(statements: Statements, amounts: OperationAmounts, chosen: int) -> Ints:
     """Return the elements of all terms of each sum, 0 for other operations.
 
     A value that is not complete yet has as many terms as arrays of it have arrived, and
     were made on the chip.
+
+    Parameters
+    ----------
+    statements, amounts
+        The program's statements, and the rows of its operations.
+    chosen
+        Experts that each token chooses.
     """
     flow = statements.flow
     reads, table = flow.reads, flow.operations
@@ -243,6 +263,12 @@ def _terms(statements: Statements, amounts: OperationAmounts) -> Ints:
     again &= reads.first[split][1:] == reads.first[split][:-1]
     size[split] = arrived_columns(statements, split)
     size[split[1:][again]] = 0
+    # Of the biases of experts, a token adds those of its own experts.
+    own = np.flatnonzero(beside)
+    adding = reads.owner[own].astype(np.int64)
+    experts = statements.numbers(adding, lambda n: experts_of(statements, n))
+    own = own[experts > 1]
+    size[own] = (reads.part_last[own] - reads.part_first[own]) * chosen
     # Of a table, the columns are numbered as parts.
     tables = np.flatnonzero((function == Function.ADD_TABLES) & staying[reads.value])
     size[tables] = reads.part_last[tables] - reads.part_first[tables]
@@ -250,50 +276,3 @@ def _terms(statements: Statements, amounts: OperationAmounts) -> Ints:
     terms = np.zeros(len(table), dtype=np.int64)
     np.add.at(terms, reads.owner[rows], size[rows])
     return terms * amounts.rows
-
-
-def arrived_columns(
-    statements: Statements, rows: Ints, *, with_sums: bool = True
-) -> Ints:
-    """Return, for dataflow rules, the columns of arrays that are there for regions.
-
-    Arrays that a chip has added up are one from then on; without `with_sums` it is not
-    counted.
-    """
-    flow, count = statements.flow, len(statements.flow.values)
-    operations, messages = flow.operations, flow.messages
-    wanted = np.zeros(count, dtype=bool)
-    wanted[flow.reads.value[rows]] = True
-    sums = operations.function == Function.PARTIAL_SUM
-    none = np.zeros(len(messages), dtype=bool)
-    blocks = []
-    for regions, chip, operator, summed in (
-        (flow.carried, messages.target, messages.operator, none),
-        (flow.writes, operations.chip, operations.operator, sums),
-    ):
-        own = np.flatnonzero(wanted[regions.value] & begins_of_arrays(regions))
-        owner = regions.owner[own]
-        key = chip[owner].astype(np.int64) * count + regions.value[own]
-        edges = regions.first[own], regions.last[own]
-        blocks.append(np.array([key, *edges, operator[owner], summed[owner]]))
-    there = np.concatenate(blocks, axis=1)
-    there = there[:, np.argsort(there[0], kind="stable")]
-    reads = flow.reads
-    owner = reads.owner[rows]
-    key = operations.chip[owner].astype(np.int64) * count + reads.value[rows]
-    low = np.searchsorted(there[0], key)
-    found = np.searchsorted(there[0], key, "right") - low
-    row = np.repeat(np.arange(len(rows)), found)
-    at = np.repeat(low - np.cumsum(found) + found, found) + np.arange(len(row))
-    shared = np.minimum(there[2, at], reads.last[rows[row]])
-    shared -= np.maximum(there[1, at], reads.first[rows[row]])
-    meets = (shared > 0) & (there[3, at] < operations.operator[owner][row])
-    row, at, shared = row[meets], at[meets], shared[meets]
-    # What was there when the last sum was made is in it.
-    last = np.full(len(rows), -1, dtype=np.int64)
-    summed = there[4, at] == 1
-    np.maximum.at(last, row[summed], there[3, at[summed]])
-    kept = (there[3, at] >= last[row]) & (with_sums | ~summed)
-    total = np.zeros(len(rows), dtype=np.int64)
-    np.add.at(total, row[kept], shared[kept])
-    return total

@@ -10,7 +10,7 @@ from chip.operator_work import VectorWork
 from chip.program import Opcode
 from compiler.dataflow_rules.regions import begins_of_arrays
 from compiler.dataflow_rules.statements import Statements
-from compiler.dataflow_rules.work import arrived_columns
+from compiler.dataflow_rules.transfers import arrived_columns
 from specs.arrays import Ints
 
 

@@ -54,7 +54,9 @@ def _check_unknown(
     if not all(region.complete for region in results):
         raise facts.refused(operation, "makes something that is not complete")
     for name in values:
-        if not all(each.complete for each in operation.reads.get(name, [])):
+        if not operation.reads.get(name):
+            raise facts.refused(operation, f"does not read {name}")
+        if not all(each.complete for each in operation.reads[name]):
             raise facts.refused(operation, f"reads parts of {name} that are no sum")
     product = facts.workload.operators[facts.places[operation.name] - 1]
     assert isinstance(product, Matmul)

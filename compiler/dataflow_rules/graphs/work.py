@@ -9,7 +9,7 @@ from chip.dataflow import Function
 from chip.operator_work import LookupWork, ProductWork, Shape, VectorWork, Work
 from chip.program import Opcode
 from compiler.dataflow_rules.graphs.stated import GraphFacts, Region, StatedOperation
-from compiler.dataflow_rules.work import arrived_columns
+from compiler.dataflow_rules.transfers import arrived_columns
 from specs.graph import Lookup, Matmul, Role, Vector
 from specs.units import ceil_div
 
@@ -177,6 +177,8 @@ def _check_sum(
         raise facts.refused(operation, "takes fewer elements than its regions have")
     if work.operands * made < terms or work.operations < 1 or work.passes < 1:
         raise facts.refused(operation, "reads fewer vectors at once than it has terms")
+    if (work.operations + 1) * made < terms:
+        raise facts.refused(operation, "does fewer operations than its terms take")
 
 
 def _terms(facts: GraphFacts) -> dict[int, int]:

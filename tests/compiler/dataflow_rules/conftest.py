@@ -214,7 +214,9 @@ def _edited(program: Stated, edit: Edit) -> tuple[Stated, int]:
     else:
         other = change if isinstance(change, str) else change[0]
         block = values[int(regions.value[row])].name.removesuffix(ending)
+        known = {value.name: value for value in values}
         value = Value(f"{block}{other}", values[int(regions.value[row])].number)
+        value = known.get(value.name, value)
         values = values if value in values else (*values, value)
         at = row
         if not isinstance(change, str):

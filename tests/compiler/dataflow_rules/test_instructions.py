@@ -1,9 +1,11 @@
 """What `check_passes` and `check_instructions` refuse."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from chip.dataflow import Function
 from compiler.dataflow_rules.instructions import check_instructions, check_passes
 from compiler.dataflow_rules.statements import Statements
 from experiments.sabotage.case import SabotageCase
@@ -53,3 +55,14 @@ def test_all_operations_and_instructions_are_looked_at(
     statements = Statements(case.program, graph, 1)
     assert check_passes(statements, task) == len(case.flow.passes) == 2
     assert check_instructions(statements) > 2 * len(case.flow.operations)
+
+
+def test_a_result_under_the_name_of_what_stays_is_refused(
+    refusal: Callable[..., str],
+) -> None:
+    def passes(program: Any) -> int:
+        return check_passes(program.statements, program.plan.task)
+
+    # Weights are read in every pass and made in none.
+    edit = ("writes", Function.POSITION, "keys", "key_cache")
+    assert refusal(passes, "decoder", edit) == "makes a value of another pass"
