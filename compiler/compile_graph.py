@@ -6,7 +6,7 @@ from compiler.cost.graph_roofline import workload_bound
 from compiler.ir.dataflow_emission import emit_dataflow
 from compiler.ir.schedule import WorkloadSchedule
 from compiler.scheduling.plan_scheduler import PlanScheduler, numbered_pass
-from sharding.graph.workload_plan import WorkloadPlan
+from sharding.workloads.workload_plan import WorkloadPlan
 from specs.errors import ScheduleError
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.topology import Topology

@@ -44,8 +44,8 @@ from compiler.hazard_rules.structure import (
     violation,
 )
 from compiler.hazard_rules.timing import check_deskews, check_fifos, check_receives
-from sharding.graph.workload_plan import WorkloadPlan
 from sharding.planner.plan import ShardingPlan
+from sharding.workloads.workload_plan import WorkloadPlan
 from specs.machine import MachineSpec
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree

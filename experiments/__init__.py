@@ -4,6 +4,7 @@ A script at the top asks one question; ``python -m experiments`` lists them. Not
 imported here, so that ``groqrack --help`` need not wait for NumPy.
 
 run: run_scenario, run_collective, Run
+execution: models, workloads and collectives computed with real numbers
 report, tables, plots, trace: summary, tables as data frames, pictures, traces
 sweep: run_sweep
 plan_report: explained, plan_front

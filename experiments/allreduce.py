@@ -31,7 +31,7 @@ MARKERS = {"one-shot": "v", "two-step": "s", "ring": "D", "hierarchical": "o"}
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return latency and bandwidth at each size and chip count, and their figure."""
+    """Run the experiment: latency and bandwidth by size and chips, and their figure."""
     machine = load_machine()
     rows = []
     for chips, kind in MACHINES.items():

@@ -33,7 +33,7 @@ PUBLISHED = {"up to 264": (16, 264, 50.0), "beyond": (264, 10_440, 14.0)}
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the bandwidth per chip at each system size, and its figure."""
+    """Run the experiment: bandwidth per chip at each system size, and its figure."""
     machine = load_machine()
     machines = [node_system(n) for n in (QUICK_NODES if quick else NODES)]
     machines += [

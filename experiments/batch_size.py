@@ -47,7 +47,7 @@ COLUMNS = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return latency and throughput at each number of users, and their figure."""
+    """Run the experiment: latency and throughput by users, and their figure."""
     model = load_model(MODEL)
     contexts = CONTEXTS[1:] if quick else CONTEXTS
     points = [

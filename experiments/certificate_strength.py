@@ -41,7 +41,7 @@ _VERDICTS = ("caught", "harmless", "missed")
 def experiment(
     seed: int, quick: bool
 ) -> tuple[pd.DataFrame, Figure, dict[str, pd.DataFrame]]:
-    """Return what is caught of each kind, its figure, and all schedules apart."""
+    """Run the experiment: what is caught of each kind, and its figure."""
     rows = []
     for case in islice(quick_schedules(), 1) if quick else schedules():
         # What is refused says something only if the program held before.

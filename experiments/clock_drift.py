@@ -67,7 +67,7 @@ _MOST_TOKENS = 2**14
 
 
 def experiment(seed: int, quick: bool) -> Findings:
-    """Return first violations and their closed forms, the figure, and error limits."""
+    """Run the experiment: first violations, closed forms, the figure, error limits."""
     drifts_ppm = QUICK_DRIFTS_PPM if quick else DRIFTS_PPM
     intervals = QUICK_INTERVALS_EPOCHS if quick else INTERVALS_EPOCHS
     between = np.geomspace(

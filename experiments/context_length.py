@@ -40,7 +40,7 @@ COLUMNS = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return latency, memory and chips at each context, and their figure."""
+    """Run the experiment: latency, memory and chips by context, and their figure."""
     rows = [
         _row(model, chips, context, seed)
         for model, chips in (QUICK_MODELS if quick else MODELS)

@@ -42,7 +42,7 @@ SHOWN = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the determinism tax of each split and code, and its figure."""
+    """Run the experiment: determinism tax of each split and code, and its figure."""
     rows: list[TableRow] = []
     for width in QUICK_WIDTHS if quick else WIDTHS:
         rows += _tax_rows(f"tensor={width},pipeline={CHIPS // width}", seed)

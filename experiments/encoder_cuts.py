@@ -64,7 +64,7 @@ class StageCutProblem(NamedTuple):
 
 
 def experiment(_seed: int, quick: bool) -> tuple[pd.DataFrame, Figure, Tables]:
-    """Return the cycles of a pass under each rule; no part is random."""
+    """Run the experiment: cycles of a pass under each rule; no part is random."""
     rows = [
         _row(context, Strategy(tensor=tensor, pipeline=pipeline), rule)
         for context in (CONTEXTS[:1] if quick else CONTEXTS)

@@ -39,7 +39,7 @@ COLUMNS = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the energy of a token at each number of sequences, and its figure."""
+    """Run the experiment: energy of a token by sequences, and its figure."""
     rows = [
         _row(context, sequences, seed)
         for context in CONTEXTS

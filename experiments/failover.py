@@ -58,7 +58,7 @@ CASES = (
 
 
 def experiment(seed: int, quick: bool) -> Findings:
-    """Return the cost of each failover, the figure, and every token."""
+    """Run the experiment: cost of each failover, the figure, and every token."""
     tokens = QUICK_TOKENS if quick else TOKENS
     rows: list[TableRow] = []
     delivered: list[pd.DataFrame] = []

@@ -63,7 +63,7 @@ _MOST_TOKENS = 1e13
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the effect of errors on a token under each code, and its figure."""
+    """Run the experiment: effect of errors on a token by code, and its figure."""
     rows: list[TableRow] = []
     curves: list[TableRow] = []
     for code in QUICK_CODES if quick else CODES:

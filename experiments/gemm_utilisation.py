@@ -41,7 +41,7 @@ COLUMNS = {
 def experiment(
     seed: int, quick: bool
 ) -> tuple[pd.DataFrame, Figure, dict[str, pd.DataFrame]]:
-    """Return the range of utilisation by tiles, the figure, and all points."""
+    """Run the experiment: range of utilisation by tiles, the figure, and all points."""
     step = QUICK_STEP if quick else STEP
     curve = pd.DataFrame(
         [_point(n, seed) for n in range(FIRST_COLUMNS, LAST_COLUMNS + 1, step)]

@@ -64,7 +64,7 @@ COLUMNS = {
 def experiment(
     seed: int, quick: bool
 ) -> tuple[pd.DataFrame, Figure, dict[str, pd.DataFrame]]:
-    """Return each model on each generation, the figure, and the assumptions."""
+    """Run the experiment: models on each generation, the figure, the assumptions."""
     names = [QUICK_MODEL, "llama-3.1-405b"] if quick else [*model_names()]
     drawn = QUICK_MODEL if quick else DRAWN_MODEL
     table = pd.DataFrame(

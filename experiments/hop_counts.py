@@ -35,7 +35,7 @@ COLUMNS = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the hops of each arrangement, size and rule, and their figure."""
+    """Run the experiment: hops of each arrangement, size and rule, and their figure."""
     rows = []
     for arrangement in ORDERS:
         name = f"random-{seed}" if arrangement == "random" else arrangement

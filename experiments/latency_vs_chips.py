@@ -43,7 +43,7 @@ COLUMNS = {
 def experiment(
     seed: int, quick: bool, checkpoint: Checkpoint
 ) -> tuple[pd.DataFrame, Figure]:
-    """Return the latency of each strategy at each chip count, and its figure."""
+    """Run the experiment: latency of strategies by chip count, and its figure."""
     rows = []
     model = QUICK_MODEL if quick else MODEL
     for chips in QUICK_CHIPS if quick else CHIPS:

@@ -34,7 +34,7 @@ SHOWN = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return table 2 with the simulated figures, and the distributions as a figure."""
+    """Run the experiment: table 2, simulated too, and the distributions' figure."""
     exchanges = QUICK_EXCHANGES if quick else EXCHANGES
     halves = half_round_trips(seed, exchanges)
     rows = [

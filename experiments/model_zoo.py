@@ -35,7 +35,7 @@ COLUMNS = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the latency of each model on its smallest machine and on larger ones."""
+    """Run the experiment: latency of models on their smallest and larger machines."""
     machine = load_machine()
     rows = [
         _row(load_model(name), machine, widening, seed)

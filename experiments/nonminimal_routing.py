@@ -27,7 +27,7 @@ EXPECTED_BYTES = (6_000, 10_000)
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the gain at each size and number of paths, and its picture."""
+    """Run the experiment: gain at each size and number of paths, and its picture."""
     machine = load_machine()
     rows = []
     for vectors in QUICK_VECTORS if quick else VECTORS:

@@ -119,7 +119,7 @@ QUICK_CASES = [case for case in CASES if case.model == "llama-2-7b"][:4]
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the cycles of each plan on chips in order, placed and at random."""
+    """Run the experiment: cycles of plans on chips in order, placed and at random."""
     table = pd.DataFrame(
         [_row(case, seed) for case in (QUICK_CASES if quick else CASES)]
     )

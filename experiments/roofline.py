@@ -44,7 +44,7 @@ COLUMNS = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the bound of each device at each batch, and the rooflines."""
+    """Run the experiment: bound of each device at each batch, and the rooflines."""
     model = load_model(MODEL)
     rows = [
         _bound(name, device, model, batch)

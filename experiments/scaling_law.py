@@ -51,7 +51,7 @@ COLUMNS = {
 def experiment(
     seed: int, quick: bool, checkpoint: Checkpoint
 ) -> tuple[pd.DataFrame, Figure]:
-    """Return the latency of each model at each chip count, and its figure."""
+    """Run the experiment: latency of each model at each chip count, and its figure."""
     rows = []
     widths = QUICK_WIDTHS if quick else WIDTHS
     for model in QUICK_MODELS if quick else MODELS:

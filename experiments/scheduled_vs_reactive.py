@@ -63,7 +63,7 @@ SHOWN = {
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return latencies and throughput of every network, and their figure."""
+    """Run the experiment: latency and throughput by network, and their figure."""
     machine = load_machine()
     rows: list[TableRow] = []
     drawn: list[LatencySamples] = []

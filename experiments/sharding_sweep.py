@@ -61,7 +61,7 @@ QUICK = _Sweep("gpt2", 16, (4, 8), 12)
 def experiment(
     seed: int, quick: bool, checkpoint: Checkpoint
 ) -> tuple[pd.DataFrame, Figure, Tables]:
-    """Return the simulated strategies, the figure, the whole space and its front."""
+    """Run the experiment: simulated strategies, the figure, the space and its front."""
     sweep = QUICK if quick else FULL
     scenario = Scenario(
         model=sweep.model, chips=sweep.chips, tokens=1, seed=seed, engine="replay"

@@ -41,7 +41,7 @@ _AROUND, _RACK = 2.6, 0.55
 def experiment(
     seed: int, quick: bool
 ) -> tuple[pd.DataFrame, Figure, dict[str, pd.DataFrame]]:
-    """Return slack by level of both machines, the figure, and a row for each link."""
+    """Run the experiment: slack by level of both machines, the figure, all links."""
     runs = [
         run_scenario(
             Scenario(

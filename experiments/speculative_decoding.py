@@ -53,7 +53,7 @@ COLUMNS = {
 def experiment(
     seed: int, quick: bool
 ) -> tuple[pd.DataFrame, Figure, dict[str, pd.DataFrame]]:
-    """Return rates by draft length and acceptance, the figure, and the draft needed."""
+    """Run the experiment: rates by draft and acceptance, and the draft needed."""
     machine = load_machine()
     topology = select_topology(CHIPS, "auto")
     chips = topology.active.astype(np.int64)

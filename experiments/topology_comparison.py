@@ -91,7 +91,7 @@ LARGE = Comparison(
 
 
 def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
-    """Return the latency on each wiring under each strategy, and its picture."""
+    """Run the experiment: latency by wiring and strategy, and its picture."""
     comparisons = [SMALL, LARGE]
     if quick:
         comparisons = [SMALL._replace(strategies=SMALL.strategies[:1])]

@@ -3,10 +3,10 @@
 import numpy as np
 
 from compiler.cost.link_timing import hop_cycles
-from sharding.graph.workload_gathers import crossing
-from sharding.graph.workload_operators import workload_steps
-from sharding.graph.workload_plan import WorkloadPlan
 from sharding.operators.operators import Compute, Exchange, Pattern, Unit
+from sharding.workloads.workload_gathers import crossing
+from sharding.workloads.workload_operators import workload_steps
+from sharding.workloads.workload_plan import WorkloadPlan
 from specs.machine import MachineSpec
 from specs.units import ceil_div
 

@@ -6,8 +6,8 @@ from typing import Generic, TypeVar, final
 from chip.program import Program
 from compiler.ir.timeline import Timeline
 from compiler.ir.transfers import CycleBreakdown
-from sharding.graph.workload_plan import WorkloadPlan
 from sharding.planner.plan import ShardingPlan
+from sharding.workloads.workload_plan import WorkloadPlan
 from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
 

@@ -6,12 +6,12 @@ from compiler.collectives.exchange_selection import MOST_TRAINS
 from compiler.ir.entry_dataflow import GraphScope
 from compiler.ir.messages import MessageTable
 from compiler.passes.planned_pass import PassBlock, PassStage, PlannedPass
-from sharding.graph.workload_gathers import crossing_bytes, crossing_shards
-from sharding.graph.workload_operators import workload_steps
-from sharding.graph.workload_plan import WorkloadPlan, WorkloadStage
-from sharding.graph.workload_regions import matrix_names
 from sharding.operators.operands import Operand
 from sharding.operators.operators import Exchange
+from sharding.workloads.workload_gathers import crossing_bytes, crossing_shards
+from sharding.workloads.workload_operators import workload_steps
+from sharding.workloads.workload_plan import WorkloadPlan, WorkloadStage
+from sharding.workloads.workload_regions import matrix_names
 from specs.errors import ScheduleError
 from specs.graph import Role
 from topologies.topology import Topology

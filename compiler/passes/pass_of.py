@@ -3,8 +3,8 @@
 from compiler.passes.graph_pass import graph_pass
 from compiler.passes.model_pass import model_pass
 from compiler.passes.planned_pass import PlannedPass
-from sharding.graph.workload_plan import WorkloadPlan
 from sharding.planner.plan import ShardingPlan
+from sharding.workloads.workload_plan import WorkloadPlan
 
 AnyPlan = ShardingPlan | WorkloadPlan
 

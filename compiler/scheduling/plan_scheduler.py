@@ -19,7 +19,7 @@ from compiler.scheduling.layer_cache import BlockCache, BlockOperators
 from compiler.scheduling.pass_scheduler import pass_timeline
 from compiler.scheduling.program_assembly import assemble_program
 from compiler.scheduling.software_pipelining import Reschedule
-from sharding.graph.workload_plan import WorkloadPlan
+from sharding.workloads.workload_plan import WorkloadPlan
 from topologies.outage import NO_OUTAGE, Outage
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.routing.static_routes import Routes

@@ -6,9 +6,9 @@ from contextlib import suppress
 from compiler.compile_graph import compile_workload, with_dataflow
 from compiler.cost.graph_roofline import critical_path_bound
 from compiler.ir.schedule import WorkloadSchedule
-from sharding.graph.workload_plan import WorkloadPlan
-from sharding.graph.workload_planner import plan_workload
 from sharding.parallelism.grid import Grid, grids
+from sharding.workloads.workload_plan import WorkloadPlan
+from sharding.workloads.workload_planner import plan_workload
 from specs.arrays import Ints
 from specs.errors import PlanError, ScheduleError
 from specs.machine import MachineSpec

@@ -17,7 +17,7 @@ from experiments.cli.scenario_options import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from experiments.run.execution import Execution
+    from experiments.execution.model_execution import Execution
     from specs.scenario import Scenario
 
 _DIFFERS = 3
@@ -55,7 +55,7 @@ def execute_command(
         if not agrees:
             raise typer.Exit(_DIFFERS)
         return
-    from experiments.run.execution import check_executable, run_execution
+    from experiments.execution.model_execution import check_executable, run_execution
     from experiments.run.preparation import plan_scenario
     from experiments.run.scenario_inputs import model_of
 

@@ -11,7 +11,7 @@ from experiments.cli.scenario_options import ScenarioOptions, scenario_from
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from experiments.run.numbers.collective_execution import CollectiveExecution
+    from experiments.execution.collective_execution import CollectiveExecution
 
 _DEFAULT_CHIPS = 8
 # What a collective has of a scenario.
@@ -34,7 +34,7 @@ def execute_collective_command(
     SpecError
         If its size is not given, or an option that is of a model.
     """
-    from experiments.run.numbers.collective_execution import execute_collective
+    from experiments.execution.collective_execution import execute_collective
     from experiments.run.scenario_inputs import machine_of, topology_of
     from specs.errors import SpecError
 

@@ -9,7 +9,7 @@ from experiments.cli.options import plain_console
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from experiments.run.graphs.execution import WorkloadExecution
+    from experiments.execution.workload_execution import WorkloadExecution
     from specs.scenario import Scenario
 
 
@@ -27,7 +27,7 @@ def execute_workload(
     as_json
         Whether JSON is printed.
     """
-    from experiments.run.graphs.execution import (
+    from experiments.execution.workload_execution import (
         check_workload,
         run_workload_execution,
     )

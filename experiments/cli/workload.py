@@ -137,7 +137,7 @@ def operators_table(graph: "Workload", formats: "FormatsSpec") -> "Table":
     """Return what the command ``workload`` prints: each operator's work, the sum."""
     from rich.table import Table
 
-    from sharding.graph.workload_cost import operator_work, workload_work
+    from sharding.workloads.workload_cost import operator_work, workload_work
 
     table = Table(box=None, pad_edge=False, show_footer=True)
     table.add_column("operator", footer=f"all {len(graph.operators)}")

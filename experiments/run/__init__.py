@@ -3,10 +3,7 @@
 scenario: run_scenario, compile_programs, Run, Programs
 scenario_inputs: scenario_of, machine_of, model_of, topology_of
 preparation, workload: plan and schedule of a model, or of any graph of operators
-execution: run_execution, Execution
-graphs: execution of workloads with numbers
-program_runner: ProgramRunner; operator_settings: operator_settings, engine_weights
-collective: run_collective, CollectiveRun; numbers: collectives with real numbers
+collective: run_collective, CollectiveRun
 prompt, context_buckets: the pass of a prompt, and decoding as the context grows
 speculative_decoding: PlacedModel, Speculation, SpeculationStep, fastest,
     tokens_per_step, drawn_tokens

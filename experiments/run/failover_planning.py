@@ -12,8 +12,8 @@ from compiler.verify import verify
 from experiments.run.preparation import Prepared
 from experiments.run.workload import PreparedWorkload
 from fabric.faults.spares import Moved
-from sharding.graph.workload_plan import WorkloadPlan
 from sharding.planner.plan import ShardingPlan
+from sharding.workloads.workload_plan import WorkloadPlan
 from specs.arrays import Ints
 from specs.errors import PlanError
 from topologies.outage import Outage

@@ -10,9 +10,9 @@ from compiler.search.graph_search import best_of, best_schedule
 from experiments.run.plan_csv import SUFFIX
 from experiments.run.preparation import AUTO
 from experiments.run.scenario_inputs import MODEL_SETTING, machine_of, topology_of
-from sharding.graph.workload_cost import least_mxm_cycles, workload_work
-from sharding.graph.workload_plan import WorkloadPlan
 from sharding.parallelism.grid import parse_grids
+from sharding.workloads.workload_cost import least_mxm_cycles, workload_work
+from sharding.workloads.workload_plan import WorkloadPlan
 from specs.errors import PlanError, SpecError
 from specs.machine import MachineSpec
 from specs.scenario import Scenario

@@ -8,8 +8,8 @@ import numpy as np
 
 from chip.dataflow import Dataflow
 from chip.program import Program
-from sharding.graph.workload_plan import WorkloadPlan
 from sharding.planner.plan import ShardingPlan
+from sharding.workloads.workload_plan import WorkloadPlan
 from specs.machine import MachineSpec
 from topologies.topology import Topology
 from workloads.collective import CollectivePlan

@@ -7,18 +7,18 @@ import numpy as np
 
 from chip.dataflow import Pass, Value
 from chip.program import Program
-from experiments.run.graphs.engine_values import (
+from experiments.execution.operator_settings import engine_weights, operator_settings
+from experiments.execution.workload_execution import everywhere
+from experiments.execution.workload_values import (
     engine_weights as graph_weights,
 )
-from experiments.run.graphs.engine_values import (
+from experiments.execution.workload_values import (
     graph_settings,
     random_inputs,
 )
-from experiments.run.graphs.execution import everywhere
-from experiments.run.operator_settings import engine_weights, operator_settings
 from fabric.functional_engine.executor import execute
-from sharding.graph.workload_plan import WorkloadPlan
 from sharding.planner.plan import ShardingPlan
+from sharding.workloads.workload_plan import WorkloadPlan
 from specs.graph import Role
 from workloads.model_graph import graph_of
 from workloads.reference.evaluation import random_weights

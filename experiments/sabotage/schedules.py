@@ -9,7 +9,7 @@ import numpy as np
 from compiler.compile_collective import compile_collective
 from compiler.compile_decode import compile_token
 from compiler.compile_prefill import compile_prefill
-from experiments.run.numbers.collective_execution import largest_difference
+from experiments.execution.collective_execution import largest_difference
 from experiments.run.preparation import compile_scenario
 from experiments.run.workload import prepare_workload
 from experiments.sabotage.case import SabotageCase

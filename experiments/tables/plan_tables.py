@@ -8,11 +8,11 @@ from chip.program import Opcode, Slice
 from experiments.run.preparation import Prepared
 from experiments.run.scenario import Run
 from experiments.run.workload import PreparedWorkload
-from sharding.graph.workload_plan import WorkloadStage
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import Routing
 from sharding.planner.plan import Stage
 from sharding.weights.blocks import BlockKind
+from sharding.workloads.workload_plan import WorkloadStage
 
 
 def plan_table(prepared: Prepared | PreparedWorkload) -> pd.DataFrame:

@@ -17,8 +17,8 @@ from experiments.tables.plan_tables import plan_table, schedule_table, stages_ta
 from fabric.clocks.clock import Clock
 from fabric.links.slack import UNLIMITED_PS
 from fabric.results.result import Failover, IterationRow
-from sharding.graph.workload_plan import WorkloadStage
 from sharding.planner.plan import Stage
+from sharding.workloads.workload_plan import WorkloadStage
 from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S
 from topologies.topology import Level
 

@@ -10,8 +10,8 @@ from compiler.ir.schedule import WorkloadSchedule
 from compiler.verify import verify
 from fabric.replay import replay
 from fabric.simulation import simulate
-from sharding.graph.workload_planner import plan_workload
 from sharding.parallelism.grid import Grid
+from sharding.workloads.workload_planner import plan_workload
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec, load_machine
 from topologies.selection import select_topology

@@ -134,7 +134,7 @@ def test_the_rules_share_no_code_with_what_makes_programs() -> None:
                 "chip.sram_occupancy",
                 "chip.functional_units",
                 "chip.operator_work",
-                "sharding.graph.workload_plan",
+                "sharding.workloads.workload_plan",
                 "sharding.planner.plan",
                 "sharding.weights.task",
                 "sharding.weights.tensor_names",

@@ -20,7 +20,7 @@ from compiler.dataflow_rules.graphs.work import check_graph_work
 from compiler.dataflow_rules.instructions import check_instructions
 from compiler.dataflow_rules.statements import Statements
 from compiler.dataflow_rules.transfers import check_payloads, check_trains
-from sharding.graph.workload_plan import WorkloadPlan
+from sharding.workloads.workload_plan import WorkloadPlan
 from topologies.topology import Topology
 from workloads.graphs.graph_of_workload import graph_of_workload
 

@@ -11,7 +11,7 @@ import numpy as np
 from chip.dataflow import Dataflow, Function, Regions
 from chip.element_numbering import Numbering
 from compiler.dataflow_rules.statements import Statements
-from sharding.graph.workload_plan import WorkloadPlan
+from sharding.workloads.workload_plan import WorkloadPlan
 from specs.arrays import Ints
 from specs.errors import VerificationError
 from specs.graph import Operator, Role, Tensor

@@ -2,11 +2,11 @@ import numpy as np
 
 from compiler.cost.graph_roofline import critical_path_bound, workload_bound
 from compiler.cost.link_timing import hop_cycles
-from sharding.graph.workload_operators import workload_steps
-from sharding.graph.workload_plan import WorkloadPlan
-from sharding.graph.workload_planner import plan_workload
 from sharding.operators.operators import Compute
 from sharding.parallelism.grid import Grid
+from sharding.workloads.workload_operators import workload_steps
+from sharding.workloads.workload_plan import WorkloadPlan
+from sharding.workloads.workload_planner import plan_workload
 from specs.machine import MachineSpec, load_machine
 from workloads.graphs.workload import load_workload
 

@@ -10,6 +10,7 @@ from compiler.dataflow_rules.transfers import check_payloads
 from compiler.dataflow_rules.value_sizes import ValueSizes
 from experiments.sabotage.case import SabotageCase
 from experiments.sabotage.program_edits import with_rows
+from sharding.planner.plan import ShardingPlan
 from specs.errors import VerificationError
 from workloads.model_graph import graph_of
 
@@ -71,7 +72,7 @@ def test_values_have_a_row_for_each_position_that_is_computed(
     case_of: Callable[[str], SabotageCase], stated: Callable[[str], Any]
 ) -> None:
     case = case_of("prompt")
-    assert case.plan
+    assert isinstance(case.plan, ShardingPlan)
     task = case.plan.task
     graph = graph_of(task.model, context=task.context, batch=1)
     statements = type(stated("decoder").statements)(case.program, graph, 1)

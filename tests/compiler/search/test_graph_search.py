@@ -3,8 +3,8 @@ import pytest
 
 from compiler.compile_graph import compile_workload
 from compiler.search.graph_search import best_schedule
-from sharding.graph.workload_planner import plan_workload
 from sharding.parallelism.grid import grids
+from sharding.workloads.workload_planner import plan_workload
 from specs.errors import PlanError
 from specs.machine import load_machine
 from topologies.selection import select_topology

@@ -11,7 +11,7 @@ import pytest
 from chip.dataflow import Dataflow, Pass, Value
 from chip.program import Program
 from compiler.ir.schedule import Schedule
-from experiments.run.operator_settings import engine_weights, operator_settings
+from experiments.execution.operator_settings import engine_weights, operator_settings
 from fabric.functional_engine.caches import KeyValueCaches
 from fabric.functional_engine.call import Call, Operand
 from fabric.functional_engine.executor import Executed, execute

@@ -14,8 +14,8 @@ from compiler.compile_graph import compile_workload
 from compiler.dataflow_rules.graphs.proof import graph_checks
 from compiler.ir.schedule import WorkloadSchedule
 from compiler.verify import verify
-from sharding.graph.workload_planner import plan_workload
 from sharding.parallelism.grid import Grid
+from sharding.workloads.workload_planner import plan_workload
 from specs.errors import VerificationError
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector
 from specs.machine import load_machine

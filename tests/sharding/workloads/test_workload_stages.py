@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from sharding.graph.workload_gathers import crossing, crossing_bytes
-from sharding.graph.workload_plan import WorkloadPlan
-from sharding.graph.workload_planner import plan_workload
-from sharding.graph.workload_stages import uncut_runs
 from sharding.parallelism.grid import Grid
 from sharding.planner.coverage import check_coverage
+from sharding.workloads.workload_gathers import crossing, crossing_bytes
+from sharding.workloads.workload_plan import WorkloadPlan
+from sharding.workloads.workload_planner import plan_workload
+from sharding.workloads.workload_stages import uncut_runs
 from specs.errors import PlanError
 from specs.graph import Matmul, Role, Tensor, Vector
 from specs.machine import load_machine

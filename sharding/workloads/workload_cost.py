@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from chip.mxm_tiling import mxm_macs_per_cycle
-from sharding.graph.tensor_layout import fed_bytes, format_of, scheduled_matrices
+from sharding.workloads.tensor_layout import fed_bytes, format_of, scheduled_matrices
 from specs.graph import Lookup, Matmul, Operator, Role
 from specs.machine import FormatsSpec, MachineSpec
 from workloads.graphs.workload import Workload

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from compiler.collectives.phases import Algorithm
 from compiler.compile_collective import compile_collective
 from compiler.verify import verify
-from experiments.run.numbers.collective_execution import (
+from experiments.execution.collective_execution import (
     execute_collective,
     largest_difference,
 )

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from chip.element_numbering import Numbering
-from sharding.graph.tensor_layout import Use, format_of, split_columns, uses_of
 from sharding.parallelism.grid import ColumnSplit, Grid
 from sharding.planner.memory import StageMemory
+from sharding.workloads.tensor_layout import Use, format_of, split_columns, uses_of
 from specs.arrays import Ints
 from specs.formats import Format
 from specs.graph import Role, Tensor

@@ -3,17 +3,17 @@ import pytest
 
 from chip.mxm_tiling import tiling
 from chip.operator_work import LookupWork, ProductWork, Shape, VectorWork
-from sharding.graph.workload_builders import (
+from sharding.operators.operators import Unit
+from sharding.parallelism.grid import Grid
+from sharding.workloads.workload_builders import (
     lookup_operator,
     matmul,
     partial_sum,
     vector_elements,
     vector_operator,
 )
-from sharding.graph.workload_plan import WorkloadPlan, WorkloadStage
-from sharding.graph.workload_planner import plan_workload
-from sharding.operators.operators import Unit
-from sharding.parallelism.grid import Grid
+from sharding.workloads.workload_plan import WorkloadPlan, WorkloadStage
+from sharding.workloads.workload_planner import plan_workload
 from specs.formats import Format
 from specs.graph import Matmul, Vector
 from specs.machine import load_machine

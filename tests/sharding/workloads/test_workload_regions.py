@@ -1,11 +1,15 @@
 import numpy as np
 
 from chip.dataflow import Function
-from sharding.graph.workload_plan import WorkloadPlan
-from sharding.graph.workload_planner import plan_workload
-from sharding.graph.workload_regions import OperatorRegions, matrix_names, partial_name
 from sharding.operators.operands import Operand
 from sharding.parallelism.grid import Grid
+from sharding.workloads.workload_plan import WorkloadPlan
+from sharding.workloads.workload_planner import plan_workload
+from sharding.workloads.workload_regions import (
+    OperatorRegions,
+    matrix_names,
+    partial_name,
+)
 from specs.graph import Matmul, Role, Tensor
 from specs.machine import load_machine
 from workloads.graphs.workload import load_workload

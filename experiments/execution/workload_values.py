@@ -8,8 +8,8 @@ import numpy as np
 from fabric.functional_engine.graph_settings import GraphSettings, ValueShape
 from fabric.functional_engine.memory import Array
 from fabric.functional_engine.settings import OperatorSettings
-from sharding.graph.workload_plan import WorkloadPlan
-from sharding.graph.workload_regions import matrix_names
+from sharding.workloads.workload_plan import WorkloadPlan
+from sharding.workloads.workload_regions import matrix_names
 from specs.graph import Lookup, Matmul, Role
 from specs.vector_functions import FACTS
 from workloads.attributes import (

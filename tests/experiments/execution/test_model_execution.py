@@ -10,7 +10,11 @@ from compiler.collectives.exchange_selection import ExchangeSelector, Selected
 from compiler.collectives.phases import Algorithm, Candidate
 from compiler.compile_decode import compile_token
 from compiler.verify import verify
-from experiments.run.execution import Execution, check_executable, run_execution
+from experiments.execution.model_execution import (
+    Execution,
+    check_executable,
+    run_execution,
+)
 from experiments.run.preparation import Prepared
 from sharding.parallelism.strategy import parse_strategy
 from sharding.placement.default_placement import placed_chips

@@ -6,9 +6,9 @@ operators allocate no memory for their results.
 
 from chip.mxm_tiling import tiling
 from chip.operator_work import LookupWork, ProductWork, Shape, VectorWork, adding
-from sharding.graph.tensor_layout import fed_bytes, format_of
-from sharding.graph.workload_plan import WorkloadPlan
 from sharding.operators.operators import Compute, Operations, Unit, compute, nothing
+from sharding.workloads.tensor_layout import fed_bytes, format_of
+from sharding.workloads.workload_plan import WorkloadPlan
 from specs.arrays import Ints
 from specs.formats import Format
 from specs.graph import Matmul, Role, Vector

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.run.operator_settings import engine_weights, operator_settings
+from experiments.execution.operator_settings import engine_weights, operator_settings
 from sharding.parallelism.tensor_group import Routing
 from sharding.weights.task import Task
 from specs.machine import load_machine

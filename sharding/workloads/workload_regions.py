@@ -12,8 +12,8 @@ import numpy as np
 
 from chip.dataflow import Function
 from chip.element_numbering import Numbering, in_order
-from sharding.graph.workload_plan import WorkloadPlan
 from sharding.operators.operands import Operand, Operation, operand, shards
+from sharding.workloads.workload_plan import WorkloadPlan
 from specs.arrays import Ints
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector
 

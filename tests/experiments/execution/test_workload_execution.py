@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from compiler.compile_graph import compile_workload
 from compiler.ir.schedule import WorkloadSchedule
 from compiler.verify import verify
-from experiments.run.graphs.execution import run_workload_execution
-from sharding.graph.workload_planner import plan_workload
+from experiments.execution.workload_execution import run_workload_execution
 from sharding.parallelism.grid import Grid
+from sharding.workloads.workload_planner import plan_workload
 from specs.errors import PlanError, SpecError, VerificationError
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
 from specs.machine import load_machine

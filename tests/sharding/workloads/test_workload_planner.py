@@ -4,19 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chip.matmul_cycles import product_cycles
-from sharding.graph.workload_cost import (
+from sharding.operators.operators import Compute, Exchange, Pattern
+from sharding.parallelism.grid import Grid
+from sharding.planner.coverage import check_coverage
+from sharding.workloads.workload_cost import (
     WorkloadCost,
     least_mxm_cycles,
     operator_work,
     workload_work,
 )
-from sharding.graph.workload_memory import alive_bytes
-from sharding.graph.workload_operators import workload_steps
-from sharding.graph.workload_plan import WorkloadPlan
-from sharding.graph.workload_planner import plan_workload
-from sharding.operators.operators import Compute, Exchange, Pattern
-from sharding.parallelism.grid import Grid
-from sharding.planner.coverage import check_coverage
+from sharding.workloads.workload_memory import alive_bytes
+from sharding.workloads.workload_operators import workload_steps
+from sharding.workloads.workload_plan import WorkloadPlan
+from sharding.workloads.workload_planner import plan_workload
 from specs.errors import PlanError
 from specs.machine import load_machine
 from workloads.graphs.workload import load_workload, workload_names

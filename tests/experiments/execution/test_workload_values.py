@@ -1,13 +1,13 @@
 import numpy as np
 
-from experiments.run.graphs.engine_values import (
+from experiments.execution.workload_values import (
     engine_weights,
     graph_settings,
     random_inputs,
 )
-from sharding.graph.workload_plan import WorkloadPlan
-from sharding.graph.workload_planner import plan_workload
 from sharding.parallelism.grid import Grid
+from sharding.workloads.workload_plan import WorkloadPlan
+from sharding.workloads.workload_planner import plan_workload
 from specs.graph import Lookup, Matmul, Role, Tensor
 from specs.machine import load_machine
 from workloads.graphs.workload import Workload, load_workload

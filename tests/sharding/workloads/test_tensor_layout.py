@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.graph.tensor_layout import (
+from sharding.parallelism.grid import ColumnSplit, Grid
+from sharding.workloads.tensor_layout import (
     Use,
     fed_bytes,
     format_of,
@@ -14,7 +15,6 @@ from sharding.graph.tensor_layout import (
     stays_split,
     uses_of,
 )
-from sharding.parallelism.grid import ColumnSplit, Grid
 from specs.formats import Format
 from specs.graph import Lookup, Matmul, Role, Tensor
 from specs.machine import load_machine

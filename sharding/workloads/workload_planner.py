@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from sharding.graph.workload_memory import workload_memory
-from sharding.graph.workload_plan import WorkloadPlan, WorkloadStage
-from sharding.graph.workload_stages import stage_ranges, uncut_runs
 from sharding.parallelism.grid import Grid, grids
+from sharding.workloads.workload_memory import workload_memory
+from sharding.workloads.workload_plan import WorkloadPlan, WorkloadStage
+from sharding.workloads.workload_stages import stage_ranges, uncut_runs
 from specs.arrays import Ints
 from specs.errors import PlanError
 from specs.graph import Matmul, Role, Tensor

@@ -10,7 +10,7 @@ from chip.dataflow import Value
 from chip.program import Program
 from compiler.compile_decode import compile_token
 from compiler.compile_prefill import compile_prefill
-from experiments.run.operator_settings import engine_weights, operator_settings
+from experiments.execution.operator_settings import engine_weights, operator_settings
 from experiments.run.preparation import Prepared
 from fabric.functional_engine.caches import KeyValueCaches
 from fabric.functional_engine.executor import Executed, execute

@@ -10,9 +10,9 @@ from typing import final
 import numpy as np
 from numpy.typing import DTypeLike
 
-from experiments.run.operator_settings import random_tokens
+from experiments.execution.operator_settings import random_tokens
+from experiments.execution.program_runner import POOLED, ProgramRunner
 from experiments.run.preparation import Prepared
-from experiments.run.program_runner import POOLED, ProgramRunner
 from fabric.functional_engine.memory import Array
 from sharding.partition.embedding import TOKENS
 from specs.errors import PlanError

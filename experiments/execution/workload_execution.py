@@ -12,8 +12,8 @@ from numpy.typing import DTypeLike
 
 from chip.dataflow import Value
 from chip.program import Program
-from experiments.run.execution import MOST_CHIPS, MOST_PARAMETERS
-from experiments.run.graphs.engine_values import (
+from experiments.execution.model_execution import MOST_CHIPS, MOST_PARAMETERS
+from experiments.execution.workload_values import (
     engine_weights,
     graph_settings,
     random_inputs,
@@ -21,7 +21,7 @@ from experiments.run.graphs.engine_values import (
 from fabric.functional_engine.executor import Executed, execute
 from fabric.functional_engine.graph_settings import ValueShape, natural
 from fabric.functional_engine.memory import Array, Piece
-from sharding.graph.workload_plan import WorkloadPlan
+from sharding.workloads.workload_plan import WorkloadPlan
 from specs.errors import PlanError, SpecError
 from specs.graph import Lookup, Matmul, Role, Vector
 from workloads.graphs.workload import Workload

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sharding.graph.tensor_layout import stays_split
-from sharding.graph.workload_plan import WorkloadPlan
-from sharding.graph.workload_regions import OperatorRegions
 from sharding.operators.operands import Operand, operand
 from sharding.operators.operators import Exchange, Pattern
 from sharding.weights.task import bytes_of
+from sharding.workloads.tensor_layout import stays_split
+from sharding.workloads.workload_plan import WorkloadPlan
+from sharding.workloads.workload_regions import OperatorRegions
 from specs.arrays import Ints
 from specs.graph import Lookup, Matmul, Role, Vector
 

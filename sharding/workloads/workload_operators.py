@@ -6,24 +6,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sharding.graph.tensor_layout import (
+from sharding.operators.operands import Operation
+from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
+from sharding.weights.task import bytes_of
+from sharding.workloads.tensor_layout import (
     format_of,
     scheduled_matrices,
     share_of,
 )
-from sharding.graph.workload_builders import (
+from sharding.workloads.workload_builders import (
     lookup_operator,
     matmul,
     partial_sum,
     vector_elements,
     vector_operator,
 )
-from sharding.graph.workload_gathers import crossing, gather, gathering_stage
-from sharding.graph.workload_plan import WorkloadPlan, WorkloadStage
-from sharding.graph.workload_regions import OperatorRegions
-from sharding.operators.operands import Operation
-from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
-from sharding.weights.task import bytes_of
+from sharding.workloads.workload_gathers import crossing, gather, gathering_stage
+from sharding.workloads.workload_plan import WorkloadPlan, WorkloadStage
+from sharding.workloads.workload_regions import OperatorRegions
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector
 from workloads.graphs.numberings import chained_to
 

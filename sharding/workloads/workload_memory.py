@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from sharding.graph.tensor_layout import format_of, held_elements
 from sharding.parallelism.grid import Grid
 from sharding.planner.memory import StageMemory
 from sharding.weights.task import bytes_of
+from sharding.workloads.tensor_layout import format_of, held_elements
 from specs.arrays import Ints
 from specs.graph import Matmul, Role
 from specs.machine import MachineSpec

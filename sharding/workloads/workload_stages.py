@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from sharding.graph.workload_memory import workload_memory
-from sharding.graph.workload_operators import workload_steps
-from sharding.graph.workload_plan import WorkloadPlan, WorkloadStage
 from sharding.operators.operators import Compute
 from sharding.planner.min_max_partition import balanced_cuts
+from sharding.workloads.workload_memory import workload_memory
+from sharding.workloads.workload_operators import workload_steps
+from sharding.workloads.workload_plan import WorkloadPlan, WorkloadStage
 from specs.graph import Role, Vector
 from workloads.graphs.workload import Workload
 
