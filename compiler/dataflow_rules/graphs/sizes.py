@@ -24,7 +24,7 @@ class GraphSizes:
     """
 
     def __init__(self, facts: GraphFacts) -> None:
-        values = facts.statements.flow.values
+        values, carried = facts.statements.flow.values, facts.statements.flow.carried
         suffix = facts.partial("")
         self._bits = np.array(
             [
@@ -35,7 +35,7 @@ class GraphSizes:
             ],
             dtype=np.int64,
         )
-        parted = bool((self._bits % 8).any())
+        parted = bool((self._bits[carried.value] % 8).any())
         self.most_shards = facts.plan.strategy.width if parted else 1
 
     def carried_bits(self, regions: Regions) -> Ints:

@@ -227,6 +227,12 @@ def _edited(program: Stated, edit: Edit) -> tuple[Stated, int]:
 
 
 @pytest.fixture(scope="session")
+def edited() -> Callable[[Any, Edit], tuple[Any, int]]:
+    """Return any program that states something with one statement altered."""
+    return _edited
+
+
+@pytest.fixture(scope="session")
 def altered() -> Callable[..., tuple[Stated, str]]:
     """Return a program with statements altered, and the place of the first of them."""
 
