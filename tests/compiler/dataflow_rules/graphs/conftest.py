@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from sharding.graph.workload_plan import WorkloadPlan, plan_workload
 
 from chip.dataflow import Dataflow
 from chip.program import Instructions, OperatorKind, Program
@@ -17,6 +16,8 @@ from compiler.dataflow_rules.graphs.stated import GraphFacts
 from compiler.dataflow_rules.statements import Statements
 from experiments.sabotage.program_edits import with_rows
 from sharding.parallelism.grid import Grid
+from sharding.workloads.workload_plan import WorkloadPlan
+from sharding.workloads.workload_planner import plan_workload
 from specs.errors import VerificationError
 from specs.formats import Format
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector

@@ -67,7 +67,7 @@ def rule_of(function: Function) -> Callable[[GraphFacts], int]:
 def test_products_that_follow_by_the_graph_pass(
     graph: Callable[[str], Any], program: str, function: Function
 ) -> None:
-    chips = len(graph(program).plan.group.chips)
+    chips = len(graph(program).plan.chips)
     assert rule_of(function)(graph(program).facts) == chips
 
 

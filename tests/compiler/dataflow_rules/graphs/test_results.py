@@ -151,7 +151,7 @@ def test_memory_is_stated_as_much_as_the_plan_needs(
     graph: Callable[[str], Any], program: str, field: str, what: str
 ) -> None:
     valid = graph(program)
-    chips = valid.plan.group.chips
+    chips = valid.plan.chips
     assert check_graph_memory(valid.facts) == 4 * len(chips)
     resident = valid.program.resident
     for chip in chips.tolist():
