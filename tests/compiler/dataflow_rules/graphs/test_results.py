@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chip.dataflow import Function
-from compiler.dataflow_rules.coverage import check_regions_there
+from compiler.dataflow_rules.coverage import check_coverage
 from compiler.dataflow_rules.graphs.results import (
     check_graph_memory,
     check_graph_residency,
@@ -62,7 +62,7 @@ def test_a_state_that_is_not_left_where_it_is_read_is_refused(
 ) -> None:
     program = graph("lstm")
     facts = program.facts
-    assert check_regions_there(facts.statements, states_there(facts)) > 0
+    assert check_coverage(facts.statements, states_there(facts)) > 0
     carried, names = program.flow.carried, [v.name for v in program.flow.values]
     target = program.flow.messages.target[carried.owner]
     own = (carried.value == names.index("h'")) & (target == 1)
@@ -76,7 +76,7 @@ def test_a_state_that_is_not_left_where_it_is_read_is_refused(
             match=r"gates on chip 1 .*columns 0 to 31 of gates \(partial\): reads "
             r"columns 0 to 15 of h, which are not there just once",
         ):
-            check_regions_there(other.statements, states_there(other))
+            check_coverage(other.statements, states_there(other))
 
 
 def test_a_gathered_output_is_on_the_first_chip(
