@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from functools import cache
+
 import pytest
 
 from compiler.compile_decode import compile_token, time_token
@@ -8,33 +11,27 @@ from compiler.search.search_result import SearchResult
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.weights.task import Task
 from specs.machine import load_machine
-from specs.model import ModelSpec
 from topologies.selection import select_topology
 
 CHIPS = 6
-SMALL = ModelSpec(
-    name="small",
-    family="llama",
-    hidden_size=256,
-    intermediate_size=512,
-    layers=4,
-    attention_heads=4,
-    kv_heads=2,
-    head_dim=64,
-    vocabulary_size=512,
-    tied_embeddings=False,
-    experts=1,
-    experts_per_token=1,
-    max_context_tokens=128,
-)
+Searched = Callable[[Objective], SearchResult]
 
 
-def searched(objective: Objective) -> SearchResult:
-    task = Task(SMALL, load_machine(), 1, 64, 1)
-    return best_strategy(task, select_topology(CHIPS), objective=objective, sequences=1)
+@pytest.fixture(scope="module")
+def searched(small_task: Task) -> Searched:
+    """Search all strategies of a small model on chips that have room for it."""
+    task, topology = small_task._replace(machine=load_machine()), select_topology(CHIPS)
+
+    @cache
+    def search(objective: Objective) -> SearchResult:
+        return best_strategy(task, topology, objective=objective, sequences=1)
+
+    return search
 
 
-def test_the_next_best_of_a_small_machine_are_those_of_timing_every_strategy() -> None:
+def test_the_next_best_of_a_small_machine_are_those_of_timing_every_strategy(
+    searched: Searched,
+) -> None:
     found = searched(Objective.LATENCY)
     evaluator = StrategyEvaluator(found.schedule.plan.task, found.schedule.topology)
     every = {}
@@ -53,7 +50,9 @@ def test_the_next_best_of_a_small_machine_are_those_of_timing_every_strategy() -
 
 
 @pytest.mark.parametrize("objective", Objective)
-def test_a_ranking_begins_with_the_best_and_never_falls(objective: Objective) -> None:
+def test_a_ranking_begins_with_the_best_and_never_falls(
+    searched: Searched, objective: Objective
+) -> None:
     found = searched(objective)
     best, others_cost = ranking(found, most=10)
     assert best[0].strategy == found.compiled[0].strategy
@@ -65,7 +64,9 @@ def test_a_ranking_begins_with_the_best_and_never_falls(objective: Objective) ->
     assert others_cost >= best[0].cost.first
 
 
-def test_the_plan_of_a_ranked_strategy_is_the_one_that_was_timed() -> None:
+def test_the_plan_of_a_ranked_strategy_is_the_one_that_was_timed(
+    searched: Searched,
+) -> None:
     found = searched(Objective.LATENCY)
     second = ranking(found, most=2).best[1]
     plan = plan_of(found, second)

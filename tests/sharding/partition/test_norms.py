@@ -16,7 +16,6 @@ from sharding.partition.norms import router_scores, scaling, weighed_shard
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from specs.machine import load_machine
-from specs.model import ModelSpec
 from workloads.operators import Function as GraphFunction
 
 MACHINE = load_machine()
@@ -24,12 +23,6 @@ FP16_BITS = 16
 AT = "layers.{layer}.attention"
 ATTENTION = Block(BlockKind.ATTENTION, 0, 0, 1, 1)
 FEED_FORWARD = Block(BlockKind.FEED_FORWARD, 0, 0, 2, 2)
-
-
-@pytest.fixture
-def task(tiny: ModelSpec) -> Task:
-    """Return three tokens of hidden size 8 on four chips: shards of two elements."""
-    return Task(tiny, MACHINE, 4, 16, 3)
 
 
 @pytest.fixture

@@ -1,5 +1,3 @@
-import pytest
-
 from chip.operator_work import VectorWork
 from sharding.operators.operators import (
     Compute,
@@ -13,18 +11,11 @@ from sharding.partition.partial_sums import accumulated
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from specs.machine import load_machine
-from specs.model import ModelSpec
 
 MACHINE = load_machine()
 FP16_BITS = 16
 AT = "layers.{layer}.feed_forward"
 WHOLE = Block(BlockKind.FEED_FORWARD, 0, 0, 2, 2)
-
-
-@pytest.fixture
-def task(tiny: ModelSpec) -> Task:
-    """Return three tokens of hidden size 8 on four chips: shards of two elements."""
-    return Task(tiny, MACHINE, 4, 16, 3)
 
 
 def with_settings(task: Task, **settings: object) -> Task:
