@@ -133,11 +133,20 @@ def test_heads_are_those_of_the_layer(stated: Callable[[str], Any]) -> None:
         ("decoder", [("reads", POSITION, "query", FEWER)], ROTATES),
         ("decoder", [("writes", POSITION, "keys", LATER)], ROTATES),
         ("decoder", [("writes", POSITION, "values", None)], ROTATES),
+        # Half a head at the end, and at the beginning.
         (
             "decoder",
             [
                 ("reads", POSITION, "query", {"last": -4}),
                 ("writes", POSITION, "queries", {"last": -4}),
+            ],
+            ROTATES,
+        ),
+        (
+            "decoder",
+            [
+                ("reads", POSITION, "query", {"first": 4}),
+                ("writes", POSITION, "queries", {"first": 4}),
             ],
             ROTATES,
         ),

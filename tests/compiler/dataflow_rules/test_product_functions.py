@@ -118,6 +118,7 @@ def test_a_product_of_other_columns_than_it_states_is_refused(
     ("program", "edit"),
     [
         ("decoder", ("reads", PRODUCT, "query.weight", FEWER)),
+        ("decoder", ("reads", PRODUCT, "query.weight", LATER)),
         ("decoder", ("reads", PRODUCT, "query.weight", {"first": 16, "last": 16})),
         ("decoder", ("reads", PRODUCT, "query.weight", FEWER_PARTS)),
         ("decoder", ("reads", PRODUCT, "query.weight", LATER_PARTS)),

@@ -47,6 +47,7 @@ def test_sums_of_all_parts_pass(
     ("program", "edits", "why"),
     [
         ("decoder", [("reads", ADD, "partial", FEWER)], COLUMNS),
+        ("decoder", [("reads", ADD, "partial", LATER)], COLUMNS),
         ("decoder", [("reads", ADD, "partial", {"first": 16, "last": 16})], COLUMNS),
         ("decoder", [("reads", ADD, "partial", FEWER_PARTS)], ONCE),
         ("decoder", [("reads", ADD, "partial", LATER_PARTS)], ONCE),
@@ -68,6 +69,7 @@ def test_sums_of_all_parts_pass(
         ("experts", [("reads", ADD, "down.bias", None)], RESIDUAL),
         ("experts", [("reads", ADD, "down.bias", FEWER)], RESIDUAL),
         ("experts", [("reads", ADD, "down.bias", FEWER_PARTS)], RESIDUAL),
+        ("experts", [("reads", ADD, "down.bias", LATER_PARTS)], RESIDUAL),
         ("experts", [("reads", ADD, "choice", None)], RESIDUAL),
         ("experts", [("reads", ADD, "choice", LATER)], RESIDUAL),
         ("experts", [("reads", ADD, "choice", {"part_last": 1})], RESIDUAL),
