@@ -1,5 +1,6 @@
 """Property tests that repeat themselves, and small machines compiled once."""
 
+import gc
 from collections.abc import Callable
 from functools import cache
 from itertools import combinations
@@ -26,6 +27,17 @@ settings.register_profile(
     "default", derandomize=True, deadline=None, max_examples=50, print_blob=True
 )
 settings.load_profile("default")
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and tests out of Python's search for cycles of garbage.
+
+    They stay to the end. Going through them again and again takes one part in twenty
+    of the time.
+    """
+    gc.collect()
+    gc.freeze()
+
 
 TINY = ModelSpec(
     name="tiny",
