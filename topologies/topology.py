@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import coo_array, csr_array
@@ -17,6 +17,9 @@ from topologies.validation import (
     check_cables,
     check_links,
 )
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 # Element types of the arrays that a topology holds per directed link and per chip.
 _LINK_ARRAYS: dict[str, DTypeLike] = {
@@ -212,6 +215,9 @@ class Topology:
         An edge's ``source_port`` belongs to the chip with the smaller number. Nodes
         carry ``rack``, ``node`` and ``slot``; edges ports, ``level`` and ``length_m``.
         """
+        # A fifth of the start of a command, and few need it.
+        import networkx as nx  # noqa: PLC0415
+
         graph: nx.MultiGraph[int] = nx.MultiGraph(name=self.name)
         places = zip(
             self.rack.tolist(), self.node.tolist(), self.slot.tolist(), strict=True

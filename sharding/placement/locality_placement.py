@@ -11,7 +11,6 @@ The search has three steps, in the order of the time that a token spends on them
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from sharding.parallelism.ranges import head_split
 from sharding.parallelism.strategy import Strategy
@@ -169,6 +168,9 @@ def _longest_hops(between: Ints) -> Ints:
         Hops between the chips of each two groups, shape
         ``(stages, stages, width, width)``.
     """
+    # An eighth of the start of a command, and only a placement needs it.
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+
     # Some member is that far from all of the other group.
     one_way = between.min(axis=3).max(axis=2)
     longest: Ints = np.maximum(one_way, one_way.T)

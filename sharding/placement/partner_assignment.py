@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from specs.arrays import Ints
 from topologies.routing.minimal_paths import NO_LINK
@@ -82,6 +81,9 @@ def partners(paths: MemberPaths, weight: NDArray[np.float64], kind: Ints) -> Int
 
 def _assigned(weight: NDArray[np.float64], kind: Ints) -> Ints:
     """Return the assignment of least weight that maps classes to classes."""
+    # An eighth of the start of a command, and only a placement needs it.
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+
     classes = [np.flatnonzero(kind == number) for number in np.unique(kind)]
     partner = np.arange(len(kind))
     sizes = np.array([len(members) for members in classes])

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
-import networkx as nx
-
 from specs.errors import TopologyError, nearest
 from topologies.io.edge_list import (
     DEFAULT_LENGTH_M,
@@ -125,6 +123,8 @@ def _read_csv(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topology:
 
 def graphml_text(topology: Topology) -> str:
     """Return the graph of :meth:`Topology.to_networkx` as GraphML."""
+    import networkx as nx  # noqa: PLC0415
+
     return "\n".join(nx.generate_graphml(topology.to_networkx())) + "\n"
 
 
@@ -137,6 +137,8 @@ def _read_graphml(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topolo
         If the graph is no topology. The message names the file and, if possible, the
         edge or the chip.
     """
+    import networkx as nx  # noqa: PLC0415
+
     try:
         graph = nx.read_graphml(path)
     except (ParseError, nx.NetworkXError, ValueError, KeyError) as error:

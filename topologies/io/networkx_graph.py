@@ -1,9 +1,8 @@
 """Topologies from networkx graphs, with places and ports as attributes."""
 
 from collections.abc import Hashable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +17,9 @@ from topologies.io.edge_list import (
 )
 from topologies.topology import Topology
 from topologies.validation import PORTS_PER_CHIP
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 _PLACES = ("rack", "node", "slot")
 
@@ -55,6 +57,7 @@ def from_networkx(
 
     Examples
     --------
+    >>> import networkx as nx
     >>> from_networkx(nx.petersen_graph(), name="petersen").links
     15
     """
