@@ -15,6 +15,8 @@ PACKAGES := specs chip topologies workloads sharding compiler fabric experiments
 # Anything that .venv depends on changes the name of the stamp: the place, because scripts
 # in .venv hold it, and the files that say what is installed and how.
 KEY := $(shell { pwd; cat requirements.lock pyproject.toml Makefile; } | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-12)
+# Else every process that a test starts would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/.ready-$(KEY)
 # Two makes at once: the second waits, then finds the stamp. A system without flock has no such guard.
 LOCKED := $(if $(shell command -v flock),flock .venv.lock)
