@@ -1,13 +1,21 @@
+from collections.abc import Callable
+
 import numpy as np
 
-from sharding.operators.operators import Compute, Exchange, Pattern
+from chip.dataflow import Function
+from chip.operator_work import ProductWork, VectorWork
+from sharding.operators.operands import Operand
+from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
+from sharding.partition.attention import attend, score, soften
 from sharding.partition.block_operators import block_operators
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from specs.arrays import Ints
 from specs.machine import load_machine
 from specs.model import load_model
+from workloads.operators import Function as GraphFunction
 
+Cut = Callable[..., list[ShardedOperator]]
 GROQRACK = load_machine("groqrack")
 ATTENTION = Block(BlockKind.ATTENTION, 0, 0, 1, 1)
 
@@ -138,3 +146,82 @@ def test_all_chips_of_an_encoder_receive_the_input_that_it_adds_to() -> None:
         contributors = each["scatter"].only
         assert contributors is not None
         assert contributors.sum() == 4
+
+
+def edges(each: Operand) -> list[tuple[int, ...]]:
+    columns = (each.first, each.last, each.part_first, each.part_last)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+# Two query heads of two chips, and halves of the context.
+HALVES = [(0, 2, 0, 1), (0, 2, 1, 2), (2, 4, 0, 1), (2, 4, 1, 2)]
+
+
+def test_queries_meet_the_keys_of_half_the_context_on_each_of_two_chips(
+    task: Task, cut: Cut
+) -> None:
+    (product,) = cut(score, GraphFunction.SCORES, task, ATTENTION)
+    assert isinstance(product, Compute)
+    # A key head of two elements, 8 of 16 positions, three sequences, in FP16; the
+    # newest position of each is not there before. Two queries share the head.
+    work = ProductWork(
+        weights=2 * 8 * 3,
+        stored_bytes=2 * 8 * 3 * 2,
+        operand_bytes=2,
+        batch=2,
+        input_bytes=3 * 4 * 2,
+        output_bytes=3 * 2 * 8 * 2,
+        ready_bytes=2 * 7 * 3 * 2,
+    )
+    assert product.works == (work,) * 4
+    ((_, function, reads, (made,)),) = product.operations()
+    assert function is Function.SCORES
+    queries, keys, cache = map(edges, reads)
+    assert [each[:2] for each in queries] == [(0, 4), (0, 4), (4, 8), (4, 8)]
+    assert [each[:2] for each in keys] == [(0, 2), (0, 2), (2, 4), (2, 4)]
+    assert cache == edges(made) == HALVES
+
+
+def test_a_softmax_is_over_the_scores_that_a_chip_has(task: Task, cut: Cut) -> None:
+    (softmax,) = cut(soften, GraphFunction.SOFTMAX, task, ATTENTION)
+    assert isinstance(softmax, Compute)
+    # Two query heads, 8 positions, three sequences.
+    assert softmax.works == (VectorWork(48, 16, operations=4, passes=3),) * 4
+    ((_, function, (scores,), (weights,)),) = softmax.operations()
+    assert function is Function.SOFTMAX
+    assert edges(scores) == edges(weights) == HALVES
+    assert scores.value.endswith(".scores")
+    assert weights.value.endswith(".weights")
+
+
+def test_a_chip_with_whole_heads_makes_its_context_at_once(
+    task: Task, cut: Cut
+) -> None:
+    (product,) = cut(attend, GraphFunction.VALUES, task._replace(tensor=2), ATTENTION)
+    assert isinstance(product, Compute)
+    (operation,) = product.operations()
+    (context,) = operation.writes
+    assert context.value.endswith(".context")
+    assert edges(context) == [(0, 4, 0, 1), (4, 8, 0, 1)]
+
+
+def test_chips_that_share_heads_scatter_and_combine_their_parts_of_the_values(
+    task: Task, cut: Cut
+) -> None:
+    product, share, combine = cut(attend, GraphFunction.VALUES, task, ATTENTION)
+    assert isinstance(product, Compute)
+    assert isinstance(share, Exchange)
+    assert isinstance(combine, Compute)
+    (attended,) = product.operations()[0].writes
+    assert attended.value.endswith(".attended")
+    assert edges(attended) == [(0, 4, 0, 1), (0, 4, 1, 2), (4, 8, 0, 1), (4, 8, 1, 2)]
+    # Of three tokens two rows in FP16, and two sums of two query heads in FP32.
+    assert share.shard_bytes.tolist() == [3 * (2 * 2 + 2 * 2 * 4)] * 4
+    (sent,) = share.carries()
+    assert edges(sent) == [(0, 2, 0, 1), (2, 4, 1, 2), (4, 6, 0, 1), (6, 8, 1, 2)]
+    # Two parts: a factor, a product and a sum of each.
+    assert combine.works == (VectorWork(3 * 2, 16, operations=6, operands=2),) * 4
+    ((_, function, (parts,), (context,)),) = combine.operations()
+    assert function is Function.COMBINE
+    assert edges(parts) == [(0, 2, 0, 2), (2, 4, 0, 2), (4, 6, 0, 2), (6, 8, 0, 2)]
+    assert [each[:2] for each in edges(context)] == [(0, 2), (2, 4), (4, 6), (6, 8)]

@@ -1,17 +1,26 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.operators.operators import Compute, Exchange
+from chip.dataflow import Function
+from chip.operator_work import VectorWork
+from sharding.operators.operands import Operand
+from sharding.operators.operators import Compute, Exchange, ShardedOperator
 from sharding.parallelism.tensor_group import FeedForwardLayout, Routing
 from sharding.partition.block_operators import block_operators
+from sharding.partition.feed_forward import activate, choose_experts
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from sharding.weights.weight_slices import block_slices
 from specs.arrays import Ints
 from specs.machine import load_machine
 from specs.model import load_model
+from workloads.operators import Function as GraphFunction
+
+Cut = Callable[..., list[ShardedOperator]]
 
 # A chip that takes one cycle for each byte fed to its matrix unit, and nothing else.
 COUNTING = load_machine().with_settings(
@@ -115,3 +124,63 @@ def test_a_grid_gathers_a_part_of_its_input_and_adds_up_twice() -> None:
     assert scattered == [2 * 448 * 2 + sums_bytes] * 64
     assert exchanged["gather_columns"].shard_bytes.tolist() == [448 * 2] * 64
     assert exchanged["scatter"].shard_bytes.tolist() == [128 * 2] * 64
+
+
+def columns(each: Operand) -> list[tuple[int, int]]:
+    return list(zip(each.first.tolist(), each.last.tolist(), strict=True))
+
+
+def test_every_chip_chooses_experts_by_the_scores_of_all_shards(
+    routed: Task, cut: Cut
+) -> None:
+    (choice,) = cut(choose_experts, GraphFunction.CHOOSE, routed, WHOLE)
+    assert isinstance(choice, Compute)
+    # Four scores of each of three tokens.
+    assert choice.works == (VectorWork(3 * 4, 16, operations=4, passes=2),) * 4
+    ((_, function, (scores, squares), (made,)),) = choice.operations()
+    assert function is Function.CHOOSE
+    assert columns(scores) == columns(made) == [(0, 4)] * 4
+    assert columns(squares) == [(0, 1)] * 4
+    assert scores.part_last.tolist() == squares.part_last.tolist() == [8] * 4
+
+
+def test_an_activation_is_of_the_columns_of_every_expert_that_has_a_place(
+    routed: Task, cut: Cut
+) -> None:
+    (activation,) = cut(activate, GraphFunction.ACTIVATE, routed, WHOLE)
+    assert isinstance(activation, Compute)
+    # Three of 12 columns, of three tokens and two experts for each; gate and up.
+    assert activation.works == (VectorWork(3 * 6, 16, operations=6, operands=2),) * 4
+    ((_, function, reads, (made,)),) = activation.operations()
+    assert function is Function.ACTIVATE
+    shares = [(0, 3), (3, 6), (6, 9), (9, 12)]
+    assert [columns(each) for each in (*reads[:2], made)] == [shares] * 3
+    assert reads[2].value.endswith(".choice")
+
+
+def test_a_grid_sums_its_columns_before_the_activation_and_gathers_them_after(
+    task: Task, cut: Cut
+) -> None:
+    grid = task._replace(layout=FeedForwardLayout.TWO_D)
+    scatter, summed, activation, gather = cut(
+        activate, GraphFunction.ACTIVATE, grid, WHOLE
+    )
+    assert isinstance(scatter, Exchange)
+    assert isinstance(summed, Compute)
+    assert isinstance(activation, Compute)
+    assert isinstance(gather, Exchange)
+    # Two chips of a grid column share six of 12 columns.
+    assert scatter.teams.tolist() == gather.teams.tolist() == [0, 0, 1, 1]
+    # Three tokens: three columns of gate and of up, and two norm sums of a grid row.
+    assert scatter.shard_bytes.tolist() == [3 * (2 * 3 * 2 + 2 * 4)] * 4
+    assert gather.shard_bytes.tolist() == [3 * 3 * 2] * 4
+    assert summed.works == (VectorWork(3 * 6, 16, operations=3, operands=2),) * 4
+    assert activation.works == (VectorWork(3 * 3, 16, operations=6, operands=2),) * 4
+    (sums,) = scatter.attached()
+    # The first and third chip are a row, with the first four of eight columns.
+    assert sums.member.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert sums.part_first.tolist() == [0, 2, 4, 6, 0, 2, 4, 6]
+    ((_, function, reads, made),) = summed.operations()
+    assert function is Function.SUM_SCALE
+    shares = [(0, 3), (3, 6), (6, 9), (9, 12)]
+    assert [columns(each) for each in (*reads[:2], *made)] == [shares] * 4

@@ -1,5 +1,6 @@
+from collections.abc import Callable
+
 import numpy as np
-import pytest
 
 from chip.dataflow import Function
 from chip.operator_work import VectorWork
@@ -12,24 +13,18 @@ from sharding.operators.operators import (
 from sharding.parallelism.tensor_group import Range
 from sharding.partition.block_operators import block_operators
 from sharding.partition.block_partition import BlockPartition
-from sharding.partition.norms import router_scores, scaling, weighed_shard
+from sharding.partition.norms import router_scores, scaling, weigh, weighed_shard
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from specs.machine import load_machine
 from workloads.operators import Function as GraphFunction
 
+Cut = Callable[..., list[ShardedOperator]]
 MACHINE = load_machine()
 FP16_BITS = 16
 AT = "layers.{layer}.attention"
 ATTENTION = Block(BlockKind.ATTENTION, 0, 0, 1, 1)
 FEED_FORWARD = Block(BlockKind.FEED_FORWARD, 0, 0, 2, 2)
-
-
-@pytest.fixture
-def routed(task: Task) -> Task:
-    """Return the same with two of four experts for each token."""
-    sizes = {"family": "mixtral", "experts": 4, "experts_per_token": 2}
-    return task._replace(model=task.model.model_copy(update=sizes))
 
 
 def sharded(task: Task, block: Block) -> dict[str, ShardedOperator]:
@@ -54,6 +49,14 @@ def test_an_input_is_normed_in_shards_and_gathered_with_its_norm_sums(
     assert gather.shard_bytes.tolist() == [3 * (2 * 2 + 4)] * 4
     norm = VectorWork(3 * 2, FP16_BITS, operations=3, operands=2)
     assert works(operators["norm"]) == [norm] * 4
+
+
+def test_only_the_first_part_of_a_block_weighs_its_input(task: Task, cut: Cut) -> None:
+    first = FEED_FORWARD._replace(last=1)
+    (norm,) = cut(weigh, GraphFunction.NORM_WEIGH, task, first)
+    assert works(norm) == [VectorWork(3 * 2, FP16_BITS, operations=3, operands=2)] * 4
+    later = FEED_FORWARD._replace(first=1)
+    assert cut(weigh, GraphFunction.NORM_WEIGH, task, later) == []
 
 
 def test_a_router_reads_the_weighed_shard_and_its_scores_travel_along(

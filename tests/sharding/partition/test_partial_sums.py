@@ -1,3 +1,6 @@
+from collections.abc import Callable
+
+from chip.dataflow import Function
 from chip.operator_work import VectorWork
 from sharding.operators.operators import (
     Compute,
@@ -7,10 +10,13 @@ from sharding.operators.operators import (
 )
 from sharding.partition.block_operators import block_operators
 from sharding.partition.block_partition import BlockPartition
-from sharding.partition.partial_sums import accumulated
+from sharding.partition.partial_sums import accumulated, add_normed
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from specs.machine import load_machine
+from workloads.operators import Function as GraphFunction
+
+Cut = Callable[..., list[ShardedOperator]]
 
 MACHINE = load_machine()
 FP16_BITS = 16
@@ -97,3 +103,26 @@ def test_each_expert_adds_its_own_bias_times_its_weight(task: Task) -> None:
     assert (bias.value, bias.last.tolist()) == (f"{AT}.down.bias", [4] * 4)
     assert bias.part_first.tolist() == [0, 2, 4, 6]
     assert chosen.value == f"{AT}.choice"
+
+
+def test_the_last_part_of_a_block_adds_its_normed_sum_to_the_residual(
+    task: Task, cut: Cut
+) -> None:
+    normed = with_settings(task, family="gemma2")
+    gather, scale = cut(add_normed, GraphFunction.NORM_ADD, normed, WHOLE)
+    assert isinstance(gather, Exchange)
+    assert isinstance(scale, Compute)
+    # A sum of squares in FP32 of each of three tokens.
+    assert (gather.pattern, gather.shard_bytes.tolist()) == (Pattern.GATHER, [12] * 4)
+    assert [each.value for each in gather.carries()] == [f"{AT}.sum_squares"]
+    assert scale.works == (VectorWork(3 * 2, FP16_BITS, operations=3, operands=3),) * 4
+    ((_, function, (total, sums, _, residual), (made,)),) = scale.operations()
+    assert function is Function.NORM_ADD
+    assert sums.part_first.tolist() == [0] * 4
+    assert sums.part_last.tolist() == [8] * 4
+    for each in (total, residual, made):
+        assert each.first.tolist() == [0, 2, 4, 6]
+        assert each.last.tolist() == [2, 4, 6, 8]
+    assert (residual.value, made.value) == ("{residual}", f"{AT}.output")
+    first = WHOLE._replace(last=1)
+    assert cut(add_normed, GraphFunction.NORM_ADD, normed, first) == []
