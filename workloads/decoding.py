@@ -69,7 +69,7 @@ def decode(
     for end in ends:
         graph = graph_of(model, context=end, batch=batch, query_tokens=end - context)
         if before is not None:
-            state = carried_state(before, state, graph)
+            state = _carried_state(before, state, graph)
         inputs = {TOKENS: given[:, context:end].reshape(-1, 1)}
         found = evaluate(graph, inputs, weights, state, dtype=dtype)
         state = {
@@ -84,7 +84,7 @@ def decode(
     return Decoded(np.hstack(chosen), np.stack(logits, axis=1))
 
 
-def carried_state(
+def _carried_state(
     before: OperatorGraph, state: Mapping[str, Array], after: OperatorGraph
 ) -> dict[str, Array]:
     """Return a workload's KV cache of one iteration as the next one finds it.
