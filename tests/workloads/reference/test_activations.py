@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from specs.errors import SpecError
-from workloads.reference.activations import activation
+from workloads.reference.activations import activation, gelu, gelu_tanh
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,14 @@ def test_an_activation_has_its_known_value_at_1_and_is_0_at_0(
 ) -> None:
     found = activation(name)(np.array([1.0, 0.0]))
     assert found.tolist() == pytest.approx([at_1, 0], abs=1e-6)
+
+
+def test_the_tangent_comes_close_to_gelu_and_is_not_the_same() -> None:
+    x = np.linspace(-4, 4, 81)
+    assert gelu_tanh(x) == pytest.approx(gelu(x), abs=5e-4)
+    # By hand at 2: the argument is 0.797885 * (2 + 8 * 0.044715), its tangent 0.954598.
+    assert gelu_tanh(np.array([2.0])) == pytest.approx([1.954598], abs=1e-6)
+    assert gelu(np.array([2.0])) == pytest.approx([1.954500], abs=1e-6)
 
 
 def test_an_unknown_activation_is_answered_with_the_nearest() -> None:
