@@ -5,6 +5,7 @@ import pytest
 from specs.graph import Matmul, Role, Tensor, Vector
 from specs.graph_validation import graph_faults
 from specs.vector_functions import VectorFunction
+from specs.vector_validation import vector_faults
 
 X = Tensor(name="x", role=Role.INPUT, rows=2, columns=8)
 W = Tensor(name="w", role=Role.WEIGHTS, rows=8, columns=8)
@@ -92,3 +93,29 @@ def test_blocks_are_of_the_columns_that_the_product_multiplies() -> None:
     )
     (fault,) = graph_faults((X, W, halves, made), (PRODUCT, vector))
     assert "p must multiply with weights of as many columns as g has" in fault
+
+
+def test_a_vector_operator_without_a_function_has_nothing_to_check() -> None:
+    free = Vector(name="v", inputs=("g",), outputs=("y",))
+    assert not list(vector_faults({}, free, None))
+
+
+def test_a_wrong_count_is_the_only_fault_that_is_named() -> None:
+    # Neither tensor is known, and neither is looked up.
+    alone = Vector(
+        name="v", inputs=("g",), outputs=("y",), function=VectorFunction.MULTIPLY
+    )
+    (fault,) = vector_faults({}, alone, PRODUCT)
+    assert fault == "v (multiply) has 1 inputs and takes 2 or more"
+
+
+def test_every_operand_that_does_not_fit_is_a_fault_of_its_own() -> None:
+    known = {"g": G, "c": C, "h": H, "y": Y}
+    added = Vector(
+        name="v", inputs=("c", "g", "h"), outputs=("y",), function=VectorFunction.ADD
+    )
+    found = list(vector_faults(known, added, None))
+    assert [fault.partition(" has ")[0] for fault in found] == [
+        "v (add): c (2 x 2)",
+        "v (add): h (2 x 2)",
+    ]
