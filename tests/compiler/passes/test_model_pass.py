@@ -1,11 +1,13 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from compiler.ir.schedule import Schedule
-from compiler.passes.model_pass import model_pass, token_return
+from compiler.passes.model_pass import block_scope, model_pass, token_return
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import plan_sharding
+from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
@@ -38,3 +40,39 @@ def test_an_encoder_returns_no_token() -> None:
     strategy = Strategy(tensor=2, pipeline=2)
     task = Task(load_model("bert-base"), load_machine(), 2, 128, 1)
     assert len(token_return(plan_sharding(task, strategy, np.arange(4)))) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer", "before"),
+    [
+        (BlockKind.EMBEDDING, -1, ""),
+        (BlockKind.ATTENTION, 0, "embedding.output"),
+        (BlockKind.ATTENTION, 3, "layers.2.feed_forward.output"),
+        (BlockKind.FEED_FORWARD, 3, "layers.3.attention.output"),
+        (BlockKind.HEAD, 12, "layers.11.feed_forward.output"),
+    ],
+)
+def test_the_residual_of_a_block_is_what_the_block_before_it_makes(
+    kind: BlockKind, layer: int, before: str
+) -> None:
+    task = Task(load_model("gpt2"), load_machine(), 2, 128, 1)
+    scope = block_scope(task, Block(kind, layer, 0, 1, 1), 7, received=False)
+    assert (scope.layer, scope.residual, scope.number) == (layer, before, 7)
+
+
+def test_only_the_head_of_a_decoder_goes_without_what_is_not_answered() -> None:
+    decoder, encoder = (
+        Task(load_model(name), load_machine(), 2, 128, 1)
+        for name in ("gpt2", "bert-base")
+    )
+    head = Block(BlockKind.HEAD, 12, 0, 1, 1)
+    attention = Block(BlockKind.ATTENTION, 3, 0, 1, 1)
+    # What a stage begins with has been cut to the answered rows if it is the head.
+    received = [
+        block_scope(decoder, block, 0, received=True).received
+        for block in (head, attention)
+    ]
+    assert received == [True, False]
+    assert not block_scope(decoder, head, 0, received=False).received
+    assert block_scope(decoder, head, 0, received=True).answers
+    assert not block_scope(encoder, head, 0, received=True).answers
