@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chip.sram_occupancy import activation_changes, held_over_time
-from compiler.compile_graph import compile_workload
+from compiler.compile_graph import compile_workload, with_dataflow
 from compiler.cost.graph_roofline import critical_path_bound
 from compiler.ir.schedule import WorkloadSchedule
 from compiler.verify import verify
@@ -164,3 +164,24 @@ def test_a_phase_in_pieces_is_one_message_of_each_pair_of_chips() -> None:
         flow.train_message[first], program.program.trains.vectors[first]
     )
     assert vectors.tolist() == (-(-flow.messages.payload_bytes // 320)).tolist()
+
+
+def test_a_schedule_that_is_given_its_dataflow_later_states_the_same() -> None:
+    grid = Grid(column=2, row=1)
+    plan = plan_workload(load_workload("mlp"), MACHINE, grid, np.arange(2))
+    silent = compile_workload(plan, NODE, stated=False)
+    assert silent.program.dataflow is None
+    given = with_dataflow(silent)
+    stated = compile_workload(plan, NODE).program.dataflow
+    assert given.program.dataflow is not None
+    assert stated is not None
+    assert given.program.dataflow.names == stated.names
+    assert given.program.dataflow.values == stated.values
+    for name in ("reads", "writes", "carried"):
+        one, other = (getattr(f, name) for f in (given.program.dataflow, stated))
+        assert one.first.tolist() == other.first.tolist()
+        assert one.last.tolist() == other.last.tolist()
+    # Nothing else of the schedule is another.
+    assert given.timeline is silent.timeline
+    assert given.program.instructions is silent.program.instructions
+    verify(given.program, given.topology, MACHINE, plan=plan)

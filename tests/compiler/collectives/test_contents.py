@@ -7,6 +7,7 @@ from chip.dataflow import Function
 from compiler.collectives.contents import (
     PhaseDataflow,
     exchange_dataflow,
+    gathered_shards,
     member_hops,
 )
 from compiler.collectives.exchange_phases import exchange_candidates
@@ -148,3 +149,25 @@ def test_what_is_attached_to_a_reduce_scatter_goes_to_all() -> None:
     squares = phase.carried[-1]
     for row, (source, _) in enumerate(hops):
         assert regions(squares, row) == {(0, 1, source, source + 1)}
+
+
+def test_a_message_of_an_all_gather_carries_all_that_its_source_holds() -> None:
+    # Neighbours exchange, then pairs.
+    hops = [[(0, 1), (1, 0), (2, 3), (3, 2)], [(0, 2), (2, 0), (1, 3), (3, 1)]]
+    first, second = gathered_shards(hops, 4, relays=False)
+    assert first == [(0,), (1,), (2,), (3,)]
+    assert second == [(0, 1), (2, 3), (0, 1), (2, 3)]
+
+
+def test_a_message_of_a_ring_carries_what_its_source_received_last() -> None:
+    ring = [(0, 1), (1, 2), (2, 0)]
+    relayed = gathered_shards([ring, ring], 3, relays=True)
+    assert relayed == [[(0,), (1,), (2,)], [(2,), (0,), (1,)]]
+    # Without relays the shards of the first step would be sent once more.
+    again = gathered_shards([ring, ring], 3, relays=False)
+    assert again[1] == [(0, 2), (0, 1), (1, 2)]
+
+
+def test_messages_of_a_phase_are_sent_before_any_of_it_arrives() -> None:
+    chain = [[(0, 1), (1, 2)], [(1, 2)]]
+    assert gathered_shards(chain, 3, relays=False) == [[(0,), (1,)], [(0, 1)]]

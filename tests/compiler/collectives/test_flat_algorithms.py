@@ -2,7 +2,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.collectives.flat_algorithms import one_shot, ring, scattered, shares
+from compiler.collectives.flat_algorithms import (
+    one_shot,
+    ring,
+    scattered,
+    shares,
+    slice_edges,
+)
 from compiler.collectives.phases import Phase
 from specs.arrays import Ints
 from workloads.collective import Collective
@@ -63,3 +69,8 @@ def test_shares_add_up_and_are_nearly_equal(vectors: int, count: int) -> None:
     own = shares(vectors, count)
     assert own.sum() == vectors
     assert own.max() - own.min() <= 1
+
+
+def test_slices_begin_where_those_before_them_end() -> None:
+    assert slice_edges(np.array([2, 0, 3])).tolist() == [0, 2, 2, 5]
+    assert slice_edges(np.zeros(0, dtype=np.int64)).tolist() == [0]

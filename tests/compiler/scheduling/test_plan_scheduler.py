@@ -1,14 +1,22 @@
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
+import numpy as np
 import pytest
 
+from chip.dataflow import Pass
 from compiler.compile_decode import time_token
 from compiler.ir.schedule import Schedule
 from compiler.ir.timeline import ComputeEntry
-from compiler.scheduling.plan_scheduler import PlanScheduler
+from compiler.scheduling.plan_scheduler import PlanScheduler, numbered_pass
+from sharding.parallelism.grid import Grid
+from sharding.workloads.workload_planner import plan_workload
 from specs.errors import ScheduleError
+from specs.machine import load_machine
+from specs.model import load_model
+from workloads.graphs.workload import load_workload
 
 Compile = Callable[..., Schedule]
 
@@ -88,3 +96,20 @@ def test_an_interval_without_a_gap_for_a_deskew_is_refused(compiled: Compile) ->
     timed = time_token(schedule.plan, schedule.topology)
     with pytest.raises(ScheduleError, match=r"no gap of 252 cycles.*within 300 cycles"):
         timed.scheduler.program(schedule.plan, timed.timelines, 300)
+
+
+def test_a_scheduled_pass_computes_the_positions_of_its_plan(
+    compiled: Compile,
+) -> None:
+    plan = compiled(2, 1).plan
+    chunk = plan.task._replace(context=96, query_tokens=32, answer_tokens=4, batch=3)
+    assert numbered_pass(replace(plan, task=chunk)) == Pass(96, 32, 4, 3)
+    # An encoder computes and answers all positions, whatever else is asked.
+    encoder = chunk._replace(model=load_model("bert-base"))
+    assert numbered_pass(replace(plan, task=encoder)) == Pass(96, 96, 96, 3)
+
+
+def test_an_iteration_of_a_graph_has_no_positions_but_one() -> None:
+    grid = Grid(column=1, row=1)
+    plan = plan_workload(load_workload("mlp"), load_machine(), grid, np.arange(1))
+    assert numbered_pass(plan) == Pass(1, 1, 1, 1)
