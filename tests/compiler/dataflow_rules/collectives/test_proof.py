@@ -9,12 +9,14 @@ import pytest
 from chip.dataflow import Dataflow
 from chip.program import Opcode, Program
 from compiler.compile_collective import CollectiveSchedule, compile_collective
+from compiler.dataflow_rules.collectives.proof import check_collective
 from compiler.verify import MOST_SLICES, verify
 from experiments.sabotage.dataflow_edits import with_flow, without_messages
 from experiments.sabotage.program_edits import chosen_rows, with_rows
 from specs.errors import VerificationError
 from specs.machine import load_machine
 from topologies.selection import select_topology
+from workloads.collective import Collective
 
 NODE, MACHINE = select_topology(8), load_machine()
 
@@ -47,6 +49,27 @@ def test_a_certificate_names_what_is_proven_of_a_collective() -> None:
     alone = verify(GOOD.program, NODE, MACHINE)
     assert alone.digest == certificate.digest
     assert len(alone.checks) + 7 == len(certificate.checks)
+
+
+def test_every_rule_of_a_collective_is_applied_to_all_that_it_is_about() -> None:
+    flow = flow_of(GOOD.program)
+    checks = check_collective(GOOD.program, NODE, MACHINE, GOOD.plan)
+    assert checks["messages hold what they carry"] == len(flow.messages)
+    assert checks["sums are of what is read"] == len(flow.operations)
+    trains = len(GOOD.program.trains) + len(flow.messages)
+    assert checks["messages travel in full"] == trains
+    # Two marks, the chip that leads, the stall; and memory of members and of chips.
+    assert checks["marks, stalls and memory are as stated"] == 4 + 8 + 8
+    assert len(checks) == 7
+
+
+def test_an_all_reduce_is_a_reduce_scatter_too_and_no_all_gather() -> None:
+    # Every member ends with its slice of the sum, and with more.
+    less = GOOD.plan._replace(kind=Collective.REDUCE_SCATTER)
+    assert check_collective(GOOD.program, NODE, MACHINE, less)
+    other = GOOD.plan._replace(kind=Collective.ALL_GATHER)
+    with pytest.raises(VerificationError, match="of tensor, which are not there just"):
+        check_collective(GOOD.program, NODE, MACHINE, other)
 
 
 def test_two_marks_are_no_collective() -> None:

@@ -9,11 +9,15 @@ from chip.dataflow import Function
 from compiler.dataflow_rules.graphs.product_rules import (
     lookup_rows,
     matrix_product,
+    needs,
+    needs_matrices,
+    needs_whole,
+    one_region,
     paired_product,
     partial_sum,
     total,
 )
-from compiler.dataflow_rules.graphs.stated import GraphFacts, StatedOperation
+from compiler.dataflow_rules.graphs.stated import GraphFacts, Region, StatedOperation
 from experiments.sabotage.program_edits import with_rows
 from specs.errors import VerificationError
 
@@ -231,3 +235,55 @@ def test_a_partial_sum_makes_the_parts_that_it_reads(
     )
     with pytest.raises(VerificationError, match="adds up c, which has no parts"):
         rule_of(PARTIAL)(complete.facts)
+
+
+def reading(**reads: list[Region]) -> StatedOperation:
+    """Return an operation that reads regions of values."""
+    return StatedOperation(0, 0, 0, "op", PRODUCT, dict(reads), {})
+
+
+def test_an_operation_has_one_region_of_a_value(graph: Callable[[str], Any]) -> None:
+    facts, one = graph("lstm").facts, Region(0, 4, 0, 1)
+    for found in ([], [one, one]):
+        operation = reading(x=found)
+        with pytest.raises(
+            VerificationError, match=f"states {len(found)} regions of x"
+        ):
+            one_region(facts, operation, operation.reads, "x")
+    operation = reading(x=[one])
+    assert one_region(facts, operation, operation.reads, "x") == one
+
+
+def test_a_range_is_read_complete_and_in_one_region(
+    graph: Callable[[str], Any],
+) -> None:
+    facts = graph("lstm").facts
+    needs(facts, reading(x=[Region(0, 2, 0, 1), Region(2, 16, 0, 1)]), "x", 3, 9)
+    # Nothing is needed of an empty range.
+    needs(facts, reading(), "x", 5, 5)
+    for region in (Region(4, 9, 0, 1), Region(3, 8, 0, 1), Region(3, 9, 0, 2)):
+        with pytest.raises(VerificationError, match="not read elements 3 to 8 of x"):
+            needs(facts, reading(x=[region]), "x", 3, 9)
+
+
+def test_a_whole_value_has_all_its_elements(graph: Callable[[str], Any]) -> None:
+    facts = graph("lstm").facts
+    needs_whole(facts, reading(x=[Region(0, 16, 0, 1)]), "x")
+    with pytest.raises(VerificationError, match="does not read elements 0 to 15 of x"):
+        needs_whole(facts, reading(x=[Region(0, 15, 0, 1)]), "x")
+
+
+def test_whole_weights_are_all_rows_and_columns_of_every_matrix(
+    graph: Callable[[str], Any],
+) -> None:
+    facts = graph("experts").facts
+    # Four matrices of 8 x 6.
+    whole = {f"w[{number}]": [Region(0, 8, 0, 6)] for number in range(4)}
+    needs_matrices(facts, reading(**whole), facts.tensors["w"])
+    for part in (Region(0, 7, 0, 6), Region(0, 8, 1, 6)):
+        less = {**whole, "w[2]": [part]}
+        with pytest.raises(VerificationError, match=r"does not read all of w\[2\]"):
+            needs_matrices(facts, reading(**less), facts.tensors["w"])
+    del whole["w[3]"]
+    with pytest.raises(VerificationError, match=r"states 0 regions of w\[3\]"):
+        needs_matrices(facts, reading(**whole), facts.tensors["w"])

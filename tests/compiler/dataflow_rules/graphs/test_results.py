@@ -13,6 +13,7 @@ from compiler.dataflow_rules.graphs.results import (
     check_graph_memory,
     check_graph_residency,
     check_graph_results,
+    check_one_iteration,
     states_there,
 )
 from experiments.sabotage.program_edits import with_rows
@@ -165,3 +166,20 @@ def test_memory_is_stated_as_much_as_the_plan_needs(
             match=f"chip {chip} keeps {needed:,} bytes of {what}, and {needed - 1:,} ",
         ):
             check_graph_memory(valid._replace(program=less).facts)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"sequences": 2}, "2 run at once, 0 cycles apart"),
+        ({"interval_cycles": 9}, "1 run at once, 9 cycles apart"),
+    ],
+)
+def test_iterations_follow_each_other(
+    graph: Callable[[str], Any], fields: dict[str, int], why: str
+) -> None:
+    program = graph("lstm")
+    assert check_one_iteration(program.facts) == 1
+    beside = program._replace(program=replace(program.program, **fields))
+    with pytest.raises(VerificationError, match=why):
+        check_one_iteration(beside.facts)
