@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from chip.dataflow import Function
-from compiler.dataflow_rules.product_functions import begins_of, experts_of
+from compiler.dataflow_rules.product_functions import begins_of, check_sums, experts_of
+from specs.errors import VerificationError
 
 PRODUCT, ROUTER = Function.PRODUCT, Function.ROUTER
 CHOOSE, ACTIVATE = Function.CHOOSE, Function.ACTIVATE
@@ -196,3 +197,27 @@ def test_experts_are_those_of_the_block_of_an_operator(
 def test_the_first_row_of_a_place_is_that_of_all_its_rows() -> None:
     # Two rows of operation 0, none of 1, three of 2.
     assert begins_of(np.array([0, 0, 2, 2, 2]), 3).tolist() == [0, 0, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("program", "change"),
+    [
+        ("decoder", FEWER_PARTS),
+        ("decoder", LATER_PARTS),
+        # A LayerNorm takes the sum and the sum of squares.
+        ("wide", FEWER),
+        ("wide", LATER),
+    ],
+)
+def test_a_factor_is_of_the_sums_of_all_columns(
+    stated: Callable[[str], Any],
+    altered: Callable[..., tuple[Any, str]],
+    program: str,
+    change: dict[str, int],
+) -> None:
+    norms = Function.NORM_SCALE
+    valid = stated(program).statements
+    check_sums(valid, valid.of(norms))
+    wrong = altered(program, ("reads", norms, "squares", change))[0].statements
+    with pytest.raises(VerificationError, match=FACTOR):
+        check_sums(wrong, wrong.of(norms))
