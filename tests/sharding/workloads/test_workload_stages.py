@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,7 +8,7 @@ from sharding.planner.coverage import check_coverage
 from sharding.workloads.workload_gathers import crossing, crossing_bytes
 from sharding.workloads.workload_plan import WorkloadPlan
 from sharding.workloads.workload_planner import plan_workload
-from sharding.workloads.workload_stages import uncut_runs
+from sharding.workloads.workload_stages import stage_ranges, uncut_runs
 from specs.errors import PlanError
 from specs.graph import Matmul, Role, Tensor, Vector
 from specs.machine import load_machine
@@ -113,3 +115,30 @@ def test_a_workload_that_no_chip_holds_fits_in_stages() -> None:
     assert len(planned(wide, 2).stages) == 2
     with pytest.raises(PlanError, match="does not fit as column=1,row=1,pipeline=2"):
         planned(wide, 2, column=1)
+
+
+def alone(workload: Workload, pipeline: int, sram_bytes: int = 0) -> WorkloadPlan:
+    """Return a plan of one stage that asks for several."""
+    plan = planned(workload, 1)
+    machine = MACHINE.with_settings(
+        {"chip.sram_bytes": sram_bytes or MACHINE.chip.sram_bytes}
+    )
+    grid = replace(plan.strategy, pipeline=pipeline)
+    return replace(plan, strategy=grid, machine=machine)
+
+
+def test_stages_have_equal_shares_of_equal_products() -> None:
+    ranges = stage_ranges(alone(layers(6), 3))
+    assert ranges == [range(2), range(2, 4), range(4, 6)]
+    assert stage_ranges(alone(layers(6), 1)) == [range(6)]
+
+
+def test_stages_follow_the_memory_of_their_chips_and_end_where_none_is_left() -> None:
+    # Two chips share 64 x 64 weights of 1 B; an input and a result of 16 x 64 in FP16
+    # are on both.
+    weights, alive = 64 * 32, 2 * 16 * 64 * 2
+    text = MACHINE.chip.program_reserve_bytes
+    fits = text + alive + 2 * weights
+    assert stage_ranges(alone(layers(6), 3, fits)) is not None
+    assert stage_ranges(alone(layers(6), 2, fits)) is None
+    assert stage_ranges(alone(layers(6), 3, fits - 1)) is None
