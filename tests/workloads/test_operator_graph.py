@@ -6,7 +6,7 @@ import pytest
 from specs.errors import SpecError
 from specs.graph import Role
 from workloads.attributes import AddAttributes, ProductAttributes
-from workloads.operator_graph import Block, OperatorGraph
+from workloads.operator_graph import Block, OperatorGraph, PlacedBlock
 from workloads.operators import Function, GraphOperator, GraphTensor, TokenRows
 
 ROWS = TokenRows(batch=2, context=5, query_tokens=3, answer_tokens=1)
@@ -180,3 +180,16 @@ def test_a_product_makes_one_result_for_each_matrix() -> None:
     operator = replace(first.operators[0], inputs=("x", "w", "w"))
     with pytest.raises(SpecError, match=r"first: 2 matrices make 1 results"):
         graph(replace(first, operators=(operator,)))
+
+
+def test_a_block_in_one_of_its_layers_has_the_names_of_that_layer() -> None:
+    placed = PlacedBlock(layers(0, 2), 2, "layers.1.other.y")
+    assert [each.name for each in placed.tensors()] == [
+        "layers.2.middle.w",
+        "layers.2.middle.y",
+    ]
+    (operator,) = placed.operators()
+    assert (operator.name, operator.layer) == ("layers.2.middle.go", 2)
+    assert operator.inputs == ("layers.1.other.y", "layers.2.middle.w")
+    (first,) = PlacedBlock(start(3), None, "").operators()
+    assert first == start(3).operators[0]

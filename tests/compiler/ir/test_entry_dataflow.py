@@ -1,5 +1,5 @@
 from chip.dataflow import Value
-from compiler.ir.entry_dataflow import Scope
+from compiler.ir.entry_dataflow import GraphScope, Scope
 
 LAYER = Scope(layer=3, residual="layers.2.feed_forward.output", number=1, answers=True)
 HEAD = LAYER._replace(residual="layers.3.feed_forward.output", received=True)
@@ -25,3 +25,11 @@ def test_only_answered_positions_go_through_the_head_of_a_decoder() -> None:
     encoder = HEAD._replace(answers=False)
     assert not encoder.value("head.input").answered
     assert not encoder.value("{residual}").answered
+
+
+def test_names_of_a_graph_are_their_own_and_only_weights_stay() -> None:
+    scope = GraphScope(frozenset({"w"}))
+    assert scope.value("w") == Value("w", -1)
+    # Neither how a name ends nor its braces say anything.
+    assert scope.value("my.weight") == Value("my.weight", 0)
+    assert scope.value("{layer}") == Value("{layer}", 0)
