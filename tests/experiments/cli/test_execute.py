@@ -4,10 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rich.console import Console
 
 import experiments.cli.execute as command
+from experiments.cli.execute import execution_report, execution_summary
 from experiments.cli.scenario_options import ScenarioOptions, scenario_from
+from experiments.execution.model_execution import Execution
+from experiments.run.preparation import plan_scenario
 from specs.errors import SpecError
 
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]
@@ -96,3 +101,76 @@ def test_the_cache_holds_the_tokens_unless_a_context_is_given(model: Path) -> No
     with pytest.raises(SpecError, match="context 4 does not hold 5 tokens"):
         command._with_context(scenario, encoder=False)
     assert command._with_context(scenario, encoder=True).context == 4
+
+
+@pytest.fixture
+def execution(model: Path) -> Execution:
+    """Return an execution of two sequences that was made up."""
+    scenario = scenario_from(ScenarioOptions(model=str(model), chips=2, context=8))
+    tokens = np.array([[5, 6], [7, 8]])
+    return Execution(
+        prepared=plan_scenario(scenario),
+        tokens=tokens,
+        expected_tokens=tokens,
+        difference=2.5e-6,
+        programs=3,
+        operations=1234,
+        messages=56,
+    )
+
+
+def lines_of(execution: Execution) -> list[str]:
+    console = Console(width=80, color_system=None)
+    with console.capture() as printed:
+        console.print(execution_report(execution, 1.25))
+    return [" ".join(line.split()) for line in printed.get().splitlines()]
+
+
+def test_the_summary_of_an_execution_has_its_tokens_and_counts(
+    execution: Execution,
+) -> None:
+    summary = execution_summary(execution, 1.25)
+    assert summary.pop("version")
+    assert summary == {
+        "schema": "groqrack-fabric/execution/1",
+        "model": execution.prepared.model.name,
+        "topology": execution.prepared.topology.name,
+        "strategy": "tensor=2,pipeline=1",
+        "tokens": [[5, 6], [7, 8]],
+        "reference_tokens": [[5, 6], [7, 8]],
+        "largest_difference": 2.5e-6,
+        "tolerance": 1e-5,
+        "agrees": True,
+        "programs": 3,
+        "operations": 1234,
+        "messages": 56,
+        "wall_s": 1.25,
+    }
+    assert not execution_summary(replace(execution, difference=2e-5), 0)["agrees"]
+    json.dumps(summary)
+
+
+def test_the_report_of_an_execution_has_a_line_for_each_sequence(
+    execution: Execution,
+) -> None:
+    model, chips, *rest = lines_of(execution)
+    assert model == f"model {execution.prepared.model.name}, random weights"
+    assert chips == f"chips {execution.prepared.topology.name}, tensor=2,pipeline=1"
+    assert rest == [
+        "sequence 0 5 6",
+        "sequence 1 7 8",
+        "logits largest relative difference 2.5e-06, of 1e-05 allowed:",
+        "agrees",
+        "executed 3 programs, 1,234 operations, 56 messages",
+        "took 1.250 s",
+    ]
+
+
+def test_the_report_says_which_of_numbers_and_tokens_differ(
+    execution: Execution,
+) -> None:
+    other = replace(execution, expected_tokens=np.array([[5, 6], [7, 9]]))
+    text = " ".join(lines_of(other))
+    assert "allowed: DIFFERS; the reference chooses other tokens" in text
+    text = " ".join(lines_of(replace(execution, difference=1.0)))
+    assert "1.0e+00, of 1e-05 allowed: DIFFERS executed" in text

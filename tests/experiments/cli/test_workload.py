@@ -8,13 +8,15 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from experiments.cli.workload import operators_table
+from experiments.cli.workload import model_table, operators_table
 from experiments.report.run_summary import summary
 from experiments.run.scenario import run_scenario
 from experiments.tables.columns import COLUMNS
 from specs.machine import load_machine
+from specs.model import load_model
 from specs.scenario import Scenario
 from workloads.graphs.workload import load_workload
+from workloads.model_graph import graph_of
 
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]
 WORKLOAD = {
@@ -256,3 +258,19 @@ def test_operators_of_a_workload_sum_to_its_last_row() -> None:
     assert lines[-1][:2] == ["all", str(len(graph.operators))]
     parts = sum(float(line[2].replace(",", "")) for line in lines[1:-1])
     assert float(lines[-1][2]) == pytest.approx(parts, abs=0.001 * len(lines))
+
+
+def test_the_operators_of_a_model_are_shown_once_and_summed_over_its_layers() -> None:
+    graph = graph_of(load_model("llama-2-7b"), context=4096, batch=1)
+    printed = io.StringIO()
+    Console(width=100, file=printed).print(model_table(graph, load_machine().formats))
+    lines = [line.split() for line in printed.getvalue().splitlines()]
+    rows = {line[0]: line[1:] for line in lines}
+    # 4,096 * 11,008 products in each of 32 layers.
+    function, layers, macs, *_ = rows["feed_forward.down"]
+    assert (function, layers, macs) == ("product", "32", "0.045")
+    # Four and three matrices of a layer, keys and values of 4,096 positions, the head.
+    layer = 4 * 4096**2 + 3 * 4096 * 11_008 + 2 * 4096 * 4096
+    total = 32 * layer + 32_000 * 4096
+    assert rows["all"][:2] == ["layers", f"{total / 1e9:.3f}"]
+    assert rows["head.sample"][1] == "1"

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from experiments.execution.operator_settings import engine_weights, operator_settings
+from experiments.execution.operator_settings import (
+    engine_weights,
+    operator_settings,
+    random_tokens,
+)
 from sharding.parallelism.tensor_group import Routing
 from sharding.weights.task import Task
 from specs.machine import load_machine
@@ -73,3 +77,11 @@ def test_biases_and_weights_of_norms_are_vectors() -> None:
     }
     held = engine_weights({name: np.zeros(shape) for name, shape in rows.items()})
     assert [array.shape for array in held.values()] == [(3,)] * 3 + [(1, 3), (2, 3)]
+
+
+def test_random_tokens_are_of_the_whole_vocabulary_and_of_their_seed() -> None:
+    tokens = random_tokens(5, (3, 40), seed=2)
+    assert tokens.shape == (3, 40)
+    assert set(np.unique(tokens)) == {0, 1, 2, 3, 4}
+    assert (tokens == random_tokens(5, (3, 40), seed=2)).all()
+    assert (tokens != random_tokens(5, (3, 40), seed=3)).any()

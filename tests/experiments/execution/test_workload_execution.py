@@ -5,10 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chip.dataflow import Value
 from compiler.compile_graph import compile_workload
 from compiler.ir.schedule import WorkloadSchedule
 from compiler.verify import verify
-from experiments.execution.workload_execution import run_workload_execution
+from experiments.execution.workload_execution import (
+    check_workload,
+    everywhere,
+    run_workload_execution,
+)
 from sharding.parallelism.grid import Grid
 from sharding.workloads.workload_planner import plan_workload
 from specs.errors import PlanError, SpecError, VerificationError
@@ -182,3 +187,51 @@ def test_a_workload_of_many_elements_is_refused() -> None:
     schedule = scheduled(load_workload("gemm:8000x8000x80"), (8, 1))
     with pytest.raises(PlanError, match=r"has 65,280,000 elements .* use smaller"):
         run_workload_execution(schedule.plan, schedule.program)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "unread", "message"),
+    [
+        ("out", {"choice": None}, "choice", "2 matrices of w_out and does not say wh"),
+        ("embed", {"index": ("tokens",)}, "places", "looks up 2 tables at .* of 1 ten"),
+        ("shares", {"function": None}, "", "shares does not say what it computes"),
+    ],
+)
+def test_what_does_not_say_what_it_computes_is_not_executed(
+    name: str, changes: dict[str, object], unread: str, message: str
+) -> None:
+    whole = attention()
+    check_workload(whole, 72)
+    operators = tuple(
+        each.model_copy(update=changes) if each.name == name else each
+        for each in whole.operators
+    )
+    tensors = tuple(each for each in whole.tensors if each.name != unread)
+    with pytest.raises(SpecError, match=f"attention: .*{message}"):
+        check_workload(Workload("attention", tensors, operators), 1)
+
+
+def test_more_chips_than_a_rack_are_not_executed() -> None:
+    with pytest.raises(PlanError, match=r"73 chips are too many .* --chips 72"):
+        check_workload(attention(), 73)
+
+
+def test_a_value_is_on_every_chip_in_the_order_that_its_program_counts() -> None:
+    plan = scheduled(load_workload("lstm:4").batched(2), (2, 1)).plan
+    state = np.arange(8.0).reshape(2, 4)
+    placed = everywhere(plan, {"h": state}, np.dtype(np.float32))
+    assert placed.keys() == {Value("h", 0)}
+    by_chip = placed[Value("h", 0)]
+    assert sorted(by_chip) == plan.chips.tolist() == [0, 1]
+    for held in by_chip.values():
+        # Column after column, of two rows.
+        assert held.tolist() == [0, 4, 1, 5, 2, 6, 3, 7]
+        assert held.dtype == np.float32
+
+
+def test_numbers_of_rows_stay_integers() -> None:
+    plan = scheduled(attention(), (1, 1)).plan
+    tokens = np.arange(6)[:, None]
+    (by_chip,) = everywhere(plan, {"tokens": tokens}, np.dtype(np.float32)).values()
+    assert by_chip[0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert by_chip[0].dtype == tokens.dtype
