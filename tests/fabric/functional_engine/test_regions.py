@@ -5,7 +5,9 @@ from chip.dataflow import Regions
 from fabric.functional_engine.regions import (
     Rectangle,
     Region,
+    array_regions,
     operand_regions,
+    parts_text,
     rectangles_of,
 )
 from specs.errors import VerificationError
@@ -54,3 +56,35 @@ def test_a_region_that_ends_before_it_begins_is_refused() -> None:
     regions = Regions(**dict(zip(names, columns.astype(np.int32), strict=True)))
     with pytest.raises(VerificationError, match="columns 3 to 4, parts 2 to 1"):
         rectangles_of(regions, 1)
+
+
+def test_parts_of_an_array_are_one_region_and_other_arrays_are_others() -> None:
+    whole = [
+        Rectangle(7, 0, 4, 0, 2, 0),
+        # The same columns, sent as an array of their own.
+        Rectangle(7, 0, 4, 2, 3, 1),
+        Rectangle(7, 0, 4, 5, 6, 0),
+        # Arrays are numbered in each value.
+        Rectangle(8, 0, 4, 0, 1, 0),
+    ]
+    assert array_regions(whole) == [
+        Region(7, 0, 4, 0b100011),
+        Region(7, 0, 4, 0b100),
+        Region(8, 0, 4, 0b1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        (0, "none"),
+        (0b1, "0"),
+        (0b1000, "3"),
+        (0b1111, "0-3"),
+        (0b1011, "0-1, 3"),
+        (0b110100, "2, 4-5"),
+        (1 << 200 | 0b11 << 64, "64-65, 200"),
+    ],
+)
+def test_parts_are_told_as_ranges(parts: int, text: str) -> None:
+    assert parts_text(parts) == text
