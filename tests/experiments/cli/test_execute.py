@@ -171,6 +171,8 @@ def test_the_report_says_which_of_numbers_and_tokens_differ(
 ) -> None:
     other = replace(execution, expected_tokens=np.array([[5, 6], [7, 9]]))
     text = " ".join(lines_of(other))
+    # Tokens are those of the chips.
+    assert "sequence 1 7 8" in text
     assert "allowed: DIFFERS; the reference chooses other tokens" in text
     text = " ".join(lines_of(replace(execution, difference=1.0)))
     assert "1.0e+00, of 1e-05 allowed: DIFFERS executed" in text

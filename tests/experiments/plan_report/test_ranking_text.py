@@ -1,12 +1,20 @@
 """Ranking of strategies as text: by how much each is worse than the best."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
 from compiler.search.objective import Objective
+from compiler.search.placement_search import PlacedSchedule
 from experiments.plan_report.explanation import Explanation
-from experiments.plan_report.ranking_text import ranking_report, worse_by
+from experiments.plan_report.ranking_text import (
+    order_note,
+    ranking_report,
+    worse_by,
+)
+from experiments.run.preparation import compile_prepared
 
 
 @given(best=st.floats(1, 1e9), factor=st.floats(1, 1e3))
@@ -34,3 +42,13 @@ def test_the_best_comes_first_and_no_cost_falls(why: Explanation) -> None:
     assert shown == [str(each.strategy) for each in why.ranking.best]
     costs = [each.cost.first for each in why.ranking.best]
     assert costs == sorted(costs)
+
+
+def test_a_plan_that_was_placed_on_other_chips_says_which_were_searched(
+    why: Explanation,
+) -> None:
+    assert order_note(why) == ""
+    schedule = compile_prepared(why.prepared)
+    placed = PlacedSchedule(schedule, schedule.latency_cycles + 1)
+    moved = why._replace(prepared=replace(why.prepared, placed=placed))
+    assert order_note(moved) == " on the chips in order"

@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 from experiments.plots.run_figure import run_figure
 from experiments.report.run_summary import summary
 from experiments.run.context_buckets import (
+    Bucket,
+    BucketFacts,
+    bucket_facts,
     bucket_starts,
     compile_buckets,
     token_context,
 )
-from experiments.run.preparation import plan_scenario
+from experiments.run.preparation import Prepared, plan_scenario
 from experiments.run.scenario import run_scenario
 from experiments.run.scenario_inputs import scenario_of
 from experiments.tables.run_tables import tokens_table
@@ -45,9 +48,40 @@ def test_a_context_without_a_prompt_is_one_bucket() -> None:
     assert bucket_starts(Scenario(context=500, tokens=900)) == [(0, 500)]
 
 
-def test_the_slices_stay_where_they_are_as_the_context_grows() -> None:
+@pytest.fixture(scope="module")
+def growing() -> tuple[Prepared, list[Bucket]]:
+    """Return a plan of 60 tokens behind a prompt of 100, and its buckets of 32."""
     prepared = plan_scenario(asked(prompt=100, tokens=60, context_bucket=32))
-    buckets = compile_buckets(prepared)
+    return prepared, compile_buckets(prepared)
+
+
+def test_each_program_is_recorded_with_its_first_token_and_certificate(
+    growing: tuple[Prepared, list[Bucket]],
+) -> None:
+    first, then = growing[1]
+    facts = bucket_facts([first, then._replace(certificate=None)])
+    assert first.certificate is not None
+    assert facts == [
+        BucketFacts(
+            first_token=start,
+            context_tokens=context,
+            latency_cycles=bucket.schedule.latency_cycles,
+            lower_bound_cycles=bucket.schedule.lower_bound_cycles,
+            certificate=digest,
+        )
+        for bucket, start, context, digest in (
+            (first, 0, 128, first.certificate.digest),
+            # Token 27, behind 127 positions, is the last that fits 128.
+            (then, 28, 160, None),
+        )
+    ]
+    assert facts[0].lower_bound_cycles < facts[0].latency_cycles
+
+
+def test_the_slices_stay_where_they_are_as_the_context_grows(
+    growing: tuple[Prepared, list[Bucket]],
+) -> None:
+    prepared, buckets = growing
     assert [each.context_tokens for each in buckets] == [128, 160]
     for bucket in buckets:
         plan = bucket.schedule.plan

@@ -1,7 +1,11 @@
 import pytest
 
 from experiments.run.version import VERSION
-from experiments.run.workload import prepare_workload, workload_facts
+from experiments.run.workload import (
+    prepare_workload,
+    workload_facts,
+    workload_of_scenario,
+)
 from specs.errors import PlanError, SpecError
 from specs.scenario import Scenario
 
@@ -29,6 +33,19 @@ def test_a_batch_multiplies_the_products_but_not_the_weights() -> None:
     )
     assert two.macs == 2 * one.macs
     assert two.weight_bytes == one.weight_bytes
+
+
+def test_a_scenario_names_a_workload_for_its_whole_batch() -> None:
+    for batch in (1, 3):
+        asked = GEMM.model_copy(update={"batch": batch})
+        rows = {
+            each.name: each.rows * each.matrices
+            for each in workload_of_scenario(asked).tensors
+        }
+        # Each of a batch has a product of its own with the same weights.
+        assert rows == {"a": 64 * batch, "b": 320, "c": 64 * batch}
+    with pytest.raises(SpecError, match="write gemm:MxKxN"):
+        workload_of_scenario(Scenario(workload="gemm:1x2"))
 
 
 def test_a_workload_has_no_sizes_of_a_model() -> None:

@@ -10,6 +10,7 @@ from experiments.sweep import point
 from experiments.sweep.point import (
     PointChangedError,
     flat_numbers,
+    of_any_seed,
     point_key,
     run_point,
     settled,
@@ -163,3 +164,10 @@ def test_a_file_that_changed_since_the_sweep_began_is_noticed(
     path.write_text(path.read_text().replace("1280", "640"))
     with pytest.raises(PointChangedError, match="has changed since the sweep began"):
         run_point(scenario.model_dump_json(), key)
+
+
+def test_scenarios_that_differ_by_their_seed_alone_share_programs() -> None:
+    one, two = (Scenario(seed=seed, tokens=3) for seed in (1, 2))
+    assert of_any_seed(one) == of_any_seed(two)
+    assert of_any_seed(one) != of_any_seed(one.model_copy(update={"tokens": 4}))
+    assert of_any_seed(one).model_copy(update={"seed": 1}) == one
