@@ -66,7 +66,7 @@ class PlacementCase(NamedTuple):
     machine: str = "groqrack"
 
 
-def random_regular(seed: int) -> Topology:
+def _random_regular(seed: int) -> Topology:
     """Return the experiment's random regular topology: 72 chips with 11 cables each.
 
     References
@@ -109,7 +109,7 @@ CASES = [
     PlacementCase("llama-2-7b", 72, "torus:8x9", "tensor=8,pipeline=9"),
     PlacementCase("llama-2-7b", 72, "torus:8x9", "tensor=12,pipeline=6"),
     PlacementCase("llama-2-7b", 64, "hypercube:6", "tensor=8,pipeline=8"),
-    PlacementCase("llama-2-7b", 72, "random", "tensor=8,pipeline=9", random_regular),
+    PlacementCase("llama-2-7b", 72, "random", "tensor=8,pipeline=9", _random_regular),
     PlacementCase("mixtral-8x7b", 264, "nodes33", "tensor=12,pipeline=22"),
     PlacementCase("llama-2-70b", 256, "lpx", "tensor=8,pipeline=32", machine="lpx"),
     PlacementCase("llama-2-70b", 252, "lpx", "tensor=12,pipeline=21", machine="lpx"),
