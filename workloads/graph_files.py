@@ -88,14 +88,15 @@ def graph_from(content: Mapping[str, Any], origin: str) -> OperatorGraph:
         As `load_graph` does.
     """
     _check_keys(content, _GRAPH_KEYS, _GRAPH_KEYS, origin)
+    rows = _value(TokenRows, content["rows"], f"{origin}: rows")
     blocks = content[BLOCKS]
     if not isinstance(blocks, list) or not all(isinstance(b, Mapping) for b in blocks):
         raise SpecError(
             f"{origin}: {BLOCKS} must be tables, each begun with [[blocks]]"
         )
     return OperatorGraph(
-        name=str(content["name"]),
-        rows=_value(TokenRows, content["rows"], f"{origin}: rows"),
+        name=_field(str, content, "name", origin),
+        rows=rows,
         blocks=tuple(
             _block(block, f"{origin}: block {block.get('name', number)}")
             for number, block in enumerate(blocks, start=1)
@@ -111,9 +112,9 @@ def _block(table: Mapping[str, Any], what: str) -> Block:
         for key in ("tensors", "operators")
     )
     return Block(
-        name=str(table["name"]),
-        layers=TypeAdapter(tuple[int, ...]).validate_python(table.get("layers", ())),
-        hands_on=str(table["hands_on"]),
+        name=_field(str, table, "name", what),
+        layers=_field(tuple[int, ...], {"layers": (), **table}, "layers", what),
+        hands_on=_field(str, table, "hands_on", what),
         tensors=tuple(_value(GraphTensor, each, f"{what}: tensor") for each in tensors),
         operators=tuple(_operator(each, what) for each in operators),
     )
@@ -125,7 +126,7 @@ def _operator(table: Any, what: str) -> GraphOperator:
         raise SpecError(f"{what}: an operator must be a table, not {table!r}")
     name = table.get("function")
     what = f"{what}: operator {table.get('name', '')}"
-    if name not in set(Function):
+    if not isinstance(name, str) or name not in set(Function):
         raise SpecError(
             f"{what}: no function {name!r} is known; {nearest(str(name), Function)}"
         )
@@ -152,6 +153,11 @@ def _check_keys(table: Mapping[str, Any], known: Any, needed: Any, what: str) ->
             raise SpecError(f"{what}: the key {key!r} is missing")
 
 
+def _field(kind: type[T], table: Mapping[str, Any], key: str, what: str) -> T:
+    """Return the value of a key, of a given type."""
+    return _valid(kind, table[key], f"{what}: {key}")
+
+
 def _value(kind: type[T], table: Any, what: str) -> T:
     """Return a value of a kind from a table of its fields."""
     if not isinstance(table, Mapping):
@@ -159,9 +165,14 @@ def _value(kind: type[T], table: Any, what: str) -> T:
     own = fields(kind)  # type: ignore[arg-type]
     needed = {field.name for field in own if field.default is MISSING}
     _check_keys(table, [field.name for field in own], needed, what)
+    return _valid(kind, dict(table), what)
+
+
+def _valid(kind: type[T], given: Any, what: str) -> T:
+    """Return what is given as a value of a kind."""
     try:
-        return TypeAdapter(kind).validate_python(dict(table))
+        return TypeAdapter(kind).validate_python(given)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise SpecError(f"{what}: {where}: {first['msg'].lower()}") from None
+        where = ": ".join([what, *map(str, first["loc"])])
+        raise SpecError(f"{where}: {first['msg'].lower()}") from None

@@ -24,10 +24,11 @@ from workloads.attributes import (
     TablesAttributes,
     VectorAttributes,
 )
-from workloads.operators import Function, GraphOperator, GraphTensor
+from workloads.operators import LAYER, Function, GraphOperator, GraphTensor, TokenRows
 
 _MADE = (Role.ACTIVATION, Role.OUTPUT)
-_PLACE = "{layer}"
+# Attributes that are a number of things of which there is one at least.
+_COUNTS = ("heads", "kv_heads", "head_dim", "experts", "experts_per_token")
 # Attributes that each function has.
 ATTRIBUTES: Mapping[Function, type | None] = {
     Function.EMBED: EmbedAttributes,
@@ -55,6 +56,25 @@ ATTRIBUTES: Mapping[Function, type | None] = {
 }
 
 
+def check_rows(rows: TokenRows) -> None:
+    """Check a workload's graph: there are rows, and all are in the context.
+
+    Raises
+    ------
+    SpecError
+        If a number of sequences or positions is not positive, or positions are computed
+        or answered that are not there.
+    """
+    if rows.batch < 1:
+        raise SpecError(f"rows: batch = {rows.batch}; it is at least 1")
+    if not 1 <= rows.answer_tokens <= rows.query_tokens <= rows.context:
+        raise SpecError(
+            f"rows: answer_tokens = {rows.answer_tokens}, query_tokens = "
+            f"{rows.query_tokens}, context = {rows.context}; each is at least 1 and at "
+            f"most the next"
+        )
+
+
 def check_layer(
     name: str,
     layers: Sequence[int],
@@ -74,10 +94,10 @@ def check_layer(
         return
     names = [*(each.name for each in tensors), *(each.name for each in operators)]
     for same in names:
-        if _PLACE not in same:
+        if LAYER not in same:
             raise SpecError(
                 f"block {name}: {same!r} is the same in each of {len(layers)} "
-                f"layers; add {_PLACE}"
+                f"layers; add {LAYER}"
             )
 
 
@@ -116,11 +136,14 @@ def check_operators(
     Raises
     ------
     SpecError
-        If an operand is unknown or not made yet, a result is made twice or never, the
-        attributes are those of another function, or the sizes of a product do not fit.
+        If there is no operand, or one is unknown or not made yet, if a result is made
+        twice or never, if the attributes are those of another function, or if the sizes
+        of a product do not fit.
     """
     made: set[str] = set()
     for operator in operators:
+        if not operator.inputs or not operator.outputs:
+            raise SpecError(f"{operator.name}: reads nothing or makes nothing")
         for name in (*operator.inputs, *operator.outputs):
             if name not in tensors:
                 raise SpecError(f"{operator.name}: tensor {name!r} is not declared")
@@ -158,6 +181,10 @@ def _check_attributes(operator: GraphOperator) -> None:
     if type(operator.attributes) is not (wanted or type(None)):
         kind = wanted.__name__ if wanted else "no attributes"
         raise SpecError(f"{operator.name}: {operator.function} needs {kind}")
+    for field in _COUNTS:
+        count = getattr(operator.attributes, field, 1)
+        if count < 1:
+            raise SpecError(f"{operator.name}: {field} = {count}; it is at least 1")
 
 
 def _check_product(operator: GraphOperator, tensors: Mapping[str, GraphTensor]) -> None:

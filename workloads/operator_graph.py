@@ -8,8 +8,19 @@ from typing import NamedTuple, final
 
 from specs.errors import SpecError, nearest
 from specs.graph import Role
-from workloads.graph_validation import check_layer, check_operators, check_tensors
-from workloads.operators import RESIDUAL, GraphOperator, GraphTensor, TokenRows
+from workloads.graph_validation import (
+    check_layer,
+    check_operators,
+    check_rows,
+    check_tensors,
+)
+from workloads.operators import (
+    LAYER,
+    RESIDUAL,
+    GraphOperator,
+    GraphTensor,
+    TokenRows,
+)
 
 
 @final
@@ -87,7 +98,8 @@ class OperatorGraph:
     ------
     SpecError
         If an operator reads what no operator before it makes, if a tensor is made or
-        declared twice or never, or if sizes do not fit.
+        declared twice or never, if sizes do not fit, or if rows are not of the
+        context.
     """
 
     name: str
@@ -95,6 +107,7 @@ class OperatorGraph:
     blocks: tuple[Block, ...]
 
     def __post_init__(self) -> None:
+        check_rows(self.rows)
         for block in self.blocks[:1]:
             if any(RESIDUAL in each.inputs for each in block.operators):
                 raise SpecError(f"block {block.name} is the first; it takes nothing on")
@@ -170,7 +183,9 @@ class OperatorGraph:
         def place(block: Block, layer: int | None) -> None:
             before = placed[-1] if placed else None
             residual = (
-                before.block.hands_on.format(layer=before.layer) if before else ""
+                before.block.hands_on.replace(LAYER, str(before.layer))
+                if before
+                else ""
             )
             placed.append(PlacedBlock(block, layer, residual))
 

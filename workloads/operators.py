@@ -9,7 +9,8 @@ from specs.graph import Role
 from workloads.attributes import Attributes
 
 A = TypeVar("A")
-# Stands in a name for the tensor that the preceding block hands on.
+# Stand in names for the layer, and the tensor that the preceding block hands on.
+LAYER = "{layer}"
 RESIDUAL = "{residual}"
 
 
@@ -113,7 +114,7 @@ class GraphTensor:
 
     def placed(self, layer: int | None) -> "GraphTensor":
         """Return the tensor of one layer; ``{layer}`` stands for it in the name."""
-        return replace(self, name=self.name.format(layer=layer))
+        return replace(self, name=self.name.replace(LAYER, str(layer)))
 
 
 @final
@@ -156,7 +157,7 @@ class GraphOperator:
         """
 
         def name(template: str) -> str:
-            return template.format(layer=layer, residual=residual)
+            return template.replace(LAYER, str(layer)).replace(RESIDUAL, residual)
 
         return replace(
             self,

@@ -11,7 +11,7 @@ from chip.dataflow import Value
 from compiler.ir.messages import MessageTable
 from sharding.operators.operands import Operand, Operation
 from specs.arrays import Ints
-from workloads.operators import RESIDUAL
+from workloads.operators import LAYER, RESIDUAL
 
 # Values that stay from pass to pass.
 _STAYING = (".weight", ".bias", "_cache")
@@ -46,7 +46,7 @@ class Scope(NamedTuple):
         answered = self.answers and (
             name.startswith(_HEAD) or (self.received and name == RESIDUAL)
         )
-        name = name.replace("{layer}", str(self.layer)).replace(RESIDUAL, self.residual)
+        name = name.replace(LAYER, str(self.layer)).replace(RESIDUAL, self.residual)
         stays = name.endswith(_STAYING)
         return Value(name, -1 if stays else self.number, answered and not stays)
 

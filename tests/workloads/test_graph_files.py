@@ -55,6 +55,12 @@ def _attention(content: Any) -> Any:
     return content["blocks"][1]
 
 
+def _operator(content: Any, function: str) -> Any:
+    """Return the first operator of a function in a graph's attention."""
+    operators = _attention(content)["operators"]
+    return next(each for each in operators if each["function"] == function)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -62,6 +68,28 @@ def _attention(content: Any) -> Any:
         (lambda c: c.update(block=1), "g: there is no key 'block'"),
         (lambda c: c.update(blocks=3), "g: blocks must be tables"),
         (lambda c: c["rows"].update(batch="two"), "g: rows: batch: input should be"),
+        (lambda c: c["rows"].update(batch=0), "rows: batch = 0; it is at least 1"),
+        (
+            lambda c: c["rows"].update(context=-1),
+            "rows: answer_tokens = 1, query_tokens = 1, context = -1; each is at least",
+        ),
+        (lambda c: c.update(name=5), "g: name: input should be a valid string"),
+        (
+            lambda c: _attention(c).update(layers=[0, None]),
+            "block attention: layers: 1: input should be a valid integer",
+        ),
+        (
+            lambda c: _attention(c)["operators"][0].update(function=[]),
+            "no function [] is known; ",
+        ),
+        (
+            lambda c: _attention(c)["operators"][0].update(inputs=[]),
+            "reads nothing or makes nothing",
+        ),
+        (
+            lambda c: _operator(c, "scores")["attributes"].update(heads=0),
+            "heads = 0; it is at least 1",
+        ),
         (
             lambda c: _attention(c)["tensors"][0].pop("rows"),
             "block attention: tensor: the key 'rows' is missing",
