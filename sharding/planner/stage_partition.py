@@ -1,5 +1,6 @@
 """Partition of a model into pipeline stages, balanced by compute or by memory."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ from sharding.weights.task import Task
 from specs.arrays import Ints
 
 _UNLIMITED_BYTES = 2**62
+# Tasks whose pieces are remembered: a search tries many pipelines with each split.
+_TASKS_REMEMBERED = 32
 
 
 def stage_cuts(
@@ -105,7 +108,7 @@ def piece_cycles(task: Task, units: list[Block]) -> Ints:
     A unit that continues the one before it shares its pipeline fill and its input, so
     its cost is what it adds: the units of a layer sum up to the layer.
     """
-    known: dict[Block, int] = {}
+    known = _known_cycles(task)
 
     def cycles_from_start(block: Block) -> int:
         # Layers of the same sizes take the same cycles.
@@ -127,6 +130,12 @@ def piece_cycles(task: Task, units: list[Block]) -> Ints:
     return np.array(cycles, dtype=np.int64)
 
 
+@lru_cache(maxsize=_TASKS_REMEMBERED)
+def _known_cycles(_task: Task) -> dict[Block, int]:
+    """Return the cycles of blocks of a planned task that are known, to add others."""
+    return {}
+
+
 class _PieceBytes(NamedTuple):
     """Bytes of weights and KV cache of the units of a model.
 
@@ -145,7 +154,7 @@ class _PieceBytes(NamedTuple):
 
 def _piece_bytes(task: Task, units: list[Block], sequences: int) -> _PieceBytes:
     """Return the bytes of weights and KV cache of each unit."""
-    known: dict[Block, tuple[int, int]] = {}
+    known = _known_bytes(task, sequences)
     sizes = []
     for unit in units:
         # Layers of the same sizes take the same bytes.
@@ -156,3 +165,9 @@ def _piece_bytes(task: Task, units: list[Block], sequences: int) -> _PieceBytes:
         sizes.append(known[like])
     fullest, sums = np.array(sizes, dtype=np.int64).T
     return _PieceBytes(fullest, -(-sums // task.tensor), int(sums.sum()))
+
+
+@lru_cache(maxsize=_TASKS_REMEMBERED)
+def _known_bytes(_task: Task, _sequences: int) -> dict[Block, tuple[int, int]]:
+    """Return the bytes of units of a planned task that are known, to add others."""
+    return {}
