@@ -16,8 +16,8 @@ from fabric.replay import replay
 from specs.arrays import Ints
 from specs.errors import RackError, VerificationError
 
-# Columns that say when something happens, not what.
-_TIMES = ("start_cycle", "wire_cycle", "receive_cycle")
+# Columns that say when something happens, not what; a deskew moves nothing but times.
+_TIMES = ("start_cycle", "wire_cycle", "receive_cycle", "deskews")
 _TOKENS = 2
 _REGIONS = ("reads", "writes", "carried")
 # What valid programs compute.
@@ -85,9 +85,9 @@ def _differs(case: SabotageCase, program: Program) -> bool | None:
 def _is_harmless(case: SabotageCase, program: Program) -> bool:
     """Return whether a changed program does what it did.
 
-    It does if nothing differs, or nothing but times with which the simulated hardware
-    neither misses nor loses a vector. A model that can be executed with numbers must
-    also give the same ones.
+    It does if nothing differs, or nothing but times, those of deskews among them, with
+    which the simulated hardware neither misses nor loses a vector. A model that can be
+    executed with numbers must also give the same ones.
     """
     if _equal(_content(program, ()), _content(case.program, ()), ()):
         return True

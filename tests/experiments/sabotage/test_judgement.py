@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from compiler.verify import verify
 from experiments.sabotage.case import Sabotage, SabotageCase
 from experiments.sabotage.judgement import judged
 from experiments.sabotage.kinds import KINDS, applies
+from experiments.sabotage.program_edits import chosen_rows
 
 Cases = Mapping[str, SabotageCase]
 Find = Callable[[str, str], Sabotage]
@@ -48,6 +51,38 @@ def test_a_change_that_changes_nothing_is_harmless(
         np.random.default_rng(1),
     )
     assert made == ("harmless", "", False)
+
+
+def test_a_deskew_dropped_is_harmless_only_if_no_link_needs_it(
+    cases: Cases, sabotage: Find
+) -> None:
+    case = cases["all-reduce two-step"]
+    deskews = case.program.deskews
+    # Chip 0 deskews once more when all is over, before the next period begins.
+    surplus = replace(
+        case.program,
+        period_cycles=2_000,
+        deskews=replace(
+            deskews,
+            chip=np.insert(deskews.chip, 1, 0),
+            start_cycle=np.insert(deskews.start_cycle, 1, 1_710),
+        ),
+    )
+
+    def without(row: int) -> Sabotage:
+        kept = np.delete(np.arange(len(surplus.deskews)), row)
+        changed = replace(surplus, deskews=chosen_rows(surplus.deskews, kept))
+        return sabotage("a deskew dropped", "instructions")._replace(
+            change=lambda *_: changed
+        )
+
+    verify(surplus, case.topology, case.machine, plan=case.plan)
+    tampered = case._replace(program=surplus, results=None)
+    verdicts = [
+        judged(tampered, without(row), np.random.default_rng(1)).verdict
+        for row in range(3)
+    ]
+    assert verdicts == ["harmless", "harmless", "caught"]
 
 
 @pytest.mark.parametrize(
