@@ -8,7 +8,7 @@ to count, runs with drawn errors stand beside them and show the tail of the late
 """
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from operator import itemgetter
 from typing import Literal
 
@@ -23,8 +23,7 @@ from scipy.optimize import brentq
 
 from experiments.plots.run_figure import STYLE
 from experiments.report.run_summary import latency_distribution
-from experiments.run.preparation import compile_scenario
-from experiments.run.scenario import run_scenario
+from experiments.run.scenario import Programs, compile_programs, run_scenario
 from experiments.script.experiment_script import run_script
 from experiments.tables.columns import TableRow
 from experiments.tables.run_tables import tokens_table
@@ -67,10 +66,10 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     rows: list[TableRow] = []
     curves: list[TableRow] = []
     for code in QUICK_CODES if quick else CODES:
-        prepared, schedule = compile_scenario(Scenario(settings={"fec.code": code}))
-        vectors = schedule.program.trains.vectors
+        programs = compile_programs(Scenario(settings={"fec.code": code}))
+        vectors = programs.buckets[0].schedule.program.trains.vectors
         for errors in LINES:
-            machine = prepared.machine.with_settings({"link.errors": errors})
+            machine = programs.prepared.machine.with_settings({"link.errors": errors})
             points = [
                 expected(machine, vectors, 10.0**power)
                 for power in (QUICK_POWERS if quick else POWERS)
@@ -84,7 +83,9 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
             ]
             for odds in QUICK_DAMAGED if quick else DAMAGED:
                 ber = error_rate_of_damage(machine, vectors, odds)
-                drawn = counted(machine, ber, seed, QUICK_TOKENS if quick else TOKENS)
+                drawn = counted(
+                    programs, machine, ber, seed, QUICK_TOKENS if quick else TOKENS
+                )
                 points.append({**expected(machine, vectors, ber), **drawn})
                 # Independent draws, so that errors of the runs are independent too.
                 seed += 1
@@ -141,15 +142,23 @@ def error_rate_of_damage(
     return float(f"{10.0**power:.2e}")
 
 
-def counted(machine: MachineSpec, ber: float, seed: int, tokens: int) -> TableRow:
-    """Return the experiment's simulated row: counts and latencies with drawn errors."""
+def counted(
+    programs: Programs, machine: MachineSpec, ber: float, seed: int, tokens: int
+) -> TableRow:
+    """Return the experiment's simulated row: counts and latencies with drawn errors.
+
+    Programs depend on the code, but not on the errors.
+    """
     settings = {
         "fec.code": machine.fec.code,
         "link.errors": machine.link.errors,
         "link.ber": ber,
     }
+    machine = machine.with_settings({"link.ber": ber})
+    prepared = replace(programs.prepared, machine=machine)
     run = run_scenario(
-        Scenario(settings=settings, tokens=tokens, seed=seed, engine="replay")
+        Scenario(settings=settings, tokens=tokens, seed=seed, engine="replay"),
+        programs=programs._replace(prepared=prepared),
     )
     delivered, replays = tokens_table(run), run.result.replays
     latency_ns = latency_distribution(delivered)

@@ -112,7 +112,7 @@ class Run:
 
 
 class Programs(NamedTuple):
-    """Programs of a scenario, proven to hold; they do not depend on its seed.
+    """Programs of a scenario, proven to hold; they depend on no seed or bit error.
 
     Attributes
     ----------
@@ -125,10 +125,11 @@ class Programs(NamedTuple):
     prepared: Prepared | PreparedWorkload
     buckets: tuple[Bucket, ...]
 
-    def prepared_with(self, seed: int) -> Prepared | PreparedWorkload:
-        """Return what runs on what, in a scenario with that seed."""
-        scenario = self.prepared.scenario.model_copy(update={"seed": seed})
-        return replace(self.prepared, scenario=scenario)
+    def prepared_for(self, scenario: Scenario) -> Prepared | PreparedWorkload:
+        """Return what runs on what in a scenario that these programs serve."""
+        # A search for throughput has decided how many sequences there are.
+        sequences = {"sequences": self.prepared.scenario.sequences}
+        return replace(self.prepared, scenario=scenario.model_copy(update=sequences))
 
 
 def run_scenario(
@@ -147,8 +148,8 @@ def run_scenario(
     topology
         Wiring to use instead of the one that the scenario names.
     programs
-        What `compile_programs` returns for the scenario with any seed, if that is
-        known.
+        What `compile_programs` returns for the scenario with any seed and rate of bit
+        errors, if that is known; its machine is the one that runs.
     progress
         Called with what is going on, how much of it is done, and how much there is.
 
@@ -165,7 +166,7 @@ def run_scenario(
     tell("compiling", 0, 1)
     faults = load_faults(scenario.faults) if scenario.faults else ()
     programs = programs or compile_programs(scenario, topology)
-    prepared, buckets = programs.prepared_with(scenario.seed), programs.buckets
+    prepared, buckets = programs.prepared_for(scenario), programs.buckets
     prompt = run_prompt(prepared) if isinstance(prepared, Prepared) else None
     # A search for throughput decides how many sequences there are.
     total = scenario.tokens * prepared.scenario.sequences
