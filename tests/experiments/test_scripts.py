@@ -1,4 +1,8 @@
+import io
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -36,11 +40,30 @@ NAMES = sorted(
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
 
 
+# Returns the folder that a script left, and what it printed.
+Ran = Callable[[str], tuple[Path, str]]
+
+
 def run(name: str, *options: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = import_module(f"experiments.{name}")
     monkeypatch.setattr(sys, "argv", [name, *options])
     shown = [module.COLUMNS] if hasattr(module, "COLUMNS") else []
     module.run_script(name, module.__doc__, module.experiment, *shown)
+
+
+@pytest.fixture(scope="module")
+def quick_run(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Run a script in its quick form, once for all tests of it."""
+
+    @cache
+    def make(name: str) -> tuple[Path, str]:
+        folder, printed = tmp_path_factory.mktemp(name), io.StringIO()
+        options = ("--quick", "--out", str(folder), "--seed", "1")
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+            run(name, *options, monkeypatch=patch)
+        return folder, printed.getvalue()
+
+    return make
 
 
 def test_every_experiment_is_listed_with_its_question(
@@ -78,28 +101,18 @@ def test_a_network_experiment_leaves_a_table_and_a_picture(
 
 
 @pytest.mark.parametrize("name", POINTS)
-def test_an_experiment_leaves_a_table_and_a_picture(
-    name: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    run(
-        name,
-        *("--quick", "--out", str(tmp_path), "--seed", "1"),
-        monkeypatch=monkeypatch,
-    )
-    names = sorted(path.name for path in tmp_path.iterdir())
+def test_an_experiment_leaves_a_table_and_a_picture(quick_run: Ran, name: str) -> None:
+    folder, printed = quick_run(name)
+    names = sorted(path.name for path in folder.iterdir())
     assert {f"{name}.csv", f"{name}.png"} <= set(names)
-    table = pd.read_csv(tmp_path / f"{name}.csv")
+    table = pd.read_csv(folder / f"{name}.csv")
     ran = table[table["feasible"]]
     assert len(ran) >= 2
     assert (ran["violations"] == 0).all()
     spent_us = ran[[f"{cause}_us" for cause in CAUSES]].sum(axis="columns")
     # The schedule counts nominal cycles; a crystal is up to 50 ppm off.
     assert spent_us.to_numpy() == pytest.approx(ran["latency_us"].to_numpy(), rel=5e-5)
-    assert imread(tmp_path / f"{name}.png").ndim == 3
-    printed = capsys.readouterr().out
+    assert imread(folder / f"{name}.png").ndim == 3
     report = printed.split("\nwrote ")[0]
     assert max(len(line) for line in report.splitlines()) <= 80
 
@@ -358,11 +371,9 @@ def test_hops_are_counted_by_both_rules_for_each_arrangement(
 
 
 def test_wirings_are_compared_at_equal_chips_and_at_equal_cables(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quick_run: Ran,
 ) -> None:
-    options = ("--quick", "--out", str(tmp_path))
-    run("topology_comparison", *options, monkeypatch=monkeypatch)
-    table = pd.read_csv(tmp_path / "topology_comparison.csv")
+    table = pd.read_csv(quick_run("topology_comparison")[0] / "topology_comparison.csv")
     assert set(table["equal"]) == {"equal chips", "equal cables"}
     assert set(table["chips"]) == {64}
     assert (table["ports"] <= 11).all()
@@ -374,14 +385,9 @@ def test_wirings_are_compared_at_equal_chips_and_at_equal_cables(
     )
 
 
-def test_counts_at_which_the_model_does_not_fit_say_why(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    options = ("--quick", "--out", str(tmp_path))
-    run("latency_vs_chips", *options, monkeypatch=monkeypatch)
-    table = pd.read_csv(tmp_path / "latency_vs_chips.csv")
+def test_counts_at_which_the_model_does_not_fit_say_why(quick_run: Ran) -> None:
+    folder, printed = quick_run("latency_vs_chips")
+    table = pd.read_csv(folder / "latency_vs_chips.csv")
     refused = table[~table["feasible"]]
     assert refused["chips"].tolist() == [32, 32]
     assert refused["latency_us"].isna().all()
@@ -390,7 +396,6 @@ def test_counts_at_which_the_model_does_not_fit_say_why(
     assert (best["gap"] == 0).all()
     fixed = table[table["split"] == "tensor=8"].set_index("chips")["latency_us"]
     assert (best["latency_us"] <= 1.0001 * fixed[best["chips"]].to_numpy()).all()
-    printed = capsys.readouterr().out
     assert "refused, 2 of 6 points" in printed
     assert "<NA>" not in printed
     assert "--chips 40" in printed
