@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from chip.dataflow import Dataflow
 from chip.functional_units import SliceInstruction
 from chip.operator_work import Work
+from specs.arrays import row_order
 
 
 class Slice(IntEnum):
@@ -232,13 +233,8 @@ def instructions_of(columns: dict[str, NDArray[np.int64]]) -> Instructions:
     columns
         Columns of `Instructions` by name, each of shape ``(instructions,)``.
     """
-    order = np.lexsort(
-        (
-            columns["port"],
-            columns["slice"],
-            columns["start_cycle"],
-            columns["chip"],
-        )
+    order = row_order(
+        columns["chip"], columns["start_cycle"], columns["slice"], columns["port"]
     )
     types = {
         "chip": np.int32,

@@ -12,7 +12,7 @@ import numpy as np
 
 from chip.operator_work import LookupWork
 from chip.program import Opcode, Program
-from specs.arrays import Ints
+from specs.arrays import Ints, row_order
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, ceil_div
 
@@ -60,9 +60,8 @@ def repeated(changes: Changes, program: Program) -> Changes:
 
 def held_over_time(changes: Changes) -> Changes:
     """Return the SRAM occupancy of chips after a cycle's changes, by chip and cycle."""
-    # Every chip returns to zero, so one cumulative sum serves all. Within a cycle bytes
-    # are freed before others are allocated.
-    order = np.lexsort((changes.bytes, changes.cycle, changes.chip))
+    # Every chip returns to zero, so one cumulative sum serves all.
+    order = row_order(changes.chip, changes.cycle)
     chip, cycle = changes.chip[order], changes.cycle[order]
     held = np.cumsum(changes.bytes[order])
     last = np.append((np.diff(chip) != 0) | (np.diff(cycle) != 0), True)[: len(held)]
@@ -81,7 +80,7 @@ def _result_changes(program: Program, machine: MachineSpec) -> Changes:
     received[received] = ~np.isin(code.train[received], trains.previous)
     sent = code.opcode == Opcode.SEND
     rows = np.flatnonzero(worked | received | sent)
-    order = np.lexsort((code.operator[rows], code.chip[rows]))
+    order = row_order(code.chip[rows], code.operator[rows])
     rows = rows[order]
     readers = np.array([k.work.readers for k in program.kinds] + [1])
     results = np.array([k.work.result_bytes for k in program.kinds] + [0])

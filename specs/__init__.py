@@ -15,5 +15,5 @@ graph, graph_validation: tensors and operators of a workload, and their faults
 vector_functions, vector_validation: functions of vector operators, and their faults
 errors: RackError and its kinds
 validation, shipped_files: how specifications are checked and found
-units, arrays: units of time and size; types of arrays
+units, arrays: units of time and size; types of arrays, row_order
 """

@@ -16,7 +16,7 @@ from chip.dataflow import Function
 from compiler.collectives.phases import Phase
 from sharding.operators.operands import Operand, Operation
 from sharding.operators.operators import Exchange, Pattern
-from specs.arrays import Ints
+from specs.arrays import Ints, row_order
 
 # Ends of a message, as members of the group.
 Hop = tuple[int, int]
@@ -210,7 +210,7 @@ def _side_by_side(operand: Operand) -> Operand:
     Parts that were not added up stay arrays of their own.
     """
     value, owner, first, last, low, high, _ = operand
-    order = np.lexsort((first, high, low, owner))
+    order = row_order(owner, low, high, first)
     owner, first, last, low, high = (
         column[order] for column in (owner, first, last, low, high)
     )

@@ -8,6 +8,7 @@ import numpy as np
 from chip.program import Opcode, Program
 from chip.sram_occupancy import activation_changes, held_over_time, repeated
 from compiler.hazard_rules.structure import violation
+from specs.arrays import row_order
 from specs.machine import MachineSpec
 
 
@@ -76,7 +77,7 @@ def check_waiting(program: Program, machine: MachineSpec, room: int) -> int:
     cycle = np.concatenate([comes, goes])
     change = np.concatenate([change, -change])
     # Every chip ends with nothing to relay, so one running sum serves all chips.
-    order = np.lexsort((change, cycle, chip))
+    order = row_order(chip, cycle, change)
     held = np.cumsum(change[order])
     if len(held) and held.max() > room:
         at = order[int(held.argmax())]

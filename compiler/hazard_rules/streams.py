@@ -16,7 +16,7 @@ from chip.operator_work import LoadWork, LookupWork, ProductWork
 from chip.program import Opcode, Program, Slice
 from compiler.hazard_rules.slices import busiest, last_cycle
 from compiler.hazard_rules.structure import cycles_per_vector, in_period, violation
-from specs.arrays import Ints
+from specs.arrays import Ints, row_order
 from specs.machine import MachineSpec
 
 # Weights arrive in the buffers at fractional bytes per cycle.
@@ -80,7 +80,7 @@ def check_loads(program: Program) -> int:
     chips = np.tile(code.chip[rows], program.sequences)
     operator = np.tile(code.operator[rows], program.sequences)
     loads = np.tile(code.opcode[rows] == Opcode.LOAD, program.sequences)
-    order = np.lexsort((start, chips))
+    order = row_order(chips, start)
     chips, operator, loads = chips[order], operator[order], loads[order]
     following = np.roll(np.arange(len(order)), -1)
     last = np.flatnonzero(np.diff(chips, append=-1))
@@ -119,7 +119,7 @@ def check_buffers(program: Program, machine: MachineSpec) -> int:
     if not chips:
         return 0
     chip, cycle, rate = (np.concatenate(part) for part in (chips, cycles, rates))
-    order = np.lexsort((cycle, chip))
+    order = row_order(chip, cycle)
     chip, cycle, rate = chip[order], cycle[order], np.cumsum(rate[order])
     # Bytes that move between two events; in the end all have been installed.
     gone = np.append(np.diff(cycle), 0)
@@ -193,7 +193,7 @@ def _over_time(program: Program, use: _Use) -> tuple[Ints, Ints, Ints]:
     rate = np.concatenate([rate, rate[:, late]], axis=1)
     chip, cycle = np.concatenate([chip, chip]), np.concatenate([end, start])
     # Ends are listed before starts of the same cycle; the stable sort keeps that.
-    order = np.lexsort((cycle, chip))
+    order = row_order(chip, cycle)
     carried = np.cumsum(np.concatenate([-rate, rate], axis=1)[:, order], axis=1)
     return chip[order], cycle[order], carried
 

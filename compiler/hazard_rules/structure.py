@@ -6,9 +6,10 @@ For `compiler.verify`; independent of the code that makes programs.
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chip.program import Opcode, Program, Slice
-from specs.arrays import Ints
+from specs.arrays import Ints, row_order
 from specs.errors import VerificationError
 from specs.machine import MachineSpec
 from topologies.outage import Outage
@@ -132,7 +133,9 @@ def check_exclusive(program: Program) -> int:
             f"{Opcode(int(code.opcode[row])).name} at cycle {code.start_cycle[row]}",
         )
     work = code.duration_cycles > 0
-    keys = (code.chip[work], code.slice[work], code.port[work])
+    keys: list[NDArray[np.integer]] = [
+        column[work] for column in (code.port, code.slice, code.chip)
+    ]
     start = in_period(program, code.start_cycle[work])
     end = start + np.tile(code.duration_cycles[work], program.sequences)
     columns = [np.tile(key, program.sequences) for key in keys]
@@ -141,8 +144,8 @@ def check_exclusive(program: Program) -> int:
     columns = [np.concatenate([key, key[late]]) for key in columns]
     start = np.concatenate([start, start[late] - program.period_cycles])
     end = np.concatenate([end, end[late] - program.period_cycles])
-    order = np.lexsort((start, *columns))
-    chip, unit, port = (key[order] for key in columns)
+    order = row_order(*columns, start)
+    port, unit, chip = (key[order] for key in columns)
     start, end = start[order], end[order]
     same = (chip[1:] == chip[:-1]) & (unit[1:] == unit[:-1]) & (port[1:] == port[:-1])
     clash = same & (end[:-1] > start[1:])
@@ -177,7 +180,7 @@ def check_operators(program: Program, machine: MachineSpec) -> int:
     # The last vector leaves the FIFO one serialisation time before the train ends.
     vector = math.ceil(cycles_per_vector(machine))
     end[code.opcode[rows] == Opcode.RECEIVE] += machine.chip.receive_cycles - vector
-    order = np.lexsort((code.operator[rows], code.chip[rows]))
+    order = row_order(code.chip[rows], code.operator[rows])
     rows, start, end = rows[order], start[order], end[order]
     group = np.flatnonzero(
         np.diff(code.chip[rows], prepend=-1) | np.diff(code.operator[rows], prepend=-1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from chip.program import Opcode, Program, Slice
 from compiler.hazard_rules.structure import cycles_per_vector, in_period, violation
-from specs.arrays import Ints
+from specs.arrays import Ints, row_order
 from specs.machine import MachineSpec
 from topologies.topology import Topology
 
@@ -55,7 +55,7 @@ def check_fifos(
         - _slip_cycles(program, machine, tree_height)
     )
     spacing = cycles_per_vector(machine)
-    order = np.lexsort((trains.receive_cycle, trains.link))
+    order = row_order(trains.link, trains.receive_cycle)
     on, take = trains.link[order], trains.receive_cycle[order]
     come, size = earliest[order], trains.vectors[order]
     waiting = np.minimum(size, (take - come) // spacing + 1)

@@ -11,7 +11,7 @@ from compiler.ir.identity_map import IdentityMap
 from compiler.ir.messages import MessageTable
 from compiler.ir.timeline import ComputeEntry, Timeline, TransportEntry
 from sharding.operators.operands import Operand, Operation
-from specs.arrays import Ints
+from specs.arrays import Ints, row_order
 
 _NO_ROWS = np.zeros((7, 0), dtype=np.int64)
 
@@ -169,7 +169,7 @@ class _Emission:
         """Return all columns, sorted by operator and chip."""
         table = np.concatenate([np.zeros((5, 0), np.int64), *self._operations], axis=1)
         # Chained operations of an instruction stay in their order.
-        order = np.lexsort((table[1], table[0]))
+        order = row_order(table[0], table[1])
         table = table[:, order]
         place = np.empty_like(order)
         place[order] = np.arange(len(order))

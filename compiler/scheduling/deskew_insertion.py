@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Deskews, Instructions, Opcode, Slice
-from specs.arrays import Ints
+from specs.arrays import Ints, row_order
 
 # The first period has no past, the last is the one that recurs: between any two
 # deskews that recur lies what was placed between them here.
@@ -134,7 +134,7 @@ def _in_every_turn(deskews: Deskews, starts: Ints) -> Deskews:
     """Return the deskews of one sequence's turn, repeated in all turns."""
     chip = np.repeat(deskews.chip, len(starts))
     cycle = (deskews.start_cycle[:, None] + starts).ravel()
-    order = np.lexsort((cycle, chip))
+    order = row_order(chip, cycle)
     return replace(deskews, chip=chip[order], start_cycle=cycle[order])
 
 

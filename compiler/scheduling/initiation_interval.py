@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Instructions, Slice
-from specs.arrays import Ints
+from specs.arrays import Ints, row_order
 from specs.units import ceil_div
 
 # The interval grows by 1/100, then 2/100, 3/100 ... of itself, or by a collision.
@@ -43,7 +43,7 @@ def collision_cycles(
     resource = np.tile(resource, len(starts))
     start = (instructions.start_cycle[work] + starts[:, None]).ravel() % period_cycles
     end = start + np.tile(instructions.duration_cycles[work], len(starts))
-    order = np.lexsort((start, resource))
+    order = row_order(resource, start)
     resource, start, end = resource[order], start[order], end[order]
     same = resource[1:] == resource[:-1]
     overlap = np.where(same, end[:-1] - start[1:], 0)

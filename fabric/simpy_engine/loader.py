@@ -6,7 +6,7 @@ from chip.program import Program
 from fabric.runtime.step_layout import StepLayout
 from fabric.simpy_engine.link import Link
 from fabric.simpy_engine.processor import ProcessorStep
-from specs.arrays import Ints
+from specs.arrays import Ints, row_order
 
 
 def load_steps(
@@ -35,7 +35,7 @@ def load_steps(
     sequence = np.concatenate([np.repeat(np.arange(sequences), len(layout)), none])
     number = np.concatenate([np.tile(np.arange(len(layout)), sequences), none])
     # In one cycle, the end of a token comes before the start of the next.
-    order = np.lexsort((-lag, position, chip))
+    order = row_order(chip, position, -lag)
     numbers = number[order].tolist()
     sends = _per_step(layout.send_step, program, layout, links)
     takes = _per_step(layout.take_step, program, layout, links)
