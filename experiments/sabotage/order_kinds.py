@@ -31,23 +31,20 @@ _PAIRS = {
 def _pair(
     case: SabotageCase, random: Random, functions: tuple[Function, ...]
 ) -> tuple[int, int] | None:
-    """Return a chip and an operator that another one follows at once."""
-    table, code = case.flow.operations, case.program.instructions
-    chips = case.program.chips
+    """Return a chip and an operator whose result the next one reads at once."""
+    flow, code = case.flow, case.program.instructions
+    table, chips = flow.operations, case.program.chips
+    own = table.operator.astype(np.int64) * chips + table.chip
     rows = computing(case.program)
-    key = np.unique(code.operator[rows].astype(np.int64) * chips + code.chip[rows])
+    works = np.unique(code.operator[rows].astype(np.int64) * chips + code.chip[rows])
+    # Two that do not read each other may be in any order.
+    made = own[flow.writes.owner] * len(flow.values) + flow.writes.value
+    read = (own[flow.reads.owner] - chips) * len(flow.values) + flow.reads.value
+    key = np.intersect1d(made, read) // len(flow.values)
     if functions:
-        first = table.function == functions[0]
-        own = table.operator[first].astype(np.int64) * chips + table.chip[first]
-        second = table.function == functions[1]
-        after = table.operator[second].astype(np.int64) * chips + table.chip[second]
-        key = np.intersect1d(own, after - chips)
-    key = key[
-        np.isin(
-            key + chips,
-            np.unique(code.operator[rows].astype(np.int64) * chips + code.chip[rows]),
-        )
-    ]
+        first, second = (own[table.function == function] for function in functions)
+        key = np.intersect1d(key, np.intersect1d(first, second - chips))
+    key = np.intersect1d(key, np.intersect1d(works, works - chips))
     if not len(key):
         return None
     operator, chip = divmod(int(random.choice(key)), chips)
