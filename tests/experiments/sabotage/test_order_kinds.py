@@ -127,3 +127,18 @@ def test_a_product_is_done_by_a_chip_that_lacks_its_weights(
     }
     moved = [row | {"chip": new["chip"]} for row in lost]
     assert sorted(found, key=str) == sorted(moved, key=str)
+
+
+def test_operators_that_do_not_read_each_other_keep_their_order(
+    cases: Cases, draw: Draw, lost_and_new: LostAndNew
+) -> None:
+    kind, experts = "two operators in the wrong order", "small experts"
+    flow = cases[experts].flow
+    names = set()
+    for seed in range(40):
+        made = draw(experts, kind, "statements", seed)
+        lost, _ = lost_and_new(flow.operations, flow_of(made).operations)
+        names.add(tuple(flow.names[one["name"]].rpartition(".")[2] for one in lost))
+    # The router's choice of experts and the scale of the norm may be in any order.
+    assert ("scale", "choose") not in names
+    assert len(names) > 5
