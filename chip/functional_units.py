@@ -37,6 +37,8 @@ class SliceOperation(IntEnum):
     CHAIN = 7
     PERMUTE = 8
     TRANSPOSE = 9
+    SHIFT = 10
+    WIDEN = 11
 
 
 class SliceInstruction(NamedTuple):
@@ -53,11 +55,14 @@ class SliceInstruction(NamedTuple):
     east, west
         Streams written in each direction; 0 for an instruction that reads streams.
     bytes
-        Bytes moved into the slices or out of them.
+        Bytes moved into the slices or out of them, by all repeats together.
     macs
-        Multiply-accumulates.
+        Multiply-accumulates of all repeats.
     bank
         Bank of the MEM slices, -1 elsewhere.
+    repeats, interval_cycles
+        How often the instruction executes, and cycles from a start to the next (the
+        repeat instruction of isca20). Bytes are spread evenly.
     """
 
     port: SlicePort
@@ -71,6 +76,19 @@ class SliceInstruction(NamedTuple):
     bytes: int = 0
     macs: int = 0
     bank: int = -1
+    repeats: int = 1
+    interval_cycles: int = 0
+
+    @property
+    def end_cycle(self) -> int:
+        """Return the cycle after the last repeat, counted as `start_cycle`."""
+        last = self.start_cycle + (self.repeats - 1) * self.interval_cycles
+        return last + self.duration_cycles
+
+    @property
+    def busy_cycles(self) -> int:
+        """Return the cycles of all repeats."""
+        return self.repeats * self.duration_cycles
 
 
 class Inventory(NamedTuple):

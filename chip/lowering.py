@@ -1,6 +1,6 @@
 """Lowering of an operator on one chip to timed instructions of its slices.
 
-`chip.operator_cycles` gives the length of an operator: resource bounds and fill.
+`chip.operator_cycles` gives the length of an operator: rounds or vectors, and fill.
 Lowering schedules the data flow from slice to slice within that length. What is read
 streams to the MXM or VXM and back to SRAM. Each step starts a part of the fill after
 the one before. Only the whole fill is known; that its parts are equal is assumed.
@@ -9,19 +9,27 @@ the one before. Only the whole fill is known; that its parts are equal is assume
 from chip.functional_units import SliceInstruction, SliceOperation, SlicePort
 from chip.operator_cycles import (
     FILL_STEPS,
-    chains_of,
-    load_cycles,
-    operand_streams,
+    pass_cycles,
+    reduction_cycles,
     work_cycles,
 )
 from chip.operator_work import LoadWork, LookupWork, ProductWork, VectorWork, Work
 from chip.product_lowering import lower_product
-from chip.slice_instructions import Interval, instruction, sram_read, sram_write
+from chip.product_rounds import Repeat
+from chip.slice_instructions import (
+    Interval,
+    instruction,
+    repeated,
+    sram_read,
+    sram_write,
+)
 from specs.machine import ChipSpec
 from specs.units import BITS_PER_BYTE, ceil_div
 
 # Parts of a vector operator's fill: to the SXM, to the VXM, to the SXM, to SRAM.
 _VECTOR_FILL_STEPS = 4
+# Sums and largest elements are FP32.
+_SUM_BYTES = 4
 
 
 def lower(chip: ChipSpec, work: Work) -> tuple[SliceInstruction, ...]:
@@ -42,12 +50,13 @@ def lower(chip: ChipSpec, work: Work) -> tuple[SliceInstruction, ...]:
 def _lower_vector(chip: ChipSpec, work: VectorWork) -> tuple[SliceInstruction, ...]:
     """Return a chip's instructions of a vector operator, pass after pass."""
     fill = chip.vector_fill_cycles
-    chains = chains_of(chip, work.operations, operand_streams(work))
-    cycles = ceil_div(work.elements, chip.lanes) * chains
+    cycles, reduction = pass_cycles(chip, work), reduction_cycles(chip, work)
     part = fill // _VECTOR_FILL_STEPS
-    steps = []
+    steps, start = [], 0
     for number in range(work.passes):
-        start = number * (fill + cycles)
+        # What a pass finds is reduced before the next one reads it.
+        own = work.reductions // work.passes
+        own += number < work.reductions % work.passes
         read = sram_read(chip, work.operand_bytes, Interval(start, cycles))
         steps.append(read)
         if work.reorders:
@@ -68,6 +77,16 @@ def _lower_vector(chip: ChipSpec, work: VectorWork) -> tuple[SliceInstruction, .
                 streams=ceil_div(work.element_bits, BITS_PER_BYTE),
             )
         )
+        if own * reduction:
+            steps.append(
+                instruction(
+                    SlicePort.SXM,
+                    SliceOperation.SHIFT,
+                    Interval(start + 2 * part + cycles, own * reduction),
+                    size=own * chip.lanes * _SUM_BYTES,
+                    streams=_SUM_BYTES,
+                )
+            )
         if work.reorders:
             steps.append(
                 instruction(
@@ -78,25 +97,37 @@ def _lower_vector(chip: ChipSpec, work: VectorWork) -> tuple[SliceInstruction, .
                     first=1,
                 )
             )
-        ends = Interval(start + fill, cycles)
+        start += fill + own * reduction
+        ends = Interval(start, cycles)
         steps.append(sram_write(chip, work.result_bytes, ends, first=read.units))
+        start += cycles
     return tuple(steps)
 
 
 def _lower_load(chip: ChipSpec, work: LoadWork) -> tuple[SliceInstruction, ...]:
     """Return a chip's instructions of a load into weight buffers: read and load."""
-    cycles = load_cycles(chip, work)
-    arrives = Interval(chip.matmul_fill_cycles // FILL_STEPS, cycles)
-    return (
-        sram_read(chip, work.stored_bytes, Interval(0, cycles)),
-        instruction(
-            SlicePort.MXM_LOAD,
-            SliceOperation.LOAD,
-            arrives,
-            size=work.fed_bytes,
-            units=chip.mxm_planes,
-        ),
+    repeat = Repeat(0, work.rounds, work.round_cycles)
+    part = chip.matmul_fill_cycles // FILL_STEPS
+    read = sram_read(
+        chip,
+        ceil_div(work.stored_bytes, work.rounds),
+        Interval(0, work.round_cycles),
     )
+    load = instruction(
+        SlicePort.MXM_LOAD,
+        SliceOperation.LOAD,
+        Interval(part, work.round_cycles),
+        size=0,
+        units=chip.mxm_planes,
+    )
+    steps = [
+        repeated(read, repeat, size=work.stored_bytes),
+        repeated(load, repeat, size=work.rounds * chip.round_bytes),
+    ]
+    if work.widening:
+        widen = load._replace(port=SlicePort.VXM, step=SliceOperation.WIDEN, units=1)
+        steps.append(repeated(widen, repeat, size=work.stored_bytes))
+    return tuple(steps)
 
 
 def _lower_lookup(chip: ChipSpec, work: LookupWork) -> tuple[SliceInstruction, ...]:

@@ -1,10 +1,16 @@
-"""Cycles of an operator on one chip: the tightest resource bound plus pipeline fill.
+"""Cycles of an operator on one chip: rounds of tiles or vectors, plus pipeline fill.
 
 Every constant is a `ChipSpec` number with its source; nothing here is fitted.
 """
 
-from chip.matmul_cycles import matmul_cycles, product_cycles, read_bytes_per_cycle
 from chip.operator_work import LoadWork, ProductWork, VectorWork, Work
+from chip.product_rounds import (
+    feed_bytes_per_cycle,
+    load_round_cycles,
+    round_stored_bytes,
+    rounds_of,
+    widens,
+)
 from specs.machine import ChipSpec
 from specs.units import BITS_PER_BYTE, ceil_div
 
@@ -19,98 +25,91 @@ _RESERVED_STREAMS = 8
 def work_cycles(chip: ChipSpec, work: Work) -> int:
     """Return a chip's cycles of `work`, 0 if it is empty."""
     if isinstance(work, ProductWork):
-        return _product_cycles(chip, work)
+        return product_cycles(chip, work)
     if isinstance(work, VectorWork):
-        return vector_cycles(
-            chip,
-            elements=work.elements,
-            operations=work.operations,
-            passes=work.passes,
-            operand_streams=operand_streams(work),
-        )
+        return vector_cycles(chip, work)
     if isinstance(work, LoadWork):
-        return load_cycles(chip, work)
+        return load_cycles(work)
     return lookup_cycles(chip, stored_bytes=work.stored_bytes)
 
 
-def _product_cycles(chip: ChipSpec, work: ProductWork) -> int:
-    """Return a chip's cycles of a product and its chain, tiled if of known shape."""
-    beside = work.chain.read_bytes if work.chain else 0
-    vector_bytes = (
-        work.input_bytes + max(work.output_bytes, work.written_bytes) + beside
-    )
-    if work.shape is None:
-        cycles = matmul_cycles(
-            chip,
-            weights=work.weights,
-            stored_bytes=work.stored_bytes,
-            batch=work.batch,
-            operand_bytes=work.operand_bytes,
-            preloaded_bytes=work.preloaded_bytes,
-            masked_macs=work.masked_macs,
-            vector_bytes=vector_bytes,
-        )
-    else:
-        cycles = product_cycles(
-            chip,
-            rows=work.batch,
-            inner=work.shape.inner,
-            columns=work.shape.columns,
-            matrices=work.shape.matrices,
-            stored_bytes=work.stored_bytes,
-            operand_bytes=work.operand_bytes,
-            preloaded_bytes=work.preloaded_bytes,
-            vector_bytes=vector_bytes,
-        )
-    if work.chain is None or cycles == 0:
-        return cycles
-    # The fill includes the latency of results through the VXM to memory. Only a chain
-    # slower than the rate of the results makes the product longer.
-    chains = chains_of(chip, work.chain.operations, operand_streams(work.chain))
-    chain_cycles = ceil_div(work.chain.elements, chip.lanes) * chains
-    return max(cycles, chip.matmul_fill_cycles + chain_cycles)
+def product_cycles(chip: ChipSpec, work: ProductWork) -> int:
+    """Return a chip's cycles of a product and its chain.
+
+    The vectors of the chain follow the last round, so that they cost cycles of their
+    own; their fill is that of the product (gapi).
+    """
+    length = streaming_cycles(chip, work)
+    if length == 0:
+        return 0
+    return chip.matmul_fill_cycles + length + chain_cycles(chip, work)
+
+
+def streaming_cycles(chip: ChipSpec, work: ProductWork) -> int:
+    """Return a chip's cycles from a product's first load to its last row, 0 if empty.
+
+    Input and output vectors have half of the streams, which bounds them from below.
+    """
+    if work.macs == 0:
+        return 0
+    vector_bytes = work.input_bytes + work.output_bytes
+    passing = ceil_div(2 * vector_bytes, chip.stream_bytes_per_cycle)
+    return max(rounds_of(chip, work).cycles, passing)
+
+
+def chain_cycles(chip: ChipSpec, work: ProductWork) -> int:
+    """Return a chip's cycles of the vector operator that a product's results pass."""
+    if work.chain is None:
+        return 0
+    return work.chain.passes * pass_cycles(chip, work.chain)
 
 
 def least_cycles(chip: ChipSpec, work: Work) -> int:
     """Return a chip's cycles of `work` with the longest possible weight prefetch."""
-    if isinstance(work, ProductWork) and (most := most_preload_cycles(chip, work)):
+    if isinstance(work, ProductWork) and (most := most_preload_rounds(chip, work)):
         return work_cycles(chip, preloaded(chip, work, most))
     return work_cycles(chip, work)
 
 
-def feed_bytes_per_cycle(chip: ChipSpec) -> int:
-    """Return a chip's weight feed rate: the slowest of reading, carrying, feeding."""
-    return min(
-        chip.weight_feed_bytes_per_cycle,
-        chip.stream_bytes_per_cycle,
-        read_bytes_per_cycle(chip),
+def most_preload_rounds(chip: ChipSpec, work: ProductWork) -> int:
+    """Return the rounds that a chip's prefetch can load ahead of `work`.
+
+    The weight buffers hold whole rounds. Weights that are not yet in SRAM, or lie at an
+    address that is not yet computed, cannot be loaded. Prefetch gains nothing once the
+    load of a round is hidden behind the round before it.
+    """
+    if not chip.prefetch or work.macs == 0:
+        return 0
+    room = min(work.ready_rounds, chip.mxm_buffer_bytes // chip.round_bytes)
+    if chip.overlap_load and rounds_of(chip, work).load_cycles <= (
+        rounds_of(chip, work).multiply_cycles
+    ):
+        room = min(room, 1)
+    return room
+
+
+def preloaded(chip: ChipSpec, work: ProductWork, rounds: int) -> ProductWork:
+    """Return `work` after a chip's weight prefetch of its first `rounds` rounds."""
+    return work._replace(
+        preloaded_rounds=rounds,
+        preloaded_bytes=round_stored_bytes(chip, work, rounds),
     )
 
 
-def most_preload_cycles(chip: ChipSpec, work: ProductWork) -> int:
-    """Return the cycles for which a chip's prefetch can load the matrix of `work`.
-
-    The weight buffers have a capacity. Weights that are not yet in SRAM, or lie at an
-    address that is not yet computed, cannot be loaded. Prefetch gains nothing once the
-    feed is no longer the bound.
-    """
-    if not chip.prefetch or chip.matmul_fill_cycles < FILL_STEPS:
-        return 0
-    whole = work._replace(preloaded_bytes=work.fed_bytes)
-    gain = work_cycles(chip, work) - work_cycles(chip, whole)
-    room = min(work.ready_bytes, chip.mxm_buffer_bytes) // feed_bytes_per_cycle(chip)
-    return min(gain, room)
+def load_of(chip: ChipSpec, work: ProductWork, first: int, last: int) -> LoadWork:
+    """Return the load of a range of a product's rounds on a chip, end exclusive."""
+    return LoadWork(
+        rounds=last - first,
+        round_cycles=load_round_cycles(chip, work),
+        stored_bytes=round_stored_bytes(chip, work, last)
+        - round_stored_bytes(chip, work, first),
+        widening=widens(chip, work),
+    )
 
 
-def preloaded(chip: ChipSpec, work: ProductWork, cycles: int) -> ProductWork:
-    """Return `work` after a weight prefetch of `cycles` cycles on a chip."""
-    size = min(work.fed_bytes, cycles * feed_bytes_per_cycle(chip))
-    return work._replace(preloaded_bytes=size)
-
-
-def load_cycles(chip: ChipSpec, work: LoadWork) -> int:
-    """Return the cycles for which a load reads from a chip's SRAM."""
-    return ceil_div(work.fed_bytes, feed_bytes_per_cycle(chip))
+def load_cycles(work: LoadWork) -> int:
+    """Return the cycles for which a load reads from SRAM."""
+    return work.rounds * work.round_cycles
 
 
 def operand_streams(work: VectorWork) -> int:
@@ -128,52 +127,47 @@ def chains_of(chip: ChipSpec, operations: int, streams: int) -> int:
     operations
         Operations on each element, of which `chip.vxm_alus` are chained.
     streams
-        Streams of all operands. Half the chip's streams can be read at once, or all
-        but those of weights, results and ports.
+        Streams of all operands. All of the chip's streams can be read at once but
+        those of weights, results and ports.
     """
     available = chip.stream_bytes_per_cycle // chip.lanes
     loading = ceil_div(feed_bytes_per_cycle(chip), chip.lanes)
-    at_once = max(1, available // 2, available - loading - _RESERVED_STREAMS)
+    at_once = max(1, available - loading - _RESERVED_STREAMS)
     return max(ceil_div(operations, chip.vxm_alus), ceil_div(streams, at_once))
 
 
-def vector_cycles(
-    chip: ChipSpec,
-    *,
-    elements: int,
-    operations: int = 1,
-    passes: int = 1,
-    operand_streams: int = 0,
-) -> int:
-    """Return a chip's cycles of an element-wise operator or reduction on the VXM.
+def pass_cycles(chip: ChipSpec, work: VectorWork) -> int:
+    """Return a chip's cycles of one pass over all vectors, without fill.
 
     One pass sends the operand through a chain of up to `chip.vxm_alus` operations,
-    `chip.lanes` elements a cycle. A further pass starts when the one before has ended:
-    a softmax needs its largest score before it can subtract it.
-
-    Parameters
-    ----------
-    chip
-        The processor.
-    elements
-        Elements of the operand.
-    operations
-        Operations on each element within one pass.
-    passes
-        Passes over the operand, one after the other.
-    operand_streams
-        Streams of all operands if they are read at the same time; those beyond what
-        `chains_of` allows are read one after the other.
-
-    Returns
-    -------
-    int
-        Cycles, or 0 if there are no elements.
+    `chip.lanes` elements a cycle. Each vector is padded to whole lanes. Operands beyond
+    those that streams carry are read one after the other.
     """
-    if elements == 0:
+    length = ceil_div(work.elements, work.vectors)
+    padded = work.vectors * ceil_div(length, chip.lanes)
+    return padded * chains_of(chip, work.operations, operand_streams(work))
+
+
+def reduction_cycles(chip: ChipSpec, work: VectorWork) -> int:
+    """Return a chip's cycles of one reduction over the lanes, 0 for a single lane.
+
+    Lanes are independent ALUs: a sum shifts through the SXM and combines, in as many
+    steps as the lanes can be halved (isca20).
+    """
+    lanes = min(chip.lanes, ceil_div(work.elements, work.vectors))
+    return max(0, lanes - 1).bit_length() * chip.lane_step_cycles
+
+
+def vector_cycles(chip: ChipSpec, work: VectorWork) -> int:
+    """Return a chip's cycles of an element-wise operator or reduction on the VXM.
+
+    A further pass starts when the one before has ended: a softmax needs its largest
+    score before it can subtract it. It is 0 if there are no elements.
+    """
+    if work.elements == 0:
         return 0
-    chains = chains_of(chip, operations, operand_streams)
-    return passes * (chip.vector_fill_cycles + ceil_div(elements, chip.lanes) * chains)
+    passes = work.passes * (chip.vector_fill_cycles + pass_cycles(chip, work))
+    return passes + work.reductions * reduction_cycles(chip, work)
 
 
 def lookup_cycles(chip: ChipSpec, *, stored_bytes: int) -> int:

@@ -30,6 +30,12 @@ class VectorWork(NamedTuple):
     readers
         Number of the chip's next operators that read the result; 0 if SRAM is
         reserved for it throughout.
+    reductions
+        Reductions over the lanes of a vector, such as a sum or the largest element,
+        one after the other. Those of many vectors overlap.
+    vectors
+        Vectors of equal length of which the elements are, each of which begins at the
+        first lane; if 1, elements fill the lanes of all vectors but the last.
     """
 
     elements: int
@@ -39,6 +45,8 @@ class VectorWork(NamedTuple):
     operands: int = 1
     reorders: bool = False
     readers: int = 1
+    reductions: int = 0
+    vectors: int = 1
 
     @property
     def macs(self) -> int:
@@ -72,42 +80,48 @@ class Shape(NamedTuple):
 
     Attributes
     ----------
-    inner, columns
-        Length of the input vectors, and of the results.
+    inner
+        Length of each part of the input vectors. A part is a vector of its own, which
+        begins at the first lane.
+    columns
+        Length of each part of the results, side by side. Parts that meet element by
+        element, such as gates, each begin at the first lane.
     matrices
         Number of matrices.
     """
 
-    inner: int
-    columns: int
+    inner: tuple[int, ...]
+    columns: tuple[int, ...]
     matrices: int = 1
+
+    @property
+    def elements(self) -> int:
+        """Return the elements of all matrices, without padding."""
+        return self.matrices * sum(self.inner) * sum(self.columns)
 
 
 class ProductWork(NamedTuple):
-    """Work of a matrix product whose matrix streams through the MXM.
+    """Work of a matrix product, whose matrices pass the MXM in rounds of tiles.
 
     Attributes
     ----------
-    weights
-        Elements of the matrix: weights, or keys or values.
+    shape
+        Shape of the matrices: weights, or keys or values.
+    rows
+        Vectors that are multiplied with each matrix.
     stored_bytes
-        Bytes they take in SRAM.
+        Bytes of the matrices in SRAM, without padding.
     operand_bytes
-        Bytes of an element as it enters the MXM.
-    batch
-        Vectors that are multiplied with each element.
+        Mode of the MXM: bytes of the wider operand, 1 for INT8 or 2 for FP16.
     input_bytes, output_bytes
         Bytes of all input vectors, and of all output vectors.
-    ready_bytes
-        Bytes, as they enter the MXM, that lie in SRAM at an address known before the
-        operator starts; of a KV cache, all but the newest positions.
-    preloaded_bytes
+    ready_rounds
+        Rounds whose tiles lie in SRAM at an address known before the operator starts;
+        of a KV cache, those without the newest positions.
+    preloaded_rounds
         Those of them that are in the MXM's weight buffers when the operator starts.
-    masked_macs
-        Multiply-accumulates that a causal mask omits: not every vector is multiplied
-        with every element.
-    shape
-        Shape of the matrix if partly filled tiles count; None if it streams as one.
+    preloaded_bytes
+        Bytes that these take in SRAM, which the operator does not read.
     chain
         Vector operator that results pass before they are written, if any; its operands
         are those beside the results.
@@ -116,36 +130,32 @@ class ProductWork(NamedTuple):
         reserved for it throughout.
     """
 
-    weights: int
+    shape: Shape
+    rows: int
     stored_bytes: int
     operand_bytes: int
-    batch: int
     input_bytes: int
     output_bytes: int
-    ready_bytes: int = 0
+    ready_rounds: int = 0
+    preloaded_rounds: int = 0
     preloaded_bytes: int = 0
-    masked_macs: int = 0
-    shape: Shape | None = None
     chain: VectorWork | None = None
     readers: int = 1
 
     @property
-    def macs(self) -> int:
-        """Return the multiply-accumulates."""
-        return self.weights * self.batch - self.masked_macs
+    def weights(self) -> int:
+        """Return the elements of the matrices, without padding."""
+        return self.shape.elements
 
     @property
-    def fed_bytes(self) -> int:
-        """Return the bytes that enter the MXM, ahead of the operator or during it."""
-        return self.weights * self.operand_bytes
+    def macs(self) -> int:
+        """Return the multiply-accumulates, without those of padding."""
+        return self.weights * self.rows
 
     @property
     def streamed_bytes(self) -> int:
-        """Return the bytes of the matrix read from SRAM during the operator."""
-        if self.weights == 0:
-            return 0
-        ahead = self.stored_bytes * self.preloaded_bytes // self.fed_bytes
-        return self.stored_bytes - ahead
+        """Return the bytes of the matrices read from SRAM during the operator."""
+        return self.stored_bytes - self.preloaded_bytes
 
     @property
     def read_bytes(self) -> int:
@@ -161,22 +171,28 @@ class ProductWork(NamedTuple):
     @property
     def result_bytes(self) -> int:
         """Return the bytes of SRAM that its result takes."""
-        return self.written_bytes
+        return self.chain.result_bytes if self.chain else self.output_bytes
 
 
 class LoadWork(NamedTuple):
-    """Work of a weight prefetch: part of a product's matrix loaded ahead of it.
+    """Work of a weight prefetch: the first rounds of a product loaded ahead of it.
 
     Attributes
     ----------
-    fed_bytes
-        Bytes in the buffers.
+    rounds
+        Rounds of tiles that are loaded.
+    round_cycles
+        Cycles in which each is loaded.
     stored_bytes
-        Bytes they take in SRAM.
+        Bytes that they take in SRAM.
+    widening
+        Whether the VXM widens the weights on the way.
     """
 
-    fed_bytes: int
+    rounds: int
+    round_cycles: int
     stored_bytes: int
+    widening: bool = False
 
     @property
     def macs(self) -> int:

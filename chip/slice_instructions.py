@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from chip.functional_units import SliceInstruction, SliceOperation, SlicePort
+from chip.product_rounds import Repeat
 from specs.machine import ChipSpec
 from specs.units import ceil_div
 
@@ -47,6 +48,13 @@ def instruction(
         bytes=size,
         macs=macs,
         bank=bank,
+    )
+
+
+def repeated(step: SliceInstruction, repeat: Repeat, *, size: int) -> SliceInstruction:
+    """Return an instruction that repeats and moves `size` bytes in all."""
+    return step._replace(
+        bytes=size, repeats=repeat.times, interval_cycles=repeat.interval
     )
 
 

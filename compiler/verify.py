@@ -29,12 +29,7 @@ from compiler.dataflow_rules.value_sizes import ValueSizes
 from compiler.dataflow_rules.work import check_work
 from compiler.hazard_rules.memory import check_memory, check_operands, check_text
 from compiler.hazard_rules.slices import check_amounts, check_kinds
-from compiler.hazard_rules.streams import (
-    check_buffers,
-    check_lengths,
-    check_loads,
-    check_streams,
-)
+from compiler.hazard_rules.streams import check_lengths, check_streams
 from compiler.hazard_rules.structure import (
     check_ends,
     check_exclusive,
@@ -44,6 +39,7 @@ from compiler.hazard_rules.structure import (
     violation,
 )
 from compiler.hazard_rules.timing import check_deskews, check_fifos, check_receives
+from compiler.hazard_rules.weight_buffers import check_buffers, check_loads
 from sharding.planner.plan import ShardingPlan
 from sharding.workloads.workload_plan import WorkloadPlan
 from specs.machine import MachineSpec
@@ -135,7 +131,7 @@ def verify(
         "slices of an operator do one thing at a time": check_kinds(program, machine),
         "slices move and multiply what is asked": check_amounts(program, machine),
         "operators last as long as their slices": check_lengths(program),
-        "weights loaded ahead are for the next product": check_loads(program),
+        "weights loaded ahead are for the next product": check_loads(program, machine),
         "weight buffers hold what is loaded": check_buffers(program, machine),
         "streams carry all that meets": check_streams(program, machine),
         "program text fits": check_text(program, machine),

@@ -169,6 +169,21 @@ class Vector(Spec):
         return FACTS[self.function].passes
 
     @property
+    def reads_back(self) -> bool:
+        """Return whether further passes read what an earlier one has written.
+
+        They do not wait for all elements of a row.
+        """
+        if self.function is None or self.passes is not None:
+            return False
+        return not FACTS[self.function].over_rows
+
+    @property
+    def reduction_count(self) -> int:
+        """Return the reductions over all elements of a row."""
+        return 0 if self.function is None else FACTS[self.function].reductions
+
+    @property
     def blocks(self) -> int:
         """Return the blocks of columns of which a result takes one element each."""
         return 1 if self.function is None else FACTS[self.function].blocks

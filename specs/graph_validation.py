@@ -154,7 +154,7 @@ def _vector_faults(
     """Yield faults of a spec's vector operator, what it is chained to included."""
     if vector.chained:
         yield from _chain_faults(vector.name, vector.inputs, before)
-        if vector.pass_count > 1:
+        if vector.pass_count > 1 and not vector.reads_back:
             yield (
                 f"{vector.name} is chained and makes {vector.pass_count} passes; "
                 f"results pass by only once"

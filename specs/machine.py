@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from specs.arrays import Floats, Ints
 from specs.errors import SpecError, nearest
@@ -22,6 +22,8 @@ from specs.validation import Spec, build, read_mapping
 
 # A key of the file that is not a field of the machine.
 _BASE = "base"
+# Bytes of an operand in the wider mode of the matrix unit.
+_FP16_BYTES = 2
 
 
 class ChipSpec(Spec):
@@ -32,24 +34,34 @@ class ChipSpec(Spec):
     clock_hz
         Nominal core clock, in Hz.
     mxm_fp16_macs_per_cycle, mxm_int8_macs_per_cycle
-        Multiply-accumulates of the matrix unit per cycle.
+        Multiply-accumulates of the matrix unit per cycle, in its two modes.
     lanes, vxm_alus
         Elements of a vector instruction, and ALUs per lane that can be chained.
     sram_bytes, sram_bytes_per_cycle, stream_bytes_per_cycle
         Size of the memory, its bandwidth, and the bandwidth of all streams together.
     weight_feed_bytes_per_cycle
-        Effective rate at which weights reach the matrix unit at batch 1.
+        Rate at which tiles, padded, are loaded into the matrix unit.
+    round_overhead_cycles
+        Cycles of a round of tiles beside its load and its rows.
     matmul_fill_cycles, vector_fill_cycles
         Pipeline fill of one matrix or vector operator.
+    lane_step_cycles
+        Latency of one of the steps, each a shift and a combination, in which the lanes
+        of a vector are reduced to one.
     mxm_planes, mxm_buffer_bytes
         Planes of the matrix unit, and the size of their buffers beside the installed
-        weights.
+        weights, which hold a round of tiles at least.
     mem_slices, sxm_slices
         Memory slices, and slices of the units that move data across lanes.
     prefetch
-        Whether the weights of the next product load while no other load is active.
+        Whether the first round of a product loads while the matrix unit is idle.
+    overlap_load
+        Whether a round of tiles loads while the round before it multiplies.
     operand_bytes
-        Bytes per weight fed to the matrix unit; storage may be narrower.
+        Mode of the matrix unit: 1 for INT8, 2 for FP16. ``"auto"`` is the mode of the
+        wider operand of each product; a number is a what-if for all of them.
+    widening_operations
+        Vector operations on each weight that is stored narrower than it is multiplied.
     send_cycles, receive_cycles
         Latency from SRAM to the wire, and from the receive FIFO to SRAM.
     sync_cycles
@@ -70,14 +82,18 @@ class ChipSpec(Spec):
     sram_bytes_per_cycle: int = Field(gt=0)
     stream_bytes_per_cycle: int = Field(gt=0)
     weight_feed_bytes_per_cycle: int = Field(gt=0)
+    round_overhead_cycles: int = Field(ge=0)
     matmul_fill_cycles: int = Field(ge=0)
     vector_fill_cycles: int = Field(ge=0)
+    lane_step_cycles: int = Field(ge=0)
     mxm_planes: int = Field(gt=0)
     mxm_buffer_bytes: int = Field(ge=0)
     mem_slices: int = Field(gt=0)
     sxm_slices: int = Field(gt=1)
     prefetch: bool
-    operand_bytes: int = Field(ge=1, le=4)
+    overlap_load: bool
+    operand_bytes: int | Literal["auto"] = Field(union_mode="left_to_right")
+    widening_operations: int = Field(ge=0)
     send_cycles: int = Field(ge=0)
     receive_cycles: int = Field(ge=0)
     sync_cycles: int = Field(ge=0)
@@ -93,6 +109,31 @@ class ChipSpec(Spec):
                 f"program_reserve_bytes {self.program_reserve_bytes}"
             )
         return self
+
+    @field_validator("operand_bytes")
+    @classmethod
+    def _mode_is_known(cls, mode: int | str) -> int | str:
+        if mode not in (1, _FP16_BYTES, "auto"):
+            raise ValueError(
+                f"must be 'auto' (the wider operand), 1 (INT8 mode) or {_FP16_BYTES} "
+                f"(FP16 mode)"
+            )
+        return mode
+
+    @model_validator(mode="after")
+    def _buffers_hold_a_round(self) -> Self:
+        if self.mxm_buffer_bytes < self.round_bytes:
+            raise ValueError(
+                f"mxm_buffer_bytes {self.mxm_buffer_bytes} is less than a round of "
+                f"tiles, {self.mxm_planes} x {self.lanes} x {self.lanes} = "
+                f"{self.round_bytes} B"
+            )
+        return self
+
+    @property
+    def round_bytes(self) -> int:
+        """Return the bytes of a round of tiles: one of a byte for each plane."""
+        return self.mxm_planes * self.lanes * self.lanes
 
 
 class FormatsSpec(Spec):

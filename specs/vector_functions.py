@@ -49,6 +49,8 @@ class VectorFunctionFacts(NamedTuple):
         the result takes one element each: the gates of an LSTM.
     results
         Number of results.
+    reductions
+        Sums or largest elements of a row, one after the other.
     """
 
     least: int
@@ -58,10 +60,13 @@ class VectorFunctionFacts(NamedTuple):
     over_rows: bool = False
     blocks: int = 1
     results: int = 1
+    reductions: int = 0
 
 
 # A sigmoid or tangent is an exponential, a sum and a division. A gate of an LSTM takes
-# a bias and one of them; the cell two products and a sum, a tangent, and a product.
+# a bias and one of them; the cell two products and a sum, a tangent, and a product. The
+# published program takes eight vectors for each vector of the hidden state: two passes
+# over four gates (gapi).
 _SIGMOID = 3
 FACTS = {
     VectorFunction.COPY: VectorFunctionFacts(1, 1, 1),
@@ -79,12 +84,18 @@ FACTS = {
     VectorFunction.GELU: VectorFunctionFacts(1, 1, 6),
     VectorFunction.GELU_TANH: VectorFunctionFacts(1, 1, 6),
     # The largest element, the sum of exponentials, and the division by it.
-    VectorFunction.SOFTMAX: VectorFunctionFacts(1, 1, 4, passes=3, over_rows=True),
-    VectorFunction.RMS_NORM: VectorFunctionFacts(2, 2, 3, passes=2, over_rows=True),
-    VectorFunction.LAYER_NORM: VectorFunctionFacts(3, 3, 4, passes=2, over_rows=True),
+    VectorFunction.SOFTMAX: VectorFunctionFacts(
+        1, 1, 4, passes=3, over_rows=True, reductions=2
+    ),
+    VectorFunction.RMS_NORM: VectorFunctionFacts(
+        2, 2, 3, passes=2, over_rows=True, reductions=1
+    ),
+    VectorFunction.LAYER_NORM: VectorFunctionFacts(
+        3, 3, 4, passes=2, over_rows=True, reductions=2
+    ),
     VectorFunction.SWIGLU: VectorFunctionFacts(1, 1, 2 + _SIGMOID, blocks=2),
     VectorFunction.LSTM_CELL: VectorFunctionFacts(
-        2, 3, (1 + _SIGMOID) + (3 + 1 + _SIGMOID), blocks=4, results=2
+        2, 3, (1 + _SIGMOID) + (3 + 1 + _SIGMOID), passes=2, blocks=4, results=2
     ),
 }
 

@@ -98,7 +98,7 @@ class CriticalPathBound:
             if not cycles.any():
                 continue
             if operator.unit is Unit.MATMUL:
-                cycles = prefetch.product(operator, begin).cycles
+                cycles = prefetch.least_cycles(operator)
             now += int(cycles.max())
             prefetch.after(operator.unit, begin, now)
         left = tuple((start - now, end - now) for start, end in prefetch.windows)

@@ -1,7 +1,7 @@
 """Roofline bound: the least latency of a token, in closed form.
 
-* Every stage feeds its weights and its share of the KV cache to the matrix unit, except
-  for what its weight buffers may hold ahead of each product, and multiplies all.
+* Every stage multiplies its weights and its share of the KV cache in rounds of tiles,
+  of which its weight buffers may hold some ahead of each product.
 * Every block of a split layer has an all-gather and a reduce-scatter. Each takes at
   least one vector over one link.
 * Every stage boundary has a stage transfer, and the token of a language model returns.
@@ -10,13 +10,12 @@
 import numpy as np
 
 from compiler.cost.link_timing import hop_cycles, vectors_of
+from sharding.operators.operators import Compute, Unit
+from sharding.partition.block_operators import block_operators
 from sharding.partition.stage_boundary import carried_bytes
 from sharding.planner.plan import ShardingPlan, Stage
 from sharding.weights.blocks import Block, BlockKind
-from sharding.weights.task import FP32_BYTES, Task
-from sharding.weights.weight_slices import block_slices
-from specs.arrays import Ints
-from specs.units import ceil_div
+from sharding.weights.task import Task
 
 
 def lower_bound_cycles(plan: ShardingPlan) -> int:
@@ -45,51 +44,22 @@ def _exchanges(block: Block) -> int:
 
 
 def feed_cycles(task: Task, stage: Stage) -> int:
-    """Return the closed-form feed cost of a stage: least cycles of its busiest chip."""
-    chip = task.machine.chip
-    fed, multiplied = 0 * stage.chips, 0 * stage.chips
-    for block in stage.blocks:
-        whole = _fed_bytes(task, block)
-        ahead = _preloads(task, block) * chip.mxm_buffer_bytes * chip.prefetch
-        fed += np.maximum(whole - ahead, 0)
-        multiplied += whole
-    return max(
-        ceil_div(int(fed.max()), chip.weight_feed_bytes_per_cycle),
-        # A weight takes at most four bytes.
-        ceil_div(int(multiplied.max()), FP32_BYTES * chip.mxm_int8_macs_per_cycle),
-    )
+    """Return the least cycles of the busiest matrix unit of a stage.
 
-
-def _preloads(task: Task, block: Block) -> int:
-    """Return how many products of `block` may have weights loaded ahead."""
-    if block.kind is BlockKind.ATTENTION:
-        return 4
-    if block.kind is BlockKind.FEED_FORWARD:
-        # The router is known in advance; the experts that it selects are not.
-        return 2 if task.model.experts == 1 else 1
-    return int(block.kind is BlockKind.HEAD)
-
-
-def _fed_bytes(task: Task, block: Block) -> Ints:
-    """Return the bytes that each chip must feed to its matrix unit for `block`.
-
-    The embedding is looked up and norms are vector operands: neither is fed. Of several
-    experts only the selected ones are fed; they all have the same size.
+    It takes all rounds of tiles of its products, and loads those ahead that it may.
     """
-    model, formats = task.model, task.machine.formats
-    width_bytes = task.operand_bytes(formats.weights)
-    fed = np.zeros(task.tensor, dtype=np.int64)
-    if block.kind is BlockKind.EMBEDDING:
-        return fed
-    for tensor in block_slices(model, block, task.group):
-        if tensor.multiplied:
-            fed += tensor.elements * width_bytes
-    if block.kind is BlockKind.FEED_FORWARD:
-        fed = fed * model.experts_per_token // model.experts
-    if block.kind is BlockKind.ATTENTION:
-        heads = task.group.heads(model.kv_heads, block.layer)
-        positions = -(-task.cached_tokens(block) // heads.members)
-        # Keys for the scores, then values.
-        cached = 2 * heads.heads * model.head_dim * positions * task.batch
-        fed += cached * task.operand_bytes(task.cached_format)
-    return fed
+    fill = task.machine.chip.matmul_fill_cycles
+    busy, known = 0 * stage.chips, {}
+    for block in stage.blocks:
+        like = task.like(block)
+        if like not in known:
+            known[like] = sum(
+                (
+                    np.where(step.least_cycles > 0, step.least_cycles - fill, 0)
+                    for step in block_operators(task, like)
+                    if isinstance(step, Compute) and step.unit is Unit.MATMUL
+                ),
+                0 * stage.chips,
+            )
+        busy = busy + known[like]
+    return int(busy.max())

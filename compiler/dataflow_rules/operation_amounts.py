@@ -9,12 +9,13 @@ import numpy as np
 
 from chip.dataflow import Function
 from compiler.dataflow_rules.product_functions import experts_of
-from compiler.dataflow_rules.regions import Rows, parts_of
+from compiler.dataflow_rules.regions import Flags, Rows, parts_of
 from compiler.dataflow_rules.statements import Statements, beside
 from compiler.dataflow_rules.value_sizes import ValueSizes
 from sharding.weights.task import Task
 from specs.arrays import Ints
 from workloads.attributes import AttentionAttributes
+from workloads.operators import Function as GraphFunction
 
 # Values that vector operators make as a part of another result.
 _BESIDE = ("squares", "sum_squares", "query_squares", "key_squares", "first_weighed")
@@ -37,15 +38,17 @@ class OperationAmounts:
     ----------
     weights, macs
         Matrix elements and multiply-accumulates of a product.
+    tiles, known_tiles
+        Tiles of a product's matrices, padded; and those of keys or values that have no
+        newest position.
     elements
         Elements that a vector operator takes at least.
     read_bytes
         Bytes that a lookup reads at least.
     made
         Elements of what an operation makes.
-    scored, newest
-        Of attention, scores that enter or leave, and elements of the keys or values of
-        the newest positions.
+    scored
+        Of attention, scores that enter or leave.
     rows
         Rows of what an operation makes.
     pairs
@@ -65,7 +68,9 @@ class OperationAmounts:
         self.read_bytes = np.zeros(count, dtype=np.int64)
         self.made = np.zeros(count, dtype=np.int64)
         self.scored = np.zeros(count, dtype=np.int64)
-        self.newest = np.zeros(count, dtype=np.int64)
+        self.tiles = np.zeros(count, dtype=np.int64)
+        self.known_tiles = np.zeros(count, dtype=np.int64)
+        self._side = task.machine.chip.lanes
         self.rows = self._made(np.arange(count))
         self.pairs = self.rows.copy()
         passes = statements.flow.passes
@@ -103,12 +108,45 @@ class OperationAmounts:
             slots = np.where(experts > 1, self._slots(own)[0], 1)
             self.pairs[own] = np.where(experts > 1, self._slots(own)[1], self.rows[own])
             area = np.zeros(len(own), dtype=np.int64)
+            deep, wide, apart = (0 * area for _ in range(3))
             for place in range(1, statements.most_inputs(own)):
                 has = np.flatnonzero(statements.has_input(own, place))
                 rows = statements.reads(own[has], statements.input(place))
                 np.add.at(area, has[rows.place], _area(rows))
+                made = rows.last - rows.first
+                through = rows.part_last - rows.part_first
+                at = has[rows.place]
+                np.maximum.at(deep, at, self._padded(through))
+                own_wide = 0 * wide
+                np.add.at(own_wide, at, made)
+                wide += own_wide // held
+                apart += self._padded(own_wide // held)
+            # Gates meet what they multiply on the same lanes.
+            self.tiles[own] = (
+                deep * slots * np.where(self._meets(own), apart, self._padded(wide))
+            )
             self.weights[own] = area // held * slots
             self.macs[own] = self.weights[own] * self._made(own)
+
+    def _padded(self, lengths: Ints) -> Ints:
+        """Return the tiles that cover lengths of rows or columns."""
+        return -(-lengths // self._side)
+
+    def _meets(self, operations: Ints) -> Flags:
+        """Return whether results of products meet element by element, as gates do."""
+        graph = self._statements.graph
+        activated = {
+            name
+            for each in graph.values()
+            if each.function is GraphFunction.ACTIVATE
+            for name in each.inputs
+        }
+        return (
+            self._statements.numbers(
+                operations, lambda name: int(graph[name].outputs[0] in activated)
+            )
+            > 0
+        )
 
     def _made(self, operations: Ints) -> Ints:
         """Return the rows of what operations make."""
@@ -138,16 +176,20 @@ class OperationAmounts:
         batch = np.array([p.batch for p in statements.flow.passes])[number]
         pairs = (heads.last - heads.first) * scored * batch
         weights = (heads.last - heads.first) // group * model.head_dim * cached * batch
+        matrices = (heads.last - heads.first) // group * batch
+        deep = -(-model.head_dim // self._side)
         queries = np.array([p.query_tokens for p in statements.flow.passes])[number]
-        newest = (heads.last - heads.first) // group * model.head_dim * batch
-        newest *= -(-queries // members)
+        # An encoder's keys and values are all new.
+        older = np.maximum(cached - queries, 0) * (not model.structure.encoder)
+        rows = group * queries
         for function in (Function.SCORES, Function.ATTEND):
             own = statements.of(function)
             at = statements.like(own, scores)
             self.weights[own] = weights[at]
-            self.macs[own] = (pairs * model.head_dim)[at]
+            self.macs[own] = (weights * rows)[at]
             self.scored[own] = pairs[at]
-            self.newest[own] = newest[at]
+            self.tiles[own] = (matrices * deep * self._padded(cached))[at]
+            self.known_tiles[own] = (matrices * deep * (older // self._side))[at]
         own = statements.of(Function.SOFTMAX)
         self.elements[own] = pairs[statements.like(own, scores)]
 

@@ -15,12 +15,15 @@ from compiler.dataflow_rules.product_functions import experts_of
 from compiler.dataflow_rules.regions import Flags
 from compiler.dataflow_rules.statements import Statements
 from compiler.dataflow_rules.transfers import arrived_columns
+from compiler.hazard_rules.rounds import tiles_at_once, tiles_of
 from sharding.weights.task import Task
 from specs.arrays import Ints
 
 _COMPUTING = (Opcode.READ, Opcode.MATMUL, Opcode.VECTOR)
 _ATTENTION = (Function.SCORES, Function.ATTEND)
 _PRODUCTS = (Function.PRODUCT, Function.ROUTER, *_ATTENTION)
+# Properties of works beside their fields.
+_DERIVED = ("weights", "macs", "written_bytes")
 # The largest number must be known before the next pass subtracts or counts from it.
 _PASSES = {
     Function.SOFTMAX: 3,
@@ -45,6 +48,15 @@ _SUMS = (
     Function.SUM_SCALE,
     Function.COMBINE,
 )
+# Sums or largest elements over the lanes, one after the other. Of a choice of experts,
+# one for each of them.
+_REDUCTIONS = {
+    Function.SOFTMAX: 2,
+    Function.NORM_WEIGH: 1,
+    Function.HEAD_NORM: 1,
+    Function.CANDIDATE: 1,
+    Function.SAMPLE: 1,
+}
 # What a sum takes in passing: a factor of each row, or of each expert.
 _FACTORS = ("squares", "sum_squares", "choice")
 
@@ -52,6 +64,7 @@ _FACTORS = ("squares", "sum_squares", "choice")
 class _Works(NamedTuple):
     """Numbers of the work of each operation's instruction, 0 where it has none."""
 
+    kind: Ints
     is_product: Flags
     is_lookup: Flags
     numbers: dict[str, Ints]
@@ -75,6 +88,19 @@ def check_work(statements: Statements, amounts: OperationAmounts, task: Task) ->
         | ((has["weights"] == amounts.weights) & (has["macs"] == amounts.macs)),
         operations,
         "multiplies more or less than its regions",
+    )
+    side = task.machine.chip.lanes
+    tiles = np.array(
+        [
+            tiles_of(kind.work.shape, side) if isinstance(kind.work, ProductWork) else 0
+            for kind in statements.program.kinds
+        ],
+        dtype=np.int64,
+    )[works.kind]
+    statements.must(
+        ~is_product | (tiles >= amounts.tiles),
+        operations,
+        "takes fewer tiles than its matrices have",
     )
     is_vector = ~is_product & ~is_lookup
     statements.must(
@@ -106,14 +132,14 @@ def _works(statements: Statements) -> _Works:
         kind == last, np.arange(len(table)), "reads for other work than it multiplies"
     )
     works = [each.work for each in statements.program.kinds]
-    names = {*ProductWork._fields, *VectorWork._fields, "macs", "written_bytes"}
+    names = {*ProductWork._fields, *VectorWork._fields, *_DERIVED}
     numbers = {
         name: np.array([_number(work, name) for work in works], dtype=np.int64)[kind]
         for name in sorted(names)
     }
     product = np.array([isinstance(work, ProductWork) for work in works])
     lookup = np.array([isinstance(work, LookupWork) for work in works])
-    return _Works(product[kind], lookup[kind], numbers)
+    return _Works(kind.astype(np.int64), product[kind], lookup[kind], numbers)
 
 
 def _number(work: object, name: str) -> int:
@@ -136,13 +162,18 @@ def _check_products(
     attends = np.isin(function[own], _ATTENTION)
     formats, cached = task.machine.formats, task.cached_format.bits
     bits = np.where(attends, cached, formats.weights.bits)
+    mode = np.where(
+        attends,
+        task.operand_bytes(task.cached_format),
+        task.operand_bytes(formats.weights),
+    )
     has = {name: column[own] for name, column in has.items()}
     must = statements.must
     must(
         (has["stored_bytes"] >= -(-amounts.weights[own] * bits // 8))
-        & (has["operand_bytes"] * 8 >= bits),
+        & (has["operand_bytes"] == mode),
         own,
-        "reads fewer bytes than its matrix has",
+        "reads fewer bytes than its matrix has, or multiplies in another mode",
     )
     wide = formats.activations.bits
     width, chosen = _activations(statements)
@@ -164,10 +195,12 @@ def _check_products(
         own,
         "moves fewer bytes than its vectors have",
     )
-    early = np.where(attends, amounts.newest[own], 0)
-    most = np.where(chosen[own], 0, np.maximum(amounts.weights[own] - early, 0))
+    at_once = np.array([0, *(tiles_at_once(task.machine.chip, m) for m in (1, 2))])
+    most = np.where(
+        attends, amounts.known_tiles[own] // at_once[mode], has["ready_rounds"]
+    )
     must(
-        has["ready_bytes"] <= most * has["operand_bytes"],
+        has["ready_rounds"] <= np.where(chosen[own], 0, most),
         own,
         "loads ahead what is not known yet",
     )
@@ -210,6 +243,18 @@ def _check_vectors(
     )
     statements.must(
         has["passes"] >= passes, own, "takes fewer passes over what it reads"
+    )
+    reductions = np.array([_REDUCTIONS.get(each, 0) for each in Function])
+    reductions[Function.CHOOSE] = task.model.experts_per_token
+    statements.must(
+        has["reductions"] >= reductions[function[own]],
+        own,
+        "reduces fewer vectors over the lanes",
+    )
+    statements.must(
+        (has["vectors"] >= 1) & (has["vectors"] <= np.maximum(has["elements"], 1)),
+        own,
+        "has more vectors than elements, or none",
     )
     terms = _terms(statements, amounts, task.model.experts_per_token)[own]
     statements.must(

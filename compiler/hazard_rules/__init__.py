@@ -4,10 +4,13 @@ Each check returns the number of cases it was applied to, or raises Verification
 with the first counter-example.
 
 structure: check_outage, check_ends, check_exclusive, check_operators, check_routes,
-    cycles_per_vector, in_period, violation
+    cycles_per_vector, in_period, is_kind, violation
 timing: check_receives, check_fifos, check_deskews
 rates: check_rates
-slices: check_kinds, check_amounts, busiest, last_cycle
-streams: check_lengths, check_loads, check_buffers, check_streams
+rounds: check_rounds, required_rounds, tiles_at_once, tiles_of, times_of,
+    widened_weights
+slices: check_kinds, check_amounts, last_cycle, phases
+streams: check_lengths, check_streams
+weight_buffers: check_buffers, check_loads
 memory: check_text, check_operands, check_waiting, check_memory
 """

@@ -4,9 +4,12 @@ For `compiler.verify`; independent of the code that makes programs. Data flows f
 slice to slice: a result is complete a pipeline fill after the last operand was read.
 """
 
-from chip.functional_units import SliceInstruction, SlicePort
-from chip.operator_work import LookupWork, ProductWork, VectorWork
+import math
+
+from chip.functional_units import SliceInstruction, SliceOperation, SlicePort
+from chip.operator_work import LoadWork, LookupWork, ProductWork, VectorWork
 from chip.program import OperatorKind
+from compiler.hazard_rules.rounds import check_rounds
 from compiler.hazard_rules.structure import violation
 from specs.machine import MachineSpec
 from specs.units import ceil_div
@@ -26,7 +29,9 @@ def check_rates(number: int, kind: OperatorKind, machine: MachineSpec) -> None:
     if isinstance(work, VectorWork) and work.elements:
         _check_vector(number, kind.steps, work, machine)
     elif isinstance(work, ProductWork) and work.weights:
-        _check_product(number, kind.steps, work, machine)
+        _check_product(number, kind, work, machine)
+    elif isinstance(work, LoadWork):
+        check_rounds(number, kind, machine.chip)
     elif isinstance(work, LookupWork) and work.stored_bytes:
         fill = machine.chip.vector_fill_cycles
         least = _last(kind.steps, SlicePort.MEM_READ) + fill
@@ -39,8 +44,7 @@ def _on(steps: tuple[SliceInstruction, ...], port: SlicePort) -> list[SliceInstr
 
 def _last(steps: tuple[SliceInstruction, ...], port: SlicePort) -> int:
     """Return the cycle at which the last instruction of a port ends, 0 if none."""
-    ends = [step.start_cycle + step.duration_cycles for step in _on(steps, port)]
-    return max(ends, default=0)
+    return max((step.end_cycle for step in _on(steps, port)), default=0)
 
 
 def _least_end(
@@ -60,7 +64,11 @@ def _least_time(
     number: int, steps: tuple[SliceInstruction, ...], port: SlicePort, least: int
 ) -> None:
     """Refuse slices of a port that take less time than their work needs."""
-    taken = sum(step.duration_cycles for step in _on(steps, port))
+    taken = sum(
+        step.busy_cycles
+        for step in _on(steps, port)
+        if step.step is not SliceOperation.WIDEN
+    )
     if taken < least:
         raise violation(
             "a slice is faster than it can be",
@@ -77,51 +85,48 @@ def _check_vector(
 ) -> None:
     """Refuse a vector operator in less time than its elements take, pass after pass."""
     chip = machine.chip
-    chains = ceil_div(work.operations, chip.vxm_alus)
-    cycles = ceil_div(work.elements, chip.lanes) * chains
+    cycles = _pass_cycles(work, machine)
     _least_time(number, steps, SlicePort.VXM, work.passes * cycles)
     fill = chip.vector_fill_cycles
-    whole = work.passes * (fill + cycles)
+    lanes = min(chip.lanes, -(-work.elements // work.vectors))
+    reduced = work.reductions * math.ceil(math.log2(lanes)) * chip.lane_step_cycles
+    whole = work.passes * (fill + cycles) + reduced
     _least_end(number, steps, SlicePort.MEM_WRITE, whole)
     least = _last(steps, SlicePort.MEM_READ) + fill
     _least_end(number, steps, SlicePort.MEM_WRITE, least)
-    if work.reorders:
-        _least_time(number, steps, SlicePort.SXM, 2 * work.passes * cycles)
+    moved = 2 * work.passes * cycles if work.reorders else 0
+    _least_time(number, steps, SlicePort.SXM, moved + reduced)
+
+
+def _pass_cycles(work: VectorWork, machine: MachineSpec) -> int:
+    """Return the least cycles of one pass: its vectors, padded to whole lanes."""
+    chip = machine.chip
+    chains = ceil_div(work.operations, chip.vxm_alus)
+    length = ceil_div(work.elements, work.vectors)
+    return work.vectors * ceil_div(length, chip.lanes) * chains
 
 
 def _check_product(
-    number: int,
-    steps: tuple[SliceInstruction, ...],
-    work: ProductWork,
-    machine: MachineSpec,
+    number: int, kind: OperatorKind, work: ProductWork, machine: MachineSpec
 ) -> None:
     """Refuse a product faster than the MXM, or written before it is complete."""
-    chip = machine.chip
-    rate = chip.mxm_int8_macs_per_cycle
-    if work.operand_bytes > 1:
-        rate = chip.mxm_fp16_macs_per_cycle
-    for step in _on(steps, SlicePort.MXM_MULTIPLY):
-        least = ceil_div(step.macs * chip.mxm_planes, rate * step.units)
-        _least_time(number, (step,), SlicePort.MXM_MULTIPLY, least)
-    installed = sum(step.bytes for step in _on(steps, SlicePort.MXM_INSTALL))
-    if installed != work.fed_bytes:
-        raise violation(
-            "a kind of operator does something else",
-            f"operator kind {number}: {installed:,} bytes are installed, "
-            f"{work.fed_bytes:,} are asked for",
-        )
-    loads = [step.duration_cycles for step in _on(steps, SlicePort.MXM_LOAD)]
-    whole = chip.matmul_fill_cycles + sum(loads)
+    chip, steps = machine.chip, kind.steps
+    check_rounds(number, kind, chip)
+    if work.chain:
+        least = work.chain.passes * _pass_cycles(work.chain, machine)
+        _least_time(number, steps, SlicePort.VXM, least)
+        _least_end(number, steps, SlicePort.VXM, _last(steps, SlicePort.MXM_MULTIPLY))
     flow = (
-        (SlicePort.MXM_INSTALL, SlicePort.MXM_LOAD),
-        (SlicePort.MXM_MULTIPLY, SlicePort.MXM_INSTALL),
         (SlicePort.MXM_ACCUMULATE, SlicePort.MXM_MULTIPLY),
         (SlicePort.MEM_WRITE, SlicePort.MXM_ACCUMULATE),
+        (SlicePort.MEM_WRITE, SlicePort.VXM),
     )
-    if work.chain:
-        chains = ceil_div(work.chain.operations, chip.vxm_alus)
-        least = ceil_div(work.chain.elements, chip.lanes) * chains
-        _least_time(number, steps, SlicePort.VXM, least)
     for later, earlier in flow:
         _least_end(number, steps, later, _last(steps, earlier))
+    # From the first load, or else installation, to the last row, and the fill.
+    ports = (SlicePort.MXM_LOAD, SlicePort.MXM_INSTALL)
+    first = min(step.start_cycle for step in steps if step.port in ports)
+    span = _last(steps, SlicePort.MXM_MULTIPLY) - first
+    chained = work.chain.passes * _pass_cycles(work.chain, machine) if work.chain else 0
+    whole = chip.matmul_fill_cycles + span + chained
     _least_end(number, steps, SlicePort.MEM_WRITE, whole)

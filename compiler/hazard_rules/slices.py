@@ -5,13 +5,19 @@ are read from the program; bytes and multiplications are counted again.
 """
 
 from collections import defaultdict
+from typing import NamedTuple
+
+import numpy as np
 
 from chip.functional_units import Inventory, SliceInstruction, SlicePort, inventory
 from chip.operator_work import LoadWork, ProductWork
 from chip.program import OperatorKind, Program
 from compiler.hazard_rules.rates import check_rates
+from compiler.hazard_rules.rounds import required_rounds, times_of
 from compiler.hazard_rules.structure import violation
-from specs.machine import MachineSpec
+from specs.arrays import Ints
+from specs.machine import ChipSpec, MachineSpec
+from specs.units import ceil_div
 
 
 def check_kinds(program: Program, machine: MachineSpec) -> int:
@@ -34,7 +40,7 @@ def check_amounts(program: Program, machine: MachineSpec) -> int:
             "read": work.read_bytes,
             "written": work.written_bytes,
             "multiplied": work.macs,
-            "loaded": _loaded_bytes(kind),
+            "loaded": _loaded_bytes(kind, machine.chip),
         }
         steps = kind.steps
         done = {
@@ -52,23 +58,38 @@ def check_amounts(program: Program, machine: MachineSpec) -> int:
                     f"{done[what]:,} are {what}, {amount:,} are asked for",
                 )
         check_rates(number, kind, machine)
-        if isinstance(work, ProductWork) and work.preloaded_bytes > min(
-            work.ready_bytes, machine.chip.mxm_buffer_bytes
-        ):
-            raise violation(
-                "what is loaded ahead is not there",
-                f"operator kind {number}: {work.preloaded_bytes:,} bytes are loaded "
-                f"ahead, {work.ready_bytes:,} can be known and "
-                f"{machine.chip.mxm_buffer_bytes:,} held",
-            )
+        if isinstance(work, ProductWork):
+            _check_ahead(number, work, machine.chip)
     return 4 * len(program.kinds)
 
 
-def _loaded_bytes(kind: OperatorKind) -> int:
-    """Return the bytes that an operator loads into the weight buffers."""
+def _check_ahead(number: int, work: ProductWork, chip: ChipSpec) -> None:
+    """Refuse a product that relies on rounds or bytes which cannot be loaded ahead."""
+    room = chip.mxm_buffer_bytes // chip.round_bytes
+    ahead = work.preloaded_rounds
+    if not 0 <= ahead <= min(work.ready_rounds, room):
+        raise violation(
+            "what is loaded ahead is not there",
+            f"operator kind {number}: {ahead} rounds of tiles are loaded ahead, "
+            f"{work.ready_rounds} can be known and {room} held",
+        )
+    rounds = max(1, required_rounds(chip, work))
+    if work.preloaded_bytes != work.stored_bytes * ahead // rounds:
+        raise violation(
+            "what is loaded ahead is not there",
+            f"operator kind {number}: {work.preloaded_bytes:,} bytes are read ahead of "
+            f"{work.stored_bytes:,}, which are {ahead} of {rounds} rounds of tiles",
+        )
+
+
+def _loaded_bytes(kind: OperatorKind, chip: ChipSpec) -> int:
+    """Return the bytes of padded tiles that an operator loads into the buffers."""
+    rounds = 0
     if isinstance(kind.work, ProductWork):
-        return kind.work.fed_bytes - kind.work.preloaded_bytes
-    return kind.work.fed_bytes if isinstance(kind.work, LoadWork) else 0
+        rounds = required_rounds(chip, kind.work) - kind.work.preloaded_rounds
+    elif isinstance(kind.work, LoadWork):
+        rounds = kind.work.rounds
+    return rounds * chip.round_bytes
 
 
 def _moved(steps: tuple[SliceInstruction, ...], port: SlicePort) -> int:
@@ -93,67 +114,69 @@ def _check_step(
         room = step.duration_cycles * machine.chip.weight_feed_bytes_per_cycle
     else:
         return
-    if step.bytes > room:
+    # Bytes are spread evenly over the repeats.
+    if ceil_div(step.bytes, step.repeats) > room:
         raise violation(
             "more bytes than slices move",
             f"{where}: {step.port.name} {step.first}-{last} at cycle "
-            f"{step.start_cycle}: {step.bytes:,} bytes in {step.duration_cycles} "
-            f"cycles, room for {room:,}",
+            f"{step.start_cycle}: {step.bytes:,} bytes in {step.repeats} x "
+            f"{step.duration_cycles} cycles, room for {step.repeats * room:,}",
         )
 
 
 def _check_units(steps: tuple[SliceInstruction, ...], where: str) -> None:
     """Refuse two instructions at a time on a slice port, or on a bank."""
-    taken: defaultdict[tuple[str, int], list[SliceInstruction]] = defaultdict(list)
+    taken: defaultdict[str, list[SliceInstruction]] = defaultdict(list)
     for step in steps:
-        for unit in range(step.first, step.first + step.units):
-            taken[step.port.name, unit].append(step)
-            if step.bank >= 0:
-                # A slice reads and writes at the same time only in different banks.
-                taken[f"MEM bank {step.bank}", unit].append(step)
-    for (port, unit), users in taken.items():
-        users.sort(key=lambda step: step.start_cycle)
-        busy = users[0].start_cycle
-        for step in users:
-            if step.start_cycle < busy:
+        taken[step.port.name].append(step)
+        if step.bank >= 0:
+            # A slice reads and writes at the same time only in different banks.
+            taken[f"MEM bank {step.bank}"].append(step)
+    for port, users in taken.items():
+        # Units between two edges have the same users.
+        for unit in sorted({step.first for step in users}):
+            own = [s for s in users if s.first <= unit < s.first + s.units]
+            times = times_of(own)
+            busy = np.maximum.accumulate(times.end)[:-1]
+            twice = np.flatnonzero(times.start[1:] < busy)
+            if len(twice):
+                at = int(twice[0])
                 raise violation(
                     "a slice does two things",
-                    f"{where}: {port} of slice {unit} is busy until cycle {busy} and "
-                    f"starts to {step.step.name} at cycle {step.start_cycle}",
+                    f"{where}: {port} of slice {unit} is busy until cycle {busy[at]} "
+                    f"and starts again at cycle {times.start[at + 1]}",
                 )
-            busy = step.start_cycle + step.duration_cycles
 
 
 def _check_streams(
     steps: tuple[SliceInstruction, ...], resources: Inventory, where: str
 ) -> None:
     """Refuse more streams in a direction than the chip has."""
-    for cycle, east, west in _streams_over_time(steps):
-        if max(east, west) > resources.streams:
-            raise violation(
-                "too many streams",
-                f"{where}: {east} east and {west} west at cycle {cycle}, and there are "
-                f"{resources.streams} each way; use fewer tensor members or a shorter "
-                f"context",
-            )
+    cycles, uses = _streams_over_time(steps)
+    if uses.max(initial=0) > resources.streams:
+        at = int(uses.max(axis=0).argmax())
+        east, west = uses[:, at].tolist()
+        raise violation(
+            "too many streams",
+            f"{where}: {east} east and {west} west at cycle {cycles[at]}, and there "
+            f"are {resources.streams} each way; use fewer tensor members or a shorter "
+            f"context",
+        )
 
 
-def _streams_over_time(
-    steps: tuple[SliceInstruction, ...],
-) -> list[tuple[int, int, int]]:
-    """Return each cycle of a change, with the streams east and west from then on."""
-    changes: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
+def _streams_over_time(steps: tuple[SliceInstruction, ...]) -> tuple[Ints, Ints]:
+    """Return each cycle of a change, and the streams east and west from then on."""
+    cycles, changes = [], []
     for step in steps:
-        end = step.start_cycle + step.duration_cycles
-        for cycle, sign in ((step.start_cycle, 1), (end, -1)):
-            changes[cycle][0] += sign * step.east
-            changes[cycle][1] += sign * step.west
-    uses, east, west = [], 0, 0
-    for cycle in sorted(changes):
-        east += changes[cycle][0]
-        west += changes[cycle][1]
-        uses.append((cycle, east, west))
-    return uses
+        times = times_of([step])
+        used = np.array([[step.east], [step.west]]).repeat(step.repeats, axis=1)
+        cycles += [times.start, times.end]
+        changes += [used, -used]
+    cycle, place = np.unique(np.concatenate(cycles), return_inverse=True)
+    change = np.zeros((2, len(cycle)), dtype=np.int64)
+    for side, amounts in enumerate(np.concatenate(changes, axis=1)):
+        np.add.at(change[side], place, amounts)
+    return cycle, np.cumsum(change, axis=1)
 
 
 def last_cycle(kind: OperatorKind) -> int:
@@ -161,10 +184,38 @@ def last_cycle(kind: OperatorKind) -> int:
 
     It counts from the start of the kind.
     """
-    return max(step.start_cycle + step.duration_cycles for step in kind.steps)
+    return max(step.end_cycle for step in kind.steps)
 
 
-def busiest(kind: OperatorKind) -> tuple[int, int]:
-    """Return a kind's most streams at a time, east and west, for the stream rule."""
-    uses = _streams_over_time(kind.steps)
-    return max(east for _, east, _ in uses), max(west for _, _, west in uses)
+class Phase(NamedTuple):
+    """Phase of an operator, for the stream rule: its cycles and most streams at a time.
+
+    Cycles count from the start of the operator.
+    """
+
+    begin: int
+    end: int
+    east: int
+    west: int
+
+
+def phases(kind: OperatorKind) -> list[Phase]:
+    """Return the phases of a kind for the stream rule: reading weights, and after.
+
+    A product that drains leaves its streams to the weights of the next one.
+    """
+    cycles, uses = _streams_over_time(kind.steps)
+    multiplied = [s.start_cycle for s in kind.steps if s.port is SlicePort.MXM_MULTIPLY]
+    reads = [
+        step.end_cycle
+        for step in kind.steps
+        if step.port is SlicePort.MEM_READ
+        and step.start_cycle < min(multiplied, default=0)
+    ]
+    edge = int(np.searchsorted(cycles, max(reads, default=0)))
+    found = []
+    for first, last in ((0, edge), (edge, len(cycles) - 1)):
+        if first < last:
+            east, west = uses[:, first:last].max(axis=1).tolist()
+            found.append(Phase(int(cycles[first]), int(cycles[last]), east, west))
+    return found

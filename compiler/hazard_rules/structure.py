@@ -30,6 +30,15 @@ def in_period(program: Program, start: Ints) -> Ints:
     return ((start[None, :] + shifts[:, None]) % program.period_cycles).ravel()
 
 
+def is_kind(program: Program, *works: type) -> NDArray[np.bool_]:
+    """Return a flag for each kind whose work is of a type, for other rules.
+
+    The last flag is for no kind.
+    """
+    flags = [isinstance(kind.work, works) for kind in program.kinds]
+    return np.array([*flags, False], dtype=bool)
+
+
 def cycles_per_vector(machine: MachineSpec) -> float:
     """Return the serialisation time of a vector by which rules check, in cycles.
 

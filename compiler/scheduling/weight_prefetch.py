@@ -1,8 +1,8 @@
-"""Weight prefetch: weights of the next product load while chips do something else.
+"""Weight prefetch: the first rounds of a product load while chips do something else.
 
-A product streams its matrix from SRAM. Before it can start, chips exchange, wait for a
-stage transfer or work on vectors. Meanwhile the path from SRAM to the weight buffers is
-free, from the cycle in which the last product has read its last weight.
+Before a product can start, chips exchange, wait for a stage transfer or work on
+vectors. Meanwhile the path from SRAM to the weight buffers is free, from the cycle in
+which the last product has multiplied its last row. A round loads as a whole.
 """
 
 from typing import NamedTuple, final
@@ -10,30 +10,32 @@ from typing import NamedTuple, final
 import numpy as np
 
 from chip.operator_cycles import (
-    feed_bytes_per_cycle,
-    most_preload_cycles,
+    load_of,
+    most_preload_rounds,
     preloaded,
     work_cycles,
 )
-from chip.operator_work import LoadWork, ProductWork, Work
+from chip.operator_work import ProductWork, Work
+from chip.product_rounds import load_round_cycles
 from compiler.ir.identity_map import IdentityMap
 from sharding.operators.operators import Compute, Unit
 from specs.arrays import Ints
 from specs.machine import ChipSpec
 
-# Spans of free cycles: how long before the product each starts, and its cycles.
+# Spans of free cycles: how long before the product each starts, and its rounds.
 Windows = tuple[tuple[int, int], ...]
 
 
 class WeightLoad(NamedTuple):
-    """Weight load: a part of a product's matrix that loads ahead of it in one piece.
+    """Weight load: rounds of a product that load ahead of it in one piece.
 
     Attributes
     ----------
     lead_cycles
         By how many cycles it begins before the product.
     works, cycles
-        What each chip of the group loads, and for how many cycles, shape ``(width,)``.
+        What each chip of the group loads, and for how many cycles, shape ``(width,)``;
+        0 on a chip that loads nothing.
     """
 
     lead_cycles: int
@@ -57,6 +59,16 @@ class PrefetchedProduct(NamedTuple):
     loads: tuple[WeightLoad, ...]
 
 
+class _Limits(NamedTuple):
+    """Most rounds that each chip can load ahead, and the cycles of one.
+
+    `rounds` has the shape ``(width,)``.
+    """
+
+    rounds: Ints
+    round_cycles: int
+
+
 @final
 class WeightPrefetcher:
     """Weight prefetcher: keeps the cycles in which a group of chips may load weights.
@@ -70,7 +82,7 @@ class WeightPrefetcher:
     def __init__(self, chip: ChipSpec) -> None:
         self._chip = chip
         self._free: list[tuple[int, int]] = []
-        self._limits: IdentityMap[Compute, Ints] = IdentityMap()
+        self._limits: IdentityMap[Compute, _Limits] = IdentityMap()
         self._products: IdentityMap[Compute, dict[Windows, PrefetchedProduct]] = (
             IdentityMap()
         )
@@ -94,8 +106,9 @@ class WeightPrefetcher:
     def after(self, unit: Unit, begin: int, end: int) -> None:
         """Add the cycles that an operator leaves free to load weights.
 
-        A product leaves those in which it drains: it has read its weights by then. A
-        vector operator leaves all of its own, a lookup reads SRAM itself.
+        A product leaves those in which it drains: it has multiplied by then. A vector
+        operator leaves all of its own unless the VXM widens weights, a lookup reads
+        SRAM itself.
 
         Parameters
         ----------
@@ -107,67 +120,79 @@ class WeightPrefetcher:
         if unit is Unit.MATMUL:
             self.restart()
             self.free(end - self._chip.matmul_fill_cycles, end)
-        elif unit is Unit.VECTOR:
+        elif unit is Unit.VECTOR and not self._chip.widening_operations:
             self.free(begin, end)
 
     def product(self, operator: Compute, now: int) -> PrefetchedProduct:
         """Return a product that starts `now`, and the weights that load before."""
         limits = self._limits.of(operator, self._preload_limits)
-        left = int(limits.max())
+        left = int(limits.rounds.max())
         windows = []
         for start, end in self._free:
-            if left == 0:
-                break
-            cycles = min(left, end - start)
-            windows.append((now - start, cycles))
-            left -= cycles
+            rounds = min(left, (end - start) // limits.round_cycles)
+            if rounds:
+                windows.append((now - start, rounds))
+                left -= rounds
         by_windows = self._products.of(operator, lambda _: {})
         key = tuple(windows)
         if key not in by_windows:
             by_windows[key] = self._prefetched(operator, limits, windows)
         return by_windows[key]
 
-    def _preload_limits(self, operator: Compute) -> Ints:
-        """Return the most cycles that each chip can load ahead, shape ``(width,)``."""
+    def least_cycles(self, operator: Compute) -> Ints:
+        """Return a lower bound on the cycles of a product behind the free cycles.
+
+        A cycle that is free saves a cycle at most, so that a schedule with more free
+        cycles, which may load a whole round more, is not faster. Shape ``(width,)``.
+        """
+        free = sum(end - start for start, end in self._free)
+        least: Ints = np.maximum(operator.least_cycles, operator.cycles - free)
+        return least
+
+    def _preload_limits(self, operator: Compute) -> _Limits:
+        """Return the most rounds that each chip can load ahead of a product."""
+        chip, products = self._chip, {*operator.works}
         most = {
-            work: most_preload_cycles(self._chip, work)
+            work: most_preload_rounds(chip, work)
             if isinstance(work, ProductWork)
             else 0
-            for work in set(operator.works)
+            for work in products
         }
-        return np.array([most[work] for work in operator.works], dtype=np.int64)
+        slowest = [
+            load_round_cycles(chip, work)
+            for work in products
+            if isinstance(work, ProductWork) and most[work]
+        ]
+        rounds = np.array([most[work] for work in operator.works], dtype=np.int64)
+        return _Limits(rounds, max(slowest, default=1))
 
     def _prefetched(
-        self, operator: Compute, limits: Ints, windows: list[tuple[int, int]]
+        self, operator: Compute, limits: _Limits, windows: list[tuple[int, int]]
     ) -> PrefetchedProduct:
-        """Return a product whose weights load in some windows, each chip's in order."""
+        """Return a product whose rounds load in some windows, each chip's in order."""
         if not windows:
             return PrefetchedProduct(operator.works, operator.cycles, ())
-        loads = []
-        before = 0
-        for lead, cycles in windows:
-            spans = [
-                self._load(work, min(before, limit), min(before + cycles, limit))
-                for work, limit in zip(operator.works, limits.tolist(), strict=True)
-            ]
-            taken = np.clip(limits - before, 0, cycles)
-            loads.append(WeightLoad(lead, tuple(spans), taken))
-            before += cycles
-        works = tuple(
+        loads, before = [], 0
+        most = limits.rounds.tolist()
+        for lead, rounds in windows:
+            works = tuple(
+                self._load(work, min(before, limit), min(before + rounds, limit))
+                for work, limit in zip(operator.works, most, strict=True)
+            )
+            cycles = [work_cycles(self._chip, work) for work in works]
+            loads.append(WeightLoad(lead, works, np.array(cycles, dtype=np.int64)))
+            before += rounds
+        after = tuple(
             preloaded(self._chip, work, min(limit, before))
             if isinstance(work, ProductWork)
             else work
-            for work, limit in zip(operator.works, limits.tolist(), strict=True)
+            for work, limit in zip(operator.works, most, strict=True)
         )
-        cycles_of = {work: work_cycles(self._chip, work) for work in set(works)}
-        taken = np.array([cycles_of[work] for work in works], dtype=np.int64)
-        return PrefetchedProduct(works, taken, tuple(loads))
+        cycles_of = {work: work_cycles(self._chip, work) for work in set(after)}
+        taken = np.array([cycles_of[work] for work in after], dtype=np.int64)
+        return PrefetchedProduct(after, taken, tuple(loads))
 
-    def _load(self, work: Work, begin: int, end: int) -> LoadWork:
-        """Return the bytes that a chip loads between two cycles of its loading."""
+    def _load(self, work: Work, first: int, last: int) -> Work:
+        """Return the load of a range of a chip's rounds."""
         assert isinstance(work, ProductWork)
-        rate = feed_bytes_per_cycle(self._chip)
-        fed = [min(work.fed_bytes, cycles * rate) for cycles in (begin, end)]
-        whole = max(1, work.fed_bytes)
-        stored = [work.stored_bytes * size // whole for size in fed]
-        return LoadWork(fed[1] - fed[0], stored[1] - stored[0])
+        return load_of(self._chip, work, first, last)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from chip.dataflow import Function, Value
+from chip.mxm_tiling import tiling
 from chip.operator_work import ProductWork, VectorWork, Work
 from chip.program import Program
 from experiments.sabotage.case import Change, Sabotage, SabotageCase
@@ -155,7 +156,10 @@ def _ahead_of_keys(case: SabotageCase, random: Random) -> Program | None:
     rows = rows_of(case.program, int(table.operator[one]), int(table.chip[one]))
     work = case.program.kinds[int(case.program.instructions.kind[rows[0]])].work
     assert isinstance(work, ProductWork)
-    ready = work._replace(ready_bytes=work.fed_bytes)
+    rounds = tiling(case.machine.chip, work.operand_bytes).rounds(work.shape)
+    if work.ready_rounds == rounds:
+        return None
+    ready = work._replace(ready_rounds=rounds)
     return with_work(case.program, case.machine, rows, ready)
 
 

@@ -204,8 +204,7 @@ def _cheaper(case: SabotageCase, random: Random) -> Program | None:
     if not isinstance(half, ProductWork):
         return None
     # What was loaded ahead stays, since the instruction that reads it does.
-    kept = min(work.preloaded_bytes, half.fed_bytes)
-    half = half._replace(preloaded_bytes=kept)
+    half = half._replace(preloaded_bytes=work.preloaded_bytes)
     return with_work(case.program, case.machine, rows, half)
 
 

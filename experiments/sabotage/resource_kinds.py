@@ -62,7 +62,7 @@ def _too_short(case: SabotageCase, random: Random) -> Program | None:
     if code.slice[row] == Slice.MEM:
         # Its operands may be read for longer than its weights, which are what counts.
         loads = [s for s in kinds[code.kind[row]].steps if s.port is SlicePort.MXM_LOAD]
-        most = min([most, *(step.duration_cycles for step in loads)])
+        most = min([most, *(step.end_cycle - loads[0].start_cycle for step in loads)])
     if most == 1:
         return None
     fewer = int(random.integers(1, most))
@@ -84,7 +84,7 @@ def _with_steps(
     kinds = list(program.kinds)
     ends = [0, 0]
     for place, each in enumerate((kinds[number].steps, steps)):
-        ends[place] = max(step.start_cycle + step.duration_cycles for step in each)
+        ends[place] = max(step.end_cycle for step in each)
     kinds[number] = OperatorKind(kinds[number].work, steps)
     own = np.flatnonzero(code.kind == number)
     before = code.duration_cycles[own]

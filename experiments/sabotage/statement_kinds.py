@@ -18,7 +18,7 @@ from experiments.sabotage.program_edits import (
     rows_of,
     with_rows,
 )
-from experiments.sabotage.work_edits import with_work
+from experiments.sabotage.work_edits import with_shape, with_work
 from specs.arrays import Ints
 from workloads.collective import TENSOR
 
@@ -208,14 +208,8 @@ def _expert(case: SabotageCase, random: Random, variant: str) -> Program | None:
         work = program.kinds[int(program.instructions.kind[rows[0]])].work
         assert isinstance(work, ProductWork)
         held = int((reads.value[reads.owner == one] == reads.value[row[0]]).sum())
-        left = work.weights * (held - 1) // held
-        stored = work.stored_bytes * (held - 1) // held
-        work = work._replace(
-            weights=left,
-            stored_bytes=stored,
-            ready_bytes=min(work.ready_bytes, left * work.operand_bytes),
-            shape=None,
-        )
+        matrices = work.shape.matrices * (held - 1) // held
+        work = with_shape(work, work.shape._replace(matrices=matrices))
         program = with_work(program, case.machine, rows, work)
     return program
 

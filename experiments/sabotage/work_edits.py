@@ -6,7 +6,14 @@ import numpy as np
 
 from chip.lowering import lower
 from chip.operator_cycles import work_cycles
-from chip.operator_work import LoadWork, LookupWork, ProductWork, VectorWork, Work
+from chip.operator_work import (
+    LoadWork,
+    LookupWork,
+    ProductWork,
+    Shape,
+    VectorWork,
+    Work,
+)
 from chip.program import Opcode, OperatorKind, Program
 from experiments.sabotage.program_edits import sorted_code, with_rows
 from specs.arrays import Ints
@@ -15,23 +22,37 @@ from specs.machine import MachineSpec
 
 def halved_work(work: Work) -> Work | None:
     """Return half of an operator's work for sabotage, None if it has no half."""
-    if isinstance(work, ProductWork) and work.weights > 1 and work.fed_bytes > 1:
-        half = work.weights // 2
-        return work._replace(
-            weights=half,
-            stored_bytes=work.stored_bytes // 2,
-            ready_bytes=min(work.ready_bytes, half * work.operand_bytes),
-            preloaded_bytes=work.preloaded_bytes // 2,
-            masked_macs=work.masked_macs // 2,
-            shape=None,
-        )
+    if isinstance(work, ProductWork) and work.weights > 1:
+        return with_shape(work, _halved(work.shape))
     if isinstance(work, VectorWork) and work.elements > 1:
         return work._replace(elements=work.elements // 2)
     if isinstance(work, LoadWork) and work.stored_bytes > 1:
-        return LoadWork(work.fed_bytes // 2, work.stored_bytes // 2)
+        return work._replace(stored_bytes=work.stored_bytes // 2)
     if isinstance(work, LookupWork) and work.stored_bytes > 1:
         return work._replace(stored_bytes=work.stored_bytes // 2)
     return None
+
+
+def _halved(shape: Shape) -> Shape:
+    """Return a shape with half of its matrices, columns or rows."""
+    if shape.matrices > 1:
+        return shape._replace(matrices=shape.matrices // 2)
+    if sum(shape.columns) > 1:
+        return shape._replace(columns=(sum(shape.columns) // 2,))
+    return shape._replace(inner=(sum(shape.inner) // 2,))
+
+
+def with_shape(work: ProductWork, shape: Shape) -> ProductWork:
+    """Return a sabotaged product of another shape, which reads in proportion.
+
+    What is loaded ahead stays, since the instruction that loads it does.
+    """
+    left, whole = shape.elements, max(1, work.weights)
+    return work._replace(
+        shape=shape,
+        stored_bytes=work.stored_bytes * left // whole,
+        preloaded_bytes=work.preloaded_bytes * left // whole,
+    )
 
 
 def with_work(

@@ -124,8 +124,8 @@ def busy_intervals(
             continue
         for step in program.kinds[kind].steps:
             start_ps = int(begin[row]) + int(step.start_cycle * period)
-            ends = step.start_cycle + step.duration_cycles
-            end_ps = int(begin[row]) + int(ends * period)
+            # Repeats of an instruction are one interval.
+            end_ps = int(begin[row]) + int(step.end_cycle * period)
             details = {"start_ps": start_ps, **_details(step, start_cycle)}
             intervals.append(
                 BusyInterval(
@@ -183,6 +183,11 @@ def _details(step: SliceInstruction, start_cycle: int) -> dict[str, int]:
     }
     if step.east or step.west:
         details |= {"streams_east": step.east, "streams_west": step.west}
+    if step.repeats > 1:
+        details |= {
+            "repeats": step.repeats,
+            "interval_cycles": step.interval_cycles,
+        }
     if step.macs:
         details["macs"] = step.macs
     return details

@@ -1,6 +1,7 @@
 """Comparisons with published figures of one link, one chip and one model."""
 
-from chip.matmul_cycles import product_cycles
+from chip.operator_cycles import product_cycles
+from chip.operator_work import ProductWork, Shape
 from experiments.run.scenario import run_scenario
 from experiments.validation.matrix_product import (
     FIRST_COLUMNS,
@@ -85,15 +86,15 @@ def product_row() -> PublishedFigure:
     chip = load_machine().chip
 
     def columns_per_cycle(columns: int) -> float:
-        stored = 2 * INNER * columns
-        return columns / product_cycles(
-            chip,
+        work = ProductWork(
+            shape=Shape((INNER,), (columns,)),
             rows=ROWS,
-            inner=INNER,
-            columns=columns,
-            stored_bytes=stored,
+            stored_bytes=2 * INNER * columns,
             operand_bytes=2,
+            input_bytes=0,
+            output_bytes=0,
         )
+        return columns / product_cycles(chip, work)
 
     worst = min(range(FIRST_COLUMNS, LAST_COLUMNS + 1), key=columns_per_cycle)
     return PublishedFigure(

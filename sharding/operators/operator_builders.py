@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from chip.operator_work import ProductWork, VectorWork
+from chip.mxm_tiling import tiling
+from chip.operator_work import ProductWork, Shape, VectorWork
 from sharding.operators.operators import (
     Compute,
     Operations,
@@ -18,73 +19,75 @@ from specs.formats import Format
 def matrix_product(
     task: Task,
     name: str,
-    weights: Ints,
     *,
-    inputs: Ints,
+    inner: Ints,
+    columns: tuple[Ints, ...],
+    matrices: Ints | int = 1,
+    rows: int | None = None,
+    inputs: Ints | None = None,
     outputs: Ints | None = None,
-    batch: int | None = None,
     stored: Format | None = None,
     ready: Ints | None = None,
-    masked: Ints | None = None,
     tokens: int | None = None,
     computes: Operations = nothing,
 ) -> Compute:
-    """Return a sharded matrix-product operator with `weights` elements on each chip.
+    """Return a sharded matrix-product operator: rounds of tiles on each chip.
 
     Parameters
     ----------
-    task, name, weights
-        The task, the name of the product, and the elements of its matrix.
+    task, name
+        The task, and the name of the product.
+    inner, columns, matrices
+        Length of the input vectors, lengths of the parts of the results, and number of
+        matrices on each chip, as in `chip.operator_work.Shape`; shape ``(width,)``.
+    rows
+        Vectors that are multiplied with each matrix. If None, the task's tokens.
     inputs, outputs
-        Elements of one token's input and output vectors. If None, the outputs are
-        `weights` divided by the inputs.
-    batch
-        Vectors that are multiplied while the weights are installed. If None, the
-        task's tokens.
+        Elements of one token's input and output vectors. If None, `inner`, and the sum
+        of `columns`.
     stored
         Format of the matrix. If None, that of weights.
     ready
-        Elements that can be loaded before the product. If None, all.
-    masked
-        Multiply-accumulates that a causal mask leaves out. If None, 0.
+        Rounds that can be loaded before the product. If None, all.
     tokens
         Tokens whose vectors enter and leave. If None, the task's.
     computes
         Returns what it computes on each chip.
     """
     number_format = stored or task.machine.formats.weights
-    width_bytes = task.operand_bytes(number_format)
-    vectors = task.tokens if batch is None else batch
+    mode = task.operand_bytes(number_format)
+    cut = tiling(task.machine.chip, mode)
+    vectors = task.tokens if rows is None else rows
     activation = task.activation_format
     through = task.tokens if tokens is None else tokens
+    ones = np.ones_like(inner)
 
     def work_of(
-        held: int, entering: int, leaving: int, loadable: int, left_out: int
+        deep: int, several: int, entering: int, leaving: int, known: int, *wide: int
     ) -> ProductWork:
+        shape = Shape((deep,), wide, several)
+        rounds = cut.rounds(shape)
         return ProductWork(
-            weights=held,
-            stored_bytes=number_format.bytes_of(held),
-            operand_bytes=width_bytes,
-            batch=vectors,
+            shape=shape,
+            rows=vectors,
+            stored_bytes=number_format.bytes_of(shape.elements),
+            operand_bytes=mode,
             input_bytes=activation.bytes_of(entering * through),
             output_bytes=activation.bytes_of(leaving * through),
-            ready_bytes=loadable * width_bytes,
-            masked_macs=left_out,
+            ready_rounds=rounds if known < 0 else known,
         )
 
-    if outputs is None:
-        outputs = weights // np.maximum(inputs, 1)
-    loadable = weights if ready is None else ready
     return compute(
         name,
         Unit.MATMUL,
         task.machine.chip,
         work_of,
-        weights,
-        inputs,
-        outputs,
-        loadable,
-        0 * weights if masked is None else masked,
+        inner,
+        matrices * ones,
+        inner if inputs is None else inputs,
+        sum(columns, 0 * ones) if outputs is None else outputs,
+        -ones if ready is None else ready,
+        *columns,
         operations=computes,
     )
 
@@ -99,6 +102,7 @@ def vector(
     operands: int = 1,
     reorders: bool = False,
     readers: int = 1,
+    reductions: int = 0,
     tokens: int | None = None,
     computes: Operations = nothing,
 ) -> Compute:
@@ -109,7 +113,7 @@ def vector(
     task, name, elements
         The task, the name of the operator, and the elements of one token, shape
         ``(width,)``.
-    operations, passes, operands, reorders, readers
+    operations, passes, operands, reorders, readers, reductions
         As in `chip.operator_work.VectorWork`.
     tokens
         Tokens that are computed. If None, the task's.
@@ -119,7 +123,9 @@ def vector(
     bits = task.activation_format.bits
 
     def work_of(amount: int) -> VectorWork:
-        return VectorWork(amount, bits, operations, passes, operands, reorders, readers)
+        return VectorWork(
+            amount, bits, operations, passes, operands, reorders, readers, reductions
+        )
 
     chip = task.machine.chip
     amounts = elements * (task.tokens if tokens is None else tokens)

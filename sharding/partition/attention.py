@@ -9,6 +9,7 @@ chips has heads in a layer.
 import numpy as np
 
 from chip.dataflow import Function
+from chip.mxm_tiling import tiling
 from sharding.operators.operands import Operation, operand, shards
 from sharding.operators.operator_builders import matrix_product, vector
 from sharding.operators.operators import (
@@ -39,7 +40,7 @@ def score(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator
         made = operand(operator.outputs[0], *cuts.query_heads, *cuts.context_part)
         return (Operation(operator.name, Function.SCORES, reads, (made,)),)
 
-    return [_cached_product(part, "scores", _queried(part), _scored(part), scores)]
+    return [_cached_product(part, Function.SCORES, scores)]
 
 
 def soften(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
@@ -61,6 +62,7 @@ def soften(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperato
             _scored(part),
             operations=4,
             passes=3,
+            reductions=2,
             tokens=1,
             computes=softens,
         )
@@ -96,7 +98,7 @@ def attend(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperato
         written = tuple(each for each in made if len(each.member))
         return (Operation(operator.name, Function.ATTEND, reads, written),)
 
-    product = _cached_product(part, "values", _scored(part), _queried(part), attends)
+    product = _cached_product(part, Function.ATTEND, attends)
     return [product, *(_combined(part, operator) if cuts.shared else [])]
 
 
@@ -118,29 +120,39 @@ def _scored(part: BlockPartition) -> Ints:
 
 
 def _cached_product(
-    part: BlockPartition, name: str, inputs: Ints, outputs: Ints, computes: Operations
+    part: BlockPartition, function: Function, computes: Operations
 ) -> Compute:
-    """Return a product with the keys or the values of each chip's positions."""
+    """Return a product with the keys or the values of each chip's positions.
+
+    Positions are the columns of keys and the rows of values. A tile multiplies every
+    query, and the softmax leaves out what the causal mask omits.
+    """
     cuts, task = AttentionCuts(part), part.task
     # Members of a KV-head group share the context of their head.
     positions = -(-task.cached_tokens(part.block) // cuts.split.members)
-    cache = cuts.whole_key.sizes * positions * task.batch
     # Keys and values of the newest positions cannot be loaded before the product.
     older = np.maximum(positions - task.sequence_tokens, 0)
-    # Vectors that multiply the keys and values of a sequence: each query head that
-    # shares them, at each position that is computed together.
-    queries = cuts.sharing * task.sequence_tokens
+    scores = function is Function.SCORES
+    head = cuts.size * part.ones
+    matrices = cuts.split.heads * task.batch
+    cut = tiling(task.machine.chip, task.operand_bytes(task.cached_format))
+    ready = -(-cuts.size // cut.side) * (older // cut.side) * matrices // cut.at_once
+    entering, leaving = _queried(part), _scored(part)
+    if not scores:
+        entering, leaving = leaving, entering
     return matrix_product(
         task,
-        name,
-        cache,
-        inputs=inputs,
-        outputs=outputs,
-        batch=queries,
+        "scores" if scores else "values",
+        inner=head if scores else positions,
+        columns=(positions if scores else head,),
+        matrices=matrices,
+        # Each query head that shares a key/value head, at each position that is
+        # computed together.
+        rows=cuts.sharing * task.sequence_tokens,
+        inputs=entering,
+        outputs=leaving,
         stored=task.cached_format,
-        ready=cuts.whole_key.sizes * older * task.batch,
-        # The mask leaves out positions after a query and outside its window.
-        masked=cache * queries - _scored(part) * cuts.size,
+        ready=ready,
         tokens=1,
         computes=computes,
     )

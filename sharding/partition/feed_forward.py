@@ -31,7 +31,15 @@ def choose_experts(
         return (Operation(operator.name, Function.CHOOSE, reads, made),)
 
     return [
-        vector(part.task, "choose", experts, operations=4, passes=2, computes=chooses)
+        vector(
+            part.task,
+            "choose",
+            experts,
+            operations=4,
+            passes=2,
+            reductions=part.task.model.experts_per_token,
+            computes=chooses,
+        )
     ]
 
 

@@ -32,7 +32,15 @@ def choose_candidate(
     # A chip without rows names a candidate that cannot win.
     rows = np.maximum(part.outputs.sizes, 1)
     return [
-        vector(part.task, "candidate", rows, operations=2, passes=2, computes=chooses)
+        vector(
+            part.task,
+            "candidate",
+            rows,
+            operations=2,
+            passes=2,
+            reductions=1,
+            computes=chooses,
+        )
     ]
 
 
@@ -89,6 +97,7 @@ def sample(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperato
             first * task.tensor,
             operations=4,
             passes=2,
+            reductions=1,
             computes=samples,
         ),
     ]

@@ -46,6 +46,7 @@ def norm_heads(part: BlockPartition, operator: GraphOperator) -> list[ShardedOpe
             cuts.query.sizes + cuts.key.sizes,
             operations=3,
             operands=2,
+            reductions=1,
             computes=weighs,
         ),
     ]

@@ -35,6 +35,7 @@ def weigh(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator
             operations=3,
             operands=2,
             readers=part.readers(made),
+            reductions=1,
             computes=lambda: (weighing(part, operator),),
         )
     ]

@@ -31,6 +31,7 @@ def weigh_states(
             part.shard.sizes,
             operations=3,
             operands=2,
+            reductions=1,
             computes=weighs,
         )
     ]

@@ -71,8 +71,12 @@ def _cut_product(part: BlockPartition, operator: GraphOperator) -> ShardedOperat
     return matrix_product(
         task._replace(context=1) if part.pools else task,
         _trace_name(operator),
-        _experts(part) * made * inputs.sizes,
-        inputs=inputs.sizes,
+        inner=inputs.sizes,
+        # Gates meet what they multiply on the same lanes; queries, keys and values lie
+        # side by side.
+        columns=tuple(cut.sizes for cut in cuts) if part.feeds_forward else (made,),
+        matrices=_experts(part),
+        outputs=_experts(part) * made,
         # Expert weights cannot be loaded ahead: the router's result is their address.
         ready=0 * made if part.is_routed else None,
         computes=multiplies,
@@ -98,13 +102,14 @@ def _summed_product(part: BlockPartition, operator: GraphOperator) -> ShardedOpe
         made = (operand(operator.outputs[0], *rows, *columns),)
         return (Operation(operator.name, Function.PRODUCT, reads, made),)
 
-    inputs = _experts(part) * cut.sizes
     return matrix_product(
         part.task,
         _trace_name(operator),
-        inputs * part.inputs.sizes,
-        inputs=inputs,
-        ready=0 * inputs if part.is_routed else None,
+        inner=cut.sizes,
+        columns=(part.inputs.sizes,),
+        matrices=_experts(part),
+        inputs=_experts(part) * cut.sizes,
+        ready=0 * cut.sizes if part.is_routed else None,
         computes=multiplies,
     )
 
@@ -150,9 +155,12 @@ def score_experts(
         made = (operand(operator.outputs[0], 0, rows, *part.shard),)
         return (Operation(operator.name, Function.ROUTER, reads, made),)
 
-    shard = part.shard.sizes
     return [
         matrix_product(
-            part.task, "router", shard * experts, inputs=shard, computes=multiplies
+            part.task,
+            "router",
+            inner=part.shard.sizes,
+            columns=(experts * part.ones,),
+            computes=multiplies,
         )
     ]

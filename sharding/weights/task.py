@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from chip.mxm_tiling import mode_bytes
 from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import (
     FeedForwardLayout,
@@ -175,8 +176,10 @@ class Task(NamedTuple):
         return bytes_of(self.activation_format, self.shard_sizes() * self.tokens)
 
     def operand_bytes(self, stored: Format) -> int:
-        """Return the bytes in which an element enters the matrix unit.
+        """Return the mode of a product with activations: bytes of the wider operand.
 
-        It is the larger of the element's stored size and the machine's operand size.
+        The matrix is stored in the format `stored`. A setting of the machine may
+        override the formats.
         """
-        return max(self.machine.chip.operand_bytes, stored.bytes_of(1))
+        both = stored.bytes_of(1), self.activation_format.bytes_of(1)
+        return mode_bytes(self.machine.chip, *both)

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from chip.mxm_tiling import mode_bytes
 from sharding.parallelism.grid import ColumnSplit, Grid
 from specs.arrays import Ints
 from specs.formats import Format
@@ -165,11 +166,12 @@ def share_of(elements: int, part: Ints, whole: int) -> Ints:
     )
 
 
-def fed_bytes(workload: Workload, machine: MachineSpec, product: Matmul) -> int:
-    """Return the bytes of an element of a graph product's right operand in the MXM.
+def product_mode(workload: Workload, machine: MachineSpec, product: Matmul) -> int:
+    """Return the mode of the MXM in a graph's product: bytes of the wider operand.
 
-    It is the larger of `chip.operand_bytes` and the stored size of an element.
+    A setting of the machine may override the formats of the operands.
     """
-    right = workload.by_name[product.right]
-    width = format_of(right, machine.formats).bytes_of(1)
-    return max(machine.chip.operand_bytes, width)
+    tensors = workload.by_name
+    operands = [tensors[name] for name in (*product.left, product.right)]
+    widths = [format_of(each, machine.formats).bytes_of(1) for each in operands]
+    return mode_bytes(machine.chip, *widths)

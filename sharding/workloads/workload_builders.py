@@ -7,7 +7,7 @@ operators allocate no memory for their results.
 from chip.mxm_tiling import tiling
 from chip.operator_work import LookupWork, ProductWork, Shape, VectorWork, adding
 from sharding.operators.operators import Compute, Operations, Unit, compute, nothing
-from sharding.workloads.tensor_layout import fed_bytes, format_of
+from sharding.workloads.tensor_layout import format_of, product_mode
 from sharding.workloads.workload_plan import WorkloadPlan
 from specs.arrays import Ints
 from specs.formats import Format
@@ -58,6 +58,7 @@ def _chain(
         passes=vector.pass_count,
         operands=operands,
         readers=_READERS,
+        reductions=vector.reduction_count,
     )
 
 
@@ -95,14 +96,14 @@ def matmul(
     product: Matmul,
     *,
     rows: int,
-    inner: Ints,
+    inner: tuple[Ints, ...],
     columns: Ints,
     matrices: Ints,
     chain: Vector | None,
     elements: Ints,
     computes: Operations = nothing,
 ) -> Compute:
-    """Return a graph's matrix product on each chip, tiled as the MXM installs matrices.
+    """Return a graph's matrix product on each chip, in rounds of tiles.
 
     Parameters
     ----------
@@ -110,8 +111,11 @@ def matmul(
         The plan, and a product of its workload.
     rows
         Vectors that are multiplied with each matrix.
-    inner, columns, matrices
-        Rows, columns and number of the matrices of each chip, shape ``(chips,)`` each.
+    inner
+        Columns of each left operand that the matrices of each chip multiply, shape
+        ``(chips,)`` each.
+    columns, matrices
+        Columns and number of the matrices of each chip, shape ``(chips,)`` each.
     chain
         Vector operator that is chained to the product, if any.
     elements
@@ -125,31 +129,37 @@ def matmul(
     stored = format_of(right, formats)
     entering = format_of(tensors[product.left[0]], formats)
     leaving = format_of(tensors[product.output], formats)
-    width_bytes = fed_bytes(plan.workload, plan.machine, product)
+    mode = product_mode(plan.workload, plan.machine, product)
     # Weights and states can be loaded before the product, unless a router chooses them.
     loadable = right.role in (Role.WEIGHTS, Role.STATE) and product.chosen is None
-    across = tiling(chip, width_bytes).width
+    cut = tiling(chip, mode)
+    # Blocks of columns meet element by element.
+    blocks = plan.blocks.get(product.right, 1)
 
-    def work_of(deep: int, wide: int, several: int, chained: int) -> ProductWork:
-        weights = deep * wide * several
+    def work_of(wide: int, several: int, chained: int, *deep: int) -> ProductWork:
+        parts = tuple(length for length in deep if length)
+        own = blocks if wide % blocks == 0 else 1
+        shape = Shape(parts, (wide // own,) * own, several)
         # A single vector stays in the planes; several stream once for each tile column.
-        times = ceil_div(wide, across) if rows > 1 else 1
+        times = ceil_div(wide, cut.side) if rows > 1 else 1
+        vectors = rows * sum(parts) * several
         return ProductWork(
-            weights=weights,
-            stored_bytes=stored.bytes_of(weights),
-            operand_bytes=width_bytes,
-            batch=rows,
-            input_bytes=times * entering.bytes_of(rows * deep * several),
+            shape=shape,
+            rows=rows,
+            stored_bytes=stored.bytes_of(shape.elements),
+            operand_bytes=mode,
+            input_bytes=times * entering.bytes_of(vectors),
             output_bytes=leaving.bytes_of(rows * wide * several),
-            ready_bytes=loadable * weights * width_bytes,
-            shape=Shape(deep, wide, several),
+            ready_rounds=loadable * cut.rounds(shape),
             # The chained operator does not read the product's result from memory.
-            chain=_chain(plan, chain, chained, len(chain.inputs) - 1)
-            if chain and weights
+            chain=_chain(plan, chain, chained, len(chain.inputs) - 1)._replace(
+                vectors=own * rows * several
+            )
+            if chain and shape.elements
             else None,
             readers=_READERS,
         )
 
     name = f"{product.name}, {chain.name}" if chain else product.name
-    amounts = inner, columns, matrices, elements
+    amounts = columns, matrices, elements, *inner
     return compute(name, Unit.MATMUL, chip, work_of, *amounts, operations=computes)

@@ -3,7 +3,11 @@
 from typing import NamedTuple
 
 from chip.mxm_tiling import mxm_macs_per_cycle
-from sharding.workloads.tensor_layout import fed_bytes, format_of, scheduled_matrices
+from sharding.workloads.tensor_layout import (
+    format_of,
+    product_mode,
+    scheduled_matrices,
+)
 from specs.graph import Lookup, Matmul, Operator, Role
 from specs.machine import FormatsSpec, MachineSpec
 from workloads.graphs.workload import Workload
@@ -68,6 +72,6 @@ def least_mxm_cycles(workload: Workload, machine: MachineSpec) -> float:
     products = [each for each in workload.operators if isinstance(each, Matmul)]
     return sum(
         operator_work(workload, machine.formats, product).macs
-        / mxm_macs_per_cycle(machine.chip, fed_bytes(workload, machine, product))
+        / mxm_macs_per_cycle(machine.chip, product_mode(workload, machine, product))
         for product in products
     )

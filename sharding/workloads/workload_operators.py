@@ -24,6 +24,7 @@ from sharding.workloads.workload_builders import (
 from sharding.workloads.workload_gathers import crossing, gather, gathering_stage
 from sharding.workloads.workload_plan import WorkloadPlan, WorkloadStage
 from sharding.workloads.workload_regions import OperatorRegions
+from specs.arrays import Ints
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector
 from workloads.graphs.numberings import chained_to
 
@@ -104,7 +105,7 @@ def _split_product(
         plan,
         product,
         rows=rows,
-        inner=high - low,
+        inner=_parts_of(plan, product, low, high),
         columns=end - begin,
         matrices=matrices,
     )
@@ -148,6 +149,19 @@ def _split_product(
                 )
             )
     return steps + _gathered_behind(plan, product, chain)
+
+
+def _parts_of(
+    plan: WorkloadPlan, product: Matmul, low: Ints, high: Ints
+) -> tuple[Ints, ...]:
+    """Return the columns of each left operand that meet a range of rows of weights."""
+    parts, begin = [], 0
+    for name in product.left:
+        end = begin + plan.workload.by_name[name].columns
+        inside = np.minimum(high, end) - np.maximum(low, begin)
+        parts.append(np.maximum(inside, 0))
+        begin = end
+    return tuple(parts)
 
 
 def _with_chain(
@@ -203,7 +217,7 @@ def _paired_product(
             plan,
             product,
             rows=first.rows,
-            inner=right.rows * ones,
+            inner=(right.rows * ones,),
             columns=right.columns * ones,
             matrices=matrices,
             chain=chain.vector if chain else None,

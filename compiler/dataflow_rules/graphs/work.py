@@ -3,6 +3,8 @@
 For `compiler.verify`; independent of the code that makes programs.
 """
 
+import itertools
+
 import numpy as np
 
 from chip.dataflow import Function
@@ -11,11 +13,12 @@ from chip.program import Opcode
 from compiler.dataflow_rules.graphs.stated import GraphFacts, Region, StatedOperation
 from compiler.dataflow_rules.transfers import arrived_columns
 from specs.graph import Lookup, Matmul, Role, Vector
-from specs.units import ceil_div
+from specs.units import BITS_PER_BYTE, ceil_div
 
 _COMPUTING = (Opcode.READ, Opcode.MATMUL, Opcode.VECTOR)
 _PRODUCTS = (Function.MATRIX_PRODUCT, Function.PAIRED_PRODUCT)
 _SUMS = (Function.TOTAL, Function.PARTIAL_SUM)
+_FP16_BYTES = 2
 
 
 def check_graph_work(facts: GraphFacts) -> int:
@@ -99,14 +102,19 @@ def _check_product(
         rows, deep, wide = left.rows, right.rows, right.columns
         several = (made.last - made.first) * right.matrices // output.elements
     weights = deep * wide * several
-    if work.weights != weights or work.macs != weights * rows or work.batch != rows:
+    if work.weights != weights or work.macs != weights * rows:
         raise facts.refused(operation, "multiplies more or less than its regions")
-    if work.shape != Shape(deep, wide, several):
+    shape = Shape(
+        _lengths(facts, operation, product, deep),
+        _blocks(facts, product, wide),
+        several,
+    )
+    if work.shape != shape:
         raise facts.refused(operation, "installs other matrices than those it reads")
     stored = facts.bits(right)
-    if work.stored_bytes * 8 < weights * stored or work.operand_bytes * 8 < stored:
+    if work.stored_bytes * 8 < weights * stored:
         raise facts.refused(operation, "reads fewer bytes than its matrix has")
-    if work.operand_bytes < facts.plan.machine.chip.operand_bytes:
+    if work.operand_bytes != _mode(facts, product):
         raise facts.refused(operation, "multiplies elements of fewer bytes")
     # Several rows stream once for each column of tiles, which are as wide as the lanes.
     times = ceil_div(wide, facts.plan.machine.chip.lanes) if rows > 1 else 1
@@ -115,8 +123,43 @@ def _check_product(
     if work.input_bytes < entering or work.output_bytes < leaving:
         raise facts.refused(operation, "moves fewer bytes than its vectors have")
     known = right.role in (Role.WEIGHTS, Role.STATE) and product.chosen is None
-    if work.ready_bytes > known * weights * work.operand_bytes:
+    if work.ready_rounds and not known:
         raise facts.refused(operation, "loads ahead what is not known yet")
+
+
+def _lengths(
+    facts: GraphFacts, operation: StatedOperation, product: Matmul, deep: int
+) -> tuple[int, ...]:
+    """Return the rows of weights that meet each left operand of a product."""
+    if operation.function is not Function.MATRIX_PRODUCT:
+        return (deep,)
+    right = facts.tensors[product.right]
+    block = operation.reads[facts.names_of(right)[0]][0]
+    ends = np.cumsum([facts.tensors[name].columns for name in product.left])
+    edges = np.clip([0, *ends.tolist()], block.first, block.last)
+    return tuple(length for length in np.diff(edges).tolist() if length)
+
+
+def _blocks(facts: GraphFacts, product: Matmul, wide: int) -> tuple[int, ...]:
+    """Return the blocks of columns whose results meet element by element."""
+    blocks = 1
+    operators = facts.plan.workload.operators
+    for before, after in itertools.pairwise(operators):
+        shares = isinstance(before, Matmul) and before.right == product.right
+        if shares and isinstance(after, Vector) and after.chained:
+            blocks = max(blocks, after.blocks)
+    blocks = blocks if wide % blocks == 0 else 1
+    return (wide // blocks,) * blocks
+
+
+def _mode(facts: GraphFacts, product: Matmul) -> int:
+    """Return the mode of a product: bytes of its wider operand, or a setting."""
+    setting = facts.plan.machine.chip.operand_bytes
+    if setting != "auto":
+        return setting
+    names = (*product.left, product.right)
+    bits = max(facts.bits(facts.tensors[name]) for name in names)
+    return 1 if bits <= BITS_PER_BYTE else _FP16_BYTES
 
 
 def _check_lookup(
@@ -156,6 +199,10 @@ def _check_vector(
     # The result of a product that it is chained to does not come from memory.
     if work.operands < len(vector.inputs) - chained:
         raise facts.refused(operation, "reads fewer vectors at once than it has terms")
+    if work.reductions < vector.reduction_count:
+        raise facts.refused(operation, "reduces fewer vectors over the lanes")
+    if not 1 <= work.vectors <= max(1, work.elements):
+        raise facts.refused(operation, "has more vectors than elements, or none")
     if work.operations < vector.operation_count:
         raise facts.refused(operation, "does fewer operations than its function takes")
 
