@@ -53,12 +53,17 @@ def test_weights_of_the_first_operator_are_not_loaded_ahead() -> None:
 
 def test_chips_that_communicate_need_one_hop_at_least() -> None:
     plan = planned("gemm:40x50x60:gathered", column=2)
-    # Both chips take 281 cycles; 2,400 bytes to the leader are one vector a port.
-    assert roofline(plan) == critical_path_bound(plan) == 281 + hop_cycles(MACHINE, 1)
+    # Both chips take a round of FP16 tiles, 40 rows of two cycles; 2,400 bytes to the
+    # leader are one vector a port.
+    product = 230 + 52 + 40 * 2
+    bound = product + hop_cycles(MACHINE, 1)
+    assert roofline(plan) == critical_path_bound(plan) == bound
 
 
 def test_an_exchange_keeps_all_ports_of_a_chip_busy() -> None:
     plan = planned("gemm:640x3200x640:gathered", column=2)
     # The leader receives 409,600 bytes: 1,280 vectors over 11 ports.
     exchange = hop_cycles(MACHINE, 117)
-    assert critical_path_bound(plan) == 6_682 + exchange
+    # Ten tiles of 320 x 320 on a chip, two a round.
+    product = 230 + 5 * (52 + 640 * 2)
+    assert critical_path_bound(plan) == product + exchange

@@ -41,31 +41,31 @@ def test_a_hop_of_one_vector_is_the_published_one_less_the_mean_jitter() -> None
     assert hop_cycles(load_machine(), 126) == 642 + 2952
 
 
-def test_one_chip_is_bound_by_what_it_feeds(compiled: Compile) -> None:
+def test_one_chip_is_bound_by_its_rounds_of_tiles(compiled: Compile) -> None:
     plan = compiled(1, 1, chip__prefetch=False).plan
-    attention = 64 * (64 + 32 + 32 + 64)
-    feed_forward = 3 * 64 * 128
-    head = 64 * 256
-    # Keys and values of 2 heads of 16 elements at 16 positions, in FP16.
-    cache = 2 * 2 * 16 * 16 * 2
-    fed = 2 * (attention + feed_forward + cache) + head
-    assert lower_bound_cycles(plan) == -(-fed // 4885)
-    # Four products of each attention, two of each feed-forward, and the head's.
-    plan = compiled(1, 1, chip__mxm_buffer_bytes=1000).plan
-    assert lower_bound_cycles(plan) == -(-(fed - (2 * 6 + 1) * 1000) // 4885)
+    # FP16 mode, two tiles a round, two cycles a row. Each matrix takes one round of 40 +
+    # 12 cycles: of a layer q|k|v, output, gate and up, down with one row; keys and
+    # values of two heads, which two queries share.
+    layer = 4 * (52 + 2) + 2 * (52 + 2 * 2)
+    rounds = 2 * layer + (52 + 2)
+    assert lower_bound_cycles(plan) == rounds
+    # Those of weights load ahead, the few keys and values are the newest positions.
+    plan = compiled(1, 1).plan
+    assert lower_bound_cycles(plan) == rounds - (2 * 4 + 1) * 40
 
 
 @pytest.mark.parametrize("rate", [1, 2, 3])
-def test_a_stage_feeds_all_its_operands_at_the_feed_rate(
+def test_a_stage_loads_all_its_rounds_at_the_feed_rate(
     compiled: Compile, rate: int
 ) -> None:
     schedule = compiled(
         1, 1, chip__weight_feed_bytes_per_cycle=rate, chip__prefetch=False
     )
     (stage,) = schedule.plan.replicas[0].stages
-    # Two layers of 12,288 + 24,576 bytes of weights and 2,048 of cache, and the head.
-    fed = 2 * (12_288 + 24_576 + 2_048) + 16_384
-    assert feed_cycles(schedule.plan.task, stage) == -(-fed // rate)
+    # Thirteen rounds, of which 2 x 2 are of keys and values, with two rows.
+    load = -(-409_600 // rate)
+    wanted = 13 * (load + 12) + 9 * 2 + 4 * 4
+    assert feed_cycles(schedule.plan.task, stage) == wanted
 
 
 def test_the_bound_of_a_large_model_is_close(compiled: Compile) -> None:

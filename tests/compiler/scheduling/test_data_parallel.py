@@ -114,7 +114,7 @@ def timeline(cycles: int, *, operators: int = 1) -> Timeline:
             )
             for n in range(operators)
         ),
-        loads=(LoadEntry(3, 0, one, (LoadWork(1, 1),), one),),
+        loads=(LoadEntry(3, 0, one, (LoadWork(1, 1, 1),), one),),
         spent=CycleBreakdown(compute=cycles * operators),
         stage_cycles=(cycles * operators,),
         stage_hops=(operators,),

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from chip.operator_cycles import feed_bytes_per_cycle
-from chip.operator_work import LoadWork, ProductWork, Work
+from chip.operator_work import LoadWork, ProductWork, Shape, Work
 from chip.program import Opcode
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
@@ -13,52 +12,83 @@ from compiler.ir.timeline import ComputeEntry
 from compiler.scheduling.weight_prefetch import WeightPrefetcher
 from sharding.operators.operators import Compute, Unit, compute
 from sharding.planner.plan import ShardingPlan
-from specs.machine import load_machine
+from specs.machine import ChipSpec, load_machine
 from topologies.selection import select_topology
 
 Compile = Callable[..., Schedule]
 CHIP = load_machine("groqrack").chip
-RATE = feed_bytes_per_cycle(CHIP)
+# A round of 4 x 320 x 320 B at 10,240 B a cycle.
+ROUND_CYCLES = 40
+ROOMY = CHIP.model_copy(update={"mxm_buffer_bytes": 3 * CHIP.round_bytes})
 
 
-def product(*weights: int, ready: float = 1.0) -> Compute:
-    """Return a product of one-byte weights on as many chips."""
+def product(
+    *rounds: int, ready: int | None = None, rows: int = 1, chip: ChipSpec = CHIP
+) -> Compute:
+    """Return a product of so many rounds of four INT8 tiles on as many chips."""
 
-    def asked(held: int) -> Work:
-        return ProductWork(held, held, 1, 1, 16, 16, ready_bytes=int(ready * held))
+    def asked(number: int) -> Work:
+        size = number * chip.round_bytes
+        shape = Shape((320,), (1280 * number,))
+        known = number if ready is None else ready
+        return ProductWork(shape, rows, size, 1, 16, 16, ready_rounds=known)
 
-    return compute("product", Unit.MATMUL, CHIP, asked, np.array(weights))
+    return compute("product", Unit.MATMUL, chip, asked, np.array(rounds))
 
 
-def ahead(operator: Compute, *free: tuple[int, int], now: int) -> list[list[int]]:
+def ahead(
+    operator: Compute, *free: tuple[int, int], now: int, chip: ChipSpec = CHIP
+) -> list[list[int]]:
     """Return start, and cycles on each chip, of what is loaded in free cycles."""
-    prefetch = WeightPrefetcher(CHIP)
+    prefetch = WeightPrefetcher(chip)
     for start, end in free:
         prefetch.free(start, end)
     found = prefetch.product(operator, now)
     loaded = sum((one.cycles for one in found.loads), 0 * found.cycles)
     assert (operator.cycles - found.cycles).tolist() == loaded.tolist()
+    assert (prefetch.least_cycles(operator) <= found.cycles).all()
     return [[now - one.lead_cycles, *one.cycles.tolist()] for one in found.loads]
 
 
-def test_weights_load_in_free_cycles_until_the_buffers_are_full() -> None:
-    large = product(10**6)
-    assert ahead(large, (100, 120), now=500) == [[100, 20]]
-    assert ahead(large, (100, 120), (120, 130), now=500) == [[100, 30]]
-    assert ahead(large, (100, 120), (300, 450), now=500) == [[100, 20], [300, 63]]
-    assert ahead(large, (100, 300), (400, 500), now=500) == [[100, 83]]
+def test_a_round_loads_in_free_cycles_if_it_fits_as_a_whole() -> None:
+    large = product(9)
+    assert ahead(large, (100, 139), now=500) == []
+    assert ahead(large, (100, 120), (120, 140), now=500) == [[100, ROUND_CYCLES]]
+    assert ahead(large, (100, 130), (300, 450), now=500) == [[300, ROUND_CYCLES]]
     assert ahead(large, now=500) == []
 
 
+def test_rounds_load_until_the_buffers_are_full() -> None:
+    large = product(9, chip=ROOMY)
+    assert ahead(large, (0, 500), now=500, chip=ROOMY) == [[0, 120]]
+    windows = (0, 85), (100, 500)
+    assert ahead(large, *windows, now=500, chip=ROOMY) == [[0, 80], [100, 40]]
+
+
 def test_chips_with_less_to_load_have_done_so_earlier() -> None:
-    found = ahead(product(10**6, 10 * RATE, 1), (100, 108), (200, 900), now=900)
-    assert found == [[100, 8, 8, 0], [200, 75, 1, 0]]
+    several = product(9, 1, 2, chip=ROOMY)
+    found = ahead(several, (100, 145), (200, 900), now=900, chip=ROOMY)
+    assert found == [[100, 40, 40, 40], [200, 80, 0, 40]]
 
 
 def test_what_is_not_known_yet_waits_for_the_product() -> None:
-    assert ahead(product(10**6, ready=0.0), (0, 500), now=500) == []
-    half = ahead(product(100 * RATE, ready=0.5), (0, 500), now=500)
-    assert half == [[0, 50]]
+    assert ahead(product(9, ready=0), (0, 500), now=500) == []
+    half = product(9, ready=2, chip=ROOMY)
+    assert ahead(half, (0, 500), now=500, chip=ROOMY) == [[0, 80]]
+
+
+def test_a_load_that_is_hidden_by_rows_needs_one_round_ahead_only() -> None:
+    hides = ROOMY.model_copy(update={"overlap_load": True})
+    slow = product(9, rows=ROUND_CYCLES, chip=hides)
+    assert ahead(slow, (0, 500), now=500, chip=hides) == [[0, ROUND_CYCLES]]
+
+
+def test_vector_operators_leave_no_cycles_while_the_vxm_widens() -> None:
+    widening = CHIP.model_copy(update={"widening_operations": 1})
+    for chip, windows in ((CHIP, [(0, 100)]), (widening, [])):
+        prefetch = WeightPrefetcher(chip)
+        prefetch.after(Unit.VECTOR, 0, 100)
+        assert list(prefetch.windows) == windows
 
 
 def test_adjacent_free_cycles_are_one_window_and_none_is_empty() -> None:
@@ -74,7 +104,7 @@ def test_free_cycles_of_another_group_are_forgotten() -> None:
     prefetch = WeightPrefetcher(CHIP)
     prefetch.free(0, 500)
     prefetch.restart()
-    assert prefetch.product(product(10**6), 500).loads == ()
+    assert prefetch.product(product(9), 500).loads == ()
 
 
 @given(plan=...)
@@ -103,7 +133,7 @@ def test_loading_ahead_never_makes_a_token_later(plan: ShardingPlan) -> None:
 def test_each_product_finds_what_was_loaded_for_it(
     compiled: Compile, tensor: int
 ) -> None:
-    program = compiled(tensor, 2, chip__weight_feed_bytes_per_cycle=100).program
+    program = compiled(tensor, 2).program
     code = program.instructions
     fed: dict[tuple[int, int], int] = {}
     wanted: dict[tuple[int, int], int] = {}
@@ -111,9 +141,9 @@ def test_each_product_finds_what_was_loaded_for_it(
         key = int(code.chip[row]), int(code.operator[row])
         work = program.kinds[code.kind[row]].work
         if isinstance(work, LoadWork):
-            fed[key] = fed.get(key, 0) + work.fed_bytes
+            fed[key] = fed.get(key, 0) + work.rounds
         elif code.opcode[row] == Opcode.MATMUL:
             assert isinstance(work, ProductWork)
-            if work.preloaded_bytes:
-                wanted[key] = work.preloaded_bytes
+            if work.preloaded_rounds:
+                wanted[key] = work.preloaded_rounds
     assert fed == wanted != {}
