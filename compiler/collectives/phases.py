@@ -169,7 +169,7 @@ def adding_up(machine: MachineSpec, made: Phase) -> Adding:
     """Return the addition after a collective's phase: each chip's operation and cycles.
 
     A chip adds the partial sums that it has received to its own. One pass of the VXM
-    adds as many as it has ALUs.
+    adds as many as it has ALUs and streams for.
     """
     sent = made.messages
     if not made.adds or not len(sent):

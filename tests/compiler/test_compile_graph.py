@@ -114,7 +114,7 @@ def test_tensors_keep_their_places_and_what_is_received_lies_beside_them() -> No
 
 def test_twice_the_columns_of_a_product_take_nearly_half_the_time() -> None:
     one, two, eight = (
-        scheduled("gemm:2304x4096x2560", Grid(column=n, row=1)).latency_cycles
+        scheduled("gemm:2304x4480x2560", Grid(column=n, row=1)).latency_cycles
         for n in (1, 2, 8)
     )
     assert one / two == pytest.approx(2, rel=0.01)
