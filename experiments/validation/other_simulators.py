@@ -13,6 +13,8 @@ _IDEAL = {
     "chip.clock_hz": 10**9,
     "chip.vector_fill_cycles": 0,
     "chip.lanes": 10**6,
+    # Buffers hold a round of tiles, which are as wide as the lanes.
+    "chip.mxm_buffer_bytes": 4 * 10**12,
     "chip.stream_bytes_per_cycle": 64 * 10**6,
     "clock.drift_ppm": 0,
     "link.jitter_cycles": 0,
