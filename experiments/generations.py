@@ -35,18 +35,19 @@ DEVICES = {FIRST: "GroqChip1", SECOND: "LP30"}
 DRAWN_MODEL = "llama-2-70b"
 QUICK_MODEL = "gpt2"
 CAUSES = ("compute", "link", "guard", "alignment", "deskew", "fec", "wait")
-# Unpublished numbers of LP30 from low to high; the middle one is in the machine file.
-ASSUMED: dict[str, tuple[tuple[str, float], ...]] = {
+# Unpublished facts of LP30, in the order of their token rates.
+ASSUMED: dict[str, tuple[tuple[str, float | str], ...]] = {
     "chip.weight_feed_bytes_per_cycle": (
-        ("as GroqChip1", 4_885),
-        ("its share of SRAM bandwidth", 8_882),
-        ("all of SRAM bandwidth", 102_400),
+        ("as GroqChip1", 10_240),
+        ("its share of streams", 51_200),
     ),
     "link.forward_cycles": (
         ("as a link", 260),
         ("its share of a hop", 404),
         ("a hop", 525),
     ),
+    "chip.overlap_load": (("one after the other", False), ("while rows pass", True)),
+    "formats.activations": (("FP16", "fp16"), ("FP8", "fp8")),
     "link.stripe_cables": (("one cable", 1), ("two cables", 2), ("four cables", 4)),
 }
 COLUMNS = {
@@ -149,7 +150,9 @@ def _break_even_w(table: pd.DataFrame) -> "pd.Series[float]":
     return energy_j * second["tokens_per_s_per_user"] / second["chips"]
 
 
-def _assumed(model: str, setting: str, words: str, value: float, seed: int) -> TableRow:
+def _assumed(
+    model: str, setting: str, words: str, value: float | str, seed: int
+) -> TableRow:
     """Return the experiment's row of the second generation under one assumption."""
     row = _row(model, SECOND, WIDTHS[SECOND][0], seed, {setting: value})
     return {"setting": setting, "assumed": words, "value": value, **row}

@@ -112,7 +112,7 @@ def test_tokens_say_their_context_and_the_program_that_ran() -> None:
 def test_where_cycles_went_is_the_mean_of_all_programs_that_ran() -> None:
     # Two tokens in the first bucket, ten in another.
     run = run_scenario(
-        asked(prompt=126, tokens=12, context_bucket=128, engine="replay")
+        asked(prompt=638, tokens=12, context_bucket=640, engine="replay")
     )
     first, then = (sum(each.schedule.breakdown) for each in run.buckets)
     mean_cycles = (2 * first + 10 * then) / 12
