@@ -2,7 +2,7 @@
 
 The parent sends its counter, and the peer returns it at its next cycle. Half of the
 round trip, rounded down, is the latency that isca22 table 2 lists for seven links. Mean
-and deviation of each link are calibrated; least and most are predictions.
+and deviation of each link are calibrated; least and most of all links are inputs.
 """
 
 import matplotlib.style

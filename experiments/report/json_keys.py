@@ -248,14 +248,20 @@ TOPOLOGY = {
 
 VALIDATE = {
     "[].name": "what is compared",
+    "[].group": "its heading in the printed table, with which the name begins",
     "[].source": "key of the source in docs/sources.md",
-    "[].published": "published figure, or its range",
+    "[].published": "published figure, or its range; an upper limit is a range from 0",
     "[].ours": "figure of this program",
     "[].unit": "unit of both",
     "[].error": "ours / published - 1, from the nearer end of a range",
-    "[].tolerance": "error that is allowed",
+    "[].tolerance": "error that the source supports",
+    "[].tolerance_from": "exact, digits, range, count, error bars or chart: what of "
+    "the source the tolerance comes from ([validation.md](validation.md))",
     "[].kind": "input, calibrated or predicted",
     "[].ok": "whether the error is within the tolerance",
+    "[].outcome": "agrees, disagrees, known disagreement, or agrees again (a known "
+    "disagreement that no longer is one)",
+    "[].reason": "reason of a known disagreement, or null",
 }
 
 KEYS = {

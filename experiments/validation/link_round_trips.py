@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.validation.published_figures import figures_of
 from fabric.clocks.crystals import make_clocks
 from fabric.clocks.link_bring_up import HacExchanges
 from fabric.links.latency import Jitter, least_latency_ps
@@ -25,14 +26,19 @@ class LinkMeasurement(NamedTuple):
     deviation: float
 
 
-TABLE_2 = (
-    LinkMeasurement("A", 209, 216.87, 228, 2.93),
-    LinkMeasurement("B", 210, 216.87, 227, 2.88),
-    LinkMeasurement("C", 209, 216.41, 226, 2.66),
-    LinkMeasurement("D", 210, 216.47, 226, 2.71),
-    LinkMeasurement("E", 209, 216.27, 226, 2.78),
-    LinkMeasurement("F", 209, 216.48, 225, 2.63),
-    LinkMeasurement("G", 211, 217.35, 228, 2.84),
+TABLE_2 = tuple(
+    LinkMeasurement(
+        link=mean.label.removeprefix("link "),
+        least=mean.at["least"],
+        mean=mean.ends[0],
+        most=mean.at["most"],
+        deviation=deviation.ends[0],
+    )
+    for mean, deviation in zip(
+        figures_of("Mean link latency"),
+        figures_of("Deviation of the link latency"),
+        strict=True,
+    )
 )
 
 

@@ -28,7 +28,6 @@ _IDEAL = {
 # ASTRA-sim, analytical and congestion-aware, mid-2025: eight NPUs, FullyConnected,
 # 12.5 GB/s, 230 ns a link, endpoint delay 1, algorithm `direct`, one split.
 ASTRA_BYTES = 8_192
-ASTRA_NS = 615
 # Its GB/s are 2^30 B/s: 12.5 of them are 107.4 Gb/s.
 _ASTRA = {
     **_IDEAL,
@@ -43,7 +42,6 @@ _ASTRA = {
 # flit, zero load. Its law is link cycles + 3 x routers passed + 3, and it counts the
 # routers at both ends: over the first link that is 20 + 9, and 20 + 3 over each other.
 BOOKSIM_LINK_CYCLES = 20
-BOOKSIM_MEAN_CYCLES = 26.125
 _ROUTER_CYCLES = 3
 _BOOKSIM = {
     **_IDEAL,

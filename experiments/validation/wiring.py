@@ -2,17 +2,20 @@
 
 import numpy as np
 
-from experiments.validation.row import FigureKind, PublishedFigure
+from experiments.validation.comparison import Comparison, compared
+from experiments.validation.published_figures import figures_of
 from specs.machine import load_machine
 from topologies.metrics.summary import describe
 from topologies.selection import select_topology
+from topologies.spare_nodes import select_with_spares
 from topologies.topology import Level, Topology
 
 _NODE_CHIPS, _RACK_CHIPS, _NODES33_CHIPS, _ALL_CHIPS = 8, 72, 264, 10_440
-_PUBLISHED_HOPS = 5
+_DIAMETER = "Diameter, every hop counted"
+_GATEWAY_DIAMETER = "Diameter by the gateway rule"
 
 
-def wiring_rows() -> list[PublishedFigure]:
+def wiring_rows() -> list[Comparison]:
     """Return comparisons of sizes and diameters with published figures.
 
     Sizes are inputs, diameters are predicted.
@@ -20,7 +23,7 @@ def wiring_rows() -> list[PublishedFigure]:
     return [*_sizes(), *_distances()]
 
 
-def _sizes() -> list[PublishedFigure]:
+def _sizes() -> list[Comparison]:
     """Return comparisons with published numbers of chips, ports and cables."""
     node, rack, racks, nodes33, whole = (
         select_topology(chips, kind)
@@ -32,62 +35,43 @@ def _sizes() -> list[PublishedFigure]:
             (_ALL_CHIPS, "dragonfly"),
         )
     )
-    ports = load_machine().chip.ports
-    figures = [
-        ("cables of a node", 28, node.links, "cables"),
-        ("outward ports of a node", 32, 8 * ports - 2 * node.links, "ports"),
-        ("chips of the 33-node system", 264, nodes33.chips, "chips"),
-        ("chips of a rack", 72, rack.chips, "chips"),
-        ("ports inside a rack", 144, _ports(racks, Level.RACK), "ports"),
-        ("ports out of a rack", 144, _ports(racks, Level.GLOBAL), "ports"),
-        ("racks of the largest system", 145, int(whole.rack.max()) + 1, "racks"),
-        ("chips of 145 racks", _ALL_CHIPS, whole.chips, "chips"),
-        ("cables of 145 racks", 57_420, whole.links, "cables"),
-        ("most cables of a pair of 145 racks", 1, _most_of_a_pair(whole), "cables"),
-    ]
-    return [
-        _figure(name, published, ours, unit) for name, published, ours, unit in figures
-    ]
-
-
-def _distances() -> list[PublishedFigure]:
-    """Return comparisons with published diameters; of 145 racks in each port order.
-
-    The published rule is not known. If every hop counts, no known order has a diameter
-    below six, and linear orders have seven.
-    """
-    rows = [
-        _diameter(
-            "diameter of the 33-node system",
-            3,
-            describe(select_topology(_NODES33_CHIPS, "nodes33")).diameter_hops,
-        )
-    ]
-    for order in ("costas", "annealed", "palmtree"):
-        description = describe(select_topology(_ALL_CHIPS, f"dragonfly:{order}"))
-        rows += [
-            _diameter(
-                f"diameter of 145 racks, {order}, gateway rule",
-                _PUBLISHED_HOPS,
-                description.diameter_gateway_hops,
-            ),
-            _diameter(
-                f"diameter of 145 racks, {order}, every hop",
-                _PUBLISHED_HOPS,
-                description.diameter_hops,
-                tolerance=0.4,
-            ),
-        ]
-    return rows
-
-
-def _diameter(
-    name: str, published: int, ours: int, *, tolerance: float = 0.0
-) -> PublishedFigure:
-    """Return the comparison of a diameter with a published one, in hops."""
-    return _figure(
-        name, published, ours, "hops", tolerance=tolerance, kind=FigureKind.PREDICTED
+    machine = load_machine()
+    return compared(
+        "Sizes of the machine",
+        {
+            "cables of a node": node.links,
+            "outward ports of a node": 8 * machine.chip.ports - 2 * node.links,
+            "chips of 33 nodes": nodes33.chips,
+            "chips of a rack": rack.chips,
+            "ports inside a rack": _ports(racks, Level.RACK),
+            "ports out of a rack": _ports(racks, Level.GLOBAL),
+            "racks at most": int(whole.rack.max()) + 1,
+            "chips of 145 racks": whole.chips,
+            "cables of 145 racks": whole.links,
+            "cables of two racks": _most_of_a_pair(whole),
+            "vector on the wire": machine.link.wire_bytes,
+            "spare chips of a rack": _spare_share(_RACK_CHIPS, "rack"),
+            "spare chips of 33 nodes": _spare_share(_NODES33_CHIPS, "nodes33"),
+        },
     )
+
+
+def _spare_share(chips: int, kind: str) -> float:
+    """Return the share of a system's chips in one spare node, to validate it."""
+    system = select_with_spares(chips - _NODE_CHIPS, kind, spare_nodes=1)
+    return 1 - system.active_chips / system.chips
+
+
+def _distances() -> list[Comparison]:
+    """Return comparisons with published diameters; of 145 racks in each port order."""
+    nodes33 = describe(select_topology(_NODES33_CHIPS, "nodes33"))
+    hops, gateway_hops = {"33 nodes": nodes33.diameter_hops}, {}
+    for figure in figures_of(_GATEWAY_DIAMETER):
+        order = figure.label.rpartition(" ")[2]
+        racks = describe(select_topology(_ALL_CHIPS, f"dragonfly:{order}"))
+        hops[figure.label] = racks.diameter_hops
+        gateway_hops[figure.label] = racks.diameter_gateway_hops
+    return [*compared(_DIAMETER, hops), *compared(_GATEWAY_DIAMETER, gateway_hops)]
 
 
 def _most_of_a_pair(topology: Topology) -> int:
@@ -97,27 +81,6 @@ def _most_of_a_pair(topology: Topology) -> int:
     source = topology.rack[topology.source[between]].astype(np.int64)
     return int(
         np.bincount(source * racks + topology.rack[topology.target[between]]).max()
-    )
-
-
-def _figure(
-    name: str,
-    published: int,
-    ours: int,
-    unit: str,
-    *,
-    tolerance: float = 0.0,
-    kind: FigureKind = FigureKind.INPUT,
-) -> PublishedFigure:
-    """Return a comparison with a published figure of the topology."""
-    return PublishedFigure(
-        name=name,
-        source="isca22",
-        published=published,
-        ours=ours,
-        unit=unit,
-        tolerance=tolerance,
-        kind=kind,
     )
 
 

@@ -2,12 +2,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from experiments.validation import all_rows
-from experiments.validation.row import FigureKind, PublishedFigure
+from experiments.validation.comparison import Comparison
+from experiments.validation.published_figures import published_figures
 from specs.model import model_names
 from specs.scenario import Scenario
 
@@ -47,14 +49,18 @@ TOPOLOGY = {
 }
 VALIDATE = {
     "name",
+    "group",
     "source",
     "published",
     "ours",
     "unit",
     "error",
     "tolerance",
+    "tolerance_from",
     "kind",
     "ok",
+    "outcome",
+    "reason",
 }
 
 
@@ -289,31 +295,31 @@ def test_half_an_lpx_rack_refuses_70b_and_the_whole_of_it_holds_it(
     assert json.loads(whole.stdout)["plan"]["chips_used"] == 256
 
 
-def test_validate_ends_with_3_if_a_figure_is_missed(
+def test_validate_ends_with_3_for_a_disagreement_that_is_not_known(
     groqrack: Groqrack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def row(ours: float) -> PublishedFigure:
-        return PublishedFigure(
-            name="cables",
-            source="isca22",
-            published=100,
-            ours=ours,
-            unit="cables",
-            tolerance=0.1,
-            kind=FigureKind.PREDICTED,
-        )
+    figure = replace(published_figures()[0], published=100.0, tolerance=0.1)
+    known = replace(figure, label="other", reason="a reason")
 
-    monkeypatch.setattr(all_rows, "validation_rows", lambda: [row(100), row(89)])
+    def show(*rows: Comparison) -> None:
+        monkeypatch.setattr(all_rows, "validation_rows", lambda: rows)
+
+    show(Comparison(figure, 100), Comparison(figure, 89))
     done = groqrack("validate")
     assert done.returncode == 3
-    assert [line.split()[-1] for line in done.stdout.splitlines()[1:]] == ["ok", "MISS"]
+    assert "AGREES" not in done.stdout.replace("DISAGREES !", "")
+    assert "DISAGREES !" in done.stdout
     told = groqrack("validate", "--json")
     assert told.returncode == 3
     rows = json.loads(told.stdout)
     assert [row.keys() for row in rows] == [VALIDATE, VALIDATE]
     assert [row["error"] for row in rows] == [0, pytest.approx(-0.11)]
-    monkeypatch.setattr(all_rows, "validation_rows", lambda: [row(91)])
-    assert groqrack("validate").returncode == 0
+    show(Comparison(figure, 91), Comparison(known, 89), Comparison(known, 91))
+    told = groqrack("validate", "--json")
+    assert told.returncode == groqrack("validate").returncode == 0
+    assert [row["outcome"] for row in json.loads(told.stdout)] == [
+        *("agrees", "known disagreement", "agrees again")
+    ]
 
 
 def test_help_waits_for_nothing_heavy() -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import typer
@@ -9,7 +10,8 @@ from experiments.cli.reference import (
     validate_command,
 )
 from experiments.validation import all_rows
-from experiments.validation.row import FigureKind, PublishedFigure
+from experiments.validation.comparison import Comparison
+from experiments.validation.published_figures import published_figures
 from specs.model import model_names
 
 
@@ -31,32 +33,28 @@ def test_a_topology_is_the_one_of_so_many_chips(
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_a_figure_beyond_its_tolerance_is_exit_code_3_after_all_are_printed(
+def test_a_new_disagreement_is_exit_code_3_after_all_are_printed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, as_json: bool
 ) -> None:
+    figure = replace(published_figures()[0], published=100.0, tolerance=0.05)
     near, far = (
-        PublishedFigure(
-            name=name,
-            source="made-up",
-            published=100.0,
-            ours=ours,
-            unit="ns",
-            tolerance=0.05,
-            kind=FigureKind.PREDICTED,
-        )
-        for name, ours in (("near", 104.0), ("far", 106.0))
+        Comparison(replace(figure, label=label), ours)
+        for label, ours in (("near", 104.0), ("far", 106.0))
     )
-    monkeypatch.setattr(all_rows, "validation_rows", lambda: [near])
+    known = Comparison(replace(figure, label="known", reason="a reason"), 106.0)
+    monkeypatch.setattr(all_rows, "validation_rows", lambda: [near, known])
     validate_command(as_json)
     alone = capsys.readouterr().out
-    monkeypatch.setattr(all_rows, "validation_rows", lambda: [far, near])
+    monkeypatch.setattr(all_rows, "validation_rows", lambda: [far, near, known])
     with pytest.raises(typer.Exit) as stop:
         validate_command(as_json)
     assert stop.value.exit_code == 3
-    both = capsys.readouterr().out
+    every = capsys.readouterr().out
     if as_json:
-        assert [row["error"] for row in json.loads(both)] == pytest.approx([0.06, 0.04])
-        assert json.loads(alone) == json.loads(both)[1:]
+        rows = json.loads(every)
+        assert [row["error"] for row in rows] == pytest.approx([0.06, 0.04, 0.06])
+        assert [row["reason"] for row in rows] == [None, None, "a reason"]
+        assert json.loads(alone) == rows[1:]
     else:
         assert ("near" in alone, "far" in alone) == (True, False)
-        assert both.index("far") < both.index("near")
+        assert every.index("far") < every.index("near") < every.index("(a) a reason")

@@ -1,58 +1,35 @@
-"""Published figures, module by module: none is missed, and inputs are exact.
+"""Our figures beside published ones, where a law of our own says what they must be.
 
-Those of the network take longest: `tests/validation` compares them with all others.
+All of them are compared in `tests/validation`.
 """
 
-from collections.abc import Callable
-
-import pytest
-
-from experiments.validation.all_rows import deployment_rows
-from experiments.validation.chip import (
-    chip_rows,
-    link_rows,
-    lstm_rows,
-    model_rows,
-    product_row,
-)
-from experiments.validation.lpx import lpx_rows
-from experiments.validation.row import FigureKind, PublishedFigure
-from experiments.validation.timing import timing_rows
+from experiments.validation.all_rows import in_order
+from experiments.validation.chip import lstm_rows
+from experiments.validation.comparison import Comparison
+from experiments.validation.published_figures import FigureKind, published_figures
 from experiments.validation.wiring import wiring_rows
 
-Rows = Callable[[], list[PublishedFigure]]
-QUICK: list[Rows] = [
-    link_rows,
-    chip_rows,
-    model_rows,
-    lpx_rows,
-    timing_rows,
-    wiring_rows,
-    deployment_rows,
-]
 
-
-@pytest.mark.parametrize("rows", QUICK)
-def test_no_figure_is_missed_and_none_is_compared_twice(rows: Rows) -> None:
-    figures = rows()
-    assert [figure.name for figure in figures if not figure.ok] == []
-    assert len({figure.name for figure in figures}) == len(figures) > 0
-
-
-def test_chips_are_compared_by_two_lstms_and_the_worst_product() -> None:
-    figures = chip_rows()
-    assert figures == [*lstm_rows(), product_row()]
-    assert [figure.published for figure in figures] == [670, 1958, (0.8, 1)]
+def test_rows_are_put_in_the_order_of_the_data_file() -> None:
+    rows = [Comparison(figure, 1) for figure in published_figures()]
+    assert in_order(rows[::-1]) == rows
 
 
 def test_sizes_of_the_topology_are_exact() -> None:
-    inputs = [row for row in wiring_rows() if row.kind is FigureKind.INPUT]
-    assert len(inputs) == 10
-    assert [row.ours for row in inputs] == [row.published for row in inputs]
+    counted = [
+        row
+        for row in wiring_rows()
+        if row.figure.kind is FigureKind.INPUT and row.figure.unit != "fraction"
+    ]
+    assert len(counted) == 11
+    assert [row.ours for row in counted] == [row.figure.published for row in counted]
 
 
-def test_the_deployment_is_predicted_at_both_operand_widths() -> None:
-    narrow, wide = deployment_rows()
-    assert {narrow.kind, wide.kind} == {FigureKind.PREDICTED}
-    # Twice the bytes to feed cannot make a token faster.
-    assert narrow.ours > wide.ours
+def test_a_step_of_an_lstm_takes_longer_with_its_size_and_with_its_batch() -> None:
+    cycles = {
+        (row.figure.at["size"], row.figure.at["batch"]): row.ours for row in lstm_rows()
+    }
+    for size in (512, 1024):
+        of_size = [cycles[size, batch] for batch in (1, 3, 6, 8, 32)]
+        assert of_size == sorted(set(of_size))
+    assert all(cycles[1024, b] > cycles[512, b] for b in (1, 3, 6, 8, 32))
