@@ -7,4 +7,5 @@ determinism_tax: determinism_tax_figure, PARTS, CODES
 drift: drift_figure
 failover: failover_figure
 sharding_sweep: sharding_sweep_figure
+published_figures: RatioRow, published_figures_figure
 """

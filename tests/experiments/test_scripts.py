@@ -28,13 +28,14 @@ MODELS = ["energy_per_token", "model_zoo", "roofline"]
 MACHINES = ["batch_size", "generations"]
 PHASES = ["context_length", "speculative_decoding"]
 OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
+VALIDATION = ["validation_figure"]
 SCALING = ["scaling_law"]
 PLANS = ["encoder_cuts", "placement_gain"]
 PROOF = ["certificate_strength"]
 NAMES = sorted(
     [
         *(*POINTS, *NETWORK, *TIMING, *MODELS, *WORKLOADS),
-        *(*MACHINES, *PHASES, *OTHERS, *SCALING, *PLANS, *PROOF),
+        *(*MACHINES, *PHASES, *OTHERS, *SCALING, *PLANS, *PROOF, *VALIDATION),
     ]
 )
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
