@@ -74,12 +74,15 @@ def validate_command(as_json: AsJson = False) -> None:
     """Compare with published figures; exit code 3 for an unknown disagreement."""
     from experiments.validation import all_rows
     from experiments.validation.comparison import missed
-    from experiments.validation.report import validation_report
+    from experiments.validation.report import REPORT_WIDTH, validation_report
 
     rows = all_rows.validation_rows()
     if as_json:
         print(json.dumps([row.to_dict() for row in rows], indent=2))
     else:
-        plain_console().print(validation_report(rows))
+        console = plain_console()
+        # A narrower terminal breaks lines, which is better than cells cut short.
+        console.width = max(console.width, REPORT_WIDTH)
+        console.print(validation_report(rows))
     if missed(rows):
         raise typer.Exit(_MISSED)

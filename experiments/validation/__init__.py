@@ -4,7 +4,7 @@ all_rows: validation_rows, quick_rows, deployment_rows
 published_figures: PublishedFigure, FigureKind, ToleranceBasis, published_figures,
     figures_of
 comparison: Comparison, Outcome, compared, missed
-report: validation_report
+report: REPORT_WIDTH, validation_report, number_text, published_text
 link_round_trips: LinkMeasurement, TABLE_2, half_round_trips
 matrix_product: product_rows, product_run, utilisation
 network_latency: smallest_all_reduce, one_vector, first_spread_bytes

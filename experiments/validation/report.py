@@ -11,8 +11,10 @@ from rich.text import Text
 from experiments.validation.comparison import Comparison, Outcome
 from experiments.validation.published_figures import PublishedFigure, ToleranceBasis
 
+# Columns of text that the report needs.
+REPORT_WIDTH = 80
 # Heading and width of each column, which are the same in the table of each group.
-# With a space between two columns they take 80.
+# With a space between two columns they take all 80.
 _COLUMNS = (
     *(("figure", 29), ("published", 9), ("ours", 7), ("error", 6)),
     *(("within", 6), ("by", 6), ("", 11)),

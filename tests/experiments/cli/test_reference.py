@@ -58,3 +58,13 @@ def test_a_new_disagreement_is_exit_code_3_after_all_are_printed(
     else:
         assert ("near" in alone, "far" in alone) == (True, False)
         assert every.index("far") < every.index("near") < every.index("(a) a reason")
+
+
+def test_a_narrow_terminal_cuts_no_cell_of_the_published_figures_short(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [Comparison(each, each.ends[1]) for each in published_figures()]
+    monkeypatch.setattr(all_rows, "validation_rows", lambda: rows)
+    monkeypatch.setenv("COLUMNS", "40")
+    validate_command()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in capsys.readouterr().out
