@@ -51,6 +51,8 @@ class Rounds(NamedTuple):
     @property
     def cycles(self) -> int:
         """Return the cycles from the first load to the last row, 0 without rounds."""
+        if not self.number:
+            return 0
         return self.last_install + self.install_cycles + self.multiply_cycles
 
     @property
