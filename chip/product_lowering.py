@@ -62,7 +62,9 @@ def lower_product(chip: ChipSpec, work: ProductWork) -> tuple[SliceInstruction, 
         )
     )
     steps += _result_writes(chip, work, drain, part, used)
-    return tuple(step for step in steps if step.bytes)
+    # A round may take no whole byte of few input vectors, and multiplies all the same.
+    moves = (SlicePort.MEM_READ, SlicePort.MEM_WRITE)
+    return tuple(step for step in steps if step.bytes or step.port not in moves)
 
 
 def _sum_bytes(chip: ChipSpec, work: ProductWork) -> int:
