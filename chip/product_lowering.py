@@ -8,6 +8,7 @@ Rounds of tiles are repeated instructions.
 from collections.abc import Iterator
 
 from chip.functional_units import SliceInstruction, SliceOperation, SlicePort
+from chip.mxm_tiling import tiling
 from chip.operator_cycles import (
     FILL_STEPS,
     chain_cycles,
@@ -69,8 +70,9 @@ def lower_product(chip: ChipSpec, work: ProductWork) -> tuple[SliceInstruction, 
 
 def _sum_bytes(chip: ChipSpec, work: ProductWork) -> int:
     """Return the bytes of the partial sums of all tiles that leave a chip's MXM."""
-    rounds = rounds_of(chip, work)
-    return rounds.number * rounds.multiply_cycles * chip.mxm_planes * chip.lanes
+    cut = tiling(chip, work.operand_bytes)
+    sums = cut.rounds(work.shape) * cut.at_once * cut.side * work.rows
+    return sums * _SUM_BYTES
 
 
 def _loads(
