@@ -2,125 +2,93 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.matmul_cycles import matmul_cycles, product_cycles
-from chip.mxm_tiling import (
-    TileSets,
-    Tiling,
-    mxm_macs_per_cycle,
-    tile_cycles,
-    tile_sets,
-    tiling,
-)
+from chip.mxm_tiling import Tiling, mode_bytes, mxm_macs_per_cycle, tiling
+from chip.operator_work import Shape
 from specs.machine import ChipSpec, load_machine
 
-BYTE = load_machine().chip
-FP16 = BYTE.model_copy(update={"operand_bytes": 2})
-CHIPS = st.sampled_from([BYTE, FP16])
-SIDES = st.integers(1, 5000)
+CHIP = load_machine().chip
+INT8, FP16 = tiling(CHIP, 1), tiling(CHIP, 2)
+parts = st.lists(st.integers(1, 2000), min_size=1, max_size=4).map(tuple)
+shapes = st.builds(Shape, parts, parts, st.integers(1, 9))
 
 
-def test_four_byte_tiles_or_two_of_fp16_multiply_at_once() -> None:
-    assert tiling(BYTE) == Tiling(depth=320, width=320, at_once=4)
-    assert tiling(FP16) == Tiling(depth=160, width=320, at_once=2)
+def test_four_tiles_of_int8_or_two_of_fp16_multiply_at_once() -> None:
+    assert Tiling(side=320, at_once=4, row_cycles=1) == INT8
+    assert Tiling(side=320, at_once=2, row_cycles=2) == FP16
 
 
-@given(CHIPS, st.integers(16, 5000), st.integers(16, 5000))
-def test_a_product_of_one_row_takes_what_loading_its_weights_takes(
-    chip: ChipSpec, inner: int, columns: int
-) -> None:
-    stored = inner * columns * chip.operand_bytes
-    assert product_cycles(
-        chip, rows=1, inner=inner, columns=columns, stored_bytes=stored
-    ) == matmul_cycles(chip, weights=inner * columns, stored_bytes=stored)
+@pytest.mark.parametrize("mode", [1, 2])
+def test_full_tiles_multiply_at_the_peak_of_their_mode(mode: int) -> None:
+    cut = tiling(CHIP, mode)
+    peak = cut.at_once * cut.side**2 / cut.row_cycles
+    assert peak == mxm_macs_per_cycle(CHIP, mode) == {1: 409_600, 2: 102_400}[mode]
 
 
-@given(CHIPS, SIDES, SIDES, SIDES, st.integers(1, 8))
-def test_a_product_is_never_faster_than_its_multiplications(
-    chip: ChipSpec, rows: int, inner: int, columns: int, matrices: int
-) -> None:
-    weights = matrices * inner * columns
-    stored = weights * chip.operand_bytes
-    shape = {"rows": rows, "inner": inner, "columns": columns, "matrices": matrices}
-    cycles = product_cycles(chip, stored_bytes=stored, **shape)
-    assert cycles >= matmul_cycles(
-        chip, weights=weights, stored_bytes=stored, batch=rows
-    )
-    more = shape | {"rows": rows + 1}
-    assert product_cycles(chip, stored_bytes=stored, **more) >= cycles
-
-
-def test_full_tiles_multiply_at_the_peak_once_the_first_are_loaded() -> None:
-    # 26 tiles of 160 x 320, two at once: 13 passes of 10,000 rows; the first two tiles
-    # take 204,800 B at 4,885 B a cycle.
-    assert (
-        product_cycles(
-            FP16, rows=10_000, inner=26 * 160, columns=320, stored_bytes=2_662_400
-        )
-        == 241 + 42 + 130_000 - 1
-    )
-
-
-def test_a_column_beyond_full_tiles_costs_a_tile_more() -> None:
-    def cycles(columns: int) -> int:
-        stored = 320 * columns
-        return product_cycles(
-            BYTE, rows=10_000, inner=320, columns=columns, stored_bytes=stored
-        )
-
-    assert cycles(1281) == pytest.approx(2 * cycles(1280), rel=0.02)
-
-
-def test_nothing_to_multiply_takes_no_time() -> None:
-    shape = {"inner": 320, "columns": 320, "stored_bytes": 102_400}
-    assert product_cycles(BYTE, rows=0, **shape) == 0
-    assert product_cycles(BYTE, rows=1, matrices=0, **shape) == 0
-
-
-def test_operands_of_two_bytes_multiply_at_the_rate_of_fp16(
-    small_chip: ChipSpec,
-) -> None:
-    assert [mxm_macs_per_cycle(small_chip, width) for width in (None, 1, 2)] == [
-        200,
-        200,
-        50,
+def test_operands_wider_than_a_byte_multiply_in_fp16_mode(small_chip: ChipSpec) -> None:
+    assert [mxm_macs_per_cycle(small_chip, width) for width in (1, 2, 4)] == [
+        400,
+        100,
+        100,
     ]
+    assert tiling(CHIP, 4) == FP16
 
 
-def test_weights_are_covered_by_sets_of_tiles(small_chip: ChipSpec) -> None:
-    # 3 x 2 tiles of 10 x 10, two at once.
-    tiles = tile_sets(small_chip, 1, inner=25, columns=20, matrices=1)
-    assert tiles == TileSets(
-        sets=3, fed_bytes=500, operand_bytes=25 * 2, sum_bytes=20 * 4 * 3
-    )
-    assert tiles.set_bytes == 167
+def test_a_chip_of_one_plane_takes_one_tile_in_both_modes(small_chip: ChipSpec) -> None:
+    single = small_chip.model_copy(update={"mxm_planes": 1})
+    assert [tiling(single, mode).at_once for mode in (1, 2)] == [1, 1]
 
 
-def test_each_matrix_has_tiles_of_its_own(small_chip: ChipSpec) -> None:
-    tiles = tile_sets(small_chip, 1, inner=10, columns=1, matrices=6)
-    assert (tiles.sets, tiles.fed_bytes) == (3, 60)
+def test_each_part_is_padded_to_whole_tiles() -> None:
+    # 320 and 321 inputs take 1 + 2 tiles, 641 together would take 3 as well.
+    assert INT8.tiles(Shape((320, 321), (320,))) == 3
+    # Gates of 512 take two tiles each; side by side 2,048 columns would take seven.
+    assert INT8.tiles(Shape((320,), (512,) * 4)) == 8
+    assert INT8.tiles(Shape((320,), (2048,))) == 7
+
+
+def test_each_matrix_has_tiles_of_its_own_and_shares_rounds() -> None:
+    # Six matrices of a single element: six tiles, in two rounds of four or three of
+    # two.
+    small = Shape((1,), (1,), matrices=6)
+    assert INT8.tiles(small) == FP16.tiles(small) == 6
+    assert (INT8.rounds(small), FP16.rounds(small)) == (2, 3)
+
+
+def test_a_column_beyond_full_rounds_costs_a_round_more() -> None:
+    rounds = [INT8.rounds(Shape((320,), (columns,))) for columns in (1280, 1281)]
+    assert rounds == [1, 2]
+
+
+@given(shape=shapes, mode=st.sampled_from([1, 2]))
+def test_tiles_cover_all_weights_in_as_few_rounds_as_hold_them(
+    shape: Shape, mode: int
+) -> None:
+    cut = tiling(CHIP, mode)
+    tiles, rounds = cut.tiles(shape), cut.rounds(shape)
+    assert tiles * cut.side**2 >= shape.elements
+    assert (rounds - 1) * cut.at_once < tiles <= rounds * cut.at_once
+    # Parts side by side pad no more than parts of their own.
+    whole = Shape((sum(shape.inner),), (sum(shape.columns),), shape.matrices)
+    assert cut.tiles(whole) <= tiles
+
+
+def test_no_matrix_takes_no_round() -> None:
+    assert INT8.rounds(Shape((320,), (320,), matrices=0)) == 0
 
 
 @pytest.mark.parametrize(
-    ("rows", "stored_bytes", "preloaded_bytes", "cycles"),
+    ("setting", "operands", "mode"),
     [
-        pytest.param(50, 400, 0, 10 + 2 * 50 - 1, id="first set loaded, all multiply"),
-        pytest.param(50, 400, 200, 2 * 50 - 1, id="first set preloaded"),
-        pytest.param(5, 400, 0, 20 + 5 - 1, id="last set loaded, then multiplies"),
-        pytest.param(1, 80_000 - 200, 0, 200, id="streams"),
+        pytest.param("auto", (1, 1), 1, id="both narrow"),
+        pytest.param("auto", (1, 2), 2, id="wide vectors"),
+        pytest.param("auto", (2, 1), 2, id="wide weights"),
+        pytest.param("auto", (1, 4), 2, id="FP32 is rounded"),
+        pytest.param(1, (2, 2), 1, id="INT8 for all"),
+        pytest.param(2, (1, 1), 2, id="FP16 for all"),
     ],
 )
-def test_the_slowest_of_load_multiply_and_streams_decides(
-    small_chip: ChipSpec,
-    rows: int,
-    stored_bytes: int,
-    preloaded_bytes: int,
-    cycles: int,
+def test_the_mode_is_that_of_the_wider_operand_or_what_is_set(
+    small_chip: ChipSpec, setting: int | str, operands: tuple[int, int], mode: int
 ) -> None:
-    tiles = TileSets(sets=2, fed_bytes=400, operand_bytes=40, sum_bytes=160)
-    assert cycles == tile_cycles(
-        small_chip,
-        tiles,
-        rows=rows,
-        stored_bytes=stored_bytes,
-        preloaded_bytes=preloaded_bytes,
-    )
+    chip = small_chip.model_copy(update={"operand_bytes": setting})
+    assert mode_bytes(chip, *operands) == mode

@@ -2,16 +2,17 @@ from chip.operator_work import (
     LoadWork,
     LookupWork,
     ProductWork,
+    Shape,
     VectorWork,
     Work,
     adding,
 )
 
 PRODUCT = ProductWork(
-    weights=100,
+    shape=Shape((10,), (10,)),
+    rows=3,
     stored_bytes=50,
     operand_bytes=2,
-    batch=3,
     input_bytes=30,
     output_bytes=60,
 )
@@ -28,19 +29,19 @@ def test_each_pass_of_a_vector_operator_reads_operands_and_writes_a_result() -> 
 
 
 def test_a_product_reads_matrix_and_vectors() -> None:
-    assert PRODUCT.fed_bytes == 200
+    assert PRODUCT.weights == 100
     assert sizes(PRODUCT) == (300, 50 + 30, 60, 60)
-    assert sizes(PRODUCT._replace(masked_macs=40)) == (260, 50 + 30, 60, 60)
+
+
+def test_all_parts_of_all_matrices_are_elements() -> None:
+    # Two parts of the input, each meets four gates, in three matrices.
+    assert Shape((5, 7), (2, 2, 2, 2), matrices=3).elements == 12 * 8 * 3
 
 
 def test_a_preloaded_share_of_the_matrix_is_not_read_again() -> None:
-    half = PRODUCT._replace(preloaded_bytes=100)
+    half = PRODUCT._replace(preloaded_rounds=1, preloaded_bytes=25)
     assert half.streamed_bytes == 25
     assert half.read_bytes == 25 + 30
-
-
-def test_a_product_without_weights_streams_nothing() -> None:
-    assert PRODUCT._replace(weights=0).streamed_bytes == 0
 
 
 def test_a_chain_on_results_reads_beside_them_and_writes_in_their_place() -> None:
@@ -48,9 +49,15 @@ def test_a_chain_on_results_reads_beside_them_and_writes_in_their_place() -> Non
     assert sizes(chained) == (300, 50 + 30 + 40, 40, 40)
 
 
+def test_a_chain_of_two_passes_writes_twice_and_keeps_one_result() -> None:
+    again = VectorWork(elements=20, element_bits=16, passes=2)
+    assert sizes(PRODUCT._replace(chain=again)) == (300, 50 + 30 + 80, 80, 40)
+
+
 def test_a_load_only_reads_and_a_lookup_copies() -> None:
-    assert sizes(LoadWork(fed_bytes=8, stored_bytes=4)) == (0, 4, 0, 0)
-    assert LoadWork(fed_bytes=8, stored_bytes=4).readers == 0
+    load = LoadWork(rounds=2, round_cycles=20, stored_bytes=4)
+    assert sizes(load) == (0, 4, 0, 0)
+    assert load.readers == 0
     assert sizes(LookupWork(stored_bytes=4)) == (0, 4, 4, 4)
 
 
