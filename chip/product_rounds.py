@@ -109,11 +109,12 @@ def feed_bytes_per_cycle(chip: ChipSpec) -> int:
     Half of the streams carry weights at most: operands and results, and vectors of
     other chips, pass at the same time.
     """
-    return min(
-        chip.weight_feed_bytes_per_cycle,
-        chip.stream_bytes_per_cycle // 2,
-        read_bytes_per_cycle(chip),
-    )
+    return min(chip.weight_feed_bytes_per_cycle, _weight_stream_bytes_per_cycle(chip))
+
+
+def _weight_stream_bytes_per_cycle(chip: ChipSpec) -> int:
+    """Return the bytes of weights that a chip reads onto streams in a cycle."""
+    return min(chip.stream_bytes_per_cycle // 2, read_bytes_per_cycle(chip))
 
 
 def read_bytes_per_cycle(chip: ChipSpec) -> int:
@@ -127,10 +128,14 @@ def read_bytes_per_cycle(chip: ChipSpec) -> int:
 def load_round_cycles(chip: ChipSpec, work: ProductWork) -> int:
     """Return the cycles in which a chip loads a round of tiles, padded.
 
-    Weights that are stored narrower than they are multiplied pass the VXM on the way,
-    with `chip.widening_operations` on each.
+    Weights that are stored wider than they are multiplied take longer to read, as far
+    as half of the streams carry them. Weights that are stored narrower pass the VXM on
+    the way, with `chip.widening_operations` on each.
     """
     fed = ceil_div(chip.round_bytes, feed_bytes_per_cycle(chip))
+    number = max(1, tiling(chip, work.operand_bytes).rounds(work.shape))
+    stored = ceil_div(work.stored_bytes, number)
+    fed = max(fed, ceil_div(stored, _weight_stream_bytes_per_cycle(chip)))
     if not widens(chip, work):
         return fed
     weights = tiling(chip, work.operand_bytes).at_once * chip.lanes * chip.lanes

@@ -57,7 +57,7 @@ many = st.builds(Shape, small, small, st.integers(1, 99))
 def products(draw: st.DrawFn) -> tuple[ChipSpec, ProductWork]:
     """A chip, and a product of any mode and format, of which some rounds are loaded."""
     chip, shape = draw(chips), draw(few | many)
-    bits, mode = draw(st.sampled_from([(4, 1), (8, 1), (8, 2), (16, 2)]))
+    bits, mode = draw(st.sampled_from([(4, 1), (8, 1), (16, 1), (8, 2), (16, 2)]))
     rows = draw(st.sampled_from([1, 2, 8, 512]))
     elements = rows * shape.matrices * sum(shape.columns)
     chain = VectorWork(

@@ -25,6 +25,7 @@ from chip.operator_cycles import (
     work_cycles,
 )
 from chip.operator_work import LoadWork, LookupWork, ProductWork, Shape, VectorWork
+from chip.product_rounds import rounds_of
 from specs.machine import ChipSpec, load_machine
 
 CHIP = load_machine("groqrack").chip
@@ -255,8 +256,9 @@ def test_a_round_ahead_saves_its_load_at_most_and_never_costs(
         work_cycles(chip, preloaded(chip, work, ahead)) for ahead in range(most + 1)
     ]
     saved = [before - after for before, after in pairwise(taken)]
-    # A round of the groqrack loads in 40 cycles; streams of vectors may hide it.
-    assert all(0 <= each <= 40 for each in saved)
+    # Streams of vectors may hide it.
+    load = rounds_of(chip, work).load_cycles
+    assert all(0 <= each <= load for each in saved)
     assert least_cycles(chip, work) == taken[-1]
     off = chip.model_copy(update={"prefetch": False})
     assert least_cycles(off, work) == taken[0]

@@ -146,6 +146,15 @@ def test_a_round_of_the_chip_loads_in_forty_cycles() -> None:
     assert load_round_cycles(chip, tiny) == 409_600 // 10_240 == 40
 
 
+def test_weights_stored_wider_than_they_multiply_take_longer_to_read(
+    small_chip: ChipSpec,
+) -> None:
+    fast = small_chip.model_copy(update={"weight_feed_bytes_per_cycle": 1000})
+    # A round of 400 B; of FP16, 600 B of 1,800 in SRAM. Half of the streams: 200 B.
+    assert load_round_cycles(fast, PRODUCT) == 2
+    assert load_round_cycles(fast, PRODUCT._replace(stored_bytes=1800)) == 3
+
+
 # Weights of four bits, multiplied in INT8 or FP16 mode.
 NARROW = PRODUCT._replace(stored_bytes=450)
 
