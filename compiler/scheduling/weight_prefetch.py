@@ -10,6 +10,7 @@ from typing import NamedTuple, final
 import numpy as np
 
 from chip.operator_cycles import (
+    FILL_STEPS,
     load_of,
     most_preload_rounds,
     preloaded,
@@ -82,6 +83,9 @@ class WeightPrefetcher:
     def __init__(self, chip: ChipSpec) -> None:
         self._chip = chip
         self._free: list[tuple[int, int]] = []
+        # A load reaches the VXM, if at all, a part of the fill after SRAM.
+        part = chip.matmul_fill_cycles // FILL_STEPS
+        self._tail = part if chip.widening_operations else 0
         self._limits: IdentityMap[Compute, _Limits] = IdentityMap()
         self._products: IdentityMap[Compute, dict[Windows, PrefetchedProduct]] = (
             IdentityMap()
@@ -108,7 +112,8 @@ class WeightPrefetcher:
 
         A product leaves those in which it drains: it has multiplied by then. A vector
         operator leaves all of its own unless the VXM widens weights, a lookup reads
-        SRAM itself.
+        SRAM itself. Weights that are widened follow the chain of a product through the
+        VXM, which ends a part of the fill before the product.
 
         Parameters
         ----------
@@ -119,7 +124,8 @@ class WeightPrefetcher:
         """
         if unit is Unit.MATMUL:
             self.restart()
-            self.free(end - self._chip.matmul_fill_cycles, end)
+            fill = self._chip.matmul_fill_cycles
+            self.free(end - (2 * self._tail if self._tail else fill), end)
         elif unit is Unit.VECTOR and not self._chip.widening_operations:
             self.free(begin, end)
 
@@ -129,8 +135,8 @@ class WeightPrefetcher:
         left = int(limits.rounds.max())
         windows = []
         for start, end in self._free:
-            rounds = min(left, (end - start) // limits.round_cycles)
-            if rounds:
+            rounds = min(left, (end - self._tail - start) // limits.round_cycles)
+            if rounds > 0:
                 windows.append((now - start, rounds))
                 left -= rounds
         by_windows = self._products.of(operator, lambda _: {})
