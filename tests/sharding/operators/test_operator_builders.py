@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from chip.functional_units import SlicePort
 from chip.lowering import lower
 from chip.operator_cycles import work_cycles
-from chip.operator_work import ProductWork, VectorWork
+from chip.operator_work import ProductWork, Shape, VectorWork
 from sharding.operators.operator_builders import matrix_product, vector
 from sharding.operators.operators import Compute, Unit
 from sharding.partition.block_operators import block_operators
@@ -74,14 +74,28 @@ def test_a_layer_of_llama_2_70b_on_eight_chips_in_numbers() -> None:
     assert isinstance(scores, ProductWork)
     assert isinstance(down, ProductWork)
     # Eight query heads, a key head and a value head of 128, from 8,192 inputs.
+    assert qkv.shape == Shape((8192,), (1280,))
     assert qkv.macs == 1280 * 8192
     assert (qkv.input_bytes, qkv.output_bytes) == (2 * 8192, 2 * 1280)
-    # The keys of 4,096 positions in FP16, of which the newest is not there yet.
+    # The keys of 4,096 positions in FP16, of which the newest is not there yet: of 13
+    # tiles 12, with 320 x 12 positions of the 4,095, and two tiles to a round.
+    assert scores.shape == Shape((128,), (4096,))
+    assert scores.rows == 8
     assert scores.macs == 8 * 128 * 4096
-    assert scores.stored_bytes == scores.fed_bytes == 2 * 128 * 4096
-    assert scores.ready_bytes == 2 * 128 * 4095
+    assert (scores.stored_bytes, scores.operand_bytes) == (2 * 128 * 4096, 2)
+    assert scores.ready_rounds == 6
     assert (scores.input_bytes, scores.output_bytes) == (2 * 1024, 2 * 8 * 4096)
+    assert down.shape == Shape((3584,), (8192,))
+    # 12 x 26 tiles, all of which may load before.
+    assert down.ready_rounds == 156
     assert (down.input_bytes, down.output_bytes) == (2 * 3584, 2 * 8192)
+    values, gates = attention["values"].works[0], dense["gate_up"].works[0]
+    assert isinstance(values, ProductWork)
+    assert isinstance(gates, ProductWork)
+    # Positions are the rows of values. Gate and up are padded each.
+    assert values.shape == Shape((4096,), (128,))
+    assert values.ready_rounds == 6
+    assert gates.shape == Shape((8192,), (3584, 3584))
     reduced = dense["reduce"].works[0]
     assert isinstance(reduced, VectorWork)
     # Eight partial sums and the residual.
@@ -91,29 +105,35 @@ def test_a_layer_of_llama_2_70b_on_eight_chips_in_numbers() -> None:
 def test_experts_wait_for_the_router_and_the_router_for_nothing() -> None:
     task = Task(load_model("mixtral-8x7b"), MACHINE, 8, 4096, 1)
     dense = computes(task, FEED_FORWARD)
-    for name, known in (("router", True), ("gate_up", False), ("down", False)):
+    # The router has 512 x 8 weights: two tiles of a round.
+    for name, ready in (("router", 1), ("gate_up", 0), ("down", 0)):
         for work in dense[name].works:
             assert isinstance(work, ProductWork)
-            assert work.ready_bytes == (work.fed_bytes if known else 0)
+            assert work.ready_rounds == ready
 
 
-def test_a_product_makes_what_its_weights_have_for_each_input(
+def test_a_product_has_the_shape_of_its_matrices_on_each_chip(
     tiny: ModelSpec,
 ) -> None:
     task = Task(tiny, MACHINE, 2, 16, 3)
-    product = matrix_product(task, "up", np.array([48, 16]), inputs=np.array([8, 8]))
+    product = matrix_product(
+        task,
+        "up",
+        inner=np.array([8, 8]),
+        columns=(np.array([4, 1]), np.array([2, 1])),
+    )
     assert (product.name, product.unit) == ("up", Unit.MATMUL)
     wide, narrow = product.works
-    # Three tokens of hidden size 8 in FP16; 48 weights of a byte are 6 outputs.
+    # Three tokens of hidden size 8 in FP16; 8 x 6 weights of a byte, 6 outputs. Both
+    # parts of the outputs take a tile, and two tiles are a round.
     assert wide == ProductWork(
-        weights=48,
+        shape=Shape((8,), (4, 2)),
+        rows=3,
         stored_bytes=48,
-        operand_bytes=1,
-        batch=3,
+        operand_bytes=2,
         input_bytes=3 * 8 * 2,
         output_bytes=3 * 6 * 2,
-        ready_bytes=48,
-        masked_macs=0,
+        ready_rounds=1,
     )
     assert isinstance(narrow, ProductWork)
     assert narrow.output_bytes == 3 * 2 * 2
@@ -126,24 +146,24 @@ def test_a_product_of_states_says_its_vectors_and_what_is_ready(
     (work,) = matrix_product(
         task,
         "scores",
-        np.array([32]),
-        inputs=np.array([4]),
+        inner=np.array([4]),
+        columns=(np.array([700]),),
+        matrices=np.array([2]),
+        rows=7,
+        inputs=np.array([5]),
         outputs=np.array([10]),
-        batch=7,
         stored=Format.FP16,
-        ready=np.array([30]),
-        masked=np.array([5]),
+        ready=np.array([2]),
         tokens=1,
     ).works
     assert work == ProductWork(
-        weights=32,
-        stored_bytes=64,
+        shape=Shape((4,), (700,), 2),
+        rows=7,
+        stored_bytes=2 * 2 * 4 * 700,
         operand_bytes=2,
-        batch=7,
-        input_bytes=4 * 2,
+        input_bytes=5 * 2,
         output_bytes=10 * 2,
-        ready_bytes=30 * 2,
-        masked_macs=5,
+        ready_rounds=2,
     )
 
 
@@ -157,5 +177,5 @@ def test_a_vector_operator_works_on_the_elements_of_all_tokens(
         VectorWork(3 * 4, 16, operations=2, operands=2),
         VectorWork(3 * 5, 16, operations=2, operands=2),
     )
-    (once,) = vector(task, "add", np.array([4]), tokens=1).works
-    assert once == VectorWork(4, 16)
+    (once,) = vector(task, "add", np.array([4]), tokens=1, reductions=2).works
+    assert once == VectorWork(4, 16, reductions=2)

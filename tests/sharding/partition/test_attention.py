@@ -1,9 +1,10 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from chip.dataflow import Function
-from chip.operator_work import ProductWork, VectorWork
+from chip.operator_work import ProductWork, Shape, VectorWork
 from sharding.operators.operands import Operand
 from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
 from sharding.partition.attention import attend, score, soften
@@ -110,10 +111,11 @@ def test_an_encoder_multiplies_every_position_with_every_other() -> None:
         computes(Task(model, GROQRACK, 12, context, 1), ATTENTION)
         for context in (256, 512)
     )
-    # Keys of a head: 64 elements a position; a product for each pair of positions.
+    # Keys of a head are a tile of 64 x 256, or two tiles, in any case one round: 40
+    # cycles to load and 12 beside. Each position is a row, which takes two cycles.
     fill = GROQRACK.chip.matmul_fill_cycles
-    assert (one["scores"] == fill + 64 * 256 * 256 // 102_400 + 1).all()
-    assert (two["scores"] == fill + 64 * 512 * 512 // 102_400 + 1).all()
+    assert (one["scores"] == fill + 52 + 2 * 256).all()
+    assert (two["scores"] == fill + 52 + 2 * 512).all()
     # Weights are installed once for all positions.
     assert (two["qkv"] < 2 * one["qkv"]).all()
 
@@ -162,16 +164,16 @@ def test_queries_meet_the_keys_of_half_the_context_on_each_of_two_chips(
 ) -> None:
     (product,) = cut(score, GraphFunction.SCORES, task, ATTENTION)
     assert isinstance(product, Compute)
-    # A key head of two elements, 8 of 16 positions, three sequences, in FP16; the
-    # newest position of each is not there before. Two queries share the head.
+    # A key head of two elements, 8 of 16 positions, three sequences, in FP16; the tile
+    # of each waits for its newest position. Two queries share the head.
     work = ProductWork(
-        weights=2 * 8 * 3,
+        shape=Shape((2,), (8,), 3),
+        rows=2,
         stored_bytes=2 * 8 * 3 * 2,
         operand_bytes=2,
-        batch=2,
         input_bytes=3 * 4 * 2,
         output_bytes=3 * 2 * 8 * 2,
-        ready_bytes=2 * 7 * 3 * 2,
+        ready_rounds=0,
     )
     assert product.works == (work,) * 4
     ((_, function, reads, (made,)),) = product.operations()
@@ -182,11 +184,34 @@ def test_queries_meet_the_keys_of_half_the_context_on_each_of_two_chips(
     assert cache == edges(made) == HALVES
 
 
+@pytest.mark.parametrize(
+    ("positions", "chunk", "ready"), [(1281, 1, 6), (1280, 1, 4), (1281, 321, 4)]
+)
+def test_tiles_of_keys_and_values_are_ready_but_for_the_newest_positions(
+    task: Task, cut: Cut, positions: int, chunk: int, ready: int
+) -> None:
+    # Whole heads of two elements, three sequences. Of 1,280 older positions four tiles
+    # of each are known, 12 together; of 1,279, or of 960 before a chunk, three, 9. Two
+    # tiles are a round.
+    whole = task._replace(tensor=2, context=positions, query_tokens=chunk)
+    (scores,) = cut(score, GraphFunction.SCORES, whole, ATTENTION)
+    (values,) = cut(attend, GraphFunction.VALUES, whole, ATTENTION)
+    keys, rows = Shape((2,), (positions,), 3), Shape((positions,), (2,), 3)
+    for product, shape in ((scores, keys), (values, rows)):
+        assert isinstance(product, Compute)
+        for work in product.works:
+            assert isinstance(work, ProductWork)
+            assert (work.shape, work.ready_rounds) == (shape, ready)
+            # Each position of a chunk, of two query heads.
+            assert work.rows == 2 * chunk
+
+
 def test_a_softmax_is_over_the_scores_that_a_chip_has(task: Task, cut: Cut) -> None:
     (softmax,) = cut(soften, GraphFunction.SOFTMAX, task, ATTENTION)
     assert isinstance(softmax, Compute)
-    # Two query heads, 8 positions, three sequences.
-    assert softmax.works == (VectorWork(48, 16, operations=4, passes=3),) * 4
+    # Two query heads, 8 positions, three sequences; the largest score and the sum.
+    work = VectorWork(48, 16, operations=4, passes=3, reductions=2)
+    assert softmax.works == (work,) * 4
     ((_, function, (scores,), (weights,)),) = softmax.operations()
     assert function is Function.SOFTMAX
     assert edges(scores) == edges(weights) == HALVES

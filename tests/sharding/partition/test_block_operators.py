@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chip.operator_work import ProductWork
 from sharding.operators.operators import Compute, Exchange, Pattern, Unit
 from sharding.partition.block_operators import block_operators
 from sharding.weights.blocks import Block, BlockKind
@@ -13,10 +14,6 @@ from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
 
 GROQRACK = load_machine("groqrack")
-# A chip that takes one cycle for each byte fed to its matrix unit, and nothing else.
-COUNTING = GROQRACK.with_settings(
-    {"chip.weight_feed_bytes_per_cycle": 1, "chip.matmul_fill_cycles": 0}
-)
 EMBEDDING = Block(BlockKind.EMBEDDING, -1, 0, 1, 1)
 ATTENTION = Block(BlockKind.ATTENTION, 0, 0, 1, 1)
 FEED_FORWARD = Block(BlockKind.FEED_FORWARD, 0, 0, 8, 8)
@@ -29,8 +26,8 @@ OUTWARD = ("down_proj", "mlp.c_proj", "output.dense")
 widths = st.integers(1, 12) | st.sampled_from([16, 24])
 
 
-def counting(model: ModelSpec, tensor: int, context: int = 64, batch: int = 1) -> Task:
-    return Task(model, COUNTING, tensor, context, batch)
+def small(model: ModelSpec, tensor: int, context: int = 64, batch: int = 1) -> Task:
+    return Task(model, GROQRACK, tensor, context, batch)
 
 
 def named(name: str, tensor: int = 8, batch: int = 1) -> Task:
@@ -40,6 +37,17 @@ def named(name: str, tensor: int = 8, batch: int = 1) -> Task:
 def computes(task: Task, block: Block) -> dict[str, Ints]:
     operators = block_operators(task, block)
     return {each.name: each.cycles for each in operators if isinstance(each, Compute)}
+
+
+def weights(task: Task, block: Block) -> dict[str, Ints]:
+    """Return the elements of the matrices of each product on each chip."""
+    return {
+        each.name: np.array(
+            [work.weights for work in each.works if isinstance(work, ProductWork)]
+        )
+        for each in block_operators(task, block)
+        if isinstance(each, Compute) and each.unit is Unit.MATMUL
+    }
 
 
 def exchanges(task: Task, block: Block) -> dict[str, Exchange]:
@@ -72,12 +80,12 @@ def held(task: Task, block: Block, *endings: str) -> Ints:
 def test_attention_multiplies_exactly_the_weights_that_each_chip_holds(
     model: ModelSpec, tensor: int
 ) -> None:
-    task = counting(model, tensor)
-    cycles = computes(task, ATTENTION)
+    task = small(model, tensor)
+    multiplied = weights(task, ATTENTION)
     qkv = held(task, ATTENTION, *QKV)
-    assert cycles["qkv"].tolist() == qkv.tolist()
-    assert cycles["output"].tolist() == held(task, ATTENTION, *OUTPUT).tolist()
-    both = cycles["qkv"].sum() + cycles["output"].sum()
+    assert multiplied["qkv"].tolist() == qkv.tolist()
+    assert multiplied["output"].tolist() == held(task, ATTENTION, *OUTPUT).tolist()
+    both = multiplied["qkv"].sum() + multiplied["output"].sum()
     assert both == model.attention_parameters
 
 
@@ -85,14 +93,14 @@ def test_attention_multiplies_exactly_the_weights_that_each_chip_holds(
 def test_a_feed_forward_multiplies_the_experts_that_a_token_uses(
     model: ModelSpec, tensor: int
 ) -> None:
-    task = counting(model, tensor)
-    cycles = computes(task, FEED_FORWARD)
+    task = small(model, tensor)
+    multiplied = weights(task, FEED_FORWARD)
     one_expert = model.hidden_size * model.intermediate_size
-    inward = cycles[inward_name(model)].sum()
+    inward = multiplied[inward_name(model)].sum()
     assert inward == model.projections_in * model.experts_per_token * one_expert
-    assert cycles["down"].sum() == model.experts_per_token * one_expert
+    assert multiplied["down"].sum() == model.experts_per_token * one_expert
     if model.experts > 1:
-        assert cycles["router"].sum() == model.hidden_size * model.experts
+        assert multiplied["router"].sum() == model.hidden_size * model.experts
 
 
 @given(model=..., tensor=widths, first=st.integers(0, 7), data=st.data())
@@ -101,42 +109,42 @@ def test_a_part_of_a_dense_feed_forward_multiplies_what_it_holds(
 ) -> None:
     dense = model.model_copy(update={"experts": 1, "experts_per_token": 1})
     part = FEED_FORWARD._replace(first=first, last=data.draw(st.integers(first + 1, 8)))
-    task = counting(dense, tensor)
-    cycles = computes(task, part)
+    task = small(dense, tensor)
+    multiplied = weights(task, part)
     inward = held(task, part, *INWARD)
-    assert cycles[inward_name(dense)].tolist() == inward.tolist()
-    assert cycles["down"].tolist() == held(task, part, *OUTWARD).tolist()
+    assert multiplied[inward_name(dense)].tolist() == inward.tolist()
+    assert multiplied["down"].tolist() == held(task, part, *OUTWARD).tolist()
 
 
 @given(model=..., tensor=widths)
 def test_the_head_multiplies_exactly_the_rows_that_each_chip_holds(
     model: ModelSpec, tensor: int
 ) -> None:
-    task = counting(model, tensor)
+    task = small(model, tensor)
     held_rows = held(task, HEAD, "lm_head", "lm_head.weight (tied)", "pooler.dense")
     product = "pool" if model.structure.encoder else "logits"
-    assert computes(task, HEAD)[product].tolist() == held_rows.tolist()
+    assert weights(task, HEAD)[product].tolist() == held_rows.tolist()
     assert held_rows.sum() == model.head_rows * model.hidden_size
 
 
 @given(model=..., tensor=widths, context=st.integers(1, 300))
-def test_attention_reads_what_its_window_shows_of_the_kv_cache_at_two_bytes_each(
+def test_attention_multiplies_what_its_window_shows_of_the_kv_cache(
     model: ModelSpec, tensor: int, context: int
 ) -> None:
-    cycles = computes(counting(model, tensor, context), ATTENTION)
+    multiplied = weights(small(model, tensor, context), ATTENTION)
     window = model.window_tokens if 0 in model.windowed_layers else None
-    least = 2 * model.kv_size * min(context, window or context)
+    least = model.kv_size * min(context, window or context)
     # Positions are whole: each chip of a KV-head group may read one more.
-    most = least + 2 * model.head_dim * tensor
-    assert cycles["scores"].tolist() == cycles["values"].tolist()
-    assert least <= cycles["scores"].sum() <= most
+    most = least + model.head_dim * tensor
+    assert multiplied["scores"].tolist() == multiplied["values"].tolist()
+    assert least <= multiplied["scores"].sum() <= most
 
 
 @given(model=..., tensor=widths)
 def test_shards_of_the_residual_stream_add_up_to_it(
     model: ModelSpec, tensor: int
 ) -> None:
-    task = counting(model, tensor)
+    task = small(model, tensor)
     for block in (ATTENTION, FEED_FORWARD):
         exchanged = exchanges(task, block)
         tokens = 64 if model.structure.encoder else 1
@@ -150,7 +158,7 @@ def test_shards_of_the_residual_stream_add_up_to_it(
 def test_every_operator_says_something_of_each_chip(
     model: ModelSpec, tensor: int
 ) -> None:
-    task = counting(model, tensor)
+    task = small(model, tensor)
     for block in (EMBEDDING, ATTENTION, FEED_FORWARD, HEAD):
         for operator in block_operators(task, block):
             if isinstance(operator, Compute):
@@ -183,8 +191,8 @@ def test_mixtral_routes_before_it_gathers_and_chooses_after() -> None:
 
 @pytest.mark.parametrize(("batch", "experts"), [(1, 2), (2, 4), (4, 8), (16, 8)])
 def test_a_batch_may_need_every_expert_but_no_more(batch: int, experts: int) -> None:
-    task = counting(load_model("mixtral-8x7b"), 8, batch=batch)
-    assert computes(task, FEED_FORWARD)["down"].sum() == experts * 4096 * 14336
+    task = small(load_model("mixtral-8x7b"), 8, batch=batch)
+    assert weights(task, FEED_FORWARD)["down"].sum() == experts * 4096 * 14336
 
 
 def test_only_the_end_of_the_head_chooses_the_token() -> None:
@@ -215,9 +223,13 @@ def test_an_encoder_gathers_its_first_position_to_pool_it() -> None:
     assert exchanged["pooled"].pattern is Pattern.TO_LEADER
 
 
-@pytest.mark.parametrize("tensor", [1, 2, 4, 8])
-def test_twice_the_chips_take_half_the_feed_time_of_a_layer(tensor: int) -> None:
-    task = named("llama-2-70b", tensor)
-    fill = GROQRACK.chip.matmul_fill_cycles
-    fed = computes(task, FEED_FORWARD)["down"].max() - fill
-    assert fed == -(-8192 * 28672 // (tensor * 4885))
+@pytest.mark.parametrize(("tensor", "tiles"), [(1, 90), (2, 45), (4, 23), (8, 12)])
+def test_twice_the_chips_take_half_the_rounds_of_a_layer(
+    tensor: int, tiles: int
+) -> None:
+    # Rows that a chip has of 28,672 are padded to tiles of 320; 8,192 columns take 26.
+    # Two tiles are a round: 40 cycles to load it, 12 beside, and two for a row.
+    assert (tiles - 1) * 320 < 28672 // tensor <= tiles * 320
+    cycles = computes(named("llama-2-70b", tensor), FEED_FORWARD)["down"]
+    rounds = tiles * 26 // 2
+    assert (cycles == GROQRACK.chip.matmul_fill_cycles + rounds * 54).all()

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chip.dataflow import Function
-from chip.operator_work import VectorWork
+from chip.operator_work import ProductWork, VectorWork
 from sharding.operators.operands import Operand
-from sharding.operators.operators import Compute, Exchange, ShardedOperator
+from sharding.operators.operators import Compute, Exchange, ShardedOperator, Unit
 from sharding.parallelism.tensor_group import FeedForwardLayout, Routing
 from sharding.partition.block_operators import block_operators
 from sharding.partition.feed_forward import activate, choose_experts
@@ -22,10 +22,7 @@ from workloads.operators import Function as GraphFunction
 
 Cut = Callable[..., list[ShardedOperator]]
 
-# A chip that takes one cycle for each byte fed to its matrix unit, and nothing else.
-COUNTING = load_machine().with_settings(
-    {"chip.weight_feed_bytes_per_cycle": 1, "chip.matmul_fill_cycles": 0}
-)
+MACHINE = load_machine()
 WHOLE = Block(BlockKind.FEED_FORWARD, 0, 0, 8, 8)
 INWARD = (
     "gate_proj",
@@ -39,9 +36,15 @@ INWARD = (
 OUTWARD = ("down_proj", "mlp.c_proj", "output.dense", "w2")
 
 
-def cycles(task: Task, block: Block) -> dict[str, Ints]:
-    operators = block_operators(task, block)
-    return {each.name: each.cycles for each in operators if isinstance(each, Compute)}
+def weights(task: Task, block: Block) -> dict[str, Ints]:
+    """Return the elements of the matrices of each product on each chip."""
+    return {
+        each.name: np.array(
+            [work.weights for work in each.works if isinstance(work, ProductWork)]
+        )
+        for each in block_operators(task, block)
+        if isinstance(each, Compute) and each.unit is Unit.MATMUL
+    }
 
 
 def exchanges(task: Task, block: Block) -> dict[str, Exchange]:
@@ -65,14 +68,14 @@ def held(task: Task, block: Block, *endings: str) -> Ints:
 def test_each_chip_multiplies_what_it_holds_of_the_experts_that_have_a_place(
     task: Task, first: int, data: st.DataObject
 ) -> None:
-    task = task._replace(machine=COUNTING, batch=1)
+    task = task._replace(batch=1)
     part = WHOLE._replace(first=first, last=data.draw(st.integers(first + 1, 8)))
     own = task.model.experts // task.expert
     chosen = min(own, task.model.experts_per_token)
     if task.routing is Routing.BALANCED:
         chosen = min(chosen, -(-task.model.experts_per_token // task.expert))
     inward = "gate_up" if task.model.structure.gated else "up"
-    multiplied = cycles(task, part)
+    multiplied = weights(task, part)
     for name, endings in ((inward, INWARD), ("down", OUTWARD)):
         share = held(task, part, *endings) * chosen // own
         assert multiplied[name].tolist() == share.tolist()
@@ -82,15 +85,15 @@ def test_each_chip_multiplies_what_it_holds_of_the_experts_that_have_a_place(
 def test_a_batch_that_may_need_every_expert_costs_no_more_in_groups(
     expert: int,
 ) -> None:
-    task = Task(load_model("mixtral-8x7b"), COUNTING, 8, 64, 8, expert=expert)
-    assert cycles(task, WHOLE)["down"].tolist() == [4096 * 14336] * 8
+    task = Task(load_model("mixtral-8x7b"), MACHINE, 8, 64, 8, expert=expert)
+    assert weights(task, WHOLE)["down"].tolist() == [4096 * 14336] * 8
 
 
 def test_a_single_token_costs_as_many_times_more_as_groups_wait_for_one() -> None:
     one, two, four, eight = (
-        int(cycles(task, WHOLE)["down"].max())
+        int(weights(task, WHOLE)["down"].max())
         for task in (
-            Task(load_model("mixtral-8x7b"), COUNTING, 8, 64, 1, expert=expert)
+            Task(load_model("mixtral-8x7b"), MACHINE, 8, 64, 1, expert=expert)
             for expert in (1, 2, 4, 8)
         )
     )
@@ -98,7 +101,7 @@ def test_a_single_token_costs_as_many_times_more_as_groups_wait_for_one() -> Non
 
 
 def test_a_grid_gathers_a_part_of_its_input_and_adds_up_twice() -> None:
-    task = Task(load_model("llama-2-70b"), load_machine(), 64, 64, 1)
+    task = Task(load_model("llama-2-70b"), MACHINE, 64, 64, 1)
     grid = task._replace(layout=FeedForwardLayout.TWO_D)
     names = [operator.name for operator in block_operators(grid, WHOLE)]
     assert names == [
@@ -135,8 +138,9 @@ def test_every_chip_chooses_experts_by_the_scores_of_all_shards(
 ) -> None:
     (choice,) = cut(choose_experts, GraphFunction.CHOOSE, routed, WHOLE)
     assert isinstance(choice, Compute)
-    # Four scores of each of three tokens.
-    assert choice.works == (VectorWork(3 * 4, 16, operations=4, passes=2),) * 4
+    # Four scores of each of three tokens, of which the largest is found twice.
+    work = VectorWork(3 * 4, 16, operations=4, passes=2, reductions=2)
+    assert choice.works == (work,) * 4
     ((_, function, (scores, squares), (made,)),) = choice.operations()
     assert function is Function.CHOOSE
     assert columns(scores) == columns(made) == [(0, 4)] * 4

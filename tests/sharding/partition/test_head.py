@@ -25,8 +25,10 @@ def test_each_chip_chooses_among_the_logits_that_it_has_made(
     (chosen,) = cut(choose_candidate, GraphFunction.CANDIDATE, task, WHOLE)
     assert isinstance(chosen, Compute)
     # Six rows of the vocabulary on four chips, three tokens.
-    works = [VectorWork(3 * n, 16, operations=2, passes=2) for n in (1, 2, 1, 2)]
-    assert list(chosen.works) == works
+    assert list(chosen.works) == [
+        VectorWork(3 * n, 16, operations=2, passes=2, reductions=1)
+        for n in (1, 2, 1, 2)
+    ]
     ((name, function, (logits,), (made,)),) = chosen.operations()
     assert (name, function) == ("head.candidate", Function.CANDIDATE)
     assert columns(logits) == [(0, 1), (1, 3), (3, 4), (4, 6)]
@@ -44,7 +46,7 @@ def test_a_later_part_of_the_vocabulary_is_compared_with_the_one_before(
     assert logits.member.tolist() == [1, 2, 3]
     assert columns(logits) == [(3, 4), (4, 5), (5, 6)]
     assert (before.value, before.part_last.tolist()) == ("head.candidates@1", [3] * 4)
-    work = VectorWork(3, 16, operations=2, passes=2)
+    work = VectorWork(3, 16, operations=2, passes=2, reductions=1)
     assert list(chosen.works) == [work] * 4
 
 
@@ -70,8 +72,10 @@ def test_the_first_chip_samples_the_token_from_the_candidates_of_all(
         [24] * 4,
     )
     assert [columns(each) for each in gather.carries()] == [OWN]
-    amounts = [VectorWork(n, 16, operations=4, passes=2) for n in (3 * 4, 0, 0, 0)]
-    assert list(sampled.works) == amounts
+    assert list(sampled.works) == [
+        VectorWork(n, 16, operations=4, passes=2, reductions=1)
+        for n in (3 * 4, 0, 0, 0)
+    ]
     ((_, function, (read,), (token,)),) = sampled.operations()
     assert function is Function.SAMPLE
     assert (read.member.tolist(), columns(read)) == ([0], [(0, 4)])

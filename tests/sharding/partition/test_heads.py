@@ -38,7 +38,8 @@ def test_slices_of_heads_are_weighed_and_squared_where_they_are_projected(
     (norm,) = cut(norm_heads, GraphFunction.HEAD_NORM, normed, ATTENTION)
     assert isinstance(norm, Compute)
     # Two elements of queries and one of keys, of three tokens.
-    assert norm.works == (VectorWork(3 * 3, 16, operations=3, operands=2),) * 4
+    work = VectorWork(3 * 3, 16, operations=3, operands=2, reductions=1)
+    assert norm.works == (work,) * 4
     ((_, function, reads, made),) = norm.operations()
     assert function is Function.HEAD_NORM
     assert [columns(each) for each in reads[:2]] == [QUERY_SLICES, KEY_SLICES]

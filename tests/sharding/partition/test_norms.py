@@ -47,14 +47,15 @@ def test_an_input_is_normed_in_shards_and_gathered_with_its_norm_sums(
     assert gather.teams.tolist() == [0, 0, 0, 0]
     # Three tokens: 2 elements of 2 B, and a sum of squares of 4 B.
     assert gather.shard_bytes.tolist() == [3 * (2 * 2 + 4)] * 4
-    norm = VectorWork(3 * 2, FP16_BITS, operations=3, operands=2)
+    norm = VectorWork(3 * 2, FP16_BITS, operations=3, operands=2, reductions=1)
     assert works(operators["norm"]) == [norm] * 4
 
 
 def test_only_the_first_part_of_a_block_weighs_its_input(task: Task, cut: Cut) -> None:
     first = FEED_FORWARD._replace(last=1)
     (norm,) = cut(weigh, GraphFunction.NORM_WEIGH, task, first)
-    assert works(norm) == [VectorWork(3 * 2, FP16_BITS, operations=3, operands=2)] * 4
+    work = VectorWork(3 * 2, FP16_BITS, operations=3, operands=2, reductions=1)
+    assert works(norm) == [work] * 4
     later = FEED_FORWARD._replace(first=1)
     assert cut(weigh, GraphFunction.NORM_WEIGH, task, later) == []
 
@@ -68,7 +69,9 @@ def test_a_router_reads_the_weighed_shard_and_its_scores_travel_along(
     assert isinstance(gather, Exchange)
     # Scores of four experts in FP32 beside the sum of squares.
     assert gather.shard_bytes.tolist() == [3 * (2 * 2 + 4 + 4 * 4)] * 4
-    norm = VectorWork(3 * 2, FP16_BITS, operations=3, operands=2, readers=2)
+    norm = VectorWork(
+        3 * 2, FP16_BITS, operations=3, operands=2, readers=2, reductions=1
+    )
     assert works(operators["norm"]) == [norm] * 4
     part = BlockPartition(routed, FEED_FORWARD)
     (scores,) = router_scores(part)

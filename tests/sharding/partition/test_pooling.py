@@ -33,7 +33,7 @@ def test_all_states_are_weighed_and_those_of_first_positions_named_apart(
 ) -> None:
     (norm,) = cut(weigh_states, GraphFunction.NORM_WEIGH, encoder, HEAD)
     assert isinstance(norm, Compute)
-    work = VectorWork(POSITIONS * 2, 16, operations=3, operands=2)
+    work = VectorWork(POSITIONS * 2, 16, operations=3, operands=2, reductions=1)
     assert list(norm.works) == [work] * 4
     ((_, function, _, made),) = norm.operations()
     assert function is Function.NORM_WEIGH

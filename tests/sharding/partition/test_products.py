@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 from chip.dataflow import Function
-from chip.operator_work import ProductWork
+from chip.operator_work import ProductWork, Shape
 from sharding.operators.operands import Operand
 from sharding.operators.operators import Compute, ShardedOperator
 from sharding.partition.block_partition import BlockPartition
@@ -38,15 +38,16 @@ def test_the_inner_columns_are_queries_in_attention_and_else_intermediate(
 def test_first_products_are_cut_by_what_they_make(task: Task, cut: Cut) -> None:
     (product,) = cut(multiply, GraphFunction.PRODUCT, task, WHOLE)
     assert isinstance(product, Compute)
-    # Two matrices of 3 x 8 elements of 1 B; in FP16 three tokens of 8, then of 6.
+    # Two matrices of 8 x 3 elements of 1 B; in FP16 three tokens of 8, then of 6. The
+    # gate meets what it multiplies: a tile each, both of a round.
     work = ProductWork(
-        weights=48,
+        shape=Shape((8,), (3, 3)),
+        rows=3,
         stored_bytes=48,
-        operand_bytes=1,
-        batch=3,
+        operand_bytes=2,
         input_bytes=3 * 8 * 2,
         output_bytes=3 * 6 * 2,
-        ready_bytes=48,
+        ready_rounds=1,
     )
     assert product.works == (work,) * 4
     ((name, function, reads, made),) = product.operations()
@@ -57,15 +58,22 @@ def test_first_products_are_cut_by_what_they_make(task: Task, cut: Cut) -> None:
     assert [parts(each) for each in reads[1:]] == [[(0, 8)] * 4] * 2
 
 
+def test_queries_keys_and_values_lie_side_by_side(task: Task, cut: Cut) -> None:
+    (product,) = cut(multiply, GraphFunction.PRODUCT, task, ATTENTION)
+    assert isinstance(product, Compute)
+    # Two rows of queries, one of keys and one of values, of eight columns each.
+    shapes = {w.shape for w in product.works if isinstance(w, ProductWork)}
+    assert shapes == {Shape((8,), (4,))}
+
+
 def test_the_last_product_is_cut_by_what_it_reads(task: Task, cut: Cut) -> None:
     def last(part: BlockPartition, _: object) -> list[ShardedOperator]:
         return multiply(part, part.operators[-2])
 
     (product,) = cut(last, GraphFunction.PRODUCT, task, WHOLE)
     assert isinstance(product, Compute)
-    assert [
-        work.weights for work in product.works if isinstance(work, ProductWork)
-    ] == [3 * 8] * 4
+    shapes = [work.shape for work in product.works if isinstance(work, ProductWork)]
+    assert shapes == [Shape((3,), (8,))] * 4
     (operation,) = product.operations()
     activated, weights = operation.reads
     (partial,) = operation.writes
@@ -82,8 +90,9 @@ def test_matrices_of_experts_are_not_ready_before_the_choice(
     assert isinstance(product, Compute)
     work = product.works[0]
     assert isinstance(work, ProductWork)
-    # Three tokens may choose all four experts: two matrices of 3 x 8 of each.
-    assert (work.weights, work.ready_bytes) == (4 * 48, 0)
+    # Three tokens may choose all four experts: two matrices of 8 x 3 of each.
+    assert (work.shape, work.ready_rounds) == (Shape((8,), (3, 3), 4), 0)
+    assert work.output_bytes == 3 * 4 * 6 * 2
     (operation,) = product.operations()
     assert [each.value for each in operation.reads][1] == f"{AT}.choice"
     assert columns(operation.reads[2])[:4] == [(0, 3), (12, 15), (24, 27), (36, 39)]
@@ -96,13 +105,13 @@ def test_a_router_multiplies_each_shard_with_its_columns_of_the_matrix(
     assert isinstance(router, Compute)
     # Two columns for four experts; three tokens of two elements, then four scores.
     work = ProductWork(
-        weights=8,
+        shape=Shape((2,), (4,)),
+        rows=3,
         stored_bytes=8,
-        operand_bytes=1,
-        batch=3,
+        operand_bytes=2,
         input_bytes=3 * 2 * 2,
         output_bytes=3 * 4 * 2,
-        ready_bytes=8,
+        ready_rounds=1,
     )
     assert router.works == (work,) * 4
     ((name, function, (weighed, matrix), (scores,)),) = router.operations()

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.operators.operators import Compute, Unit
+from chip.operator_work import VectorWork, Work
+from sharding.operators.operators import Compute
 from sharding.parallelism.strategy import Strategy
 from sharding.partition.block_operators import block_operators
 from sharding.partition.stage_boundary import carried_bytes, token_bytes
@@ -23,26 +24,20 @@ from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
 
 GROQRACK = load_machine("groqrack")
-# A chip that takes one cycle for each multiply-accumulate, and nothing else.
-COUNTING = GROQRACK.with_settings(
-    {
-        "chip.mxm_int8_macs_per_cycle": 1,
-        "chip.mxm_fp16_macs_per_cycle": 1,
-        "chip.matmul_fill_cycles": 0,
-        "chip.weight_feed_bytes_per_cycle": 10**9,
-    }
-)
 widths = st.integers(1, 12)
 
 
-def macs(task: Task, block: Block, *names: str) -> int:
-    return sum(
-        int(operator.cycles.sum())
+def works(task: Task, block: Block, *names: str) -> list[Work]:
+    return [
+        work
         for operator in block_operators(task, block)
-        if isinstance(operator, Compute)
-        and operator.unit is Unit.MATMUL
-        and operator.name in names
-    )
+        if isinstance(operator, Compute) and operator.name in names
+        for work in operator.works
+    ]
+
+
+def macs(task: Task, block: Block, *names: str) -> int:
+    return sum(work.macs for work in works(task, block, *names))
 
 
 def tasks_of(model: ModelSpec, width: int, prompt: int, chunk: int) -> list[Task]:
@@ -53,7 +48,7 @@ def tasks_of(model: ModelSpec, width: int, prompt: int, chunk: int) -> list[Task
         tasks.append(
             Task(
                 model,
-                COUNTING,
+                GROQRACK,
                 width,
                 context,
                 1,
@@ -75,7 +70,7 @@ def test_chunks_cover_the_prompt_and_only_the_last_is_shorter(
 
 
 @given(model=..., prompt=st.integers(1, 60), chunk=st.integers(1, 60), layer=...)
-def test_the_scores_of_all_chunks_are_the_triangle_that_the_mask_leaves(
+def test_a_softmax_is_over_the_triangle_that_the_mask_leaves_of_whole_products(
     model: ModelSpec, prompt: int, chunk: int, layer: bool
 ) -> None:
     if model.structure.encoder:
@@ -85,11 +80,17 @@ def test_the_scores_of_all_chunks_are_the_triangle_that_the_mask_leaves(
     window = model.window_tokens if windowed else prompt
     assert window is not None
     met = sum(min(position, window) for position in range(1, prompt + 1))
-    done = sum(
-        macs(task, block, "scores", "values")
-        for task in tasks_of(model, 1, prompt, chunk)
+    tasks = tasks_of(model, 1, prompt, chunk)
+    softened = [work for task in tasks for work in works(task, block, "softmax")]
+    scores = sum(work.elements for work in softened if isinstance(work, VectorWork))
+    assert scores == model.attention_heads * met
+    # Tiles multiply each query of a chunk with all positions that one of them meets.
+    rectangles = sum(
+        task.query_tokens * min(task.context, window + task.query_tokens - 1)
+        for task in tasks
     )
-    assert done == 2 * model.attention_heads * model.head_dim * met
+    done = sum(macs(task, block, "scores", "values") for task in tasks)
+    assert done == 2 * model.attention_heads * model.head_dim * rectangles
 
 
 @given(model=..., width=widths, prompt=st.integers(1, 40), chunk=st.integers(1, 40))

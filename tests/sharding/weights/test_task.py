@@ -106,11 +106,18 @@ def test_shards_are_as_even_as_can_be(tiny: ModelSpec) -> None:
     assert task.shard_bytes().tolist() == [12, 18, 12, 18]
 
 
-def test_operands_are_as_wide_as_they_are_stored_or_as_the_machine_feeds(
+def test_a_product_takes_the_mode_of_its_wider_operand_or_of_the_machine(
     tiny: ModelSpec,
 ) -> None:
     task = Task(tiny, MACHINE, 1, 16, 1)
-    assert task.operand_bytes(Format.INT4) == task.operand_bytes(Format.FP8) == 1
-    assert task.operand_bytes(Format.FP16) == 2
-    wide = task._replace(machine=MACHINE.with_settings({"chip.operand_bytes": 2}))
-    assert wide.operand_bytes(Format.FP8) == 2
+    # Activations are FP16; the MXM has no mode for more.
+    assert task.activation_format is Format.FP16
+    for stored in (Format.INT4, Format.FP8, Format.FP16, Format.FP32):
+        assert task.operand_bytes(stored) == 2
+    narrow = task._replace(
+        machine=MACHINE.with_settings({"formats.activations": "fp8"})
+    )
+    modes = [narrow.operand_bytes(f) for f in (Format.INT4, Format.FP8, Format.FP16)]
+    assert modes == [1, 1, 2]
+    forced = task._replace(machine=MACHINE.with_settings({"chip.operand_bytes": 1}))
+    assert forced.operand_bytes(Format.FP16) == 1

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from sharding.parallelism.grid import ColumnSplit, Grid
 from sharding.workloads.tensor_layout import (
     Use,
-    fed_bytes,
     format_of,
     held_elements,
+    product_mode,
     scheduled_matrices,
     share_of,
     split_columns,
@@ -152,12 +152,17 @@ def test_shares_are_proportional_and_rounded_up(
     assert (excess < whole).all()
 
 
-def test_a_product_feeds_its_stored_size_or_that_of_the_machine() -> None:
-    (gemm,) = load_workload("gemm:6x10x8").operators
-    assert isinstance(gemm, Matmul)
-    assert fed_bytes(load_workload("gemm:6x10x8"), MACHINE, gemm) == 2
-    gates = LSTM.operators[0]
-    assert isinstance(gates, Matmul)
-    assert fed_bytes(LSTM, MACHINE, gates) == 1
-    wide = MACHINE.with_settings({"chip.operand_bytes": 2})
-    assert fed_bytes(LSTM, wide, gates) == 2
+def test_a_product_takes_the_mode_of_its_wider_operand_or_of_the_machine() -> None:
+    def mode(workload: Workload, number: int, **settings: object) -> int:
+        product = workload.operators[number]
+        assert isinstance(product, Matmul)
+        dotted = {f"chip.{name}": value for name, value in settings.items()}
+        return product_mode(workload, MACHINE.with_settings(dotted), product)
+
+    # Both FP16; FP16 with FP8 weights; the input and the hidden state are INT8 as the
+    # weights are.
+    assert mode(load_workload("gemm:6x10x8"), 0) == 2
+    assert mode(MLP, 1) == 2
+    assert mode(LSTM, 0) == 1
+    assert mode(LSTM, 0, operand_bytes=2) == 2
+    assert mode(MLP, 1, operand_bytes=1) == 1

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from chip.mxm_tiling import tiling
 from chip.operator_work import LookupWork, ProductWork, Shape, VectorWork
 from sharding.operators.operators import Unit
 from sharding.parallelism.grid import Grid
@@ -62,8 +61,15 @@ def test_a_vector_operator_reads_all_operands_and_allocates_no_result(
     assert (norm.name, norm.unit) == ("norm", Unit.VECTOR)
 
     def work(elements: int) -> VectorWork:
+        # A norm adds up squares over the lanes.
         return VectorWork(
-            elements, FP16_BITS, operations=3, passes=2, operands=2, readers=0
+            elements,
+            FP16_BITS,
+            operations=3,
+            passes=2,
+            operands=2,
+            readers=0,
+            reductions=1,
         )
 
     assert norm.works == (work(8), work(0), work(8), work(4))
@@ -86,15 +92,14 @@ def test_a_lookup_reads_its_bytes_on_each_chip(mlp: WorkloadPlan) -> None:
 def test_a_product_streams_its_rows_once_for_each_column_of_tiles(
     mlp: WorkloadPlan,
 ) -> None:
-    width = tiling(MACHINE.chip, 1).width
-    wide, one = width + 1, np.ones(1, dtype=np.int64)
+    wide, one = MACHINE.chip.lanes + 1, np.ones(1, dtype=np.int64)
 
     def work(rows: int) -> ProductWork:
         (work,) = matmul(
             mlp,
             product_of(mlp, 1),
             rows=rows,
-            inner=10 * one,
+            inner=(10 * one,),
             columns=wide * one,
             matrices=one,
             chain=None,
@@ -103,15 +108,15 @@ def test_a_product_streams_its_rows_once_for_each_column_of_tiles(
         assert isinstance(work, ProductWork)
         return work
 
+    # Weights are FP8 and activations FP16: two tiles, one round.
     assert work(16) == ProductWork(
-        weights=10 * wide,
+        shape=Shape((10,), (wide,)),
+        rows=16,
         stored_bytes=10 * wide,
-        operand_bytes=1,
-        batch=16,
+        operand_bytes=2,
         input_bytes=2 * 16 * 10 * 2,
         output_bytes=16 * wide * 2,
-        ready_bytes=10 * wide,
-        shape=Shape(10, wide, 1),
+        ready_rounds=1,
         readers=0,
     )
     # A single vector stays in the planes.
@@ -126,7 +131,7 @@ def test_a_chained_operator_works_on_the_results_of_the_product_as_they_leave(
         mlp,
         product_of(mlp, 1),
         rows=16,
-        inner=4 * ones,
+        inner=(4 * ones,),
         columns=np.array([3, 0]),
         matrices=ones,
         chain=vector_of(mlp, 2),
@@ -136,9 +141,34 @@ def test_a_chained_operator_works_on_the_results_of_the_product_as_they_leave(
     busy, idle = product.works
     assert isinstance(busy, ProductWork)
     assert isinstance(idle, ProductWork)
-    # Its only operand is the product's result, which memory does not hold.
-    assert busy.chain == VectorWork(48, FP16_BITS, operations=6, operands=0, readers=0)
+    # Its only operand is the product's result, which memory does not hold. Each of the
+    # rows begins at the first lane.
+    assert busy.chain == VectorWork(
+        48, FP16_BITS, operations=6, operands=0, readers=0, vectors=16
+    )
     assert idle.chain is None
+
+
+def test_inputs_side_by_side_and_gates_are_padded_each() -> None:
+    lstm, one = planned("lstm:64", Grid(column=1, row=1)), np.ones(1, dtype=np.int64)
+    (work,) = matmul(
+        lstm,
+        product_of(lstm, 0),
+        rows=1,
+        inner=(64 * one, 0 * one, 20 * one),
+        columns=256 * one,
+        matrices=one,
+        chain=vector_of(lstm, 1),
+        elements=256 * one,
+    ).works
+    assert isinstance(work, ProductWork)
+    # Four gates of 64; what a chip has none of takes no tile. INT8 mode: 2 x 4 tiles,
+    # four to a round.
+    assert work.shape == Shape((64, 20), (64, 64, 64, 64))
+    assert (work.operand_bytes, work.ready_rounds) == (1, 2)
+    # Each gate of the only row begins at the first lane.
+    assert work.chain is not None
+    assert work.chain.vectors == 4
 
 
 def test_weights_that_a_router_chooses_cannot_be_loaded_ahead(
@@ -150,14 +180,14 @@ def test_weights_that_a_router_chooses_cannot_be_loaded_ahead(
         mlp,
         chosen,
         rows=1,
-        inner=4 * ones,
+        inner=(4 * ones,),
         columns=3 * ones,
         matrices=ones,
         chain=None,
         elements=0 * ones,
     ).works
     assert isinstance(work, ProductWork)
-    assert work.ready_bytes == 0
+    assert work.ready_rounds == 0
 
 
 def test_a_workload_is_one_stage_of_one_replica(mlp: WorkloadPlan) -> None:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip.matmul_cycles import product_cycles
+from chip.operator_work import ProductWork
 from sharding.operators.operators import Compute, Exchange, Pattern
 from sharding.parallelism.grid import Grid
 from sharding.planner.coverage import check_coverage
@@ -118,14 +118,13 @@ def test_columns_alone_need_no_exchange_for_what_is_not_gathered(
     (step,) = workload_steps(plan)
     assert isinstance(step, Compute)
     widest = -(-columns // parts)
-    chip = MACHINE.chip.model_copy(update={"operand_bytes": 2})
-    assert step.cycles.max() == product_cycles(
-        chip,
-        rows=rows,
-        inner=inner,
-        columns=widest,
-        stored_bytes=2 * inner * widest,
-    )
+    # Tiles of 320 x 320 in FP16, two to a round, which takes 40 cycles to load, 12
+    # beside, and two for each row. Rows stream once for each column of tiles, with half
+    # of the streams of 20,480 B for them and the results.
+    deep, wide = -(-inner // 320), -(-widest // 320)
+    rounds = -(-deep * wide // 2) * (52 + 2 * rows)
+    passing = -(-2 * 2 * rows * (wide * inner + widest) // 20_480)
+    assert step.cycles.max() == MACHINE.chip.matmul_fill_cycles + max(rounds, passing)
 
 
 def test_rows_scatter_sums_and_what_is_read_in_whole_is_gathered() -> None:
@@ -148,6 +147,16 @@ def test_the_cell_of_an_lstm_stays_where_its_gates_are() -> None:
     assert [step.name for step in steps] == ["gates, cell", "h"]
     # A quarter of the cell in FP16, and the whole hidden state in INT8.
     assert plan.stages[0].memory.kv_cache.tolist() == 4 * [2 * 16 + 64]
+
+
+def test_rows_of_weights_meet_a_part_of_each_input_that_lies_beside_others() -> None:
+    first, *_ = workload_steps(planned("lstm:64", Grid(column=1, row=3)))
+    assert isinstance(first, Compute)
+    works = [work for work in first.works if isinstance(work, ProductWork)]
+    # 128 rows, of which the input meets the first 64 and the hidden state the others.
+    assert [work.shape.inner for work in works] == [(42,), (22, 21), (43,)]
+    # Four gates of 64 are padded each.
+    assert {work.shape.columns for work in works} == {(64, 64, 64, 64)}
 
 
 def test_a_grid_finer_than_a_matrix_is_refused() -> None:
