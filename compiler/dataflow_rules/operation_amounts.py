@@ -175,8 +175,9 @@ class OperationAmounts:
             cached[rows], scored[rows] = self._positions(one, window, shared)
         batch = np.array([p.batch for p in statements.flow.passes])[number]
         pairs = (heads.last - heads.first) * scored * batch
-        weights = (heads.last - heads.first) // group * model.head_dim * cached * batch
-        matrices = (heads.last - heads.first) // group * batch
+        # A key/value head of which one query head is scored is multiplied whole.
+        matrices = -(-(heads.last - heads.first) // group) * batch
+        weights = matrices * model.head_dim * cached
         deep = -(-model.head_dim // self._side)
         queries = np.array([p.query_tokens for p in statements.flow.passes])[number]
         # An encoder's keys and values are all new.

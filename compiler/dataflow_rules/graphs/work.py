@@ -115,7 +115,7 @@ def _check_product(
     if work.stored_bytes * 8 < weights * stored:
         raise facts.refused(operation, "reads fewer bytes than its matrix has")
     if work.operand_bytes != _mode(facts, product):
-        raise facts.refused(operation, "multiplies elements of fewer bytes")
+        raise facts.refused(operation, "multiplies in another mode")
     # Several rows stream once for each column of tiles, which are as wide as the lanes.
     times = ceil_div(wide, facts.plan.machine.chip.lanes) if rows > 1 else 1
     entering = times * _bytes(rows * deep * several, facts.bits(left))
