@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from chip.dataflow import Dataflow, Function, Regions, Value
-from chip.program import OperatorKind, Program
+from chip.program import Opcode, OperatorKind, Program
 from compiler.compile_decode import compile_token
 from compiler.dataflow_rules.attention_functions import ATTENTION_RULES
 from compiler.dataflow_rules.functions import OTHER_RULES
@@ -99,6 +99,8 @@ class Stated(NamedTuple):
         """Return the same with an operation whose instructions do other work."""
         table, code = self.flow.operations, self.program.instructions
         rows = (code.operator == table.operator[operation]) & (code.kind >= 0)
+        # What is loaded ahead of it stays.
+        rows &= code.opcode != Opcode.LOAD
         rows &= code.chip == table.chip[operation]
         work = self.program.kinds[int(code.kind[rows][0])].work._replace(**fields)
         kinds = (*self.program.kinds, OperatorKind(work, ()))
@@ -124,6 +126,12 @@ _MODELS: dict[str, tuple[str, Strategy, dict[str, object]]] = {
     "cut": ("gpt2", Strategy(tensor=2, pipeline=5), {"vocabulary_size": 1 << 16}),
     "cut in two": ("llama", Strategy(tensor=2, pipeline=5), {}),
     "wide": ("gpt2", Strategy(tensor=2, pipeline=1), {}),
+    # Matrices of several tiles of 320.
+    "tiles": (
+        "llama",
+        Strategy(tensor=2, pipeline=1),
+        {"intermediate_size": 2 * 330, "max_context_tokens": 700},
+    ),
     "encoder": ("bert", Strategy(tensor=2, pipeline=1), {}),
     "experts": (
         "mixtral",
@@ -136,6 +144,7 @@ _MODELS: dict[str, tuple[str, Strategy, dict[str, object]]] = {
 @cache
 def _stated(name: str) -> Stated:
     family, strategy, fields = _MODELS[name]
+    context = 700 if name == "tiles" else 16
     structure = FAMILIES[family]
     model = ModelSpec.model_validate(
         {
@@ -166,7 +175,7 @@ def _stated(name: str) -> Stated:
     machine = load_machine().with_settings(settings)
     topology = select_topology(strategy.chips)
     plan = plan_sharding(
-        Task(model, machine, 1, 16, 1).split_as(strategy),
+        Task(model, machine, 1, context, 1).split_as(strategy),
         strategy,
         topology.active.astype(np.int64),
         sequences=1,
@@ -179,7 +188,8 @@ def stated() -> Callable[[str], Stated]:
     """Return a valid program of one layer: a ``decoder`` of two chips, and others.
 
     Its model has 32 hidden columns, 64 intermediate ones, 4 heads of 8 rows (2 of keys)
-    and a vocabulary of 64. It reads 16 positions. Chips have equal shares.
+    and a vocabulary of 64. It reads 16 positions. Chips have equal shares. ``tiles``
+    has 660 intermediate columns and reads 700 positions.
     """
     return _stated
 

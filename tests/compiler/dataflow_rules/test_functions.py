@@ -196,23 +196,23 @@ def test_embeddings_norms_and_tokens_that_follow_by_the_graph_pass(
         ),
         (
             "cut",
-            [("writes", CANDIDATE, "candidates@1", LATER_PARTS)],
+            [("writes", CANDIDATE, "candidates@2", LATER_PARTS)],
             "states a choice without its first range",
         ),
         (
             "cut",
-            [("reads", CANDIDATE, "candidates@1", LATER_PARTS)],
+            [("reads", CANDIDATE, "candidates@2", LATER_PARTS)],
             "goes on with the candidate of another chip",
         ),
         (
             "cut",
-            [("reads", CANDIDATE, "candidates@1", {"first": 1, "last": 1})],
+            [("reads", CANDIDATE, "candidates@2", {"first": 1, "last": 1})],
             "goes on with the candidate of another chip",
         ),
         # One chip would pass over the logits between its range and the others'.
         (
             "cut",
-            [("writes", CANDIDATE, "candidates@1", {"part_last": 1, "number": 1})],
+            [("writes", CANDIDATE, "candidates@2", {"part_last": 1, "number": 1})],
             "is one of a group of chips that choose of different ranges",
         ),
         ("decoder", [("reads", SAMPLE, "candidates", FEWER)], EARLY),

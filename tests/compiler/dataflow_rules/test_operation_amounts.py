@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from chip.dataflow import Function
+from chip.operator_work import Shape
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
 from compiler.dataflow_rules.value_sizes import ValueSizes
 from compiler.dataflow_rules.work import check_work
@@ -42,7 +43,13 @@ def first_of(program: Any, function: Function, operator: str = "") -> int:
     [
         # Half of 32 rows of queries, and of 16 of keys and of values, with 32 columns.
         ("decoder", PRODUCT, "qkv", {"weights": 32 * 32, "macs": 32 * 32, "rows": 1}),
+        # They lie side by side in a tile; gate and up take one each.
+        ("decoder", PRODUCT, "qkv", {"tiles": 1}),
         ("decoder", PRODUCT, "gate_up", {"weights": 2 * 32 * 32, "made": 2 * 32}),
+        ("decoder", PRODUCT, "gate_up", {"tiles": 2}),
+        # 330 columns of gate and of up take two tiles of 320 each, as 330 rows do.
+        ("tiles", PRODUCT, "gate_up", {"weights": 32 * 660, "tiles": 4}),
+        ("tiles", PRODUCT, "down", {"weights": 32 * 330, "tiles": 2}),
         ("decoder", PRODUCT, "down", {"weights": 32 * 32, "made": 32}),
         # An encoder computes all of 16 positions.
         ("encoder", PRODUCT, "up", {"weights": 32 * 32, "macs": 16 * 32 * 32}),
@@ -52,9 +59,15 @@ def first_of(program: Any, function: Function, operator: str = "") -> int:
             "experts",
             PRODUCT,
             "gate_up",
-            {"weights": 2 * (2 * 32 * 32), "macs": 2 * (2 * 32 * 32), "pairs": 2},
+            {
+                "weights": 2 * (2 * 32 * 32),
+                "macs": 2 * (2 * 32 * 32),
+                "pairs": 2,
+                "tiles": 2 * 2,
+            },
         ),
         ("experts", PRODUCT, "down", {"weights": 2 * (32 * 32), "pairs": 2}),
+        ("experts", PRODUCT, "down", {"tiles": 2}),
         ("experts", Function.ROUTER, "router", {"weights": 4 * 8, "macs": 4 * 8}),
         ("experts", Function.ACTIVATE, "activate", {"elements": 2 * 32, "made": 32}),
         # Two query heads share the keys of one of 8 rows, of 16 positions.
@@ -62,8 +75,12 @@ def first_of(program: Any, function: Function, operator: str = "") -> int:
             "decoder",
             SCORES,
             "scores",
-            {"weights": 8 * 16, "macs": 2 * 8 * 16, "scored": 2 * 16, "newest": 8},
+            {"weights": 8 * 16, "macs": 2 * 8 * 16, "scored": 2 * 16},
         ),
+        # A tile is known before if it has no newest position: of 700 positions, 699.
+        ("decoder", SCORES, "scores", {"tiles": 1, "known_tiles": 0}),
+        ("tiles", SCORES, "scores", {"tiles": 3, "known_tiles": 2}),
+        ("tiles", ATTEND, "attend", {"tiles": 3, "known_tiles": 2}),
         ("decoder", ATTEND, "attend", {"weights": 8 * 16, "macs": 2 * 8 * 16}),
         ("decoder", SOFTMAX, "softmax", {"elements": 2 * 16}),
         # Chips that share heads have half of the positions each.
@@ -71,6 +88,8 @@ def first_of(program: Any, function: Function, operator: str = "") -> int:
         ("shared heads", SOFTMAX, "softmax", {"elements": 2 * 8}),
         # In an encoder each of 16 positions attends to all.
         ("encoder", SCORES, "scores", {"weights": 2 * 8 * 16, "scored": 2 * 16 * 16}),
+        # A tile for each of two heads, all of it new.
+        ("encoder", SCORES, "scores", {"tiles": 2, "known_tiles": 0}),
         # 16 rows of queries and 8 of keys; values pass as they are.
         ("decoder", POSITION, "position", {"elements": 16 + 8, "made": 16 + 8 + 8}),
         # Sums of squares come beside the weighed columns.
@@ -108,7 +127,7 @@ def test_a_later_part_of_a_table_has_no_rows_of_other_tables(
 
 PROGRAMS = (
     *("decoder", "shared heads", "grid", "biases", "head norms", "post norms"),
-    *("cut", "cut in two", "encoder", "experts"),
+    *("cut", "cut in two", "encoder", "experts", "tiles"),
 )
 
 
@@ -162,6 +181,11 @@ def test_regions_of_more_than_the_instruction_does_are_refused(
 
 LESS, FEW = "takes fewer elements than its regions have", "reads fewer vectors at once"
 SHORT = "does fewer operations than its terms take"
+REDUCES = "reduces fewer vectors over the lanes"
+TILES = "takes fewer tiles than its matrices have"
+MULTIPLIES = "multiplies more or less than its regions"
+MODE = ".* or multiplies in another mode"
+AHEAD = "loads ahead what is not known yet"
 
 
 @pytest.mark.parametrize(
@@ -193,22 +217,48 @@ SHORT = "does fewer operations than its terms take"
             {"stored_bytes": 16},
             "looks up less than its regions",
         ),
+        # The largest score, and the sum; of a token, one for each of two experts.
+        ("decoder", SOFTMAX, {"reductions": 1}, REDUCES),
+        ("experts", Function.CHOOSE, {"reductions": 1}, REDUCES),
+        ("decoder", NORM, {"reductions": 0}, REDUCES),
+        ("head norms", Function.HEAD_NORM, {"reductions": 0}, REDUCES),
+        ("decoder", Function.CANDIDATE, {"reductions": 0}, REDUCES),
+        ("decoder", Function.SAMPLE, {"reductions": 0}, REDUCES),
+        ("decoder", NORM, {"vectors": 0}, "has more vectors than elements, or none"),
+        ("decoder", NORM, {"vectors": 17}, "has more vectors than elements, or none"),
+        # Of as many elements: gate and up side by side, and matrices of another width.
+        ("tiles", "gate_up", {"shape": Shape((32,), (660,))}, TILES),
+        ("tiles", SCORES, {"shape": Shape((16,), (350,))}, TILES),
+        ("tiles", ATTEND, {"shape": Shape((350,), (16,))}, TILES),
+        ("decoder", SCORES, {"rows": 1}, MULTIPLIES),
+        ("decoder", PRODUCT, {"shape": Shape((32,), (31,))}, MULTIPLIES),
         ("decoder", PRODUCT, {"stored_bytes": 1023}, "reads fewer bytes than its matr"),
         ("decoder", PRODUCT, {"input_bytes": 63}, "moves fewer bytes than its vectors"),
         ("decoder", PRODUCT, {"output_bytes": 63}, "moves fewer bytes than its vect"),
-        ("decoder", SCORES, {"operand_bytes": 1}, "reads fewer bytes than its matrix"),
-        ("decoder", SCORES, {"ready_bytes": 256}, "loads ahead what is not known yet"),
+        # Weights are FP8 and activations FP16, as keys are.
+        ("decoder", PRODUCT, {"operand_bytes": 1}, MODE),
+        ("decoder", SCORES, {"operand_bytes": 1}, MODE),
+        ("decoder", ATTEND, {"operand_bytes": 4}, MODE),
+        # Two tiles of the older positions are a round, and the newest is in another.
+        ("decoder", SCORES, {"ready_rounds": 1}, AHEAD),
+        ("tiles", SCORES, {"ready_rounds": 2}, AHEAD),
+        ("tiles", ATTEND, {"ready_rounds": 2}, AHEAD),
+        ("experts", "gate_up", {"ready_rounds": 1}, AHEAD),
+        ("experts", "down", {"ready_rounds": 1}, AHEAD),
     ],
 )
 def test_an_instruction_of_less_work_is_refused(
     stated: Callable[[str], Any],
     program: str,
-    function: Function,
-    fields: dict[str, int],
+    function: Function | str,
+    fields: dict[str, Any],
     why: str,
 ) -> None:
     valid = stated(program)
-    own = first_of(valid, function)
+    if isinstance(function, str):
+        own = first_of(valid, PRODUCT, function)
+    else:
+        own = first_of(valid, function)
     where = f"{valid.statements.name(own)} on chip 0 .*columns 0 to .*: {why}"
     with pytest.raises(VerificationError, match=where):
         work(valid.working(own, **fields))

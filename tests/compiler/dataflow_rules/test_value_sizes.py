@@ -48,7 +48,7 @@ def carried(program: Any, value: str) -> set[tuple[int, int]]:
         ("cut", "head.token", 1, 32),
         # A candidate is a logit and its number.
         ("decoder", "candidates", 1, 2 * 32),
-        ("cut", "candidates@1", 1, 2 * 32),
+        ("cut", "candidates@2", 1, 2 * 32),
         # One head of 8 rows, with its largest score and its sum; keys have 2 heads.
         ("shared heads", "attended", 8, 8 * 16 + 2 * 2 * 32),
     ],

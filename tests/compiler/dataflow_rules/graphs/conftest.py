@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from chip.dataflow import Dataflow
-from chip.program import Instructions, OperatorKind, Program
+from chip.program import Instructions, Opcode, OperatorKind, Program
 from compiler.compile_graph import compile_workload
 from compiler.dataflow_rules.graphs.stated import GraphFacts
 from compiler.dataflow_rules.statements import Statements
@@ -53,6 +53,8 @@ class StatedGraph(NamedTuple):
         """Return the same with an operation whose instructions do other work."""
         table, code = self.flow.operations, self.program.instructions
         rows = (code.operator == table.operator[operation]) & (code.kind >= 0)
+        # What is loaded ahead of it stays.
+        rows &= code.opcode != Opcode.LOAD
         rows &= code.chip == table.chip[operation]
         work = self.program.kinds[int(code.kind[rows][0])].work._replace(**fields)
         kinds = (*self.program.kinds, OperatorKind(work, ()))

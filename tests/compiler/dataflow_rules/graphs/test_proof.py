@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chip.dataflow import Dataflow, Function, Regions
-from chip.operator_work import ProductWork, VectorWork
+from chip.operator_work import ProductWork, Shape, VectorWork
 from chip.program import Opcode, OperatorKind, Program
 from compiler.compile_graph import compile_workload
 from compiler.dataflow_rules.graphs.proof import graph_checks
@@ -226,8 +226,12 @@ def test_weights_are_read_where_the_plan_puts_them() -> None:
     ("kind", "fields", "message"),
     [
         (ProductWork, {"input_bytes": 0}, "moves fewer bytes than its vectors have"),
-        (ProductWork, {"batch": 1}, "multiplies more or less than its regions"),
-        (ProductWork, {"shape": None}, "installs other matrices than those it reads"),
+        (ProductWork, {"rows": 1}, "multiplies more or less than its regions"),
+        (
+            ProductWork,
+            {"shape": Shape((2048,), (1024,))},
+            "installs other matrices than those it reads",
+        ),
         (ProductWork, {"chain": None}, "is work of another kind"),
         (VectorWork, {"passes": 1}, "takes fewer passes over what it reads"),
         (VectorWork, {"operations": 1}, "fewer operations than its function takes"),

@@ -8,6 +8,7 @@ import pytest
 
 from chip.dataflow import Function
 from chip.operator_work import Shape
+from chip.program import Opcode
 from compiler.dataflow_rules.graphs.work import check_graph_work
 from experiments.sabotage.program_edits import with_rows
 from specs.errors import VerificationError
@@ -18,6 +19,7 @@ PAIRS, LOOKUP = Function.PAIRED_PRODUCT, Function.LOOKUP_ROWS
 OTHER_KIND = "is work of another kind"
 MULTIPLIES = "multiplies more or less than its regions"
 MOVES = "moves fewer bytes than its vectors have"
+INSTALLS = "installs other matrices than those it reads"
 FEW = "reads fewer vectors at once than it has terms"
 LESS = "takes fewer elements than its regions have"
 
@@ -41,20 +43,21 @@ def test_a_program_does_the_work_of_its_regions(
     ("program", "function", "fields", "why"),
     [
         # 16 rows and 32 columns of bytes, one vector of bytes, and sums of 16 bits.
-        ("lstm", PRODUCT, {"weights": 511}, MULTIPLIES),
-        ("lstm", PRODUCT, {"batch": 2}, MULTIPLIES),
-        ("lstm", PRODUCT, {"masked_macs": 1}, MULTIPLIES),
-        ("lstm", PRODUCT, {"shape": None}, "installs other matrices than those"),
-        ("lstm", PRODUCT, {"shape": Shape(32, 16)}, "installs other matrices than th"),
+        ("lstm", PRODUCT, {"shape": Shape((16,), (8, 8, 8, 7))}, MULTIPLIES),
+        ("lstm", PRODUCT, {"rows": 2}, MULTIPLIES),
+        # Each of four gates begins at the first lane.
+        ("lstm", PRODUCT, {"shape": Shape((32,), (4, 4, 4, 4))}, INSTALLS),
+        ("lstm", PRODUCT, {"shape": Shape((16,), (32,))}, INSTALLS),
+        ("lstm", PRODUCT, {"shape": Shape((16,), (4, 4, 4, 4), 2)}, INSTALLS),
         ("lstm", PRODUCT, {"stored_bytes": 511}, "reads fewer bytes than its matrix"),
-        ("lstm", PRODUCT, {"operand_bytes": 0}, "reads fewer bytes than its matrix"),
+        ("lstm", PRODUCT, {"operand_bytes": 2}, "multiplies in another mode"),
+        ("rows", PRODUCT, {"operand_bytes": 1}, "multiplies in another mode"),
         ("lstm", PRODUCT, {"input_bytes": 15}, MOVES),
         ("lstm", PRODUCT, {"output_bytes": 63}, MOVES),
-        ("lstm", PRODUCT, {"ready_bytes": 513}, "loads ahead what is not known yet"),
         # Which matrices are multiplied is known when they are chosen.
-        ("experts", PRODUCT, {"ready_bytes": 1}, "loads ahead what is not known yet"),
-        ("experts", PRODUCT, {"weights": 3 * 12}, MULTIPLIES),
-        ("pairs", PAIRS, {"weights": 39}, MULTIPLIES),
+        ("experts", PRODUCT, {"ready_rounds": 1}, "loads ahead what is not known yet"),
+        ("experts", PRODUCT, {"shape": Shape((4,), (3,), 3)}, MULTIPLIES),
+        ("pairs", PAIRS, {"shape": Shape((8,), (4,))}, MULTIPLIES),
         ("pairs", LOOKUP, {"stored_bytes": 23}, "looks up less than its regions"),
         # Two partial sums are two vectors, and one addition.
         ("lstm", TOTAL, {"elements": 15}, LESS),
@@ -66,6 +69,10 @@ def test_a_program_does_the_work_of_its_regions(
         ("lstm", VECTOR, {"operands": 1}, FEW),
         ("lstm", VECTOR, {"operations": 10}, "does fewer operations than its function"),
         ("rows", VECTOR, {"passes": 1}, "takes fewer passes over what it reads"),
+        # The squares of a norm are added up.
+        ("rows", VECTOR, {"reductions": 0}, "reduces fewer vectors over the lanes"),
+        ("rows", VECTOR, {"vectors": 0}, "has more vectors than elements, or none"),
+        ("rows", VECTOR, {"vectors": 17}, "has more vectors than elements, or none"),
     ],
 )
 def test_an_instruction_of_less_work_is_refused(
@@ -96,7 +103,9 @@ def test_a_chain_does_the_work_of_its_function(graph: Callable[[str], Any]) -> N
     own = first_of(valid, PRODUCT)
     code, table = valid.program.instructions, valid.flow.operations
     row = np.flatnonzero(
-        (code.operator == table.operator[own]) & (code.chip == 0) & (code.kind >= 0)
+        (code.operator == table.operator[own])
+        & (code.chip == 0)
+        & (code.opcode == Opcode.MATMUL)
     )[0]
     chain = valid.program.kinds[int(code.kind[row])].work.chain
     # It reads one more vector than the result, and adds it.
@@ -135,6 +144,7 @@ def test_work_is_of_the_kind_of_its_function(graph: Callable[[str], Any]) -> Non
             (code.operator == table.operator[own])
             & (code.chip == table.chip[own])
             & (code.kind >= 0)
+            & (code.opcode != Opcode.LOAD)
         )
         for each, own in owns.items()
     }
