@@ -6,7 +6,8 @@ import numpy as np
 
 from chip.dataflow import Function, Value
 from chip.mxm_tiling import tiling
-from chip.operator_work import ProductWork, VectorWork, Work
+from chip.operator_cycles import load_of, preloaded
+from chip.operator_work import LoadWork, ProductWork, VectorWork, Work
 from chip.program import Program
 from experiments.sabotage.case import Change, Sabotage, SabotageCase
 from experiments.sabotage.dataflow_edits import (
@@ -141,9 +142,27 @@ def _with_less(of: type[Work], column: str) -> Change:
         work = kinds[int(code.kind[row])].work
         assert isinstance(work, ProductWork | VectorWork)
         half = work._replace(**{column: getattr(work, column) // 2})
-        return with_work(case.program, case.machine, own, half)
+        program = case.program
+        if isinstance(half, ProductWork) and half.preloaded_rounds:
+            half = preloaded(case.machine.chip, half, half.preloaded_rounds)
+            program = _loading(case, row, half)
+        return with_work(program, case.machine, own, half)
 
     return change
+
+
+def _loading(case: SabotageCase, row: int, work: ProductWork) -> Program:
+    """Load ahead of an instruction what a product of other bytes relies on."""
+    program, code, done = case.program, case.program.instructions, 0
+    operator, chip = int(code.operator[row]), int(code.chip[row])
+    for each in rows_of(program, operator, chip, loads=True).tolist():
+        load = case.program.kinds[int(code.kind[each])].work
+        if isinstance(load, LoadWork):
+            after = done + load.rounds
+            less = load_of(case.machine.chip, work, done, after)
+            program = with_work(program, case.machine, np.array([each]), less)
+            done = after
+    return program
 
 
 def _ahead_of_keys(case: SabotageCase, random: Random) -> Program | None:

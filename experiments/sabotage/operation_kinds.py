@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from chip.dataflow import Dataflow, Function
+from chip.mxm_tiling import tiling
 from chip.operator_work import ProductWork
 from chip.program import Program
 from experiments.sabotage.case import Sabotage, SabotageCase
@@ -203,8 +204,13 @@ def _cheaper(case: SabotageCase, random: Random) -> Program | None:
     half = halved_work(work)
     if not isinstance(half, ProductWork):
         return None
-    # What was loaded ahead stays, since the instruction that reads it does.
-    half = half._replace(preloaded_bytes=work.preloaded_bytes)
+    # Reads and loads stay: a round of fewer weights still reads what it did.
+    cut = tiling(case.machine.chip, work.operand_bytes)
+    whole = max(1, cut.rounds(work.shape))
+    half = half._replace(
+        stored_bytes=work.stored_bytes * cut.rounds(half.shape) // whole,
+        preloaded_bytes=work.preloaded_bytes,
+    )
     return with_work(case.program, case.machine, rows, half)
 
 

@@ -94,15 +94,15 @@ def _with_steps(
 
 
 def _least_cycles(step: SliceInstruction, work: Work, chip: ChipSpec) -> int:
-    """Return the cycles that slices need for an instruction, to sabotage them."""
+    """Return the cycles that slices need for a repeat, to sabotage them."""
+    size = ceil_div(step.bytes, step.repeats)
     if step.port in (SlicePort.MEM_READ, SlicePort.MEM_WRITE):
-        return ceil_div(step.bytes, step.units * chip.lanes)
+        return ceil_div(size, step.units * chip.lanes)
     if step.port is SlicePort.MXM_LOAD:
-        return ceil_div(step.bytes, chip.weight_feed_bytes_per_cycle)
+        return ceil_div(size, chip.weight_feed_bytes_per_cycle)
     if step.port is SlicePort.MXM_MULTIPLY:
-        wide = isinstance(work, ProductWork) and work.operand_bytes > 1
-        rate = chip.mxm_fp16_macs_per_cycle if wide else chip.mxm_int8_macs_per_cycle
-        return ceil_div(step.macs * chip.mxm_planes, rate * step.units)
+        # Each row of a round takes its cycles, however few weights a tile has.
+        return step.duration_cycles
     if isinstance(work, ProductWork):
         work = work.chain or VectorWork(0, 0)
     assert isinstance(work, VectorWork)
