@@ -16,7 +16,7 @@ from chip.dataflow import (
     Regions,
     Value,
 )
-from chip.operator_work import LoadWork, ProductWork, VectorWork
+from chip.operator_work import LoadWork, ProductWork, Shape, VectorWork
 from chip.program import (
     Deskews,
     Opcode,
@@ -120,8 +120,8 @@ def by_hand() -> Program:
     columns = np.array(INSTRUCTIONS, dtype=np.int64).T
     none = np.zeros(3, dtype=np.int64)
     works = (
-        ProductWork(64, 64, 1, 1, 8, 8),
-        LoadWork(64, 64),
+        ProductWork(Shape((8,), (8,)), 1, 64, 1, 8, 8),
+        LoadWork(1, 40, 64),
         VectorWork(320 * 6, 16, operands=2),
     )
     return Program(

@@ -79,6 +79,8 @@ def test_an_instruction_is_too_short(
         (EXPERTS, "reads", SlicePort.MEM_READ),
         (EXPERTS, "writes", SlicePort.MEM_WRITE),
         (EXPERTS, "loads of weights", SlicePort.MXM_LOAD),
+        # Eight rows of a chunk.
+        (PROMPT, "multiplications", SlicePort.MXM_MULTIPLY),
         (PROMPT, "vector operations", SlicePort.VXM),
     ],
 )
@@ -146,11 +148,7 @@ def test_a_program_for_less_work_is_one_that_was_compiled(
     assert shorter.dataflow.passes[0].context_tokens == 16
     smaller = draw("small LSTM", SMALLER, "both")
     products = [
-        {
-            each.work.batch
-            for each in program.kinds
-            if isinstance(each.work, ProductWork)
-        }
+        {each.work.rows for each in program.kinds if isinstance(each.work, ProductWork)}
         for program in (cases["small LSTM"].program, smaller)
     ]
     assert products == [{2}, {1}]

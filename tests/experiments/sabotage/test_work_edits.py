@@ -3,53 +3,78 @@
 import numpy as np
 import pytest
 
-from chip.operator_work import LoadWork, LookupWork, ProductWork, VectorWork, Work
+from chip.operator_work import (
+    LoadWork,
+    LookupWork,
+    ProductWork,
+    Shape,
+    VectorWork,
+    Work,
+)
 from chip.program import OperatorKind, Program
-from experiments.sabotage.work_edits import halved_work, with_work
+from experiments.sabotage.work_edits import halved_work, with_shape, with_work
 from specs.machine import load_machine
 
+# Two matrices of 5 x 6 elements of half a byte, each a tile of a round in FP16 mode.
 PRODUCT = ProductWork(
-    weights=101,
-    stored_bytes=51,
-    operand_bytes=1,
-    batch=3,
+    shape=Shape((5,), (4, 2), 2),
+    rows=3,
+    stored_bytes=30,
+    operand_bytes=2,
     input_bytes=10,
     output_bytes=20,
-    ready_bytes=70,
-    preloaded_bytes=33,
-    masked_macs=9,
+    ready_rounds=2,
+    preloaded_rounds=1,
+    preloaded_bytes=15,
 )
 MACHINE = load_machine()
 
 
 def test_half_a_product_has_half_its_matrix_and_all_of_its_vectors() -> None:
-    assert halved_work(PRODUCT) == ProductWork(
-        weights=50,
-        stored_bytes=25,
-        operand_bytes=1,
-        batch=3,
-        input_bytes=10,
-        output_bytes=20,
-        # No more than there are weights.
-        ready_bytes=50,
-        preloaded_bytes=16,
-        masked_macs=4,
+    assert halved_work(PRODUCT) == PRODUCT._replace(
+        shape=Shape((5,), (4, 2)), stored_bytes=15, preloaded_bytes=7
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "half"),
+    [
+        (Shape((5,), (4, 2), 3), Shape((5,), (4, 2))),
+        # Of one matrix half of the columns, and of one column half of the rows.
+        (Shape((5,), (4, 3)), Shape((5,), (3,))),
+        (Shape((5, 2), (1,)), Shape((3,), (1,))),
+    ],
+)
+def test_half_a_product_has_fewer_matrices_columns_or_rows(
+    shape: Shape, half: Shape
+) -> None:
+    made = halved_work(PRODUCT._replace(shape=shape))
+    assert isinstance(made, ProductWork)
+    assert made.shape == half
+
+
+def test_a_product_of_another_shape_reads_in_proportion() -> None:
+    third = with_shape(PRODUCT, Shape((5,), (4,)))
+    # A third of 60 elements: 20.
+    assert third == PRODUCT._replace(
+        shape=Shape((5,), (4,)), stored_bytes=10, preloaded_bytes=5
     )
 
 
 def test_half_of_other_work_has_half_its_elements_or_bytes() -> None:
     vector = VectorWork(elements=7, element_bits=16, operands=3)
     assert halved_work(vector) == VectorWork(elements=3, element_bits=16, operands=3)
-    assert halved_work(LoadWork(9, 5)) == LoadWork(4, 2)
+    # Rounds of padded tiles stay.
+    assert halved_work(LoadWork(2, 40, 5)) == LoadWork(2, 40, 2)
     assert halved_work(LookupWork(11, readers=2)) == LookupWork(5, readers=2)
 
 
 @pytest.mark.parametrize(
     "work",
     [
-        PRODUCT._replace(weights=1),
+        PRODUCT._replace(shape=Shape((1,), (1,))),
         VectorWork(elements=1, element_bits=16),
-        LoadWork(1, 1),
+        LoadWork(1, 40, 1),
         LookupWork(1),
     ],
 )
