@@ -35,8 +35,14 @@ def check_lengths(program: Program) -> int:
         whole[number] = last_cycle(described)
         streamed = [step for step in described.steps if step.port is SlicePort.MXM_LOAD]
         begin = min((step.start_cycle for step in streamed), default=0)
-        ends = [step.end_cycle for step in streamed]
-        reading[number] = max(ends, default=0) - begin
+        ends = [step.end_cycle - begin for step in streamed]
+        # Vectors stream from the begin on; operands of a chain are read afterwards.
+        ends += [
+            step.end_cycle
+            for step in described.steps
+            if step.port is SlicePort.MEM_READ and step.start_cycle == 0
+        ]
+        reading[number] = max(ends, default=0)
     weights = is_kind(program, ProductWork, LoadWork)[code.kind[rows]]
     weights &= code.slice[rows] == Slice.MEM
     kind, takes = code.kind[rows], code.duration_cycles[rows]

@@ -60,9 +60,9 @@ def _too_short(case: SabotageCase, random: Random) -> Program | None:
     row = int(random.choice(np.flatnonzero(code.duration_cycles > 1)))
     most = int(code.duration_cycles[row])
     if code.slice[row] == Slice.MEM:
-        # Its operands may be read for longer than its weights, which are what counts.
-        loads = [s for s in kinds[code.kind[row]].steps if s.port is SlicePort.MXM_LOAD]
-        most = min([most, *(step.end_cycle - loads[0].start_cycle for step in loads)])
+        # Operands of a chain may be read for longer; weights and vectors count.
+        steps = [s for s in kinds[code.kind[row]].steps if s.port is SlicePort.MEM_READ]
+        most = min([most, *(s.end_cycle for s in steps if s.start_cycle == 0)])
     if most == 1:
         return None
     fewer = int(random.integers(1, most))

@@ -1,15 +1,19 @@
 """Sabotage of resources: which memory, slice, port or time is stated as less."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from chip.functional_units import SliceInstruction, SlicePort
 from chip.operator_work import ProductWork, VectorWork
-from chip.program import Program
+from chip.program import Opcode, Program
+from compiler.hazard_rules.streams import check_lengths
 from experiments.sabotage.case import SabotageCase
+from experiments.sabotage.program_edits import with_rows
 from experiments.sabotage.resource_kinds import SHORTER, SMALLER
+from specs.errors import VerificationError
 
 Cases = Mapping[str, SabotageCase]
 Draw = Callable[..., Program]
@@ -71,6 +75,18 @@ def test_an_instruction_is_too_short(
     (old,), (new,) = lost_and_new(before, made.instructions)
     assert new == old | {"duration_cycles": new["duration_cycles"]}
     assert 1 <= new["duration_cycles"] < old["duration_cycles"]
+
+
+def test_a_read_of_vectors_alone_is_as_long_as_they_stream(cases: Cases) -> None:
+    program = cases[DECODER].program
+    code, works = program.instructions, [kind.work for kind in program.kinds]
+    ahead = [isinstance(w, ProductWork) and w.preloaded_rounds == 1 for w in works]
+    row = np.flatnonzero((code.opcode == Opcode.READ) & np.array(ahead)[code.kind])[0]
+    # The only round was loaded ahead: it installs in 12 cycles, and its row takes two.
+    assert code.duration_cycles[row] == 14
+    short = replace(program, instructions=with_rows(code, row, duration_cycles=13))
+    with pytest.raises(VerificationError, match=r"MEM is taken for 13 .* takes 14"):
+        check_lengths(short)
 
 
 @pytest.mark.parametrize(
