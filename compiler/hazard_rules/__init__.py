@@ -4,7 +4,7 @@ Each check returns the number of cases it was applied to, or raises Verification
 with the first counter-example.
 
 structure: check_outage, check_ends, check_exclusive, check_operators, check_routes,
-    cycles_per_vector, in_period, is_kind, violation
+    by_start, cycles_per_vector, in_period, is_kind, violation
 timing: check_receives, check_fifos, check_deskews
 rates: check_rates
 rounds: check_rounds, required_rounds, tiles_at_once, tiles_of, times_of,

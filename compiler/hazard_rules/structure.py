@@ -4,6 +4,7 @@ For `compiler.verify`; independent of the code that makes programs.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,6 +114,33 @@ def check_ends(program: Program, topology: Topology, machine: MachineSpec) -> in
     return 2 * len(trains)
 
 
+def by_start(
+    program: Program, keys: Sequence[NDArray[np.integer]], start: Ints, cycles: Ints
+) -> tuple[list[NDArray[np.integer]], Ints, Ints]:
+    """Return keys, starts and ends within the period, sorted, for rules to check.
+
+    Parameters
+    ----------
+    program
+        Program whose sequences repeat what is sorted.
+    keys
+        What is taken, such as a chip: the first to sort by, each of the shape
+        ``(instructions,)``.
+    start, cycles
+        First cycle and number of cycles, of the same shape.
+    """
+    begin = in_period(program, start)
+    end = begin + np.tile(cycles, program.sequences)
+    columns = [np.tile(key, program.sequences) for key in keys]
+    # An instruction that runs past the end of the period continues at its beginning.
+    late = end > program.period_cycles
+    columns = [np.concatenate([key, key[late]]) for key in columns]
+    begin = np.concatenate([begin, begin[late] - program.period_cycles])
+    end = np.concatenate([end, end[late] - program.period_cycles])
+    order = row_order(*columns, begin)
+    return [key[order] for key in columns], begin[order], end[order]
+
+
 # Slice that executes each opcode.
 _SLICES = {
     Opcode.READ: Slice.MEM,
@@ -145,17 +173,9 @@ def check_exclusive(program: Program) -> int:
     keys: list[NDArray[np.integer]] = [
         column[work] for column in (code.port, code.slice, code.chip)
     ]
-    start = in_period(program, code.start_cycle[work])
-    end = start + np.tile(code.duration_cycles[work], program.sequences)
-    columns = [np.tile(key, program.sequences) for key in keys]
-    # An instruction that runs past the end of the period continues at its beginning.
-    late = end > program.period_cycles
-    columns = [np.concatenate([key, key[late]]) for key in columns]
-    start = np.concatenate([start, start[late] - program.period_cycles])
-    end = np.concatenate([end, end[late] - program.period_cycles])
-    order = row_order(*columns, start)
-    port, unit, chip = (key[order] for key in columns)
-    start, end = start[order], end[order]
+    (port, unit, chip), start, end = by_start(
+        program, keys, code.start_cycle[work], code.duration_cycles[work]
+    )
     same = (chip[1:] == chip[:-1]) & (unit[1:] == unit[:-1]) & (port[1:] == port[:-1])
     clash = same & (end[:-1] > start[1:])
     if clash.any():

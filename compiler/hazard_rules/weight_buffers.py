@@ -3,15 +3,23 @@
 For `compiler.verify`; independent of the code that makes programs.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
-from chip.functional_units import SliceOperation, SlicePort
+from chip.functional_units import SliceInstruction, SliceOperation, SlicePort
 from chip.operator_work import LoadWork, ProductWork
 from chip.program import Opcode, OperatorKind, Program, Slice
 from compiler.hazard_rules.rounds import times_of, widened_weights
-from compiler.hazard_rules.structure import in_period, is_kind, violation
+from compiler.hazard_rules.structure import (
+    by_start,
+    in_period,
+    is_kind,
+    violation,
+)
 from specs.arrays import Ints, row_order
 from specs.machine import ChipSpec, MachineSpec
+from specs.units import ceil_div
 
 
 def check_loads(program: Program, machine: MachineSpec) -> int:
@@ -19,7 +27,8 @@ def check_loads(program: Program, machine: MachineSpec) -> int:
 
     The weights loaded ahead of a product are those that it does not load itself.
     Between such a load and its product, no other operator loads weights. The VXM widens
-    weights while it does nothing else.
+    weights while it does nothing else. Unless the chip overlaps them, nothing loads
+    while the rounds of another operator multiply.
     """
     code = program.instructions
     rows = np.flatnonzero(is_kind(program, ProductWork, LoadWork)[code.kind])
@@ -60,38 +69,104 @@ def check_loads(program: Program, machine: MachineSpec) -> int:
             f"{start[order][at]}, but operator {operator[following[at]]} loads next",
         )
     if chip.widening_operations:
-        _check_widening(program)
+        kinds = code.kind[rows]
+        for at, (took, takes) in enumerate(_widened(program, kinds, place, chip)):
+            if took < takes:
+                on_chip, ahead_of = divmod(int(keys[at]), operators)
+                raise violation(
+                    "a slice is faster than it can be",
+                    f"chip {on_chip}, operator {ahead_of}: a round is loaded ahead in "
+                    f"{took} cycles, and its weights are widened in {takes}",
+                )
+        _check_apart(program, _vxm_spans, "the VXM widens weights or computes")
+    if not chip.overlap_load:
+        _check_apart(program, _rounds_span, "the MXM loads or multiplies rounds")
     return len(order)
 
 
-def _check_widening(program: Program) -> None:
-    """Refuse a vector operator while the VXM of its chip widens weights."""
-    code = program.instructions
-    spans = []
+def _widened(
+    program: Program, kinds: Ints, place: Ints, chip: ChipSpec
+) -> list[tuple[int, int]]:
+    """Return the cycles of the shortest round loaded ahead, and those it takes.
+
+    The number of weights of a round is known to its product only. One for each place.
+    """
+    longest = np.iinfo(np.int64).max
+    took, takes = [], []
     for kind in program.kinds:
-        widen = [step for step in kind.steps if step.step is SliceOperation.WIDEN]
-        first = min((step.start_cycle for step in widen), default=-1)
-        spans.append((first, max((step.end_cycle for step in widen), default=-1)))
-    span = np.array([*spans, (-1, -1)], dtype=np.int64)[code.kind]
-    loads = (code.slice == Slice.MEM) & (code.opcode == Opcode.LOAD)
-    loads |= code.opcode == Opcode.MATMUL
-    loads &= span[:, 1] > 0
-    vectors = code.opcode == Opcode.VECTOR
-    rows = np.flatnonzero(loads | vectors)
-    begin = np.where(loads, span[:, 0], 0)[rows]
-    takes = np.where(loads, span[:, 1], code.duration_cycles)[rows] - begin
-    start: Ints = in_period(program, code.start_cycle[rows] + begin)
-    chips = np.tile(code.chip[rows], program.sequences)
-    order = row_order(chips, start)
-    end = (start + np.tile(takes, program.sequences))[order]
-    start, chips = start[order], chips[order]
-    twice = np.flatnonzero((start[1:] < end[:-1]) & (chips[1:] == chips[:-1]))
+        work = kind.work
+        loads = [s.duration_cycles for s in kind.steps if s.port is SlicePort.MXM_LOAD]
+        took.append(min(loads) if isinstance(work, LoadWork) else longest)
+        weights = 0
+        if isinstance(work, ProductWork) and work.preloaded_rounds:
+            weights = widened_weights(chip, work)
+        operations = weights * chip.widening_operations
+        takes.append(ceil_div(operations, chip.vxm_alus * chip.lanes))
+    least = np.full(int(place.max()) + 1, longest)
+    most = np.zeros_like(least)
+    np.minimum.at(least, place, np.array(took, dtype=np.int64)[kinds])
+    np.maximum.at(most, place, np.array(takes, dtype=np.int64)[kinds])
+    return list(zip(least.tolist(), most.tolist(), strict=True))
+
+
+# First cycle of a use and number of cycles, from the start of an operator.
+_Span = tuple[int, int]
+
+
+def _span(steps: list[SliceInstruction]) -> list[_Span]:
+    """Return the cycles from the first of some instructions to the last, if any."""
+    if not steps:
+        return []
+    begin = min(step.start_cycle for step in steps)
+    return [(begin, max(step.end_cycle for step in steps) - begin)]
+
+
+def _rounds_span(kind: OperatorKind) -> list[_Span]:
+    """Return the cycles of all rounds of a kind: loads, installs and multiplies."""
+    ports = (SlicePort.MXM_LOAD, SlicePort.MXM_INSTALL, SlicePort.MXM_MULTIPLY)
+    return _span([step for step in kind.steps if step.port in ports])
+
+
+def _vxm_spans(kind: OperatorKind) -> list[_Span]:
+    """Return when a kind takes the VXM: to widen weights, for results, or at all."""
+    if not isinstance(kind.work, ProductWork | LoadWork):
+        return [(0, max((step.end_cycle for step in kind.steps), default=0))]
+    vxm = [step for step in kind.steps if step.port is SlicePort.VXM]
+    widens = [step for step in vxm if step.step is SliceOperation.WIDEN]
+    return [*_span(widens), *_span([step for step in vxm if step not in widens])]
+
+
+def _check_apart(
+    program: Program, spans_of: Callable[[OperatorKind], list[_Span]], what: str
+) -> None:
+    """Refuse operators of a chip of which some spans overlap."""
+    code = program.instructions
+    begins = np.isin(code.opcode, (Opcode.MATMUL, Opcode.LOAD, Opcode.VECTOR))
+    rows = np.flatnonzero(begins & (code.kind >= 0))
+    chips: list[Ints] = []
+    starts: list[Ints] = []
+    cycles: list[Ints] = []
+    for number in np.unique(code.kind[rows]).tolist():
+        own = rows[code.kind[rows] == number]
+        for begin, takes in spans_of(program.kinds[number]):
+            chips.append(code.chip[own].astype(np.int64))
+            starts.append(code.start_cycle[own] + begin)
+            cycles.append(np.full(len(own), takes))
+    if not chips:
+        return
+    (chip,), start, end = by_start(
+        program,
+        [np.concatenate(chips)],
+        np.concatenate(starts),
+        np.concatenate(cycles),
+    )
+    twice = np.flatnonzero((start[1:] < end[:-1]) & (chip[1:] == chip[:-1]))
     if len(twice):
         at = int(twice[0])
         raise violation(
             "a slice does two things",
-            f"chip {chips[at]}: the VXM widens weights or computes until cycle "
-            f"{end[at]}, and starts again at cycle {start[at + 1]}",
+            f"chip {chip[at]}: {what} until cycle {end[at]}, and does so again from "
+            f"cycle {start[at + 1]}",
         )
 
 
