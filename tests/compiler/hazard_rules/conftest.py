@@ -1,4 +1,4 @@
-"""Programs of a few instructions, written by hand, for single rules."""
+"""Programs for single rules: of a few instructions written by hand, or compiled."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,7 +15,9 @@ from chip.program import (
     Trains,
     instructions_of,
 )
+from compiler.ir.schedule import Schedule
 
+Compile = Callable[..., Schedule]
 # Chip, opcode, start cycle, duration; then operator, train, port and kind by name.
 Row = dict[str, int]
 # Link, vectors, wire cycle, receive cycle, train of the hop before or -1.
@@ -97,3 +99,21 @@ def program_of() -> ProgramOf:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def ahead(compiled: Compile) -> Schedule:
+    """Return a program of small tiles, two rounds of which load ahead of products.
+
+    A round of 4 x 16 x 16 B loads in 11 cycles; products take up to sixteen rounds.
+    """
+    return compiled(
+        2,
+        4,
+        chip__lanes=16,
+        chip__mxm_int8_macs_per_cycle=1024,
+        chip__mxm_fp16_macs_per_cycle=256,
+        chip__stream_bytes_per_cycle=1024,
+        chip__weight_feed_bytes_per_cycle=100,
+        chip__mxm_buffer_bytes=2048,
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from chip.functional_units import SlicePort
 from chip.lowering import lower
-from chip.operator_work import LookupWork, ProductWork, VectorWork
+from chip.operator_work import LoadWork, LookupWork, ProductWork, Shape, VectorWork
 from chip.program import OperatorKind
 from compiler.hazard_rules.rates import check_rates
 from specs.errors import VerificationError
@@ -14,14 +14,18 @@ from specs.machine import load_machine
 
 MACHINE = load_machine()
 VECTOR = VectorWork(6_400, 16, operations=4, passes=2)
-PRODUCT = ProductWork(640 * 640, 640 * 640, 1, 8, 10_240, 10_240)
+REDUCED = VectorWork(320, 16, reductions=1)
+MOVED = VectorWork(6_400, 16, reorders=True)
+# Two rounds of full tiles, eight rows.
+PRODUCT = ProductWork(Shape((640,), (1280,)), 8, 640 * 1280, 1, 10_240, 20_480)
+CHAINED = PRODUCT._replace(chain=VectorWork(8 * 1280, 16, passes=2))
+LOAD = LoadWork(rounds=2, round_cycles=40, stored_bytes=640 * 1280)
 LOOKUP = LookupWork(40_000)
 Kind = Callable[..., OperatorKind]
+Work = VectorWork | ProductWork | LoadWork | LookupWork
 
 
-def hurried(
-    work: VectorWork | ProductWork | LookupWork, port: SlicePort
-) -> OperatorKind:
+def hurried(work: Work, port: SlicePort) -> OperatorKind:
     """Return a kind in which slices of a port are taken for one cycle each."""
     steps = tuple(
         step._replace(duration_cycles=1) if step.port is port else step
@@ -30,8 +34,10 @@ def hurried(
     return OperatorKind(work, steps)
 
 
-@pytest.mark.parametrize("work", [VECTOR, PRODUCT, LOOKUP])
-def test_what_a_chip_can_do_holds(work: VectorWork | ProductWork | LookupWork) -> None:
+@pytest.mark.parametrize(
+    "work", [VECTOR, REDUCED, MOVED, PRODUCT, CHAINED, LOAD, LOOKUP]
+)
+def test_what_a_chip_can_do_holds(work: Work) -> None:
     check_rates(3, OperatorKind(work, lower(MACHINE.chip, work)), MACHINE)
 
 
@@ -39,20 +45,67 @@ def test_what_a_chip_can_do_holds(work: VectorWork | ProductWork | LookupWork) -
     ("work", "port", "why"),
     [
         # 20 rows of 320 lanes in each of two passes.
-        (VECTOR, SlicePort.VXM, "VXM is taken for 2 cycles, and its work takes 40"),
-        (VECTOR, SlicePort.MEM_WRITE, "MEM_WRITE ends at cycle"),
-        (PRODUCT, SlicePort.MXM_MULTIPLY, "MXM_MULTIPLY is taken for 1 cycles"),
-        (PRODUCT, SlicePort.MXM_INSTALL, "MXM_INSTALL ends at cycle"),
-        (PRODUCT, SlicePort.MXM_ACCUMULATE, "MXM_ACCUMULATE ends at cycle"),
-        (PRODUCT, SlicePort.MEM_WRITE, "MEM_WRITE ends at cycle"),
-        (LOOKUP, SlicePort.MEM_WRITE, "MEM_WRITE ends at cycle"),
+        (VECTOR, SlicePort.VXM, ": VXM is taken for 2 cycles, and its work takes 40"),
+        (VECTOR, SlicePort.MEM_WRITE, ": MEM_WRITE ends at cycle"),
+        # 320 lanes are halved nine times, 30 cycles each.
+        (REDUCED, SlicePort.SXM, ": SXM is taken for 1 cycles, and its work takes 270"),
+        # There and back.
+        (MOVED, SlicePort.SXM, ": SXM is taken for 2 cycles, and its work takes 40"),
+        (
+            PRODUCT,
+            SlicePort.MXM_MULTIPLY,
+            " multiplies round 0 in 1 cycles, .* takes 8",
+        ),
+        (PRODUCT, SlicePort.MXM_INSTALL, " installs round 0 in 1 cycles, .* takes 12"),
+        (PRODUCT, SlicePort.MXM_LOAD, " loads round 0 in 1 cycles, and it takes 40"),
+        (PRODUCT, SlicePort.MXM_ACCUMULATE, ": MXM_ACCUMULATE ends at cycle"),
+        (PRODUCT, SlicePort.MEM_WRITE, ": MEM_WRITE ends at cycle"),
+        # Eight rows of four vectors, twice.
+        (CHAINED, SlicePort.VXM, ": VXM is taken for 1 cycles, and its work takes 64"),
+        (LOAD, SlicePort.MXM_LOAD, " loads round 0 in 1 cycles, and it takes 40"),
+        (LOOKUP, SlicePort.MEM_WRITE, ": MEM_WRITE ends at cycle"),
     ],
 )
 def test_slices_that_are_too_fast_are_refused(
-    work: VectorWork | ProductWork | LookupWork, port: SlicePort, why: str
+    work: Work, port: SlicePort, why: str
 ) -> None:
-    with pytest.raises(VerificationError, match=rf"operator kind 3: {why}"):
+    with pytest.raises(VerificationError, match=rf"operator kind 3{why}"):
         check_rates(3, hurried(work, port), MACHINE)
+
+
+def test_fewer_reductions_than_asked_are_refused() -> None:
+    # Only one of the two of a softmax.
+    steps = lower(MACHINE.chip, REDUCED)
+    kind = OperatorKind(REDUCED._replace(reductions=2), steps)
+    with pytest.raises(
+        VerificationError, match=r"MEM_WRITE ends at cycle 341, .* before cycle 611$"
+    ):
+        check_rates(0, kind, MACHINE)
+    late = [
+        step._replace(start_cycle=step.start_cycle + 270)
+        if step.port is SlicePort.MEM_WRITE
+        else step
+        for step in steps
+    ]
+    with pytest.raises(
+        VerificationError, match="SXM is taken for 270 cycles, and its work takes 540"
+    ):
+        check_rates(0, kind._replace(steps=tuple(late)), MACHINE)
+
+
+def test_a_product_without_the_fill_is_refused() -> None:
+    # Two rounds of 40 + 12 + 8 cycles behind a part of the fill, and nothing after.
+    done = 38 + 2 * 60
+    steps = tuple(
+        step._replace(duration_cycles=done - step.start_cycle)
+        if step.port in {SlicePort.MXM_ACCUMULATE, SlicePort.MEM_WRITE}
+        else step
+        for step in lower(MACHINE.chip, PRODUCT)
+    )
+    with pytest.raises(
+        VerificationError, match=r"MEM_WRITE ends at cycle 158, .* before cycle 350$"
+    ):
+        check_rates(0, OperatorKind(PRODUCT, steps), MACHINE)
 
 
 def test_weights_that_are_not_installed_are_refused() -> None:
@@ -62,6 +115,6 @@ def test_weights_that_are_not_installed_are_refused() -> None:
         if step.port is not SlicePort.MXM_INSTALL
     )
     with pytest.raises(
-        VerificationError, match="0 bytes are installed, 409,600 are asked for"
+        VerificationError, match="installs 0 rounds of tiles, 2 are asked for"
     ):
         check_rates(0, OperatorKind(PRODUCT, steps), MACHINE)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from chip.program import Opcode, Program
 from compiler.hazard_rules.structure import (
+    by_start,
     check_ends,
     check_exclusive,
     check_operators,
@@ -82,6 +83,19 @@ def test_each_sequence_starts_an_interval_later_modulo_the_period(
         for number in range(sequences)
         for start in starts
     ]
+
+
+def test_what_runs_past_the_period_is_sorted_in_at_its_beginning_too(
+    program_of: ProgramOf,
+) -> None:
+    # Chips 1, 0, 0 from cycles 5, 95 and 20 on, for ten cycles each.
+    program = program_of([], period=100)
+    (chip,), start, end = by_start(
+        program, [np.array([1, 0, 0])], np.array([5, 95, 20]), np.array([10, 10, 10])
+    )
+    assert chip.tolist() == [0, 0, 0, 1]
+    assert start.tolist() == [-5, 20, 95, 5]
+    assert end.tolist() == [5, 30, 105, 15]
 
 
 def test_hardware_out_of_order_has_neither_instructions_nor_trains(
