@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chip.functional_units import SliceInstruction, SliceOperation, SlicePort
+from chip.functional_units import SliceInstruction, SlicePort
 from chip.operator_work import LoadWork, ProductWork
 from chip.program import Opcode, OperatorKind, Program, Slice
 from compiler.hazard_rules.rounds import times_of, widened_weights
@@ -128,12 +128,10 @@ def _rounds_span(kind: OperatorKind) -> list[_Span]:
 
 
 def _vxm_spans(kind: OperatorKind) -> list[_Span]:
-    """Return when a kind takes the VXM: to widen weights, for results, or at all."""
+    """Return when a kind takes the VXM: to widen weights and for results, or at all."""
     if not isinstance(kind.work, ProductWork | LoadWork):
         return [(0, max((step.end_cycle for step in kind.steps), default=0))]
-    vxm = [step for step in kind.steps if step.port is SlicePort.VXM]
-    widens = [step for step in vxm if step.step is SliceOperation.WIDEN]
-    return [*_span(widens), *_span([step for step in vxm if step not in widens])]
+    return _span([step for step in kind.steps if step.port is SlicePort.VXM])
 
 
 def _check_apart(
