@@ -1,7 +1,5 @@
 """What `check_rates` refuses: slices that are faster than they can be."""
 
-from collections.abc import Callable
-
 import pytest
 
 from chip.functional_units import SlicePort
@@ -21,7 +19,6 @@ PRODUCT = ProductWork(Shape((640,), (1280,)), 8, 640 * 1280, 1, 10_240, 20_480)
 CHAINED = PRODUCT._replace(chain=VectorWork(8 * 1280, 16, passes=2))
 LOAD = LoadWork(rounds=2, round_cycles=40, stored_bytes=640 * 1280)
 LOOKUP = LookupWork(40_000)
-Kind = Callable[..., OperatorKind]
 Work = VectorWork | ProductWork | LoadWork | LookupWork
 
 
@@ -106,6 +103,21 @@ def test_a_product_without_the_fill_is_refused() -> None:
         VerificationError, match=r"MEM_WRITE ends at cycle 158, .* before cycle 350$"
     ):
         check_rates(0, OperatorKind(PRODUCT, steps), MACHINE)
+
+
+def test_a_chain_within_the_fill_of_its_product_is_refused() -> None:
+    # The VXM takes 64 cycles on top of the 350 of the product; here, all but two of
+    # them pass while the product drains.
+    steps = tuple(
+        step._replace(start_cycle=step.start_cycle - 62)
+        if step.port in {SlicePort.VXM, SlicePort.MEM_WRITE}
+        else step
+        for step in lower(MACHINE.chip, CHAINED)
+    )
+    with pytest.raises(
+        VerificationError, match=r"MEM_WRITE ends at cycle 352, .* before cycle 414$"
+    ):
+        check_rates(0, OperatorKind(CHAINED, steps), MACHINE)
 
 
 def test_weights_that_are_not_installed_are_refused() -> None:
