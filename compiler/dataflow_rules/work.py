@@ -252,9 +252,10 @@ def _check_vectors(
         "reduces fewer vectors over the lanes",
     )
     statements.must(
-        (has["vectors"] >= 1) & (has["vectors"] <= np.maximum(has["elements"], 1)),
+        # Shorter vectors are reduced in fewer steps.
+        (has["vectors"] >= 1) & (has["vectors"] <= np.maximum(amounts.rows[own], 1)),
         own,
-        "has more vectors than elements, or none",
+        "has more vectors than rows, or none",
     )
     terms = _terms(statements, amounts, task.model.experts_per_token)[own]
     statements.must(

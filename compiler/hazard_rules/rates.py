@@ -85,6 +85,7 @@ def _check_vector(
 ) -> None:
     """Refuse a vector operator in less time than its elements take, pass after pass."""
     chip = machine.chip
+    _vectors_are_some(number, work)
     cycles = _pass_cycles(work, machine)
     _least_time(number, steps, SlicePort.VXM, work.passes * cycles)
     fill = chip.vector_fill_cycles
@@ -96,6 +97,16 @@ def _check_vector(
     _least_end(number, steps, SlicePort.MEM_WRITE, least)
     moved = 2 * work.passes * cycles if work.reorders else 0
     _least_time(number, steps, SlicePort.SXM, moved + reduced)
+
+
+def _vectors_are_some(number: int, work: VectorWork) -> None:
+    """Refuse more vectors than there are elements, or none."""
+    if not 1 <= work.vectors <= max(1, work.elements):
+        raise violation(
+            "a kind of operator does something else",
+            f"operator kind {number}: {work.elements:,} elements are not {work.vectors}"
+            f" vectors",
+        )
 
 
 def _pass_cycles(work: VectorWork, machine: MachineSpec) -> int:
@@ -113,6 +124,7 @@ def _check_product(
     chip, steps = machine.chip, kind.steps
     check_rounds(number, kind, chip)
     if work.chain:
+        _vectors_are_some(number, work.chain)
         least = work.chain.passes * _pass_cycles(work.chain, machine)
         _least_time(number, steps, SlicePort.VXM, least)
         _least_end(number, steps, SlicePort.VXM, _last(steps, SlicePort.MXM_MULTIPLY))

@@ -125,6 +125,10 @@ def _check_product(
     known = right.role in (Role.WEIGHTS, Role.STATE) and product.chosen is None
     if work.ready_rounds and not known:
         raise facts.refused(operation, "loads ahead what is not known yet")
+    # Each row of each block leaves the matrix unit as a vector of its own.
+    vectors = len(shape.columns) * rows * several
+    if work.chain is not None and work.chain.vectors != vectors:
+        raise facts.refused(operation, "chains other vectors than its results")
 
 
 def _lengths(
@@ -201,8 +205,9 @@ def _check_vector(
         raise facts.refused(operation, "reads fewer vectors at once than it has terms")
     if work.reductions < vector.reduction_count:
         raise facts.refused(operation, "reduces fewer vectors over the lanes")
-    if not 1 <= work.vectors <= max(1, work.elements):
-        raise facts.refused(operation, "has more vectors than elements, or none")
+    # Shorter vectors are reduced in fewer steps.
+    if not chained and not 1 <= work.vectors <= output.matrices * output.rows:
+        raise facts.refused(operation, "has more vectors than rows, or none")
     if work.operations < vector.operation_count:
         raise facts.refused(operation, "does fewer operations than its function takes")
 

@@ -224,8 +224,10 @@ AHEAD = "loads ahead what is not known yet"
         ("head norms", Function.HEAD_NORM, {"reductions": 0}, REDUCES),
         ("decoder", Function.CANDIDATE, {"reductions": 0}, REDUCES),
         ("decoder", Function.SAMPLE, {"reductions": 0}, REDUCES),
-        ("decoder", NORM, {"vectors": 0}, "has more vectors than elements, or none"),
-        ("decoder", NORM, {"vectors": 17}, "has more vectors than elements, or none"),
+        # A row of 16 elements, or 16 rows.
+        ("decoder", NORM, {"vectors": 0}, "has more vectors than rows, or none"),
+        ("decoder", NORM, {"vectors": 2}, "has more vectors than rows, or none"),
+        ("encoder", NORM, {"vectors": 17}, "has more vectors than rows, or none"),
         # Of as many elements: gate and up side by side, and matrices of another width.
         ("tiles", "gate_up", {"shape": Shape((32,), (660,))}, TILES),
         ("tiles", SCORES, {"shape": Shape((16,), (350,))}, TILES),

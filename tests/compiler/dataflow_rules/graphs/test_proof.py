@@ -248,6 +248,12 @@ def test_an_instruction_does_the_work_of_its_operation(
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize("vectors", [0, -1, 1 << 20])
+def test_elements_are_not_more_vectors_or_none(vectors: int) -> None:
+    program = with_work(mlp().program, VectorWork, vectors=vectors)
+    assert f"elements are not {vectors} vectors" in refused(mlp(), program)
+
+
 def _computed(program: Program, schedule: WorkloadSchedule) -> None:
     """Check what a program computes, whatever its slices do."""
     graph_checks(program, NODE, schedule.plan)

@@ -71,8 +71,8 @@ def test_a_program_does_the_work_of_its_regions(
         ("rows", VECTOR, {"passes": 1}, "takes fewer passes over what it reads"),
         # The squares of a norm are added up.
         ("rows", VECTOR, {"reductions": 0}, "reduces fewer vectors over the lanes"),
-        ("rows", VECTOR, {"vectors": 0}, "has more vectors than elements, or none"),
-        ("rows", VECTOR, {"vectors": 17}, "has more vectors than elements, or none"),
+        ("rows", VECTOR, {"vectors": 0}, "has more vectors than rows, or none"),
+        ("rows", VECTOR, {"vectors": 3}, "has more vectors than rows, or none"),
     ],
 )
 def test_an_instruction_of_less_work_is_refused(
@@ -118,6 +118,14 @@ def test_a_chain_does_the_work_of_its_function(graph: Callable[[str], Any]) -> N
         less = valid.working(own, chain=chain._replace(**fields))
         with pytest.raises(VerificationError, match=f"join on chip 0 .*: {why}"):
             check_graph_work(less.facts)
+    # Two rows of three columns each leave the matrix unit, as two vectors.
+    assert chain.vectors == 2
+    for vectors in (1, 3):
+        other = valid.working(own, chain=chain._replace(vectors=vectors))
+        with pytest.raises(
+            VerificationError, match=r"up on chip 0 .*: chains other vec"
+        ):
+            check_graph_work(other.facts)
     with pytest.raises(VerificationError, match=f"join on chip 0 .*: {OTHER_KIND}"):
         check_graph_work(valid.working(own, chain=None).facts)
 
@@ -128,6 +136,8 @@ def test_a_product_chains_what_it_states(graph: Callable[[str], Any]) -> None:
     kinds = [chain.program.kinds[kind].work for kind in code.kind[code.kind >= 0]]
     added = next(work.chain for work in kinds if getattr(work, "chain", None))
     valid = graph("lstm")
+    # A row of four gates.
+    added = added._replace(vectors=4)
     more = valid.working(first_of(valid, PRODUCT), chain=added)
     with pytest.raises(
         VerificationError, match=r"gates on .*: chains what it does not"
