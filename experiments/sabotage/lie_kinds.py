@@ -217,8 +217,11 @@ _LESS: tuple[tuple[str, type[Work], str], ...] = (
     ("fewer bytes of weights read", ProductWork, "stored_bytes"),
     ("fewer bytes of vectors multiplied", ProductWork, "input_bytes"),
     ("fewer bytes of products written", ProductWork, "output_bytes"),
+    ("fewer rows of a product", ProductWork, "rows"),
+    ("a narrower mode of a product", ProductWork, "operand_bytes"),
     ("fewer operands of a vector operator", VectorWork, "operands"),
     ("fewer passes of a vector operator", VectorWork, "passes"),
+    ("fewer reductions of a vector operator", VectorWork, "reductions"),
     ("fewer bits of a vector operator", VectorWork, "element_bits"),
 )
 LIE_KINDS = (

@@ -1,5 +1,6 @@
 """Sabotage of resources: slices that do too much, memory that is stated as less."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -100,8 +101,8 @@ def _least_cycles(step: SliceInstruction, work: Work, chip: ChipSpec) -> int:
         return ceil_div(size, step.units * chip.lanes)
     if step.port is SlicePort.MXM_LOAD:
         return ceil_div(size, chip.weight_feed_bytes_per_cycle)
-    if step.port is SlicePort.MXM_MULTIPLY:
-        # Each row of a round takes its cycles, however few weights a tile has.
+    if step.port in (SlicePort.MXM_INSTALL, SlicePort.MXM_MULTIPLY):
+        # A round takes its cycles, however few weights a tile has.
         return step.duration_cycles
     if isinstance(work, ProductWork):
         work = work.chain or VectorWork(0, 0)
@@ -135,6 +136,40 @@ def _hurried(port: SlicePort) -> Change:
         return _with_steps(case, number, steps)
 
     return change
+
+
+def _altered_rounds(edit: Callable[[SliceInstruction], SliceInstruction]) -> Change:
+    """Return what alters the rounds of a product that loads them itself."""
+
+    def change(case: SabotageCase, random: Random) -> Program | None:
+        kinds, found = case.program.kinds, []
+        for number in _kinds_used(case).tolist():
+            kind = kinds[number]
+            steps = tuple(map(edit, kind.steps))
+            loads = any(step.port is SlicePort.MXM_LOAD for step in kind.steps)
+            if isinstance(kind.work, ProductWork) and loads and steps != kind.steps:
+                found.append((number, steps))
+        if not found:
+            return None
+        return _with_steps(case, *found[int(random.integers(len(found)))])
+
+    return change
+
+
+def _earlier(port: SlicePort) -> Change:
+    """Return what begins a step of rounds a cycle before the one that it waits for."""
+
+    def edit(step: SliceInstruction) -> SliceInstruction:
+        early = step.start_cycle - (step.port is port)
+        return step._replace(start_cycle=early)
+
+    return _altered_rounds(edit)
+
+
+def _closer(step: SliceInstruction) -> SliceInstruction:
+    """Repeat a step of rounds a cycle too early."""
+    closer = step.interval_cycles - (step.repeats > 1)
+    return step._replace(interval_cycles=closer)
 
 
 def _without_fill(case: SabotageCase, random: Random) -> Program | None:
@@ -206,9 +241,23 @@ RESOURCE_KINDS = (
             ("reads", SlicePort.MEM_READ),
             ("writes", SlicePort.MEM_WRITE),
             ("loads of weights", SlicePort.MXM_LOAD),
+            ("installations", SlicePort.MXM_INSTALL),
             ("multiplications", SlicePort.MXM_MULTIPLY),
             ("vector operations", SlicePort.VXM),
         )
+    ),
+    *(
+        Sabotage(f"rounds of tiles {what}", "instructions", _earlier(port), False)
+        for what, port in (
+            ("installed before they are loaded", SlicePort.MXM_INSTALL),
+            ("multiplied before they are installed", SlicePort.MXM_MULTIPLY),
+        )
+    ),
+    Sabotage(
+        "rounds of tiles one in another",
+        "instructions",
+        _altered_rounds(_closer),
+        False,
     ),
     Sabotage("another leader stated", "statements", _replaced("leader")),
     Sabotage("more sequences stated", "statements", _replaced("sequences")),

@@ -15,6 +15,8 @@ Refused = Callable[..., str]
         ("a multiplication halved, not its reads", "other work than it multiplies"),
         ("fewer bytes of weights read", "fewer bytes than its matrix"),
         ("fewer bytes of vectors multiplied", "fewer bytes than its vectors"),
+        ("a narrower mode of a product", "multiplies in another mode"),
+        ("fewer reductions of a vector operator", "fewer vectors over the lanes"),
         ("fewer bytes of products written", "fewer bytes than its vectors"),
         ("keys loaded before they are made", "what is not known yet"),
         ("fewer operands of a vector operator", "fewer vectors at once than"),
@@ -27,6 +29,11 @@ def test_less_work_than_the_regions_take_is_refused(
     refused: Refused, kind: str, why: str
 ) -> None:
     assert why in refused(kind, "instructions")
+
+
+def test_fewer_rows_than_a_chunk_has_are_refused(refused: Refused) -> None:
+    kind = "fewer rows of a product"
+    assert "multiplies more or less" in refused(kind, "instructions", "prompt")
 
 
 @pytest.mark.parametrize("variant", ["instructions", "both"])

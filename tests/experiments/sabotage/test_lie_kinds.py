@@ -148,8 +148,10 @@ def test_keys_are_said_to_be_ready_before_they_are_made(
         ("fewer bytes of weights read", "stored_bytes"),
         ("fewer bytes of vectors multiplied", "input_bytes"),
         ("fewer bytes of products written", "output_bytes"),
+        ("a narrower mode of a product", "operand_bytes"),
         ("fewer operands of a vector operator", "operands"),
         ("fewer passes of a vector operator", "passes"),
+        ("fewer reductions of a vector operator", "reductions"),
         ("fewer bits of a vector operator", "element_bits"),
     ],
 )

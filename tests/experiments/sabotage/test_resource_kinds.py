@@ -95,6 +95,7 @@ def test_a_read_of_vectors_alone_is_as_long_as_they_stream(cases: Cases) -> None
         (EXPERTS, "reads", SlicePort.MEM_READ),
         (EXPERTS, "writes", SlicePort.MEM_WRITE),
         (EXPERTS, "loads of weights", SlicePort.MXM_LOAD),
+        (EXPERTS, "installations", SlicePort.MXM_INSTALL),
         # Eight rows of a chunk.
         (PROMPT, "multiplications", SlicePort.MXM_MULTIPLY),
         (PROMPT, "vector operations", SlicePort.VXM),
@@ -116,6 +117,42 @@ def test_slices_of_one_kind_work_in_half_the_time_that_they_need(
         made.instructions.duration_cycles > case.program.instructions.duration_cycles
     )
     assert not longer.any()
+
+
+@pytest.mark.parametrize(
+    ("what", "port"),
+    [
+        ("installed before they are loaded", SlicePort.MXM_INSTALL),
+        ("multiplied before they are installed", SlicePort.MXM_MULTIPLY),
+    ],
+)
+def test_rounds_of_tiles_begin_a_step_a_cycle_too_early(
+    cases: Cases, draw: Draw, what: str, port: SlicePort
+) -> None:
+    made = draw(EXPERTS, f"rounds of tiles {what}", "instructions")
+    before, after = changed_steps(cases[EXPERTS], made)
+    changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+    assert {one.port for one, _ in changed} == {port}
+    for one, other in changed:
+        assert other == one._replace(start_cycle=one.start_cycle - 1)
+
+
+def test_rounds_of_tiles_follow_each_other_too_closely(
+    cases: Cases, draw: Draw
+) -> None:
+    made = draw(EXPERTS, "rounds of tiles one in another", "instructions")
+    before, after = changed_steps(cases[EXPERTS], made)
+    changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+    ports = {one.port for one, _ in changed}
+    assert ports >= {
+        SlicePort.MXM_LOAD,
+        SlicePort.MXM_INSTALL,
+        SlicePort.MXM_MULTIPLY,
+    }
+    for one, other in changed:
+        # A round loads in 40 cycles, installs in 12 and multiplies a row in two.
+        assert (one.repeats > 1, one.interval_cycles) == (True, 54)
+        assert other == one._replace(interval_cycles=53)
 
 
 def test_all_slices_of_a_vector_operator_start_at_once(
