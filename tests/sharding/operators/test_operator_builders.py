@@ -48,6 +48,27 @@ def test_every_operator_does_on_slices_what_its_closed_forms_say(
         assert (operator.least_cycles <= operator.cycles).all()
 
 
+@given(model=..., tensor=widths, context=st.integers(1, 1024))
+def test_no_more_rounds_are_ready_than_a_product_has(
+    model: ModelSpec, tensor: int, context: int
+) -> None:
+    task = Task(model, MACHINE, tensor, context, 1)
+    for operator in computes(task, ATTENTION).values():
+        for work in operator.works:
+            if not isinstance(work, ProductWork):
+                continue
+            # Matrices here are a tile deep and wide, but for the positions of a head.
+            long = max(*work.shape.inner, *work.shape.columns)
+            tiles = work.shape.matrices * -(-long // 320) if work.weights else 0
+            rounds = -(-tiles // 2)
+            known = operator.name not in ("scores", "values")
+            assert work.ready_rounds <= rounds
+            assert work.ready_rounds == rounds or not known
+            # The last tile of each head waits for the newest position.
+            heads = work.shape.matrices if work.weights else 0
+            assert known or 2 * work.ready_rounds <= tiles - heads
+
+
 @given(model=..., tensor=widths, batch=st.integers(1, 3))
 def test_a_layer_multiplies_each_weight_with_each_token(
     model: ModelSpec, tensor: int, batch: int
