@@ -9,7 +9,7 @@ statements: Statements, beside
 regions: Edges, Rows, RegionTable, either, weight_of
 functions: OTHER_RULES, check_functions
 product_functions: PRODUCT_RULES, check_sums, experts_of
-sum_functions: SUM_RULES
+sum_functions: SUM_RULES, terms_of_sums
 attention_functions: ATTENTION_RULES, head_sizes
 coverage: HeldRegions, check_coverage
 instructions: check_instructions, check_passes, check_edges

@@ -15,7 +15,20 @@ from compiler.dataflow_rules.product_functions import (
 )
 from compiler.dataflow_rules.regions import Edges, Flags, weight_of
 from compiler.dataflow_rules.statements import Statements, beside
+from compiler.dataflow_rules.transfers import arrived_columns
 from specs.arrays import Ints
+
+# Functions that read as many vectors as they have terms.
+_SUMS = (
+    Function.ADD,
+    Function.ADD_TABLES,
+    Function.NORM_ADD,
+    Function.ACTIVATE,
+    Function.SUM_SCALE,
+    Function.COMBINE,
+)
+# What a sum takes in passing: a factor of each row, or of each expert.
+_FACTORS = ("squares", "sum_squares", "choice")
 
 
 def _scaled_sum(statements: Statements, operations: Ints) -> int:
@@ -167,3 +180,50 @@ SUM_RULES: dict[Function, Callable[[Statements, Ints], int]] = {
     Function.ADD: _add,
     Function.PARTIAL_SUM: _partial_sum,
 }
+
+
+def terms_of_sums(statements: Statements, of_rows: Ints, chosen: int) -> Ints:
+    """Return the elements of all terms that the work of each sum takes, else 0.
+
+    A value that is not complete yet has as many terms as arrays of it have arrived, and
+    were made on the chip.
+
+    Parameters
+    ----------
+    statements, of_rows
+        The program's statements, and the rows of what each operation makes.
+    chosen
+        Experts that each token chooses.
+    """
+    flow = statements.flow
+    reads, table = flow.reads, flow.operations
+    names = [value.name.rpartition(".")[2] for value in flow.values]
+    staying = np.array([value.number < 0 for value in flow.values], dtype=bool)
+    bias = np.array([value.name.endswith(".bias") for value in flow.values], dtype=bool)
+    factor = np.array([name in _FACTORS for name in names], dtype=bool)
+    added = np.isin(table.function, _SUMS)[reads.owner] & ~factor[reads.value]
+    function = table.function[reads.owner]
+    beside = bias[reads.value] & (function == Function.ADD)
+    rows = np.flatnonzero(added & (~staying[reads.value] | beside))
+    size = (reads.last - reads.first).astype(np.int64)
+    split = rows[reads.part_last[rows] - reads.part_first[rows] > 1]
+    # Several ranges of a sum's parts are of the same arrays.
+    again = (reads.owner[split][1:] == reads.owner[split][:-1]) & (
+        reads.value[split][1:] == reads.value[split][:-1]
+    )
+    again &= reads.first[split][1:] == reads.first[split][:-1]
+    size[split] = arrived_columns(statements, split)
+    size[split[1:][again]] = 0
+    # Of the biases of experts, a token adds those of its own experts.
+    own = np.flatnonzero(beside)
+    adding = reads.owner[own].astype(np.int64)
+    experts = statements.numbers(adding, lambda n: experts_of(statements, n))
+    own = own[experts > 1]
+    size[own] = (reads.part_last[own] - reads.part_first[own]) * chosen
+    # Of a table, the columns are numbered as parts.
+    tables = np.flatnonzero((function == Function.ADD_TABLES) & staying[reads.value])
+    size[tables] = reads.part_last[tables] - reads.part_first[tables]
+    rows = np.concatenate([rows, tables])
+    terms = np.zeros(len(table), dtype=np.int64)
+    np.add.at(terms, reads.owner[rows], size[rows])
+    return terms * of_rows

@@ -11,10 +11,9 @@ from chip.dataflow import Function
 from chip.operator_work import LookupWork, ProductWork, VectorWork
 from chip.program import Opcode
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
-from compiler.dataflow_rules.product_functions import experts_of
 from compiler.dataflow_rules.regions import Flags
 from compiler.dataflow_rules.statements import Statements
-from compiler.dataflow_rules.transfers import arrived_columns
+from compiler.dataflow_rules.sum_functions import terms_of_sums
 from compiler.hazard_rules.rounds import tiles_at_once, tiles_of
 from sharding.weights.task import Task
 from specs.arrays import Ints
@@ -39,15 +38,6 @@ _OPERANDS = {
     Function.NORM_WEIGH: 2,
     Function.NORM_ADD: 3,
 }
-# Functions that read as many vectors as they have terms.
-_SUMS = (
-    Function.ADD,
-    Function.ADD_TABLES,
-    Function.NORM_ADD,
-    Function.ACTIVATE,
-    Function.SUM_SCALE,
-    Function.COMBINE,
-)
 # Sums or largest elements over the lanes, one after the other. Of a choice of experts,
 # one for each of them.
 _REDUCTIONS = {
@@ -57,8 +47,6 @@ _REDUCTIONS = {
     Function.CANDIDATE: 1,
     Function.SAMPLE: 1,
 }
-# What a sum takes in passing: a factor of each row, or of each expert.
-_FACTORS = ("squares", "sum_squares", "choice")
 
 
 class _Works(NamedTuple):
@@ -257,7 +245,7 @@ def _check_vectors(
         own,
         "has more vectors than rows, or none",
     )
-    terms = _terms(statements, amounts, task.model.experts_per_token)[own]
+    terms = terms_of_sums(statements, amounts.rows, task.model.experts_per_token)[own]
     statements.must(
         (has["operands"] >= operands)
         & (has["operands"] * amounts.made[own] >= terms)
@@ -275,50 +263,3 @@ def _check_vectors(
         own,
         "does not exchange the halves of the heads that it rotates",
     )
-
-
-def _terms(statements: Statements, amounts: OperationAmounts, chosen: int) -> Ints:
-    """Return the elements of all terms of each sum, 0 for other operations.
-
-    A value that is not complete yet has as many terms as arrays of it have arrived, and
-    were made on the chip.
-
-    Parameters
-    ----------
-    statements, amounts
-        The program's statements, and the rows of its operations.
-    chosen
-        Experts that each token chooses.
-    """
-    flow = statements.flow
-    reads, table = flow.reads, flow.operations
-    names = [value.name.rpartition(".")[2] for value in flow.values]
-    staying = np.array([value.number < 0 for value in flow.values], dtype=bool)
-    bias = np.array([value.name.endswith(".bias") for value in flow.values], dtype=bool)
-    factor = np.array([name in _FACTORS for name in names], dtype=bool)
-    added = np.isin(table.function, _SUMS)[reads.owner] & ~factor[reads.value]
-    function = table.function[reads.owner]
-    beside = bias[reads.value] & (function == Function.ADD)
-    rows = np.flatnonzero(added & (~staying[reads.value] | beside))
-    size = (reads.last - reads.first).astype(np.int64)
-    split = rows[reads.part_last[rows] - reads.part_first[rows] > 1]
-    # Several ranges of a sum's parts are of the same arrays.
-    again = (reads.owner[split][1:] == reads.owner[split][:-1]) & (
-        reads.value[split][1:] == reads.value[split][:-1]
-    )
-    again &= reads.first[split][1:] == reads.first[split][:-1]
-    size[split] = arrived_columns(statements, split)
-    size[split[1:][again]] = 0
-    # Of the biases of experts, a token adds those of its own experts.
-    own = np.flatnonzero(beside)
-    adding = reads.owner[own].astype(np.int64)
-    experts = statements.numbers(adding, lambda n: experts_of(statements, n))
-    own = own[experts > 1]
-    size[own] = (reads.part_last[own] - reads.part_first[own]) * chosen
-    # Of a table, the columns are numbered as parts.
-    tables = np.flatnonzero((function == Function.ADD_TABLES) & staying[reads.value])
-    size[tables] = reads.part_last[tables] - reads.part_first[tables]
-    rows = np.concatenate([rows, tables])
-    terms = np.zeros(len(table), dtype=np.int64)
-    np.add.at(terms, reads.owner[rows], size[rows])
-    return terms * amounts.rows

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from chip.dataflow import Function
-from compiler.dataflow_rules.sum_functions import SUM_RULES
+from compiler.dataflow_rules.sum_functions import SUM_RULES, terms_of_sums
 from experiments.sabotage.program_edits import with_rows
 from specs.errors import VerificationError
 
@@ -158,3 +158,29 @@ def test_a_partial_sum_makes_the_parts_that_it_reads(
     moved = summed.stating(writes=with_rows(program.flow.writes, made, **later))
     with pytest.raises(VerificationError, match=r"head\.sample .*adds other parts"):
         SUM_RULES[PARTIAL](moved.statements, np.array([own]))
+
+
+@pytest.mark.parametrize(
+    ("program", "chosen", "operator", "terms"),
+    [
+        # 16 columns on each of two chips: two partial sums and the residual.
+        ("decoder", 1, "feed_forward.reduce", 3 * 16),
+        # The bias besides.
+        ("wide", 1, "feed_forward.reduce", 4 * 16),
+        # Eight columns: four partial sums, the residual, and biases of two experts.
+        ("experts", 2, "feed_forward.reduce", (4 + 1 + 2) * 8),
+        # Two chips of a grid column share 32 columns of gate and of up.
+        ("grid", 1, "feed_forward.scale", 2 * 2 * 16),
+        ("decoder", 1, "feed_forward.gate_up", 0),
+    ],
+)
+def test_a_sum_has_the_terms_that_arrive_and_those_that_are_there(
+    stated: Callable[[str], Any], program: str, chosen: int, operator: str, terms: int
+) -> None:
+    statements = stated(program).statements
+    count = len(statements.flow.operations)
+    own = [n for n in range(count) if statements.name(n).endswith(operator)]
+    assert len(own) == stated(program).plan.strategy.chips
+    for rows in (1, 3):
+        found = terms_of_sums(statements, np.full(count, rows), chosen)
+        assert set(found[own].tolist()) == {rows * terms}

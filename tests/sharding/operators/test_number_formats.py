@@ -49,12 +49,12 @@ def test_a_product_takes_the_mode_of_its_wider_operand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stored", "eighths"), [("int4", 4), ("int8", 8), ("fp16", 16), ("fp32", 32)]
+    ("stored", "bits"), [("int4", 4), ("int8", 8), ("fp16", 16), ("fp32", 32)]
 )
-def test_stored_weights_take_memory_but_no_time_beyond_their_mode(
-    stored: str, eighths: int
+def test_stored_weights_take_memory_but_no_time_up_to_the_width_of_their_mode(
+    stored: str, bits: int
 ) -> None:
     # Three matrices of 4,096 x 1,376.
-    bits = eighths * 3 * 4096 * 1376
-    assert 8 * stored_bytes(formats__weights=stored) == bits
-    assert matmul_cycles(formats__weights=stored) == matmul_cycles()
+    assert 8 * stored_bytes(formats__weights=stored) == bits * 3 * 4096 * 1376
+    if bits <= 16:
+        assert matmul_cycles(formats__weights=stored) == matmul_cycles()
