@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from specs.units import BITS_PER_BYTE, ceil_div
+from specs.validation import Spec
 
 
 class Format(StrEnum):
@@ -37,3 +38,11 @@ _BITS = {
     Format.INT8: 8,
     Format.INT4: 4,
 }
+
+
+class FormatsSpec(Spec):
+    """Number formats of weights, activations and the KV cache."""
+
+    weights: Format
+    activations: Format
+    kv_cache: Format

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from specs.arrays import Floats, Ints
 from specs.errors import SpecError, nearest
 from specs.fec import FecSpec
-from specs.formats import Format
+from specs.formats import FormatsSpec
 from specs.host_link import HostSpec
 from specs.link import LinkSpec
 from specs.shipped_files import shipped_names, shipped_path
@@ -134,14 +134,6 @@ class ChipSpec(Spec):
     def round_bytes(self) -> int:
         """Return the bytes of a round of tiles: one of a byte for each plane."""
         return self.mxm_planes * self.lanes * self.lanes
-
-
-class FormatsSpec(Spec):
-    """Number formats of weights, activations and the KV cache."""
-
-    weights: Format
-    activations: Format
-    kv_cache: Format
 
 
 class MachineSpec(Spec):

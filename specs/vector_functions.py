@@ -50,7 +50,8 @@ class VectorFunctionFacts(NamedTuple):
     results
         Number of results.
     reductions
-        Sums or largest elements of a row, one after the other.
+        Sums or largest elements of a row, one after the other; sums of the same pass
+        shift together.
     """
 
     least: int
@@ -91,7 +92,7 @@ FACTS = {
         2, 2, 3, passes=2, over_rows=True, reductions=1
     ),
     VectorFunction.LAYER_NORM: VectorFunctionFacts(
-        3, 3, 4, passes=2, over_rows=True, reductions=2
+        3, 3, 4, passes=2, over_rows=True, reductions=1
     ),
     VectorFunction.SWIGLU: VectorFunctionFacts(1, 1, 2 + _SIGMOID, blocks=2),
     VectorFunction.LSTM_CELL: VectorFunctionFacts(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from specs.errors import SpecError, nearest
-from specs.machine import FormatsSpec
+from specs.formats import FormatsSpec
 from specs.model import ModelSpec
 from workloads.families.bert import bert_graph
 from workloads.families.gemma2 import gemma2_graph

@@ -2,9 +2,8 @@
 
 from typing import NamedTuple
 
-from specs.formats import Format
+from specs.formats import Format, FormatsSpec
 from specs.graph import Role
-from specs.machine import FormatsSpec
 from workloads.attributes import AttentionAttributes, ChoiceAttributes
 from workloads.operator_graph import Block, OperatorGraph
 from workloads.operators import Function, GraphOperator, GraphTensor

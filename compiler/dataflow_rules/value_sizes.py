@@ -11,7 +11,7 @@ from chip.dataflow import Pass, Regions, Value
 from compiler.dataflow_rules.regions import begins_of_arrays
 from compiler.dataflow_rules.statements import Statements
 from specs.arrays import Ints
-from specs.machine import FormatsSpec
+from specs.formats import FormatsSpec
 from workloads.attributes import AttentionAttributes
 
 # Sums that travel beside activations are in FP32, tokens are 32-bit integers.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from specs.machine import FormatsSpec
+    from specs.formats import FormatsSpec
     from workloads.graphs.workload import Workload
     from workloads.operator_graph import OperatorGraph
 

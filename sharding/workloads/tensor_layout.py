@@ -15,9 +15,9 @@ import numpy as np
 from chip.mxm_tiling import mode_bytes
 from sharding.parallelism.grid import ColumnSplit, Grid
 from specs.arrays import Ints
-from specs.formats import Format
+from specs.formats import Format, FormatsSpec
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
-from specs.machine import FormatsSpec, MachineSpec
+from specs.machine import MachineSpec
 from specs.units import ceil_div
 from workloads.graphs.numberings import numberings, weight_blocks
 from workloads.graphs.workload import Workload

@@ -8,8 +8,9 @@ from sharding.workloads.tensor_layout import (
     product_mode,
     scheduled_matrices,
 )
+from specs.formats import FormatsSpec
 from specs.graph import Lookup, Matmul, Operator, Role
-from specs.machine import FormatsSpec, MachineSpec
+from specs.machine import MachineSpec
 from workloads.graphs.workload import Workload
 
 

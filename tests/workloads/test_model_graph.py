@@ -5,9 +5,8 @@ import pytest
 
 from specs.errors import SpecError
 from specs.families import FAMILIES
-from specs.formats import Format
+from specs.formats import Format, FormatsSpec
 from specs.graph import Role
-from specs.machine import FormatsSpec
 from specs.model import ModelSpec, load_model, model_names
 from workloads.model_graph import BUILDERS, graph_of
 from workloads.operators import Function

@@ -4,7 +4,7 @@ The norm behind a block is written before the next one, or before the pooler, an
 result is also the residual of that block.
 """
 
-from specs.machine import FormatsSpec
+from specs.formats import FormatsSpec
 from specs.model import ModelSpec
 from workloads.attributes import NormAttributes
 from workloads.operator_graph import OperatorGraph

@@ -5,7 +5,7 @@ Weights of norms are stored as their difference from 1, and the embedding is sca
 
 from math import sqrt
 
-from specs.machine import FormatsSpec
+from specs.formats import FormatsSpec
 from specs.model import ModelSpec
 from workloads.attributes import NormAttributes
 from workloads.operator_graph import OperatorGraph

@@ -1,6 +1,6 @@
 """GPT-2: LayerNorms before the blocks, biases everywhere, a table of positions."""
 
-from specs.machine import FormatsSpec
+from specs.formats import FormatsSpec
 from specs.model import ModelSpec
 from workloads.attributes import NormAttributes
 from workloads.operator_graph import OperatorGraph

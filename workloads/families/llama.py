@@ -3,7 +3,7 @@
 What differs between them is in the `ModelSpec`: biases, head norms, windows, experts.
 """
 
-from specs.machine import FormatsSpec
+from specs.formats import FormatsSpec
 from specs.model import ModelSpec
 from workloads.attributes import NormAttributes
 from workloads.operator_graph import OperatorGraph

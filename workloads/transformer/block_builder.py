@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-from specs.formats import Format
+from specs.formats import Format, FormatsSpec
 from specs.graph import Role
-from specs.machine import FormatsSpec
 from specs.model import ModelSpec
 from workloads.attributes import Attributes, NormAttributes
 from workloads.operator_graph import Block

@@ -44,8 +44,8 @@ def test_a_hop_of_one_vector_is_the_published_one_less_the_mean_jitter() -> None
 def test_one_chip_is_bound_by_its_rounds_of_tiles(compiled: Compile) -> None:
     plan = compiled(1, 1, chip__prefetch=False).plan
     # FP16 mode, two tiles a round, two cycles a row. Each matrix takes one round of 52
-    # cycles and its rows: of a layer q|k|v, output, gate and up, down with one row; keys and
-    # values of two heads, which two queries share.
+    # cycles and its rows: of a layer q|k|v, output, gate and up, and down with one row;
+    # keys and values of two heads, which two queries share.
     layer = 4 * (52 + 2) + 2 * (52 + 2 * 2)
     rounds = 2 * layer + (52 + 2)
     assert lower_bound_cycles(plan) == rounds

@@ -32,9 +32,7 @@ def product(
     def asked(number: int) -> Work:
         shape = Shape((320,), (1280 * number,))
         known = min(number, ready)
-        return ProductWork(
-            shape, rows, shape.elements, 1, 320, 640, ready_rounds=known
-        )
+        return ProductWork(shape, rows, shape.elements, 1, 320, 640, ready_rounds=known)
 
     return compute("product", Unit.MATMUL, chip, asked, np.array(rounds))
 
