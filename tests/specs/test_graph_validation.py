@@ -5,6 +5,7 @@ import pytest
 from specs.errors import SpecError
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector
 from specs.graph_validation import graph_faults
+from specs.vector_functions import VectorFunction
 from workloads.graphs.workload import Workload
 
 X = Tensor(name="x", role=Role.INPUT, rows=2, columns=3)
@@ -123,6 +124,37 @@ def test_a_chained_operator_makes_one_pass() -> None:
     ]
     once = twice.model_copy(update={"passes": 1})
     assert list(graph_faults((X, W, mid, Y), (product, once))) == []
+
+
+def test_a_chained_cell_reads_back_what_its_first_pass_has_written() -> None:
+    # Four gates of one column each, a cell state, and two results.
+    gates = Tensor(name="mid", rows=2, columns=4)
+    product = PRODUCT.model_copy(update={"output": "mid"})
+    old, new = (
+        Tensor(name=name, role=role, rows=2, columns=1)
+        for name, role in (("old", Role.INPUT), ("new", Role.OUTPUT))
+    )
+    hidden = Y.model_copy(update={"columns": 1})
+    cell = Vector(
+        name="cell",
+        inputs=("mid", "old"),
+        outputs=("y", "new"),
+        function=VectorFunction.LSTM_CELL,
+        chained=True,
+    )
+    tensors = (X, W, gates, old, new, hidden)
+    assert list(graph_faults(tensors, (product, cell))) == []
+    softmax = Vector(
+        name="scores",
+        inputs=("mid",),
+        outputs=("y",),
+        function=VectorFunction.SOFTMAX,
+        chained=True,
+    )
+    assert list(graph_faults((X, W, gates, Y), (product, softmax))) == [
+        "scores is chained and makes 3 passes; results pass by only once",
+        "scores (softmax) is chained and needs whole rows; leave chained out",
+    ]
 
 
 def test_left_operands_side_by_side_have_the_same_rows() -> None:

@@ -74,6 +74,23 @@ def test_a_chip_of_the_groqrack_holds_220_mib(groqrack: MachineSpec) -> None:
     assert groqrack.formats.weights is Format.FP8
 
 
+def test_a_round_of_tiles_loads_in_forty_cycles(groqrack: MachineSpec) -> None:
+    # A tile of 320 x 320 B for each of four planes, over half of 64 streams of 320 B.
+    chip = groqrack.chip
+    assert chip.round_bytes == chip.mxm_buffer_bytes == 4 * 320 * 320
+    assert chip.weight_feed_bytes_per_cycle == chip.stream_bytes_per_cycle // 2
+    assert chip.round_bytes == 40 * chip.weight_feed_bytes_per_cycle
+
+
+@pytest.mark.parametrize("value", ["auto", 1, 2])
+def test_the_mode_of_the_matrix_unit_is_set_or_follows_operands(
+    groqrack: MachineSpec, value: object
+) -> None:
+    changed = groqrack.with_settings({"chip.operand_bytes": value})
+    assert changed.chip.operand_bytes == value
+    assert type(changed.chip.operand_bytes) is type(value)
+
+
 def test_a_copy_of_a_shipped_machine_is_that_machine(
     tmp_path: Path, groqrack: MachineSpec
 ) -> None:
@@ -108,6 +125,43 @@ def test_a_misspelt_table_is_answered_with_the_nearest(tmp_path: Path) -> None:
         ("rate_gbps", "rate_gbps = -100", r"link\.rate_gbps = -100: must be greater"),
         ("drift_ppm", "drift_ppm = -1", r"clock\.drift_ppm = -1: must be greater"),
         ("drift_ppm", "drift_ppm = nan", r"clock\.drift_ppm = nan: must be a finite"),
+        (
+            "operand_bytes",
+            "operand_bytes = 3",
+            r"chip\.operand_bytes = 3: must be 'auto' \(the wider operand\), 1 \(INT8 "
+            r"mode\) or 2 \(FP16 mode\)",
+        ),
+        (
+            "operand_bytes",
+            "operand_bytes = 'wide'",
+            r"chip\.operand_bytes = 'wide': must be .*'auto'",
+        ),
+        (
+            "mxm_buffer_bytes",
+            "mxm_buffer_bytes = 409_599",
+            r"mxm_buffer_bytes 409599 is less than a round of tiles, 4 x 320 x 320 = "
+            r"409600 B",
+        ),
+        (
+            "round_overhead_cycles",
+            "round_overhead_cycles = -1",
+            r"chip\.round_overhead_cycles = -1: must be greater than or equal to 0",
+        ),
+        (
+            "lane_step_cycles",
+            "lane_step_cycles = -1",
+            r"chip\.lane_step_cycles = -1: must be greater than or equal to 0",
+        ),
+        (
+            "widening_operations",
+            "widening_operations = -1",
+            r"chip\.widening_operations = -1: must be greater than or equal to 0",
+        ),
+        (
+            "overlap_load",
+            "overlap_load = 'sometimes'",
+            r"chip\.overlap_load = 'sometimes': must be a valid boolean",
+        ),
         ("lanes", "lanes = 'many'", r"chip\.lanes = 'many': must be a valid integer"),
         ("ber", "ber = 0.5", r"link\.ber = 0\.5: must be less than 0\.5"),
         ("wire_bytes", "wire_bytes = 300", r"wire_bytes 300 is below vector_bytes 320"),
@@ -251,11 +305,18 @@ def test_the_second_generation_makes_its_published_peaks() -> None:
     bandwidth = chip.sram_bytes_per_cycle * chip.clock_hz
     assert bandwidth == pytest.approx(150e12, rel=0.03)
     assert chip.sram_bytes * system.chips == 128 * 10**9
-    feed = chip.weight_feed_bytes_per_cycle / chip.sram_bytes_per_cycle
-    first = load_machine("groqrack").chip
-    assert feed == pytest.approx(
-        first.weight_feed_bytes_per_cycle / first.sram_bytes_per_cycle, rel=1e-4
-    )
+
+
+def test_the_second_generation_has_the_tiles_and_modes_of_the_first(
+    groqrack: MachineSpec,
+) -> None:
+    first, second = groqrack.chip, load_machine("lpx").chip
+    for chip in (first, second):
+        # A tile on each plane, a row a cycle; in FP16 mode half of them in two.
+        assert chip.mxm_int8_macs_per_cycle == chip.round_bytes
+        assert 4 * chip.mxm_fp16_macs_per_cycle == chip.round_bytes
+        assert 2 * chip.weight_feed_bytes_per_cycle == chip.stream_bytes_per_cycle
+    assert second.round_bytes == first.round_bytes
 
 
 def test_a_hop_of_the_second_generation_takes_its_published_time() -> None:

@@ -31,3 +31,40 @@ def test_operations_and_passes_follow_from_the_function_unless_they_are_given() 
     assert (given.operation_count, given.pass_count) == (9, 5)
     opaque = Vector(name="v", inputs=("a",), outputs=("y",))
     assert (opaque.operation_count, opaque.pass_count) == (1, 1)
+
+
+def test_functions_of_a_whole_row_reduce_it_and_others_do_not() -> None:
+    reduced = {name for name, facts in FACTS.items() if facts.reductions}
+    assert reduced == {name for name, facts in FACTS.items() if facts.over_rows}
+    # The largest score and the sum; the sum of squares; mean and deviation.
+    counts = [
+        Vector(name="v", inputs=("a",), outputs=("y",), function=name).reduction_count
+        for name in (
+            VectorFunction.SOFTMAX,
+            VectorFunction.RMS_NORM,
+            VectorFunction.LAYER_NORM,
+            VectorFunction.RELU,
+            None,
+        )
+    ]
+    assert counts == [2, 1, 2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("function", "passes", "reads_back"),
+    [
+        (VectorFunction.LSTM_CELL, None, True),
+        # The second pass waits for all of a row.
+        (VectorFunction.RMS_NORM, None, False),
+        # What passes of one's own do is not known.
+        (VectorFunction.LSTM_CELL, 2, False),
+        (None, 2, False),
+    ],
+)
+def test_a_second_pass_of_a_function_of_elements_reads_what_the_first_has_written(
+    function: VectorFunction | None, passes: int | None, reads_back: bool
+) -> None:
+    vector = Vector(
+        name="v", inputs=("a", "b"), outputs=("y",), function=function, passes=passes
+    )
+    assert vector.reads_back == reads_back
