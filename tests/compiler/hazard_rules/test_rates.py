@@ -90,6 +90,19 @@ def test_fewer_reductions_than_asked_are_refused() -> None:
         check_rates(0, kind._replace(steps=tuple(late)), MACHINE)
 
 
+@pytest.mark.parametrize("vectors", [0, 6_401])
+def test_vectors_without_elements_are_refused(vectors: int) -> None:
+    steps = lower(MACHINE.chip, VECTOR)
+    wrong = VECTOR._replace(vectors=vectors)
+    with pytest.raises(
+        VerificationError, match=rf"kind 3: 6,400 elements are not {vectors} vectors"
+    ):
+        check_rates(3, OperatorKind(wrong, steps), MACHINE)
+    chained = PRODUCT._replace(chain=wrong)
+    with pytest.raises(VerificationError, match=rf"are not {vectors} vectors"):
+        check_rates(3, OperatorKind(chained, lower(MACHINE.chip, PRODUCT)), MACHINE)
+
+
 def test_a_product_without_the_fill_is_refused() -> None:
     # Two rounds of 40 + 12 + 8 cycles behind a part of the fill, and nothing after.
     done = 38 + 2 * 60
