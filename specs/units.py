@@ -12,6 +12,7 @@ US_PER_S = 10**6
 PPM = 1_000_000
 BITS_PER_BYTE = 8
 BYTES_PER_MB = 10**6
+J_PER_PJ = 1e-12
 
 
 def ceil_div(numerator: int, denominator: int) -> int:

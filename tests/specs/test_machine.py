@@ -22,7 +22,8 @@ DATA = [
     *sorted((FOLDER / "machines").glob("*.toml")),
 ]
 SOURCES = re.compile(
-    r"isca20|isca22|hc34|brief|gapi|nvlpx|hc26|ieee8023|vendor|seed\d{3}|assumed|D"
+    r"isca20|isca22|hc34|brief|gapi|nvlpx|hc26|ieee8023|vendor|horowitz14|keckler11"
+    r"|seed\d{3}|assumed|D"
 )
 NOMINAL_HZ = 900_000_000
 

@@ -8,10 +8,15 @@ from specs.validation import build
 
 
 def test_unpublished_power_is_none() -> None:
-    power = PowerSpec(port_pj_per_bit=0, optical_end_w=0)
+    power = load_machine("lpx").power
     assert (power.chip_average_w, power.chip_tdp_w) == (None, None)
     with pytest.raises(SpecError, match="chip_tdp_w = 0: must be greater than 0"):
         build(PowerSpec, {**power.model_dump(), "chip_tdp_w": 0}, "mine")
+
+
+def test_an_average_that_cannot_be_cooled_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"chip_average_w 220 is more than .* 215"):
+        load_machine().with_settings({"power.chip_average_w": 220})
 
 
 @pytest.mark.parametrize("name", machine_names())
