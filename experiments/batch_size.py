@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots.run_figure import STYLE
-from experiments.run.energy import energy_of
+from experiments.run.energy import run_energy
 from experiments.run.scenario import run_scenario
 from experiments.run.scenario_inputs import scenario_of
 from experiments.script.experiment_script import run_script
@@ -99,13 +99,12 @@ def _simulated(machine: str, way: str, context: int, users: int, seed: int) -> T
         return {**row, "feasible": False, "reason": str(error)}
     measured = latency_columns(run)
     rate = measured["tokens_per_s_per_user"] * users
-    prepared = run.prepared
     return {
         **row,
         "feasible": True,
         **measured,
         "tokens_per_s": rate,
-        **asdict(energy_of(prepared.machine, prepared.topology, rate)),
+        **asdict(run_energy(run, rate)),
         "reason": "",
     }
 

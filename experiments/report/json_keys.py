@@ -3,6 +3,7 @@
 A key of a nested object is written with dots, of an object in a list with ``[]``.
 """
 
+from experiments.report.energy_keys import ENERGY
 from experiments.tables.columns import BREAKDOWN
 
 _MODEL = {
@@ -108,13 +109,7 @@ SIMULATE = {
     "token.tokens_per_s_per_user": "tokens/s per user (language models only)",
     "token.tokens_per_s_pipeline": "tokens/s of all users, in aggregate",
     "token.time_to_first_token_ns": "host, aligned start, and prompt or first token",
-    "energy.average_power_w": "average power of chips and optics; null if unpublished",
-    "energy.tdp_power_w": "power of chips at their thermal design power, and of optics",
-    "energy.energy_per_token_j": "average power / tokens of all users per second",
-    "energy.tdp_energy_per_token_j": "the same at thermal design power",
-    "energy.chip_energy_per_token_j": "the chips' part of `energy_per_token_j`",
-    "energy.port_energy_per_token_j": "what links take, within the chips' part",
-    "energy.optical_energy_per_token_j": "the optics' part of `energy_per_token_j`",
+    **{f"energy.{key}": text for key, text in ENERGY.items()},
     "faults.error_model": "independent or bursts",
     "faults.fec_corrected": "codewords that decoders repaired",
     "faults.fec_uncorrectable": "trains with a codeword that could not be repaired",

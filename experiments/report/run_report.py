@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.report.records import RunSummary
+from experiments.run.energy import Energy
 from experiments.run.preparation import Prepared
 from experiments.run.scenario import Run
 from fabric.links.error_model import describe_error_model
@@ -127,14 +128,28 @@ def _latency(run: Run, facts: RunSummary) -> Table:
         f"{schedule.lower_bound_cycles:,} of {schedule.latency_cycles:,} cycles "
         f"({schedule.lower_bound_cycles / schedule.latency_cycles:.0%})",
     )
-    energy = facts.energy
-    if energy.energy_per_token_j is not None and energy.average_power_w is not None:
+    _add_energy(table, facts.energy)
+    return table
+
+
+def _add_energy(table: Table, energy: Energy) -> None:
+    """Add to a report the energy of a token, and the power of chips if it is known."""
+    average_w, idle_w = energy.average_power_w, energy.idle_chip_w
+    busiest_w, peak_w = energy.busiest_chip_w, energy.peak_operator_w
+    if average_w is None or idle_w is None or busiest_w is None or peak_w is None:
+        return
+    if energy.energy_per_token_j is not None and energy.idle_share is not None:
         table.add_row(
             "energy of a token",
-            f"{energy.energy_per_token_j:,.3g} J at "
-            f"{energy.average_power_w / 1e3:,.1f} kW",
+            f"{energy.energy_per_token_j:,.3g} J at {average_w / 1e3:,.1f} kW, "
+            f"{energy.idle_share:.1%} of it idle",
         )
-    return table
+    table.add_row(
+        "power of a chip", f"{idle_w:.0f} W idle, {busiest_w:.0f} W the busiest"
+    )
+    if energy.over_tdp:
+        above = f"above TDP, {peak_w:.0f} W while an operator runs"
+        table.add_row("", Text(above, style="bold red"))
 
 
 def _add_tokens(table: Table, facts: RunSummary) -> None:

@@ -25,7 +25,7 @@ from experiments.report.subjects import (
     plan_facts,
 )
 from experiments.run.context_buckets import bucket_facts
-from experiments.run.energy import energy_of
+from experiments.run.energy import run_energy
 from experiments.run.preparation import Prepared
 from experiments.run.prompt import prefill_facts
 from experiments.run.scenario import Run
@@ -75,11 +75,7 @@ def summarise(run: Run) -> RunSummary:
         prefill=prefill_facts(run.prompt) if run.prompt else None,
         buckets=bucket_facts(run.buckets) if run.prompt else None,
         token=rates,
-        energy=energy_of(
-            prepared.machine,
-            prepared.topology,
-            rates.tokens_per_s_pipeline if rates else None,
-        ),
+        energy=run_energy(run, rates.tokens_per_s_pipeline if rates else None),
         faults=FaultCounts(
             error_model=prepared.machine.link.errors,
             fec_corrected=int(result.links.corrected.sum()),

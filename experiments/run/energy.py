@@ -1,7 +1,8 @@
-"""Energy: the power of the machine of a run, and the energy of a token.
+"""Energy of a run: the power that its chips draw, and the energy of a token by cause.
 
-All chips draw their published power all the time, at work or not, and so do links: they
-send without pause. Hosts, fans and power supplies are not counted.
+A chip in use draws its idle power all the time, at work or not, and what its program's
+operations take beside it. Links send without pause. Chips without an instruction are
+off. Hosts, fans and power supplies are not counted.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,13 @@ from typing import NamedTuple, final
 
 import numpy as np
 
+from chip.program import Program
+from compiler.energy.full_load import idle_chip_w
+from compiler.energy.program_energy import ProgramEnergy, program_energy
+from experiments.run.preparation import Prepared
+from experiments.run.scenario import Run
 from specs.machine import MachineSpec
+from specs.system import PowerSpec
 from topologies.topology import Level, Topology
 
 _W_PER_GBPS_AT_PJ_PER_BIT = 1e-3
@@ -20,22 +27,25 @@ class Power(NamedTuple):
 
     Attributes
     ----------
+    powered_chips
+        Chips that are on.
     chips, chips_tdp
-        Of all chips, on average and at the most that cooling is designed for.
+        Of all these chips, when idle and at the most that cooling is designed for.
     ports
-        Of all links between them, which is within the power of the chips.
+        Of the links between them when idle, which is within the power of the chips.
     optics
         Of the ends of optical cables, beside the chips.
     """
 
+    powered_chips: int
     chips: float | None
     chips_tdp: float | None
     ports: float
     optics: float
 
     @property
-    def average(self) -> float | None:
-        """Return the power of all, on average."""
+    def idle(self) -> float | None:
+        """Return the power of all when idle."""
         return None if self.chips is None else self.chips + self.optics
 
     @property
@@ -44,23 +54,29 @@ class Power(NamedTuple):
         return None if self.chips_tdp is None else self.chips_tdp + self.optics
 
 
-def powered(machine: MachineSpec, topology: Topology) -> Power:
-    """Return a run with the power of its machine: chips at work and spare, links.
+def powered(
+    machine: MachineSpec, topology: Topology, used: np.ndarray[tuple[int], np.dtype]
+) -> Power:
+    """Return a run with the power of its machine when idle: chips and links.
 
-    Cables between racks are optical.
+    Parameters
+    ----------
+    machine, topology
+        The machine. Cables between racks are optical.
+    used
+        Whether a chip has work, shape ``(chips,)``. The others are off, unless the
+        machine keeps spares, which are ready to take over.
     """
-    on = np.zeros(topology.chips, dtype=bool)
-    on[topology.active] = True
-    if machine.spares:
-        on[:] = True
+    on = used | (machine.spares > 0)
     chips, power = int(on.sum()), machine.power
     linked = on[topology.source] & on[topology.target]
     optical_ends = int((linked & (topology.level == Level.GLOBAL)).sum())
     link_w = machine.link.rate_gbps * power.port_pj_per_bit * _W_PER_GBPS_AT_PJ_PER_BIT
     return Power(
-        chips=_times(power.chip_average_w, chips),
+        powered_chips=chips,
+        chips=_times(idle_chip_w(machine), chips),
         chips_tdp=_times(power.chip_tdp_w, chips),
-        ports=int(linked.sum()) * link_w,
+        ports=int(linked.sum()) * link_w * power.port_idle_share,
         optics=optical_ends * power.optical_end_w,
     )
 
@@ -72,47 +88,177 @@ class Energy:
 
     Attributes
     ----------
-    average_power_w, tdp_power_w
-        Chips and optics: on average, and with chips at their most.
+    powered_chips
+        Chips that are on: those with an instruction, and all if some are spares.
+    average_power_w, idle_power_w, tdp_power_w
+        Chips and optics: in this run, with nothing to do, and with chips at their most.
+    idle_chip_w
+        One chip with nothing to do.
+    busiest_chip_w
+        The chip that draws the most in this run.
+    peak_operator_w
+        A chip while the operator runs that draws the most, and weights are loaded.
+    over_tdp
+        Whether one of the last two is more than a chip's TDP.
     energy_per_token_j, tdp_energy_per_token_j
-        The same for each token of all users.
-    chip_energy_per_token_j, optical_energy_per_token_j
-        Parts of `energy_per_token_j`.
+        Average power, and TDP, for the time of each token of all users.
+    idle_energy_per_token_j, optical_energy_per_token_j
+        Parts of `energy_per_token_j`: chips with nothing to do, and optics.
+    matrix_energy_per_token_j, vector_energy_per_token_j, sram_energy_per_token_j,
+    stream_energy_per_token_j, link_energy_per_token_j
+        The other parts: what operations take, by the part of a chip.
+    chip_energy_per_token_j, dynamic_energy_per_token_j
+        All but optics, and all operations.
     port_energy_per_token_j
-        What links take, within that of the chips.
+        What links take when idle, within that of idle chips.
+    idle_share
+        Part of `energy_per_token_j` that no operation takes.
     """
 
+    powered_chips: int
     average_power_w: float | None
+    idle_power_w: float | None
     tdp_power_w: float | None
+    idle_chip_w: float | None
+    busiest_chip_w: float | None
+    peak_operator_w: float | None
+    over_tdp: bool | None
     energy_per_token_j: float | None
     tdp_energy_per_token_j: float | None
+    idle_energy_per_token_j: float | None
+    dynamic_energy_per_token_j: float | None
+    matrix_energy_per_token_j: float | None
+    vector_energy_per_token_j: float | None
+    sram_energy_per_token_j: float | None
+    stream_energy_per_token_j: float | None
+    link_energy_per_token_j: float | None
     chip_energy_per_token_j: float | None
     port_energy_per_token_j: float | None
     optical_energy_per_token_j: float | None
+    idle_share: float | None
+
+
+class _Drawn(NamedTuple):
+    """Dynamic power of a run, in W: its parts, and chips; None if unpublished."""
+
+    total: float | None = None
+    matrix: float | None = None
+    vector: float | None = None
+    sram: float | None = None
+    stream: float | None = None
+    link: float | None = None
+    busiest_chip: float | None = None
+    peak_operator: float | None = None
+
+
+def run_energy(run: Run, tokens_per_s: float | None) -> Energy:
+    """Return the power of the machine of a run and the energy of each token.
+
+    Parameters
+    ----------
+    run
+        What was run; it is its program that counts, also where a prompt or shorter
+        contexts came before.
+    tokens_per_s
+        Tokens of all users together; None where none is made.
+    """
+    prepared = run.prepared
+    tokens = 1
+    if isinstance(prepared, Prepared):
+        tokens = prepared.plan.strategy.data * prepared.scenario.batch
+    return energy_of(
+        run.schedule.program,
+        prepared.topology,
+        prepared.machine,
+        tokens_per_s=tokens_per_s,
+        tokens_per_pass=tokens,
+    )
 
 
 def energy_of(
-    machine: MachineSpec, topology: Topology, tokens_per_s: float | None
+    program: Program,
+    topology: Topology,
+    machine: MachineSpec,
+    *,
+    tokens_per_s: float | None,
+    tokens_per_pass: int = 1,
 ) -> Energy:
     """Return the power of the machine of a run and the energy of each token.
 
     Parameters
     ----------
-    machine, topology
+    program
+        What its chips execute.
+    topology, machine
         What draws power.
     tokens_per_s
-        Tokens of all users together; None where none is made.
+        Tokens of all users together; None where none is made: then passes follow each
+        other as compiled.
+    tokens_per_pass
+        Tokens that an iteration of the program makes.
     """
-    power = powered(machine, topology)
+    spent = program_energy(program, topology, machine)
+    standing = powered(machine, topology, spent.powered)
+    passes_per_s = machine.chip.clock_hz * program.sequences / program.period_cycles
+    if tokens_per_s is not None:
+        passes_per_s = tokens_per_s / tokens_per_pass
+    idle_w = idle_chip_w(machine)
+    drawn = _Drawn() if idle_w is None else _drawn(spent, passes_per_s)
+    average = _plus(standing.idle, drawn.total)
+    busiest = _plus(idle_w, drawn.busiest_chip)
+    peak = _plus(idle_w, drawn.peak_operator)
+
+    def per_token(watts: float | None) -> float | None:
+        return None if watts is None or not tokens_per_s else watts / tokens_per_s
+
     return Energy(
-        average_power_w=power.average,
-        tdp_power_w=power.tdp,
-        energy_per_token_j=_share(power.average, tokens_per_s),
-        tdp_energy_per_token_j=_share(power.tdp, tokens_per_s),
-        chip_energy_per_token_j=_share(power.chips, tokens_per_s),
-        port_energy_per_token_j=_share(power.ports, tokens_per_s),
-        optical_energy_per_token_j=_share(power.optics, tokens_per_s),
+        powered_chips=standing.powered_chips,
+        average_power_w=average,
+        idle_power_w=standing.idle,
+        tdp_power_w=standing.tdp,
+        idle_chip_w=idle_w,
+        busiest_chip_w=busiest,
+        peak_operator_w=peak,
+        over_tdp=_over_tdp(machine.power, busiest, peak),
+        energy_per_token_j=per_token(average),
+        tdp_energy_per_token_j=per_token(standing.tdp),
+        idle_energy_per_token_j=per_token(standing.chips),
+        dynamic_energy_per_token_j=per_token(drawn.total),
+        matrix_energy_per_token_j=per_token(drawn.matrix),
+        vector_energy_per_token_j=per_token(drawn.vector),
+        sram_energy_per_token_j=per_token(drawn.sram),
+        stream_energy_per_token_j=per_token(drawn.stream),
+        link_energy_per_token_j=per_token(drawn.link),
+        chip_energy_per_token_j=per_token(_plus(standing.chips, drawn.total)),
+        port_energy_per_token_j=per_token(standing.ports),
+        optical_energy_per_token_j=per_token(standing.optics),
+        idle_share=standing.idle / average if standing.idle and average else None,
     )
+
+
+def _drawn(spent: ProgramEnergy, passes_per_s: float) -> _Drawn:
+    """Return the dynamic power of a run's program that is executed so often."""
+    total = spent.total
+    busiest_j = float(spent.per_chip_j.sum(axis=1).max())
+    return _Drawn(
+        total=total.total * passes_per_s,
+        matrix=total.matrix * passes_per_s,
+        vector=total.vector * passes_per_s,
+        sram=total.sram * passes_per_s,
+        stream=total.stream * passes_per_s,
+        link=total.link * passes_per_s,
+        busiest_chip=busiest_j * passes_per_s,
+        peak_operator=spent.peak.operator + spent.peak.load,
+    )
+
+
+def _over_tdp(
+    power: PowerSpec, busiest: float | None, peak: float | None
+) -> bool | None:
+    """Return whether a chip of a run draws more than its TDP, None if unknown."""
+    if power.chip_tdp_w is None or busiest is None or peak is None:
+        return None
+    return max(busiest, peak) > power.chip_tdp_w
 
 
 def _times(watts: float | None, count: int) -> float | None:
@@ -120,8 +266,6 @@ def _times(watts: float | None, count: int) -> float | None:
     return None if watts is None else watts * count
 
 
-def _share(watts: float | None, tokens_per_s: float | None) -> float | None:
-    """Return the energy of a token of a run in J, None if power or rate is unknown."""
-    if watts is None or tokens_per_s is None:
-        return None
-    return watts / tokens_per_s
+def _plus(watts: float | None, more: float | None) -> float | None:
+    """Return the power of two parts of a run's machine, None if one is unknown."""
+    return None if watts is None or more is None else watts + more

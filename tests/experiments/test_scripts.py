@@ -133,19 +133,29 @@ def test_sequences_in_flight_share_the_energy_of_the_machine(
 ) -> None:
     table = quick_table("energy_per_token", tmp_path, monkeypatch)
     assert (table["violations"] == 0).all()
+    # Idle power is shared; a token's operations are its own.
     for _, part in table.groupby("context_tokens"):
-        energy = part.set_index("sequences")["energy_per_token_j"]
-        assert energy[1] == pytest.approx(4 * energy[4], rel=1e-3)
-    # All chips at 185 W for the time of a token; TDP is 215 W.
+        shown = part.set_index("sequences")
+        idle, dynamic = (
+            shown[f"{name}_energy_per_token_j"] for name in ("idle", "dynamic")
+        )
+        assert idle[1] == pytest.approx(4 * idle[4], rel=1e-3)
+        assert dynamic[1] == pytest.approx(dynamic[4])
+    # All chips at the power of an idle one for the time of a token.
     one = table[table["sequences"] == 1]
-    taken_j = 576 * 185 / one["tokens_per_s_per_user"]
-    chips_j = one["chip_energy_per_token_j"]
-    assert chips_j.to_numpy() == pytest.approx(taken_j.to_numpy())
+    taken_j = 576 * one["idle_chip_w"] / one["tokens_per_s_per_user"]
+    idle_j = one["idle_energy_per_token_j"]
+    assert idle_j.to_numpy() == pytest.approx(taken_j.to_numpy())
     # Eight racks of 144 ports outward; 3.5 W at each end of a cable.
-    optics = table["optical_energy_per_token_j"] / table["chip_energy_per_token_j"]
-    assert optics.to_numpy() == pytest.approx(8 * 144 * 3.5 / (576 * 185))
-    assert set(table["average_power_w"]) == {576 * 185 + 8 * 144 * 3.5}
+    optics = one["optical_energy_per_token_j"] * one["tokens_per_s_per_user"]
+    assert optics.to_numpy() == pytest.approx(8 * 144 * 3.5)
     assert set(table["tdp_power_w"]) == {576 * 215 + 8 * 144 * 3.5}
+    # Dearer operations leave less for idle chips, which take nearly all.
+    assumed = pd.read_csv(tmp_path / "energy_per_token_assumed.csv")
+    scale = assumed[assumed["setting"] == "power.operation_scale"]
+    for _, part in scale.groupby("sequences"):
+        assert part["dynamic_energy_per_token_j"].is_monotonic_increasing
+        assert part["energy_per_token_j"].is_monotonic_decreasing
     report = capsys.readouterr().out.split("\nwrote ")[0]
     assert max(len(line) for line in report.splitlines()) <= 80
 

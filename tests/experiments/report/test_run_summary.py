@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from experiments.report.energy_keys import ENERGY
 from specs.scenario import Scenario
 
 Groqrack = Callable[..., subprocess.CompletedProcess[str]]
@@ -57,15 +58,7 @@ SIMULATE: dict[str, set[str]] = {
         "tokens_per_s_pipeline",
         "time_to_first_token_ns",
     },
-    "energy": {
-        "average_power_w",
-        "tdp_power_w",
-        "energy_per_token_j",
-        "tdp_energy_per_token_j",
-        "chip_energy_per_token_j",
-        "port_energy_per_token_j",
-        "optical_energy_per_token_j",
-    },
+    "energy": set(ENERGY),
     "faults": {
         "error_model",
         "fec_corrected",
