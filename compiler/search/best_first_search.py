@@ -12,7 +12,7 @@ from compiler.search.frontier import (
     bounded_entry,
     initial_entries,
 )
-from compiler.search.objective import Objective
+from compiler.search.objective import Objective, cost_model
 from compiler.search.search_result import SearchResult, nothing_fits
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
@@ -52,7 +52,8 @@ class BestFirstSearch:
         self._evaluator = evaluator
         self._objective = objective
         self._sequences = sequences
-        self._exact = ExactEvaluator(evaluator.topology, objective)
+        self._costs = cost_model(objective, task, evaluator.topology)
+        self._exact = ExactEvaluator(evaluator.topology, self._costs)
         self._queue: list[FrontierEntry] = []
         self._planned = 0
         self._refused: list[tuple[Strategy, str]] = []
@@ -61,7 +62,7 @@ class BestFirstSearch:
     def run(self, most_compiled: int) -> SearchResult:
         """Return the best strategy after so many evaluated ones at most."""
         candidates, self._queue = initial_entries(
-            self._evaluator, self._objective, self._sequences
+            self._evaluator, self._costs, self._sequences
         )
         heapq.heapify(self._queue)
         scored = len(self._queue)
@@ -120,7 +121,7 @@ class BestFirstSearch:
         self, bound: SplitBound, strategy: Strategy, sequences: int, *, step: SearchStep
     ) -> FrontierEntry:
         """Return the entry of a strategy with a bound, for its next step."""
-        return bounded_entry(self._objective, bound, strategy, sequences, step=step)
+        return bounded_entry(self._costs, bound, strategy, sequences, step=step)
 
     def _push(self, entry: FrontierEntry, before: FrontierEntry) -> None:
         """Queue an entry with a new bound, which never falls."""

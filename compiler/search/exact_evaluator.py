@@ -3,13 +3,20 @@
 from typing import final
 
 from compiler.compile_decode import TimedToken, compile_token, time_token
+from compiler.ir.program_emission import Emitted, emit
 from compiler.ir.schedule import Schedule
-from compiler.search.objective import Cost, Objective, cost_of
+from compiler.search.objective import Cost, CostModel
 from compiler.search.search_result import Evaluated
 from compiler.search.search_space import machine_shape
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
 from topologies.topology import Topology
+
+
+def emitted_token(plan: ShardingPlan, topology: Topology, timed: TimedToken) -> Emitted:
+    """Return the instructions of a token that a search has timed, not compiled."""
+    leader = int(plan.stages[0].chips[0])
+    return emit(timed.timeline, topology, plan.task.machine.chip, leader)
 
 
 @final
@@ -20,8 +27,8 @@ class ExactEvaluator:
     ----------
     topology
         The topology.
-    objective
-        What is sought.
+    costs
+        The costs of strategies by what is sought.
 
     Attributes
     ----------
@@ -33,9 +40,9 @@ class ExactEvaluator:
         Trains in the tokens of all that were compiled.
     """
 
-    def __init__(self, topology: Topology, objective: Objective) -> None:
+    def __init__(self, topology: Topology, costs: CostModel) -> None:
         self._topology = topology
-        self._objective = objective
+        self._costs = costs
         self._plans: dict[tuple[Strategy, int], ShardingPlan] = {}
         self._tokens: dict[tuple[Strategy, int], TimedToken] = {}
         self._timed: dict[tuple[Strategy, int], Evaluated] = {}
@@ -66,9 +73,9 @@ class ExactEvaluator:
         return self._plans[strategy, sequences]
 
     def cost(self, plan: ShardingPlan, latency: int) -> Cost:
-        """Return the cost of a plan by the latency of its tokens."""
+        """Return the least cost of a plan by the latency of its tokens, or a bound."""
         share = latency / (plan.sequences * plan.strategy.data)
-        return cost_of(self._objective, plan.strategy, latency, share)
+        return self._costs.at_least(plan.strategy, latency, share)
 
     def time(self, strategy: Strategy, sequences: int) -> Cost:
         """Time the token of a single sequence; return its exact cost.
@@ -79,9 +86,15 @@ class ExactEvaluator:
             If no guard band or deskew interval holds.
         """
         key = strategy, sequences
-        timed = time_token(self._plans[key], self._topology)
+        plan = self._plans[key]
+        timed = time_token(plan, self._topology)
         latency = timed.timeline.token_cycles
-        cost = cost_of(self._objective, strategy, latency, latency)
+        cost = self._costs.exact(
+            strategy,
+            latency,
+            latency,
+            lambda: emitted_token(plan, self._topology, timed),
+        )
         stage_cycles = timed.timeline.stage_cycles
         self._tokens[key] = timed
         self._timed[key] = Evaluated(
@@ -108,7 +121,8 @@ class ExactEvaluator:
         self.trains += timed.timeline.trains * strategy.data
         schedule = compile_token(plan, topology, timed=timed, patient=few)
         latency = schedule.latency_cycles
-        cost = self.cost(plan, latency)
+        share = latency / (plan.sequences * strategy.data)
+        cost = self._costs.exact(strategy, latency, share, lambda: schedule.program)
         if self.best_cost is None or cost < self.best_cost:
             self.best, self.best_cost = schedule, cost
         stage_cycles = schedule.timeline.stage_cycles

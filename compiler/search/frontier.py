@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from compiler.bounds.strategy_bound import SplitBound
 from compiler.bounds.throughput_bound import share_cycles
-from compiler.search.objective import Cost, Objective, cost_of
+from compiler.search.objective import Cost, CostModel, Objective
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 
@@ -46,7 +46,7 @@ class FrontierEntry(NamedTuple):
 
 
 def bounded_entry(
-    objective: Objective,
+    costs: CostModel,
     bound: SplitBound,
     strategy: Strategy,
     sequences: int,
@@ -56,12 +56,12 @@ def bounded_entry(
     """Return the search frontier's entry of a strategy with only a bound known."""
     cycles = bound.token_cycles(strategy.pipeline)
     share = share_cycles(bound, strategy, sequences)
-    cost = cost_of(objective, strategy, cycles, share)
+    cost = costs.at_least(strategy, cycles, share)
     return FrontierEntry(cost.first, cost, step, sequences)
 
 
 def initial_entries(
-    evaluator: StrategyEvaluator, objective: Objective, sequences: int
+    evaluator: StrategyEvaluator, costs: CostModel, sequences: int
 ) -> tuple[int, list[FrontierEntry]]:
     """Return a search's number of strategies, and entries of those that may fit memory.
 
@@ -69,11 +69,12 @@ def initial_entries(
     ----------
     evaluator
         The bounds of the strategies.
-    objective
-        What is sought.
+    costs
+        The costs of strategies by what is sought.
     sequences
         Sequences in flight, unless the objective wants as many as fit.
     """
+    objective = costs.objective
     least = 1 if objective.fills else sequences
     # The fewest chips are a matter of memory: links only matter once a plan fits.
     step = SearchStep.PLAN if objective is Objective.CHIPS else SearchStep.PLACE
@@ -93,6 +94,6 @@ def initial_entries(
             for strategy in replicated:
                 # How replicas share links is known once they are compiled.
                 first = step if strategy.data == 1 else SearchStep.PLAN
-                entry = bounded_entry(objective, bound, strategy, count, step=first)
+                entry = bounded_entry(costs, bound, strategy, count, step=first)
                 entries.append(entry)
     return candidates, entries

@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, final
 
-from compiler.compile_decode import time_token
-from compiler.search.objective import Cost, Objective, cost_of
+from compiler.compile_decode import TimedToken, time_token
+from compiler.search.exact_evaluator import emitted_token
+from compiler.search.objective import Cost, CostModel, Objective, cost_model
 from compiler.search.search_result import Evaluated, SearchResult
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
 from specs.errors import RackError
+from topologies.topology import Topology
 
 # Splits to bound on their links, strategies to try to cut into stages, those that fit
 # to bound, and to time. On 288 to 576 chips each step takes two to five seconds.
@@ -82,6 +84,7 @@ def ranking(result: SearchResult, *, most: int) -> Ranking:
     """
     plan, topology = result.schedule.plan, result.schedule.topology
     evaluator = StrategyEvaluator(plan.task, topology)
+    costs = cost_model(result.objective, plan.task, topology)
     known = _once(_as_ranked(each) for each in result.known)
     taken = {each.strategy for each in known}
     left = [
@@ -91,9 +94,9 @@ def ranking(result: SearchResult, *, most: int) -> Ranking:
     ]
     # What cannot be among the best any more needs no closer bound.
     limit = known[most - 1].cost if len(known) >= most else None
-    placed, left = _placed(result, evaluator, left, limit)
-    planned, unplanned = _planned(result, evaluator, placed, limit)
-    known, untimed = _timed(result, evaluator, known, planned, limit)
+    placed, left = _placed(costs, evaluator, left, limit)
+    planned, unplanned = _planned(costs, evaluator, placed, limit)
+    known, untimed = _timed(costs, evaluator, known, planned, limit)
     known = _once(known)
     rest = [each.cost.first for each in (*left, *unplanned, *untimed, *known[most:])]
     return Ranking(tuple(known[:most]), min(rest, default=None))
@@ -144,17 +147,32 @@ def _once(every: Iterable[Ranked]) -> list[Ranked]:
     return list(best.values())
 
 
-def _closer(result: SearchResult, one: Ranked, latency: int) -> Ranked:
+def _closer(costs: CostModel, one: Ranked, latency: int) -> Ranked:
     """Return a ranked strategy with a new bound, which never falls."""
     share = latency / (one.sequences * one.strategy.data)
-    cost = cost_of(result.objective, one.strategy, latency, share)
+    cost = costs.at_least(one.strategy, latency, share)
     if cost < one.cost:
         return one
     return replace(one, cost=cost, latency_cycles=latency)
 
 
+def _exact(
+    costs: CostModel,
+    one: Ranked,
+    plan: ShardingPlan,
+    topology: Topology,
+    timed: TimedToken,
+) -> Ranked:
+    """Return a ranked strategy of a single sequence with the cost of its token."""
+    latency = timed.timeline.token_cycles
+    cost = costs.exact(
+        one.strategy, latency, latency, lambda: emitted_token(plan, topology, timed)
+    )
+    return replace(one, cost=cost, latency_cycles=latency, exact=True)
+
+
 def _placed(
-    result: SearchResult,
+    costs: CostModel,
     evaluator: StrategyEvaluator,
     left: list[Ranked],
     limit: Cost | None,
@@ -184,12 +202,12 @@ def _placed(
         # What takes more trains than memory holds has no schedule.
         if bound is not None:
             cycles = bound.token_cycles(each.strategy.pipeline)
-            placed.append(_closer(result, each, cycles))
+            placed.append(_closer(costs, each, cycles))
     return _once(placed), others
 
 
 def _planned(
-    result: SearchResult,
+    costs: CostModel,
     evaluator: StrategyEvaluator,
     placed: list[Ranked],
     limit: Cost | None,
@@ -202,7 +220,7 @@ def _planned(
         if beyond or len(planned) == _MOST_PLANNED:
             break
         tried += 1
-        least = 1 if result.objective.fills else each.sequences
+        least = 1 if costs.objective.fills else each.sequences
         try:
             plan = evaluator.fitting_plan(
                 each.strategy, most=each.sequences, least=least
@@ -210,7 +228,7 @@ def _planned(
             if plan is not None:
                 one = replace(each, sequences=plan.sequences)
                 latency = evaluator.least_latency(plan)
-                planned.append((_closer(result, one, latency), plan))
+                planned.append((_closer(costs, one, latency), plan))
         except RackError:
             continue
     planned.sort(key=lambda pair: pair[0].cost)
@@ -218,7 +236,7 @@ def _planned(
 
 
 def _timed(
-    result: SearchResult,
+    costs: CostModel,
     evaluator: StrategyEvaluator,
     known: list[Ranked],
     planned: list[tuple[Ranked, ShardingPlan]],
@@ -235,8 +253,8 @@ def _timed(
         else:
             timed += 1
             try:
-                latency = time_token(plan, evaluator.topology).timeline.token_cycles
+                timed_token = time_token(plan, evaluator.topology)
             except RackError:
                 continue
-            known.append(replace(_closer(result, one, latency), exact=True))
+            known.append(_exact(costs, one, plan, evaluator.topology, timed_token))
     return known, others

@@ -8,7 +8,7 @@ from compiler.bounds.critical_path_bound import least_latency_cycles
 from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
 from compiler.search.neighbourhood import neighbourhood
-from compiler.search.objective import Cost, Objective, cost_of
+from compiler.search.objective import Cost, CostModel, Objective, cost_model
 from sharding.planner.plan import ShardingPlan
 from specs.errors import RackError
 from specs.machine import MachineSpec
@@ -89,32 +89,38 @@ def sensitivities(
             latency += least_cycles(plan)
         except RackError:
             continue
-        estimates.append((_cost(objective, plan, latency), latency, neighbour))
+        costs = cost_model(objective, plan.task, schedule.topology)
+        cost = costs.at_least(plan.strategy, latency, _share_cycles(plan, latency))
+        estimates.append((cost, latency, neighbour, costs))
     estimates.sort(key=lambda each: each[0])
     changes = []
-    for rank, (_, estimate, neighbour) in enumerate(estimates[:most]):
+    for rank, (bound, estimate, neighbour, costs) in enumerate(estimates[:most]):
         plan, latency, compiled = neighbour.plan, estimate, rank < most_compiled
+        cost = bound
         if compiled:
             try:
-                latency = compile_token(plan, schedule.topology).latency_cycles
+                changed = compile_token(plan, schedule.topology)
             except RackError:
                 continue
+            latency, cost = changed.latency_cycles, _cost(costs, changed)
         changes.append(
             Sensitivity(
                 name=neighbour.name,
                 latency_cycles=latency - schedule.latency_cycles,
                 share_cycles=_share_cycles(plan, latency) - share,
                 chips=plan.strategy.chips - now.chips,
-                cost=_cost(objective, plan, latency),
+                cost=cost,
                 compiled=compiled,
             )
         )
     return sorted(changes, key=lambda each: each.cost)
 
 
-def _cost(objective: Objective, plan: ShardingPlan, latency: int) -> Cost:
-    """Return the cost of a plan with a given latency."""
-    return cost_of(objective, plan.strategy, latency, _share_cycles(plan, latency))
+def _cost(costs: CostModel, schedule: Schedule) -> Cost:
+    """Return the cost of a compiled plan."""
+    plan, latency = schedule.plan, schedule.latency_cycles
+    share = _share_cycles(plan, latency)
+    return costs.exact(plan.strategy, latency, share, lambda: schedule.program)
 
 
 def _share_cycles(plan: ShardingPlan, latency: int) -> float:

@@ -14,8 +14,10 @@ _MERITS = {
     Objective.LATENCY: ("latency us", "chips"),
     Objective.THROUGHPUT: ("tokens/s", "latency us", "chips", "in flight"),
     Objective.CHIPS: ("chips", "latency us"),
-    Objective.ENERGY: ("chip us each", "tokens/s", "chips", "in flight"),
+    Objective.ENERGY: ("J each", "tokens/s", "chips", "in flight"),
 }
+# Where no power is published, all chips are taken to draw the same.
+_UNPUBLISHED = ("chip us each", "tokens/s", "chips", "in flight")
 
 
 def ranking_report(why: Explanation, ranked: Ranking) -> RenderableType:
@@ -30,11 +32,14 @@ def ranking_report(why: Explanation, ranked: Ranking) -> RenderableType:
     """
     objective = Objective(why.prepared.scenario.objective)
     best = ranked.best[0].cost.first
-    rows = []
+    columns, rows = _MERITS[objective], []
+    unpublished = why.prepared.machine.power.chip_average_w is None
+    if objective is Objective.ENERGY and unpublished:
+        columns = _UNPUBLISHED
     for each in ranked.best:
         worse = worse_by(objective, each.cost.first, best)
         merits = _merits(why, each)
-        first, *others = (merits[name] for name in _MERITS[objective])
+        first, *others = (merits[name] for name in columns)
         rows.append(
             [
                 first if each.exact else f"~{first}",
@@ -43,7 +48,7 @@ def ranking_report(why: Explanation, ranked: Ranking) -> RenderableType:
                 str(each.strategy),
             ]
         )
-    first, *others = _MERITS[objective]
+    first, *others = columns
     headings = [first, "worse by", *others, "strategy"]
     if not why.prepared.makes_tokens:
         headings = [heading.replace("tokens", "passes") for heading in headings]
@@ -75,6 +80,7 @@ def _merits(why: Explanation, each: Ranked) -> dict[str, str]:
         "latency us": f"{each.latency_cycles / hz * US_PER_S:,.1f}",
         "tokens/s": f"{hz * batch / each.share_cycles:,.0f}",
         "chip us each": f"{chip_us:,.1f}",
+        "J each": f"{each.cost.first:,.3g}",
         "chips": f"{each.strategy.chips:,}",
         "in flight": f"{each.sequences:,}",
     }

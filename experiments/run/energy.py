@@ -8,77 +8,15 @@ off. Hosts, fans and power supplies are not counted.
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
-import numpy as np
-
 from chip.program import Program
 from compiler.energy.full_load import idle_chip_w
 from compiler.energy.program_energy import ProgramEnergy, program_energy
+from compiler.energy.standing_power import standing_power
 from experiments.run.preparation import Prepared
 from experiments.run.scenario import Run
 from specs.machine import MachineSpec
 from specs.system import PowerSpec
-from topologies.topology import Level, Topology
-
-_W_PER_GBPS_AT_PJ_PER_BIT = 1e-3
-
-
-class Power(NamedTuple):
-    """Power of a machine's parts, in W; None where the chip's is not published.
-
-    Attributes
-    ----------
-    powered_chips
-        Chips that are on.
-    chips, chips_tdp
-        Of all these chips, when idle and at the most that cooling is designed for.
-    ports
-        Of the links between them when idle, which is within the power of the chips.
-    optics
-        Of the ends of optical cables, beside the chips.
-    """
-
-    powered_chips: int
-    chips: float | None
-    chips_tdp: float | None
-    ports: float
-    optics: float
-
-    @property
-    def idle(self) -> float | None:
-        """Return the power of all when idle."""
-        return None if self.chips is None else self.chips + self.optics
-
-    @property
-    def tdp(self) -> float | None:
-        """Return the power of all, with chips at their most."""
-        return None if self.chips_tdp is None else self.chips_tdp + self.optics
-
-
-def powered(
-    machine: MachineSpec, topology: Topology, used: np.ndarray[tuple[int], np.dtype]
-) -> Power:
-    """Return a run with the power of its machine when idle: chips and links.
-
-    Parameters
-    ----------
-    machine, topology
-        The machine. Cables between racks are optical.
-    used
-        Whether a chip has work, shape ``(chips,)``. The others are off, unless the
-        machine keeps spares, which are ready to take over.
-    """
-    on = used | (machine.spares > 0)
-    chips, power = int(on.sum()), machine.power
-    linked = on[topology.source] & on[topology.target]
-    optical_ends = int((linked & (topology.level == Level.GLOBAL)).sum())
-    link_w = machine.link.rate_gbps * power.port_pj_per_bit * _W_PER_GBPS_AT_PJ_PER_BIT
-    return Power(
-        powered_chips=chips,
-        chips=_times(idle_chip_w(machine), chips),
-        chips_tdp=_times(power.chip_tdp_w, chips),
-        ports=int(linked.sum()) * link_w * power.port_idle_share,
-        optics=optical_ends * power.optical_end_w,
-    )
+from topologies.topology import Topology
 
 
 @final
@@ -198,7 +136,7 @@ def energy_of(
         Tokens that an iteration of the program makes.
     """
     spent = program_energy(program, topology, machine)
-    standing = powered(machine, topology, spent.powered)
+    standing = standing_power(machine, topology, spent.powered)
     passes_per_s = machine.chip.clock_hz * program.sequences / program.period_cycles
     if tokens_per_s is not None:
         passes_per_s = tokens_per_s / tokens_per_pass
@@ -259,11 +197,6 @@ def _over_tdp(
     if power.chip_tdp_w is None or busiest is None or peak is None:
         return None
     return max(busiest, peak) > power.chip_tdp_w
-
-
-def _times(watts: float | None, count: int) -> float | None:
-    """Return the power of several parts of a run's machine, None if unknown."""
-    return None if watts is None else watts * count
 
 
 def _plus(watts: float | None, more: float | None) -> float | None:

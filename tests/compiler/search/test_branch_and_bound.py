@@ -1,5 +1,4 @@
 from dataclasses import replace
-from fractions import Fraction
 from itertools import product
 from typing import NamedTuple
 
@@ -8,7 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from chip.program import Program
 from compiler.compile_decode import compile_token, time_token
+from compiler.energy.token_energy import TokenEnergy
 from compiler.search.branch_and_bound import best_strategy
 from compiler.search.objective import Objective
 from sharding.parallelism.feasibility import check_model
@@ -132,16 +133,17 @@ def test_the_search_equals_trying_every_strategy(made: Instance) -> None:
 
 
 class _Tried(NamedTuple):
-    """A strategy with its sequences, and its period once compiled."""
+    """A strategy with its sequences, and its program once compiled."""
 
     strategy: Strategy
     sequences: int
-    period_cycles: int
+    program: Program
 
-    def cost(self, objective: Objective) -> Fraction:
-        share = Fraction(self.period_cycles, self.sequences * self.strategy.data)
-        chips = self.strategy.chips if objective is Objective.ENERGY else 1
-        return share * chips
+    def cost(self, objective: Objective, energy: TokenEnergy) -> float:
+        share = self.program.period_cycles / (self.sequences * self.strategy.data)
+        if objective is Objective.ENERGY:
+            return energy.of_program(self.program, share, self.strategy.data)
+        return share
 
 
 def _all_periods(made: Instance) -> list[_Tried]:
@@ -160,9 +162,8 @@ def _all_periods(made: Instance) -> list[_Tried]:
             try:
                 plan = fitting_plan(task, strategy, chips, sequences=sequences)
                 if plan is not None:
-                    schedule = compile_token(plan, topology)
-                    period = schedule.program.period_cycles
-                    tried.append(_Tried(strategy, sequences, period))
+                    program = compile_token(plan, topology).program
+                    tried.append(_Tried(strategy, sequences, program))
             except RackError:
                 continue
     return tried
@@ -176,6 +177,7 @@ def test_so_it_does_where_sequences_and_replicas_fill_the_machine(
     tried = _all_periods(made)
     assume(tried)
     topology = select_topology(made.chips)
+    energy = TokenEnergy(made.task, topology)
     for objective in (Objective.THROUGHPUT, Objective.ENERGY):
         found = best_strategy(
             made.task,
@@ -187,9 +189,11 @@ def test_so_it_does_where_sequences_and_replicas_fill_the_machine(
         # Replicas take the energy of one.
         of_all = objective is Objective.THROUGHPUT
         least = min(
-            each.cost(objective) for each in tried if of_all or each.strategy.data == 1
+            each.cost(objective, energy)
+            for each in tried
+            if of_all or each.strategy.data == 1
         )
-        assert found.compiled[0].cost.first == pytest.approx(float(least), rel=1e-12)
+        assert found.compiled[0].cost.first == pytest.approx(least, rel=1e-12)
         assert found.gap == 0
 
 

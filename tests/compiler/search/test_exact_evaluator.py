@@ -2,7 +2,7 @@ import pytest
 
 from compiler.compile_decode import time_token
 from compiler.search.exact_evaluator import ExactEvaluator
-from compiler.search.objective import Objective
+from compiler.search.objective import CostModel, Objective, cost_model
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
@@ -33,7 +33,7 @@ def six(small_task: Task) -> ShardingPlan:
 def test_a_token_that_was_timed_costs_the_same_once_it_is_compiled(
     four: ShardingPlan,
 ) -> None:
-    exact = ExactEvaluator(TOPOLOGY, Objective.LATENCY)
+    exact = ExactEvaluator(TOPOLOGY, CostModel(Objective.LATENCY))
     exact.add(four)
     assert exact.plan(four.strategy, 1) is four
     timed = exact.time(four.strategy, 1)
@@ -47,10 +47,20 @@ def test_a_token_that_was_timed_costs_the_same_once_it_is_compiled(
     assert exact.evaluated == len(exact.compiled) == 1
 
 
+def test_so_does_its_energy_which_is_at_least_its_bound(four: ShardingPlan) -> None:
+    costs = cost_model(Objective.ENERGY, four.task, TOPOLOGY)
+    exact = ExactEvaluator(TOPOLOGY, costs)
+    exact.add(four)
+    timed = exact.time(four.strategy, 1)
+    assert exact.cost(four, timed.second) < timed
+    _, _, compiled = exact.compile(four.strategy, 1)
+    assert compiled.first == pytest.approx(timed.first)
+
+
 def test_the_best_schedule_is_kept_whatever_is_compiled_after_it(
     four: ShardingPlan, six: ShardingPlan
 ) -> None:
-    exact = ExactEvaluator(TOPOLOGY, Objective.LATENCY)
+    exact = ExactEvaluator(TOPOLOGY, CostModel(Objective.LATENCY))
     costs = []
     for plan in (four, six):
         exact.add(plan)
@@ -62,7 +72,7 @@ def test_the_best_schedule_is_kept_whatever_is_compiled_after_it(
 
 
 def test_a_timed_token_is_not_timed_again(four: ShardingPlan) -> None:
-    exact = ExactEvaluator(TOPOLOGY, Objective.LATENCY)
+    exact = ExactEvaluator(TOPOLOGY, CostModel(Objective.LATENCY))
     timed = time_token(four, TOPOLOGY)
     exact.add(four, timed)
     assert exact.compile(four.strategy, 1)[1] is timed
@@ -70,7 +80,7 @@ def test_a_timed_token_is_not_timed_again(four: ShardingPlan) -> None:
 
 
 def test_sequences_and_replicas_share_the_cycles_of_a_token(small_task: Task) -> None:
-    exact = ExactEvaluator(TOPOLOGY, Objective.THROUGHPUT)
+    exact = ExactEvaluator(TOPOLOGY, CostModel(Objective.THROUGHPUT))
     three = plan_of(small_task, Strategy(tensor=1, pipeline=4, data=2), 3)
     assert exact.cost(three, 1_200).first == 1_200 / (3 * 2)
     assert exact.cost(three, 1_200).second == 1_200
@@ -79,7 +89,7 @@ def test_sequences_and_replicas_share_the_cycles_of_a_token(small_task: Task) ->
 def test_sequences_in_flight_follow_each_other_at_their_interval(
     small_task: Task,
 ) -> None:
-    exact = ExactEvaluator(TOPOLOGY, Objective.THROUGHPUT)
+    exact = ExactEvaluator(TOPOLOGY, CostModel(Objective.THROUGHPUT))
     plan = plan_of(small_task, Strategy(tensor=1, pipeline=4), 2)
     exact.add(plan)
     exact.compile(plan.strategy, 2)

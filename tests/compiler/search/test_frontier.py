@@ -8,7 +8,7 @@ from compiler.search.frontier import (
     bounded_entry,
     initial_entries,
 )
-from compiler.search.objective import Cost, Objective
+from compiler.search.objective import Cost, CostModel, Objective
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.weights.task import Task
@@ -23,14 +23,16 @@ def evaluator(small_task: Task) -> StrategyEvaluator:
 def entries(
     evaluator: StrategyEvaluator, objective: Objective
 ) -> dict[str, FrontierEntry]:
-    _, queued = initial_entries(evaluator, objective, 1)
+    _, queued = initial_entries(evaluator, CostModel(objective), 1)
     return {str(entry.strategy): entry for entry in queued}
 
 
 def test_an_entry_is_expected_to_cost_its_bound(evaluator: StrategyEvaluator) -> None:
     strategy = Strategy(tensor=2, pipeline=3)
     bound = evaluator.unplaced_bound(strategy)
-    entry = bounded_entry(Objective.LATENCY, bound, strategy, 1, step=SearchStep.PLACE)
+    entry = bounded_entry(
+        CostModel(Objective.LATENCY), bound, strategy, 1, step=SearchStep.PLACE
+    )
     assert entry.cost == Cost(bound.token_cycles(3), 6, strategy)
     assert entry.expected == bound.token_cycles(3)
     assert entry.strategy == strategy
@@ -40,7 +42,7 @@ def test_strategies_that_memory_cannot_hold_are_counted_and_left_out(
     evaluator: StrategyEvaluator,
 ) -> None:
     # Eight pipelines of single chips; four of pairs, with two splits of a layer each.
-    candidates, queued = initial_entries(evaluator, Objective.LATENCY, 1)
+    candidates, queued = initial_entries(evaluator, CostModel(Objective.LATENCY), 1)
     assert candidates == 8 + 4 * len([s for s in evaluator.splits if s.tensor == 2])
     strategies = {str(entry.strategy) for entry in queued}
     # A chip holds a third of the model.
@@ -52,7 +54,8 @@ def test_strategies_that_memory_cannot_hold_are_counted_and_left_out(
 def test_only_throughput_has_replicas(evaluator: StrategyEvaluator) -> None:
     counts = {
         objective: Counter(
-            entry.strategy.data for entry in initial_entries(evaluator, objective, 1)[1]
+            entry.strategy.data
+            for entry in initial_entries(evaluator, CostModel(objective), 1)[1]
         )
         for objective in Objective
     }

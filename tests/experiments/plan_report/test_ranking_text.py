@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -42,6 +43,25 @@ def test_the_best_comes_first_and_no_cost_falls(why: Explanation) -> None:
     assert shown == [str(each.strategy) for each in why.ranking.best]
     costs = [each.cost.first for each in why.ranking.best]
     assert costs == sorted(costs)
+
+
+@pytest.mark.parametrize(("average_w", "first"), [(185, "J"), (None, "chip")])
+def test_energy_is_shown_in_joules_where_power_is_published(
+    why: Explanation, average_w: float | None, first: str
+) -> None:
+    prepared = why.prepared
+    power = prepared.machine.power.model_copy(update={"chip_average_w": average_w})
+    sought = replace(
+        prepared,
+        scenario=prepared.scenario.model_copy(update={"objective": "energy"}),
+        machine=prepared.machine.model_copy(update={"power": power}),
+    )
+    assert why.ranking is not None
+    console = Console(width=120, color_system=None)
+    with console.capture() as printed:
+        console.print(ranking_report(why._replace(prepared=sought), why.ranking))
+    heading = printed.get().splitlines()[1]
+    assert heading.split()[0] == first
 
 
 def test_a_plan_that_was_placed_on_other_chips_says_which_were_searched(

@@ -1,19 +1,15 @@
 from collections.abc import Callable
 from dataclasses import asdict
 
-import numpy as np
 import pytest
 
 from compiler.energy.full_load import full_load, idle_chip_w
 from compiler.energy.program_energy import program_energy
 from compiler.ir.schedule import Schedule
-from experiments.run.energy import Energy, energy_of, powered, run_energy
+from experiments.run.energy import Energy, energy_of, run_energy
 from experiments.run.scenario import run_scenario
 from specs.machine import load_machine
 from specs.scenario import Scenario
-from topologies.selection import select_topology
-from topologies.spare_nodes import select_with_spares
-from topologies.topology import Topology
 
 Compile = Callable[..., Schedule]
 
@@ -27,12 +23,6 @@ def idle_w() -> float:
     return watts
 
 
-def active(topology: Topology) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    used = np.zeros(topology.chips, dtype=bool)
-    used[topology.active] = True
-    return used
-
-
 def energy(schedule: Schedule, tokens_per_s: float | None, tokens: int = 1) -> Energy:
     return energy_of(
         schedule.program,
@@ -41,24 +31,6 @@ def energy(schedule: Schedule, tokens_per_s: float | None, tokens: int = 1) -> E
         tokens_per_s=tokens_per_s,
         tokens_per_pass=tokens,
     )
-
-
-def test_eight_racks_draw_what_idle_chips_and_their_optics_do() -> None:
-    topology = select_topology(576)
-    power = powered(GROQRACK, topology, active(topology))
-    assert power.chips == pytest.approx(576 * idle_w())
-    assert power.chips_tdp == 576 * 215
-    assert power.optics == 8 * 144 * 3.5
-    # 5.5 pJ a bit at 100 Gb/s are 0.55 W for each direction of 3,168 cables.
-    assert power.ports == pytest.approx(2 * 3_168 * 0.55)
-
-
-def test_chips_that_are_not_used_are_off_and_spare_ones_are_on() -> None:
-    topology = select_topology(64)
-    assert powered(GROQRACK, topology, active(topology)).powered_chips == 64
-    spared = GROQRACK.with_settings({"spares": 1})
-    topology = select_with_spares(64, spare_nodes=1)
-    assert powered(spared, topology, active(topology)).powered_chips == 72
 
 
 def test_at_full_load_a_run_draws_the_published_average() -> None:
