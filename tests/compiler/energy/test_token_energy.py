@@ -21,7 +21,7 @@ def task(compiled: Callable[..., Schedule]) -> Task:
     return compiled(4, 2).plan.task
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(plan=...)
 def test_no_program_of_a_task_takes_less_than_its_bound(plan: ShardingPlan) -> None:
     topology = select_topology(plan.strategy.chips)
