@@ -1,7 +1,7 @@
 import pytest
 
 from chip.lowering import lower
-from chip.operator_work import LoadWork, LookupWork, ProductWork, VectorWork, Work
+from chip.operator_work import LookupWork, VectorWork, Work
 from chip.program import OperatorKind
 from compiler.energy.operation_energy import (
     OperationEnergy,
@@ -76,20 +76,6 @@ def test_a_product_takes_its_multiplications_in_the_mode_of_its_operands(
     assert spent.vector == spent.link == 0
 
 
-def test_weights_loaded_ahead_are_read_once_in_all() -> None:
-    product = _some_product()
-    whole = in_pj(product)
-    half = product.fed_bytes // 2
-    rest = in_pj(product._replace(preloaded_bytes=half))
-    stored = (
-        product.stored_bytes - product._replace(preloaded_bytes=half).streamed_bytes
-    )
-    ahead = in_pj(LoadWork(half, stored))
-    assert ahead.sram + rest.sram == pytest.approx(whole.sram)
-    assert ahead.stream + rest.stream == pytest.approx(whole.stream)
-    assert (ahead.matrix, rest.matrix) == (0, whole.matrix)
-
-
 def test_a_look_up_is_read_and_written() -> None:
     spent = in_pj(LookupWork(640))
     assert spent.sram == pytest.approx((3 + 5) * 640)
@@ -107,13 +93,3 @@ def test_a_link_takes_for_a_vector_what_it_does_not_take_when_idle() -> None:
     assert wire_energy(POWER, MACHINE.link).total == pytest.approx(0.5e-12 * 328 * 8)
     always = POWER.model_copy(update={"port_idle_share": 1})
     assert wire_energy(always, MACHINE.link).total == 0
-
-
-def _some_product() -> ProductWork:
-    """Return a product of the machine's, known to be loadable ahead."""
-    run = run_scenario(
-        Scenario(workload="gemm:1x640x640:int8", tokens=1, engine="replay")
-    )
-    (work,) = (kind.work for kind in run.schedule.program.kinds)
-    assert isinstance(work, ProductWork)
-    return work

@@ -9,8 +9,10 @@ from compiler.energy.operation_energy import OperationEnergy, operator_energy
 from compiler.energy.program_energy import program_energy
 from compiler.ir.schedule import Schedule
 from compiler.ir.timeline import ComputeEntry
+from experiments.run.scenario import run_scenario
 from sharding.parallelism.strategy import Strategy
 from specs.machine import MachineSpec
+from specs.scenario import Scenario
 
 Compile = Callable[..., Schedule]
 STRATEGY = Strategy(tensor=4, pipeline=2)
@@ -70,6 +72,27 @@ def test_a_relay_neither_reads_nor_writes_what_it_forwards(schedule: Schedule) -
     saved_pj += power.sram_read_pj_per_byte * size * int(trains.vectors[1])
     saved_j = power.operation_scale * 1e-12 * saved_pj
     assert before.sram - after.sram == pytest.approx(saved_j)
+
+
+def test_weights_that_load_ahead_are_read_once_in_all() -> None:
+    ahead, behind = (
+        run_scenario(
+            Scenario(
+                workload="mlp",
+                tokens=1,
+                engine="replay",
+                settings={"chip.prefetch": prefetch},
+            )
+        ).schedule
+        for prefetch in (True, False)
+    )
+    assert ahead.timeline.loads
+    assert not behind.timeline.loads
+    first, second = (
+        program_energy(each.program, each.topology, each.plan.machine).total
+        for each in (ahead, behind)
+    )
+    assert first == pytest.approx(second)
 
 
 def test_a_dropped_operator_takes_nothing(schedule: Schedule) -> None:
