@@ -8,12 +8,13 @@ operations of that product take, so that the two make the published average.
 from functools import cache
 from typing import NamedTuple
 
+from chip.program import Program
 from compiler.compile_graph import compile_workload
 from compiler.energy.program_energy import program_energy
 from sharding.parallelism.grid import Grid
 from sharding.workloads.workload_planner import plan_workload
 from specs.errors import SpecError
-from specs.machine import MachineSpec
+from specs.machine import ChipSpec, MachineSpec, load_machine
 from topologies.selection import select_topology
 from workloads.graphs.workload import load_workload
 
@@ -26,13 +27,8 @@ FULL_LOADS = tuple(
     for rows in _ROWS
 )
 """Products of which the one that draws the most is full load."""
-# A chip alone, which nothing but its units holds up: the products need 100 MB, and what
-# a machine has of memory or of clocks changes nothing of their power.
-_ALONE = {
-    "chip.sram_bytes": 2**30,
-    "chip.program_reserve_bytes": 2**20,
-    "clock.drift_ppm": 0,
-}
+# The products need 100 MB; less memory changes nothing of what their operations draw.
+_ROOM = {"sram_bytes": 2**30, "program_reserve_bytes": 2**20}
 
 
 class FullLoad(NamedTuple):
@@ -52,8 +48,12 @@ class FullLoad(NamedTuple):
 
 def full_load(machine: MachineSpec) -> FullLoad:
     """Return the product that draws the most on a chip, compiled for it alone."""
-    alone = machine.with_settings(_ALONE)
-    loads = [_sustained(alone, name) for name in FULL_LOADS]
+    chip, topology = machine.chip, select_topology(1)
+    loads = []
+    for name, program in _products(chip.model_copy(update=_ROOM)):
+        joules = program_energy(program, topology, machine).total.total
+        seconds = program.period_cycles / chip.clock_hz
+        loads.append(FullLoad(name, joules / seconds))
     return max(loads, key=lambda load: load.dynamic_w)
 
 
@@ -81,13 +81,17 @@ def idle_chip_w(machine: MachineSpec) -> float | None:
     return average_w - load.dynamic_w
 
 
-def _sustained(machine: MachineSpec, name: str) -> FullLoad:
-    """Return the power of a product that follows itself on a chip."""
+@cache
+def _products(chip: ChipSpec) -> tuple[tuple[str, Program], ...]:
+    """Return the products by name, each compiled for a chip alone."""
+    # Links and clocks of a machine do not matter to one chip.
+    machine = load_machine().model_copy(update={"chip": chip})
     topology = select_topology(1)
     chips = topology.active.astype("int64")
-    workload = load_workload(name)
-    plan = plan_workload(workload, machine, Grid(column=1, row=1), chips)
-    schedule = compile_workload(plan, topology, stated=False)
-    joules = program_energy(schedule.program, topology, machine).total.total
-    seconds = schedule.latency_cycles / machine.chip.clock_hz
-    return FullLoad(name, joules / seconds)
+    programs = []
+    for name in FULL_LOADS:
+        grid = Grid(column=1, row=1)
+        plan = plan_workload(load_workload(name), machine, grid, chips)
+        schedule = compile_workload(plan, topology, stated=False)
+        programs.append((name, schedule.program))
+    return tuple(programs)
