@@ -5,6 +5,7 @@ operations take beside it. Links send without pause. Chips without an instructio
 off. Hosts, fans and power supplies are not counted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
@@ -95,8 +96,8 @@ def run_energy(run: Run, tokens_per_s: float | None) -> Energy:
     Parameters
     ----------
     run
-        What was run; it is its program that counts, also where a prompt or shorter
-        contexts came before.
+        What was run. Its first program of tokens counts; a prompt and longer contexts
+        only as far as a chip draws more in them.
     tokens_per_s
         Tokens of all users together; None where none is made.
     """
@@ -104,12 +105,16 @@ def run_energy(run: Run, tokens_per_s: float | None) -> Energy:
     tokens = 1
     if isinstance(prepared, Prepared):
         tokens = prepared.plan.strategy.data * prepared.scenario.batch
+    others = [bucket.schedule.program for bucket in run.buckets[1:]]
+    if run.prompt is not None:
+        others.append(run.prompt.prefill.schedule.program)
     return energy_of(
         run.schedule.program,
         prepared.topology,
         prepared.machine,
         tokens_per_s=tokens_per_s,
         tokens_per_pass=tokens,
+        others=others,
     )
 
 
@@ -120,6 +125,7 @@ def energy_of(
     *,
     tokens_per_s: float | None,
     tokens_per_pass: int = 1,
+    others: Sequence[Program] = (),
 ) -> Energy:
     """Return the power of the machine of a run and the energy of each token.
 
@@ -134,14 +140,21 @@ def energy_of(
         other as compiled.
     tokens_per_pass
         Tokens that an iteration of the program makes.
+    others
+        What the chips execute at other times, which may draw more.
     """
+    hz = machine.chip.clock_hz
     spent = program_energy(program, topology, machine)
     standing = standing_power(machine, topology, spent.powered)
-    passes_per_s = machine.chip.clock_hz * program.sequences / program.period_cycles
+    passes_per_s = hz * program.sequences / program.period_cycles
     if tokens_per_s is not None:
         passes_per_s = tokens_per_s / tokens_per_pass
+    loads = [(spent, passes_per_s)]
+    for other in others:
+        rate = hz * other.sequences / other.period_cycles
+        loads.append((program_energy(other, topology, machine), rate))
     idle_w = idle_chip_w(machine)
-    drawn = _Drawn() if idle_w is None else _drawn(spent, passes_per_s)
+    drawn = _Drawn() if idle_w is None else _drawn(loads)
     average = _plus(standing.idle, drawn.total)
     busiest = _plus(idle_w, drawn.busiest_chip)
     peak = _plus(idle_w, drawn.peak_operator)
@@ -174,10 +187,13 @@ def energy_of(
     )
 
 
-def _drawn(spent: ProgramEnergy, passes_per_s: float) -> _Drawn:
-    """Return the dynamic power of a run's program that is executed so often."""
+def _drawn(loads: Sequence[tuple[ProgramEnergy, float]]) -> _Drawn:
+    """Return the dynamic power of a run's programs, each with its passes in a second.
+
+    Parts are those of the first program.
+    """
+    spent, passes_per_s = loads[0]
     total = spent.total
-    busiest_j = float(spent.per_chip_j.sum(axis=1).max())
     return _Drawn(
         total=total.total * passes_per_s,
         matrix=total.matrix * passes_per_s,
@@ -185,8 +201,10 @@ def _drawn(spent: ProgramEnergy, passes_per_s: float) -> _Drawn:
         sram=total.sram * passes_per_s,
         stream=total.stream * passes_per_s,
         link=total.link * passes_per_s,
-        busiest_chip=busiest_j * passes_per_s,
-        peak_operator=spent.peak.operator + spent.peak.load,
+        busiest_chip=max(
+            float(each.per_chip_j.sum(axis=1).max()) * rate for each, rate in loads
+        ),
+        peak_operator=max(each.peak.operator + each.peak.load for each, _ in loads),
     )
 
 

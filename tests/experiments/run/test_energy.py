@@ -100,6 +100,25 @@ def test_a_chip_that_draws_more_than_its_tdp_is_said_to(compiled: Compile) -> No
     assert over.over_tdp is True
 
 
+def test_what_runs_at_other_times_counts_for_the_tdp_alone(compiled: Compile) -> None:
+    schedule, other = compiled(4, 2), compiled(1, 1)
+    facts = asdict(energy(schedule, 100.0))
+    beside = asdict(
+        energy_of(
+            schedule.program,
+            schedule.topology,
+            schedule.plan.machine,
+            tokens_per_s=100.0,
+            others=[other.program],
+        )
+    )
+    changed = {name for name in facts if facts[name] != beside[name]}
+    assert changed == {"busiest_chip_w", "peak_operator_w"}
+    alone = energy(other, None)
+    assert beside["busiest_chip_w"] == pytest.approx(alone.busiest_chip_w)
+    assert beside["peak_operator_w"] == pytest.approx(alone.peak_operator_w)
+
+
 def test_where_the_power_of_a_chip_is_not_published_no_energy_is_computed() -> None:
     run = run_scenario(
         Scenario(
