@@ -89,6 +89,7 @@ def verify(
     outage: Outage = NO_OUTAGE,
     *,
     plan: ShardingPlan | WorkloadPlan | CollectivePlan | None = None,
+    cached_layers: int | None = None,
 ) -> Certificate:
     """Return the compiler's certificate that `program` keeps every rule on `machine`.
 
@@ -106,6 +107,9 @@ def verify(
         What the program must compute: a model, an iteration of any workload, or a
         collective. It must state its dataflow, but for a collective of more members
         than it states it for. Without a plan the rules are those of the machine alone.
+    cached_layers
+        Number of the first layers of a model whose KV cache alone the program must
+        fill; None for a program that computes the whole model.
 
     Raises
     ------
@@ -146,7 +150,7 @@ def verify(
     elif plan is not None:
         _check_states_something(program, plan)
         if isinstance(plan, ShardingPlan):
-            checks |= _computes(program, topology, plan)
+            checks |= _computes(program, topology, plan, cached_layers)
         else:
             checks |= graph_checks(program, topology, plan)
     return Certificate(digest=digest(program), checks=checks, unproven=unproven)
@@ -191,7 +195,10 @@ def _check_states_something(
 
 
 def _computes(
-    program: Program, topology: Topology, plan: ShardingPlan
+    program: Program,
+    topology: Topology,
+    plan: ShardingPlan,
+    cached_layers: int | None,
 ) -> dict[str, int]:
     """Return the cases of each rule by which a program computes a plan's model."""
     task, machine = plan.task, plan.task.machine
@@ -216,7 +223,9 @@ def _computes(
             statements, tokens_at_start(statements, np.concatenate(starts))
         ),
         "weights are where the plan says": check_residency(statements, plan),
-        "every layer attends with all heads": check_heads(statements, plan),
+        "every layer attends with all heads": check_heads(
+            statements, plan, cached_layers
+        ),
         "results arrive in time": check_results(statements, plan, machine),
         "marks, stalls and memory are as stated": check_claims(
             statements, plan, machine

@@ -19,11 +19,13 @@ from specs.machine import MachineSpec
 _TOKEN, _POOLED = "head.token", "head.pooled"
 
 
-def check_heads(statements: Statements, plan: ShardingPlan) -> int:
+def check_heads(
+    statements: Statements, plan: ShardingPlan, cached_layers: int | None = None
+) -> int:
     """Head dataflow rule: refuse a layer without some of its heads.
 
     So the keys and values of every position enter the KV cache, also those of prompt
-    chunks that choose no token.
+    chunks that choose no token. Only the first `cached_layers` need attend, if given.
     """
     flow = statements.flow
     table = flow.operations
@@ -65,7 +67,8 @@ def check_heads(statements: Statements, plan: ShardingPlan) -> int:
         np.array([replicas[table.chip[own]], table.number[own], table.name[own]]),
         axis=1,
     ).shape[1]
-    needed = plan.strategy.data * len(flow.passes) * plan.task.model.layers
+    layers = plan.task.model.layers if cached_layers is None else cached_layers
+    needed = plan.strategy.data * len(flow.passes) * layers
     if done != needed:
         raise violation(
             "the program computes something else",

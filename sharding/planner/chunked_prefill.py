@@ -64,6 +64,34 @@ def chunk_plans(
     return plans
 
 
+def cache_plan(plan: ShardingPlan, layers: int, chunk_tokens: int) -> ShardingPlan:
+    """Return the sharding plan of a chunk that only fills the KV cache of some layers.
+
+    Parameters
+    ----------
+    plan
+        The slices of each chip; the chunk is the last of its context.
+    layers
+        Number of the first layers whose KV cache is wanted. The pass ends with the
+        attention of the last of them and gives no answer.
+    chunk_tokens
+        Positions that are computed together.
+    """
+    task = plan.task._replace(query_tokens=chunk_tokens, answer_tokens=0)
+    stages = []
+    for stage in plan.stages:
+        held = tuple(
+            block
+            for block in stage.blocks
+            if block.layer < layers - (block.kind is BlockKind.FEED_FORWARD)
+        )
+        if held:
+            # Weights that the pass does not need stay where they are.
+            memory = stage_memory(task, stage.blocks, plan.sequences)
+            stages.append(replace(stage, blocks=held, memory=memory))
+    return replace(plan, task=task, stages=tuple(stages))
+
+
 def lacking_bytes(plan: ShardingPlan, task: Task) -> int:
     """Return the bytes a plan's fullest chip lacks for a pass, 0 or less if it fits.
 
