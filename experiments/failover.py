@@ -1,10 +1,11 @@
 """What does a failover cost, and which tokens does a machine without a spare owe?
 
 Llama-2-70B decodes on 576 chips while a link dies or a chip stops. The token is
-damaged, and so is its replay. Then the node is marked bad and running iterations drain.
-A spare node of the rack loads the program, the weights and the KV cache from its host,
-and all chips start aligned. The cost is split into these parts for several host rates.
-Without a spare node the run reports which tokens are missing and why.
+damaged, and so is its replay. Running iterations drain, and the hosts detect the bad
+node. A spare node of the rack loads programs and weights from its host, the counters
+are brought up over a new tree, the lost part of the KV cache is recomputed, and all
+chips start aligned. The cost is split into these parts for several host rates. Without
+a spare node the run reports which tokens are missing and why.
 """
 
 from dataclasses import replace
@@ -35,17 +36,20 @@ HOST_GB_PER_S = (3.9, 7.9, 15.8, 31.5, 63.0, 126.0)
 QUICK_HOST_GB_PER_S = (7.9, 31.5)
 TOKENS = 24
 QUICK_TOKENS = 9
+# Positions in the KV cache of a sequence, which are recomputed.
+CONTEXT, QUICK_CONTEXT = 4096, 256
 # When the fault happens: after this share of the tokens, within the next one.
 _FAULT_AFTER = 0.35
 SHOWN = {
     "scenario": "scenario",
     "host_gb_per_s": "GB/s",
-    "damaged_us": "damaged us",
-    "drain_us": "drain us",
-    "load_us": "load us",
-    "start_us": "start us",
+    "drain_us": "drain",
+    "detect_us": "detect",
+    "load_us": "load",
+    "bring_up_us": "bring-up",
+    "kv_us": "KV",
+    "start_us": "start",
     "total_us": "total us",
-    "tokens_missing": "missing",
 }
 
 
@@ -67,6 +71,7 @@ def experiment(seed: int, quick: bool) -> Findings:
             tokens=tokens,
             seed=seed,
             sequences=case.sequences,
+            context=QUICK_CONTEXT if quick else CONTEXT,
             engine="replay",
             settings={"spares": case.spares, "link.ber": 0},
         )

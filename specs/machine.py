@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from specs.arrays import Floats, Ints
 from specs.errors import SpecError, nearest
+from specs.failover import FailoverSpec
 from specs.fec import FecSpec
 from specs.formats import FormatsSpec
 from specs.host_link import HostSpec
@@ -160,6 +161,7 @@ class MachineSpec(Spec):
     fec: FecSpec
     formats: FormatsSpec
     host: HostSpec
+    failover: FailoverSpec
     power: PowerSpec
 
     def with_settings(self, settings: Mapping[str, Any], origin: str = "--set") -> Self:

@@ -14,17 +14,22 @@ from specs.units import US_PER_MS
 _CAUSES = {
     "schedule": "schedule",
     "replay": "damaged attempts",
+    "detect": "detection",
     "load": "load of the spare node",
+    "bring_up": "bring-up of the counters",
+    "kv": "KV cache recomputed",
     "start": "aligned start",
 }
-# Parts of the load have the colour of the load, or colours that no other cause has.
+# Causes of tokens have the colours that they have there.
 _PARTS = {
     "damaged_us": ("damaged attempts", "C1"),
-    "drain_us": ("drain", "C4"),
-    "program_us": ("load: program", "C5"),
-    "weights_us": ("load: weights", "C2"),
-    "kv_us": ("load: KV cache", "C6"),
-    "start_us": ("aligned start", "C3"),
+    "drain_us": ("drain", "C7"),
+    "detect_us": ("detection", "C2"),
+    "program_us": ("load: programs", "C8"),
+    "weights_us": ("load: weights", "C3"),
+    "bring_up_us": ("bring-up", "C4"),
+    "kv_us": ("KV cache recomputed", "C5"),
+    "start_us": ("aligned start", "C6"),
 }
 
 
@@ -116,13 +121,12 @@ def _annotate_missing(axes: Axes, table: pd.DataFrame, tokens: pd.DataFrame) -> 
 def _draw_cost(axes: Axes, table: pd.DataFrame) -> None:
     """Draw the parts of a failover by host rate, stacked."""
     table = table.sort_values("host_gb_per_s")
-    pieces = ["program", "weight", "kv"]
+    pieces = ["program", "weight"]
     sizes = table[[f"fullest_{piece}_bytes" for piece in pieces]].to_numpy(dtype=float)
     share = sizes / sizes.sum(axis=1, keepdims=True)
     parts = table.assign(
         program_us=share[:, 0] * table["load_us"],
         weights_us=share[:, 1] * table["load_us"],
-        kv_us=share[:, 2] * table["load_us"],
     )
     bottom = np.zeros(len(parts))
     for part, (label, color) in _PARTS.items():

@@ -124,6 +124,7 @@ class FaultCounts:
     tokens_lost: int
     trains_lost: int
     failover_us: float
+    failover_parts_us: dict[str, float]
     missing: list[dict[str, Any]]
 
 

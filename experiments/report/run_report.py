@@ -15,6 +15,8 @@ from specs.units import BYTES_PER_MB, PS_PER_S, PS_PER_US
 _BAR_CELLS = 24
 # Of each kind of thing that went wrong; all are in the tables and the JSON.
 _MOST_SHOWN = 3
+# What a report calls the parts of a failover.
+_FAILOVER_WORDS = ("detection", "load", "bring-up", "KV cache", "start")
 
 
 def run_report(run: Run, facts: RunSummary) -> RenderableType:
@@ -234,6 +236,9 @@ def _health(run: Run, facts: RunSummary) -> Table:
     )
     for failover in result.failovers[:_MOST_SHOWN]:
         table.add_row("", str(failover))
+        told = zip(_FAILOVER_WORDS, failover.parts_ps.values(), strict=True)
+        parts = ", ".join(f"{word} {ps / PS_PER_US:,.1f}" for word, ps in told)
+        table.add_row("", f"in us: {parts}")
     for missing in result.missing[:_MOST_SHOWN]:
         table.add_row("", Text(str(missing), style="red"))
     ran = facts.run

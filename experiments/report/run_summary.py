@@ -3,6 +3,7 @@
 Its JSON document is what ``groqrack simulate --json`` prints; the keys are a contract.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from experiments.run.scenario import Run
 from experiments.run.version import VERSION
 from experiments.run.workload import workload_facts
 from experiments.tables.run_tables import tokens_table
+from fabric.results.result import FAILOVER_PARTS, Failover
 from specs.units import PS_PER_NS, PS_PER_S, PS_PER_US
 
 SCHEMA = "groqrack-fabric/simulate/1"
@@ -85,6 +87,7 @@ def summarise(run: Run) -> RunSummary:
             tokens_lost=result.tokens_lost,
             trains_lost=int(result.links.lost.sum()),
             failover_us=sum(each.duration_ps for each in result.failovers) / PS_PER_US,
+            failover_parts_us=_failover_parts_us(result.failovers),
             missing=[each._asdict() for each in result.missing],
         ),
         violations=ViolationCounts(
@@ -104,6 +107,15 @@ def summarise(run: Run) -> RunSummary:
             version=VERSION,
         ),
     )
+
+
+def _failover_parts_us(failovers: Sequence[Failover]) -> dict[str, float]:
+    """Return the time of all failovers of a summary by part, in us."""
+    total_ps = dict.fromkeys(FAILOVER_PARTS, 0)
+    for failover in failovers:
+        for part, span in failover.parts_ps.items():
+            total_ps[part] += span
+    return {part: span / PS_PER_US for part, span in total_ps.items()}
 
 
 def summary(run: Run) -> dict[str, Any]:

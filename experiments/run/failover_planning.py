@@ -9,9 +9,10 @@ from chip.program import Program
 from compiler.compile_decode import compile_token
 from compiler.compile_graph import compile_workload
 from compiler.verify import verify
+from experiments.run.kv_restoration import recomputations
 from experiments.run.preparation import Prepared
 from experiments.run.workload import PreparedWorkload
-from fabric.faults.spares import Moved
+from fabric.faults.spares import Moved, Restoration
 from sharding.planner.plan import ShardingPlan
 from sharding.workloads.workload_plan import WorkloadPlan
 from specs.arrays import Ints
@@ -39,6 +40,9 @@ class SpareNodes:
     def __init__(self, prepared: Prepared | PreparedWorkload) -> None:
         self._prepared = prepared
         self._proven: dict[tuple[tuple[int, ...], Outage], tuple[Plan, Program]] = {}
+        self._restored: dict[
+            tuple[tuple[int, ...], tuple[int, ...], Outage], tuple[Restoration, ...]
+        ] = {}
 
     def moved(
         self, bad_nodes: tuple[int, ...], outage: Outage, before: Moved | None
@@ -64,14 +68,44 @@ class SpareNodes:
             )
         ]
         moved, program = self._proven_on(tuple(chips), outage)
-        loaded = self._loaded_bytes(moved, dict(zip(chips, held_by, strict=True)))
+        still_lost = () if before is None else before.lost
+        lost = tuple(
+            chip
+            for chip, held in zip(chips, held_by, strict=True)
+            if chip != held or held in still_lost
+        )
+        restorations = self._restored_on(moved, lost, outage)
+        loaded = self._loaded_bytes(
+            moved, dict(zip(chips, held_by, strict=True)), restorations
+        )
         return Moved(
             program=program,
             chips=tuple(chips),
             spare_node=spare_node,
             loaded_bytes=int(loaded.sum()),
             most_loaded_bytes=int(loaded.max()),
+            lost=lost,
+            restorations=restorations,
         )
+
+    def _restored_on(
+        self, moved: Plan, lost: tuple[int, ...], outage: Outage
+    ) -> tuple[Restoration, ...]:
+        """Return what restores the KV cache of lost chips; a workload has none."""
+        if not lost or isinstance(moved, WorkloadPlan):
+            return ()
+        chips = tuple(int(chip) for stage in moved.stages for chip in stage.chips)
+        key = chips, lost, outage
+        if key not in self._restored:
+            prepared = self._prepared
+            self._restored[key] = recomputations(
+                moved,
+                frozenset(lost),
+                prepared.topology,
+                outage,
+                prepared.scenario.prefill_chunk,
+            )
+        return self._restored[key]
 
     def _proven_on(
         self, chips: tuple[int, ...], outage: Outage
@@ -123,18 +157,28 @@ class SpareNodes:
             stands_in[origin] = latest = free[0]
         return stands_in, latest
 
-    def _loaded_bytes(self, moved: Plan, held_by: dict[int, int]) -> Ints:
+    def _loaded_bytes(
+        self,
+        moved: Plan,
+        held_by: dict[int, int],
+        restorations: tuple[Restoration, ...],
+    ) -> Ints:
         """Return what each chip of the moved plan gets from the host.
 
-        A chip that takes over a slice loads its weights and its part of the KV cache,
-        and every chip its new program. `held_by` says who had each chip's slices.
+        A chip that takes over a slice loads its weights, or those and the states of a
+        workload. Every chip loads its new program, and before it the program of each
+        restoration in which it works. `held_by` says who had each chip's slices.
         """
         loaded = np.zeros(self._prepared.topology.chips, dtype=np.int64)
         program = self._prepared.machine.chip.program_reserve_bytes
         for stage in moved.stages:
             fresh = [held_by[chip] != chip for chip in stage.chips.tolist()]
-            slices = stage.memory.weights + stage.memory.kv_cache
+            slices = stage.memory.weights
+            if isinstance(moved, WorkloadPlan):
+                slices = slices + stage.memory.kv_cache
             loaded[stage.chips] = program + np.where(fresh, slices, 0)
+        for restoration in restorations:
+            loaded[np.unique(restoration.program.instructions.chip)] += program
         return loaded
 
 

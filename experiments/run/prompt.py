@@ -12,7 +12,7 @@ from fabric.simulation import simulate
 from specs.units import PS_PER_NS
 
 # A token's number as it comes from the host: 32 bits.
-_TOKEN_BYTES = 4
+TOKEN_BYTES = 4
 
 
 @final
@@ -72,7 +72,7 @@ def run_prompt(prepared: Prepared) -> PromptRun | None:
         )
     execute = simulate if scenario.engine == "simpy" else replay
     result = execute(program, prepared.topology, machine, seed=scenario.seed, tokens=1)
-    payload_bytes = _TOKEN_BYTES * scenario.prompt * scenario.batch
+    payload_bytes = TOKEN_BYTES * scenario.prompt * scenario.batch
     return PromptRun(
         prefill=prefill,
         certificate=certificate,

@@ -30,7 +30,8 @@ COLUMNS: dict[str, dict[str, str]] = {
             for name, text in BREAKDOWN.items()
         },
         "replay_ps": "part of the latency: earlier attempts that were damaged",
-        "failover_ps": "part of the latency: loading a spare node, and the new start",
+        "failover_ps": "part of the latency: a failover, from the stop of all chips "
+        "to the new start",
         "attempts": "iterations that the token took, 1 if nothing was damaged",
     },
     "links": {
@@ -115,17 +116,32 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "failovers": {
         "sequence": "sequence whose token failed",
-        "iteration": "number of the attempt that failed for the second time",
+        "iteration": "number of the attempt that failed for the second time, -1 if a "
+        "pass that restored the KV cache did",
         "token": "number of the token",
         "link": "directed link that failed twice, -1 if it was the chip itself",
         "chip": "chip that sends on it, or that stopped",
         "bad_node": "the chip's node, not used from then on",
         "spare_node": "node of the same rack that stands in for it, -1 if none has to",
         "stopped_ps": "global time at which all had ended what they had begun",
-        "loaded_bytes": "bytes that all chips got from their hosts",
-        "load_ps": "how long that took",
-        "resumed_ps": "global time at which the program went on",
-        "duration_ps": "resumed_ps - stopped_ps: loading, and the aligned start",
+        "detect_ps": "until the hosts knew the bad node: status of the chips read, a "
+        "chip that does not answer given up, hosts agreed",
+        "loaded_bytes": "bytes that all chips got from their hosts: weights and "
+        "programs",
+        "load_ps": "how long that took: the chip that got most, at the rate of its "
+        "host",
+        "bring_up_ps": "bring-up of the counters over the links of the new tree, until "
+        "all had settled",
+        "kv_bytes": "KV cache that was lost with the bad node",
+        "kv_passes": "passes of the programs that restored it, of all sequences; more "
+        "than one of each if some were damaged",
+        "kv_ps": "how long that took, with its aligned start: recomputed "
+        "(`failover.kv_cache`)",
+        "start_ps": "aligned start of the moved program, 0 if the next failover came "
+        "first",
+        "resumed_ps": "global time at which the program went on, or at which the next "
+        "failover began",
+        "duration_ps": "resumed_ps - stopped_ps: the sum of the five parts",
     },
 }
 

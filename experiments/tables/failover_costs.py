@@ -9,7 +9,7 @@ from experiments.run.preparation import Prepared
 from experiments.run.scenario import Run
 from experiments.tables.columns import TableRow
 from experiments.tables.run_tables import tokens_table
-from fabric.results.result import Failover
+from fabric.results.result import FAILOVER_PARTS, Failover
 from specs.units import PS_PER_US
 
 
@@ -70,13 +70,13 @@ def _parts(run: Run, failover: Failover) -> TableRow:
     spans_us = {
         "damaged": damaged_ps - begun_ps,
         "drain": failover.stopped_ps - damaged_ps,
-        "load": failover.load_ps,
-        "start": failover.duration_ps - failover.load_ps,
+        **failover.parts_ps,
         "total": failover.resumed_ps - begun_ps,
     }
     assert isinstance(run.prepared, Prepared)
     weights, kv_cache = _slices_bytes(run.prepared, failover.bad_node)
-    program = machine.chip.program_reserve_bytes
+    # The program that restores the KV cache is loaded before that of the tokens.
+    programs = 1 + (failover.kv_passes > 0)
     before = [each for each in rows if each.end_ps <= begun_ps]
     after = [each for each in rows if each.start_ps >= failover.resumed_ps]
     return {
@@ -84,10 +84,12 @@ def _parts(run: Run, failover: Failover) -> TableRow:
         "spare_node": failover.spare_node,
         "attempts": len(attempts),
         **{f"{name}_us": span / PS_PER_US for name, span in spans_us.items()},
-        "fullest_program_bytes": program,
+        "fullest_program_bytes": programs * machine.chip.program_reserve_bytes,
         "fullest_weight_bytes": weights,
-        "fullest_kv_bytes": kv_cache,
         "loaded_bytes": failover.loaded_bytes,
+        "lost_kv_bytes": failover.kv_bytes,
+        "most_lost_kv_bytes": kv_cache,
+        "kv_passes": failover.kv_passes,
         "token_before_us": _mean_us([each.end_ps - each.start_ps for each in before]),
         "token_after_us": _mean_us([each.end_ps - each.start_ps for each in after]),
     }
@@ -109,20 +111,20 @@ def _slices_bytes(prepared: Prepared, node: int) -> tuple[int, int]:
 def tokens_by_cause(run: Run, case: FaultCase) -> pd.DataFrame:
     """Return the table of tokens around failovers: start, latency by cause, in us."""
     table = tokens_table(run)
-    load_ps = np.zeros(len(table), dtype=np.int64)
+    waited_ps = pd.DataFrame(0, index=table.index, columns=list(FAILOVER_PARTS))
     for failover in run.result.failovers:
         within = (table["start_ps"] <= failover.stopped_ps) & (
             table["end_ps"] >= failover.resumed_ps
         )
-        load_ps[within] += failover.load_ps
+        for part, span_ps in failover.parts_ps.items():
+            waited_ps.loc[within, part] += span_ps
     begin_ps = min(each.start_ps for each in run.result.iterations)
     parts_ps: dict[str, pd.Series[int]] = {
         "begin": table["start_ps"] - begin_ps,
         "latency": table["latency_ps"],
         "schedule": table["latency_ps"] - table["replay_ps"] - table["failover_ps"],
         "replay": table["replay_ps"],
-        "load": pd.Series(load_ps),
-        "start": table["failover_ps"] - load_ps,
+        **{part: waited_ps[part] for part in FAILOVER_PARTS},
     }
     return pd.DataFrame(
         {

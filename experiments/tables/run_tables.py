@@ -90,7 +90,11 @@ def tokens_table(run: Run) -> pd.DataFrame:
 def failovers_table(run: Run) -> pd.DataFrame:
     """Return the table of failovers: bad node, its spare, and the time taken."""
     rows = [
-        {**failover._asdict(), "duration_ps": failover.duration_ps}
+        {
+            **failover._asdict(),
+            **{f"{part}_ps": span for part, span in failover.parts_ps.items()},
+            "duration_ps": failover.duration_ps,
+        }
         for failover in run.result.failovers
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS["failovers"]))

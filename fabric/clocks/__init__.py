@@ -8,7 +8,8 @@ alignment_epochs: alignment_epochs, level_epochs
 aligned_crystals: make_crystals
 crystal_array: CrystalArray
 crystals: Clocks, Crystals, make_clocks
-hac_tracking: Tracking, settled_errors
-link_bring_up: HacExchanges, MeasuredLinks, bring_up, spacing_epochs
+hac_tracking: Tracking, SettledCounters, settled_counters, settled_errors
+link_bring_up: HacExchanges, MeasuredLinks, bring_up, spacing_epochs,
+    steady_bring_up_epochs
 start_propagation: Start, StartPropagation, propagate_start
 """

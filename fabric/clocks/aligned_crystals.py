@@ -4,7 +4,8 @@ import numpy as np
 
 from fabric.clocks.crystals import Clocks, Crystals
 from fabric.clocks.hac import AlignedCounter
-from fabric.clocks.hac_tracking import settled_errors
+from fabric.clocks.hac_tracking import settled_counters
+from fabric.clocks.link_bring_up import steady_bring_up_epochs
 from fabric.random_streams import Draws
 from specs.machine import MachineSpec
 from topologies.routing.spanning_tree import SpanningTree
@@ -31,11 +32,13 @@ def make_crystals(
     ScheduleError
         If the counters do not settle within what the machine allows.
     """
-    errors = np.zeros(len(tree.parent), dtype=np.int64)
     if machine.drifts or machine.link.jitter_cycles > 0:
-        errors = settled_errors(
+        errors, epochs = settled_counters(
             machine, topology, tree, clocks=clocks.initial, draws=draws
         )
+    else:
+        errors = np.zeros(len(tree.parent), dtype=np.int64)
+        epochs = steady_bring_up_epochs(machine, topology, tree)
     root = clocks.each[tree.root]
     return Crystals(
         clocks=clocks,
@@ -43,4 +46,5 @@ def make_crystals(
             AlignedCounter(root=root, error_counts=error) for error in errors.tolist()
         ),
         root=root,
+        bring_up_epochs=epochs,
     )

@@ -103,11 +103,15 @@ class Crystals:
         Aligned counters of the chips.
     root
         Crystal of the chip that the counters track.
+    bring_up_epochs
+        Epochs from the first exchange over the links of the tree until the counters
+        have settled.
     """
 
     clocks: Clocks
     counters: tuple[AlignedCounter, ...]
     root: Crystal
+    bring_up_epochs: int = 0
 
     @property
     def alike(self) -> bool:

@@ -8,7 +8,7 @@ thousands of chips settle in milliseconds.
 
 import math
 from collections.abc import Sequence
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,6 +166,11 @@ class Tracking:
         self._epoch[:-1] += window
         self.windows += 1
 
+    @property
+    def epochs(self) -> int:
+        """Return the epochs of the root from the first exchange of the bring-up on."""
+        return int(self._epoch[:-1].max(initial=0))
+
     def errors(self) -> Ints:
         """Return the offset of each counter from the root's, in counts, by chip.
 
@@ -181,6 +186,21 @@ class Tracking:
         return errors
 
 
+class SettledCounters(NamedTuple):
+    """Counters of all chips once a program may start.
+
+    Attributes
+    ----------
+    errors
+        Error of each counter against the root's, in counts, shape ``(chips,)``.
+    epochs
+        Epochs from the first exchange of the bring-up until all have settled.
+    """
+
+    errors: Ints
+    epochs: int
+
+
 def settled_errors(
     machine: MachineSpec,
     topology: Topology,
@@ -189,6 +209,18 @@ def settled_errors(
     clocks: Sequence[Clock],
     draws: Draws,
 ) -> Ints:
+    """Return the clock-alignment errors of `settled_counters`, shape ``(chips,)``."""
+    return settled_counters(machine, topology, tree, clocks=clocks, draws=draws).errors
+
+
+def settled_counters(
+    machine: MachineSpec,
+    topology: Topology,
+    tree: SpanningTree,
+    *,
+    clocks: Sequence[Clock],
+    draws: Draws,
+) -> SettledCounters:
     """Return the clock-alignment error of each chip's counter at a program's start.
 
     A program starts after `settle_epochs`, once every chip is within
@@ -223,7 +255,7 @@ def settled_errors(
         errors = tracking.errors()
         excess = np.abs(errors) - allowed
         if not (excess > 0)[tree.depth > 0].any():
-            return errors
+            return SettledCounters(errors, tracking.epochs)
         if tracking.windows >= _MAX_SETTLE_FACTOR * windows:
             chip = int(excess.argmax())
             depth = int(tree.depth[chip])

@@ -11,13 +11,16 @@ from typing import NamedTuple, final
 
 import numpy as np
 
+from fabric.clocks.alignment_epochs import level_epochs
 from fabric.clocks.clock import Clock
 from fabric.clocks.crystal_array import CrystalArray
 from fabric.clocks.hac import bring_up_settled, half_round_trip, rate_per_epoch
-from fabric.links.latency import Jitter
+from fabric.links.latency import Jitter, least_latency_ps
 from fabric.random_streams import Draws, Stream
 from specs.arrays import Ints
 from specs.machine import MachineSpec
+from specs.units import ceil_div
+from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
 
 # The 64 bits of a draw hold four jitters of 16 bits: two exchanges, out and back.
@@ -176,6 +179,28 @@ def bring_up(
         rate=rate_per_epoch(behind, weighted, exchanges, spacing),
         exchanges=exchanges,
     )
+
+
+def steady_bring_up_epochs(
+    machine: MachineSpec, topology: Topology, tree: SpanningTree
+) -> int:
+    """Return the epochs of a bring-up whose clocks neither drift nor links jitter.
+
+    Then every link is settled when it is first judged, and so is every counter.
+    """
+    hac = machine.hac
+    own_epochs, _ = level_epochs(machine, topology, tree)
+    deepest = own_epochs.copy()
+    for depth in range(1, tree.height + 1):
+        level = np.flatnonzero(tree.depth == depth)
+        deepest[level] += deepest[tree.parent[level]]
+    if not tree.height:
+        return 0
+    measured = (hac.exchanges + 1) * spacing_epochs(
+        machine, least_latency_ps(machine, topology)
+    )
+    windows = ceil_div(hac.settle_epochs, hac.window_epochs)
+    return measured + int(deepest.max()) + windows * hac.window_epochs
 
 
 def _exchange_sums(part: HacExchanges, first: int, end: int) -> Ints:

@@ -5,5 +5,5 @@ fault_script: Outages, RateChange, check_faults, outages
 link_errors: Corrected, LinkErrors
 losses: Losses
 replay_policy: Dispatcher
-spares: Moved, Spares
+spares: Moved, Restoration, Spares
 """

@@ -104,6 +104,13 @@ class Dispatcher:
         program = self._program
         return iteration * program.period_cycles + sequence * program.interval_cycles
 
+    def last_cycle(self, delivery: Delivery) -> int:
+        """Return the program cycle at which the last iteration of a delivery ends."""
+        return max(
+            self.base_cycle(sequence, iterations - 1) + self._program.token_cycles
+            for sequence, iterations in enumerate(delivery.iterations)
+        )
+
     def event(self, sequence: int, iteration: int) -> int:
         """Return the event number of an iteration's random draws."""
         number = self._first_iteration + iteration

@@ -2,6 +2,7 @@
 
 deskew_log: DeskewLog
 iteration_log: Flight, FlightLog
-result: ChipTable, Failover, IterationRow, LinkTable, Missing, Record, RunResult
+result: FAILOVER_PARTS, ChipTable, Failover, IterationRow, LinkTable, Missing,
+    Record, RunResult
 violation: Violation
 """

@@ -10,6 +10,9 @@ from fabric.results.violation import Violation
 from specs.arrays import Ints
 from specs.units import PS_PER_US
 
+FAILOVER_PARTS = ("detect", "load", "bring_up", "kv", "start")
+"""Parts of the downtime of a failover, in order."""
+
 
 class IterationRow(NamedTuple):
     """Iteration of one sequence.
@@ -41,7 +44,8 @@ class Failover(NamedTuple):
     Attributes
     ----------
     sequence, iteration, token
-        Attempt that detected the failure.
+        Attempt that detected the failure; the iteration is -1 if it was detected while
+        the KV cache was restored for the token.
     link, chip
         Directed link that failed twice, -1 if the chip failed; the chip that sends on
         it, or that stopped.
@@ -52,7 +56,15 @@ class Failover(NamedTuple):
     loaded_bytes, load_ps
         Bytes that all chips loaded from the host, and the time of loading.
     resumed_ps
-        Global time of the first program cycle after it.
+        Global time of the first program cycle after it, or of the next failover if the
+        KV cache could not be restored.
+    detect_ps
+        Time from `stopped_ps` until the hosts knew the bad node, before the load.
+    bring_up_ps
+        Time after the load until the counters had settled over the new tree.
+    kv_bytes, kv_passes, kv_ps
+        Bytes of the KV cache that were lost, passes of the programs that restored them
+        after the bring-up, and the time of that, with their aligned starts.
     """
 
     sequence: int
@@ -66,11 +78,34 @@ class Failover(NamedTuple):
     loaded_bytes: int
     load_ps: int
     resumed_ps: int
+    detect_ps: int = 0
+    bring_up_ps: int = 0
+    kv_bytes: int = 0
+    kv_passes: int = 0
+    kv_ps: int = 0
 
     @property
     def duration_ps(self) -> int:
-        """Return the downtime of all chips: load and start."""
+        """Return the downtime of all chips, from the stop to the new start."""
         return self.resumed_ps - self.stopped_ps
+
+    @property
+    def start_ps(self) -> int:
+        """Return the time of the aligned start, what is left of the downtime."""
+        parts_ps = self.detect_ps + self.load_ps + self.bring_up_ps + self.kv_ps
+        return self.duration_ps - parts_ps
+
+    @property
+    def parts_ps(self) -> dict[str, int]:
+        """Return the parts of the downtime in order, by name."""
+        spans_ps = (
+            self.detect_ps,
+            self.load_ps,
+            self.bring_up_ps,
+            self.kv_ps,
+            self.start_ps,
+        )
+        return dict(zip(FAILOVER_PARTS, spans_ps, strict=True))
 
     def __str__(self) -> str:
         """Return a sentence on the bad node, its replacement and the downtime."""

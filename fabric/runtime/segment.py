@@ -52,8 +52,8 @@ class Segment:
         Iterations of the segments before.
     start
         Start of each chip.
-    failover
-        Failover that led to this segment, None at the start of a run.
+    failovers
+        Failovers that led to this segment, in order; none at the start of a run.
     """
 
     program: Program
@@ -68,7 +68,7 @@ class Segment:
     delivery: Delivery
     first_iteration: int
     start: Start
-    failover: Failover | None = None
+    failovers: tuple[Failover, ...] = ()
 
     @property
     def vector_ps(self) -> int:
@@ -135,11 +135,7 @@ class Segment:
     @property
     def last_cycle(self) -> int:
         """Return the program cycle at which the last iteration ends."""
-        return max(
-            self.dispatcher.base_cycle(sequence, iterations - 1)
-            + self.program.token_cycles
-            for sequence, iterations in enumerate(self.delivery.iterations)
-        )
+        return self.dispatcher.last_cycle(self.delivery)
 
     @property
     def periods(self) -> int:

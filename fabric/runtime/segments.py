@@ -1,35 +1,25 @@
 """Segments of a run in succession, after program switches and after failures."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from typing import final
 
 import numpy as np
 
 from chip.program import Program
-from fabric.clocks.aligned_crystals import make_crystals
-from fabric.clocks.crystals import Clocks, Crystals, make_clocks
-from fabric.clocks.start_propagation import Start, StartPropagation, propagate_start
+from fabric.clocks.crystals import Crystals
+from fabric.clocks.start_propagation import Start
 from fabric.faults.delivery import Failure, SequenceState
-from fabric.faults.fault_script import Outages, outages
-from fabric.faults.link_errors import LinkErrors
-from fabric.faults.losses import Losses
-from fabric.faults.replay_policy import Dispatcher
-from fabric.faults.spares import Moved, Spares
-from fabric.random_streams import Draws
+from fabric.faults.spares import Spares
 from fabric.results.deskew_log import DeskewLog
 from fabric.results.result import Failover
+from fabric.runtime.failing_over import fail_over
+from fabric.runtime.hardware import Align, Hardware
 from fabric.runtime.program_switch import Change, start_after
 from fabric.runtime.segment import Segment
 from fabric.runtime.step_layout import lay_out
-from specs.errors import RackError
 from specs.faults import Fault
 from specs.machine import MachineSpec
-from topologies.outage import NO_OUTAGE, Outage
-from topologies.routing.spanning_tree import alignment_tree
 from topologies.topology import Topology
-
-Align = Callable[[StartPropagation, Crystals, int], Start]
 
 
 @final
@@ -67,19 +57,11 @@ class RunSegments:
         align: Align,
         changes: Sequence[Change] = (),
     ) -> None:
-        self._topology = topology
-        self._machine = machine
-        self._seed = seed
-        self._draws = Draws(seed)
+        self._hardware = Hardware(
+            topology, machine, seed=seed, faults=faults, spares=spares, align=align
+        )
         self._limits = [*(change.token for change in changes), tokens]
         self._changes = list(changes)
-        self._faults = faults
-        self._spares = spares
-        self._align = align
-        self._zero_ps: int | None = None
-        self._clocks: Clocks | None = None
-        self._bad_nodes: tuple[int, ...] = ()
-        self._moved: Moved | None = None
         self._removed = np.zeros(topology.chips, dtype=np.int64)
 
     def of(self, program: Program) -> Iterator[Segment]:
@@ -90,8 +72,13 @@ class RunSegments:
         ScheduleError
             If the chips cannot be aligned.
         """
-        waiting = (SequenceState(),) * program.sequences
-        segment = self._assembled(program, NO_OUTAGE, waiting)
+        chips = self._hardware.aligned(program.leader)
+        segment = self._started(
+            program,
+            chips.crystals,
+            self._hardware.start(chips, 0),
+            (SequenceState(),) * program.sequences,
+        )
         yield segment
         while True:
             if segment.delivery.failure is not None:
@@ -110,76 +97,37 @@ class RunSegments:
 
     def _changed(self, segment: Segment, change: Change) -> Segment:
         """Return the segment of another program, from the boundary of a token on."""
-        start = start_after(segment, self._removed)
+        hardware, start = self._hardware, start_after(segment, self._removed)
         self._limits.pop(0)
-        self._spares = change.spares
+        hardware.spares = change.spares
         program = change.program
-        if self._moved is not None and change.spares is not None:
-            outage = self._outage(segment.outages, segment.last_cycle, self._bad_nodes)
-            moved = change.spares.moved(self._bad_nodes, outage, self._moved)
-            self._moved, program = moved, moved.program
+        if hardware.moved is not None and change.spares is not None:
+            # The same chips: what has broken since has not been noticed yet.
+            moved = change.spares.moved(
+                hardware.bad_nodes, hardware.known, hardware.moved
+            )
+            hardware.moved, program = moved, moved.program
         return self._started(
             program,
             segment.crystals,
             start,
             segment.delivery.waiting,
-            segment.first_iteration + max(segment.delivery.iterations),
+            first_iteration=segment.first_iteration + max(segment.delivery.iterations),
         )
 
     def _following(self, segment: Segment, failure: Failure) -> Segment:
-        """Return the segment after a failure: load the moved program, align, start."""
-        moved, end_ps = failure.moved, segment.scheduled_ps(segment.last_cycle)
-        load_ps = self._machine.host.load_ps(moved.most_loaded_bytes)
-        self._bad_nodes += (failure.node,)
-        self._moved = moved
-        following = self._assembled(
+        """Return the segment after a failure, on chips of a spare node."""
+        over = fail_over(self._hardware, segment, failure)
+        moved = self._hardware.moved
+        assert moved is not None
+        return self._started(
             moved.program,
-            # Outages that the moved program avoids; later ones it must detect.
-            self._outage(segment.outages, failure.end_cycle, self._bad_nodes),
-            tuple(
-                each._replace(suspects=frozenset()) for each in segment.delivery.waiting
-            ),
-            at_ps=end_ps + load_ps,
+            over.chips.crystals,
+            over.start,
+            over.waiting,
             first_iteration=segment.first_iteration + max(segment.delivery.iterations),
+            failovers=over.failovers,
         )
-        failover = Failover(
-            sequence=failure.sequence,
-            iteration=segment.first_iteration + failure.iteration,
-            token=failure.token,
-            link=failure.link,
-            chip=failure.chip,
-            bad_node=failure.node,
-            spare_node=moved.spare_node,
-            stopped_ps=end_ps,
-            loaded_bytes=moved.loaded_bytes,
-            load_ps=load_ps,
-            resumed_ps=following.scheduled_ps(0),
-        )
-        return replace(following, failover=failover)
-
-    def _assembled(
-        self,
-        program: Program,
-        outage: Outage,
-        waiting: tuple[SequenceState, ...],
-        *,
-        at_ps: int = 0,
-        first_iteration: int = 0,
-    ) -> Segment:
-        """Return the segment of a program whose chips are aligned first."""
-        topology, machine, draws = self._topology, self._machine, self._draws
-        leader = program.leader
-        if self._clocks is None:
-            self._clocks = make_clocks(machine, topology.chips, leader, draws)
-        tree = alignment_tree(topology, machine, leader, outage)
-        fresh = Draws(self._seed, start=len(self._bad_nodes))
-        crystals = make_crystals(
-            machine, topology, tree, clocks=self._clocks, draws=fresh
-        )
-        start = self._align(
-            propagate_start(machine, topology, tree, fresh), crystals, at_ps
-        )
-        return self._started(program, crystals, start, waiting, first_iteration)
 
     def _started(
         self,
@@ -187,57 +135,31 @@ class RunSegments:
         crystals: Crystals,
         start: Start,
         waiting: tuple[SequenceState, ...],
-        first_iteration: int,
+        *,
+        first_iteration: int = 0,
+        failovers: tuple[Failover, ...] = (),
     ) -> Segment:
         """Return the segment of a program on chips that are aligned."""
-        topology, machine, draws = self._topology, self._machine, self._draws
-        root, begin = crystals.root, start.cycle[program.leader]
-        if self._zero_ps is None:
-            self._zero_ps = root.edge_ps(begin)
-        out = outages(
-            self._faults,
-            topology,
-            root=root,
-            start_cycle=begin,
-            zero_ps=self._zero_ps,
-        )
-        errors = LinkErrors(machine, program, draws, out)
-
-        def move(node: int, cycle: int) -> Moved | str:
-            bad_nodes = (*self._bad_nodes, node)
-            if self._spares is None:
-                return f"node {node} has no spare; keep nodes idle (spares=1)"
-            try:
-                out_of_order = self._outage(out, cycle, bad_nodes)
-                return self._spares.moved(bad_nodes, out_of_order, self._moved)
-            except RackError as error:
-                return str(error)
-
-        dispatcher = Dispatcher(
+        hardware = self._hardware
+        loaded = hardware.load(
             program,
-            topology,
-            errors=errors,
-            losses=Losses(program, topology, machine, out),
+            crystals,
+            start.cycle[program.leader],
+            draws=hardware.draws,
             first_iteration=first_iteration,
-            move=move,
         )
         return Segment(
             program=program,
-            topology=topology,
-            machine=machine,
+            topology=hardware.topology,
+            machine=hardware.machine,
             layout=lay_out(program),
-            draws=draws,
+            draws=hardware.draws,
             crystals=crystals,
-            errors=errors,
-            outages=out,
-            dispatcher=dispatcher,
-            delivery=dispatcher.plan(waiting, self._limits[0]),
+            errors=loaded.errors,
+            outages=loaded.outages,
+            dispatcher=loaded.dispatcher,
+            delivery=loaded.dispatcher.plan(waiting, self._limits[0]),
             first_iteration=first_iteration,
             start=start,
+            failovers=failovers,
         )
-
-    def _outage(self, out: Outages, cycle: int, bad_nodes: tuple[int, ...]) -> Outage:
-        """Return the outage at a program cycle: bad nodes, dead chips and links."""
-        node = self._topology.node.tolist()
-        bad = frozenset(chip for chip, own in enumerate(node) if own in bad_nodes)
-        return Outage(chips=bad | out.stopped_at(cycle), links=out.dead_at(cycle))

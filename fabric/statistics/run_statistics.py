@@ -73,8 +73,7 @@ class RunStatistics:
         self.checker = TimingChecker(segment)
         self._links.open(segment)
         self._next = _following((0, -1), segment.delivery.iterations)
-        if segment.failover is not None:
-            self._failovers.append(segment.failover)
+        self._failovers.extend(segment.failovers)
 
     def add_flight(self, flight: Flight) -> None:
         """Add a finished iteration from its record."""

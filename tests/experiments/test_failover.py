@@ -10,7 +10,8 @@ from experiments import failover
 from experiments.failover import QUICK_HOST_GB_PER_S, QUICK_TOKENS
 
 Experiment = Callable[..., str]
-PARTS = ["damaged_us", "drain_us", "load_us", "start_us"]
+WAITS = ["detect_us", "load_us", "bring_up_us", "kv_us", "start_us"]
+PARTS = ["damaged_us", "drain_us", *WAITS]
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,13 @@ def test_the_parts_of_a_failover_sum_to_it(table: pd.DataFrame) -> None:
     )
     # Only sequences in flight have to be waited for.
     assert (moved["drain_us"] > 0).tolist() == (moved["sequences"] > 1).tolist()
+    # A chip that stops is waited for; all else is the same for both.
+    stops = moved["scenario"] == "chip stops"
+    detect_us = moved["detect_us"].to_numpy()
+    assert (detect_us[stops] - detect_us[~stops].min()).tolist() == [10_000]
+    # Sixteen epochs of 0.28 us for each of 256 exchanges at least, then tracking.
+    assert (moved["bring_up_us"] > 0.28 * (16 * 256 + 512)).all()
+    assert (moved["kv_us"] > moved["token_before_us"]).all()
     # Five levels of the tree and the wait for the first epoch edge.
     assert moved["start_us"].between(5 * 0.28, 6.5 * 0.28).all()
 
@@ -92,7 +100,7 @@ def test_every_token_is_delivered_once_or_named_as_missing(
 
 
 def test_the_causes_of_a_token_sum_to_its_latency(tokens: pd.DataFrame) -> None:
-    causes = tokens[["schedule_us", "replay_us", "load_us", "start_us"]]
+    causes = tokens[["schedule_us", "replay_us", *WAITS]]
     latency_us = tokens["latency_us"].to_numpy()
     assert causes.sum(axis="columns").to_numpy() == pytest.approx(latency_us)
     alone = tokens[tokens["scenario"] == "link dies"]

@@ -281,8 +281,14 @@ def test_a_chip_may_stop_while_the_spare_is_loaded(
         assert result.missing == ()
     else:
         assert {m.sequence for m in result.missing} == {0, 1}
-    # Then it is found only by the attempts after it.
-    assert result.failovers[0] == failover
+    # It is found by the passes that restore the KV cache, or by the attempts after it.
+    moved = result.failovers[0]
+    assert moved.kv_passes >= failover.kv_passes
+    assert failover == moved._replace(
+        kv_passes=failover.kv_passes,
+        kv_ps=failover.kv_ps,
+        resumed_ps=failover.resumed_ps,
+    )
 
 
 @ENGINES
@@ -290,18 +296,26 @@ def test_a_chip_may_stop_while_the_spare_is_loaded(
 def test_a_rack_that_dies_node_by_node_ends(
     spared: Spared, engine: Callable[..., RunResult], spare_nodes: int
 ) -> None:
-    # Each spare dies while it is loaded, so that one token is tried on all of them.
+    # Each spare dies before the KV cache is restored, so that no attempt follows.
     prepared = spared(link__ber=0, spare_nodes=spare_nodes)
     faults = [ChipStops(at_us=0, chip=0)]
-    faults += [
-        ChipStops(at_us=50 + 108 * k, chip=4 + 2 * k) for k in range(spare_nodes)
-    ]
+    begin_ps = run(engine, prepared, []).iterations[0].start_ps
+    for number in range(spare_nodes):
+        last = run(engine, prepared, faults).failovers[-1]
+        at_us = (last.stopped_ps + last.detect_ps - begin_ps) / 1e6
+        faults.append(ChipStops(at_us=at_us, chip=4 + 2 * number))
     result = run(engine, prepared, faults)
     assert len(result.failovers) == spare_nodes
+    assert [each.iteration for each in result.failovers[1:]] == [-1] * (spare_nodes - 1)
+    for before, after in pairwise(result.failovers):
+        assert (before.resumed_ps, before.start_ps) == (after.stopped_ps, 0)
+        # Two passes, as any attempt that is damaged.
+        assert before.kv_passes == 2
     (missing,) = result.missing
     assert (missing.first_token, missing.last_token) == (0, TOKENS - 1)
     assert "has no spare node left" in missing.reason
-    assert len(result.iterations) == 2 * spare_nodes + MOST_ATTEMPTS
+    assert ("its KV cache is lost" in missing.reason) == (spare_nodes > 0)
+    assert len(result.iterations) == (2 if spare_nodes else MOST_ATTEMPTS)
 
 
 @ENGINES

@@ -18,11 +18,13 @@ def figure() -> Figure:
             "host_gb_per_s": [20.0, 10.0, 10.0, 10.0],
             "damaged_us": 2_000.0,
             "drain_us": 0.0,
+            "detect_us": 100.0,
             "load_us": [3_000.0, 6_000.0, 6_000.0, 0.0],
+            "bring_up_us": 200.0,
+            "kv_us": 4_000.0,
             "start_us": 1_000.0,
             "fullest_program_bytes": 1,
             "fullest_weight_bytes": 2,
-            "fullest_kv_bytes": 3,
             "tokens_missing": [0, 0, 0, 1],
             "tokens_wanted": 2,
             "reason": ["", "", "", "no spare node left"],
@@ -38,7 +40,10 @@ def figure() -> Figure:
                 "latency_us": 1_000.0 + 9_000.0 * token,
                 "schedule_us": 1_000.0,
                 "replay_us": 2_000.0 * token,
-                "load_us": 6_000.0 * token,
+                "detect_us": 100.0 * token,
+                "load_us": 1_000.0 * token,
+                "bring_up_us": 900.0 * token,
+                "kv_us": 4_000.0 * token,
                 "start_us": 1_000.0 * token,
             }
             for name in SCENARIOS
@@ -55,14 +60,17 @@ def heights(figure: Figure, panel: str) -> list[float]:
 
 def test_a_token_is_its_causes_one_on_another_in_ms(figure: Figure) -> None:
     # Causes after each other, of both tokens.
-    assert heights(figure, "link dies") == [1.0, 1.0, 0.0, 2.0, 0.0, 6.0, 0.0, 1.0]
+    bars = heights(figure, "link dies")
+    assert bars[:2] == [1.0, 1.0]
+    assert bars[2::2] == [0.0] * 6
+    assert bars[3::2] == pytest.approx([2.0, 0.1, 1.0, 0.9, 4.0, 1.0])
 
 
 def test_a_load_is_split_by_bytes_and_rates_are_in_order(figure: Figure) -> None:
     slow, fast = heights(figure, "cost")[::2], heights(figure, "cost")[1::2]
-    # Damaged attempts, drain, program, weights, KV cache, aligned start.
-    assert slow == pytest.approx([2.0, 0.0, 1.0, 2.0, 3.0, 1.0])
-    assert fast == pytest.approx([2.0, 0.0, 0.5, 1.0, 1.5, 1.0])
+    # Damaged attempts, drain, detection, programs, weights, bring-up, KV cache, start.
+    assert slow == pytest.approx([2.0, 0.0, 0.1, 2.0, 4.0, 0.2, 4.0, 1.0])
+    assert fast == pytest.approx([2.0, 0.0, 0.1, 1.0, 2.0, 0.2, 4.0, 1.0])
 
 
 def test_missing_tokens_are_named_with_the_reason(figure: Figure) -> None:

@@ -8,6 +8,7 @@ from experiments.tables.failover_costs import (
     failover_costs,
     tokens_by_cause,
 )
+from fabric.results.result import FAILOVER_PARTS
 from specs.scenario import Scenario
 
 CASE = FaultCase("chip stops", "chip", spares=2, sequences=2)
@@ -25,7 +26,7 @@ def moved(small_scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_parts_of_a_failover_sum_to_its_total(moved: Run) -> None:
     row = failover_costs(moved, CASE)
-    parts = [row[f"{part}_us"] for part in ("damaged", "drain", "load", "start")]
+    parts = [row[f"{part}_us"] for part in ("damaged", "drain", *FAILOVER_PARTS)]
     assert min(parts) >= 0
     assert sum(parts) == pytest.approx(row["total_us"])
     (failover,) = moved.result.failovers
@@ -36,8 +37,7 @@ def test_parts_of_a_failover_sum_to_its_total(moved: Run) -> None:
 
 def test_the_fullest_chip_is_loaded_at_the_rate_of_its_host(moved: Run) -> None:
     row = failover_costs(moved, CASE)
-    kinds = ("program", "weight", "kv")
-    fullest_bytes = sum(row[f"fullest_{kind}_bytes"] for kind in kinds)
+    fullest_bytes = row["fullest_program_bytes"] + row["fullest_weight_bytes"]
     # 10^9 B/s are 10^3 B/us.
     expected_us = fullest_bytes / row["host_gb_per_s"] / 1e3
     assert row["load_us"] == pytest.approx(expected_us, rel=1e-3)
@@ -45,7 +45,7 @@ def test_the_fullest_chip_is_loaded_at_the_rate_of_its_host(moved: Run) -> None:
 
 def test_causes_of_a_token_sum_to_its_latency(moved: Run) -> None:
     table = tokens_by_cause(moved, CASE)
-    causes = table[["schedule_us", "replay_us", "load_us", "start_us"]]
+    causes = table[["schedule_us", "replay_us", *(f"{p}_us" for p in FAILOVER_PARTS)]]
     assert causes.sum(axis="columns").tolist() == pytest.approx(
         table["latency_us"].tolist()
     )

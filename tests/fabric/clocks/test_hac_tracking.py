@@ -4,7 +4,8 @@ from numpy.typing import NDArray
 
 from fabric.clocks.aligned_crystals import make_crystals
 from fabric.clocks.crystals import make_clocks
-from fabric.clocks.hac_tracking import Tracking, settled_errors
+from fabric.clocks.hac_tracking import Tracking, settled_counters, settled_errors
+from fabric.clocks.link_bring_up import steady_bring_up_epochs
 from fabric.random_streams import Draws
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec, load_machine
@@ -66,6 +67,31 @@ def test_counters_without_drift_and_jitter_are_never_off() -> None:
         {"clock.model": "ideal", "link.jitter_cycles": 0}
     )
     assert not errors(machine, 1, alignment_tree(RACK, machine, 0)).any()
+
+
+@pytest.mark.parametrize("chips", [1, 8, 72])
+def test_a_bring_up_without_drift_and_jitter_takes_what_its_steps_take(
+    chips: int,
+) -> None:
+    machine = load_machine().with_settings(
+        {"clock.model": "ideal", "link.jitter_cycles": 0}
+    )
+    wiring, draws = select_topology(chips), Draws(1)
+    tree = alignment_tree(wiring, machine, 0)
+    clocks = make_clocks(machine, wiring.chips, 0, draws).initial
+    settled = settled_counters(machine, wiring, tree, clocks=clocks, draws=draws)
+    assert settled.epochs == steady_bring_up_epochs(machine, wiring, tree)
+    # 256 exchanges and one more, 16 epochs apart, an epoch a level, then tracking.
+    assert settled.epochs == 257 * 16 + tree.height + 512
+
+
+def test_a_bring_up_lasts_until_the_last_link_has_settled() -> None:
+    machine, draws = load_machine(), Draws(1)
+    tree = alignment_tree(RACK, machine, 0)
+    clocks = make_clocks(machine, RACK.chips, 0, draws)
+    crystals = make_crystals(machine, RACK, tree, clocks=clocks, draws=draws)
+    assert crystals.bring_up_epochs > steady_bring_up_epochs(machine, RACK, tree)
+    assert crystals.bring_up_epochs <= (2048 + 1) * 16 + tree.height + 8 * 512
 
 
 def test_a_machine_that_is_not_within_its_bound_goes_on_tracking() -> None:
