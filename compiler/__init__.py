@@ -1,7 +1,7 @@
 """Compiler: static schedule of a sharding plan, its proof, and the search for plans.
 
-compile_decode, compile_prefill, compile_recompute, compile_graph, compile_collective:
-    one front door each
+compile_decode, compile_prefill, compile_recompute, compile_graph, compile_collective,
+    compile_copy: one front door each
 verify, hazard_rules, dataflow_rules: Certificate, verify; they share no code with
     what makes schedules
 ir: Schedule, Timeline, Transport; what a schedule is made of

@@ -22,7 +22,11 @@ from compiler.dataflow_rules.functions import check_functions
 from compiler.dataflow_rules.graphs.proof import graph_checks
 from compiler.dataflow_rules.instructions import check_instructions, check_passes
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
-from compiler.dataflow_rules.residency import check_residency, tokens_at_start
+from compiler.dataflow_rules.residency import (
+    check_mirrors,
+    check_residency,
+    tokens_at_start,
+)
 from compiler.dataflow_rules.statements import Statements
 from compiler.dataflow_rules.transfers import check_payloads, check_trains
 from compiler.dataflow_rules.value_sizes import ValueSizes
@@ -211,7 +215,10 @@ def _computes(
     encoder = task.model.structure.encoder
     sizes = ValueSizes(statements, machine.formats, encoder=encoder)
     starts = [stage.chips for stage in plan.stages if stage.index == 0]
-    return {
+    mirrored: dict[str, int] = {}
+    if task.mirrored:
+        mirrored["new keys and values are mirrored"] = check_mirrors(statements, plan)
+    return mirrored | {
         "messages travel in full": check_trains(statements, topology, machine),
         "messages are as long as what they carry": check_payloads(statements, sizes),
         "all that is stated is executed": check_instructions(statements),

@@ -3,9 +3,10 @@
 Llama-2-70B decodes on 576 chips while a link dies or a chip stops. The token is
 damaged, and so is its replay. Running iterations drain, and the hosts detect the bad
 node. A spare node of the rack loads programs and weights from its host, the counters
-are brought up over a new tree, the lost part of the KV cache is recomputed, and all
-chips start aligned. The cost is split into these parts for several host rates. Without
-a spare node the run reports which tokens are missing and why.
+are brought up over a new tree, the lost part of the KV cache is recomputed or copied
+from mirrors, and all chips start aligned. The cost is split into these parts for
+several host rates. Without a spare node the run reports which tokens are missing and
+why.
 """
 
 from dataclasses import replace
@@ -57,6 +58,7 @@ CASES = (
     FaultCase("link dies", "link"),
     FaultCase("chip stops", "chip"),
     FaultCase("8 in flight", "link", sequences=8),
+    FaultCase("mirrored", "link", kv_cache="mirrored"),
     FaultCase("no spare", "link", spares=0),
 )
 
@@ -73,7 +75,11 @@ def experiment(seed: int, quick: bool) -> Findings:
             sequences=case.sequences,
             context=QUICK_CONTEXT if quick else CONTEXT,
             engine="replay",
-            settings={"spares": case.spares, "link.ber": 0},
+            settings={
+                "spares": case.spares,
+                "link.ber": 0,
+                "failover.kv_cache": case.kv_cache,
+            },
         )
         prepared, schedule = compile_scenario(scenario)
         spares = SpareNodes(prepared)

@@ -16,7 +16,8 @@ class FailoverSpec(Spec):
     ----------
     kv_cache
         How the lost part of the KV cache comes back: ``recompute``, by a prefill of the
-        sequences in flight.
+        sequences in flight, or ``mirrored``, from the copy in the next stage, to which
+        every stage sends the keys and values of each token.
     agreement_us
         Time in which the hosts agree on the bad node once each has read the status of
         its chips, in us.
@@ -25,9 +26,14 @@ class FailoverSpec(Spec):
         whose link failed answers at once.
     """
 
-    kv_cache: Literal["recompute"]
+    kv_cache: Literal["recompute", "mirrored"]
     agreement_us: int = Field(ge=0)
     timeout_us: int = Field(ge=0)
+
+    @property
+    def mirrored(self) -> bool:
+        """Return whether each stage keeps a copy of the KV cache of the one before."""
+        return self.kv_cache == "mirrored"
 
     def detection_ps(self, host: HostSpec, *, chip_stopped: bool) -> int:
         """Return the time from quiet chips until the hosts know the bad node, in ps.

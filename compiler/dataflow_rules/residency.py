@@ -1,4 +1,4 @@
-"""Residency dataflow rule: a chip reads what it is given.
+"""Residency dataflow rules: a chip reads what it is given, a mirror gets its copy.
 
 For `compiler.verify`; independent of the code that makes programs.
 """
@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 
+from chip.dataflow import Function
 from compiler.dataflow_rules.checkpoint_tensors import Part, checkpoint_parts
 from compiler.dataflow_rules.coverage import HeldRegions
 from compiler.dataflow_rules.regions import weight_of
@@ -55,6 +56,48 @@ def check_residency(statements: Statements, plan: ShardingPlan) -> int:
             f"{names[int(read.value[lacking])]}, which the plan does not give it",
         )
     return len(rows)
+
+
+def check_mirrors(statements: Statements, plan: ShardingPlan) -> int:
+    """Mirror dataflow rule: refuse new keys or values that do not get to their mirror.
+
+    The mirror of a chip is the member of its place in the next stage of its replica, or
+    in the first one behind the last. A single stage has none.
+    """
+    if not plan.task.mirrored or plan.strategy.pipeline == 1:
+        return 0
+    flow = statements.flow
+    mirror = np.full(statements.program.chips, -1, dtype=np.int64)
+    for replica in plan.replicas:
+        groups = [stage.chips for stage in replica.stages]
+        for chips, following in zip(groups, groups[1:] + groups[:1], strict=True):
+            mirror[chips] = following
+    columns = ("source", "target", "value", "first", "last")
+    sent, carried = flow.messages, flow.carried
+    rows = np.array(
+        [getattr(sent, name)[carried.owner] for name in columns[:2]]
+        + [getattr(carried, name) for name in columns[2:]],
+        dtype=np.int64,
+    )
+    there = set(zip(*rows.tolist(), strict=True))
+    numbers = {(value.name, value.number): n for n, value in enumerate(flow.values)}
+    checked = 0
+    for function in (Function.SCORES, Function.ATTEND):
+        own = statements.of(function)
+        made = statements.read(own, statements.input(1))
+        works_on = flow.operations.chip[own]
+        for place, operation in enumerate(own.tolist()):
+            name = statements.graph[statements.name(operation)].inputs[1]
+            value = numbers[name, int(flow.operations.number[operation])]
+            chip = int(works_on[place])
+            wanted = (chip, int(mirror[chip]), value, made.first[place])
+            if (*wanted, made.last[place]) not in there:
+                raise statements.violation(
+                    operation,
+                    f"reads {name}, which chip {mirror[chip]} does not get to mirror",
+                )
+            checked += 1
+    return checked
 
 
 def _held(plan: ShardingPlan, number: dict[str, int], values: int) -> Ints:

@@ -11,7 +11,7 @@ from compiler.ir.timeline import ComputeEntry
 from compiler.search.objective import Objective
 from compiler.search.sensitivity import Sensitivity
 from experiments.run.preparation import Prepared
-from sharding.planner.memory import stage_memory
+from sharding.planner.memory import stage_memories
 from sharding.planner.stage_partition import cuts_by_memory, stage_blocks
 from sharding.weights.blocks import model_units
 from sharding.weights.task import Task
@@ -237,7 +237,5 @@ def _needed_bytes(task: Task, pipeline: int, sequences: int) -> int:
     """Return the least SRAM of a chip to report: so many stages and sequences fit."""
     units = model_units(task.model, task.machine, tensor=task.tensor, pipeline=pipeline)
     cuts = cuts_by_memory(task, units, pipeline=pipeline, sequences=sequences)
-    return max(
-        int(stage_memory(task, blocks, sequences).total.max())
-        for blocks in stage_blocks(units, cuts)
-    )
+    memories = stage_memories(task, stage_blocks(units, cuts), sequences)
+    return max(int(memory.total.max()) for memory in memories)

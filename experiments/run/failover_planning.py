@@ -9,7 +9,7 @@ from chip.program import Program
 from compiler.compile_decode import compile_token
 from compiler.compile_graph import compile_workload
 from compiler.verify import verify
-from experiments.run.kv_restoration import recomputations
+from experiments.run.kv_restoration import restorations
 from experiments.run.preparation import Prepared
 from experiments.run.workload import PreparedWorkload
 from fabric.faults.spares import Moved, Restoration
@@ -74,9 +74,9 @@ class SpareNodes:
             for chip, held in zip(chips, held_by, strict=True)
             if chip != held or held in still_lost
         )
-        restorations = self._restored_on(moved, lost, outage)
+        restored = self._restored_on(moved, program, lost, outage)
         loaded = self._loaded_bytes(
-            moved, dict(zip(chips, held_by, strict=True)), restorations
+            moved, dict(zip(chips, held_by, strict=True)), restored
         )
         return Moved(
             program=program,
@@ -85,11 +85,11 @@ class SpareNodes:
             loaded_bytes=int(loaded.sum()),
             most_loaded_bytes=int(loaded.max()),
             lost=lost,
-            restorations=restorations,
+            restorations=restored,
         )
 
     def _restored_on(
-        self, moved: Plan, lost: tuple[int, ...], outage: Outage
+        self, moved: Plan, program: Program, lost: tuple[int, ...], outage: Outage
     ) -> tuple[Restoration, ...]:
         """Return what restores the KV cache of lost chips; a workload has none."""
         if not lost or isinstance(moved, WorkloadPlan):
@@ -98,12 +98,13 @@ class SpareNodes:
         key = chips, lost, outage
         if key not in self._restored:
             prepared = self._prepared
-            self._restored[key] = recomputations(
+            self._restored[key] = restorations(
                 moved,
+                program,
                 frozenset(lost),
                 prepared.topology,
-                outage,
-                prepared.scenario.prefill_chunk,
+                outage=outage,
+                chunk_tokens=prepared.scenario.prefill_chunk,
             )
         return self._restored[key]
 
@@ -161,7 +162,7 @@ class SpareNodes:
         self,
         moved: Plan,
         held_by: dict[int, int],
-        restorations: tuple[Restoration, ...],
+        restored: tuple[Restoration, ...],
     ) -> Ints:
         """Return what each chip of the moved plan gets from the host.
 
@@ -177,7 +178,7 @@ class SpareNodes:
             if isinstance(moved, WorkloadPlan):
                 slices = slices + stage.memory.kv_cache
             loaded[stage.chips] = program + np.where(fresh, slices, 0)
-        for restoration in restorations:
+        for restoration in restored:
             loaded[np.unique(restoration.program.instructions.chip)] += program
         return loaded
 

@@ -8,32 +8,38 @@ layer that lost something. Stages behind it keep what they have.
 
 from collections.abc import Collection
 
+from chip.program import Program
+from compiler.compile_copy import Kept, compile_copies
 from compiler.compile_recompute import compile_recomputation
+from compiler.ir.messages import MessageTable
 from compiler.verify import verify
 from experiments.run.prompt import TOKEN_BYTES
 from fabric.faults.spares import Restoration
 from sharding.planner.memory import kv_cache_bytes
-from sharding.planner.plan import ShardingPlan
+from sharding.planner.plan import ShardingPlan, Stage
+from specs.arrays import Ints
 from topologies.outage import Outage
 from topologies.topology import Topology
 
 
-def recomputations(
+def restorations(
     plan: ShardingPlan,
+    program: Program,
     lost: Collection[int],
     topology: Topology,
+    *,
     outage: Outage,
     chunk_tokens: int = 0,
 ) -> tuple[Restoration, ...]:
-    """Return the compiled prefills that restore the KV cache of lost chips.
+    """Return the compiled programs that restore the KV cache of lost chips, in order.
 
-    There is one for each replica that lost something. It is compiled for the context of
-    the plan, to which the cache may be filled, and for all sequences in flight.
+    If caches are mirrored, what a mirror still has is copied from it, and what a lost
+    chip has mirrored is copied to it again. The rest is recomputed before that.
 
     Parameters
     ----------
-    plan
-        The plan on the chips that work, with the lost ones among them.
+    plan, program
+        The plan on the chips that work, with the lost ones among them, and its program.
     lost
         Chips whose KV cache is lost.
     topology, outage
@@ -45,6 +51,63 @@ def recomputations(
     ------
     RackError
         If no chunk fits or no schedule holds.
+    """
+    if not plan.task.mirrored:
+        return recomputations(
+            plan, lost, topology, outage=outage, chunk_tokens=chunk_tokens
+        )
+    copies: dict[tuple[int, int], int] = {}
+    without: set[int] = set()
+    for replica in plan.replicas:
+        stages = replica.stages
+        for stage, mirror in zip(stages, stages[1:] + stages[:1], strict=True):
+            held = _cache_bytes(replica, stage)
+            chips = zip(stage.chips.tolist(), mirror.chips.tolist(), strict=True)
+            for (own, other), size in zip(chips, held.tolist(), strict=True):
+                if own in lost and other in lost:
+                    without.add(own)
+                if size and (own in lost) != (other in lost):
+                    way = (other, own) if own in lost else (own, other)
+                    copies[way] = copies.get(way, 0) + size
+                elif size and own in lost:
+                    copies[own, other] = copies.get((own, other), 0) + size
+    made = recomputations(
+        plan, without, topology, outage=outage, chunk_tokens=chunk_tokens
+    )
+    if not copies:
+        return made
+    messages = MessageTable.of(
+        (source, target, size) for (source, target), size in sorted(copies.items())
+    )
+    kept = Kept(program.leader, program.resident)
+    copying = compile_copies(topology, plan.machine, messages, kept, outage=outage)
+    verify(copying, topology, plan.machine, outage)
+    size = sum(copies.values())
+    return *made, Restoration(copying, 1, 0, size, chained=False)
+
+
+def _cache_bytes(plan: ShardingPlan, stage: Stage) -> Ints:
+    """Return the bytes of the KV cache that each chip of a stage has of its own."""
+    total = 0 * stage.chips
+    for block in stage.blocks:
+        total = total + kv_cache_bytes(plan.task, block, plan.sequences)
+    return total
+
+
+def recomputations(
+    plan: ShardingPlan,
+    lost: Collection[int],
+    topology: Topology,
+    *,
+    outage: Outage,
+    chunk_tokens: int = 0,
+) -> tuple[Restoration, ...]:
+    """Return the compiled prefills that restore the KV cache of lost chips.
+
+    There is one for each replica that lost something. It is compiled for the context of
+    the plan, to which the cache may be filled, and for all sequences in flight.
+
+    Parameters and errors are those of `restorations`.
     """
     made = []
     for replica in plan.replicas:

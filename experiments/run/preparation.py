@@ -17,6 +17,7 @@ from experiments.run.plan_csv import SUFFIX, read_plan
 from experiments.run.scenario_inputs import machine_of, model_of, topology_of
 from sharding.parallelism.strategy import parse_strategy
 from sharding.placement.default_placement import placed_chips
+from sharding.placement.mirror_nodes import check_mirror_nodes
 from sharding.planner.plan import ShardingPlan, plan_sharding
 from sharding.weights.task import Task
 from specs.errors import PlanError
@@ -105,7 +106,7 @@ def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepa
     machine = machine_of(scenario)
     if scenario.strategy == AUTO:
         wired = topology or topology_of(scenario, machine)
-        return _placed(_searched(scenario, model, machine, wired))
+        return _checked(_placed(_searched(scenario, model, machine, wired)))
     if scenario.strategy.endswith(SUFFIX):
         topology = topology or topology_of(scenario, machine)
         task = Task(model, machine, 1, scenario.context, scenario.batch)
@@ -119,15 +120,20 @@ def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepa
         task = task.split_as(strategy)
         chips = placed_chips(topology, strategy)
         plan = plan_sharding(task, strategy, chips, sequences=scenario.sequences)
-    return _placed(
-        Prepared(
-            scenario=scenario,
-            model=model,
-            machine=machine,
-            topology=topology,
-            plan=plan,
-        )
+    prepared = Prepared(
+        scenario=scenario,
+        model=model,
+        machine=machine,
+        topology=topology,
+        plan=plan,
     )
+    return _checked(_placed(prepared))
+
+
+def _checked(prepared: Prepared) -> Prepared:
+    """Return a scenario to run, or refuse mirrors that fail with what they mirror."""
+    check_mirror_nodes(prepared.plan, prepared.topology)
+    return prepared
 
 
 def compile_scenario(

@@ -58,8 +58,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "stage": "pipeline stage, -1 if the chip holds no weights",
         "layers": "layers of which it holds a slice, or embedding or head",
         "weight_bytes": "weights in its SRAM",
-        "kv_bytes": "KV cache in its SRAM, all sequences at full context; or a "
-        "workload's states",
+        "kv_bytes": "KV cache in its SRAM, all sequences at full context, with what it "
+        "mirrors; or a workload's states",
         "activation_bytes": "largest set of activations alive at once",
         "program_bytes": "SRAM set aside for program text",
         "free_bytes": "SRAM left",
@@ -135,8 +135,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "kv_bytes": "KV cache that was lost with the bad node",
         "kv_passes": "passes of the programs that restored it, of all sequences; more "
         "than one of each if some were damaged",
-        "kv_ps": "how long that took, with its aligned start: recomputed "
-        "(`failover.kv_cache`)",
+        "kv_ps": "how long that took, with its aligned start: recomputed, or copied "
+        "from the mirrors (`failover.kv_cache`)",
         "start_ps": "aligned start of the moved program, 0 if the next failover came "
         "first",
         "resumed_ps": "global time at which the program went on, or at which the next "

@@ -24,12 +24,15 @@ class FaultCase(NamedTuple):
         What breaks: ``link`` or ``chip``.
     spares, sequences
         Spare nodes of each rack, and sequences in flight.
+    kv_cache
+        How the lost part of the KV cache comes back: ``recompute`` or ``mirrored``.
     """
 
     name: str
     fault: str
     spares: int = 1
     sequences: int = 1
+    kv_cache: str = "recompute"
 
 
 def failover_costs(run: Run, case: FaultCase) -> TableRow:
@@ -40,6 +43,7 @@ def failover_costs(run: Run, case: FaultCase) -> TableRow:
         "scenario": case.name,
         "spares": case.spares,
         "sequences": case.sequences,
+        "kv_cache": case.kv_cache,
         "host_gb_per_s": run.prepared.machine.host.load_gb_per_s,
         "seed": scenario.seed,
         "tokens_wanted": scenario.tokens * scenario.sequences,

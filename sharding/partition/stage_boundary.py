@@ -1,15 +1,20 @@
 """What passes from stage to stage: shards, what a cut block has so far, the token."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from sharding.operators.operands import Operand, operand
+from sharding.partition.attention_cuts import AttentionCuts
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.embedding import TOKENS, embedded
 from sharding.partition.head import CANDIDATE_BYTES, candidates
 from sharding.partition.norms import router_scores, weighed_shard
 from sharding.partition.partial_sums import accumulated
 from sharding.weights.blocks import Block, BlockKind
-from sharding.weights.task import Task
+from sharding.weights.task import Task, bytes_of
 from specs.arrays import Ints
-from workloads.operators import RESIDUAL, Function
+from workloads.operators import LAYER, RESIDUAL, Function
 
 _TOKEN_BYTES = 4
 
@@ -69,6 +74,46 @@ def carried_operands(task: Task, into: Block) -> tuple[Operand, ...]:
         *router_scores(part),
     )
     return (residual, *sums) if _adds_afterwards(part) else sums
+
+
+def mirrored_bytes(task: Task, blocks: Sequence[Block]) -> Ints:
+    """Return the bytes of the new keys and values that last operators pass to a mirror.
+
+    They are sent as activations, whatever the format of the KV cache.
+
+    Parameters
+    ----------
+    task, blocks
+        The task, and the blocks of the stage whose KV cache is mirrored.
+
+    Returns
+    -------
+    NDArray
+        Bytes of each chip of the group, shape ``(width,)``.
+    """
+    total = np.zeros(task.tensor, dtype=np.int64)
+    for each in mirrored_operands(task, blocks):
+        elements = (each.last - each.first) * task.tokens
+        total[each.member] += bytes_of(task.activation_format, elements)
+    return total
+
+
+def mirrored_operands(task: Task, blocks: Sequence[Block]) -> tuple[Operand, ...]:
+    """Return the new keys and values that last operators pass to a mirror.
+
+    Parameters are those of `mirrored_bytes`.
+    """
+    made = []
+    for block in blocks:
+        part = BlockPartition(task, block)
+        if not part.attends:
+            continue
+        for function in (Function.SCORES, Function.VALUES):
+            operator = part.find(function)
+            assert operator is not None
+            name = operator.inputs[1].replace(LAYER, str(block.layer))
+            made.append(operand(name, *AttentionCuts(part).whole_key))
+    return tuple(made)
 
 
 def token_bytes(task: Task) -> int:

@@ -7,4 +7,5 @@ stage_order: nearest_order, order_cost
 partner_assignment: MemberPaths, partners
 transfer_assignment: TransferAssignment, assigned_members
 placement_problem: PlacementProblem
+mirror_nodes: check_mirror_nodes
 """

@@ -3,8 +3,10 @@
 plan: ShardingPlan, Stage, plan_sharding, fitting_plan, staged_plan
 stage_partition: stage_cuts, stage_blocks, cuts_by_memory, piece_cycles
 min_max_partition: balanced_cuts
-memory: StageMemory, stage_memory, weight_bytes, kv_cache_bytes, activation_bytes
+memory: StageMemory, stage_memory, stage_memories, weight_bytes, kv_cache_bytes,
+    activation_bytes
 infeasibility: capacity_error, smallest_pipeline
 coverage: check_coverage, miscounted_rectangle
-chunked_prefill: prompt_chunks, chunk_plans, pass_plan, largest_chunk, check_chunk
+chunked_prefill: prompt_chunks, chunk_plans, cache_plan, pass_plan, largest_chunk,
+    check_chunk
 """

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sharding.planner.memory import stage_memory
+from sharding.planner.memory import StageMemory, stage_memories, stage_memory
 from sharding.planner.plan import ShardingPlan, Stage
 from sharding.weights.blocks import BlockKind
 from sharding.weights.task import Task
@@ -39,18 +39,47 @@ def pass_plan(plan: ShardingPlan, task: Task) -> ShardingPlan:
             tuple(block for block in held if block.kind is not BlockKind.HEAD)
             for held in blocks
         ]
-    stages = tuple(
-        replace(stage, blocks=held, memory=stage_memory(task, held, plan.sequences))
+    stages = [
+        replace(stage, blocks=held)
         for stage, held in zip(plan.stages, blocks, strict=True)
         if held
-    )
-    return replace(plan, task=task, stages=stages)
+    ]
+    return replace(plan, task=task, stages=_kept(task, stages, plan.sequences))
+
+
+def _kept(task: Task, stages: list[Stage], sequences: int) -> tuple[Stage, ...]:
+    """Return stages of a prompt's pass with what they keep in memory."""
+    size = len(stages)
+    first_of_each = [at for at in range(size) if not stages[at].index]
+    kept: list[Stage] = []
+    for begin, end in zip(first_of_each, [*first_of_each[1:], size], strict=True):
+        own = stages[begin:end]
+        memories = stage_memories(task, [each.blocks for each in own], sequences)
+        kept += map(_with_memory, own, memories)
+    return tuple(kept)
+
+
+def _with_memory(stage: Stage, memory: StageMemory) -> Stage:
+    """Return a stage of a chunk's pass with its memory."""
+    return replace(stage, memory=memory)
 
 
 def chunk_plans(
     plan: ShardingPlan, prompt_tokens: int, chunk_tokens: int
 ) -> list[ShardingPlan]:
-    """Return the sharding plan of each prompt chunk; only the last gives an answer."""
+    """Return the sharding plan of each prompt chunk; only the last gives an answer.
+
+    Raises
+    ------
+    PlanError
+        If caches are mirrored and there are several chunks.
+    """
+    if plan.task.mirrored and chunk_tokens < prompt_tokens:
+        raise PlanError(
+            f"failover.kv_cache=mirrored: the first stage mirrors the last, and begins "
+            f"a chunk before the keys of the one ahead are there; use --prefill-chunk "
+            f"{prompt_tokens}, one chunk, or failover.kv_cache=recompute"
+        )
     plans = []
     context = 0
     for size in prompt_chunks(prompt_tokens, chunk_tokens):
@@ -77,7 +106,11 @@ def cache_plan(plan: ShardingPlan, layers: int, chunk_tokens: int) -> ShardingPl
     chunk_tokens
         Positions that are computed together.
     """
-    task = plan.task._replace(query_tokens=chunk_tokens, answer_tokens=0)
+    # The caches that are lost are mirrored once they are whole.
+    machine = plan.machine.with_settings({"failover.kv_cache": "recompute"})
+    task = plan.task._replace(
+        machine=machine, query_tokens=chunk_tokens, answer_tokens=0
+    )
     stages = []
     for stage in plan.stages:
         held = tuple(
@@ -86,8 +119,9 @@ def cache_plan(plan: ShardingPlan, layers: int, chunk_tokens: int) -> ShardingPl
             if block.layer < layers - (block.kind is BlockKind.FEED_FORWARD)
         )
         if held:
-            # Weights that the pass does not need stay where they are.
+            # Weights and caches that the pass does not need stay where they are.
             memory = stage_memory(task, stage.blocks, plan.sequences)
+            memory = memory._replace(kv_cache=stage.memory.kv_cache)
             stages.append(replace(stage, blocks=held, memory=memory))
     return replace(plan, task=task, stages=tuple(stages))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sharding.parallelism.strategy import Strategy
-from sharding.planner.memory import stage_memory
+from sharding.planner.memory import stage_memories
 from sharding.planner.stage_partition import cuts_by_memory, stage_blocks, stage_cuts
 from sharding.weights.blocks import Block, model_units
 from sharding.weights.task import Task
@@ -28,9 +28,7 @@ def capacity_error(
     """
     # Balanced by memory alone, the plan shows which chip would be the fullest.
     cuts = cuts_by_memory(task, units, pipeline=strategy.pipeline, sequences=sequences)
-    memories = [
-        stage_memory(task, blocks, sequences) for blocks in stage_blocks(units, cuts)
-    ]
+    memories = stage_memories(task, stage_blocks(units, cuts), sequences)
     stage = max(range(len(memories)), key=lambda s: int(memories[s].total.max()))
     total = memories[stage].total
     member = int(total.argmax())

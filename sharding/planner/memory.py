@@ -1,5 +1,6 @@
 """SRAM of a pipeline stage: weights, KV cache, activations and program of each chip."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -119,3 +120,28 @@ def stage_memory(task: Task, blocks: tuple[Block, ...], sequences: int) -> Stage
         activations=activation_bytes(task, blocks),
         program=zero + task.machine.chip.program_reserve_bytes,
     )
+
+
+def stage_memories(
+    task: Task, blocks: Sequence[tuple[Block, ...]], sequences: int
+) -> list[StageMemory]:
+    """Return the planned SRAM bytes of all stages of a replica on each chip.
+
+    If caches are mirrored, each stage also keeps the KV cache of the one before it, and
+    the first stage that of the last.
+
+    Parameters
+    ----------
+    task, blocks
+        The task, and the blocks of each stage in order.
+    sequences
+        Sequences in flight.
+    """
+    memories = [stage_memory(task, held, sequences) for held in blocks]
+    if not task.mirrored:
+        return memories
+    caches = [memory.kv_cache for memory in memories]
+    return [
+        memory._replace(kv_cache=memory.kv_cache + mirrored)
+        for memory, mirrored in zip(memories, caches[-1:] + caches[:-1], strict=True)
+    ]

@@ -11,7 +11,7 @@ import pandas as pd
 from sharding.parallelism.feasibility import check_model
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.infeasibility import capacity_error
-from sharding.planner.memory import StageMemory, stage_memory
+from sharding.planner.memory import StageMemory, stage_memories
 from sharding.planner.stage_partition import stage_blocks, stage_cuts
 from sharding.weights.blocks import Block, BlockKind, model_units
 from sharding.weights.task import Task
@@ -247,7 +247,7 @@ def staged_plan(
     groups = np.asarray(chips[: strategy.chips], dtype=np.int64).reshape(
         strategy.data, strategy.pipeline, strategy.tensor
     )
-    memories = [stage_memory(task, held, sequences) for held in blocks]
+    memories = stage_memories(task, blocks, sequences)
     stages = tuple(
         Stage(index, replica, groups[replica, index], held, memory)
         for replica in range(strategy.data)

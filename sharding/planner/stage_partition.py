@@ -10,7 +10,7 @@ from sharding.partition.block_operators import block_operators
 from sharding.planner.memory import (
     activation_bytes,
     kv_cache_bytes,
-    stage_memory,
+    stage_memories,
     weight_bytes,
 )
 from sharding.planner.min_max_partition import balanced_cuts
@@ -62,7 +62,8 @@ def stage_cuts(
         )
 
     cuts = balanced(held.fullest)
-    if cuts is not None:
+    # What a stage mirrors is another's, and was taken to be like its own.
+    if cuts is not None and (not task.mirrored or _fits(task, units, cuts, sequences)):
         return cuts
     if task.group.alternating_groups > 1:
         # Layers alternate between groups: a chip that holds more than the mean of one
@@ -77,10 +78,9 @@ def stage_cuts(
 
 def _fits(task: Task, units: list[Block], cuts: list[int], sequences: int) -> bool:
     """Return whether the stages of `cuts` fit in the memory of each chip."""
+    memories = stage_memories(task, stage_blocks(units, cuts), sequences)
     return all(
-        stage_memory(task, blocks, sequences).total.max()
-        <= task.machine.chip.sram_bytes
-        for blocks in stage_blocks(units, cuts)
+        memory.total.max() <= task.machine.chip.sram_bytes for memory in memories
     )
 
 
@@ -160,7 +160,8 @@ def _piece_bytes(task: Task, units: list[Block], sequences: int) -> _PieceBytes:
         # Layers of the same sizes take the same bytes.
         like = task.like(unit)
         if like not in known:
-            held = weight_bytes(task, unit) + kv_cache_bytes(task, unit, sequences)
+            cached = kv_cache_bytes(task, unit, sequences)
+            held = weight_bytes(task, unit) + cached * (1 + task.mirrored)
             known[like] = int(held.max()), int(held.sum())
         sizes.append(known[like])
     fullest, sums = np.array(sizes, dtype=np.int64).T

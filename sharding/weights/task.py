@@ -97,6 +97,12 @@ class Task(NamedTuple):
         return formats.activations if encoder else formats.kv_cache
 
     @property
+    def mirrored(self) -> bool:
+        """Return whether each stage keeps a copy of the KV cache of the one before."""
+        encoder = self.model.structure.encoder
+        return self.machine.failover.mirrored and not encoder
+
+    @property
     def sequence_tokens(self) -> int:
         """Return the positions of a sequence that are computed together."""
         return self.context if self.model.structure.encoder else self.query_tokens

@@ -6,8 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compiler.dataflow_rules.residency import check_residency, tokens_at_start
+from compiler.dataflow_rules.residency import (
+    check_mirrors,
+    check_residency,
+    tokens_at_start,
+)
 from compiler.dataflow_rules.statements import Statements
+from compiler.ir.schedule import Schedule
+from compiler.verify import verify
 from experiments.sabotage.case import SabotageCase
 from experiments.sabotage.program_edits import with_rows
 from sharding.planner.plan import ShardingPlan
@@ -57,3 +63,41 @@ def test_tokens_of_every_pass_are_on_some_chips_before_all_else(
     assert held.order.tolist() == [-1] * 4
     for first, last in ((held.first, held.last), (held.part_first, held.part_last)):
         assert (first.tolist(), last.tolist()) == ([0] * 4, [1] * 4)
+
+
+def test_keys_that_do_not_get_to_their_mirror_are_refused(
+    compiled: Callable[..., Schedule],
+) -> None:
+    made = compiled(2, 3, failover__kv_cache="mirrored")
+    plan, flow = made.plan, made.program.dataflow
+    assert flow is not None
+    task = plan.task
+    graph = graph_of(task.model, task.machine.formats, context=task.context, batch=1)
+    # Keys and values of two layers on two chips each.
+    statements = Statements(made.program, graph, 1)
+    assert check_mirrors(statements, plan) == 8
+    names = [value.name for value in flow.values]
+    messages = flow.messages
+    for reader in ("layers.0.attention.attend", "layers.1.attention.scores"):
+        value = names.index(statements.graph[reader].inputs[1])
+        row = int(np.flatnonzero(flow.carried.value == value)[0])
+        message = int(flow.carried.owner[row])
+        wrong = messages.target.copy()
+        wrong[message] = messages.source[message]
+        astray = replace(flow, messages=replace(messages, target=wrong))
+        program = replace(made.program, dataflow=astray)
+        with pytest.raises(VerificationError, match=r"does not get to mirror"):
+            check_mirrors(Statements(program, graph, 1), plan)
+
+
+def test_a_program_without_mirrors_is_not_proven_to_mirror(
+    compiled: Callable[..., Schedule],
+) -> None:
+    plain, mirrored = compiled(2, 3), compiled(2, 3, failover__kv_cache="mirrored")
+    machine = mirrored.plan.machine
+    certificate = verify(
+        mirrored.program, mirrored.topology, machine, plan=mirrored.plan
+    )
+    assert certificate.checks["new keys and values are mirrored"] == 8
+    with pytest.raises(VerificationError, match=r"does not get to mirror"):
+        verify(plain.program, plain.topology, machine, plan=mirrored.plan)

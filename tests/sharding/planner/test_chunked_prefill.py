@@ -188,3 +188,13 @@ def test_a_pass_keeps_the_slices_and_counts_its_own_activations() -> None:
         assert (own.memory.activations > stage.memory.activations).all()
     longer = task._replace(query_tokens=128)
     assert lacking_bytes(plan, longer) > lacking_bytes(plan, task)
+
+
+def test_prompts_in_several_chunks_are_refused_if_caches_are_mirrored() -> None:
+    machine = load_machine().with_settings({"failover.kv_cache": "mirrored"})
+    strategy = Strategy(tensor=8, pipeline=2)
+    task = Task(load_model("gpt2"), machine, 8, 128, 1).split_as(strategy)
+    plan = plan_sharding(task, strategy, np.arange(16))
+    assert len(chunk_plans(plan, 40, 40)) == 1
+    with pytest.raises(PlanError, match=r"use --prefill-chunk 40, one chunk, or"):
+        chunk_plans(plan, 40, 32)
