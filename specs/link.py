@@ -1,7 +1,7 @@
 """Chip-to-chip link: frame, rate, latency, jitter and receive FIFO."""
 
 from fractions import Fraction
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -35,11 +35,15 @@ class LinkSpec(BitErrorSpec):
     latency_cycles
         Least latency from the wire to a usable vector in the receive FIFO, in nominal
         cycles.
+    jitter
+        Law of the jitter: a normal law that is ``clipped`` to its span, or a
+        ``gaussian`` one, whose rare draws beyond the span make a vector late.
     jitter_cycles
-        Span of the jitter; a train's latency lies in ``[latency, latency + jitter]``.
+        Span of the jitter that guard bands cover; a train's latency lies in
+        ``[latency, latency + jitter]``, but for the tail of a ``gaussian`` one.
     jitter_mean_fraction, jitter_std_fraction
-        Mean and standard deviation of the jitter before it is clipped to its span, as
-        fractions of the span: one per measured link, or one number for all.
+        Mean and standard deviation of the jitter before it is clipped, as fractions of
+        the span: one per measured link, or one number for all.
     flight_ps_per_m, reference_length_m
         Propagation delay, and the cable length that `latency_cycles` includes.
     forward_cycles
@@ -54,6 +58,7 @@ class LinkSpec(BitErrorSpec):
     wire_bytes: int = Field(gt=0)
     rate_gbps: int = Field(gt=0, le=10_000)
     latency_cycles: int = Field(gt=0)
+    jitter: Literal["clipped", "gaussian"]
     # In ps it must fit 32 bits; a millisecond of jitter is a mistake.
     jitter_cycles: int = Field(ge=0, le=10**6)
     jitter_mean_fraction: Fractions

@@ -9,16 +9,15 @@ first period.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
 
 from chip.program import Trains
 from experiments.drift.free_running_clocks import FreeRunningClocks
+from fabric.links.latency import Jitter
 from fabric.results.result import RunResult
 from specs.arrays import Floats, Ints
 from specs.link import LinkSpec
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, PS_PER_NS
-from topologies.link_samples import measured_row
 
 _NEVER = 2**62
 # Periods evaluated at a time, in search of the first that jitter breaks.
@@ -62,7 +61,7 @@ def underflow_quantiles(
 ) -> tuple[ClockViolation, ...]:
     """Return quantiles of the first underflow by drift, with jitter.
 
-    Each train has its own jitter, a clipped normal. The odds that no train was late by
+    Each train has its own jitter. The odds that no train was late by
     some cycle are a product over all trains up to it.
 
     Parameters
@@ -115,15 +114,8 @@ def _in_time(free: FreeRunningClocks, trains: Ints, slack_ps: Floats) -> Floats:
     trains, slack_ps
         Trains, and their slack in some periods, shape ``(periods, trains)``.
     """
-    link = free.machine.link
-    span_ps = free.machine.cycles_to_ps(link.jitter_cycles)
-    if span_ps == 0:
-        return (slack_ps >= 0).astype(np.float64)
-    mean, deviation = np.array(link.jitter_rows).T
-    row = measured_row(free.topology, len(mean))[free.program.trains.link[trains]]
-    far = (slack_ps / span_ps - mean[row]) / deviation[row]
-    odds: Floats = np.where(slack_ps >= span_ps, 1.0, ndtr(far))
-    return np.where(slack_ps < 0, 0.0, odds)
+    on = free.program.trains.link[trains]
+    return 1 - Jitter(free.machine, free.topology).odds_beyond(on, slack_ps)
 
 
 def _least_slack_ps(free: FreeRunningClocks) -> Floats:

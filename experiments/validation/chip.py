@@ -1,7 +1,10 @@
 """Comparisons with published figures of one link, one chip and one model."""
 
+import numpy as np
+
 from experiments.run.scenario import run_scenario
 from experiments.validation.comparison import Comparison, compared
+from experiments.validation.network_latency import one_vector
 from experiments.validation.published_figures import figures_of
 from sharding.planner.memory import kv_cache_bytes
 from sharding.weights.blocks import Block, BlockKind
@@ -9,20 +12,22 @@ from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import load_model
 from specs.scenario import Scenario
+from topologies.selection import select_topology
 
 _LSTM_GROUPS = ("LSTM step at batch 1", "LSTM step, larger batches")
 
 
 def link_rows() -> list[Comparison]:
-    """Return comparisons of a hop and of a link's payload share with published ones."""
+    """Return comparisons of a hop and of a link's payload share with published ones.
+
+    The hop is that of a compiled program, its guard band included.
+    """
     machine = load_machine()
-    link, chip = machine.link, machine.chip
-    means = link.jitter_mean_fraction
-    mean = link.latency_cycles + sum(means) / len(means) * link.jitter_cycles
-    hop_cycles = chip.send_cycles + mean + chip.receive_cycles
+    link = machine.link
+    hop = one_vector(select_topology(8), machine, np.array([0, 1]))
     share = link.vector_bytes / link.wire_bytes
     return [
-        *compared("Hop, SRAM to SRAM", {"one hop": hop_cycles}),
+        *compared("Hop, SRAM to SRAM", {"one hop": hop.network_cycles}),
         *compared("Payload of a vector on the wire", {"share": share}),
     ]
 

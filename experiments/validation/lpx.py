@@ -1,5 +1,7 @@
 """Comparisons with published figures of the second generation, a rack of LP30."""
 
+import numpy as np
+
 from experiments.validation.comparison import Comparison, compared
 from experiments.validation.network_latency import one_vector
 from specs.machine import load_machine
@@ -23,9 +25,7 @@ def lpx_rows() -> list[Comparison]:
     )
     flops = 2 * chip.mxm_int8_macs_per_cycle * chip.clock_hz * rack.chips
     bandwidth = chip.sram_bytes_per_cycle * chip.clock_hz * rack.chips
-    hop_cycles = (
-        chip.send_cycles + machine.link.mean_latency_cycles + chip.receive_cycles
-    )
+    hop = one_vector(rack, machine, np.array([0, 1]))
     worst = one_vector(rack, machine, farthest_pair(rack))
     return [
         *compared(
@@ -37,7 +37,7 @@ def lpx_rows() -> list[Comparison]:
             {
                 "FP8 operations": flops / 1e15,
                 "SRAM bandwidth": bandwidth / 1e15,
-                "hop, SRAM to SRAM": hop_cycles * US_PER_S / chip.clock_hz,
+                "hop, SRAM to SRAM": hop.network_cycles * US_PER_S / chip.clock_hz,
             },
         ),
         *compared(

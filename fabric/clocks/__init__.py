@@ -4,7 +4,7 @@ clock: Clock, Crystal, Stretch, edges_ps, quotients_ps, cycles_at
 random_walk, random_walk_clock: RandomWalk, RandomWalkClock
 hac: AlignedCounter, wrapped_difference, bring_up_settled, half_round_trip,
     rate_per_epoch, added_rates
-alignment_epochs: alignment_epochs, level_epochs
+alignment_epochs: LevelDelays, alignment_epochs, level_delays
 aligned_crystals: make_crystals
 crystal_array: CrystalArray
 crystals: Clocks, Crystals, make_clocks

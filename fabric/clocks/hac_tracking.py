@@ -13,11 +13,11 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
-from fabric.clocks.alignment_epochs import level_epochs
+from fabric.clocks.alignment_epochs import level_delays
 from fabric.clocks.clock import Clock
 from fabric.clocks.crystal_array import CrystalArray
 from fabric.clocks.hac import FRACTION_BITS, HALF_COUNT, added_rates
-from fabric.clocks.link_bring_up import LANE_BITS, LANES, bring_up, spacing_epochs
+from fabric.clocks.link_bring_up import LANES, bring_up, lane_bits, spacing_epochs
 from fabric.links.latency import Jitter, least_latency_ps
 from fabric.random_streams import Draws, Stream
 from specs.arrays import Ints
@@ -92,7 +92,7 @@ class Tracking:
         self._latency, self._latency_part = divmod(measured.latency, 1 << FRACTION_BITS)
         self._rate = np.append(measured.rate, 0)
         # Epochs of the chip from the receipt of a value to the transmission of its own.
-        self._relay_epochs = level_epochs(machine, topology, tree)[0][self._child]
+        self._relay_epochs = level_delays(machine, topology, tree).epochs[self._child]
         longest = int(measured.exchanges.max(initial=0))
         begins = (longest + 1) * spacing_epochs(machine, least_ps)
         # Root epoch of each chip's next value; the root itself is last.
@@ -106,7 +106,8 @@ class Tracking:
 
     def _adopt(self, tree: SpanningTree) -> None:
         """Set each counter to the first value it receives plus L, level by level."""
-        bits = self._draws.bits(Stream.TRACKING, self._links)
+        words = self._draws.bits(Stream.TRACKING, self._links)
+        bits = lane_bits(words[np.newaxis])[0, 0]
         depth = tree.depth[self._child]
         for level in range(1, tree.height + 1):
             row = np.flatnonzero(depth == level)
@@ -146,8 +147,7 @@ class Tracking:
             offset = np.clip(offset, self._offset - moved, self._offset + moved)
         group = np.arange(window // LANES) + self.windows * (window // LANES) + 1
         bits = self._draws.bits(Stream.TRACKING, self._links, group[:, np.newaxis])
-        lane = np.arange(LANES, dtype=np.uint64)[:, np.newaxis] * np.uint64(LANE_BITS)
-        bits = (bits[:, np.newaxis] << lane).reshape(window, -1)
+        bits = lane_bits(bits).reshape(window, -1)
         # The value before the window's first was sent at this count.
         before = (self._epoch[:-1] - self._relay_epochs) * hac.epoch_cycles
         sent = before + step * hac.epoch_cycles - offset.take(self._above, axis=1)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fabric.clocks.alignment_epochs import level_epochs
 from fabric.clocks.clock import Clock
@@ -27,8 +28,33 @@ from topologies.topology import Topology
 LANE_BITS = 16
 LANES = 4
 
+_LANE_MASK = np.uint64((2**LANE_BITS - 1) << (64 - LANE_BITS))
+_LANE_MIDDLE = np.uint64(1 << (64 - LANE_BITS - 1))
+
 # Exchanges times links evaluated at once, so that the arrays stay in the cache.
 _BLOCK = 2**14
+
+
+def lane_bits(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the draws of each link's jitter that a word of random bits holds.
+
+    Each has 16 random bits and stands in the middle of those that it lacks, so that no
+    draw depends on another.
+
+    Parameters
+    ----------
+    bits
+        Random words, shape ``(words, ...)``.
+
+    Returns
+    -------
+    Shape ``(words, 4, ...)``.
+    """
+    lane = np.arange(LANES, dtype=np.uint64) * np.uint64(LANE_BITS)
+    lane = lane.reshape((LANES,) + (1,) * (bits.ndim - 1))
+    shifted = bits[:, np.newaxis] << lane
+    lanes: NDArray[np.uint64] = (shifted & _LANE_MASK) | _LANE_MIDDLE
+    return lanes
 
 
 class MeasuredLinks(NamedTuple):
@@ -118,8 +144,7 @@ class HacExchanges:
         """
         pairs = np.arange(first // 2, (first + count) // 2)[:, np.newaxis]
         bits = self._draws.bits(Stream.BRING_UP, self._links, pairs)
-        lane = np.arange(LANES, dtype=np.uint64)[:, np.newaxis] * np.uint64(LANE_BITS)
-        jitter_ps = self._jitter.ps(self._links, bits[:, np.newaxis] << lane)
+        jitter_ps = self._jitter.ps(self._links, lane_bits(bits))
         # The lanes of each word are out, back, out, back.
         directions = jitter_ps.reshape(count, 2, self.links)
         out_ps, back_ps = directions[:, 0], directions[:, 1]

@@ -5,7 +5,7 @@ from typing import final
 
 import numpy as np
 
-from fabric.clocks.alignment_epochs import level_epochs
+from fabric.clocks.alignment_epochs import level_delays
 from fabric.clocks.crystals import Crystals
 from fabric.links.latency import Jitter, least_latency_ps
 from fabric.random_streams import Draws, Stream
@@ -54,6 +54,8 @@ class StartPropagation:
     latency_ps
         Latency of the vector to each chip, shape ``(chips,)``; meaningless for the
         root, and for chips outside the tree.
+    transmit_cycles
+        Cycles from an epoch edge of each chip's parent to its transmission.
     waiting_epochs
         Epochs of DESKEW of each chip, so that the deepest one catches up.
     total_epochs
@@ -63,6 +65,7 @@ class StartPropagation:
     machine: MachineSpec
     tree: SpanningTree
     latency_ps: Ints
+    transmit_cycles: Ints
     waiting_epochs: Ints
     total_epochs: int
 
@@ -86,15 +89,17 @@ class StartPropagation:
         """
         epoch, tree = self.machine.hac.epoch_cycles, self.tree
         edge = np.zeros(len(tree.parent), dtype=np.int64)
-        transmit_ps = edge.copy()
+        edge_cycle = edge.copy()
         for depth in range(tree.height + 1):
             level = np.flatnonzero(tree.depth == depth)
             heard_ps = np.full(len(level), from_ps, dtype=np.int64)
             if depth:
-                heard_ps = transmit_ps[tree.parent[level]] + self.latency_ps[level]
+                parent = tree.parent[level].astype(np.int64)
+                sent = edge_cycle[parent] + self.transmit_cycles[level]
+                sent_ps = crystals.clocks.edges_ps(parent, sent)
+                heard_ps = sent_ps + self.latency_ps[level]
             edge[level] = (crystals.counts_at(level, heard_ps) // epoch + 1) * epoch
-            cycle = crystals.start_cycles(level, edge[level])
-            transmit_ps[level] = crystals.clocks.edges_ps(level, cycle)
+            edge_cycle[level] = crystals.start_cycles(level, edge[level])
         members = self.members
         released = edge + self.waiting_epochs * epoch
         begin = np.zeros_like(edge)
@@ -125,20 +130,21 @@ def propagate_start(
     Raises
     ------
     ScheduleError
-        If the latency of a link may lie on either side of an epoch edge.
+        If starts arrive over more than an epoch.
     """
     latency_ps = least_latency_ps(machine, topology)[tree.parent_link]
     bits = draws.bits(Stream.START_JITTER, np.arange(len(tree.parent)))
-    own_epochs, per_level = level_epochs(machine, topology, tree)
-    path_epochs = own_epochs.copy()
+    delays = level_delays(machine, topology, tree)
+    path_epochs = delays.epochs.copy()
     for depth in range(1, tree.height + 1):
         level = np.flatnonzero(tree.depth == depth)
         path_epochs[level] += path_epochs[tree.parent[level]]
-    total_epochs = per_level * tree.height
+    total_epochs = delays.per_level * tree.height
     return StartPropagation(
         machine=machine,
         tree=tree,
         latency_ps=latency_ps + Jitter(machine, topology).ps(tree.parent_link, bits),
+        transmit_cycles=delays.transmit_cycles,
         waiting_epochs=total_epochs - path_epochs,
         total_epochs=total_epochs,
     )

@@ -1,23 +1,28 @@
-"""Latency of links: its minimum, its jitter, and the epochs of a tree level."""
+"""Latency of links: its minimum and its jitter."""
 
 from functools import cache
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
+from specs.arrays import Floats, Ints
 from specs.machine import MachineSpec
 from specs.units import PS_PER_S
 from topologies.link_samples import measured_row
 from topologies.topology import Topology
 
-# With 2^14 levels a link's mean and deviation are within 10^-5 cycles of those of a
+# With 2^14 levels a link's mean and deviation are within 10^-4 cycles of those of a
 # table of any size, and seven rows stay in the second-level cache. A look-up takes
-# 1 ns; the inverse of the normal distribution takes 20.
+# 1 ns; the inverse of the normal distribution takes 20. The uppermost level, in which
+# vectors may be late, is resolved by the bits that are left.
 LEVEL_BITS = 14
 
 _SHIFT = np.uint64(64 - LEVEL_BITS)
+_UPPERMOST = 2**LEVEL_BITS - 1
+_TAIL_BITS = 64 - LEVEL_BITS
+_LEAST_TAIL = 2.0 ** -(LEVEL_BITS + _TAIL_BITS + 1)
 
 
 def least_latency_ps(machine: MachineSpec, topology: Topology) -> NDArray[np.int64]:
@@ -31,41 +36,57 @@ def least_latency_ps(machine: MachineSpec, topology: Topology) -> NDArray[np.int
 
 @cache
 def _quantiles_ps(
-    rows: tuple[tuple[float, float], ...], span_ps: float
-) -> NDArray[np.int32]:
+    rows: tuple[tuple[float, float], ...], span_ps: float, most_ps: float
+) -> NDArray[np.integer]:
     """Return the quantiles of each link's jitter, one row after the other."""
     levels = 2**LEVEL_BITS
     normal = ndtri((np.arange(levels) + 0.5) / levels)
     mean, deviation = np.array(rows).T[..., np.newaxis]
-    fraction = np.clip(mean + deviation * normal, 0.0, 1.0)
-    table: NDArray[np.int32] = np.floor(fraction * span_ps).astype(np.int32).ravel()
+    drawn_ps = np.clip((mean + deviation * normal) * span_ps, 0.0, most_ps)
+    kind = np.int32 if drawn_ps.max() < 2**31 else np.int64
+    table: NDArray[np.integer] = np.floor(drawn_ps).astype(kind).ravel()
     table.flags.writeable = False
     return table
 
 
 @final
 class Jitter:
-    """Jitter of every link of a machine: a clipped normal distribution.
+    """Jitter of every link of a machine: a normal law from the minimum latency on.
 
-    Each cable follows a row of the measured links (`topologies.link_samples`). A draw
-    selects one of 2^14 equally likely values: the quantiles of the distribution in the
-    middle of each level.
+    A ``clipped`` law ends at its span, which guard bands cover; a ``gaussian`` one does
+    not end. No vector is faster than the minimum: half round trips of the measured
+    links are never below it, though the normal law would be. Each cable follows a row
+    of the measured links (`topologies.link_samples`). A draw selects one of 2^14
+    equally likely values, the quantiles of the law in the middle of each level; in the
+    uppermost level further bits select the quantile.
 
     Parameters
     ----------
     machine
-        Span of the jitter; mean and deviation of each row.
+        Law and span of the jitter; mean and deviation of each row.
     topology
         Topology whose links jitter.
+
+    Attributes
+    ----------
+    most_ps
+        Largest jitter that any link draws: the span, or the end of what 64 bits
+        resolve.
     """
 
     def __init__(self, machine: MachineSpec, topology: Topology) -> None:
         link = machine.link
         rows = link.jitter_rows
-        self._row = measured_row(topology, len(rows)) << LEVEL_BITS
+        self._row = measured_row(topology, len(rows))
         self._drawn = link.jitter_cycles > 0
-        span_ps = link.jitter_cycles * PS_PER_S / machine.chip.clock_hz
-        self._table_ps = _quantiles_ps(rows, span_ps)
+        self._span_ps = link.jitter_cycles * PS_PER_S / machine.chip.clock_hz
+        self._mean, self._deviation = np.array(rows).T
+        self.most_ps = int(self._span_ps)
+        if link.jitter == "gaussian":
+            far = self._mean - self._deviation * ndtri(_LEAST_TAIL)
+            self.most_ps = int(max(0.0, far.max()) * self._span_ps)
+        self._table_ps = _quantiles_ps(rows, self._span_ps, self.most_ps)
+        self._table_row = self._row << LEVEL_BITS
 
     def ps(
         self, links: NDArray[np.integer], bits: NDArray[np.uint64]
@@ -77,10 +98,44 @@ class Jitter:
         links
             Directed links; broadcast against `bits`.
         bits
-            Random bits, of which the most significant 14 are used.
+            Random bits; the most significant 14 select the level.
         """
         if not self._drawn:
             return np.zeros(np.broadcast_shapes(links.shape, bits.shape), np.int64)
         level = (bits >> _SHIFT).view(np.int64)
-        drawn_ps = self._table_ps.take(self._row[links] + level)
-        return np.asarray(drawn_ps, dtype=np.int64)
+        drawn_ps = self._table_ps.take(self._table_row[links] + level)
+        drawn_ps = np.asarray(drawn_ps, dtype=np.int64)
+        far = np.broadcast_to(level == _UPPERMOST, drawn_ps.shape)
+        if far.any():
+            row = np.broadcast_to(self._row[links], drawn_ps.shape)[far]
+            drawn_ps[far] = self._tail_ps(row, np.broadcast_to(bits, far.shape)[far])
+        return drawn_ps
+
+    def _tail_ps(self, row: NDArray[np.int64], bits: NDArray[np.uint64]) -> Ints:
+        """Return the jitter of links in the uppermost level, by the bits behind it."""
+        rest = (bits & np.uint64(2**_TAIL_BITS - 1)).astype(np.float64)
+        beyond = (1 - (rest + 0.5) * 2.0**-_TAIL_BITS) * 2.0**-LEVEL_BITS
+        fraction = self._mean[row] - self._deviation[row] * ndtri(beyond)
+        drawn_ps = np.clip(fraction * self._span_ps, 0.0, self.most_ps)
+        tail_ps: Ints = np.floor(drawn_ps).astype(np.int64)
+        return tail_ps
+
+    def odds_beyond(
+        self, links: NDArray[np.integer], limit_ps: Ints | Floats
+    ) -> Floats:
+        """Return the odds that the jitter of a train is more than a limit, by link.
+
+        Parameters
+        ----------
+        links, limit_ps
+            Directed links, and a limit for each in ps; broadcast against each other.
+        """
+        row, limit = np.broadcast_arrays(self._row[links], limit_ps)
+        if not self._drawn:
+            return (limit < 0).astype(np.float64)
+        # A draw is rounded down to whole ps. A law without deviation is a step.
+        deviation = np.maximum(self._deviation[row], np.finfo(np.float64).tiny)
+        with np.errstate(over="ignore"):
+            far = ((limit + 1) / self._span_ps - self._mean[row]) / deviation
+        odds = np.where(limit >= self.most_ps, 0.0, ndtr(-far))
+        return np.where(limit < 0, 1.0, odds)

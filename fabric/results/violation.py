@@ -41,7 +41,8 @@ class Violation(NamedTuple):
         if self.kind == "underflow":
             return (
                 f"{where}: {-self.margin_ps} ps late; deskew more often "
-                f"(deskew.interval_epochs) or plan for more drift (clock.drift_ppm)"
+                f"(deskew.interval_epochs), or plan for more drift (clock.drift_ppm) "
+                f"or jitter (link.jitter_cycles)"
             )
         return (
             f"{where}: {self.vectors} vectors wait; raise link.fifo_vectors to "

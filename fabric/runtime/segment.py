@@ -78,8 +78,8 @@ class Segment:
 
     @property
     def jitter_span_ps(self) -> int:
-        """Return the span of the jitter: the largest delay beyond the minimum."""
-        return self.machine.cycles_to_ps(self.machine.link.jitter_cycles)
+        """Return the largest jitter that any train draws, beyond the minimum."""
+        return self._jitter.most_ps
 
     @cached_property
     def least_latency_ps(self) -> Ints:

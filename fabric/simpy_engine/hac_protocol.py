@@ -17,6 +17,7 @@ import simpy
 from numpy.typing import NDArray
 from simpy.events import ProcessGenerator
 
+from fabric.clocks.alignment_epochs import level_delays
 from fabric.clocks.clock import Clock
 from fabric.clocks.hac import (
     added_rates,
@@ -25,7 +26,7 @@ from fabric.clocks.hac import (
     rate_per_epoch,
     wrapped_difference,
 )
-from fabric.clocks.link_bring_up import LANE_BITS, LANES, spacing_epochs
+from fabric.clocks.link_bring_up import LANES, lane_bits, spacing_epochs
 from fabric.links.latency import Jitter, least_latency_ps
 from fabric.random_streams import Draws, Stream
 from fabric.simpy_engine.tracking_counter import MeasuredLink, TrackingCounter
@@ -80,13 +81,17 @@ class HacProtocol:
         least_ps = least_latency_ps(machine, topology)
         self._least_ps = least_ps.tolist()
         self._spacing = spacing_epochs(machine, least_ps) * machine.hac.epoch_cycles
+        self._relay_epochs = level_delays(machine, topology, tree).epochs
         self._parent: list[int] = tree.parent.tolist()
         self._link: list[int] = tree.parent_link.tolist()
         below = np.argsort(tree.depth, kind="stable")
         self._below: list[int] = below[tree.depth[below] > 0].tolist()
         self._children: list[list[int]] = [[] for _ in clocks]
+        # Epochs from the root's value to the chip's own of the same number.
+        self._path_epochs: list[int] = self._relay_epochs.tolist()
         for chip in self._below:
             self._children[self._parent[chip]].append(chip)
+            self._path_epochs[chip] += self._path_epochs[self._parent[chip]]
         self.measured: dict[int, MeasuredLink] = {}
         self._counters: dict[int, TrackingCounter] = {}
         self._errors: list[dict[int, int]] = []
@@ -162,23 +167,25 @@ class HacProtocol:
         self, stream: Stream, link: int, words: int, first: int = 0
     ) -> list[int]:
         """Return the jitter of exchanges over a link, four from each draw."""
-        links = np.full((words, LANES), link)
-        word = np.arange(first, first + words)[:, np.newaxis]
-        lane = np.arange(LANES, dtype=np.uint64) * np.uint64(LANE_BITS)
-        bits = self._draws.bits(stream, links, word) << lane
-        jitter_ps: list[int] = self._jitter.ps(links, bits).ravel().tolist()
+        word = np.arange(first, first + words)
+        bits = lane_bits(self._draws.bits(stream, np.full(words, link), word))
+        jitter_ps: list[int] = self._jitter.ps(np.array(link), bits).ravel().tolist()
         return jitter_ps
 
     def _root(self, epochs: int) -> ProcessGenerator:
         """Send the root's counter to its children, epoch after epoch."""
         clock = self._clocks[self._tree.root]
-        longest = max((each.exchanges for each in self.measured.values()), default=0)
-        begins = (longest + 1) * self._spacing
+        begins = self._begins()
         wires = self._open(self._tree.root, epochs)
         for number in range(epochs):
             cycle = begins + number * self._machine.hac.epoch_cycles
             yield self._wait(clock.edge_ps(cycle))
             self._send(wires, number)
+
+    def _begins(self) -> int:
+        """Return the cycle at which the root sends its first value to be tracked."""
+        longest = max((each.exchanges for each in self.measured.values()), default=0)
+        return (longest + 1) * self._spacing
 
     def _open(self, chip: int, epochs: int) -> list[_Wire]:
         """Start the processes of a chip's children; return the wires to them."""
@@ -200,9 +207,9 @@ class HacProtocol:
             self._env.process(self._carry(wire, number))
 
     def _carry(self, wire: _Wire, number: int) -> ProcessGenerator:
-        """Deliver a value after its latency."""
+        """Deliver a value after its latency, with the time of its arrival."""
         yield self._env.timeout(wire.latency_ps[number])
-        yield wire.end.put(number)
+        yield wire.end.put(int(self._env.now))
 
     def _follow(self, chip: int, end: simpy.Store, epochs: int) -> ProcessGenerator:
         """Adopt the parent's counter, track it, and send the own counter on."""
@@ -219,23 +226,24 @@ class HacProtocol:
                 late = not value.triggered
             if late:
                 self._send(wires, number)
-            yield value
-            cycle = clock.cycle_at(int(self._env.now))
+            # The next value may arrive while the chip waits to send this one on.
+            arrived_ps: int = yield value
+            cycle = clock.cycle_at(arrived_ps)
             if number == 0:
                 counter.adopt(cycle)
-                edge = ((cycle + counter.offset) // epoch + 1) * epoch
+                edge = int(self._relay_epochs[chip]) * epoch
             elif counter.track(cycle):
-                self._errors[windows][chip] = self._error(chip)
+                self._errors[windows][chip] = self._error(chip, number)
                 windows += 1
             if not late:
                 yield self._wait(clock.edge_ps(edge - counter.offset))
                 self._send(wires, number)
             edge += epoch
 
-    def _error(self, chip: int) -> int:
-        """Return the offset of a counter from the root's, at the root's next edge."""
+    def _error(self, chip: int, number: int) -> int:
+        """Return the offset of a counter from the root's, at its edge of a value."""
         root, epoch = self._clocks[self._tree.root], self._machine.hac.epoch_cycles
-        edge = (root.cycle_at(int(self._env.now)) // epoch + 1) * epoch
+        edge = self._begins() + (self._path_epochs[chip] + number) * epoch
         middle_ps = (root.edge_ps(edge) + root.edge_ps(edge + 1)) // 2
         shown = self._clocks[chip].cycle_at(middle_ps) + self._counters[chip].offset
         return wrapped_difference(shown, edge, epoch)

@@ -1,7 +1,8 @@
 """Start alignment as SimPy processes: the chips begin at the same HAC count.
 
 The root DESKEWs to an epoch edge of its HAC and TRANSMITs down the spanning tree. Each
-chip that receives the vector DESKEWs to its next epoch edge and transmits on. A level
+chip that receives the vector DESKEWs to its next epoch edge and transmits on, some
+cycles later if the vector might otherwise arrive on either side of an edge. A level
 takes floor(L / epoch) + 1 epochs. Chips further up wait for the deepest one, so that
 all begin at one count. SYNC and NOTIFY then release all queues of a chip.
 """
@@ -51,6 +52,7 @@ class Alignment:
         self._dead_chips = frozenset(dead_chips)
         self._dead_links = frozenset(dead_links)
         self._latency_ps = propagation.latency_ps.tolist()
+        self._transmit_cycles = propagation.transmit_cycles.tolist()
         self._waiting_epochs = propagation.waiting_epochs.tolist()
         self._members = propagation.members.tolist()
         chips = len(self._latency_ps)
@@ -128,12 +130,13 @@ class Alignment:
         counter = self._crystals.counters[chip]
         yield env.timeout(arrival_ps - int(env.now))
         edge = (counter.count_at(int(env.now)) // epoch + 1) * epoch
-        transmit_ps = clock.edge_ps(counter.start_cycle(clock, edge))
-        yield env.timeout(max(0, transmit_ps - int(env.now)))
+        cycle = counter.start_cycle(clock, edge)
+        yield env.timeout(max(0, clock.edge_ps(cycle) - int(env.now)))
         self._events += 2
         for child in self._children[chip]:
             if int(self._tree.parent_link[child]) not in self._dead_links:
-                env.process(self._chip(child, transmit_ps + self._latency_ps[child]))
+                sent_ps = clock.edge_ps(cycle + self._transmit_cycles[child])
+                env.process(self._chip(child, sent_ps + self._latency_ps[child]))
         released = edge + self._waiting_epochs[chip] * epoch
         self._released_count[chip] = released
         begin = released + self._machine.chip.sync_cycles

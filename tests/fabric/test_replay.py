@@ -87,7 +87,8 @@ def test_both_engines_agree_on_every_integer(
 @given(
     seed=st.integers(0, 2**32),
     ppm=st.sampled_from([0.0, 10.0, 50.0, 200.0, 3_000.0]),
-    jitter=st.sampled_from([0, 1, 19, 60]),
+    jitter=st.sampled_from([0, 1, 33, 60]),
+    law=st.sampled_from(["clipped", "gaussian"]),
     fifo=st.sampled_from([2, 3, 16]),
     ber=st.sampled_from([0.0, 1e-12, 1e-7, 3e-6, 1e-4]),
     clock=st.sampled_from(["constant", "walk"]),
@@ -102,6 +103,7 @@ def test_both_engines_agree_whatever_the_hardware_does(
     seed: int,
     ppm: float,
     jitter: int,
+    law: str,
     fifo: int,
     ber: float,
     clock: str,
@@ -118,6 +120,9 @@ def test_both_engines_agree_whatever_the_hardware_does(
             # Several changes of frequency in every token.
             clock__walk_stretch_cycles=3_000,
             link__jitter_cycles=jitter,
+            link__jitter=law,
+            # So wide that vectors of a law without an end are late.
+            link__jitter_std_fraction=0.3,
             link__fifo_vectors=fifo,
             link__ber=ber,
             deskew__interval_epochs=interval,
@@ -153,7 +158,8 @@ FAULTS = st.lists(
 @given(
     seed=st.integers(0, 2**32),
     ppm=st.sampled_from([0.0, 10.0, 50.0, 200.0, 3_000.0]),
-    jitter=st.sampled_from([0, 19, 60]),
+    jitter=st.sampled_from([0, 33, 60]),
+    law=st.sampled_from(["clipped", "gaussian"]),
     fifo=st.sampled_from([2, 3, 16]),
     ber=st.sampled_from([0.0, 1e-7, 3e-6, 1e-4]),
     clock=st.sampled_from(["constant", "walk"]),
@@ -170,6 +176,7 @@ def test_both_engines_agree_whatever_breaks(
     seed: int,
     ppm: float,
     jitter: int,
+    law: str,
     fifo: int,
     ber: float,
     clock: str,
@@ -189,6 +196,9 @@ def test_both_engines_agree_whatever_breaks(
             # Several changes of frequency in every token.
             clock__walk_stretch_cycles=3_000,
             link__jitter_cycles=jitter,
+            link__jitter=law,
+            # So wide that vectors of a law without an end are late.
+            link__jitter_std_fraction=0.3,
             link__fifo_vectors=fifo,
             link__ber=ber,
             deskew__interval_epochs=interval,
@@ -215,7 +225,7 @@ SCHEDULED = [
     {
         "clock__drift_ppm": (0.0, 10.0, 50.0, 120.0)[a],
         "clock__walk_step_ppm": (0.0, 2.5, 12.5, 30.0)[a],
-        "link__jitter_cycles": (0, 7, 19)[b],
+        "link__jitter_cycles": (0, 7, 33)[b],
         "fec__code": ("secded", "rs528", "none")[(a + b) % 3],
         "deskew__interval_epochs": ("auto", 0, 60)[(a + 2 * b) % 3],
         "link__fifo_vectors": (4, 16)[(a + b) % 2],
@@ -240,6 +250,7 @@ def test_any_two_values_of_what_a_schedule_depends_on_are_scheduled_together() -
     seed=st.integers(0, 2**32),
     ber=st.sampled_from([0.0, 1e-12, 1e-7, 1e-5]),
     errors=st.sampled_from(["independent", "bursts"]),
+    law=st.sampled_from(["clipped", "gaussian"]),
     faults=st.lists(
         st.one_of(
             st.builds(LinkDies, at_us=TIMES, link=st.integers(0, 10**4)),
@@ -259,6 +270,7 @@ def test_both_engines_agree_on_the_machines_that_are_built(
     seed: int,
     ber: float,
     errors: str,
+    law: str,
     faults: list[LinkDies | ChipStops],
 ) -> None:
     schedule = compiled(
@@ -278,7 +290,9 @@ def test_both_engines_agree_on_the_machines_that_are_built(
     machine = schedule.plan.task.machine
     reference, fast = both(
         schedule,
-        machine.with_settings({"link.ber": ber, "link.errors": errors}),
+        machine.with_settings(
+            {"link.ber": ber, "link.errors": errors, "link.jitter": law}
+        ),
         seed=seed,
         tokens=2,
         faults=script,

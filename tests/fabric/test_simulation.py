@@ -245,7 +245,7 @@ def test_clocks_that_drift_more_than_a_token_apart_still_end_every_token_once(
         deskew__interval_epochs=0,
         link__fifo_vectors=64,
         hac__slew_counts=50,
-        hac__tracking_error_counts=9,
+        hac__tracking_error_counts=60,
     )
     result = run(schedule, tokens=40)
     assert [row.iteration for row in result.iterations] == list(range(40))

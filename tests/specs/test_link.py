@@ -22,6 +22,7 @@ ROUND = LinkSpec(
     wire_bytes=125,
     rate_gbps=10,
     latency_cycles=200,
+    jitter="clipped",
     jitter_cycles=10,
     jitter_mean_fraction=(0.5,),
     jitter_std_fraction=(0.1, 0.2),
@@ -41,7 +42,7 @@ def groqrack() -> MachineSpec:
 def test_a_single_number_is_the_jitter_of_every_link(groqrack: MachineSpec) -> None:
     even = groqrack.with_settings({"link.jitter_mean_fraction": 0.5})
     assert even.link.jitter_mean_fraction == (0.5,)
-    assert even.link.mean_latency_cycles == 209 + round(0.5 * 19)
+    assert even.link.mean_latency_cycles == 209 + round(0.5 * 33)
     rows = even.link.jitter_rows
     assert [mean for mean, _ in rows] == [0.5] * 7
     assert [std for _, std in rows] == list(groqrack.link.jitter_std_fraction)

@@ -35,10 +35,10 @@ def test_where_the_cycles_went_adds_up_to_the_latency(plan: ShardingPlan) -> Non
     assert min(schedule.breakdown) >= 0
 
 
-def test_a_hop_of_one_vector_is_the_published_one_less_the_mean_jitter() -> None:
-    # 722 ns are 650 cycles, of which 8 are the mean of the jitter.
-    assert hop_cycles(load_machine(), 1) == 642
-    assert hop_cycles(load_machine(), 126) == 642 + 2952
+def test_a_hop_of_one_vector_is_the_published_one_less_its_margin() -> None:
+    # 722 ns are 650 cycles, of which 38 are the guard band in a node.
+    assert hop_cycles(load_machine(), 1) == 612
+    assert hop_cycles(load_machine(), 126) == 612 + 2952
 
 
 def test_one_chip_is_bound_by_its_rounds_of_tiles(compiled: Compile) -> None:
@@ -72,4 +72,4 @@ def test_the_bound_of_a_large_model_is_close(compiled: Compile) -> None:
     # Nothing is given away by hops: every stage transfers, every block exchanges.
     schedule = compiled(2, 4)
     hops = np.sum(schedule.timeline.stage_hops)
-    assert schedule.lower_bound_cycles >= 642 * hops
+    assert schedule.lower_bound_cycles >= 612 * hops

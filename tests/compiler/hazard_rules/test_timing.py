@@ -31,7 +31,7 @@ def train(receive: int, *, wire: int = 0, vectors: int = 1) -> tuple[int, ...]:
         (IDEAL, LATENCY),
         (JITTERY, LATENCY + 19 + COUNTERS),
         # 100 ppm of 20,000 cycles and a flight.
-        (DRIFTING, LATENCY + 19 + COUNTERS + 3),
+        (DRIFTING, LATENCY + 33 + COUNTERS + 3),
     ],
     ids=["ideal", "jitter", "drift"],
 )

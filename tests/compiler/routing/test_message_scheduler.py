@@ -82,7 +82,7 @@ def test_what_is_spent_adds_up_to_the_time_of_the_last_vector(
 ) -> None:
     sent = scheduler().transport(MessageTable.of(phase))
     there = [
-        receive + serialisation_cycles(MACHINE, vectors - 1) + 217
+        receive + serialisation_cycles(MACHINE, vectors - 1) + 202
         for receive, vectors in zip(
             sent.receive_cycle.tolist(), sent.vectors.tolist(), strict=True
         )
@@ -93,9 +93,9 @@ def test_what_is_spent_adds_up_to_the_time_of_the_last_vector(
 
 def test_a_vector_to_a_neighbour_takes_the_published_hop_and_the_guard() -> None:
     sent = scheduler().transport(MessageTable.of([(0, 1, 320)]))
-    # 216 to the wire, 209 over it, 217 to SRAM.
-    assert sent.spent == CycleBreakdown(link=216 + 209 + 217, guard=GUARD)
-    assert sent.duration_cycles == 642 + GUARD
+    # 201 to the wire, 209 over it, 202 to SRAM.
+    assert sent.spent == CycleBreakdown(link=201 + 209 + 202, guard=GUARD)
+    assert sent.duration_cycles == 612 + GUARD
 
 
 def test_payloads_of_equally_many_vectors_share_a_template() -> None:

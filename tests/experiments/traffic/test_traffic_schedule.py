@@ -49,8 +49,8 @@ def test_the_bound_of_a_node_is_its_seven_wires() -> None:
 
 
 def test_the_guard_band_covers_jitter_counters_and_the_drift_of_the_interval() -> None:
-    # Jitter 19, counters 2 x 1 and 2, and 100 ppm of 160 epochs and a flight: 5.
-    assert net_of(8).timing.guard_cycles == 19 + 4 + 5
+    # Jitter 33, counters 2 x 1 and 2, and 100 ppm of 160 epochs and a flight: 5.
+    assert net_of(8).timing.guard_cycles == 33 + 4 + 5
     assert DESKEW_EPOCHS * 252 * 100 // 1_000_000 + 1 == 5
 
 

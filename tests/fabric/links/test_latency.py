@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from experiments.validation.link_round_trips import TABLE_2
 from fabric.links.latency import LEVEL_BITS, Jitter, least_latency_ps
 from fabric.random_streams import Draws, Stream
 from specs.machine import MachineSpec, load_machine
@@ -11,6 +12,7 @@ from topologies.selection import select_topology
 
 NODE, RACK = select_topology(8), select_topology(72)
 MACHINE = load_machine()
+GAUSSIAN = MACHINE.with_settings({"link.jitter": "gaussian"})
 EVERY_LEVEL = np.arange(2**LEVEL_BITS, dtype=np.uint64) << np.uint64(64 - LEVEL_BITS)
 
 
@@ -31,7 +33,69 @@ def test_the_table_has_the_moments_of_the_clipped_normal_distribution(row: int) 
     cycles = drawn_ps * MACHINE.chip.clock_hz / 1e12
     mean, deviation = clipped_moments(*link.jitter_rows[row])
     assert cycles.mean() == pytest.approx(mean * link.jitter_cycles, abs=1e-3)
-    assert cycles.std() == pytest.approx(deviation * link.jitter_cycles, abs=1e-3)
+    assert cycles.std() == pytest.approx(deviation * link.jitter_cycles, abs=2e-3)
+
+
+def test_the_span_is_that_of_a_normal_law_with_the_measured_deviation() -> None:
+    # Half round trips are means of two latencies. One in 100 000 is beyond either end.
+    deviation = np.sqrt(2) * np.mean([row.deviation for row in TABLE_2])
+    span = float(norm.isf(1e-5) - norm.ppf(1e-5)) * deviation
+    assert round(span) == pytest.approx(MACHINE.link.jitter_cycles, abs=1)
+    # As long a time in the second generation.
+    lpx = load_machine("lpx")
+    same_time = MACHINE.link.jitter_cycles * lpx.chip.clock_hz / MACHINE.chip.clock_hz
+    assert lpx.link.jitter_cycles == same_time
+    # Half a round trip spans less: neither the spread of half round trips nor twice it.
+    spread = max(row.most for row in TABLE_2) - min(row.least for row in TABLE_2)
+    assert spread < MACHINE.link.jitter_cycles < 2 * spread
+
+
+@pytest.mark.parametrize("row", range(7))
+def test_draws_in_the_uppermost_level_have_the_tail_of_the_law(row: int) -> None:
+    gaussian = Jitter(GAUSSIAN, NODE)
+    link = np.array([NODE.out_links(0)[row]])
+    tail = np.uint64(2**LEVEL_BITS - 1) << np.uint64(64 - LEVEL_BITS)
+    share = np.arange(1, 2**12, dtype=np.uint64)
+    bits = tail + (share << np.uint64(64 - LEVEL_BITS - 12))
+    drawn_ps = gaussian.ps(link, bits)
+    # Each draw is that quantile: as much of the law lies beyond it.
+    beyond = (1 - share * 2.0**-12) * 2.0**-LEVEL_BITS
+    assert gaussian.odds_beyond(link, drawn_ps) == pytest.approx(beyond, rel=2e-3)
+    assert (np.diff(drawn_ps) >= 0).all()
+    below = gaussian.ps(link, tail - np.array([1], dtype=np.uint64))
+    assert below[0] <= drawn_ps[0]
+
+
+def test_the_largest_draw_is_the_last_one() -> None:
+    last = np.array([2**64 - 1], dtype=np.uint64)
+    for machine in (MACHINE, GAUSSIAN):
+        jitter = Jitter(machine, RACK)
+        links = np.arange(len(RACK.source))
+        most_ps = int(jitter.ps(links, last).max())
+        assert most_ps <= jitter.most_ps <= most_ps + 1
+        assert (jitter.odds_beyond(links, np.array([jitter.most_ps])) == 0).all()
+        assert (jitter.odds_beyond(links, np.array([-1])) == 1).all()
+    assert Jitter(MACHINE, RACK).most_ps == MACHINE.cycles_to_ps(33)
+    assert Jitter(GAUSSIAN, RACK).most_ps > MACHINE.cycles_to_ps(40)
+
+
+@given(seed=st.integers(0, 2**32), deviation=st.sampled_from([0.1, 0.3, 0.6]))
+@settings(max_examples=20)
+def test_draws_exceed_a_limit_as_often_as_the_closed_form_says(
+    seed: int, deviation: float
+) -> None:
+    machine = GAUSSIAN.with_settings({"link.jitter_std_fraction": deviation})
+    jitter, trials = Jitter(machine, NODE), 20_000
+    links = np.array(NODE.out_links(0))
+    bits = Draws(seed).bits(Stream.JITTER, links, np.arange(trials)[:, np.newaxis])
+    drawn_ps = jitter.ps(links, bits)
+    assert drawn_ps.min() >= 0
+    for cycles in (0, 10, 25, 33, 50):
+        limit_ps = machine.cycles_to_ps(cycles)
+        odds = jitter.odds_beyond(links, np.full(len(links), limit_ps))
+        beyond = (drawn_ps > limit_ps).sum(axis=0)
+        spread = np.sqrt(trials * odds * (1 - odds))
+        assert (np.abs(beyond - trials * odds) <= 5 * spread + 2).all()
 
 
 @given(
@@ -69,7 +133,7 @@ def test_one_number_serves_all_links() -> None:
     )
     links = np.arange(len(RACK.source))
     drawn_ps = Jitter(machine, RACK).ps(links, Draws(1).bits(Stream.JITTER, links))
-    assert np.unique(drawn_ps).tolist() == [10_555]
+    assert np.unique(drawn_ps).tolist() == [18_333]
 
 
 def test_without_jitter_every_draw_is_nothing() -> None:

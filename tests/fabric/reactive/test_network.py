@@ -109,7 +109,7 @@ def test_an_empty_network_takes_links_and_routers_and_nothing_else(
         BASELINE.unloaded_ps(carried.latency_ps)
     ]
     hops = Routes(RACK).hops(source, target)
-    cycles = 216 + 217 + (hops - 1) * (500 - 217)
+    cycles = 201 + 202 + (hops - 1) * (500 - 217)
     # Each part is rounded down to a picosecond.
     links_ps = carried.latency_ps.sum()
     assert carried.result.latency_ps[0] == pytest.approx(
@@ -122,10 +122,11 @@ def test_a_message_is_there_when_its_last_packet_is() -> None:
     assert five.latency_ps[0] - alone.latency_ps[0] == 4 * 26_240
 
 
-def test_one_hop_of_the_twin_takes_what_a_scheduled_hop_takes() -> None:
-    # 650 cycles, SRAM to SRAM; three parts are rounded down to a picosecond.
+def test_one_hop_of_the_twin_has_the_mean_jitter_in_place_of_a_guard_band() -> None:
+    # 650 cycles, SRAM to SRAM, less a guard band of 38 and with a mean jitter of 8;
+    # three parts are rounded down to a picosecond.
     carried = carry(NODE, messages((0, 1, 1, 0)))
-    assert carried.result.latency_ps[0] == pytest.approx(650 / 900e6 * 1e12, abs=3)
+    assert carried.result.latency_ps[0] == pytest.approx(620 / 900e6 * 1e12, abs=3)
 
 
 # BookSim2, anynet: eight routers in a full mesh, a terminal each, links of 20 cycles,
@@ -229,7 +230,8 @@ def test_throughput_follows_the_load_up_to_the_bound(offered: float) -> None:
     settled = (wire_ps >= until_ps // 4) & (wire_ps < until_ps)
     used = settled.sum() * BASELINE.vector_ps / 56 / (until_ps - until_ps // 4)
     assert used == pytest.approx(min(offered, 1), rel=0.02)
-    assert used <= 1
+    # As many vectors as there are wires may begin in the window and end after it.
+    assert used <= 1 + BASELINE.vector_ps / (until_ps - until_ps // 4)
 
 
 @pytest.mark.parametrize(("offered", "carried"), [(0.7, 0.7), (1.4, 1.0)])

@@ -24,8 +24,8 @@ LATE = Violation(
 def test_an_underflow_says_where_by_how_much_and_what_to_do() -> None:
     assert str(LATE) == (
         "underflow on link 7 (chip 1 to 2) at cycle 500 of iteration 3: 1200 ps late; "
-        "deskew more often (deskew.interval_epochs) or plan for more drift "
-        "(clock.drift_ppm)"
+        "deskew more often (deskew.interval_epochs), or plan for more drift "
+        "(clock.drift_ppm) or jitter (link.jitter_cycles)"
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from compiler.ir.schedule import Schedule
 from compiler.verify import verify
+from fabric.clocks.alignment_epochs import level_delays
 from fabric.clocks.start_propagation import StartPropagation
 from fabric.runtime.segments import RunSegments
 from fabric.simulation import simulate
@@ -28,7 +29,8 @@ def test_compiler_and_hardware_align_over_one_tree(
         align=StartPropagation.start,
     )
     (segment,) = segments.of(schedule.program)
-    assert segment.start.epochs == schedule.tree.height
+    per_level = level_delays(machine, topology, schedule.tree).per_level
+    assert segment.start.epochs == per_level * schedule.tree.height
     errors = segment.crystals.error_counts
     assert (np.abs(errors) <= schedule.tree.depth).all()
     verify(schedule.program, topology, machine)

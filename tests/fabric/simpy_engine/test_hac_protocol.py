@@ -59,6 +59,7 @@ def both(
         (72, 2, {}),
         (72, 3, SHORT | {"hac.tree": "least_error"}),
         (72, 4, SHORT | {"link.latency_cycles": 300, "clock.drift_ppm": 150}),
+        (72, 4, SHORT | {"hac.epoch_cycles": 220, "link.jitter": "gaussian"}),
         (72, 5, SHORT | {"link.jitter_cycles": 0}),
         (72, 6, SHORT | {"clock.model": "ideal"}),
         (264, 7, SHORT),
