@@ -14,7 +14,6 @@ from chip.operator_work import LookupWork
 from chip.program import Opcode, Program
 from specs.arrays import Ints, row_order
 from specs.machine import MachineSpec
-from specs.units import BITS_PER_BYTE, ceil_div
 
 
 class Changes(NamedTuple):
@@ -117,8 +116,7 @@ def _result_changes(program: Program, machine: MachineSpec) -> Changes:
 
 def _vector_cycles(machine: MachineSpec) -> int:
     """Return a chip's serialisation cycles of one vector, rounded up."""
-    bits = machine.link.wire_bytes * BITS_PER_BYTE
-    return ceil_div(bits * machine.chip.clock_hz, machine.link.rate_gbps * 10**9)
+    return machine.line.offset_cycles(1)
 
 
 def _forward_changes(program: Program, machine: MachineSpec) -> Changes:

@@ -109,7 +109,7 @@ def expected(
         Bit error rate before correction.
     """
     machine = machine.with_settings({"link.ber": ber})
-    count = codewords(machine.fec.parameters, vectors, machine.link.vector_bytes)
+    count = codewords(machine.fec.parameters, vectors, machine.protected_bytes)
     codeword = codeword_outcome(machine)
     with np.errstate(divide="ignore"):
         # The logarithm for a train that is always damaged is minus infinity.

@@ -116,7 +116,7 @@ def _rows(comparison: Comparison, name: str, seed: int) -> list[TableRow]:
     least = 2 * CHIPS_PER_RACK if name.startswith("dragonfly") else chips
     topology = select_topology(whole_machine_chips(name) or max(chips, least), name)
     described, traffic = describe(topology), uniform_traffic(topology)
-    rate = load_machine().link.payload_gb_per_s
+    rate = load_machine().line.payload_gb_per_s
     facts: TableRow = {
         "machine_chips": topology.chips,
         "cables_per_chip": topology.links / topology.active_chips,

@@ -1,5 +1,6 @@
 """Forward error correction (FEC) codes: their sizes, strength and latency."""
 
+from fractions import Fraction
 from functools import cache
 
 from pydantic import Field, field_validator
@@ -18,6 +19,9 @@ class FecCode(Spec):
         Bits per symbol, symbols per codeword, and those of them that carry data.
     correctable_symbols
         Wrong symbols per codeword that the decoder corrects.
+    in_frame
+        Whether the frame of a vector has room for the check symbols. Otherwise they are
+        sent besides, and cost line rate.
     decode_cycles
         Constant latency of the decoder, in nominal cycles.
     """
@@ -26,7 +30,19 @@ class FecCode(Spec):
     codeword_symbols: int = Field(gt=0)
     data_symbols: int = Field(gt=0)
     correctable_symbols: int = Field(ge=0)
+    in_frame: bool
     decode_cycles: int = Field(ge=0)
+
+    @property
+    def expansion(self) -> Fraction:
+        """Return the symbols on the wire for each symbol of frames.
+
+        >>> [str(fec_codes()[name].expansion) for name in ("secded", "rs528", "rs544")]
+        ['1', '264/257', '272/257']
+        """
+        if self.in_frame:
+            return Fraction(1)
+        return Fraction(self.codeword_symbols, self.data_symbols)
 
 
 class FecSpec(Spec):

@@ -1,13 +1,11 @@
 """Chip-to-chip link: frame, rate, latency, jitter and receive FIFO."""
 
-from fractions import Fraction
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from specs.arrays import Ints
 from specs.bit_errors import BitErrorSpec
-from specs.units import BITS_PER_BYTE, ceil_div
+from specs.units import ceil_div
 
 
 def _as_fractions(value: object) -> object:
@@ -116,31 +114,6 @@ class LinkSpec(BitErrorSpec):
             for row in range(rows)
         )
 
-    @property
-    def payload_gb_per_s(self) -> float:
-        """Return the payload rate of back-to-back vectors, in 10^9 B/s."""
-        framed = self.rate_gbps * self.vector_bytes / self.wire_bytes
-        return framed / BITS_PER_BYTE
-
     def vectors(self, payload_bytes: int) -> int:
         """Return the number of vectors that carry `payload_bytes`."""
         return ceil_div(payload_bytes, self.vector_bytes)
-
-    def vector_offset_cycles(self, index: int, clock_hz: int) -> int:
-        """Return the offset of vector `index` from the head, in whole cycles.
-
-        >>> from specs.machine import load_machine
-        >>> link = load_machine("groqrack").link
-        >>> [link.vector_offset_cycles(i, 900_000_000) for i in (0, 1, 2, 125)]
-        [0, 24, 48, 2952]
-        """
-        bits = index * self.wire_bytes * BITS_PER_BYTE
-        return ceil_div(bits * clock_hz, self.rate_gbps * 10**9)
-
-    def vector_offsets_cycles(self, index: Ints, clock_hz: int) -> Ints:
-        """Return `vector_offset_cycles` of each index, exactly the same integers."""
-        # In lowest terms every product fits 64 bits.
-        bits = self.wire_bytes * BITS_PER_BYTE
-        cycles = Fraction(bits * clock_hz, self.rate_gbps * 10**9)
-        offsets: Ints = -(-index * cycles.numerator // cycles.denominator)
-        return offsets

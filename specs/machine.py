@@ -14,6 +14,7 @@ from specs.failover import FailoverSpec
 from specs.fec import FecSpec
 from specs.formats import FormatsSpec
 from specs.host_link import HostSpec
+from specs.line_rate import LineRate, line_rate
 from specs.link import LinkSpec
 from specs.shipped_files import shipped_names, shipped_path
 from specs.synchronisation import ClockSpec, DeskewSpec, HacSpec
@@ -209,6 +210,26 @@ class MachineSpec(Spec):
         In cycles of the nominal clock; `cable_extra_ps` is the extra of a longer cable.
         """
         return self.link.latency_cycles + self.fec.parameters.decode_cycles
+
+    @property
+    def line(self) -> LineRate:
+        """Return the line rate of a link under the machine's FEC code and clock."""
+        return line_rate(
+            vector_bytes=self.link.vector_bytes,
+            wire_bytes=self.link.wire_bytes,
+            rate_gbps=self.link.rate_gbps,
+            clock_hz=self.chip.clock_hz,
+            expansion=self.fec.parameters.expansion,
+        )
+
+    @property
+    def protected_bytes(self) -> int:
+        """Return the bytes of a vector that FEC codewords carry.
+
+        Check symbols in a frame protect its payload; those sent besides protect frames.
+        """
+        in_frame = self.fec.parameters.in_frame
+        return self.link.vector_bytes if in_frame else self.link.wire_bytes
 
     def cable_extra_ps(self, length_m: Floats) -> Ints:
         """Return the delay of each cable beyond the reference length, in ps, or 0."""

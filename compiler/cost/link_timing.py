@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specs.machine import MachineSpec
-from specs.units import BITS_PER_BYTE, PS_PER_S, ceil_div
+from specs.units import PS_PER_S, ceil_div
 from topologies.topology import Topology
 
 
@@ -60,18 +60,16 @@ def link_timing(
 
 def serialisation_cycles(machine: MachineSpec, vectors: int) -> int:
     """Return the closed-form serialisation time of a train, in cycles, rounded up."""
-    return machine.link.vector_offset_cycles(vectors, machine.chip.clock_hz)
+    return machine.line.offset_cycles(vectors)
 
 
 def vector_rate(machine: MachineSpec) -> tuple[int, int]:
     """Return the closed-form cycles between two vectors as numerator and denominator.
 
-    The numerator is the bits of a vector on the wire times the clock in hertz, the
-    denominator the line rate in bit/s.
+    They are in lowest terms.
     """
-    link = machine.link
-    bits = link.wire_bytes * BITS_PER_BYTE * machine.chip.clock_hz
-    return bits, link.rate_gbps * 10**9
+    cycles = machine.line.vector_cycles
+    return cycles.numerator, cycles.denominator
 
 
 def vectors_of(machine: MachineSpec, payload_bytes: int) -> int:

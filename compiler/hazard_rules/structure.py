@@ -45,8 +45,11 @@ def cycles_per_vector(machine: MachineSpec) -> float:
 
     The cycles are those of the nominal clock.
     """
-    link = machine.link
-    return link.wire_bytes * 8 * machine.chip.clock_hz / (link.rate_gbps * 10**9)
+    link, code = machine.link, machine.fec.parameters
+    bits = link.wire_bytes * 8.0
+    if not code.in_frame:
+        bits = bits * code.codeword_symbols / code.data_symbols
+    return bits * machine.chip.clock_hz / (link.rate_gbps * 10**9)
 
 
 def check_outage(program: Program, topology: Topology, outage: Outage) -> int:

@@ -63,7 +63,7 @@ def topology_command(
     built = topology_of(scenario, hardware)
     if out is not None:
         write_topology(built, out)
-    facts = topology_facts(built, hardware.link)
+    facts = topology_facts(built, hardware.line)
     if as_json:
         print(json.dumps(facts, indent=2))
     else:

@@ -15,9 +15,7 @@ from experiments.drift.free_running_clocks import FreeRunningClocks
 from fabric.links.latency import Jitter
 from fabric.results.result import RunResult
 from specs.arrays import Floats, Ints
-from specs.link import LinkSpec
 from specs.machine import MachineSpec
-from specs.units import BITS_PER_BYTE, PS_PER_NS
 
 _NEVER = 2**62
 # Periods evaluated at a time, in search of the first that jitter breaks.
@@ -149,7 +147,7 @@ def _first_overflow(free: FreeRunningClocks) -> list[ClockViolation]:
     trains, period = free.program.trains, free.program.period_cycles
     link = free.machine.link
     period_ps = free.period_ps[free.topology.source[trains.link]]
-    vector_ps = _vector_ps(link)
+    vector_ps = float(free.machine.line.vector_ps)
     reported = np.full(len(trains), -1, dtype=np.int64)
     later = np.zeros(len(trains), dtype=np.int64)
     full_ps = np.zeros(len(trains))
@@ -222,12 +220,7 @@ def simulated_violation(
 def _tail_cycles(trains: Trains, machine: MachineSpec) -> Ints:
     """Return the cycles of drift between the first and last vector of each train."""
     offsets = [
-        machine.link.vector_offset_cycles(index, machine.chip.clock_hz)
+        machine.line.offset_cycles(index)
         for index in range(int(trains.vectors.max(initial=1)))
     ]
     return np.array(offsets, dtype=np.int64)[trains.vectors - 1]
-
-
-def _vector_ps(link: LinkSpec) -> float:
-    """Return the time of a vector on the wire for the drift of a train, in ps."""
-    return link.wire_bytes * BITS_PER_BYTE * PS_PER_NS / link.rate_gbps

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from experiments.tables.atomic_write import check_writable, write_bytes
 from specs.errors import OutputError
-from specs.link import LinkSpec
+from specs.line_rate import LineRate
 from topologies.io.files import csv_text, graphml_text
 from topologies.metrics.link_load import uniform_traffic
 from topologies.metrics.summary import describe
@@ -17,7 +17,7 @@ from topologies.topology import Topology
 Facts = dict[str, Any]
 
 
-def topology_facts(topology: Topology, link: LinkSpec) -> Facts:
+def topology_facts(topology: Topology, line: LineRate) -> Facts:
     """Return the figures to report of a topology, for ``groqrack topology --json``.
 
     To those of :class:`~topologies.metrics.summary.TopologySummary` it adds how much
@@ -26,7 +26,7 @@ def topology_facts(topology: Topology, link: LinkSpec) -> Facts:
     ``level`` over minimal paths if only the links of that level mattered, on average.
     """
     traffic = uniform_traffic(topology)
-    rate = link.payload_gb_per_s
+    rate = line.payload_gb_per_s
     return {
         **describe(topology).to_dict(),
         "uniform_bound_gb_per_s": rate * traffic.bound_links,

@@ -19,7 +19,7 @@ from fabric.links.slack import UNLIMITED_PS
 from fabric.results.result import Failover, IterationRow
 from sharding.planner.plan import Stage
 from sharding.workloads.workload_plan import WorkloadStage
-from specs.units import BITS_PER_BYTE, PPM, PS_PER_NS, PS_PER_S
+from specs.units import PPM, PS_PER_S
 from topologies.topology import Level
 
 # Causes that get what a token took beyond its schedule: before and after a failover.
@@ -142,8 +142,8 @@ def links_table(run: Run) -> pd.DataFrame:
     least_ps = used.least_slack_ps[received]
     # As floats: vectors may be late by more than 64 bits of ps times Hz hold.
     slack[used.link[received]] = least_ps / PS_PER_S * machine.chip.clock_hz
-    wire_bits = machine.link.wire_bytes * BITS_PER_BYTE
-    busy_ps = vectors * (wire_bits * PS_PER_NS) // machine.link.rate_gbps
+    vector_ps = machine.line.vector_ps
+    busy_ps = vectors * vector_ps.numerator // vector_ps.denominator
     return pd.DataFrame(
         {
             "link": np.arange(links),

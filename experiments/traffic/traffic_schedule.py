@@ -21,7 +21,7 @@ from compiler.routing.reservation_table import ReservationTable
 from fabric.reactive.traffic import Messages
 from specs.arrays import Ints
 from specs.machine import MachineSpec
-from specs.units import BITS_PER_BYTE, PS_PER_NS, PS_PER_S
+from specs.units import PS_PER_NS, PS_PER_S
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.routing.static_routes import Routes, chip_pairs
 from topologies.topology import Topology
@@ -61,8 +61,7 @@ class Network(NamedTuple):
     @property
     def vector_ps(self) -> float:
         """Return the time of a vector on the wire, in ps."""
-        link = self.machine.link
-        return link.wire_bytes * BITS_PER_BYTE * PS_PER_NS / link.rate_gbps
+        return float(self.machine.line.vector_ps)
 
     @property
     def least_gap_ps(self) -> float:

@@ -9,7 +9,7 @@ from compiler.routing.gateways import Gateways
 from experiments.run.collective import run_collective
 from fabric.replay_engine.vector_times import tally_vectors
 from specs.machine import MachineSpec
-from specs.units import BITS_PER_BYTE, PS_PER_NS
+from specs.units import PS_PER_NS
 from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK
 from topologies.topology import Topology
 
@@ -121,6 +121,4 @@ def _leaving(topology: Topology) -> float:
 
 def _bound_gb_per_s(machine: MachineSpec, chips: int, busiest: int) -> float:
     """Return a chip's rate of traffic with `busiest` messages on the busiest link."""
-    link = machine.link
-    line_gb_per_s = link.rate_gbps / BITS_PER_BYTE * link.vector_bytes / link.wire_bytes
-    return (chips - 1) / busiest * line_gb_per_s
+    return (chips - 1) / busiest * machine.line.payload_gb_per_s

@@ -63,7 +63,7 @@ class LinkErrors:
         self._draws = draws
         self._rates = outages.rates
         self._codewords = codewords(
-            machine.fec.parameters, program.trains.vectors, machine.link.vector_bytes
+            machine.fec.parameters, program.trains.vectors, machine.protected_bytes
         )
         self._known_odds: dict[bytes, _Odds] = {}
         self._default_ber = np.full(len(program.trains), machine.link.ber)

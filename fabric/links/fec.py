@@ -61,7 +61,7 @@ def codeword_odds(code: FecCode, ber: float) -> CodewordOdds:
 
 
 def codewords(
-    code: FecCode, vectors: NDArray[np.integer], vector_bytes: int
+    code: FecCode, vectors: NDArray[np.integer], protected_bytes: int
 ) -> NDArray[np.int64]:
     """Return the number of whole FEC codewords that carry each train on a link.
 
@@ -71,11 +71,11 @@ def codewords(
         FEC code.
     vectors
         Vectors of each train.
-    vector_bytes
-        Payload of a vector.
+    protected_bytes
+        Bytes of a vector that codewords carry, `MachineSpec.protected_bytes`.
     """
     data_bits = code.symbol_bits * code.data_symbols
-    bits = vectors.astype(np.int64) * vector_bytes * 8
+    bits = vectors.astype(np.int64) * protected_bytes * 8
     return np.maximum(1, -(-bits // data_bits))
 
 

@@ -22,7 +22,7 @@ def tail_cycles(vectors: NDArray[np.integer], machine: MachineSpec) -> Ints:
         Links and nominal clock.
     """
     last = vectors.astype(np.int64) - 1
-    return machine.link.vector_offsets_cycles(last, machine.chip.clock_hz)
+    return machine.line.offsets_cycles(last)
 
 
 def slack_growth_ps(cycles: Ints, drift_as: Ints) -> Ints:

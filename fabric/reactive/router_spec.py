@@ -6,7 +6,6 @@ from typing import Self, final
 from specs.arrays import Ints
 from specs.errors import SpecError
 from specs.machine import MachineSpec
-from specs.units import BITS_PER_BYTE, PS_PER_NS
 
 
 @final
@@ -74,7 +73,7 @@ class ReactiveSpec:
         if buffer_vectors is None:
             buffer_vectors = link.fifo_vectors
         return cls(
-            vector_ps=link.wire_bytes * BITS_PER_BYTE * PS_PER_NS // link.rate_gbps,
+            vector_ps=int(machine.line.vector_ps),
             send_ps=machine.cycles_to_ps(chip.send_cycles),
             pass_ps=machine.cycles_to_ps(pass_cycles),
             receive_ps=machine.cycles_to_ps(chip.receive_cycles),

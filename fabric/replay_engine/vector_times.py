@@ -146,7 +146,7 @@ def vector_times(
 def _offset_cycles(machine: MachineSpec, vectors: int) -> Ints:
     """Return the offset of each replayed vector from its train's first, in cycles."""
     numbers = np.arange(vectors, dtype=np.int64)
-    return machine.link.vector_offsets_cycles(numbers, machine.chip.clock_hz)
+    return machine.line.offsets_cycles(numbers)
 
 
 def _edges_from(first_ps: Ints, hz: Ints, phase_ps: Ints, cycles: Ints) -> Ints:

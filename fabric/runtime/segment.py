@@ -25,7 +25,6 @@ from fabric.results.result import Failover
 from fabric.runtime.step_layout import StepLayout
 from specs.arrays import Ints
 from specs.machine import MachineSpec
-from specs.units import BITS_PER_BYTE, PS_PER_NS
 from topologies.topology import Topology
 
 
@@ -72,9 +71,8 @@ class Segment:
 
     @property
     def vector_ps(self) -> int:
-        """Return the serialisation time of a vector."""
-        link = self.machine.link
-        return link.wire_bytes * BITS_PER_BYTE * PS_PER_NS // link.rate_gbps
+        """Return the serialisation time of a vector, in whole ps."""
+        return int(self.machine.line.vector_ps)
 
     @property
     def jitter_span_ps(self) -> int:

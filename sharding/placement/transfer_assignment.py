@@ -42,9 +42,10 @@ def assigned_members(
         groups of one size, may change places.
     """
     stages, width = groups.shape
-    link, hz = problem.task.machine.link, problem.task.machine.chip.clock_hz
-    vectors = link.vectors(int(problem.task.shard_bytes().max()))
-    line_cycles = link.vector_offset_cycles(vectors, hz)
+    machine = problem.task.machine
+    vectors = machine.link.vectors(int(problem.task.shard_bytes().max()))
+    line_cycles = machine.line.offset_cycles(vectors)
+    forward_cycles = machine.link.forward_cycles
     from_to = np.broadcast_arrays(groups[:-1, :, None], groups[1:, None, :])
     source, target = (problem.chips[ends.ravel()] for ends in from_to)
     path = minimal_paths(problem.topology, source, target)
@@ -55,7 +56,7 @@ def assigned_members(
     # groups before their members were ordered.
     chosen = np.arange(width)
     for stage in range(1, stages):
-        paths = MemberPaths(path[stage - 1][chosen], link.forward_cycles, line_cycles)
+        paths = MemberPaths(path[stage - 1][chosen], forward_cycles, line_cycles)
         before, here = groups[stage - 1], groups[stage]
         chosen = np.arange(width)
         if width > 1 and not problem.keeps_order(here):
@@ -68,7 +69,7 @@ def assigned_members(
     if stages == 1:
         groups[0] = groups[0][_leader_first(problem, groups[0], groups[0], kind)]
     around = problem.return_hops(groups[-1], groups[0])
-    return TransferAssignment(groups, cycles + link.forward_cycles * int(around[0]))
+    return TransferAssignment(groups, cycles + forward_cycles * int(around[0]))
 
 
 def _leader_first(

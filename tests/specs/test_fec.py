@@ -33,6 +33,7 @@ def test_a_code_has_the_parameters_of_its_table() -> None:
         codeword_symbols=544,
         data_symbols=514,
         correctable_symbols=15,
+        in_frame=False,
         decode_cycles=fec_codes()["rs544"].decode_cycles,
     )
 

@@ -1,9 +1,4 @@
-from fractions import Fraction
-
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from specs.errors import SpecError
 from specs.link import LinkSpec
@@ -55,33 +50,6 @@ def test_the_mean_latency_is_that_of_the_measured_links(groqrack: MachineSpec) -
 def test_a_payload_fills_whole_vectors(groqrack: MachineSpec) -> None:
     sizes = [0, 1, 320, 321, 8192]
     assert [groqrack.link.vectors(size) for size in sizes] == [0, 1, 1, 2, 26]
-
-
-@given(index=st.integers(0, 10**6))
-def test_a_vector_follows_when_the_ones_before_it_have_left(index: int) -> None:
-    # 328 B at 100 Gb/s take 26.24 ns, which is 23.616 cycles at 900 MHz.
-    offset = load_machine().link.vector_offset_cycles(index, NOMINAL_HZ)
-    assert 0 <= 1000 * offset - 23_616 * index < 1000
-
-
-@given(indices=st.lists(st.integers(0, 10**7), min_size=1, max_size=9))
-def test_offsets_of_many_vectors_are_those_of_each(indices: list[int]) -> None:
-    link = load_machine().link
-    offsets = link.vector_offsets_cycles(np.array(indices), NOMINAL_HZ)
-    each = [link.vector_offset_cycles(index, NOMINAL_HZ) for index in indices]
-    assert offsets.tolist() == each
-
-
-def test_the_payload_rate_leaves_out_the_frame() -> None:
-    assert ROUND.payload_gb_per_s == 10 * 100 / 125 / 8
-
-
-@given(index=st.integers(0, 10**6), clock_hz=st.integers(10**6, 3 * 10**9))
-def test_a_vector_has_left_in_the_cycle_of_its_offset(
-    index: int, clock_hz: int
-) -> None:
-    exact = Fraction(index * 100 * clock_hz, 10**9)
-    assert 0 <= ROUND.vector_offset_cycles(index, clock_hz) - exact < 1
 
 
 def test_the_mean_latency_includes_the_mean_jitter() -> None:

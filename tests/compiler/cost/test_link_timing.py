@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -68,7 +70,20 @@ def test_serialisation_takes_the_vector_rate_rounded_up(vectors: int) -> None:
 
 def test_the_vector_rate_is_wire_bits_at_the_clock_against_the_line_rate() -> None:
     # 328 bytes on the wire at 900 MHz; 100 Gbit/s.
-    assert vector_rate(MACHINE) == (328 * 8 * 900_000_000, 100 * 10**9)
+    assert Fraction(*vector_rate(MACHINE)) == Fraction(328 * 8 * 9, 1000)
+
+
+@pytest.mark.parametrize(("code", "longer"), [("rs528", 528), ("rs544", 544)])
+def test_check_symbols_beyond_the_frame_cost_line_rate(code: str, longer: int) -> None:
+    coded = MACHINE.with_settings({"fec.code": code})
+    for name in ("none", "secded"):
+        framed = MACHINE.with_settings({"fec.code": name})
+        assert vector_rate(framed) == vector_rate(MACHINE)
+        ratio = Fraction(*vector_rate(coded)) / Fraction(*vector_rate(framed))
+        assert ratio == Fraction(longer, 514)
+    # A train of 2,570 vectors takes that much longer, in whole cycles.
+    plain = serialisation_cycles(MACHINE, 2_570)
+    assert serialisation_cycles(coded, 2_570) == -(-plain * longer // 514)
 
 
 @given(payload=st.integers(1, 10**6))

@@ -38,9 +38,8 @@ def test_paths_lead_there_and_share_no_link(target: int) -> None:
 
 
 def there_cycles(fixed: Ints, share: Ints) -> int:
-    hz = MACHINE.chip.clock_hz
     ends: list[int] = [
-        cost + MACHINE.link.vector_offset_cycles(vectors - 1, hz)
+        cost + MACHINE.line.offset_cycles(vectors - 1)
         for cost, vectors in zip(fixed.tolist(), share.tolist(), strict=True)
         if vectors
     ]

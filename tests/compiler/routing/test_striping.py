@@ -163,7 +163,7 @@ def test_a_group_reduces_a_large_tensor_over_all_cables(algorithm: str) -> None:
     assert took[0] > 1.9 * took[1] > 3.6 * took[2]
     # Each chip sends and receives 15/16 of the tensor twice, over 60 links.
     busbw = size * 2 * 15 / 16 / (took[2] / LPX.chip.clock_hz) / 1e9
-    assert 0.9 < busbw / (60 * LPX.link.payload_gb_per_s) < 1
+    assert 0.9 < busbw / (60 * LPX.line.payload_gb_per_s) < 1
 
 
 def test_parts_of_one_partial_sum_are_added_as_one() -> None:

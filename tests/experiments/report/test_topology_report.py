@@ -15,20 +15,20 @@ from topologies.builders.node import node_topology
 from topologies.io.files import read_topology
 from topologies.metrics.summary import describe
 
-LINK = load_machine().link
+LINE = load_machine().line
 
 
 def test_uniform_traffic_of_a_node_uses_each_link_of_a_chip_alike() -> None:
-    facts = topology_facts(node_topology(), LINK)
+    facts = topology_facts(node_topology(), LINE)
     # Seven links carry what a chip sends to seven others.
-    assert facts["uniform_bound_gb_per_s"] == pytest.approx(7 * LINK.payload_gb_per_s)
+    assert facts["uniform_bound_gb_per_s"] == pytest.approx(7 * LINE.payload_gb_per_s)
     assert facts["uniform_minimal_gb_per_s"] == facts["uniform_bound_gb_per_s"]
 
 
 def test_the_report_says_every_distance_in_80_columns() -> None:
     printed = io.StringIO()
     console = Console(width=80, file=printed)
-    console.print(topology_report(topology_facts(node_topology(), LINK)))
+    console.print(topology_report(topology_facts(node_topology(), LINE)))
     text = printed.getvalue()
     assert max(map(len, text.splitlines())) <= 80
     assert "28 (28 local, 0 rack, 0 global)" in text

@@ -83,7 +83,7 @@ def test_repairs_come_as_often_as_errors_do(compiled: Compile, ber: float) -> No
     code, rounds = machine.fec.parameters, 2_000
     repaired = sum(int(errors.corrected(k, 0).codewords.sum()) for k in range(rounds))
     vectors = trains.vectors[trains.link == link]
-    count = int(codewords(code, vectors, machine.link.vector_bytes).sum())
+    count = int(codewords(code, vectors, machine.protected_bytes).sum())
     expected = rounds * count * codeword_odds(code, ber).corrected
     assert repaired == pytest.approx(expected, abs=5 * expected**0.5)
 

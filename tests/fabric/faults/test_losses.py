@@ -38,12 +38,12 @@ def test_a_train_is_lost_and_a_chip_halts_unless_all_of_it_is_done_before(
     schedule = compiled(2, 4, link__vector_bytes=16)
     program, machine = schedule.program, schedule.plan.task.machine
     losses = losses_of(schedule, stop={chip: base + stops}, dead={link: base + dies})
-    trains, code, hz = program.trains, program.instructions, machine.chip.clock_hz
+    trains, code = program.trains, program.instructions
     lost = []
     for train, (on, vectors) in enumerate(
         zip(trains.link.tolist(), trains.vectors.tolist(), strict=True)
     ):
-        last = machine.link.vector_offset_cycles(vectors - 1, hz)
+        last = machine.line.offset_cycles(vectors - 1)
         last += int(trains.wire_cycle[train])
         from_chip = schedule.topology.source[on] == chip
         if (on == link and last >= dies) or (from_chip and last >= stops):

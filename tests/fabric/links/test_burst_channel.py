@@ -30,6 +30,7 @@ def code_of(symbol_bits: int, symbols: int, correctable: int) -> FecCode:
         codeword_symbols=symbols,
         data_symbols=1,
         correctable_symbols=correctable,
+        in_frame=True,
         decode_cycles=0,
     )
 

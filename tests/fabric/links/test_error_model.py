@@ -61,7 +61,9 @@ def test_links_damage_and_repair_as_often_as_the_odds_of_bursts_say(
     machine, program = schedule.plan.task.machine, schedule.program
     errors = LinkErrors(machine, program, Draws(1), NO_OUTAGES)
     rounds = 600
-    count = codewords(machine.fec.parameters, program.trains.vectors, 320)
+    count = codewords(
+        machine.fec.parameters, program.trains.vectors, machine.protected_bytes
+    )
     damaged = [len(errors.damaged(k, 0)) for k in range(rounds)]
     repaired = [int(errors.corrected(k, 0).codewords.sum()) for k in range(rounds)]
     for odds, drawn in (

@@ -27,6 +27,7 @@ SHORT_CODE = FecCode(
     codeword_symbols=30,
     data_symbols=24,
     correctable_symbols=3,
+    in_frame=True,
     decode_cycles=0,
 )
 # A Hamming code of 71 bits and a parity bit over all, as memories have.
@@ -35,6 +36,7 @@ SINGLE_BIT_CODE = FecCode(
     codeword_symbols=72,
     data_symbols=64,
     correctable_symbols=1,
+    in_frame=True,
     decode_cycles=0,
 )
 

@@ -31,7 +31,7 @@ def test_the_least_slack_of_a_train_is_the_least_of_all_its_vectors(
     sender = Clock.with_offset(900_000_000, sender_ppm)
     receiver = Clock.with_offset(900_000_000, receiver_ppm)
     drift_as = AS_PER_S // receiver.frequency_hz - AS_PER_S // sender.frequency_hz
-    offsets = [LINK.vector_offset_cycles(i, 900_000_000) for i in range(vectors)]
+    offsets = [load_machine().line.offset_cycles(i) for i in range(vectors)]
     taken = send_cycle + wait_cycles
     head = receiver.edge_ps(taken) - sender.edge_ps(send_cycle) - latency_ps
     slacks = [head + offset * drift_as // 10**6 for offset in offsets]

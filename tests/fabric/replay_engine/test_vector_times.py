@@ -49,9 +49,7 @@ class VectorByVector:
         self.taken: dict[tuple[int, int], int] = {}
 
     def edge_ps(self, clock: Crystal, first_ps: int, index: int) -> int:
-        offset = self.machine.link.vector_offset_cycles(
-            index, self.machine.chip.clock_hz
-        )
+        offset = self.machine.line.offset_cycles(index)
         return clock.edge_ps(clock.cycle_at(first_ps) + offset)
 
     def sender(
