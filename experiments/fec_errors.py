@@ -2,7 +2,8 @@
 
 Llama-2-70B decodes on 576 chips. For each code and bit error rate, with independent
 errors and with bursts of the same mean rate: how many codewords of a token are
-corrected, how often a token is damaged, and how many tokens are delivered per replay.
+corrected, how often a token is damaged, how many tokens are delivered per replay, and
+how many codewords of a token are wrong without being noticed.
 The odds are closed forms over the program's trains. Where replays are frequent enough
 to count, runs with drawn errors stand beside them and show the tail of the latency.
 """
@@ -29,6 +30,7 @@ from experiments.tables.columns import TableRow
 from experiments.tables.run_tables import tokens_table
 from fabric.links.error_model import codeword_outcome, uncorrectable_odds
 from fabric.links.fec import codewords
+from fabric.links.silent_errors import silent_odds
 from specs.machine import MachineSpec
 from specs.scenario import Scenario
 from specs.units import NS_PER_US
@@ -89,6 +91,9 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
                 points.append({**expected(machine, vectors, ber), **drawn})
                 # Independent draws, so that errors of the runs are independent too.
                 seed += 1
+            for row in points:
+                rate = machine.with_settings({"link.ber": row["ber"]})
+                row["codeword_silent"] = silent_odds(rate)
             rows += sorted(points, key=itemgetter("ber"))
     table = pd.DataFrame(rows)
     return table, _figure(table, pd.DataFrame(curves))

@@ -6,5 +6,6 @@ fec: CodewordOdds, codeword_odds, codewords, train_odds
 late_vectors: late_odds
 latency: Jitter, least_latency_ps
 rare_events: Trials, hits, trials
+silent_errors: reach_share, silent_odds, single_bit_silent_odds
 slack: UNLIMITED_PS, least_slack_ps, slack_growth_ps, tail_cycles
 """
