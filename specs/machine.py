@@ -12,6 +12,7 @@ from specs.arrays import Floats, Ints
 from specs.errors import SpecError, nearest
 from specs.failover import FailoverSpec
 from specs.fec import FecSpec
+from specs.floor import FloorSpec
 from specs.formats import FormatsSpec
 from specs.host_link import HostSpec
 from specs.line_rate import LineRate, line_rate
@@ -154,6 +155,7 @@ class MachineSpec(Spec):
     name: str
     spares: int = Field(ge=0, le=8)
     system: SystemSpec
+    floor: FloorSpec
     chip: ChipSpec
     link: LinkSpec
     clock: ClockSpec

@@ -5,6 +5,7 @@ Everything else here reads it.
 
 topology, validation: Topology, Level, and the checks of a topology
 cables, link_samples: bundles of cables, and the measured link that each follows
+floor_plan: cable_lengths_m, on_floor, rack_positions_m
 selection: select_topology
 builders: families of graphs, such as dragonfly_topology
 routing: Routes, minimal_paths, spanning_tree

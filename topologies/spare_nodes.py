@@ -1,13 +1,17 @@
 """Spare nodes: topologies that keep one or more nodes per rack idle for failover."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from specs.errors import TopologyError
+from specs.floor import FloorSpec
 from topologies.builders.graph_families import names_a_family
 from topologies.builders.lpx import CHIPS_PER_GROUP, lpx_topology
 from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK, NODES_PER_RACK
+from topologies.floor_plan import on_floor
+from topologies.io.files import SUFFIXES
 from topologies.selection import LPX, select_topology
 from topologies.topology import Topology
 from topologies.validation import PORTS_PER_CHIP
@@ -19,6 +23,7 @@ def select_with_spares(
     *,
     spare_nodes: int = 0,
     ports_per_chip: int = PORTS_PER_CHIP,
+    floor: FloorSpec | None = None,
 ) -> Topology:
     """Return a topology with `chips` active chips and idle spare nodes in each rack.
 
@@ -32,6 +37,9 @@ def select_with_spares(
         Number of idle nodes per rack; the last nodes of the rack are idle.
     ports_per_chip
         Most links a chip may have.
+    floor
+        Floor plan that decides the length of cables between racks. Without one they
+        are 5 m long. A file states its own lengths.
 
     Raises
     ------
@@ -46,6 +54,16 @@ def select_with_spares(
     >>> select_with_spares(576, spare_nodes=1).chips
     648
     """
+    built = _selected(chips, topology, spare_nodes, ports_per_chip)
+    if floor is None or Path(topology).suffix.lower() in SUFFIXES:
+        return built
+    return on_floor(built, floor)
+
+
+def _selected(
+    chips: int, topology: str, spare_nodes: int, ports_per_chip: int
+) -> Topology:
+    """Return the topology of `select_with_spares`, without a floor plan."""
     if not spare_nodes:
         return _within_ports(
             select_topology(chips, topology, ports_per_chip=ports_per_chip),

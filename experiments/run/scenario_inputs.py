@@ -88,4 +88,5 @@ def topology_of(scenario: Scenario, machine: MachineSpec) -> Topology:
         scenario.topology,
         spare_nodes=machine.spares,
         ports_per_chip=machine.chip.ports,
+        floor=machine.floor,
     )

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import simpy
@@ -12,6 +14,7 @@ from fabric.random_streams import Draws
 from fabric.simpy_engine.start_alignment import Alignment
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec, load_machine
+from topologies.floor_plan import on_floor
 from topologies.outage import Outage
 from topologies.routing.spanning_tree import spanning_tree
 from topologies.selection import select_topology
@@ -56,7 +59,57 @@ def test_the_start_takes_the_published_number_of_epochs(chips: int, seed: int) -
 def test_a_latency_beyond_an_epoch_costs_one_more_at_each_level() -> None:
     slow = load_machine().with_settings({"link.latency_cycles": 300})
     start, _ = aligned(slow, 72)
-    assert start.epochs == (319 // 252 + 1) * spanning_tree(TOPOLOGIES[72], 0).height
+    assert start.epochs == (339 // 252 + 1) * spanning_tree(TOPOLOGIES[72], 0).height
+
+
+@pytest.mark.parametrize("drop_m", [3, 20, 60, 100])
+def test_cables_longer_than_an_epoch_start_a_machine_by_the_published_formula(
+    drop_m: int,
+) -> None:
+    machine = load_machine().with_settings({"floor.drop_m": drop_m})
+    topology = on_floor(select_topology(144), machine.floor)
+    tree = spanning_tree(topology, 0)
+    delays = level_delays(machine, topology, tree)
+    # 0.9 cycles a ns, 5 ns a metre beyond 0.75 m; two racks are 0.6 m apart.
+    least = 209 + math.ceil((drop_m + 0.6 - 0.75) * 4.5)
+    across = topology.rack[tree.parent] != topology.rack
+    below = across & (tree.depth > 0)
+    sent = delays.transmit_cycles[below] + least
+    level = int((sent.max() + 33) // 252 + 1)
+    assert delays.per_level == level == {3: 2, 20: 2, 60: 3, 100: 3}[drop_m]
+    for seed in range(2):
+        draws = Draws(seed)
+        clocks = make_clocks(machine, topology.chips, tree.root, draws)
+        crystals = make_crystals(machine, topology, tree, clocks=clocks, draws=draws)
+        down = propagate_start(machine, topology, tree, draws)
+        start = Alignment(simpy.Environment(), down, crystals).run()
+        assert start == down.start(crystals, 0)
+        assert start.epochs == level * tree.height
+
+
+@pytest.mark.parametrize("jitter", ["clipped", "gaussian"])
+@pytest.mark.parametrize("epoch", [200, 212, 220, 244, 300])
+def test_a_start_that_may_arrive_on_either_side_of_an_edge_is_sent_after_it(
+    epoch: int, jitter: str
+) -> None:
+    machine = load_machine().with_settings(
+        {"hac.epoch_cycles": epoch, "link.jitter": jitter}
+    )
+    topology = TOPOLOGIES[72]
+    delays = level_delays(machine, topology, spanning_tree(topology, 0))
+    # Latencies are 209 to 242, and 6 more over 2 m. Counters are off by 1 a level, in
+    # either direction that of the parent and the child's, and 2 for edges and counts.
+    least = np.where(topology.length_m > 1, 215, 209)
+    tree = spanning_tree(topology, 0)
+    below = tree.depth > 0
+    sent = delays.transmit_cycles[below] + least[tree.parent_link[below]]
+    off = 2 * tree.depth[below] - 1 + 2
+    assert ((sent - off) // epoch == (sent + 33 + off) // epoch).all()
+    assert (delays.epochs[below] == (sent + 33) // epoch + 1).all()
+    assert delays.transmit_cycles.any() == (epoch in {212, 220, 244})
+    for seed in range(4):
+        start, _ = aligned(machine, 72, seed)
+        assert start.epochs == delays.per_level * tree.height
 
 
 @given(
