@@ -12,7 +12,7 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
-from fabric.clocks.alignment_epochs import level_epochs
+from fabric.clocks.alignment_epochs import level_delays
 from fabric.clocks.clock import Clock
 from fabric.clocks.crystal_array import CrystalArray
 from fabric.clocks.hac import bring_up_settled, half_round_trip, rate_per_epoch
@@ -214,8 +214,7 @@ def steady_bring_up_epochs(
     Then every link is settled when it is first judged, and so is every counter.
     """
     hac = machine.hac
-    own_epochs, _ = level_epochs(machine, topology, tree)
-    deepest = own_epochs.copy()
+    deepest = level_delays(machine, topology, tree).epochs.copy()
     for depth in range(1, tree.height + 1):
         level = np.flatnonzero(tree.depth == depth)
         deepest[level] += deepest[tree.parent[level]]
