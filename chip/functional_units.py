@@ -8,7 +8,7 @@ plane of the MXM loads, installs, multiplies and accumulates at the same time (i
 from enum import IntEnum
 from typing import NamedTuple
 
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 
 
 class SlicePort(IntEnum):

@@ -23,7 +23,7 @@ from chip.slice_instructions import (
     sram_read,
     sram_write,
 )
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 from specs.units import BITS_PER_BYTE, ceil_div
 
 # Parts of a vector operator's fill: to the SXM, to the VXM, to the SXM, to SRAM.

@@ -9,7 +9,7 @@ row of vectors a cycle; in FP16 mode a tile takes two byte planes and a row two 
 from typing import NamedTuple
 
 from chip.operator_work import Shape
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 from specs.units import ceil_div
 
 # The MXM has no wider operands than FP16; wider ones are rounded before it.

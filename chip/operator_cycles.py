@@ -11,7 +11,7 @@ from chip.product_rounds import (
     rounds_of,
     widens,
 )
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 from specs.units import BITS_PER_BYTE, ceil_div
 
 FILL_STEPS = 6

@@ -29,7 +29,7 @@ from chip.slice_instructions import (
     sram_write,
     stream_count,
 )
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 
 # Partial sums leave the matrix unit in FP32 or INT32.
 _SUM_BYTES = 4

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chip.mxm_tiling import tiling
 from chip.operator_work import ProductWork
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 from specs.units import ceil_div
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from chip.functional_units import SliceInstruction, SliceOperation, SlicePort
 from chip.product_rounds import Repeat
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 from specs.units import ceil_div
 
 

@@ -13,8 +13,9 @@ from compiler.compile_graph import compile_workload
 from compiler.energy.program_energy import program_energy
 from sharding.parallelism.grid import Grid
 from sharding.workloads.workload_planner import plan_workload
+from specs.chip import ChipSpec
 from specs.errors import SpecError
-from specs.machine import ChipSpec, MachineSpec, load_machine
+from specs.machine import MachineSpec, load_machine
 from topologies.selection import select_topology
 from workloads.graphs.workload import load_workload
 

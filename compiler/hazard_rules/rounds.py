@@ -13,7 +13,7 @@ from chip.operator_work import LoadWork, ProductWork, Shape
 from chip.program import OperatorKind
 from compiler.hazard_rules.structure import violation
 from specs.arrays import Ints
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 from specs.units import ceil_div
 
 # An operand wider than a byte takes two byte planes.

@@ -16,7 +16,8 @@ from compiler.hazard_rules.rates import check_rates
 from compiler.hazard_rules.rounds import required_rounds, times_of
 from compiler.hazard_rules.structure import violation
 from specs.arrays import Ints
-from specs.machine import ChipSpec, MachineSpec
+from specs.chip import ChipSpec
+from specs.machine import MachineSpec
 from specs.units import ceil_div
 
 

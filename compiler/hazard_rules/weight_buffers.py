@@ -18,7 +18,8 @@ from compiler.hazard_rules.structure import (
     violation,
 )
 from specs.arrays import Ints, row_order
-from specs.machine import ChipSpec, MachineSpec
+from specs.chip import ChipSpec
+from specs.machine import MachineSpec
 from specs.units import ceil_div
 
 

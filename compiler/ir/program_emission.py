@@ -21,7 +21,7 @@ from compiler.ir.timeline import ComputeEntry, LoadEntry, Timeline, TransportEnt
 from compiler.ir.transfers import Transport
 from sharding.operators.operators import Unit
 from specs.arrays import Ints
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 from topologies.topology import Topology
 
 # Rows of an instruction block, in this order.

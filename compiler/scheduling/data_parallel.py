@@ -18,7 +18,7 @@ from compiler.ir.transfers import CycleBreakdown
 from compiler.passes.pass_of import AnyPlan
 from compiler.scheduling.initiation_interval import MOST_PORTS
 from specs.arrays import Ints
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 from topologies.outage import Outage
 from topologies.routing.breadth_first import UNREACHABLE, hop_counts
 from topologies.topology import Topology

@@ -13,8 +13,8 @@ from compiler.routing.modulo_reservation_table import ModuloReservationTable
 from compiler.scheduling.weight_prefetch import WeightLoad, WeightPrefetcher
 from sharding.operators.operators import Compute, Unit
 from specs.arrays import Ints
+from specs.chip import ChipSpec
 from specs.errors import ScheduleError
-from specs.machine import ChipSpec
 
 
 @final

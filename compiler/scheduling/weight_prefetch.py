@@ -21,7 +21,7 @@ from chip.product_rounds import load_round_cycles
 from compiler.ir.identity_map import IdentityMap
 from sharding.operators.operators import Compute, Unit
 from specs.arrays import Ints
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 
 # Spans of free cycles: how long before the product each starts, and its rounds.
 Windows = tuple[tuple[int, int], ...]

@@ -11,7 +11,7 @@ from chip.program import OperatorKind, Program, Slice
 from experiments.sabotage.case import Change, Sabotage, SabotageCase
 from experiments.sabotage.program_edits import computing, sorted_code, with_rows
 from specs.arrays import Ints
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 from specs.units import ceil_div
 
 Random = np.random.Generator

@@ -12,7 +12,7 @@ from chip.operator_cycles import least_cycles, work_cycles
 from chip.operator_work import Work
 from sharding.operators.operands import Operand, Operation
 from specs.arrays import Ints
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 
 # Called when a program is emitted: a search evaluates many more than are emitted.
 Operations = Callable[[], tuple[Operation, ...]]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from specs.machine import ChipSpec, load_machine
+from specs.chip import ChipSpec
+from specs.machine import load_machine
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
 from chip.functional_units import Inventory, SlicePort, inventory
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 
 
 def test_a_chip_has_a_port_of_each_kind_for_each_slice_or_plane(

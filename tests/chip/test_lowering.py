@@ -24,7 +24,8 @@ from chip.operator_work import (
     adding,
 )
 from chip.product_rounds import feed_bytes_per_cycle, rounds_of
-from specs.machine import ChipSpec, load_machine
+from specs.chip import ChipSpec
+from specs.machine import load_machine
 
 CHIP = load_machine("groqrack").chip
 THERE = inventory(CHIP)

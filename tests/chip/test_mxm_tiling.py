@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from chip.mxm_tiling import Tiling, mode_bytes, mxm_macs_per_cycle, tiling
 from chip.operator_work import Shape
-from specs.machine import ChipSpec, load_machine
+from specs.chip import ChipSpec
+from specs.machine import load_machine
 
 CHIP = load_machine().chip
 INT8, FP16 = tiling(CHIP, 1), tiling(CHIP, 2)

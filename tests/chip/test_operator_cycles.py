@@ -26,7 +26,8 @@ from chip.operator_cycles import (
 )
 from chip.operator_work import LoadWork, LookupWork, ProductWork, Shape, VectorWork
 from chip.product_rounds import rounds_of
-from specs.machine import ChipSpec, load_machine
+from specs.chip import ChipSpec
+from specs.machine import load_machine
 
 CHIP = load_machine("groqrack").chip
 OVERLAP = CHIP.model_copy(update={"overlap_load": True})

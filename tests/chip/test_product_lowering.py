@@ -5,7 +5,8 @@ from chip.lowering import lower
 from chip.operator_cycles import preloaded, streaming_cycles, work_cycles
 from chip.operator_work import ProductWork, Shape, VectorWork
 from chip.product_lowering import lower_product
-from specs.machine import ChipSpec, load_machine
+from specs.chip import ChipSpec
+from specs.machine import load_machine
 
 # Six tiles of 10 x 10: two rounds that load in 20 cycles, install in 3 and multiply in
 # 5, so one every 28.

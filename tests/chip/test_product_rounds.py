@@ -16,7 +16,8 @@ from chip.product_rounds import (
     rounds_of,
     widens,
 )
-from specs.machine import ChipSpec, load_machine
+from specs.chip import ChipSpec
+from specs.machine import load_machine
 
 # Nine tiles of 10 x 10: three rounds of INT8, five of FP16.
 PRODUCT = ProductWork(

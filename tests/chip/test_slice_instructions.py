@@ -8,7 +8,7 @@ from chip.slice_instructions import (
     sram_write,
     stream_count,
 )
-from specs.machine import ChipSpec
+from specs.chip import ChipSpec
 
 
 @pytest.mark.parametrize(("size", "streams"), [(0, 0), (1, 1), (50, 1), (51, 2)])

@@ -20,8 +20,9 @@ from compiler.hazard_rules.rounds import (
     times_of,
     widened_weights,
 )
+from specs.chip import ChipSpec
 from specs.errors import VerificationError
-from specs.machine import ChipSpec, load_machine
+from specs.machine import load_machine
 
 CHIP = load_machine().chip
 OVERLAP = CHIP.model_copy(update={"overlap_load": True})

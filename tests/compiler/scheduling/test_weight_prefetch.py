@@ -15,7 +15,8 @@ from compiler.scheduling.weight_prefetch import WeightPrefetcher
 from compiler.verify import verify
 from sharding.operators.operators import Compute, Unit, compute
 from sharding.planner.plan import ShardingPlan
-from specs.machine import ChipSpec, load_machine
+from specs.chip import ChipSpec
+from specs.machine import load_machine
 from topologies.selection import select_topology
 
 Compile = Callable[..., Schedule]
