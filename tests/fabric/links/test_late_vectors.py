@@ -69,6 +69,19 @@ def test_vectors_are_late_as_often_as_the_closed_form_says(
     assert (odds <= most).all()
 
 
+def test_no_train_catches_up_with_another_by_more_than_the_engines_allow_for(
+    compiled: Compile, segment_of: MakeSegment
+) -> None:
+    segment = segment_of(compiled(4, 2, **WIDE), seed=5, tokens=TOKENS)
+    most_ps = max(
+        int((segment.latency_ps(0, token) - segment.least_latency_ps).max())
+        for token in range(TOKENS)
+    )
+    span_ps = segment.machine.cycles_to_ps(33)
+    # An engine counts a FIFO's vectors unless they came too late to have filled it.
+    assert 1.3 * span_ps < most_ps <= segment.jitter_span_ps
+
+
 def test_the_odds_of_the_shipped_links_are_those_of_the_normal_law(
     compiled: Compile,
 ) -> None:
