@@ -104,6 +104,8 @@ def _result_changes(program: Program, machine: MachineSpec) -> Changes:
     last = np.append(np.flatnonzero(np.diff(chip)), len(chip) - 1)
     last = last[np.searchsorted(last, np.arange(len(chip)))]
     gone = ends[np.minimum(np.arange(len(chip)) + read_by, last)]
+    # What follows the last operator of a pass may have ended long before it.
+    gone = np.maximum(gone, ends)
     kept = size > 0
     place = (np.cumsum(opens) - 1)[kept]
     start, size, where = code.start_cycle[rows][kept], size[kept], chip[place]

@@ -23,6 +23,7 @@ from compiler.dataflow_rules.graphs.proof import graph_checks
 from compiler.dataflow_rules.instructions import check_instructions, check_passes
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
 from compiler.dataflow_rules.residency import (
+    check_cache_order,
     check_mirrors,
     check_residency,
     tokens_at_start,
@@ -233,11 +234,19 @@ def _computes(
         "every layer attends with all heads": check_heads(
             statements, plan, cached_layers
         ),
+        **_cache_order(statements),
         "results arrive in time": check_results(statements, plan, machine),
         "marks, stalls and memory are as stated": check_claims(
             statements, plan, machine
         ),
     }
+
+
+def _cache_order(statements: Statements) -> dict[str, int]:
+    """Return the cases of the rule that only programs of several passes need."""
+    if len(statements.flow.passes) == 1:
+        return {}
+    return {"chunks meet the KV cache in order": check_cache_order(statements)}
 
 
 def digest(program: Program) -> str:

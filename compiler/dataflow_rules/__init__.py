@@ -17,7 +17,7 @@ work: check_work
 operation_amounts: OperationAmounts
 value_sizes: ValueSizes
 transfers: arrived_columns, check_trains, check_payloads
-residency: check_residency, check_mirrors, tokens_at_start
+residency: check_cache_order, check_residency, check_mirrors, tokens_at_start
 checkpoint_tensors: Part, checkpoint_parts
 claims: check_heads, check_results, check_claims, check_marks
 collectives: the rules of a collective alone

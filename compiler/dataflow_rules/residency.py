@@ -1,4 +1,4 @@
-"""Residency dataflow rules: a chip reads what it is given, a mirror gets its copy.
+"""Residency dataflow rules: what chips are given, their mirrors, the cache's order.
 
 For `compiler.verify`; independent of the code that makes programs.
 """
@@ -13,7 +13,7 @@ from compiler.dataflow_rules.coverage import HeldRegions
 from compiler.dataflow_rules.regions import weight_of
 from compiler.dataflow_rules.statements import Statements
 from sharding.planner.plan import ShardingPlan
-from specs.arrays import Ints
+from specs.arrays import Ints, row_order
 
 # Marks the copies of a tensor that several chips have.
 _COPIES = re.compile(r"( from \d+)? \(copies\)$")
@@ -159,3 +159,42 @@ def tokens_at_start(statements: Statements, tokens_on: Ints) -> HeldRegions:
     key = np.add.outer(tokens_on * len(values), np.array(tokens, dtype=np.int64))
     zero = 0 * key.ravel()
     return HeldRegions(key.ravel(), zero - 1, zero, zero + 1, zero, zero + 1)
+
+
+def check_cache_order(statements: Statements) -> int:
+    """Cache dataflow rule: refuse attention before an earlier pass has attended.
+
+    The operators of a pass follow each other, but passes may alternate on a chip. All
+    that they have in common is the KV cache: a pass adds the keys and values of its
+    positions, and attends to those of the passes before it.
+    """
+    flow, code = statements.flow, statements.program.instructions
+    cached = np.array(
+        [value.number < 0 and value.name.endswith("_cache") for value in flow.values]
+    )
+    rows = np.flatnonzero(cached[flow.reads.value])
+    owner, value = flow.reads.owner[rows], flow.reads.value[rows].astype(np.int64)
+    chip = flow.operations.chip[owner].astype(np.int64)
+    operator = flow.operations.operator[owner].astype(np.int64)
+    # First and last cycle of each operator on a chip.
+    operators = int(max(code.operator.max(initial=0), operator.max(initial=0))) + 1
+    work = np.flatnonzero((code.operator >= 0) & (code.kind >= 0))
+    keys, place = np.unique(
+        code.chip[work].astype(np.int64) * operators + code.operator[work],
+        return_inverse=True,
+    )
+    begins = np.full(len(keys), np.iinfo(np.int64).max)
+    ends = np.zeros(len(keys), dtype=np.int64)
+    np.minimum.at(begins, place, code.start_cycle[work])
+    np.maximum.at(ends, place, code.start_cycle[work] + code.duration_cycles[work])
+    at = np.searchsorted(keys, chip * operators + operator)
+    order = row_order(chip, value, flow.operations.number[owner])
+    chip, value, at, owner = chip[order], value[order], at[order], owner[order]
+    alike = (chip[1:] == chip[:-1]) & (value[1:] == value[:-1])
+    number = flow.operations.number[owner]
+    alike &= number[1:] != number[:-1]
+    early = np.zeros(len(owner), dtype=bool)
+    early[1:] = alike & (begins[at[1:]] < ends[at[:-1]])
+    return statements.must(
+        ~early, owner, "attends before the keys and values of the pass before are there"
+    )

@@ -194,6 +194,10 @@ def check_exclusive(program: Program) -> int:
 def check_operators(program: Program, machine: MachineSpec) -> int:
     """Operator hazard rule: refuse an operator that starts too early.
 
+    The operators of a pass follow each other on a chip. Passes of one program, such as
+    the chunks of a prompt, may alternate; what they have in common, the KV cache, has
+    a dataflow rule.
+
     A result arrives in SRAM `receive_cycles` after its last vector has left the FIFO,
     and a vector must leave SRAM `send_cycles` before it enters the wire.
     """
@@ -212,8 +216,10 @@ def check_operators(program: Program, machine: MachineSpec) -> int:
     # The last vector leaves the FIFO one serialisation time before the train ends.
     vector = math.ceil(cycles_per_vector(machine))
     end[code.opcode[rows] == Opcode.RECEIVE] += machine.chip.receive_cycles - vector
-    order = row_order(code.chip[rows], code.operator[rows])
-    rows, start, end = rows[order], start[order], end[order]
+    of_pass = _passes_of(program)[code.operator[rows]]
+    order = row_order(code.chip[rows], of_pass, code.operator[rows])
+    rows, of_pass = rows[order], of_pass[order]
+    start, end = start[order], end[order]
     group = np.flatnonzero(
         np.diff(code.chip[rows], prepend=-1) | np.diff(code.operator[rows], prepend=-1)
     )
@@ -221,8 +227,9 @@ def check_operators(program: Program, machine: MachineSpec) -> int:
         return 0
     begins = np.minimum.reduceat(start, group)
     ends = np.maximum.reduceat(end, group)
-    on_chip = code.chip[rows][group]
-    early = (on_chip[1:] == on_chip[:-1]) & (begins[1:] < ends[:-1])
+    on_chip, of_pass = code.chip[rows][group], of_pass[group]
+    early = (on_chip[1:] == on_chip[:-1]) & (of_pass[1:] == of_pass[:-1])
+    early &= begins[1:] < ends[:-1]
     if early.any():
         at = int(np.flatnonzero(early)[0])
         raise violation(
@@ -231,6 +238,32 @@ def check_operators(program: Program, machine: MachineSpec) -> int:
             f"at cycle {begins[at + 1]} but what it needs is there at {ends[at]}",
         )
     return len(group)
+
+
+def _passes_of(program: Program) -> Ints:
+    """Return the pass of each operator number, by what it computes or sends.
+
+    All are of one pass if some operator is of none, or of several.
+    """
+    operators = int(program.instructions.operator.max(initial=0)) + 1
+    one = np.zeros(operators, dtype=np.int64)
+    flow = program.dataflow
+    if flow is None or len(flow.passes) < 2:  # noqa: PLR2004
+        return one
+    numbers = np.array([value.number for value in flow.values], dtype=np.int64)
+    operator = np.concatenate(
+        [flow.operations.operator, flow.messages.operator[flow.carried.owner]]
+    ).astype(np.int64)
+    number = np.concatenate([flow.operations.number, numbers[flow.carried.value]])
+    known = (operator >= 0) & (operator < operators)
+    least, most = one + len(flow.passes), one - 1
+    np.minimum.at(least, operator[known], number[known])
+    np.maximum.at(most, operator[known], number[known])
+    own = program.instructions.operator
+    used = np.unique(own[own >= 0])
+    if not known.all() or (least[used] != most[used]).any() or (most[used] < 0).any():
+        return one
+    return most
 
 
 def check_routes(program: Program, topology: Topology, machine: MachineSpec) -> int:

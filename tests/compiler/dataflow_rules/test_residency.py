@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from chip.dataflow import Function
 from compiler.dataflow_rules.residency import (
+    check_cache_order,
     check_mirrors,
     check_residency,
     tokens_at_start,
@@ -101,3 +103,27 @@ def test_a_program_without_mirrors_is_not_proven_to_mirror(
     assert certificate.checks["new keys and values are mirrored"] == 8
     with pytest.raises(VerificationError, match=r"does not get to mirror"):
         verify(plain.program, plain.topology, machine, plan=mirrored.plan)
+
+
+def test_a_chunk_that_attends_before_the_one_ahead_has_attended_is_refused(
+    case_of: Callable[[str], SabotageCase],
+) -> None:
+    case = case_of("prompt")
+    assert isinstance(case.plan, ShardingPlan)
+    graph = graph_of(case.plan.task.model, context=32, batch=1)
+    flow, code = case.flow, case.program.instructions
+    attends = check_cache_order(Statements(case.program, graph, 1))
+    kinds = (Function.SCORES, Function.ATTEND)
+    assert attends == np.isin(flow.operations.function, kinds).sum() > 0
+    second = np.flatnonzero(
+        (flow.operations.function == Function.SCORES) & (flow.operations.number == 1)
+    )[0]
+    chip, operator = flow.operations.chip[second], flow.operations.operator[second]
+    rows = np.flatnonzero((code.chip == chip) & (code.operator == operator))
+    early = with_rows(code, rows, start_cycle=0)
+    program = replace(case.program, instructions=early)
+    with pytest.raises(
+        VerificationError,
+        match=rf"scores on chip {chip} .*before the keys and values of the pass before",
+    ):
+        check_cache_order(Statements(program, graph, 1))
