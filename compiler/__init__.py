@@ -8,6 +8,7 @@ ir: Schedule, Timeline, Transport; what a schedule is made of
 cost: closed-form timing
 passes: PlannedPass; what one pass through the stages of a plan consists of
 routing, collectives, scheduling: the steps that make a schedule
+prefill: the chunks of a prompt in the stages
 energy: program_energy, idle_chip_w; what a program takes
 bounds, search: lower bounds, and best_strategy
 """

@@ -1,33 +1,37 @@
 """Compilation of the prefill of a prompt: chunks that follow each other through stages.
 
-A chunk is in one stage at a time, as a token is; while a stage computes a chunk, the
-stage before it computes the next. Each chunk has a timeline of its own, since it
+A chunk is in one stage at a time, as a token is, and a stage holds several: while one
+computes, another exchanges or leaves. Each chunk has a timeline of its own, since it
 attends to more positions than the one before.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 
 from compiler.cost.roofline import feed_cycles, lower_bound_cycles
 from compiler.ir.program_emission import emit
 from compiler.ir.schedule import Schedule
-from compiler.scheduling.chunk_scheduler import schedule_chunks
+from compiler.prefill.chunk_scheduler import ScheduledChunks, schedule_chunks
+from compiler.prefill.chunk_steps import stage_steps, stage_work
 from compiler.scheduling.plan_scheduler import PlanScheduler
 from sharding.planner.chunked_prefill import (
     check_chunk,
     chunk_plans,
+    chunks_together,
     largest_chunk,
-    prompt_chunks,
 )
 from sharding.planner.plan import ShardingPlan
-from specs.errors import PlanError
+from specs.errors import PlanError, ScheduleError
 from topologies.topology import Topology
 
 # The least chunk that is tried: smaller ones leave the matrix unit to its feed.
 _LEAST_CHUNK = 8
+# The most chunks in a stage: one that computes, one that exchanges, one that leaves.
+_MOST_TOGETHER = 3
 
 
 @final
@@ -91,36 +95,194 @@ def compile_prefill(
             f"{plan.strategy} has {plan.strategy.data} replicas, and a prompt runs in "
             f"one; leave data= out to see what it takes there"
         )
-    scheduler = PlanScheduler(plan, topology)
+    compiler = _PrefillCompiler(plan, topology, prompt_tokens)
     if chunk_tokens:
         chunk_tokens = min(chunk_tokens, prompt_tokens)
         check_chunk(plan, prompt_tokens, chunk_tokens)
-    else:
-        chunk_tokens = _fastest_chunk(plan, topology, scheduler, prompt_tokens)
-    plans = chunk_plans(plan, prompt_tokens, chunk_tokens)
-    interval_cycles = scheduler.interval_cycles(
-        lambda: scheduler.timelines(plans[-2:], 0)
-    )
-    parts = scheduler.timelines(plans, interval_cycles)
-    stall_cycles = plan.task.machine.hac.epoch_cycles
-    scheduled, starts = schedule_chunks(parts, stall_cycles)
-    timeline, program = scheduler.program(
-        plan, [scheduled], interval_cycles, passes=plans
-    )
-    schedule = Schedule(
-        plan=plans[-1],
-        topology=topology,
-        tree=scheduler.tree,
-        program=program,
-        timeline=timeline,
-        lower_bound_cycles=_bound_cycles(plans),
-    )
-    return Prefill(
-        prompt_tokens=prompt_tokens,
-        chunk_tokens=chunk_tokens,
-        schedule=schedule,
-        start_cycles=tuple(starts),
-    )
+        return compiler.prefill(compiler.timed(chunk_tokens))
+    return compiler.prefill(compiler.fastest())
+
+
+class _TimedChunks(NamedTuple):
+    """Chunks of a length as one timeline.
+
+    Attributes
+    ----------
+    chunk_tokens, plans
+        Length of the chunks, and the plan of each.
+    scheduled
+        Their timeline, and when each starts.
+    interval_cycles, together
+        How often chips deskew, and the most chunks that a stage holds.
+    """
+
+    chunk_tokens: int
+    plans: list[ShardingPlan]
+    scheduled: ScheduledChunks
+    interval_cycles: int
+    together: int
+
+
+@final
+class _PrefillCompiler:
+    """Compiler of the prefill of a prompt, in chunks of any length."""
+
+    def __init__(
+        self, plan: ShardingPlan, topology: Topology, prompt_tokens: int
+    ) -> None:
+        self._plan = plan
+        self._topology = topology
+        self._prompt_tokens = prompt_tokens
+        self._scheduler = PlanScheduler(plan, topology)
+
+    def timed(self, chunk_tokens: int) -> _TimedChunks:
+        """Return chunks of a length on the faster timeline: one in a stage, or several.
+
+        Where few chunks pass many stages, several in one delay each other.
+        """
+        plans = chunk_plans(self._plan, self._prompt_tokens, chunk_tokens)
+        interval_cycles = self._scheduler.interval_cycles(
+            lambda: self._scheduler.timelines(plans[-2:], 0)
+        )
+        together = chunks_together(
+            self._plan, self._prompt_tokens, chunk_tokens, _MOST_TOGETHER
+        )
+        return self._scheduled(chunk_tokens, plans, interval_cycles, {1, together})
+
+    def _scheduled(
+        self,
+        chunk_tokens: int,
+        plans: list[ShardingPlan],
+        interval_cycles: int,
+        together: set[int],
+    ) -> _TimedChunks:
+        """Return chunks on the fastest timeline, by how many a stage holds."""
+        parts = self._scheduler.timelines(plans, interval_cycles)
+        timing = self._scheduler.timing(interval_cycles)
+        made = []
+        for number in sorted(together):
+            scheduled = schedule_chunks(
+                parts,
+                topology=self._topology,
+                machine=self._plan.machine,
+                timing=timing,
+                stages=[stage.chips for stage in self._plan.stages],
+                interval_cycles=interval_cycles,
+                together=number,
+            )
+            made.append(
+                _TimedChunks(chunk_tokens, plans, scheduled, interval_cycles, number)
+            )
+        return min(made, key=_cycles)
+
+    def prefill(self, timed: _TimedChunks) -> Prefill:
+        """Return the compiled prefill of chunks that are timed.
+
+        Where a chip has no time to deskew, chips deskew less often, or a stage holds
+        one chunk at a time.
+
+        Raises
+        ------
+        ScheduleError
+            If no schedule holds.
+        """
+        chunk_tokens, plans, together = timed.chunk_tokens, timed.plans, timed.together
+        first, *longer = self._scheduler.longer_intervals(timed.interval_cycles)
+        with suppress(ScheduleError):
+            return self._assembled(timed)
+        for interval_cycles in longer:
+            with suppress(ScheduleError):
+                return self._assembled(
+                    self._scheduled(chunk_tokens, plans, interval_cycles, {together})
+                )
+        return self._assembled(self._scheduled(chunk_tokens, plans, first, {1}))
+
+    def _assembled(self, timed: _TimedChunks) -> Prefill:
+        """Return the compiled prefill of a timeline with its program."""
+        timeline, program = self._scheduler.program(
+            self._plan,
+            [timed.scheduled.timeline],
+            timed.interval_cycles,
+            passes=timed.plans,
+            together=timed.together,
+        )
+        return Prefill(
+            prompt_tokens=self._prompt_tokens,
+            chunk_tokens=timed.chunk_tokens,
+            schedule=Schedule(
+                plan=timed.plans[-1],
+                topology=self._topology,
+                tree=self._scheduler.tree,
+                program=program,
+                timeline=timeline,
+                lower_bound_cycles=_bound_cycles(timed.plans),
+            ),
+            start_cycles=timed.scheduled.starts,
+        )
+
+    def fastest(self) -> _TimedChunks:
+        """Return the fastest chunks: powers of two, or the whole prompt at once.
+
+        Longer chunks use operands for more positions once they are fed; shorter ones
+        fill the stages sooner. Lengths are compiled in the order of a lower bound on
+        their time, until no bound is below the best time. The program text must fit.
+
+        Raises
+        ------
+        PlanError
+            If there is no such length.
+        """
+        plan, prompt_tokens = self._plan, self._prompt_tokens
+        most = largest_chunk(plan, prompt_tokens)
+        if not most:
+            # The error for a single position at a time says what is lacking.
+            check_chunk(plan, prompt_tokens, 1)
+        lengths = {most, min(_LEAST_CHUNK, most)}
+        lengths |= {1 << n for n in range(most.bit_length()) if 1 << n > _LEAST_CHUNK}
+        bounds = sorted((self._least_cycles(each), each) for each in lengths)
+        best: _TimedChunks | None = None
+        for least_cycles, chunk_tokens in bounds:
+            if best and least_cycles >= best.scheduled.timeline.token_cycles:
+                break
+            with suppress(ScheduleError):
+                timed = self.timed(chunk_tokens)
+                if self._text_fits(timed) and (
+                    best is None or _cycles(timed) < _cycles(best)
+                ):
+                    best = timed
+        chip = plan.machine.chip
+        if best is None:
+            raise PlanError(
+                f"the program of a prompt of {prompt_tokens} positions does not fit in "
+                f"{chip.program_reserve_bytes:,} bytes of text in any chunks that the "
+                f"SRAM holds; raise chip.program_reserve_bytes, or use more chips"
+            )
+        return best
+
+    def _least_cycles(self, chunk_tokens: int) -> int:
+        """Return the least cycles of a prefill in chunks of a length.
+
+        The first chunk passes all stages, and the slowest stage does as much for each
+        of the whole chunks: none attends to less than the first.
+        """
+        plans = chunk_plans(self._plan, self._prompt_tokens, chunk_tokens)
+        (first,) = self._scheduler.timelines(plans[:1], 0)
+        work = [stage_work(steps) for steps in stage_steps(first)]
+        more = self._prompt_tokens // chunk_tokens - 1
+        return sum(map(sum, work)) + max(0, more) * max(map(max, work))
+
+    def _text_fits(self, timed: _TimedChunks) -> bool:
+        """Return whether the instructions of each chip fit where text is kept."""
+        chip = self._plan.machine.chip
+        leader = int(self._plan.stages[0].chips[0])
+        emitted = emit(timed.scheduled.timeline, self._topology, chip, leader)
+        most = int(np.bincount(emitted.instructions.chip).max())
+        return most * chip.instruction_bytes <= chip.program_reserve_bytes
+
+
+def _cycles(timed: _TimedChunks) -> int:
+    """Return the cycles of a prefill."""
+    return timed.scheduled.timeline.token_cycles
 
 
 def _bound_cycles(plans: Sequence[ShardingPlan]) -> int:
@@ -134,47 +296,3 @@ def _bound_cycles(plans: Sequence[ShardingPlan]) -> int:
         sum(feed_cycles(each.task, each.stages[s]) for each in plans) for s in stages
     ]
     return max(lower_bound_cycles(plans[-1]), *fed)
-
-
-def _fastest_chunk(
-    plan: ShardingPlan, topology: Topology, scheduler: PlanScheduler, prompt_tokens: int
-) -> int:
-    """Return the chunk size of the fastest prefill: a power of two or the whole prompt.
-
-    Longer chunks use operands for more positions once they are fed; shorter ones fill
-    the stages sooner. Among those whose activations and program text fit, the first is
-    taken that the next does not beat, estimated as if all chunks took as long as the
-    last one.
-    """
-    most = largest_chunk(plan, prompt_tokens)
-    if not most:
-        # The error for a single position at a time says what is lacking.
-        check_chunk(plan, prompt_tokens, 1)
-    chip = plan.task.machine.chip
-    stall_cycles = plan.task.machine.hac.epoch_cycles
-    best_cycles, best = None, 0
-    chunk = min(_LEAST_CHUNK, most)
-    while chunk <= most:
-        count = len(prompt_chunks(prompt_tokens, chunk))
-        last = chunk_plans(plan, prompt_tokens, chunk)[-1]
-        (timeline,) = scheduler.timelines([last], 0)
-        interval = max(timeline.stage_cycles) + stall_cycles
-        cycles = timeline.token_cycles + (count - 1) * interval
-        leader = int(plan.stages[0].chips[0])
-        instructions = emit(timeline, topology, chip, leader).instructions
-        per_chip = int(np.bincount(instructions.chip).max())
-        fits = count * per_chip * chip.instruction_bytes <= chip.program_reserve_bytes
-        if fits and best_cycles is not None and cycles >= best_cycles:
-            break
-        if fits:
-            best_cycles, best = cycles, chunk
-        if chunk == most:
-            break
-        chunk = min(2 * chunk, most)
-    if not best:
-        raise PlanError(
-            f"the program of a prompt of {prompt_tokens} positions does not fit in "
-            f"{chip.program_reserve_bytes:,} bytes of text in any chunks that the SRAM "
-            f"holds; raise chip.program_reserve_bytes, or use more chips"
-        )
-    return best

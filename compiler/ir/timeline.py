@@ -16,7 +16,10 @@ from specs.arrays import Ints
 
 
 class ComputeEntry(NamedTuple):
-    """Computation of a group: chip, work and cycles of each member with a part."""
+    """Computation of a group: chip, work and cycles of each member with a part.
+
+    `alone` is the product without the weights that load ahead, None if none do.
+    """
 
     start_cycle: int
     operator: int
@@ -26,6 +29,7 @@ class ComputeEntry(NamedTuple):
     works: tuple[Work, ...]
     cycles: Ints
     dataflow: EntryDataflow | None = None
+    alone: "ComputeEntry | None" = None
 
 
 class LoadEntry(NamedTuple):

@@ -4,7 +4,6 @@ pass_scheduler: pass_timeline
 schedule_builder: ScheduleBuilder
 layer_cache: BlockCache, LayerCache
 weight_prefetch: PrefetchedProduct, WeightLoad, WeightPrefetcher
-chunk_scheduler: schedule_chunks
 deskew_interval: best_deskew_interval
 deskew_insertion: place_deskews
 initiation_interval: collision_cycles, interval_within_token, sends_on_ports,

@@ -6,7 +6,7 @@ from typing import final
 from chip.dataflow import Pass
 from chip.program import Program
 from compiler.cost.guard_band import Tolerance
-from compiler.cost.link_timing import link_timing
+from compiler.cost.link_timing import LinkTiming, link_timing
 from compiler.ir.identity_map import IdentityMap
 from compiler.ir.timeline import Timeline
 from compiler.passes.pass_of import AnyPlan, pass_of
@@ -87,8 +87,7 @@ class PlanScheduler:
         """
         key = interval_cycles, replica
         if key not in self._message_schedulers:
-            guard_cycles = self._tolerance.guard_cycles(interval_cycles)
-            timing = link_timing(self._topology, self._machine, guard_cycles)
+            timing = self.timing(interval_cycles)
             routes = self._routes[replica]
             self._message_schedulers[key] = MessageScheduler(
                 self._topology, self._machine, routes, timing
@@ -110,6 +109,11 @@ class PlanScheduler:
                 )
             )
         return timelines
+
+    def timing(self, interval_cycles: int) -> LinkTiming:
+        """Return the timing of the links under the guard band of a deskew interval."""
+        guard_cycles = self._tolerance.guard_cycles(interval_cycles)
+        return link_timing(self._topology, self._machine, guard_cycles)
 
     def _planned(self, plan: AnyPlan) -> tuple[PlannedPass, BlockCache]:
         """Return the pass of a plan, with what all its schedules share."""
@@ -181,6 +185,7 @@ class PlanScheduler:
         reschedule: Reschedule | None = None,
         passes: Sequence[AnyPlan] = (),
         stated: bool = True,
+        together: int = 1,
     ) -> tuple[Timeline, Program]:
         """Return the timeline of all replicas, and the program that carries it out.
 
@@ -199,6 +204,8 @@ class PlanScheduler:
             Plan of each pass, where a token has several.
         stated
             Whether the program states its dataflow.
+        together
+            Most passes that a stage holds at a time.
 
         Raises
         ------
@@ -215,6 +222,7 @@ class PlanScheduler:
             passes=[numbered_pass(each) for each in passes or [plan]],
             pass_plans=passes,
             stated=stated,
+            together=together,
         )
 
 

@@ -29,6 +29,7 @@ def assemble_program(
     passes: Sequence[Pass],
     pass_plans: Sequence[AnyPlan] = (),
     stated: bool = True,
+    together: int = 1,
 ) -> tuple[Timeline, Program]:
     """Return the scheduled timeline of all replicas, and the program that executes it.
 
@@ -51,6 +52,8 @@ def assemble_program(
         Plan of each pass, where a token has several.
     stated
         Whether the program states its dataflow.
+    together
+        Most passes that a stage holds at a time.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def assemble_program(
                 instructions=instructions,
                 trains=trains,
                 kinds=kinds,
-                resident=_resident([plan, *pass_plans], topology.chips),
+                resident=_resident([plan, *pass_plans], topology.chips, together),
                 deskews=deskews,
                 period_cycles=token.period_cycles,
                 token_cycles=token.timeline.token_cycles,
@@ -99,10 +102,11 @@ def no_deskew_gap(machine: MachineSpec, interval_cycles: int) -> ScheduleError:
     )
 
 
-def _resident(plans: Sequence[AnyPlan], chips: int) -> Resident:
+def _resident(plans: Sequence[AnyPlan], chips: int, together: int) -> Resident:
     """Return the bytes that each chip keeps in SRAM, the most of any pass.
 
-    Of activations that is what a stage keeps between passes of several sequences. A
+    Of activations that is what a stage keeps between passes of several sequences, and
+    of each of the passes that it holds at a time. A
     chunk of a prompt keeps the positions of all windows of its queries.
     """
     resident = Resident(*np.zeros((len(Resident._fields), chips), dtype=np.int64))
@@ -112,7 +116,7 @@ def _resident(plans: Sequence[AnyPlan], chips: int) -> Resident:
             held = (
                 memory.weights,
                 memory.kv_cache,
-                plan.kept_bytes(stage.index),
+                together * plan.kept_bytes(stage.index),
                 memory.program,
             )
             for most, own in zip(resident, held, strict=True):

@@ -89,27 +89,40 @@ class ScheduleBuilder:
         if longest == 0:
             return
         begin = self.now
+        loads: tuple[WeightLoad, ...] = ()
         if operator.unit is Unit.MATMUL:
             works, cycles, loads = self.prefetch.product(operator, begin)
             longest = int(cycles.max())
             for load in loads:
                 self._load(begin, load, chips)
-        chips, works, cycles = _participants(chips, works, cycles)
-        self.entries.append(
-            ComputeEntry(
-                begin,
-                self.operators,
-                operator.name,
-                operator.unit,
-                chips,
-                works,
-                cycles,
-                dataflow,
-            )
-        )
+        entry = self._entry(operator, *_participants(chips, works, cycles), dataflow)
+        if loads:
+            parts = _participants(chips, operator.works, operator.cycles)
+            entry = entry._replace(alone=self._entry(operator, *parts, dataflow))
+        self.entries.append(entry)
         self.operators += 1
         self.spent = self.spent.plus(CycleBreakdown(compute=longest))
         self.prefetch.after(operator.unit, begin, self.now)
+
+    def _entry(
+        self,
+        operator: Compute,
+        chips: Ints,
+        works: tuple[Work, ...],
+        cycles: Ints,
+        dataflow: EntryDataflow | None,
+    ) -> ComputeEntry:
+        """Return the entry of an operator that starts now."""
+        return ComputeEntry(
+            self.now,
+            self.operators,
+            operator.name,
+            operator.unit,
+            chips,
+            works,
+            cycles,
+            dataflow,
+        )
 
     def _load(self, begin: int, load: WeightLoad, chips: Ints) -> None:
         """Append a weight load ahead of an operator that starts at `begin`."""

@@ -126,7 +126,7 @@ def cache_plan(plan: ShardingPlan, layers: int, chunk_tokens: int) -> ShardingPl
     return replace(plan, task=task, stages=tuple(stages))
 
 
-def lacking_bytes(plan: ShardingPlan, task: Task) -> int:
+def lacking_bytes(plan: ShardingPlan, task: Task, together: int = 1) -> int:
     """Return the bytes a plan's fullest chip lacks for a pass, 0 or less if it fits.
 
     Parameters
@@ -135,19 +135,22 @@ def lacking_bytes(plan: ShardingPlan, task: Task) -> int:
         The weights of each chip, and the KV cache that stays allocated.
     task
         The pass, with its own KV cache and activations.
+    together
+        Passes whose activations a stage holds at a time.
     """
     passing = pass_plan(plan, task)
     return max(
-        int(_needed_bytes(held, stage).max())
+        int(_needed_bytes(held, stage, together).max())
         for held, stage in zip(plan.stages, passing.stages, strict=False)
     ) - (task.machine.chip.sram_bytes)
 
 
-def _needed_bytes(held: Stage, stage: Stage) -> Ints:
+def _needed_bytes(held: Stage, stage: Stage, together: int) -> Ints:
     """Return the bytes of each chip with the larger KV cache of the two stages."""
     own = stage.memory._replace(
         weights=held.memory.weights,
         kv_cache=np.maximum(held.memory.kv_cache, stage.memory.kv_cache),
+        activations=together * stage.memory.activations,
     )
     return own.total
 
@@ -184,10 +187,30 @@ def check_chunk(plan: ShardingPlan, prompt_tokens: int, chunk_tokens: int) -> No
     )
 
 
-def _lacking(plan: ShardingPlan, prompt_tokens: int, chunk_tokens: int) -> int:
+def chunks_together(
+    plan: ShardingPlan, prompt_tokens: int, chunk_tokens: int, most: int
+) -> int:
+    """Return how many chunks a stage has the memory to hold at a time, at least one.
+
+    Parameters
+    ----------
+    plan, prompt_tokens, chunk_tokens
+        As in `check_chunk`.
+    most
+        The most that are wanted.
+    """
+    for together in range(most, 1, -1):
+        if _lacking(plan, prompt_tokens, chunk_tokens, together) <= 0:
+            return together
+    return 1
+
+
+def _lacking(
+    plan: ShardingPlan, prompt_tokens: int, chunk_tokens: int, together: int = 1
+) -> int:
     """Return the bytes that the fullest chip lacks for chunks of a length."""
     # A whole chunk at the prompt's end has the most scores.
     task = plan.task._replace(
         context=prompt_tokens, query_tokens=chunk_tokens, answer_tokens=1
     )
-    return lacking_bytes(plan, task)
+    return lacking_bytes(plan, task, together)

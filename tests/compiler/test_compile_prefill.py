@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -8,15 +9,17 @@ from hypothesis import strategies as st
 
 from compiler.compile_decode import compile_token
 from compiler.compile_prefill import Prefill, compile_prefill
+from compiler.prefill.chunk_scheduler import schedule_chunks
+from compiler.scheduling.plan_scheduler import PlanScheduler
 from compiler.verify import verify
 from fabric.replay import replay
 from fabric.results.result import RunResult
 from fabric.simulation import simulate
 from sharding.parallelism.strategy import Strategy
-from sharding.planner.chunked_prefill import pass_plan
+from sharding.planner.chunked_prefill import chunk_plans, pass_plan
 from sharding.planner.plan import ShardingPlan, plan_sharding
 from sharding.weights.task import Task
-from specs.errors import PlanError
+from specs.errors import PlanError, VerificationError
 from specs.machine import load_machine
 from specs.model import load_model
 from specs.units import PS_PER_S
@@ -56,7 +59,8 @@ def test_a_pass_keeps_every_rule_and_beats_no_bound(
 ) -> None:
     prefill = prefilled(*shape, prompt, chunk)
     schedule = prefill.schedule
-    verify(schedule.program, schedule.topology, schedule.plan.task.machine)
+    machine = schedule.plan.task.machine
+    verify(schedule.program, schedule.topology, machine, plan=schedule.plan)
     assert schedule.lower_bound_cycles <= schedule.latency_cycles
     assert schedule.breakdown.total == schedule.latency_cycles
     assert prefill.chunks == -(-prompt // min(chunk, prompt))
@@ -133,6 +137,45 @@ def test_chunks_overlap_in_the_stages() -> None:
     assert prefill.schedule.latency_cycles < prefill.chunks * alone / 3
 
 
+def test_a_prompt_is_no_slower_than_by_hand_count() -> None:
+    plan, topology = planned(2, 12)
+    prefill = compile_prefill(plan, topology, 256)
+    stages = len(plan.stages)
+    last = chunk_plans(plan, 256, prefill.chunk_tokens)[-1]
+    (alone,) = PlanScheduler(plan, topology).timelines([last], 0)
+    # A chunk takes so long in each stage, transfers included.
+    stage_cycles = alone.token_cycles / stages
+    by_hand = stage_cycles * (prefill.chunks + stages - 1)
+    assert prefill.schedule.latency_cycles <= 1.15 * by_hand
+
+
+def test_chunks_of_a_stage_overlap_as_far_as_they_are_stated_to_be_apart() -> None:
+    schedule = prefilled(2, 12, 96, 8).schedule
+    machine = schedule.plan.machine
+    verify(schedule.program, schedule.topology, machine)
+    # Without what says which chunk an operator is of, all are of one.
+    mute = replace(schedule.program, dataflow=None)
+    with pytest.raises(VerificationError, match="an operand is late"):
+        verify(mute, schedule.topology, machine)
+
+
+def test_several_chunks_in_a_stage_are_faster_where_many_pass_few_stages() -> None:
+    plan, topology = planned(4, 3)
+    whole = compile_prefill(plan, topology, 256, 16).schedule
+    interval = whole.program.deskews.interval_cycles
+    scheduler = PlanScheduler(plan, topology)
+    one = schedule_chunks(
+        scheduler.timelines(chunk_plans(plan, 256, 16), interval),
+        topology=topology,
+        machine=plan.machine,
+        timing=scheduler.timing(interval),
+        stages=[stage.chips for stage in plan.stages],
+        interval_cycles=interval,
+        together=1,
+    )
+    assert whole.latency_cycles < 0.9 * one.timeline.token_cycles
+
+
 def test_the_chosen_chunk_is_no_slower_than_its_neighbours() -> None:
     plan, topology = planned(2, 12)
     chosen = compile_prefill(plan, topology, 128)
@@ -141,7 +184,7 @@ def test_the_chosen_chunk_is_no_slower_than_its_neighbours() -> None:
     for chunk in (chosen.chunk_tokens // 2, chosen.chunk_tokens * 2):
         if 8 <= chunk <= 128:
             other = prefilled(2, 12, 128, chunk).schedule.latency_cycles
-            assert taken <= 1.05 * other
+            assert taken <= other
 
 
 def test_an_encoder_has_no_prompt() -> None:
