@@ -88,6 +88,7 @@ SIMULATE = {
     "prefill.chunk_tokens": "positions of a chunk",
     "prefill.chunks": "chunks of the prompt",
     "prefill.latency_ns": "time of the pass, to the first token at the first stage",
+    "prefill.period_cycles": "cycles until the prompts of all sequences have passed",
     "prefill.latency_cycles": "cycles of the pass as scheduled",
     "prefill.lower_bound_cycles": "cycles that no schedule of the pass can beat",
     **{
@@ -108,6 +109,8 @@ SIMULATE = {
     "buckets[].certificate": "hash of the verified program",
     "token.tokens_per_s_per_user": "tokens/s per user (language models only)",
     "token.tokens_per_s_pipeline": "tokens/s of all users, in aggregate",
+    "token.tokens_per_s_with_prompts": "the same if all users prompt, then decode, in "
+    "turn (null without `--prompt`)",
     "token.time_to_first_token_ns": "host, aligned start, and prompt or first token",
     **{f"energy.{key}": text for key, text in ENERGY.items()},
     "faults.error_model": "independent or bursts",

@@ -108,6 +108,7 @@ class TokenRates:
 
     tokens_per_s_per_user: float
     tokens_per_s_pipeline: float
+    tokens_per_s_with_prompts: float | None
     time_to_first_token_ns: float
 
 

@@ -160,8 +160,15 @@ def _add_tokens(table: Table, facts: RunSummary) -> None:
     if token is None:
         return
     if token.tokens_per_s_pipeline > token.tokens_per_s_per_user:
-        together = f"{token.tokens_per_s_pipeline:,.1f} tokens/s"
+        together = f"{token.tokens_per_s_pipeline:,.1f} tokens/s without prompts"
         table.add_row("aggregate", together)
+        if prefill is not None and token.tokens_per_s_with_prompts is not None:
+            answer_tokens = facts.inputs["tokens"] + 1
+            table.add_row(
+                "",
+                f"{token.tokens_per_s_with_prompts:,.1f} tokens/s with "
+                f"{prefill.prompt_tokens:,} in and {answer_tokens:,} out",
+            )
     if prefill is not None:
         table.add_row(
             "prompt",

@@ -158,8 +158,15 @@ def _rates(run: Run, prepared: Prepared, tokens: pd.DataFrame) -> TokenRates | N
         first_ns = run.prompt.time_to_first_token_ps / PS_PER_NS
     # What is a token here is one of each replica.
     scenario, replicas = prepared.scenario, prepared.plan.strategy.data
+    users = replicas * scenario.sequences * scenario.batch
+    with_prompts = None
+    if run.prompt:
+        # The pass of a prompt chooses the first token of each answer.
+        answer_s = run.prompt.period_s + scenario.tokens * every_s
+        with_prompts = users * (scenario.tokens + 1) / answer_s
     return TokenRates(
         tokens_per_s_per_user=1 / every_s,
-        tokens_per_s_pipeline=replicas * scenario.sequences * scenario.batch / every_s,
+        tokens_per_s_pipeline=users / every_s,
+        tokens_per_s_with_prompts=with_prompts,
         time_to_first_token_ns=first_ns,
     )

@@ -42,6 +42,12 @@ class PromptRun:
         return min(row.end_ps for row in rows) - min(row.start_ps for row in rows)
 
     @property
+    def period_s(self) -> float:
+        """Return the seconds until the prompts of all sequences have passed."""
+        schedule = self.prefill.schedule
+        return schedule.program.period_cycles / schedule.plan.machine.chip.clock_hz
+
+    @property
     def time_to_first_token_ps(self) -> int:
         """Return host, aligned start and pass together."""
         return self.host_ps + self.result.alignment_ps + self.latency_ps
@@ -90,6 +96,7 @@ class PrefillFacts:
     chunk_tokens: int
     chunks: int
     latency_ns: float
+    period_cycles: int
     latency_cycles: int
     lower_bound_cycles: int
     breakdown_cycles: dict[str, int]
@@ -111,6 +118,7 @@ def prefill_facts(run: PromptRun) -> PrefillFacts:
         chunk_tokens=prefill.chunk_tokens,
         chunks=prefill.chunks,
         latency_ns=run.latency_ps / PS_PER_NS,
+        period_cycles=schedule.program.period_cycles,
         latency_cycles=schedule.program.token_cycles,
         lower_bound_cycles=schedule.lower_bound_cycles,
         breakdown_cycles=schedule.breakdown._asdict(),

@@ -1,6 +1,10 @@
-import pytest
+import io
 
-from experiments.report.run_summary import summary
+import pytest
+from rich.console import Console
+
+from experiments.report.run_report import run_report
+from experiments.report.run_summary import summarise, summary
 from experiments.run.preparation import plan_scenario
 from experiments.run.prompt import prefill_facts, run_prompt
 from experiments.run.scenario import Run, run_scenario
@@ -30,6 +34,29 @@ def test_prompts_of_others_are_no_part_of_the_first_ones_pass() -> None:
     facts = summary(run(prompt=40, sequences=3, engine="replay"))["prefill"]
     assert sum(facts["breakdown_cycles"].values()) == facts["latency_cycles"]
     assert facts["latency_cycles"] == pytest.approx(facts["latency_ns"] * 0.9, rel=1e-4)
+
+
+def test_a_report_says_what_prompts_cost_in_a_full_pipeline() -> None:
+    made = run(prompt=40, sequences=3, tokens=9, engine="replay")
+    facts = summarise(made)
+    token, prefill = facts.token, facts.prefill
+    assert token is not None
+    assert prefill is not None
+    # All three prompt, then each gets nine tokens more.
+    clock_hz = made.prepared.machine.chip.clock_hz
+    took_s = prefill.period_cycles / clock_hz + 9 / token.tokens_per_s_per_user
+    assert token.tokens_per_s_with_prompts == pytest.approx(3 * 10 / took_s)
+    assert prefill.period_cycles < 3 * prefill.latency_cycles
+    told = io.StringIO()
+    Console(file=told, width=80).print(run_report(made, facts))
+    lines = [line.strip() for line in told.getvalue().splitlines()]
+    row = next(n for n, line in enumerate(lines) if line.startswith("aggregate"))
+    assert lines[row].endswith(
+        f"{token.tokens_per_s_pipeline:,.1f} tokens/s without prompts"
+    )
+    assert lines[row + 1] == (
+        f"{token.tokens_per_s_with_prompts:,.1f} tokens/s with 40 in and 10 out"
+    )
 
 
 def test_a_prompt_brings_the_context_that_it_and_the_tokens_need() -> None:
