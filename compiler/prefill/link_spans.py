@@ -55,14 +55,38 @@ class LinkSpans:
         for use in uses:
             self._taken[use.link].remove((at + use.begin, at + use.end))
 
+    def reserve(self, link: int, ready_cycle: int, cycles: int) -> int:
+        """Reserve the first free cycles of a link in a row; return the first of them.
+
+        Parameters
+        ----------
+        link
+            The link.
+        ready_cycle
+            The first cycle that may be taken.
+        cycles
+            How many are.
+        """
+        taken = self._taken[link]
+        begin, place = _free_from(taken, ready_cycle, cycles)
+        taken.insert(place, (begin, begin + cycles))
+        return begin
+
     def _clear(self, use: LinkUse, at: int) -> int:
         """Return the first start from `at` on at which one link is free."""
-        taken = self._taken[use.link]
-        begin, length = at + use.begin, use.end - use.begin
-        place = bisect_right(taken, (begin, begin + length))
-        if place and taken[place - 1][1] > begin:
-            begin = taken[place - 1][1]
-        while place < len(taken) and taken[place][0] < begin + length:
-            begin = taken[place][1]
-            place += 1
+        length = use.end - use.begin
+        begin, _ = _free_from(self._taken[use.link], at + use.begin, length)
         return begin - use.begin
+
+
+def _free_from(
+    taken: list[tuple[int, int]], begin: int, cycles: int
+) -> tuple[int, int]:
+    """Return the first free span from a cycle on, and its place among those taken."""
+    place = bisect_right(taken, (begin, begin + cycles))
+    if place and taken[place - 1][1] > begin:
+        begin = taken[place - 1][1]
+    while place < len(taken) and taken[place][0] < begin + cycles:
+        begin = taken[place][1]
+        place += 1
+    return begin, place

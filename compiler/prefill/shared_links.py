@@ -31,21 +31,35 @@ def shared_links(
     """
     user: dict[int, int] = {}
     shared: set[int] = set()
-    for stages in chunks:
-        for number, steps in enumerate(stages):
-            for step in steps:
-                entry = step.entry
-                if not isinstance(entry, TransportEntry):
-                    continue
-                if entry.name == STAGE_TRANSFER:
-                    for part in parts_of(entry.transport):
-                        shared.update(part.links)
-                    continue
-                own = _RETURN if entry.name == TOKEN_RETURN else number
-                for link in set(entry.transport.link.tolist()):
-                    if user.setdefault(link, own) != own:
-                        shared.add(link)
+    # Equal phases of chunks share a transport.
+    for name, number, transport in _transports(chunks):
+        if name == STAGE_TRANSFER:
+            for part in parts_of(transport):
+                shared.update(part.links)
+            continue
+        own = _RETURN if name == TOKEN_RETURN else number
+        for link in set(transport.link.tolist()):
+            if user.setdefault(link, own) != own:
+                shared.add(link)
     return frozenset(shared)
+
+
+def _transports(
+    chunks: Iterable[Sequence[Sequence[ChunkStep]]],
+) -> list[tuple[str, int, Transport]]:
+    """Return each transport of a stage once, with its name and stage."""
+    found = {
+        (number, id(step.entry.transport)): (
+            step.entry.name,
+            number,
+            step.entry.transport,
+        )
+        for stages in chunks
+        for number, steps in enumerate(stages)
+        for step in steps
+        if isinstance(step.entry, TransportEntry)
+    }
+    return list(found.values())
 
 
 def link_uses(transport: Transport, links: frozenset[int]) -> list[LinkUse]:

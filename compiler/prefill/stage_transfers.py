@@ -188,8 +188,7 @@ class TransferRouter:
             line = serialisation_cycles(machine, part.vectors)
             ready, previous, receive = at + timing.send_cycles, -1, 0
             for link in part.links:
-                wire = spans.first_free([LinkUse(link, 0, line)], ready)
-                spans.take([LinkUse(link, 0, line)], wire)
+                wire = spans.reserve(link, ready, line)
                 uses.append(LinkUse(link, wire - at, wire - at + line))
                 receive = wire + int(timing.latency_cycles[link]) + timing.guard_cycles
                 rows.append(

@@ -109,8 +109,7 @@ SIMULATE = {
     "buckets[].certificate": "hash of the verified program",
     "token.tokens_per_s_per_user": "tokens/s per user (language models only)",
     "token.tokens_per_s_pipeline": "tokens/s of all users, in aggregate",
-    "token.tokens_per_s_with_prompts": "the same if all users prompt, then decode, in "
-    "turn (null without `--prompt`)",
+    "token.tokens_per_s_with_prompts": "of all users with prompts, null without",
     "token.time_to_first_token_ns": "host, aligned start, and prompt or first token",
     **{f"energy.{key}": text for key, text in ENERGY.items()},
     "faults.error_model": "independent or bursts",
