@@ -4,8 +4,9 @@ A field's name carries its unit. Files are TOML or a Hugging Face ``config.json`
 number of a shipped machine names its source.
 
 scenario: Scenario, load_scenario
-machine, chip, system, link, synchronisation, fec, host_link, failover, floor, line_rate:
+machine, chip, system, link, synchronisation, fec, host_link, failover:
     MachineSpec and its parts
+floor, line_rate: FloorSpec, LineRate
 bit_errors, faults: errors of links, and fault scripts
 model, transformer_shape, families: ModelSpec, load_model, model_names
 numerical_settings: NumericalSettings; what changes a model's values and not its sizes
