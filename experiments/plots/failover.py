@@ -51,11 +51,16 @@ def failover_figure(table: pd.DataFrame, by_token: pd.DataFrame) -> Figure:
         )
         drawn = by_token[by_token["scenario"].isin(shown)]
         end_ms = float((drawn["begin_us"] + drawn["latency_us"]).max()) / US_PER_MS
+        longest_ms = float(drawn["latency_us"].max()) / US_PER_MS
         for name in shown:
             _draw_tokens(axes[name], by_token[by_token["scenario"] == name], name)
             axes[name].set_xlim(0, end_ms)
-            axes[name].sharey(axes[shown[0]])
-        axes[shown[0]].legend(frameon=False, fontsize="small", loc="upper right")
+            axes[name].set_ylim(0, 1.05 * longest_ms)
+        # Where nothing was delivered there is room.
+        handles, labels = axes[shown[0]].get_legend_handles_labels()
+        axes[shown[-1]].legend(
+            handles, labels, frameon=False, fontsize="small", loc="lower right", ncols=2
+        )
         axes[shown[-1]].set_xlabel("time in the run (ms)")
         _annotate_missing(
             axes["no spare"],

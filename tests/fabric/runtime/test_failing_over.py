@@ -8,6 +8,7 @@ from compiler.ir.schedule import Schedule
 from fabric.faults.spares import Spares
 from fabric.replay import replay
 from fabric.results.result import Failover, RunResult
+from fabric.runtime.program_switch import Change
 from fabric.simulation import simulate
 from specs.faults import ChipStops, Fault, LinkDies, LinkErrorRate
 
@@ -183,3 +184,34 @@ def test_a_failover_names_its_parts_in_order() -> None:
         ("kv", 35),
         ("start", 5),
     ]
+
+
+@pytest.mark.parametrize("back_ps", [50_000, 500_000])
+def test_a_change_of_program_moves_nothing_away_from_an_unnoticed_failure(
+    spared: Spared, back_ps: int
+) -> None:
+    schedule, spares = spared(spare_nodes=2, link__ber=0)
+
+    def changed(faults: Sequence[Fault]) -> RunResult:
+        return replay(
+            schedule.program,
+            schedule.topology,
+            schedule.plan.task.machine,
+            seed=1,
+            tokens=TOKENS,
+            faults=faults,
+            spares=spares,
+            changes=[Change(2, schedule.program, spares)],
+        )
+
+    usual = changed([STOPS])
+    (second,) = (row for row in usual.iterations if row.delivered and row.token == 1)
+    zero_ps = usual.iterations[0].start_ps
+    # The node that stands in has done its part of the first program's last token.
+    at_us = (second.end_ps - back_ps - zero_ps) / 1e6
+    result = changed([STOPS, ChipStops(at_us=at_us, chip=4)])
+    assert result.missing == ()
+    # The next one is loaded and its cache restored only once it has failed twice.
+    assert [each.bad_node for each in result.failovers] == [1, 2]
+    assert result.failovers[1].kv_bytes > 0
+    assert result.failovers[1].token == 2
