@@ -70,8 +70,8 @@ def test_the_parts_of_a_failover_sum_to_it(table: pd.DataFrame) -> None:
     assert (moved["kv_us"] > moved["token_before_us"]).tolist() == recomputed.tolist()
     before_us = moved["token_before_us"].to_numpy()
     assert before_us[~recomputed] > before_us[recomputed].min()
-    # Five levels of the tree and the wait for the first epoch edge.
-    assert moved["start_us"].between(5 * 0.28, 6.5 * 0.28).all()
+    # Two epochs for each of five levels, and the wait for the first epoch edge.
+    assert moved["start_us"].between(10 * 0.28, 11.5 * 0.28).all()
 
 
 def test_loading_takes_what_the_fullest_chip_needs_at_the_rate_of_its_host(
