@@ -64,6 +64,16 @@ def chain_cycles(chip: ChipSpec, work: ProductWork) -> int:
     return work.chain.passes * pass_cycles(chip, work.chain)
 
 
+def drain_cycles(chip: ChipSpec) -> int:
+    """Return how long before a product's end the chip can start another one.
+
+    The one drains while the other loads and installs its first round, which may have
+    loaded ahead. Its results leave the MXM up to a step of the fill before its end, and
+    those of the other from two steps after it has installed.
+    """
+    return chip.matmul_fill_cycles // FILL_STEPS * (FILL_STEPS - 3)
+
+
 def least_cycles(chip: ChipSpec, work: Work) -> int:
     """Return a chip's cycles of `work` with the longest possible weight prefetch."""
     if isinstance(work, ProductWork) and (most := most_preload_rounds(chip, work)):

@@ -6,13 +6,14 @@ instructions (`chip.dataflow`), the operator graph (`workloads`) and the plan's 
 weights.
 
 statements: Statements, beside
-regions: Edges, Rows, RegionTable, either, weight_of
+regions: Edges, Rows, RegionTable, MatrixParts, either, weight_of
 functions: OTHER_RULES, check_functions
 product_functions: PRODUCT_RULES, check_sums, experts_of
 sum_functions: SUM_RULES, terms_of_sums
 attention_functions: ATTENTION_RULES, head_sizes
 coverage: HeldRegions, check_coverage
-instructions: check_instructions, check_passes, check_edges
+instructions: check_instructions, check_passes, check_edges, of_instructions,
+    read_again, summed_in_passing
 work: check_work
 operation_amounts: OperationAmounts
 value_sizes: ValueSizes

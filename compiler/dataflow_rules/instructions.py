@@ -21,9 +21,15 @@ _PRODUCTS = (
 _LOOKUPS = (Function.LOOKUP, Function.LOOKUP_ROWS)
 # Opcodes that compute, as bits.
 _BITS = {Opcode.READ: 1, Opcode.MATMUL: 2, Opcode.VECTOR: 4}
+# Functions that sum what they read on the way.
+_READ_SUMS = (Function.BIAS, Function.POSITION, Function.ACTIVATE)
 # Functions of one instruction: each element passes both on its way.
 _CHAINS = {
     (Function.BIAS, Function.POSITION),
+    # A sum of a product's slices on the way.
+    *((Function.SUM_SCALE, last) for last in _READ_SUMS),
+    # Slices of one product, by its input or by what it makes.
+    (Function.PRODUCT, Function.PRODUCT),
     *((product, Function.VECTOR) for product in _GRAPH_PRODUCTS),
 }
 _EDGES = ("first", "last", "part_first", "part_last")
@@ -73,6 +79,52 @@ def check_instructions(statements: Statements, *, sums: bool = False) -> int:
     return len(table) + len(own)
 
 
+def of_instructions(statements: Statements, amounts: Ints) -> Ints:
+    """Return, for dataflow rules, an amount summed over each instruction's operations.
+
+    Parameters
+    ----------
+    statements
+        The program's statements.
+    amounts
+        Amount of each operation, shape ``(operations,)``.
+    """
+    first = np.flatnonzero(statements.chained == 0)
+    if len(first) == len(amounts):
+        return amounts
+    number = np.cumsum(statements.chained == 0) - 1
+    total: Ints = np.add.reduceat(amounts, first)[number]
+    return total
+
+
+def read_again(statements: Statements) -> Ints:
+    """Return, for dataflow rules, regions that an instruction has read before."""
+    reads, table = statements.flow.reads, statements.flow.operations
+    place = statements.chained
+    chained = np.append(place[1:] > 0, False) | (place > 0)
+    rows = np.flatnonzero(chained[reads.owner])
+    owner = reads.owner[rows]
+    columns = [
+        *(table.operator[owner], table.chip[owner], reads.value[rows]),
+        *(reads.first[rows], reads.last[rows]),
+    ]
+    _, first = np.unique(np.array(columns), axis=1, return_index=True)
+    again: Ints = np.delete(rows, first)
+    return again
+
+
+def summed_in_passing(statements: Statements) -> tuple[Ints, Ints]:
+    """Return, for dataflow rules, chained sums of slices and what reads them.
+
+    That is the last operation of the instruction.
+    """
+    function, place = statements.flow.operations.function, statements.chained
+    first = np.flatnonzero(place == 0)
+    last = np.append(first[1:], len(place))[: len(first)] - 1
+    several = (function[first] == Function.SUM_SCALE) & (last > first)
+    return first[several], last[several]
+
+
 def _check_chains(statements: Statements) -> None:
     """Refuse operations of one instruction that the VXM does not chain."""
     table = statements.flow.operations
@@ -81,6 +133,8 @@ def _check_chains(statements: Statements) -> None:
     )
     pairs = zip(table.function[:-1].tolist(), table.function[1:].tolist(), strict=True)
     chained = np.array([pair in _CHAINS for pair in pairs], dtype=bool)
+    of_one = table.name[1:] == table.name[:-1]
+    chained &= of_one | (table.function[1:] != Function.PRODUCT)
     later = np.arange(1, len(table))
     statements.must(
         ~same | chained, later, "has no instruction of its own, and needs one"

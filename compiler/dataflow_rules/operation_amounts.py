@@ -8,8 +8,9 @@ from typing import final
 import numpy as np
 
 from chip.dataflow import Function
+from compiler.dataflow_rules.instructions import summed_in_passing
 from compiler.dataflow_rules.product_functions import experts_of
-from compiler.dataflow_rules.regions import Flags, Rows, parts_of
+from compiler.dataflow_rules.regions import Flags, MatrixParts, Rows, parts_of
 from compiler.dataflow_rules.statements import Statements, beside
 from compiler.dataflow_rules.value_sizes import ValueSizes
 from sharding.weights.task import Task
@@ -108,23 +109,17 @@ class OperationAmounts:
             slots = np.where(experts > 1, self._slots(own)[0], 1)
             self.pairs[own] = np.where(experts > 1, self._slots(own)[1], self.rows[own])
             area = np.zeros(len(own), dtype=np.int64)
-            deep, wide, apart = (0 * area for _ in range(3))
+            parts = MatrixParts(self._side, statements.chained[own], area)
             for place in range(1, statements.most_inputs(own)):
                 has = np.flatnonzero(statements.has_input(own, place))
                 rows = statements.reads(own[has], statements.input(place))
                 np.add.at(area, has[rows.place], _area(rows))
                 made = rows.last - rows.first
-                through = rows.part_last - rows.part_first
-                at = has[rows.place]
-                np.maximum.at(deep, at, self._padded(through))
-                own_wide = 0 * wide
-                np.add.at(own_wide, at, made)
-                wide += own_wide // held
-                apart += self._padded(own_wide // held)
+                wide = np.zeros(len(own), dtype=np.int64)
+                np.add.at(wide, has[rows.place], made)
+                parts.add(has[rows.place], rows, wide // held)
             # Gates meet what they multiply on the same lanes.
-            self.tiles[own] = (
-                deep * slots * np.where(self._meets(own), apart, self._padded(wide))
-            )
+            self.tiles[own] = slots * parts.tiles(self._meets(own))
             self.weights[own] = area // held * slots
             self.macs[own] = self.weights[own] * self._made(own)
 
@@ -260,6 +255,10 @@ class OperationAmounts:
             source = statements.read(own, statements.input(0))
             rows = self._made(own)
             self.elements[own] = (source.last - source.first) * rows * source.found
+        # Sums of slices pass an activation side by side.
+        sums, lasts = summed_in_passing(statements)
+        meet = statements.flow.operations.function[lasts] == Function.ACTIVATE
+        self.elements[sums[meet]] = 0
         own = statements.of(Function.ACTIVATE)
         if self._task.model.experts > 1 and len(own):
             made = statements.written(own, statements.output())

@@ -147,3 +147,64 @@ class RegionTable:
         edges = self._regions
         columns = (edges.first, edges.last, edges.part_first, edges.part_last)
         return Rows(place, *(column[at].astype(np.int64) for column in columns))
+
+
+@final
+class MatrixParts:
+    """Matrices of products in parts, for dataflow rules, and the tiles that cover them.
+
+    The slices of one instruction lie behind each other, by their inputs or by what
+    they make.
+
+    Parameters
+    ----------
+    side
+        Rows and columns of a tile.
+    place
+        Place of each operation in its instruction, shape ``(operations,)``.
+    zero
+        A zero for each operation.
+    """
+
+    def __init__(self, side: int, place: Ints, zero: Ints) -> None:
+        self._side = side
+        self._first = np.flatnonzero(place == 0)
+        self._deep, self._from = 0 * zero, 0 * zero
+        self._wide: list[Ints] = []
+
+    def add(self, at: Ints, rows: Rows, wide: Ints) -> None:
+        """Add a matrix, for dataflow rules: its regions, and the columns it makes."""
+        np.maximum.at(self._deep, at, rows.part_last - rows.part_first)
+        np.maximum.at(self._from, at, rows.part_first)
+        self._wide.append(wide)
+
+    def tiles(self, meet: Flags) -> Ints:
+        """Return, for dataflow rules, tiles of instructions at their first operation.
+
+        Parameters
+        ----------
+        meet
+            Whether the results of an operation begin at the first lane each.
+        """
+        first = self._first
+        if not len(first):
+            return 0 * self._deep
+        number = np.zeros(len(self._deep), dtype=np.int64)
+        number[first[1:]] = 1
+        number = np.cumsum(number)
+        other = self._from != self._from[first][number]
+        by_input = np.add.reduceat(other.astype(np.int64), first) > 0
+        deep = np.where(by_input, np.add.reduceat(self._deep, first), self._deep[first])
+        wide = [
+            np.where(by_input, each[first], np.add.reduceat(each, first))
+            for each in self._wide
+        ]
+        apart = sum((self._padded(each) for each in wide), 0 * deep)
+        together = self._padded(sum(wide, 0 * deep))
+        tiles = 0 * self._deep
+        tiles[first] = self._padded(deep) * np.where(meet[first], apart, together)
+        return tiles
+
+    def _padded(self, lengths: Ints) -> Ints:
+        """Return the tiles that cover lengths of rows or columns."""
+        return -(-lengths // self._side)

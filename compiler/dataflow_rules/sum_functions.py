@@ -29,6 +29,8 @@ _SUMS = (
 )
 # What a sum takes in passing: a factor of each row, or of each expert.
 _FACTORS = ("squares", "sum_squares", "choice")
+# Results of the first products of blocks.
+_SCALED = ("gate", "up", "query", "key", "value")
 
 
 def _scaled_sum(statements: Statements, operations: Ints) -> int:
@@ -36,7 +38,7 @@ def _scaled_sum(statements: Statements, operations: Ints) -> int:
     check_sums(statements, operations)
     hidden = statements.columns(operations, beside("weighed"))
     found = np.zeros(len(operations), dtype=bool)
-    for name in ("gate", "up"):
+    for name in _SCALED:
         parts = statements.read(operations, beside(f"{UNSCALED}{name}"))
         made = statements.written(operations, beside(name))
         found |= made.found

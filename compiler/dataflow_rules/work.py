@@ -10,6 +10,11 @@ import numpy as np
 from chip.dataflow import Function
 from chip.operator_work import LookupWork, ProductWork, VectorWork
 from chip.program import Opcode
+from compiler.dataflow_rules.instructions import (
+    of_instructions,
+    read_again,
+    summed_in_passing,
+)
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
 from compiler.dataflow_rules.regions import Flags
 from compiler.dataflow_rules.statements import Statements
@@ -71,9 +76,12 @@ def check_work(statements: Statements, amounts: OperationAmounts, task: Task) ->
         "is work of another kind",
     )
     has = works.numbers
+    weights, macs = (
+        of_instructions(statements, column)
+        for column in (amounts.weights, amounts.macs)
+    )
     statements.must(
-        ~is_product
-        | ((has["weights"] == amounts.weights) & (has["macs"] == amounts.macs)),
+        ~is_product | ((has["weights"] == weights) & (has["macs"] == macs)),
         operations,
         "multiplies more or less than its regions",
     )
@@ -86,7 +94,7 @@ def check_work(statements: Statements, amounts: OperationAmounts, task: Task) ->
         dtype=np.int64,
     )[works.kind]
     statements.must(
-        ~is_product | (tiles >= amounts.tiles),
+        ~is_product | (tiles >= of_instructions(statements, amounts.tiles)),
         operations,
         "takes fewer tiles than its matrices have",
     )
@@ -157,8 +165,9 @@ def _check_products(
     )
     has = {name: column[own] for name, column in has.items()}
     must = statements.must
+    weights = of_instructions(statements, amounts.weights)[own]
     must(
-        (has["stored_bytes"] >= -(-amounts.weights[own] * bits // 8))
+        (has["stored_bytes"] >= -(-weights * bits // 8))
         & (has["operand_bytes"] == mode),
         own,
         "reads fewer bytes than its matrix has, or multiplies in another mode",
@@ -177,6 +186,9 @@ def _check_products(
         amounts.scored[own],
         made * np.where(down, amounts.rows[own], amounts.pairs[own]),
     )
+    moved = np.zeros((2, len(function)), dtype=np.int64)
+    moved[:, own] = entering, leaving
+    entering, leaving = (of_instructions(statements, row)[own] for row in moved)
     must(
         (has["input_bytes"] >= -(-entering * wide // 8))
         & (has["written_bytes"] >= -(-leaving * wide // 8)),
@@ -208,6 +220,7 @@ def _activations(statements: Statements) -> tuple[Ints, Flags]:
     reads = flow.reads
     width = np.zeros(len(flow.operations), dtype=np.int64)
     size = (reads.last - reads.first) * vector[reads.value]
+    size[read_again(statements)] = 0
     np.add.at(width, reads.owner, size.astype(np.int64))
     chosen = np.zeros(len(flow.operations), dtype=bool)
     choice = np.array([own == "choice" for own in last], dtype=bool)
@@ -245,7 +258,15 @@ def _check_vectors(
         own,
         "has more vectors than rows, or none",
     )
-    terms = terms_of_sums(statements, amounts.rows, task.model.experts_per_token)[own]
+    terms = terms_of_sums(statements, amounts.rows, task.model.experts_per_token)
+    sums, lasts = summed_in_passing(statements)
+    slices = -(-terms[sums] // np.maximum(amounts.made[sums], 1))
+    activates = statements.flow.operations.function[lasts] == Function.ACTIVATE
+    # What is activated, or rotated with its partner, is summed on the way.
+    terms[lasts] += np.where(activates, terms[sums] - amounts.made[sums], 0)
+    partners = np.zeros(len(terms), dtype=np.int64)
+    partners[lasts] = np.where(activates, 0, 2 * (slices - 1))
+    operands, terms = operands + partners[own], terms[own]
     statements.must(
         (has["operands"] >= operands)
         & (has["operands"] * amounts.made[own] >= terms)

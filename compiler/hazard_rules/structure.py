@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip.program import Opcode, Program, Slice
+from compiler.hazard_rules.independence import first_dependent, passes_of
+from compiler.hazard_rules.pipeline import follows_in_pipeline
 from specs.arrays import Ints, row_order
 from specs.errors import VerificationError
 from specs.machine import MachineSpec
@@ -118,7 +120,12 @@ def check_ends(program: Program, topology: Topology, machine: MachineSpec) -> in
 
 
 def by_start(
-    program: Program, keys: Sequence[NDArray[np.integer]], start: Ints, cycles: Ints
+    program: Program,
+    keys: Sequence[NDArray[np.integer]],
+    start: Ints,
+    cycles: Ints,
+    *,
+    beside: Sequence[NDArray[np.integer]] = (),
 ) -> tuple[list[NDArray[np.integer]], Ints, Ints]:
     """Return keys, starts and ends within the period, sorted, for rules to check.
 
@@ -131,16 +138,18 @@ def by_start(
         ``(instructions,)``.
     start, cycles
         First cycle and number of cycles, of the same shape.
+    beside
+        What is not sorted by, of the same shape; returned behind the keys.
     """
     begin = in_period(program, start)
     end = begin + np.tile(cycles, program.sequences)
-    columns = [np.tile(key, program.sequences) for key in keys]
+    columns = [np.tile(key, program.sequences) for key in (*keys, *beside)]
     # An instruction that runs past the end of the period continues at its beginning.
     late = end > program.period_cycles
     columns = [np.concatenate([key, key[late]]) for key in columns]
     begin = np.concatenate([begin, begin[late] - program.period_cycles])
     end = np.concatenate([end, end[late] - program.period_cycles])
-    order = row_order(*columns, begin)
+    order = row_order(*columns[: len(keys)], begin)
     return [key[order] for key in columns], begin[order], end[order]
 
 
@@ -160,7 +169,8 @@ _SLICES = {
 def check_exclusive(program: Program) -> int:
     """Exclusion hazard rule: refuse two instructions at a time on a slice or port.
 
-    An instruction takes the slice that executes its opcode, so none is elsewhere.
+    An instruction takes the slice that executes its opcode, so none is elsewhere. A
+    product may start while another drains, if no part of the MXM does both.
     """
     code = program.instructions
     able = np.array([_SLICES[opcode] for opcode in Opcode])[code.opcode]
@@ -176,11 +186,21 @@ def check_exclusive(program: Program) -> int:
     keys: list[NDArray[np.integer]] = [
         column[work] for column in (code.port, code.slice, code.chip)
     ]
-    (port, unit, chip), start, end = by_start(
-        program, keys, code.start_cycle[work], code.duration_cycles[work]
+    (port, unit, chip, kind), start, end = by_start(
+        program,
+        keys,
+        code.start_cycle[work],
+        code.duration_cycles[work],
+        beside=[code.kind[work]],
     )
     same = (chip[1:] == chip[:-1]) & (unit[1:] == unit[:-1]) & (port[1:] == port[:-1])
     clash = same & (end[:-1] > start[1:])
+    drains = np.flatnonzero(clash & (unit[1:] == Slice.MXM))
+    clash[drains] = ~follows_in_pipeline(
+        program.kinds, kind[drains], kind[drains + 1], start[drains + 1] - start[drains]
+    )
+    # No more than two products are in the pipeline.
+    clash[:-1] |= same[:-1] & same[1:] & (end[:-2] > start[2:])
     if clash.any():
         row = int(np.flatnonzero(clash)[0])
         raise violation(
@@ -194,9 +214,9 @@ def check_exclusive(program: Program) -> int:
 def check_operators(program: Program, machine: MachineSpec) -> int:
     """Operator hazard rule: refuse an operator that starts too early.
 
-    The operators of a pass follow each other on a chip. Passes of one program, such as
-    the chunks of a prompt, may alternate; what they have in common, the KV cache, has
-    a dataflow rule.
+    The operators of a pass follow each other on a chip, unless they take nothing of
+    each other. Passes of one program, such as the chunks of a prompt, may alternate;
+    what they have in common, the KV cache, has a dataflow rule.
 
     A result arrives in SRAM `receive_cycles` after its last vector has left the FIFO,
     and a vector must leave SRAM `send_cycles` before it enters the wire.
@@ -216,7 +236,7 @@ def check_operators(program: Program, machine: MachineSpec) -> int:
     # The last vector leaves the FIFO one serialisation time before the train ends.
     vector = math.ceil(cycles_per_vector(machine))
     end[code.opcode[rows] == Opcode.RECEIVE] += machine.chip.receive_cycles - vector
-    of_pass = _passes_of(program)[code.operator[rows]]
+    of_pass = passes_of(program)[code.operator[rows]]
     order = row_order(code.chip[rows], of_pass, code.operator[rows])
     rows, of_pass = rows[order], of_pass[order]
     start, end = start[order], end[order]
@@ -227,43 +247,18 @@ def check_operators(program: Program, machine: MachineSpec) -> int:
         return 0
     begins = np.minimum.reduceat(start, group)
     ends = np.maximum.reduceat(end, group)
-    on_chip, of_pass = code.chip[rows][group], of_pass[group]
-    early = (on_chip[1:] == on_chip[:-1]) & (of_pass[1:] == of_pass[:-1])
-    early &= begins[1:] < ends[:-1]
-    if early.any():
-        at = int(np.flatnonzero(early)[0])
+    on_chip = code.chip[rows][group].astype(np.int64)
+    number = code.operator[rows][group].astype(np.int64)
+    turn = on_chip * (int(of_pass.max()) + 1) + of_pass[group]
+    found = first_dependent(program, on_chip, number, (turn, begins, ends))
+    if found is not None:
+        at, before = found
         raise violation(
             "an operand is late",
-            f"chip {on_chip[at]} starts operator {code.operator[rows][group][at + 1]} "
-            f"at cycle {begins[at + 1]} but what it needs is there at {ends[at]}",
+            f"chip {on_chip[at]} starts operator {number[at]} at cycle {begins[at]} "
+            f"but what it needs is there at {ends[before]}",
         )
     return len(group)
-
-
-def _passes_of(program: Program) -> Ints:
-    """Return the pass of each operator number, by what it computes or sends.
-
-    All are of one pass if some operator is of none, or of several.
-    """
-    operators = int(program.instructions.operator.max(initial=0)) + 1
-    one = np.zeros(operators, dtype=np.int64)
-    flow = program.dataflow
-    if flow is None or len(flow.passes) < 2:  # noqa: PLR2004
-        return one
-    numbers = np.array([value.number for value in flow.values], dtype=np.int64)
-    operator = np.concatenate(
-        [flow.operations.operator, flow.messages.operator[flow.carried.owner]]
-    ).astype(np.int64)
-    number = np.concatenate([flow.operations.number, numbers[flow.carried.value]])
-    known = (operator >= 0) & (operator < operators)
-    least, most = one + len(flow.passes), one - 1
-    np.minimum.at(least, operator[known], number[known])
-    np.maximum.at(most, operator[known], number[known])
-    own = program.instructions.operator
-    used = np.unique(own[own >= 0])
-    if not known.all() or (least[used] != most[used]).any() or (most[used] < 0).any():
-        return one
-    return most
 
 
 def check_routes(program: Program, topology: Topology, machine: MachineSpec) -> int:
