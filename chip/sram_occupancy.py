@@ -103,9 +103,9 @@ def _result_changes(program: Program, machine: MachineSpec) -> Changes:
     # No operator of the chip follows its last ones, so they free their own results.
     last = np.append(np.flatnonzero(np.diff(chip)), len(chip) - 1)
     last = last[np.searchsorted(last, np.arange(len(chip)))]
-    gone = ends[np.minimum(np.arange(len(chip)) + read_by, last)]
-    # What follows the last operator of a pass may have ended long before it.
-    gone = np.maximum(gone, ends)
+    begins = np.minimum.reduceat(code.start_cycle[rows], first)
+    reader = _following(begins, last) + read_by - 1
+    gone = np.maximum(ends, ends[np.minimum(reader, last)])
     kept = size > 0
     place = (np.cumsum(opens) - 1)[kept]
     start, size, where = code.start_cycle[rows][kept], size[kept], chip[place]
@@ -114,6 +114,24 @@ def _result_changes(program: Program, machine: MachineSpec) -> Changes:
         np.concatenate([start, gone[place]]),
         np.concatenate([size, -size]),
     )
+
+
+def _following(begins: Ints, last: Ints) -> Ints:
+    """Return the next operator of each on its chip that begins after it.
+
+    One with a larger number may run beside it on the chip and read nothing of it.
+
+    Parameters
+    ----------
+    begins, last
+        First cycle of each operator, and the last operator of its chip.
+    """
+    following = np.arange(1, len(begins) + 1)
+    early = np.ones(len(begins), dtype=bool)
+    while early.any():
+        early = (following <= last) & (begins[np.minimum(following, last)] <= begins)
+        following = following + early
+    return following
 
 
 def _vector_cycles(machine: MachineSpec) -> int:

@@ -133,7 +133,7 @@ class _PrefillCompiler:
         self._plan = plan
         self._topology = topology
         self._prompt_tokens = prompt_tokens
-        self._scheduler = PlanScheduler(plan, topology)
+        self._scheduler = PlanScheduler(plan, topology, overlaps=False)
 
     def timed(self, chunk_tokens: int) -> _TimedChunks:
         """Return chunks of a length on the faster timeline: one in a stage, or several.

@@ -85,7 +85,7 @@ def compile_recomputation(
     if chunk_tokens:
         chunk_tokens = min(chunk_tokens, context)
         check_chunk(plan, context, chunk_tokens)
-    scheduler = PlanScheduler(plan, topology, outage)
+    scheduler = PlanScheduler(plan, topology, outage, overlaps=False)
     sizes = [chunk_tokens] if chunk_tokens else _chunk_sizes(plan)
     timed: list[tuple[int, int, int]] = []
     for size in sizes:

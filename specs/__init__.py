@@ -7,6 +7,7 @@ scenario: Scenario, load_scenario
 machine, chip, system, link, synchronisation, fec, host_link, failover:
     MachineSpec and its parts
 floor, line_rate: FloorSpec, LineRate
+compiler: CompilerSpec; what a schedule may do at the same time
 bit_errors, faults: errors of links, and fault scripts
 model, transformer_shape, families: ModelSpec, load_model, model_names
 numerical_settings: NumericalSettings; what changes a model's values and not its sizes

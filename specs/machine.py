@@ -10,6 +10,7 @@ from pydantic import Field
 
 from specs.arrays import Floats, Ints
 from specs.chip import ChipSpec
+from specs.compiler import CompilerSpec
 from specs.errors import SpecError, nearest
 from specs.failover import FailoverSpec
 from specs.fec import FecSpec
@@ -55,6 +56,7 @@ class MachineSpec(Spec):
     host: HostSpec
     failover: FailoverSpec
     power: PowerSpec
+    compiler: CompilerSpec = CompilerSpec()
 
     def with_settings(self, settings: Mapping[str, Any], origin: str = "--set") -> Self:
         """Return this machine with values at paths such as ``link.ber`` replaced.

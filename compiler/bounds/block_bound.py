@@ -10,9 +10,9 @@ from typing import NamedTuple, final
 import numpy as np
 
 from compiler.cost.link_timing import hop_cycles, vectors_of
-from sharding.operators.operators import Compute, Exchange, Pattern
+from compiler.passes.model_pass import block_ways
+from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
 from sharding.parallelism.tensor_group import FeedForwardLayout, TensorGroup
-from sharding.partition.block_operators import block_operators
 from sharding.planner.memory import kv_cache_bytes, weight_bytes
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
@@ -24,7 +24,8 @@ class BlockBound(NamedTuple):
     Attributes
     ----------
     compute_cycles
-        Cycles of its operators, each on the chip with the most work.
+        Cycles of its operators, each on the chip with the most work, without those that
+        an exchange may hide.
     exchange_cycles
         Cycles of its collectives, each among chips that are as near as can be.
     weight_bytes, kv_cache_bytes
@@ -101,16 +102,26 @@ def _without_other_keys(task: Task, kind: BlockKind) -> Task:
     return reduced if kind is BlockKind.ATTENTION else reduced._replace(attention=0)
 
 
+def _compute_cycles(operators: list[ShardedOperator]) -> int:
+    """Return the least cycles of operators that run beside no exchange."""
+    return sum(
+        int(operator.least_cycles.max())
+        for operator in operators
+        if isinstance(operator, Compute)
+    )
+
+
 def _block_bound(task: Task, block: Block) -> BlockBound:
     """Return the bounds of a block on the group of `task`."""
-    compute = exchanged = 0
-    for operator in block_operators(task, block):
-        if isinstance(operator, Compute):
-            compute += int(operator.least_cycles.max())
-        elif has_messages(operator):
-            exchanged += least_exchange_cycles(task, operator)
+    ways = block_ways(task, block)
+    exchanged = sum(
+        least_exchange_cycles(task, operator)
+        for operator in ways[0]
+        if isinstance(operator, Exchange) and has_messages(operator)
+    )
     return BlockBound(
-        compute_cycles=compute,
+        # What runs beside an exchange may be hidden by it.
+        compute_cycles=min(map(_compute_cycles, ways)),
         exchange_cycles=exchanged,
         weight_bytes=int(weight_bytes(task, block).sum()),
         kv_cache_bytes=int(kv_cache_bytes(task, block, 1).sum()),

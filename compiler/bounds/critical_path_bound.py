@@ -6,27 +6,18 @@ so each such block is computed once, and a plan is a sum over them.
 """
 
 from collections.abc import Hashable
-from typing import NamedTuple, final
+from typing import final
 
 from compiler.bounds.congestion_bound import CongestionBound
 from compiler.bounds.exchange_bound import ExchangeBoundCache
 from compiler.ir.messages import MessageTable
 from compiler.passes.model_pass import model_pass
 from compiler.passes.planned_pass import PassBlock, PassStage, PlannedPass, walk_pass
-from compiler.scheduling.weight_prefetch import WeightPrefetcher
-from sharding.operators.operators import Exchange, ShardedOperator, Unit
+from compiler.scheduling.block_path import BlockPath, block_path
+from compiler.scheduling.weight_prefetch import WeightPrefetcher, Windows
+from sharding.operators.operators import Exchange, ShardedOperator
 from sharding.planner.plan import ShardingPlan
 from sharding.weights.task import Task
-
-# Cycles in which weights may load, relative to the start of a block.
-_Windows = tuple[tuple[int, int], ...]
-
-
-class _BlockPath(NamedTuple):
-    """Path of a block: its cycles, and those left that are free to load weights."""
-
-    cycles: int
-    windows: _Windows
 
 
 @final
@@ -44,9 +35,9 @@ class CriticalPathBound:
     def __init__(self, links: CongestionBound, exchanges: ExchangeBoundCache) -> None:
         self._links = links
         self._exchanges = exchanges
-        self._operators: dict[Hashable, list[ShardedOperator]] = {}
+        self._ways: dict[Hashable, tuple[list[ShardedOperator], ...]] = {}
         self._prefetch: WeightPrefetcher | None = None
-        self._paths: dict[tuple[Hashable, bytes, _Windows], _BlockPath] = {}
+        self._paths: dict[tuple[Hashable, bytes, Windows], BlockPath] = {}
 
     def least_latency(self, plan: ShardingPlan) -> int:
         """Return a lower bound on the cycles from a token to the next of its sequence.
@@ -68,8 +59,8 @@ class CriticalPathBound:
         return max(path.now, plan.sequences * interval)
 
     def block(
-        self, task: Task, block: PassBlock, stage: PassStage, windows: _Windows
-    ) -> _BlockPath:
+        self, task: Task, block: PassBlock, stage: PassStage, windows: Windows
+    ) -> BlockPath:
         """Return the path of a block after free cycles, kept for equal blocks."""
         key = block.like, stage.chips.tobytes(), windows
         if key not in self._paths:
@@ -77,36 +68,34 @@ class CriticalPathBound:
         return self._paths[key]
 
     def _block_path(
-        self, task: Task, block: PassBlock, stage: PassStage, windows: _Windows
-    ) -> _BlockPath:
+        self, task: Task, block: PassBlock, stage: PassStage, windows: Windows
+    ) -> BlockPath:
         """Return the path of a block, scheduled as `pass_timeline` does."""
-        if block.like not in self._operators:
-            self._operators[block.like] = block.operators()
+        if block.like not in self._ways:
+            self._ways[block.like] = block.all_ways()
         if self._prefetch is None:
             self._prefetch = WeightPrefetcher(task.machine.chip)
-        prefetch, now = self._prefetch, 0
-        prefetch.restart()
-        for start, end in windows:
-            prefetch.free(start, end)
-        for operator in self._operators[block.like]:
-            begin = now
-            if isinstance(operator, Exchange):
-                now += self._exchanges.cycles(task, operator, stage.chips)
-                prefetch.free(begin, now)
-                continue
-            cycles = operator.cycles
-            if not cycles.any():
-                continue
-            if operator.unit is Unit.MATMUL:
-                cycles = prefetch.least_cycles(operator)
-            now += int(cycles.max())
-            prefetch.after(operator.unit, begin, now)
-        left = tuple((start - now, end - now) for start, end in prefetch.windows)
-        return _BlockPath(now, left)
+        prefetch = self._prefetch
+
+        def exchange_cycles(exchange: Exchange) -> int:
+            return self._exchanges.cycles(task, exchange, stage.chips)
+
+        paths = [
+            block_path(way, exchange_cycles, prefetch, windows, least=True)
+            for way in self._ways[block.like]
+        ]
+        # Whichever way is taken, it leaves no more cycles to load weights.
+        left = max((path.windows for path in paths), key=_free_cycles)
+        return BlockPath(min(path.cycles for path in paths), left)
 
     def sent_cycles(self, messages: MessageTable) -> int:
         """Return a lower bound on the cycles of a phase of messages."""
         return self._links.transport(messages).duration_cycles
+
+
+def _free_cycles(windows: Windows) -> int:
+    """Return the cycles of all windows together."""
+    return sum(end - start for start, end in windows)
 
 
 @final
@@ -125,7 +114,7 @@ class _PlanPath:
         self._bound = bound
         self._task = task
         self._planned = planned
-        self._windows: _Windows = ()
+        self._windows: Windows = ()
         self._begin = 0
         self.now = 0
         self.slowest = 0

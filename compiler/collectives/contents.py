@@ -109,7 +109,12 @@ def exchange_dataflow(
                 arrived[target, shard].append(parts[source, shard])
         for place, new in arrived.items():
             parts[place] = parts[place].union(*new)
-        counts = {place: len(new) for place, new in arrived.items()}
+        counts = {
+            (member, shard): len(new)
+            for (member, shard), new in arrived.items()
+            # What is made beside the exchange is added when all has arrived.
+            if exchange.beside is None or member != shard
+        }
         sums = _sums(operands, counts, parts, width) if phase.adds else ()
         made.append(PhaseDataflow((*regions, *beside), sums))
     return tuple(made)

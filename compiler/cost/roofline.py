@@ -3,19 +3,20 @@
 * Every stage multiplies its weights and its share of the KV cache in rounds of tiles,
   of which its weight buffers may hold some ahead of each product.
 * Every block of a split layer has an all-gather and a reduce-scatter. Each takes at
-  least one vector over one link.
+  least one vector over one link, and may hide what a chip multiplies of its own shard.
 * Every stage boundary has a stage transfer, and the token of a language model returns.
 """
 
 import numpy as np
 
 from compiler.cost.link_timing import hop_cycles, vectors_of
-from sharding.operators.operators import Compute, Unit
-from sharding.partition.block_operators import block_operators
+from sharding.operators.operators import Compute, ShardedOperator, Unit
+from sharding.partition.block_operators import block_operators, block_overlaps
 from sharding.partition.stage_boundary import carried_bytes
 from sharding.planner.plan import ShardingPlan, Stage
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
+from specs.arrays import Ints
 
 
 def lower_bound_cycles(plan: ShardingPlan) -> int:
@@ -48,18 +49,39 @@ def feed_cycles(task: Task, stage: Stage) -> int:
 
     It takes all rounds of tiles of its products, and loads those ahead that it may.
     """
-    fill = task.machine.chip.matmul_fill_cycles
     busy, known = 0 * stage.chips, {}
     for block in stage.blocks:
         like = task.like(block)
         if like not in known:
-            known[like] = sum(
-                (
-                    np.where(step.least_cycles > 0, step.least_cycles - fill, 0)
-                    for step in block_operators(task, like)
-                    if isinstance(step, Compute) and step.unit is Unit.MATMUL
-                ),
-                0 * stage.chips,
+            known[like] = np.min(
+                [
+                    _busy_cycles(task, block_operators(task, like, overlap))
+                    for overlap in block_overlaps(task, like)
+                ],
+                axis=0,
             )
         busy = busy + known[like]
     return int(busy.max())
+
+
+def _busy_cycles(task: Task, operators: list[ShardedOperator]) -> Ints:
+    """Return the least cycles of each chip's matrix unit beside no hop.
+
+    What runs beside an exchange is hidden as long as a hop takes.
+    """
+    hop = hop_cycles(task.machine, 1)
+    busy = np.zeros(task.tensor, dtype=np.int64)
+    for step in operators:
+        if isinstance(step, Compute):
+            busy += _multiplying(task, step)
+        elif step.beside is not None:
+            busy += np.maximum(_multiplying(task, step.beside) - hop, 0)
+    return busy
+
+
+def _multiplying(task: Task, step: Compute) -> Ints:
+    """Return the least cycles of a product on each chip without fill."""
+    if step.unit is not Unit.MATMUL:
+        return 0 * step.cycles
+    fill = task.machine.chip.matmul_fill_cycles
+    return np.where(step.least_cycles > 0, step.least_cycles - fill, 0)

@@ -1,7 +1,8 @@
 """Timeline: compute and transport entries of one token with their start cycles.
 
 The chips of a tensor group work in lockstep, and a token is in one stage at a time. So
-the entries form one critical path: each starts where the one before has ended.
+the entries form one critical path: each starts where the one before has ended. But a
+product may run beside the phases of an exchange, and start while another one drains.
 """
 
 from dataclasses import dataclass
@@ -75,6 +76,8 @@ class Timeline:
         Hops on the critical path within each stage and out of it.
     trains
         Trains in all entries.
+    hidden_cycles
+        Cycles of exchanges in which the chips compute too, counted as computation.
     """
 
     entries: tuple[TimelineEntry, ...]
@@ -83,6 +86,7 @@ class Timeline:
     stage_cycles: tuple[int, ...]
     stage_hops: tuple[int, ...]
     trains: int
+    hidden_cycles: int = 0
 
     @property
     def token_cycles(self) -> int:

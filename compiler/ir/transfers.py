@@ -24,6 +24,22 @@ class CycleBreakdown(NamedTuple):
         """Return the breakdown of both spans together."""
         return CycleBreakdown(*(a + b for a, b in zip(self, other, strict=True)))
 
+    def minus(self, other: "CycleBreakdown") -> "CycleBreakdown":
+        """Return the breakdown of what follows a span that this one begins with."""
+        return CycleBreakdown(*(a - b for a, b in zip(self, other, strict=True)))
+
+    def without(self, hidden: int) -> "CycleBreakdown":
+        """Return the breakdown of a transfer less cycles hidden by computation.
+
+        Those in flight are hidden first.
+        """
+        left = self._asdict()
+        for cause in ("link", "guard", "fec", "alignment", "wait", "compute", "deskew"):
+            taken = min(hidden, left[cause])
+            left[cause] -= taken
+            hidden -= taken
+        return CycleBreakdown(**left)
+
     @property
     def total(self) -> int:
         """Return the length of the span in cycles."""

@@ -12,7 +12,8 @@ from compiler.ir.messages import MessageTable
 from compiler.passes.planned_pass import PassBlock, PassStage, PlannedPass
 from compiler.passes.train_count import check_trains, least_trains
 from sharding.operators.operands import Operand
-from sharding.partition.block_operators import block_operators
+from sharding.operators.operators import ShardedOperator
+from sharding.partition.block_operators import block_operators, block_overlaps
 from sharding.partition.head import TOKEN
 from sharding.partition.stage_boundary import (
     carried_bytes,
@@ -62,6 +63,7 @@ def _pass_block(task: Task, block: Block) -> PassBlock:
     return PassBlock(
         like=(task.group, like),
         operators=partial(block_operators, task, like),
+        ways=partial(block_ways, task, like),
         scope=partial(block_scope, task, block),
         received_bytes=partial(carried_bytes, task, block),
         received=partial(carried_operands, task, block),
@@ -130,6 +132,16 @@ def _returned_mirrored(
     moved = tuple(each._replace(member=rows[each.member]) for each in carried)
     assert all((each.member < len(returned)).all() for each in moved)
     return (*(_returned(len(token)) if len(token) else ()), *moved)
+
+
+def block_ways(task: Task, block: Block) -> tuple[list[ShardedOperator], ...]:
+    """Return a block's planned operators in each way in which exchanges may overlap.
+
+    The first is without.
+    """
+    return tuple(
+        block_operators(task, block, overlap) for overlap in block_overlaps(task, block)
+    )
 
 
 def token_return(plan: ShardingPlan) -> MessageTable:

@@ -6,7 +6,7 @@ a pass and what bounds it from below are the same walk, with another cost at eac
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, final
 
 import numpy as np
@@ -31,6 +31,9 @@ class PassBlock:
         Equal for blocks with the same operators, also of other passes.
     operators
         Returns its sharded operators in order.
+    ways
+        Returns the same operators in each way in which exchanges may overlap with
+        products, the first without; None if there is no other way.
     scope
         Returns the scope of its names, given the number of the pass and whether it is
         the first block of its stage.
@@ -44,6 +47,11 @@ class PassBlock:
     scope: Callable[[int, bool], Scope | GraphScope]
     received_bytes: Callable[[], Ints]
     received: Callable[[], tuple[Operand, ...]]
+    ways: Callable[[], tuple[list[ShardedOperator], ...]] | None = None
+
+    def all_ways(self) -> tuple[list[ShardedOperator], ...]:
+        """Return its operators in each way, the first without overlap."""
+        return (self.operators(),) if self.ways is None else self.ways()
 
 
 @final
@@ -85,6 +93,16 @@ class PlannedPass:
     least_trains: Callable[[Topology], int]
     check_trains: Callable[[int], None]
     cuts_phases: bool = False
+
+    def without_overlap(self) -> "PlannedPass":
+        """Return the pass in which no product runs beside an exchange."""
+        stages = [
+            replace(
+                stage, blocks=tuple(replace(each, ways=None) for each in stage.blocks)
+            )
+            for stage in self.stages
+        ]
+        return replace(self, stages=tuple(stages))
 
     def transfer(self, stage: PassStage, following: PassStage) -> MessageTable:
         """Return the messages of a stage transfer: each member sends to its partner.

@@ -3,6 +3,7 @@
 pass_scheduler: pass_timeline
 schedule_builder: ScheduleBuilder
 layer_cache: BlockCache, LayerCache
+block_path: BlockPath, block_path
 weight_prefetch: PrefetchedProduct, WeightLoad, WeightPrefetcher
 deskew_interval: best_deskew_interval
 deskew_insertion: place_deskews

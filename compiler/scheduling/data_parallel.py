@@ -129,6 +129,7 @@ def merge_timelines(timelines: Sequence[Timeline], starts: Sequence[int]) -> Tim
         stage_cycles=sum((timeline.stage_cycles for timeline in timelines), ()),
         stage_hops=sum((timeline.stage_hops for timeline in timelines), ()),
         trains=sum(timeline.trains for timeline in timelines),
+        hidden_cycles=timelines[last].hidden_cycles,
     )
 
 

@@ -1,7 +1,7 @@
 """Cache of layers: operators and phases of a block, computed once for equal blocks."""
 
 from collections.abc import Hashable
-from functools import cache
+from functools import cache, partial
 from typing import final
 
 from compiler.collectives.contents import (
@@ -20,11 +20,13 @@ from compiler.ir.identity_map import IdentityMap
 from compiler.ir.messages import MessageTable
 from compiler.ir.transfers import TransferModel
 from compiler.passes.planned_pass import PassBlock, PassStage, PlannedPass
+from compiler.scheduling.block_path import block_path
+from compiler.scheduling.weight_prefetch import WeightPrefetcher, Windows
 from sharding.operators.operators import Compute, Exchange, ShardedOperator
 from topologies.topology import Topology
 
-# Sharded operators of blocks, by what is equal for equal blocks.
-BlockOperators = dict[Hashable, list[ShardedOperator]]
+# Sharded operators of blocks in each way, by what is equal for equal blocks.
+BlockOperators = dict[Hashable, tuple[list[ShardedOperator], ...]]
 
 
 @final
@@ -56,9 +58,13 @@ class BlockCache:
         )
 
     def operators(self, block: PassBlock) -> list[ShardedOperator]:
-        """Return the operators and exchanges of `block`, in order."""
+        """Return the operators and exchanges of `block`, in order, without overlap."""
+        return self.ways(block)[0]
+
+    def ways(self, block: PassBlock) -> tuple[list[ShardedOperator], ...]:
+        """Return the operators of `block` in each way in which exchanges overlap."""
         if block.like not in self._operators:
-            self._operators[block.like] = block.operators()
+            self._operators[block.like] = block.all_ways()
         return self._operators[block.like]
 
     def candidates(self, exchange: Exchange, stage: PassStage) -> list[Candidate]:
@@ -95,19 +101,58 @@ class LayerCache:
         self, planned: PlannedPass, transfers: TransferModel, blocks: BlockCache
     ) -> None:
         self._blocks = blocks
+        self._transfers = transfers
         self._selector = ExchangeSelector(
             planned.machine, transfers, repeats=blocks.repeats
         )
         self._phases: IdentityMap[Exchange, dict[int, tuple[Phase, ...]]] = (
             IdentityMap()
         )
+        self._prefetch = WeightPrefetcher(planned.machine.chip)
+        self._fastest: dict[tuple[Hashable, int, Windows], list[ShardedOperator]] = {}
         self._dataflow: IdentityMap[
             Exchange, dict[tuple[bytes, ...], tuple[PhaseDataflow, ...]]
         ] = IdentityMap()
 
     def operators(self, block: PassBlock) -> list[ShardedOperator]:
-        """Return the operators and exchanges of `block`, in order."""
+        """Return the operators and exchanges of `block`, in order, without overlap."""
         return self._blocks.operators(block)
+
+    def ways(self, block: PassBlock) -> tuple[list[ShardedOperator], ...]:
+        """Return the operators of `block` in each way in which exchanges overlap."""
+        return self._blocks.ways(block)
+
+    def fastest(
+        self, block: PassBlock, stage: PassStage, windows: Windows
+    ) -> list[ShardedOperator]:
+        """Return the operators of `block` in the way that takes least on a stage.
+
+        Parameters
+        ----------
+        block, stage
+            The block, and its stage.
+        windows
+            Cycles in which weights may load before the block, relative to its start.
+        """
+        ways = self.ways(block)
+        if len(ways) == 1:
+            return ways[0]
+        key = block.like, stage.index, windows
+        if key not in self._fastest:
+            cycles = partial(self._exchange_cycles, stage)
+            paths = [
+                block_path(way, cycles, self._prefetch, windows).cycles for way in ways
+            ]
+            self._fastest[key] = ways[paths.index(min(paths))]
+        return self._fastest[key]
+
+    def _exchange_cycles(self, stage: PassStage, exchange: Exchange) -> int:
+        """Return the cycles of an exchange on a stage, without any wait."""
+        return sum(
+            self._transfers.transport(phase.messages).duration_cycles
+            + int(self.reduction(phase, stage).cycles.max())
+            for phase in self.phases(exchange, stage)
+        )
 
     def phases(self, exchange: Exchange, stage: PassStage) -> tuple[Phase, ...]:
         """Return the phases of the fastest algorithm for `exchange` on a stage."""

@@ -139,13 +139,17 @@ class _TimelineBuilder:
 
     def block(self, stage: PassStage, block: PassBlock) -> None:
         """Append the operators and exchanges of a block."""
-        layers, chips = self._layers, stage.chips
+        layers, chips, builder = self._layers, stage.chips, self._builder
         scope = block.scope(self._number, block is stage.blocks[0])
-        for operator in layers.operators(block):
+        for operator in layers.fastest(block, stage, builder.windows):
             if isinstance(operator, Compute):
                 flow = EntryDataflow(scope, chips, operations=operator.operations)
-                self._builder.compute(operator, chips, flow)
+                builder.compute(operator, chips, flow)
                 continue
+            if operator.beside is not None:
+                computes = operator.beside.operations
+                flow = EntryDataflow(scope, chips, operations=computes)
+                builder.start_beside(operator.beside, chips, flow)
             for index, phase in enumerate(layers.phases(operator, stage)):
                 flow = EntryDataflow(
                     scope,
@@ -154,7 +158,8 @@ class _TimelineBuilder:
                     carried=partial(_carried, layers, operator, stage, index),
                 )
                 self._send(operator.name, phase, flow)
-                self._builder.compute(layers.reduction(phase, stage), chips, flow)
+                builder.compute(layers.reduction(phase, stage), chips, flow)
+            builder.end_beside()
 
     def _send(self, name: str, phase: Phase, flow: EntryDataflow) -> None:
         """Append a phase, in pieces if it is too long for one."""
@@ -211,6 +216,7 @@ class _TimelineBuilder:
             stage_cycles=tuple(self._stage_cycles),
             stage_hops=tuple(self._stage_hops),
             trains=builder.trains,
+            hidden_cycles=builder.hidden_cycles,
         )
 
 

@@ -38,6 +38,9 @@ class PlanScheduler:
     ----------
     plan, topology, outage
         As in `compile_token`; of the plan the machine and the chips matter.
+    overlaps
+        Whether products may run beside exchanges. Chunks of a prompt run beside each
+        other instead.
 
     Attributes
     ----------
@@ -46,8 +49,14 @@ class PlanScheduler:
     """
 
     def __init__(
-        self, plan: AnyPlan, topology: Topology, outage: Outage = NO_OUTAGE
+        self,
+        plan: AnyPlan,
+        topology: Topology,
+        outage: Outage = NO_OUTAGE,
+        *,
+        overlaps: bool = True,
     ) -> None:
+        self._overlaps = overlaps
         machine = plan.machine
         leader = int(plan.stages[0].chips[0])
         self._machine = machine
@@ -118,6 +127,8 @@ class PlanScheduler:
     def _planned(self, plan: AnyPlan) -> tuple[PlannedPass, BlockCache]:
         """Return the pass of a plan, with what all its schedules share."""
         planned = pass_of(plan)
+        if not self._overlaps:
+            planned = planned.without_overlap()
         # Replicas do the same on other chips.
         of = plan if isinstance(plan, WorkloadPlan) else plan.task
         known = self._operators.of(of, lambda _: {})

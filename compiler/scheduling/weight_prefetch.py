@@ -11,6 +11,7 @@ import numpy as np
 
 from chip.operator_cycles import (
     FILL_STEPS,
+    drain_cycles,
     load_of,
     most_preload_rounds,
     preloaded,
@@ -96,16 +97,41 @@ class WeightPrefetcher:
         """Return the spans of free cycles, in order."""
         return tuple(self._free)
 
+    def begin(
+        self, operator: Compute, now: int, exchanged: int, product_end: int
+    ) -> int:
+        """Return when a product starts, and discard the free cycles from then on.
+
+        One that continues the product before it starts while that one drains.
+
+        Parameters
+        ----------
+        operator
+            The product.
+        now
+            End of all that was scheduled.
+        exchanged
+            End of the last exchange before it.
+        product_end
+            End of the last product before it.
+        """
+        if not operator.continues:
+            return now
+        start = max(exchanged, product_end - drain_cycles(self._chip))
+        self._free = [(a, min(b, start)) for a, b in self._free if a < start]
+        return start
+
     def restart(self) -> None:
         """Discard the free cycles: they were another group's, or are used."""
         self._free = []
 
     def free(self, start: int, end: int) -> None:
         """Add free cycles from `start` to `end`, after all that were free before."""
+        if end <= start:
+            return
         if self._free and self._free[-1][1] == start:
             start = self._free.pop()[0]
-        if start < end:
-            self._free.append((start, end))
+        self._free.append((start, end))
 
     def after(self, unit: Unit, begin: int, end: int) -> None:
         """Add the cycles that an operator leaves free to load weights.

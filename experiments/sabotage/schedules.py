@@ -59,15 +59,20 @@ _SMALL = ModelSpec(
 _EXPERTS = _SMALL.model_copy(
     update={"family": "mixtral", "experts": 4, "experts_per_token": 2}
 )
+# Wide enough that products take longer than they gain beside exchanges.
+_WIDE = _SMALL.model_copy(
+    update={"hidden_size": 640, "intermediate_size": 2560, "layers": 2}
+)
 _SMALL_CONTEXT = 32
 
 
 def quick_schedules() -> Iterator[SabotageCase]:
     """Return the schedules for sabotage that compile in a moment.
 
-    The first two and the last of those that are proven are executed with numbers.
+    Decoders, experts and the last of those that are proven are executed with numbers.
     """
     yield _small("small decoder", _SMALL, Strategy(tensor=2, pipeline=2))
+    yield overlapped_decoder()
     yield _small("small experts", _EXPERTS, Strategy(tensor=4, pipeline=1, expert=2))
     yield _small_prompt()
     yield _small_lstm()
@@ -104,19 +109,24 @@ def _model(scenario: Scenario) -> SabotageCase:
     )
 
 
-def _planned(model: ModelSpec, strategy: Strategy) -> tuple[ShardingPlan, Topology]:
+def _planned(
+    model: ModelSpec, strategy: Strategy, *, overlap: bool = False
+) -> tuple[ShardingPlan, Topology]:
     """Return the plan of a small model, and its topology."""
     topology = select_topology(strategy.chips)
     # Clocks that do not drift need no deskews, so that their rules catch nothing.
-    machine = load_machine().with_settings({"clock.model": "ideal"})
+    settings = {"clock.model": "ideal", "compiler.overlap": overlap}
+    machine = load_machine().with_settings(settings)
     task = Task(model, machine, 1, _SMALL_CONTEXT, 1).split_as(strategy)
     chips = topology.active.astype(np.int64)
     return plan_sharding(task, strategy, chips, sequences=1), topology
 
 
-def _small(name: str, model: ModelSpec, strategy: Strategy) -> SabotageCase:
+def _small(
+    name: str, model: ModelSpec, strategy: Strategy, *, overlap: bool = False
+) -> SabotageCase:
     """Return the case of a small model, which is executed with numbers."""
-    plan, topology = _planned(model, strategy)
+    plan, topology = _planned(model, strategy, overlap=overlap)
     shorter = plan.task._replace(context=_SMALL_CONTEXT // 2)
     return SabotageCase(
         name,
@@ -127,6 +137,12 @@ def _small(name: str, model: ModelSpec, strategy: Strategy) -> SabotageCase:
         {SHORTER: compile_token(pass_plan(plan, shorter), topology).program},
         first_token(plan),
     )
+
+
+def overlapped_decoder() -> SabotageCase:
+    """Return the case of a decoder whose products run beside exchanges."""
+    strategy = Strategy(tensor=2, pipeline=1)
+    return _small("overlapped decoder", _WIDE, strategy, overlap=True)
 
 
 def _small_prompt() -> SabotageCase:

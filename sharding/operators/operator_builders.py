@@ -29,6 +29,7 @@ def matrix_product(
     stored: Format | None = None,
     ready: Ints | None = None,
     tokens: int | None = None,
+    readers: int = 1,
     computes: Operations = nothing,
 ) -> Compute:
     """Return a sharded matrix-product operator: rounds of tiles on each chip.
@@ -51,6 +52,8 @@ def matrix_product(
         Rounds that can be loaded before the product. If None, all.
     tokens
         Tokens whose vectors enter and leave. If None, the task's.
+    readers
+        As in `chip.operator_work.ProductWork`.
     computes
         Returns what it computes on each chip.
     """
@@ -75,6 +78,7 @@ def matrix_product(
             input_bytes=activation.bytes_of(entering * through),
             output_bytes=activation.bytes_of(leaving * through),
             ready_rounds=rounds if known < 0 else known,
+            readers=readers,
         )
 
     return compute(

@@ -60,6 +60,9 @@ class Compute:
     operations
         Returns what it computes: functions that are chained in one instruction, and the
         regions that they read and make on each chip.
+    continues
+        Whether it is a product that reads nothing of what the product before it makes,
+        so that it may start while that one drains.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Compute:
     cycles: Ints
     least_cycles: Ints
     operations: Operations = nothing
+    continues: bool = False
 
 
 def compute(
@@ -151,6 +155,9 @@ class Exchange:
     attached
         Returns what each member of a reduce-scatter sends beside, to those to whom it
         sends: in a one-shot exchange, all others.
+    beside
+        Operator that reads nothing of what is exchanged and makes nothing that is sent,
+        so that it may run at the same time; None if there is none.
     """
 
     name: str
@@ -160,6 +167,7 @@ class Exchange:
     only: NDArray[np.bool_] | None = None
     carries: Carried = nothing
     attached: Carried = nothing
+    beside: Compute | None = None
 
 
 ShardedOperator = Compute | Exchange

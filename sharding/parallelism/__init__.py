@@ -4,5 +4,6 @@ strategy: Strategy, parse_strategy
 feasibility: check_model
 tensor_group: TensorGroup, Range, FeedForwardLayout, Routing, group_of, grid_inputs
 ranges: TensorSlices, HeadSplit, bounds, shard_sizes, head_split, head_rows, head_sizes
+overlap: Overlap, NO_OVERLAP, own_columns, other_columns
 grid: Grid, parse_grids, grids
 """

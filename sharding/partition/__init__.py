@@ -1,9 +1,10 @@
 """Partition of a graph's blocks: the operators of each chip of a group, and exchanges.
 
-block_operators: block_operators; the operators of a block, by a rule for each function
+block_operators: block_operators, block_overlaps; the operators of a block, by a rule
+    for each function
 block_partition: BlockPartition; a block of the graph on a group, with its sizes
 norms: weigh, scale, weighing, scaling, weighed_shard, router_scores
-products: multiply, score_experts, inner_cut
+products: multiply, early_product, late_product, score_experts, inner_cut
 heads: norm_heads, place_heads, scale_heads
 attention_cuts: AttentionCuts
 attention: score, soften, attend

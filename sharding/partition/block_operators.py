@@ -9,6 +9,7 @@ all-reduce with the block's work between them.
 from collections.abc import Callable, Mapping
 
 from sharding.operators.operators import ShardedOperator
+from sharding.parallelism.overlap import NO_OVERLAP, Overlap
 from sharding.partition.attention import attend, score, soften
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.embedding import add_tables, look_up
@@ -53,7 +54,9 @@ _POOLING: Mapping[Function, Rule] = {
 }
 
 
-def block_operators(task: Task, block: Block) -> list[ShardedOperator]:
+def block_operators(
+    task: Task, block: Block, overlap: Overlap = NO_OVERLAP
+) -> list[ShardedOperator]:
     """Return the sharded operators of `block` in order.
 
     Parameters
@@ -62,11 +65,28 @@ def block_operators(task: Task, block: Block) -> list[ShardedOperator]:
         The task, with its tensor group.
     block
         A block of the model, or a part of one.
+    overlap
+        Which of its exchanges run beside products, one of `block_overlaps`.
     """
-    part = BlockPartition(task, block)
+    part = BlockPartition(task, block, overlap)
     rules = {**_RULES, **_POOLING} if part.pools else _RULES
     return [
         sharded
         for operator in part.operators
         for sharded in rules[operator.function](part, operator)
     ]
+
+
+def block_overlaps(task: Task, block: Block) -> tuple[Overlap, ...]:
+    """Return the ways in which the exchanges of `block` may overlap with its products.
+
+    The first is without. Parameters are those of `block_operators`.
+    """
+    if not task.machine.compiler.overlap:
+        return (NO_OVERLAP,)
+    most = BlockPartition(task, block).overlaps
+    return tuple(
+        Overlap(gather, scatter)
+        for gather in ((False, True) if most.gather else (False,))
+        for scatter in ((False, True) if most.scatter else (False,))
+    )

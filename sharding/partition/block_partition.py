@@ -10,6 +10,12 @@ from typing import TypeVar, final
 
 import numpy as np
 
+from sharding.parallelism.overlap import (
+    NO_OVERLAP,
+    Overlap,
+    other_columns,
+    own_columns,
+)
 from sharding.parallelism.ranges import HeadSplit, bounds
 from sharding.parallelism.tensor_group import Range, TensorGroup
 from sharding.weights.blocks import Block, BlockKind
@@ -17,7 +23,12 @@ from sharding.weights.task import FP32_BYTES, Task
 from specs.arrays import Ints
 from specs.graph import Role
 from specs.model import ModelSpec
-from workloads.attributes import AttentionAttributes, NormAttributes, Rows
+from workloads.attributes import (
+    AttentionAttributes,
+    NormAttributes,
+    PositionAttributes,
+    Rows,
+)
 from workloads.model_graph import graph_of
 from workloads.operator_graph import Block as GraphBlock
 from workloads.operators import Function, GraphOperator
@@ -35,19 +46,21 @@ class BlockPartition:
         The task.
     block
         The block, or a part of it.
+    overlap
+        Which of its exchanges run beside products.
 
     Attributes
     ----------
     task
         The task, with the positions that the block computes: a decoder's head computes
         those that are answered.
-    block
+    block, overlap
         As above.
     operators
         Operators of the whole block in order, with names for any layer.
     """
 
-    def __init__(self, task: Task, block: Block) -> None:
+    def __init__(self, task: Task, block: Block, overlap: Overlap = NO_OVERLAP) -> None:
         graph = _graph_block(task.model, block)
         self.operators = graph.operators
         self._tensors = {tensor.name: tensor for tensor in graph.tensors}
@@ -57,6 +70,7 @@ class BlockPartition:
         answers = isinstance(first, NormAttributes) and first.rows is Rows.ANSWERED
         self.task = task.answering() if answers else task
         self.block = block
+        self.overlap = overlap
 
     @property
     def group(self) -> TensorGroup:
@@ -109,6 +123,32 @@ class BlockPartition:
     def shard(self) -> Range:
         """Each chip's shard of the hidden dimension."""
         return self.group.shards(self.hidden)
+
+    @cached_property
+    def own(self) -> Range:
+        """Columns of each chip's shard that a product does beside an exchange."""
+        return own_columns(self.shard, self.task.machine.chip.lanes)
+
+    @cached_property
+    def slices(self) -> int:
+        """Most slices of a block's input that a chip multiplies one by one."""
+        if not self.overlap.gather:
+            return 1
+        before, after = other_columns(self.own, self.hidden)
+        others = 1 * (before.sizes > 0) + (after.sizes > 0)
+        return 1 + int(others.max())
+
+    @property
+    def sums_in_passing(self) -> bool:
+        """Return whether slices are summed by the operator behind the first product.
+
+        They are unless chips exchange what it makes, or norm it by heads.
+        """
+        if not self.overlap.gather or self.feeds_forward:
+            return self.overlap.gather
+        rotary = self.attributes(Function.POSITION, PositionAttributes).rotary
+        shared = (self.heads.members > 1).any() or self.find(Function.HEAD_NORM)
+        return rotary is not None and not shared
 
     @property
     def norm_sums(self) -> str:
@@ -176,6 +216,33 @@ class BlockPartition:
     def in_grid(self) -> bool:
         """Return whether each chip multiplies a part of the input's columns."""
         return self.feeds_forward and self.group.inputs > 1
+
+    @property
+    def overlaps(self) -> Overlap:
+        """Return which exchanges may run beside products at all.
+
+        A LayerNorm subtracts a mean before the product, and what a router has not
+        chosen yet is not multiplied.
+        """
+        group = self.group
+        ways = group.width > 1 and group.alternating_groups == 1
+        ways &= not self.in_grid and not self.is_routed
+        norm = self.find(Function.NORM_SCALE)
+        product = self.find(Function.PRODUCT)
+        if not ways or product is None or self.find(Function.ADD) is None:
+            return NO_OVERLAP
+        summed = any(
+            self.is_summed(each)
+            for each in self.operators
+            if each.function is Function.PRODUCT
+        )
+        gather = (
+            norm is not None
+            and not norm.attributes_as(NormAttributes).centred
+            and norm.outputs[0] == product.inputs[0]
+            and self.readers(norm.outputs[0]) == 1
+        )
+        return Overlap(gather, summed)
 
     @cached_property
     def inputs(self) -> Range:

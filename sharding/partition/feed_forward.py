@@ -9,6 +9,7 @@ from sharding.operators.operators import Exchange, Pattern, ShardedOperator
 from sharding.parallelism.tensor_group import Range
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.feed_forward_cuts import FeedForwardCuts, unscaled
+from sharding.partition.products import scaled_sums
 from sharding.weights.task import bytes_of
 from specs.arrays import Ints
 from workloads.operators import Function as GraphFunction
@@ -53,15 +54,21 @@ def activate(part: BlockPartition, operator: GraphOperator) -> list[ShardedOpera
     inward = _inward(part)
     if not part.in_grid:
         columns = cuts.columns
+        # Slices of a product are summed and scaled on the way.
+        slices = len(inward) * part.slices
+        summed = slices * (part.slices > 1)
         return [
             vector(
                 part.task,
                 "activate",
                 cuts.work.pairs * columns.sizes,
-                operations=6,
-                operands=len(inward),
+                operations=6 + summed,
+                operands=slices,
                 tokens=1,
-                computes=lambda: (_activating(part, operator, columns),),
+                computes=lambda: (
+                    *scaled_sums(part),
+                    _activating(part, operator, columns),
+                ),
             )
         ]
     own = cuts.activated

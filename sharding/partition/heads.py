@@ -10,6 +10,7 @@ from sharding.operators.operator_builders import vector
 from sharding.operators.operators import Exchange, Pattern, ShardedOperator
 from sharding.partition.attention_cuts import AttentionCuts
 from sharding.partition.block_partition import BlockPartition
+from sharding.partition.products import scaled_sums
 from sharding.weights.task import FP32_BYTES, bytes_of
 from workloads.attributes import PositionAttributes
 from workloads.operators import Function as GraphFunction
@@ -60,7 +61,7 @@ def place_heads(part: BlockPartition, operator: GraphOperator) -> list[ShardedOp
     """
     cuts = AttentionCuts(part)
     operators: list[ShardedOperator] = []
-    chained = _chains_biases(part)
+    chained, summed = _chains_biases(part), part.sums_in_passing
     if not _norms_heads(part):
         operators += _biases_alone(part)
     if cuts.shared:
@@ -71,17 +72,19 @@ def place_heads(part: BlockPartition, operator: GraphOperator) -> list[ShardedOp
     def rotates() -> tuple[Operation, ...]:
         reads, made = cuts.whole(_sliced(part)), cuts.whole(operator.outputs)
         rotation = Operation(operator.name, Function.POSITION, reads, made)
-        return (_adding_biases(part), rotation) if chained else (rotation,)
+        added = (_adding_biases(part),) if chained else ()
+        return (*(scaled_sums(part) if summed else ()), *added, rotation)
 
     # The operands are a number, its partner in the rotation, cosine and sine; new keys
-    # are transposed.
-    placed = cuts.split.heads * (cuts.sharing + 1 + chained) * cuts.size
+    # are transposed. Slices of the first two are summed and scaled on the way.
+    values = chained or summed
+    placed = cuts.split.heads * (cuts.sharing + 1 + values) * cuts.size
     rotation = vector(
         part.task,
         "rotary",
         placed,
-        operations=6 + chained,
-        operands=4,
+        operations=6 + chained + 2 * part.slices * summed,
+        operands=4 + 2 * (part.slices - 1) * summed,
         reorders=True,
         computes=rotates,
     )

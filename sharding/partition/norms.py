@@ -14,6 +14,7 @@ from sharding.operators.operator_builders import vector
 from sharding.operators.operators import Exchange, Pattern, ShardedOperator
 from sharding.parallelism.tensor_group import Range
 from sharding.partition.block_partition import BlockPartition
+from sharding.partition.products import early_product
 from workloads.operators import Function as GraphFunction
 from workloads.operators import GraphOperator
 
@@ -34,7 +35,8 @@ def weigh(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator
             part.shard.sizes,
             operations=3,
             operands=2,
-            readers=part.readers(made),
+            # A product may begin with the shard beside its exchange.
+            readers=part.readers(made) + part.overlap.gather,
             reductions=1,
             computes=lambda: (weighing(part, operator),),
         )
@@ -72,6 +74,7 @@ def scale(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator
 
     With the shards travel their sums and partial scores of experts. In a grid each chip
     gathers only the columns that it multiplies, and the factor comes after the product.
+    So it does if a chip multiplies its own columns beside the all-gather.
     """
     task = part.task
     only = _receivers(part, operator)
@@ -82,8 +85,9 @@ def scale(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator
         part.group.row if part.in_grid else part.one_team,
         only,
         lambda: (*weighed_shard(part), *router_scores(part)),
+        beside=early_product(part),
     )
-    if part.in_grid:
+    if part.in_grid or part.overlap.gather:
         return [gather]
     whole = part.hidden * (part.ones if only is None else only)
     factor = vector(

@@ -8,7 +8,7 @@ from sharding.parallelism.tensor_group import Range
 from sharding.partition.attention_cuts import AttentionCuts
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.feed_forward_cuts import FeedForwardCuts
-from sharding.partition.products import inner_cut
+from sharding.partition.products import inner_cut, late_product
 from sharding.weights.task import FP32_BYTES
 from workloads.attributes import AddAttributes
 from workloads.operators import Function as GraphFunction
@@ -39,6 +39,7 @@ def add(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
             part.one_team if part.attends else group.row,
             None if contributes.all() else contributes,
             lambda: (shards(operator.inputs[0], *part.shard, *parts),),
+            beside=late_product(part),
         ),
         # The operands are the partial sums, the residual and a bias.
         vector(

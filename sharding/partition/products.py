@@ -4,10 +4,15 @@ In a grid the first products are of a part of the input's columns too, so that e
 has partial sums of them.
 """
 
+from dataclasses import replace
+
+import numpy as np
+
 from chip.dataflow import Function
 from sharding.operators.operands import Operand, Operation, operand
-from sharding.operators.operator_builders import matrix_product
-from sharding.operators.operators import ShardedOperator
+from sharding.operators.operator_builders import matrix_product, vector
+from sharding.operators.operators import Compute, ShardedOperator
+from sharding.parallelism.overlap import other_columns
 from sharding.parallelism.tensor_group import Range
 from sharding.partition.attention_cuts import AttentionCuts
 from sharding.partition.block_partition import BlockPartition
@@ -17,10 +22,38 @@ from workloads.operators import GraphOperator
 
 
 def multiply(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
-    """Return the sharded products of one input with one or more matrices."""
+    """Return the sharded products of one input with one or more matrices.
+
+    Beside an exchange run parts of them, `early_product` and `late_product`.
+    """
+    others = other_columns(part.own, part.hidden)
     if part.is_summed(operator):
-        return [_summed_product(part, operator)]
-    return [_cut_product(part, operator)]
+        made = others if part.overlap.scatter else (part.inputs,)
+        return [_summed_product(part, operator, made)]
+    if part.overlap.gather:
+        rest = _cut_product(part, operator, others)
+        scaled = [] if part.sums_in_passing else [_scaled_sum(part, operator)]
+        return [replace(rest, continues=True), *scaled]
+    return [_cut_product(part, operator, (part.inputs,))]
+
+
+def early_product(part: BlockPartition) -> Compute | None:
+    """Return the sharded product of each chip's own columns of a block's input."""
+    if not part.overlap.gather:
+        return None
+    product = part.find(GraphFunction.PRODUCT)
+    assert product is not None
+    # The rest of the product and the sum follow.
+    return _cut_product(part, product, (part.own,), readers=2)
+
+
+def late_product(part: BlockPartition) -> Compute | None:
+    """Return the sharded product that makes each chip's own columns of the output."""
+    if not part.overlap.scatter:
+        return None
+    products = (o for o in part.operators if o.function is GraphFunction.PRODUCT)
+    summed = next(product for product in products if part.is_summed(product))
+    return replace(_summed_product(part, summed, (part.own,)), continues=True)
 
 
 def inner_cut(part: BlockPartition) -> Range:
@@ -44,74 +77,141 @@ def _trace_name(operator: GraphOperator) -> str:
     return operator.name.rpartition(".")[2].removesuffix("_product")
 
 
-def _cut_product(part: BlockPartition, operator: GraphOperator) -> ShardedOperator:
-    """Return a product of a block's whole input: each chip makes some columns."""
-    task, inputs = part.task, part.inputs
+def _cut_product(
+    part: BlockPartition,
+    operator: GraphOperator,
+    slices: tuple[Range, ...],
+    *,
+    readers: int = 1,
+) -> Compute:
+    """Return a product of columns of a block's input: each chip makes some columns.
+
+    Each of the slices of the input has a result of its own.
+    """
+    task = part.task
     cuts = _made_cuts(part, operator)
     made = sum((cut.sizes for cut in cuts), 0 * part.ones)
-
-    def multiplies() -> tuple[Operation, ...]:
-        left, *matrices = operator.inputs
-        made_here = operator.outputs
-        parts = Range(0 * made, 0 * made + 1)
-        if part.in_grid:
-            # The norm's factor is applied to the sums.
-            left = part.output_of(GraphFunction.NORM_WEIGH)
-            made_here, parts = tuple(map(unscaled, made_here)), inputs
-        held = Range(inputs.start, inputs.end * (made > 0))
-        reads = [operand(left, *held), *_choice(part)]
-        writes = []
-        for matrix, output, cut in zip(matrices, made_here, cuts, strict=True):
-            reads.append(_by_expert(part, matrix, cut, inputs))
-            writes.append(operand(output, *_grouped(part, cut), *parts))
-        return (
-            Operation(operator.name, Function.PRODUCT, tuple(reads), tuple(writes)),
-        )
-
+    inner = sum((each.sizes for each in slices), 0 * part.ones)
+    results = sum((1 * (each.sizes > 0) for each in slices), 0 * part.ones)
     return matrix_product(
         task._replace(context=1) if part.pools else task,
         _trace_name(operator),
-        inner=inputs.sizes,
+        inner=inner,
         # Gates meet what they multiply on the same lanes; queries, keys and values lie
         # side by side.
         columns=tuple(cut.sizes for cut in cuts) if part.feeds_forward else (made,),
         matrices=_experts(part),
-        outputs=_experts(part) * made,
+        outputs=_experts(part) * made * results,
         # Expert weights cannot be loaded ahead: the router's result is their address.
         ready=0 * made if part.is_routed else None,
-        computes=multiplies,
+        readers=readers,
+        computes=lambda: tuple(
+            _multiplying(part, operator, each, cuts) for each in slices
+        ),
     )
 
 
-def _summed_product(part: BlockPartition, operator: GraphOperator) -> ShardedOperator:
-    """Return a block's last product: each chip makes a partial sum of all columns."""
+def _multiplying(
+    part: BlockPartition,
+    operator: GraphOperator,
+    inputs: Range,
+    cuts: tuple[Range, ...],
+) -> Operation:
+    """Return the operation that multiplies some columns of a block's input."""
+    left, *matrices = operator.inputs
+    made_here = operator.outputs
+    made = sum((cut.sizes for cut in cuts), 0 * part.ones)
+    parts = Range(0 * made, 0 * made + 1)
+    if part.in_grid or part.overlap.gather:
+        # The norm's factor is applied to the sums.
+        left = part.output_of(GraphFunction.NORM_WEIGH)
+        made_here, parts = tuple(map(unscaled, made_here)), inputs
+    held = Range(inputs.start, np.where(made > 0, inputs.end, 0))
+    reads = [operand(left, *held), *_choice(part)]
+    writes = []
+    for matrix, output, cut in zip(matrices, made_here, cuts, strict=True):
+        reads.append(_by_expert(part, matrix, cut, inputs))
+        writes.append(operand(output, *_grouped(part, cut), *parts))
+    return Operation(operator.name, Function.PRODUCT, tuple(reads), tuple(writes))
+
+
+def scaled_sums(part: BlockPartition) -> tuple[Operation, ...]:
+    """Return the sharded sum of the first product's slices, times the norm's factor.
+
+    It is chained to what reads them; there is none if the product has one slice.
+    """
+    if not part.overlap.gather:
+        return ()
+    operator, scale = (
+        part.find(GraphFunction.PRODUCT),
+        part.find(GraphFunction.NORM_SCALE),
+    )
+    assert operator is not None
+    assert scale is not None
+    cuts = _made_cuts(part, operator)
+    made = sum((cut.sizes for cut in cuts), 0 * part.ones)
+    held = part.columns(part.norm_sums) * (made > 0)
+    named = list(zip(operator.outputs, cuts, strict=True))
+    reads = (
+        *(operand(unscaled(name), *cut, 0, part.hidden) for name, cut in named),
+        operand(part.norm_sums, 0, held, 0, part.hidden),
+    )
+    writes = tuple(operand(name, *cut) for name, cut in named)
+    return (Operation(scale.name, Function.SUM_SCALE, reads, writes),)
+
+
+def _scaled_sum(part: BlockPartition, operator: GraphOperator) -> Compute:
+    """Return the operator that sums the slices of a product on its own."""
+    cuts = _made_cuts(part, operator)
+    return vector(
+        part.task,
+        "scale",
+        sum((cut.sizes for cut in cuts), 0 * part.ones),
+        operations=part.slices,
+        operands=part.slices,
+        computes=lambda: scaled_sums(part),
+    )
+
+
+def _summed_product(
+    part: BlockPartition, operator: GraphOperator, made: tuple[Range, ...]
+) -> Compute:
+    """Return a block's last product: each chip makes a partial sum of some columns."""
     cut = inner_cut(part)
-
-    def multiplies() -> tuple[Operation, ...]:
-        left, matrix = operator.inputs
-        # The rows of the matrix are what a block's input has as columns.
-        rows, columns = part.inputs, _grouped(part, cut)
-        held = _by_expert(part, matrix, cut)
-        weights = held._replace(
-            first=rows.start[held.member],
-            last=rows.end[held.member],
-            part_first=held.first,
-            part_last=held.last,
-        )
-        reads = (operand(left, *columns), *_choice(part), weights)
-        made = (operand(operator.outputs[0], *rows, *columns),)
-        return (Operation(operator.name, Function.PRODUCT, reads, made),)
-
     return matrix_product(
         part.task,
         _trace_name(operator),
         inner=cut.sizes,
-        columns=(part.inputs.sizes,),
+        columns=(sum((rows.sizes for rows in made), 0 * part.ones),),
         matrices=_experts(part),
         inputs=_experts(part) * cut.sizes,
         ready=0 * cut.sizes if part.is_routed else None,
-        computes=multiplies,
+        computes=lambda: tuple(_summing(part, operator, rows) for rows in made),
     )
+
+
+def _summing(part: BlockPartition, operator: GraphOperator, rows: Range) -> Operation:
+    """Return the operation that makes a partial sum of some columns."""
+    left, matrix = operator.inputs
+    # The rows of the matrix are what a block's input has as columns.
+    columns = _grouped(part, inner_cut(part))
+    held = _by_expert(part, matrix, inner_cut(part))
+    weights = held._replace(
+        first=rows.start[held.member],
+        last=rows.end[held.member],
+        part_first=held.first,
+        part_last=held.last,
+    )
+    there = weights.first < weights.last
+    weights = weights._replace(
+        **{
+            name: getattr(weights, name)[there]
+            for name in ("member", "first", "last", "part_first", "part_last")
+        }
+    )
+    reads = (operand(left, *columns), *_choice(part), weights)
+    made = (operand(operator.outputs[0], *rows, *columns),)
+    return Operation(operator.name, Function.PRODUCT, reads, made)
 
 
 def _experts(part: BlockPartition) -> int:

@@ -95,7 +95,8 @@ def test_a_longer_prompt_takes_longer(
 
 @pytest.mark.parametrize("context", [1, 7, 40])
 def test_one_position_a_chunk_the_last_one_costs_a_decode_token(context: int) -> None:
-    plan, topology = planned(4, 3, IDEAL)
+    # Chunks of a prompt run beside each other, not beside exchanges.
+    plan, topology = planned(4, 3, (*IDEAL, ("compiler.overlap", False)))
     task = plan.task._replace(context=context)
     token = compile_token(pass_plan(plan, task), topology)
     whole = compile_prefill(pass_plan(plan, task), topology, context, 1)
@@ -163,7 +164,7 @@ def test_several_chunks_in_a_stage_are_faster_where_many_pass_few_stages() -> No
     plan, topology = planned(4, 3)
     whole = compile_prefill(plan, topology, 256, 16).schedule
     interval = whole.program.deskews.interval_cycles
-    scheduler = PlanScheduler(plan, topology)
+    scheduler = PlanScheduler(plan, topology, overlaps=False)
     one = schedule_chunks(
         scheduler.timelines(chunk_plans(plan, 256, 16), interval),
         topology=topology,

@@ -75,7 +75,8 @@ def test_without_a_port_for_each_other_chip_one_of_them_is_two_hops_away(
 
 
 def test_a_block_takes_the_sum_of_its_operators_and_exchanges() -> None:
-    bound = BlockBoundCache().bound(TASK, ATTENTION)
+    in_turn = MACHINE.with_settings({"compiler.overlap": False})
+    bound = BlockBoundCache().bound(TASK._replace(machine=in_turn), ATTENTION)
     operators = block_operators(TASK, ATTENTION)
     computed = [one.least_cycles.max() for one in operators if isinstance(one, Compute)]
     sent = [

@@ -24,7 +24,7 @@ def test_the_turns_of_many_sequences_count_as_latency(compiled: Compile) -> None
 
 
 def test_entries_of_a_timeline_follow_each_other(compiled: Compile) -> None:
-    timeline = compiled(2, 4).timeline
+    timeline = compiled(2, 4, compiler__overlap=False).timeline
     assert isinstance(timeline, Timeline)
     end = 0
     for entry in timeline.entries:

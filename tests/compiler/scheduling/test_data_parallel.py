@@ -96,7 +96,8 @@ def test_replicas_whose_deskews_are_in_the_way_start_further_apart(
 def test_every_entry_of_every_replica_has_its_own_number(compiled: Compile) -> None:
     schedule = compiled(8, 3, data=3, topology="rack")
     numbers = [entry.operator for entry in schedule.timeline.entries]
-    assert numbers == list(range(len(numbers)))
+    # A product beside an exchange is numbered behind it.
+    assert sorted(numbers) == list(range(len(numbers)))
     code = schedule.program.instructions
     assert set(code.operator[code.operator >= 0].tolist()) == set(numbers)
 

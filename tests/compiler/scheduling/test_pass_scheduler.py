@@ -34,7 +34,7 @@ def phases(made: Timeline) -> list[TransportEntry]:
 def test_a_token_takes_its_operators_and_its_phases_one_after_the_other(
     compiled: Compile,
 ) -> None:
-    made = timeline(compiled(2, 3))
+    made = timeline(compiled(2, 3, compiler__overlap=False))
     assert made.spent.link == PHASE * len(phases(made))
     assert made.token_cycles == made.spent.compute + made.spent.link
     starts = [entry.start_cycle for entry in made.entries]

@@ -146,8 +146,8 @@ def test_loading_ahead_never_makes_a_token_later(plan: ShardingPlan) -> None:
     assert not without.timeline.loads
     assert with_loads.lower_bound_cycles <= without.lower_bound_cycles
     loaded = {entry.operator for entry in with_loads.timeline.loads}
-    for number, entry in enumerate(with_loads.timeline.entries):
-        if number in loaded:
+    for entry in with_loads.timeline.entries:
+        if entry.operator in loaded:
             assert isinstance(entry, ComputeEntry)
             # Experts are chosen by the router, a whole sequence's keys are new.
             experts = {"gate_up", "down"} if task.model.experts > 1 else set()

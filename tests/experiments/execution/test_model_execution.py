@@ -9,6 +9,7 @@ from chip.dataflow import Function
 from compiler.collectives.exchange_selection import ExchangeSelector, Selected
 from compiler.collectives.phases import Algorithm, Candidate
 from compiler.compile_decode import compile_token
+from compiler.scheduling.layer_cache import LayerCache
 from compiler.verify import verify
 from experiments.execution.model_execution import (
     Execution,
@@ -122,6 +123,35 @@ def test_wide_groups_and_many_stages_compute_the_same(
     assert execution.agrees(1e-5)
 
 
+@pytest.mark.parametrize(
+    ("family", "strategy", "chips"),
+    [
+        ("gemma2", "tensor=4,pipeline=2", 8),
+        ("gpt2", "tensor=8", 8),
+        ("llama", "tensor=2,pipeline=4", 8),
+        ("qwen3", "tensor=8", 8),
+        # Exchanges of several phases.
+        ("qwen2", "tensor=24", 24),
+    ],
+)
+def test_products_beside_exchanges_compute_the_same(
+    family: str, strategy: str, chips: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Such small products gain nothing by it, and would not be cut.
+    monkeypatch.setattr(
+        LayerCache, "fastest", lambda own, block, *_: own.ways(block)[-1]
+    )
+    execution = executed(model_of(family), strategy, chips=chips, prompt=2)
+    assert execution.agrees(1e-5)
+    machine, wiring = load_machine(), select_topology(chips)
+    split = parse_strategy(strategy, chips)
+    task = Task(model_of(family), machine, 1, 4, 1).split_as(split)
+    plan = plan_sharding(task, split, placed_chips(wiring, split))
+    schedule = compile_token(plan, wiring)
+    assert schedule.timeline.hidden_cycles > 0
+    verify(schedule.program, wiring, machine, plan=plan)
+
+
 def test_a_whole_rack_computes_the_same() -> None:
     model = model_of("llama", hidden_size=75, num_hidden_layers=1)
     execution = executed(model, "tensor=72,layout=2d", chips=72, prompt=0, batch=1)
@@ -133,6 +163,11 @@ def test_a_whole_rack_computes_the_same() -> None:
 def test_partial_sums_may_be_added_on_the_way(
     algorithm: Algorithm, strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # What a chip keeps is not added on the way while products make it.
+    monkeypatch.setattr(
+        LayerCache, "fastest", lambda own, block, *_: own.ways(block)[-1]
+    )
+
     def chosen(
         selector: ExchangeSelector, candidates: list[Candidate]
     ) -> list[Selected]:
