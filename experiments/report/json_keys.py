@@ -38,7 +38,6 @@ _RUN = {
     "run.trajectory_hash": "hash of every time of the run",
     "run.version": "version of groqrack-fabric",
 }
-
 SIMULATE = {
     "schema": "name and version of the document",
     "inputs": "the scenario, with every key that applies and its value",
@@ -67,6 +66,7 @@ SIMULATE = {
     "schedule.latency_cycles": "cycles of an iteration as scheduled",
     "schedule.turn_cycles": "cycles that a sequence waits for its next turn",
     "schedule.lower_bound_cycles": "cycles that no schedule of the plan can beat",
+    "schedule.hidden_cycles": "cycles of exchanges beside computation, counted as such",
     "schedule.guard_cycles": "guard band of every receive",
     "schedule.deskew_interval_cycles": "longest time between two deskews, 0 for never",
     "schedule.sequence_interval_cycles": "initiation interval of sequences, 0 for one",

@@ -69,6 +69,7 @@ class ScheduleFacts:
     latency_cycles: int
     turn_cycles: int
     lower_bound_cycles: int
+    hidden_cycles: int
     guard_cycles: int
     deskew_interval_cycles: int
     sequence_interval_cycles: int

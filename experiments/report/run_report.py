@@ -202,6 +202,10 @@ def _breakdown(facts: RunSummary) -> Table:
         share = cycles / total
         bar = "#" * round(share * _BAR_CELLS)
         table.add_row(cause, f"{cycles:,.0f}", f"{share:.1%}", Text(bar, style="cyan"))
+    hidden = facts.schedule.hidden_cycles
+    if hidden:
+        table.caption = f"{hidden:,} cycles of exchanges are hidden by computation"
+        table.caption_justify = "left"
     return table
 
 

@@ -59,6 +59,7 @@ def summarise(run: Run) -> RunSummary:
             latency_cycles=program.token_cycles,
             turn_cycles=program.turn_cycles,
             lower_bound_cycles=run.schedule.lower_bound_cycles,
+            hidden_cycles=run.schedule.timeline.hidden_cycles,
             guard_cycles=program.guard_cycles,
             deskew_interval_cycles=program.deskews.interval_cycles,
             sequence_interval_cycles=program.interval_cycles,

@@ -2,7 +2,7 @@
 
 case: SabotageCase, Sabotage
 kinds: KINDS, applies
-schedules: schedules, quick_schedules, collectives
+schedules: schedules, quick_schedules, collectives, overlapped_decoder
 judgement: judged, Judgement
 first_token: first_token, first_iteration
 program_edits, dataflow_edits, work_edits: changes that kinds are made of

@@ -1,6 +1,7 @@
 """Sabotage of when and where operators work: too early, or on another chip."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -147,8 +148,89 @@ def _moved(variant: str) -> Sabotage:
     return Sabotage("a product on a chip without its weights", variant, change)
 
 
+def _slices(case: SabotageCase) -> list[tuple[int, int]]:
+    """Return operator and chip of products that have another part of them before.
+
+    Both parts are of one operator of the graph, with an exchange between them.
+    """
+    table = case.flow.operations
+    own = np.flatnonzero(table.function == Function.PRODUCT)
+    columns = np.array([table.chip[own], table.name[own], table.operator[own]])
+    rows = sorted(set(map(tuple, columns.T.tolist())))
+    return [
+        (operator, chip)
+        for (before, named, _), (chip, name, operator) in pairwise(rows)
+        if (before, named) == (chip, name)
+    ]
+
+
+def _too_early(case: SabotageCase, random: Random) -> Program | None:
+    """Start the later part of a product, with its loads, before the exchange ends."""
+    found = _slices(case)
+    if not found:
+        return None
+    operator, chip = found[int(random.integers(len(found)))]
+    code = case.program.instructions
+    rows = rows_of(case.program, operator, chip, loads=True)
+    begin = int(code.start_cycle[rows].min())
+    brings = (code.chip == chip) & (code.opcode == Opcode.RECEIVE)
+    brings &= (code.operator < operator) & (code.start_cycle < begin)
+    if not brings.any():
+        return None
+    # By no more than the time since the last vector began to arrive.
+    most = max(2, begin - int(code.start_cycle[brings].max()))
+    start = code.start_cycle[rows] - int(random.integers(1, most))
+    code = sorted_code(with_rows(code, rows, start_cycle=start))
+    return replace(case.program, instructions=code)
+
+
+def _late_before_sent(case: SabotageCase, random: Random) -> Program | None:
+    """Make the columns that a chip keeps first, and then those that it sends."""
+    table, code = case.flow.operations, case.program.instructions
+    for operator, chip in random.permutation(_slices(case)).tolist():
+        named = table.name[(table.operator == operator) & (table.chip == chip)][0]
+        alike = (table.chip == chip) & (table.name == named)
+        first = int(table.operator[alike & (table.operator < operator)].max())
+        if not (case.flow.messages.operator == first + 1).any():
+            continue
+        pair = {first: operator, operator: first}
+        number = table.operator.copy()
+        numbers = code.operator.copy()
+        here = (code.chip == chip) & (code.train < 0)
+        for old, new in pair.items():
+            number[alike & (table.operator == old)] = new
+            numbers[here & (code.operator == old)] = new
+        flow = replace(case.flow, operations=replace(table, operator=number))
+        code = sorted_code(with_rows(code, np.arange(len(code)), operator=numbers))
+        return replace(case.program, instructions=code, dataflow=sorted_flow(flow))
+    return None
+
+
+def _lost(case: SabotageCase, random: Random) -> Program | None:
+    """State that the later part of a product multiplies what the first one does."""
+    found = _slices(case)
+    if not found:
+        return None
+    operator, chip = found[int(random.integers(len(found)))]
+    table, reads = case.flow.operations, case.flow.reads
+    own = np.flatnonzero((table.operator == operator) & (table.chip == chip))
+    rows = np.flatnonzero(np.isin(reads.owner, own))
+    row = int(random.choice(rows))
+    width = int(reads.last[row] - reads.first[row])
+    moved = {
+        "first": np.int32(reads.first[row] + width),
+        "last": np.int32(reads.last[row] + width),
+    }
+    flow = replace(case.flow, reads=with_rows(reads, row, **moved))
+    return replace(case.program, dataflow=flow)
+
+
 ORDER_KINDS = (
     *(_exchanged(kind, variant) for kind in _PAIRS for variant in _VARIANTS),
     *map(_swapped_chips, _VARIANTS),
     *map(_moved, _VARIANTS),
+    # Products that run beside exchanges.
+    Sabotage("a product before what an exchange brings", "instructions", _too_early),
+    Sabotage("a product's kept columns before those sent", "both", _late_before_sent),
+    Sabotage("another slice of a product read", "statements", _lost),
 )

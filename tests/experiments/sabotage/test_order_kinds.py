@@ -6,15 +6,20 @@ import numpy as np
 import pytest
 
 from chip.dataflow import Dataflow, Function
-from chip.program import Program
-from experiments.sabotage.case import SabotageCase
+from chip.program import Opcode, Program
+from experiments.sabotage.case import Sabotage, SabotageCase
+from experiments.sabotage.judgement import judged
 from experiments.sabotage.operation_kinds import PRODUCTS
+from experiments.sabotage.order_kinds import ORDER_KINDS
 
 Cases = Mapping[str, SabotageCase]
 Draw = Callable[..., Program]
 Row = dict[str, int]
 LostAndNew = Callable[[object, object], tuple[list[Row], list[Row]]]
 DECODER = "small decoder"
+OVERLAPPED = "overlapped decoder"
+SLICE_KINDS = ORDER_KINDS[-3:]
+EARLY, KEPT_FIRST, OTHER_SLICE = SLICE_KINDS
 PAIRS = {
     "a norm before the sum of its input": (Function.ADD, Function.NORM_WEIGH),
     "attention before the new keys": (Function.POSITION, Function.SCORES),
@@ -142,3 +147,49 @@ def test_operators_that_do_not_read_each_other_keep_their_order(
     # The router's choice of experts and the scale of the norm may be in any order.
     assert ("scale", "choose") not in names
     assert len(names) > 5
+
+
+@pytest.mark.parametrize("kind", SLICE_KINDS, ids=lambda kind: kind.kind)
+def test_slices_at_a_wrong_time_or_of_other_columns_are_refused(
+    cases: Cases, kind: Sabotage
+) -> None:
+    verdicts = {
+        judged(cases[OVERLAPPED], kind, np.random.default_rng(n)).verdict
+        for n in range(6)
+    }
+    assert "caught" in verdicts
+    assert verdicts <= {"caught", "none"}
+
+
+def test_only_one_product_begins_earlier(
+    cases: Cases, lost_and_new: LostAndNew
+) -> None:
+    made = EARLY.change(cases[OVERLAPPED], np.random.default_rng(0))
+    assert made is not None
+    lost, new = lost_and_new(cases[OVERLAPPED].program.instructions, made.instructions)
+    assert len(lost) == len(new) > 0
+    products = (Opcode.READ, Opcode.MATMUL, Opcode.LOAD)
+    assert {row["opcode"] for row in lost} <= set(products)
+    assert len({row["operator"] for row in lost + new}) == 1
+    begins = [min(row["start_cycle"] for row in rows) for rows in (new, lost)]
+    assert begins[0] < begins[1]
+
+
+def test_what_a_chip_keeps_is_numbered_before_what_it_sends(
+    cases: Cases,
+) -> None:
+    made = KEPT_FIRST.change(cases[OVERLAPPED], np.random.default_rng(0))
+    assert made is not None
+    assert made.dataflow is not None
+    number = cases[OVERLAPPED].flow.operations.operator
+    assert sorted(made.dataflow.operations.operator) == sorted(number)
+    assert not np.array_equal(made.instructions.operator, number)
+
+
+def test_another_slice_is_as_wide_as_the_one_read(cases: Cases) -> None:
+    made = OTHER_SLICE.change(cases[OVERLAPPED], np.random.default_rng(0))
+    assert made is not None
+    assert made.dataflow is not None
+    new, old = made.dataflow.reads, cases[OVERLAPPED].flow.reads
+    (row,) = np.flatnonzero(new.first != old.first)
+    assert new.last[row] - new.first[row] == old.last[row] - old.first[row]
