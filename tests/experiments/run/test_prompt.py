@@ -46,7 +46,7 @@ def test_a_report_says_what_prompts_cost_in_a_full_pipeline() -> None:
     clock_hz = made.prepared.machine.chip.clock_hz
     took_s = prefill.period_cycles / clock_hz + 9 / token.tokens_per_s_per_user
     assert token.tokens_per_s_with_prompts == pytest.approx(3 * 10 / took_s)
-    assert prefill.period_cycles < 3 * prefill.latency_cycles
+    assert prefill.period_cycles <= 3 * prefill.latency_cycles
     told = io.StringIO()
     Console(file=told, width=80).print(run_report(made, facts))
     lines = [line.strip() for line in told.getvalue().splitlines()]
