@@ -221,7 +221,7 @@ def _assumptions(axes: Axes, assumed: pd.DataFrame) -> None:
     """Draw the experiment's token rate under each assumption, grouped by setting."""
     for place, (setting, part) in enumerate(assumed.groupby("setting", sort=False)):
         rows = [
-            f"{words} ({value:,.0f})"
+            words if isinstance(value, bool | str) else f"{words} ({value:,.0f})"
             for words, value in zip(part["assumed"], part["value"], strict=True)
         ]
         axes.barh(

@@ -135,6 +135,9 @@ def matmul(
     cut = tiling(chip, mode)
     # Blocks of columns meet element by element.
     blocks = plan.blocks.get(product.right, 1)
+    weights = right.role is Role.WEIGHTS
+    # Each row of results of weights is on every chip; pairs are split.
+    results = tensors[product.output].elements // right.columns if weights else rows
 
     def work_of(wide: int, several: int, chained: int, *deep: int) -> ProductWork:
         parts = tuple(length for length in deep if length)
@@ -153,7 +156,7 @@ def matmul(
             ready_rounds=loadable * cut.rounds(shape),
             # The chained operator does not read the product's result from memory.
             chain=_chain(plan, chain, chained, len(chain.inputs) - 1)._replace(
-                vectors=own * rows * several
+                vectors=own * results * (1 if weights else several)
             )
             if chain and shape.elements
             else None,

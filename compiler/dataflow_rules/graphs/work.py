@@ -126,7 +126,11 @@ def _check_product(
     if work.ready_rounds and not known:
         raise facts.refused(operation, "loads ahead what is not known yet")
     # Each row of each block leaves the matrix unit as a vector of its own.
-    vectors = len(shape.columns) * rows * several
+    # Of weights that rows choose among, not every row meets every matrix.
+    results = rows * several
+    if operation.function is Function.MATRIX_PRODUCT:
+        results = output.elements // right.columns
+    vectors = len(shape.columns) * results
     if work.chain is not None and work.chain.vectors != vectors:
         raise facts.refused(operation, "chains other vectors than its results")
 

@@ -7,7 +7,7 @@ from experiments.clock_drift import planned
 from experiments.drift.crystal_error_limit import error_limits
 
 
-@pytest.mark.parametrize("epochs", [40, 640])
+@pytest.mark.parametrize("epochs", [40, 1280])
 def test_runs_that_deskew_break_only_beyond_what_the_guard_promises(
     epochs: int,
 ) -> None:

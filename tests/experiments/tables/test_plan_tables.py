@@ -31,7 +31,9 @@ def test_routing_is_a_column_unless_it_is_the_worst_case(small_run: Run) -> None
     assert set(plan_table(prepared)["routing"]) == {"balanced"}
 
 
-def test_a_stage_is_a_group_of_five_chips_with_one_layer(small_run: Run) -> None:
+def test_a_stage_is_a_group_of_five_chips_with_as_many_products(
+    small_run: Run,
+) -> None:
     table = stages_table(small_run)
     cycles = list(small_run.schedule.timeline.stage_cycles)
     assert table.drop(columns="fullest_chip_bytes").to_dict("list") == {
@@ -39,8 +41,10 @@ def test_a_stage_is_a_group_of_five_chips_with_one_layer(small_run: Run) -> None
         "stage": [0, 1, 2, 3],
         "chips": [5, 5, 5, 5],
         "first_chip": [0, 5, 10, 15],
-        "layers": ["0", "1", "2", "3"],
-        "feed_forward_share": [1.0, 1.0, 1.0, 1.0],
+        # The small matrices take a round of tiles each: an attention of four products
+        # weighs as much as two feed-forwards.
+        "layers": ["0", "0-1", "1-2", "3"],
+        "feed_forward_share": [0.0, 1.0, 2.0, 1.0],
         "stage_cycles": cycles,
     }
     fullest = [int(s.memory.total.max()) for s in small_run.prepared.plan.stages]

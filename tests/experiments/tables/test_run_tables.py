@@ -28,8 +28,9 @@ def test_chips_of_a_rack_stand_in_nodes_of_eight_and_stages_of_five(
     assert table["slot"].tolist() == (chip % 8).tolist()
     stages = np.where(chip < 20, chip // 5, -1)
     assert table["stage"].tolist() == stages.tolist()
-    # A layer a stage; the embedding and the head have no layer of their own.
-    assert table["layers"].tolist() == [str(s) if s >= 0 else "" for s in stages]
+    # The embedding and the head have no layer of their own, nor have idle chips.
+    layers = ["0", "0-1", "1-2", "3", ""]
+    assert table["layers"].tolist() == [layers[stage] for stage in stages]
     works = table["busy_cycles"] > 0
     assert works.tolist() == (stages >= 0).tolist()
 
