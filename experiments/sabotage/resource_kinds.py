@@ -247,7 +247,7 @@ RESOURCE_KINDS = (
         )
     ),
     *(
-        Sabotage(f"rounds of tiles {what}", "instructions", _earlier(port), False)
+        Sabotage(f"tiles {what}", "instructions", _earlier(port), False)
         for what, port in (
             ("installed before they are loaded", SlicePort.MXM_INSTALL),
             ("multiplied before they are installed", SlicePort.MXM_MULTIPLY),

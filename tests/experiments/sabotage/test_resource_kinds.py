@@ -129,7 +129,7 @@ def test_slices_of_one_kind_work_in_half_the_time_that_they_need(
 def test_rounds_of_tiles_begin_a_step_a_cycle_too_early(
     cases: Cases, draw: Draw, what: str, port: SlicePort
 ) -> None:
-    made = draw(EXPERTS, f"rounds of tiles {what}", "instructions")
+    made = draw(EXPERTS, f"tiles {what}", "instructions")
     before, after = changed_steps(cases[EXPERTS], made)
     changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
     assert {one.port for one, _ in changed} == {port}
