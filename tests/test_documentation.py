@@ -449,7 +449,7 @@ Plan
 ...
 strategy                tensor=1,pipeline=1 on one chip
 ...
-simulated               1 iteration, 276 events in 0.00 s
+simulated               1 iteration, 252 events in 0.00 s
 ...
 $ groqrack plan --model gpt2 --chips 1 --strategy tensor=1  # exit code 2
 error: gpt2 has learned its positions, and only 1024: context 4096 is beyond them; \
@@ -494,7 +494,7 @@ def test_a_page_that_is_true_has_no_faults(tmp_path: Path) -> None:
     ("right", "wrong", "fault"),
     [
         ("on one chip", "on two chips", "+strategy  "),
-        ("276 events", "275 events", "+simulated  "),
+        ("252 events", "275 events", "+simulated  "),
         ("\n...\nsimulated", "\nsimulated", "+Latency"),
         ("# exit code 2", "", "exit code 2, expected 0"),
         ("# exit code 2", "# exit code 3", "exit code 2, expected 3"),
