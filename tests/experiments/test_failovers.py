@@ -82,7 +82,7 @@ def test_a_failover_is_part_of_the_latency_of_the_tokens_that_waited(
     link=st.integers(0, 100),
     sequences=st.integers(1, 3),
 )
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_causes_sum_to_the_latency_whatever_breaks(
     broken: Callable[..., Run],
     *,

@@ -104,7 +104,7 @@ def _all_latencies(made: Instance) -> dict[Strategy, int]:
     return latencies
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(made=instances())
 def test_the_search_equals_trying_every_strategy(made: Instance) -> None:
     latencies = _all_latencies(made)
