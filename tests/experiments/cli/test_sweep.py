@@ -120,7 +120,7 @@ def test_a_thousand_points_killed_five_times_end_as_if_left_alone(
     words = ["sweep", path, "--jobs", "2", "--out"]
     assert groqrack("sweep", path, "--jobs", "1", "--out", alone).returncode == 0
     before = 0
-    for points, everyone in ((1, 0), (150, 1), (300, 1), (500, 0), (700, 1)):
+    for points, everyone in ((1, 0), (120, 1), (240, 1), (360, 0), (480, 1)):
         process = subprocess.Popen(
             [sys.executable, "-c", COMMAND, *map(str, [*words, killed])],
             stdout=subprocess.PIPE,
