@@ -9,7 +9,8 @@ machine, chip, system, link, synchronisation, fec, host_link, failover:
 floor, line_rate: FloorSpec, LineRate
 compiler: CompilerSpec; what a schedule may do at the same time
 bit_errors, faults: errors of links, and fault scripts
-model, transformer_shape, families: ModelSpec, load_model, model_names
+model, transformer_shape, parameter_counts: ModelSpec, load_model, model_names
+families: Family, load_family; what a ``model_type`` implies, a file each
 numerical_settings: NumericalSettings; what changes a model's values and not its sizes
 hf_config, checkpoint: readers of config.json and of a checkpoint's index
 formats, devices: number formats; peaks of other devices

@@ -4,45 +4,78 @@ from collections.abc import Mapping
 from typing import Any
 
 from specs.errors import SpecError, nearest
-from specs.families import (
-    ATTENTION_BIAS_READERS,
-    FAMILIES,
-    MLP_BIAS_READERS,
-    UNMODELLED,
-    Family,
+from specs.families.catalogue import FAMILIES
+from specs.families.family import ConfigKeys, Family
+from specs.families.unmodelled import UNMODELLED
+
+# Sizes that every config.json must hold.
+_REQUIRED = (
+    "hidden_size",
+    "intermediate_size",
+    "layers",
+    "attention_heads",
+    "vocabulary_size",
 )
-
-# Field of `ModelSpec` for each size that every config.json must hold, and its key.
-_KEYS = {
-    "hidden_size": "hidden_size",
-    "intermediate_size": "intermediate_size",
-    "layers": "num_hidden_layers",
-    "attention_heads": "num_attention_heads",
-    "vocabulary_size": "vocab_size",
-}
-_GPT2_KEYS = {
-    "hidden_size": "n_embd",
-    "layers": "n_layer",
-    "attention_heads": "n_head",
-    "vocabulary_size": "vocab_size",
-}
-# Width of GPT-2's feed-forward over that of the residual stream if n_inner is null.
-_GPT2_WIDENING = 4
-_GEMMA2_WINDOW_TOKENS = 4096
-# RoBERTa numbers its positions from the index after the padding token, 1.
-_ROBERTA_FIRST_POSITION = 2
+_MAX_CONTEXT_TOKENS = 4096
 
 
-class _Config:
-    """Configuration with typed access to its keys."""
+class Config:
+    """Configuration with typed access by fields of `ConfigKeys`.
 
-    def __init__(self, content: Mapping[str, Any], origin: str) -> None:
-        self.content = content
+    Parameters
+    ----------
+    content
+        Content of ``config.json``.
+    family
+        Its family, which says what the keys are called and what an absent one means.
+    origin
+        Origin of the content, for messages.
+    """
+
+    def __init__(self, content: Mapping[str, Any], family: Family, origin: str) -> None:
+        self._content = content
+        self.family = family
         self.origin = origin
 
-    def size(self, key: str, otherwise: int = 0) -> int:
-        """Return the number at `key`, or `otherwise` if it is absent or null."""
-        value = self.content.get(key)
+    def keys(self, field: str) -> tuple[str, ...]:
+        """Return the keys that may hold a field."""
+        keys: tuple[str, ...] = getattr(self.family.keys, field)
+        return keys
+
+    def states(self, field: str) -> bool:
+        """Return whether the config itself has a key of the field."""
+        return any(key in self._content for key in self.keys(field))
+
+    def value(self, field: str) -> tuple[str, Any]:
+        """Return the key that holds a field, and its value; None if nothing does."""
+        for source in (self._content, self.family.defaults):
+            for key in self.keys(field):
+                if key in source:
+                    return key, source[key]
+        return next(iter(self.keys(field)), field), None
+
+    def default(self, field: str) -> Any:
+        """Return the value that the configuration class has for a field."""
+        defaults = self.family.defaults
+        return next((defaults[k] for k in self.keys(field) if k in defaults), None)
+
+    def size(self, field: str, otherwise: int = 0, *, if_null: int = 0) -> int:
+        """Return the number that a field has.
+
+        Parameters
+        ----------
+        field
+            The field.
+        otherwise
+            Number if neither the config nor its class has one; 0 to refuse that.
+        if_null
+            Number if the config says null; 0 if null is the same as an absent key.
+        """
+        key, value = self.value(field)
+        if value is None and if_null and self.states(field):
+            return if_null
+        if value is None:
+            value = self.default(field)
         if value is None and otherwise:
             return otherwise
         if type(value) is not int or value < 1:
@@ -51,9 +84,11 @@ class _Config:
             )
         return value
 
-    def flag(self, key: str, *, otherwise: bool) -> bool:
-        """Return the truth value at `key`, or `otherwise` if it is absent or null."""
-        value = self.content.get(key)
+    def flag(self, field: str, *, otherwise: bool = False) -> bool:
+        """Return the truth value that a field has, or `otherwise`."""
+        key, value = self.value(field)
+        if value is None:
+            value = self.default(field)
         if value is None:
             return otherwise
         if type(value) is not bool:
@@ -77,37 +112,43 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
         If ``model_type`` is not modelled or a size is missing or not positive.
     """
     name = _family_name(content, origin)
-    family, config = FAMILIES[name], _Config(content, origin)
-    keys = _GPT2_KEYS if name == "gpt2" else _KEYS
-    missing = [key for key in keys.values() if key not in content]
+    family = FAMILIES[name]
+    config = Config(content, family, origin)
+    missing = [
+        config.keys(field)[0]
+        for field in _REQUIRED
+        if not config.states(field)
+        and not (field == "intermediate_size" and family.widening)
+    ]
     if missing:
         raise SpecError(
             f"{origin}: a {name} configuration needs {', '.join(missing)}; "
             "is the file complete?"
         )
-    sizes = {field: config.size(key) for field, key in keys.items()}
-    hidden, heads = sizes["hidden_size"], sizes["attention_heads"]
-    if content.get("head_dim") is None and hidden % heads:
+    hidden, heads = config.size("hidden_size"), config.size("attention_heads")
+    if config.value("head_dim")[1] is None and hidden % heads:
         raise SpecError(
-            f"{origin}: {keys['hidden_size']} {hidden} is no multiple of "
-            f"{keys['attention_heads']} {heads}; give head_dim"
+            f"{origin}: {config.keys('hidden_size')[0]} {hidden} is no multiple of "
+            f"{config.keys('attention_heads')[0]} {heads}; give head_dim"
         )
-    if name == "gpt2":
-        sizes["intermediate_size"] = config.size("n_inner", _GPT2_WIDENING * hidden)
+    layers = config.size("layers")
     return {
-        **sizes,
         "family": name,
-        # Absent means multi-head attention: a key and value head per query head.
-        "kv_heads": config.size("num_key_value_heads", heads),
-        "head_dim": config.size("head_dim", hidden // heads),
+        "hidden_size": hidden,
+        "intermediate_size": config.size("intermediate_size", family.widening * hidden),
+        "layers": layers,
+        "attention_heads": heads,
+        # None means multi-head attention: a key and value head per query head.
+        "kv_heads": config.size("kv_heads", heads, if_null=heads),
+        "head_dim": config.size("head_dim", hidden // heads, if_null=hidden // heads),
+        "vocabulary_size": config.size("vocabulary_size"),
         # An encoder's output is its hidden states: it has no head to tie.
-        "tied_embeddings": not family.encoder
-        and config.flag("tie_word_embeddings", otherwise=family.tied_embeddings),
-        "experts": config.size("num_local_experts", 1),
-        "experts_per_token": config.size("num_experts_per_tok", 1),
-        **_biases(name, family, config),
-        **_positions(name, family, config),
-        **_window(name, config, sizes["layers"]),
+        "tied_embeddings": not family.encoder and config.flag("tied_embeddings"),
+        "experts": config.size("experts", 1),
+        "experts_per_token": config.size("experts_per_token", 1),
+        **_biases(config),
+        **_positions(name, config),
+        **_window(config, layers),
     }
 
 
@@ -120,8 +161,10 @@ def _family_name(content: Mapping[str, Any], origin: str) -> str:
         return str(name)
     lacks = sorted({UNMODELLED[key] for key in content if key in UNMODELLED})
     missing = f"; not modelled of it: {', '.join(lacks)}" if lacks else ""
-    absent = [key for key in _KEYS.values() if key not in content]
-    if len(absent) < len(_KEYS) and absent:
+    known = ConfigKeys()
+    sizes = [getattr(known, field)[0] for field in _REQUIRED]
+    absent = [key for key in sizes if key not in content]
+    if len(absent) < len(sizes) and absent:
         missing += f"; it lacks {', '.join(absent)}"
     raise SpecError(
         f"{origin}: model_type {name!r} is not modelled; "
@@ -130,66 +173,54 @@ def _family_name(content: Mapping[str, Any], origin: str) -> str:
     )
 
 
-def _biases(name: str, family: Family, config: _Config) -> dict[str, bool]:
+def _biases(config: Config) -> dict[str, bool]:
     """Return which projections of a model spec have a bias."""
-    attention = family.biased or (
-        name in ATTENTION_BIAS_READERS
-        and config.flag("attention_bias", otherwise=False)
-    )
+    family = config.family
+    attention = family.biased or config.flag("attention_biases")
     return {
         "qkv_biases": attention or family.qkv_biased,
         "output_biases": attention,
-        "feed_forward_biases": family.biased
-        or (name in MLP_BIAS_READERS and config.flag("mlp_bias", otherwise=False)),
+        "feed_forward_biases": family.biased or config.flag("feed_forward_biases"),
     }
 
 
-def _positions(name: str, family: Family, config: _Config) -> dict[str, int]:
+def _positions(name: str, config: Config) -> dict[str, int]:
     """Return a model spec's longest context, and rows of tables of positions."""
-    if not family.learned_positions:
-        return {"max_context_tokens": config.size("max_position_embeddings", 4096)}
-    if name == "gpt2":
-        rows = config.size("n_positions", 1024)
-        return {"max_context_tokens": rows, "position_rows": rows}
-    rows = config.size("max_position_embeddings", 512)
-    unused = _ROBERTA_FIRST_POSITION if name == "roberta" else 0
+    rows = config.size("max_context_tokens", _MAX_CONTEXT_TOKENS)
+    if not config.family.learned_positions:
+        return {"max_context_tokens": rows}
+    unused = config.family.first_position
     if rows <= unused:
         raise SpecError(
-            f"{config.origin}: max_position_embeddings = {rows}: roberta leaves the "
-            f"first {unused} unused"
+            f"{config.origin}: {config.keys('max_context_tokens')[0]} = {rows}: {name} "
+            f"leaves the first {unused} unused"
         )
-    return {
-        "max_context_tokens": rows - unused,
-        "position_rows": rows,
-        "token_types": config.size("type_vocab_size", 2),
-    }
+    sizes = {"max_context_tokens": rows - unused, "position_rows": rows}
+    if config.keys("token_types"):
+        sizes["token_types"] = config.size("token_types")
+    return sizes
 
 
-def _window(name: str, config: _Config, layers: int) -> dict[str, Any]:
+def _window(config: Config, layers: int) -> dict[str, Any]:
     """Return the width of a model spec's sliding window and the layers that have it."""
-    content = config.content
-    used = config.flag("use_sliding_window", otherwise=not name.startswith("qwen"))
-    otherwise = _GEMMA2_WINDOW_TOKENS if name == "gemma2" else 0
-    given = content.get("sliding_window", otherwise or None)
-    if name in ("bert", "gpt2", "llama", "roberta") or given is None or not used:
+    used = config.flag("window_used", otherwise=True)
+    if not used or config.value("window_tokens")[1] is None:
         return {}
-    tokens = config.size("sliding_window", otherwise)
-    kinds = content.get("layer_types")
-    if isinstance(kinds, list) and len(kinds) == layers:
-        windowed = tuple(i for i, kind in enumerate(kinds) if "sliding" in str(kind))
-    elif name == "gemma2":
-        windowed = tuple(range(0, layers, 2))
-    elif name.startswith("qwen"):
-        windowed = tuple(range(min(layers, _first_window(config)), layers))
-    else:
-        windowed = tuple(range(layers))
+    tokens = config.size("window_tokens")
+    windowed = _windowed_layers(config, layers)
     return {"window_tokens": tokens, "windowed_layers": windowed} if windowed else {}
 
 
-def _first_window(config: _Config) -> int:
-    """Return the first layer of a qwen spec with a window; 0 if all layers have it."""
-    return (
-        0
-        if config.content.get("max_window_layers") == 0
-        else config.size("max_window_layers", 28)
-    )
+def _windowed_layers(config: Config, layers: int) -> tuple[int, ...]:
+    """Return the layers of a model spec that have a window, if it has one."""
+    _, kinds = config.value("layer_types")
+    if isinstance(kinds, list) and len(kinds) == layers:
+        return tuple(i for i, kind in enumerate(kinds) if "sliding" in str(kind))
+    period = config.family.window_period
+    if period:
+        return tuple(i for i in range(layers) if (i + 1) % period)
+    first = 0
+    # A first layer of 0 is no size, but means that all layers have the window.
+    if config.keys("first_windowed_layer") and config.value("first_windowed_layer")[1]:
+        first = config.size("first_windowed_layer")
+    return tuple(range(min(layers, first), layers))

@@ -9,12 +9,12 @@ from specs.checkpoint import check_checkpoint
 from specs.errors import SpecError, nearest
 from specs.hf_config import sizes_of
 from specs.numerical_settings import numerical_settings_of
+from specs.parameter_counts import CountedTransformer
 from specs.shipped_files import shipped_names, shipped_path
-from specs.transformer_shape import TransformerShape
 from specs.validation import build, read_mapping
 
 
-class ModelSpec(TransformerShape):
+class ModelSpec(CountedTransformer):
     """Transformer specification whose sizes can be set one by one."""
 
     def with_settings(self, settings: Mapping[str, Any], origin: str = "--set") -> Self:

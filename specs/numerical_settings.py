@@ -1,11 +1,14 @@
 """Numerical settings of a transformer: those that change its values, not its sizes."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, final
 
 from pydantic import Field
 
 from specs.errors import SpecError
+from specs.families.catalogue import FAMILIES
+from specs.hf_config import Config
 from specs.validation import Spec, build
 
 
@@ -64,33 +67,17 @@ class NumericalSettings(Spec):
     final_soft_cap: float | None = Field(default=None, gt=0)
 
 
-_ENCODER = NumericalSettings(norm_epsilon=1e-12, activation="gelu")
-# Those of the configuration classes in Hugging Face transformers, where they differ.
-_OF_FAMILY = {
-    "bert": _ENCODER,
-    "gemma2": NumericalSettings(
-        activation="gelu_pytorch_tanh",
-        query_scalar=256,
-        attention_soft_cap=50,
-        final_soft_cap=30,
-    ),
-    "gpt2": NumericalSettings(norm_epsilon=1e-5, activation="gelu_new"),
-    "mixtral": NumericalSettings(norm_epsilon=1e-5, rope_theta=1_000_000),
-    "phi3": NumericalSettings(norm_epsilon=1e-5),
-    "roberta": _ENCODER,
-}
-# Keys that may set each field; the first one that is there does.
-_KEYS = {
-    "norm_epsilon": ("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon"),
-    "activation": ("hidden_activation", "hidden_act", "activation_function"),
-    "rope_theta": ("rope_theta",),
-    "rotary_fraction": ("partial_rotary_factor",),
-    "query_scalar": ("query_pre_attn_scalar",),
-    "attention_soft_cap": ("attn_logit_softcapping",),
-    "final_soft_cap": ("final_logit_softcapping",),
-}
+# Fields that a config reads by the keys of its family, and those that null may clear.
+_READ = (
+    "norm_epsilon",
+    "activation",
+    "rope_theta",
+    "rotary_fraction",
+    "query_scalar",
+    "attention_soft_cap",
+    "final_soft_cap",
+)
 _MAY_BE_NULL = ("attention_soft_cap", "final_soft_cap")
-_ONLY_GEMMA2 = ("query_scalar", *_MAY_BE_NULL)
 _SCALING_KEYS = {
     "factor": "factor",
     "low_frequency_factor": "low_freq_factor",
@@ -101,9 +88,10 @@ _SCALING_KEYS = {
 _UNNAMED = "unnamed"
 
 
+@cache
 def default_settings(family: str) -> NumericalSettings:
     """Return the numerical settings of a `family` whose config gives none."""
-    return _OF_FAMILY.get(family, NumericalSettings())
+    return numerical_settings_of({}, family)
 
 
 def numerical_settings_of(
@@ -128,13 +116,14 @@ def numerical_settings_of(
     # Since version 5 of transformers, what concerns rotation is a table of its own.
     rope = content.get("rope_parameters")
     flat = {**content, **rope} if isinstance(rope, Mapping) else content
-    settings = default_settings(family).model_dump()
-    for field, keys in _KEYS.items():
-        if field in _ONLY_GEMMA2 and family != "gemma2":
-            continue
-        key = next((key for key in keys if key in flat), None)
-        if key and (flat[key] is not None or field in _MAY_BE_NULL):
-            settings[field] = flat[key]
+    config = Config(flat, FAMILIES[family], origin)
+    settings: dict[str, Any] = {}
+    for field in _READ:
+        _, value = config.value(field)
+        if value is None and field not in _MAY_BE_NULL:
+            value = config.default(field)
+        if value is not None:
+            settings[field] = value
     scaling = rope if isinstance(rope, Mapping) else content.get("rope_scaling")
     settings["rope_scaling"] = _rope_scaling(scaling, origin)
     return build(NumericalSettings, settings, origin)

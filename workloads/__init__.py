@@ -7,7 +7,6 @@ recognition: load_model_or_graph, model_of_graph; the model that a graph is of
 operator_costs: OperatorCost, operator_cost
 graph_validation: every tensor made once, before its use, and of a size that fits
 graphs: Workload; graphs of files, names and Python
-families: a module for each model family, made of the blocks of a transformer
 transformer: embedding, attention, feed-forward and head blocks
 reference: evaluate, random_weights; what each operator computes, in NumPy
 collective: Collective, CollectivePlan, TENSOR, SUM; a collective alone

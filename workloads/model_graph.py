@@ -1,31 +1,18 @@
 """The operator graph of a model: operators by its family, sizes by its spec."""
 
-from collections.abc import Callable, Mapping
+from math import sqrt
 
-from specs.errors import SpecError, nearest
+from specs.errors import SpecError
+from specs.families.family import NormPlacement
 from specs.formats import FormatsSpec
 from specs.model import ModelSpec
-from workloads.families.bert import bert_graph
-from workloads.families.gemma2 import gemma2_graph
-from workloads.families.gpt2 import gpt2_graph
-from workloads.families.llama import llama_graph
-from workloads.operator_graph import OperatorGraph
+from workloads.attributes import NormAttributes
+from workloads.operator_graph import Block, OperatorGraph
 from workloads.operators import TokenRows
-
-GraphBuilder = Callable[[ModelSpec, FormatsSpec | None, TokenRows], OperatorGraph]
-# Builder of each `model_type`.
-BUILDERS: Mapping[str, GraphBuilder] = {
-    "bert": bert_graph,
-    "gemma2": gemma2_graph,
-    "gpt2": gpt2_graph,
-    "llama": llama_graph,
-    "mistral": llama_graph,
-    "mixtral": llama_graph,
-    "phi3": llama_graph,
-    "qwen2": llama_graph,
-    "qwen3": llama_graph,
-    "roberta": bert_graph,
-}
+from workloads.transformer.attention import attention, rotary
+from workloads.transformer.block_builder import Transformer
+from workloads.transformer.embedding_and_head import embedding, head, pooler
+from workloads.transformer.feed_forward import feed_forward
 
 
 def graph_of(
@@ -74,16 +61,49 @@ def graph_of(
             f"{model.name}: a context of {context} is beyond the "
             f"{model.max_context_tokens} positions of its table"
         )
-    builder = BUILDERS.get(model.family)
-    if builder is None:
-        raise SpecError(
-            f"family {model.family!r} has no operator graph; "
-            f"{nearest(model.family, BUILDERS)}"
-        )
     rows = TokenRows(
         batch=batch,
         context=context,
         query_tokens=query_tokens,
         answer_tokens=answer_tokens,
     )
-    return builder(model, formats, rows)
+    return OperatorGraph(
+        name=model.name, rows=rows, blocks=_blocks(model, formats, rows)
+    )
+
+
+def _blocks(
+    model: ModelSpec, formats: FormatsSpec | None, rows: TokenRows
+) -> tuple[Block, ...]:
+    """Return the blocks of a transformer's operator graph, by its family's structure.
+
+    A norm behind a block, in a family that normalises the residual, is written before
+    the next block, or before the pooler; its result is also the residual there.
+    """
+    family, settings = model.structure, model.numerical_settings
+    transformer = Transformer(
+        model=model,
+        formats=formats,
+        rows=rows,
+        norm=NormAttributes(
+            epsilon=settings.norm_epsilon,
+            centred=family.layer_norms,
+            unit_offset=family.unit_offset,
+        ),
+        residual_is_normed=family.norms is NormPlacement.RESIDUAL,
+    )
+    rotated = not family.learned_positions
+    post_norm = family.norms is NormPlacement.AROUND
+    return (
+        embedding(
+            transformer,
+            scale=sqrt(model.hidden_size) if family.scaled_embedding else 1.0,
+        ),
+        *attention(
+            transformer,
+            rotary(settings, model.head_dim) if rotated else None,
+            post_norm=post_norm,
+        ),
+        feed_forward(transformer, post_norm=post_norm),
+        (pooler if family.encoder else head)(transformer),
+    )

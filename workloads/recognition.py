@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from specs.errors import SpecError
+from specs.families.catalogue import FAMILIES
 from specs.model import ModelSpec, load_model
 from specs.numerical_settings import NumericalSettings
 from specs.validation import build
@@ -18,7 +19,7 @@ from workloads.attributes import (
     TablesAttributes,
 )
 from workloads.graph_files import is_graph_file, load_graph
-from workloads.model_graph import BUILDERS, graph_of
+from workloads.model_graph import graph_of
 from workloads.operator_graph import Block, OperatorGraph
 from workloads.operators import Function, GraphOperator
 
@@ -56,7 +57,7 @@ def model_of_graph(graph: OperatorGraph) -> ModelSpec:
     """
     sizes = _Reader(graph).sizes()
     differences: dict[str, Sequence[str]] = {}
-    for family in BUILDERS:
+    for family in _families():
         model = build(ModelSpec, {**sizes, "family": family}, graph.name)
         rows = graph.rows
         try:
@@ -77,6 +78,11 @@ def model_of_graph(graph: OperatorGraph) -> ModelSpec:
         f"{graph.name}: no family has this graph; that of {family} is the most similar "
         f"and differs in {len(names)} tensors and operators, first in {names[0]}"
     )
+
+
+def _families() -> list[str]:
+    """Return the families whose graphs are tried, those that extend no other first."""
+    return sorted(FAMILIES, key=lambda name: (bool(FAMILIES[name].extends), name))
 
 
 def _differences(graph: OperatorGraph, other: OperatorGraph) -> list[str]:

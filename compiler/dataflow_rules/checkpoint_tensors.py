@@ -7,7 +7,8 @@ one for all experts.
 
 from typing import NamedTuple
 
-from sharding.weights.tensor_names import TensorNames, names_of
+from sharding.weights.tensor_names import names_of
+from specs.families.tensor_names import TensorNames
 from specs.model import ModelSpec
 
 _TIED = " (tied)"

@@ -2,7 +2,7 @@
 
 blocks: Block, BlockKind, model_units, merged
 task: Task, bytes_of
-tensor_names: TensorNames, names_of
+tensor_names: names_of
 weight_slices: block_slices
 group_slices: GroupSlices, ProjectionRows, is_of_later_block
 """

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from sharding.parallelism.ranges import TensorSlices
 from sharding.parallelism.tensor_group import Range, TensorGroup
-from sharding.weights.tensor_names import TensorNames, names_of
+from sharding.weights.tensor_names import names_of
 from specs.arrays import Ints
+from specs.families.tensor_names import TensorNames
 from specs.model import ModelSpec
 
 _LATER_COPY = re.compile(r" from \d+ \(copies\)$")

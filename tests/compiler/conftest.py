@@ -7,7 +7,7 @@ from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import FeedForwardLayout, Routing, grid_inputs
 from sharding.planner.plan import ShardingPlan, plan_sharding
 from sharding.weights.task import Task
-from specs.families import FAMILIES
+from specs.families.catalogue import FAMILIES
 from specs.machine import load_machine
 from specs.model import ModelSpec
 from topologies.selection import select_topology

@@ -15,7 +15,7 @@ from experiments.run.scenario import run_scenario
 from experiments.tables.scenario_rows import scenario_row
 from sharding.planner.coverage import check_coverage
 from specs.errors import RackError
-from specs.families import FAMILIES
+from specs.families.catalogue import FAMILIES
 from specs.model import load_model, model_names
 from specs.scenario import Scenario
 

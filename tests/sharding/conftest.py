@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from sharding.parallelism.tensor_group import FeedForwardLayout, Routing
 from sharding.weights.task import Task
-from specs.families import FAMILIES
+from specs.families.catalogue import FAMILIES
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from specs.errors import SpecError
-from specs.families import FAMILIES
+from specs.families.catalogue import FAMILIES
 from specs.model import SIZES, load_model, model_from_config, model_names
 from specs.numerical_settings import (
     NumericalSettings,

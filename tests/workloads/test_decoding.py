@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specs.families import FAMILIES
+from specs.families.catalogue import FAMILIES
 from specs.model import ModelSpec
 from workloads.decoding import decode
 from workloads.model_graph import graph_of

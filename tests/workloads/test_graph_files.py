@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from specs.errors import SpecError
-from specs.families import FAMILIES
+from specs.families.catalogue import FAMILIES
 from specs.model import ModelSpec
 from workloads.graph_files import (
     graph_content,

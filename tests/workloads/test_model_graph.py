@@ -4,19 +4,21 @@ from typing import Any
 import pytest
 
 from specs.errors import SpecError
-from specs.families import FAMILIES
+from specs.families.catalogue import FAMILIES
 from specs.formats import Format, FormatsSpec
 from specs.graph import Role
 from specs.model import ModelSpec, load_model, model_names
-from workloads.model_graph import BUILDERS, graph_of
+from workloads.model_graph import graph_of
 from workloads.operators import Function
 
 Tiny = Callable[..., ModelSpec]
 FORMATS = FormatsSpec(weights=Format.FP8, activations=Format.FP16, kv_cache=Format.INT8)
 
 
-def test_every_family_has_a_graph() -> None:
-    assert set(BUILDERS) == set(FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_has_a_graph(family: str, tiny: Tiny) -> None:
+    graph = graph_of(tiny(family), context=8, batch=1)
+    assert graph.layers == tiny(family).layers
 
 
 @pytest.mark.parametrize("name", model_names())

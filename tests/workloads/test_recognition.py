@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specs.errors import SpecError
-from specs.families import FAMILIES
+from specs.families.catalogue import FAMILIES
 from specs.model import ModelSpec, load_model, model_names
 from workloads.graph_files import graph_content
 from workloads.model_graph import graph_of

@@ -1,7 +1,8 @@
 import pytest
 
-from sharding.weights.tensor_names import TensorNames, names_of
-from specs.families import FAMILIES
+from sharding.weights.tensor_names import names_of
+from specs.families.catalogue import FAMILIES
+from specs.families.tensor_names import TensorNames
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from specs.errors import SpecError
-from specs.families import FAMILIES
+from specs.families.catalogue import FAMILIES
 from specs.model import ModelSpec, model_from_config
 from workloads.model_graph import graph_of
 from workloads.operator_graph import OperatorGraph

@@ -1,25 +1,21 @@
 from specs.graph import Role
 from specs.model import load_model
 from workloads.attributes import ActivateAttributes, NormAttributes, PositionAttributes
-from workloads.families.gpt2 import gpt2_graph
-from workloads.operators import Function, TokenRows
+from workloads.model_graph import graph_of
+from workloads.operators import Function
 
 GPT2 = load_model("gpt2")
 
 
-def test_gpt2_has_its_published_weights_with_a_head_tied_to_its_embedding(
-    rows: TokenRows,
-) -> None:
-    graph = gpt2_graph(GPT2, None, rows)
+def test_gpt2_has_its_published_weights_with_a_head_tied_to_its_embedding() -> None:
+    graph = graph_of(GPT2, context=5, batch=2)
     assert graph.parameters == 124_439_808
     assert graph.tensor("head.weight").copy_of == "embedding.weight"
     assert graph.layers == 12
 
 
-def test_positions_are_rows_of_a_table_and_heads_are_not_rotated(
-    rows: TokenRows,
-) -> None:
-    graph = gpt2_graph(GPT2, None, rows)
+def test_positions_are_rows_of_a_table_and_heads_are_not_rotated() -> None:
+    graph = graph_of(GPT2, context=5, batch=2)
     embedding, attention, *_ = graph.blocks
     assert [each.name for each in embedding.operators] == [
         "embedding.lookup",
@@ -34,10 +30,10 @@ def test_positions_are_rows_of_a_table_and_heads_are_not_rotated(
     assert (position.rotary, position.biased) == (None, (True, True, True))
 
 
-def test_every_norm_is_a_layer_norm_and_every_product_but_the_heads_has_a_bias(
-    rows: TokenRows,
-) -> None:
-    graph = gpt2_graph(GPT2, None, rows)
+def test_every_norm_is_a_layer_norm_and_every_product_but_the_heads_has_a_bias() -> (
+    None
+):
+    graph = graph_of(GPT2, context=5, batch=2)
     norms = [
         each.attributes_as(NormAttributes)
         for each in graph.operators()
@@ -61,8 +57,8 @@ def test_every_norm_is_a_layer_norm_and_every_product_but_the_heads_has_a_bias(
     assert "head.bias" not in weights
 
 
-def test_the_feed_forward_is_a_plain_gelu(rows: TokenRows) -> None:
-    feed_forward = gpt2_graph(GPT2, None, rows).blocks[2]
+def test_the_feed_forward_is_a_plain_gelu() -> None:
+    feed_forward = graph_of(GPT2, context=5, batch=2).blocks[2]
     (activated,) = (
         each.attributes_as(ActivateAttributes)
         for each in feed_forward.operators

@@ -3,16 +3,15 @@ import pytest
 from specs.graph import Role
 from specs.model import load_model
 from workloads.attributes import AttentionAttributes, TablesAttributes
-from workloads.families.bert import bert_graph
+from workloads.model_graph import graph_of
 from workloads.operator_graph import OperatorGraph
-from workloads.operators import Function, GraphOperator, TokenRows
+from workloads.operators import Function, GraphOperator
 
 
 @pytest.fixture
 def graph() -> OperatorGraph:
     """Return the graph of two sequences of five positions, all computed."""
-    rows = TokenRows(batch=2, context=5, query_tokens=5, answer_tokens=5)
-    return bert_graph(load_model("bert-base"), None, rows)
+    return graph_of(load_model("bert-base"), context=5, batch=2)
 
 
 def find(graph: OperatorGraph, name: str) -> GraphOperator:
@@ -55,8 +54,7 @@ def test_the_first_position_of_each_sequence_is_pooled(graph: OperatorGraph) -> 
 
 
 def test_roberta_leaves_out_the_first_two_rows_of_its_position_table() -> None:
-    rows = TokenRows(batch=1, context=3, query_tokens=3, answer_tokens=3)
-    graph = bert_graph(load_model("roberta-base"), None, rows)
+    graph = graph_of(load_model("roberta-base"), context=5, batch=2)
     tables = find(graph, "embedding.tables")
     assert tables.function is Function.ADD_TABLES
     assert tables.attributes_as(TablesAttributes).first_row == 2

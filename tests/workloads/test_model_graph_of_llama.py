@@ -5,9 +5,9 @@ from workloads.attributes import (
     AttentionAttributes,
     PositionAttributes,
 )
-from workloads.families.llama import llama_graph
+from workloads.model_graph import graph_of
 from workloads.operator_graph import Block
-from workloads.operators import Function, GraphOperator, TokenRows
+from workloads.operators import Function, GraphOperator
 
 
 def names(block: Block) -> list[str]:
@@ -18,10 +18,8 @@ def find(block: Block, function: Function) -> GraphOperator:
     return next(each for each in block.operators if each.function is function)
 
 
-def test_llama_2_7b_has_its_published_weights_in_blocks_of_32_layers(
-    rows: TokenRows,
-) -> None:
-    graph = llama_graph(load_model("llama-2-7b"), None, rows)
+def test_llama_2_7b_has_its_published_weights_in_blocks_of_32_layers() -> None:
+    graph = graph_of(load_model("llama-2-7b"), context=5, batch=2)
     assert graph.parameters == 6_738_415_616
     assert [(each.name, len(each.layers)) for each in graph.blocks] == [
         ("embedding", 0),
@@ -32,10 +30,8 @@ def test_llama_2_7b_has_its_published_weights_in_blocks_of_32_layers(
     assert graph.of_role(Role.OUTPUT)[0].name == "head.token"
 
 
-def test_queries_and_keys_are_rotated_and_the_feed_forward_is_gated(
-    rows: TokenRows,
-) -> None:
-    graph = llama_graph(load_model("llama-2-7b"), None, rows)
+def test_queries_and_keys_are_rotated_and_the_feed_forward_is_gated() -> None:
+    graph = graph_of(load_model("llama-2-7b"), context=5, batch=2)
     _, attention, feed_forward, _ = graph.blocks
     positioned = find(attention, Function.POSITION).attributes_as(PositionAttributes)
     assert positioned.rotary is not None
@@ -44,8 +40,8 @@ def test_queries_and_keys_are_rotated_and_the_feed_forward_is_gated(
     assert (activated.activation, activated.gated) == ("silu", True)
 
 
-def test_mixtral_chooses_two_of_eight_experts_behind_its_norm(rows: TokenRows) -> None:
-    graph = llama_graph(load_model("mixtral-8x7b"), None, rows)
+def test_mixtral_chooses_two_of_eight_experts_behind_its_norm() -> None:
+    graph = graph_of(load_model("mixtral-8x7b"), context=5, batch=2)
     feed_forward = graph.blocks[2]
     order = ["norm", "router", "scale", "choose", "gate_up"]
     assert names(feed_forward)[:5] == order
@@ -53,13 +49,13 @@ def test_mixtral_chooses_two_of_eight_experts_behind_its_norm(rows: TokenRows) -
     assert graph.tensor("layers.0.feed_forward.up.weight").rows == 8 * 14336
 
 
-def test_qwen3_norms_its_heads_around_the_rotation(rows: TokenRows) -> None:
-    attention = llama_graph(load_model("qwen3-8b"), None, rows).blocks[1]
+def test_qwen3_norms_its_heads_around_the_rotation() -> None:
+    attention = graph_of(load_model("qwen3-8b"), context=5, batch=2).blocks[1]
     order = ["qkv", "head_norm", "position", "head_scale", "scores"]
     assert names(attention)[2:7] == order
 
 
-def test_phi_3_attends_to_a_window(rows: TokenRows) -> None:
-    graph = llama_graph(load_model("phi-3-mini"), None, rows)
+def test_phi_3_attends_to_a_window() -> None:
+    graph = graph_of(load_model("phi-3-mini"), context=5, batch=2)
     scores = find(graph.blocks[1], Function.SCORES).attributes_as(AttentionAttributes)
     assert scores.window == 2047

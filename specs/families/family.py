@@ -1,0 +1,167 @@
+"""Transformer families: the structure that a ``model_type`` of a config implies."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, final
+
+from pydantic import BeforeValidator, Field
+
+from specs.families.tensor_names import TensorNames
+from specs.validation import Spec
+
+
+@final
+class NormPlacement(StrEnum):
+    """The places of the norms of a layer.
+
+    BEFORE
+        The input of each block is normalised.
+    AROUND
+        So is its output, before it is added to the residual.
+    RESIDUAL
+        The sum of residual and output is normalised, and is the next residual.
+    """
+
+    BEFORE = "before"
+    AROUND = "around"
+    RESIDUAL = "residual"
+
+
+def _listed(value: Any) -> Any:
+    """Return one key as a list of keys, and an empty one as none."""
+    if isinstance(value, str):
+        return (value,) if value else ()
+    return value
+
+
+# Keys of a config that may hold one value; the first one that is there does.
+_Keys = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+@final
+class ConfigKeys(Spec):
+    """Keys of a family's ``config.json``; a value without a key is not read.
+
+    In a file a key is a string, and several keys for the same value are a list of which
+    the first that is there counts. An empty string takes a key away.
+
+    Parameters
+    ----------
+    hidden_size, intermediate_size, layers, attention_heads, kv_heads, head_dim
+        Sizes of a layer.
+    vocabulary_size, max_context_tokens, token_types
+        Rows of tables.
+    tied_embeddings
+        Whether the head is the embedding.
+    experts, experts_per_token
+        Feed-forwards per layer, and those that a token uses.
+    attention_biases, feed_forward_biases
+        Whether projections of attention and of the feed-forward have a bias.
+    window_tokens, window_used, first_windowed_layer, layer_types
+        Width of the sliding window, whether there is one, and the layers that have it.
+    norm_epsilon, activation, rope_theta, rotary_fraction, query_scalar
+        Numerical settings; see `specs.numerical_settings`.
+    attention_soft_cap, final_soft_cap
+        Bounds of the scores and of the logits.
+    """
+
+    hidden_size: _Keys = ("hidden_size",)
+    intermediate_size: _Keys = ("intermediate_size",)
+    layers: _Keys = ("num_hidden_layers",)
+    attention_heads: _Keys = ("num_attention_heads",)
+    kv_heads: _Keys = ("num_key_value_heads",)
+    head_dim: _Keys = ("head_dim",)
+    vocabulary_size: _Keys = ("vocab_size",)
+    max_context_tokens: _Keys = ("max_position_embeddings",)
+    token_types: _Keys = ()
+    tied_embeddings: _Keys = ("tie_word_embeddings",)
+    experts: _Keys = ("num_local_experts",)
+    experts_per_token: _Keys = ("num_experts_per_tok",)
+    attention_biases: _Keys = ()
+    feed_forward_biases: _Keys = ()
+    window_tokens: _Keys = ()
+    window_used: _Keys = ("use_sliding_window",)
+    first_windowed_layer: _Keys = ()
+    layer_types: _Keys = ("layer_types",)
+    norm_epsilon: _Keys = ("rms_norm_eps",)
+    activation: _Keys = ("hidden_act",)
+    rope_theta: _Keys = ("rope_theta",)
+    rotary_fraction: _Keys = ("partial_rotary_factor",)
+    query_scalar: _Keys = ()
+    attention_soft_cap: _Keys = ()
+    final_soft_cap: _Keys = ()
+
+
+@final
+class Family(Spec):
+    """Structure that all models of a family share, and how their configs say the rest.
+
+    The values below are those of llama, the family that most others follow.
+
+    Parameters
+    ----------
+    source
+        Configuration class that the defaults are of, and its version.
+    extends
+        Family from which this one takes all that its own file does not say, but for
+        `source` and `defaults`, which every class has of its own.
+    norms
+        Places of the norms of a layer.
+    layer_norms
+        Whether norms are LayerNorms, which subtract a mean and add a bias; otherwise
+        they only divide by the root mean square.
+    unit_offset
+        Whether a norm multiplies by 1 plus its weight instead of by its weight.
+    gated
+        Whether the feed-forward multiplies its activations by a gate.
+    biased
+        Whether every projection has a bias, independent of the config.
+    qkv_biased
+        Whether query, key and value projections have a bias, independent of the config.
+    head_norms
+        Whether each query and key head is normalised.
+    scaled_embedding
+        Whether rows of the embedding are multiplied by the root of their size.
+    learned_positions
+        Whether positions are rows of a table; otherwise query and key are rotated.
+    first_position
+        Row of that table for the first token.
+    encoder
+        Whether all positions are computed at once and attend to each other.
+    widening
+        Size of the feed-forward over that of the residual stream if the config's is
+        null; 0 if it cannot be.
+    window_period
+        Number of layers of which the last has no window and the others have one, in a
+        model with a window; 0 if all have it.
+    defaults
+        Value of each key that may be left out of a config.
+    keys
+        Names of the keys.
+    tensors
+        Names of the tensors in a checkpoint.
+    """
+
+    source: str = ""
+    extends: str | None = None
+    norms: NormPlacement = NormPlacement.BEFORE
+    layer_norms: bool = False
+    unit_offset: bool = False
+    gated: bool = True
+    biased: bool = False
+    qkv_biased: bool = False
+    head_norms: bool = False
+    scaled_embedding: bool = False
+    learned_positions: bool = False
+    first_position: int = Field(default=0, ge=0)
+    encoder: bool = False
+    widening: int = Field(default=0, ge=0)
+    window_period: int = Field(default=0, ge=0)
+    defaults: Mapping[str, Any] = Field(default_factory=dict)
+    keys: ConfigKeys = ConfigKeys()
+    tensors: TensorNames = TensorNames()
+
+    @property
+    def norms_per_layer(self) -> int:
+        """Return the number of normalisations of the residual stream in one layer."""
+        return 4 if self.norms is NormPlacement.AROUND else 2

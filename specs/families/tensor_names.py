@@ -1,0 +1,83 @@
+"""Tensor names of a family in Hugging Face checkpoints."""
+
+from functools import cached_property
+from typing import Self, final
+
+from specs.validation import Spec
+
+
+@final
+class TensorNames(Spec):
+    """Tensor names of a family, without ``.weight`` and ``.bias``.
+
+    ``{layer}`` stands for the layer, ``{before}`` for the layer before it, and
+    ``{expert}`` for the expert within a layer. Projections with the same name are
+    fused in one tensor.
+
+    Parameters
+    ----------
+    embedding, positions, token_types
+        Embedding tables.
+    query, key, value, output
+        Projections of attention.
+    query_norm, key_norm
+        Norms of each head, in families that have them.
+    gate, up, down
+        Projections of a feed-forward; `gate` is unused in families without one.
+    attention_norm, feed_forward_norm
+        Norm of each block's input.
+    attention_post_norm, feed_forward_post_norm
+        Norm of each block's output, in families that have one.
+    final_norm, head
+        Norm and projection behind the last layer.
+    router
+        Projection onto the scores of experts.
+    expert_gate, expert_up, expert_down
+        Projections of one expert's feed-forward.
+    first_norm
+        Norm before the first layer's attention, if its name differs.
+    """
+
+    embedding: str = "model.embed_tokens"
+    positions: str = ""
+    token_types: str = ""
+    query: str = "model.layers.{layer}.self_attn.q_proj"
+    key: str = "model.layers.{layer}.self_attn.k_proj"
+    value: str = "model.layers.{layer}.self_attn.v_proj"
+    output: str = "model.layers.{layer}.self_attn.o_proj"
+    query_norm: str = "model.layers.{layer}.self_attn.q_norm"
+    key_norm: str = "model.layers.{layer}.self_attn.k_norm"
+    gate: str = "model.layers.{layer}.mlp.gate_proj"
+    up: str = "model.layers.{layer}.mlp.up_proj"
+    down: str = "model.layers.{layer}.mlp.down_proj"
+    attention_norm: str = "model.layers.{layer}.input_layernorm"
+    attention_post_norm: str = "model.layers.{layer}.post_attention_layernorm"
+    feed_forward_norm: str = "model.layers.{layer}.post_attention_layernorm"
+    feed_forward_post_norm: str = "model.layers.{layer}.post_feedforward_layernorm"
+    final_norm: str = "model.norm"
+    head: str = "lm_head"
+    router: str = "model.layers.{layer}.block_sparse_moe.gate"
+    expert_gate: str = "model.layers.{layer}.block_sparse_moe.experts.{expert}.w1"
+    expert_up: str = "model.layers.{layer}.block_sparse_moe.experts.{expert}.w3"
+    expert_down: str = "model.layers.{layer}.block_sparse_moe.experts.{expert}.w2"
+    first_norm: str = ""
+
+    def norm_before_attention(self, layer: int) -> str:
+        """Return the name of the norm before the attention of `layer`."""
+        if layer == 0 and self.first_norm:
+            return self.first_norm
+        return self.attention_norm.format(layer=layer, before=layer - 1)
+
+    def norm_before_head(self, layers: int) -> str:
+        """Return the name of the norm before the head of a model of `layers`."""
+        return self.final_norm.format(before=layers - 1)
+
+    @cached_property
+    def of_experts(self) -> Self:
+        """Return the names with the projections of experts as the feed-forward's."""
+        experts = {
+            "gate": self.expert_gate,
+            "up": self.expert_up,
+            "down": self.expert_down,
+        }
+        return self.model_copy(update=experts)

@@ -1,0 +1,82 @@
+"""Parameter counts of a transformer, by its shape."""
+
+from specs.transformer_shape import TransformerShape
+
+
+class CountedTransformer(TransformerShape):
+    """Transformer shape with its parameter counts, whole and by parts of a layer."""
+
+    @property
+    def norm_parameters(self) -> int:
+        """Return the parameter count of one normalisation of the residual stream."""
+        return self.hidden_size * (2 if self.structure.layer_norms else 1)
+
+    @property
+    def attention_parameters(self) -> int:
+        """Return the weight count of one layer's attention projections."""
+        return self.hidden_size * 2 * (self.query_size + self.kv_size)
+
+    @property
+    def attention_vector_parameters(self) -> int:
+        """Return the parameter count of one layer's attention biases and norms."""
+        qkv = self.qkv_biases * (self.query_size + 2 * self.kv_size)
+        head_norms = self.structure.head_norms * 2 * self.head_dim
+        return qkv + self.output_biases * self.hidden_size + head_norms
+
+    @property
+    def projections_in(self) -> int:
+        """Return the number of projections into a feed-forward: up, and gate if any."""
+        return 2 if self.structure.gated else 1
+
+    @property
+    def feed_forward_parameters(self) -> int:
+        """Return the weight count of one layer's experts and router."""
+        one = (self.projections_in + 1) * self.hidden_size * self.intermediate_size
+        router = self.hidden_size * self.experts if self.experts > 1 else 0
+        return self.experts * one + router
+
+    @property
+    def feed_forward_vector_parameters(self) -> int:
+        """Return the bias count of one layer's feed-forward."""
+        if not self.feed_forward_biases:
+            return 0
+        one = self.projections_in * self.intermediate_size + self.hidden_size
+        return self.experts * one
+
+    @property
+    def embedding_rows(self) -> int:
+        """Return the number of rows of all embedding tables."""
+        return self.vocabulary_size + self.position_rows + self.token_types
+
+    @property
+    def head_rows(self) -> int:
+        """Return the output size of the head: logits, or an encoder's pooled state."""
+        return self.hidden_size if self.structure.encoder else self.vocabulary_size
+
+    @property
+    def head_parameters(self) -> int:
+        """Return the parameter count of the head alone, or of an encoder's pooler.
+
+        A tied head has no parameters of its own.
+        """
+        if self.structure.encoder:
+            return self.hidden_size * (self.hidden_size + 1)
+        own = not self.tied_embeddings
+        return own * self.vocabulary_size * self.hidden_size
+
+    @property
+    def parameters(self) -> int:
+        """Return the parameter count of the model; a tied embedding counts once."""
+        layer = (
+            self.attention_parameters
+            + self.attention_vector_parameters
+            + self.feed_forward_parameters
+            + self.feed_forward_vector_parameters
+            + self.norms_per_layer * self.norm_parameters
+        )
+        return (
+            self.layers * layer
+            + self.norm_parameters
+            + self.embedding_rows * self.hidden_size
+            + self.head_parameters
+        )

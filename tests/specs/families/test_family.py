@@ -1,0 +1,55 @@
+import pytest
+
+from specs.families.catalogue import FAMILIES
+from specs.families.family import ConfigKeys, Family, NormPlacement
+from specs.families.unmodelled import UNMODELLED
+from specs.model import load_model, model_names
+
+
+def test_llama_is_the_family_of_the_structure_by_default() -> None:
+    llama = FAMILIES["llama"]
+    own = {"source", "defaults", "keys"}
+    assert llama.model_dump(exclude=own) == Family().model_dump(exclude=own)
+
+
+def test_encoders_share_one_structure() -> None:
+    encoders = {name for name, family in FAMILIES.items() if family.encoder}
+    assert encoders == {"bert", "roberta"}
+    own = {"source", "extends", "first_position", "defaults"}
+    bert, roberta = (FAMILIES[name].model_dump(exclude=own) for name in encoders)
+    assert bert == roberta
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_a_shipped_model_has_the_structure_of_its_family(name: str) -> None:
+    model = load_model(name)
+    assert model.structure is FAMILIES[model.family]
+    assert model.norms_per_layer == FAMILIES[model.family].norms_per_layer
+
+
+def test_norms_around_blocks_are_twice_as_many() -> None:
+    assert Family(norms=NormPlacement.AROUND).norms_per_layer == 4
+    assert Family(norms=NormPlacement.RESIDUAL).norms_per_layer == 2
+
+
+def test_a_key_is_a_string_and_several_are_a_list_and_none_an_empty_string() -> None:
+    keys = ConfigKeys.model_validate(
+        {"layers": "n_layer", "activation": ["a", "b"], "experts": ""}
+    )
+    assert (keys.layers, keys.activation, keys.experts) == (
+        ("n_layer",),
+        ("a", "b"),
+        (),
+    )
+
+
+def test_families_whose_config_says_which_biases_there_are_have_none_of_their_own() -> (
+    None
+):
+    for family in FAMILIES.values():
+        if family.keys.attention_biases or family.keys.feed_forward_biases:
+            assert not family.biased
+
+
+def test_no_family_needs_what_is_not_modelled() -> None:
+    assert not set(UNMODELLED) & set(FAMILIES)
