@@ -98,7 +98,7 @@ def load_faults(path: str | Path) -> tuple[Fault, ...]:
     for number, table in enumerate(tables, start=1):
         origin = f"{path}: fault {number}"
         kind = table.get("kind")
-        if kind not in _KINDS:
+        if not isinstance(kind, str) or kind not in _KINDS:
             raise SpecError(
                 f"{origin}: kind = {kind!r}: {nearest(str(kind), _KINDS)}"
                 if kind is not None

@@ -17,6 +17,7 @@ from specs.fec import FecSpec
 from specs.floor import FloorSpec
 from specs.formats import FormatsSpec
 from specs.host_link import HostSpec
+from specs.input_files import is_there, shown
 from specs.line_rate import LineRate, line_rate
 from specs.link import LinkSpec
 from specs.shipped_files import shipped_names, shipped_path
@@ -193,9 +194,9 @@ def _path(text: str) -> Path:
     if text in machine_names():
         return shipped_path("machines", f"{text}.toml")
     path = Path(text)
-    if not path.exists() and path.suffix != ".toml":
+    if not is_there(path) and path.suffix != ".toml":
         raise SpecError(
-            f"no machine {text!r} is shipped and no such file is in {Path.cwd()}; "
+            f"no machine {shown(text)} is shipped and no such file is in {Path.cwd()}; "
             f"{nearest(text, machine_names())}"
         )
     return path

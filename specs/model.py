@@ -8,6 +8,7 @@ from typing import Any, Self
 from specs.checkpoint import check_checkpoint
 from specs.errors import SpecError, nearest
 from specs.hf_config import sizes_of
+from specs.input_files import is_there, shown
 from specs.numerical_settings import numerical_settings_of
 from specs.parameter_counts import CountedTransformer
 from specs.shipped_files import shipped_names, shipped_path
@@ -66,11 +67,11 @@ def load_model(name_or_path: str | Path) -> ModelSpec:
         path = shipped_path("models", f"{text}.json")
         return model_from_config(read_mapping(path), name=text, origin=f"{text}.json")
     path = Path(text)
-    if path.is_dir():
+    if is_there(path) and path.is_dir():
         path = path / "config.json"
-    if not path.exists() and path.suffix != ".json":
+    if not is_there(path) and path.suffix != ".json":
         raise SpecError(
-            f"no model {text!r} is shipped and no such file is in {Path.cwd()}; "
+            f"no model {shown(text)} is shipped and no such file is in {Path.cwd()}; "
             f"{nearest(text, model_names())} (groqrack models lists them all)"
         )
     name = path.parent.name if path.name == "config.json" else path.stem

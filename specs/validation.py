@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from specs.errors import SpecError, nearest
+from specs.input_files import read_text
 
 
 class Spec(BaseModel):
@@ -43,15 +44,9 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises
     ------
     SpecError
-        If the file is missing, unreadable, malformed, or not a mapping.
+        If the file is missing, unreadable, malformed, nested too deep, or no mapping.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        folder = path.absolute().parent
-        raise SpecError(f"no file {path} (looked in {folder})") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read: {error}") from None
+    text = read_text(path)
     try:
         content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except json.JSONDecodeError as error:
@@ -61,6 +56,13 @@ def read_mapping(path: Path) -> dict[str, Any]:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{path}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise SpecError(
+            f"{path}: tables or lists lie in each other too deep to be read"
+        ) from None
+    except ValueError as error:
+        # Such as a whole number of more digits than Python converts.
+        raise SpecError(f"{path}: {str(error).partition(';')[0]}") from None
     if not isinstance(content, dict):
         raise SpecError(f"{path}: holds a {type(content).__name__}, expected keys")
     return content

@@ -1,6 +1,7 @@
 """Plan file: a plan read from the CSV that ``groqrack plan --out`` writes."""
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from sharding.plan_import.import_plan import edited_plan
 from sharding.planner.plan import ShardingPlan
 from sharding.weights.task import Task
 from specs.arrays import Ints
-from specs.errors import PlanError
+from specs.errors import PlanError, SpecError
+from specs.input_files import read_text
 
 SUFFIX = ".csv"
 _NUMBERS = [
@@ -76,27 +78,27 @@ def _rows(path: Path) -> dict[int, dict[str, str]]:
     before = 0
     rows = {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = _cells(next(reader, []))
-            before = reader.line_num
-            for record in reader:
-                # A quoted cell may go on for lines; its row is where it begins.
-                row, before = before + 1, reader.line_num
-                cells = _cells(record)
-                if not cells:
-                    continue
-                if len(cells) > len(header):
-                    raise PlanError(
-                        f"{path}: row {row}: has {len(cells)} cells under "
-                        f"{len(header)} headings; is a cell with a comma quoted?"
-                    )
-                lacking = [""] * (len(header) - len(cells))
-                rows[row] = dict(zip(header, [*cells, *lacking], strict=True))
+        text = read_text(path)
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header = _cells(next(reader, []))
+        before = reader.line_num
+        for record in reader:
+            # A quoted cell may go on for lines; its row is where it begins.
+            row, before = before + 1, reader.line_num
+            cells = _cells(record)
+            if not cells:
+                continue
+            if len(cells) > len(header):
+                raise PlanError(
+                    f"{path}: row {row}: has {len(cells)} cells under "
+                    f"{len(header)} headings; is a cell with a comma quoted?"
+                )
+            lacking = [""] * (len(header) - len(cells))
+            rows[row] = dict(zip(header, [*cells, *lacking], strict=True))
     except csv.Error as error:
         raise PlanError(f"{path}: row {before + 1}: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"{path}: no plan can be read: {error}") from None
+    except SpecError as error:
+        raise PlanError(f"no plan can be read: {error}") from None
     twice = [name for name in header if header.count(name) > 1]
     if twice:
         raise PlanError(f"{path}: column {twice[0]!r} is there twice; remove one")

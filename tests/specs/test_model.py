@@ -161,7 +161,9 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SpecError, match=r"config\.json: cannot be read"):
+    with pytest.raises(
+        SpecError, match=r"config\.json: row 1: not UTF-16 \(byte 0x00\)"
+    ):
         load_model(path)
 
 

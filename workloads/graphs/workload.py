@@ -9,6 +9,7 @@ from typing import Any, final
 from specs.errors import SpecError, nearest
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
 from specs.graph_validation import graph_faults
+from specs.input_files import is_there, shown
 from specs.shipped_files import shipped_names, shipped_path
 from specs.validation import build, read_mapping
 from workloads.graphs.presets import NAMED, named_graph
@@ -118,10 +119,11 @@ def load_workload(name_or_path: str | Path) -> Workload:
         path = shipped_path("workloads", f"{text}.toml")
     else:
         path = Path(text)
-        if not path.exists() and path.suffix not in FILE_SUFFIXES:
+        if not is_there(path) and path.suffix not in FILE_SUFFIXES:
             known = [*workload_names(), *NAMED.values()]
             raise SpecError(
-                f"no workload {text!r} is shipped and no such file is in {Path.cwd()}; "
+                f"no workload {shown(text)} is shipped and no such file is in "
+                f"{Path.cwd()}; "
                 f"{nearest(text, known)}"
             )
     return _from_content(read_mapping(path), path.name)

@@ -162,7 +162,7 @@ def test_a_plan_of_any_family_is_read_as_it_was_written(
 def test_a_plan_that_is_not_there_is_refused(groqrack: Groqrack) -> None:
     refused = groqrack("plan", "--strategy", "nowhere.csv")
     assert refused.returncode == 2
-    assert "nowhere.csv: no plan can be read" in refused.stderr
+    assert "no plan can be read: no file nowhere.csv" in refused.stderr
 
 
 def test_a_plan_file_is_read_on_the_chips_that_it_names(
