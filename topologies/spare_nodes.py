@@ -101,7 +101,7 @@ def _selected(
 
 def _within_ports(topology: Topology, ports_per_chip: int) -> Topology:
     """Return `topology`, or refuse it if its chips have too few ports."""
-    degree = np.bincount(topology.source)
+    degree = np.bincount(topology.source, minlength=topology.chips)
     chip = int(degree.argmax())
     if degree[chip] > ports_per_chip:
         raise TopologyError(

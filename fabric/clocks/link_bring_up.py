@@ -84,7 +84,10 @@ def spacing_epochs(machine: MachineSpec, least_ps: Ints) -> int:
     least_ps
         Minimum latency of each link.
     """
-    longest_ps = int(least_ps.max()) + machine.cycles_to_ps(machine.link.jitter_cycles)
+    # A machine of one chip has no links.
+    longest_ps = int(least_ps.max(initial=0)) + machine.cycles_to_ps(
+        machine.link.jitter_cycles
+    )
     epoch_ps = machine.cycles_to_ps(machine.hac.epoch_cycles)
     return max(machine.hac.spacing_epochs, 2 * longest_ps // epoch_ps + 2)
 

@@ -132,8 +132,13 @@ def propagate_start(
     ScheduleError
         If starts arrive over more than an epoch.
     """
-    latency_ps = least_latency_ps(machine, topology)[tree.parent_link]
+    # The root has no parent, and a machine of one chip no link.
+    below = np.flatnonzero(tree.parent >= 0)
+    links = tree.parent_link[below]
+    latency_ps = np.zeros(len(tree.parent), dtype=np.int64)
+    latency_ps[below] = least_latency_ps(machine, topology)[links]
     bits = draws.bits(Stream.START_JITTER, np.arange(len(tree.parent)))
+    latency_ps[below] += Jitter(machine, topology).ps(links, bits[below])
     delays = level_delays(machine, topology, tree)
     path_epochs = delays.epochs.copy()
     for depth in range(1, tree.height + 1):
@@ -143,7 +148,7 @@ def propagate_start(
     return StartPropagation(
         machine=machine,
         tree=tree,
-        latency_ps=latency_ps + Jitter(machine, topology).ps(tree.parent_link, bits),
+        latency_ps=latency_ps,
         transmit_cycles=delays.transmit_cycles,
         waiting_epochs=total_epochs - path_epochs,
         total_epochs=total_epochs,

@@ -13,6 +13,8 @@ from topologies.cables import both_directions
 from topologies.topology import Level, Topology
 
 DEFAULT_LENGTH_M = 1.0
+# The reach of optical modules for single-mode fibre (10GBASE-LR and its successors).
+LONGEST_M = 10_000.0
 # Nine digits fit 32 bits, and a mistyped number is reported as one.
 _MOST_DIGITS = 9
 _LEVELS = {level.label: level for level in Level}
@@ -131,6 +133,9 @@ def whole_number(value: object, name: str, where: str) -> int:
     TopologyError
         If it is none, or has more than 9 digits; the message begins with `where`.
     """
+    # Some programs write every number as a fraction.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     text = str(value).strip()
     if not text.isdecimal() or len(text) > _MOST_DIGITS:
         raise TopologyError(
@@ -146,14 +151,17 @@ def length_in_m(value: object, where: str) -> float:
     Raises
     ------
     TopologyError
-        If it is no finite number above 0; the message begins with `where`.
+        If it is no number above 0 and up to 10,000; the message begins with `where`.
     """
     try:
         length_m = float(str(value))
     except ValueError:
         length_m = -1.0
-    if not 0 < length_m < np.inf:
-        raise TopologyError(f"{where}: length_m must be > 0 metres, got {value!r}")
+    if not 0 < length_m <= LONGEST_M:
+        raise TopologyError(
+            f"{where}: length_m must be > 0 metres and at most {LONGEST_M:,.0f}, "
+            f"got {value!r}"
+        )
     return length_m
 
 

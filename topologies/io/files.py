@@ -2,11 +2,13 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
 from specs.errors import TopologyError, nearest
+from specs.input_files import read_text
 from topologies.io.edge_list import (
     DEFAULT_LENGTH_M,
     CableTable,
@@ -23,6 +25,7 @@ COLUMNS = ("source", "target", "source_port", "target_port", "level", "length_m"
 SUFFIXES = (".csv", ".graphml")
 
 _REQUIRED = COLUMNS[:2]
+_ENCODING = re.compile(r"(?<=[\"'])\s+encoding=[\"'][^\"']*[\"']")
 
 
 def read_topology(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topology:
@@ -30,16 +33,16 @@ def read_topology(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topolo
 
     Raises
     ------
+    SpecError
+        If the file cannot be read.
     TopologyError
-        If the file does not describe a topology. The message names the file, and if
-        possible the row and the chip.
+        If it does not describe a topology. The message names the file, and if possible
+        the row and the chip.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise TopologyError(
             f"{path}: a topology file ends in .csv or .graphml, not {path.suffix!r}"
         )
-    if not path.is_file():
-        raise TopologyError(f"{path}: no such file; check the path")
     read = _read_csv if path.suffix.lower() == ".csv" else _read_graphml
     return read(path, ports_per_chip=ports_per_chip)
 
@@ -76,10 +79,12 @@ def _read_csv(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topology:
         If the list is no topology. The message names the file, the row as an editor
         numbers it, and the chip.
     """
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
+    try:
         _check_header(path, reader.fieldnames or [])
         rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise TopologyError(f"{path}: row {reader.line_num}: {error}") from None
     if not rows:
         raise TopologyError(f"{path}: no links; write at least one row")
 
@@ -139,8 +144,10 @@ def _read_graphml(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topolo
     """
     import networkx as nx  # noqa: PLC0415
 
+    text = read_text(path)
     try:
-        graph = nx.read_graphml(path)
+        # As bytes, since the text may name the encoding that it had in the file.
+        graph = nx.read_graphml(io.BytesIO(_ENCODING.sub("", text, 1).encode()))
     except (ParseError, nx.NetworkXError, ValueError, KeyError) as error:
         raise TopologyError(
             f"{path}: not a GraphML graph ({error}); write one with networkx"

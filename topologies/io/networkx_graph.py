@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from specs.errors import TopologyError
+from specs.errors import TopologyError, nearest
 from topologies.io.edge_list import (
     DEFAULT_LENGTH_M,
     CableTable,
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import networkx as nx
 
 _PLACES = ("rack", "node", "slot")
+_CABLE = ("source_port", "target_port", "level", "length_m")
+# What other programs write beside, which says nothing of a machine.
+_IGNORED = ("id", "name", "label", "pos", "x", "y")
 
 Label = TypeVar("Label", bound=Hashable)
 
@@ -52,8 +55,8 @@ def from_networkx(
     Raises
     ------
     TopologyError
-        If the graph is directed or empty, an attribute has no valid value, or no
-        machine can have these cables.
+        If the graph is directed or empty, an attribute is unknown or has no valid
+        value, or no machine can have these cables.
 
     Examples
     --------
@@ -71,6 +74,7 @@ def from_networkx(
     table = CableTable.blank(graph.number_of_edges())
     for cable, (u, v, attributes) in enumerate(graph.edges(data=True)):
         where = f"edge {u} - {v}"
+        _check_names(attributes, _CABLE, where)
         table.ends[cable] = sorted((number[u], number[v]))
         for end, port in enumerate(("source_port", "target_port")):
             if port in attributes:
@@ -102,10 +106,23 @@ def _chip_numbers(graph: "nx.Graph[Label]") -> dict[Label, int]:
     return {label: number for number, label in enumerate(labels)}
 
 
+def _check_names(
+    attributes: Mapping[str, object], known: tuple[str, ...], where: str
+) -> None:
+    """Refuse an imported node or edge with an attribute that would be left out."""
+    for name in attributes:
+        if name not in known and name not in _IGNORED:
+            raise TopologyError(
+                f"{where}: no attribute {name!r}; {nearest(str(name), known)}"
+            )
+
+
 def _places(
     graph: "nx.Graph[Label]", number: Mapping[Label, int]
 ) -> dict[str, NDArray[np.int32]] | None:
     """Return rack, node and slot of each imported chip, None unless all have them."""
+    for label in graph:
+        _check_names(graph.nodes[label], _PLACES, f"node {label}")
     if not all(name in graph.nodes[label] for label in graph for name in _PLACES):
         return None
     places = {name: np.zeros(len(number), np.int32) for name in _PLACES}
@@ -114,4 +131,7 @@ def _places(
             places[name][chip] = whole_number(
                 graph.nodes[label][name], name, f"chip {chip}"
             )
+    # Numbers of racks and nodes are names: 0, 1, 2 in their order, whatever they are.
+    for name in ("rack", "node"):
+        places[name] = np.unique(places[name], return_inverse=True)[1].astype(np.int32)
     return places

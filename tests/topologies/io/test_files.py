@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from specs.errors import TopologyError
+from specs.errors import SpecError, TopologyError
 from topologies.builders.dragonfly import dragonfly_topology
 from topologies.builders.rack import rack_topology
 from topologies.io.files import csv_text, graphml_text, read_topology
@@ -79,7 +79,10 @@ def test_an_empty_port_takes_one_that_no_other_row_names(tmp_path: Path) -> None
             "row 2: no level 'rak'; did you mean 'rack'",
         ),
         ("source,target,length_m\n0,1,0\n", "row 2: length_m must be > 0 metres"),
-        ("source,target,length_m\n0,1,far\n", "length_m must be > 0 metres, got 'far'"),
+        (
+            "source,target,length_m\n0,1,far\n",
+            "length_m must be > 0 metres and at most 10,000, got 'far'",
+        ),
     ],
 )
 def test_a_csv_error_names_file_and_row(
@@ -108,12 +111,35 @@ def test_a_graphml_error_names_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("missing.csv", r"missing\.csv: no such file"),
+        ("missing.csv", r"no file .*missing\.csv"),
         ("links.txt", "ends in .csv or .graphml, not '.txt'"),
     ],
 )
 def test_files_that_cannot_be_read_are_refused(
     name: str, message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(TopologyError, match=message):
+    with pytest.raises((SpecError, TopologyError), match=message):
         read_topology(tmp_path / name)
+
+
+def test_a_table_in_utf_16_is_the_same_machine(tmp_path: Path) -> None:
+    text = csv_text(rack_topology())
+    (tmp_path / "links.csv").write_bytes(text.encode("utf-16"))
+    assert csv_text(read_topology(tmp_path / "links.csv")) == text
+
+
+def test_a_cell_that_no_csv_can_have_is_refused_by_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "links.csv"
+    path.write_text(f"source,target\n0,{'1' * 200_000}\n")
+    with pytest.raises(TopologyError, match=r"links\.csv: row \d: field larger"):
+        read_topology(path)
+
+
+def test_a_graph_may_name_the_encoding_that_its_file_has(tmp_path: Path) -> None:
+    head = "<?xml version='1.0' encoding='utf-16'?>\n"
+    graph = head + graphml_text(rack_topology())
+    (tmp_path / "a.graphml").write_bytes(graph.encode("utf-16"))
+    (tmp_path / "b.graphml").write_text(graphml_text(rack_topology()))
+    assert csv_text(read_topology(tmp_path / "a.graphml")) == csv_text(
+        read_topology(tmp_path / "b.graphml")
+    )

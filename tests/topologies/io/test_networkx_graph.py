@@ -65,8 +65,14 @@ def test_labels_that_are_not_numbers_are_numbered_in_the_graphs_order() -> None:
         (nx.complete_graph(13), "chip 0 has 12 links but 11 ports; remove 1 of them"),
         (nx.empty_graph(2), "chip 1 cannot be reached from chip 0"),
         (two_chips(level="globl"), "edge 0 - 1: no level 'globl'; .*'global'"),
-        (two_chips(length_m=-2), "edge 0 - 1: length_m must be > 0 metres, got -2"),
-        (two_chips(length_m="far"), "length_m must be > 0 metres, got 'far'"),
+        (
+            two_chips(length_m=-2),
+            "edge 0 - 1: length_m must be > 0 metres and at most 10,000, got -2",
+        ),
+        (
+            two_chips(length_m="far"),
+            "length_m must be > 0 metres and at most 10,000, got 'far'",
+        ),
         (two_chips(source_port="x"), "source_port must be a whole number .*, got 'x'"),
         (nx.Graph([(0, 1), (1, 1)]), "chip 1 is linked to itself by cable 1"),
     ],
@@ -76,3 +82,45 @@ def test_graphs_that_are_no_machine_are_refused(
 ) -> None:
     with pytest.raises(TopologyError, match=message):
         from_networkx(graph)
+
+
+def test_an_attribute_that_would_be_left_out_is_refused_with_the_nearest() -> None:
+    graph = nx.path_graph(3)
+    graph.edges[0, 1]["length"] = 1000.0
+    with pytest.raises(TopologyError, match=r"edge 0 - 1: no attribute 'length'; did "):
+        from_networkx(graph)
+    graph = nx.path_graph(3)
+    graph.nodes[2]["racks"] = 1
+    with pytest.raises(TopologyError, match="node 2: no attribute 'racks'; did you"):
+        from_networkx(graph)
+
+
+def test_names_and_drawing_positions_of_other_programs_do_no_harm() -> None:
+    graph = nx.path_graph(3)
+    nx.set_node_attributes(graph, {0: (0, 1)}, "pos")
+    graph.edges[0, 1]["id"] = "e"
+    assert from_networkx(graph).links == 2
+
+
+def test_numbers_written_as_fractions_are_whole() -> None:
+    graph = nx.path_graph(2)
+    graph.edges[0, 1].update(source_port=3.0, target_port=4.0)
+    topology = from_networkx(graph)
+    assert (int(topology.source_port[0]), int(topology.target_port[0])) == (3, 4)
+    graph.edges[0, 1]["source_port"] = 3.5
+    with pytest.raises(TopologyError, match=r"source_port must be a whole .* got 3\.5"):
+        from_networkx(graph)
+
+
+def test_numbers_of_nodes_and_racks_are_names() -> None:
+    graph = nx.path_graph(3)
+    for chip, (rack, node) in enumerate(((7, 99_999_999), (7, 99_999_999), (9, 5))):
+        graph.nodes[chip].update(rack=rack, node=node, slot=chip % 2)
+    topology = from_networkx(graph)
+    assert topology.rack.tolist() == [0, 0, 1]
+    assert topology.node.tolist() == [1, 1, 0]
+
+
+def test_one_chip_alone_is_a_machine() -> None:
+    graph = nx.empty_graph(1)
+    assert from_networkx(graph).chips == 1
