@@ -34,6 +34,8 @@ app = typer.Typer(
 )
 
 _INPUT_ERROR = 2
+# A refusal is read at a glance.
+_LONGEST_MESSAGE = 900
 _VIOLATED = 3
 _INTERRUPTED = 130
 # A full disk, a quota, a limit on the size of files.
@@ -170,7 +172,7 @@ def main() -> None:
     try:
         _run_app()
     except RackError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_shortened(str(error))}", file=sys.stderr)
         sys.exit(_INPUT_ERROR)
     except BrokenPipeError:
         # The reader has seen enough, as `groqrack ... | head` does.
@@ -199,6 +201,15 @@ def _run_app() -> None:
         # Python would do it after all is over, when nobody can be told.
         sys.stdout.flush()
         raise
+
+
+def _shortened(message: str) -> str:
+    """Return a message without its middle if a value of the input makes it long."""
+    if len(message) <= _LONGEST_MESSAGE:
+        return message
+    half = _LONGEST_MESSAGE // 2
+    left_out = len(message) - 2 * half
+    return f"{message[:half]} ... ({left_out:,} letters) ... {message[-half:]}"
 
 
 def _leave_unprinted() -> None:

@@ -236,8 +236,9 @@ def _health(run: Run, facts: RunSummary) -> Table:
     faults = facts.faults
     table.add_row("errors", describe_error_model(run.prepared.machine))
     table.add_row(
-        "codewords",
-        f"{faults.fec_corrected:,} repaired, {faults.fec_uncorrectable:,} not",
+        "repaired",
+        f"{_counted(faults.fec_corrected, 'codeword')}; damaged beyond repair: "
+        f"{_counted(faults.fec_uncorrectable, 'train')}",
     )
     table.add_row(
         "faults",

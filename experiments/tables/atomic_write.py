@@ -2,12 +2,14 @@
 
 import gzip
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 import pandas as pd
 
 from specs.errors import OutputError
+from specs.input_files import shown
 
 
 def check_writable(folder: Path) -> None:
@@ -43,20 +45,33 @@ def zipped(content: bytes) -> bytes:
 def write_bytes(path: Path, content: bytes) -> Path:
     """Write a table or another result file atomically and return its path.
 
+    A link stays: the file that it names is replaced. A device or a pipe is written to.
+
     Raises
     ------
     OutputError
         If it cannot be written.
     """
     try:
-        return _replace(path, content)
-    except OSError as error:
+        if _is_written_to(path):
+            path.write_bytes(content)
+        else:
+            _replace(path.resolve(), content)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise OutputError(
-            f"cannot write to {path}: {error.strerror}; choose another --out"
+            f"cannot write to {shown(path)}: {reason}; choose another --out"
         ) from None
+    return path
 
 
-def _replace(path: Path, content: bytes) -> Path:
+def _is_written_to(path: Path) -> bool:
+    """Return whether a result goes into what is there, a device or a pipe."""
+    mode = path.stat().st_mode if path.exists() else stat.S_IFREG
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _replace(path: Path, content: bytes) -> None:
     """Write a table to a temporary file of the same folder, then rename it."""
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -70,4 +85,3 @@ def _replace(path: Path, content: bytes) -> Path:
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
-    return path

@@ -46,3 +46,21 @@ def test_compressed_content_carries_no_time_of_writing() -> None:
     assert gzip.decompress(content) == b"abc"
     # Bytes 4 to 7 of a gzip file are its time.
     assert content[4:8] == bytes(4)
+
+
+def test_a_link_stays_and_the_file_that_it_names_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "link.csv"
+    link.symlink_to(tmp_path / "there" / "a.csv")
+    assert write_bytes(link, b"new") == link
+    assert link.is_symlink()
+    assert (tmp_path / "there" / "a.csv").read_bytes() == b"new"
+
+
+def test_a_device_is_written_to_and_stays_a_device() -> None:
+    null, full = Path("/dev/null"), Path("/dev/full")
+    assert write_bytes(null, b"gone") == null
+    with pytest.raises(OutputError, match="cannot write to '/dev/full': No space left"):
+        write_bytes(full, b"more than it takes")
+    assert null.is_char_device()
+    assert full.is_char_device()
