@@ -31,7 +31,16 @@ _SHOWN = {
     "token.tokens_per_s_per_user": "tokens/s",
     "faults.replays": "replays",
     "violations.underflow": "late",
+    "faults.tokens_lost": "lost",
 }
+# Of a point that did not deliver what was asked for, or not in time, one is not 0.
+_BROKEN = (
+    "faults.tokens_lost",
+    "violations.underflow",
+    "violations.overflow",
+    "violations.link_conflict",
+)
+_VIOLATED = 3
 _MOST_SHOWN = 50
 
 
@@ -130,14 +139,34 @@ def _sweep(
             write_bytes(folder / _RESULTS, results_csv(rows))
     if as_json:
         print(json.dumps(rows, indent=2))
-        return
-    plain_console().print(_table(sweep.names, rows))
+    else:
+        _print_results(sweep.names, rows)
+        if folder is not None:
+            print(f"\nwrote {folder / _RESULTS} and {folder / _LEDGER}")
+    if any(map(_is_broken, rows)):
+        raise typer.Exit(_VIOLATED)
+
+
+def _print_results(names: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+    """Print the table of a sweep, and what it says of points that did not succeed."""
+    total = len(rows)
+    plain_console().print(_table(names, rows))
     refused = [row for row in rows if not row["feasible"]]
     if refused:
         print(f"\n-: refused, {len(refused):,} of {total:,}; the first: ", end="")
         print(refused[0]["reason"])
-    if folder is not None:
-        print(f"\nwrote {folder / _RESULTS} and {folder / _LEDGER}")
+    broken = [row for row in rows if _is_broken(row)]
+    if broken:
+        first = ", ".join(f"{name}={broken[0][name]}" for name in names)
+        print(
+            f"\nlost tokens or violations of the schedule in {len(broken):,} of "
+            f"{total:,}; the first: {first}"
+        )
+
+
+def _is_broken(row: dict[str, Any]) -> bool:
+    """Return whether a point of a sweep lost tokens or violated its schedule."""
+    return any(row.get(name) for name in _BROKEN)
 
 
 class _TerminatedExit(SystemExit):

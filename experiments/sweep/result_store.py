@@ -1,6 +1,7 @@
 """Ledger of a sweep: an SQLite file of outcomes by key, each written once."""
 
 import fcntl
+import hashlib
 import json
 import os
 import sqlite3
@@ -13,13 +14,27 @@ from specs.errors import OutputError
 
 # "grqL": marks the file, so that no file of another program is taken for a ledger.
 _APPLICATION_ID = 0x6772714C
-_SCHEMA = 1
+_SCHEMA = 2
 _TABLE = """
 CREATE TABLE outcomes (
     key TEXT PRIMARY KEY,
     scenario TEXT NOT NULL,
-    outcome TEXT NOT NULL
+    outcome TEXT NOT NULL,
+    checksum TEXT NOT NULL
 )
+"""
+# An outcome that is whole stays; a damaged one makes room for what was computed again.
+_RECORD = """
+INSERT INTO outcomes VALUES (?1, ?2, ?3, checksum(?1, ?2, ?3))
+ON CONFLICT (key) DO UPDATE
+SET scenario = excluded.scenario,
+    outcome = excluded.outcome,
+    checksum = excluded.checksum
+WHERE outcomes.checksum
+    != checksum(outcomes.key, outcomes.scenario, outcomes.outcome)
+"""
+_READ = """
+SELECT key, outcome FROM outcomes WHERE checksum = checksum(key, scenario, outcome)
 """
 
 
@@ -47,7 +62,8 @@ class ResultStore:
 
     Each outcome is a transaction that is on the disk before the next one begins. The
     journal is a rollback journal, since SQLite allows no write-ahead log on a network
-    disk. An existing key is not overwritten. Only the process that runs the sweep
+    disk. An existing key is not overwritten, unless its outcome is damaged: each has a
+    checksum, and one that does not match is as if it were not there. Only the process that runs the sweep
     writes; others may read at the same time.
 
     Parameters
@@ -97,30 +113,21 @@ class ResultStore:
             If it cannot be written; earlier outcomes stay.
         """
         with self._explained_errors():
-            self._database.execute(
-                "INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)",
-                (key, scenario, outcome),
-            )
+            self._database.execute(_RECORD, (key, scenario, outcome))
 
     def outcomes(self, keys: Iterable[str]) -> dict[str, Outcome]:
-        """Return the outcomes of the points that have one, by key.
+        """Return the outcomes of the points that have a whole one, by key.
 
         Raises
         ------
         OutputError
-            If the file cannot be read, or is damaged.
+            If the file cannot be read, or is damaged as a whole.
         """
         wanted = set(keys)
         with self._explained_errors():
-            rows = self._database.execute("SELECT key, outcome FROM outcomes")
+            rows = self._database.execute(_READ)
             found = {key: text for key, text in rows if key in wanted}
-        try:
-            return {key: Outcome(**json.loads(text)) for key, text in found.items()}
-        except (TypeError, ValueError) as error:
-            raise OutputError(
-                f"{self.path} holds an outcome that is damaged: {error}; choose "
-                "another --out"
-            ) from None
+        return {key: Outcome(**json.loads(text)) for key, text in found.items()}
 
     def _prepare(self) -> None:
         """Create the table, or check that the file is a ledger of this version."""
@@ -132,6 +139,7 @@ class ResultStore:
             raise OutputError(
                 f"{self.path} is no ledger of this version; choose another --out"
             )
+        self._database.create_function("checksum", 3, _checksum, deterministic=True)
         self._database.execute("PRAGMA journal_mode = DELETE")
         # A power failure may lose the last outcome; its point then runs again.
         self._database.execute("PRAGMA synchronous = FULL")
@@ -166,6 +174,12 @@ class ResultStore:
         if self._folder is not None:
             os.close(self._folder)
             self._folder = None
+
+
+def _checksum(*values: object) -> str:
+    """Return the SHA-256 of the values of an outcome's row, each with its length."""
+    content = "".join(f"{len(str(value))}:{value}" for value in values)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _lock(folder: Path) -> int | None:

@@ -73,14 +73,26 @@ def test_a_full_disk_ends_the_sweep_and_harms_nothing(tmp_path: Path) -> None:
     assert len(keys(path)) == number + 1
 
 
-@pytest.mark.parametrize("text", ["[1, 2", "[1]", '{"feasible": true}', ""])
-def test_an_outcome_that_is_damaged_is_refused(tmp_path: Path, text: str) -> None:
-    with ResultStore(tmp_path / "ledger.sqlite") as ledger:
+@pytest.mark.parametrize("text", ["[1, 2", "[1]", outcome(3), ""])
+def test_an_outcome_that_is_damaged_is_computed_again(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with ResultStore(path) as ledger:
         ledger.record("1", "{}", outcome(1))
-        ledger.record("2", "{}", text)
-        assert ledger.outcomes(["1"]) == {"1": Outcome(True, "", {"n": 1})}
-        with pytest.raises(OutputError, match=r"damaged: .*; choose another --out"):
-            ledger.outcomes(["1", "2"])
+        ledger.record("2", "{}", outcome(2))
+    by_hand = sqlite3.connect(path)
+    by_hand.execute("UPDATE outcomes SET outcome = ? WHERE key = '2'", (text,))
+    by_hand.commit()
+    by_hand.close()
+    whole = {"1": Outcome(True, "", {"n": 1})}
+    with ResultStore(path) as ledger:
+        assert ledger.outcomes(["1", "2"]) == whole
+        ledger.record("2", "{}", outcome(2))
+        assert ledger.outcomes(["1", "2"]) == {
+            **whole,
+            "2": Outcome(True, "", {"n": 2}),
+        }
 
 
 def test_a_ledger_whose_pages_are_damaged_is_refused(tmp_path: Path) -> None:
