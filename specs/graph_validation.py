@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from specs.bounds import MOST_ELEMENTS
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
 from specs.vector_validation import vector_faults
 
@@ -30,6 +31,12 @@ def graph_faults(
         for name, count in Counter(names).items():
             if count > 1:
                 yield f"{count} {what} are called {name!r}; give each its own name"
+    for tensor in tensors:
+        if tensor.elements > MOST_ELEMENTS:
+            yield (
+                f"tensor {tensor.name} has {tensor.elements:,} elements, more than any "
+                f"machine holds; give it at most {MOST_ELEMENTS:,}"
+            )
     if not operators:
         yield "there is nothing to do; add an operator"
     known = {tensor.name: tensor for tensor in tensors}

@@ -29,10 +29,14 @@ def shown(text: object) -> str:
     >>> shown("llama-2-70b")
     "'llama-2-70b'"
     """
-    name = str(text)
-    if len(name) > _SHOWN_LETTERS:
-        name = f"{name[:_SHOWN_LETTERS]}... ({len(name):,} letters)"
-    return repr(name)
+    return shortened(repr(str(text)))
+
+
+def shortened(text: str) -> str:
+    """Return a value for a message about an input, cut if it is long."""
+    if len(text) <= _SHOWN_LETTERS:
+        return text
+    return f"{text[:_SHOWN_LETTERS]}... ({len(text):,} letters)"
 
 
 def is_there(path: Path) -> bool:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from specs.bounds import MOST_POSITIONS, MOST_SEQUENCES, MOST_TOKENS
 from specs.errors import SpecError
 from specs.model import model_names
 from specs.validation import Spec, build, read_mapping
@@ -84,6 +85,8 @@ class Scenario(Spec):
         as ``model.layers``.
     """
 
+    unbounded: ClassVar[tuple[str, ...]] = ("seed",)
+
     model: str = "llama-2-70b"
     workload: str | None = None
     machine: str = "groqrack"
@@ -92,13 +95,13 @@ class Scenario(Spec):
     strategy: str = "tensor=8,pipeline=72"
     objective: Literal["latency", "throughput", "chips", "energy"] = "latency"
     placement: Literal["naive", "auto"] = "naive"
-    tokens: int = Field(default=8, ge=1)
-    context: int = Field(default=4096, ge=1)
-    prompt: int = Field(default=0, ge=0)
+    tokens: int = Field(default=8, ge=1, le=MOST_TOKENS)
+    context: int = Field(default=4096, ge=1, le=MOST_POSITIONS)
+    prompt: int = Field(default=0, ge=0, le=MOST_POSITIONS)
     prefill_chunk: int = Field(default=0, ge=0)
     context_bucket: int = Field(default=256, ge=1)
-    batch: int = Field(default=1, ge=1)
-    sequences: int = Field(default=1, ge=1)
+    batch: int = Field(default=1, ge=1, le=MOST_SEQUENCES)
+    sequences: int = Field(default=1, ge=1, le=MOST_SEQUENCES)
     engine: Literal["simpy", "replay"] = "simpy"
     seed: int = Field(default=1, ge=0)
     faults: str | None = None

@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from specs.bounds import MOST_OF_MODEL
 from specs.families.catalogue import load_family
 from specs.families.family import Family, NormPlacement
 from specs.numerical_settings import NumericalSettings, default_settings
@@ -79,6 +80,13 @@ class TransformerShape(Spec):
             raise ValueError(
                 f"a token cannot use {self.experts_per_token} of {self.experts} experts"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_are_those_of_a_model(self) -> Self:
+        for name, most in MOST_OF_MODEL.items():
+            if (getattr(self, name) or 0) > most:
+                raise ValueError(f"{name} {getattr(self, name)} must be at most {most}")
         return self
 
     @property

@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -14,8 +14,9 @@ from pydantic import (
     field_validator,
 )
 
+from specs.bounds import LARGEST_NUMBER
 from specs.errors import SpecError, nearest
-from specs.input_files import read_text
+from specs.input_files import read_text, shortened
 
 
 class Spec(BaseModel):
@@ -24,6 +25,8 @@ class Spec(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
     )
+    unbounded: ClassVar[tuple[str, ...]] = ()
+    """Fields that may hold a whole number of any size."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -32,6 +35,14 @@ class Spec(BaseModel):
             wanted = cls.model_fields[str(info.field_name)].annotation
             if {wanted, *get_args(wanted)} & {int, float}:
                 raise ValueError("must be a number")
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _numbers_are_bounded(cls, value: Any, info: ValidationInfo) -> Any:
+        bounded = info.field_name not in cls.unbounded
+        if bounded and isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+            raise ValueError(f"must be at most {LARGEST_NUMBER:,}")
         return value
 
 
@@ -109,7 +120,7 @@ def _fault(kind: type[BaseModel], item: dict[str, Any]) -> str:
     if not name or isinstance(item["input"], dict):
         # A check of several keys states their values in its own message.
         return f"[{name}] {message}" if name else message
-    return f"{name} = {item['input']!r}: {message}"
+    return f"{name} = {shortened(repr(item['input']))}: {message}"
 
 
 def _keys(kind: type[BaseModel], path: list[str]) -> list[str]:

@@ -63,8 +63,8 @@ class ResultStore:
     Each outcome is a transaction that is on the disk before the next one begins. The
     journal is a rollback journal, since SQLite allows no write-ahead log on a network
     disk. An existing key is not overwritten, unless its outcome is damaged: each has a
-    checksum, and one that does not match is as if it were not there. Only the process that runs the sweep
-    writes; others may read at the same time.
+    checksum, and one that does not match is as if it were not there. Only the process
+    that runs the sweep writes; others may read at the same time.
 
     Parameters
     ----------

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from specs.errors import OutputError
-from specs.input_files import shown
 
 
 def check_writable(folder: Path) -> None:
@@ -60,7 +59,7 @@ def write_bytes(path: Path, content: bytes) -> Path:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise OutputError(
-            f"cannot write to {shown(path)}: {reason}; choose another --out"
+            f"cannot write to {path}: {reason}; choose another --out"
         ) from None
     return path
 

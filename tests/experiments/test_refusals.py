@@ -58,7 +58,7 @@ OPTIONS: dict[str, tuple[list[str], list[str]]] = {
         ["--topology=node", "--chips=72"],
         ["72 chips", "holds 8", "'rack'"],
     ),
-    "a missing topology": (["--topology=links.csv"], ["links.csv", "no such file"]),
+    "a missing topology": (["--topology=links.csv"], ["links.csv", "no file"]),
     "an unknown setting": (
         ["--set=link.bre=1e-9"],
         ["link.bre", "did you mean 'link.ber'?"],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from specs.errors import SpecError
-from specs.input_files import is_there, read_text, shown
+from specs.input_files import is_there, read_text, shortened, shown
 from specs.validation import read_mapping
 
 
@@ -69,3 +69,8 @@ def test_content_that_no_parser_takes_is_refused(
     path.write_text(content)
     with pytest.raises(SpecError, match=message):
         read_mapping(path)
+
+
+def test_a_long_value_is_cut_in_a_message() -> None:
+    assert shortened("a" * 20) == "a" * 20
+    assert shortened("a" * 400) == f"{'a' * 80}... (400 letters)"

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from specs.errors import SpecError
 from specs.formats import Format
 from specs.graph import Matmul, Operator, Role, Tensor, Vector
+from specs.input_files import shown
 from specs.vector_functions import VectorFunction
 
 # Syntax of each name.
 NAMED = {"gemm": "gemm:MxKxN[:FORMAT][:gathered]", "lstm": "lstm:HIDDEN[:FORMAT]"}
 _GATHERED = "gathered"
 _GEMM_SIDES = 3
+# As many as the most elements that a tensor may have.
+_MOST_DIGITS = 12
 # Input, forget and output gate, and the new cell.
 _GATES = 4
 
@@ -30,13 +33,16 @@ def named_graph(text: str) -> Graph:
     numbers = [piece.strip() for piece in sizes.split("x")]
     wanted = _GEMM_SIDES if kind == "gemm" else 1
     if len(numbers) != wanted or not all(
-        number.isascii() and number.isdecimal() and int(number) > 0
+        number.isascii()
+        and number.isdecimal()
+        and len(number) <= _MOST_DIGITS
+        and int(number) > 0
         for number in numbers
     ):
         example = "gemm:2304x4096x2048" if kind == "gemm" else "lstm:1024"
         raise SpecError(
-            f"workload {text!r}: write {NAMED[kind]} with sizes of at least 1, as in "
-            f"{example}"
+            f"workload {shown(text)}: write {NAMED[kind]} with sizes of at least 1 and "
+            f"at most {_MOST_DIGITS} digits, as in {example}"
         )
     gathered = kind == "gemm" and _GATHERED in options
     formats = [option for option in options if not (gathered and option == _GATHERED)]
