@@ -1,7 +1,7 @@
 """Compilation of one decode token into a static schedule."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from chip.program import Program
@@ -31,11 +31,14 @@ class TimedToken:
         The timeline of each replica, with its deskews.
     interval_cycles
         Longest time between deskews.
+    pauses
+        Whether chips pause to deskew, whatever gaps they have.
     """
 
     scheduler: PlanScheduler
     timelines: tuple[Timeline, ...]
     interval_cycles: int
+    pauses: bool = False
 
     @property
     def timeline(self) -> Timeline:
@@ -49,7 +52,7 @@ def time_token(
     """Compile a decode token under `plan` as far as its timelines, without a program.
 
     It takes a third of the time of `compile_token`. One sequence alone has the same
-    latency once compiled, if it can be compiled.
+    latency once compiled, if it can be compiled and needs no more deskews.
 
     Parameters are those of `compile_token`.
 
@@ -128,6 +131,24 @@ def _timeline_and_program(
 ) -> tuple[Timeline, Program]:
     """Return the timeline of all replicas and its program.
 
+    If chips work for so long that they have no gap to deskew in, they pause for it.
+    """
+    try:
+        return _attempted(plan, timed, patient=patient)
+    except ScheduleError:
+        if not timed.scheduler.works_too_long(timed.timelines):
+            raise
+    interval_cycles = timed.interval_cycles
+    timelines = timed.scheduler.replicas(plan, interval_cycles, pauses=True)
+    paused = replace(timed, timelines=tuple(timelines), pauses=True)
+    return _attempted(plan, paused, patient=patient)
+
+
+def _attempted(
+    plan: ShardingPlan, timed: TimedToken, *, patient: bool
+) -> tuple[Timeline, Program]:
+    """Return the timeline of all replicas and its program.
+
     Sequences and replicas are scheduled among each other, with longer deskew intervals
     if need be; as a last resort whole tokens are spaced apart.
     """
@@ -140,7 +161,9 @@ def _timeline_and_program(
             reservations: ModuloReservationTable | None,
             deskew_cycles: int = interval_cycles,
         ) -> list[Timeline]:
-            return scheduler.replicas(plan, deskew_cycles, reservations)
+            return scheduler.replicas(
+                plan, deskew_cycles, reservations, pauses=timed.pauses
+            )
 
         with suppress(ScheduleError):
             return scheduler.program(

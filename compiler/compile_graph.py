@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+from chip.program import Program
 from compiler.cost.graph_roofline import workload_bound
 from compiler.ir.dataflow_emission import emit_dataflow
 from compiler.ir.schedule import WorkloadSchedule
+from compiler.ir.timeline import Timeline
 from compiler.scheduling.plan_scheduler import PlanScheduler, numbered_pass
 from sharding.workloads.workload_plan import WorkloadPlan
 from specs.errors import ScheduleError
@@ -41,13 +43,18 @@ def compile_workload(
     """
     scheduler = PlanScheduler(plan, topology, outage)
     interval_cycles = scheduler.interval_cycles(lambda: scheduler.timelines([plan], 0))
+
+    def scheduled(*, pauses: bool) -> tuple[Timeline, Program]:
+        timelines = scheduler.timelines([plan], interval_cycles, pauses=pauses)
+        try:
+            return scheduler.program(plan, timelines, interval_cycles, stated=stated)
+        except ScheduleError:
+            if pauses or not scheduler.works_too_long(timelines):
+                raise
+        return scheduled(pauses=True)
+
     try:
-        timeline, program = scheduler.program(
-            plan,
-            scheduler.timelines([plan], interval_cycles),
-            interval_cycles,
-            stated=stated,
-        )
+        timeline, program = scheduled(pauses=False)
     except ScheduleError as error:
         raise ScheduleError(f"{plan.workload.name}: {error}") from None
     return WorkloadSchedule(

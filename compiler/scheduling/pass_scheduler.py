@@ -1,7 +1,7 @@
 """Pass scheduler: operators, exchanges and deskews of one pass in order."""
 
 from functools import partial
-from typing import final
+from typing import NamedTuple, final
 
 from compiler.collectives.exchange_selection import MessageShare
 from compiler.collectives.phases import Phase
@@ -29,6 +29,7 @@ def pass_timeline(
     *,
     interval_cycles: int,
     longest_phase_cycles: int = 0,
+    longest_work_cycles: int = 0,
     reservations: ModuloReservationTable | None = None,
     number: int = 0,
     blocks: BlockCache | None = None,
@@ -45,6 +46,9 @@ def pass_timeline(
         Longest time between a deskew and a vector that relies on it, 0 for no deskews.
     longest_phase_cycles
         Longest phase that is sent in one piece, 0 for no limit.
+    longest_work_cycles
+        Longest time from a deskew to the end of work after it, 0 for no limit. With
+        one, chips pause between operators to deskew, if they are linked to others.
     reservations
         Links that other tokens and stages use, if tokens follow each other; None if
         they do not.
@@ -69,10 +73,18 @@ def pass_timeline(
         reservations=reservations,
     )
     layers = LayerCache(planned, transfers, blocks or BlockCache(planned, topology))
-    steps = _TimelineBuilder(planned, builder, layers, number, longest_phase_cycles)
+    limits = _Limits(longest_phase_cycles, longest_work_cycles)
+    steps = _TimelineBuilder(planned, builder, layers, number, limits)
     steps.deskew_first(transfers)
     walk_pass(planned, steps)
     return steps.timeline()
+
+
+class _Limits(NamedTuple):
+    """Longest phase sent in one piece, and longest work after a deskew; 0 for none."""
+
+    phase_cycles: int
+    work_cycles: int
 
 
 @final
@@ -89,8 +101,8 @@ class _TimelineBuilder:
         Operators and phases of blocks.
     number
         Number of the pass.
-    longest_phase_cycles
-        Longest phase that is sent in one piece, 0 for no limit.
+    limits
+        Limits on phases and on work.
     """
 
     def __init__(
@@ -99,13 +111,13 @@ class _TimelineBuilder:
         builder: ScheduleBuilder,
         layers: LayerCache,
         number: int,
-        longest_phase_cycles: int,
+        limits: _Limits,
     ) -> None:
         self._planned = planned
         self._builder = builder
         self._layers = layers
         self._number = number
-        self._longest_phase_cycles = longest_phase_cycles
+        self._limits = limits
         self._stage_cycles: list[int] = []
         self._stage_hops: list[int] = []
         # When the stage at work began, and the hops before it.
@@ -143,6 +155,7 @@ class _TimelineBuilder:
         scope = block.scope(self._number, block is stage.blocks[0])
         for operator in layers.fastest(block, stage, builder.windows):
             if isinstance(operator, Compute):
+                self._pause_before(operator, stage)
                 flow = EntryDataflow(scope, chips, operations=operator.operations)
                 builder.compute(operator, chips, flow)
                 continue
@@ -161,11 +174,28 @@ class _TimelineBuilder:
                 builder.compute(layers.reduction(phase, stage), chips, flow)
             builder.end_beside()
 
+    def _pause_before(self, operator: Compute, stage: PassStage) -> None:
+        """Deskew if the end of an operator would be too long after the last deskew.
+
+        What continues the product before it begins while that one drains, so that no
+        deskew fits between.
+        """
+        limit, builder = self._limits.work_cycles, self._builder
+        if not limit or operator.continues:
+            return
+        end = builder.now + int(operator.cycles.max())
+        if end - builder.deskewed_cycle > limit and self._is_linked(stage):
+            builder.deskew()
+
+    def _is_linked(self, stage: PassStage) -> bool:
+        """Return whether a stage sends or receives anything."""
+        return len(self._planned.stages) > 1 or self._exchanges(stage)
+
     def _send(self, name: str, phase: Phase, flow: EntryDataflow) -> None:
         """Append a phase, in pieces if it is too long for one."""
         shares: list[MessageShare] = []
-        if self._longest_phase_cycles:
-            shares = self._layers.shares(phase.messages, self._longest_phase_cycles)
+        if longest := self._limits.phase_cycles:
+            shares = self._layers.shares(phase.messages, longest)
         if len(shares) < 2:  # noqa: PLR2004
             self._builder.send(name, phase.messages, flow)
             return

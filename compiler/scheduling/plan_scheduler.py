@@ -80,6 +80,7 @@ class PlanScheduler:
         *,
         replica: int = 0,
         reservations: ModuloReservationTable | None = None,
+        pauses: bool = False,
     ) -> list[Timeline]:
         """Return the timeline of each plan's pass in a replica, with one guard band.
 
@@ -93,6 +94,9 @@ class PlanScheduler:
             Whose chips are used.
         reservations
             Links that others use, None if there are no others.
+        pauses
+            Whether chips at work pause for deskews as often as drift demands, whatever
+            gaps they have.
         """
         key = interval_cycles, replica
         if key not in self._message_schedulers:
@@ -102,6 +106,7 @@ class PlanScheduler:
                 self._topology, self._machine, routes, timing
             )
         timelines = []
+        longest_work = self._tolerance.longest_interval_cycles if pauses else 0
         for number, plan in enumerate(plans):
             planned, blocks = self._passes.of(plan, self._planned)
             cuts = self._longest_phase_cycles() if planned.cuts_phases else 0
@@ -112,6 +117,7 @@ class PlanScheduler:
                     self._message_schedulers[key],
                     interval_cycles=interval_cycles,
                     longest_phase_cycles=cuts,
+                    longest_work_cycles=longest_work,
                     reservations=reservations,
                     number=number,
                     blocks=blocks,
@@ -152,15 +158,32 @@ class PlanScheduler:
         plan: AnyPlan,
         interval_cycles: int,
         reservations: ModuloReservationTable | None = None,
+        *,
+        pauses: bool = False,
     ) -> list[Timeline]:
         """Return the timeline of each replica, all with one reservation table."""
         replicas: Sequence[AnyPlan] = plan.replicas
         return [
             self.timelines(
-                [one], interval_cycles, replica=number, reservations=reservations
+                [one],
+                interval_cycles,
+                replica=number,
+                reservations=reservations,
+                pauses=pauses,
             )[0]
             for number, one in enumerate(replicas)
         ]
+
+    def works_too_long(self, timelines: Sequence[Timeline]) -> bool:
+        """Return whether a stage is at work for longer than drift allows unseen.
+
+        If it has no gap that holds a deskew, only timelines with pauses have a program.
+        """
+        if self._tolerance.relative_ppm == 0:
+            return False
+        longest = max(max(timeline.stage_cycles) for timeline in timelines)
+        stall_cycles = self._machine.hac.epoch_cycles
+        return longest + stall_cycles > self._tolerance.longest_interval_cycles
 
     def longer_intervals(self, interval_cycles: int) -> list[int]:
         """Return a deskew interval, and longer ones that may be used instead of it."""

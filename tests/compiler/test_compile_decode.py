@@ -1,12 +1,20 @@
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from compiler.compile_decode import TimedToken, compile_token, time_token
 from compiler.ir.schedule import Schedule
 from compiler.verify import verify
+from fabric.replay import replay
+from sharding.parallelism.strategy import Strategy
+from sharding.planner.plan import plan_sharding
+from sharding.weights.task import Task
 from specs.errors import ScheduleError
+from specs.machine import load_machine
+from specs.model import load_model
 from topologies.outage import Outage
+from topologies.selection import select_topology
 
 Compile = Callable[..., Schedule]
 
@@ -69,3 +77,30 @@ def test_sequences_that_leave_no_time_to_deskew_are_refused_before_a_long_search
     )
     with pytest.raises(ScheduleError, match=r"deskew\.interval_epochs"):
         compile_token(plan, schedule.topology, patient=False)
+
+
+@pytest.mark.parametrize("sequences", [1, 3])
+def test_chips_at_work_for_longer_than_drift_allows_pause_to_deskew(
+    sequences: int,
+) -> None:
+    # In 43,867 cycles such crystals drift half an epoch. A stage of an encoder on one
+    # chip works longer, and sends nothing until the end.
+    machine = load_machine().with_settings(
+        {"clock.drift_ppm": 1_400, "link.fifo_vectors": 640}
+    )
+    node = select_topology(8)
+    plan = plan_sharding(
+        Task(load_model("bert-base"), machine, 1, 16, 1),
+        Strategy(tensor=1, pipeline=2),
+        node.active.astype(np.int64),
+        sequences=sequences,
+    )
+    token = time_token(plan, node)
+    assert max(token.timeline.stage_cycles) > 43_867
+    schedule = compile_token(plan, node, timed=token)
+    before, after = token.timeline.spent, schedule.timeline.spent
+    # One pause in the stage that nothing breaks up; all else stays.
+    assert after == before._replace(deskew=before.deskew + 252)
+    verify(schedule.program, node, machine, plan=plan)
+    run = replay(schedule.program, node, machine, seed=1, tokens=3)
+    assert run.violations == ()

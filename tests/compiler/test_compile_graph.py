@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -185,3 +187,28 @@ def test_a_schedule_that_is_given_its_dataflow_later_states_the_same() -> None:
     assert given.timeline is silent.timeline
     assert given.program.instructions is silent.program.instructions
     verify(given.program, given.topology, MACHINE, plan=plan)
+
+
+def test_chips_pause_to_deskew_within_operators_that_leave_no_gap(
+    tmp_path: Path,
+) -> None:
+    # In 5,063 cycles such crystals drift half an epoch; a stage of 20 products takes
+    # longer, and its chip sends nothing until the end.
+    tensors = [("t0", "input"), *((f"t{n}", "activation") for n in range(1, 40))]
+    lines = ['name = "chain"']
+    for name, role in [*tensors, ("t40", "output")]:
+        lines += [f'[[tensors]]\nname = "{name}"\nrole = "{role}"\nrows = 4']
+        lines += ["columns = 320"]
+    lines += ['[[tensors]]\nname = "w"\nrole = "weights"\nrows = 320\ncolumns = 320']
+    for n in range(40):
+        lines += [f'[[operators]]\nkind = "matmul"\nname = "m{n}"\nleft = "t{n}"']
+        lines += [f'right = "w"\noutput = "t{n + 1}"']
+    chain = tmp_path / "chain.toml"
+    chain.write_text("\n".join(lines))
+    machine = MACHINE.with_settings(
+        {"clock.drift_ppm": 12_000, "link.fifo_vectors": 64}
+    )
+    schedule = scheduled(str(chain), Grid(column=1, row=1, pipeline=2), machine)
+    assert max(schedule.timeline.stage_cycles) > 5_063
+    assert schedule.breakdown.deskew >= 2 * 252
+    verify(schedule.program, NODE, machine, plan=schedule.plan)
