@@ -17,6 +17,7 @@ from chip.operator_work import LoadWork, LookupWork, ProductWork, VectorWork, Wo
 from chip.product_lowering import lower_product
 from chip.product_rounds import Repeat
 from chip.slice_instructions import (
+    SUM_BYTES,
     Interval,
     instruction,
     repeated,
@@ -28,8 +29,6 @@ from specs.units import BITS_PER_BYTE, ceil_div
 
 # Parts of a vector operator's fill: to the SXM, to the VXM, to the SXM, to SRAM.
 _VECTOR_FILL_STEPS = 4
-# Sums and largest elements are FP32.
-_SUM_BYTES = 4
 
 
 def lower(chip: ChipSpec, work: Work) -> tuple[SliceInstruction, ...]:
@@ -83,8 +82,8 @@ def _lower_vector(chip: ChipSpec, work: VectorWork) -> tuple[SliceInstruction, .
                     SlicePort.SXM,
                     SliceOperation.SHIFT,
                     Interval(start + 2 * part + cycles, own * reduction),
-                    size=own * chip.lanes * _SUM_BYTES,
-                    streams=_SUM_BYTES,
+                    size=own * chip.lanes * SUM_BYTES,
+                    streams=SUM_BYTES,
                 )
             )
         if work.reorders:

@@ -22,6 +22,7 @@ from chip.product_rounds import (
     widens,
 )
 from chip.slice_instructions import (
+    SUM_BYTES,
     Interval,
     instruction,
     repeated,
@@ -30,9 +31,6 @@ from chip.slice_instructions import (
     stream_count,
 )
 from specs.chip import ChipSpec
-
-# Partial sums leave the matrix unit in FP32 or INT32.
-_SUM_BYTES = 4
 
 
 def lower_product(chip: ChipSpec, work: ProductWork) -> tuple[SliceInstruction, ...]:
@@ -72,7 +70,7 @@ def _sum_bytes(chip: ChipSpec, work: ProductWork) -> int:
     """Return the bytes of the partial sums of all tiles that leave a chip's MXM."""
     cut = tiling(chip, work.operand_bytes)
     sums = cut.rounds(work.shape) * cut.at_once * cut.side * work.rows
-    return sums * _SUM_BYTES
+    return sums * SUM_BYTES
 
 
 def _loads(

@@ -7,6 +7,9 @@ from chip.product_rounds import Repeat
 from specs.chip import ChipSpec
 from specs.units import ceil_div
 
+SUM_BYTES = 4
+"""Bytes of a sum or a largest element as it leaves the MXM or VXM: FP32 or INT32."""
+
 
 def stream_count(chip: ChipSpec, size: int, cycles: int) -> int:
     """Return the number of a chip's streams for `size` bytes in `cycles` cycles."""

@@ -29,13 +29,12 @@ from compiler.collectives.phases import Algorithm, Candidate
 from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import LinkTiming, hop_cycles, link_timing
 from compiler.ir.dataflow_emission import emit_dataflow
-from compiler.ir.program_emission import emit
 from compiler.ir.timeline import Timeline, TransportEntry
 from compiler.routing.message_scheduler import MessageScheduler
 from compiler.scheduling.collective_timeline import (
     CollectiveTimeline,
+    collective_program,
     collective_timeline,
-    deskews_of,
 )
 from specs.arrays import Ints
 from specs.errors import ScheduleError, nearest
@@ -232,32 +231,18 @@ def _program(
             f"the schedule has {made.timeline.trains:,} trains, and {MOST_TRAINS:,} "
             f"are what 5 GB of memory hold; use --algorithm hierarchical or fewer chips"
         )
-    instructions, trains, kinds = emit(
-        made.timeline, topology, machine.chip, int(chips[0])
-    )
     resident = Resident(
         *np.zeros((len(Resident._fields), topology.chips), dtype=np.int64)
     )
     resident.program[:] = machine.chip.program_reserve_bytes
     resident.activations[chips] = payload_bytes
-    total = made.timeline.token_cycles
-    return Program(
-        chips=topology.chips,
-        instructions=instructions,
-        trains=trains,
-        kinds=kinds,
-        resident=resident,
-        deskews=deskews_of(
-            made,
-            topology,
-            interval_cycles=interval_cycles,
-            stall_cycles=machine.hac.epoch_cycles,
-        ),
-        period_cycles=total,
-        token_cycles=total,
-        sequences=1,
-        interval_cycles=0,
+    return collective_program(
+        made,
+        topology,
+        machine,
         leader=int(chips[0]),
+        resident=resident,
+        interval_cycles=interval_cycles,
         guard_cycles=guard_cycles,
         dataflow=emit_dataflow(made.timeline, [Pass(1, 1, 1, 1)]),
     )

@@ -14,12 +14,11 @@ from compiler.collectives.phases import Phase
 from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import link_timing
 from compiler.ir.messages import MessageTable
-from compiler.ir.program_emission import emit
 from compiler.routing.message_scheduler import MessageScheduler
 from compiler.scheduling.collective_timeline import (
     CollectiveTimeline,
+    collective_program,
     collective_timeline,
-    deskews_of,
 )
 from specs.errors import ScheduleError
 from specs.machine import MachineSpec
@@ -94,26 +93,12 @@ def compile_copies(
             f"copies between {len(chips)} chips take {made.timeline.trains:,} trains, "
             f"and {MOST_TRAINS:,} are what 5 GB of memory hold"
         )
-    instructions, trains, kinds = emit(
-        made.timeline, topology, machine.chip, kept.leader
-    )
-    cycles = made.timeline.token_cycles
-    return Program(
-        chips=topology.chips,
-        instructions=instructions,
-        trains=trains,
-        kinds=kinds,
-        resident=kept.resident,
-        deskews=deskews_of(
-            made,
-            topology,
-            interval_cycles=interval_cycles,
-            stall_cycles=machine.hac.epoch_cycles,
-        ),
-        period_cycles=cycles,
-        token_cycles=cycles,
-        sequences=1,
-        interval_cycles=0,
+    return collective_program(
+        made,
+        topology,
+        machine,
         leader=kept.leader,
+        resident=kept.resident,
+        interval_cycles=interval_cycles,
         guard_cycles=tolerance.guard_cycles(interval_cycles),
     )

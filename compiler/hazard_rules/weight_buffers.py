@@ -142,23 +142,8 @@ def _check_apart(
     code = program.instructions
     begins = np.isin(code.opcode, (Opcode.MATMUL, Opcode.LOAD, Opcode.VECTOR))
     rows = np.flatnonzero(begins & (code.kind >= 0))
-    chips: list[Ints] = []
-    starts: list[Ints] = []
-    cycles: list[Ints] = []
-    for number in np.unique(code.kind[rows]).tolist():
-        own = rows[code.kind[rows] == number]
-        for begin, takes in spans_of(program.kinds[number]):
-            chips.append(code.chip[own].astype(np.int64))
-            starts.append(code.start_cycle[own] + begin)
-            cycles.append(np.full(len(own), takes))
-    if not chips:
-        return
-    (chip,), start, end = by_start(
-        program,
-        [np.concatenate(chips)],
-        np.concatenate(starts),
-        np.concatenate(cycles),
-    )
+    chips, starts, cycles = _of_kinds(program, rows, spans_of)
+    (chip,), start, end = by_start(program, [chips], starts, cycles)
     twice = np.flatnonzero((start[1:] < end[:-1]) & (chip[1:] == chip[:-1]))
     if len(twice):
         at = int(twice[0])
@@ -167,6 +152,27 @@ def _check_apart(
             f"chip {chip[at]}: {what} until cycle {end[at]}, and does so again from "
             f"cycle {start[at + 1]}",
         )
+
+
+def _of_kinds(
+    program: Program,
+    rows: Ints,
+    pairs_of: Callable[[OperatorKind], list[tuple[int, int]]],
+) -> tuple[Ints, Ints, Ints]:
+    """Return chip, cycle and number of what a kind's pairs say of each instruction.
+
+    A pair is a cycle from the instruction's start, and a number that goes with it.
+    """
+    code = program.instructions
+    none = np.zeros(0, dtype=np.int64)
+    chips, cycles, numbers = [none], [none], [none]
+    for kind in np.unique(code.kind[rows]).tolist():
+        own = rows[code.kind[rows] == kind]
+        for after, number in pairs_of(program.kinds[kind]):
+            chips.append(code.chip[own].astype(np.int64))
+            cycles.append(code.start_cycle[own] + after)
+            numbers.append(np.full(len(own), number))
+    return np.concatenate(chips), np.concatenate(cycles), np.concatenate(numbers)
 
 
 def check_buffers(program: Program, machine: MachineSpec) -> int:
@@ -179,18 +185,7 @@ def check_buffers(program: Program, machine: MachineSpec) -> int:
     rows = np.flatnonzero(is_kind(program, ProductWork, LoadWork)[code.kind])
     begins = np.isin(code.opcode[rows], (Opcode.MATMUL, Opcode.LOAD))
     rows = rows[begins & (code.kind[rows] >= 0)]
-    chips: list[Ints] = []
-    cycles: list[Ints] = []
-    changes: list[Ints] = []
-    for number in np.unique(code.kind[rows]).tolist():
-        own = rows[code.kind[rows] == number]
-        for after, rounds in _buffered(program.kinds[number]):
-            chips.append(code.chip[own].astype(np.int64))
-            cycles.append(code.start_cycle[own] + after)
-            changes.append(np.full(len(own), rounds))
-    if not chips:
-        return 0
-    on_chip, cycle, change = (np.concatenate(part) for part in (chips, cycles, changes))
+    on_chip, cycle, change = _of_kinds(program, rows, _buffered)
     # What leaves in a cycle makes room for what comes in it.
     order = np.lexsort((change, cycle, on_chip))
     on_chip, cycle, held = on_chip[order], cycle[order], np.cumsum(change[order])

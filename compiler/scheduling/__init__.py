@@ -13,5 +13,6 @@ data_parallel: earliest_start, merge_replicas, merge_timelines, replica_outage
 software_pipelining: PipelinedToken, Reschedule, SoftwarePipeliner
 program_assembly: assemble_program, no_deskew_gap
 plan_scheduler: PlanScheduler, numbered_pass
-collective_timeline: CollectiveTimeline, collective_timeline, deskews_of
+collective_timeline: CollectiveTimeline, collective_program, collective_timeline,
+    deskews_of
 """

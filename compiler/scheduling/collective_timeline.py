@@ -1,13 +1,15 @@
-"""Collective timeline: the schedule of a single collective, with its deskews."""
+"""Collective timeline: the schedule and program of a single collective."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from chip.program import Deskews
+from chip.dataflow import Dataflow
+from chip.program import Deskews, Program, Resident
 from compiler.collectives.collective_dataflow import CollectiveDataflow
 from compiler.collectives.exchange_selection import ExchangeSelector, part_of
 from compiler.collectives.phases import Phase
+from compiler.ir.program_emission import emit
 from compiler.ir.timeline import Timeline, TransportEntry
 from compiler.ir.transfers import TransferModel
 from compiler.scheduling.schedule_builder import ScheduleBuilder
@@ -92,6 +94,53 @@ def collective_timeline(
         trains=builder.trains,
     )
     return CollectiveTimeline(timeline, tuple(deskews))
+
+
+def collective_program(
+    made: CollectiveTimeline,
+    topology: Topology,
+    machine: MachineSpec,
+    *,
+    leader: int,
+    resident: Resident,
+    interval_cycles: int,
+    guard_cycles: int,
+    dataflow: Dataflow | None = None,
+) -> Program:
+    """Return the program of a collective that is scheduled, and repeats at once.
+
+    Parameters
+    ----------
+    made, topology, machine
+        The collective with its deskews, and what it runs on.
+    leader, resident
+        Chip that starts it, and what chips keep in SRAM.
+    interval_cycles, guard_cycles
+        How often chips deskew, and the guard band that it was scheduled with.
+    dataflow
+        What instructions and messages are for, None if that is not stated.
+    """
+    instructions, trains, kinds = emit(made.timeline, topology, machine.chip, leader)
+    return Program(
+        chips=topology.chips,
+        instructions=instructions,
+        trains=trains,
+        kinds=kinds,
+        resident=resident,
+        deskews=deskews_of(
+            made,
+            topology,
+            interval_cycles=interval_cycles,
+            stall_cycles=machine.hac.epoch_cycles,
+        ),
+        period_cycles=made.timeline.token_cycles,
+        token_cycles=made.timeline.token_cycles,
+        sequences=1,
+        interval_cycles=0,
+        leader=leader,
+        guard_cycles=guard_cycles,
+        dataflow=dataflow,
+    )
 
 
 def deskews_of(

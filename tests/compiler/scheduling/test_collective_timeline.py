@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chip.program import Resident
 from compiler.collectives.exchange_selection import ExchangeSelector
 from compiler.collectives.phases import Phase, adding_up, phase
 from compiler.cost.link_timing import hop_cycles, link_timing
@@ -10,6 +11,7 @@ from compiler.ir.timeline import ComputeEntry, TransportEntry
 from compiler.routing.message_scheduler import MessageScheduler
 from compiler.scheduling.collective_timeline import (
     CollectiveTimeline,
+    collective_program,
     collective_timeline,
     deskews_of,
 )
@@ -127,3 +129,22 @@ def test_all_chips_at_the_links_deskew_and_no_others() -> None:
     assert deskews.chip.tolist() == [0, 1]
     assert deskews.start_cycle.tolist() == [0, 0]
     assert (deskews.interval_cycles, deskews.stall_cycles) == (10 * EPOCH, EPOCH)
+
+
+def test_the_program_of_a_collective_repeats_when_it_ends() -> None:
+    made = scheduled(message(), interval=10 * EPOCH)
+    columns = np.zeros((len(Resident._fields), NODE.chips), dtype=np.int64)
+    program = collective_program(
+        made,
+        NODE,
+        MACHINE,
+        leader=1,
+        resident=Resident(*columns),
+        interval_cycles=10 * EPOCH,
+        guard_cycles=GUARD,
+    )
+    assert program.period_cycles == program.token_cycles == EPOCH + HOP
+    assert (program.leader, program.guard_cycles, program.sequences) == (1, GUARD, 1)
+    assert len(program.trains) == 1
+    assert program.deskews.chip.tolist() == [0, 1]
+    assert program.dataflow is None
