@@ -1,103 +1,42 @@
 """Hugging Face configurations: the sizes of a model from its ``config.json``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
+from specs.config_values import MODEL_TYPE, Config, text_part
 from specs.errors import SpecError, nearest
 from specs.families.catalogue import FAMILIES
-from specs.families.family import ConfigKeys, Family
+from specs.families.family import ConfigKeys
 from specs.families.unmodelled import UNMODELLED
 
-# Sizes that every config.json must hold.
-_REQUIRED = (
+# Sizes that every config.json states, even one that leaves the rest to its class.
+_STATED = ("hidden_size", "layers")
+# Sizes that a complete config states.
+_EXPECTED = (
     "hidden_size",
     "intermediate_size",
     "layers",
     "attention_heads",
     "vocabulary_size",
 )
-_MAX_CONTEXT_TOKENS = 4096
-
-
-class Config:
-    """Configuration with typed access by fields of `ConfigKeys`.
-
-    Parameters
-    ----------
-    content
-        Content of ``config.json``.
-    family
-        Its family, which says what the keys are called and what an absent one means.
-    origin
-        Origin of the content, for messages.
-    """
-
-    def __init__(self, content: Mapping[str, Any], family: Family, origin: str) -> None:
-        self._content = content
-        self.family = family
-        self.origin = origin
-
-    def keys(self, field: str) -> tuple[str, ...]:
-        """Return the keys that may hold a field."""
-        keys: tuple[str, ...] = getattr(self.family.keys, field)
-        return keys
-
-    def states(self, field: str) -> bool:
-        """Return whether the config itself has a key of the field."""
-        return any(key in self._content for key in self.keys(field))
-
-    def value(self, field: str) -> tuple[str, Any]:
-        """Return the key that holds a field, and its value; None if nothing does."""
-        for source in (self._content, self.family.defaults):
-            for key in self.keys(field):
-                if key in source:
-                    return key, source[key]
-        return next(iter(self.keys(field)), field), None
-
-    def default(self, field: str) -> Any:
-        """Return the value that the configuration class has for a field."""
-        defaults = self.family.defaults
-        return next((defaults[k] for k in self.keys(field) if k in defaults), None)
-
-    def size(self, field: str, otherwise: int = 0, *, if_null: int = 0) -> int:
-        """Return the number that a field has.
-
-        Parameters
-        ----------
-        field
-            The field.
-        otherwise
-            Number if neither the config nor its class has one; 0 to refuse that.
-        if_null
-            Number if the config says null; 0 if null is the same as an absent key.
-        """
-        key, value = self.value(field)
-        if value is None and if_null and self.states(field):
-            return if_null
-        if value is None:
-            value = self.default(field)
-        if value is None and otherwise:
-            return otherwise
-        if type(value) is not int or value < 1:
-            raise SpecError(
-                f"{self.origin}: {key} = {value!r}: must be a whole number above 0"
-            )
-        return value
-
-    def flag(self, field: str, *, otherwise: bool = False) -> bool:
-        """Return the truth value that a field has, or `otherwise`."""
-        key, value = self.value(field)
-        if value is None:
-            value = self.default(field)
-        if value is None:
-            return otherwise
-        if type(value) is not bool:
-            raise SpecError(f"{self.origin}: {key} = {value!r}: must be true or false")
-        return value
+# Fields whose keys, misspelt, would silently give a model of another size.
+_SIZES = (
+    *_EXPECTED,
+    "kv_heads",
+    "head_dim",
+    "experts",
+    "experts_per_token",
+)
+# Least similarity of a key to the one that it is taken for.
+_SIMILAR = 0.8
+_WINDOWED, _FULL = "sliding_attention", "full_attention"
 
 
 def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
     """Return the fields of a `ModelSpec` except its name, as a config states them.
+
+    A missing key has the value that the configuration class of its ``model_type`` has.
 
     Parameters
     ----------
@@ -109,22 +48,14 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
     Raises
     ------
     SpecError
-        If ``model_type`` is not modelled or a size is missing or not positive.
+        If ``model_type`` is not modelled, or a size is missing, misspelt or not
+        positive.
     """
-    name = _family_name(content, origin)
+    text = text_part(content, origin)
+    name = _family_name(text, origin)
     family = FAMILIES[name]
-    config = Config(content, family, origin)
-    missing = [
-        config.keys(field)[0]
-        for field in _REQUIRED
-        if not config.states(field)
-        and not (field == "intermediate_size" and family.widening)
-    ]
-    if missing:
-        raise SpecError(
-            f"{origin}: a {name} configuration needs {', '.join(missing)}; "
-            "is the file complete?"
-        )
+    config = Config(text, family, origin)
+    _check_keys(name, text, config)
     hidden, heads = config.size("hidden_size"), config.size("attention_heads")
     if config.value("head_dim")[1] is None and hidden % heads:
         raise SpecError(
@@ -132,7 +63,7 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
             f"{config.keys('attention_heads')[0]} {heads}; give head_dim"
         )
     layers = config.size("layers")
-    return {
+    sizes = {
         "family": name,
         "hidden_size": hidden,
         "intermediate_size": config.size("intermediate_size", family.widening * hidden),
@@ -150,25 +81,71 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
         **_positions(name, config),
         **_window(config, layers),
     }
+    return {**sizes, "remarks": tuple(_remarks(content, config, sizes))}
+
+
+def _check_keys(name: str, content: Mapping[str, Any], config: Config) -> None:
+    """Raise a spec error if a size is missing or its key is misspelt."""
+    known = {key for keys in config.family.keys.model_dump().values() for key in keys}
+    unknown = [key for key in content if key not in known]
+    for field in _SIZES:
+        for expected in config.keys(field):
+            if config.states(field):
+                break
+            close = get_close_matches(expected, unknown, n=1, cutoff=_SIMILAR)
+            if close:
+                raise SpecError(
+                    f"{config.origin}: a {name} configuration has no key {close[0]!r}; "
+                    f"did you mean {expected!r}?"
+                )
+    if not all(config.states(field) for field in _STATED):
+        missing = [
+            config.keys(field)[0]
+            for field in _EXPECTED
+            if not config.states(field)
+            and not (field == "intermediate_size" and config.family.widening)
+        ]
+        raise SpecError(
+            f"{config.origin}: a {name} configuration needs {', '.join(missing)}; "
+            "is the file complete?"
+        )
+
+
+def _remarks(
+    content: Mapping[str, Any], config: Config, sizes: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield what a reader of a model spec should know of how it was read."""
+    if text_part(content, config.origin) is not content:
+        yield f"the text part of a multimodal {content.get(MODEL_TYPE)} model"
+    assumed = [
+        f"{config.keys(field)[0]} = {config.default(field)}"
+        for field in (*_SIZES, "window_tokens")
+        if field in sizes
+        and config.default(field) is not None
+        and not config.states(field)
+    ]
+    if assumed:
+        yield f"as {config.family.source}, not in the config: {', '.join(assumed)}"
 
 
 def _family_name(content: Mapping[str, Any], origin: str) -> str:
     """Return a model spec's family from its config, or say what is not modelled."""
-    name = content.get("model_type")
+    name = content.get(MODEL_TYPE)
     if name is None:
         raise SpecError(f"{origin}: key 'model_type' is missing; is the file complete?")
+    if not isinstance(name, str):
+        raise SpecError(f"{origin}: model_type = {name!r}: must be a word")
     if name in FAMILIES:
-        return str(name)
+        return name
     lacks = sorted({UNMODELLED[key] for key in content if key in UNMODELLED})
     missing = f"; not modelled of it: {', '.join(lacks)}" if lacks else ""
-    known = ConfigKeys()
-    sizes = [getattr(known, field)[0] for field in _REQUIRED]
+    sizes = [getattr(ConfigKeys(), field)[0] for field in _EXPECTED]
     absent = [key for key in sizes if key not in content]
     if len(absent) < len(sizes) and absent:
         missing += f"; it lacks {', '.join(absent)}"
     raise SpecError(
         f"{origin}: model_type {name!r} is not modelled; "
-        f"{nearest(str(name), FAMILIES)} "
+        f"{nearest(name, FAMILIES)} "
         f"(modelled: {', '.join(sorted(FAMILIES))}){missing}"
     )
 
@@ -186,7 +163,7 @@ def _biases(config: Config) -> dict[str, bool]:
 
 def _positions(name: str, config: Config) -> dict[str, int]:
     """Return a model spec's longest context, and rows of tables of positions."""
-    rows = config.size("max_context_tokens", _MAX_CONTEXT_TOKENS)
+    rows = config.size("max_context_tokens")
     if not config.family.learned_positions:
         return {"max_context_tokens": rows}
     unused = config.family.first_position
@@ -203,19 +180,38 @@ def _positions(name: str, config: Config) -> dict[str, int]:
 
 def _window(config: Config, layers: int) -> dict[str, Any]:
     """Return the width of a model spec's sliding window and the layers that have it."""
+    kinds = _kinds_of_layers(config, layers)
     used = config.flag("window_used", otherwise=True)
     if not used or config.value("window_tokens")[1] is None:
         return {}
+    if kinds is not None:
+        windowed = tuple(i for i, kind in enumerate(kinds) if kind == _WINDOWED)
+    else:
+        windowed = _windowed_layers(config, layers)
     tokens = config.size("window_tokens")
-    windowed = _windowed_layers(config, layers)
     return {"window_tokens": tokens, "windowed_layers": windowed} if windowed else {}
 
 
+def _kinds_of_layers(config: Config, layers: int) -> list[str] | None:
+    """Return the kind of each layer of a model spec, None if its config lists none."""
+    key, kinds = config.value("layer_types")
+    if kinds is None:
+        return None
+    if not isinstance(kinds, list) or len(kinds) != layers:
+        raise SpecError(
+            f"{config.origin}: {key} must list the kind of each of {layers} layers"
+        )
+    for kind in kinds:
+        if kind not in (_WINDOWED, _FULL):
+            raise SpecError(
+                f"{config.origin}: {key} has {kind!r}, which is not modelled; only "
+                f"{_WINDOWED} and {_FULL} are"
+            )
+    return kinds
+
+
 def _windowed_layers(config: Config, layers: int) -> tuple[int, ...]:
-    """Return the layers of a model spec that have a window, if it has one."""
-    _, kinds = config.value("layer_types")
-    if isinstance(kinds, list) and len(kinds) == layers:
-        return tuple(i for i, kind in enumerate(kinds) if "sliding" in str(kind))
+    """Return the layers of a model spec with a window if its config lists none."""
     period = config.family.window_period
     if period:
         return tuple(i for i in range(layers) if (i + 1) % period)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from specs.checkpoint import check_checkpoint
+from specs.config_values import text_part
 from specs.errors import SpecError, nearest
 from specs.hf_config import sizes_of
 from specs.input_files import is_there, shown
@@ -37,12 +38,12 @@ class ModelSpec(CountedTransformer):
         for name in settings:
             if name not in SIZES:
                 raise SpecError(f"{origin} {name}: no such key; {nearest(name, SIZES)}")
-        kept = {**self.model_dump(), "numerics": self.numerics}
+        kept = {**self.model_dump(), "numerics": self.numerics, "remarks": self.remarks}
         return build(type(self), {**kept, **settings}, origin)
 
 
 # Fields that can be set; the others identify the model, or are no sizes.
-_NO_SIZES = ("name", "family", "numerics")
+_NO_SIZES = ("name", "family", "numerics", "remarks")
 SIZES = tuple(key for key in ModelSpec.model_fields if key not in _NO_SIZES)
 
 
@@ -77,8 +78,9 @@ def load_model(name_or_path: str | Path) -> ModelSpec:
     name = path.parent.name if path.name == "config.json" else path.stem
     config = read_mapping(path)
     model = model_from_config(config, name=name or "model", origin=str(path))
-    if not model.structure.encoder:
-        # Encoders are published with the head of their training, which is not modelled.
+    if not model.structure.encoder and text_part(config, str(path)) is config:
+        # Encoders are published with the head of their training, which is not modelled,
+        # and multimodal models with their other parts.
         # A tied head is stored once or twice.
         copy = model.tied_embeddings * model.vocabulary_size * model.hidden_size
         counts = (model.parameters, model.parameters + copy)

@@ -6,9 +6,9 @@ from typing import Any, final
 
 from pydantic import Field
 
+from specs.config_values import Config, text_part
 from specs.errors import SpecError
 from specs.families.catalogue import FAMILIES
-from specs.hf_config import Config
 from specs.validation import Spec, build
 
 
@@ -114,8 +114,9 @@ def numerical_settings_of(
         If a setting is no number or out of range.
     """
     # Since version 5 of transformers, what concerns rotation is a table of its own.
-    rope = content.get("rope_parameters")
-    flat = {**content, **rope} if isinstance(rope, Mapping) else content
+    text = text_part(content, origin)
+    rope = text.get("rope_parameters")
+    flat = {**text, **rope} if isinstance(rope, Mapping) else text
     config = Config(flat, FAMILIES[family], origin)
     settings: dict[str, Any] = {}
     for field in _READ:
@@ -124,7 +125,7 @@ def numerical_settings_of(
             value = config.default(field)
         if value is not None:
             settings[field] = value
-    scaling = rope if isinstance(rope, Mapping) else content.get("rope_scaling")
+    scaling = rope if isinstance(rope, Mapping) else text.get("rope_scaling")
     settings["rope_scaling"] = _rope_scaling(scaling, origin)
     return build(NumericalSettings, settings, origin)
 

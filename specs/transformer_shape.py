@@ -45,6 +45,9 @@ class TransformerShape(Spec):
     numerics
         Numerical settings, those of the family if None. No size follows from them, so
         they are no part of a dump.
+    remarks
+        What a reader of the config should know of how it was read: the part that was
+        used, and sizes that it does not state. No part of a dump, either.
     """
 
     name: str
@@ -68,6 +71,7 @@ class TransformerShape(Spec):
     window_tokens: int | None = Field(default=None, gt=0)
     windowed_layers: tuple[int, ...] = ()
     numerics: NumericalSettings | None = Field(default=None, exclude=True)
+    remarks: tuple[str, ...] = Field(default=(), exclude=True)
 
     @model_validator(mode="after")
     def _heads_and_experts_divide(self) -> Self:

@@ -36,6 +36,7 @@ def plan_report(prepared: Prepared) -> RenderableType:
     title += f"{load}\n"
     if plan.strategy.data > 1:
         title += f"{plan.strategy.data} replicas; this is the first\n"
+    title += "".join(f"read {remark}\n" for remark in prepared.model.remarks)
     if prepared.placed is not None:
         title += f"placement: {prepared.placed}\n"
     if prepared.searched is not None:

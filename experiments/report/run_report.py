@@ -47,6 +47,9 @@ def _plan(run: Run, facts: RunSummary) -> Table:
     plan, machine = facts.plan, facts.machine
     table = _grid("Plan")
     table.add_row(*_subject(run, facts))
+    if isinstance(run.prepared, Prepared):
+        for remark in run.prepared.model.remarks:
+            table.add_row("", f"read {remark}")
     table.add_row(
         "machine",
         f"{machine.name} {machine.topology}: {machine.chips:,} chips, "

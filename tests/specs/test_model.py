@@ -91,8 +91,9 @@ def test_parameters_of_a_tiny_model_add_up_by_hand() -> None:
 
 
 def test_an_expert_model_adds_a_router_to_its_experts() -> None:
-    experts = {"model_type": "mixtral", "num_local_experts": 5}
-    config = TINY | experts | {"num_experts_per_tok": 2}
+    experts = {"num_local_experts": 5, "num_experts_per_tok": 2}
+    heads = {"num_key_value_heads": 4}
+    config = TINY | {"model_type": "mixtral"} | experts | heads
     model = model_from_config(config, name="experts")
     assert model.feed_forward_parameters == 5 * 3 * 8 * 20 + 5 * 8
 
@@ -226,7 +227,7 @@ def test_qwen2_has_biases_into_attention_only() -> None:
 
 
 def test_qwen3_has_a_norm_for_queries_and_one_for_keys() -> None:
-    wide = {"head_dim": 5}
+    wide = {"head_dim": 5, "num_key_value_heads": 4}
     qwen, llama = sizes(model_type="qwen3", **wide), sizes(**wide)
     assert qwen.parameters - llama.parameters == 3 * 2 * 5
 
@@ -312,7 +313,7 @@ def test_an_encoder_ends_in_a_pooler_and_has_no_head() -> None:
 def test_the_layers_with_a_window_are_those_of_the_family(
     changes: dict[str, Any], layers: tuple[int, ...]
 ) -> None:
-    model = sizes(**changes)
+    model = sizes(num_key_value_heads=4, **changes)
     assert model.windowed_layers == layers
     for layer in range(model.layers):
         assert model.attended_tokens(layer, 9) == (5 if layer in layers else 9)

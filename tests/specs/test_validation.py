@@ -102,3 +102,9 @@ def test_a_missing_file_is_refused_with_its_folder(tmp_path: Path) -> None:
     assert (
         str(refused.value) == f"no file {tmp_path / 'gone.toml'} (looked in {tmp_path})"
     )
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "marked.json"
+    path.write_bytes(b'\xef\xbb\xbf{"layers": 3}')
+    assert read_mapping(path) == {"layers": 3}

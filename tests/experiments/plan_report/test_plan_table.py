@@ -41,6 +41,14 @@ def test_each_stage_is_a_row_with_its_chips(searched: Prepared) -> None:
     assert "--explain says why" in printed.get()
 
 
+def test_what_is_to_know_of_a_config_is_said(searched: Prepared) -> None:
+    model = searched.model.model_copy(update={"remarks": ("the text part",)})
+    console = Console(width=100, color_system=None)
+    with console.capture() as printed:
+        console.print(plan_report(replace(searched, model=model)))
+    assert "read the text part" in printed.get().splitlines()
+
+
 def test_the_file_of_a_plan_has_all_its_weights(
     searched: Prepared, tmp_path: Path
 ) -> None:

@@ -24,8 +24,8 @@ def test_a_family_takes_all_it_does_not_say_from_the_one_it_extends() -> None:
 
 def test_defaults_and_their_source_are_not_inherited() -> None:
     assert FAMILIES["mixtral"].source != FAMILIES["mistral"].source
-    assert "rope_theta" in FAMILIES["mixtral"].defaults
-    assert "rope_theta" not in FAMILIES["phi3"].defaults
+    assert FAMILIES["mistral"].defaults["sliding_window"] == 4096
+    assert "sliding_window" not in FAMILIES["mixtral"].defaults
 
 
 def test_an_unknown_family_is_refused_with_the_nearest_one() -> None:

@@ -1,0 +1,52 @@
+"""Makes class_defaults.json: defaults of configuration classes in transformers.
+
+Run from the root of the repository, where transformers is installed beside the packages
+of this project; it is no dependency of its tests, and needs no torch here::
+
+    python -m tests.specs.families.make_class_defaults
+
+For each family, what its class sets for the keys that are read of its configs.
+"""
+
+import inspect
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from specs.families.catalogue import FAMILIES
+
+VALUES = Path(__file__).with_name("class_defaults.json")
+
+
+def class_defaults(family: str) -> dict[str, Any]:
+    """Return the defaults of a family's class, without those that are null."""
+    auto = import_module("transformers.models.auto.configuration_auto")
+    kind = auto.CONFIG_MAPPING[family]
+    values = {
+        name: parameter.default
+        for name, parameter in inspect.signature(kind.__init__).parameters.items()
+    }
+    # Rotation is a table that the class fills from attributes of its own.
+    values |= {"rope_theta": kind.default_theta}
+    rotation = getattr(kind(), "rope_parameters", None)
+    if rotation is None:
+        del values["rope_theta"]
+    elif "partial_rotary_factor" in rotation:
+        values["partial_rotary_factor"] = rotation["partial_rotary_factor"]
+    keys = {
+        key for names in FAMILIES[family].keys.model_dump().values() for key in names
+    }
+    return {
+        key: values[key]
+        for key in sorted(keys & set(values))
+        if values[key] is not None
+    } | {"class": kind.__name__}
+
+
+if __name__ == "__main__":
+    content = {
+        "made_by": import_module("transformers").__version__,
+        "families": {name: class_defaults(name) for name in FAMILIES},
+    }
+    VALUES.write_text(json.dumps(content, indent=1) + "\n")
