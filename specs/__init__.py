@@ -12,6 +12,7 @@ bit_errors, faults: errors of links, and fault scripts
 model, transformer_shape, parameter_counts: ModelSpec, load_model, model_names
 families: Family, load_family; what a ``model_type`` implies, a file each
 numerical_settings: NumericalSettings; what changes a model's values and not its sizes
+router: RouterSpec; how scores of experts become their weights
 hf_config, config_values, checkpoint: readers of config.json and of a checkpoint's index
 formats, devices: number formats; peaks of other devices
 decode_work: the work of a decode step, for the bounds of devices

@@ -43,7 +43,7 @@ class ModelSpec(CountedTransformer):
 
 
 # Fields that can be set; the others identify the model, or are no sizes.
-_NO_SIZES = ("name", "family", "numerics", "remarks")
+_NO_SIZES = ("name", "family", "numerics", "remarks", "router")
 SIZES = tuple(key for key in ModelSpec.model_fields if key not in _NO_SIZES)
 
 

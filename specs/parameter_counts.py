@@ -37,11 +37,12 @@ class CountedTransformer(TransformerShape):
 
     @property
     def feed_forward_vector_parameters(self) -> int:
-        """Return the bias count of one layer's feed-forward."""
+        """Return the count of biases, and of a router's correction, of one layer."""
+        router = self.experts * self.router.vectors if self.experts > 1 else 0
         if not self.feed_forward_biases:
-            return 0
+            return router
         one = self.projections_in * self.intermediate_size + self.hidden_size
-        return self.experts * one
+        return self.experts * one + router
 
     @property
     def embedding_rows(self) -> int:

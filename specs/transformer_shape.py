@@ -8,6 +8,7 @@ from specs.bounds import MOST_OF_MODEL
 from specs.families.catalogue import load_family
 from specs.families.family import Family, NormPlacement
 from specs.numerical_settings import NumericalSettings, default_settings
+from specs.router import SOFTMAX_ROUTER, RouterSpec
 from specs.validation import Spec
 
 
@@ -33,6 +34,8 @@ class TransformerShape(Spec):
         Whether the output head is the embedding itself.
     experts, experts_per_token
         Feed-forwards per layer, and those of them that a token uses; 1 and 1 if dense.
+    router
+        How the router weighs the experts of a token.
     max_context_tokens
         Positions that the model was trained for.
     qkv_biases, output_biases, feed_forward_biases
@@ -62,6 +65,7 @@ class TransformerShape(Spec):
     tied_embeddings: bool
     experts: int = Field(gt=0)
     experts_per_token: int = Field(gt=0)
+    router: RouterSpec = SOFTMAX_ROUTER
     max_context_tokens: int = Field(gt=0)
     qkv_biases: bool = False
     output_biases: bool = False
@@ -83,6 +87,17 @@ class TransformerShape(Spec):
         if self.experts_per_token > self.experts:
             raise ValueError(
                 f"a token cannot use {self.experts_per_token} of {self.experts} experts"
+            )
+        if self.experts % self.router.groups:
+            raise ValueError(
+                f"{self.experts} experts cannot form {self.router.groups} groups of "
+                "equal size"
+            )
+        reachable = self.experts // self.router.groups * self.router.groups_per_token
+        if self.experts_per_token > reachable:
+            raise ValueError(
+                f"a token cannot use {self.experts_per_token} of the {reachable} "
+                f"experts in {self.router.groups_per_token} groups"
             )
         return self
 

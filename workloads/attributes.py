@@ -5,7 +5,13 @@ from enum import StrEnum
 from typing import final
 
 from specs.numerical_settings import RopeScaling
-from specs.vector_functions import VectorFunction
+from specs.router import SOFTMAX_ROUTER, RouterSpec
+from workloads.graph_attributes import (
+    LookupRowsAttributes,
+    MatrixProductAttributes,
+    PairedProductAttributes,
+    VectorAttributes,
+)
 
 
 class Rows(StrEnum):
@@ -181,12 +187,16 @@ class ChoiceAttributes:
         Width of the normalised rows, whose sums of squares are read.
     epsilon
         Number added to their mean square.
+    router
+        How scores become weights. Its bias and its correction, if it has them, are the
+        last operands.
     """
 
     experts: int
     experts_per_token: int
     columns: int
     epsilon: float
+    router: RouterSpec = SOFTMAX_ROUTER
 
 
 @final
@@ -219,62 +229,6 @@ class CandidateAttributes:
     """Attributes of the largest logit: the bound of logits, None without."""
 
     soft_cap: float | None = None
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatrixProductAttributes:
-    """Attributes of a product with weights whose rows are inputs.
-
-    Parameters
-    ----------
-    left
-        Left operands, whose columns lie side by side.
-    matrices
-        Weight matrices, whose rows follow each other.
-    used
-        Matrices by which each row is multiplied.
-    chosen
-        Whether these are some of them, which the last operand numbers.
-    shape
-        Rows and columns of the result, row after row that of the products.
-    """
-
-    left: int
-    matrices: int
-    used: int
-    chosen: bool
-    shape: tuple[int, int]
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairedProductAttributes:
-    """Attributes of a product of matrices in pairs: their number, and the result."""
-
-    matrices: int
-    shape: tuple[int, int]
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VectorAttributes:
-    """Attributes of a vector operator: its function, None if that is not known.
-
-    Shapes are the rows and columns of the results, `epsilon` is as in the operator.
-    """
-
-    function: VectorFunction | None
-    epsilon: float
-    shapes: tuple[tuple[int, int], ...]
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookupRowsAttributes:
-    """Attributes of a lookup: the tables, which are followed by the row numbers."""
-
-    tables: int
 
 
 Attributes = (

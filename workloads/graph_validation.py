@@ -15,13 +15,15 @@ from workloads.attributes import (
     ChoiceAttributes,
     EmbedAttributes,
     HeadNormAttributes,
-    LookupRowsAttributes,
-    MatrixProductAttributes,
     NormAttributes,
-    PairedProductAttributes,
     PositionAttributes,
     ProductAttributes,
     TablesAttributes,
+)
+from workloads.graph_attributes import (
+    LookupRowsAttributes,
+    MatrixProductAttributes,
+    PairedProductAttributes,
     VectorAttributes,
 )
 from workloads.operators import LAYER, Function, GraphOperator, GraphTensor, TokenRows

@@ -8,6 +8,7 @@ from specs.errors import SpecError
 from specs.families.catalogue import FAMILIES
 from specs.model import ModelSpec, load_model
 from specs.numerical_settings import NumericalSettings
+from specs.router import SOFTMAX_ROUTER
 from specs.validation import build
 from workloads.attributes import (
     ActivateAttributes,
@@ -176,6 +177,7 @@ class _Reader:
             "tied_embeddings": table.name in tied,
             "experts": inner.experts,
             "experts_per_token": choice.experts_per_token if choice else 1,
+            "router": choice.router if choice else SOFTMAX_ROUTER,
             "max_context_tokens": learned if positions else graph.rows.context,
             "qkv_biases": self._has("attention.query.bias"),
             "output_biases": self._has("attention.output.bias"),

@@ -21,5 +21,6 @@ transfers: arrived_columns, check_trains, check_payloads
 residency: check_cache_order, check_residency, check_mirrors, tokens_at_start
 checkpoint_tensors: Part, checkpoint_parts
 claims: check_heads, check_results, check_claims, check_marks
+experts: what a schedule must have room for
 collectives: the rules of a collective alone
 """

@@ -141,6 +141,12 @@ def _feed_forward(
     if model.experts > 1:
         router = names.router.format(layer=layer)
         parts[f"{router}.weight"] = (Part(f"{at}.router.weight", 0, model.experts),)
+        for kind, tensor in (
+            ("router", f"{names.router}.bias"),
+            ("router_correction", names.router_correction),
+        ):
+            own = _vector(f"{at}.{kind}.bias", model.experts)
+            parts[tensor.format(layer=layer)] = (own,)
     for expert in range(model.experts):
 
         def name(template: str, expert: int = expert) -> str:

@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 
 from chip.dataflow import Function
+from compiler.dataflow_rules.experts.amounts import expert_slots
 from compiler.dataflow_rules.instructions import summed_in_passing
 from compiler.dataflow_rules.product_functions import experts_of
 from compiler.dataflow_rules.regions import Flags, MatrixParts, Rows, parts_of
@@ -82,18 +83,9 @@ class OperationAmounts:
         self._lookups()
 
     def _slots(self, operations: Ints) -> tuple[Ints, Ints]:
-        """Return the experts that the schedule has room for, and the pairs of them.
-
-        A pair is a token and one of its experts. In the worst case all tokens choose as
-        many experts of one group as they can, and all different ones.
-        """
-        model, groups = self._task.model, self._statements.expert_groups
+        """Return the experts that the schedule has room for, and the pairs of them."""
         tokens = self._tokens[self._statements.flow.operations.number[operations]]
-        held = model.experts // groups
-        pairs = min(model.experts_per_token, held) * tokens
-        if self._task.routing.value == "balanced":
-            pairs = np.minimum(pairs, -(-model.experts_per_token * tokens // groups))
-        return np.minimum(held, pairs), pairs
+        return expert_slots(self._task, self._statements.expert_groups, tokens)
 
     def _products(self) -> None:
         """Set the amounts of products with weights."""

@@ -215,6 +215,14 @@ def _choose(statements: Statements, operations: Ints) -> int:
     experts = statements.columns(operations, statements.output())
     hidden = statements.columns(operations, beside("weighed"))
     check_sums(statements, operations)
+    for place in range(2, statements.most_inputs(operations)):
+        has = statements.has_input(operations, place)
+        added = statements.read(operations[has], statements.input(place))
+        statements.must(
+            (added.first == 0) & (added.last == experts[has]),
+            operations[has],
+            "leaves out the router's bias or correction of some experts",
+        )
     return statements.must(
         (scores.first == 0)
         & (scores.last == experts)

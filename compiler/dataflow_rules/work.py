@@ -10,6 +10,7 @@ import numpy as np
 from chip.dataflow import Function
 from chip.operator_work import LookupWork, ProductWork, VectorWork
 from chip.program import Opcode
+from compiler.dataflow_rules.experts.amounts import choosing_reductions
 from compiler.dataflow_rules.instructions import (
     of_instructions,
     read_again,
@@ -246,7 +247,7 @@ def _check_vectors(
         has["passes"] >= passes, own, "takes fewer passes over what it reads"
     )
     reductions = np.array([_REDUCTIONS.get(each, 0) for each in Function])
-    reductions[Function.CHOOSE] = task.model.experts_per_token
+    reductions[Function.CHOOSE] = choosing_reductions(task)
     statements.must(
         has["reductions"] >= reductions[function[own]],
         own,

@@ -30,6 +30,7 @@ _SAME = (
     "experts_per_token",
     "first_row",
     "head_dim",
+    "router",
     "scale",
     "soft_cap",
     "unit_offset",

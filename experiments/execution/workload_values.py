@@ -12,7 +12,7 @@ from sharding.workloads.workload_plan import WorkloadPlan
 from sharding.workloads.workload_regions import matrix_names
 from specs.graph import Lookup, Matmul, Role
 from specs.vector_functions import FACTS
-from workloads.attributes import (
+from workloads.graph_attributes import (
     MatrixProductAttributes,
     PairedProductAttributes,
     VectorAttributes,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabric.functional_engine.graph_settings import GraphSettings
+from specs.router import SOFTMAX_ROUTER, RouterSpec
 
 
 def unchanged(x: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -47,6 +48,8 @@ class OperatorSettings:
         Activation function.
     experts, experts_per_token
         Experts that there are, and those that a token uses.
+    router
+        How scores of experts become their weights.
     expert_columns
         Intermediate columns of each expert.
     balanced_groups
@@ -69,6 +72,7 @@ class OperatorSettings:
     activation: Callable[[NDArray[np.floating]], NDArray[np.floating]] = unchanged
     experts: int = 1
     experts_per_token: int = 1
+    router: RouterSpec = SOFTMAX_ROUTER
     expert_columns: int = 0
     balanced_groups: int = 0
     graph: GraphSettings | None = None

@@ -12,6 +12,8 @@ from sharding.partition.feed_forward_cuts import FeedForwardCuts, unscaled
 from sharding.partition.products import scaled_sums
 from sharding.weights.task import bytes_of
 from specs.arrays import Ints
+from specs.router import RouterScores, RouterSpec
+from workloads.attributes import ChoiceAttributes
 from workloads.operators import Function as GraphFunction
 from workloads.operators import GraphOperator
 
@@ -21,12 +23,15 @@ def choose_experts(
 ) -> list[ShardedOperator]:
     """Return the sharded choice of experts, which every chip makes by all scores."""
     experts = FeedForwardCuts(part).experts * part.ones
+    attributes = operator.attributes_as(ChoiceAttributes)
+    router = attributes.router
 
     def chooses() -> tuple[Operation, ...]:
-        scores, squares = operator.inputs
+        scores, squares, *vectors = operator.inputs
         reads = (
             operand(scores, 0, experts, 0, part.hidden),
             operand(squares, 0, part.ones, 0, part.hidden),
+            *(operand(name, 0, experts) for name in vectors),
         )
         made = FeedForwardCuts(part).choice()
         return (Operation(operator.name, Function.CHOOSE, reads, made),)
@@ -36,12 +41,23 @@ def choose_experts(
             part.task,
             "choose",
             experts,
-            operations=4,
+            operations=4 + router.vectors,
             passes=2,
-            reductions=part.task.model.experts_per_token,
+            operands=1 + router.vectors,
+            reductions=attributes.experts_per_token + _added_reductions(router),
             computes=chooses,
         )
     ]
+
+
+def _added_reductions(router: RouterSpec) -> int:
+    """Return the reductions of a choice of experts beside the best of all.
+
+    A softmax over all experts needs its sum, and groups their best.
+    """
+    softmax = router.scores is RouterScores.SOFTMAX and router.before_choice
+    grouped = router.group_best + router.groups_per_token
+    return softmax + grouped * (router.groups > 1)
 
 
 def activate(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:

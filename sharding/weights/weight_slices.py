@@ -8,8 +8,8 @@
 - A 2D layout cuts the matrices of a feed-forward both ways.
 - Each expert is whole within its expert group.
 - A bias is on the chips whose outputs it is added to.
-- The norm of heads is on every chip that has heads, and a LayerNorm on every chip: the
-  first holds the tensor, the others hold copies.
+- The norm of heads is on every chip that has heads, and a LayerNorm and the bias of a
+  router on every chip: the first holds the tensor, the others hold copies.
 """
 
 import numpy as np
@@ -125,11 +125,38 @@ def _feed_forward_slices(group: GroupSlices, block: Block) -> list[TensorSlices]
         router = f"{names.router.format(layer=layer)}.weight"
         scores = group.by_hidden(router, model.experts, 0, model.experts)
         slices.append(scores._replace(multiplied=True))
+    slices += _router_vectors(group, layer, begin=begin)
     for expert in range(model.experts):
         slices += _expert_slices(group, block, expert)
     if block.closes and model.normalises_outputs:
         slices += group.norm(names.feed_forward_post_norm.format(layer=layer))
     return slices
+
+
+def _router_vectors(
+    group: GroupSlices, layer: int, *, begin: int
+) -> list[TensorSlices]:
+    """Return the slices of a router's bias and correction.
+
+    Every chip chooses by all scores, and each part of a feed-forward anew.
+    """
+    model, names = group.model, group.names
+    if model.experts == 1:
+        return []
+    return [
+        each
+        for template, has in (
+            (f"{names.router}.bias", model.router.bias),
+            (names.router_correction, model.router.correction),
+        )
+        if has
+        for each in group.copied_vector(
+            group.zeros == 0,
+            template.format(layer=layer),
+            model.experts,
+            block_begin=begin,
+        )
+    ]
 
 
 def _expert_slices(group: GroupSlices, block: Block, expert: int) -> list[TensorSlices]:

@@ -32,6 +32,8 @@ class TensorNames(Spec):
         Norm and projection behind the last layer.
     router
         Projection onto the scores of experts.
+    router_correction
+        Correction of these scores for the choice, under its full name.
     expert_gate, expert_up, expert_down
         Projections of one expert's feed-forward.
     first_norm
@@ -57,6 +59,7 @@ class TensorNames(Spec):
     final_norm: str = "model.norm"
     head: str = "lm_head"
     router: str = "model.layers.{layer}.block_sparse_moe.gate"
+    router_correction: str = "model.layers.{layer}.mlp.gate.e_score_correction_bias"
     expert_gate: str = "model.layers.{layer}.block_sparse_moe.experts.{expert}.w1"
     expert_up: str = "model.layers.{layer}.block_sparse_moe.experts.{expert}.w3"
     expert_down: str = "model.layers.{layer}.block_sparse_moe.experts.{expert}.w2"

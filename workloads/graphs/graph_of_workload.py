@@ -7,8 +7,8 @@ iteration, and what takes its place is another result, so that each value is mad
 from typing import NamedTuple
 
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor
-from workloads.attributes import (
-    Attributes,
+from workloads.attributes import Attributes
+from workloads.graph_attributes import (
     LookupRowsAttributes,
     MatrixProductAttributes,
     PairedProductAttributes,

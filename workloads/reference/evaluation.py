@@ -11,11 +11,8 @@ from numpy.typing import DTypeLike
 from specs.errors import SpecError
 from specs.graph import Role
 from specs.vector_functions import VectorFunction
-from workloads.attributes import (
-    MatrixProductAttributes,
-    NormAttributes,
-    VectorAttributes,
-)
+from workloads.attributes import NormAttributes
+from workloads.graph_attributes import MatrixProductAttributes, VectorAttributes
 from workloads.operator_graph import OperatorGraph
 from workloads.operators import Function, GraphOperator, GraphTensor, TokenRows
 from workloads.reference.activations import Array

@@ -16,6 +16,7 @@ from workloads.attributes import (
 from workloads.operators import GraphOperator, TokenRows
 from workloads.reference.activations import Array, activation
 from workloads.reference.residual_stream import Results
+from workloads.reference.routing import expert_weights
 
 
 def router(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Results:
@@ -25,20 +26,15 @@ def router(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Result
 
 
 def choose(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> Results:
-    """Evaluate (reference): weights of experts: a softmax over the best.
-
-    Of experts with equal scores, those with the lower numbers are chosen.
-    """
+    """Evaluate (reference): weights of experts, by the scores of normed rows."""
     attributes = operator.attributes_as(ChoiceAttributes)
-    found, squares = operands
-    normed = found / np.sqrt(squares / attributes.columns + attributes.epsilon)
-    best = np.argsort(-normed, axis=1, kind="stable")[:, : attributes.experts_per_token]
-    kept = np.take_along_axis(normed, best, axis=1)
-    raised = np.exp(kept - kept.max(axis=1, keepdims=True))
-    choice = np.zeros_like(normed)
-    shares = raised / raised.sum(axis=1, keepdims=True)
-    np.put_along_axis(choice, best, shares, axis=1)
-    return (choice,)
+    router = attributes.router
+    found, squares, *vectors = operands
+    logits = found / np.sqrt(squares / attributes.columns + attributes.epsilon)
+    if router.bias:
+        logits = logits + vectors.pop(0)
+    correction = vectors.pop(0) if router.correction else None
+    return (expert_weights(router, logits, attributes.experts_per_token, correction),)
 
 
 def activate(

@@ -10,7 +10,7 @@ import numpy as np
 
 from specs.errors import SpecError
 from specs.vector_functions import FACTS
-from workloads.attributes import (
+from workloads.graph_attributes import (
     LookupRowsAttributes,
     MatrixProductAttributes,
     PairedProductAttributes,

@@ -99,16 +99,25 @@ def _input(builder: BlockBuilder) -> tuple[str, str | None]:
         wide=("router_scores",),
     )
     normed = scaled_input(builder, weighed, squares)
+    vectors = [
+        builder.weights(f"{kind}.bias", 1, model.experts)
+        for kind, has in (
+            ("router", model.router.bias),
+            ("router_correction", model.router.correction),
+        )
+        if has
+    ]
     (choice,) = builder.operator(
         "choose",
         Function.CHOOSE,
-        [scores, squares],
+        [scores, squares, *vectors],
         {"choice": model.experts},
         ChoiceAttributes(
             experts=model.experts,
             experts_per_token=model.experts_per_token,
             columns=model.hidden_size,
             epsilon=norm.epsilon,
+            router=model.router,
         ),
         wide=("choice",),
     )

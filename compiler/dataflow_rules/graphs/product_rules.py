@@ -7,7 +7,7 @@ rows of the weights makes parts of its result, numbered by those rows.
 from chip.element_numbering import Numbering, in_order
 from compiler.dataflow_rules.graphs.stated import GraphFacts, Region, StatedOperation
 from specs.graph import Lookup, Matmul, Tensor
-from workloads.attributes import MatrixProductAttributes
+from workloads.graph_attributes import MatrixProductAttributes
 
 
 def one_region(

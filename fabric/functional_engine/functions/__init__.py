@@ -5,5 +5,6 @@ residual_stream: looked_up, added_tables, weighed, scaled, added, added_normed
 products: product, biased, partial_sum, scaled_sum
 attention: head_weighed, positioned, head_scaled, scores, softmax, attended, combined
 graph_operators: matrix_product, paired_product, total, vector, lookup_rows
-feed_forward_and_head: expert_scores, chosen, activated, candidate, sampled
+feed_forward_and_head: expert_scores, activated, candidate, sampled
+routing: chosen
 """

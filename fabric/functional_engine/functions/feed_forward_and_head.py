@@ -17,22 +17,6 @@ def expert_scores(call: Call) -> list[Array]:
     return [rows.array @ matrix.array.T]
 
 
-def chosen(call: Call) -> list[Array]:
-    """Execute: the weight of each expert: a softmax over the best, 0 for the others."""
-    found, squares = call.reads
-    mean = squares.array / squares.array.dtype.type(squares.parts)
-    normed = found.array / np.sqrt(mean + call.settings.epsilon)
-    # Of experts with equal scores, those with the lower numbers are chosen.
-    order = np.argsort(-normed, axis=1, kind="stable")
-    best = order[:, : call.settings.experts_per_token]
-    kept = np.take_along_axis(normed, best, axis=1)
-    raised = np.exp(kept - kept[:, :1])
-    shares = raised / raised.sum(axis=1, keepdims=True)
-    choice = np.zeros_like(normed)
-    np.put_along_axis(choice, best, shares, axis=1)
-    return [choice]
-
-
 def activated(call: Call) -> list[Array]:
     """Execute: activation of biased columns, times the gate and the expert's weight.
 

@@ -16,7 +16,6 @@ from fabric.functional_engine.functions.attention import (
 from fabric.functional_engine.functions.feed_forward_and_head import (
     activated,
     candidate,
-    chosen,
     expert_scores,
     sampled,
 )
@@ -37,6 +36,7 @@ from fabric.functional_engine.functions.residual_stream import (
     scaled_sum,
     weighed,
 )
+from fabric.functional_engine.functions.routing import chosen
 from fabric.functional_engine.memory import Array
 
 FUNCTIONS: Mapping[Function, Callable[[Call], list[Array]]] = {

@@ -10,7 +10,7 @@ from compiler.collectives.exchange_selection import ExchangeSelector, Selected
 from compiler.collectives.phases import Algorithm, Candidate
 from compiler.compile_decode import compile_token
 from compiler.scheduling.layer_cache import LayerCache
-from compiler.verify import verify
+from compiler.verify import Certificate, verify
 from experiments.execution.model_execution import (
     Execution,
     check_executable,
@@ -24,6 +24,7 @@ from sharding.weights.task import Task
 from specs.errors import PlanError, VerificationError
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model, model_from_config
+from specs.router import RouterScores, RouterSpec
 from specs.scenario import Scenario
 from topologies.selection import select_topology
 
@@ -81,6 +82,16 @@ def executed(
     return run_execution(
         prepared, tokens=tokens, prompt=prompt, prefill_chunk=prefill_chunk
     )
+
+
+def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
+    """Return the certificate of a token's schedule."""
+    machine, wiring = load_machine(), select_topology(chips)
+    split = parse_strategy(strategy, chips)
+    task = Task(model, machine, 1, 4, 1).split_as(split)
+    plan = plan_sharding(task, split, placed_chips(wiring, split))
+    schedule = compile_token(plan, wiring)
+    return verify(schedule.program, wiring, machine, plan=plan)
 
 
 @pytest.mark.parametrize(
@@ -210,6 +221,33 @@ def test_experts_may_have_biases() -> None:
     dense = model_of("llama")
     model = dense.model_copy(update={"experts": 2, "experts_per_token": 2})
     assert executed(model, "tensor=4,expert=2", chips=4).agrees(1e-5)
+
+
+@pytest.mark.parametrize(
+    ("router", "strategy"),
+    [
+        (RouterSpec(bias=True), "tensor=4,expert=2"),
+        (RouterSpec(before_choice=True, normalised=True), "tensor=2,pipeline=2"),
+        # The parts of a feed-forward in two stages choose by the same correction.
+        (
+            RouterSpec(
+                scores=RouterScores.SIGMOID,
+                normalised=True,
+                scale=2.5,
+                groups=2,
+                group_best=2,
+                correction=True,
+            ),
+            "tensor=1,pipeline=4",
+        ),
+    ],
+)
+def test_routers_choose_and_weigh_alike_on_all_chips(
+    router: RouterSpec, strategy: str
+) -> None:
+    model = model_of("mixtral").model_copy(update={"router": router})
+    assert executed(model, strategy, chips=4, prompt=0).agrees(1e-5)
+    checked(model, strategy, chips=4)
 
 
 def test_a_balanced_schedule_computes_what_it_drops_nothing_of() -> None:

@@ -3,8 +3,8 @@ import pytest
 
 from specs.errors import SpecError
 from specs.vector_functions import VectorFunction
-from workloads.attributes import (
-    Attributes,
+from workloads.attributes import Attributes
+from workloads.graph_attributes import (
     LookupRowsAttributes,
     MatrixProductAttributes,
     PairedProductAttributes,

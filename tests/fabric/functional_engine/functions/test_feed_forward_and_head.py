@@ -1,13 +1,11 @@
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 
 from fabric.functional_engine.call import Call
 from fabric.functional_engine.functions.feed_forward_and_head import (
     activated,
     candidate,
-    chosen,
     expert_scores,
     sampled,
 )
@@ -20,15 +18,6 @@ def test_experts_are_scored_by_a_part_of_the_columns(call: MakeCall) -> None:
         ("weighed", [[1.0, 2]]), weights=(("router.weight", [[1.0, 1], [0, 3]]),)
     )
     assert expert_scores(made)[0].tolist() == [[3, 6]]
-
-
-def test_the_best_experts_share_a_row(call: MakeCall) -> None:
-    # A mean square of 4 halves the scores; equal ones fall to the lower number.
-    scores = [[0.0, 2 * np.log(3), 0]]
-    made = call(
-        ("router_scores", scores), ("squares", [[8.0]], 0, 2), experts_per_token=2
-    )
-    assert chosen(made)[0][0].tolist() == pytest.approx([0.25, 0.75, 0])
 
 
 def test_a_gate_multiplies_what_is_biased_and_activated(call: MakeCall) -> None:
