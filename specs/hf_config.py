@@ -6,6 +6,7 @@ from typing import Any
 
 from specs.config_values import MODEL_TYPE, Config, text_part
 from specs.errors import SpecError, nearest
+from specs.expert_config import expert_sizes
 from specs.families.catalogue import FAMILIES
 from specs.families.family import ConfigKeys
 from specs.families.unmodelled import UNMODELLED
@@ -75,8 +76,7 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
         "vocabulary_size": config.size("vocabulary_size"),
         # An encoder's output is its hidden states: it has no head to tie.
         "tied_embeddings": not family.encoder and config.flag("tied_embeddings"),
-        "experts": config.size("experts", 1),
-        "experts_per_token": config.size("experts_per_token", 1),
+        **expert_sizes(config, layers),
         **_biases(config),
         **_positions(name, config),
         **_window(config, layers),

@@ -1,5 +1,7 @@
 """Parameter counts of a transformer, by its shape."""
 
+from collections import Counter
+
 from specs.transformer_shape import TransformerShape
 
 
@@ -28,21 +30,40 @@ class CountedTransformer(TransformerShape):
         """Return the number of projections into a feed-forward: up, and gate if any."""
         return 2 if self.structure.gated else 1
 
+    def feed_forward_parameters_in(self, layer: int) -> int:
+        """Return the weight count of the experts of `layer` and of their router."""
+        projections, experts = self.projections_in + 1, self.experts_in(layer)
+        inner = experts * self.inner_size(layer) + self.shared_size(layer)
+        routed = experts if self.has_experts(layer) else 0
+        routed += self.shared_expert_gate * (self.shared_size(layer) > 0)
+        return self.hidden_size * (projections * inner + routed)
+
+    def feed_forward_vectors_in(self, layer: int) -> int:
+        """Return the count of biases, and of a router's correction, of `layer`."""
+        experts = self.experts_in(layer)
+        router = experts * self.router.vectors if self.has_experts(layer) else 0
+        if not self.feed_forward_biases:
+            return router
+        one = self.projections_in * self.inner_size(layer) + self.hidden_size
+        return experts * one + router
+
     @property
     def feed_forward_parameters(self) -> int:
-        """Return the weight count of one layer's experts and router."""
-        one = (self.projections_in + 1) * self.hidden_size * self.intermediate_size
-        router = self.hidden_size * self.experts if self.experts > 1 else 0
-        return self.experts * one + router
+        """Return the weight count of the largest feed-forward of a layer."""
+        return max(
+            self.feed_forward_parameters_in(layer) for layer in self._kinds_of_layers()
+        )
 
     @property
     def feed_forward_vector_parameters(self) -> int:
-        """Return the count of biases, and of a router's correction, of one layer."""
-        router = self.experts * self.router.vectors if self.experts > 1 else 0
-        if not self.feed_forward_biases:
-            return router
-        one = self.projections_in * self.intermediate_size + self.hidden_size
-        return self.experts * one + router
+        """Return the largest count of biases of a layer's feed-forward."""
+        return max(
+            self.feed_forward_vectors_in(layer) for layer in self._kinds_of_layers()
+        )
+
+    def _kinds_of_layers(self) -> Counter[int]:
+        """Return the layers whose feed-forwards differ, and how many are like each."""
+        return Counter(map(self.feed_forward_like, range(self.layers)))
 
     @property
     def embedding_rows(self) -> int:
@@ -71,12 +92,19 @@ class CountedTransformer(TransformerShape):
         layer = (
             self.attention_parameters
             + self.attention_vector_parameters
-            + self.feed_forward_parameters
-            + self.feed_forward_vector_parameters
             + self.norms_per_layer * self.norm_parameters
+        )
+        feed_forwards = sum(
+            count
+            * (
+                self.feed_forward_parameters_in(number)
+                + self.feed_forward_vectors_in(number)
+            )
+            for number, count in self._kinds_of_layers().items()
         )
         return (
             self.layers * layer
+            + feed_forwards
             + self.norm_parameters
             + self.embedding_rows * self.hidden_size
             + self.head_parameters

@@ -34,6 +34,14 @@ class TransformerShape(Spec):
         Whether the output head is the embedding itself.
     experts, experts_per_token
         Feed-forwards per layer, and those of them that a token uses; 1 and 1 if dense.
+    expert_intermediate_size
+        Width of one expert, 0 if it is `intermediate_size`.
+    shared_intermediate_size
+        Width of the shared expert, which every token uses, 0 without.
+    shared_expert_gate
+        Whether its output is multiplied by a sigmoid of a score of its own.
+    expert_layers
+        Layers that have experts, None if all have; the others are dense.
     router
         How the router weighs the experts of a token.
     max_context_tokens
@@ -65,6 +73,10 @@ class TransformerShape(Spec):
     tied_embeddings: bool
     experts: int = Field(gt=0)
     experts_per_token: int = Field(gt=0)
+    expert_intermediate_size: int = Field(default=0, ge=0)
+    shared_intermediate_size: int = Field(default=0, ge=0)
+    shared_expert_gate: bool = False
+    expert_layers: tuple[int, ...] | None = None
     router: RouterSpec = SOFTMAX_ROUTER
     max_context_tokens: int = Field(gt=0)
     qkv_biases: bool = False
@@ -143,6 +155,29 @@ class TransformerShape(Spec):
         if self.window_tokens is None or layer not in self.windowed_layers:
             return context
         return min(context, self.window_tokens)
+
+    def has_experts(self, layer: int) -> bool:
+        """Return whether the feed-forward of `layer` is of experts."""
+        listed = self.expert_layers
+        return self.experts > 1 and (listed is None or layer in listed)
+
+    def experts_in(self, layer: int) -> int:
+        """Return the number of feed-forwards in `layer`, without a shared one."""
+        return self.experts if self.has_experts(layer) else 1
+
+    def inner_size(self, layer: int) -> int:
+        """Return the width of a feed-forward in `layer`, or of one of its experts."""
+        own = self.expert_intermediate_size if self.has_experts(layer) else 0
+        return own or self.intermediate_size
+
+    def shared_size(self, layer: int) -> int:
+        """Return the width of the shared expert in `layer`, 0 without."""
+        return self.shared_intermediate_size if self.has_experts(layer) else 0
+
+    def feed_forward_like(self, layer: int) -> int:
+        """Return the first layer with a feed-forward of the same sizes as `layer`."""
+        own = self.has_experts(layer)
+        return next(n for n in range(layer + 1) if self.has_experts(n) == own)
 
     def layer_like(self, layer: int) -> int:
         """Return the first layer that has the same sizes as `layer`."""

@@ -88,9 +88,20 @@ class HeadNormAttributes:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductAttributes:
-    """Attributes of a matrix product: the rows of the left operand that are read."""
+    """Attributes of a matrix product.
+
+    Parameters
+    ----------
+    rows
+        Rows of the left operand that are read.
+    lefts
+        Left operands. With several there are as many matrices, and the result is the
+        sum of their products: the operands side by side times the matrices side by
+        side.
+    """
 
     rows: Rows = Rows.ALL
+    lefts: int = 1
 
 
 @final
@@ -213,14 +224,16 @@ class ActivateAttributes:
     biased
         Whether a bias is added to each operand before.
     experts
-        Experts whose columns follow each other; the last operand is their choice if
-        there are several.
+        Experts whose columns follow each other.
+    chosen
+        Whether the last operand are weights that multiply the columns of each expert.
     """
 
     activation: str
     gated: bool = False
     biased: bool = False
     experts: int = 1
+    chosen: bool = False
 
 
 @final

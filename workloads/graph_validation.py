@@ -191,15 +191,51 @@ def _check_attributes(operator: GraphOperator) -> None:
 
 def _check_product(operator: GraphOperator, tensors: Mapping[str, GraphTensor]) -> None:
     """Check that each matrix of a product fits the operand and makes a result."""
-    left, *matrices = [tensors[name] for name in operator.inputs]
-    results = [tensors[name] for name in operator.outputs]
+    attributes, results = operator.attributes, [tensors[n] for n in operator.outputs]
+    count = attributes.lefts if isinstance(attributes, ProductAttributes) else 1
+    operands = [tensors[name] for name in operator.inputs]
+    lefts, matrices = operands[:count], operands[count:]
+    if count > 1:
+        if len(matrices) != count or len(results) != 1:
+            raise SpecError(
+                f"{operator.name}: {count} left operands and {len(matrices)} matrices "
+                f"make {len(results)} results; each has a matrix, and the sum is one"
+            )
+        results = results * count
+    elif operator.function is Function.ROUTER:
+        # The scores by several matrices lie side by side.
+        _check_scores(operator, lefts[0], matrices, results[0])
+        return
+    else:
+        lefts = lefts * len(matrices)
     if len(matrices) != len(results):
         raise SpecError(
             f"{operator.name}: {len(matrices)} matrices make {len(results)} results"
         )
-    for matrix, result in zip(matrices, results, strict=True):
+    for left, matrix, result in zip(lefts, matrices, results, strict=True):
         if matrix.columns != left.columns or matrix.rows != result.columns:
-            raise SpecError(
-                f"{operator.name}: {_size(left)} times the transpose of "
-                f"{matrix.name!r}, {_size(matrix)}, is not {_size(result)}"
-            )
+            raise _unfit(operator, left, matrix, result)
+
+
+def _check_scores(
+    operator: GraphOperator,
+    left: GraphTensor,
+    matrices: Sequence[GraphTensor],
+    result: GraphTensor,
+) -> None:
+    """Check that the scores of a router are those of all its matrices."""
+    for matrix in matrices:
+        if matrix.columns != left.columns:
+            raise _unfit(operator, left, matrix, result)
+    if sum(matrix.rows for matrix in matrices) != result.columns:
+        raise _unfit(operator, left, matrices[-1], result)
+
+
+def _unfit(
+    operator: GraphOperator, left: GraphTensor, matrix: GraphTensor, result: GraphTensor
+) -> SpecError:
+    """Return the error of a matrix that does not fit an operand or a result."""
+    return SpecError(
+        f"{operator.name}: {_size(left)} times the transpose of "
+        f"{matrix.name!r}, {_size(matrix)}, is not {_size(result)}"
+    )

@@ -104,6 +104,6 @@ def _blocks(
             rotary(settings, model.head_dim) if rotated else None,
             post_norm=post_norm,
         ),
-        feed_forward(transformer, post_norm=post_norm),
+        *feed_forward(transformer, post_norm=post_norm),
         (pooler if family.encoder else head)(transformer),
     )

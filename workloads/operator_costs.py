@@ -6,7 +6,7 @@ from specs.formats import Format, FormatsSpec
 from specs.graph import Role
 from workloads.attributes import AttentionAttributes, ChoiceAttributes
 from workloads.operator_graph import Block, OperatorGraph
-from workloads.operators import Function, GraphOperator, GraphTensor
+from workloads.operators import Function, GraphOperator, GraphTensor, is_shared
 
 
 class OperatorCost(NamedTuple):
@@ -56,6 +56,8 @@ def operator_cost(
         if tensor.role is Role.WEIGHTS:
             if operator.function is Function.EMBED:
                 elements = rows * tensor.columns
+            elif operator.function is Function.PRODUCT and is_shared(tensor.name):
+                macs += rows * elements
             elif operator.function is Function.PRODUCT:
                 macs += rows * elements * chosen // experts
                 elements = elements * min(experts, chosen * rows) // experts

@@ -12,6 +12,14 @@ A = TypeVar("A")
 # Stand in names for the layer, and the tensor that the preceding block hands on.
 LAYER = "{layer}"
 RESIDUAL = "{residual}"
+# Begin of the names of what all tokens use beside the experts that they choose.
+SHARED = "shared_"
+
+
+def is_shared(name: str) -> bool:
+    """Return whether a name within a block of experts is of the shared expert."""
+    own = name.removesuffix(".weight").removesuffix(".bias")
+    return own.rpartition(".")[2].startswith(SHARED)
 
 
 class Function(StrEnum):

@@ -8,17 +8,16 @@ from specs.errors import SpecError
 from specs.families.catalogue import FAMILIES
 from specs.model import ModelSpec, load_model
 from specs.numerical_settings import NumericalSettings
-from specs.router import SOFTMAX_ROUTER
 from specs.validation import build
 from workloads.attributes import (
     ActivateAttributes,
     AttentionAttributes,
     CandidateAttributes,
-    ChoiceAttributes,
     NormAttributes,
     PositionAttributes,
     TablesAttributes,
 )
+from workloads.feed_forward_recognition import feed_forward_sizes
 from workloads.graph_files import is_graph_file, load_graph
 from workloads.model_graph import graph_of
 from workloads.operator_graph import Block, OperatorGraph
@@ -150,10 +149,9 @@ class _Reader:
         attention = self._blocks(Function.SCORES)
         scores = self._operator(attention[0], Function.SCORES)
         heads = scores.attributes_as(AttentionAttributes)
-        (inward, *_) = self._blocks(Function.ACTIVATE, Function.ADD)
-        activate = self._operator(inward, Function.ACTIVATE)
+        forwards = self._blocks(Function.ACTIVATE, Function.ADD)
+        activate = self._operator(forwards[0], Function.ACTIVATE)
         inner = activate.attributes_as(ActivateAttributes)
-        choice = self._attributes(Function.CHOOSE, ChoiceAttributes)
         windows = {block.layers: self._window(block) for block in attention}
         windowed = [n for layers, size in windows.items() if size for n in layers]
         tables = {
@@ -167,21 +165,16 @@ class _Reader:
         return {
             "name": graph.name,
             "hidden_size": table.columns,
-            "intermediate_size": self._tensors[activate.outputs[0]].columns
-            // inner.experts,
+            **feed_forward_sizes(forwards),
             "layers": graph.layers,
             "attention_heads": heads.heads,
             "kv_heads": heads.kv_heads,
             "head_dim": heads.head_dim,
             "vocabulary_size": table.rows,
             "tied_embeddings": table.name in tied,
-            "experts": inner.experts,
-            "experts_per_token": choice.experts_per_token if choice else 1,
-            "router": choice.router if choice else SOFTMAX_ROUTER,
             "max_context_tokens": learned if positions else graph.rows.context,
             "qkv_biases": self._has("attention.query.bias"),
             "output_biases": self._has("attention.output.bias"),
-            "feed_forward_biases": self._has("feed_forward.down.bias"),
             "position_rows": positions,
             "token_types": tables.get("token_types", 0),
             "window_tokens": max(filter(None, windows.values()), default=None),

@@ -141,14 +141,19 @@ def model_blocks(task: Task) -> list[tuple[Block, int]]:
     """Return the model's kinds of uncut blocks and their counts, for lower bounds.
 
     Layers that attend to a window only are of another kind than those that attend to
-    everything, and so are layers of other chips in alternating groups.
+    everything, and so are layers of other chips in alternating groups. Layers of
+    experts are of another kind than dense ones.
     """
     layers = task.model.layers
     attention = [Block(BlockKind.ATTENTION, layer, 0, 1, 1) for layer in range(layers)]
     attending = Counter(task.like(block) for block in attention)
+    forward = Counter(
+        task.like(Block(BlockKind.FEED_FORWARD, layer, 0, 1, 1))
+        for layer in range(layers)
+    )
     return [
         (Block(BlockKind.EMBEDDING, -1, 0, 1, 1), 1),
         *attending.items(),
-        (Block(BlockKind.FEED_FORWARD, 0, 0, 1, 1), layers),
+        *forward.items(),
         (Block(BlockKind.HEAD, layers, 0, 1, 1), 1),
     ]

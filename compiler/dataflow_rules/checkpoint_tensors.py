@@ -39,7 +39,7 @@ class Part(NamedTuple):
 
 def checkpoint_parts(model: ModelSpec) -> dict[str, tuple[Part, ...]]:
     """Return the parts of each tensor of a model's checkpoint, by its name."""
-    names = names_of(model.family, experts=model.experts)
+    names = names_of(model.family, experts=1)
     hidden = model.hidden_size
     parts: dict[str, tuple[Part, ...]] = {}
     for name, matrix, rows in (
@@ -127,41 +127,55 @@ def _feed_forward(
     model: ModelSpec, names: TensorNames, layer: int
 ) -> dict[str, tuple[Part, ...]]:
     """Return the parts of a layer's feed-forward tensors, of all experts."""
-    at, hidden, size = (
-        f"layers.{layer}.feed_forward",
-        model.hidden_size,
-        model.intermediate_size,
-    )
+    at, hidden = f"layers.{layer}.feed_forward", model.hidden_size
+    size, experts = model.inner_size(layer), model.experts_in(layer)
     parts: dict[str, tuple[Part, ...]] = {}
     if model.normalises_outputs:
         post = names.feed_forward_post_norm.format(layer=layer)
         parts |= _norm(post, f"{at}.post_norm", hidden)
     # Where a block's output is normalised, this name is of that of attention as well.
     parts |= _norm(names.feed_forward_norm.format(layer=layer), f"{at}.norm", hidden)
-    if model.experts > 1:
-        router = names.router.format(layer=layer)
-        parts[f"{router}.weight"] = (Part(f"{at}.router.weight", 0, model.experts),)
-        for kind, tensor in (
-            ("router", f"{names.router}.bias"),
-            ("router_correction", names.router_correction),
-        ):
-            own = _vector(f"{at}.{kind}.bias", model.experts)
-            parts[tensor.format(layer=layer)] = (own,)
-    for expert in range(model.experts):
+    if experts > 1:
+        parts |= _routers(model, names, layer)
+    own = names_of(model.family, experts=experts)
+    for expert in range(experts):
 
         def name(template: str, expert: int = expert) -> str:
             return template.format(layer=layer, expert=expert)
 
-        inward = [(name(names.up), f"{at}.up", size)]
+        inward = [(name(own.up), f"{at}.up", size)]
         if model.structure.gated:
-            inward.insert(0, (name(names.gate), f"{at}.gate", size))
+            inward.insert(0, (name(own.gate), f"{at}.gate", size))
         parts |= _projections(inward, row=expert * size)
-        down = name(names.down)
+        down = name(own.down)
         parts[f"{down}.weight"] = (
             Part(f"{at}.down.weight", 0, hidden, 0, expert * size),
         )
         bias = f"{at}.down.bias"
         # Biases of experts are the rows of a matrix.
-        rows = Part(bias, 0, 1, expert) if model.experts > 1 else _vector(bias, hidden)
+        rows = Part(bias, 0, 1, expert) if experts > 1 else _vector(bias, hidden)
         parts[f"{down}.bias"] = (rows,)
+    return parts
+
+
+def _routers(
+    model: ModelSpec, names: TensorNames, layer: int
+) -> dict[str, tuple[Part, ...]]:
+    """Return the parts of a layer's router, and of its shared expert."""
+    at, size = f"layers.{layer}.feed_forward", model.shared_size(layer)
+    parts = _projections(
+        [
+            (names.router.format(layer=layer), f"{at}.router", model.experts),
+            (names.shared_router.format(layer=layer), f"{at}.shared_router", 1),
+            (names.shared_gate.format(layer=layer), f"{at}.shared_gate", size),
+            (names.shared_up.format(layer=layer), f"{at}.shared_up", size),
+            (
+                names.shared_down.format(layer=layer),
+                f"{at}.shared_down",
+                model.hidden_size,
+            ),
+        ]
+    )
+    correction = _vector(f"{at}.router_correction.bias", model.experts)
+    parts[names.router_correction.format(layer=layer)] = (correction,)
     return parts

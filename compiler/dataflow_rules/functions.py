@@ -11,6 +11,7 @@ import numpy as np
 
 from chip.dataflow import Function
 from compiler.dataflow_rules.attention_functions import ATTENTION_RULES
+from compiler.dataflow_rules.experts.functions import EXPERT_RULES
 from compiler.dataflow_rules.product_functions import PRODUCT_RULES, check_sums
 from compiler.dataflow_rules.regions import either, weight_of
 from compiler.dataflow_rules.statements import NameOf, Statements, beside
@@ -34,7 +35,7 @@ def check_functions(statements: Statements) -> int:
     _check_names(statements)
     checked = 0
     for function, rule in (
-        OTHER_RULES | ATTENTION_RULES | PRODUCT_RULES | SUM_RULES
+        OTHER_RULES | ATTENTION_RULES | PRODUCT_RULES | EXPERT_RULES | SUM_RULES
     ).items():
         operations = statements.of(function)
         if len(operations):

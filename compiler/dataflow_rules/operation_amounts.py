@@ -100,20 +100,31 @@ class OperationAmounts:
             held = np.where(experts > 1, experts // statements.expert_groups, 1)
             slots = np.where(experts > 1, self._slots(own)[0], 1)
             self.pairs[own] = np.where(experts > 1, self._slots(own)[1], self.rows[own])
-            area = np.zeros(len(own), dtype=np.int64)
+            area, shared = np.zeros((2, len(own)), dtype=np.int64)
             parts = MatrixParts(self._side, statements.chained[own], area)
+            beside = MatrixParts(self._side, statements.chained[own], area)
+            lefts = statements.numbers(own, self._lefts)
             for place in range(1, statements.most_inputs(own)):
-                has = np.flatnonzero(statements.has_input(own, place))
-                rows = statements.reads(own[has], statements.input(place))
-                np.add.at(area, has[rows.place], _area(rows))
-                made = rows.last - rows.first
-                wide = np.zeros(len(own), dtype=np.int64)
-                np.add.at(wide, has[rows.place], made)
-                parts.add(has[rows.place], rows, wide // held)
+                # The matrix of a shared expert lies behind those of the chosen ones.
+                for into, size, wanted in (
+                    (parts, area, (lefts == 1) & (place > 0) | (place == lefts)),
+                    (beside, shared, (lefts > 1) & (place > lefts)),
+                ):
+                    has = np.flatnonzero(statements.has_input(own, place) & wanted)
+                    rows = statements.reads(own[has], statements.input(place))
+                    np.add.at(size, has[rows.place], _area(rows))
+                    wide = np.zeros(len(own), dtype=np.int64)
+                    np.add.at(wide, has[rows.place], rows.last - rows.first)
+                    into.add(has[rows.place], rows, wide // held)
             # Gates meet what they multiply on the same lanes.
             self.tiles[own] = slots * parts.tiles(self._meets(own))
-            self.weights[own] = area // held * slots
+            self.tiles[own] += beside.tiles(self._meets(own))
+            self.weights[own] = area // held * slots + shared
             self.macs[own] = self.weights[own] * self._made(own)
+
+    def _lefts(self, name: str) -> int:
+        """Return the left operands of a product, or of a router."""
+        return getattr(self._statements.graph[name].attributes, "lefts", 1)
 
     def _padded(self, lengths: Ints) -> Ints:
         """Return the tiles that cover lengths of rows or columns."""
@@ -252,7 +263,8 @@ class OperationAmounts:
         meet = statements.flow.operations.function[lasts] == Function.ACTIVATE
         self.elements[sums[meet]] = 0
         own = statements.of(Function.ACTIVATE)
-        if self._task.model.experts > 1 and len(own):
+        own = own[statements.numbers(own, lambda n: experts_of(statements, n)) > 1]
+        if len(own):
             made = statements.written(own, statements.output())
             self.elements[own] = (made.last - made.first) * self._slots(own)[1]
 

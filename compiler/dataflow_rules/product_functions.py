@@ -13,17 +13,21 @@ import numpy as np
 
 from chip.dataflow import Function
 from compiler.dataflow_rules.regions import Edges, Flags, Rows, either
-from compiler.dataflow_rules.statements import Statements, beside
+from compiler.dataflow_rules.statements import NameOf, Statements, beside
 from specs.arrays import Ints
-from workloads.attributes import ActivateAttributes
+from workloads.attributes import ActivateAttributes, ProductAttributes
 
 UNSCALED = "unscaled_"
 # Products whose results are the parts of a sum.
 _SUMMED = (".down", ".output_product")
+# What all tokens use beside the experts that they choose.
+_SHARED = "shared_"
 
 
 def experts_of(statements: Statements, name: str) -> int:
-    """Return, for dataflow rules, the experts of an operator's block."""
+    """Return, for dataflow rules, the experts of an operator; 1 of a shared one."""
+    if name.rpartition(".")[2].startswith(_SHARED):
+        return 1
     activation = statements.graph.get(f"{name.rpartition('.')[0]}.activate")
     if activation is None:
         return 1
@@ -78,7 +82,51 @@ def _product(statements: Statements, operations: Ints) -> int:
             left.chosen(outputs > place),
             weighed.found[outputs > place],
         )
+    several = statements.numbers(operations, lambda n: _lefts(statements, n)) > 1
+    if several.any():
+        _add_shared(statements, operations[several], left.chosen(several))
     return len(operations)
+
+
+def _lefts(statements: Statements, name: str) -> int:
+    """Return the left operands of a product."""
+    return statements.graph[name].attributes_as(ProductAttributes).lefts
+
+
+def _matrix(statements: Statements, place: int) -> NameOf:
+    """Return what names a matrix of a product, by the operator's name."""
+    return lambda name: statements.graph[name].inputs[place + _lefts(statements, name)]
+
+
+def _add_shared(statements: Statements, operations: Ints, left: Edges) -> None:
+    """Refuse a sum without its part of the shared expert.
+
+    A chip adds the same part of that as it multiplies of the columns of all groups.
+    """
+    size = statements.columns(operations, statements.input(1))
+    experts = statements.numbers(operations, lambda n: experts_of(statements, n))
+    inner = statements.columns(operations, statements.input(0)) // experts
+    whole = inner * statements.expert_groups
+    first, last = left.first * size // whole, left.last * size // whole
+    shared = statements.read(operations, statements.input(1))
+    weights = statements.read(operations, _matrix(statements, 1))
+    made = statements.written(operations, statements.output())
+    there = first < last
+    statements.must(
+        (shared.found == there)
+        & (weights.found == there)
+        & (
+            ~there
+            | shared.whole
+            & (shared.first == first)
+            & (shared.last == last)
+            & (weights.part_first == first)
+            & (weights.part_last == last)
+            & weights.columns_of(made)
+        ),
+        operations,
+        "leaves out its part of the shared expert, or adds another",
+    )
 
 
 def _one_product(
@@ -90,7 +138,7 @@ def _one_product(
 ) -> None:
     """Refuse a product whose result does not follow from its matrix and its input."""
     must, output = statements.must, statements.output(place)
-    weights = statements.reads(operations, statements.input(place + 1))
+    weights = statements.reads(operations, _matrix(statements, place))
 
     def renamed(name: str) -> str:
         block, _, own = output(name).rpartition(".")
@@ -109,8 +157,8 @@ def _one_product(
             _one_product(statements, own, place, left.chosen(here), unscaled[here])
         return
     must(later.found == unscaled, operations, "needs the norm's factor first")
-    inner = statements.columns(operations, statements.input(place + 1))
-    rows = statements.rows(operations, statements.input(place + 1))
+    inner = statements.columns(operations, _matrix(statements, place))
+    rows = statements.rows(operations, _matrix(statements, place))
     experts = statements.numbers(operations, lambda n: experts_of(statements, n))
     # Experts follow each other in the rows of a matrix, or in its columns.
     down = statements.numbers(operations, lambda n: n.endswith(".down")) == 1
@@ -187,60 +235,10 @@ def begins_of(place: Ints, operations: int) -> Ints:
     return np.repeat(np.cumsum(count) - count, count)
 
 
-def _route(statements: Statements, operations: Ints) -> int:
-    """Check partial scores of all experts, by the columns of a shard."""
-    weighed = statements.read(operations, statements.input(0))
-    weights = statements.read(operations, statements.input(1))
-    made = statements.written(operations, statements.output())
-    experts = statements.columns(operations, statements.output())
-    return statements.must(
-        weighed.whole
-        & (weights.part_first == weighed.first)
-        & (weights.part_last == weighed.last)
-        & (made.part_first == weighed.first)
-        & (made.part_last == weighed.last)
-        & (weights.first == 0)
-        & (weights.last == experts)
-        & (made.first == 0)
-        & (made.last == experts),
-        operations,
-        "scores experts by other columns than it states",
-    )
-
-
-def _choose(statements: Statements, operations: Ints) -> int:
-    """Check the choice of experts, by all their scores times the norm's factor."""
-    scores = statements.read(operations, statements.input(0))
-    made = statements.written(operations, statements.output())
-    experts = statements.columns(operations, statements.output())
-    hidden = statements.columns(operations, beside("weighed"))
-    check_sums(statements, operations)
-    for place in range(2, statements.most_inputs(operations)):
-        has = statements.has_input(operations, place)
-        added = statements.read(operations[has], statements.input(place))
-        statements.must(
-            (added.first == 0) & (added.last == experts[has]),
-            operations[has],
-            "leaves out the router's bias or correction of some experts",
-        )
-    return statements.must(
-        (scores.first == 0)
-        & (scores.last == experts)
-        & (scores.part_first == 0)
-        & (scores.part_last == hidden)
-        & made.whole
-        & (made.first == 0)
-        & (made.last == experts),
-        operations,
-        "chooses experts before all their scores are there",
-    )
-
-
 def _activate(statements: Statements, operations: Ints) -> int:
     """Check the activation of each column, with its gate, bias and expert's weight."""
     must = statements.must
     made = statements.written(operations, statements.output())
-    experts = statements.numbers(operations, lambda n: experts_of(statements, n))
     for place in range(statements.most_inputs(operations)):
         has = statements.has_input(operations, place)
         own, here = operations[has], made.chosen(has)
@@ -248,8 +246,9 @@ def _activate(statements: Statements, operations: Ints) -> int:
         _check_biases(statements, own[bias], place, here.chosen(bias))
         own, here = own[~bias], here.chosen(~bias)
         read = statements.read(own, statements.input(place))
-        all_experts = (read.first == 0) & (read.last == experts[has][~bias])
-        chosen = statements.has_input(own, place, ".choice")
+        count = statements.columns(own, statements.input(place))
+        all_experts = (read.first == 0) & (read.last == count)
+        chosen = statements.has_input(own, place, "choice")
         must(
             read.whole & np.where(chosen, all_experts, read.columns_of(here)),
             own,
@@ -271,7 +270,5 @@ def _check_biases(
 
 PRODUCT_RULES: dict[Function, Callable[[Statements, Ints], int]] = {
     Function.PRODUCT: _product,
-    Function.ROUTER: _route,
-    Function.CHOOSE: _choose,
     Function.ACTIVATE: _activate,
 }

@@ -28,7 +28,7 @@ _SUMS = (
     Function.COMBINE,
 )
 # What a sum takes in passing: a factor of each row, or of each expert.
-_FACTORS = ("squares", "sum_squares", "choice")
+_FACTORS = ("squares", "sum_squares", "choice", "shared_choice")
 # Results of the first products of blocks.
 _SCALED = ("gate", "up", "query", "key", "value")
 

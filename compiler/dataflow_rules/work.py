@@ -27,6 +27,9 @@ from specs.arrays import Ints
 _COMPUTING = (Opcode.READ, Opcode.MATMUL, Opcode.VECTOR)
 _ATTENTION = (Function.SCORES, Function.ATTEND)
 _PRODUCTS = (Function.PRODUCT, Function.ROUTER, *_ATTENTION)
+# Values that a product reads and does not multiply as its left operand.
+_NOT_MULTIPLIED = ("choice", "keys", "values")
+_SHARED = "shared_activated"
 # Properties of works beside their fields.
 _DERIVED = ("weights", "macs", "written_bytes")
 # The largest number must be known before the next pass subtracts or counts from it.
@@ -174,12 +177,13 @@ def _check_products(
         "reads fewer bytes than its matrix has, or multiplies in another mode",
     )
     wide = formats.activations.bits
-    width, chosen = _activations(statements)
+    width, beside, chosen = _activations(statements)
     down = statements.numbers(own, lambda name: name.endswith(".down")) == 1
     entering = np.where(
         function[own] == Function.ATTEND,
         amounts.scored[own],
-        width[own] * np.where(down, amounts.pairs[own], amounts.rows[own]),
+        width[own] * np.where(down, amounts.pairs[own], amounts.rows[own])
+        + beside[own] * amounts.rows[own],
     )
     made = amounts.made[own] // amounts.rows[own]
     leaving = np.where(
@@ -207,13 +211,16 @@ def _check_products(
     )
 
 
-def _activations(statements: Statements) -> tuple[Ints, Flags]:
-    """Return the columns that operations read of vectors, and if experts are chosen."""
+def _activations(statements: Statements) -> tuple[Ints, Ints, Flags]:
+    """Return the columns that operations read of vectors, and if experts are chosen.
+
+    Those of a shared expert, which all rows use, are counted apart.
+    """
     flow = statements.flow
     last = [value.name.rpartition(".")[2] for value in flow.values]
     vector = np.array(
         [
-            value.number >= 0 and own not in ("choice", "keys", "values")
+            value.number >= 0 and own not in _NOT_MULTIPLIED
             for value, own in zip(flow.values, last, strict=True)
         ],
         dtype=bool,
@@ -222,11 +229,14 @@ def _activations(statements: Statements) -> tuple[Ints, Flags]:
     width = np.zeros(len(flow.operations), dtype=np.int64)
     size = (reads.last - reads.first) * vector[reads.value]
     size[read_again(statements)] = 0
-    np.add.at(width, reads.owner, size.astype(np.int64))
+    apart = np.array([own == _SHARED for own in last], dtype=bool)[reads.value]
+    beside = np.zeros(len(flow.operations), dtype=np.int64)
+    np.add.at(width, reads.owner, (size * ~apart).astype(np.int64))
+    np.add.at(beside, reads.owner, (size * apart).astype(np.int64))
     chosen = np.zeros(len(flow.operations), dtype=bool)
     choice = np.array([own == "choice" for own in last], dtype=bool)
     chosen[reads.owner[choice[reads.value]]] = True
-    return width, chosen
+    return width, beside, chosen
 
 
 def _check_vectors(

@@ -25,6 +25,7 @@ _VECTORS = (".bias", "norm.weight")
 _SAME = (
     "causal",
     "centred",
+    "chosen",
     "epsilon",
     "experts",
     "experts_per_token",
@@ -67,7 +68,7 @@ def _settings(operator: GraphOperator, task: Task) -> OperatorSettings:
         settings["activation"] = activation(attributes.activation)
     if task.model.experts > 1:
         settings["experts_per_token"] = task.model.experts_per_token
-        settings["expert_columns"] = task.model.intermediate_size
+        settings["expert_columns"] = task.model.inner_size(operator.layer or 0)
         if task.routing is Routing.BALANCED:
             settings["balanced_groups"] = task.expert
     return OperatorSettings(**settings)

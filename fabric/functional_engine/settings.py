@@ -48,6 +48,8 @@ class OperatorSettings:
         Activation function.
     experts, experts_per_token
         Experts that there are, and those that a token uses.
+    chosen
+        Whether the last operand of an activation are weights of experts.
     router
         How scores of experts become their weights.
     expert_columns
@@ -72,6 +74,7 @@ class OperatorSettings:
     activation: Callable[[NDArray[np.floating]], NDArray[np.floating]] = unchanged
     experts: int = 1
     experts_per_token: int = 1
+    chosen: bool = False
     router: RouterSpec = SOFTMAX_ROUTER
     expert_columns: int = 0
     balanced_groups: int = 0

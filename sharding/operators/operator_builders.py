@@ -23,6 +23,7 @@ def matrix_product(
     inner: Ints,
     columns: tuple[Ints, ...],
     matrices: Ints | int = 1,
+    stacked: tuple[Ints, ...] = (),
     rows: int | None = None,
     inputs: Ints | None = None,
     outputs: Ints | None = None,
@@ -41,6 +42,8 @@ def matrix_product(
     inner, columns, matrices
         Length of the input vectors, lengths of the parts of the results, and number of
         matrices on each chip, as in `chip.operator_work.Shape`; shape ``(width,)``.
+    stacked
+        Lengths of further parts of the input vectors, each of shape ``(width,)``.
     rows
         Vectors that are multiplied with each matrix. If None, the task's tokens.
     inputs, outputs
@@ -66,9 +69,10 @@ def matrix_product(
     ones = np.ones_like(inner)
 
     def work_of(
-        deep: int, several: int, entering: int, leaving: int, known: int, *wide: int
+        several: int, entering: int, leaving: int, known: int, *lengths: int
     ) -> ProductWork:
-        shape = Shape((deep,), wide, several)
+        deep, wide = lengths[: 1 + len(stacked)], lengths[1 + len(stacked) :]
+        shape = Shape(deep, wide, several)
         rounds = cut.rounds(shape)
         return ProductWork(
             shape=shape,
@@ -86,11 +90,12 @@ def matrix_product(
         Unit.MATMUL,
         task.machine.chip,
         work_of,
-        inner,
         matrices * ones,
         inner if inputs is None else inputs,
         sum(columns, 0 * ones) if outputs is None else outputs,
         -ones if ready is None else ready,
+        inner,
+        *stacked,
         *columns,
         operations=computes,
     )

@@ -4,13 +4,13 @@ block_operators: block_operators, block_overlaps; the operators of a block, by a
     for each function
 block_partition: BlockPartition; a block of the graph on a group, with its sizes
 norms: weigh, scale, weighing, scaling, weighed_shard, router_scores
-products: multiply, early_product, late_product, score_experts, inner_cut
+products: multiply, early_product, late_product, inner_cut
 heads: norm_heads, place_heads, scale_heads
 attention_cuts: AttentionCuts
 attention: score, soften, attend
 feed_forward_cuts: FeedForwardCuts, unscaled
-feed_forward: choose_experts, activate
-expert_routing: Routed, routed
+feed_forward: activate
+expert_routing: Routed, routed, score_experts, choose_experts
 partial_sums: add, add_normed, accumulated
 embedding: look_up, add_tables, embedded, TOKENS
 head: choose_candidate, sample, candidates, TOKEN, CANDIDATE_BYTES

@@ -13,13 +13,14 @@ from sharding.parallelism.overlap import NO_OVERLAP, Overlap
 from sharding.partition.attention import attend, score, soften
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.embedding import add_tables, look_up
-from sharding.partition.feed_forward import activate, choose_experts
+from sharding.partition.expert_routing import choose_experts, score_experts
+from sharding.partition.feed_forward import activate
 from sharding.partition.head import choose_candidate, sample
 from sharding.partition.heads import norm_heads, place_heads, scale_heads
 from sharding.partition.norms import scale, weigh
 from sharding.partition.partial_sums import add, add_normed
 from sharding.partition.pooling import activate_pooled, scale_states, weigh_states
-from sharding.partition.products import multiply, score_experts
+from sharding.partition.products import multiply
 from sharding.weights.blocks import Block
 from sharding.weights.task import Task
 from workloads.operators import Function, GraphOperator

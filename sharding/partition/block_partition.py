@@ -74,8 +74,9 @@ class BlockPartition:
 
     @property
     def group(self) -> TensorGroup:
-        """Return the tensor group."""
-        return self.task.group
+        """Return the tensor group, of one expert group in a dense block."""
+        group = self.task.group
+        return group if self.is_routed else group._replace(expert=1)
 
     def columns(self, name: str) -> int:
         """Return the columns of a tensor of the block: its features."""

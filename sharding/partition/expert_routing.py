@@ -1,10 +1,18 @@
-"""Expert routing in a static schedule: the experts that a group must have room for."""
+"""Expert routing in a static schedule: scores, choice, and the room for the chosen."""
 
 from typing import NamedTuple
 
+from chip.dataflow import Function
+from sharding.operators.operands import Operation, operand
+from sharding.operators.operator_builders import matrix_product, vector
+from sharding.operators.operators import ShardedOperator
 from sharding.parallelism.tensor_group import Routing
+from sharding.partition.block_partition import BlockPartition
 from sharding.weights.task import Task
+from specs.router import RouterScores, RouterSpec
 from specs.units import ceil_div
+from workloads.attributes import ChoiceAttributes
+from workloads.operators import GraphOperator
 
 
 class Routed(NamedTuple):
@@ -22,17 +30,99 @@ class Routed(NamedTuple):
     pairs: int
 
 
-def routed(task: Task) -> Routed:
+def routed(task: Task, layer: int = 0) -> Routed:
     """Return the experts and pairs for which an expert group's operators have room.
 
     In the worst case all tokens choose as many experts of one group as they can, and
     all different ones. With a balanced router, no group gets more than its even share
-    of all pairs.
+    of all pairs. A dense layer has one feed-forward, which all tokens use.
     """
     model = task.model
+    if not model.has_experts(layer):
+        return Routed(experts=1, pairs=task.tokens)
     held = model.experts // task.expert
     pairs = min(model.experts_per_token, held) * task.tokens
     if task.routing is Routing.BALANCED:
         share = ceil_div(model.experts_per_token * task.tokens, task.expert)
         pairs = min(pairs, share)
     return Routed(experts=min(held, pairs), pairs=pairs)
+
+
+def score_experts(
+    part: BlockPartition, operator: GraphOperator
+) -> list[ShardedOperator]:
+    """Return the sharded product of each chip's shard with the router's matrix.
+
+    A later part of a block receives the partial scores from the stage before.
+    """
+    if not part.block.opens:
+        return []
+    weighed, *matrices = operator.inputs
+    experts = part.columns(operator.outputs[0])
+
+    def multiplies() -> tuple[Operation, ...]:
+        rows = experts * part.ones
+        reads = (
+            operand(weighed, *part.shard),
+            *(
+                operand(matrix, 0, part.rows(matrix) * part.ones, *part.shard)
+                for matrix in matrices
+            ),
+        )
+        made = (operand(operator.outputs[0], 0, rows, *part.shard),)
+        return (Operation(operator.name, Function.ROUTER, reads, made),)
+
+    return [
+        matrix_product(
+            part.task,
+            "router",
+            inner=part.shard.sizes,
+            columns=(experts * part.ones,),
+            computes=multiplies,
+        )
+    ]
+
+
+def choose_experts(
+    part: BlockPartition, operator: GraphOperator
+) -> list[ShardedOperator]:
+    """Return the sharded choice of experts, which every chip makes by all scores."""
+    scores, squares, *vectors = operator.inputs
+    columns = part.columns(scores) * part.ones
+    attributes = operator.attributes_as(ChoiceAttributes)
+    router = attributes.router
+
+    def chooses() -> tuple[Operation, ...]:
+        reads = (
+            operand(scores, 0, columns, 0, part.hidden),
+            operand(squares, 0, part.ones, 0, part.hidden),
+            *(operand(name, 0, part.columns(name) * part.ones) for name in vectors),
+        )
+        made = tuple(
+            operand(name, 0, part.columns(name) * part.ones)
+            for name in operator.outputs
+        )
+        return (Operation(operator.name, Function.CHOOSE, reads, made),)
+
+    return [
+        vector(
+            part.task,
+            "choose",
+            columns,
+            operations=4 + router.vectors,
+            passes=2,
+            operands=1 + router.vectors,
+            reductions=attributes.experts_per_token + _added_reductions(router),
+            computes=chooses,
+        )
+    ]
+
+
+def _added_reductions(router: RouterSpec) -> int:
+    """Return the reductions of a choice of experts beside the best of all.
+
+    A softmax over all experts needs its sum, and groups their best.
+    """
+    softmax = router.scores is RouterScores.SOFTMAX and router.before_choice
+    grouped = router.group_best + router.groups_per_token
+    return softmax + grouped * (router.groups > 1)

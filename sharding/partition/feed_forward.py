@@ -1,4 +1,4 @@
-"""Vector operators of a feed-forward: choice of experts, activation, grid exchanges."""
+"""Vector operators of a feed-forward: activation, and exchanges in a grid."""
 
 import numpy as np
 
@@ -12,52 +12,9 @@ from sharding.partition.feed_forward_cuts import FeedForwardCuts, unscaled
 from sharding.partition.products import scaled_sums
 from sharding.weights.task import bytes_of
 from specs.arrays import Ints
-from specs.router import RouterScores, RouterSpec
-from workloads.attributes import ChoiceAttributes
+from workloads.attributes import ActivateAttributes
 from workloads.operators import Function as GraphFunction
-from workloads.operators import GraphOperator
-
-
-def choose_experts(
-    part: BlockPartition, operator: GraphOperator
-) -> list[ShardedOperator]:
-    """Return the sharded choice of experts, which every chip makes by all scores."""
-    experts = FeedForwardCuts(part).experts * part.ones
-    attributes = operator.attributes_as(ChoiceAttributes)
-    router = attributes.router
-
-    def chooses() -> tuple[Operation, ...]:
-        scores, squares, *vectors = operator.inputs
-        reads = (
-            operand(scores, 0, experts, 0, part.hidden),
-            operand(squares, 0, part.ones, 0, part.hidden),
-            *(operand(name, 0, experts) for name in vectors),
-        )
-        made = FeedForwardCuts(part).choice()
-        return (Operation(operator.name, Function.CHOOSE, reads, made),)
-
-    return [
-        vector(
-            part.task,
-            "choose",
-            experts,
-            operations=4 + router.vectors,
-            passes=2,
-            operands=1 + router.vectors,
-            reductions=attributes.experts_per_token + _added_reductions(router),
-            computes=chooses,
-        )
-    ]
-
-
-def _added_reductions(router: RouterSpec) -> int:
-    """Return the reductions of a choice of experts beside the best of all.
-
-    A softmax over all experts needs its sum, and groups their best.
-    """
-    softmax = router.scores is RouterScores.SOFTMAX and router.before_choice
-    grouped = router.group_best + router.groups_per_token
-    return softmax + grouped * (router.groups > 1)
+from workloads.operators import GraphOperator, is_shared
 
 
 def activate(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
@@ -67,17 +24,19 @@ def activate(part: BlockPartition, operator: GraphOperator) -> list[ShardedOpera
     it makes is all-gathered.
     """
     cuts = FeedForwardCuts(part)
-    inward = _inward(part)
+    inward = _inward(part, operator)
     if not part.in_grid:
-        columns = cuts.columns
+        columns, pairs = cuts.columns, cuts.work.pairs
+        if is_shared(operator.name):
+            columns, pairs = cuts.shared, part.task.tokens
         # Slices of a product are summed and scaled on the way.
         slices = len(inward) * part.slices
         summed = slices * (part.slices > 1)
         return [
             vector(
                 part.task,
-                "activate",
-                cuts.work.pairs * columns.sizes,
+                operator.name.rpartition(".")[2],
+                pairs * columns.sizes,
                 operations=6 + summed,
                 operands=slices,
                 tokens=1,
@@ -89,7 +48,7 @@ def activate(part: BlockPartition, operator: GraphOperator) -> list[ShardedOpera
         ]
     own = cuts.activated
     return [
-        *_summed_in_grid(part),
+        *_summed_in_grid(part, inward),
         vector(
             part.task,
             "activate",
@@ -108,40 +67,46 @@ def activate(part: BlockPartition, operator: GraphOperator) -> list[ShardedOpera
     ]
 
 
-def _inward(part: BlockPartition) -> tuple[str, ...]:
-    """Return what the first products make."""
-    product = part.find(GraphFunction.PRODUCT)
-    assert product is not None
-    return product.outputs
+def _inward(part: BlockPartition, operator: GraphOperator) -> tuple[str, ...]:
+    """Return what the product before an activation makes."""
+    return next(
+        product.outputs
+        for product in part.operators
+        if product.outputs[0] == operator.inputs[0]
+    )
 
 
 def _activating(
     part: BlockPartition, operator: GraphOperator, columns: Range
 ) -> Operation:
-    cuts = FeedForwardCuts(part)
-    inward = _inward(part)
-    grouped = cuts.grouped(columns)
-    reads = [
-        operand(name, *grouped) if name in inward else cuts.by_expert(name, columns)
-        for name in operator.inputs
-        if name in inward or part.is_weights(name)
-    ]
+    cuts, shared = FeedForwardCuts(part), is_shared(operator.name)
+    inward = _inward(part, operator)
+    grouped = columns if shared else cuts.grouped(columns)
+    weights = [name for name in operator.inputs if part.is_weights(name)]
+    reads = [operand(name, *grouped) for name in inward]
+    reads += [cuts.by_expert(name, columns) for name in weights]
+    if operator.attributes_as(ActivateAttributes).chosen:
+        # A chip without columns needs no weights of them.
+        held = part.columns(operator.inputs[-1]) * (grouped.sizes > 0)
+        reads.append(operand(operator.inputs[-1], 0, held))
     made = (operand(operator.outputs[0], *grouped),)
-    return Operation(operator.name, Function.ACTIVATE, (*reads, *cuts.choice()), made)
+    return Operation(operator.name, Function.ACTIVATE, tuple(reads), made)
 
 
 def _sent_bytes(part: BlockPartition, elements: Ints) -> Ints:
     return bytes_of(part.task.activation_format, elements * part.task.tokens)
 
 
-def _summed_in_grid(part: BlockPartition) -> list[ShardedOperator]:
+def _summed_in_grid(
+    part: BlockPartition, inward: tuple[str, ...]
+) -> list[ShardedOperator]:
     """Return the reduce-scatter of a grid column's partial sums, and their sum.
 
     The root mean square is a factor, so it may be applied after the product: the norm
     sums of a grid row travel with the partial sums.
     """
     task, group = part.task, part.group
-    own, inward = FeedForwardCuts(part).activated, _inward(part)
+    own = FeedForwardCuts(part).activated
     elements = len(inward) * own.sizes
     sums_bytes = part.norm_sum_bytes * task.tokens * (task.tensor // group.inputs)
     return [
@@ -161,7 +126,7 @@ def _summed_in_grid(part: BlockPartition) -> list[ShardedOperator]:
             elements,
             operations=group.inputs + 1,
             operands=group.inputs,
-            computes=lambda: (_summing(part),),
+            computes=lambda: (_summing(part, inward),),
         ),
     ]
 
@@ -177,9 +142,9 @@ def _row_sums(part: BlockPartition) -> Operand:
     return Operand(name, member, *edges, shard.start[held], shard.end[held])
 
 
-def _summing(part: BlockPartition) -> Operation:
+def _summing(part: BlockPartition, inward: tuple[str, ...]) -> Operation:
     """Return the sum of each chip's columns, times the norm's factor."""
-    own, inward = FeedForwardCuts(part).activated, _inward(part)
+    own = FeedForwardCuts(part).activated
     sums = part.columns(part.norm_sums) * part.ones
     reads = (
         *(operand(unscaled(name), *own, 0, part.hidden) for name in inward),

@@ -11,6 +11,7 @@ from sharding.partition.expert_routing import Routed, routed
 from specs.arrays import Ints
 from workloads.attributes import ActivateAttributes, ChoiceAttributes
 from workloads.operators import Function as GraphFunction
+from workloads.operators import is_shared
 
 
 def unscaled(name: str) -> str:
@@ -37,7 +38,7 @@ class FeedForwardCuts(NamedTuple):
     @property
     def work(self) -> Routed:
         """Return the experts and pairs for which a group has room."""
-        return routed(self.part.task)
+        return routed(self.part.task, self.part.block.layer)
 
     @property
     def experts(self) -> int:
@@ -62,6 +63,27 @@ class FeedForwardCuts(NamedTuple):
     def span(self) -> tuple[int, int]:
         """Return the intermediate columns of the block's part, end exclusive."""
         return self.part.block.range_of(self.size)
+
+    @property
+    def shared_size(self) -> int:
+        """Return the intermediate size of the shared expert, 0 without."""
+        return sum(
+            self.part.columns(operator.outputs[0])
+            for operator in self.part.operators
+            if operator.function is GraphFunction.ACTIVATE and is_shared(operator.name)
+        )
+
+    @property
+    def shared(self) -> Range:
+        """Return the intermediate columns of the shared expert on each chip.
+
+        A chip has the same part of them as it has of all columns of all groups, so that
+        whoever adds up the one has added up the other.
+        """
+        own, whole = self.grouped(self.columns), self.size * self.part.group.expert
+        return Range(
+            own.start * self.shared_size // whole, own.end * self.shared_size // whole
+        )
 
     @property
     def columns(self) -> Range:

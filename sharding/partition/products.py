@@ -17,8 +17,9 @@ from sharding.parallelism.tensor_group import Range
 from sharding.partition.attention_cuts import AttentionCuts
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.feed_forward_cuts import FeedForwardCuts, unscaled
+from workloads.attributes import ProductAttributes
 from workloads.operators import Function as GraphFunction
-from workloads.operators import GraphOperator
+from workloads.operators import GraphOperator, is_shared
 
 
 def multiply(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
@@ -68,7 +69,11 @@ def _made_cuts(part: BlockPartition, operator: GraphOperator) -> tuple[Range, ..
     if part.attends:
         cuts = AttentionCuts(part)
         return cuts.query, cuts.key, cuts.key
-    cut = FeedForwardCuts(part).columns if part.feeds_forward else part.outputs
+    if part.feeds_forward:
+        inner = FeedForwardCuts(part)
+        cut = inner.shared if is_shared(operator.name) else inner.columns
+    else:
+        cut = part.outputs
     return (cut,) * len(operator.outputs)
 
 
@@ -100,10 +105,10 @@ def _cut_product(
         # Gates meet what they multiply on the same lanes; queries, keys and values lie
         # side by side.
         columns=tuple(cut.sizes for cut in cuts) if part.feeds_forward else (made,),
-        matrices=_experts(part),
-        outputs=_experts(part) * made * results,
+        matrices=_experts(part, operator),
+        outputs=_experts(part, operator) * made * results,
         # Expert weights cannot be loaded ahead: the router's result is their address.
-        ready=0 * made if part.is_routed else None,
+        ready=0 * made if _is_routed(part, operator) else None,
         readers=readers,
         computes=lambda: tuple(
             _multiplying(part, operator, each, cuts) for each in slices
@@ -127,11 +132,16 @@ def _multiplying(
         left = part.output_of(GraphFunction.NORM_WEIGH)
         made_here, parts = tuple(map(unscaled, made_here)), inputs
     held = Range(inputs.start, np.where(made > 0, inputs.end, 0))
-    reads = [operand(left, *held), *_choice(part)]
+    routed = _is_routed(part, operator)
+    reads = [operand(left, *held), *(_choice(part) if routed else ())]
     writes = []
     for matrix, output, cut in zip(matrices, made_here, cuts, strict=True):
-        reads.append(_by_expert(part, matrix, cut, inputs))
-        writes.append(operand(output, *_grouped(part, cut), *parts))
+        numbered, rows = cut, operand(matrix, *cut, *inputs)
+        if part.feeds_forward and not is_shared(operator.name):
+            numbered = FeedForwardCuts(part).grouped(cut)
+            rows = FeedForwardCuts(part).by_expert(matrix, cut, *inputs)
+        reads.append(rows)
+        writes.append(operand(output, *numbered, *parts))
     return Operation(operator.name, Function.PRODUCT, tuple(reads), tuple(writes))
 
 
@@ -176,26 +186,51 @@ def _scaled_sum(part: BlockPartition, operator: GraphOperator) -> Compute:
 def _summed_product(
     part: BlockPartition, operator: GraphOperator, made: tuple[Range, ...]
 ) -> Compute:
-    """Return a block's last product: each chip makes a partial sum of some columns."""
+    """Return a block's last product: each chip makes a partial sum of some columns.
+
+    With a shared expert, its matrix lies behind those of the chosen experts, by inputs:
+    the sum of all their products is one.
+    """
     cut = inner_cut(part)
+    experts, shared = _experts(part, operator), _shared_cut(part, operator)
+    # Of several experts and a shared one, each is a part of the inputs.
+    several = shared is not None
     return matrix_product(
         part.task,
         _trace_name(operator),
         inner=cut.sizes,
         columns=(sum((rows.sizes for rows in made), 0 * part.ones),),
-        matrices=_experts(part),
-        inputs=_experts(part) * cut.sizes,
-        ready=0 * cut.sizes if part.is_routed else None,
+        matrices=1 if several else experts,
+        stacked=(*[cut.sizes] * (experts - 1), shared.sizes) if shared else (),
+        inputs=experts * cut.sizes + (shared.sizes if shared else 0),
+        ready=0 * cut.sizes if _is_routed(part, operator) else None,
         computes=lambda: tuple(_summing(part, operator, rows) for rows in made),
     )
 
 
 def _summing(part: BlockPartition, operator: GraphOperator, rows: Range) -> Operation:
     """Return the operation that makes a partial sum of some columns."""
-    left, matrix = operator.inputs
+    lefts = operator.attributes_as(ProductAttributes).lefts
+    left, matrix = operator.inputs[0], operator.inputs[lefts]
     # The rows of the matrix are what a block's input has as columns.
-    columns = _grouped(part, inner_cut(part))
-    held = _by_expert(part, matrix, inner_cut(part))
+    cut = inner_cut(part)
+    columns, held = cut, operand(matrix, *cut)
+    if part.feeds_forward:
+        cuts = FeedForwardCuts(part)
+        columns, held = cuts.grouped(cut), cuts.by_expert(matrix, cut)
+    reads = [operand(left, *columns), _of_rows(held, rows)]
+    shared = _shared_cut(part, operator)
+    if shared:
+        _, other, _, beside = operator.inputs
+        reads += [operand(other, *shared), _of_rows(operand(beside, *shared), rows)]
+    if _is_routed(part, operator):
+        reads += _choice(part)
+    made = (operand(operator.outputs[0], *rows, *columns),)
+    return Operation(operator.name, Function.PRODUCT, tuple(reads), made)
+
+
+def _of_rows(held: Operand, rows: Range) -> Operand:
+    """Return some rows of a matrix of which each chip has some columns."""
     weights = held._replace(
         first=rows.start[held.member],
         last=rows.end[held.member],
@@ -203,64 +238,33 @@ def _summing(part: BlockPartition, operator: GraphOperator, rows: Range) -> Oper
         part_last=held.last,
     )
     there = weights.first < weights.last
-    weights = weights._replace(
+    return weights._replace(
         **{
             name: getattr(weights, name)[there]
             for name in ("member", "first", "last", "part_first", "part_last")
         }
     )
-    reads = (operand(left, *columns), *_choice(part), weights)
-    made = (operand(operator.outputs[0], *rows, *columns),)
-    return Operation(operator.name, Function.PRODUCT, reads, made)
 
 
-def _experts(part: BlockPartition) -> int:
+def _shared_cut(part: BlockPartition, operator: GraphOperator) -> Range | None:
+    """Return the shared expert's columns that a product multiplies, None without.
+
+    A chip without columns has none of the shared expert either.
+    """
+    several = operator.attributes_as(ProductAttributes).lefts > 1
+    return FeedForwardCuts(part).shared if several else None
+
+
+def _is_routed(part: BlockPartition, operator: GraphOperator) -> bool:
+    """Return whether a product is of experts, of which a router chooses some."""
+    return part.is_routed and not is_shared(operator.name)
+
+
+def _experts(part: BlockPartition, operator: GraphOperator) -> int:
     """Return the experts whose matrices a chip multiplies, 1 outside of experts."""
-    return FeedForwardCuts(part).work.experts if part.feeds_forward else 1
+    routed = _is_routed(part, operator)
+    return FeedForwardCuts(part).work.experts if routed else 1
 
 
 def _choice(part: BlockPartition) -> tuple[Operand, ...]:
     return FeedForwardCuts(part).choice() if part.feeds_forward else ()
-
-
-def _grouped(part: BlockPartition, cut: Range) -> Range:
-    return FeedForwardCuts(part).grouped(cut) if part.feeds_forward else cut
-
-
-def _by_expert(
-    part: BlockPartition, matrix: str, cut: Range, columns: Range | None = None
-) -> Operand:
-    """Return the rows of a matrix that each chip has, of each of its experts."""
-    edges = columns or ()
-    if part.feeds_forward:
-        return FeedForwardCuts(part).by_expert(matrix, cut, *edges)
-    return operand(matrix, *cut, *edges)
-
-
-def score_experts(
-    part: BlockPartition, operator: GraphOperator
-) -> list[ShardedOperator]:
-    """Return the sharded product of each chip's shard with the router's matrix.
-
-    A later part of a block receives the partial scores from the stage before.
-    """
-    if not part.block.opens:
-        return []
-    weighed, matrix = operator.inputs
-    experts = part.rows(matrix)
-
-    def multiplies() -> tuple[Operation, ...]:
-        rows = experts * part.ones
-        reads = (operand(weighed, *part.shard), operand(matrix, 0, rows, *part.shard))
-        made = (operand(operator.outputs[0], 0, rows, *part.shard),)
-        return (Operation(operator.name, Function.ROUTER, reads, made),)
-
-    return [
-        matrix_product(
-            part.task,
-            "router",
-            inner=part.shard.sizes,
-            columns=(experts * part.ones,),
-            computes=multiplies,
-        )
-    ]

@@ -139,12 +139,14 @@ def _cut(
     model: ModelSpec, part: pd.DataFrame, kind: BlockKind, layer: int
 ) -> tuple[int, int, int] | None:
     """Return the first, end and total parts of a kind of block, or None if absent."""
-    names = names_of(model.family, experts=model.experts)
+    feeds_forward = kind is BlockKind.FEED_FORWARD
+    experts = model.experts_in(layer) if feeds_forward else 1
+    names = names_of(model.family, experts=experts)
     name, edges, size = {
         BlockKind.EMBEDDING: (names.embedding, "row", model.vocabulary_size),
         BlockKind.ATTENTION: (names.output, None, 1),
         # The down projection is a separate tensor in every family, cut as the block is.
-        BlockKind.FEED_FORWARD: (names.down, "column", model.intermediate_size),
+        BlockKind.FEED_FORWARD: (names.down, "column", model.inner_size(layer)),
         BlockKind.HEAD: (names.head, "row", model.vocabulary_size),
     }[kind]
     tensor = f"{name.format(layer=layer, expert=0)}.weight"

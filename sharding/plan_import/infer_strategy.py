@@ -1,5 +1,6 @@
 """Inference of the strategy of a table of slices."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from sharding.parallelism.tensor_group import FeedForwardLayout, grid_inputs
 from sharding.plan_import.stage_members import is_grid
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
+from sharding.weights.tensor_names import names_of
 from sharding.weights.weight_slices import block_slices
 from specs.arrays import Ints
 from specs.model import ModelSpec
@@ -56,7 +58,9 @@ def _experts(model: ModelSpec, table: pd.DataFrame, tensor: int) -> int:
     """Return the number of expert groups, from the experts that a chip holds."""
     if model.experts == 1:
         return 1
-    expert = table["tensor"].str.extract(r"experts\.(\d+)\.w1\.weight", expand=False)
+    up = re.escape(names_of(model.family, experts=model.experts).up)
+    numbered = up.replace(r"\{layer\}", r"\d+").replace(r"\{expert\}", r"(\d+)")
+    expert = table["tensor"].str.extract(rf"^{numbered}\.weight$", expand=False)
     held = int(expert.groupby(table["chip"]).nunique().max())
     groups = model.experts // held if held else 1
     return 1 if tensor % groups or model.experts % groups else groups

@@ -89,9 +89,12 @@ def stage_members(model: ModelSpec, table: pd.DataFrame) -> list[Ints]:
 
 def is_grid(model: ModelSpec, table: pd.DataFrame) -> bool:
     """Return whether an imported plan has a 2D layout, with cut feed-forward inputs."""
-    up = names_of(model.family, experts=model.experts).up
     inward = {
-        f"{up.format(layer=layer, expert=0)}.weight" for layer in range(model.layers)
+        names_of(model.family, experts=model.experts_in(layer)).up.format(
+            layer=layer, expert=0
+        )
+        + ".weight"
+        for layer in range(model.layers)
     }
     starts = table.loc[table["tensor"].isin(inward), "column_start"]
     return bool((starts > 0).any())

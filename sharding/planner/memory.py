@@ -82,9 +82,13 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
                     task.activation_format, heads.heads * made * model.head_dim
                 )
         elif block.kind is BlockKind.FEED_FORWARD:
-            low, high = block.range_of(model.intermediate_size)
-            chosen = ceil_div(routed(task).pairs, task.tokens)
-            columns = ceil_div(high - low, split.columns) * chosen
+            low, high = block.range_of(model.inner_size(block.layer))
+            chosen = ceil_div(routed(task, block.layer).pairs, task.tokens)
+            groups = split.expert if model.has_experts(block.layer) else 1
+            parts = width // (split.inputs * groups)
+            columns = ceil_div(high - low, parts) * chosen
+            low, high = block.range_of(model.shared_size(block.layer))
+            columns += ceil_div(high - low, width)
             alive = np.full(
                 width,
                 model.projections_in * task.activation_format.bytes_of(columns),

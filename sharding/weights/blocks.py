@@ -80,15 +80,20 @@ def model_units(
 
     table = model.vocabulary_size * model.hidden_size
     tables = max(1, pieces(table, model.vocabulary_size) // 4)
-    feed_forward = max(
-        _LEAST_PIECES,
-        pieces(model.feed_forward_parameters, model.intermediate_size),
-        # Stages left over once every layer has its attention.
-        2 * ceil_div(max(0, pipeline - model.layers), model.layers),
-    )
-    feed_forward = min(feed_forward, model.intermediate_size)
+
+    def feed_forward_pieces(layer: int) -> int:
+        inner = model.inner_size(layer)
+        wanted = max(
+            _LEAST_PIECES,
+            pieces(model.feed_forward_parameters_in(layer), inner),
+            # Stages left over once every layer has its attention.
+            2 * ceil_div(max(0, pipeline - model.layers), model.layers),
+        )
+        return min(wanted, inner)
+
     units = [Block(BlockKind.EMBEDDING, -1, p, p + 1, tables) for p in range(tables)]
     for layer in range(model.layers):
+        feed_forward = feed_forward_pieces(model.feed_forward_like(layer))
         units.append(Block(BlockKind.ATTENTION, layer, 0, 1, 1))
         units += [
             Block(BlockKind.FEED_FORWARD, layer, p, p + 1, feed_forward)
@@ -99,10 +104,11 @@ def model_units(
     units += [
         Block(BlockKind.HEAD, model.layers, p, p + 1, heads) for p in range(heads)
     ]
+    most = max(unit.parts for unit in units if unit.kind is BlockKind.FEED_FORWARD)
     if len(units) < pipeline:
         raise PlanError(
             f"pipeline={pipeline} has more stages than {model.name} has pieces: "
-            f"{model.layers} layers of 1 + {feed_forward}; use pipeline={len(units)} "
+            f"{model.layers} layers of 1 + {most}; use pipeline={len(units)} "
             "or fewer"
         )
     return units

@@ -69,8 +69,8 @@ class GroupSlices(NamedTuple):
 
     @property
     def names(self) -> TensorNames:
-        """Return the tensor names of the model."""
-        return names_of(self.model.family, experts=self.model.experts)
+        """Return the tensor names of the model, those of a dense feed-forward."""
+        return names_of(self.model.family, experts=1)
 
     @property
     def zeros(self) -> Ints:

@@ -159,6 +159,8 @@ class Task(NamedTuple):
 
     def like(self, block: Block) -> Block:
         """Return the first block of the model with the sizes and chips of `block`."""
+        if block.kind is BlockKind.FEED_FORWARD:
+            return block._replace(layer=self.model.feed_forward_like(block.layer))
         if block.kind is not BlockKind.ATTENTION:
             return block._replace(layer=0)
         groups = self.group.alternating_groups

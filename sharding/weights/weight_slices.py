@@ -6,7 +6,7 @@
   inputs.
 - Other norms and embeddings are split along the hidden dimension.
 - A 2D layout cuts the matrices of a feed-forward both ways.
-- Each expert is whole within its expert group.
+- Each expert is whole within its expert group; a shared one is over all groups.
 - A bias is on the chips whose outputs it is added to.
 - The norm of heads is on every chip that has heads, and a LayerNorm and the bias of a
   router on every chip: the first holds the tensor, the others hold copies.
@@ -18,6 +18,7 @@ from sharding.parallelism.ranges import TensorSlices, bounds, head_rows
 from sharding.parallelism.tensor_group import Range, TensorGroup
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.group_slices import GroupSlices, ProjectionRows
+from sharding.weights.tensor_names import names_of
 from specs.model import ModelSpec
 
 
@@ -118,19 +119,39 @@ def _attention_slices(group: GroupSlices, layer: int) -> list[TensorSlices]:
 def _feed_forward_slices(group: GroupSlices, block: Block) -> list[TensorSlices]:
     """Return the slices of a feed-forward's norms, router and experts."""
     model, names, layer = group.model, group.names, block.layer
+    experts = model.experts_in(layer)
+    if experts == 1:
+        group = group._replace(split=group.split._replace(expert=1))
     norm = names.feed_forward_norm.format(layer=layer)
-    begin, _ = block.range_of(model.intermediate_size)
+    begin, _ = block.range_of(model.inner_size(layer))
     slices = group.norm(norm, begin=begin)
-    if block.opens and model.experts > 1:
-        router = f"{names.router.format(layer=layer)}.weight"
-        scores = group.by_hidden(router, model.experts, 0, model.experts)
-        slices.append(scores._replace(multiplied=True))
-    slices += _router_vectors(group, layer, begin=begin)
-    for expert in range(model.experts):
+    if experts > 1:
+        slices += _router_slices(group, block, begin=begin)
+    for expert in range(experts):
         slices += _expert_slices(group, block, expert)
+    if model.shared_size(layer):
+        slices += _shared_slices(group, block)
     if block.closes and model.normalises_outputs:
         slices += group.norm(names.feed_forward_post_norm.format(layer=layer))
     return slices
+
+
+def _router_slices(
+    group: GroupSlices, block: Block, *, begin: int
+) -> list[TensorSlices]:
+    """Return the slices of a router's matrices, bias and correction."""
+    model, names, layer = group.model, group.names, block.layer
+    routers = [(names.router, model.experts)]
+    if model.shared_size(layer) and model.shared_expert_gate:
+        routers.append((names.shared_router, 1))
+    slices = [
+        group.by_hidden(f"{name.format(layer=layer)}.weight", rows, 0, rows)._replace(
+            multiplied=True
+        )
+        for name, rows in routers
+        if block.opens
+    ]
+    return slices + _router_vectors(group, layer, begin=begin)
 
 
 def _router_vectors(
@@ -141,8 +162,6 @@ def _router_vectors(
     Every chip chooses by all scores, and each part of a feed-forward anew.
     """
     model, names = group.model, group.names
-    if model.experts == 1:
-        return []
     return [
         each
         for template, has in (
@@ -161,13 +180,14 @@ def _router_vectors(
 
 def _expert_slices(group: GroupSlices, block: Block, expert: int) -> list[TensorSlices]:
     """Return the slices of one expert's projections, or of a dense feed-forward's."""
-    model, names, split = group.model, group.names, group.split
-    size = model.intermediate_size
+    model, split, layer = group.model, group.split, block.layer
+    size, experts = model.inner_size(layer), model.experts_in(layer)
+    names = names_of(model.family, experts=experts)
     low, high = block.range_of(size)
     columns = split.column_range(low, high)
     biases = split.activated_range(low, high)
     if split.expert > 1:
-        holds = split.experts_of == expert // (model.experts // split.expert)
+        holds = split.experts_of == expert // (experts // split.expert)
         columns, biases = (
             Range(part.start, np.where(holds, part.end, part.start))
             for part in (columns, biases)
@@ -176,9 +196,7 @@ def _expert_slices(group: GroupSlices, block: Block, expert: int) -> list[Tensor
     inward = [names.gate, names.up] if model.structure.gated else [names.up]
     slices = group.by_rows(
         [
-            ProjectionRows(
-                each.format(layer=block.layer, expert=expert), size, *columns
-            )
+            ProjectionRows(each.format(layer=layer, expert=expert), size, *columns)
             for each in inward
         ],
         biased=model.feed_forward_biases,
@@ -186,10 +204,32 @@ def _expert_slices(group: GroupSlices, block: Block, expert: int) -> list[Tensor
         biases=biases,
     )
     return slices + group.by_columns(
-        names.down.format(layer=block.layer, expert=expert),
+        names.down.format(layer=layer, expert=expert),
         size,
         columns,
         outputs=hidden,
         # The parts of a feed-forward are summed before the bias is added once.
         biased=model.feed_forward_biases and block.closes,
     )
+
+
+def _shared_slices(group: GroupSlices, block: Block) -> list[TensorSlices]:
+    """Return the slices of the shared expert's projections.
+
+    A chip has the same part of it as it has of the columns of all expert groups.
+    """
+    model, names, layer = group.model, group.names, block.layer
+    size, inner = model.shared_size(layer), model.inner_size(layer)
+    columns = group.split.column_range(*block.range_of(inner))
+    before, whole = group.split.experts_of * inner, group.split.expert * inner
+    own = Range(*((before + edge) * size // whole for edge in columns))
+    inward = [names.shared_gate, names.shared_up]
+    slices = group.by_rows(
+        [
+            ProjectionRows(each.format(layer=layer), size, *own)
+            for each in inward[not model.structure.gated :]
+        ],
+        biased=False,
+    )
+    down = names.shared_down.format(layer=layer)
+    return slices + group.by_columns(down, size, own, biased=False)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, final
 from pydantic import BeforeValidator, Field
 
 from specs.families.tensor_names import TensorNames
+from specs.router import SOFTMAX_ROUTER, RouterSpec
 from specs.validation import Spec
 
 
@@ -55,6 +56,12 @@ class ConfigKeys(Spec):
         Whether the head is the embedding.
     experts, experts_per_token
         Feed-forwards per layer, and those that a token uses.
+    expert_intermediate_size, shared_intermediate_size
+        Sizes of an expert, and of what all tokens use beside theirs.
+    expert_period, dense_layers
+        Number of layers of which the last has experts, and those that have none.
+    router_normalised, router_scale, router_groups, router_groups_chosen
+        Fields of `specs.router.RouterSpec`.
     attention_biases, feed_forward_biases
         Whether projections of attention and of the feed-forward have a bias.
     window_tokens, window_used, first_windowed_layer, layer_types
@@ -77,6 +84,14 @@ class ConfigKeys(Spec):
     tied_embeddings: _Keys = ("tie_word_embeddings",)
     experts: _Keys = ("num_local_experts",)
     experts_per_token: _Keys = ("num_experts_per_tok",)
+    expert_intermediate_size: _Keys = ()
+    shared_intermediate_size: _Keys = ()
+    expert_period: _Keys = ()
+    dense_layers: _Keys = ()
+    router_normalised: _Keys = ()
+    router_scale: _Keys = ()
+    router_groups: _Keys = ()
+    router_groups_chosen: _Keys = ()
     attention_biases: _Keys = ()
     feed_forward_biases: _Keys = ()
     window_tokens: _Keys = ()
@@ -118,6 +133,11 @@ class Family(Spec):
         Whether every projection has a bias, independent of the config.
     qkv_biased
         Whether query, key and value projections have a bias, independent of the config.
+    router
+        How a router weighs the experts of a token, where the config does not say it.
+    shared_expert_gate
+        Whether the output of the shared expert is multiplied by a sigmoid of a
+        projection of the token.
     head_norms
         Whether each query and key head is normalised.
     scaled_embedding
@@ -150,6 +170,8 @@ class Family(Spec):
     gated: bool = True
     biased: bool = False
     qkv_biased: bool = False
+    router: RouterSpec = SOFTMAX_ROUTER
+    shared_expert_gate: bool = False
     head_norms: bool = False
     scaled_embedding: bool = False
     learned_positions: bool = False

@@ -36,6 +36,10 @@ class TensorNames(Spec):
         Correction of these scores for the choice, under its full name.
     expert_gate, expert_up, expert_down
         Projections of one expert's feed-forward.
+    shared_router
+        Projection of a token onto the score of the shared expert.
+    shared_gate, shared_up, shared_down
+        Projections of the shared expert's feed-forward.
     first_norm
         Norm before the first layer's attention, if its name differs.
     """
@@ -63,6 +67,10 @@ class TensorNames(Spec):
     expert_gate: str = "model.layers.{layer}.block_sparse_moe.experts.{expert}.w1"
     expert_up: str = "model.layers.{layer}.block_sparse_moe.experts.{expert}.w3"
     expert_down: str = "model.layers.{layer}.block_sparse_moe.experts.{expert}.w2"
+    shared_router: str = "model.layers.{layer}.mlp.shared_expert_gate"
+    shared_gate: str = "model.layers.{layer}.mlp.shared_expert.gate_proj"
+    shared_up: str = "model.layers.{layer}.mlp.shared_expert.up_proj"
+    shared_down: str = "model.layers.{layer}.mlp.shared_expert.down_proj"
     first_norm: str = ""
 
     def norm_before_attention(self, layer: int) -> str:

@@ -28,6 +28,8 @@ MACHINES = {
     "phi-3-mini": (40, "tensor=8,pipeline=5"),
     "qwen2.5-72b": (384, "tensor=8,pipeline=48"),
     "qwen2.5-7b": (64, "tensor=8,pipeline=8"),
+    "qwen2-57b-a14b": (288, "tensor=8,pipeline=36"),
+    "qwen3-30b-a3b": (192, "tensor=8,pipeline=24"),
     "qwen3-32b": (192, "tensor=8,pipeline=24"),
     "qwen3-8b": (72, "tensor=8,pipeline=9"),
     "roberta-base": (8, "tensor=2,pipeline=4"),
@@ -40,7 +42,7 @@ MACHINES = {
     "mistral-7b": (64, "tensor=8,pipeline=8"),
     "mixtral-8x7b": (264, "tensor=8,pipeline=33"),
 }
-PLAN_ONLY = {"llama-3.1-405b", "qwen2.5-72b"}
+PLAN_ONLY = {"llama-3.1-405b", "qwen2-57b-a14b", "qwen2.5-72b", "qwen3-30b-a3b"}
 EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
 SRAM_BYTES = (3 * 2**20, 220 * 2**20)
 
@@ -148,5 +150,7 @@ def test_a_shipped_model_runs(name: str) -> None:
 def test_a_shipped_model_can_be_planned(name: str) -> None:
     chips, strategy = MACHINES[name]
     prepared = plan_scenario(Scenario(model=name, chips=chips, strategy=strategy))
-    assert check_coverage(prepared.plan.slices) == prepared.model.parameters
+    slices = prepared.plan.slices
+    own = slices[~slices["tensor"].str.endswith("(copies)")]
+    assert check_coverage(own) == prepared.model.parameters
     assert prepared.plan.fullest_chip_bytes <= prepared.machine.chip.sram_bytes

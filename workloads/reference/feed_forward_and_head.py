@@ -21,20 +21,30 @@ from workloads.reference.routing import expert_weights
 
 def router(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Results:
     """Evaluate (reference): the score of each expert, before the factor of the norm."""
-    weighed, matrix = operands
-    return (weighed @ matrix.T,)
+    weighed, *matrices = operands
+    return (weighed @ np.vstack(matrices).T,)
 
 
 def choose(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> Results:
-    """Evaluate (reference): weights of experts, by the scores of normed rows."""
+    """Evaluate (reference): weights of experts, by the scores of normed rows.
+
+    The last score may be that of a shared expert, whose weight is a sigmoid [1]_.
+
+    References
+    ----------
+    .. [1] Qwen Team, "Qwen1.5-MoE: Matching 7B Model Performance with 1/3 Activated
+       Parameters", 2024, and Qwen2MoeSparseMoeBlock of Hugging Face transformers.
+    """
     attributes = operator.attributes_as(ChoiceAttributes)
     router = attributes.router
     found, squares, *vectors = operands
     logits = found / np.sqrt(squares / attributes.columns + attributes.epsilon)
+    logits, shared = np.hsplit(logits, [attributes.experts])
     if router.bias:
         logits = logits + vectors.pop(0)
     correction = vectors.pop(0) if router.correction else None
-    return (expert_weights(router, logits, attributes.experts_per_token, correction),)
+    made = expert_weights(router, logits, attributes.experts_per_token, correction)
+    return (made, 1 / (1 + np.exp(-shared))) if shared.size else (made,)
 
 
 def activate(
@@ -49,7 +59,7 @@ def activate(
     activated = activation(attributes.activation)(inner[0])
     if attributes.gated:
         activated = activated * inner[1]
-    if attributes.experts > 1:
+    if attributes.chosen:
         (choice,) = rest
         columns = activated.shape[1] // attributes.experts
         activated = activated * np.repeat(choice, columns, axis=1)

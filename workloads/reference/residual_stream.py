@@ -93,9 +93,16 @@ def norm_add(
 def product(
     operator: GraphOperator, operands: Sequence[Array], rows: TokenRows
 ) -> Results:
-    """Evaluate (reference): the left operand times the transpose of each matrix."""
+    """Evaluate (reference): the left operand times the transpose of each matrix.
+
+    Of several left operands, each times its matrix, the sum.
+    """
+    attributes = operator.attributes_as(ProductAttributes)
+    if attributes.lefts > 1:
+        lefts = np.hstack(operands[: attributes.lefts])
+        return (lefts @ np.hstack(operands[attributes.lefts :]).T,)
     left, *matrices = operands
-    read = selected(left, operator.attributes_as(ProductAttributes).rows, rows)
+    read = selected(left, attributes.rows, rows)
     return tuple(read @ matrix.T for matrix in matrices)
 
 

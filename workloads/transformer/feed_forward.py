@@ -7,7 +7,7 @@ from workloads.attributes import (
     ProductAttributes,
 )
 from workloads.operator_graph import Block
-from workloads.operators import Function
+from workloads.operators import SHARED, Function
 from workloads.transformer.block_builder import BlockBuilder, Transformer
 from workloads.transformer.residual_stream import (
     reduced_output,
@@ -16,14 +16,15 @@ from workloads.transformer.residual_stream import (
 )
 
 
-def feed_forward(transformer: Transformer, *, post_norm: bool = False) -> Block:
-    """Return a transformer graph's feed-forward block, for all layers.
+def feed_forward(transformer: Transformer, *, post_norm: bool = False) -> list[Block]:
+    """Return a transformer graph's feed-forward blocks, of experts and dense.
 
     Parameters
     ----------
     transformer
         The transformer. With several experts, their matrices follow each other in one
-        tensor, and each row uses those that its router chooses.
+        tensor, and each row uses those that its router chooses, beside a shared expert
+        if there is one.
     post_norm
         Whether the output is normalised before it is added to the residual.
 
@@ -33,46 +34,46 @@ def feed_forward(transformer: Transformer, *, post_norm: bool = False) -> Block:
         If experts are chosen behind a LayerNorm.
     """
     model = transformer.model
-    builder = BlockBuilder(transformer, "feed_forward", tuple(range(model.layers)))
-    normed, choice = _input(builder)
-    gated, biased = model.structure.gated, model.feed_forward_biases
-    columns = model.experts * model.intermediate_size
-    kinds = ("gate", "up") if gated else ("up",)
-    matrices = [
-        builder.weights(f"{kind}.weight", columns, model.hidden_size) for kind in kinds
+    routed = set(filter(model.has_experts, range(model.layers)))
+    kinds = (sorted(routed), sorted(set(range(model.layers)) - routed))
+    return [
+        _feed_forward(transformer, tuple(layers), post_norm)
+        for layers in kinds
+        if layers
     ]
-    inner = builder.operator(
-        "gate_up" if gated else "up",
-        Function.PRODUCT,
-        [normed, *matrices],
-        dict.fromkeys(kinds, columns),
-        ProductAttributes(),
-    )
-    biases = [builder.weights(f"{kind}.bias", 1, columns) for kind in kinds if biased]
-    (activated,) = builder.operator(
-        "activate",
-        Function.ACTIVATE,
-        [*inner, *biases, *([choice] if choice else [])],
-        {"activated": columns},
-        ActivateAttributes(
-            activation=model.numerical_settings.activation,
-            gated=gated,
-            biased=biased,
-            experts=model.experts,
-        ),
-    )
-    down = builder.weights("down.weight", model.hidden_size, columns)
+
+
+def _feed_forward(
+    transformer: Transformer, layers: tuple[int, ...], post_norm: bool
+) -> Block:
+    model = transformer.model
+    experts, shared = model.experts_in(layers[0]), model.shared_size(layers[0])
+    builder = BlockBuilder(transformer, "feed_forward", layers)
+    normed, choices = _input(builder, experts, gated=shared > 0)
+    choice, shared_choice = choices
+    columns = experts * model.inner_size(layers[0])
+    activated = [_activated(builder, normed, columns, choice, experts=experts)]
+    if shared:
+        activated.append(
+            _activated(builder, normed, shared, shared_choice, prefix=SHARED)
+        )
+    matrices = [builder.weights("down.weight", model.hidden_size, columns)]
+    if shared:
+        matrices.append(
+            builder.weights(f"{SHARED}down.weight", model.hidden_size, shared)
+        )
     (partial,) = builder.operator(
         "down",
         Function.PRODUCT,
-        [activated, down],
+        [*activated, *matrices],
         {"partial": model.hidden_size},
-        ProductAttributes(),
+        ProductAttributes(lefts=len(activated)),
     )
+    biased = model.feed_forward_biases
     output = reduced_output(
         builder,
         partial,
-        bias=builder.weights("down.bias", model.experts, model.hidden_size)
+        bias=builder.weights("down.bias", experts, model.hidden_size)
         if biased
         else None,
         choice=choice if biased else None,
@@ -81,44 +82,115 @@ def feed_forward(transformer: Transformer, *, post_norm: bool = False) -> Block:
     return builder.block(output)
 
 
-def _input(builder: BlockBuilder) -> tuple[str, str | None]:
-    """Add the norm and the router; return normed rows and weights of the experts."""
+def _activated(
+    builder: BlockBuilder,
+    normed: str,
+    columns: int,
+    choice: str | None,
+    *,
+    experts: int = 1,
+    prefix: str = "",
+) -> str:
+    """Add projections into a feed-forward and its activation; return what it makes.
+
+    Parameters
+    ----------
+    builder, normed
+        The block, and its normed rows.
+    columns
+        Intermediate columns, of all experts.
+    choice
+        Weights that multiply the columns of each expert, if any.
+    experts
+        Number of experts.
+    prefix
+        Begin of all names.
+    """
+    model = builder.transformer.model
+    gated = model.structure.gated
+    biased = model.feed_forward_biases and not prefix
+    names = ("gate", "up") if gated else ("up",)
+    kinds = [f"{prefix}{name}" for name in names]
+    matrices = [
+        builder.weights(f"{kind}.weight", columns, model.hidden_size) for kind in kinds
+    ]
+    inner = builder.operator(
+        prefix + "_".join(names),
+        Function.PRODUCT,
+        [normed, *matrices],
+        dict.fromkeys(kinds, columns),
+        ProductAttributes(),
+    )
+    biases = [builder.weights(f"{kind}.bias", 1, columns) for kind in kinds if biased]
+    (activated,) = builder.operator(
+        f"{prefix}activate",
+        Function.ACTIVATE,
+        [*inner, *biases, *([choice] if choice else [])],
+        {f"{prefix}activated": columns},
+        ActivateAttributes(
+            activation=model.numerical_settings.activation,
+            gated=gated,
+            biased=biased,
+            experts=experts,
+            chosen=choice is not None,
+        ),
+    )
+    return activated
+
+
+def _input(
+    builder: BlockBuilder, experts: int, *, gated: bool
+) -> tuple[str, tuple[str | None, str | None]]:
+    """Add the norm and the router; return normed rows, and weights of the experts.
+
+    Parameters
+    ----------
+    builder, experts
+        The block, and its experts.
+    gated
+        Whether there is a shared expert, which may have a gate of its own.
+    """
     transformer = builder.transformer
     model, norm = transformer.model, transformer.norm
     weighed, squares = weighed_input(builder)
-    if model.experts == 1:
-        return scaled_input(builder, weighed, squares), None
+    if experts == 1:
+        return scaled_input(builder, weighed, squares), (None, None)
     if norm.centred:
         raise SpecError(f"{model.name}: experts behind a LayerNorm are not modelled")
-    router = builder.weights("router.weight", model.experts, model.hidden_size)
+    gated = gated and model.shared_expert_gate
+    routers = [builder.weights("router.weight", experts, model.hidden_size)]
+    if gated:
+        routers.append(builder.weights(f"{SHARED}router.weight", 1, model.hidden_size))
     (scores,) = builder.operator(
         "router",
         Function.ROUTER,
-        [weighed, router],
-        {"router_scores": model.experts},
+        [weighed, *routers],
+        # The score of a gated shared expert is the last one.
+        {"router_scores": experts + gated},
         wide=("router_scores",),
     )
     normed = scaled_input(builder, weighed, squares)
     vectors = [
-        builder.weights(f"{kind}.bias", 1, model.experts)
+        builder.weights(f"{kind}.bias", 1, experts)
         for kind, has in (
             ("router", model.router.bias),
             ("router_correction", model.router.correction),
         )
         if has
     ]
-    (choice,) = builder.operator(
+    results = {"choice": experts, **({f"{SHARED}choice": 1} if gated else {})}
+    choices = builder.operator(
         "choose",
         Function.CHOOSE,
         [scores, squares, *vectors],
-        {"choice": model.experts},
+        results,
         ChoiceAttributes(
-            experts=model.experts,
+            experts=experts,
             experts_per_token=model.experts_per_token,
             columns=model.hidden_size,
             epsilon=norm.epsilon,
             router=model.router,
         ),
-        wide=("choice",),
+        wide=tuple(results),
     )
-    return normed, choice
+    return normed, (choices[0], choices[1] if gated else None)

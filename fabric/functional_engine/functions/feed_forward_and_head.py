@@ -13,8 +13,8 @@ _LOGITS = ".logits"
 
 def expert_scores(call: Call) -> list[Array]:
     """Execute: the scores of experts by a chip's columns, before the norm's factor."""
-    (rows,), (matrix,) = call.reads, call.weights
-    return [rows.array @ matrix.array.T]
+    (rows,) = call.reads
+    return [np.hstack([rows.array @ matrix.array.T for matrix in call.weights])]
 
 
 def activated(call: Call) -> list[Array]:
@@ -22,8 +22,8 @@ def activated(call: Call) -> list[Array]:
 
     The gate is the first operand if there are two.
     """
-    experts = call.settings.experts > 1
-    inner = list(call.reads[:-1] if experts else call.reads)
+    experts, chosen = call.settings.experts > 1, call.settings.chosen
+    inner = list(call.reads[:-1] if chosen else call.reads)
     arrays = [each.array for each in inner]
     by_name: dict[str, list[Array]] = {}
     for bias in call.weights:
@@ -33,10 +33,12 @@ def activated(call: Call) -> list[Array]:
     result = call.settings.activation(arrays[0])
     for factor in arrays[1:]:
         result = result * factor
-    if experts:
-        own = _experts(call, inner[0])
-        result = result * call.reads[-1].array[:, own, None]
-    return [result]
+    if not chosen:
+        return [result]
+    weights = call.reads[-1].array
+    return [
+        result * (weights[:, _experts(call, inner[0]), None] if experts else weights)
+    ]
 
 
 def _experts(call: Call, columns: Operand) -> slice:

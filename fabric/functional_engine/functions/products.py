@@ -14,25 +14,36 @@ from specs.units import ceil_div
 
 # What experts have activated, which is multiplied back onto the hidden size.
 _ACTIVATED = ".activated"
+# What all rows use, whatever experts they choose.
+_SHARED = ".shared_"
 
 
 def product(call: Call) -> list[Array]:
     """Execute: the input times the transpose of each matrix.
 
     With a choice of experts, a row is multiplied by the matrices of its own experts
-    only, and columns of several experts lie on an axis of their own.
+    only, and columns of several experts lie on an axis of their own. What all rows use
+    beside them is added.
     """
-    source, *choice = call.reads
-    if choice:
-        return _of_experts(call, source, choice[0])
-    return [source.array @ matrix.array.T for matrix in call.weights]
+    source, *rest = call.reads
+    if not rest:
+        return [source.array @ matrix.array.T for matrix in call.weights]
+    *shared, choice = rest
+    matrices = [each for each in call.weights if _SHARED not in each.name]
+    results = _of_experts(call, source, choice, matrices)
+    if shared:
+        (matrix,) = [each for each in call.weights if _SHARED in each.name]
+        results = [results[0] + shared[0].array @ matrix.array.T]
+    return results
 
 
-def _of_experts(call: Call, source: Operand, choice: Operand) -> list[Array]:
+def _of_experts(
+    call: Call, source: Operand, choice: Operand, weights: Sequence[Operand]
+) -> list[Array]:
     """Return the products with the chosen experts among those of a chip."""
     columns = call.settings.expert_columns
     by_value: dict[str, list[Operand]] = {}
-    for matrix in call.weights:
+    for matrix in weights:
         by_value.setdefault(matrix.name, []).append(matrix)
     inward = not source.name.endswith(_ACTIVATED)
     results = []

@@ -10,11 +10,15 @@ _CORRECTION = ".router_correction.bias"
 
 
 def chosen(call: Call) -> list[Array]:
-    """Execute: the weight of each expert for each row, 0 for those not chosen."""
+    """Execute: the weight of each expert for each row, 0 for those not chosen.
+
+    A second result is the weight of a shared expert, whose score is the last.
+    """
     found, squares = call.reads
     router = call.settings.router
     mean = squares.array / squares.array.dtype.type(squares.parts)
     logits = found.array / np.sqrt(mean + call.settings.epsilon)
+    logits, shared = np.hsplit(logits, [call.writes[0].columns])
     offset = np.zeros(logits.shape[1], dtype=logits.dtype)
     for vector in call.weights:
         if vector.name.endswith(_CORRECTION):
@@ -35,7 +39,8 @@ def chosen(call: Call) -> list[Array]:
         choice = _softmax(np.where(mask, logits, -np.inf))
     if router.normalised:
         choice = choice / choice.sum(axis=1, keepdims=True)
-    return [(choice * choice.dtype.type(router.scale)).astype(logits.dtype)]
+    made = [(choice * choice.dtype.type(router.scale)).astype(logits.dtype)]
+    return [*made, _sigmoid(shared)] if shared.size else made
 
 
 def _over_chosen(router: RouterSpec) -> bool:
@@ -49,6 +54,11 @@ def _scores(router: RouterSpec, logits: Array) -> Array:
         return logits
     if router.scores is RouterScores.SOFTMAX:
         return _softmax(logits)
+    return _sigmoid(logits)
+
+
+def _sigmoid(logits: Array) -> Array:
+    """Return the sigmoid of each logit."""
     return np.asarray(np.exp(-np.logaddexp(0, -logits)))
 
 

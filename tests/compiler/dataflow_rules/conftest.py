@@ -13,6 +13,7 @@ from chip.dataflow import Dataflow, Function, Regions, Value
 from chip.program import Opcode, OperatorKind, Program
 from compiler.compile_decode import compile_token
 from compiler.dataflow_rules.attention_functions import ATTENTION_RULES
+from compiler.dataflow_rules.experts.functions import EXPERT_RULES
 from compiler.dataflow_rules.functions import OTHER_RULES
 from compiler.dataflow_rules.product_functions import PRODUCT_RULES
 from compiler.dataflow_rules.statements import Statements
@@ -35,7 +36,7 @@ from workloads.model_graph import graph_of
 
 Refused = Callable[..., str]
 _DRAWS = 2
-_RULES = ATTENTION_RULES | PRODUCT_RULES | SUM_RULES | OTHER_RULES
+_RULES = ATTENTION_RULES | PRODUCT_RULES | EXPERT_RULES | SUM_RULES | OTHER_RULES
 
 
 @cache
@@ -137,6 +138,17 @@ _MODELS: dict[str, tuple[str, Strategy, dict[str, object]]] = {
         "mixtral",
         Strategy(tensor=4, pipeline=1, expert=2),
         {"experts": 4, "experts_per_token": 2, "feed_forward_biases": True},
+    ),
+    "shared expert": (
+        "qwen2_moe",
+        Strategy(tensor=4, pipeline=1, expert=2),
+        {
+            "experts": 4,
+            "experts_per_token": 2,
+            "shared_intermediate_size": 128,
+            "shared_expert_gate": True,
+            "router": {"bias": True, "correction": True, "scores": "sigmoid"},
+        },
     ),
 }
 

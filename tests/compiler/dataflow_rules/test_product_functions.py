@@ -21,6 +21,7 @@ WEIGHTS = "multiplies other weights than those of the result that it states"
 CHOSEN = "multiplies experts before they are chosen"
 SCORED = "scores experts by other columns than it states"
 UNSCORED = "chooses experts before all their scores are there"
+SOME = "makes the weights of some experts alone"
 FACTOR = "takes a norm's factor before the sums of all its columns are there"
 ACTIVATES = "activates other columns than it makes"
 
@@ -167,9 +168,9 @@ def test_a_product_with_other_weights_is_refused(
         (("reads", CHOOSE, "router_scores", FEWER), UNSCORED),
         (("reads", CHOOSE, "router_scores", LATER_PARTS), UNSCORED),
         (("reads", CHOOSE, "router_scores", FEWER_PARTS), UNSCORED),
-        (("writes", CHOOSE, "choice", LATER), UNSCORED),
-        (("writes", CHOOSE, "choice", FEWER), UNSCORED),
-        (("writes", CHOOSE, "choice", {"part_last": 1}), UNSCORED),
+        (("writes", CHOOSE, "choice", LATER), SOME),
+        (("writes", CHOOSE, "choice", FEWER), SOME),
+        (("writes", CHOOSE, "choice", {"part_last": 1}), SOME),
         (("reads", ACTIVATE, "gate", None), ACTIVATES),
         (("reads", ACTIVATE, "gate", FEWER), ACTIVATES),
         (("reads", ACTIVATE, "up", {"part_last": 1}), ACTIVATES),

@@ -40,6 +40,7 @@ SIZES = {
     "max_position_embeddings": 32,
 }
 GPT2 = {"n_embd": 36, "n_layer": 2, "n_head": 6, "n_positions": 32, "vocab_size": 53}
+EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 11}
 OF_FAMILY: dict[str, dict[str, Any]] = {
     # Every second layer has a window.
     "gemma2": {"sliding_window": 3, "attn_logit_softcapping": 2.0},
@@ -49,6 +50,9 @@ OF_FAMILY: dict[str, dict[str, Any]] = {
     "mixtral": {"num_local_experts": 4, "num_experts_per_tok": 2},
     "qwen3": {"attention_bias": True},
     "phi3": {"partial_rotary_factor": 0.67},
+    # One of both layers is dense.
+    "qwen2_moe": EXPERTS | {"shared_expert_intermediate_size": 29},
+    "qwen3_moe": EXPERTS | {"mlp_only_layers": [0], "norm_topk_prob": True},
 }
 
 
@@ -114,12 +118,16 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
         ("qwen2", "tensor=8"),
         ("qwen3", "tensor=8"),
         ("qwen3", "tensor=4,pipeline=2,layout=2d"),
+        ("qwen2_moe", "tensor=8,expert=4"),
+        ("qwen2_moe", "tensor=1,pipeline=8"),
+        ("qwen3_moe", "tensor=4,pipeline=2,expert=2"),
         ("roberta", "tensor=2,pipeline=4"),
     ],
 )
 def test_chips_compute_what_the_model_does(family: str, strategy: str) -> None:
     execution = executed(model_of(family), strategy)
     assert 0 < execution.difference < 1e-5
+    checked(model_of(family), strategy, chips=8)
     assert np.array_equal(execution.tokens, execution.expected_tokens)
 
 

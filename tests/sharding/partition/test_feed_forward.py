@@ -11,7 +11,8 @@ from sharding.operators.operands import Operand
 from sharding.operators.operators import Compute, Exchange, ShardedOperator, Unit
 from sharding.parallelism.tensor_group import FeedForwardLayout, Routing
 from sharding.partition.block_operators import block_operators
-from sharding.partition.feed_forward import activate, choose_experts
+from sharding.partition.expert_routing import choose_experts
+from sharding.partition.feed_forward import activate
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from sharding.weights.weight_slices import block_slices

@@ -5,7 +5,8 @@ from chip.operator_work import ProductWork, Shape
 from sharding.operators.operands import Operand
 from sharding.operators.operators import Compute, ShardedOperator
 from sharding.partition.block_partition import BlockPartition
-from sharding.partition.products import inner_cut, multiply, score_experts
+from sharding.partition.expert_routing import score_experts
+from sharding.partition.products import inner_cut, multiply
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from workloads.operators import Function as GraphFunction

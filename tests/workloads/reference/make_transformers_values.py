@@ -48,6 +48,7 @@ LLAMA3 = {
     "original_max_position_embeddings": 8,
 }
 LINEAR = {"rope_type": "linear", "rope_theta": 100.0, "factor": 2.0}
+EXPERTS = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 7}
 CASES: dict[str, dict[str, Any]] = {
     "llama": DECODER | {"model_type": "llama", "rope_theta": 50.0},
     "llama with biases": DECODER
@@ -59,6 +60,18 @@ CASES: dict[str, dict[str, Any]] = {
     | {"model_type": "mixtral", "num_local_experts": 5, "num_experts_per_tok": 2},
     "qwen2": DECODER | {"model_type": "qwen2"},
     "qwen3": DECODER | {"model_type": "qwen3", "attention_bias": True},
+    # The first layer is dense.
+    "qwen3_moe": DECODER
+    | EXPERTS
+    | {
+        "model_type": "qwen3_moe",
+        "attention_bias": True,
+        "mlp_only_layers": [0],
+        "norm_topk_prob": True,
+    },
+    "qwen2_moe": DECODER
+    | EXPERTS
+    | {"model_type": "qwen2_moe", "shared_expert_intermediate_size": 9},
     "phi3": DECODER
     | {
         "model_type": "phi3",
@@ -101,6 +114,10 @@ LAYER = {
     "feed_forward.up": "up",
     "feed_forward.down": "down",
     "feed_forward.router": "router",
+    "feed_forward.shared_router": "shared_router",
+    "feed_forward.shared_gate": "shared_gate",
+    "feed_forward.shared_up": "shared_up",
+    "feed_forward.shared_down": "shared_down",
 }
 ENDS = {
     "embedding": "embedding",
@@ -113,7 +130,7 @@ ENDS = {
 
 def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
     """Return weights under the names of a checkpoint, fused where it fuses them."""
-    names = names_of(model.family, experts=model.experts)
+    names = names_of(model.family, experts=1)
     parts: dict[str, list[Array]] = {}
     for name, value in weights.items():
         stem, kind = name.rsplit(".", 1)
@@ -125,7 +142,8 @@ def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
         else:
             _, number, part = stem.split(".", 2)
             layer = int(number)
-            target = getattr(names, LAYER[part])
+            own_names = names_of(model.family, experts=model.experts_in(layer))
+            target = getattr(own_names, LAYER[part])
             if part == "attention.norm" and layer == 0 and names.first_norm:
                 target = names.first_norm
         target = f"{target}.{kind}"
@@ -159,7 +177,7 @@ def values(config: dict[str, Any]) -> dict[str, Any]:
     kind = transformers.AutoModel if encoder else transformers.AutoModelForCausalLM
     theirs = kind.from_config(made).double().eval()
     if model.experts > 1:
-        weights = fused_experts(weights, model.experts)
+        weights = fused_experts(weights, model)
     state = {name: torch.tensor(value) for name, value in weights.items()}
     report = theirs.load_state_dict(state, strict=False)
     lacking = [name for name in report.missing_keys if "lm_head" not in name]
@@ -176,14 +194,17 @@ def values(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def fused_experts(weights: dict[str, Array], experts: int) -> dict[str, Array]:
+def fused_experts(weights: dict[str, Array], model: ModelSpec) -> dict[str, Array]:
     """Return weights with experts in one tensor, as transformers 5 keeps them."""
     kept = {n: v for n, v in weights.items() if ".experts." not in n}
-    for layer in range(SIZES["num_hidden_layers"]):
-        stem = f"model.layers.{layer}.block_sparse_moe.experts"
+    names = names_of(model.family, experts=model.experts)
+    for layer in filter(model.has_experts, range(model.layers)):
         each = [
-            [weights[f"{stem}.{e}.{kind}.weight"] for kind in ("w1", "w3", "w2")]
-            for e in range(experts)
+            [
+                weights[f"{name.format(layer=layer, expert=expert)}.weight"]
+                for name in (names.gate, names.up, names.down)
+            ]
+            for expert in range(model.experts)
         ]
         ours = f"model.layers.{layer}.mlp.experts"
         kept[f"{ours}.gate_up_proj"] = np.stack([np.vstack(w[:2]) for w in each])

@@ -35,7 +35,9 @@ def test_of_equal_experts_the_first_is_chosen() -> None:
 
 
 def test_columns_of_an_expert_count_as_much_as_it_is_chosen() -> None:
-    attributes = ActivateAttributes(activation="relu", gated=True, experts=2)
+    attributes = ActivateAttributes(
+        activation="relu", gated=True, experts=2, chosen=True
+    )
     gate, up = np.array([[1.0, 2, 3, -4]]), np.array([[5.0, 6, 7, 8]])
     shares = np.array([[0.25, 0.5]])
     (found,) = activate(

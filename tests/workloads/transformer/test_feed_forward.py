@@ -19,7 +19,8 @@ Tiny = Callable[..., ModelSpec]
 def block_of(model: ModelSpec, *, post_norm: bool = False) -> Block:
     norm = NormAttributes(epsilon=0.5, centred=model.structure.layer_norms)
     transformer = Transformer(model=model, formats=None, rows=ROWS, norm=norm)
-    return feed_forward(transformer, post_norm=post_norm)
+    (block,) = feed_forward(transformer, post_norm=post_norm)
+    return block
 
 
 def weights(block: Block) -> dict[str, tuple[int, int]]:

@@ -1,0 +1,76 @@
+from typing import Any
+
+import pytest
+
+from specs.errors import SpecError
+from specs.model import ModelSpec, model_from_config
+from specs.router import SOFTMAX_ROUTER, RouterScores
+
+TINY: dict[str, Any] = {
+    "model_type": "qwen2_moe",
+    "hidden_size": 8,
+    "intermediate_size": 20,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "vocab_size": 100,
+    "num_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 6,
+    "shared_expert_intermediate_size": 10,
+}
+
+
+def of(**changes: object) -> ModelSpec:
+    return model_from_config(TINY | changes, name="it")
+
+
+def test_experts_and_what_is_shared_have_sizes_of_their_own() -> None:
+    model = of()
+    assert [model.inner_size(layer) for layer in range(4)] == [6] * 4
+    assert model.shared_size(0) == 10
+    assert model.shared_expert_gate
+    assert model.expert_layers is None
+
+
+def test_every_second_layer_may_have_experts_but_for_those_that_are_dense() -> None:
+    model = of(decoder_sparse_step=2, mlp_only_layers=[3])
+    assert model.expert_layers == (1,)
+    assert [model.inner_size(layer) for layer in range(4)] == [20, 6, 20, 20]
+    assert [model.shared_size(layer) for layer in range(4)] == [0, 10, 0, 0]
+    assert [model.experts_in(layer) for layer in range(4)] == [1, 4, 1, 1]
+    assert [model.feed_forward_like(layer) for layer in range(4)] == [0, 1, 0, 0]
+
+
+def test_layers_of_both_kinds_count_their_own_parameters() -> None:
+    plain, mixed = of(mlp_only_layers=[0, 1, 2, 3]), of(mlp_only_layers=[0, 1, 2])
+    dense = 3 * 8 * 20
+    # Four experts and a shared one, a router of four and the gate of the shared one.
+    routed = 3 * 8 * (4 * 6 + 10) + 5 * 8
+    assert mixed.parameters - plain.parameters == routed - dense
+    assert mixed.feed_forward_parameters == routed
+    assert plain.feed_forward_parameters == dense
+
+
+def test_what_a_config_leaves_out_is_that_of_its_class() -> None:
+    left_out = ("num_experts", "moe_intermediate_size", "num_experts_per_tok")
+    config = {key: value for key, value in TINY.items() if key not in left_out}
+    model = model_from_config(config, name="it")
+    assert (model.experts, model.experts_per_token) == (60, 4)
+    assert model.expert_intermediate_size == 1408
+
+
+def test_a_router_normalises_if_the_config_says_so() -> None:
+    assert not of().router.normalised
+    router = of(norm_topk_prob=True).router
+    assert (router.normalised, router.before_choice) == (True, True)
+    assert router.scores is RouterScores.SOFTMAX
+    assert of(model_type="mixtral", num_local_experts=4).router == SOFTMAX_ROUTER
+
+
+@pytest.mark.parametrize("layers", [3, ["2"], [True]])
+def test_dense_layers_that_are_no_list_of_numbers_are_refused(layers: object) -> None:
+    with pytest.raises(
+        SpecError, match=r"mlp_only_layers = .*must be a list of layers"
+    ):
+        of(mlp_only_layers=layers)
