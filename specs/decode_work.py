@@ -43,11 +43,13 @@ def decode_work(
     head = model.head_rows * model.hidden_size
     layers = range(model.layers)
     attended = sum(model.attended_tokens(layer, context) for layer in layers)
-    feed_forward = model.feed_forward_parameters / model.experts
 
-    def active_parameters(experts_used: int) -> float:
-        layer = model.attention_parameters + experts_used * feed_forward
-        return model.layers * layer + head
+    def active_parameters(experts_used: int) -> int:
+        feed_forwards = sum(
+            model.used_feed_forward_parameters_in(layer, experts_used)
+            for layer in layers
+        )
+        return model.layers * model.attention_parameters + feed_forwards + head
 
     # Scores and values multiply each query head with every position.
     macs = active_parameters(model.experts_per_token) + 2 * model.query_size * attended

@@ -38,6 +38,15 @@ class CountedTransformer(TransformerShape):
         routed += self.shared_expert_gate * (self.shared_size(layer) > 0)
         return self.hidden_size * (projections * inner + routed)
 
+    def used_feed_forward_parameters_in(self, layer: int, experts: int) -> int:
+        """Return the weight count of `layer` that is read if so many experts are used.
+
+        The shared expert is always used, and so is the router.
+        """
+        unused = self.experts_in(layer) - min(experts, self.experts_in(layer))
+        expert = (self.projections_in + 1) * self.hidden_size * self.inner_size(layer)
+        return self.feed_forward_parameters_in(layer) - unused * expert
+
     def feed_forward_vectors_in(self, layer: int) -> int:
         """Return the count of biases, and of a router's correction, of `layer`."""
         experts = self.experts_in(layer)

@@ -43,3 +43,13 @@ def test_narrow_weights_are_read_in_less() -> None:
     )
     assert wide.read_bytes == pytest.approx(4 * narrow.read_bytes, rel=1e-4)
     assert wide.flop == narrow.flop
+
+
+def test_a_token_uses_its_experts_the_shared_one_and_the_router() -> None:
+    model = load_model("qwen2-57b-a14b")
+    projections = 3 * model.hidden_size
+    router = model.hidden_size * (model.experts + 1)
+    for used, read in ((8, 8), (64, 64), (1000, 64)):
+        assert model.used_feed_forward_parameters_in(0, used) == (
+            projections * (read * 2560 + 20480) + router
+        )

@@ -14,9 +14,15 @@ FORMATS = load_machine().formats
 def closed_form_macs(model: ModelSpec, context: int, batch: int) -> int:
     """Return the multiply-accumulates of all products."""
     tokens = batch * (context if model.structure.encoder else 1)
-    one = (model.projections_in + 1) * model.hidden_size * model.intermediate_size
-    router = model.hidden_size * model.experts if model.experts > 1 else 0
-    layer = model.attention_parameters + model.experts_per_token * one + router
+    inner = (
+        model.experts_per_token
+        * (model.expert_intermediate_size or model.intermediate_size)
+        + model.shared_intermediate_size
+    )
+    routed = model.experts if model.experts > 1 else 0
+    routed += model.shared_expert_gate
+    feed_forward = (model.projections_in + 1) * inner + routed
+    layer = model.attention_parameters + model.hidden_size * feed_forward
     attended = sum(model.attended_tokens(n, context) for n in range(model.layers))
     attention = 2 * model.query_size * attended
     answers = batch if model.structure.encoder else tokens
