@@ -18,6 +18,8 @@ from typing import NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
+from specs.short_repr import short_repr
+
 
 class Function(IntEnum):
     """Function of an operation: what it computes from the regions that it reads."""
@@ -137,6 +139,8 @@ class Regions:
     part_last: NDArray[np.int32]
     array: NDArray[np.int32]
 
+    __repr__ = short_repr
+
     def __len__(self) -> int:
         """Return the number of regions."""
         return len(self.owner)
@@ -168,6 +172,8 @@ class Operations:
     number: NDArray[np.int32]
     function: NDArray[np.int8]
 
+    __repr__ = short_repr
+
     def __len__(self) -> int:
         """Return the number of operations."""
         return len(self.operator)
@@ -193,6 +199,8 @@ class Messages:
     source: NDArray[np.int32]
     target: NDArray[np.int32]
     payload_bytes: NDArray[np.int64]
+
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         """Return the number of messages."""
@@ -233,3 +241,5 @@ class Dataflow:
     messages: Messages
     carried: Regions
     train_message: NDArray[np.int32]
+
+    __repr__ = short_repr

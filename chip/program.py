@@ -16,6 +16,7 @@ from chip.dataflow import Dataflow
 from chip.functional_units import SliceInstruction
 from chip.operator_work import Work
 from specs.arrays import row_order
+from specs.short_repr import short_repr
 
 
 class Slice(IntEnum):
@@ -93,6 +94,8 @@ class Instructions:
     operator: NDArray[np.int32]
     kind: NDArray[np.int32]
 
+    __repr__ = short_repr
+
     def __len__(self) -> int:
         """Return the number of instructions."""
         return len(self.chip)
@@ -123,6 +126,8 @@ class Trains:
     receive_cycle: NDArray[np.int64]
     previous: NDArray[np.int32]
 
+    __repr__ = short_repr
+
     def __len__(self) -> int:
         """Return the number of trains."""
         return len(self.link)
@@ -148,6 +153,8 @@ class Deskews:
     stall_cycles: int
     interval_cycles: int
 
+    __repr__ = short_repr
+
     def __len__(self) -> int:
         """Return the number of deskews in a period."""
         return len(self.chip)
@@ -170,6 +177,9 @@ class Resident(NamedTuple):
     kv_cache: NDArray[np.int64]
     activations: NDArray[np.int64]
     program: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 @final
@@ -218,6 +228,8 @@ class Program:
     leader: int
     guard_cycles: int
     dataflow: Dataflow | None = None
+
+    __repr__ = short_repr
 
     @property
     def turn_cycles(self) -> int:

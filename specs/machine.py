@@ -21,6 +21,7 @@ from specs.input_files import is_there, shown
 from specs.line_rate import LineRate, line_rate
 from specs.link import LinkSpec
 from specs.shipped_files import shipped_names, shipped_path
+from specs.short_repr import html_table, short_repr
 from specs.synchronisation import ClockSpec, DeskewSpec, HacSpec
 from specs.system import PowerSpec, SystemSpec
 from specs.units import PS_PER_S
@@ -58,6 +59,9 @@ class MachineSpec(Spec):
     failover: FailoverSpec
     power: PowerSpec
     compiler: CompilerSpec = CompilerSpec()
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     def with_settings(self, settings: Mapping[str, Any], origin: str = "--set") -> Self:
         """Return this machine with values at paths such as ``link.ber`` replaced.

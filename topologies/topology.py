@@ -11,6 +11,7 @@ from scipy.sparse import coo_array, csr_array
 
 from specs.arrays import Floats
 from specs.errors import TopologyError
+from specs.short_repr import html_table, short_repr
 from topologies.validation import (
     PORTS_PER_CHIP,
     check_active,
@@ -105,6 +106,9 @@ class Topology:
     slot: NDArray[np.int32]
     representatives: tuple[int, ...] | None
     ports_per_chip: int = PORTS_PER_CHIP
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     def __post_init__(self) -> None:
         self._freeze("active", np.int32, length=len(self.active))

@@ -8,6 +8,7 @@ from compiler.ir.timeline import Timeline
 from compiler.ir.transfers import CycleBreakdown
 from sharding.planner.plan import ShardingPlan
 from sharding.workloads.workload_plan import WorkloadPlan
+from specs.short_repr import html_table, short_repr
 from topologies.routing.spanning_tree import SpanningTree
 from topologies.topology import Topology
 
@@ -40,6 +41,9 @@ class PlannedSchedule(Generic[PlanT]):
     program: Program
     timeline: Timeline
     lower_bound_cycles: int
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     @property
     def latency_cycles(self) -> int:

@@ -14,6 +14,7 @@ from compiler.ir.messages import MessageTable
 from compiler.ir.transfers import CycleBreakdown, Transport
 from sharding.operators.operators import Unit
 from specs.arrays import Ints
+from specs.short_repr import short_repr
 
 
 class ComputeEntry(NamedTuple):
@@ -87,6 +88,8 @@ class Timeline:
     stage_hops: tuple[int, ...]
     trains: int
     hidden_cycles: int = 0
+
+    __repr__ = short_repr
 
     @property
     def token_cycles(self) -> int:

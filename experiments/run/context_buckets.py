@@ -17,6 +17,7 @@ from fabric.runtime.program_switch import Change
 from sharding.planner.chunked_prefill import pass_plan
 from sharding.planner.plan import ShardingPlan
 from specs.scenario import Scenario
+from specs.short_repr import short_repr
 
 
 class Bucket(NamedTuple):
@@ -37,6 +38,9 @@ class Bucket(NamedTuple):
     prepared: Prepared | PreparedWorkload
     schedule: Schedule | WorkloadSchedule
     certificate: Certificate | None
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     @property
     def context_tokens(self) -> int:

@@ -24,6 +24,7 @@ from specs.errors import PlanError
 from specs.machine import MachineSpec
 from specs.model import ModelSpec
 from specs.scenario import Scenario
+from specs.short_repr import html_table, short_repr
 from topologies.topology import Topology
 
 # The strategy that stands for the best one.
@@ -37,6 +38,9 @@ class Searched(NamedTuple):
 
     found: SearchResult
     wall_s: float
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 @final
@@ -65,6 +69,9 @@ class Prepared:
     plan: ShardingPlan
     searched: Searched | None = None
     placed: PlacedSchedule | None = None
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from experiments.run.preparation import Prepared
 from fabric.replay import replay
 from fabric.results.result import RunResult
 from fabric.simulation import simulate
+from specs.short_repr import short_repr
 from specs.units import PS_PER_NS
 
 # A token's number as it comes from the host: 32 bits.
@@ -34,6 +35,8 @@ class PromptRun:
     certificate: Certificate | None
     result: RunResult
     host_ps: int
+
+    __repr__ = short_repr
 
     @property
     def latency_ps(self) -> int:

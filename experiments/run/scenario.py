@@ -24,6 +24,7 @@ from fabric.simulation import simulate
 from specs.arrays import Ints
 from specs.faults import load_faults
 from specs.scenario import Scenario
+from specs.short_repr import html_table, short_repr
 from specs.units import PS_PER_S
 from topologies.topology import Topology
 
@@ -61,6 +62,9 @@ class Run:
     peak_rss_bytes: int
     buckets: tuple[Bucket, ...]
     prompt: PromptRun | None = None
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     @property
     def simulated_s(self) -> float:
@@ -124,6 +128,9 @@ class Programs(NamedTuple):
 
     prepared: Prepared | PreparedWorkload
     buckets: tuple[Bucket, ...]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def prepared_for(self, scenario: Scenario) -> Prepared | PreparedWorkload:
         """Return what runs on what in a scenario that these programs serve."""

@@ -16,6 +16,7 @@ from sharding.workloads.workload_plan import WorkloadPlan
 from specs.errors import PlanError, SpecError
 from specs.machine import MachineSpec
 from specs.scenario import Scenario
+from specs.short_repr import html_table, short_repr
 from topologies.topology import Topology
 from workloads.graphs.workload import Workload, load_workload
 
@@ -39,6 +40,9 @@ class PreparedWorkload:
     machine: MachineSpec
     topology: Topology
     schedule: WorkloadSchedule
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     @property
     def plan(self) -> WorkloadPlan:

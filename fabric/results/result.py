@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fabric.results.violation import Violation
 from specs.arrays import Ints
+from specs.short_repr import html_table, short_repr
 from specs.units import PS_PER_US
 
 FAILOVER_PARTS = ("detect", "load", "bring_up", "kv", "start")
@@ -168,6 +169,8 @@ class LinkTable:
     uncorrectable: Ints
     lost: Ints
 
+    __repr__ = short_repr
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -187,6 +190,8 @@ class ChipTable:
     offset_ppm: NDArray[np.float64]
     deskews: Ints
     most_removed_cycles: Ints
+
+    __repr__ = short_repr
 
 
 @final
@@ -208,6 +213,8 @@ class Record:
     iteration: int
     instruction_ps: Ints
     arrival_ps: Ints
+
+    __repr__ = short_repr
 
 
 @final
@@ -259,6 +266,9 @@ class RunResult:
     records: tuple[Record, ...]
     events: int
     trajectory_hash: str
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     @property
     def tokens_lost(self) -> int:

@@ -19,6 +19,7 @@ from sharding.weights.weight_slices import block_slices
 from specs.arrays import Ints
 from specs.errors import PlanError
 from specs.machine import MachineSpec
+from specs.short_repr import html_table, short_repr
 
 
 @final
@@ -45,6 +46,8 @@ class Stage:
     chips: Ints
     blocks: tuple[Block, ...]
     memory: StageMemory
+
+    __repr__ = short_repr
 
     @property
     def layers(self) -> str:
@@ -81,6 +84,9 @@ class ShardingPlan:
     strategy: Strategy
     sequences: int
     stages: tuple[Stage, ...]
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     @cached_property
     def replicas(self) -> tuple["ShardingPlan", ...]:

@@ -18,6 +18,7 @@ from specs.arrays import Ints
 from specs.formats import Format
 from specs.machine import MachineSpec
 from specs.model import ModelSpec
+from specs.short_repr import short_repr
 
 FP32_BYTES = 4
 
@@ -68,6 +69,9 @@ class Task(NamedTuple):
     routing: Routing = Routing.WORST
     query_tokens: int = 1
     answer_tokens: int = 1
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def split_as(self, strategy: Strategy) -> "Task":
         """Return the same task on the tensor groups of `strategy`."""

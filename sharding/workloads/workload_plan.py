@@ -17,6 +17,7 @@ from specs.arrays import Ints
 from specs.formats import Format
 from specs.graph import Role, Tensor
 from specs.machine import MachineSpec
+from specs.short_repr import html_table, short_repr
 from workloads.graphs.graph_of_workload import WorkloadGraph, graph_of_workload
 from workloads.graphs.numberings import numberings, weight_blocks
 from workloads.graphs.workload import Workload
@@ -52,6 +53,8 @@ class WorkloadStage:
     layers: str
     replica: int = 0
 
+    __repr__ = short_repr
+
     def reads(self, workload: Workload, name: str) -> bool:
         """Return whether an operator of the stage reads a tensor of the workload."""
         return any(name in o.reads for o in workload.operators[self.first : self.last])
@@ -76,6 +79,9 @@ class WorkloadPlan:
     machine: MachineSpec
     strategy: Grid
     stages: tuple[WorkloadStage, ...]
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     @property
     def chips(self) -> Ints:
