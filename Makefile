@@ -11,7 +11,7 @@ PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3
 WORKERS ?= 2
 
 BIN := .venv/bin
-PACKAGES := specs chip topologies workloads sharding compiler fabric experiments
+PACKAGES := specs chip topologies workloads sharding compiler fabric serving experiments
 # Anything that .venv depends on changes the name of the stamp: the place, because scripts
 # in .venv hold it, and the files that say what is installed and how.
 KEY := $(shell { pwd; cat requirements.lock pyproject.toml Makefile; } | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-12)
