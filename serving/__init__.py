@@ -1,5 +1,11 @@
 """Serving: requests of many users on the timetable of a static pipeline.
 
-A stage does one thing at a time and its program is fixed, so a request's whole future is
-known when it is admitted: load shows as time in the queue, never as slower tokens.
+A stage does one thing at a time and its program is fixed, so a request's whole future
+is known when it is admitted: load shows as time in the queue, never as slower tokens.
+
+cycle_time: CycleTime
+service_times: ServiceTimes, TOKEN_BYTES
+compiled_times: bucket_contexts, compile_service_times, stage_pitch
+frame: Frame, FrameTimes, Policy, frame_times
+timetable: the fast engine
 """

@@ -1,0 +1,179 @@
+"""Compiled times: the service times of a plan, read from schedules that are proven."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from compiler.compile_decode import compile_token
+from compiler.ir.schedule import Schedule
+from compiler.ir.timeline import Timeline, TransportEntry
+from compiler.prefill.chunk_steps import STAGE_TRANSFER
+from compiler.verify import verify
+from serving.service_times import ServiceTimes
+from sharding.planner.chunked_prefill import lacking_bytes, pass_plan
+from sharding.planner.memory import kv_cache_bytes
+from sharding.planner.plan import ShardingPlan
+from sharding.weights.task import Task
+from specs.arrays import Ints
+from specs.errors import PlanError
+from specs.units import ceil_div
+from topologies.topology import Topology
+
+# A change of program takes two epochs: the end of begun deskews, and one of every chip.
+_CHANGE_EPOCHS = 2
+
+
+def bucket_contexts(context_tokens: int, bucket_tokens: int) -> list[int]:
+    """Return the upper end of each context bucket of a planned cache.
+
+    >>> bucket_contexts(600, 256)
+    [256, 512, 600]
+    """
+    ends = range(bucket_tokens, context_tokens + bucket_tokens, bucket_tokens)
+    return [min(end, context_tokens) for end in ends]
+
+
+def compile_service_times(
+    plan: ShardingPlan,
+    topology: Topology,
+    *,
+    chunk_tokens: int,
+    contexts: Sequence[int] = (),
+    drafted_tokens: int = 0,
+) -> ServiceTimes:
+    """Return the service times of a plan's pipeline, compiled and verified per bucket.
+
+    Parameters
+    ----------
+    plan
+        Who holds what, for one replica; its sequences are the decode slots.
+    topology
+        The topology.
+    chunk_tokens
+        Positions of a prompt that a pass computes together.
+    contexts
+        Upper ends of the context buckets, ascending; the plan's context alone if none.
+    drafted_tokens
+        Tokens that a draft proposes for each turn, which the turn verifies.
+
+    Raises
+    ------
+    PlanError
+        If the model is an encoder, there are several replicas, or a chunk's activations
+        do not fit beside weights and KV cache.
+    ScheduleError
+        If no schedule holds.
+    """
+    if plan.task.model.structure.encoder:
+        raise PlanError(
+            f"{plan.task.model.name} is an encoder and makes no tokens; serve a model "
+            f"that decodes"
+        )
+    if plan.strategy.data > 1:
+        raise PlanError(
+            f"{plan.strategy} has {plan.strategy.data} replicas, and service times are "
+            f"those of one; leave data= out and say replicas in the frame"
+        )
+    turn = plan.task._replace(
+        query_tokens=drafted_tokens + 1, answer_tokens=drafted_tokens + 1
+    )
+    chunk = plan.task._replace(query_tokens=chunk_tokens, answer_tokens=1)
+    ends = list(contexts) or [plan.task.context]
+    decodes = [_compiled(plan, turn, end, topology) for end in ends]
+    # A pass of a prompt is proven alone: what is beside it are the decode sequences.
+    chunks = [
+        _compiled(replace(plan, sequences=1), chunk, end, topology, beside=plan)
+        for end in ends
+    ]
+    tokens, passes = [made for made, _ in decodes], [made for made, _ in chunks]
+    machine = plan.machine
+    return ServiceTimes(
+        clock_hz=machine.chip.clock_hz,
+        host=machine.host,
+        slots=plan.sequences,
+        chunk_tokens=chunk_tokens,
+        turn_tokens=drafted_tokens + 1,
+        context_tokens=_ints(ends),
+        slot_cycles=_ints(
+            each.program.interval_cycles or each.program.period_cycles
+            for each in tokens
+        ),
+        period_cycles=_ints(each.program.period_cycles for each in tokens),
+        token_cycles=_ints(each.program.token_cycles for each in tokens),
+        window_cycles=_ints(
+            max(each.timeline.stage_cycles) + machine.hac.epoch_cycles
+            for each in passes
+        ),
+        pass_cycles=_ints(each.program.token_cycles for each in passes),
+        token_lag_cycles=_ints(map(_lag_cycles, tokens, passes)),
+        pass_lag_cycles=_ints(map(_lag_cycles, passes, tokens)),
+        change_cycles=_CHANGE_EPOCHS * machine.hac.epoch_cycles,
+        kv_bytes_per_token=_kv_bytes_per_token(plan),
+        decode_certificates=tuple(digest for _, digest in decodes),
+        chunk_certificates=tuple(digest for _, digest in chunks),
+    )
+
+
+def _compiled(
+    plan: ShardingPlan,
+    task: Task,
+    context: int,
+    topology: Topology,
+    beside: ShardingPlan | None = None,
+) -> tuple[Schedule, str]:
+    """Return the schedule of a pass at a context, and its certificate's digest."""
+    # A chunk that is longer than the context is the context.
+    query = min(task.query_tokens, context)
+    own = task._replace(
+        context=context,
+        query_tokens=query,
+        answer_tokens=min(task.answer_tokens, query),
+    )
+    lacking = lacking_bytes(beside or plan, own)
+    if lacking > 0:
+        raise PlanError(
+            f"a pass of {query} positions at a context of {context} does not fit: the "
+            f"fullest chip lacks {lacking:,} bytes; use a shorter chunk or fewer slots"
+        )
+    schedule = compile_token(pass_plan(plan, own), topology)
+    certificate = verify(schedule.program, topology, plan.machine, plan=schedule.plan)
+    return schedule, certificate.digest
+
+
+def _lag_cycles(follower: Schedule, leader: Schedule) -> int:
+    """Return what a pass takes longer if it may not overtake another in any stage."""
+    own, ahead = stage_pitch(follower.timeline), stage_pitch(leader.timeline)
+    return sum(max(0, there - here) for here, there in zip(own, ahead, strict=True))
+
+
+def stage_pitch(timeline: Timeline) -> list[int]:
+    """Return the cycles of a timeline from the start of each stage to the next one's.
+
+    The last stage has no next one and is left out.
+    """
+    starts = [timeline.entries[0].start_cycle]
+    ended = False
+    for entry in timeline.entries:
+        if ended:
+            starts.append(entry.start_cycle)
+        ended = isinstance(entry, TransportEntry) and entry.name == STAGE_TRANSFER
+    return np.diff(starts).tolist()
+
+
+def _kv_bytes_per_token(plan: ShardingPlan) -> int:
+    """Return the bytes of a position's keys and values on the chip with the most."""
+    task = plan.task._replace(batch=1)
+    most = max(
+        int(kept.max())
+        for stage in plan.stages
+        for kept in [sum(kv_cache_bytes(task, each, 1) for each in stage.blocks)]
+        if isinstance(kept, np.ndarray)
+    )
+    # A sequence's positions are shared out over chips, so that one alone says too much.
+    return ceil_div(most, task.context)
+
+
+def _ints(values: Iterable[int]) -> Ints:
+    """Return numbers of buckets as an array."""
+    return np.array(list(values), dtype=np.int64)
