@@ -8,4 +8,7 @@ service_times: ServiceTimes, TOKEN_BYTES
 compiled_times: bucket_contexts, compile_service_times, stage_pitch
 frame: Frame, FrameTimes, Policy, frame_times
 timetable: the fast engine
+wire: bodies, answers, frames and errors as clients of OpenAI and Groq know them
+endpoint: a server for those clients, with simulated times
+client: those clients on an endpoint in the same process
 """

@@ -1,0 +1,111 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.endpoint.rate_limits import (
+    LeakyBucket,
+    LimitSizes,
+    RateLimits,
+    parse_limits,
+)
+from serving.wire.errors import WireError
+from specs.errors import SpecError
+
+
+def limits(**sizes: int) -> RateLimits:
+    return RateLimits(LimitSizes(**sizes))
+
+
+def test_limits_are_read_from_a_text() -> None:
+    assert parse_limits("rpm=30, tpm=6_000") == LimitSizes(rpm=30, tpm=6000)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("rpm", "--limits rpm: write NAME=NUMBER"),
+        ("rpm=many", "--limits rpm=many: write NAME=NUMBER"),
+        ("rpx=3", "rpx"),
+        ("tpm=0", "tpm = 0"),
+    ],
+)
+def test_limits_that_cannot_be_are_told(text: str, told: str) -> None:
+    with pytest.raises(SpecError, match=told):
+        parse_limits(text)
+
+
+def test_a_refusal_tells_the_wait_of_the_recorded_one() -> None:
+    held = limits(tpm=6000)
+    held.take("us", "m", "on_demand", 5034, 100.0)
+    with pytest.raises(WireError, match=r"Used 5034, Requested 1443\.") as raised:
+        held.take("us", "m", "on_demand", 1443, 100.0)
+    assert "Please try again in 4.77s." in raised.value.message
+    assert raised.value.status == 429
+    # After that time it is accepted, and a moment before it is not.
+    with pytest.raises(WireError, match="Please try again in 10ms"):
+        held.take("us", "m", "on_demand", 1443, 104.76)
+    held.take("us", "m", "on_demand", 1443, 104.77)
+
+
+def test_a_request_over_a_limit_by_itself_is_refused_for_good() -> None:
+    with pytest.raises(WireError, match="Limit 6000, Requested 9265") as raised:
+        limits(tpm=6000).take("us", "m", "on_demand", 9265, 0)
+    assert raised.value.status == 413
+
+
+def test_a_refused_request_counts_to_no_limit() -> None:
+    held = limits(tpm=100, rpd=10)
+    held.take("us", "m", "on_demand", 90, 0)
+    with pytest.raises(WireError, match="tokens per minute"):
+        held.take("us", "m", "on_demand", 20, 0)
+    assert held.state("us", "m", 0).remaining_requests == 9
+
+
+def test_requests_a_minute_are_counted_beside_tokens() -> None:
+    held = limits(rpm=2)
+    for _ in range(2):
+        held.take("us", "m", "on_demand", 1, 0)
+    with pytest.raises(WireError, match=r"requests per minute \(RPM\): Limit 2"):
+        held.take("us", "m", "on_demand", 1, 0)
+
+
+def test_every_key_and_model_has_limits_of_its_own() -> None:
+    held = limits(rpm=1)
+    for who, model in (("us", "m"), ("them", "m"), ("us", "n")):
+        held.take(who, model, "on_demand", 1, 0)
+    assert held.state("us", "m", 0).tokens == 10**9
+
+
+def test_tokens_that_were_not_made_are_given_back() -> None:
+    held = limits(tpm=100)
+    held.take("us", "m", "on_demand", 90, 0)
+    held.give_back("us", "m", 60, 0)
+    state = held.state("us", "m", 0)
+    assert (state.tokens, state.remaining_tokens) == (100, 70)
+    assert state.reset_tokens_s == pytest.approx(18)
+
+
+@given(st.lists(st.tuples(st.integers(1, 100), st.floats(0, 30)), max_size=30))
+def test_what_is_accepted_in_a_period_is_at_most_twice_the_limit(
+    requests: list[tuple[int, float]],
+) -> None:
+    # A full bucket, and what drains from it in the meantime.
+    bucket = LeakyBucket(100, 60)
+    now, taken = 0.0, list[tuple[float, int]]()
+    for amount, pause in requests:
+        now += pause
+        if not bucket.wait_s(amount, now):
+            bucket.add(amount, now)
+            taken.append((now, amount))
+    for begin, _ in taken:
+        inside = sum(amount for at, amount in taken if begin <= at < begin + 60)
+        assert inside <= 200
+
+
+def test_a_bucket_drains_evenly() -> None:
+    bucket = LeakyBucket(60, 60)
+    bucket.add(30, 0)
+    assert bucket.used(10) == pytest.approx(20)
+    assert bucket.remaining(10) == 40
+    assert bucket.reset_s(10) == pytest.approx(20)
+    assert bucket.used(100) == 0
