@@ -19,6 +19,7 @@ from experiments.cli.scenario_options import (
     scenario_from,
     takes_scenario,
 )
+from experiments.cli.serve import serve_command
 from experiments.cli.sweep import simulate_each, sweep_command
 from experiments.cli.workload import workload_command
 
@@ -158,6 +159,7 @@ for name, command in (
     ("validate", validate_command),
     ("collective", collective_command),
     ("execute", execute_command),
+    ("serve", serve_command),
     ("sweep", sweep_command),
     ("workload", workload_command),
 ):

@@ -25,9 +25,10 @@ PROGRAM = """
 from serving.endpoint.request_log import log_to_stderr
 from serving.endpoint.server import listening_socket, serve
 from tests.serving.endpoints import make_endpoint
-log_to_stderr()
+log = log_to_stderr()
 settings = {"clock": "scaled", "time_scale": 10, "drain_s": 0.3}
 serve(make_endpoint(**settings), listening_socket(0))
+log.finish(5)
 """
 ASKED: dict[str, Any] = {"model": "m", "messages": HELLO, "max_tokens": 10}
 LONG = {**ASKED, "max_tokens": 4000, "stream": True}
