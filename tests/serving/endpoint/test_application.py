@@ -126,8 +126,10 @@ def test_a_context_that_is_too_long_is_told(client: httpx.Client) -> None:
 
 def test_metrics_count_requests_and_simulated_times(client: httpx.Client) -> None:
     asked = {**CHAT, "max_tokens": 100}
-    usage = client.post("/v1/chat/completions", json=asked).json()["usage"]
-    client.post("/v1/chat/completions", json={**asked, "stop": "no such words"})
+    first, second = [
+        client.post("/v1/chat/completions", json=body).json()["usage"]
+        for body in (asked, {**asked, "stop": "no such words"})
+    ]
     text = client.get("/metrics").text
     samples = dict(
         line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")
@@ -138,7 +140,10 @@ def test_metrics_count_requests_and_simulated_times(client: httpx.Client) -> Non
     assert samples[f"vllm:num_requests_running{{{labels}}}"] == "0"
     finished = f'vllm:request_success_total{{{labels},finished_reason="length"}}'
     assert samples[finished] == "2"
-    first_s = usage["queue_time"] + usage["prompt_time"]
+    steps_s = float(samples[f"vllm:inter_token_latency_seconds_sum{{{labels}}}"])
+    taken_s = first["completion_time"] + second["completion_time"]
+    assert steps_s == pytest.approx(taken_s, rel=1e-6)
+    first_s = first["queue_time"] + first["prompt_time"]
     summed = float(samples[f"vllm:time_to_first_token_seconds_sum{{{labels}}}"])
     assert summed == pytest.approx(2 * first_s, rel=1e-6)
 

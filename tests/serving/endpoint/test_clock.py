@@ -46,6 +46,19 @@ def test_seconds_that_a_client_sleeps_pass_for_limits_too() -> None:
     assert 60 <= clock.limits_s() - before < 65
 
 
+def test_the_instant_clock_never_goes_back() -> None:
+    clock = InstantClock()
+
+    async def wait() -> None:
+        waiting = asyncio.create_task(clock.wait_until(10))
+        await asyncio.sleep(0)
+        clock.skip(1)
+        await waiting
+
+    asyncio.run(wait())
+    assert clock.now_ps() == PS_PER_S
+
+
 def test_a_scaled_clock_is_slower_by_its_factor() -> None:
     clock = WallClock(10)
     before_s = time.monotonic()

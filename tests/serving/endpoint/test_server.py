@@ -22,11 +22,12 @@ from tests.serving.endpoints import HELLO
 ROOT = Path(__file__).parents[3]
 # A frame of 300 us lasts 3 ms.
 PROGRAM = """
+import sys
 from serving.endpoint.request_log import log_to_stderr
 from serving.endpoint.server import listening_socket, serve
 from tests.serving.endpoints import make_endpoint
 log = log_to_stderr()
-settings = {"clock": "scaled", "time_scale": 10, "drain_s": 0.3}
+settings = {"clock": "scaled", "time_scale": 10, "drain_s": float(sys.argv[1])}
 serve(make_endpoint(**settings), listening_socket(0))
 log.finish(5)
 """
@@ -55,9 +56,13 @@ class Served(NamedTuple):
 
 
 @pytest.fixture
-def served() -> Iterator[Served]:
+def served(request: pytest.FixtureRequest) -> Iterator[Served]:
+    """Serve in a process that drains for so many seconds."""
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM, str(request.param)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stderr is not None
     told = json.loads(process.stderr.readline())
@@ -71,6 +76,7 @@ def served() -> Iterator[Served]:
         process.stderr.close()
 
 
+@pytest.mark.parametrize("served", [1.0], indirect=True)
 def test_clients_are_served_until_a_signal_stops_the_endpoint(served: Served) -> None:
     client = served.client
     whole = client.chat.completions.create(**ASKED)
@@ -103,6 +109,10 @@ def test_clients_are_served_until_a_signal_stops_the_endpoint(served: Served) ->
     begun = client.chat.completions.create(**LONG)
     next(begun)
     served.process.send_signal(signal.SIGTERM)
+    # It still answers, and says that it takes nothing new.
+    while (health := httpx.get(f"{served.host}/health")).status_code == 200:
+        pass
+    assert health.json() == {"status": "draining"}
     with pytest.raises(groq.APIError, match="The endpoint is shutting down"):
         list(begun)
     assert served.process.wait(timeout=10) == 0
@@ -115,6 +125,7 @@ def test_clients_are_served_until_a_signal_stops_the_endpoint(served: Served) ->
     ]
 
 
+@pytest.mark.parametrize("served", [60.0], indirect=True)
 def test_a_second_signal_stops_at_once(served: Served) -> None:
     begun = served.client.chat.completions.create(**LONG)
     next(begun)
