@@ -11,6 +11,7 @@ import queue
 import sys
 import threading
 import time
+import traceback
 from typing import Any, TextIO, final
 
 _LOGGER = logging.getLogger("groqrack.serve")
@@ -72,6 +73,21 @@ def log_to_stderr() -> QueuedLines:
     _LOGGER.setLevel(logging.INFO)
     _LOGGER.propagate = False
     return handler
+
+
+@final
+class ServerEvents(logging.Handler):
+    """Handler that tells what the HTTP server reports as events of this log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a report of the server; of a defect its traceback, too."""
+        failed = record.exc_info[1] if record.exc_info else None
+        log_event(
+            "server",
+            level=record.levelname.lower(),
+            message=record.getMessage(),
+            traceback="".join(traceback.format_exception(failed)) if failed else None,
+        )
 
 
 def log_event(event: str, **facts: Any) -> None:

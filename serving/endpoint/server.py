@@ -6,6 +6,7 @@ A second signal stops at once.
 """
 
 import asyncio
+import logging
 import socket
 from types import FrameType
 from typing import final
@@ -14,7 +15,7 @@ import uvicorn
 
 from serving.endpoint.application import make_application
 from serving.endpoint.endpoint import Endpoint
-from serving.endpoint.request_log import log_event
+from serving.endpoint.request_log import ServerEvents, log_event
 from specs.errors import OutputError
 
 HOST = "127.0.0.1"
@@ -88,6 +89,9 @@ def serve(endpoint: Endpoint, listening: socket.socket) -> None:
     listening
         Socket that listens.
     """
+    reports = logging.getLogger("uvicorn")
+    reports.handlers[:] = [ServerEvents(logging.WARNING)]
+    reports.propagate = False
     config = uvicorn.Config(
         make_application(endpoint),
         log_config=None,

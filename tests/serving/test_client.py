@@ -21,6 +21,7 @@ from tests.serving.endpoints import HELLO, make_endpoint
 
 Sdk = groq.Groq | openai.OpenAI
 ASKED: dict[str, Any] = {"model": "m", "messages": HELLO, "max_tokens": 20}
+LONG: dict[str, Any] = {**ASKED, "max_tokens": 4000, "stream": True}
 
 
 @pytest.fixture
@@ -168,9 +169,7 @@ def test_a_cut_answer_is_a_broken_connection() -> None:
 
 def test_a_client_that_closes_its_stream_frees_its_slot() -> None:
     with InProcessEndpoint(make_endpoint(slots=1)) as here:
-        stream = here.groq().chat.completions.create(
-            **{**ASKED, "max_tokens": 4000}, stream=True
-        )
+        stream = here.groq().chat.completions.create(**LONG)
         for _ in range(3):
             next(stream)
         assert len(here.endpoint.completions) == 1
@@ -180,6 +179,27 @@ def test_a_client_that_closes_its_stream_frees_its_slot() -> None:
         usage = here.groq().chat.completions.create(**ASKED).usage
         assert usage is not None
         assert (usage.queue_time or 0) < 1e-3
+
+
+def test_a_client_that_gives_up_in_the_queue_leaves_it() -> None:
+    with InProcessEndpoint(make_endpoint(slots=1)) as here:
+        client = here.async_groq()
+
+        async def give_up() -> None:
+            first = await client.chat.completions.create(**LONG)
+            await anext(first)
+            second = asyncio.create_task(client.chat.completions.create(**LONG))
+            while len(here.endpoint.completions) < 2:
+                await asyncio.sleep(0.001)
+            second.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            while len(here.endpoint.completions) > 1:
+                await asyncio.sleep(0.001)
+            await first.close()
+
+        asyncio.run(give_up())
+        assert here.endpoint.completions == {}
 
 
 def test_simulated_time_stands_at_what_the_client_reads() -> None:

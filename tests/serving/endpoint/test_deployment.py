@@ -55,6 +55,15 @@ def test_a_client_that_vanishes_frees_its_slot_for_the_next() -> None:
     assert fourth.ticket.admitted_ps > third.ticket.admitted_ps
 
 
+def test_a_client_that_vanishes_from_the_queue_leaves_its_place() -> None:
+    deployment = two_slots()
+    *_, third, fourth = [enter(deployment, tokens=tokens) for tokens in (10, 9, 50, 5)]
+    place = third.ticket.admitted_ps
+    deployment.leave(third, 1000)
+    assert fourth.moved.is_set()
+    assert fourth.ticket.admitted_ps == place
+
+
 def test_an_answer_that_is_over_moves_nobody() -> None:
     deployment = two_slots()
     first, _, third = [enter(deployment) for _ in range(3)]

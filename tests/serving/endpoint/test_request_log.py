@@ -7,7 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from serving.endpoint.request_log import QueuedLines, log_event, log_to_stderr
+from serving.endpoint.request_log import (
+    QueuedLines,
+    ServerEvents,
+    log_event,
+    log_to_stderr,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +66,22 @@ def test_a_reader_that_is_slow_holds_nothing_up_and_loses_lines() -> None:
     *_, dropped, last = stream.getvalue().splitlines()
     assert json.loads(dropped)["dropped"] == 2
     assert last == "5"
+
+
+def test_what_the_server_reports_is_an_event_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    handler = log_to_stderr()
+    events = ServerEvents()
+    events.handle(logging.makeLogRecord({"msg": "odd", "levelname": "WARNING"}))
+    failed = ZeroDivisionError("nought")
+    facts = {"msg": "defect", "exc_info": (type(failed), failed, None)}
+    events.handle(logging.makeLogRecord(facts))
+    handler.finish(5)
+    odd, defect = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (odd["event"], odd["level"], odd["message"]) == ("server", "warning", "odd")
+    assert "traceback" not in odd
+    assert defect["traceback"] == "ZeroDivisionError: nought\n"
 
 
 def test_nothing_is_logged_unless_it_is_asked_for(

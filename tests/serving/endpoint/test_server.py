@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -98,6 +99,10 @@ def test_clients_are_served_until_a_signal_stops_the_endpoint(served: Served) ->
     # The frame is the time per token for all of them, however the computer is loaded.
     assert all(8 * 300e-6 < taken < 10 * 300e-6 for _, taken in answers)
 
+    with socket.create_connection((HOST, httpx.URL(served.host).port)) as odd:
+        odd.sendall(b"no HTTP\r\n\r\n")
+        assert odd.recv(100).startswith(b"HTTP/1.1 400 ")
+
     vanishing = client.chat.completions.create(**LONG)
     next(vanishing)
     served.until("num_requests_running", "1")
@@ -120,6 +125,9 @@ def test_clients_are_served_until_a_signal_stops_the_endpoint(served: Served) ->
     events = [json.loads(line) for line in served.process.stderr]
     outcomes = [told["outcome"] for told in events if told["event"] == "request"]
     assert outcomes == ["completed"] * 11 + ["vanished", "stopped"]
+    assert [told["message"] for told in events if told["event"] == "server"] == [
+        "Invalid HTTP request received."
+    ]
     assert [told["event"] for told in events[-3:]] == [
         *("request", "drained", "stopped"),
     ]
