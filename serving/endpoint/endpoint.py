@@ -128,8 +128,9 @@ class Endpoint:
         if refusal:
             raise refusal
         model, now_s = deployment.names[0], self.clock.limits_s()
-        tokens = prompt_tokens + asked
-        self.limits.take(organisation, model, body.tier, tokens, now_s)
+        self.limits.take(
+            organisation, model, body.tier, prompt_tokens, asked, now_s=now_s
+        )
         words = text_seed(self.settings.seed, body.seed, model, body.content_key())
         text = reply(words, asked, body.stops, limited=body.token_limit is not None)
         if isinstance(self.clock, InstantClock) and not self.completions:
@@ -139,7 +140,7 @@ class Endpoint:
                 self.clock.now_ps(), prompt_tokens, text.tokens, body.tier
             )
         except Exception:
-            self.limits.give_back(organisation, model, tokens, now_s)
+            self.limits.give_back(organisation, model, prompt_tokens, asked, now_s)
             raise
         prefix = "chatcmpl" if chat else "cmpl"
         completion = Completion(
@@ -169,6 +170,7 @@ class Endpoint:
         self.limits.give_back(
             organisation,
             completion.deployment.names[0],
+            0,
             completion.asked_tokens - made,
             self.clock.limits_s(),
         )

@@ -7,7 +7,7 @@ be tried again in 4.77 s.
 """
 
 from collections import OrderedDict
-from typing import final
+from typing import NamedTuple, final
 
 from pydantic import Field
 
@@ -32,12 +32,16 @@ class LimitSizes(Spec):
         Requests a minute and a day.
     tpm, tpd
         Tokens a minute and a day: those of the prompt and those asked for.
+    itpm, otpm
+        Tokens of prompts and tokens asked for, a minute.
     """
 
     rpm: int = Field(default=_NO_LIMIT, ge=1)
     rpd: int = Field(default=_NO_LIMIT, ge=1)
     tpm: int = Field(default=_NO_LIMIT, ge=1)
     tpd: int = Field(default=_NO_LIMIT, ge=1)
+    itpm: int = Field(default=_NO_LIMIT, ge=1)
+    otpm: int = Field(default=_NO_LIMIT, ge=1)
 
 
 def parse_limits(text: str) -> LimitSizes:
@@ -104,6 +108,29 @@ class LeakyBucket:
         return self.used(now_s) / self._rate
 
 
+class _Counted(NamedTuple):
+    """A limit, its bucket, and what of a request it counts.
+
+    Attributes
+    ----------
+    limit, bucket
+        The limit and what is used of it.
+    requests, prompt, answer
+        How often it counts the request, its prompt tokens and its answer tokens.
+    """
+
+    limit: Limit
+    bucket: LeakyBucket
+    requests: int
+    prompt: int
+    answer: int
+
+    def amount(self, prompt_tokens: int, answer_tokens: int) -> int:
+        """Return what a request counts."""
+        tokens = self.prompt * prompt_tokens + self.answer * answer_tokens
+        return self.requests + tokens
+
+
 @final
 class _Buckets:
     """Buckets of an organisation for a model, in the order of the checks."""
@@ -111,22 +138,24 @@ class _Buckets:
     def __init__(self, sizes: LimitSizes) -> None:
         self.requests_a_day = LeakyBucket(sizes.rpd, _DAY_S)
         self.tokens_a_minute = LeakyBucket(sizes.tpm, _MINUTE_S)
-        requests, tokens = "requests", "tokens"
-        self.all: list[tuple[Limit, LeakyBucket]] = []
-        for kind, name, bucket in (
-            (requests, "per minute (RPM)", LeakyBucket(sizes.rpm, _MINUTE_S)),
-            (requests, "per day (RPD)", self.requests_a_day),
-            (tokens, "per minute (TPM)", self.tokens_a_minute),
-            (tokens, "per day (TPD)", LeakyBucket(sizes.tpd, _DAY_S)),
+        self.all: list[_Counted] = []
+        for name, bucket, *counts in (
+            ("requests per minute (RPM)", LeakyBucket(sizes.rpm, _MINUTE_S), 1, 0, 0),
+            ("requests per day (RPD)", self.requests_a_day, 1, 0, 0),
+            ("tokens per minute (TPM)", self.tokens_a_minute, 0, 1, 1),
+            ("tokens per day (TPD)", LeakyBucket(sizes.tpd, _DAY_S), 0, 1, 1),
+            (
+                "input tokens per minute (ITPM)",
+                *(LeakyBucket(sizes.itpm, _MINUTE_S), 0, 1, 0),
+            ),
+            (
+                "output tokens per minute (OTPM)",
+                *(LeakyBucket(sizes.otpm, _MINUTE_S), 0, 0, 1),
+            ),
         ):
-            limit = Limit(kind=kind, name=f"{kind} {name}", size=bucket.limit)
-            self.all.append((limit, bucket))
-
-    def amounts(self, tokens: int) -> list[tuple[Limit, LeakyBucket, int]]:
-        return [
-            (limit, bucket, 1 if limit.kind == "requests" else tokens)
-            for limit, bucket in self.all
-        ]
+            kind = "requests" if name.startswith("requests") else "tokens"
+            limit = Limit(kind=kind, name=name, size=bucket.limit)
+            self.all.append(_Counted(limit, bucket, *counts))
 
 
 @final
@@ -152,7 +181,14 @@ class RateLimits:
         return buckets
 
     def take(
-        self, organisation: str, model: str, tier: str, tokens: int, now_s: float
+        self,
+        organisation: str,
+        model: str,
+        tier: str,
+        prompt_tokens: int,
+        answer_tokens: int,
+        *,
+        now_s: float,
     ) -> None:
         """Count a request, unless it is over a limit.
 
@@ -160,8 +196,8 @@ class RateLimits:
         ----------
         organisation, model, tier
             Who asks, for which model, in which service tier.
-        tokens
-            Tokens of the prompt and those asked for.
+        prompt_tokens, answer_tokens
+            Tokens of the prompt, and those asked for.
         now_s
             Seconds by which limits are counted.
 
@@ -170,11 +206,14 @@ class RateLimits:
         WireError
             413 if the request is over a limit by itself; 429 if it is with others.
         """
-        amounts = self._of(organisation, model).amounts(tokens)
-        for limit, _, amount in amounts:
+        counted = [
+            (each.limit, each.bucket, each.amount(prompt_tokens, answer_tokens))
+            for each in self._of(organisation, model).all
+        ]
+        for limit, _, amount in counted:
             if amount > limit.size:
                 raise request_too_large(model, tier, limit, amount)
-        for limit, bucket, amount in amounts:
+        for limit, bucket, amount in counted:
             wait_s = bucket.wait_s(amount, now_s)
             if wait_s:
                 raise rate_limited(
@@ -185,16 +224,21 @@ class RateLimits:
                     requested=amount,
                     wait_s=wait_s,
                 )
-        for _, bucket, amount in amounts:
+        for _, bucket, amount in counted:
             bucket.add(amount, now_s)
 
     def give_back(
-        self, organisation: str, model: str, tokens: int, now_s: float
+        self,
+        organisation: str,
+        model: str,
+        prompt_tokens: int,
+        answer_tokens: int,
+        now_s: float,
     ) -> None:
-        """Take tokens back that were asked for and not made, or were cached."""
-        for limit, bucket in self._of(organisation, model).all:
-            if limit.kind == "tokens":
-                bucket.add(-tokens, now_s)
+        """Take tokens back that were not read or not made after all."""
+        for each in self._of(organisation, model).all:
+            tokens = each.amount(prompt_tokens, answer_tokens) - each.requests
+            each.bucket.add(-tokens, now_s)
 
     def state(self, organisation: str, model: str, now_s: float) -> LimitState:
         """Return what the headers of an answer tell."""
