@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, final
 
 from pydantic import BeforeValidator, Field
 
+from specs.element_view import View
 from specs.formats import Format
 from specs.validation import Spec
 from specs.vector_functions import FACTS, VectorFunction, operations_of
@@ -132,6 +133,11 @@ class Vector(Spec):
         cannot be executed with numbers.
     epsilon
         Number that a norm adds to a mean square or a variance.
+    views
+        Of a function that moves elements: those that it takes of each input.
+    turns
+        Turns in which it takes them: in each an equal share of each view, one after
+        the other. In one turn the views follow each other.
     operations
         Operations per element and pass; those of `function` if None, or 1.
     passes
@@ -149,6 +155,8 @@ class Vector(Spec):
     outputs: NameList
     function: VectorFunction | None = None
     epsilon: float = Field(default=1e-5, gt=0)
+    views: tuple[View, ...] = ()
+    turns: int = Field(default=1, gt=0)
     operations: int | None = Field(default=None, gt=0)
     passes: int | None = Field(default=None, gt=0)
     elements: int | None = Field(default=None, gt=0)
@@ -176,12 +184,27 @@ class Vector(Spec):
         """
         if self.function is None or self.passes is not None:
             return False
-        return not FACTS[self.function].over_rows
+        return FACTS[self.function].in_place
 
     @property
     def reduction_count(self) -> int:
         """Return the reductions over all elements of a row."""
         return 0 if self.function is None else FACTS[self.function].reductions
+
+    @property
+    def moves(self) -> bool:
+        """Return whether it moves elements to other places."""
+        return self.function is not None and FACTS[self.function].moves
+
+    @property
+    def operand_count(self) -> int:
+        """Return the operands that meet in an element: one of those that are moved."""
+        return 1 if self.moves else len(self.inputs)
+
+    @property
+    def sized_by(self) -> tuple[str, ...]:
+        """Return the tensors the largest of which has the elements it works on."""
+        return self.outputs if self.moves else (*self.inputs, *self.outputs)
 
     @property
     def blocks(self) -> int:

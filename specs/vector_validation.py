@@ -40,7 +40,12 @@ def vector_faults(
         )
     if vector.chained:
         yield from _chain_faults(known, vector, before)
-    yield from _size_faults(known, vector, vector.function)
+    if facts.moves or vector.views:
+        yield from _view_faults(known, vector, name)
+    elif facts.reduces:
+        yield from _piece_faults(known, vector, name)
+    else:
+        yield from _size_faults(known, vector, vector.function)
 
 
 def _chain_faults(
@@ -49,8 +54,9 @@ def _chain_faults(
     """Yield faults of a spec's function that takes results as they are made."""
     assert vector.function is not None
     facts, name = FACTS[vector.function], f"{vector.name} ({vector.function})"
-    if facts.over_rows:
-        yield f"{name} is chained and needs whole rows; leave chained out"
+    if not facts.in_place:
+        what = "needs whole rows" if facts.over_rows else "moves elements"
+        yield f"{name} is chained and {what}; leave chained out"
     if facts.blocks == 1 or not isinstance(before, Matmul):
         return
     right = known[before.right]
@@ -61,6 +67,45 @@ def _chain_faults(
             f"{name} is chained and takes {facts.blocks} blocks of columns, so "
             f"{before.name} must multiply with weights of as many columns as "
             f"{before.output} has"
+        )
+
+
+def _view_faults(known: Tensors, vector: Vector, name: str) -> Iterator[str]:
+    """Yield faults of a spec's views: of what there is not, or of too few elements."""
+    if not vector.moves:
+        yield f"{name} has views and moves no elements; leave views out"
+        return
+    if len(vector.views) != len(vector.inputs):
+        yield (
+            f"{name} has {len(vector.views)} views of {len(vector.inputs)} inputs; "
+            f"give one for each"
+        )
+        return
+    result = known[vector.outputs[0]]
+    for view, each in zip(vector.views, vector.inputs, strict=True):
+        for fault in view.faults(known[each].elements):
+            yield f"{name}: {fault} of {each}"
+        if view.elements % vector.turns:
+            yield (
+                f"{name}: its view of {each} has {view.elements:,} elements, which "
+                f"{vector.turns:,} turns cannot share"
+            )
+    elements = sum(view.elements for view in vector.views)
+    if elements != result.elements:
+        yield (
+            f"{name} makes {elements:,} elements, but {result.name} ({result.shape}) "
+            f"has {result.elements:,}"
+        )
+
+
+def _piece_faults(known: Tensors, vector: Vector, name: str) -> Iterator[str]:
+    """Yield faults of a spec's reduction whose operand is not whole pieces of rows."""
+    first, result = known[vector.inputs[0]], known[vector.outputs[0]]
+    piece, rest = divmod(first.elements, result.elements)
+    if rest or not piece or first.columns % piece:
+        yield (
+            f"{name} makes {result.name} ({result.shape}), so a row of {first.name} "
+            f"({first.shape}) must have whole pieces, one for each of its elements"
         )
 
 

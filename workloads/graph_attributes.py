@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import final
 
+from specs.element_view import View
 from specs.vector_functions import VectorFunction
 
 
@@ -46,12 +47,15 @@ class PairedProductAttributes:
 class VectorAttributes:
     """Attributes of a vector operator: its function, None if that is not known.
 
-    Shapes are the rows and columns of the results, `epsilon` is as in the operator.
+    Shapes are the rows and columns of the results; `epsilon`, `views` and `turns` are
+    as in the operator.
     """
 
     function: VectorFunction | None
     epsilon: float
     shapes: tuple[tuple[int, int], ...]
+    views: tuple[View, ...] = ()
+    turns: int = 1
 
 
 @final

@@ -18,7 +18,7 @@ from workloads.graph_attributes import (
     VectorAttributes,
 )
 from workloads.operators import GraphOperator
-from workloads.reference.vector_functions import vector_function
+from workloads.reference.vector_functions import vector_kernel
 
 
 def graph_settings(plan: WorkloadPlan) -> dict[str, OperatorSettings]:
@@ -51,13 +51,12 @@ def _settings(
         return GraphSettings(inputs=inputs, shapes=shapes, matrices=attributes.matrices)
     if not isinstance(attributes, VectorAttributes) or attributes.function is None:
         return GraphSettings(inputs=inputs, shapes=shapes)
-    kernel, epsilon = vector_function(attributes.function), attributes.epsilon
     facts = FACTS[attributes.function]
     return GraphSettings(
         inputs=inputs,
         shapes=shapes,
-        kernel=lambda operands: kernel(operands, epsilon),
-        over_rows=facts.over_rows,
+        kernel=vector_kernel(attributes),
+        in_place=facts.in_place,
         blocks=facts.blocks,
     )
 

@@ -48,8 +48,9 @@ class GraphSettings:
         Whether rows choose their matrices, by the last operand.
     kernel
         Function of a vector operator, on matrices; None if that is not known.
-    over_rows
-        Whether it needs whole rows.
+    in_place
+        Whether a result follows from what is in its place in the operands. Otherwise
+        the function needs whole operands.
     blocks
         Blocks of columns of the first operand of which a vector operator takes one
         element each; of a product, of its result.
@@ -61,7 +62,7 @@ class GraphSettings:
     matrices: int = 1
     chosen: bool = False
     kernel: Callable[[Sequence[Array]], Sequence[Array]] | None = None
-    over_rows: bool = False
+    in_place: bool = True
     blocks: int = 1
 
 

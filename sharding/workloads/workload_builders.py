@@ -22,8 +22,7 @@ def vector_elements(plan: WorkloadPlan, vector: Vector) -> int:
     """Return the elements that a graph's vector operator computes, on all chips."""
     if vector.elements:
         return vector.elements
-    names = (*vector.inputs, *vector.outputs)
-    return max(plan.workload.by_name[name].elements for name in names)
+    return max(plan.workload.by_name[name].elements for name in vector.sized_by)
 
 
 def vector_operator(
@@ -35,7 +34,7 @@ def vector_operator(
     """
 
     def work_of(amount: int) -> VectorWork:
-        return _chain(plan, vector, amount, len(vector.inputs))
+        return _chain(plan, vector, amount, vector.operand_count)
 
     chip = plan.machine.chip
     return compute(
@@ -57,6 +56,7 @@ def _chain(
         operations=vector.operation_count,
         passes=vector.pass_count,
         operands=operands,
+        reorders=vector.moves,
         readers=_READERS,
         reductions=vector.reduction_count,
     )

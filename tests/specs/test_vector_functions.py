@@ -22,6 +22,34 @@ def test_a_sum_of_four_takes_three_operations_on_each_element() -> None:
     assert vector.pass_count == 1
 
 
+def test_what_is_moved_is_one_operand_as_large_as_the_result() -> None:
+    moved = Vector(
+        name="v",
+        inputs=("a", "b", "c"),
+        outputs=("y",),
+        function=VectorFunction.REARRANGE,
+    )
+    assert (moved.operation_count, moved.operand_count) == (1, 1)
+    assert moved.moves
+    assert moved.sized_by == ("y",)
+    added = moved.model_copy(update={"function": VectorFunction.ADD})
+    assert (added.operation_count, added.operand_count) == (2, 3)
+    assert not added.moves
+    assert added.sized_by == ("a", "b", "c", "y")
+
+
+def test_only_what_needs_other_places_is_not_in_place() -> None:
+    elsewhere = {name for name, facts in FACTS.items() if not facts.in_place}
+    reductions = {name for name in FACTS if name.value.startswith("reduce_")}
+    assert len(reductions) == 3
+    assert elsewhere == reductions | {
+        VectorFunction.SOFTMAX,
+        VectorFunction.RMS_NORM,
+        VectorFunction.LAYER_NORM,
+        VectorFunction.REARRANGE,
+    }
+
+
 def test_operations_and_passes_follow_from_the_function_unless_they_are_given() -> None:
     derived = Vector(
         name="v", inputs=("a",), outputs=("y",), function=VectorFunction.SOFTMAX

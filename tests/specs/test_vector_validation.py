@@ -14,6 +14,9 @@ ROW = Tensor(name="row", role=Role.WEIGHTS, rows=1, columns=8)
 C = Tensor(name="c", role=Role.STATE, rows=2, columns=2)
 H = Tensor(name="h", role=Role.OUTPUT, rows=2, columns=2)
 Y = Tensor(name="y", role=Role.OUTPUT, rows=2, columns=8)
+ODD = Tensor(name="odd", role=Role.OUTPUT, rows=1, columns=1)
+ALL = {"loops": [{"size": 16, "stride": 1}]}
+BEYOND = ALL | {"start": 1}
 PRODUCT = Matmul(name="p", left=("x",), right="w", output="g")
 
 
@@ -50,6 +53,53 @@ def faults(vector: dict[str, Any], *tensors: Tensor) -> str:
             {"inputs": ("g", "c"), "outputs": ("c",), "function": "lstm_cell"},
             (C,),
             "v (lstm_cell) has 1 outputs and makes 2",
+        ),
+        (
+            {"inputs": "g", "outputs": "y", "function": "rearrange"},
+            (Y,),
+            "v (rearrange) has 0 views of 1 inputs; give one for each",
+        ),
+        (
+            {"inputs": "g", "outputs": "y", "function": "relu", "views": [ALL]},
+            (Y,),
+            "v (relu) has views and moves no elements; leave views out",
+        ),
+        (
+            {"inputs": "g", "outputs": "y", "function": "rearrange", "views": [BEYOND]},
+            (Y,),
+            "v (rearrange): its view reaches elements 1 to 16 of 16 of g",
+        ),
+        (
+            {"inputs": "g", "outputs": "h", "function": "rearrange", "views": [ALL]},
+            (H,),
+            "v (rearrange) makes 16 elements, but h (2 x 2) has 4",
+        ),
+        (
+            {
+                "inputs": "g",
+                "outputs": "y",
+                "function": "rearrange",
+                "views": [ALL],
+                "turns": 3,
+            },
+            (Y,),
+            "its view of g has 16 elements, which 3 turns cannot share",
+        ),
+        (
+            {
+                "inputs": "g",
+                "outputs": "y",
+                "function": "rearrange",
+                "views": [ALL],
+                "chained": True,
+            },
+            (Y,),
+            "is chained and moves elements; leave chained out",
+        ),
+        (
+            {"inputs": "g", "outputs": "odd", "function": "reduce_sum"},
+            (ODD,),
+            "so a row of g (2 x 8) must have whole pieces, one for each of its",
         ),
         (
             {"inputs": ("g", "c"), "outputs": "y", "function": "rms_norm"},
@@ -119,3 +169,20 @@ def test_every_operand_that_does_not_fit_is_a_fault_of_its_own() -> None:
         "v (add): c (2 x 2)",
         "v (add): h (2 x 2)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("vector", "tensors"),
+    [
+        (
+            {"inputs": "g", "outputs": "y", "function": "rearrange", "views": [ALL]},
+            (Y,),
+        ),
+        # Each of the four elements is the sum of four in a row.
+        ({"inputs": "g", "outputs": "h", "function": "reduce_sum"}, (H,)),
+    ],
+)
+def test_what_is_moved_or_reduced_in_whole_pieces_has_no_fault(
+    vector: dict[str, Any], tensors: tuple[Tensor, ...]
+) -> None:
+    assert faults(vector, *tensors) == ""

@@ -122,5 +122,9 @@ def _attributes(workload: Workload, operator: Operator) -> Attributes:
     if isinstance(operator, Lookup):
         return LookupRowsAttributes(tables=len(operator.tables))
     return VectorAttributes(
-        function=operator.function, epsilon=operator.epsilon, shapes=shapes
+        function=operator.function,
+        epsilon=operator.epsilon,
+        shapes=shapes,
+        views=operator.views,
+        turns=operator.turns,
     )

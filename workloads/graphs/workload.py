@@ -66,12 +66,25 @@ class Workload:
             for tensor in self.tensors
         )
         operators = tuple(
-            operator.model_copy(update={"elements": operator.elements * batch})
-            if isinstance(operator, Vector) and operator.elements
+            self._for_batch(operator, batch)
+            if isinstance(operator, Vector)
             else operator
             for operator in self.operators
         )
         return replace(self, tensors=tensors, operators=operators)
+
+    def _for_batch(self, vector: Vector, batch: int) -> Vector:
+        """Return a vector operator for a batch of samples."""
+        inputs = [self.by_name[name] for name in vector.inputs]
+        # Samples follow each other, and share the weights.
+        views = tuple(
+            view.repeated(batch, 0 if own.role is Role.WEIGHTS else own.elements)
+            for view, own in zip(vector.views, inputs, strict=bool(vector.views))
+        )
+        elements = vector.elements * batch if vector.elements else None
+        turns = vector.turns * batch if views else 1
+        changed = {"views": views, "turns": turns, "elements": elements}
+        return vector.model_copy(update=changed)
 
     def content(self) -> dict[str, Any]:
         """Return the content of a workload file, without default values."""

@@ -19,7 +19,7 @@ from workloads.graph_attributes import (
 from workloads.operators import GraphOperator, TokenRows
 from workloads.reference.activations import Array
 from workloads.reference.residual_stream import Results
-from workloads.reference.vector_functions import vector_function
+from workloads.reference.vector_functions import vector_kernel
 
 
 def matrix_product(
@@ -81,7 +81,7 @@ def vector(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> 
         each if blocks > 1 or each.size != shape[0] * shape[1] else each.reshape(shape)
         for each in operands
     ]
-    made = vector_function(attributes.function)(laid, attributes.epsilon)
+    made = vector_kernel(attributes)(laid)
     return tuple(
         np.asarray(each).reshape(shape)
         for each, shape in zip(made, attributes.shapes, strict=True)

@@ -8,17 +8,42 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import erf, expit
 
 from specs.vector_functions import VectorFunction
+from workloads.attributes import VectorAttributes
 from workloads.reference.activations import Array, gelu, gelu_tanh, relu, silu
 
 VectorKernel = Callable[[Sequence[Array], float], tuple[Array, ...]]
 
 
 def vector_function(function: VectorFunction) -> VectorKernel:
-    """Evaluate (reference): the vector function of a name, on matrices."""
+    """Evaluate (reference): the vector function of a name, on matrices.
+
+    Those that need the sizes of their results are in `vector_kernel`.
+    """
     return _KERNELS[function]
+
+
+def vector_kernel(
+    attributes: VectorAttributes,
+) -> Callable[[Sequence[Array]], tuple[Array, ...]]:
+    """Evaluate (reference): the function of a vector operator, on its operands.
+
+    Parameters
+    ----------
+    attributes
+        Attributes of an operator with a function.
+    """
+    function, epsilon = attributes.function, attributes.epsilon
+    assert function is not None
+    if function is VectorFunction.REARRANGE:
+        return lambda operands: _rearranged(attributes, operands)
+    if function in _REDUCTIONS:
+        reduction = _REDUCTIONS[function]
+        return lambda operands: _reduced(attributes, operands[0], reduction)
+    kernel = vector_function(function)
+    return lambda operands: kernel(operands, epsilon)
 
 
 def _of_one(function: Callable[[Array], Array]) -> VectorKernel:
@@ -29,6 +54,43 @@ def _of_one(function: Callable[[Array], Array]) -> VectorKernel:
 def _of_several(function: Callable[[Array, Array], Array]) -> VectorKernel:
     """Return a function of operands that is applied from left to right."""
     return lambda operands, _: (reduce(function, operands),)
+
+
+def _truth(function: Callable[[Array, Array], Array]) -> VectorKernel:
+    """Return a comparison of two operands: 1 where it is true, 0 elsewhere."""
+    return lambda operands, _: (function(*operands).astype(operands[0].dtype),)
+
+
+def _select(operands: Sequence[Array], _: float) -> tuple[Array, ...]:
+    """Return elements of the second operand where the first is not 0, else the third's.
+
+    Operands of one row or one element go with all rows.
+    """
+    where, one, other = operands
+    return (np.where(where != 0, one, other),)
+
+
+def _reduced(
+    attributes: VectorAttributes, operand: Array, function: Callable[..., Array]
+) -> tuple[Array, ...]:
+    """Return what a function makes of each piece of an operand, as one element."""
+    shape = attributes.shapes[0]
+    pieces = operand.reshape(*shape, -1)
+    return (np.asarray(function(pieces, axis=-1)),)
+
+
+def _rearranged(
+    attributes: VectorAttributes, operands: Sequence[Array]
+) -> tuple[Array, ...]:
+    """Return the elements that views take of each operand, in turns."""
+    beside = []
+    for view, operand in zip(attributes.views, operands, strict=True):
+        places, inside = view.places()
+        real = operand.dtype.kind == "f"
+        fill = operand.dtype.type(view.fill) if real else view.fill
+        taken = np.where(inside, operand.reshape(-1)[places], fill)
+        beside.append(taken.reshape(attributes.turns, -1))
+    return (np.hstack(beside),)
 
 
 def _softmax(x: Array) -> Array:
@@ -71,15 +133,30 @@ def _lstm_cell(operands: Sequence[Array], _: float) -> tuple[Array, ...]:
     return made, expit(out) * np.tanh(made)
 
 
+_REDUCTIONS: Mapping[VectorFunction, Callable[..., Array]] = {
+    VectorFunction.REDUCE_SUM: np.sum,
+    VectorFunction.REDUCE_MEAN: np.mean,
+    VectorFunction.REDUCE_MAX: np.max,
+}
 _KERNELS: Mapping[VectorFunction, VectorKernel] = {
     VectorFunction.COPY: _of_one(np.copy),
     VectorFunction.ADD: _of_several(np.add),
     VectorFunction.SUBTRACT: _of_several(np.subtract),
     VectorFunction.MULTIPLY: _of_several(np.multiply),
     VectorFunction.DIVIDE: _of_several(np.divide),
+    VectorFunction.POWER: _of_several(np.power),
     VectorFunction.MAXIMUM: _of_several(np.maximum),
+    VectorFunction.MINIMUM: _of_several(np.minimum),
+    VectorFunction.SELECT: _select,
+    VectorFunction.LESS: _truth(np.less),
+    VectorFunction.EQUAL: _truth(np.equal),
+    VectorFunction.ABSOLUTE: _of_one(np.abs),
     VectorFunction.EXP: _of_one(np.exp),
+    VectorFunction.LOG: _of_one(np.log),
     VectorFunction.SQRT: _of_one(np.sqrt),
+    VectorFunction.ERF: _of_one(erf),
+    VectorFunction.SINE: _of_one(np.sin),
+    VectorFunction.COSINE: _of_one(np.cos),
     VectorFunction.RELU: _of_one(relu),
     VectorFunction.SIGMOID: _of_one(expit),
     VectorFunction.TANH: _of_one(np.tanh),

@@ -81,8 +81,8 @@ def _check_places(
     assert operator.function is not None
     made = facts.graph[operation.name]
     of = FACTS[operator.function]
-    if of.over_rows:
-        raise facts.refused(operation, "makes a part of rows of which it needs all")
+    if not of.in_place:
+        raise facts.refused(operation, "makes a part of what follows from all of it")
     result, first, last = made.outputs[0], results[0].first, results[0].last
     numbering = facts.numberings[result]
     for name, region in zip(made.outputs, results, strict=True):

@@ -191,8 +191,9 @@ def _check_vector(
     """Refuse a vector operator of less work than its function takes on its elements."""
     vector = facts.operators[operation.name]
     assert isinstance(vector, Vector)
-    names = (*vector.inputs, *vector.outputs)
-    elements = vector.elements or max(facts.tensors[name].elements for name in names)
+    elements = vector.elements or max(
+        facts.tensors[name].elements for name in vector.sized_by
+    )
     (output, region), *_ = (
         (facts.tensors[name], each[0]) for name, each in operation.writes.items()
     )
@@ -205,8 +206,10 @@ def _check_vector(
     if work.passes < vector.pass_count:
         raise facts.refused(operation, "takes fewer passes over what it reads")
     # The result of a product that it is chained to does not come from memory.
-    if work.operands < len(vector.inputs) - chained:
+    if work.operands < vector.operand_count - chained:
         raise facts.refused(operation, "reads fewer vectors at once than it has terms")
+    if vector.moves and not work.reorders:
+        raise facts.refused(operation, "moves elements without the unit that does")
     if work.reductions < vector.reduction_count:
         raise facts.refused(operation, "reduces fewer vectors over the lanes")
     # Shorter vectors are reduced in fewer steps.

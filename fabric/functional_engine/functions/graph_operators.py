@@ -75,7 +75,7 @@ def vector(call: Call) -> list[Array]:
         )
     operands = [_value(call, name) for name in graph.inputs]
     shapes = [graph.shapes[result.name] for result in call.writes]
-    if graph.over_rows:
+    if not graph.in_place:
         made = graph.kernel(operands)
         return [
             np.asarray(each).reshape(-1)[shape.numbering.places(one.first, one.last)]

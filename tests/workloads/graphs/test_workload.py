@@ -3,11 +3,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from specs.element_view import Loop, View
 from specs.errors import SpecError
-from specs.graph import Matmul, Role, Tensor
+from specs.graph import Matmul, Role, Tensor, Vector
+from specs.vector_functions import VectorFunction
+from workloads.graphs.graph_of_workload import graph_of_workload
 from workloads.graphs.workload import Workload, load_workload, workload_names
+from workloads.reference.evaluation import evaluate
 
 X = Tensor(name="x", role=Role.INPUT, rows=2, columns=3)
 W = Tensor(name="w", role=Role.WEIGHTS, rows=3, columns=4)
@@ -75,6 +80,34 @@ def test_a_batch_shares_the_weights_and_nothing_else() -> None:
     for before, after in zip(one.tensors, four.tensors, strict=True):
         times = 1 if before.role is Role.WEIGHTS else 4
         assert after.elements == times * before.elements
+
+
+def test_samples_of_a_batch_are_moved_alike() -> None:
+    tensors = (
+        Tensor(name="x", role=Role.INPUT, rows=2, columns=3),
+        Tensor(name="w", role=Role.WEIGHTS, rows=1, columns=2),
+        Tensor(name="y", role=Role.OUTPUT, rows=2, columns=4),
+    )
+    columns = View(loops=(Loop(size=2, stride=1), Loop(size=3, stride=2)))
+    row = View(loops=(Loop(size=2, stride=1),))
+    moved = Vector(
+        name="move",
+        inputs=("x", "w"),
+        outputs=("y",),
+        function=VectorFunction.REARRANGE,
+        views=(columns, row),
+        turns=2,
+    )
+    one = Workload("moved", tensors, (moved,))
+    two = graph_of_workload(one.batched(2)).graph
+    samples = [np.arange(6.0).reshape(2, 3), np.arange(6.0, 12.0).reshape(2, 3)]
+    weights = {"w": np.array([[50.0, 60.0]])}
+    alone = [
+        evaluate(graph_of_workload(one).graph, {"x": x}, weights)["y"] for x in samples
+    ]
+    together = evaluate(two, {"x": np.vstack(samples)}, weights)["y"]
+    np.testing.assert_array_equal(together, np.vstack(alone))
+    assert alone[0].tolist() == [[0, 2, 4, 50], [1, 3, 5, 60]]
 
 
 def test_the_examples_of_the_page_are_workloads(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from experiments.sabotage.program_edits import with_rows
 from sharding.parallelism.grid import Grid
 from sharding.workloads.workload_plan import WorkloadPlan
 from sharding.workloads.workload_planner import plan_workload
+from specs.element_view import Axis, Loop, View
 from specs.errors import VerificationError
 from specs.formats import Format
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector
@@ -167,6 +168,37 @@ def _chain(function: VectorFunction | None) -> Workload:
     )
 
 
+def _moved() -> Workload:
+    """Return the windows of a picture of four places, and the largest of each."""
+    windows = View(
+        loops=(Loop(size=4, stride=1, axis=0), Loop(size=3, stride=1, axis=0)),
+        axes=(Axis(size=4, stride=1, start=-1),),
+    )
+    return Workload(
+        "moved",
+        (
+            _tensor("x", 1, 4, "input"),
+            _tensor("taken", 4, 3),
+            _tensor("y", 1, 4, "output"),
+        ),
+        (
+            Vector(
+                name="windows",
+                inputs=("x",),
+                outputs=("taken",),
+                function=VectorFunction.REARRANGE,
+                views=(windows,),
+            ),
+            Vector(
+                name="largest",
+                inputs=("taken",),
+                outputs=("y",),
+                function=VectorFunction.REDUCE_MAX,
+            ),
+        ),
+    )
+
+
 def _half_bytes() -> Workload:
     """Return a product whose operands and result have four bits."""
     workload = load_workload("gemm:3x5x7:int4:gathered")
@@ -187,6 +219,7 @@ _GRAPHS: dict[str, tuple[Callable[[], Workload], Grid]] = {
     "gathered": (lambda: load_workload("gemm:8x8x8:gathered"), Grid(column=2, row=2)),
     "three parts": (lambda: load_workload("gemm:2x9x4"), Grid(column=1, row=3)),
     "half inputs": (lambda: load_workload("gemm:3x5x7:int4"), Grid(column=3, row=2)),
+    "moved": (_moved, Grid(column=2, row=1)),
     "half bytes": (_half_bytes, Grid(column=3, row=2)),
 }
 

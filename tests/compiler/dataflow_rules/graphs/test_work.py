@@ -30,7 +30,8 @@ def first_of(program: Any, function: Function) -> int:
 
 
 @pytest.mark.parametrize(
-    "program", ["lstm", "pairs", "experts", "rows", "sum", "unknown", "half bytes"]
+    "program",
+    ["lstm", "pairs", "experts", "rows", "sum", "unknown", "half bytes", "moved"],
 )
 def test_a_program_does_the_work_of_its_regions(
     graph: Callable[[str], Any], program: str
@@ -71,6 +72,9 @@ def test_a_program_does_the_work_of_its_regions(
         ("rows", VECTOR, {"passes": 1}, "takes fewer passes over what it reads"),
         # The squares of a norm are added up.
         ("rows", VECTOR, {"reductions": 0}, "reduces fewer vectors over the lanes"),
+        # Four windows of three places each are moved, not the four places.
+        ("moved", VECTOR, {"reorders": False}, "moves elements without the unit"),
+        ("moved", VECTOR, {"elements": 11}, LESS),
         ("rows", VECTOR, {"vectors": 0}, "has more vectors than rows, or none"),
         ("rows", VECTOR, {"vectors": 3}, "has more vectors than rows, or none"),
     ],
