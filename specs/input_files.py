@@ -62,14 +62,7 @@ def read_text(path: Path) -> str:
         If there is no such file, it is no regular one, is larger than 1 GB, or is in
         another encoding; then the message names the row.
     """
-    try:
-        mode = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        folder = path.absolute().parent
-        raise SpecError(f"no file {path} (looked in {folder})") from None
-    except (OSError, ValueError) as error:
-        raise SpecError(f"no file can have the name {shown(path)}: {error}") from None
-    _check_kind(path, mode)
+    check_file(path, LARGEST_FILE_BYTES)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -77,15 +70,33 @@ def read_text(path: Path) -> str:
     return _decoded(path, content)
 
 
-def _check_kind(path: Path, status: os.stat_result) -> None:
+def check_file(path: Path, most_bytes: int) -> None:
+    """Refuse an input file that is not there, is no regular one, or is too large.
+
+    Raises
+    ------
+    SpecError
+        If it is; what is no regular file may never end.
+    """
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        folder = path.absolute().parent
+        raise SpecError(f"no file {path} (looked in {folder})") from None
+    except (OSError, ValueError) as error:
+        raise SpecError(f"no file can have the name {shown(path)}: {error}") from None
+    _check_kind(path, status, most_bytes)
+
+
+def _check_kind(path: Path, status: os.stat_result, most_bytes: int) -> None:
     """Refuse what is no regular file, which may never end, and what is too large."""
     if not stat.S_ISREG(status.st_mode):
         kind = next((name for test, name in _KINDS if test(status.st_mode)), "no file")
         raise SpecError(f"{path}: is {kind}; give a regular file")
-    if status.st_size > LARGEST_FILE_BYTES:
+    if status.st_size > most_bytes:
         raise SpecError(
             f"{path}: has {status.st_size:,} bytes, and inputs have at most "
-            f"{LARGEST_FILE_BYTES:,}; is it the right file?"
+            f"{most_bytes:,}; is it the right file?"
         )
 
 

@@ -9,12 +9,13 @@ from pydantic import Field, model_validator
 from specs.bounds import MOST_POSITIONS, MOST_SEQUENCES, MOST_TOKENS
 from specs.errors import SpecError
 from specs.model import model_names
+from specs.onnx_names import split_sizes
 from specs.validation import Spec, build, read_mapping
 
 # Keys that may name a file, and the suffixes of such a name.
 FILE_SUFFIXES = {
     "model": (".json",),
-    "workload": (".toml", ".json"),
+    "workload": (".toml", ".json", ".onnx"),
     "machine": (".toml",),
     "topology": (".csv", ".graphml"),
     "faults": (".toml",),
@@ -192,7 +193,8 @@ def resolved_file_names(folder: Path, content: Mapping[str, Any]) -> dict[str, A
 def _names_a_file(key: str, value: str, folder: Path) -> bool:
     """Return whether the value of a spec's key is the name of a file."""
     # A fault script may have any name, and a model may be named by its folder.
-    if key == "faults" or Path(value).suffix.lower() in FILE_SUFFIXES.get(key, ()):
+    suffix = Path(split_sizes(value)[0]).suffix.lower()
+    if key == "faults" or suffix in FILE_SUFFIXES.get(key, ()):
         return True
     if key != "model" or value in model_names():
         return False

@@ -31,9 +31,11 @@ def execute_workload(
         check_workload,
         run_workload_execution,
     )
+    from experiments.execution.workload_values import own_weights
     from experiments.run.workload import prepare_workload, workload_of_scenario
 
     check_workload(workload_of_scenario(scenario), scenario.chips)
+    weights = own_weights(str(scenario.workload))
     began = time.perf_counter()
     prepared = prepare_workload(scenario)
     execution = run_workload_execution(
@@ -41,6 +43,7 @@ def execute_workload(
         prepared.schedule.program,
         iterations=scenario.tokens,
         seed=scenario.seed,
+        weights=weights,
     )
     wall_s = time.perf_counter() - began
     name = prepared.topology.name
@@ -99,7 +102,8 @@ def execution_report(
     table.add_column(style="dim", min_width=18)
     table.add_column()
     plan = execution.plan
-    table.add_row("workload", f"{plan.workload.name}, random numbers")
+    weights = "random numbers" if execution.drawn else "weights of the file"
+    table.add_row("workload", f"{plan.workload.name}, {weights}")
     table.add_row("chips", f"{topology}, {plan.strategy}")
     for name, difference in execution.differences.items():
         state = "state" if name in plan.graph.states else "output"

@@ -20,7 +20,8 @@ WorkloadName = Annotated[
     str | None,
     typer.Option(
         "--workload",
-        help="In place of a model: gemm:MxKxN, lstm:HIDDEN, a shipped name, or a file.",
+        help="In place of a model: gemm:MxKxN, lstm:HIDDEN, a shipped name, or a file: "
+        ".toml, .json or .onnx.",
     ),
 ]
 Chips = Annotated[int | None, typer.Option(help="Chips to use.")]

@@ -44,6 +44,8 @@ class WorkloadExecution:
         Iterations that were executed.
     operations, messages
         Operations and messages of all of them.
+    drawn
+        Whether the weights were random numbers.
     """
 
     plan: WorkloadPlan
@@ -51,6 +53,7 @@ class WorkloadExecution:
     iterations: int
     operations: int
     messages: int
+    drawn: bool = True
 
     @property
     def difference(self) -> float:
@@ -111,8 +114,10 @@ def run_workload_execution(
     iterations: int = 1,
     seed: int = 1,
     dtype: DTypeLike = np.float32,
+    weights: Mapping[str, Array] | None = None,
+    inputs: Mapping[str, Array] | None = None,
 ) -> WorkloadExecution:
-    """Return the execution of a workload with random numbers, beside its reference.
+    """Return the execution of a workload with numbers, beside its reference.
 
     Parameters
     ----------
@@ -124,6 +129,9 @@ def run_workload_execution(
         Seed of weights, inputs and first states.
     dtype
         Floating-point type on the chips; the reference is in 64 bits.
+    weights, inputs
+        Numbers of the weights, and of some inputs, the same in each iteration; random
+        ones if None.
 
     Raises
     ------
@@ -132,7 +140,8 @@ def run_workload_execution(
     """
     check_workload(plan.workload, plan.strategy.chips)
     graph, states = plan.graph
-    weights = random_weights(graph, seed)
+    drawn = weights is None
+    weights = random_weights(graph, seed) if weights is None else weights
     stored = engine_weights(plan, weights)
     settings = graph_settings(plan)
     results = _results(plan)
@@ -140,7 +149,7 @@ def run_workload_execution(
     expected = random_inputs(plan, seed, 0)
     kept: dict[Value, Mapping[int, list[Piece]]] = {}
     for number in range(iterations):
-        given = random_inputs(plan, seed, number)
+        given = random_inputs(plan, seed, number) | dict(inputs or {})
         own = {
             tensor.name: given[tensor.name]
             for tensor in plan.workload.tensors
@@ -163,9 +172,9 @@ def run_workload_execution(
             made = _gathered(plan, executed, value)
             wanted = found[value]
             scale = float(np.abs(wanted).max()) or 1.0
-            largest[name] = max(
-                largest[name], float(np.abs(made - wanted).max()) / scale
-            )
+            apart = float(np.abs(made - wanted).max()) / scale
+            # What is no number agrees with nothing.
+            largest[name] = max(largest[name], apart if np.isfinite(apart) else np.inf)
         kept = {
             Value(name, 0): executed.held(Value(after, 0))
             for name, after in states.items()
@@ -179,6 +188,7 @@ def run_workload_execution(
         iterations=iterations,
         operations=iterations * len(flow.operations),
         messages=iterations * len(flow.messages),
+        drawn=drawn,
     )
 
 

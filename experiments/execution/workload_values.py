@@ -11,12 +11,14 @@ from fabric.functional_engine.settings import OperatorSettings
 from sharding.workloads.workload_plan import WorkloadPlan
 from sharding.workloads.workload_regions import matrix_names
 from specs.graph import Lookup, Matmul, Role
+from specs.onnx_names import is_onnx
 from specs.vector_functions import FACTS
 from workloads.graph_attributes import (
     MatrixProductAttributes,
     PairedProductAttributes,
     VectorAttributes,
 )
+from workloads.onnx_files.onnx_graph import load_onnx
 from workloads.operators import GraphOperator
 from workloads.reference.vector_functions import vector_kernel
 
@@ -84,6 +86,17 @@ def engine_weights(
         for name, matrix in zip(matrix_names(tensor), matrices, strict=True):
             stored[name] = matrix[:, order]
     return stored
+
+
+def own_weights(name: str) -> dict[str, Array] | None:
+    """Return the weights of a workload that has some of its own: of an ONNX file.
+
+    Raises
+    ------
+    SpecError
+        If they are in another file.
+    """
+    return load_onnx(name).arrays() if is_onnx(name) else None
 
 
 def random_inputs(plan: WorkloadPlan, seed: int, iteration: int) -> dict[str, Array]:

@@ -14,6 +14,7 @@ from specs.checkpoint import INDEX_NAME
 from specs.errors import RackError
 from specs.machine import machine_names
 from specs.model import model_names
+from specs.onnx_names import split_sizes
 from specs.scenario import FILE_SUFFIXES, Scenario
 from workloads.graphs.workload import workload_names
 
@@ -140,7 +141,7 @@ def _files(scenario: Scenario) -> Iterator[tuple[str, Path]]:
         named = getattr(scenario, key)
         if named is None or named in shipped.get(key, ()):
             continue
-        path = Path(named)
+        path = Path(split_sizes(str(named))[0])
         if key == "model" and path.is_dir():
             path /= "config.json"
         # A value such as tensor=8 or rack is no file, even if one has that name.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from specs.errors import SpecError
-from specs.input_files import is_there, read_text, shortened, shown
+from specs.input_files import check_file, is_there, read_text, shortened, shown
 from specs.validation import read_mapping
 
 
@@ -35,6 +35,14 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path) -
     ):
         with pytest.raises(SpecError, match=f"{path}: is {kind}; give a regular file"):
             read_mapping(path)
+
+
+def test_a_file_of_more_bytes_than_it_may_have_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.onnx"
+    path.write_bytes(b"12345")
+    check_file(path, 5)
+    with pytest.raises(SpecError, match=r"a\.onnx: has 5 bytes, .* at most 4; is it"):
+        check_file(path, 4)
 
 
 def test_a_file_that_is_not_there_is_named_with_the_folder(tmp_path: Path) -> None:

@@ -151,6 +151,12 @@ def test_only_names_of_files_are_resolved(tmp_path: Path) -> None:
     }
 
 
+def test_sizes_behind_the_name_of_a_file_stay_there(tmp_path: Path) -> None:
+    content = {"workload": "nets/it.onnx:batch=2"}
+    wanted = str(tmp_path / "nets" / "it.onnx") + ":batch=2"
+    assert resolved_file_names(tmp_path, content) == {"workload": wanted}
+
+
 def test_a_model_may_be_named_by_the_folder_of_its_config(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     assert resolved_file_names(tmp_path, {"model": "mine"}) == {"model": "mine"}

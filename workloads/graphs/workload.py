@@ -10,9 +10,11 @@ from specs.errors import SpecError, nearest
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
 from specs.graph_validation import graph_faults
 from specs.input_files import is_there, shown
+from specs.onnx_names import is_onnx, split_sizes
 from specs.shipped_files import shipped_names, shipped_path
 from specs.validation import build, read_mapping
 from workloads.graphs.presets import NAMED, named_graph
+from workloads.onnx_files.onnx_graph import load_onnx
 
 _OPERATORS: dict[str, type[Matmul] | type[Vector] | type[Lookup]] = {
     "matmul": Matmul,
@@ -116,7 +118,8 @@ def load_workload(name_or_path: str | Path) -> Workload:
     Parameters
     ----------
     name_or_path
-        ``gemm:MxKxN``, ``lstm:HIDDEN``, a shipped name, or a path.
+        ``gemm:MxKxN``, ``lstm:HIDDEN``, a shipped name, or a path; that of an ONNX file
+        may be followed by sizes, as in ``model.onnx:batch=1``.
 
     Raises
     ------
@@ -128,6 +131,10 @@ def load_workload(name_or_path: str | Path) -> Workload:
     kind = text.partition(":")[0]
     if kind in NAMED:
         return Workload(text, *named_graph(text))
+    if is_onnx(text):
+        found = load_onnx(text)
+        path = Path(split_sizes(text)[0])
+        return Workload(path.stem, found.tensors, found.operators)
     if text in workload_names():
         path = shipped_path("workloads", f"{text}.toml")
     else:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import erf, expit
 
 from specs.vector_functions import VectorFunction
-from workloads.attributes import VectorAttributes
+from workloads.graph_attributes import VectorAttributes
 from workloads.reference.activations import Array, gelu, gelu_tanh, relu, silu
 
 VectorKernel = Callable[[Sequence[Array], float], tuple[Array, ...]]

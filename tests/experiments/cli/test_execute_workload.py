@@ -2,9 +2,12 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 from rich.console import Console
 
 from experiments.cli.execute_workload import (
@@ -15,7 +18,7 @@ from experiments.cli.execute_workload import (
 from experiments.execution.workload_execution import WorkloadExecution
 from sharding.parallelism.grid import Grid
 from sharding.workloads.workload_planner import plan_workload
-from specs.errors import PlanError
+from specs.errors import PlanError, SpecError
 from specs.machine import load_machine
 from specs.scenario import Scenario
 from workloads.graphs.workload import load_workload
@@ -110,3 +113,42 @@ def test_a_workload_is_executed_printed_and_judged_by_its_tolerance(
 def test_a_workload_on_too_many_chips_is_refused_before_it_is_planned() -> None:
     with pytest.raises(PlanError, match="80 chips are too many"):
         execute_workload(Scenario(workload="gemm:8x8x8", chips=80), 1e-5)
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    """Return an ONNX file of a product."""
+    shape = {"x": (2, 3), "y": (2, 4)}
+    given, made = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, size)
+        for name, size in shape.items()
+    )
+    weights = numpy_helper.from_array(np.arange(12, dtype=np.float32), "flat")
+    shaped = numpy_helper.from_array(np.array([3, 4]), "shape")
+    nodes = [
+        helper.make_node("Reshape", ["flat", "shape"], ["w"]),
+        helper.make_node("MatMul", ["x", "w"], ["y"]),
+    ]
+    graph = helper.make_graph(nodes, "it", [given], [made], [weights, shaped])
+    versions = [helper.make_opsetid("", 21)]
+    path = tmp_path / "network.onnx"
+    onnx.save_model(helper.make_model(graph, opset_imports=versions), path)
+    return path
+
+
+def test_a_network_is_executed_with_the_weights_of_its_file(
+    network: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario = Scenario(workload=str(network), chips=2, tokens=1)
+    assert execute_workload(scenario, 1e-5)
+    assert "network, weights of the file" in capsys.readouterr().out
+
+
+def test_weights_that_are_in_another_file_are_not_executed(network: Path) -> None:
+    model = onnx.load_model(network)
+    model.graph.initializer[0].ClearField("raw_data")
+    model.graph.initializer[0].data_location = onnx.TensorProto.EXTERNAL
+    model.graph.initializer[0].external_data.add(key="location", value="far.bin")
+    onnx.save_model(model, network)
+    with pytest.raises(SpecError, match=r"of flat are in the file far.bin, which is"):
+        execute_workload(Scenario(workload=str(network), chips=2, tokens=1), 1e-5)

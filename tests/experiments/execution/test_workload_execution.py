@@ -172,6 +172,31 @@ def test_a_chip_that_lacks_what_it_reads_is_named() -> None:
         run_workload_execution(schedule.plan, program, iterations=2)
 
 
+def test_what_is_no_number_agrees_with_nothing() -> None:
+    roots = Workload(
+        "roots",
+        (
+            Tensor(name="x", role=Role.INPUT, rows=2, columns=8),
+            Tensor(name="y", role=Role.OUTPUT, rows=2, columns=8),
+        ),
+        (
+            Vector(
+                name="root",
+                inputs=("x",),
+                outputs=("y",),
+                function=VectorFunction.SQRT,
+            ),
+        ),
+    )
+    schedule = scheduled(roots, (1, 1))
+    given = {"x": np.linspace(1, 4, 16).reshape(2, 8)}
+    execution = run_workload_execution(schedule.plan, schedule.program, inputs=given)
+    assert execution.agrees(TOLERANCE)
+    given["x"][0, 0] = np.nan
+    execution = run_workload_execution(schedule.plan, schedule.program, inputs=given)
+    assert not execution.agrees(TOLERANCE)
+
+
 def test_an_operator_without_a_function_is_refused_with_the_way_out() -> None:
     mlp = load_workload("mlp")
     operators = tuple(

@@ -1,13 +1,16 @@
 import numpy as np
+import pytest
 
 from experiments.execution.workload_values import (
     engine_weights,
     graph_settings,
+    own_weights,
     random_inputs,
 )
 from sharding.parallelism.grid import Grid
 from sharding.workloads.workload_plan import WorkloadPlan
 from sharding.workloads.workload_planner import plan_workload
+from specs.errors import SpecError
 from specs.graph import Lookup, Matmul, Role, Tensor
 from specs.machine import load_machine
 from workloads.graphs.workload import Workload, load_workload
@@ -68,3 +71,9 @@ def test_each_matrix_is_stored_alone_and_numbers_are_within_what_there_is() -> N
     np.testing.assert_array_equal(drawn["at"], again["at"])
     other = random_inputs(plan, seed=1, iteration=1)
     assert (drawn["at"] != other["at"]).any()
+
+
+def test_only_a_file_of_onnx_has_weights_of_its_own() -> None:
+    assert own_weights("gemm:2x3x4") is None
+    with pytest.raises(SpecError, match=r"no file nowhere.onnx"):
+        own_weights("nowhere.onnx")

@@ -112,14 +112,16 @@ def test_samples_of_a_batch_are_moved_alike() -> None:
 
 def test_the_examples_of_the_page_are_workloads(tmp_path: Path) -> None:
     page = Path(__file__).parents[3] / "docs" / "workloads.md"
-    blocks = dict(
-        re.findall(
-            r"```(toml|python)(?: \S+)?\n(.*?)```", page.read_text("utf-8"), re.DOTALL
-        )
-    )
-    read = load_workload(written(tmp_path, blocks["toml"]))
+    text = page.read_text("utf-8")
+    (file,) = re.findall(r"```toml my\.toml\n(.*?)```", text, re.DOTALL)
+    (code,) = [
+        block
+        for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        if "Workload(" in block
+    ]
+    read = load_workload(written(tmp_path, file))
     names: dict[str, Any] = {}
-    exec(compile(blocks["python"], str(page), "exec"), names)
+    exec(compile(code, str(page), "exec"), names)
     (made,) = [value for value in names.values() if isinstance(value, Workload)]
     assert [tensor.shape for tensor in read.tensors] == [
         tensor.shape for tensor in made.tensors

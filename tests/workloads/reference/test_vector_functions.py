@@ -3,7 +3,7 @@ import pytest
 
 from specs.element_view import Axis, Loop, View
 from specs.vector_functions import FACTS, VectorFunction
-from workloads.attributes import VectorAttributes
+from workloads.graph_attributes import VectorAttributes
 from workloads.reference.vector_functions import vector_function, vector_kernel
 
 X = np.array([[1.0, -2.0, 0.5, 3.0], [0.0, 1.0, 2.0, -1.0]])
