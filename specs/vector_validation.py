@@ -155,4 +155,7 @@ def _size_faults(
 def _matches(operand: Tensor, result: Tensor) -> bool:
     """Return whether an operand has an element for each element of the result."""
     row = operand.elements == operand.columns == result.columns
-    return operand.elements in (1, result.elements) or row
+    # Samples share the rows of weights, which begin again for each one.
+    shared = operand.role is Role.WEIGHTS and operand.columns == result.columns
+    repeated = shared and result.elements % operand.elements == 0
+    return operand.elements in (1, result.elements) or row or repeated

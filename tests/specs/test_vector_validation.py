@@ -186,3 +186,20 @@ def test_what_is_moved_or_reduced_in_whole_pieces_has_no_fault(
     vector: dict[str, Any], tensors: tuple[Tensor, ...]
 ) -> None:
     assert faults(vector, *tensors) == ""
+
+
+def test_only_weights_may_have_rows_that_begin_again() -> None:
+    many = Tensor(name="many", role=Role.OUTPUT, rows=6, columns=8)
+    wide = Tensor(name="wide", role=Role.INPUT, rows=6, columns=8)
+    two = Tensor(name="two", role=Role.WEIGHTS, rows=2, columns=8)
+    added = Vector(
+        name="v", inputs=("wide", "two"), outputs=("many",), function=VectorFunction.ADD
+    )
+
+    def fault(rows: Tensor) -> str:
+        known = {each.name: each for each in (many, wide, rows)}
+        return "; ".join(vector_faults(known, added, None))
+
+    assert fault(two) == ""
+    assert "two (4 x 8) has neither" in fault(two.model_copy(update={"rows": 4}))
+    assert "has neither" in fault(two.model_copy(update={"role": Role.INPUT}))

@@ -1,6 +1,7 @@
 """Building of a workload's graph from the nodes of an ONNX graph."""
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import final
 
 import numpy as np
@@ -265,13 +266,13 @@ class OnnxGraphBuilder:
         return made.transposed(inverse(order))
 
     def _operand(self, value: Value, shape: Sequence[int], order: Sequence[int]) -> str:
-        """Return the tensor of an operand: a single element, a row, or all of it."""
+        """Return the tensor of an operand: an element, some rows, or all of it."""
         if value.cells.size == 1:
             return self.tensor(value.of(value.cells.reshape(1)))
         spread = value.of(np.broadcast_to(value.cells, tuple(shape)).transpose(order))
-        *before, _ = zip(spread.shape, spread.cells.strides, strict=True)
-        if value.constant and all(size == 1 or stride == 0 for size, stride in before):
-            return self.tensor(spread.of(spread.cells[(0,) * len(before)]))
+        if value.constant:
+            # Rows of weights begin again after the last.
+            return self.tensor(spread.of(spread.cells[(0,) * _repeated(spread)]))
         return self.tensor(spread)
 
     def _fresh(self, name: str, *, stored: bool = False) -> str:
@@ -283,3 +284,9 @@ class OnnxGraphBuilder:
             found = f"{name}.{number}"
         self._names.add(found)
         return found
+
+
+def _repeated(value: Value) -> int:
+    """Return the leading dimensions over which rows repeat, of all but the last."""
+    pairs = zip(value.shape[:-1], value.cells.strides[:-1], strict=True)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == 1 or not pair[1], pairs))

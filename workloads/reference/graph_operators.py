@@ -77,15 +77,26 @@ def vector(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> 
     shape = attributes.shapes[0]
     # What blocks of columns are taken of has other rows than the results.
     blocks = FACTS[attributes.function].blocks
-    laid = [
-        each if blocks > 1 or each.size != shape[0] * shape[1] else each.reshape(shape)
-        for each in operands
-    ]
+    alone = blocks > 1 or not FACTS[attributes.function].in_place
+    laid = [each if alone else _laid(each, shape) for each in operands]
     made = vector_kernel(attributes)(laid)
     return tuple(
         np.asarray(each).reshape(shape)
         for each, shape in zip(made, attributes.shapes, strict=True)
     )
+
+
+def _laid(operand: Array, shape: tuple[int, int]) -> Array:
+    """Return an operand as a matrix of a size, or a row or an element of it.
+
+    Rows of weights that several samples share begin again for each one.
+    """
+    rows, columns = shape
+    if operand.size == rows * columns:
+        return operand.reshape(shape)
+    if len(operand) == 1:
+        return operand
+    return np.tile(operand, (rows // len(operand), 1))
 
 
 def lookup_rows(

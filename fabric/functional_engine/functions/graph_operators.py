@@ -148,8 +148,8 @@ def _at(operand: Array, places: Array, columns: int, size: int, blocks: int) -> 
     Parameters
     ----------
     operand
-        The operand, as large as the result, or a row of it, or a single element; its
-        columns may be several blocks of those of the result.
+        The operand, as large as the result, or rows of it that repeat, or a single
+        element; its columns may be several blocks of those of the result.
     places
         Places of the results, row after row.
     columns, size
@@ -162,6 +162,7 @@ def _at(operand: Array, places: Array, columns: int, size: int, blocks: int) -> 
     if flat.size == 1:
         return flat[np.zeros_like(places)][:, None]
     if flat.size != size * blocks:
-        row = np.zeros_like(row)
+        # A row goes with all rows; several begin again for each sample.
+        row %= flat.size // wide
     block = columns * np.arange(blocks)
     return flat[(row * wide + column)[:, None] + block]

@@ -237,3 +237,32 @@ def test_a_network_on_chips_is_what_onnx_computes(name: str, grid: Grid) -> None
         plan, schedule.program, weights=weights, inputs=given
     )
     assert execution.agrees(TOLERANCE)
+
+
+def test_samples_of_a_batch_are_computed_as_each_alone() -> None:
+    inputs = {"x": random_array(1, 3, 5, 5)}
+    pool: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+    nodes = [
+        node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1]),
+        # Places of the edge have fewer neighbours, and each has a number of its own.
+        node("AveragePool", ["a"], ["b"], **pool),
+        node("Add", ["b", "places"], ["y"]),
+    ]
+    model = model_of(nodes, inputs, w=(4, 3, 3, 3), places=(5, 5))
+    graph = graph_of_model(shaped_model(model, "it", {}, tuple(NODES)), "it")
+    alone = Workload("it", graph.tensors, graph.operators)
+    samples = [random_array(1, 3, 5, 5), 2 - random_array(1, 3, 5, 5)]
+    wanted = [
+        ReferenceEvaluator(model).run(None, {"x": each})[0].ravel() for each in samples
+    ]
+    given = {"x": np.vstack([each.reshape(15, 5) for each in samples])}
+    chips = NODE.active.astype(np.int64)
+    plan = plan_workload(alone.batched(2), MACHINE, Grid(column=2, row=1), chips)
+    schedule = compile_workload(plan, NODE)
+    weights = graph.arrays()
+    found = evaluate(plan.graph.graph, given, weights)["y"].ravel()
+    np.testing.assert_allclose(found, np.hstack(wanted), atol=1e-5)
+    execution = run_workload_execution(
+        plan, schedule.program, weights=weights, inputs=given
+    )
+    assert execution.agrees(TOLERANCE)

@@ -49,7 +49,8 @@ def test_a_row_of_weights_goes_with_all_rows() -> None:
     builder.elementwise(VectorFunction.ADD, x, column)
     builder.elementwise(VectorFunction.ADD, x, builder.scalar(2))
     assert builder.tensors["row"].shape == "1 x 4"
-    assert builder.tensors["column"].elements == 24
+    # Three rows of a column each, for each of two samples.
+    assert builder.tensors["column"].shape == "3 x 4"
     assert builder.tensors["number 2"].elements == 1
 
 
