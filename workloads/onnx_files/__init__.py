@@ -7,6 +7,7 @@ node_order: check_names, sort_nodes, name_of
 open_sizes: set_sizes
 graph_builder: OnnxGraphBuilder
 weight_sources: OnnxGraph, WeightSource
+graph_folding: folded; factors into weights
 graph_finish: finished_graph; outputs and chained operators
 values: Value; where the elements of a value are
 constants: Constants; numbers that are known beforehand

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
 from specs.vector_functions import FACTS, VectorFunction
 from workloads.onnx_files.graph_builder import OnnxGraphBuilder
+from workloads.onnx_files.graph_folding import folded
 from workloads.onnx_files.values import Value, dims_of
 from workloads.onnx_files.weight_sources import OnnxGraph
 
@@ -34,10 +35,11 @@ def finished_graph(
                 VectorFunction.COPY, (base,), value.shape, dims=dims
             ).base
         names[base] = name
+    live = folded(builder, _live(builder.operators, set(names)), set(names))
     tensors = dict(builder.tensors)
     for base in names:
         tensors[base] = tensors[base].model_copy(update={"role": Role.OUTPUT})
-    operators = _chained(tensors, _live(builder.operators, set(names)))
+    operators = _chained(tensors, live)
     used = {name for each in operators for name in (*each.reads, *each.makes)}
     # An output is called as in the file, and what was called so is not.
     free = {
