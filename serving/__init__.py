@@ -7,7 +7,12 @@ cycle_time: CycleTime
 service_times: ServiceTimes, TOKEN_BYTES
 compiled_times: bucket_contexts, compile_service_times, stage_pitch
 frame: Frame, FrameTimes, Policy, frame_times
+fleet: replicas, routers, limits and prefix caches
+requests: what users ask for
 timetable: the fast engine
+events: the reference engine
+results: records and measures
+traffic_file: TrafficFile, traffic_file, load_traffic_file
 wire: bodies, answers, frames and errors as clients of OpenAI and Groq know them
 endpoint: a server for those clients, with simulated times
 client: those clients on an endpoint in the same process

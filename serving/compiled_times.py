@@ -88,6 +88,10 @@ def compile_service_times(
     ]
     tokens, passes = [made for made, _ in decodes], [made for made, _ in chunks]
     machine = plan.machine
+    windows = [
+        max(each.timeline.stage_cycles) + machine.hac.epoch_cycles for each in passes
+    ]
+    paced = list(map(_paced, tokens, passes, windows))
     return ServiceTimes(
         clock_hz=machine.chip.clock_hz,
         host=machine.host,
@@ -101,13 +105,12 @@ def compile_service_times(
         ),
         period_cycles=_ints(each.program.period_cycles for each in tokens),
         token_cycles=_ints(each.program.token_cycles for each in tokens),
-        window_cycles=_ints(
-            max(each.timeline.stage_cycles) + machine.hac.epoch_cycles
-            for each in passes
-        ),
+        window_cycles=_ints(windows),
         pass_cycles=_ints(each.program.token_cycles for each in passes),
         token_lag_cycles=_ints(map(_lag_cycles, tokens, passes)),
         pass_lag_cycles=_ints(map(_lag_cycles, passes, tokens)),
+        paced_windows=_ints(behind for behind, _ in paced),
+        paced_pass_cycles=_ints(cycles for _, cycles in paced),
         change_cycles=_CHANGE_EPOCHS * machine.hac.epoch_cycles,
         kv_bytes_per_token=_kv_bytes_per_token(plan),
         decode_certificates=tuple(digest for _, digest in decodes),
@@ -147,6 +150,20 @@ def _lag_cycles(follower: Schedule, leader: Schedule) -> int:
     return sum(max(0, there - here) for here, there in zip(own, ahead, strict=True))
 
 
+def _paced(token: Schedule, chunk: Schedule, window_cycles: int) -> tuple[int, int]:
+    """Return by how many windows a chunk falls behind tokens, and its pass beside them.
+
+    Each stage runs the frame of the one before it, later by what a token takes there. A
+    chunk that takes longer goes on in one of the next windows of the next stage.
+    """
+    own, ahead = stage_pitch(chunk.timeline), stage_pitch(token.timeline)
+    behind = sum(
+        ceil_div(max(0, here - there), window_cycles)
+        for here, there in zip(own, ahead, strict=True)
+    )
+    return behind, chunk.program.token_cycles - sum(own) + sum(ahead)
+
+
 def stage_pitch(timeline: Timeline) -> list[int]:
     """Return the cycles of a timeline from the start of each stage to the next one's.
 
@@ -163,15 +180,25 @@ def stage_pitch(timeline: Timeline) -> list[int]:
 
 def _kv_bytes_per_token(plan: ShardingPlan) -> int:
     """Return the bytes of a position's keys and values on the chip with the most."""
-    task = plan.task._replace(batch=1)
-    most = max(
-        int(kept.max())
-        for stage in plan.stages
-        for kept in [sum(kv_cache_bytes(task, each, 1) for each in stage.blocks)]
-        if isinstance(kept, np.ndarray)
-    )
+    most = max(int(kept.max()) for kept in _cache_bytes(plan))
     # A sequence's positions are shared out over chips, so that one alone says too much.
-    return ceil_div(most, task.context)
+    return ceil_div(most, plan.task.context)
+
+
+def cache_bytes_per_token(plan: ShardingPlan) -> int:
+    """Return the bytes of a position's keys and values on all chips of a plan."""
+    total = sum(int(kept.sum()) for kept in _cache_bytes(plan))
+    return ceil_div(total, plan.task.context)
+
+
+def _cache_bytes(plan: ShardingPlan) -> list[Ints]:
+    """Return the bytes of a sequence's KV cache on the chips of each stage."""
+    task = plan.task._replace(batch=1)
+    none = np.zeros(1, dtype=np.int64)
+    return [
+        sum((kv_cache_bytes(task, each, 1) for each in stage.blocks), none)
+        for stage in plan.stages
+    ]
 
 
 def _ints(values: Iterable[int]) -> Ints:

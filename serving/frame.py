@@ -17,6 +17,18 @@ class Policy(StrEnum):
     APART = "apart"
 
 
+class Pace(StrEnum):
+    """Whose pace the stages of a frame with windows keep; unpublished, too.
+
+    With that of tokens, each stage runs the frame of the one before it as soon as a
+    token is there, and a chunk goes on in the next window. With that of chunks, tokens
+    wait for the chunks ahead of them in every stage.
+    """
+
+    TOKEN = "token"
+    CHUNK = "chunk"
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
@@ -34,6 +46,8 @@ class Frame:
         Longest context of a sequence; slots and windows are as wide as it needs.
     policy
         How prompts share the pipeline.
+    pace
+        Whose pace the stages keep, with windows.
     """
 
     slots: int
@@ -41,6 +55,7 @@ class Frame:
     chunk_tokens: int
     context_tokens: int
     policy: Policy = Policy.WINDOWS
+    pace: Pace = Pace.TOKEN
 
     def __post_init__(self) -> None:
         """Refuse frames that cannot be.
@@ -74,6 +89,8 @@ class FrameTimes(NamedTuple):
     window_cycles, pass_cycles
         From a window to the next, and from the start of a window until the first token
         is at the first stage, if the window's chunk ends a prompt.
+    behind_windows
+        By how many windows that window is behind the chunk's own at the first stage.
     first_slot_cycles, slot_cycles
         Start of the first slot in the frame, and the cycles from a slot to the next.
     token_cycles
@@ -85,6 +102,7 @@ class FrameTimes(NamedTuple):
     frame_cycles: int
     window_cycles: int
     pass_cycles: int
+    behind_windows: int
     first_slot_cycles: int
     slot_cycles: int
     token_cycles: int
@@ -108,9 +126,9 @@ class FrameTimes(NamedTuple):
 def frame_times(times: ServiceTimes, frame: Frame, bucket: int = -1) -> FrameTimes:
     """Return the times of a frame on a compiled pipeline.
 
-    Without prompt windows it is the period of the decode program. With them, decode
-    passes and chunks pass all stages in the order of the first: the faster kind waits
-    behind the slower, so that every stage keeps the timetable of the first one, later.
+    Without prompt windows it is the period of the decode program. With them, every
+    stage keeps the timetable of the first one, later: by what a token takes to get
+    there, or by what the slower of a token and a chunk takes.
 
     Parameters
     ----------
@@ -137,8 +155,12 @@ def frame_times(times: ServiceTimes, frame: Frame, bucket: int = -1) -> FrameTim
     at = times.bucket_of(frame.context_tokens) if bucket < 0 else bucket
     slot, period = int(times.slot_cycles[at]), int(times.period_cycles[at])
     token, window = int(times.token_cycles[at]), int(times.window_cycles[at])
-    passing = int(times.pass_cycles[at])
-    mixed = frame.policy is Policy.SLOTS or frame.windows > 0
+    passing, behind = int(times.pass_cycles[at]), 0
+    paced = frame.windows > 0 and frame.pace is Pace.TOKEN
+    mixed = frame.policy is Policy.SLOTS or (frame.windows > 0 and not paced)
+    if paced:
+        passing = int(times.paced_pass_cycles[at])
+        behind = int(times.paced_windows[at])
     if mixed:
         token += int(times.token_lag_cycles[at])
         passing += int(times.pass_lag_cycles[at])
@@ -151,6 +173,7 @@ def frame_times(times: ServiceTimes, frame: Frame, bucket: int = -1) -> FrameTim
         frame_cycles=max(period, first + frame.slots * slot, token if mixed else 0),
         window_cycles=window,
         pass_cycles=passing,
+        behind_windows=behind,
         first_slot_cycles=first,
         slot_cycles=slot,
         token_cycles=token,

@@ -48,8 +48,11 @@ class ServiceTimes:
     pass_cycles
         From the start of a chunk until the token that it chooses is at the first stage.
     token_lag_cycles, pass_lag_cycles
-        What a token takes longer behind a chunk, and a chunk behind a token, since no
-        pass overtakes another in any stage.
+        What a token takes longer behind a chunk, and a chunk behind a token, if all
+        stages keep the order of the first.
+    paced_windows, paced_pass_cycles
+        By how many windows a chunk falls behind tokens that go on at their own pace,
+        and what its pass takes beside these.
     change_cycles
         Change from one program to another, as between context buckets.
     kv_bytes_per_token
@@ -71,6 +74,8 @@ class ServiceTimes:
     pass_cycles: Ints
     token_lag_cycles: Ints
     pass_lag_cycles: Ints
+    paced_windows: Ints
+    paced_pass_cycles: Ints
     change_cycles: int
     kv_bytes_per_token: int
     decode_certificates: tuple[str, ...]
@@ -128,6 +133,12 @@ class ServiceTimes:
     def host_in_ps(self, prompt_tokens: int) -> int:
         """Return the time of a request's call: latency, and its prompt over PCIe."""
         return self.host.request_ps(TOKEN_BYTES * prompt_tokens)
+
+    def hosts_in_ps(self, prompt_tokens: Ints) -> Ints:
+        """Return the times of the calls of many requests, as `host_in_ps` does."""
+        lengths, of_each = np.unique(prompt_tokens, return_inverse=True)
+        times = [self.host_in_ps(length) for length in lengths.tolist()]
+        return np.array(times, dtype=np.int64)[of_each]
 
     @property
     def host_out_ps(self) -> int:

@@ -21,6 +21,7 @@ from experiments.cli.scenario_options import (
 )
 from experiments.cli.serve import serve_command
 from experiments.cli.sweep import simulate_each, sweep_command
+from experiments.cli.traffic import traffic_command
 from experiments.cli.workload import workload_command
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ for name, command in (
     ("topology", topology_command),
     ("validate", validate_command),
     ("collective", collective_command),
+    ("traffic", traffic_command),
     ("execute", execute_command),
     ("serve", serve_command),
     ("sweep", sweep_command),

@@ -3,4 +3,9 @@
 admission: WindowAdmission, SlotAdmission, Work, Placed
 ticket: Ticket
 online: OnlineTimetable
+machine_time: MachineTime
+grid_replica: GridReplica
+boundary_replica: BoundaryReplica
+bulk: BulkReplicas, ready_cycles
+engine: serve
 """

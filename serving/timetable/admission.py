@@ -112,7 +112,8 @@ class WindowAdmission:
         self, works: Iterable[tuple[int, int, int]]
     ) -> list[tuple[int, int, int, int, int]]:
         """Return the fields of `place` as plain tuples, which is twice as fast."""
-        slots, windows, frame, window, passing, first, slot_cycles, _ = self.times
+        slots, windows, frame, window, passing, behind, *_ = self.times
+        first, slot_cycles = self.times.first_slot_cycles, self.times.slot_cycles
         heap, next_window = self._slots, self.next_window
         rows: list[tuple[int, int, int, int, int]] = []
         append = rows.append
@@ -130,9 +131,9 @@ class WindowAdmission:
                 admitted = number * frame + within * window
                 number, within = divmod(next_window - 1, windows)
                 last = number * frame + within * window
-                chosen = last + passing
-                turn = chosen
                 freed = last + window
+                number, within = divmod(next_window - 1 + behind, windows)
+                chosen = turn = number * frame + within * window + passing
             else:
                 admitted = offset - (offset - at) // frame * frame
                 chosen = turn = freed = admitted

@@ -27,6 +27,8 @@ def round_times(**changes: Any) -> ServiceTimes:
         "pass_cycles": [300],
         "token_lag_cycles": [0],
         "pass_lag_cycles": [0],
+        "paced_windows": [0],
+        "paced_pass_cycles": [300],
         "change_cycles": 4,
         "kv_bytes_per_token": 1000,
         "decode_certificates": ("d",),

@@ -67,6 +67,9 @@ def test_a_token_behind_a_wide_chunk_waits_for_it_in_every_stage() -> None:
     token = stage_pitch(compile_token(what.plan, what.topology).timeline)
     assert len(token) == 3
     assert times.token_lag_cycles[0] > 0
+    # A chunk takes longer than a token in each of the three stages before the last.
+    assert times.paced_windows[0] == 3
+    assert times.paced_pass_cycles[0] < times.pass_cycles[0]
     assert times.pass_lag_cycles[0] == 0
     assert chunk.window_cycles[0] == times.window_cycles[0]
 

@@ -1,6 +1,7 @@
 import pytest
 
-from serving.frame import Policy, frame_times
+from serving.frame import Pace, Policy, frame_times
+from serving.timetable.admission import WindowAdmission, Work
 from specs.errors import SpecError
 from tests.serving.round_times import round_frame, round_times
 
@@ -21,8 +22,19 @@ def test_a_frame_without_windows_has_the_turns_of_the_decode_program() -> None:
 
 
 def test_a_frame_is_as_long_as_a_token_that_trails_a_chunk() -> None:
-    times = frame_times(round_times(token_lag_cycles=[250]), round_frame())
+    lag = round_times(token_lag_cycles=[250])
+    times = frame_times(lag, round_frame(pace=Pace.CHUNK))
     assert times.token_cycles == times.frame_cycles == 400
+
+
+def test_at_the_pace_of_tokens_chunks_go_on_in_later_windows() -> None:
+    paced = {"paced_windows": [3], "paced_pass_cycles": [170]}
+    times = frame_times(round_times(token_lag_cycles=[250], **paced), round_frame())
+    assert (times.token_cycles, times.frame_cycles) == (150, 300)
+    assert (times.behind_windows, times.pass_cycles) == (3, 170)
+    (placed,) = WindowAdmission(times).place([Work(0, 1, 0)])
+    # Three windows behind the one at 0 is the second one of the next frame.
+    assert placed.chosen_cycle == 350 + 170
 
 
 def test_a_prompt_in_its_own_slot_makes_slots_as_long_as_windows() -> None:

@@ -6,9 +6,10 @@ from tests.serving.round_times import round_times
 
 def test_a_context_takes_the_smallest_bucket_that_holds_it() -> None:
     names = ("slot", "period", "token", "window", "pass", "token_lag", "pass_lag")
-    arrays = {f"{name}_cycles": [1, 2] for name in names}
+    arrays = {f"{name}_cycles": [1, 2] for name in (*names, "paced_pass")}
     times = round_times(
         **arrays,
+        paced_windows=[0, 0],
         context_tokens=[100, 200],
         decode_certificates=("a", "b"),
         chunk_certificates=("a", "b"),
@@ -43,6 +44,8 @@ def test_buckets_must_agree_and_ascend() -> None:
                     "pass_cycles",
                     "token_lag_cycles",
                     "pass_lag_cycles",
+                    "paced_windows",
+                    "paced_pass_cycles",
                 )
             },
             decode_certificates=("a", "b"),

@@ -1,0 +1,171 @@
+import io
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from experiments.cli.traffic import traffic_command
+from experiments.service.fleet_of import PreparedFleet, fleet_of, prepare_fleet
+from experiments.service.traffic_files import write_traffic
+from experiments.service.traffic_report import traffic_report
+from experiments.service.traffic_run import (
+    TrafficRun,
+    prompt_rate,
+    run_traffic,
+    traffic_document,
+)
+from serving.traffic_file import TrafficFile, traffic_file
+from specs.errors import PlanError, SpecError
+
+CONTENT: dict[str, Any] = {
+    "model": "gpt2",
+    "chips": 8,
+    "strategy": "tensor=2,pipeline=4",
+    "settings": {"model.layers": 4},
+    "context": 64,
+    "context_bucket": 32,
+    "frame": {"slots": 4, "windows": 2, "chunk_tokens": 8},
+    "traffic": {
+        "arrivals": "gamma",
+        "rate_per_s": 1000,
+        "burstiness": 0.5,
+        "requests": 60,
+        "prompt": {"kind": "lognormal", "median": 15, "sigma": 0.5, "max": 30},
+        "output": {"kind": "lognormal", "median": 10, "sigma": 0.5, "max": 30},
+    },
+    "slo": {"ttft_ms": 1},
+}
+
+
+def file_of(**changes: Any) -> TrafficFile:
+    return traffic_file({**CONTENT, **changes}, "test")
+
+
+@cache
+def compiled() -> PreparedFleet:
+    return prepare_fleet(file_of())
+
+
+def run(engine: str = "timetable", **changes: Any) -> TrafficRun:
+    file, made = file_of(**changes), compiled()
+    assert file.frame is not None
+    fleet = fleet_of(file, file.frame, made.prepared.plan, made.fleet.times)
+    return run_traffic(file, engine=engine, prepared=made._replace(fleet=fleet))
+
+
+CACHED = {**CONTENT["traffic"], "prefix_groups": 3, "prefix_tokens": 16}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"frame": {**CONTENT["frame"], "in_flight": True}},
+        {"frame": {**CONTENT["frame"], "pace": "chunk"}},
+        {"frame": {"slots": 4, "chunk_tokens": 8, "policy": "slots"}},
+        {"frame": {"slots": 4, "chunk_tokens": 8, "policy": "alternate"}},
+        {
+            "frame": {"slots": 4, "chunk_tokens": 8, "policy": "apart"},
+            "transfer": {"gb_per_s": 10, "latency_us": 1},
+        },
+        {"replicas": 2, "router": "least_queue", "limits": {"rpm": 40}},
+        {
+            "traffic": CACHED,
+            "cache": {"block_tokens": 8, "sram_tokens": 16, "host_tokens": 64},
+            "outages": [{"at_s": 0.01, "duration_ms": 5}],
+        },
+    ],
+)
+def test_both_engines_write_the_same_rows(changes: dict[str, Any]) -> None:
+    fast, reference = run(**changes), run("simpy", **changes)
+    pd.testing.assert_frame_equal(fast.records, reference.records)
+    assert fast.summary == reference.summary
+
+
+def test_without_load_the_slowest_request_waits_for_a_frame_at_most() -> None:
+    # Constant lengths: what differs is the phase of the frame at arrival.
+    slow = {"rate_per_s": 10, "requests": 40, "arrivals": "poisson"}
+    made = run(traffic={**slow, "prompt": {"tokens": 16}, "output": {"tokens": 5}})
+    frame_ps = made.prepared.fleet.times.cycle_time.ps(made.frame_times.frame_cycles)
+    ttft = made.records["ttft_ps"]
+    assert ttft.max() - ttft.min() <= 2 * frame_ps
+    assert made.summary["cv_tpot"] < 0.1
+
+
+def test_a_report_and_its_files_say_the_same(tmp_path: Path) -> None:
+    made = run()
+    document = traffic_document(made)
+    assert json.loads(json.dumps(document)) == document
+    told = io.StringIO()
+    Console(file=told, width=80).print(traffic_report(made, document))
+    text = told.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    assert f"{document['p99_ttft_ms']:,.3f}" in text
+    assert document["saturation"] in text
+    written = write_traffic(made, document, tmp_path)
+    assert [each.name for each in written] == [
+        *("requests.csv", "summary.json", "traffic.png")
+    ]
+    rows = pd.read_csv(tmp_path / "requests.csv")
+    assert len(rows) == 60
+    assert (rows["ttft_ps"] >= 0).all()
+    rate = prompt_rate(made)
+    assert document["frame"]["prompt_tokens_per_s"] == rate
+    assert rate is not None
+    frame = document["frame"]
+    assert frame["tokens_per_s"] < frame["tokens_per_s_without_prompts"]
+    # A slot gives a token a frame, a window a chunk.
+    assert rate / frame["tokens_per_s"] == pytest.approx(2 * 8 / 4)
+
+
+def test_cached_positions_must_fit_beside_the_slots() -> None:
+    with pytest.raises(PlanError, match="use sram_tokens <="):
+        run(cache={"sram_tokens": 10**9})
+    with pytest.raises(SpecError, match=r"no \[frame\]"):
+        prepare_fleet(file_of(frame=None))
+
+
+def test_the_command_takes_the_flags_of_vllm(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "traffic.toml"
+    path.write_text(
+        'model = "gpt2"\nchips = 2\nstrategy = "tensor=2"\ncontext = 32\n'
+        "[frame]\nslots = 1\nchunk_tokens = 8\n[settings]\n'model.layers' = 1\n"
+        "[traffic]\nprompt = { tokens = 8 }\noutput = { tokens = 3 }\n"
+    )
+    traffic_command(
+        [str(path), "tpot:5"],
+        request_rate="100",
+        burstiness=0.5,
+        num_prompts=7,
+        goodput=["ttft:200"],
+        seed=3,
+        out=tmp_path / "out",
+        as_json=True,
+    )
+    document = json.loads(capsys.readouterr().out)
+    asked = document["inputs"]["traffic"]
+    assert (asked["arrivals"], asked["burstiness"], asked["rate_per_s"]) == (
+        *("gamma", 0.5, 100.0),
+    )
+    assert document["inputs"]["slo"] == {"ttft_ms": 200, "tpot_ms": 5, "e2el_ms": 0}
+    assert document["completed"] == 7
+    assert (tmp_path / "out" / "requests.csv").exists()
+    traffic_command([str(path)], request_rate="inf", max_concurrency=2, num_prompts=5)
+    assert "5 completed" in capsys.readouterr().out
+    with pytest.raises(SpecError, match="is no number"):
+        traffic_command([str(path)], request_rate="many")
+    with pytest.raises(SpecError, match="did you mean 'simpy'"):
+        traffic_command([str(path)], engine="simp")
+
+
+def test_the_same_seed_gives_the_same_rows() -> None:
+    pd.testing.assert_frame_equal(run().records, run().records)
+    assert not run(seed=2).records.equals(run().records)
+    assert replace(run(), engine="x").engine == "x"

@@ -1,0 +1,18 @@
+from serving.fleet.fleet import FleetOutage
+from serving.timetable.machine_time import MachineTime
+
+
+def test_a_machine_stands_still_from_the_next_frame_on() -> None:
+    time = MachineTime(100, [FleetOutage(0, 150, 30)])
+    assert [time.machine(at) for at in (199, 200, 215, 230, 231)] == [
+        *(199, 200, 200, 200, 201)
+    ]
+    # What ends at the stop ends before it, what starts there starts after it.
+    assert (time.end(200), time.begin(200)) == (200, 230)
+    assert (time.end(201), time.begin(199)) == (231, 199)
+
+
+def test_an_outage_within_another_follows_it() -> None:
+    time = MachineTime(100, [FleetOutage(0, 150, 30), FleetOutage(0, 210, 7)])
+    assert (time.begin(200), time.end(200)) == (237, 200)
+    assert time.machine(240) == 203
