@@ -13,7 +13,8 @@ model, transformer_shape, parameter_counts: ModelSpec, load_model, model_names
 families: Family, load_family; what a ``model_type`` implies, a file each
 numerical_settings: NumericalSettings; what changes a model's values and not its sizes
 router: RouterSpec; how scores of experts become their weights
-hf_config, config_values, checkpoint: readers of config.json and of a checkpoint's index
+hf_config, config_values, config_layers: readers of config.json
+checkpoint: reader of a checkpoint's index
 formats, devices: number formats; peaks of other devices
 decode_work: the work of a decode step, for the bounds of devices
 graph, graph_validation: tensors and operators of a workload, and their faults

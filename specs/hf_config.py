@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from specs.config_layers import unrotated_of, window_of
 from specs.config_values import MODEL_TYPE, Config, text_part
 from specs.errors import SpecError, nearest
 from specs.expert_config import expert_sizes
@@ -31,7 +32,6 @@ _SIZES = (
 )
 # Least similarity of a key to the one that it is taken for.
 _SIMILAR = 0.8
-_WINDOWED, _FULL = "sliding_attention", "full_attention"
 
 
 def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
@@ -57,6 +57,7 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
     family = FAMILIES[name]
     config = Config(text, family, origin)
     _check_keys(name, text, config)
+    _check_requirements(name, text, config)
     hidden, heads = config.size("hidden_size"), config.size("attention_heads")
     if config.value("head_dim")[1] is None and hidden % heads:
         raise SpecError(
@@ -79,7 +80,8 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
         **expert_sizes(config, layers),
         **_biases(config),
         **_positions(name, config),
-        **_window(config, layers),
+        **window_of(config, layers),
+        **unrotated_of(config, layers),
     }
     return {**sizes, "remarks": tuple(_remarks(content, config, sizes))}
 
@@ -155,7 +157,7 @@ def _biases(config: Config) -> dict[str, bool]:
     family = config.family
     attention = family.biased or config.flag("attention_biases")
     return {
-        "qkv_biases": attention or family.qkv_biased,
+        "qkv_biases": attention or family.qkv_biased or config.flag("qkv_biases"),
         "output_biases": attention,
         "feed_forward_biases": family.biased or config.flag("feed_forward_biases"),
     }
@@ -167,6 +169,7 @@ def _positions(name: str, config: Config) -> dict[str, int]:
     if not config.family.learned_positions:
         return {"max_context_tokens": rows}
     unused = config.family.first_position
+    rows += config.family.unnumbered_positions
     if rows <= unused:
         raise SpecError(
             f"{config.origin}: {config.keys('max_context_tokens')[0]} = {rows}: {name} "
@@ -178,45 +181,17 @@ def _positions(name: str, config: Config) -> dict[str, int]:
     return sizes
 
 
-def _window(config: Config, layers: int) -> dict[str, Any]:
-    """Return the width of a model spec's sliding window and the layers that have it."""
-    kinds = _kinds_of_layers(config, layers)
-    used = config.flag("window_used", otherwise=True)
-    if not used or config.value("window_tokens")[1] is None:
-        return {}
-    if kinds is not None:
-        windowed = tuple(i for i, kind in enumerate(kinds) if kind == _WINDOWED)
-    else:
-        windowed = _windowed_layers(config, layers)
-    tokens = config.size("window_tokens")
-    return {"window_tokens": tokens, "windowed_layers": windowed} if windowed else {}
-
-
-def _kinds_of_layers(config: Config, layers: int) -> list[str] | None:
-    """Return the kind of each layer of a model spec, None if its config lists none."""
-    key, kinds = config.value("layer_types")
-    if kinds is None:
-        return None
-    if not isinstance(kinds, list) or len(kinds) != layers:
-        raise SpecError(
-            f"{config.origin}: {key} must list the kind of each of {layers} layers"
-        )
-    for kind in kinds:
-        if kind not in (_WINDOWED, _FULL):
+def _check_requirements(name: str, content: Mapping[str, Any], config: Config) -> None:
+    """Raise a spec error if a config asks for what its family lacks here."""
+    family = config.family
+    for key, wanted in family.requires.items():
+        expected = wanted
+        if isinstance(wanted, str) and wanted.startswith("="):
+            other = wanted.removeprefix("=")
+            expected = content.get(other, family.defaults.get(other))
+        value = content.get(key)
+        if value is not None and value != expected:
             raise SpecError(
-                f"{config.origin}: {key} has {kind!r}, which is not modelled; only "
-                f"{_WINDOWED} and {_FULL} are"
+                f"{config.origin}: {key} = {value!r} of {name} is not modelled; only "
+                f"{expected!r} is"
             )
-    return kinds
-
-
-def _windowed_layers(config: Config, layers: int) -> tuple[int, ...]:
-    """Return the layers of a model spec with a window if its config lists none."""
-    period = config.family.window_period
-    if period:
-        return tuple(i for i in range(layers) if (i + 1) % period)
-    first = 0
-    # A first layer of 0 is no size, but means that all layers have the window.
-    if config.keys("first_windowed_layer") and config.value("first_windowed_layer")[1]:
-        first = config.size("first_windowed_layer")
-    return tuple(range(min(layers, first), layers))

@@ -6,9 +6,15 @@ from typing import Any, final
 
 from pydantic import Field
 
-from specs.config_values import Config, text_part
+from specs.config_values import (
+    FULL_ATTENTION,
+    WINDOWED_ATTENTION,
+    Config,
+    text_part,
+)
 from specs.errors import SpecError
 from specs.families.catalogue import FAMILIES
+from specs.families.family import Family
 from specs.validation import Spec, build
 
 
@@ -47,12 +53,21 @@ class NumericalSettings(Spec):
         Activation of the feed-forward, as Hugging Face names it.
     rope_theta
         Base of the rotary frequencies.
+    local_rope_theta
+        Base of those frequencies in layers with a window, which are not scaled; None if
+        they are as in the other layers.
     rotary_fraction
         Part of each head that is rotated.
     rope_scaling
         Scaling of the rotary frequencies, None without.
     query_scalar
         Scores are divided by its square root; the size of a head if None.
+    attention_scale
+        Factor of the scores; None if `query_scalar` gives it.
+    embedding_scale, residual_scale
+        Factors of looked-up rows, and of what each block adds to the residual.
+    logits_divisor
+        Divisor of the logits.
     attention_soft_cap, final_soft_cap
         Bound of the scores and of the logits, None without.
     """
@@ -60,9 +75,14 @@ class NumericalSettings(Spec):
     norm_epsilon: float = Field(default=1e-6, ge=0)
     activation: str = "silu"
     rope_theta: float = Field(default=10_000.0, gt=0)
+    local_rope_theta: float | None = Field(default=None, gt=0)
     rotary_fraction: float = Field(default=1.0, gt=0, le=1)
     rope_scaling: RopeScaling | None = None
     query_scalar: float | None = Field(default=None, gt=0)
+    attention_scale: float | None = Field(default=None, gt=0)
+    embedding_scale: float = Field(default=1.0, gt=0)
+    residual_scale: float = Field(default=1.0, gt=0)
+    logits_divisor: float = Field(default=1.0, gt=0)
     attention_soft_cap: float | None = Field(default=None, gt=0)
     final_soft_cap: float | None = Field(default=None, gt=0)
 
@@ -72,8 +92,13 @@ _READ = (
     "norm_epsilon",
     "activation",
     "rope_theta",
+    "local_rope_theta",
     "rotary_fraction",
     "query_scalar",
+    "attention_scale",
+    "embedding_scale",
+    "residual_scale",
+    "logits_divisor",
     "attention_soft_cap",
     "final_soft_cap",
 )
@@ -115,19 +140,39 @@ def numerical_settings_of(
     """
     # Since version 5 of transformers, what concerns rotation is a table of its own.
     text = text_part(content, origin)
-    rope = text.get("rope_parameters")
-    flat = {**text, **rope} if isinstance(rope, Mapping) else text
-    config = Config(flat, FAMILIES[family], origin)
-    settings: dict[str, Any] = {}
+    rope = _rope_table(text.get("rope_parameters"), FAMILIES[family], origin)
+    config = Config({**text, **(rope or {})}, FAMILIES[family], origin)
+    settings: dict[str, Any] = dict(FAMILIES[family].numerics)
     for field in _READ:
         _, value = config.value(field)
         if value is None and field not in _MAY_BE_NULL:
             value = config.default(field)
         if value is not None:
             settings[field] = value
-    scaling = rope if isinstance(rope, Mapping) else text.get("rope_scaling")
+    scaling = text.get("rope_scaling") if rope is None else rope
     settings["rope_scaling"] = _rope_scaling(scaling, origin)
     return build(NumericalSettings, settings, origin)
+
+
+def _rope_table(table: Any, family: Family, origin: str) -> dict[str, Any] | None:
+    """Return the rotation of a config in one table, None if it has none.
+
+    Some configs have a table for each kind of layers.
+    """
+    if not isinstance(table, Mapping):
+        return None
+    full, local = table.get(FULL_ATTENTION), table.get(WINDOWED_ATTENTION)
+    if not isinstance(full, Mapping) or not isinstance(local, Mapping):
+        return dict(table)
+    if _rope_scaling(local, origin) is not None:
+        raise SpecError(
+            f"{origin}: rope_parameters.{WINDOWED_ATTENTION} are scaled, which is not "
+            "modelled; only those of the other layers may be"
+        )
+    found = dict(full)
+    if "rope_theta" in local:
+        found |= dict.fromkeys(family.keys.local_rope_theta, local["rope_theta"])
+    return found
 
 
 def _rope_scaling(table: Any, origin: str) -> dict[str, Any] | None:

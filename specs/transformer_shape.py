@@ -53,6 +53,8 @@ class TransformerShape(Spec):
         Rows of the tables that are added to the embedding, 0 without a table.
     window_tokens, windowed_layers
         Positions that the listed layers attend to; the others attend to all.
+    unrotated_layers
+        Layers without rotation of queries and keys, in a family that rotates them.
     numerics
         Numerical settings, those of the family if None. No size follows from them, so
         they are no part of a dump.
@@ -86,6 +88,7 @@ class TransformerShape(Spec):
     token_types: int = Field(default=0, ge=0)
     window_tokens: int | None = Field(default=None, gt=0)
     windowed_layers: tuple[int, ...] = ()
+    unrotated_layers: tuple[int, ...] = ()
     numerics: NumericalSettings | None = Field(default=None, exclude=True)
     remarks: tuple[str, ...] = Field(default=(), exclude=True)
 
@@ -180,10 +183,10 @@ class TransformerShape(Spec):
         return next(n for n in range(layer + 1) if self.has_experts(n) == own)
 
     def layer_like(self, layer: int) -> int:
-        """Return the first layer that has the same sizes as `layer`."""
-        windowed = layer in self.windowed_layers
-        return next(
-            other
-            for other in range(layer + 1)
-            if (other in self.windowed_layers) == windowed
-        )
+        """Return the first layer that has the same sizes and operators as `layer`."""
+        own = self._kind_of(layer)
+        return next(other for other in range(layer + 1) if self._kind_of(other) == own)
+
+    def _kind_of(self, layer: int) -> tuple[bool, ...]:
+        """Return what a layer has that not all have: a window, no rotation."""
+        return layer in self.windowed_layers, layer in self.unrotated_layers

@@ -78,11 +78,14 @@ class HeadNormAttributes:
         Number added to the mean square.
     biased
         Whether biases of queries and keys are added before.
+    unit_offset
+        Whether the weights are stored as their difference from 1.
     """
 
     head_dim: int
     epsilon: float
     biased: bool = False
+    unit_offset: bool = False
 
 
 @final
@@ -114,14 +117,18 @@ class Rotary:
     theta
         Base of the frequencies.
     dims
-        Leading elements of a head that are rotated; i is paired with i + dims / 2.
+        Leading elements of a head that are rotated; i is paired with i + dims / 2. None
+        of them in a layer without positions, whose heads pass as they are.
     scaling
         Scaling of the frequencies, None without.
+    interleaved
+        Whether pairs are neighbours instead, 2i and 2i + 1.
     """
 
     theta: float
     dims: int
     scaling: RopeScaling | None = None
+    interleaved: bool = False
 
 
 @final
@@ -177,12 +184,14 @@ class AttentionAttributes:
 class AddAttributes:
     """Attributes of a sum: which of residual, bias and expert choice follow it.
 
-    With a choice, the bias has a row for each expert.
+    With a choice, the bias has a row for each expert. All but the residual is
+    multiplied by `scale`.
     """
 
     residual: bool = True
     biased: bool = False
     chosen: bool = False
+    scale: float = 1.0
 
 
 @final
@@ -239,9 +248,13 @@ class ActivateAttributes:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateAttributes:
-    """Attributes of the largest logit: the bound of logits, None without."""
+    """Attributes of the largest logit: a divisor, and a bound of what is left.
+
+    The bound is None without one.
+    """
 
     soft_cap: float | None = None
+    divisor: float = 1.0
 
 
 Attributes = (

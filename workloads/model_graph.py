@@ -9,7 +9,7 @@ from specs.model import ModelSpec
 from workloads.attributes import NormAttributes
 from workloads.operator_graph import Block, OperatorGraph
 from workloads.operators import TokenRows
-from workloads.transformer.attention import attention, rotary
+from workloads.transformer.attention import attention
 from workloads.transformer.block_builder import Transformer
 from workloads.transformer.embedding_and_head import embedding, head, pooler
 from workloads.transformer.feed_forward import feed_forward
@@ -92,18 +92,11 @@ def _blocks(
         ),
         residual_is_normed=family.norms is NormPlacement.RESIDUAL,
     )
-    rotated = not family.learned_positions
+    scale = sqrt(model.hidden_size) if family.scaled_embedding else 1.0
     post_norm = family.norms is NormPlacement.AROUND
     return (
-        embedding(
-            transformer,
-            scale=sqrt(model.hidden_size) if family.scaled_embedding else 1.0,
-        ),
-        *attention(
-            transformer,
-            rotary(settings, model.head_dim) if rotated else None,
-            post_norm=post_norm,
-        ),
+        embedding(transformer, scale=settings.embedding_scale * scale),
+        *attention(transformer, post_norm=post_norm),
         *feed_forward(transformer, post_norm=post_norm),
         (pooler if family.encoder else head)(transformer),
     )

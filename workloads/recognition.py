@@ -1,6 +1,7 @@
 """Recognition of a model: the one whose operator graph a graph is, if there is one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from math import sqrt
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,10 +12,13 @@ from specs.numerical_settings import NumericalSettings
 from specs.validation import build
 from workloads.attributes import (
     ActivateAttributes,
+    AddAttributes,
     AttentionAttributes,
     CandidateAttributes,
+    EmbedAttributes,
     NormAttributes,
     PositionAttributes,
+    Rotary,
     TablesAttributes,
 )
 from workloads.feed_forward_recognition import feed_forward_sizes
@@ -55,10 +59,12 @@ def model_of_graph(graph: OperatorGraph) -> ModelSpec:
         If it is the graph of no family; the message names what differs from that of the
         most similar one.
     """
-    sizes = _Reader(graph).sizes()
+    reader = _Reader(graph)
+    sizes = reader.sizes()
     differences: dict[str, Sequence[str]] = {}
     for family in _families():
-        model = build(ModelSpec, {**sizes, "family": family}, graph.name)
+        own_sizes = {**sizes, "family": family, "numerics": reader.settings(family)}
+        model = build(ModelSpec, own_sizes, graph.name)
         rows = graph.rows
         try:
             own = graph_of(
@@ -150,8 +156,6 @@ class _Reader:
         scores = self._operator(attention[0], Function.SCORES)
         heads = scores.attributes_as(AttentionAttributes)
         forwards = self._blocks(Function.ACTIVATE, Function.ADD)
-        activate = self._operator(forwards[0], Function.ACTIVATE)
-        inner = activate.attributes_as(ActivateAttributes)
         windows = {block.layers: self._window(block) for block in attention}
         windowed = [n for layers, size in windows.items() if size for n in layers]
         tables = {
@@ -179,12 +183,23 @@ class _Reader:
             "token_types": tables.get("token_types", 0),
             "window_tokens": max(filter(None, windows.values()), default=None),
             "windowed_layers": tuple(sorted(windowed)),
-            "numerics": self._settings(heads, inner),
+            "unrotated_layers": tuple(sorted(self._unrotated(attention))),
         }
 
     def _window(self, block: Block) -> int | None:
         scores = self._operator(block, Function.SCORES)
         return scores.attributes_as(AttentionAttributes).window
+
+    def _rotary(self, block: Block) -> Rotary | None:
+        positioned = self._operator(block, Function.POSITION)
+        return positioned.attributes_as(PositionAttributes).rotary
+
+    def _unrotated(self, blocks: Sequence[Block]) -> Iterator[int]:
+        """Yield the layers that rotate nothing among those of a model that does."""
+        for block in blocks:
+            rotary = self._rotary(block)
+            if rotary is not None and not rotary.dims:
+                yield from block.layers
 
     def _added_tables(self) -> tuple[str, ...]:
         """Return the tables that are added to the embedding."""
@@ -194,28 +209,59 @@ class _Reader:
                     return each.inputs[1:]
         return ()
 
-    def _settings(
-        self, heads: AttentionAttributes, inner: ActivateAttributes
-    ) -> NumericalSettings:
-        """Return the numerical settings."""
+    def settings(self, family: str) -> NumericalSettings:
+        """Return the numerical settings, if the graph is of a model of a family."""
+        attention = self._blocks(Function.SCORES)
+        scores = self._operator(attention[0], Function.SCORES)
+        heads = scores.attributes_as(AttentionAttributes)
         norm = self._attributes(Function.NORM_WEIGH, NormAttributes)
-        position = self._attributes(Function.POSITION, PositionAttributes)
         candidate = self._attributes(Function.CANDIDATE, CandidateAttributes)
-        rotary = position.rotary if position else None
+        inner = self._attributes(Function.ACTIVATE, ActivateAttributes)
+        added = self._attributes(Function.ADD, AddAttributes)
+        embedded = self._attributes(Function.EMBED, EmbedAttributes)
+        assert inner is not None
+        assert added is not None
+        assert embedded is not None
+        (embedding, *_) = self._blocks(Function.EMBED)
+        lookup = self._operator(embedding, Function.EMBED)
+        hidden = self._tensors[lookup.outputs[0]].columns
+        # The factor that a family has anyway is not one of the model.
+        factor = sqrt(hidden) if FAMILIES[family].scaled_embedding else 1.0
         settings: dict[str, object] = {
             "norm_epsilon": norm.epsilon if norm else 0.0,
             "activation": inner.activation,
             "attention_soft_cap": heads.soft_cap,
             "final_soft_cap": candidate.soft_cap if candidate else None,
+            "logits_divisor": candidate.divisor if candidate else 1.0,
+            "residual_scale": added.scale,
+            "embedding_scale": embedded.scale / factor,
+            **self._rotation(attention, heads.head_dim),
         }
         if heads.scale != heads.head_dim**-0.5:
             # A root and its square are not exact, and the scalar is a whole number.
-            scalar = heads.scale**-2
-            whole = float(round(scalar))
-            settings["query_scalar"] = whole if whole**-0.5 == heads.scale else scalar
-        if rotary is not None:
-            dims = rotary.dims + (0.5 if rotary.dims < heads.head_dim else 0)
-            settings["rope_theta"] = rotary.theta
-            settings["rotary_fraction"] = dims / heads.head_dim
-            settings["rope_scaling"] = rotary.scaling
+            scalar = float(round(heads.scale**-2))
+            exact = scalar > 0 and scalar**-0.5 == heads.scale
+            key = "query_scalar" if exact else "attention_scale"
+            settings[key] = scalar if exact else heads.scale
         return build(NumericalSettings, settings, self._graph.name)
+
+    def _rotation(self, blocks: Sequence[Block], head_dim: int) -> dict[str, object]:
+        """Return the settings of the rotation, none of a model without."""
+        by_window: dict[bool, Rotary] = {}
+        for block in blocks:
+            rotary = self._rotary(block)
+            if rotary is not None and rotary.dims:
+                by_window.setdefault(self._window(block) is not None, rotary)
+        if not by_window:
+            return {}
+        local = by_window.get(True)
+        rotary = by_window.get(False, local)
+        assert rotary is not None
+        dims = rotary.dims + (0.5 if rotary.dims < head_dim else 0)
+        differs = local is not None and local != rotary
+        return {
+            "rope_theta": rotary.theta,
+            "rotary_fraction": dims / head_dim,
+            "rope_scaling": rotary.scaling,
+            "local_rope_theta": local.theta if local and differs else None,
+        }

@@ -26,6 +26,7 @@ _SAME = (
     "causal",
     "centred",
     "chosen",
+    "divisor",
     "epsilon",
     "experts",
     "experts_per_token",
@@ -64,6 +65,7 @@ def _settings(operator: GraphOperator, task: Task) -> OperatorSettings:
     }
     if isinstance(attributes, PositionAttributes) and attributes.rotary:
         settings["frequencies"] = _frequencies(attributes.rotary)
+        settings["interleaved"] = attributes.rotary.interleaved
     if isinstance(attributes, ActivateAttributes):
         settings["activation"] = activation(attributes.activation)
     if task.model.experts > 1:

@@ -30,7 +30,9 @@ class OperatorSettings:
     unit_offset
         Whether weights of a norm are stored as their difference from 1.
     scale
-        Factor of looked-up rows, or of scores.
+        Factor of looked-up rows, of scores, or of what is added to the residual.
+    divisor
+        Divisor of logits.
     first_row
         Row of the position table for position 0.
     head_dim
@@ -38,6 +40,8 @@ class OperatorSettings:
     frequencies
         Rotation of each pair of elements from one position to the next, in radians;
         element i is paired with the one that many places behind it.
+    interleaved
+        Whether pairs are neighbours instead.
     soft_cap
         Bound c of scores or logits x, which become c tanh(x / c); None without.
     causal
@@ -65,9 +69,11 @@ class OperatorSettings:
     centred: bool = False
     unit_offset: bool = False
     scale: float = 1.0
+    divisor: float = 1.0
     first_row: int = 0
     head_dim: int = 1
     frequencies: tuple[float, ...] = ()
+    interleaved: bool = False
     soft_cap: float | None = None
     causal: bool = True
     window: int | None = None

@@ -46,7 +46,9 @@ def add(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
             task,
             "reduce",
             part.shard.sizes,
-            operations=summands + biases * (2 if chosen else 1),
+            operations=summands
+            + biases * (2 if chosen else 1)
+            + (attributes.scale != 1),
             operands=summands + 1 + biases,
             computes=lambda: (_adding(part, operator, attributes),),
         ),

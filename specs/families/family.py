@@ -62,14 +62,20 @@ class ConfigKeys(Spec):
         Number of layers of which the last has experts, and those that have none.
     router_normalised, router_scale, router_groups, router_groups_chosen
         Fields of `specs.router.RouterSpec`.
-    attention_biases, feed_forward_biases
-        Whether projections of attention and of the feed-forward have a bias.
+    attention_biases, qkv_biases, feed_forward_biases
+        Whether projections have a bias: all of attention, those of query, key and value
+        alone, and those of the feed-forward.
     window_tokens, window_used, first_windowed_layer, layer_types
         Width of the sliding window, whether there is one, and the layers that have it.
-    norm_epsilon, activation, rope_theta, rotary_fraction, query_scalar
-        Numerical settings; see `specs.numerical_settings`.
+    window_period
+        Number of layers of which the last has no window and the others have one.
+    rotated_layers, unrotated_period
+        A list that has a 0 for each layer without rotation, and the number of layers of
+        which the last has none if there is no list.
+    norm_epsilon, activation, rope_theta, local_rope_theta, rotary_fraction,
+    query_scalar, attention_scale, embedding_scale, residual_scale, logits_divisor,
     attention_soft_cap, final_soft_cap
-        Bounds of the scores and of the logits.
+        Numerical settings; see `specs.numerical_settings`.
     """
 
     hidden_size: _Keys = ("hidden_size",)
@@ -93,16 +99,25 @@ class ConfigKeys(Spec):
     router_groups: _Keys = ()
     router_groups_chosen: _Keys = ()
     attention_biases: _Keys = ()
+    qkv_biases: _Keys = ()
     feed_forward_biases: _Keys = ()
     window_tokens: _Keys = ()
     window_used: _Keys = ("use_sliding_window",)
     first_windowed_layer: _Keys = ()
     layer_types: _Keys = ("layer_types",)
+    window_period: _Keys = ()
+    rotated_layers: _Keys = ()
+    unrotated_period: _Keys = ()
     norm_epsilon: _Keys = ("rms_norm_eps",)
     activation: _Keys = ("hidden_act",)
     rope_theta: _Keys = ("rope_theta",)
+    local_rope_theta: _Keys = ()
     rotary_fraction: _Keys = ("partial_rotary_factor",)
     query_scalar: _Keys = ()
+    attention_scale: _Keys = ()
+    embedding_scale: _Keys = ()
+    residual_scale: _Keys = ()
+    logits_divisor: _Keys = ()
     attention_soft_cap: _Keys = ()
     final_soft_cap: _Keys = ()
 
@@ -144,8 +159,10 @@ class Family(Spec):
         Whether rows of the embedding are multiplied by the root of their size.
     learned_positions
         Whether positions are rows of a table; otherwise query and key are rotated.
-    first_position
-        Row of that table for the first token.
+    rotary_interleaved
+        Whether the rotation pairs neighbours instead of halves of a head.
+    first_position, unnumbered_positions
+        Row of that table for the first token, and rows that the config does not count.
     encoder
         Whether all positions are computed at once and attend to each other.
     widening
@@ -154,8 +171,13 @@ class Family(Spec):
     window_period
         Number of layers of which the last has no window and the others have one, in a
         model with a window; 0 if all have it.
+    requires
+        Values of keys without which a model has another structure, which is not
+        modelled. A value that begins with ``=`` is that of another key.
     defaults
         Value of each key that may be left out of a config.
+    numerics
+        Numerical settings that no key states.
     keys
         Names of the keys.
     tensors
@@ -175,11 +197,15 @@ class Family(Spec):
     head_norms: bool = False
     scaled_embedding: bool = False
     learned_positions: bool = False
+    rotary_interleaved: bool = False
     first_position: int = Field(default=0, ge=0)
+    unnumbered_positions: int = Field(default=0, ge=0)
     encoder: bool = False
     widening: int = Field(default=0, ge=0)
     window_period: int = Field(default=0, ge=0)
+    requires: Mapping[str, Any] = Field(default_factory=dict)
     defaults: Mapping[str, Any] = Field(default_factory=dict)
+    numerics: Mapping[str, Any] = Field(default_factory=dict)
     keys: ConfigKeys = ConfigKeys()
     tensors: TensorNames = TensorNames()
 

@@ -213,3 +213,29 @@ def test_a_refusal_names_the_file_and_the_key(
 ) -> None:
     with pytest.raises(SpecError, match=message):
         sizes_of(content, "tiny")
+
+
+@pytest.mark.parametrize(
+    ("family", "key", "value", "wanted"),
+    [
+        ("opt", "do_layer_norm_before", False, "True"),
+        ("opt", "word_embed_proj_dim", 4, "8"),
+        ("stablelm", "use_parallel_residual", True, "False"),
+        ("smollm3", "use_sliding_window", True, "False"),
+    ],
+)
+def test_what_a_family_lacks_is_refused_by_its_key(
+    family: str, key: str, value: object, wanted: str
+) -> None:
+    asking = TINY | {"model_type": family, "num_key_value_heads": 4, key: value}
+    with pytest.raises(
+        SpecError, match=rf"tiny: {key} = {value} of {family} is not .* only {wanted}"
+    ):
+        sizes_of(asking, "tiny")
+    # What asks for nothing is no matter.
+    assert sizes_of(asking | {key: None}, "tiny")["family"] == family
+
+
+def test_opt_has_two_rows_of_positions_that_its_config_does_not_count() -> None:
+    opt = sizes_of(TINY | {"model_type": "opt", "ffn_dim": 20}, "tiny")
+    assert (opt["position_rows"], opt["max_context_tokens"]) == (2050, 2048)

@@ -26,6 +26,22 @@ _GPT2 = {
     "vocab_size": 23,
 }
 _OF_FAMILY: dict[str, dict[str, Any]] = {
+    "gemma3_text": {"sliding_window": 3, "sliding_window_pattern": 2},
+    "glm4": {"partial_rotary_factor": 0.5},
+    "granite": {
+        "embedding_multiplier": 12.0,
+        "residual_multiplier": 0.22,
+        "attention_multiplier": 0.3,
+        "logits_scaling": 4.0,
+    },
+    "opt": {"ffn_dim": 20},
+    "smollm3": {"no_rope_layer_interval": 2},
+    "stablelm": {
+        "use_qkv_bias": True,
+        "hidden_size": 16,
+        "partial_rotary_factor": 0.5,
+    },
+    "starcoder2": {"sliding_window": 3},
     "gemma2": {"sliding_window": 3, "attn_logit_softcapping": 2.0},
     "mistral": {"sliding_window": 4},
     "mixtral": {"num_local_experts": 4, "num_experts_per_tok": 2},

@@ -35,7 +35,8 @@ def head_norm(
     weighed, squares = [], []
     for rows, weights in ((query, query_weights), (key, key_weights)):
         heads = _heads(rows, norm.head_dim)
-        weighed.append((heads * weights).reshape(rows.shape))
+        factors = 1 + weights if norm.unit_offset else weights
+        weighed.append((heads * factors).reshape(rows.shape))
         squares.append(np.sum(heads * heads, axis=2))
     return weighed[0], weighed[1], np.hstack(squares)
 
@@ -68,7 +69,8 @@ def position(
         angles = rotation_angles(attributes.rotary, rows)
         for index in (0, 1):
             heads = _heads(results[index], attributes.head_dim)
-            rotated = _rotated(heads, angles.astype(heads.dtype))
+            pairs = angles.astype(heads.dtype)
+            rotated = _rotated(heads, pairs, interleaved=attributes.rotary.interleaved)
             results[index] = rotated.reshape(results[index].shape)
     return tuple(results)
 
@@ -201,10 +203,17 @@ def _heads(rows: Array, head_dim: int) -> Array:
     return rows.reshape(rows.shape[0], -1, head_dim)
 
 
-def _rotated(heads: Array, angles: Array) -> Array:
+def _rotated(heads: Array, angles: Array, *, interleaved: bool) -> Array:
     """Return heads with their leading elements rotated; the others stay."""
     half = angles.shape[1]
     cosine, sine = np.cos(angles)[:, None, :], np.sin(angles)[:, None, :]
+    if interleaved:
+        left, right = heads[:, :, : 2 * half : 2], heads[:, :, 1 : 2 * half : 2]
+        pairs = np.stack(
+            [left * cosine - right * sine, right * cosine + left * sine], axis=3
+        )
+        turned = pairs.reshape(*heads.shape[:2], 2 * half)
+        return np.concatenate([turned, heads[:, :, 2 * half :]], axis=2)
     left, right = heads[:, :, :half], heads[:, :, half : 2 * half]
     return np.concatenate(
         [

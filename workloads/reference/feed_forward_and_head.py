@@ -71,11 +71,12 @@ def candidate(
 ) -> Results:
     """Evaluate (reference): the largest logit of each row, and its number."""
     (logits,) = operands
-    cap = operator.attributes_as(CandidateAttributes).soft_cap
+    attributes = operator.attributes_as(CandidateAttributes)
+    cap = attributes.soft_cap
     number = np.argmax(logits, axis=1)
-    largest = np.max(logits, axis=1)
+    # What follows grows with the logit, so it changes the value and not the choice.
+    largest = np.max(logits, axis=1) / logits.dtype.type(attributes.divisor)
     if cap is not None:
-        # It grows with the logit, so it changes the value and not the choice.
         largest = cap * np.tanh(largest / cap)
     return (np.column_stack([largest, number]).astype(logits.dtype),)
 

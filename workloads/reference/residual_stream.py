@@ -110,12 +110,15 @@ def add(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> Res
     """Evaluate (reference): the sum of operands, and its squares' sum."""
     attributes = operator.attributes_as(AddAttributes)
     total, *rest = operands
-    if attributes.residual:
-        total = total + rest.pop(0)
+    residual = rest.pop(0) if attributes.residual else None
     if attributes.biased:
         bias = rest.pop(0)
         # Each expert that a row uses adds its own bias, as much as it is chosen.
         total = total + (rest.pop(0) @ bias if attributes.chosen else bias)
+    if attributes.scale != 1:
+        total = total * total.dtype.type(attributes.scale)
+    if residual is not None:
+        total = total + residual
     one = len(operator.outputs) == 1
     return (total,) if one else (total, np.sum(total * total, axis=1, keepdims=True))
 

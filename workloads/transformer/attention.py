@@ -1,5 +1,7 @@
 """The attention block: projections, positions, scores, values and the sum."""
 
+from itertools import product
+
 from specs.numerical_settings import NumericalSettings
 from workloads.attributes import (
     AttentionAttributes,
@@ -18,38 +20,82 @@ from workloads.transformer.residual_stream import (
 )
 
 
-def rotary(settings: NumericalSettings, head_dim: int) -> Rotary:
-    """Return the rotary position embedding that numerical settings describe."""
-    dims = int(head_dim * settings.rotary_fraction)
-    return Rotary(theta=settings.rope_theta, dims=dims, scaling=settings.rope_scaling)
+def rotary(
+    settings: NumericalSettings,
+    head_dim: int,
+    *,
+    windowed: bool = False,
+    rotated: bool = True,
+    interleaved: bool = False,
+) -> Rotary:
+    """Return the rotary position embedding that numerical settings describe.
+
+    Parameters
+    ----------
+    settings, head_dim
+        The settings, and the size of a head.
+    windowed
+        Whether it is of a layer with a window.
+    rotated
+        Whether the layer rotates at all.
+    interleaved
+        Whether pairs are neighbours.
+    """
+    dims = int(head_dim * settings.rotary_fraction) if rotated else 0
+    if windowed and settings.local_rope_theta is not None:
+        return Rotary(
+            theta=settings.local_rope_theta, dims=dims, interleaved=interleaved
+        )
+    return Rotary(
+        theta=settings.rope_theta,
+        dims=dims,
+        scaling=settings.rope_scaling,
+        interleaved=interleaved,
+    )
 
 
-def attention(
-    transformer: Transformer, rotation: Rotary | None, *, post_norm: bool = False
-) -> list[Block]:
-    """Return a transformer graph's attention blocks, with and without a window.
+def attention(transformer: Transformer, *, post_norm: bool = False) -> list[Block]:
+    """Return a transformer graph's attention blocks, one for each kind of layers.
+
+    Layers differ in whether they have a window, and whether they rotate queries and
+    keys.
 
     Parameters
     ----------
     transformer
         The transformer.
-    rotation
-        Rotation of queries and keys, None without.
     post_norm
         Whether the output is normalised before it is added to the residual.
     """
     model = transformer.model
+    family = model.structure
     windowed = set(model.windowed_layers) if model.window_tokens else set()
-    layers = range(model.layers)
-    kinds = (
-        (model.window_tokens, tuple(layer for layer in layers if layer in windowed)),
-        (None, tuple(layer for layer in layers if layer not in windowed)),
-    )
-    return [
-        _attention(transformer, layers_of_kind, window, rotation, post_norm)
-        for window, layers_of_kind in kinds
-        if layers_of_kind
-    ]
+    blocks = []
+    for has_window, rotated in product((True, False), (True, False)):
+        layers = tuple(
+            layer
+            for layer in range(model.layers)
+            if (layer in windowed) == has_window
+            and (layer not in model.unrotated_layers) == rotated
+        )
+        rotation = rotary(
+            model.numerical_settings,
+            model.head_dim,
+            windowed=has_window,
+            rotated=rotated,
+            interleaved=family.rotary_interleaved,
+        )
+        if layers:
+            blocks.append(
+                _attention(
+                    transformer,
+                    layers,
+                    model.window_tokens if has_window else None,
+                    None if family.learned_positions else rotation,
+                    post_norm,
+                )
+            )
+    return blocks
 
 
 def _attention(
@@ -81,7 +127,8 @@ def _attention(
         heads=model.attention_heads,
         kv_heads=model.kv_heads,
         head_dim=model.head_dim,
-        scale=(settings.query_scalar or model.head_dim) ** -0.5,
+        scale=settings.attention_scale
+        or (settings.query_scalar or model.head_dim) ** -0.5,
         soft_cap=settings.attention_soft_cap,
         causal=not encoder,
         window=window,
@@ -158,6 +205,7 @@ def _heads(
         head_dim=model.head_dim,
         epsilon=model.numerical_settings.norm_epsilon,
         biased=biased,
+        unit_offset=model.structure.unit_offset,
     )
     norm_weights = [
         builder.weights(f"{kind}_norm.weight", 1, model.head_dim)

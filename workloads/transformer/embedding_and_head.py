@@ -63,6 +63,7 @@ def embedding(transformer: Transformer, *, scale: float = 1.0) -> Block:
 def head(transformer: Transformer) -> Block:
     """Return a decoder's head: logits of the answered rows, and the largest of each."""
     model, answered = transformer.model, transformer.rows.answered
+    settings = model.numerical_settings
     builder = BlockBuilder(transformer, "head")
     weighed, squares = weighed_input(builder, Rows.ANSWERED)
     normed = scaled_input(builder, weighed, squares, Rows.ANSWERED)
@@ -86,7 +87,9 @@ def head(transformer: Transformer) -> Block:
         [logits],
         # The largest logit, and its number.
         {"candidates": 2},
-        CandidateAttributes(soft_cap=model.numerical_settings.final_soft_cap),
+        CandidateAttributes(
+            soft_cap=settings.final_soft_cap, divisor=settings.logits_divisor
+        ),
         rows=answered,
         wide=("candidates",),
     )

@@ -89,6 +89,7 @@ def reduced_output(
         residual=not post_norm,
         biased=bias is not None,
         chosen=choice is not None,
+        scale=transformer.model.numerical_settings.residual_scale,
     )
     added = [name for name in (bias, choice) if name]
     if not post_norm:

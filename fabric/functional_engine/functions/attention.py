@@ -23,7 +23,9 @@ def head_weighed(call: Call) -> list[Array]:
     products, squares = [], []
     for rows, weights in zip(call.reads, call.weights, strict=True):
         columns = np.arange(rows.first, rows.last)
-        products.append(rows.array * weights.array[columns % size])
+        stored = weights.array[columns % size]
+        factors = 1 + stored if call.settings.unit_offset else stored
+        products.append(rows.array * factors)
         sums = np.zeros_like(rows.array)
         for head in np.unique(columns // size):
             own = np.flatnonzero(columns // size == head)
@@ -60,9 +62,12 @@ def _rotated(call: Call, rows: Array) -> Array:
     cosine = np.cos(angles).astype(rows.dtype)[:, None]
     sine = np.sin(angles).astype(rows.dtype)[:, None]
     heads = _heads(rows, call.settings.head_dim).copy()
-    left, right = heads[..., :pairs].copy(), heads[..., pairs : 2 * pairs].copy()
-    heads[..., :pairs] = left * cosine - right * sine
-    heads[..., pairs : 2 * pairs] = right * cosine + left * sine
+    first, second = slice(pairs), slice(pairs, 2 * pairs)
+    if call.settings.interleaved:
+        first, second = slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2)
+    left, right = heads[..., first].copy(), heads[..., second].copy()
+    heads[..., first] = left * cosine - right * sine
+    heads[..., second] = right * cosine + left * sine
     return heads.reshape(rows.shape)
 
 

@@ -61,6 +61,7 @@ def candidate(call: Call) -> list[Array]:
         if each.name.endswith(_LOGITS):
             number = np.argmax(own, axis=1)
             largest = np.take_along_axis(own, number[:, None], axis=1)[:, 0]
+            largest = largest / largest.dtype.type(call.settings.divisor)
             cap = call.settings.soft_cap
             if cap is not None:
                 largest = cap * np.tanh(largest / cap)

@@ -9,6 +9,8 @@ from fabric.functional_engine.call import Call, Operand
 from fabric.functional_engine.memory import Array
 from fabric.functional_engine.settings import OperatorSettings
 
+_PARTIAL = ".partial"
+
 
 def looked_up(call: Call) -> list[Array]:
     """Execute: the table's rows at the tokens; those of other parts of it are zero."""
@@ -76,12 +78,22 @@ def scaled_sum(call: Call) -> list[Array]:
 
 
 def added(call: Call) -> list[Array]:
-    """Execute: the sum of all operands, and that of its squares if it is a result."""
-    terms = [each.array for each in call.reads]
+    """Execute: the sum of all operands, and that of its squares if it is a result.
+
+    Partial sums and biases are scaled; a residual, and a sum of earlier parts, are not.
+    """
+    scale = call.settings.scale
+    terms = [
+        each.array * each.array.dtype.type(scale)
+        if scale != 1 and each.name.endswith(_PARTIAL)
+        else each.array
+        for each in call.reads
+    ]
     for bias in call.weights:
         # Each chosen expert adds its own bias, as much as it is chosen.
         of_experts = bias.array.ndim > 1
-        terms.append(terms.pop() @ bias.array if of_experts else bias.array)
+        added_bias = terms.pop() @ bias.array if of_experts else bias.array
+        terms.append(added_bias * added_bias.dtype.type(scale))
     total = terms[0]
     for term in terms[1:]:
         total = total + term

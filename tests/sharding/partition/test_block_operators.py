@@ -21,8 +21,15 @@ HEAD = Block(BlockKind.HEAD, 1, 0, 1, 1)
 # How projections are called, family by family.
 QKV = ("q_proj", "k_proj", "v_proj", "qkv_proj", "c_attn", "query", "key", "value")
 OUTPUT = ("o_proj", "attn.c_proj", "output.dense")
-INWARD = ("gate_proj", "up_proj", "gate_up_proj", "c_fc", "intermediate.dense")
-OUTWARD = ("down_proj", "mlp.c_proj", "output.dense")
+INWARD = (
+    "gate_proj",
+    "up_proj",
+    "gate_up_proj",
+    "c_fc",
+    "fc1",
+    "intermediate.dense",
+)
+OUTWARD = ("down_proj", "mlp.c_proj", "fc2", "output.dense")
 widths = st.integers(1, 12) | st.sampled_from([16, 24])
 
 

@@ -32,6 +32,9 @@ def class_defaults(family: str) -> dict[str, Any]:
     rotation = getattr(kind(), "rope_parameters", None)
     if rotation is None:
         del values["rope_theta"]
+    elif isinstance(kind.default_theta, dict):
+        values["rope_theta"] = kind.default_theta["global"]
+        values["rope_local_base_freq"] = kind.default_theta["local"]
     elif "partial_rotary_factor" in rotation:
         values["partial_rotary_factor"] = rotation["partial_rotary_factor"]
     keys = {

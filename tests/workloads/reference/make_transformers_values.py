@@ -87,6 +87,48 @@ CASES: dict[str, dict[str, Any]] = {
         "attn_logit_softcapping": 2.0,
         "final_logit_softcapping": 3.0,
     },
+    "gemma": SIZES | {"model_type": "gemma"},
+    "gemma3": SIZES
+    | {
+        "model_type": "gemma3_text",
+        "num_hidden_layers": 3,
+        "sliding_window": 3,
+        "sliding_window_pattern": 3,
+        "query_pre_attn_scalar": 9,
+        "rope_parameters": {
+            "full_attention": LINEAR | {"rope_theta": 50.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 20.0},
+        },
+    },
+    "glm4": DECODER
+    | {"model_type": "glm4", "partial_rotary_factor": 0.5, "pad_token_id": 0},
+    "granite": DECODER
+    | {
+        "model_type": "granite",
+        "embedding_multiplier": 3.0,
+        "residual_multiplier": 0.7,
+        "attention_multiplier": 0.3,
+        "logits_scaling": 0.5,
+    },
+    "smollm3": DECODER
+    | {"model_type": "smollm3", "no_rope_layer_interval": 2, "pad_token_id": 0},
+    "stablelm": DECODER
+    | {
+        "model_type": "stablelm",
+        "hidden_size": 16,
+        "use_qkv_bias": True,
+        "layer_norm_eps": 1e-3,
+        "partial_rotary_factor": 0.5,
+    },
+    "starcoder2": DECODER
+    | {"model_type": "starcoder2", "sliding_window": 3, "norm_epsilon": 1e-3},
+    "opt": {key: ENCODER[key] for key in ENCODER if key != "intermediate_size"}
+    | {
+        "model_type": "opt",
+        "ffn_dim": 20,
+        "word_embed_proj_dim": 12,
+        "pad_token_id": 1,
+    },
     "gpt2": {
         "model_type": "gpt2",
         "n_embd": 12,

@@ -41,8 +41,9 @@ def whole(model: ModelSpec, context: int, batch: int = 1) -> OperatorGraph:
 def answer(model: ModelSpec, values: dict[str, Array]) -> Array:
     if model.structure.encoder:
         return values["head.pooled"]
-    cap = model.numerical_settings.final_soft_cap
-    logits = values["head.logits"]
+    settings = model.numerical_settings
+    cap, logits = settings.final_soft_cap, values["head.logits"]
+    logits = logits / logits.dtype.type(settings.logits_divisor)
     return logits if cap is None else np.asarray(cap * np.tanh(logits / cap))
 
 

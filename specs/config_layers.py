@@ -1,0 +1,71 @@
+"""Kinds of layers in a Hugging Face configuration: windows, and layers unrotated."""
+
+from typing import Any
+
+from specs.config_values import FULL_ATTENTION, WINDOWED_ATTENTION, Config
+from specs.errors import SpecError
+
+
+def window_of(config: Config, layers: int) -> dict[str, Any]:
+    """Return the width of a model spec's sliding window and the layers that have it."""
+    kinds = _kinds_of_layers(config, layers)
+    used = config.flag("window_used", otherwise=True)
+    if not used or config.value("window_tokens")[1] is None:
+        return {}
+    if kinds is not None:
+        windowed = tuple(
+            i for i, kind in enumerate(kinds) if kind == WINDOWED_ATTENTION
+        )
+    else:
+        windowed = _windowed_layers(config, layers)
+    tokens = config.size("window_tokens")
+    return {"window_tokens": tokens, "windowed_layers": windowed} if windowed else {}
+
+
+def _kinds_of_layers(config: Config, layers: int) -> list[str] | None:
+    """Return the kind of each layer of a model spec, None if its config lists none."""
+    key, kinds = config.value("layer_types")
+    if kinds is None:
+        return None
+    if not isinstance(kinds, list) or len(kinds) != layers:
+        raise SpecError(
+            f"{config.origin}: {key} must list the kind of each of {layers} layers"
+        )
+    for kind in kinds:
+        if kind not in (WINDOWED_ATTENTION, FULL_ATTENTION):
+            raise SpecError(
+                f"{config.origin}: {key} has {kind!r}, which is not modelled; only "
+                f"{WINDOWED_ATTENTION} and {FULL_ATTENTION} are"
+            )
+    return kinds
+
+
+def _windowed_layers(config: Config, layers: int) -> tuple[int, ...]:
+    """Return the layers of a model spec with a window if its config lists none."""
+    period = config.family.window_period
+    if period:
+        period = config.size("window_period", period)
+    if period:
+        return tuple(i for i in range(layers) if (i + 1) % period)
+    first = 0
+    # A first layer of 0 is no size, but means that all layers have the window.
+    if config.keys("first_windowed_layer") and config.value("first_windowed_layer")[1]:
+        first = config.size("first_windowed_layer")
+    return tuple(range(min(layers, first), layers))
+
+
+def unrotated_of(config: Config, layers: int) -> dict[str, tuple[int, ...]]:
+    """Return the layers of a model spec whose queries and keys are not rotated."""
+    key, rotated = config.value("rotated_layers")
+    if rotated is None:
+        if config.value("unrotated_period")[1] is None:
+            return {}
+        period = config.size("unrotated_period")
+        rotated = [(layer + 1) % period for layer in range(layers)]
+    if not isinstance(rotated, list) or len(rotated) != layers:
+        raise SpecError(
+            f"{config.origin}: {key} must say of each of {layers} layers whether it is "
+            "rotated"
+        )
+    found = tuple(layer for layer in range(layers) if not rotated[layer])
+    return {"unrotated_layers": found} if found else {}
