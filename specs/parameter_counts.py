@@ -118,3 +118,18 @@ class CountedTransformer(TransformerShape):
             + self.embedding_rows * self.hidden_size
             + self.head_parameters
         )
+
+    @property
+    def active_parameters(self) -> int:
+        """Return the parameters that one token uses: of experts those it chooses."""
+        idle = self.experts - self.experts_per_token
+        size = self.intermediate_size
+        one = (self.projections_in + 1) * self.hidden_size * size
+        if self.feed_forward_biases:
+            one += self.projections_in * size + self.hidden_size
+        return self.parameters - self.layers * idle * one
+
+    @property
+    def kv_elements(self) -> int:
+        """Return the elements that a position adds to the KV cache; 0 of an encoder."""
+        return 0 if self.structure.encoder else 2 * self.layers * self.kv_size

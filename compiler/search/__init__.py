@@ -1,7 +1,7 @@
 """Search for the best sharding strategy of a machine, and for the Pareto front.
 
 objective: Cost, Objective, cost_of
-search_space: MachineShape, machine_shape, splits, widths
+search_space: MachineShape, machine_shape, splits, strategies_on, widths
 strategy_evaluator: StrategyEvaluator
 exact_evaluator: ExactEvaluator
 frontier: FrontierEntry, SearchStep, bounded_entry, initial_entries

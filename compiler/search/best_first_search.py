@@ -14,6 +14,7 @@ from compiler.search.frontier import (
 )
 from compiler.search.objective import Objective, cost_model
 from compiler.search.search_result import SearchResult, nothing_fits
+from compiler.search.search_space import machine_shape
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
@@ -237,4 +238,5 @@ class BestFirstSearch:
             return ScheduleError("{}; {}: {}".format(said, *self._refused[0]))
         least = 1 if self._objective.fills else self._sequences
         bound = self._evaluator.unplaced_bound(self._evaluator.splits[0])
-        return nothing_fits(bound, chips, least)
+        shape = machine_shape(self._evaluator.topology)
+        return nothing_fits(bound, chips, least, shape)

@@ -6,7 +6,9 @@ from typing import NamedTuple, final
 from compiler.bounds.strategy_bound import SplitBound
 from compiler.ir.schedule import Schedule
 from compiler.search.objective import Cost, Objective
+from compiler.search.search_space import GROQRACK, MachineShape, strategies_on
 from sharding.parallelism.strategy import Strategy
+from sharding.planner.infeasibility import fewest_chips
 from specs.errors import PlanError
 
 
@@ -88,7 +90,9 @@ class SearchResult:
         return (best - self.bound) / best
 
 
-def nothing_fits(bound: SplitBound, chips: int, sequences: int) -> PlanError:
+def nothing_fits(
+    bound: SplitBound, chips: int, sequences: int, shape: MachineShape = GROQRACK
+) -> PlanError:
     """Return the search's error if no strategy holds a model, with the chips it needs.
 
     Parameters
@@ -97,12 +101,24 @@ def nothing_fits(bound: SplitBound, chips: int, sequences: int) -> PlanError:
         The bound of any split, which has the bytes of the model.
     chips, sequences
         Chips that there are, and sequences in flight.
+    shape
+        The machine's nodes and racks.
     """
     held = bound.weight_bytes + sequences * bound.kv_cache_bytes
-    chip = bound.task.machine.chip
-    usable = chip.sram_bytes - chip.program_reserve_bytes
+    task = bound.task
+    usable = task.machine.chip.sram_bytes - task.machine.chip.program_reserve_bytes
+    fewest = fewest_chips(
+        task,
+        sequences,
+        lambda count: strategies_on(task.model, count, shape),
+        more_than=chips,
+    )
+    remedy = "shorten the context, or use smaller formats"
+    if fewest is not None:
+        remedy = f"use --chips {fewest.chips} or more"
+    on = "1 chip" if chips == 1 else f"{chips:,} chips"
     return PlanError(
-        f"no strategy holds {bound.task.model.name} on {chips} chips: weights and KV "
-        f"cache take {held:,} bytes and the chips have {chips * usable:,} beside "
-        f"their programs; use --chips {max(chips, -(-held // usable)) + 1} or more"
+        f"no strategy holds {task.model.name} on {on}: weights and KV cache take "
+        f"{held:,} bytes and the chips have {chips * usable:,} beside their programs; "
+        f"{remedy}"
     )

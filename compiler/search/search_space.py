@@ -4,6 +4,8 @@ The limits follow from the machine: chips of a node exchange over links of their
 and racks are further apart than the nodes within them.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -143,6 +145,36 @@ def splits(
         for attention in attending
         if (split := _split(model, width, expert, attention, layout)) is not None
     ]
+
+
+def strategies_on(
+    model: ModelSpec, chips: int, shape: MachineShape = GROQRACK
+) -> Iterator[Strategy]:
+    """Yield the strategies of the search space that take exactly so many chips.
+
+    First come those in which the chips of a group share every layer alike.
+
+    Parameters
+    ----------
+    model
+        What is split.
+    chips
+        Chips that all of them take.
+    shape
+        The machine's nodes and racks.
+
+    Examples
+    --------
+    >>> from specs.model import load_model
+    >>> len(list(strategies_on(load_model("gpt2"), 2)))
+    3
+    """
+    dividing = [each for each in widths(chips, model, shape) if chips % each == 0]
+    for width in dividing:
+        yield Strategy(tensor=width, pipeline=chips // width)
+    for width in dividing:
+        for split in splits(model, width, shape)[1:]:
+            yield replace(split, pipeline=chips // width)
 
 
 def _split(

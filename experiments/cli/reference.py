@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import typer
@@ -17,23 +18,48 @@ from experiments.cli.options import (
 from experiments.cli.scenario_options import ScenarioOptions, scenario_from
 
 _MISSED = 3
+_WIDTH = 80
 
 
-def models_command(as_json: AsJson = False) -> None:
-    """List the shipped models."""
+def models_command(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE]...", help="config.json files, or names."),
+    ] = None,
+    machine: Machine = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the sizes of models, and the fewest chips that hold each.
+
+    Without files these are the shipped models, and below them the families whose
+    config.json can be read.
+    """
+    from experiments.report.model_sizes import CONTEXT_TOKENS, model_sizes, sizes_table
+    from specs.families.catalogue import family_names
+    from specs.machine import load_machine
     from specs.model import load_model, model_names
 
-    shipped = [load_model(name) for name in model_names()]
+    hardware = load_machine(machine or "groqrack")
+    models = [load_model(name) for name in files or model_names()]
+    sizes = [model_sizes(model, hardware) for model in models]
     if as_json:
-        rows = [{**m.model_dump(), "parameters": m.parameters} for m in shipped]
-        print(json.dumps(rows, indent=2))
+        print(json.dumps([each.document() for each in sizes], indent=2))
         return
-    print(f"{'name':<16} {'family':<8} {'layers':>6} {'hidden':>7} {'parameters':>16}")
-    for m in shipped:
-        print(
-            f"{m.name:<16} {m.family:<8} {m.layers:>6} {m.hidden_size:>7} "
-            f"{m.parameters:>16,}"
-        )
+    print("\n".join(sizes_table(sizes)))
+    if files:
+        for model in models:
+            for remark in model.remarks:
+                print(f"{model.name}: {remark}")
+        return
+    print()
+    formats = hardware.formats
+    notes = (
+        f"KV in {formats.kv_cache}; chips hold weights in {formats.weights} and "
+        f"{CONTEXT_TOKENS:,} positions, or as many as a model has.",
+        f"families: {', '.join(family_names())}",
+    )
+    for note in notes:
+        print(fill(note, _WIDTH, break_on_hyphens=False))
 
 
 def topology_command(

@@ -6,5 +6,6 @@ run_files: write_run
 topology_report: topology_facts, topology_report, write_topology
 records: RunSummary and the records that it is made of
 subjects: inputs_block, model_facts, machine_facts, plan_facts
+model_sizes: ModelSizes, model_sizes, sizes_table; models before they are planned
 json_keys: meaning of every JSON key
 """

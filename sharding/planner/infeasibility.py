@@ -1,11 +1,16 @@
 """Infeasible plans: the missing memory, and the nearest configurations that fit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.memory import stage_memories
-from sharding.planner.stage_partition import cuts_by_memory, stage_blocks, stage_cuts
+from sharding.planner.stage_partition import (
+    cuts_by_memory,
+    fits_in_memory,
+    held_bytes,
+    stage_blocks,
+)
 from sharding.weights.blocks import Block, model_units
 from sharding.weights.task import Task
 from specs.arrays import Ints
@@ -51,14 +56,14 @@ def _suggestions(task: Task, strategy: Strategy, sequences: int) -> str:
     options = []
     context = _largest(
         task.context,
-        lambda positions: _fits(
+        lambda positions: fits(
             task._replace(context=positions), strategy.pipeline, sequences
         ),
     )
     if context:
         options.append(f"--context {context}")
-    if sequences > 1 and _fits(task, strategy.pipeline, 1):
-        most = _largest(sequences, lambda n: _fits(task, strategy.pipeline, n))
+    if sequences > 1 and fits(task, strategy.pipeline, 1):
+        most = _largest(sequences, lambda n: fits(task, strategy.pipeline, n))
         options.append(f"--sequences {most}")
     width = strategy.tensor
     while width <= min(task.model.hidden_size, _MOST_WIDENING * strategy.tensor):
@@ -79,7 +84,7 @@ def _suggestions(task: Task, strategy: Strategy, sequences: int) -> str:
     return f"What would do: {', or '.join(options)}."
 
 
-def _fits(task: Task, pipeline: int, sequences: int) -> bool:
+def fits(task: Task, pipeline: int, sequences: int) -> bool:
     """Return whether a pipeline of so many stages fits in memory."""
     try:
         units = model_units(
@@ -87,8 +92,43 @@ def _fits(task: Task, pipeline: int, sequences: int) -> bool:
         )
     except PlanError:
         return False
-    cuts = stage_cuts(task, units, pipeline=pipeline, sequences=sequences)
-    return cuts is not None
+    return fits_in_memory(task, units, pipeline=pipeline, sequences=sequences)
+
+
+def fewest_chips(
+    task: Task,
+    sequences: int,
+    strategies: Callable[[int], Iterable[Strategy]],
+    *,
+    more_than: int = 0,
+) -> Strategy | None:
+    """Return a strategy on the fewest chips with which a plan fits in memory.
+
+    Parameters
+    ----------
+    task
+        The task; the width of its tensor groups does not matter.
+    sequences
+        Sequences in flight.
+    strategies
+        The strategies that take exactly so many chips.
+    more_than
+        Chips that are known to be too few.
+
+    Returns
+    -------
+    Strategy | None
+        None if none fits on as many chips as a suggestion may name.
+    """
+    chip = task.machine.chip
+    # On a chip alone there are no copies, so that no split holds less.
+    held = held_bytes(task.split_as(Strategy(tensor=1, pipeline=1)), sequences)
+    least = ceil_div(held, chip.sram_bytes - chip.program_reserve_bytes)
+    for chips in range(max(least, more_than + 1), _MOST_STAGES + 1):
+        for strategy in strategies(chips):
+            if fits(task.split_as(strategy), strategy.pipeline, sequences):
+                return strategy
+    return None
 
 
 def smallest_pipeline(task: Task, sequences: int) -> int:
@@ -102,14 +142,14 @@ def smallest_pipeline(task: Task, sequences: int) -> int:
         Sequences in flight.
     """
     high = 1
-    while not _fits(task, high, sequences):
+    while not fits(task, high, sequences):
         high *= 2
         if high > _MOST_STAGES:
             return 0
     low = high // 2 + 1
     while low < high:
         middle = (low + high) // 2
-        if _fits(task, middle, sequences):
+        if fits(task, middle, sequences):
             high = middle
         else:
             low = middle + 1

@@ -11,10 +11,11 @@ from sharding.planner.memory import (
     activation_bytes,
     kv_cache_bytes,
     stage_memories,
+    stage_memory,
     weight_bytes,
 )
 from sharding.planner.min_max_partition import balanced_cuts
-from sharding.weights.blocks import Block, merged
+from sharding.weights.blocks import Block, merged, model_units
 from sharding.weights.task import Task
 from specs.arrays import Ints
 
@@ -74,6 +75,53 @@ def stage_cuts(
     # Pieces whose fullest chips differ need less memory than the sum of their maxima.
     cuts = cuts_by_memory(task, units, pipeline=pipeline, sequences=sequences)
     return cuts if _fits(task, units, cuts, sequences) else None
+
+
+def fits_in_memory(
+    task: Task, units: list[Block], *, pipeline: int, sequences: int
+) -> bool:
+    """Return whether `stage_cuts` finds stages of a planned model that fit.
+
+    Whether it does is mostly known from bytes alone, without the cycles of any unit.
+    Parameters are those of `stage_cuts`.
+    """
+    chip = task.machine.chip
+    usable_bytes = chip.sram_bytes - chip.program_reserve_bytes
+    held = _piece_bytes(task, units, sequences)
+    if held.fullest.max() > usable_bytes:
+        return False
+    # The fullest chip of a stage holds no less than the mean.
+    if _stages_needed(held.least, usable_bytes, pipeline) > pipeline:
+        return False
+    if task.mirrored or task.group.alternating_groups > 1:
+        cuts = stage_cuts(task, units, pipeline=pipeline, sequences=sequences)
+        return cuts is not None
+    alive = int(activation_bytes(task, merged(units)).max())
+    needed = _stages_needed(held.fullest, usable_bytes - alive, pipeline)
+    if needed <= pipeline:
+        return True
+    cuts = cuts_by_memory(task, units, pipeline=pipeline, sequences=sequences)
+    stages = stage_blocks(units, cuts)
+    # The stages that hold most are looked at first.
+    sums = np.add.reduceat(held.fullest, cuts)
+    return all(
+        stage_memory(task, stages[n], sequences).total.max() <= chip.sram_bytes
+        for n in np.argsort(-sums, kind="stable").tolist()
+    )
+
+
+def _stages_needed(held_bytes: Ints, capacity: int, most: int) -> int:
+    """Return the fewest stages that hold the units, or one more than `most`."""
+    if held_bytes.max() > capacity:
+        return most + 1
+    ends = np.cumsum(held_bytes)
+    first, before = 0, 0
+    for stages in range(1, most + 1):
+        first = int(np.searchsorted(ends, before + capacity, side="right"))
+        if first == len(ends):
+            return stages
+        before = int(ends[first - 1])
+    return most + 1
 
 
 def _fits(task: Task, units: list[Block], cuts: list[int], sequences: int) -> bool:
@@ -141,15 +189,31 @@ class _PieceBytes(NamedTuple):
 
     Attributes
     ----------
-    fullest, mean
-        Bytes of each unit on its fullest chip, and the mean over chips, rounded up.
+    fullest, mean, least
+        Bytes of each unit on its fullest chip, and the mean over chips, rounded up and
+        down.
     together
         Bytes of all units on all chips.
     """
 
     fullest: Ints
     mean: Ints
+    least: Ints
     together: int
+
+
+def held_bytes(task: Task, sequences: int) -> int:
+    """Return the bytes of weights and KV cache of a planned model on all chips.
+
+    Parameters
+    ----------
+    task
+        The task, with its tensor group.
+    sequences
+        Sequences in flight.
+    """
+    units = model_units(task.model, task.machine, tensor=task.tensor, pipeline=1)
+    return _piece_bytes(task, units, sequences).together
 
 
 def _piece_bytes(task: Task, units: list[Block], sequences: int) -> _PieceBytes:
@@ -165,7 +229,8 @@ def _piece_bytes(task: Task, units: list[Block], sequences: int) -> _PieceBytes:
             known[like] = int(held.max()), int(held.sum())
         sizes.append(known[like])
     fullest, sums = np.array(sizes, dtype=np.int64).T
-    return _PieceBytes(fullest, -(-sums // task.tensor), int(sums.sum()))
+    mean = -(-sums // task.tensor)
+    return _PieceBytes(fullest, mean, sums // task.tensor, int(sums.sum()))
 
 
 @lru_cache(maxsize=_TASKS_REMEMBERED)

@@ -61,3 +61,15 @@ def test_parameters_are_those_of_layers_tables_head_and_a_last_norm(
     assert tiny.parameters == layers * layer + 8 + tables
     assert tiny.head_parameters == tables - 800
     assert (tiny.head_rows, tiny.embedding_rows) == (100, 100)
+
+
+def test_a_token_uses_the_experts_that_it_chooses() -> None:
+    dense, experts = shape(), shape(family="mixtral", experts=4, experts_per_token=1)
+    assert dense.active_parameters == dense.parameters
+    # A router of 4 x 8 in each layer is used as well.
+    assert experts.active_parameters == dense.parameters + 3 * 4 * 8
+
+
+def test_a_position_adds_keys_and_values_of_every_layer() -> None:
+    assert shape().kv_elements == 3 * 2 * 4
+    assert shape(family="bert").kv_elements == 0

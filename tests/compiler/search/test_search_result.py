@@ -5,10 +5,17 @@ import pytest
 from compiler.bounds.block_bound import BlockBoundCache
 from compiler.bounds.strategy_bound import split_bound
 from compiler.ir.schedule import Schedule
+from compiler.search.branch_and_bound import best_strategy
 from compiler.search.objective import Objective, cost_of
 from compiler.search.search_result import Evaluated, SearchResult, nothing_fits
+from compiler.search.search_space import strategies_on
 from sharding.parallelism.strategy import Strategy
+from sharding.planner.infeasibility import fits
 from sharding.weights.task import Task
+from specs.errors import PlanError
+from specs.machine import load_machine
+from specs.model import load_model
+from topologies.selection import select_topology
 
 ONE = Strategy(tensor=1, pipeline=1)
 
@@ -59,5 +66,34 @@ def test_a_model_that_fits_nowhere_is_told_the_chips_that_hold_its_bytes(
     said = str(nothing_fits(bound, 2, 1))
     held = bound.weight_bytes + bound.kv_cache_bytes
     assert f"take {held:,} bytes and the chips have 2,000,000" in said
+    fewest = int(said.rpartition("use --chips ")[2].partition(" ")[0])
     # A megabyte each.
-    assert said.endswith(f"use --chips {-(-held // 1_000_000) + 1} or more")
+    assert fewest >= -(-held // 1_000_000)
+    for chips, holds in ((fewest, True), (fewest - 1, False)):
+        fitting = [
+            fits(small_task.split_as(strategy), strategy.pipeline, 1)
+            for strategy in strategies_on(small_task.model, chips)
+        ]
+        assert any(fitting) == holds
+
+
+@pytest.mark.parametrize(("name", "chips"), [("bert-large", 2), ("gpt2-xl", 9)])
+def test_the_chips_that_a_refusal_names_hold_the_model_and_one_less_does_not(
+    name: str, chips: int
+) -> None:
+    model = load_model(name)
+    task = Task(model, load_machine(), 1, model.max_context_tokens, 1)
+
+    def search(count: int) -> SearchResult:
+        return best_strategy(
+            task,
+            select_topology(count),
+            objective=Objective.CHIPS,
+            sequences=1,
+            most_compiled=1,
+        )
+
+    for too_few in (1, chips - 1):
+        with pytest.raises(PlanError, match=rf"use --chips {chips} or more$"):
+            search(too_few)
+    assert search(chips).compiled[0].strategy.chips == chips

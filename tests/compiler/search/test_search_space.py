@@ -3,6 +3,7 @@ from compiler.search.search_space import (
     MachineShape,
     machine_shape,
     splits,
+    strategies_on,
     widths,
 )
 from sharding.parallelism.strategy import Strategy
@@ -68,3 +69,17 @@ def test_the_limits_of_the_space_follow_from_the_shape() -> None:
 def test_a_plain_space_has_the_default_split_only() -> None:
     model = load_model("llama-2-70b")
     assert splits(model, 12, plain=True) == [Strategy(tensor=12, pipeline=1)]
+
+
+def test_strategies_on_so_many_chips_take_all_of_them_and_plain_ones_come_first() -> (
+    None
+):
+    gpt2 = load_model("gpt2")
+    found = list(strategies_on(gpt2, 4))
+    assert {each.chips for each in found} == {4}
+    assert [str(each) for each in found[:3]] == [
+        "tensor=1,pipeline=4",
+        "tensor=2,pipeline=2",
+        "tensor=4,pipeline=1",
+    ]
+    assert len(found) == len(set(found)) == sum(len(splits(gpt2, w)) for w in (1, 2, 4))

@@ -199,8 +199,10 @@ def test_models_lists_every_shipped_model(groqrack: Groqrack) -> None:
     rows = json.loads(groqrack("models", "--json").stdout)
     assert [row["name"] for row in rows] == [*model_names()]
     assert all(row["parameters"] > 100_000_000 for row in rows)
-    lines = groqrack("models").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["name", *model_names()]
+    table, notes = groqrack("models").stdout.split("\n\n")
+    names = [line.split()[0] for line in table.splitlines()]
+    assert names == ["name", *model_names()]
+    assert "families: bert, gemma, " in notes
 
 
 def test_topology_describes_the_wiring(groqrack: Groqrack) -> None:

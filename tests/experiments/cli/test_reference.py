@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import typer
@@ -22,6 +23,29 @@ def test_models_are_listed_with_their_parameters(
     rows = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in rows] == list(model_names())
     assert all(row["parameters"] > 10**8 for row in rows)
+    mixtral = next(row for row in rows if row["name"] == "mixtral-8x7b")
+    assert mixtral["active_parameters"] == 12_879_925_248
+    assert mixtral["kv_bytes_per_position"] == 131_072
+
+
+def test_models_of_files_are_shown_with_what_is_to_know_of_them(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.json"
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    sizes["num_key_value_heads"] = 4
+    path.write_text(json.dumps({"model_type": "gemma", **sizes}), encoding="utf-8")
+    models_command(files=[str(path), "gpt2"])
+    titles, mine, gpt2, remark = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in (titles, mine, gpt2)] == [
+        "name",
+        "mine",
+        "gpt2",
+    ]
+    assert remark.startswith("mine: as GemmaConfig of transformers 5.23, not in the")
+    models_command(files=["gpt2"], as_json=True)
+    (document,) = json.loads(capsys.readouterr().out)
+    assert document["fewest_chips"] == 1
 
 
 def test_a_topology_is_the_one_of_so_many_chips(

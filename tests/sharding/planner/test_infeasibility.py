@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharding.parallelism.strategy import Strategy, parse_strategy
-from sharding.planner.infeasibility import capacity_error, smallest_pipeline
+from sharding.planner.infeasibility import (
+    capacity_error,
+    fewest_chips,
+    fits,
+    smallest_pipeline,
+)
 from sharding.planner.plan import ShardingPlan, plan_sharding
 from sharding.planner.stage_partition import stage_cuts
 from sharding.weights.blocks import model_units
@@ -42,9 +47,48 @@ def small_chips(sram_bytes: int) -> MachineSpec:
     )
 
 
-def fits(task: Task, pipeline: int) -> bool:
+def stages_fit(task: Task, pipeline: int) -> bool:
     units = model_units(task.model, task.machine, tensor=task.tensor, pipeline=pipeline)
     return stage_cuts(task, units, pipeline=pipeline, sequences=1) is not None
+
+
+@given(
+    sram_bytes=st.integers(400, 1500),
+    tensor=st.integers(1, 4),
+    pipeline=st.integers(1, 12),
+    attention=st.sampled_from([0, 1, 2]),
+)
+def test_bytes_alone_say_whether_a_plan_fits(
+    tiny: ModelSpec, sram_bytes: int, tensor: int, pipeline: int, attention: int
+) -> None:
+    task = Task(tiny, small_chips(sram_bytes), tensor, 4, 1)
+    if attention and tensor % attention == 0:
+        task = task._replace(attention=attention)
+    assert fits(task, pipeline, 1) == stages_fit(task, pipeline)
+
+
+@given(sram_bytes=st.integers(400, 1500))
+def test_the_fewest_chips_hold_a_model_and_one_less_does_not(
+    tiny: ModelSpec, sram_bytes: int
+) -> None:
+    task = Task(tiny, small_chips(sram_bytes), 1, 4, 1)
+
+    def strategies(chips: int) -> list[Strategy]:
+        return [
+            Strategy(tensor=width, pipeline=chips // width)
+            for width in range(1, min(chips, tiny.hidden_size) + 1)
+            if chips % width == 0
+        ]
+
+    smallest = fewest_chips(task, 1, strategies)
+    assert smallest is not None
+    assert stages_fit(task.split_as(smallest), smallest.pipeline)
+    for chips in range(1, smallest.chips):
+        for strategy in strategies(chips):
+            assert not fits(task.split_as(strategy), strategy.pipeline, 1)
+    more = fewest_chips(task, 1, strategies, more_than=smallest.chips)
+    assert more is not None
+    assert more.chips > smallest.chips
 
 
 @given(sram_bytes=st.integers(400, 1500))
@@ -54,8 +98,8 @@ def test_the_smallest_pipeline_fits_and_one_stage_less_does_not(
     task = Task(tiny, small_chips(sram_bytes), 1, 4, 1)
     stages = smallest_pipeline(task, 1)
     assert stages > 0
-    assert fits(task, stages)
-    assert stages == 1 or not fits(task, stages - 1)
+    assert stages_fit(task, stages)
+    assert stages == 1 or not stages_fit(task, stages - 1)
 
 
 def test_no_pipeline_holds_a_layer_whose_attention_is_larger_than_a_chip(

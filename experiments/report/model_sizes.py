@@ -1,0 +1,92 @@
+"""Sizes of models before they are planned, and the machine that each needs."""
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from compiler.search.search_space import strategies_on
+from sharding.planner.infeasibility import fewest_chips
+from sharding.weights.task import Task
+from specs.machine import MachineSpec
+from specs.model import ModelSpec
+
+# Positions for which a machine must have room, or as many as the model has.
+CONTEXT_TOKENS = 4096
+_TITLES = ("name", "family", "parameters", "active", "KV B/position", "chips")
+
+
+class ModelSizes(NamedTuple):
+    """Sizes of a model.
+
+    Attributes
+    ----------
+    model
+        The model.
+    weight_bytes, kv_bytes_per_position
+        Bytes of all weights, and what a position adds to the KV cache, in the machine's
+        formats. Layers with a window keep no more positions than it has.
+    fewest_chips
+        Chips of the smallest machine that holds it, one sequence and `CONTEXT_TOKENS`
+        positions; None if none does.
+    """
+
+    model: ModelSpec
+    weight_bytes: int
+    kv_bytes_per_position: int
+    fewest_chips: int | None
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON report of a model's sizes."""
+        model = self.model
+        return {
+            **model.model_dump(),
+            "model_type": model.family,
+            "parameters": model.parameters,
+            "active_parameters": model.active_parameters,
+            "weight_bytes": self.weight_bytes,
+            "kv_bytes_per_position": self.kv_bytes_per_position,
+            "fewest_chips": self.fewest_chips,
+            "remarks": list(model.remarks),
+        }
+
+
+@lru_cache(maxsize=64)
+def model_sizes(model: ModelSpec, machine: MachineSpec) -> ModelSizes:
+    """Return the sizes of a model for a report, in the formats of a machine."""
+    formats = machine.formats
+    context = min(CONTEXT_TOKENS, model.max_context_tokens)
+    smallest = fewest_chips(
+        Task(model, machine, 1, context, 1),
+        1,
+        lambda chips: strategies_on(model, chips),
+    )
+    return ModelSizes(
+        model=model,
+        weight_bytes=formats.weights.bytes_of(model.parameters),
+        kv_bytes_per_position=formats.kv_cache.bytes_of(model.kv_elements),
+        fewest_chips=smallest.chips if smallest else None,
+    )
+
+
+def sizes_table(sizes: list[ModelSizes]) -> list[str]:
+    """Return the lines of a report's table of models."""
+    rows = [
+        (
+            each.model.name,
+            each.model.family,
+            f"{each.model.parameters:,}",
+            f"{each.model.active_parameters:,}",
+            f"{each.kv_bytes_per_position:,}",
+            "none" if each.fewest_chips is None else f"{each.fewest_chips:,}",
+        )
+        for each in sizes
+    ]
+    widths = [max(map(len, column)) for column in zip(_TITLES, *rows, strict=True)]
+    lines = []
+    for name, family, *numbers in (_TITLES, *rows):
+        words = [name.ljust(widths[0]), family.ljust(widths[1])]
+        words += [
+            number.rjust(width)
+            for number, width in zip(numbers, widths[2:], strict=True)
+        ]
+        lines.append("  ".join(words))
+    return lines

@@ -1,0 +1,34 @@
+from experiments.report.model_sizes import model_sizes, sizes_table
+from specs.machine import load_machine
+from specs.model import load_model
+
+GROQRACK = load_machine()
+
+
+def test_sizes_are_in_the_formats_of_the_machine() -> None:
+    gpt2 = model_sizes(load_model("gpt2"), GROQRACK)
+    assert gpt2.weight_bytes == 124_439_808
+    # Keys and values of 12 layers of 768 elements, two bytes each.
+    assert gpt2.kv_bytes_per_position == 2 * 12 * 768 * 2
+    assert gpt2.fewest_chips == 1
+    small = GROQRACK.with_settings({"formats.weights": "int4"})
+    assert model_sizes(load_model("gpt2"), small).weight_bytes == 62_219_904
+
+
+def test_a_document_has_the_model_and_what_is_to_know_of_its_config() -> None:
+    model = load_model("gpt2").model_copy(update={"remarks": ("read so",)})
+    document = model_sizes(model, GROQRACK).document()
+    assert document["name"] == "gpt2"
+    assert document["model_type"] == "gpt2"
+    assert document["parameters"] == document["active_parameters"] == 124_439_808
+    assert document["remarks"] == ["read so"]
+
+
+def test_a_table_has_a_line_for_each_model_below_its_titles() -> None:
+    sizes = [model_sizes(load_model(name), GROQRACK) for name in ("gpt2", "bert-base")]
+    titles, gpt2, bert = sizes_table(sizes)
+    assert titles.split()[:3] == ["name", "family", "parameters"]
+    assert gpt2.split() == ["gpt2", "gpt2", *["124,439,808"] * 2, "36,864", "1"]
+    # An encoder has no cache.
+    assert bert.split()[-2:] == ["0", "1"]
+    assert len({len(line) for line in (titles, gpt2, bert)}) == 1
