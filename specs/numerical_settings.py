@@ -51,6 +51,13 @@ class NumericalSettings(Spec):
         Number added to the mean square, or to the variance, of a normalisation.
     activation
         Activation of the feed-forward, as Hugging Face names it.
+    gate_alpha
+        Factor of a gate within its sigmoid, where the activation is ``silu``.
+    gate_limit
+        Largest value of a gate, and largest magnitude of what it multiplies, None
+        without a limit.
+    gate_offset
+        Number that is added to what a gate multiplies.
     rope_theta
         Base of the rotary frequencies.
     local_rope_theta
@@ -74,6 +81,9 @@ class NumericalSettings(Spec):
 
     norm_epsilon: float = Field(default=1e-6, ge=0)
     activation: str = "silu"
+    gate_alpha: float = Field(default=1.0, gt=0)
+    gate_limit: float | None = Field(default=None, gt=0)
+    gate_offset: float = 0.0
     rope_theta: float = Field(default=10_000.0, gt=0)
     local_rope_theta: float | None = Field(default=None, gt=0)
     rotary_fraction: float = Field(default=1.0, gt=0, le=1)
@@ -91,6 +101,8 @@ class NumericalSettings(Spec):
 _READ = (
     "norm_epsilon",
     "activation",
+    "gate_alpha",
+    "gate_limit",
     "rope_theta",
     "local_rope_theta",
     "rotary_fraction",

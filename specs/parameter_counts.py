@@ -23,7 +23,8 @@ class CountedTransformer(TransformerShape):
         """Return the parameter count of one layer's attention biases and norms."""
         qkv = self.qkv_biases * (self.query_size + 2 * self.kv_size)
         head_norms = self.structure.head_norms * 2 * self.head_dim
-        return qkv + self.output_biases * self.hidden_size + head_norms
+        sinks = self.structure.sinks * self.attention_heads
+        return qkv + self.output_biases * self.hidden_size + head_norms + sinks
 
     @property
     def projections_in(self) -> int:

@@ -236,6 +236,13 @@ class ActivateAttributes:
         Experts whose columns follow each other.
     chosen
         Whether the last operand are weights that multiply the columns of each expert.
+    alpha
+        Factor of the activated operand within its sigmoid, of ``silu``.
+    limit
+        Largest value of the gate, and largest magnitude of the other operand; None
+        without a limit.
+    offset
+        Number that is added to the other operand.
     """
 
     activation: str
@@ -243,6 +250,9 @@ class ActivateAttributes:
     biased: bool = False
     experts: int = 1
     chosen: bool = False
+    alpha: float = 1.0
+    limit: float | None = None
+    offset: float = 0.0
 
 
 @final

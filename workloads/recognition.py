@@ -230,6 +230,9 @@ class _Reader:
         settings: dict[str, object] = {
             "norm_epsilon": norm.epsilon if norm else 0.0,
             "activation": inner.activation,
+            "gate_alpha": inner.alpha,
+            "gate_limit": inner.limit,
+            "gate_offset": inner.offset,
             "attention_soft_cap": heads.soft_cap,
             "final_soft_cap": candidate.soft_cap if candidate else None,
             "logits_divisor": candidate.divisor if candidate else 1.0,

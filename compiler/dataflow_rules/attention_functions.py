@@ -207,6 +207,15 @@ def _softmax(statements: Statements, operations: Ints) -> int:
     """Check the softmax within each part of the context."""
     scores = statements.read(operations, statements.input(0))
     made = statements.written(operations, statements.output())
+    if statements.most_inputs(operations) > 1:
+        has = statements.has_input(operations, 1)
+        own, here = operations[has], made.chosen(has)
+        sinks = statements.read(own, statements.input(1))
+        statements.must(
+            np.where(here.part_first == 0, sinks.columns_of(here), ~sinks.found),
+            own,
+            "does not add the sinks of its heads to one part of the context",
+        )
     return statements.must(
         scores.columns_of(made)
         & (scores.part_first == made.part_first)

@@ -106,6 +106,7 @@ def _attention(
         return template.format(layer=layer)
 
     output = name(names.output)
+    sinks = _vector(f"{at}.sinks.weight", model.attention_heads)
     parts = _norm(names.norm_before_attention(layer), f"{at}.norm", hidden)
     parts |= _norm(name(names.attention_post_norm), f"{at}.post_norm", hidden)
     if model.structure.head_norms:
@@ -118,6 +119,7 @@ def _attention(
             (name(names.value), f"{at}.value", model.kv_size),
         ]
     )
+    parts[name(names.sinks)] = (sinks,)
     parts[f"{output}.weight"] = (Part(f"{at}.output.weight", 0, hidden),)
     parts[f"{output}.bias"] = (_vector(f"{at}.output.bias", hidden),)
     return parts

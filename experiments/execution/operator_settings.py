@@ -1,6 +1,6 @@
 """Settings and weights of a model's operators as the functional engine takes them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import pi
 from typing import Any
 
@@ -20,7 +20,8 @@ from workloads.operators import GraphOperator
 from workloads.reference.activations import activation
 
 # Weights that are vectors, but for a bias of which each expert has its own.
-_VECTORS = (".bias", "norm.weight")
+_VECTORS = (".bias", "norm.weight", "sinks.weight")
+Activation = Callable[[Array], Array]
 # Attributes that the engine calls by the same name.
 _SAME = (
     "causal",
@@ -67,13 +68,25 @@ def _settings(operator: GraphOperator, task: Task) -> OperatorSettings:
         settings["frequencies"] = _frequencies(attributes.rotary)
         settings["interleaved"] = attributes.rotary.interleaved
     if isinstance(attributes, ActivateAttributes):
-        settings["activation"] = activation(attributes.activation)
+        settings |= {
+            "activation": _activation(attributes),
+            "gate_limit": attributes.limit,
+            "gate_offset": attributes.offset,
+        }
     if task.model.experts > 1:
         settings["experts_per_token"] = task.model.experts_per_token
         settings["expert_columns"] = task.model.inner_size(operator.layer or 0)
         if task.routing is Routing.BALANCED:
             settings["balanced_groups"] = task.expert
     return OperatorSettings(**settings)
+
+
+def _activation(attributes: ActivateAttributes) -> Activation:
+    """Return the function of an activated operand."""
+    if attributes.alpha == 1:
+        return activation(attributes.activation)
+    alpha = attributes.alpha
+    return lambda x: np.asarray(x * np.exp(-np.logaddexp(0, -x.dtype.type(alpha) * x)))
 
 
 def _frequencies(rotary: Rotary) -> tuple[float, ...]:

@@ -50,6 +50,8 @@ class OperatorSettings:
         Last positions that a position attends to, itself included; None for all.
     activation
         Activation function.
+    gate_limit, gate_offset
+        Bound of a gate and of what it multiplies, None without; what is added to that.
     experts, experts_per_token
         Experts that there are, and those that a token uses.
     chosen
@@ -78,6 +80,8 @@ class OperatorSettings:
     causal: bool = True
     window: int | None = None
     activation: Callable[[NDArray[np.floating]], NDArray[np.floating]] = unchanged
+    gate_limit: float | None = None
+    gate_offset: float = 0.0
     experts: int = 1
     experts_per_token: int = 1
     chosen: bool = False

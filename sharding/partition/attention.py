@@ -48,11 +48,16 @@ def soften(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperato
     cuts = AttentionCuts(part)
 
     def softens() -> tuple[Operation, ...]:
-        reads, made = (
-            operand(names[0], *cuts.query_heads, *cuts.context_part)
-            for names in (operator.inputs, operator.outputs)
+        scores, *sinks = operator.inputs
+        first, last = cuts.query_heads
+        # A sink is in the sum of the first part of the context alone.
+        own = np.where(cuts.split.member == 0, last, 0)
+        reads = (
+            operand(scores, first, last, *cuts.context_part),
+            *(operand(name, first, own) for name in sinks),
         )
-        return (Operation(operator.name, Function.SOFTMAX, (reads,), (made,)),)
+        made = operand(operator.outputs[0], first, last, *cuts.context_part)
+        return (Operation(operator.name, Function.SOFTMAX, reads, (made,)),)
 
     # Largest score; exponentials and their sum; division.
     return [
@@ -60,7 +65,7 @@ def soften(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperato
             part.task,
             "softmax",
             _scored(part),
-            operations=4,
+            operations=3 + len(operator.inputs),
             passes=3,
             reductions=2,
             tokens=1,

@@ -25,6 +25,7 @@ def activate(part: BlockPartition, operator: GraphOperator) -> list[ShardedOpera
     """
     cuts = FeedForwardCuts(part)
     inward = _inward(part, operator)
+    operations = 6 + _clipping(operator)
     if not part.in_grid:
         columns, pairs = cuts.columns, cuts.work.pairs
         if is_shared(operator.name):
@@ -37,7 +38,7 @@ def activate(part: BlockPartition, operator: GraphOperator) -> list[ShardedOpera
                 part.task,
                 operator.name.rpartition(".")[2],
                 pairs * columns.sizes,
-                operations=6 + summed,
+                operations=operations + summed,
                 operands=slices,
                 tokens=1,
                 computes=lambda: (
@@ -53,7 +54,7 @@ def activate(part: BlockPartition, operator: GraphOperator) -> list[ShardedOpera
             part.task,
             "activate",
             own.sizes,
-            operations=6,
+            operations=operations,
             operands=len(inward),
             computes=lambda: (_activating(part, operator, own),),
         ),
@@ -65,6 +66,17 @@ def activate(part: BlockPartition, operator: GraphOperator) -> list[ShardedOpera
             carries=lambda: (operand(operator.outputs[0], *own),),
         ),
     ]
+
+
+def _clipping(operator: GraphOperator) -> int:
+    """Return the operations on each element that an activation has beside the usual.
+
+    A gate is clipped once and what it multiplies twice; a factor and an offset are an
+    operation each.
+    """
+    attributes = operator.attributes_as(ActivateAttributes)
+    clipped = 3 * (attributes.limit is not None)
+    return clipped + (attributes.alpha != 1) + (attributes.offset != 0)
 
 
 def _inward(part: BlockPartition, operator: GraphOperator) -> tuple[str, ...]:

@@ -111,6 +111,15 @@ def _attention_slices(group: GroupSlices, layer: int) -> list[TensorSlices]:
             slices += group.copied_vector(
                 heads.heads > 0, f"{name(norm)}.weight", model.head_dim
             )
+    if model.structure.sinks:
+        # A sink is with the first part of a head's context.
+        first = heads.first * queries_per_head
+        last = np.where(
+            heads.member == 0, first + heads.heads * queries_per_head, first
+        )
+        slices.append(
+            group.vector(name(names.sinks), model.attention_heads, first, last)
+        )
     if model.normalises_outputs:
         slices += group.norm(name(names.attention_post_norm))
     return slices

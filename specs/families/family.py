@@ -72,6 +72,8 @@ class ConfigKeys(Spec):
     rotated_layers, unrotated_period
         A list that has a 0 for each layer without rotation, and the number of layers of
         which the last has none if there is no list.
+    gate_alpha, gate_limit
+        Form of a gate that is clipped.
     norm_epsilon, activation, rope_theta, local_rope_theta, rotary_fraction,
     query_scalar, attention_scale, embedding_scale, residual_scale, logits_divisor,
     attention_soft_cap, final_soft_cap
@@ -118,6 +120,8 @@ class ConfigKeys(Spec):
     embedding_scale: _Keys = ()
     residual_scale: _Keys = ()
     logits_divisor: _Keys = ()
+    gate_alpha: _Keys = ()
+    gate_limit: _Keys = ()
     attention_soft_cap: _Keys = ()
     final_soft_cap: _Keys = ()
 
@@ -155,6 +159,9 @@ class Family(Spec):
         projection of the token.
     head_norms
         Whether each query and key head is normalised.
+    sinks
+        Whether each query head has a score that takes part in the softmax, of no
+        position.
     scaled_embedding
         Whether rows of the embedding are multiplied by the root of their size.
     learned_positions
@@ -195,6 +202,7 @@ class Family(Spec):
     router: RouterSpec = SOFTMAX_ROUTER
     shared_expert_gate: bool = False
     head_norms: bool = False
+    sinks: bool = False
     scaled_embedding: bool = False
     learned_positions: bool = False
     rotary_interleaved: bool = False

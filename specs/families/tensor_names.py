@@ -22,6 +22,8 @@ class TensorNames(Spec):
         Projections of attention.
     query_norm, key_norm
         Norms of each head, in families that have them.
+    sinks
+        Scores of no position, one for each query head, under their full name.
     gate, up, down
         Projections of a feed-forward; `gate` is unused in families without one.
     attention_norm, feed_forward_norm
@@ -53,6 +55,7 @@ class TensorNames(Spec):
     output: str = "model.layers.{layer}.self_attn.o_proj"
     query_norm: str = "model.layers.{layer}.self_attn.q_norm"
     key_norm: str = "model.layers.{layer}.self_attn.k_norm"
+    sinks: str = "model.layers.{layer}.self_attn.sinks"
     gate: str = "model.layers.{layer}.mlp.gate_proj"
     up: str = "model.layers.{layer}.mlp.up_proj"
     down: str = "model.layers.{layer}.mlp.down_proj"

@@ -23,6 +23,8 @@ from specs.scenario import Scenario
 MACHINES = {
     "bert-base": (8, "tensor=4,pipeline=2"),
     "bert-large": (8, "tensor=8,pipeline=1"),
+    "gpt-oss-120b": (576, "tensor=8,pipeline=72"),
+    "gpt-oss-20b": (128, "tensor=8,pipeline=16"),
     "gpt2": (8, "tensor=4,pipeline=2"),
     "gpt2-xl": (16, "tensor=8,pipeline=2"),
     "phi-3-mini": (40, "tensor=8,pipeline=5"),
@@ -46,7 +48,14 @@ MACHINES = {
     "mistral-small-3.1-24b": (112, "tensor=8,pipeline=14"),
     "mixtral-8x7b": (264, "tensor=8,pipeline=33"),
 }
-PLAN_ONLY = {"llama-3.1-405b", "qwen2-57b-a14b", "qwen2.5-72b", "qwen3-30b-a3b"}
+PLAN_ONLY = {
+    "gpt-oss-120b",
+    "gpt-oss-20b",
+    "llama-3.1-405b",
+    "qwen2-57b-a14b",
+    "qwen2.5-72b",
+    "qwen3-30b-a3b",
+}
 # Families whose sizes have other keys.
 OTHER_KEYS = {"gpt2", "opt"}
 EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}

@@ -14,6 +14,8 @@ PUBLISHED = {
     "gemma-2-9b": 9.24,
     "gemma-3-12b": 11.766034,
     "gemma-7b": 8.537681,
+    "gpt-oss-120b": 116.83,
+    "gpt-oss-20b": 20.91,
     "gpt2": 0.124440,
     "gpt2-xl": 1.557611,
     "granite-3.2-8b": 8.170865,
@@ -80,6 +82,8 @@ def test_a_shipped_model_has_as_many_parameters_as_published(name: str) -> None:
         ("llama-2-70b", 68_976_648_192),
         ("llama-3-70b", 70_553_706_496),
         ("mistral-small-3.1-24b", 23_572_403_200),
+        ("gpt-oss-120b", 116_829_156_672),
+        ("gpt-oss-20b", 20_914_757_184),
         # Counted by transformers 5.23, which builds them without their weights.
         ("qwen2-57b-a14b", 57_408_658_944),
         ("qwen3-30b-a3b", 30_532_122_624),

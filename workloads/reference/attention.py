@@ -163,10 +163,22 @@ def attended(attributes: AttentionAttributes, positions: int, rows: TokenRows) -
 
 
 def softmax(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Results:
-    """Evaluate (reference): exponentials of the scores over their sum."""
-    (found,) = operands
+    """Evaluate (reference): exponentials of the scores over their sum.
+
+    A sink of a head is a score of no position [1]_: it adds to the sum alone.
+
+    References
+    ----------
+    .. [1] G. Xiao et al., "Efficient Streaming Language Models with Attention Sinks",
+       arXiv:2309.17453; learned, as in OpenAI, "gpt-oss-120b & gpt-oss-20b Model Card".
+    """
+    found, *sinks = operands
+    if sinks:
+        own = np.repeat(sinks[0].reshape(-1), len(found) // sinks[0].size)
+        found = np.hstack([found, own[:, None]])
     raised = np.exp(found - found.max(axis=1, keepdims=True))
-    return (raised / raised.sum(axis=1, keepdims=True),)
+    shares = raised / raised.sum(axis=1, keepdims=True)
+    return (shares[:, :-1] if sinks else shares,)
 
 
 def values(

@@ -50,15 +50,24 @@ def choose(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> 
 def activate(
     operator: GraphOperator, operands: Sequence[Array], _: TokenRows
 ) -> Results:
-    """Evaluate (reference): activated rows, times the weights of experts."""
+    """Evaluate (reference): activated rows, times the weights of experts.
+
+    A clipped gate is that of GptOssExperts in Hugging Face transformers.
+    """
     attributes = operator.attributes_as(ActivateAttributes)
     count = 2 if attributes.gated else 1
     inner, rest = list(operands[:count]), list(operands[count:])
     if attributes.biased:
         inner = [rows + rest.pop(0) for rows in inner]
-    activated = activation(attributes.activation)(inner[0])
+    limit = attributes.limit
+    if limit is not None:
+        inner = [np.minimum(inner[0], limit), *np.clip(inner[1:], -limit, limit)]
+    if attributes.alpha == 1:
+        activated = activation(attributes.activation)(inner[0])
+    else:
+        activated = inner[0] / (1 + np.exp(-attributes.alpha * inner[0]))
     if attributes.gated:
-        activated = activated * inner[1]
+        activated = activated * (inner[1] + attributes.offset)
     if attributes.chosen:
         (choice,) = rest
         columns = activated.shape[1] // attributes.experts

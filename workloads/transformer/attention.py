@@ -142,8 +142,16 @@ def _attention(
         attributes,
         rows=per_head,
     )
+    sinks = [
+        builder.weights("sinks.weight", 1, model.attention_heads)
+        for _ in range(model.structure.sinks)
+    ]
     (weights,) = builder.operator(
-        "softmax", Function.SOFTMAX, [scores], {"weights": positions}, rows=per_head
+        "softmax",
+        Function.SOFTMAX,
+        [scores, *sinks],
+        {"weights": positions},
+        rows=per_head,
     )
     (context,) = builder.operator(
         "attend",

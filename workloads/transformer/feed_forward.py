@@ -107,7 +107,7 @@ def _activated(
         Begin of all names.
     """
     model = builder.transformer.model
-    gated = model.structure.gated
+    settings, gated = model.numerical_settings, model.structure.gated
     biased = model.feed_forward_biases and not prefix
     names = ("gate", "up") if gated else ("up",)
     kinds = [f"{prefix}{name}" for name in names]
@@ -128,11 +128,14 @@ def _activated(
         [*inner, *biases, *([choice] if choice else [])],
         {f"{prefix}activated": columns},
         ActivateAttributes(
-            activation=model.numerical_settings.activation,
+            activation=settings.activation,
             gated=gated,
             biased=biased,
             experts=experts,
             chosen=choice is not None,
+            alpha=settings.gate_alpha,
+            limit=settings.gate_limit,
+            offset=settings.gate_offset,
         ),
     )
     return activated

@@ -136,10 +136,16 @@ def softmax(call: Call) -> list[Array]:
     """
     (found,) = call.reads
     largest = found.array.max(axis=2, keepdims=True, initial=-np.inf)
+    # A sink is a score of no position.
+    sinks = [each.array.reshape(1, 1, 1, -1) for each in call.weights]
+    for sink in sinks:
+        largest = np.maximum(largest, sink)
     # Rows that attend to nothing here have no largest score.
     finite = np.where(np.isfinite(largest), largest, 0)
     raised = np.exp(found.array - finite)
     total = raised.sum(axis=2, keepdims=True)
+    for sink in sinks:
+        total = total + np.exp(sink - finite)
     if call.members == 1:
         raised = raised / total
     joined = np.concatenate([raised, largest, total], axis=2)

@@ -30,9 +30,13 @@ def activated(call: Call) -> list[Array]:
         by_name.setdefault(bias.name, []).append(bias.array)
     for place, biases in enumerate(by_name.values()):
         arrays[place] = arrays[place] + (np.stack(biases) if experts else biases[0])
+    limit = call.settings.gate_limit
+    if limit is not None:
+        arrays[0] = np.minimum(arrays[0], limit)
+        arrays[1:] = [np.clip(factor, -limit, limit) for factor in arrays[1:]]
     result = call.settings.activation(arrays[0])
     for factor in arrays[1:]:
-        result = result * factor
+        result = result * (factor + result.dtype.type(call.settings.gate_offset))
     if not chosen:
         return [result]
     weights = call.reads[-1].array

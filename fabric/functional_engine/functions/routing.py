@@ -18,7 +18,7 @@ def chosen(call: Call) -> list[Array]:
     router = call.settings.router
     mean = squares.array / squares.array.dtype.type(squares.parts)
     logits = found.array / np.sqrt(mean + call.settings.epsilon)
-    logits, shared = np.hsplit(logits, [call.writes[0].columns])
+    logits, shared = np.hsplit(logits, [call.settings.experts])
     offset = np.zeros(logits.shape[1], dtype=logits.dtype)
     for vector in call.weights:
         if vector.name.endswith(_CORRECTION):

@@ -139,6 +139,11 @@ _MODELS: dict[str, tuple[str, Strategy, dict[str, object]]] = {
         Strategy(tensor=4, pipeline=1, expert=2),
         {"experts": 4, "experts_per_token": 2, "feed_forward_biases": True},
     ),
+    "sinks": (
+        "gpt_oss",
+        Strategy(tensor=4, pipeline=1),
+        {"experts": 4, "experts_per_token": 2, "kv_heads": 2},
+    ),
     "shared expert": (
         "qwen2_moe",
         Strategy(tensor=4, pipeline=1, expert=2),

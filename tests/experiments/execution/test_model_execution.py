@@ -71,6 +71,13 @@ OF_FAMILY: dict[str, dict[str, Any]] = {
         "partial_rotary_factor": 0.67,
     },
     "starcoder2": {"sliding_window": 3},
+    "gpt_oss": {
+        "num_local_experts": 4,
+        "num_experts_per_tok": 2,
+        "swiglu_limit": 0.4,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "sliding_window": 3,
+    },
     "phi3": {"partial_rotary_factor": 0.67},
     # One of both layers is dense.
     "qwen2_moe": EXPERTS | {"shared_expert_intermediate_size": 29},
@@ -147,6 +154,9 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
         ("qwen2", "tensor=8"),
         ("qwen3", "tensor=8"),
         ("qwen3", "tensor=4,pipeline=2,layout=2d"),
+        # Chips share the context of a head, whose sink is in one part of it.
+        ("gpt_oss", "tensor=8,expert=2"),
+        ("gpt_oss", "tensor=2,pipeline=4"),
         ("qwen2_moe", "tensor=8,expert=4"),
         ("qwen2_moe", "tensor=1,pipeline=8"),
         ("qwen3_moe", "tensor=4,pipeline=2,expert=2"),

@@ -72,6 +72,16 @@ CASES: dict[str, dict[str, Any]] = {
     "qwen2_moe": DECODER
     | EXPERTS
     | {"model_type": "qwen2_moe", "shared_expert_intermediate_size": 9},
+    "gpt_oss": DECODER
+    | {
+        "model_type": "gpt_oss",
+        "num_local_experts": 5,
+        "num_experts_per_tok": 2,
+        "sliding_window": 3,
+        "swiglu_limit": 0.4,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "rope_parameters": {"rope_type": "default", "rope_theta": 50.0},
+    },
     "phi3": DECODER
     | {
         "model_type": "phi3",
@@ -155,6 +165,7 @@ LAYER = {
     "feed_forward.gate": "gate",
     "feed_forward.up": "up",
     "feed_forward.down": "down",
+    "attention.sinks": "sinks",
     "feed_forward.router": "router",
     "feed_forward.shared_router": "shared_router",
     "feed_forward.shared_gate": "shared_gate",
@@ -170,13 +181,19 @@ ENDS = {
 }
 
 
+# Tensors whose names have no ending.
+WHOLE = ("sinks",)
+
+
 def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
     """Return weights under the names of a checkpoint, fused where it fuses them."""
     names = names_of(model.family, experts=1)
     parts: dict[str, list[Array]] = {}
     for name, value in weights.items():
         stem, kind = name.rsplit(".", 1)
-        vector = kind == "bias" or (value.shape[0] == 1 and "norm" in stem)
+        vector = kind == "bias" or (
+            value.shape[0] == 1 and stem.endswith(("norm", "sinks"))
+        )
         own_value = value.reshape(-1) if vector else value
         if stem in ENDS:
             target = getattr(names, ENDS[stem])
@@ -188,15 +205,16 @@ def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
             target = getattr(own_names, LAYER[part])
             if part == "attention.norm" and layer == 0 and names.first_norm:
                 target = names.first_norm
-        target = f"{target}.{kind}"
+        if not target.endswith(WHOLE):
+            target = f"{target}.{kind}"
         if "{expert}" not in target:
             full = target.format(layer=layer, before=layer - 1)
             parts.setdefault(full, []).append(own_value)
             continue
-        axis = 1 if stem.endswith("down") else 0
+        axis = 1 if stem.endswith("down") != (kind == "bias") else 0
         for expert, own in enumerate(np.split(value, model.experts, axis)):
             full = target.format(layer=layer, before=layer - 1, expert=expert)
-            parts.setdefault(full, []).append(own)
+            parts.setdefault(full, []).append(own.reshape(-1) if vector else own)
     fused = {name: np.concatenate(values) for name, values in parts.items()}
     if model.family == "gpt2":
         # Its projections are stored transposed.
@@ -241,17 +259,33 @@ def fused_experts(weights: dict[str, Array], model: ModelSpec) -> dict[str, Arra
     kept = {n: v for n, v in weights.items() if ".experts." not in n}
     names = names_of(model.family, experts=model.experts)
     for layer in filter(model.has_experts, range(model.layers)):
-        each = [
-            [
-                weights[f"{name.format(layer=layer, expert=expert)}.weight"]
-                for name in (names.gate, names.up, names.down)
-            ]
-            for expert in range(model.experts)
-        ]
-        ours = f"model.layers.{layer}.mlp.experts"
-        kept[f"{ours}.gate_up_proj"] = np.stack([np.vstack(w[:2]) for w in each])
-        kept[f"{ours}.down_proj"] = np.stack([w[2] for w in each])
+        inward = dict.fromkeys((names.gate, names.up))
+
+        def of(name: str, expert: int, kind: str = "weight", layer: int = layer) -> Any:
+            return weights[f"{name.format(layer=layer, expert=expert)}.{kind}"]
+
+        ours, experts = f"model.layers.{layer}.mlp.experts", range(model.experts)
+        made = {
+            "gate_up_proj": [np.vstack([of(n, e) for n in inward]) for e in experts],
+            "down_proj": [of(names.down, expert) for expert in experts],
+        }
+        if model.family == "gpt_oss":
+            # Inputs are rows, and gates alternate with what they multiply.
+            made = {
+                "gate_up_proj": [alternating(each).T for each in made["gate_up_proj"]],
+                "gate_up_proj_bias": [
+                    alternating(of(names.up, expert, "bias")) for expert in experts
+                ],
+                "down_proj": [each.T for each in made["down_proj"]],
+                "down_proj_bias": [of(names.down, e, "bias") for e in experts],
+            }
+        kept |= {f"{ours}.{name}": np.stack(each) for name, each in made.items()}
     return {n.replace("block_sparse_moe", "mlp"): v for n, v in kept.items()}
+
+
+def alternating(halves: Array) -> Array:
+    """Return the rows of two halves by turns."""
+    return np.stack(np.split(halves, 2), axis=1).reshape(halves.shape)
 
 
 if __name__ == "__main__":

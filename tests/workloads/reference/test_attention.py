@@ -12,6 +12,7 @@ from workloads.reference.attention import (
     attended,
     position,
     rotation_angles,
+    softmax,
 )
 
 
@@ -97,3 +98,16 @@ def test_new_rows_replace_the_last_ones_of_each_sequence() -> None:
     new = np.array([[7], [8]])
     found = appended(new, [cache], rows(3, batch=2))
     assert found[:, :, 0].tolist() == [[1, 2, 7], [3, 4, 8]]
+
+
+def test_a_sink_takes_its_share_and_gives_no_position_more() -> None:
+    operator = GraphOperator(
+        name="softmax", function=Function.SOFTMAX, inputs=(), outputs=()
+    )
+    # Two heads of one row: exponentials of 1 and 3, and sinks of 4 and 1.
+    scores = np.log(np.array([[1.0, 3], [1, 3]]))
+    sinks = np.log(np.array([[4.0, 1]]))
+    (shares,) = softmax(operator, [scores, sinks], rows(2))
+    assert shares == pytest.approx(np.array([[1 / 8, 3 / 8], [1 / 5, 3 / 5]]))
+    (alone,) = softmax(operator, [scores], rows(2))
+    assert alone == pytest.approx(np.array([[1 / 4, 3 / 4]] * 2))

@@ -51,3 +51,17 @@ def test_biases_are_added_before_the_activation() -> None:
     operands = [np.array([[-1.0, -1]]), np.array([[3.0, 0]])]
     (found,) = activate(operator(Function.ACTIVATE, attributes), operands, ROWS)
     assert found.tolist() == [[2, 0]]
+
+
+def test_a_clipped_gate_is_bounded_on_one_side_and_what_it_multiplies_on_both() -> None:
+    attributes = ActivateAttributes(
+        activation="silu", gated=True, alpha=2.0, limit=3.0, offset=1.0
+    )
+    gates, ups = np.array([[9.0, -9, 1]]), np.array([[9.0, -9, 0.5]])
+    (found,) = activate(operator(Function.ACTIVATE, attributes), [gates, ups], ROWS)
+    expected = [
+        3 / (1 + np.exp(-6)) * 4,
+        -9 / (1 + np.exp(18)) * -2,
+        1 / (1 + np.exp(-2)) * 1.5,
+    ]
+    assert found[0].tolist() == pytest.approx(expected)

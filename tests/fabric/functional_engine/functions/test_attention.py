@@ -111,3 +111,19 @@ def test_heads_are_divided_by_their_root_mean_square(call: MakeCall) -> None:
     assert np.vstack([query, key]).tolist() == pytest.approx(
         np.array([[3.0, 4], [0.5, 1]])
     )
+
+
+def test_a_sink_is_in_the_sum_of_the_chip_that_reads_it(call: MakeCall) -> None:
+    # Exponentials of 1 and 3; the sink's of 4.
+    scores_of = np.log(np.array([1.0, 3.0])).reshape(1, 1, 2, 1)
+    given = {"positions": (2, 1), "members": 2}
+    sunk = call(
+        ("scores", scores_of), weights=(("sinks.weight", [np.log(4)]),), **given
+    )
+    (with_sink,), (without,) = (
+        softmax(sunk),
+        softmax(call(("scores", scores_of), **given)),
+    )
+    # The last is the sum, with the largest score before it as its factor.
+    assert with_sink[0, 0, -1, 0] * np.exp(with_sink[0, 0, -2, 0]) == pytest.approx(8)
+    assert without[0, 0, -1, 0] * np.exp(without[0, 0, -2, 0]) == pytest.approx(4)

@@ -30,12 +30,29 @@ def test_a_gate_multiplies_what_is_biased_and_activated(call: MakeCall) -> None:
     assert activated(made)[0].item() == 36
 
 
+def test_a_gate_may_be_clipped_and_what_it_multiplies_offset(call: MakeCall) -> None:
+    made = call(
+        ("gate", [[5.0, -5.0]]),
+        ("up", [[7.0, -7.0]]),
+        gate_limit=2.0,
+        gate_offset=1.0,
+    )
+    # A gate has no lower bound.
+    assert activated(made)[0].tolist() == [[2 * 3, -5 * -1]]
+
+
+def test_a_shared_expert_counts_as_much_as_its_gate(call: MakeCall) -> None:
+    made = call(("shared_up", [[4.0, 8.0]]), ("shared_choice", [[0.25]]), chosen=True)
+    assert activated(made)[0].tolist() == [[1, 2]]
+
+
 def test_columns_of_experts_are_weighed_by_their_choice(call: MakeCall) -> None:
     # Group 1 of four experts has experts 2 and 3; its columns are numbered from 5.
     made = call(
         ("up", [[[10.0], [20.0]]], 5),
         ("choice", [[0.0, 0, 0.25, 0.75]]),
         experts=4,
+        chosen=True,
         expert_columns=5,
     )
     assert activated(made)[0].tolist() == [[[2.5], [15]]]
@@ -47,6 +64,7 @@ def test_each_expert_has_its_own_bias(call: MakeCall) -> None:
         ("choice", [[1.0, 1.0]]),
         weights=(("up.bias", [1.0]), ("up.bias", [2.0])),
         experts=2,
+        chosen=True,
         expert_columns=1,
     )
     assert activated(made)[0].tolist() == [[[11], [22]]]

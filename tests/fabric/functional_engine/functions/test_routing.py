@@ -17,7 +17,10 @@ def test_the_best_experts_share_a_row(call: MakeCall) -> None:
     # A mean square of 4 halves the scores; equal ones fall to the lower number.
     scores = [[0.0, 2 * np.log(3), 0]]
     made = call(
-        ("router_scores", scores), ("squares", [[8.0]], 0, 2), experts_per_token=2
+        ("router_scores", scores),
+        ("squares", [[8.0]], 0, 2),
+        experts=3,
+        experts_per_token=2,
     )
     assert chosen(made)[0][0].tolist() == pytest.approx([0.25, 0.75, 0])
 
@@ -32,12 +35,24 @@ def test_a_bias_is_added_to_scores_and_a_correction_to_the_choice(
             ("router.bias", [0.0, np.log(3), 0]),
             ("it.router_correction.bias", [0.0, 0, 1]),
         ),
+        experts=3,
         experts_per_token=2,
         router=RouterSpec(
             scores=RouterScores.SIGMOID, bias=True, correction=True, scale=2.0
         ),
     )
     assert chosen(made)[0][0].tolist() == pytest.approx([0, 1.5, 1])
+
+
+def test_a_shared_expert_has_a_sigmoid_of_the_last_score(call: MakeCall) -> None:
+    made = call(
+        ("router_scores", [[1.0, 0, np.log(3)]]),
+        ("squares", [[1.0]], 0, 1),
+        experts=2,
+    )
+    choice, shared = chosen(made)
+    assert choice.tolist() == [[1, 0]]
+    assert shared.tolist() == [[pytest.approx(0.75)]]
 
 
 @settings(max_examples=40)
@@ -66,6 +81,7 @@ def test_chips_choose_as_the_reference_does(
         weights=(("it.router_correction.bias", correction),)
         if router.correction
         else (),
+        experts=8,
         experts_per_token=2,
         router=router,
     )
