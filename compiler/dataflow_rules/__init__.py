@@ -11,7 +11,7 @@ functions: OTHER_RULES, check_functions
 product_functions: PRODUCT_RULES, check_sums, experts_of
 sum_functions: SUM_RULES, terms_of_sums
 attention_functions: ATTENTION_RULES, head_sizes
-coverage: HeldRegions, check_coverage
+coverage: HeldRegions, check_coverage, overlapping
 instructions: check_instructions, check_passes, check_edges, of_instructions,
     read_again, summed_in_passing
 work: check_work

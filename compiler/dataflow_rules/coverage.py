@@ -186,7 +186,7 @@ def _unmatched(there: HeldRegions, needed: HeldRegions) -> Ints:
         # Few enough bits to leave room for columns; others are told apart below.
         return (mixed >> shift).astype(np.int64)
 
-    row, other = _overlapping(
+    row, other = overlapping(
         (hashed(there), there.first, there.last),
         (hashed(needed), needed.first, needed.last),
     )
@@ -203,7 +203,7 @@ def _unmatched(there: HeldRegions, needed: HeldRegions) -> Ints:
 def _uncovered(there: HeldRegions, needed: HeldRegions, values: int) -> Ints:
     """Return the rows of needed regions that are not covered exactly once."""
     by_parts = _wider_in_parts(there, values)
-    row, other = _overlapping(
+    row, other = overlapping(
         (there.key, *_edges(there, by_parts)), (needed.key, *_edges(needed, by_parts))
     )
     first = np.maximum(there.first[other], needed.first[row])
@@ -221,10 +221,10 @@ def _uncovered(there: HeldRegions, needed: HeldRegions, values: int) -> Ints:
     return np.flatnonzero(total != wanted)
 
 
-def _overlapping(
+def overlapping(
     there: tuple[Ints, Ints, Ints], needed: tuple[Ints, Ints, Ints]
 ) -> tuple[Ints, Ints]:
-    """Return the pairs of a needed range and one that is there and may overlap it.
+    """Return, for dataflow rules, pairs of ranges that may overlap: needed, and there.
 
     Ranges that are there are taken by the order of magnitude of their length, so that
     few pairs that share nothing are looked at.

@@ -9,7 +9,7 @@ import numpy as np
 
 from chip.dataflow import Function
 from compiler.dataflow_rules.checkpoint_tensors import Part, checkpoint_parts
-from compiler.dataflow_rules.coverage import HeldRegions
+from compiler.dataflow_rules.coverage import HeldRegions, overlapping
 from compiler.dataflow_rules.regions import weight_of
 from compiler.dataflow_rules.statements import Statements
 from sharding.planner.plan import ShardingPlan
@@ -31,11 +31,26 @@ def check_residency(statements: Statements, plan: ShardingPlan) -> int:
     held = _held(plan, {name: place for place, name in enumerate(names)}, size)
     chip = flow.operations.chip[read.owner[rows]].astype(np.int64)
     key = chip * size + read.value[rows]
-    low = np.searchsorted(held[0], key, "left")
-    count = np.searchsorted(held[0], key, "right") - low
-    row = np.repeat(np.arange(len(rows)), count)
-    within = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    _, first, last, left, right = held[:, np.repeat(low, count) + within]
+    # Experts follow each other in the rows of a matrix, or in its columns.
+    wider = np.zeros((2, size), dtype=np.int64)
+    np.maximum.at(wider[0], read.value[rows], read.last[rows])
+    np.maximum.at(wider[1], read.value[rows], read.part_last[rows])
+    by_columns = wider[1] > wider[0]
+    across = by_columns[held[0] % size]
+    own_across = by_columns[read.value[rows]]
+    row, place = overlapping(
+        (
+            held[0],
+            np.where(across, held[3], held[1]),
+            np.where(across, held[4], held[2]),
+        ),
+        (
+            key,
+            np.where(own_across, read.part_first[rows], read.first[rows]),
+            np.where(own_across, read.part_last[rows], read.last[rows]),
+        ),
+    )
+    _, first, last, left, right = held[:, place]
     at = rows[row]
     first, last = np.maximum(first, read.first[at]), np.minimum(last, read.last[at])
     left = np.maximum(left, read.part_first[at])
@@ -103,8 +118,7 @@ def check_mirrors(statements: Statements, plan: ShardingPlan) -> int:
 def _held(plan: ShardingPlan, number: dict[str, int], values: int) -> Ints:
     """Return a plan's slices as the graph numbers them: key, rows and columns.
 
-    The key is chip and value, ascending. Slices that the program does not read are left
-    out.
+    The key is chip and value. Slices that the program does not read are left out.
     """
     parts = checkpoint_parts(plan.task.model)
     table = plan.slices
@@ -125,8 +139,7 @@ def _held(plan: ShardingPlan, number: dict[str, int], values: int) -> Ints:
                 rows = _of_part(own, part)
                 rows[0] = rows[0] * values + value
                 blocks.append(rows)
-    held = np.concatenate(blocks, axis=1)
-    return held[:, np.argsort(held[0], kind="stable")]
+    return np.concatenate(blocks, axis=1)
 
 
 def _of_part(own: dict[str, Ints], part: Part) -> Ints:
