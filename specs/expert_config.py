@@ -56,6 +56,11 @@ def _router(config: Config) -> dict[str, Any]:
         if type(scale) not in (int, float) or scale <= 0:
             raise SpecError(f"{config.origin}: {key} = {scale!r}: must be above 0")
         router["scale"] = scale
+    if config.keys("router_jitter"):
+        key, jitter = config.value("router_jitter")
+        if type(jitter) not in (int, float) or jitter < 0:
+            raise SpecError(f"{config.origin}: {key} = {jitter!r}: must be 0 or above")
+        router["tolerance"] = 2 * jitter
     for field, name in _ROUTER_COUNTS.items():
         if config.keys(name) and config.value(name)[1] is not None:
             router[field] = config.size(name)

@@ -159,6 +159,7 @@ def _biases(config: Config) -> dict[str, bool]:
     return {
         "qkv_biases": attention or family.qkv_biased or config.flag("qkv_biases"),
         "output_biases": attention,
+        "head_biases": config.flag("head_biases"),
         "feed_forward_biases": family.biased or config.flag("feed_forward_biases"),
     }
 

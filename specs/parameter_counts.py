@@ -89,12 +89,12 @@ class CountedTransformer(TransformerShape):
     def head_parameters(self) -> int:
         """Return the parameter count of the head alone, or of an encoder's pooler.
 
-        A tied head has no parameters of its own.
+        A tied head has no parameters of its own but for a bias.
         """
         if self.structure.encoder:
             return self.hidden_size * (self.hidden_size + 1)
         own = not self.tied_embeddings
-        return own * self.vocabulary_size * self.hidden_size
+        return self.vocabulary_size * (own * self.hidden_size + self.head_biases)
 
     @property
     def parameters(self) -> int:

@@ -13,6 +13,8 @@ class RouterScores(StrEnum):
 
     SOFTMAX = "softmax"
     SIGMOID = "sigmoid"
+    # Expert after expert: a softmax over those that are near the best one.
+    SPARSEMIXER = "sparsemixer"
 
 
 @final
@@ -34,6 +36,9 @@ class RouterSpec(Spec):
         Groups of experts of equal size, and those of them from which a token chooses.
     group_best
         Best experts of a group whose scores add up to the score of the group.
+    tolerance
+        Of ``sparsemixer``, how far below the best one an expert's logit may be to have
+        a share, as a part of the larger magnitude of both.
     bias
         Whether a bias is added to the logits.
     correction
@@ -48,6 +53,7 @@ class RouterSpec(Spec):
     groups: int = Field(default=1, gt=0)
     groups_per_token: int = Field(default=1, gt=0)
     group_best: int = Field(default=1, gt=0)
+    tolerance: float = Field(default=0.0, ge=0)
     bias: bool = False
     correction: bool = False
 

@@ -49,6 +49,8 @@ class TransformerShape(Spec):
     qkv_biases, output_biases, feed_forward_biases
         Whether projections add a bias: to query, key and value; out of attention;
         within the feed-forward.
+    head_biases
+        Whether a bias is added to the logits.
     position_rows, token_types
         Rows of the tables that are added to the embedding, 0 without a table.
     window_tokens, windowed_layers
@@ -84,6 +86,7 @@ class TransformerShape(Spec):
     qkv_biases: bool = False
     output_biases: bool = False
     feed_forward_biases: bool = False
+    head_biases: bool = False
     position_rows: int = Field(default=0, ge=0)
     token_types: int = Field(default=0, ge=0)
     window_tokens: int | None = Field(default=None, gt=0)

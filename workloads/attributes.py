@@ -207,6 +207,9 @@ class ChoiceAttributes:
         Width of the normalised rows, whose sums of squares are read.
     epsilon
         Number added to their mean square.
+    centred
+        Whether rows are normalised by a LayerNorm. Then the scores of the rows before
+        it are followed by those of its weights and by those of its bias.
     router
         How scores become weights. Its bias and its correction, if it has them, are the
         last operands.
@@ -216,6 +219,7 @@ class ChoiceAttributes:
     experts_per_token: int
     columns: int
     epsilon: float
+    centred: bool = False
     router: RouterSpec = SOFTMAX_ROUTER
 
 
@@ -258,13 +262,21 @@ class ActivateAttributes:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateAttributes:
-    """Attributes of the largest logit: a divisor, and a bound of what is left.
+    """Attributes of the largest logit.
 
-    The bound is None without one.
+    Parameters
+    ----------
+    soft_cap
+        Bound of the logits, None without.
+    divisor
+        Number by which they are divided before it.
+    biased
+        Whether a bias is added to them before.
     """
 
     soft_cap: float | None = None
     divisor: float = 1.0
+    biased: bool = False
 
 
 Attributes = (

@@ -223,11 +223,17 @@ def _check_scores(
     matrices: Sequence[GraphTensor],
     result: GraphTensor,
 ) -> None:
-    """Check that the scores of a router are those of all its matrices."""
+    """Check that the scores of a router are those of all its matrices.
+
+    Two vectors behind them, weights and bias of a norm, have scores of their own.
+    """
+    affine = [each for each in matrices[1:] if "norm." in each.name]
+    matrices = [each for each in matrices if each not in affine]
     for matrix in matrices:
         if matrix.columns != left.columns:
             raise _unfit(operator, left, matrix, result)
-    if sum(matrix.rows for matrix in matrices) != result.columns:
+    scores = sum(matrix.rows for matrix in matrices)
+    if scores * (1 + len(affine)) != result.columns:
         raise _unfit(operator, left, matrices[-1], result)
 
 

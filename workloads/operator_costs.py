@@ -61,7 +61,7 @@ def operator_cost(
             elif operator.function is Function.PRODUCT:
                 macs += rows * elements * chosen // experts
                 elements = elements * min(experts, chosen * rows) // experts
-            elif operator.function is Function.ROUTER:
+            elif operator.function is Function.ROUTER and "norm." not in tensor.name:
                 macs += rows * elements
         read += _format_of(tensor, formats).bytes_of(elements)
     if operator.function in (Function.SCORES, Function.VALUES):

@@ -163,6 +163,7 @@ class _Reader:
             for name in self._added_tables()
         }
         unused = self._attributes(Function.ADD_TABLES, TablesAttributes)
+        candidate = self._attributes(Function.CANDIDATE, CandidateAttributes)
         positions = tables.get("positions", 0)
         learned = positions - (unused.first_row if unused else 0)
         tied = [tensor.copy_of for tensor in self._tensors.values()]
@@ -179,6 +180,7 @@ class _Reader:
             "max_context_tokens": learned if positions else graph.rows.context,
             "qkv_biases": self._has("attention.query.bias"),
             "output_biases": self._has("attention.output.bias"),
+            "head_biases": candidate is not None and candidate.biased,
             "position_rows": positions,
             "token_types": tables.get("token_types", 0),
             "window_tokens": max(filter(None, windows.values()), default=None),

@@ -50,7 +50,7 @@ def checkpoint_parts(model: ModelSpec) -> dict[str, tuple[Part, ...]]:
         parts[f"{name}.weight"] = (Part(matrix, 0, rows),)
     head = f"{names.head}.weight" + _TIED * model.tied_embeddings
     parts[head] = (Part("head.weight", 0, model.head_rows),)
-    parts[f"{names.head}.bias"] = (_vector("head.bias", hidden),)
+    parts[f"{names.head}.bias"] = (_vector("head.bias", model.head_rows),)
     parts |= _norm(names.norm_before_head(model.layers), "head.norm", hidden)
     for layer in range(model.layers):
         parts |= _attention(model, names, layer)

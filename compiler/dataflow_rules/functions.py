@@ -218,6 +218,13 @@ def _normed_sum(statements: Statements, operations: Ints) -> int:
 def _candidate(statements: Statements, operations: Ints) -> int:
     """Check the largest logit of a range, or of the ranges before it."""
     logits = statements.read(operations, statements.input(0))
+    if statements.most_inputs(operations) > 1:
+        bias = statements.read(operations, statements.input(1))
+        statements.must(
+            (bias.found == logits.found) & (~logits.found | bias.columns_of(logits)),
+            operations,
+            "leaves out the bias of some logits",
+        )
     before = statements.read(operations, beside("candidates@"))
     made, complete = statements.made_so_far(operations, statements.output())
     vocabulary = statements.columns(operations, statements.input(0))

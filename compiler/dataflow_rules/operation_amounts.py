@@ -20,6 +20,7 @@ from workloads.attributes import AttentionAttributes
 from workloads.operators import Function as GraphFunction
 
 # Values that vector operators make as a part of another result.
+_OF_NORM = (".norm.weight", ".norm.bias")
 _BESIDE = ("squares", "sum_squares", "query_squares", "key_squares", "first_weighed")
 
 
@@ -104,13 +105,18 @@ class OperationAmounts:
             parts = MatrixParts(self._side, statements.chained[own], area)
             beside = MatrixParts(self._side, statements.chained[own], area)
             lefts = statements.numbers(own, self._lefts)
+            added = np.zeros(len(own), dtype=np.int64)
             for place in range(1, statements.most_inputs(own)):
                 # The matrix of a shared expert lies behind those of the chosen ones.
                 for into, size, wanted in (
                     (parts, area, (lefts == 1) & (place > 0) | (place == lefts)),
                     (beside, shared, (lefts > 1) & (place > lefts)),
                 ):
-                    has = np.flatnonzero(statements.has_input(own, place) & wanted)
+                    # Weights and bias of a norm are rows that a router multiplies.
+                    affine = statements.has_input(own, place, _OF_NORM)
+                    added += affine & wanted
+                    here = statements.has_input(own, place) & wanted & ~affine
+                    has = np.flatnonzero(here)
                     rows = statements.reads(own[has], statements.input(place))
                     np.add.at(size, has[rows.place], _area(rows))
                     wide = np.zeros(len(own), dtype=np.int64)
@@ -120,7 +126,7 @@ class OperationAmounts:
             self.tiles[own] = slots * parts.tiles(self._meets(own))
             self.tiles[own] += beside.tiles(self._meets(own))
             self.weights[own] = area // held * slots + shared
-            self.macs[own] = self.weights[own] * self._made(own)
+            self.macs[own] = self.weights[own] * (self._made(own) + added)
 
     def _lefts(self, name: str) -> int:
         """Return the left operands of a product, or of a router."""

@@ -144,7 +144,9 @@ class Statements:
         count = self.numbers(operations, lambda name: len(self.graph[name].inputs))
         return int(count.max())
 
-    def has_input(self, operations: Ints, place: int, suffix: str = "") -> Flags:
+    def has_input(
+        self, operations: Ints, place: int, suffix: str | tuple[str, ...] = ""
+    ) -> Flags:
         """Return whether operators have so many inputs, the last with a name's end."""
 
         def found(name: str) -> bool:

@@ -12,7 +12,7 @@ from sharding.weights.task import Task
 from specs.router import RouterScores, RouterSpec
 from specs.units import ceil_div
 from workloads.attributes import ChoiceAttributes
-from workloads.operators import GraphOperator
+from workloads.operators import GraphOperator, is_shared
 
 
 class Routed(NamedTuple):
@@ -57,19 +57,23 @@ def score_experts(
     """
     if not part.block.opens:
         return []
-    weighed, *matrices = operator.inputs
-    experts = part.columns(operator.outputs[0])
+    weighed, *others = operator.inputs
+    scores = part.columns(operator.outputs[0])
+    matrices = [name for name in others if part.rows(name) > 1 or is_shared(name)]
+    # Weights and bias of a norm are rows of their own.
+    affine = [name for name in others if name not in matrices]
+    experts = sum(part.rows(name) for name in matrices)
 
     def multiplies() -> tuple[Operation, ...]:
-        rows = experts * part.ones
         reads = (
             operand(weighed, *part.shard),
             *(
                 operand(matrix, 0, part.rows(matrix) * part.ones, *part.shard)
                 for matrix in matrices
             ),
+            *(operand(vector, *part.shard) for vector in affine),
         )
-        made = (operand(operator.outputs[0], 0, rows, *part.shard),)
+        made = (operand(operator.outputs[0], 0, scores * part.ones, *part.shard),)
         return (Operation(operator.name, Function.ROUTER, reads, made),)
 
     return [
@@ -78,6 +82,10 @@ def score_experts(
             "router",
             inner=part.shard.sizes,
             columns=(experts * part.ones,),
+            rows=part.task.tokens + len(affine),
+            inputs=part.shard.sizes * (part.task.tokens + len(affine)),
+            outputs=scores * part.ones * part.task.tokens,
+            tokens=1,
             computes=multiplies,
         )
     ]
@@ -95,7 +103,7 @@ def choose_experts(
     def chooses() -> tuple[Operation, ...]:
         reads = (
             operand(scores, 0, columns, 0, part.hidden),
-            operand(squares, 0, part.ones, 0, part.hidden),
+            operand(squares, 0, part.columns(squares) * part.ones, 0, part.hidden),
             *(operand(name, 0, part.columns(name) * part.ones) for name in vectors),
         )
         made = tuple(
@@ -109,20 +117,25 @@ def choose_experts(
             part.task,
             "choose",
             columns,
-            operations=4 + router.vectors,
+            # Behind a LayerNorm a mean is subtracted, and scores of its bias added.
+            operations=4 + router.vectors + 2 * attributes.centred,
             passes=2,
             operands=1 + router.vectors,
-            reductions=attributes.experts_per_token + _added_reductions(router),
+            reductions=attributes.experts_per_token
+            + _added_reductions(router, attributes.experts_per_token),
             computes=chooses,
         )
     ]
 
 
-def _added_reductions(router: RouterSpec) -> int:
+def _added_reductions(router: RouterSpec, chosen: int) -> int:
     """Return the reductions of a choice of experts beside the best of all.
 
     A softmax over all experts needs its sum, and groups their best.
     """
     softmax = router.scores is RouterScores.SOFTMAX and router.before_choice
+    if router.scores is RouterScores.SPARSEMIXER:
+        # A sum for each expert.
+        return chosen
     grouped = router.group_best + router.groups_per_token
     return softmax + grouped * (router.groups > 1)

@@ -23,7 +23,8 @@ def choose_candidate(
     block = part.block
 
     def chooses() -> tuple[Operation, ...]:
-        reads = [operand(operator.inputs[0], *part.outputs)]
+        # A bias is numbered as the logits are.
+        reads = [operand(name, *part.outputs) for name in operator.inputs]
         if not block.opens:
             reads.append(candidates(part, block.first))
         made = (candidates(part, block.last),)
@@ -36,7 +37,8 @@ def choose_candidate(
             part.task,
             "candidate",
             rows,
-            operations=2,
+            operations=1 + len(operator.inputs),
+            operands=len(operator.inputs),
             passes=2,
             reductions=1,
             computes=chooses,

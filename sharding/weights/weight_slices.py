@@ -72,7 +72,9 @@ def _head_slices(group: GroupSlices, block: Block) -> list[TensorSlices]:
     low, high = block.range_of(model.head_rows)
     edges = low + bounds(high - low, group.width)
     outputs = ProjectionRows(names.head, model.head_rows, edges[:-1], edges[1:])
-    slices = group.by_rows([outputs], biased=model.structure.encoder)
+    slices = group.by_rows(
+        [outputs], biased=model.structure.encoder or model.head_biases
+    )
     if model.tied_embeddings:
         # A tied head is a second copy of the embedding, on the chips of the head.
         slices = [part._replace(tensor=f"{part.tensor} (tied)") for part in slices]

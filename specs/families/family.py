@@ -62,6 +62,10 @@ class ConfigKeys(Spec):
         Number of layers of which the last has experts, and those that have none.
     router_normalised, router_scale, router_groups, router_groups_chosen
         Fields of `specs.router.RouterSpec`.
+    router_jitter
+        Half of its tolerance.
+    head_biases
+        Whether a bias is added to the logits.
     attention_biases, qkv_biases, feed_forward_biases
         Whether projections have a bias: all of attention, those of query, key and value
         alone, and those of the feed-forward.
@@ -100,6 +104,8 @@ class ConfigKeys(Spec):
     router_scale: _Keys = ()
     router_groups: _Keys = ()
     router_groups_chosen: _Keys = ()
+    router_jitter: _Keys = ()
+    head_biases: _Keys = ()
     attention_biases: _Keys = ()
     qkv_biases: _Keys = ()
     feed_forward_biases: _Keys = ()

@@ -39,6 +39,7 @@ def test_a_config_without_options_is_dense_with_multi_head_attention() -> None:
         "qkv_biases": False,
         "output_biases": False,
         "feed_forward_biases": False,
+        "head_biases": False,
         "max_context_tokens": 2048,
         "remarks": (),
     }
@@ -60,6 +61,7 @@ def test_gpt2_has_keys_tables_and_biases_of_its_own() -> None:
         "qkv_biases": True,
         "output_biases": True,
         "feed_forward_biases": True,
+        "head_biases": False,
         "max_context_tokens": 1024,
         "position_rows": 1024,
         "remarks": (),

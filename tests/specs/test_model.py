@@ -28,6 +28,7 @@ PUBLISHED = {
     "mistral-small-3.1-24b": 23.572403,
     "mixtral-8x7b": 46.70,
     "phi-3-mini": 3.821080,
+    "phi-3.5-moe": 41.87,
     "qwen2.5-72b": 72.706204,
     "qwen2.5-7b": 7.615617,
     "qwen2-57b-a14b": 57.41,
@@ -84,6 +85,7 @@ def test_a_shipped_model_has_as_many_parameters_as_published(name: str) -> None:
         ("mistral-small-3.1-24b", 23_572_403_200),
         ("gpt-oss-120b", 116_829_156_672),
         ("gpt-oss-20b", 20_914_757_184),
+        ("phi-3.5-moe", 41_873_153_344),
         # Counted by transformers 5.23, which builds them without their weights.
         ("qwen2-57b-a14b", 57_408_658_944),
         ("qwen3-30b-a3b", 30_532_122_624),

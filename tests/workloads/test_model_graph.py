@@ -141,16 +141,3 @@ def test_rows_that_cannot_be_are_refused(
 ) -> None:
     with pytest.raises(SpecError, match=message):
         graph_of(tiny("gpt2"), **rows)
-
-
-@pytest.mark.parametrize(
-    ("family", "changes", "message"),
-    [
-        ("gpt2", {"num_local_experts": 2}, r"experts behind a LayerNorm are not mode"),
-    ],
-)
-def test_a_model_with_settings_that_are_not_modelled_is_refused(
-    family: str, changes: dict[str, object], message: str, tiny: Tiny
-) -> None:
-    with pytest.raises(SpecError, match=message):
-        graph_of(tiny(family, **changes), context=4, batch=1)

@@ -18,11 +18,22 @@ from workloads.reference.activations import Array, activation
 from workloads.reference.residual_stream import Results
 from workloads.reference.routing import expert_weights
 
+_OF_NORM = (".norm.weight", ".norm.bias")
 
-def router(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Results:
-    """Evaluate (reference): the score of each expert, before the factor of the norm."""
-    weighed, *matrices = operands
-    return (weighed @ np.vstack(matrices).T,)
+
+def router(
+    operator: GraphOperator, operands: Sequence[Array], __: TokenRows
+) -> Results:
+    """Evaluate (reference): the score of each expert, before the factor of the norm.
+
+    Of rows that a LayerNorm will centre, the scores of its weights and of its bias
+    follow: (x - m) w f + b times a matrix is f (x w - m w) + b, each times it.
+    """
+    weighed, *others = operands
+    count = len([name for name in operator.inputs if not name.endswith(_OF_NORM)]) - 1
+    matrix = np.vstack(others[:count]).T
+    scores = [np.repeat(row @ matrix, len(weighed), axis=0) for row in others[count:]]
+    return (np.hstack([weighed @ matrix, *scores]),)
 
 
 def choose(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> Results:
@@ -37,8 +48,15 @@ def choose(operator: GraphOperator, operands: Sequence[Array], _: TokenRows) -> 
     """
     attributes = operator.attributes_as(ChoiceAttributes)
     router = attributes.router
-    found, squares, *vectors = operands
-    logits = found / np.sqrt(squares / attributes.columns + attributes.epsilon)
+    found, sums, *vectors = operands
+    means = sums / attributes.columns
+    if attributes.centred:
+        rows, weights, biases = np.hsplit(found, 3)
+        mean, variance = means[:, :1], means[:, 1:] - means[:, :1] ** 2
+        centred = rows - mean * weights
+        logits = centred / np.sqrt(variance + attributes.epsilon) + biases
+    else:
+        logits = found / np.sqrt(means + attributes.epsilon)
     logits, shared = np.hsplit(logits, [attributes.experts])
     if router.bias:
         logits = logits + vectors.pop(0)
@@ -79,9 +97,10 @@ def candidate(
     operator: GraphOperator, operands: Sequence[Array], _: TokenRows
 ) -> Results:
     """Evaluate (reference): the largest logit of each row, and its number."""
-    (logits,) = operands
     attributes = operator.attributes_as(CandidateAttributes)
-    cap = attributes.soft_cap
+    logits, cap = operands[0], attributes.soft_cap
+    if attributes.biased:
+        logits = logits + operands[1]
     number = np.argmax(logits, axis=1)
     # What follows grows with the logit, so it changes the value and not the choice.
     largest = np.max(logits, axis=1) / logits.dtype.type(attributes.divisor)

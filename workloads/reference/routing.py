@@ -8,6 +8,9 @@ References
    experts, and a choice limited to some groups of them.
 .. [3] DeepSeek-AI, "DeepSeek-V3 Technical Report", arXiv:2412.19437, equations 12 to
    16: sigmoids, and a correction that takes part in the choice alone.
+.. [4] L. Liu et al., "GRIN: GRadient-INformed MoE", arXiv:2409.12136, and `sparsemixer`
+   of Hugging Face transformers: expert after expert, each with its share among those
+   that are near the best of the rest.
 """
 
 import numpy as np
@@ -34,6 +37,8 @@ def expert_weights(
     correction
         Number that is added to each expert's score for the choice, None without.
     """
+    if router.scores is RouterScores.SPARSEMIXER:
+        return _expert_after_expert(router, logits, chosen)
     scores = logits
     if router.scores is RouterScores.SIGMOID:
         scores = 1 / (1 + np.exp(-logits))
@@ -50,6 +55,20 @@ def expert_weights(
         kept = kept / kept.sum(axis=1, keepdims=True)
     weights = np.zeros_like(logits)
     np.put_along_axis(weights, best, kept * router.scale, axis=1)
+    return weights
+
+
+def _expert_after_expert(router: RouterSpec, logits: Array, chosen: int) -> Array:
+    """Return weights of experts that are chosen one after the other."""
+    weights, rest = np.zeros_like(logits), logits.copy()
+    rows = np.arange(len(logits))
+    for _ in range(chosen):
+        best = np.argmax(rest, axis=1)
+        top = rest[rows, best][:, None]
+        far = (top - logits) / np.maximum(np.abs(logits), top) > router.tolerance
+        shares = _softmax(np.where(far, -np.inf, rest))
+        weights[rows, best] = shares[rows, best] * router.scale
+        rest[rows, best] = -np.inf
     return weights
 
 

@@ -81,14 +81,20 @@ def head(transformer: Transformer) -> Block:
         ProductAttributes(),
         rows=answered,
     )
+    biases = [
+        builder.weights("bias", 1, model.vocabulary_size)
+        for _ in range(model.head_biases)
+    ]
     (candidates,) = builder.operator(
         "candidate",
         Function.CANDIDATE,
-        [logits],
+        [logits, *biases],
         # The largest logit, and its number.
         {"candidates": 2},
         CandidateAttributes(
-            soft_cap=settings.final_soft_cap, divisor=settings.logits_divisor
+            soft_cap=settings.final_soft_cap,
+            divisor=settings.logits_divisor,
+            biased=model.head_biases,
         ),
         rows=answered,
         wide=("candidates",),

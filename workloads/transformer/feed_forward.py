@@ -1,6 +1,5 @@
 """The feed-forward block: dense or of experts, gated or plain."""
 
-from specs.errors import SpecError
 from workloads.attributes import (
     ActivateAttributes,
     ChoiceAttributes,
@@ -27,11 +26,6 @@ def feed_forward(transformer: Transformer, *, post_norm: bool = False) -> list[B
         if there is one.
     post_norm
         Whether the output is normalised before it is added to the residual.
-
-    Raises
-    ------
-    SpecError
-        If experts are chosen behind a LayerNorm.
     """
     model = transformer.model
     routed = set(filter(model.has_experts, range(model.layers)))
@@ -158,18 +152,18 @@ def _input(
     weighed, squares = weighed_input(builder)
     if experts == 1:
         return scaled_input(builder, weighed, squares), (None, None)
-    if norm.centred:
-        raise SpecError(f"{model.name}: experts behind a LayerNorm are not modelled")
     gated = gated and model.shared_expert_gate
     routers = [builder.weights("router.weight", experts, model.hidden_size)]
     if gated:
         routers.append(builder.weights(f"{SHARED}router.weight", 1, model.hidden_size))
+    # A mean is subtracted from the rows later: their scores need those of the norm.
+    affine = ("norm.weight", "norm.bias") if norm.centred else ()
     (scores,) = builder.operator(
         "router",
         Function.ROUTER,
-        [weighed, *routers],
+        [weighed, *routers, *map(builder.name, affine)],
         # The score of a gated shared expert is the last one.
-        {"router_scores": experts + gated},
+        {"router_scores": (1 + len(affine)) * (experts + gated)},
         wide=("router_scores",),
     )
     normed = scaled_input(builder, weighed, squares)
@@ -192,6 +186,7 @@ def _input(
             experts_per_token=model.experts_per_token,
             columns=model.hidden_size,
             epsilon=norm.epsilon,
+            centred=norm.centred,
             router=model.router,
         ),
         wide=tuple(results),

@@ -20,6 +20,8 @@ def weighed_input(builder: BlockBuilder, rows: Rows = Rows.ALL) -> tuple[str, st
     transformer = builder.transformer
     hidden, norm = transformer.model.hidden_size, transformer.norm
     weights = builder.weights("norm.weight", 1, hidden)
+    if norm.centred:
+        builder.weights("norm.bias", 1, hidden)
     count = transformer.rows.answered if rows is Rows.ANSWERED else None
     weighed, squares = builder.operator(
         "norm",
@@ -41,8 +43,7 @@ def scaled_input(
     hidden, norm = transformer.model.hidden_size, transformer.norm
     inputs = [weighed, squares]
     if norm.centred:
-        bias = builder.weights("norm.bias", 1, hidden)
-        inputs += [builder.name("norm.weight"), bias]
+        inputs += [builder.name("norm.weight"), builder.name("norm.bias")]
     (normed,) = builder.operator(
         "scale",
         Function.NORM_SCALE,

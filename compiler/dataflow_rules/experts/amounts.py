@@ -40,6 +40,8 @@ def choosing_reductions(task: Task) -> int:
     """
     router = task.model.router
     count = task.model.experts_per_token
+    if router.scores.value == "sparsemixer":
+        return 2 * count
     if router.scores.value == "softmax" and router.before_choice:
         count += 1
     if router.groups > 1:

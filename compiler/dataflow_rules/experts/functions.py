@@ -19,6 +19,14 @@ def _route(statements: Statements, operations: Ints) -> int:
     scores = statements.columns(operations, statements.output())
     for place in range(1, statements.most_inputs(operations)):
         has = statements.has_input(operations, place)
+        affine = statements.has_input(operations, place, (".norm.weight", ".norm.bias"))
+        vectors = statements.read(operations[affine], statements.input(place))
+        must(
+            vectors.columns_of(weighed.chosen(affine)),
+            operations[affine],
+            "leaves out the scores of the norm's weights or bias",
+        )
+        has &= ~affine
         own, source = operations[has], weighed.chosen(has)
         weights = statements.read(own, statements.input(place))
         rows = statements.rows(own, statements.input(place))

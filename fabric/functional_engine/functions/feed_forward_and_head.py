@@ -14,7 +14,12 @@ _LOGITS = ".logits"
 def expert_scores(call: Call) -> list[Array]:
     """Execute: the scores of experts by a chip's columns, before the norm's factor."""
     (rows,) = call.reads
-    return [np.hstack([rows.array @ matrix.array.T for matrix in call.weights])]
+    matrices = [each.array for each in call.weights if each.array.ndim > 1]
+    matrix = np.concatenate(matrices)
+    # Vectors are weights and bias of a norm, which are scored as well.
+    vectors = [each.array for each in call.weights if each.array.ndim == 1]
+    scores = [np.tile(vector @ matrix.T, (len(rows.array), 1)) for vector in vectors]
+    return [np.hstack([rows.array @ matrix.T, *scores])]
 
 
 def activated(call: Call) -> list[Array]:
@@ -63,6 +68,8 @@ def candidate(call: Call) -> list[Array]:
     for each in call.reads:
         own = each.array
         if each.name.endswith(_LOGITS):
+            for bias in call.weights:
+                own = own + bias.array
             number = np.argmax(own, axis=1)
             largest = np.take_along_axis(own, number[:, None], axis=1)[:, 0]
             largest = largest / largest.dtype.type(call.settings.divisor)

@@ -14,10 +14,8 @@ def chosen(call: Call) -> list[Array]:
 
     A second result is the weight of a shared expert, whose score is the last.
     """
-    found, squares = call.reads
     router = call.settings.router
-    mean = squares.array / squares.array.dtype.type(squares.parts)
-    logits = found.array / np.sqrt(mean + call.settings.epsilon)
+    logits = _logits(call)
     logits, shared = np.hsplit(logits, [call.settings.experts])
     offset = np.zeros(logits.shape[1], dtype=logits.dtype)
     for vector in call.weights:
@@ -25,6 +23,8 @@ def chosen(call: Call) -> list[Array]:
             offset = vector.array
         else:
             logits = logits + vector.array
+    if router.scores is RouterScores.SPARSEMIXER:
+        return [_one_by_one(router, logits, call.settings.experts_per_token)]
     scores = _scores(router, logits)
     ranked = scores + offset
     # Elements of groups that a row does not choose from lose against all others.
@@ -41,6 +41,36 @@ def chosen(call: Call) -> list[Array]:
         choice = choice / choice.sum(axis=1, keepdims=True)
     made = [(choice * choice.dtype.type(router.scale)).astype(logits.dtype)]
     return [*made, _sigmoid(shared)] if shared.size else made
+
+
+def _logits(call: Call) -> Array:
+    """Return the scores of rows after their norm.
+
+    Behind a LayerNorm, the scores of its weights and of its bias are beside them.
+    """
+    found, sums = call.reads
+    means = sums.array / sums.array.dtype.type(sums.parts)
+    if not call.settings.centred:
+        return np.asarray(found.array / np.sqrt(means + call.settings.epsilon))
+    rows, weights, biases = np.split(found.array, 3, axis=1)
+    mean = means[:, :1]
+    deviation = np.sqrt(means[:, 1:] - mean * mean + call.settings.epsilon)
+    return np.asarray((rows - mean * weights) / deviation + biases)
+
+
+def _one_by_one(router: RouterSpec, logits: Array, count: int) -> Array:
+    """Return weights of experts, each a share among those near the best of the rest."""
+    choice, left = np.zeros_like(logits), np.ones(logits.shape, dtype=bool)
+    for _ in range(count):
+        rest = np.where(left, logits, -np.inf)
+        top = rest.max(axis=1, keepdims=True)
+        near = top - logits <= router.tolerance * np.maximum(np.abs(logits), top)
+        shares = _softmax(np.where(near, rest, -np.inf))
+        taken = np.zeros(logits.shape, dtype=bool)
+        np.put_along_axis(taken, rest.argmax(axis=1)[:, None], values=True, axis=1)
+        choice = np.where(taken, shares * router.scale, choice)
+        left &= ~taken
+    return choice.astype(logits.dtype)
 
 
 def _over_chosen(router: RouterSpec) -> bool:

@@ -144,6 +144,11 @@ _MODELS: dict[str, tuple[str, Strategy, dict[str, object]]] = {
         Strategy(tensor=4, pipeline=1),
         {"experts": 4, "experts_per_token": 2, "kv_heads": 2},
     ),
+    "experts behind a LayerNorm": (
+        "phimoe",
+        Strategy(tensor=2, pipeline=1),
+        {"experts": 4, "experts_per_token": 2, "head_biases": True},
+    ),
     "shared expert": (
         "qwen2_moe",
         Strategy(tensor=4, pipeline=1, expert=2),

@@ -78,6 +78,13 @@ OF_FAMILY: dict[str, dict[str, Any]] = {
         "layer_types": ["sliding_attention", "full_attention"],
         "sliding_window": 3,
     },
+    "phimoe": {
+        "num_local_experts": 4,
+        "num_experts_per_tok": 2,
+        "attention_bias": True,
+        "lm_head_bias": True,
+        "router_jitter_noise": 0.4,
+    },
     "phi3": {"partial_rotary_factor": 0.67},
     # One of both layers is dense.
     "qwen2_moe": EXPERTS | {"shared_expert_intermediate_size": 29},
@@ -157,6 +164,8 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
         # Chips share the context of a head, whose sink is in one part of it.
         ("gpt_oss", "tensor=8,expert=2"),
         ("gpt_oss", "tensor=2,pipeline=4"),
+        ("phimoe", "tensor=8,expert=2"),
+        ("phimoe", "tensor=1,pipeline=8"),
         ("qwen2_moe", "tensor=8,expert=4"),
         ("qwen2_moe", "tensor=1,pipeline=8"),
         ("qwen3_moe", "tensor=4,pipeline=2,expert=2"),

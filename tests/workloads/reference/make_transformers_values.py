@@ -72,6 +72,17 @@ CASES: dict[str, dict[str, Any]] = {
     "qwen2_moe": DECODER
     | EXPERTS
     | {"model_type": "qwen2_moe", "shared_expert_intermediate_size": 9},
+    "phimoe": DECODER
+    | {
+        "model_type": "phimoe",
+        "num_local_experts": 5,
+        "num_experts_per_tok": 2,
+        "attention_bias": True,
+        "lm_head_bias": True,
+        "router_jitter_noise": 0.4,
+        "sliding_window": None,
+        "pad_token_id": 0,
+    },
     "gpt_oss": DECODER
     | {
         "model_type": "gpt_oss",
@@ -280,6 +291,8 @@ def fused_experts(weights: dict[str, Array], model: ModelSpec) -> dict[str, Arra
                 "down_proj_bias": [of(names.down, e, "bias") for e in experts],
             }
         kept |= {f"{ours}.{name}": np.stack(each) for name, each in made.items()}
+    if model.family == "phimoe":
+        kept = {n.replace("moe.gate", "moe.router"): v for n, v in kept.items()}
     return {n.replace("block_sparse_moe", "mlp"): v for n, v in kept.items()}
 
 

@@ -43,6 +43,8 @@ def answer(model: ModelSpec, values: dict[str, Array]) -> Array:
         return values["head.pooled"]
     settings = model.numerical_settings
     cap, logits = settings.final_soft_cap, values["head.logits"]
+    if model.head_biases:
+        logits = logits + values["head.bias"]
     logits = logits / logits.dtype.type(settings.logits_divisor)
     return logits if cap is None else np.asarray(cap * np.tanh(logits / cap))
 

@@ -60,3 +60,18 @@ def test_of_equal_experts_and_groups_the_first_are_chosen() -> None:
     assert weights(RouterSpec(), 1, [[2.0, 2, 2, 2]]) == [1, 0, 0, 0]
     grouped = RouterSpec(groups=2, before_choice=True)
     assert weights(grouped, 1, [[2.0, 2, 2, 2]]) == [0.25, 0, 0, 0]
+
+
+def test_experts_one_after_the_other_share_with_those_near_the_best_of_the_rest() -> (
+    None
+):
+    router = RouterSpec(scores=RouterScores.SPARSEMIXER, tolerance=0.1)
+    # 9.5 is near 10, and 8.6 near 9.5; 3 is near nothing.
+    found = weights(router, logits=[[10.0, 9.5, 8.6, 3]])
+    first, second = 1 / (1 + np.exp(-0.5)), 1 / (1 + np.exp(-0.9))
+    assert found == pytest.approx([first, second, 0, 0])
+
+
+def test_an_expert_that_none_is_near_counts_in_full() -> None:
+    router = RouterSpec(scores=RouterScores.SPARSEMIXER)
+    assert weights(router, logits=[[4.0, 3, 2, 1]]) == [1, 1, 0, 0]

@@ -1,11 +1,13 @@
 from collections.abc import Callable
 
-import pytest
-
-from specs.errors import SpecError
 from specs.graph import Role
 from specs.model import ModelSpec
-from workloads.attributes import ActivateAttributes, ChoiceAttributes, NormAttributes
+from workloads.attributes import (
+    ActivateAttributes,
+    ChoiceAttributes,
+    NormAttributes,
+    ProductAttributes,
+)
 from workloads.operator_graph import Block
 from workloads.operators import Function, GraphOperator, TokenRows
 from workloads.transformer.block_builder import Transformer
@@ -96,6 +98,32 @@ def test_a_norm_behind_the_feed_forward_comes_last(tiny: Tiny) -> None:
     assert weights(block)["post_norm.weight"] == (1, 12)
 
 
-def test_experts_behind_a_layer_norm_are_refused(tiny: Tiny) -> None:
-    with pytest.raises(SpecError, match="experts behind a LayerNorm are not modelled"):
-        block_of(tiny("gpt2", num_local_experts=2))
+def test_experts_behind_a_layer_norm_are_scored_with_its_weights_and_bias(
+    tiny: Tiny,
+) -> None:
+    block = block_of(tiny("phimoe", num_local_experts=2, num_experts_per_tok=1))
+    router = find(block, Function.ROUTER)
+    assert router.inputs[2:] == (f"{AT}norm.weight", f"{AT}norm.bias")
+    (scores,) = (each for each in block.tensors if each.name == router.outputs[0])
+    assert scores.columns == 3 * 2
+    assert find(block, Function.CHOOSE).attributes_as(ChoiceAttributes).centred
+
+
+def test_a_shared_expert_is_a_second_left_operand_of_the_last_product(
+    tiny: Tiny,
+) -> None:
+    sizes = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 5}
+    model = tiny("qwen2_moe", **sizes, shared_expert_intermediate_size=7)
+    block = block_of(model)
+    assert weights(block)["shared_gate.weight"] == (7, 12)
+    assert weights(block)["shared_down.weight"] == (12, 7)
+    assert weights(block)["shared_router.weight"] == (1, 12)
+    down = next(each for each in block.operators if each.name == f"{AT}down")
+    assert down.attributes_as(ProductAttributes).lefts == 2
+    assert down.inputs == (
+        f"{AT}activated",
+        f"{AT}shared_activated",
+        f"{AT}down.weight",
+        f"{AT}shared_down.weight",
+    )
+    assert find(block, Function.CHOOSE).outputs == (f"{AT}choice", f"{AT}shared_choice")

@@ -45,6 +45,7 @@ def test_an_rms_norm_sums_once_and_a_layer_norm_twice(tiny: Tiny) -> None:
         assert operator.inputs == ("{residual}", "part.norm.weight")
         assert shapes(made.block("")) == {
             "part.norm.weight": (1, 12),
+            **({"part.norm.bias": (1, 12)} if norm.centred else {}),
             "part.weighed": (6, 12),
             "part.squares": (6, sums),
         }
@@ -64,9 +65,10 @@ def test_a_layer_norm_scales_with_its_weights_and_a_bias(tiny: Tiny) -> None:
     assert scaled_input(made, "w", "s") == "part.input"
     assert last(made).inputs == ("w", "s")
     made = builder(tiny("llama"), CENTRED)
-    scaled_input(made, "w", "s")
-    assert last(made).inputs == ("w", "s", "part.norm.weight", "part.norm.bias")
-    (bias,) = (each for each in made.block("").tensors if each.role is Role.WEIGHTS)
+    sums = weighed_input(made)
+    scaled_input(made, *sums)
+    assert last(made).inputs == (*sums, "part.norm.weight", "part.norm.bias")
+    _, bias = (each for each in made.block("").tensors if each.role is Role.WEIGHTS)
     assert (bias.name, bias.rows, bias.columns) == ("part.norm.bias", 1, 12)
 
 

@@ -78,3 +78,24 @@ def test_what_leaves_out_or_confuses_a_part_of_experts_is_refused(
     unfounded: Callable[..., str], edit: object, why: str
 ) -> None:
     assert unfounded(SHARED, edit) == why
+
+
+@pytest.mark.parametrize("vector", ["norm.weight", "norm.bias"])
+@pytest.mark.parametrize("change", [None, {"last": -1}, {"first": 1, "last": 1}])
+def test_scores_without_those_of_the_norm_behind_them_are_refused(
+    unfounded: Callable[..., str], vector: str, change: object
+) -> None:
+    edit = ("reads", ROUTER, vector, change)
+    assert unfounded("experts behind a LayerNorm", edit) == (
+        "leaves out the scores of the norm's weights or bias"
+    )
+
+
+@pytest.mark.parametrize("change", [None, {"last": -1}, {"first": 1, "last": 1}])
+def test_logits_without_their_bias_are_refused(
+    unfounded: Callable[..., str], change: object
+) -> None:
+    edit = ("reads", Function.CANDIDATE, "head.bias", change)
+    assert unfounded("experts behind a LayerNorm", edit) == (
+        "leaves out the bias of some logits"
+    )

@@ -60,6 +60,7 @@ def test_a_shared_expert_has_a_sigmoid_of_the_last_score(call: MakeCall) -> None
     router=st.builds(
         RouterSpec,
         scores=st.sampled_from(RouterScores),
+        tolerance=st.sampled_from([0.0, 0.5]),
         before_choice=st.booleans(),
         normalised=st.booleans(),
         scale=st.sampled_from([1.0, 2.5]),
@@ -88,4 +89,27 @@ def test_chips_choose_as_the_reference_does(
     expected = expert_weights(
         router, logits, 2, correction[None] if router.correction else None
     )
+    assert chosen(made)[0] == pytest.approx(expected)
+
+
+def test_scores_behind_a_layer_norm_are_centred_after_the_product(
+    call: MakeCall,
+) -> None:
+    draw = np.random.default_rng(3)
+    rows, matrix = draw.normal(size=(2, 6)), draw.normal(size=(4, 6))
+    weight, bias = draw.normal(size=6), draw.normal(size=6)
+    scores = [(rows * weight) @ matrix.T]
+    scores += [np.tile(vector @ matrix.T, (2, 1)) for vector in (weight, bias)]
+    sums = np.stack([rows.sum(axis=1), (rows**2).sum(axis=1)], axis=1)
+    router = RouterSpec(before_choice=True)
+    made = call(
+        ("router_scores", np.hstack(scores)),
+        ("squares", sums, 0, 6),
+        experts=4,
+        experts_per_token=4,
+        centred=True,
+        router=router,
+    )
+    normed = (rows - rows.mean(axis=1, keepdims=True)) / rows.std(axis=1, keepdims=True)
+    expected = expert_weights(router, (normed * weight + bias) @ matrix.T, 4)
     assert chosen(made)[0] == pytest.approx(expected)
