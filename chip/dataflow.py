@@ -68,6 +68,15 @@ class Function(IntEnum):
     TOTAL = 24
     VECTOR = 25
     LOOKUP_ROWS = 26
+    # Of latent attention: latents times the factor and the weights of their norms.
+    LATENT_NORM = 27
+    # Queries of heads, times the weights that would make keys of a latent: with them
+    # heads attend to latents instead of to keys.
+    ABSORB = 28
+    # Keys and values of heads, made of all latents that are attended to.
+    EXPAND = 29
+    # Latents that a head has mixed, times the weights that make values of them.
+    EXPAND_VALUES = 30
 
 
 class Pass(NamedTuple):

@@ -51,9 +51,14 @@ def decode_work(
         )
         return model.layers * model.attention_parameters + feed_forwards + head
 
-    # Scores and values multiply each query head with every position.
-    macs = active_parameters(model.experts_per_token) + 2 * model.query_size * attended
-    cache_bytes = 2 * model.kv_size * attended * kv_cache.bits / 8 * batch
+    # Scores and values multiply each query head with every position; heads that share
+    # latents multiply those.
+    mixed = 2 * model.query_size
+    if model.latent is not None:
+        latent = model.latent
+        mixed = model.attention_heads * (latent.cached_size + latent.kv_rank)
+    macs = active_parameters(model.experts_per_token) + mixed * attended
+    cache_bytes = model.cached_size * attended * kv_cache.bits / 8 * batch
     return DecodeWork(
         flop=_FLOP_PER_MAC * macs * batch,
         read_bytes=active_parameters(experts) * weights.bits / 8 + cache_bytes,

@@ -32,6 +32,15 @@ class RopeScaling(Spec):
         Multiples of the trained wavelengths between which ``llama3`` interpolates.
     trained_positions
         Positions of the training without scaling.
+    fast_turns, slow_turns
+        Turns within the trained positions between which ``yarn`` interpolates: pairs
+        that turn more often are not scaled.
+    whole_pairs
+        Whether ``yarn`` rounds both to whole pairs.
+    magnitude, magnitude_of_all
+        How queries and keys grow under ``yarn``: what is rotated, and all of them.
+    rotated_factor
+        Factor of what is rotated under ``yarn``; None if it follows from the others.
     """
 
     kind: str
@@ -39,6 +48,12 @@ class RopeScaling(Spec):
     low_frequency_factor: float = Field(default=1.0, gt=0)
     high_frequency_factor: float = Field(default=4.0, gt=0)
     trained_positions: int = Field(default=8192, gt=0)
+    fast_turns: float = Field(default=32.0, gt=0)
+    slow_turns: float = Field(default=1.0, gt=0)
+    whole_pairs: bool = True
+    magnitude: float = Field(default=0.0, ge=0)
+    magnitude_of_all: float = Field(default=0.0, ge=0)
+    rotated_factor: float | None = Field(default=None, gt=0)
 
 
 @final
@@ -67,6 +82,8 @@ class NumericalSettings(Spec):
         Part of each head that is rotated.
     rope_scaling
         Scaling of the rotary frequencies, None without.
+    rope_interleaved
+        Whether neighbours are rotated together, and not elements half a head apart.
     query_scalar
         Scores are divided by its square root; the size of a head if None.
     attention_scale
@@ -88,6 +105,7 @@ class NumericalSettings(Spec):
     local_rope_theta: float | None = Field(default=None, gt=0)
     rotary_fraction: float = Field(default=1.0, gt=0, le=1)
     rope_scaling: RopeScaling | None = None
+    rope_interleaved: bool = False
     query_scalar: float | None = Field(default=None, gt=0)
     attention_scale: float | None = Field(default=None, gt=0)
     embedding_scale: float = Field(default=1.0, gt=0)
@@ -120,6 +138,12 @@ _SCALING_KEYS = {
     "low_frequency_factor": "low_freq_factor",
     "high_frequency_factor": "high_freq_factor",
     "trained_positions": "original_max_position_embeddings",
+    "fast_turns": "beta_fast",
+    "slow_turns": "beta_slow",
+    "whole_pairs": "truncate",
+    "magnitude": "mscale",
+    "magnitude_of_all": "mscale_all_dim",
+    "rotated_factor": "attention_factor",
 }
 # What a scaling that does not give its kind is called; it cannot be computed.
 _UNNAMED = "unnamed"

@@ -16,11 +16,15 @@ class CountedTransformer(TransformerShape):
     @property
     def attention_parameters(self) -> int:
         """Return the weight count of one layer's attention projections."""
+        if self.latent is not None:
+            return self.latent.weights(self.hidden_size, self.attention_heads)
         return self.hidden_size * 2 * (self.query_size + self.kv_size)
 
     @property
     def attention_vector_parameters(self) -> int:
         """Return the parameter count of one layer's attention biases and norms."""
+        if self.latent is not None:
+            return self.latent.norm_weights
         qkv = self.qkv_biases * (self.query_size + 2 * self.kv_size)
         head_norms = self.structure.head_norms * 2 * self.head_dim
         sinks = self.structure.sinks * self.attention_heads

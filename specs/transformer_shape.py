@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from specs.bounds import MOST_OF_MODEL
 from specs.families.catalogue import load_family
 from specs.families.family import Family, NormPlacement
+from specs.latent_attention import LatentAttention
 from specs.numerical_settings import NumericalSettings, default_settings
 from specs.router import SOFTMAX_ROUTER, RouterSpec
 from specs.validation import Spec
@@ -57,6 +58,9 @@ class TransformerShape(Spec):
         Positions that the listed layers attend to; the others attend to all.
     unrotated_layers
         Layers without rotation of queries and keys, in a family that rotates them.
+    latent
+        Sizes of latent attention, None if keys and values are cached as they are.
+        `kv_heads` and `head_dim` are then those of its queries.
     numerics
         Numerical settings, those of the family if None. No size follows from them, so
         they are no part of a dump.
@@ -92,6 +96,7 @@ class TransformerShape(Spec):
     window_tokens: int | None = Field(default=None, gt=0)
     windowed_layers: tuple[int, ...] = ()
     unrotated_layers: tuple[int, ...] = ()
+    latent: LatentAttention | None = None
     numerics: NumericalSettings | None = Field(default=None, exclude=True)
     remarks: tuple[str, ...] = Field(default=(), exclude=True)
 
@@ -126,6 +131,19 @@ class TransformerShape(Spec):
                 raise ValueError(f"{name} {getattr(self, name)} must be at most {most}")
         return self
 
+    @model_validator(mode="after")
+    def _heads_are_of_the_latent(self) -> Self:
+        latent = self.latent
+        if latent is None:
+            return self
+        if self.kv_heads != self.attention_heads or self.head_dim != latent.head_dim:
+            raise ValueError(
+                f"latent attention has a key for each of {self.attention_heads} heads "
+                f"of {latent.head_dim} elements, but kv_heads is {self.kv_heads} and "
+                f"head_dim {self.head_dim}"
+            )
+        return self
+
     @property
     def query_size(self) -> int:
         """Return the number of elements of all query heads."""
@@ -135,6 +153,20 @@ class TransformerShape(Spec):
     def kv_size(self) -> int:
         """Return the number of elements of all key heads, the same as of all values."""
         return self.kv_heads * self.head_dim
+
+    @property
+    def context_size(self) -> int:
+        """Return the number of elements of all value heads that attention mixes."""
+        if self.latent is not None:
+            return self.attention_heads * self.latent.value_dim
+        return self.query_size
+
+    @property
+    def cached_size(self) -> int:
+        """Return the elements that the KV cache has of a position in a layer."""
+        if self.latent is not None:
+            return self.latent.cached_size
+        return 2 * self.kv_size
 
     @property
     def structure(self) -> Family:

@@ -17,8 +17,10 @@ from sharding.parallelism.strategy import Strategy
 from sharding.parallelism.tensor_group import FeedForwardLayout
 from sharding.planner.plan import plan_sharding
 from sharding.weights.task import Task
+from specs.latent_attention import LatentAttention
 from specs.machine import load_machine
 from specs.model import ModelSpec
+from specs.numerical_settings import NumericalSettings
 from specs.scenario import Scenario
 from topologies.selection import select_topology
 from topologies.topology import Level, Topology
@@ -53,6 +55,18 @@ TINY = ModelSpec(
     experts=1,
     experts_per_token=1,
     max_context_tokens=128,
+)
+# Latent attention of four heads; nothing divides anything.
+LATENT = TINY.model_copy(
+    update={
+        "name": "latent",
+        "kv_heads": 4,
+        "head_dim": 10,
+        "latent": LatentAttention(
+            query_rank=11, kv_rank=10, rotary_dim=4, plain_dim=6, value_dim=5
+        ),
+        "numerics": NumericalSettings(rope_interleaved=True),
+    }
 )
 Settings = tuple[tuple[str, object], ...]
 Compile = Callable[..., Schedule]
@@ -189,5 +203,17 @@ def spared() -> Spared:
             small_racks(spare_nodes, through_spares=through_spares),
             tuple(dotted.items()),
         )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def latent_model() -> Callable[..., ModelSpec]:
+    """Return a model of latent attention; sizes of the latents can be changed."""
+
+    def make(**changes: object) -> ModelSpec:
+        assert LATENT.latent is not None
+        latent = LATENT.latent.model_copy(update=changes)
+        return LATENT.model_copy(update={"latent": latent})
 
     return make

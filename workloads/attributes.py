@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
+from specs.latent_attention import LatentAttention
 from specs.numerical_settings import RopeScaling
 from specs.router import SOFTMAX_ROUTER, RouterSpec
 from workloads.graph_attributes import (
@@ -117,12 +118,12 @@ class Rotary:
     theta
         Base of the frequencies.
     dims
-        Leading elements of a head that are rotated; i is paired with i + dims / 2. None
-        of them in a layer without positions, whose heads pass as they are.
+        Elements of a head that are rotated: the first, or in latent attention the last.
+        None of them in a layer without positions, whose heads pass as they are.
     scaling
         Scaling of the frequencies, None without.
     interleaved
-        Whether pairs are neighbours instead, 2i and 2i + 1.
+        Whether neighbours are a pair; otherwise i is paired with i + dims / 2.
     """
 
     theta: float
@@ -144,11 +145,14 @@ class PositionAttributes:
         Rotation of queries and keys, None without.
     biased
         Whether a bias is added to queries, keys and values before the rotation.
+    latent
+        Sizes of latent attention, whose key is behind the latent; None without.
     """
 
     head_dim: int
     rotary: Rotary | None = None
     biased: tuple[bool, bool, bool] = (False, False, False)
+    latent: LatentAttention | None = None
 
 
 @final
@@ -168,6 +172,8 @@ class AttentionAttributes:
         Whether a position attends to itself and earlier ones only.
     window
         Last positions that a position attends to, itself included; None for all.
+    latent
+        Sizes of latent attention, whose operand is the latent; None without.
     """
 
     heads: int
@@ -177,6 +183,7 @@ class AttentionAttributes:
     soft_cap: float | None = None
     causal: bool = True
     window: int | None = None
+    latent: LatentAttention | None = None
 
 
 @final

@@ -41,6 +41,7 @@ ATTRIBUTES: Mapping[Function, type | None] = {
     Function.PRODUCT: ProductAttributes,
     Function.HEAD_NORM: HeadNormAttributes,
     Function.HEAD_SCALE: HeadNormAttributes,
+    Function.LATENT_NORM: NormAttributes,
     Function.POSITION: PositionAttributes,
     Function.SCORES: AttentionAttributes,
     Function.SOFTMAX: None,

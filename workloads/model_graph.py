@@ -13,6 +13,7 @@ from workloads.transformer.attention import attention
 from workloads.transformer.block_builder import Transformer
 from workloads.transformer.embedding_and_head import embedding, head, pooler
 from workloads.transformer.feed_forward import feed_forward
+from workloads.transformer.latent_attention import latent_attention
 
 
 def graph_of(
@@ -96,7 +97,11 @@ def _blocks(
     post_norm = family.norms is NormPlacement.AROUND
     return (
         embedding(transformer, scale=settings.embedding_scale * scale),
-        *attention(transformer, post_norm=post_norm),
+        *(
+            [latent_attention(transformer, model.latent)]
+            if model.latent is not None
+            else attention(transformer, post_norm=post_norm)
+        ),
         *feed_forward(transformer, post_norm=post_norm),
         (pooler if family.encoder else head)(transformer),
     )

@@ -69,6 +69,8 @@ def operator_cost(
         # One for each position of each query head.
         scores = made[0] if operator.function is Function.SCORES else own[0]
         macs = scores.elements * attributes.head_dim
+        if attributes.latent is not None:
+            macs = _latent_macs(operator.function, attributes, scores, own[-1].rows)
     # What the block before hands on is as large as what is made of it first.
     handed_on = len(operator.inputs) - len(own)
     handed = tensors[block.operators[0].outputs[0]]
@@ -79,6 +81,31 @@ def operator_cost(
         written_bytes=sum(
             _format_of(each, formats).bytes_of(each.elements) for each in made
         ),
+    )
+
+
+def _latent_macs(
+    function: Function,
+    attributes: AttentionAttributes,
+    scores: GraphTensor,
+    cached: int,
+) -> int:
+    """Return the multiply-accumulates of scores or values, in the order with fewer.
+
+    Either queries and values are multiplied by the weights from latents, or all
+    `cached` rows of latents are.
+    """
+    latent = attributes.latent
+    assert latent is not None
+    of_head, of_latent, made = (
+        (latent.head_dim, latent.cached_size, latent.plain_dim)
+        if function is Function.SCORES
+        else (latent.value_dim, latent.kv_rank, latent.value_dim)
+    )
+    weights = latent.kv_rank * made
+    return min(
+        scores.rows * weights + scores.elements * of_latent,
+        cached * attributes.heads * weights + scores.elements * of_head,
     )
 
 

@@ -33,6 +33,7 @@ class Function(StrEnum):
     PRODUCT = "product"
     HEAD_NORM = "head_norm"
     HEAD_SCALE = "head_scale"
+    LATENT_NORM = "latent_norm"
     POSITION = "position"
     SCORES = "scores"
     SOFTMAX = "softmax"

@@ -186,6 +186,7 @@ class _Reader:
             "window_tokens": max(filter(None, windows.values()), default=None),
             "windowed_layers": tuple(sorted(windowed)),
             "unrotated_layers": tuple(sorted(self._unrotated(attention))),
+            "latent": heads.latent,
         }
 
     def _window(self, block: Block) -> int | None:
@@ -240,9 +241,10 @@ class _Reader:
             "logits_divisor": candidate.divisor if candidate else 1.0,
             "residual_scale": added.scale,
             "embedding_scale": embedded.scale / factor,
-            **self._rotation(attention, heads.head_dim),
+            **self._rotation(attention, heads),
         }
-        if heads.scale != heads.head_dim**-0.5:
+        # The scale of latent attention follows from the scaling of frequencies.
+        if heads.latent is None and heads.scale != heads.head_dim**-0.5:
             # A root and its square are not exact, and the scalar is a whole number.
             scalar = float(round(heads.scale**-2))
             exact = scalar > 0 and scalar**-0.5 == heads.scale
@@ -250,7 +252,9 @@ class _Reader:
             settings[key] = scalar if exact else heads.scale
         return build(NumericalSettings, settings, self._graph.name)
 
-    def _rotation(self, blocks: Sequence[Block], head_dim: int) -> dict[str, object]:
+    def _rotation(
+        self, blocks: Sequence[Block], heads: AttentionAttributes
+    ) -> dict[str, object]:
         """Return the settings of the rotation, none of a model without."""
         by_window: dict[bool, Rotary] = {}
         for block in blocks:
@@ -262,11 +266,13 @@ class _Reader:
         local = by_window.get(True)
         rotary = by_window.get(False, local)
         assert rotary is not None
-        dims = rotary.dims + (0.5 if rotary.dims < head_dim else 0)
+        dims = rotary.dims + (0.5 if rotary.dims < heads.head_dim else 0)
         differs = local is not None and local != rotary
         return {
             "rope_theta": rotary.theta,
-            "rotary_fraction": dims / head_dim,
+            "rotary_fraction": dims / heads.head_dim,
             "rope_scaling": rotary.scaling,
             "local_rope_theta": local.theta if local and differs else None,
+            # Elsewhere the family says whether pairs are neighbours.
+            "rope_interleaved": heads.latent is not None and rotary.interleaved,
         }

@@ -12,8 +12,8 @@ product_functions: PRODUCT_RULES, check_sums, experts_of
 sum_functions: SUM_RULES, terms_of_sums
 attention_functions: ATTENTION_RULES, head_sizes
 coverage: HeldRegions, check_coverage, overlapping
-instructions: check_instructions, check_passes, check_edges, of_instructions,
-    read_again, summed_in_passing
+instructions: check_instructions, check_passes, check_edges, InstructionWorks,
+    instruction_works, of_instructions, read_again, summed_in_passing
 work: check_work
 operation_amounts: OperationAmounts
 value_sizes: ValueSizes

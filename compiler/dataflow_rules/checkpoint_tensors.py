@@ -107,18 +107,33 @@ def _attention(
 
     output = name(names.output)
     sinks = _vector(f"{at}.sinks.weight", model.attention_heads)
+    projections = [
+        (name(names.query), f"{at}.query", model.query_size),
+        (name(names.key), f"{at}.key", model.kv_size),
+        (name(names.value), f"{at}.value", model.kv_size),
+    ]
     parts = _norm(names.norm_before_attention(layer), f"{at}.norm", hidden)
     parts |= _norm(name(names.attention_post_norm), f"{at}.post_norm", hidden)
     if model.structure.head_norms:
         parts |= _norm(name(names.query_norm), f"{at}.query_norm", model.head_dim)
         parts |= _norm(name(names.key_norm), f"{at}.key_norm", model.head_dim)
-    parts |= _projections(
-        [
-            (name(names.query), f"{at}.query", model.query_size),
-            (name(names.key), f"{at}.key", model.kv_size),
-            (name(names.value), f"{at}.value", model.kv_size),
+    if model.latent is not None:
+        latent, rank = model.latent, model.latent.query_rank or 0
+        up = f"{at}.key_value_up"
+        projections = [
+            projections[0],
+            (name(names.query_down), f"{at}.query_down", rank),
+            (name(names.query_up), f"{at}.query_up", model.query_size),
+            (name(names.latent_down), f"{at}.latent_down", latent.cached_size),
+            (
+                name(names.key_value_up),
+                up,
+                model.attention_heads * latent.expanded_dim,
+            ),
         ]
-    )
+        parts |= _norm(name(names.query_latent_norm), f"{at}.query_norm", rank)
+        parts |= _norm(name(names.latent_norm), f"{at}.latent_norm", latent.kv_rank)
+    parts |= _projections(projections)
     parts[name(names.sinks)] = (sinks,)
     parts[f"{output}.weight"] = (Part(f"{at}.output.weight", 0, hidden),)
     parts[f"{output}.bias"] = (_vector(f"{at}.output.bias", hidden),)

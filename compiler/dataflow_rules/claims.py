@@ -9,6 +9,7 @@ import numpy as np
 
 from chip.dataflow import Function
 from chip.program import Opcode, Program
+from compiler.dataflow_rules.attention_functions import head_sizes
 from compiler.dataflow_rules.regions import parts_of, weight_of
 from compiler.dataflow_rules.statements import Statements, beside
 from compiler.hazard_rules.structure import cycles_per_vector, violation
@@ -30,8 +31,7 @@ def check_heads(
     flow = statements.flow
     table = flow.operations
     own = statements.of(Function.SCORES)
-    heads = statements.columns(own, beside("context"))
-    size = plan.task.model.head_dim
+    heads, _, _ = head_sizes(statements, own)
     made = statements.written(own, statements.output())
     entries, place = np.unique(table.operator[own], return_inverse=True)
     total = np.zeros(len(entries), dtype=np.uint64)
@@ -44,15 +44,16 @@ def check_heads(
     np.add.at(wanted, place[first], (weight * weight_of(0 * parts, parts))[first])
     covered = np.zeros(len(entries), dtype=np.int64)
     np.add.at(covered, place[first], (made.last - made.first)[first])
-    whole = (total == wanted) & (covered == (heads // size)[_first_of(place)])
+    whole = (total == wanted) & (covered == heads[_first_of(place)])
     statements.must(
         whole[place], own, "is one of chips that leave out heads, or parts of a context"
     )
     attends = statements.of(Function.ATTEND)
     alone = parts[statements.like(attends, own)] == 1
     context = statements.written(attends, beside("context"))
+    latents = statements.written(attends, beside("latent_context"))
     statements.must(
-        context.found == alone,
+        (context.found | latents.found) == alone,
         attends,
         "makes the context of one of several parts, or a part of a whole one",
     )
@@ -270,6 +271,9 @@ def _cache_bytes(statements: Statements, plan: ShardingPlan) -> Ints:
     task, flow = plan.task, statements.flow
     own = statements.of(Function.SCORES)
     keys = statements.read(own, beside("key_cache"))
+    # Of latents there are no keys and values apart.
+    latents = statements.read(own, beside("latent_cache"))
+    columns = 2 * (keys.last - keys.first) + latents.last - latents.first
     windows = statements.numbers(
         own, lambda n: getattr(statements.graph[n].attributes, "window", None) or 0
     )
@@ -286,7 +290,7 @@ def _cache_bytes(statements: Statements, plan: ShardingPlan) -> Ints:
     rows = np.flatnonzero(last[flow.operations.number[own]])
     attended = np.where(windows > 0, np.minimum(windows, context), context)
     kept = np.minimum(context, attended + queries[flow.operations.number[own]] - 1)
-    elements = 2 * (keys.last - keys.first) * -(-kept // parts)
+    elements = columns * -(-kept // parts)
     bits = task.machine.formats.kv_cache.bits
     size = -(-elements * task.batch * plan.sequences * bits // 8)
     total = np.zeros(statements.program.chips, dtype=np.int64)

@@ -12,6 +12,7 @@ import numpy as np
 from chip.dataflow import Function
 from compiler.dataflow_rules.attention_functions import ATTENTION_RULES
 from compiler.dataflow_rules.experts.functions import EXPERT_RULES
+from compiler.dataflow_rules.latent.functions import LATENT_RULES, latent_sizes
 from compiler.dataflow_rules.product_functions import PRODUCT_RULES, check_sums
 from compiler.dataflow_rules.regions import either, weight_of
 from compiler.dataflow_rules.statements import NameOf, Statements, beside
@@ -27,6 +28,9 @@ _PART_OF = {
     Function.BIAS: GraphFunction.POSITION,
     Function.ATTEND: GraphFunction.VALUES,
     Function.COMBINE: GraphFunction.VALUES,
+    Function.ABSORB: GraphFunction.SCORES,
+    Function.EXPAND: GraphFunction.SCORES,
+    Function.EXPAND_VALUES: GraphFunction.VALUES,
 }
 
 
@@ -34,9 +38,10 @@ def check_functions(statements: Statements) -> int:
     """Refuse an operation that makes what its operator does not (function rule)."""
     _check_names(statements)
     checked = 0
-    for function, rule in (
-        OTHER_RULES | ATTENTION_RULES | PRODUCT_RULES | EXPERT_RULES | SUM_RULES
-    ).items():
+    rules = OTHER_RULES | ATTENTION_RULES | PRODUCT_RULES | EXPERT_RULES | SUM_RULES
+    if latent_sizes(statements) is not None:
+        rules |= LATENT_RULES
+    for function, rule in rules.items():
         operations = statements.of(function)
         if len(operations):
             checked += rule(statements, operations)

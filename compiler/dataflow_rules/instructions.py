@@ -3,11 +3,14 @@
 For `compiler.verify`; independent of the code that makes programs.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from chip.dataflow import Function, Pass, Regions
+from chip.operator_work import LookupWork, ProductWork, VectorWork
 from chip.program import Opcode
-from compiler.dataflow_rules.regions import begins_of_arrays
+from compiler.dataflow_rules.regions import Flags, begins_of_arrays
 from compiler.dataflow_rules.statements import Statements
 from compiler.hazard_rules.structure import violation
 from sharding.weights.task import Task
@@ -16,6 +19,7 @@ from specs.arrays import Ints
 _GRAPH_PRODUCTS = (Function.MATRIX_PRODUCT, Function.PAIRED_PRODUCT)
 _PRODUCTS = (
     *(Function.PRODUCT, Function.ROUTER, Function.SCORES, Function.ATTEND),
+    *(Function.ABSORB, Function.EXPAND, Function.EXPAND_VALUES),
     *_GRAPH_PRODUCTS,
 )
 _LOOKUPS = (Function.LOOKUP, Function.LOOKUP_ROWS)
@@ -32,6 +36,8 @@ _CHAINS = {
     (Function.PRODUCT, Function.PRODUCT),
     *((product, Function.VECTOR) for product in _GRAPH_PRODUCTS),
 }
+# Properties of works beside their fields.
+_DERIVED = ("weights", "macs", "written_bytes")
 _EDGES = ("first", "last", "part_first", "part_last")
 _OF_PRODUCT = _BITS[Opcode.READ] | _BITS[Opcode.MATMUL]
 
@@ -77,6 +83,49 @@ def check_instructions(statements: Statements, *, sums: bool = False) -> int:
         _check_chains(statements)
         _check_idle(statements, own, done)
     return len(table) + len(own)
+
+
+class InstructionWorks(NamedTuple):
+    """Numbers of each operation's work by name, for dataflow rules, 0 without one."""
+
+    kind: Ints
+    is_product: Flags
+    is_lookup: Flags
+    numbers: dict[str, Ints]
+
+
+def instruction_works(statements: Statements) -> InstructionWorks:
+    """Return the work of each operation's instructions, for dataflow rules.
+
+    Those of one operation must be of one kind.
+    """
+    table, code = statements.flow.operations, statements.program.instructions
+    chips = statements.program.chips
+    own = np.flatnonzero(np.isin(code.opcode, list(_BITS)))
+    done = code.operator[own].astype(np.int64) * chips + code.chip[own]
+    order = np.argsort(done, kind="stable")
+    done, kinds = done[order], code.kind[own[order]]
+    needed = table.operator.astype(np.int64) * chips + table.chip
+    kind = kinds[np.searchsorted(done, needed)]
+    last = kinds[np.searchsorted(done, needed, "right") - 1]
+    statements.must(
+        kind == last, np.arange(len(table)), "reads for other work than it multiplies"
+    )
+    works = [each.work for each in statements.program.kinds]
+    names = {*ProductWork._fields, *VectorWork._fields, *_DERIVED}
+    numbers = {
+        name: np.array([_number(work, name) for work in works], dtype=np.int64)[kind]
+        for name in sorted(names)
+    }
+    product = np.array([isinstance(work, ProductWork) for work in works])
+    lookup = np.array([isinstance(work, LookupWork) for work in works])
+    return InstructionWorks(kind.astype(np.int64), product[kind], lookup[kind], numbers)
+
+
+def _number(work: object, name: str) -> int:
+    """Return a number of a work, 0 if it has none of the name."""
+    value = getattr(work, name, 0)
+    return int(value) if isinstance(value, int) else 0
 
 
 def of_instructions(statements: Statements, amounts: Ints) -> Ints:

@@ -10,10 +10,16 @@ import numpy as np
 from chip.dataflow import Function
 from compiler.dataflow_rules.experts.amounts import expert_slots
 from compiler.dataflow_rules.instructions import summed_in_passing
+from compiler.dataflow_rules.latent.amounts import (
+    LATENT_PRODUCTS,
+    latent_amounts,
+    latent_elements,
+)
+from compiler.dataflow_rules.latent.functions import latent_sizes
 from compiler.dataflow_rules.product_functions import experts_of
 from compiler.dataflow_rules.regions import Flags, MatrixParts, Rows, parts_of
 from compiler.dataflow_rules.statements import Statements, beside
-from compiler.dataflow_rules.value_sizes import ValueSizes
+from compiler.dataflow_rules.value_sizes import ValueSizes, attended_positions
 from sharding.weights.task import Task
 from specs.arrays import Ints
 from workloads.attributes import AttentionAttributes
@@ -44,6 +50,8 @@ class OperationAmounts:
     tiles, known_tiles
         Tiles of a product's matrices, padded; and those of keys or values that have no
         newest position.
+    is_made
+        Whether a product's matrices are made by the program, as expanded keys are.
     elements
         Elements that a vector operator takes at least.
     read_bytes
@@ -63,8 +71,7 @@ class OperationAmounts:
         self._statements = statements
         self._sizes = sizes
         self._task = task
-        table = statements.flow.operations
-        count = len(table)
+        count = len(statements.flow.operations)
         self.weights = np.zeros(count, dtype=np.int64)
         self.macs = np.zeros(count, dtype=np.int64)
         self.elements = np.zeros(count, dtype=np.int64)
@@ -73,6 +80,7 @@ class OperationAmounts:
         self.scored = np.zeros(count, dtype=np.int64)
         self.tiles = np.zeros(count, dtype=np.int64)
         self.known_tiles = np.zeros(count, dtype=np.int64)
+        self.is_made = np.zeros(count, dtype=bool)
         self._side = task.machine.chip.lanes
         self.rows = self._made(np.arange(count))
         self.pairs = self.rows.copy()
@@ -161,6 +169,15 @@ class OperationAmounts:
     def _attention(self) -> None:
         """Set the amounts of products with keys and values, and of softmax."""
         statements, task = self._statements, self._task
+        if (sizes := latent_sizes(statements)) is not None:
+            for found in latent_amounts(statements, sizes, self.rows, self._side):
+                own = found.operations
+                self.weights[own] = found.weights
+                self.macs[own] = found.weights * found.rows
+                self.tiles[own], self.known_tiles[own] = found.tiles, found.known_tiles
+                self.scored[own], self.is_made[own] = found.scored, found.is_made
+                self.elements[own] = found.scored
+            return
         model = task.model
         scores = statements.of(Function.SCORES)
         if not len(scores):
@@ -176,7 +193,12 @@ class OperationAmounts:
         kinds = np.unique(np.array([number, windows, members]), axis=1)
         for one, window, shared in kinds.T.tolist():
             rows = (number == one) & (windows == window) & (members == shared)
-            cached[rows], scored[rows] = self._positions(one, window, shared)
+            cached[rows], scored[rows] = attended_positions(
+                statements.flow.passes[one],
+                window,
+                shared,
+                encoder=model.structure.encoder,
+            )
         batch = np.array([p.batch for p in statements.flow.passes])[number]
         pairs = (heads.last - heads.first) * scored * batch
         # A key/value head of which one query head is scored is multiplied whole.
@@ -202,18 +224,6 @@ class OperationAmounts:
         """Return the positions that a layer attends to at most, 0 without a limit."""
         attributes = self._statements.graph[name].attributes_as(AttentionAttributes)
         return attributes.window or 0
-
-    def _positions(self, number: int, window: int, members: int) -> tuple[int, int]:
-        """Return a chip's positions in the cache, and scores of a head and sequence."""
-        own = self._statements.flow.passes[number]
-        context, queries = own.context_tokens, own.query_tokens
-        attended = min(context, window or context)
-        if self._task.model.structure.encoder:
-            return -(-attended // members), context * -(-attended // members)
-        cached = min(context, attended + queries - 1)
-        first = context - queries + 1
-        seen = np.minimum(np.arange(first, context + 1), attended)
-        return -(-cached // members), int((-(-seen // members)).sum())
 
     def _vectors(self) -> None:
         """Set the elements of the other vector operators: those of what they make."""
@@ -242,8 +252,7 @@ class OperationAmounts:
             (
                 Function.PRODUCT,
                 Function.ROUTER,
-                Function.SCORES,
-                Function.ATTEND,
+                *LATENT_PRODUCTS,
                 Function.SOFTMAX,
                 Function.LOOKUP,
             ),
@@ -254,6 +263,8 @@ class OperationAmounts:
     def _exceptions(self) -> None:
         """Set the elements of operators that take others than they make."""
         statements = self._statements
+        for own, elements in latent_elements(statements):
+            self.elements[own] = elements * self._made(own)
         # Values pass a rotation as they are.
         own = statements.of(Function.POSITION)
         values = statements.written(own, beside("values"))

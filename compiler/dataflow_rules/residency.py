@@ -10,6 +10,7 @@ import numpy as np
 from chip.dataflow import Function
 from compiler.dataflow_rules.checkpoint_tensors import Part, checkpoint_parts
 from compiler.dataflow_rules.coverage import HeldRegions, overlapping
+from compiler.dataflow_rules.latent.functions import latent_sizes
 from compiler.dataflow_rules.regions import weight_of
 from compiler.dataflow_rules.statements import Statements
 from sharding.planner.plan import ShardingPlan
@@ -97,7 +98,9 @@ def check_mirrors(statements: Statements, plan: ShardingPlan) -> int:
     there = set(zip(*rows.tolist(), strict=True))
     numbers = {(value.name, value.number): n for n, value in enumerate(flow.values)}
     checked = 0
-    for function in (Function.SCORES, Function.ATTEND):
+    # Latents are new keys and values at once.
+    functions = (Function.SCORES, Function.ATTEND)
+    for function in functions if latent_sizes(statements) is None else functions[:1]:
         own = statements.of(function)
         made = statements.read(own, statements.input(1))
         works_on = flow.operations.chip[own]

@@ -30,7 +30,7 @@ _SUMS = (
 # What a sum takes in passing: a factor of each row, or of each expert.
 _FACTORS = ("squares", "sum_squares", "choice", "shared_choice")
 # Results of the first products of blocks.
-_SCALED = ("gate", "up", "query", "key", "value")
+_SCALED = ("gate", "up", "query", "key", "value", "query_down", "latent_down")
 
 
 def _scaled_sum(statements: Statements, operations: Ints) -> int:

@@ -19,6 +19,8 @@ _FP32_BITS = 32
 _WIDE = ("squares", "sum_squares", "router_scores", "token", "tokens")
 # A candidate is a logit and its number.
 _CANDIDATES = "candidates"
+# Keys and values that are made of all cached latents.
+_EXPANDED = "expanded"
 _FIRST_ROWS = ("first_weighed", "pooled", "projected")
 
 
@@ -76,6 +78,8 @@ class ValueSizes:
         own = passes[value.number]
         if kind in _FIRST_ROWS or (self._encoder and value.name == "head.input"):
             return own.batch
+        if kind == _EXPANDED:
+            return own.batch * own.context_tokens
         in_head = value.name.startswith("head.") and not self._encoder
         answered = value.answered or in_head
         return own.batch * (own.answer_tokens if answered else own.query_tokens)
@@ -93,6 +97,34 @@ class ValueSizes:
         bits += 2 * _FP32_BITS * self._group[value] * ~self._summed[value]
         # A sum of several ranges of parts is one array.
         return bits * self.rows[value] * begins_of_arrays(regions)
+
+
+def attended_positions(
+    one: Pass, window: int, members: int, *, encoder: bool
+) -> tuple[int, int]:
+    """Return a chip's positions in the cache, and scores of a head and sequence.
+
+    For dataflow rules.
+
+    Parameters
+    ----------
+    one
+        The pass.
+    window
+        Positions that a query attends to at most, 0 without a limit.
+    members
+        Chips that share the context of a head.
+    encoder
+        Whether each position attends to all.
+    """
+    context, queries = one.context_tokens, one.query_tokens
+    attended = min(context, window or context)
+    if encoder:
+        return -(-attended // members), context * -(-attended // members)
+    cached = min(context, attended + queries - 1)
+    first = context - queries + 1
+    seen = np.minimum(np.arange(first, context + 1), attended)
+    return -(-cached // members), int((-(-seen // members)).sum())
 
 
 def _kind(name: str) -> str:

@@ -3,19 +3,18 @@
 For `compiler.verify`; independent of the code that makes programs.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from chip.dataflow import Function
-from chip.operator_work import LookupWork, ProductWork, VectorWork
-from chip.program import Opcode
+from chip.operator_work import ProductWork
 from compiler.dataflow_rules.experts.amounts import choosing_reductions
 from compiler.dataflow_rules.instructions import (
+    instruction_works,
     of_instructions,
     read_again,
     summed_in_passing,
 )
+from compiler.dataflow_rules.latent.amounts import LATENT_PRODUCTS
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
 from compiler.dataflow_rules.regions import Flags
 from compiler.dataflow_rules.statements import Statements
@@ -24,17 +23,15 @@ from compiler.hazard_rules.rounds import tiles_at_once, tiles_of
 from sharding.weights.task import Task
 from specs.arrays import Ints
 
-_COMPUTING = (Opcode.READ, Opcode.MATMUL, Opcode.VECTOR)
 _ATTENTION = (Function.SCORES, Function.ATTEND)
-_PRODUCTS = (Function.PRODUCT, Function.ROUTER, *_ATTENTION)
+_PRODUCTS = (Function.PRODUCT, Function.ROUTER, *LATENT_PRODUCTS)
 # Values that a product reads and does not multiply as its left operand.
-_NOT_MULTIPLIED = ("choice", "keys", "values")
+_NOT_MULTIPLIED = ("choice", "keys", "values", "latent", "expanded")
 _SHARED = "shared_activated"
-# Properties of works beside their fields.
-_DERIVED = ("weights", "macs", "written_bytes")
 # The largest number must be known before the next pass subtracts or counts from it.
 _PASSES = {
     Function.SOFTMAX: 3,
+    Function.LATENT_NORM: 2,
     Function.CANDIDATE: 2,
     Function.SAMPLE: 2,
     Function.CHOOSE: 2,
@@ -44,6 +41,7 @@ _OPERANDS = {
     Function.POSITION: 4,
     Function.BIAS: 2,
     Function.HEAD_NORM: 2,
+    Function.LATENT_NORM: 2,
     Function.NORM_WEIGH: 2,
     Function.NORM_ADD: 3,
 }
@@ -58,20 +56,11 @@ _REDUCTIONS = {
 }
 
 
-class _Works(NamedTuple):
-    """Numbers of the work of each operation's instruction, 0 where it has none."""
-
-    kind: Ints
-    is_product: Flags
-    is_lookup: Flags
-    numbers: dict[str, Ints]
-
-
 def check_work(statements: Statements, amounts: OperationAmounts, task: Task) -> int:
     """Work dataflow rule: refuse less work than an operation needs."""
     table = statements.flow.operations
     operations = np.arange(len(table))
-    works = _works(statements)
+    works = instruction_works(statements)
     is_product = np.isin(table.function, _PRODUCTS)
     is_lookup = table.function == Function.LOOKUP
     statements.must(
@@ -117,37 +106,6 @@ def check_work(statements: Statements, amounts: OperationAmounts, task: Task) ->
     )
 
 
-def _works(statements: Statements) -> _Works:
-    """Return the work of each operation's instructions, which must be of one kind."""
-    table, code = statements.flow.operations, statements.program.instructions
-    chips = statements.program.chips
-    own = np.flatnonzero(np.isin(code.opcode, _COMPUTING))
-    done = code.operator[own].astype(np.int64) * chips + code.chip[own]
-    order = np.argsort(done, kind="stable")
-    done, kinds = done[order], code.kind[own[order]]
-    needed = table.operator.astype(np.int64) * chips + table.chip
-    kind = kinds[np.searchsorted(done, needed)]
-    last = kinds[np.searchsorted(done, needed, "right") - 1]
-    statements.must(
-        kind == last, np.arange(len(table)), "reads for other work than it multiplies"
-    )
-    works = [each.work for each in statements.program.kinds]
-    names = {*ProductWork._fields, *VectorWork._fields, *_DERIVED}
-    numbers = {
-        name: np.array([_number(work, name) for work in works], dtype=np.int64)[kind]
-        for name in sorted(names)
-    }
-    product = np.array([isinstance(work, ProductWork) for work in works])
-    lookup = np.array([isinstance(work, LookupWork) for work in works])
-    return _Works(kind.astype(np.int64), product[kind], lookup[kind], numbers)
-
-
-def _number(work: object, name: str) -> int:
-    """Return a number of a work, 0 if it has none of the name."""
-    value = getattr(work, name, 0)
-    return int(value) if isinstance(value, int) else 0
-
-
 def _check_products(
     statements: Statements, amounts: OperationAmounts, task: Task, has: dict[str, Ints]
 ) -> None:
@@ -161,12 +119,15 @@ def _check_products(
     own = np.flatnonzero(np.isin(function, _PRODUCTS))
     attends = np.isin(function[own], _ATTENTION)
     formats, cached = task.machine.formats, task.cached_format.bits
+    made = amounts.is_made[own]
     bits = np.where(attends, cached, formats.weights.bits)
+    bits[made] = formats.activations.bits
     mode = np.where(
         attends,
         task.operand_bytes(task.cached_format),
         task.operand_bytes(formats.weights),
     )
+    mode[made] = task.operand_bytes(formats.activations)
     has = {name: column[own] for name, column in has.items()}
     must = statements.must
     weights = of_instructions(statements, amounts.weights)[own]
@@ -180,7 +141,8 @@ def _check_products(
     width, beside, chosen = _activations(statements)
     down = statements.numbers(own, lambda name: name.endswith(".down")) == 1
     entering = np.where(
-        function[own] == Function.ATTEND,
+        # Latents are what keys are made of, and elsewhere the matrix.
+        np.isin(function[own], (Function.ATTEND, Function.EXPAND)),
         amounts.scored[own],
         width[own] * np.where(down, amounts.pairs[own], amounts.rows[own])
         + beside[own] * amounts.rows[own],
@@ -258,6 +220,8 @@ def _check_vectors(
     )
     reductions = np.array([_REDUCTIONS.get(each, 0) for each in Function])
     reductions[Function.CHOOSE] = choosing_reductions(task)
+    if task.model.latent is not None:
+        reductions[Function.LATENT_NORM] = 1 + bool(task.model.latent.query_rank)
     statements.must(
         has["reductions"] >= reductions[function[own]],
         own,

@@ -1,7 +1,7 @@
 """Settings and weights of a model's operators as the functional engine takes them."""
 
 from collections.abc import Callable, Mapping
-from math import pi
+from math import ceil, floor, log, pi
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from fabric.functional_engine.memory import Array
 from fabric.functional_engine.settings import OperatorSettings
 from sharding.parallelism.tensor_group import Routing
 from sharding.weights.task import Task
+from specs.numerical_settings import RopeScaling
 from workloads.attributes import (
     ActivateAttributes,
     PositionAttributes,
@@ -33,6 +34,7 @@ _SAME = (
     "experts_per_token",
     "first_row",
     "head_dim",
+    "latent",
     "router",
     "scale",
     "soft_cap",
@@ -67,6 +69,7 @@ def _settings(operator: GraphOperator, task: Task) -> OperatorSettings:
     if isinstance(attributes, PositionAttributes) and attributes.rotary:
         settings["frequencies"] = _frequencies(attributes.rotary)
         settings["interleaved"] = attributes.rotary.interleaved
+        settings["rotated_factor"] = _rotated_factor(attributes.rotary.scaling)
     if isinstance(attributes, ActivateAttributes):
         settings |= {
             "activation": _activation(attributes),
@@ -93,8 +96,8 @@ def _frequencies(rotary: Rotary) -> tuple[float, ...]:
     """Return the rotation of each pair of elements from a position to the next.
 
     Scalings are those of Hugging Face transformers: ``linear`` stretches all
-    wavelengths; ``llama3`` those that are long against the trained context, with a
-    smooth transition.
+    wavelengths; ``llama3`` and ``yarn`` those that are long against the trained
+    context, with a transition that is smooth in the turns, or in the pairs.
     """
     found = []
     for pair in range(rotary.dims // 2):
@@ -106,9 +109,43 @@ def _frequencies(rotary: Rotary) -> tuple[float, ...]:
                 low, high = scaling.low_frequency_factor, scaling.high_frequency_factor
                 turns = scaling.trained_positions * frequency / (2 * pi)
                 kept = min(max((turns - low) / (high - low), 0.0), 1.0)
+            if scaling.kind == "yarn":
+                kept = _kept_by_yarn(pair, rotary, scaling)
             frequency *= kept + (1 - kept) / scaling.factor
         found.append(frequency)
     return tuple(found)
+
+
+def _kept_by_yarn(pair: int, rotary: Rotary, scaling: RopeScaling) -> float:
+    """Return how much of a pair's frequency ``yarn`` keeps.
+
+    It falls from 1 at the pair with `fast_turns` in the trained context to 0 at that
+    with `slow_turns`.
+    """
+    trained, base = scaling.trained_positions, log(rotary.theta)
+    fast, slow = (
+        rotary.dims / 2 * (log(trained / (2 * pi)) - log(turns)) / base
+        for turns in (scaling.fast_turns, scaling.slow_turns)
+    )
+    if scaling.whole_pairs:
+        fast, slow = floor(fast), ceil(slow)
+    fast, slow = max(fast, 0), min(slow, rotary.dims - 1)
+    if slow == fast:
+        slow += 0.001
+    return 1 - min(max((pair - fast) / (slow - fast), 0.0), 1.0)
+
+
+def _rotated_factor(scaling: RopeScaling | None) -> float:
+    """Return the factor of rotated elements, 1 but under ``yarn``."""
+    if scaling is None or scaling.kind != "yarn":
+        return 1.0
+    if scaling.rotated_factor is not None:
+        return scaling.rotated_factor
+    extended = log(max(scaling.factor, 1.0)) / 10
+    if scaling.magnitude * scaling.magnitude_of_all > 0:
+        of_all = scaling.magnitude_of_all * extended + 1
+        return (scaling.magnitude * extended + 1) / of_all
+    return extended + 1
 
 
 def engine_weights(weights: Mapping[str, Array]) -> dict[str, Array]:

@@ -13,6 +13,7 @@ from experiments.run.preparation import Prepared
 from experiments.tables.atomic_write import check_writable, csv_bytes, write_bytes
 from experiments.tables.plan_tables import plan_table
 from sharding.parallelism.strategy import Strategy
+from sharding.partition.latent.forms import layer_forms
 from specs.arrays import Ints
 from specs.units import BYTES_PER_MB
 
@@ -34,6 +35,9 @@ def plan_report(prepared: Prepared) -> RenderableType:
     if plan.sequences * plan.task.batch > 1:
         load += f", {plan.sequences} sequences in flight, batch {plan.task.batch}"
     title += f"{load}\n"
+    forms = layer_forms(plan.task)
+    if forms is not None:
+        title += f"attention {forms}\n"
     if plan.strategy.data > 1:
         title += f"{plan.strategy.data} replicas; this is the first\n"
     title += "".join(f"read {remark}\n" for remark in prepared.model.remarks)

@@ -10,6 +10,7 @@ from experiments.run.preparation import Prepared
 from experiments.run.scenario import Run
 from fabric.links.error_model import describe_error_model
 from fabric.links.slack import UNLIMITED_PS
+from sharding.partition.latent.forms import layer_forms
 from specs.units import BYTES_PER_MB, PS_PER_S, PS_PER_US
 
 _BAR_CELLS = 24
@@ -65,6 +66,9 @@ def _plan(run: Run, facts: RunSummary) -> Table:
         most = trained.max_context_tokens
         beyond = f" (the model was trained for {most:,})" if context > most else ""
         table.add_row("context", f"{context:,} positions{beyond}")
+        forms = layer_forms(run.prepared.plan.task)
+        if forms is not None:
+            table.add_row("attention", str(forms))
     table.add_row(
         "fullest chip",
         f"{plan.fullest_chip_bytes / BYTES_PER_MB:.1f} of "

@@ -35,6 +35,43 @@ class KeyValueCaches:
     def __init__(self) -> None:
         self._held: dict[tuple[int, str, int, int], CachedColumns] = {}
 
+    def latents(
+        self, chip: int, name: str, new: Array, *, first_position: int
+    ) -> CachedColumns:
+        """Return the latents that a chip attends to: its cache and the new ones.
+
+        The first operator of a pass that reads them puts the new ones into the cache.
+
+        Parameters
+        ----------
+        chip, name, new, first_position
+            As for `extend`.
+
+        Raises
+        ------
+        VerificationError
+            If earlier positions are not in the cache, or others than the new ones are
+            behind them.
+        """
+        columns = (0, new.shape[2])
+        held = self._held.get((chip, name, *columns))
+        if held is None or len(held.positions) <= first_position:
+            return self.extend(
+                chip,
+                name,
+                new,
+                columns=columns,
+                first_position=first_position,
+                share=(0, 1),
+                window=None,
+            )
+        if not np.array_equal(held.array[:, first_position:], new):
+            raise VerificationError(
+                f"chip {chip} attends to new rows of {name} that differ from those "
+                f"which an operator before it put into the cache"
+            )
+        return held
+
     def extend(
         self,
         chip: int,

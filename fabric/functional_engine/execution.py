@@ -10,7 +10,7 @@ from fabric.functional_engine.caches import KeyValueCaches
 from fabric.functional_engine.call import Call, Operand
 from fabric.functional_engine.events import Event
 from fabric.functional_engine.functions.attention import join_attended
-from fabric.functional_engine.functions.table import FUNCTIONS
+from fabric.functional_engine.functions.table import FUNCTIONS, LATENT_FUNCTIONS
 from fabric.functional_engine.memory import (
     Absent,
     Array,
@@ -195,11 +195,13 @@ class Execution:
                 array = _answered(array, self._passed(region.value))
             reads.append(_operand(value, region, array))
         values = [self._dataflow.values[each.value] for each in writes]
-        results = FUNCTIONS[function](
+        settings = self._settings.get(name, _DEFAULT)
+        table = FUNCTIONS if settings.latent is None else LATENT_FUNCTIONS
+        results = table[function](
             Call(
                 chip=chip,
                 name=name,
-                settings=self._settings.get(name, _DEFAULT),
+                settings=settings,
                 passed=self._dataflow.passes[operations.number[number]],
                 weights=stored,
                 reads=tuple(reads),

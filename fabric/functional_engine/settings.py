@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabric.functional_engine.graph_settings import GraphSettings
+from specs.latent_attention import LatentAttention
 from specs.router import SOFTMAX_ROUTER, RouterSpec
 
 
@@ -42,6 +43,10 @@ class OperatorSettings:
         element i is paired with the one that many places behind it.
     interleaved
         Whether pairs are neighbours instead.
+    rotated_factor
+        Factor of what is rotated.
+    latent
+        Sizes of latent attention, None without.
     soft_cap
         Bound c of scores or logits x, which become c tanh(x / c); None without.
     causal
@@ -76,6 +81,8 @@ class OperatorSettings:
     head_dim: int = 1
     frequencies: tuple[float, ...] = ()
     interleaved: bool = False
+    rotated_factor: float = 1.0
+    latent: LatentAttention | None = None
     soft_cap: float | None = None
     causal: bool = True
     window: int | None = None

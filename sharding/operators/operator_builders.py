@@ -24,7 +24,7 @@ def matrix_product(
     columns: tuple[Ints, ...],
     matrices: Ints | int = 1,
     stacked: tuple[Ints, ...] = (),
-    rows: int | None = None,
+    rows: Ints | int | None = None,
     inputs: Ints | None = None,
     outputs: Ints | None = None,
     stored: Format | None = None,
@@ -45,7 +45,8 @@ def matrix_product(
     stacked
         Lengths of further parts of the input vectors, each of shape ``(width,)``.
     rows
-        Vectors that are multiplied with each matrix. If None, the task's tokens.
+        Vectors that are multiplied with each matrix, of all chips or of each. If None,
+        the task's tokens.
     inputs, outputs
         Elements of one token's input and output vectors. If None, `inner`, and the sum
         of `columns`.
@@ -69,14 +70,15 @@ def matrix_product(
     ones = np.ones_like(inner)
 
     def work_of(
-        several: int, entering: int, leaving: int, known: int, *lengths: int
+        several: int, entering: int, leaving: int, times: int, *others: int
     ) -> ProductWork:
+        known, *lengths = others
         deep, wide = lengths[: 1 + len(stacked)], lengths[1 + len(stacked) :]
-        shape = Shape(deep, wide, several)
+        shape = Shape(tuple(deep), tuple(wide), several)
         rounds = cut.rounds(shape)
         return ProductWork(
             shape=shape,
-            rows=vectors,
+            rows=times,
             stored_bytes=number_format.bytes_of(shape.elements),
             operand_bytes=mode,
             input_bytes=activation.bytes_of(entering * through),
@@ -93,6 +95,7 @@ def matrix_product(
         matrices * ones,
         inner if inputs is None else inputs,
         sum(columns, 0 * ones) if outputs is None else outputs,
+        vectors * ones,
         -ones if ready is None else ready,
         inner,
         *stacked,

@@ -13,7 +13,8 @@ def check_model(strategy: Strategy, model: ModelSpec) -> None:
     ------
     PlanError
         If a tensor group is wider than the hidden size, experts do not divide evenly
-        into groups, or the feed-forward does not allow a 2D layout.
+        into groups, the feed-forward does not allow a 2D layout, or more chips share
+        latent attention than it has heads.
     """
     if strategy.tensor > model.hidden_size:
         raise PlanError(
@@ -25,6 +26,8 @@ def check_model(strategy: Strategy, model: ModelSpec) -> None:
         _check_experts(strategy, model)
     if strategy.layout is FeedForwardLayout.TWO_D:
         _check_grid(model)
+    if model.latent is not None:
+        _check_latent(strategy, model)
 
 
 def _check_experts(strategy: Strategy, model: ModelSpec) -> None:
@@ -62,3 +65,18 @@ def _check_grid(model: ModelSpec) -> None:
             f"layout=2d scales after the product, and {model.name} subtracts a mean "
             f"before it; use layout=1d"
         )
+
+
+def _check_latent(strategy: Strategy, model: ModelSpec) -> None:
+    """Check that each chip that attends has a head of latent attention for itself.
+
+    Each has all latents: chips that shared a head would share its context as well.
+    """
+    heads, width = model.attention_heads, strategy.attention or strategy.tensor
+    if width <= heads:
+        return
+    most = max(n for n in range(1, heads + 1) if strategy.tensor % n == 0)
+    raise PlanError(
+        f"{width} chips share the latent attention of {model.name}, which has {heads} "
+        f"heads, and none is split; use attention={most} or tensor={heads} or less"
+    )

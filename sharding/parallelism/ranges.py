@@ -86,6 +86,22 @@ def head_split(kv_heads: int, width: int) -> HeadSplit:
     return HeadSplit(head, np.ones(width, dtype=np.int64), member, sizes[head])
 
 
+def attending_rows(split: HeadSplit, rows: int) -> tuple[Ints, Ints]:
+    """Return the first and end row of each tensor-parallel chip that has heads.
+
+    They share the rows evenly, whatever heads they have. Other chips have none.
+
+    >>> none, one = np.zeros(3, dtype=np.int64), np.array([0, 1, 1])
+    >>> [edge.tolist() for edge in attending_rows(HeadSplit(none, one, none, one), 5)]
+    [[0, 0, 2], [0, 2, 5]]
+    """
+    attends = (split.heads > 0).astype(np.int64)
+    place = np.cumsum(attends) - attends
+    most = max(int(attends.sum()), 1)
+    start = rows * place // most * attends
+    return start, rows * (place + 1) // most * attends
+
+
 def head_rows(split: HeadSplit, rows_per_head: int) -> tuple[Ints, Ints]:
     """Return the first and end row of each tensor-parallel chip in a head projection.
 

@@ -5,12 +5,14 @@ from typing import NamedTuple, final
 import numpy as np
 
 from sharding.operators.operands import Operand, operand
-from sharding.parallelism.ranges import HeadSplit, head_rows
+from sharding.parallelism.ranges import HeadSplit, attending_rows, head_rows
 from sharding.parallelism.tensor_group import Range
 from sharding.partition.block_partition import BlockPartition
 from specs.arrays import Ints
+from specs.latent_attention import LatentAttention
 from workloads.attributes import AttentionAttributes
 from workloads.operators import Function as GraphFunction
+from workloads.operators import GraphOperator
 
 
 @final
@@ -112,3 +114,101 @@ class AttentionCuts(NamedTuple):
         """Return queries, keys and, if named, values of each chip's whole heads."""
         cuts = (self.whole_query, self.whole_key, self.whole_key)
         return tuple(operand(n, *cut) for n, cut in zip(names, cuts, strict=False))
+
+
+def beside(operator: GraphOperator, value: str) -> str:
+    """Return the name of another value of an operator's block."""
+    return f"{operator.name.rpartition('.')[0]}.{value}"
+
+
+@final
+class LatentCuts(NamedTuple):
+    """Cuts of a layer's latent attention on each chip of a group.
+
+    A chip has whole heads, and the latents of all positions: heads share them.
+
+    Attributes
+    ----------
+    part
+        The block.
+    """
+
+    part: BlockPartition
+
+    @property
+    def sizes(self) -> LatentAttention:
+        """Return the sizes of latents and heads."""
+        attributes = self.part.attributes(GraphFunction.SCORES, AttentionAttributes)
+        assert attributes.latent is not None
+        return attributes.latent
+
+    @property
+    def split(self) -> HeadSplit:
+        """Return the heads of each chip."""
+        return self.part.heads
+
+    @property
+    def attends(self) -> Ints:
+        """Return a one for each chip that has heads, else 0; shape ``(width,)``."""
+        return (self.split.heads > 0).astype(np.int64)
+
+    def of_heads(self, rows: int) -> Range:
+        """Return the rows of each chip's heads, `rows` for each head."""
+        first = self.split.first * rows * self.attends
+        return Range(first, first + self.split.heads * rows)
+
+    def of_latents(self, rows: int) -> Range:
+        """Return the rows of each chip in a projection onto a latent of `rows`."""
+        return Range(*attending_rows(self.split, rows))
+
+    def whole(self, columns: int) -> Range:
+        """Return all columns on each chip that has heads."""
+        return Range(0 * self.attends, columns * self.attends)
+
+    @property
+    def context(self) -> Range:
+        """Return the columns of values that each chip mixes."""
+        return self.of_heads(self.sizes.value_dim)
+
+    def first_products(self, operator: GraphOperator) -> tuple[Range, ...]:
+        """Return the columns that each chip makes of a block's first results.
+
+        They are latents, or the queries of heads that are projected at once.
+        """
+        return tuple(
+            self.of_heads(self.sizes.head_dim)
+            if name.endswith(".query")
+            else self.of_latents(self.part.columns(name))
+            for name in operator.outputs
+        )
+
+    def latents(self, operator: GraphOperator) -> tuple[Operand, ...]:
+        """Return the new latents and the cached ones, which each head reads whole."""
+        _, new, _, cache = operator.inputs
+        whole = self.whole(self.sizes.cached_size)
+        return operand(new, *whole), operand(cache, *whole)
+
+    def up_weights(self, operator: GraphOperator) -> Operand:
+        """Return the weights from latents to the keys and values of each chip's heads.
+
+        Of each head, those of its key come first.
+        """
+        rows = self.of_heads(self.sizes.expanded_dim)
+        return operand(operator.inputs[2], *rows, 0, self.whole(self.sizes.kv_rank).end)
+
+    @property
+    def positions(self) -> Ints:
+        """Return the positions of a sequence that each chip attends to."""
+        return self.part.task.cached_tokens(self.part.block) * self.attends
+
+    def scores(self, name: str) -> Operand:
+        """Return the scores of each chip's heads, or their weights."""
+        cuts = AttentionCuts(self.part)
+        return operand(name, *cuts.query_heads, *cuts.context_part)
+
+    @property
+    def score_elements(self) -> Ints:
+        """Return the scores of each chip's heads, of all tokens."""
+        task, split = self.part.task, self.split
+        scores = task.score_tokens(self.part.block, split.members)
+        return split.heads * scores * task.batch

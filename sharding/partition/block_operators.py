@@ -17,6 +17,12 @@ from sharding.partition.expert_routing import choose_experts, score_experts
 from sharding.partition.feed_forward import activate
 from sharding.partition.head import choose_candidate, sample
 from sharding.partition.heads import norm_heads, place_heads, scale_heads
+from sharding.partition.latent.forms import attend_latents, score_latents
+from sharding.partition.latent.projections import (
+    multiply_latents,
+    norm_latents,
+    place_latents,
+)
 from sharding.partition.norms import scale, weigh
 from sharding.partition.partial_sums import add, add_normed
 from sharding.partition.pooling import activate_pooled, scale_states, weigh_states
@@ -47,6 +53,14 @@ _RULES: Mapping[Function, Rule] = {
     Function.CANDIDATE: choose_candidate,
     Function.SAMPLE: sample,
 }
+# What is different in latent attention.
+_LATENT: Mapping[Function, Rule] = {
+    Function.LATENT_NORM: norm_latents,
+    Function.PRODUCT: multiply_latents,
+    Function.POSITION: place_latents,
+    Function.SCORES: score_latents,
+    Function.VALUES: attend_latents,
+}
 # What is different in the head of an encoder.
 _POOLING: Mapping[Function, Rule] = {
     Function.NORM_WEIGH: weigh_states,
@@ -70,7 +84,11 @@ def block_operators(
         Which of its exchanges run beside products, one of `block_overlaps`.
     """
     part = BlockPartition(task, block, overlap)
-    rules = {**_RULES, **_POOLING} if part.pools else _RULES
+    rules = _RULES
+    if part.pools:
+        rules = {**_RULES, **_POOLING}
+    elif part.has_latents:
+        rules = {**_RULES, **_LATENT}
     return [
         sharded
         for operator in part.operators

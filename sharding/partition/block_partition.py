@@ -148,6 +148,8 @@ class BlockPartition:
         if not self.overlap.gather or self.feeds_forward:
             return self.overlap.gather
         rotary = self.attributes(Function.POSITION, PositionAttributes).rotary
+        if self.has_latents:
+            return False
         shared = (self.heads.members > 1).any() or self.find(Function.HEAD_NORM)
         return rotary is not None and not shared
 
@@ -189,6 +191,11 @@ class BlockPartition:
     def attends(self) -> bool:
         """Return whether it is a block of attention."""
         return self.find(Function.SCORES) is not None
+
+    @property
+    def has_latents(self) -> bool:
+        """Return whether it is a block of latent attention."""
+        return self.find(Function.LATENT_NORM) is not None
 
     @cached_property
     def heads(self) -> HeadSplit:

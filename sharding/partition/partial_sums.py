@@ -5,7 +5,6 @@ from sharding.operators.operands import Operand, Operation, operand, shards
 from sharding.operators.operator_builders import vector
 from sharding.operators.operators import Exchange, Pattern, ShardedOperator
 from sharding.parallelism.tensor_group import Range
-from sharding.partition.attention_cuts import AttentionCuts
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.feed_forward_cuts import FeedForwardCuts
 from sharding.partition.products import inner_cut, late_product
@@ -114,7 +113,7 @@ def _adding(
 def _summed(part: BlockPartition) -> tuple[tuple[int, int], ...]:
     """Return the ranges of columns over which all chips' partial sums are added."""
     if part.attends:
-        return ((0, AttentionCuts(part).attributes.heads * AttentionCuts(part).size),)
+        return ((0, part.columns(part.output_of(GraphFunction.VALUES))),)
     return FeedForwardCuts(part).summed
 
 

@@ -14,7 +14,7 @@ from sharding.operators.operator_builders import matrix_product, vector
 from sharding.operators.operators import Compute, ShardedOperator
 from sharding.parallelism.overlap import other_columns
 from sharding.parallelism.tensor_group import Range
-from sharding.partition.attention_cuts import AttentionCuts
+from sharding.partition.attention_cuts import AttentionCuts, LatentCuts
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.feed_forward_cuts import FeedForwardCuts, unscaled
 from workloads.attributes import ProductAttributes
@@ -59,6 +59,8 @@ def late_product(part: BlockPartition) -> Compute | None:
 
 def inner_cut(part: BlockPartition) -> Range:
     """Return the columns that each chip has between a block's sharded products."""
+    if part.has_latents:
+        return LatentCuts(part).context
     if part.attends:
         return AttentionCuts(part).query
     return FeedForwardCuts(part).columns
@@ -66,6 +68,8 @@ def inner_cut(part: BlockPartition) -> Range:
 
 def _made_cuts(part: BlockPartition, operator: GraphOperator) -> tuple[Range, ...]:
     """Return the columns of each result that each chip makes."""
+    if part.has_latents:
+        return LatentCuts(part).first_products(operator)
     if part.attends:
         cuts = AttentionCuts(part)
         return cuts.query, cuts.key, cuts.key

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sharding.operators.operands import Operand, operand
-from sharding.partition.attention_cuts import AttentionCuts
+from sharding.partition.attention_cuts import AttentionCuts, LatentCuts
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.embedding import TOKENS, embedded
 from sharding.partition.head import CANDIDATE_BYTES, candidates
@@ -17,6 +17,8 @@ from specs.arrays import Ints
 from workloads.operators import LAYER, RESIDUAL, Function
 
 _TOKEN_BYTES = 4
+# Functions whose operands enter the KV cache.
+_CACHING = (Function.SCORES, Function.VALUES)
 
 
 def carried_bytes(task: Task, into: Block) -> Ints:
@@ -108,11 +110,19 @@ def mirrored_operands(task: Task, blocks: Sequence[Block]) -> tuple[Operand, ...
         part = BlockPartition(task, block)
         if not part.attends:
             continue
-        for function in (Function.SCORES, Function.VALUES):
+        latents = LatentCuts(part)
+        # A chip has the latents of all its heads once.
+        functions = (Function.SCORES,) if part.has_latents else _CACHING
+        kept = (
+            latents.whole(latents.sizes.cached_size)
+            if part.has_latents
+            else AttentionCuts(part).whole_key
+        )
+        for function in functions:
             operator = part.find(function)
             assert operator is not None
             name = operator.inputs[1].replace(LAYER, str(block.layer))
-            made.append(operand(name, *AttentionCuts(part).whole_key))
+            made.append(operand(name, *kept))
     return tuple(made)
 
 

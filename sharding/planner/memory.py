@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sharding.partition.expert_routing import routed
+from sharding.partition.latent.forms import latent_bytes
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import FP32_BYTES, Task, bytes_of
 from sharding.weights.weight_slices import block_slices
@@ -53,7 +54,12 @@ def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
         return np.zeros(task.tensor, dtype=np.int64)
     heads = task.group.heads(task.model.kv_heads, block.layer)
     positions = -(-task.cached_tokens(block) // heads.members)
-    elements = 2 * heads.heads * task.model.head_dim * positions
+    if task.model.latent is None:
+        cached = 2 * heads.heads * task.model.head_dim
+    else:
+        # Heads share latents: each chip that has any keeps all of them.
+        cached = (heads.heads > 0) * task.model.cached_size
+    elements = cached * positions
     stored = task.machine.formats.kv_cache
     return -(-elements * task.batch * sequences * stored.bits // 8)
 
@@ -76,7 +82,9 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
             heads = split.heads(model.kv_heads, block.layer)
             scores = heads.heads * group * task.score_tokens(block, heads.members)
             alive = FP32_BYTES * scores * task.batch
-            if task.sequence_tokens > 1:
+            if model.latent is not None:
+                alive += latent_bytes(task, block)
+            elif task.sequence_tokens > 1:
                 made = group + 2 * model.structure.encoder
                 alive += task.tokens * bytes_of(
                     task.activation_format, heads.heads * made * model.head_dim

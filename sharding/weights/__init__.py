@@ -4,5 +4,6 @@ blocks: Block, BlockKind, model_units, merged
 task: Task, bytes_of
 tensor_names: names_of
 weight_slices: block_slices
+latent_slices: latent_slices
 group_slices: GroupSlices, ProjectionRows, is_of_later_block
 """

@@ -18,6 +18,7 @@ from sharding.parallelism.ranges import TensorSlices, bounds, head_rows
 from sharding.parallelism.tensor_group import Range, TensorGroup
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.group_slices import GroupSlices, ProjectionRows
+from sharding.weights.latent_slices import latent_slices
 from sharding.weights.tensor_names import names_of
 from specs.model import ModelSpec
 
@@ -36,6 +37,8 @@ def block_slices(
     """
     group = GroupSlices(model, split)
     if block.kind is BlockKind.ATTENTION:
+        if model.latent is not None:
+            return latent_slices(group, model.latent, block.layer)
         return _attention_slices(group, block.layer)
     if block.kind is BlockKind.FEED_FORWARD:
         return _feed_forward_slices(group, block)

@@ -24,6 +24,11 @@ class TensorNames(Spec):
         Norms of each head, in families that have them.
     sinks
         Scores of no position, one for each query head, under their full name.
+    query_down, latent_down, query_up, key_value_up
+        Projections of latent attention: onto the latents, and from them to heads.
+        Queries that have no latent are those of `query`.
+    query_latent_norm, latent_norm
+        Norms of the latents.
     gate, up, down
         Projections of a feed-forward; `gate` is unused in families without one.
     attention_norm, feed_forward_norm
@@ -56,6 +61,12 @@ class TensorNames(Spec):
     query_norm: str = "model.layers.{layer}.self_attn.q_norm"
     key_norm: str = "model.layers.{layer}.self_attn.k_norm"
     sinks: str = "model.layers.{layer}.self_attn.sinks"
+    query_down: str = "model.layers.{layer}.self_attn.q_a_proj"
+    query_latent_norm: str = "model.layers.{layer}.self_attn.q_a_layernorm"
+    query_up: str = "model.layers.{layer}.self_attn.q_b_proj"
+    latent_down: str = "model.layers.{layer}.self_attn.kv_a_proj_with_mqa"
+    latent_norm: str = "model.layers.{layer}.self_attn.kv_a_layernorm"
+    key_value_up: str = "model.layers.{layer}.self_attn.kv_b_proj"
     gate: str = "model.layers.{layer}.mlp.gate_proj"
     up: str = "model.layers.{layer}.mlp.up_proj"
     down: str = "model.layers.{layer}.mlp.down_proj"

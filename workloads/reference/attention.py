@@ -5,11 +5,12 @@ and returns the results in order, then the states as they are after the iteratio
 """
 
 from collections.abc import Sequence
-from math import pi
+from math import ceil, floor, log, pi
 
 import numpy as np
 
 from specs.errors import SpecError
+from specs.numerical_settings import RopeScaling
 from workloads.attributes import (
     AttentionAttributes,
     HeadNormAttributes,
@@ -21,7 +22,7 @@ from workloads.reference.activations import Array
 from workloads.reference.residual_stream import Results
 
 # Kinds of scaled rotary frequencies that can be computed.
-SCALINGS = ("linear", "llama3")
+SCALINGS = ("linear", "llama3", "yarn")
 
 
 def head_norm(
@@ -67,23 +68,28 @@ def position(
             results[index] = results[index] + next(biases)
     if attributes.rotary is not None:
         angles = rotation_angles(attributes.rotary, rows)
+        factor = rotation_factor(attributes.rotary)
         for index in (0, 1):
             heads = _heads(results[index], attributes.head_dim)
-            pairs = angles.astype(heads.dtype)
-            rotated = _rotated(heads, pairs, interleaved=attributes.rotary.interleaved)
-            results[index] = rotated.reshape(results[index].shape)
+            turned = rotated(
+                heads, angles.astype(heads.dtype), attributes.rotary.interleaved
+            )
+            results[index] = (factor * turned).reshape(results[index].shape)
     return tuple(results)
 
 
 def rotation_angles(rotary: Rotary, rows: TokenRows) -> Array:
     """Evaluate (reference): angles of pairs, radians, (rows, dims / 2).
 
-    Frequencies follow [1]_; scaled ones those of Hugging Face transformers.
+    Frequencies follow [1]_; scaled ones those of Hugging Face transformers, which take
+    ``yarn`` from [2]_.
 
     References
     ----------
     .. [1] J. Su et al., "RoFormer: Enhanced Transformer with Rotary Position
        Embedding", arXiv:2104.09864.
+    .. [2] B. Peng et al., "YaRN: Efficient Context Window Extension of Large Language
+       Models", arXiv:2309.00071, section 3.
     """
     frequencies = rotary.theta ** -(np.arange(0, rotary.dims, 2) / rotary.dims)
     scaling = rotary.scaling
@@ -98,15 +104,51 @@ def rotation_angles(rotary: Rotary, rows: TokenRows) -> Array:
         )
     if scaling is not None:
         slow = frequencies / scaling.factor
-        # llama3 keeps what turned often in the trained context, and scales the rest.
+        # llama3 and yarn keep what turned often in the trained context, and scale the
+        # rest.
         kept = np.zeros_like(frequencies)
+        turns = scaling.trained_positions * frequencies / (2 * pi)
         if scaling.kind == "llama3":
             low, high = scaling.low_frequency_factor, scaling.high_frequency_factor
-            turns = scaling.trained_positions * frequencies / (2 * pi)
             kept = np.clip((turns - low) / (high - low), 0, 1)
+        elif scaling.kind == "yarn":
+            kept = 1 - _yarn_ramp(rotary, scaling)
         frequencies = kept * frequencies + (1 - kept) * slow
     positions = np.arange(rows.first_position, rows.context)
     return np.tile(np.outer(positions, frequencies), (rows.batch, 1))
+
+
+def _yarn_ramp(rotary: Rotary, scaling: RopeScaling) -> Array:
+    """Return how far each pair is between one that is kept and one that is scaled."""
+
+    def pair(turns: float) -> float:
+        """Return the pair that turns so often within the trained context."""
+        ratio = scaling.trained_positions / (2 * pi * turns)
+        return rotary.dims * log(ratio) / (2 * log(rotary.theta))
+
+    first, last = pair(scaling.fast_turns), pair(scaling.slow_turns)
+    if scaling.whole_pairs:
+        first, last = floor(first), ceil(last)
+    first, last = max(first, 0), min(last, rotary.dims - 1)
+    width = last - first or 0.001
+    ramp: Array = np.clip((np.arange(rotary.dims // 2) - first) / width, 0, 1)
+    return ramp
+
+
+def rotation_factor(rotary: Rotary) -> float:
+    """Evaluate (reference): factor of what is rotated, 1 unless ``yarn`` scales it."""
+    scaling = rotary.scaling
+    if scaling is None or scaling.kind != "yarn":
+        return 1.0
+
+    def growth(weight: float) -> float:
+        return 0.1 * weight * log(scaling.factor) + 1 if scaling.factor > 1 else 1.0
+
+    if scaling.rotated_factor is not None:
+        return scaling.rotated_factor
+    if scaling.magnitude and scaling.magnitude_of_all:
+        return growth(scaling.magnitude) / growth(scaling.magnitude_of_all)
+    return growth(1.0)
 
 
 def scores(
@@ -215,23 +257,25 @@ def _heads(rows: Array, head_dim: int) -> Array:
     return rows.reshape(rows.shape[0], -1, head_dim)
 
 
-def _rotated(heads: Array, angles: Array, *, interleaved: bool) -> Array:
-    """Return heads with their leading elements rotated; the others stay."""
+def rotated(heads: Array, angles: Array, interleaved: bool) -> Array:
+    """Evaluate (reference): heads with their leading pairs rotated; the rest stays.
+
+    Parameters
+    ----------
+    heads
+        Shape (rows, heads, head_dim).
+    angles
+        Radians, shape (rows, pairs).
+    interleaved
+        Whether pairs are neighbours, and not half of the rotated elements apart.
+    """
     half = angles.shape[1]
     cosine, sine = np.cos(angles)[:, None, :], np.sin(angles)[:, None, :]
+    pairs = (slice(0, half), slice(half, 2 * half))
     if interleaved:
-        left, right = heads[:, :, : 2 * half : 2], heads[:, :, 1 : 2 * half : 2]
-        pairs = np.stack(
-            [left * cosine - right * sine, right * cosine + left * sine], axis=3
-        )
-        turned = pairs.reshape(*heads.shape[:2], 2 * half)
-        return np.concatenate([turned, heads[:, :, 2 * half :]], axis=2)
-    left, right = heads[:, :, :half], heads[:, :, half : 2 * half]
-    return np.concatenate(
-        [
-            left * cosine - right * sine,
-            right * cosine + left * sine,
-            heads[:, :, 2 * half :],
-        ],
-        axis=2,
-    )
+        pairs = (slice(0, 2 * half, 2), slice(1, 2 * half, 2))
+    left, right = (heads[:, :, each] for each in pairs)
+    turned = heads.copy()
+    turned[:, :, pairs[0]] = left * cosine - right * sine
+    turned[:, :, pairs[1]] = right * cosine + left * sine
+    return turned

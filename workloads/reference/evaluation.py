@@ -37,6 +37,12 @@ from workloads.reference.graph_operators import (
     paired_product,
     vector,
 )
+from workloads.reference.latent_attention import (
+    latent_norm,
+    latent_position,
+    latent_scores,
+    latent_values,
+)
 from workloads.reference.residual_stream import (
     add,
     add_tables,
@@ -47,10 +53,11 @@ from workloads.reference.residual_stream import (
     product,
 )
 
-FUNCTIONS: Mapping[
+FunctionTable = Mapping[
     Function,
     Callable[[GraphOperator, Sequence[Array], TokenRows], tuple[Array, ...]],
-] = {
+]
+FUNCTIONS: FunctionTable = {
     Function.EMBED: embed,
     Function.ADD_TABLES: add_tables,
     Function.NORM_WEIGH: norm_weigh,
@@ -59,6 +66,7 @@ FUNCTIONS: Mapping[
     Function.PRODUCT: product,
     Function.HEAD_NORM: head_norm,
     Function.HEAD_SCALE: head_scale,
+    Function.LATENT_NORM: latent_norm,
     Function.POSITION: position,
     Function.SCORES: scores,
     Function.SOFTMAX: softmax,
@@ -73,6 +81,12 @@ FUNCTIONS: Mapping[
     Function.PAIRED_PRODUCT: paired_product,
     Function.VECTOR: vector,
     Function.LOOKUP_ROWS: lookup_rows,
+}
+# Functions whose attributes have sizes of latent attention.
+LATENT: FunctionTable = {
+    Function.POSITION: latent_position,
+    Function.SCORES: latent_scores,
+    Function.VALUES: latent_values,
 }
 # How much the weights of a norm differ from 1 in random weights.
 _NORM_SPREAD = 0.1
@@ -132,7 +146,9 @@ def evaluate(
         operands = [found[name] for name in operator.inputs]
         if operator.function is Function.EMBED:
             _check_tokens(*operands)
-        results = FUNCTIONS[operator.function](operator, operands, graph.rows)
+        latent = getattr(operator.attributes, "latent", None) is not None
+        function = (LATENT if latent else FUNCTIONS)[operator.function]
+        results = function(operator, operands, graph.rows)
         states = [n for n in operator.inputs if graph.tensor(n).role is Role.STATE]
         for name, result in zip((*operator.outputs, *states), results, strict=True):
             tensor = graph.tensor(name)
@@ -183,6 +199,8 @@ def random_weights(graph: OperatorGraph, seed: int) -> dict[str, Array]:
 def _norm_weights(operator: GraphOperator) -> tuple[int, ...]:
     """Return which operands of an operator are the weights of a norm."""
     attributes = operator.attributes
+    if operator.function is Function.LATENT_NORM:
+        return tuple(range(len(operator.inputs) // 2, len(operator.inputs)))
     if isinstance(attributes, VectorAttributes):
         return (1,) if attributes.function in _NORMS else ()
     return _NORM_WEIGHTS.get(operator.function, ())

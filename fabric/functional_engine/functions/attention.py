@@ -54,21 +54,30 @@ def positioned(call: Call) -> list[Array]:
 
 def _rotated(call: Call, rows: Array) -> Array:
     """Return rows of whole heads with their leading pairs rotated."""
+    return turned(call, _heads(rows, call.settings.head_dim)).reshape(rows.shape)
+
+
+def turned(call: Call, heads: Array) -> Array:
+    """Execute: heads, shape (rows, heads, columns), with their leading pairs rotated.
+
+    Pairs are neighbours, or as far apart as there are pairs.
+    """
     pairs = len(call.settings.frequencies)
     positions = call.first_position + np.arange(call.passed.query_tokens)
     angles = np.tile(
         np.outer(positions, call.settings.frequencies), (call.passed.batch, 1)
     )
-    cosine = np.cos(angles).astype(rows.dtype)[:, None]
-    sine = np.sin(angles).astype(rows.dtype)[:, None]
-    heads = _heads(rows, call.settings.head_dim).copy()
-    first, second = slice(pairs), slice(pairs, 2 * pairs)
+    factor = call.settings.rotated_factor
+    cosine = (factor * np.cos(angles)).astype(heads.dtype)[:, None]
+    sine = (factor * np.sin(angles)).astype(heads.dtype)[:, None]
+    first, second = slice(0, pairs), slice(pairs, 2 * pairs)
     if call.settings.interleaved:
         first, second = slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2)
-    left, right = heads[..., first].copy(), heads[..., second].copy()
-    heads[..., first] = left * cosine - right * sine
-    heads[..., second] = right * cosine + left * sine
-    return heads.reshape(rows.shape)
+    left, right = heads[..., first], heads[..., second]
+    rows = heads.copy()
+    rows[..., first] = left * cosine - right * sine
+    rows[..., second] = right * cosine + left * sine
+    return rows
 
 
 def scores(call: Call) -> list[Array]:
@@ -78,7 +87,7 @@ def scores(call: Call) -> list[Array]:
     leaves out are minus infinity.
     """
     query, key = call.reads
-    settings, size = call.settings, call.settings.head_dim
+    size = call.settings.head_dim
     positions, known = _context(call, key)
     heads, kv_heads = query.columns // size, key.columns // size
     asked = call.sequences(query.array)
@@ -86,7 +95,22 @@ def scores(call: Call) -> list[Array]:
     asked = asked.reshape(batch, queries, kv_heads, heads // kv_heads, size)
     by_head = known.reshape(batch, len(positions), kv_heads, size)
     found = np.einsum("bqkgd,bpkd->bqpkg", asked, by_head)
-    found = found.reshape(batch, queries, len(positions), heads)
+    return [
+        masked(call, found.reshape(batch, queries, len(positions), heads), positions)
+    ]
+
+
+def masked(call: Call, found: Array, positions: Ints) -> Array:
+    """Execute: products of queries and keys as scores; those that are masked are -inf.
+
+    Parameters
+    ----------
+    call
+        Scale, cap and mask.
+    found, positions
+        Products, shape (batch, queries, positions, heads), and their positions.
+    """
+    settings, queries = call.settings, found.shape[1]
     found = found * found.dtype.type(settings.scale)
     if settings.soft_cap is not None:
         cap = found.dtype.type(settings.soft_cap)
@@ -97,7 +121,7 @@ def scores(call: Call) -> list[Array]:
         seen &= distance >= 0
     if settings.window is not None:
         seen &= distance < settings.window
-    return [np.where(seen[None, :, :, None], found, -np.inf).astype(found.dtype)]
+    return np.where(seen[None, :, :, None], found, -np.inf).astype(found.dtype)
 
 
 def _context(call: Call, new: Operand) -> tuple[Ints, Array]:

@@ -26,6 +26,15 @@ from fabric.functional_engine.functions.graph_operators import (
     total,
     vector,
 )
+from fabric.functional_engine.functions.latent_attention import (
+    absorbed,
+    expanded,
+    expanded_values,
+    latent_attended,
+    latent_normed,
+    latent_positioned,
+    latent_scores,
+)
 from fabric.functional_engine.functions.products import biased, partial_sum, product
 from fabric.functional_engine.functions.residual_stream import (
     added,
@@ -67,4 +76,15 @@ FUNCTIONS: Mapping[Function, Callable[[Call], list[Array]]] = {
     Function.TOTAL: total,
     Function.VECTOR: vector,
     Function.LOOKUP_ROWS: lookup_rows,
+    Function.LATENT_NORM: latent_normed,
+    Function.ABSORB: absorbed,
+    Function.EXPAND: expanded,
+    Function.EXPAND_VALUES: expanded_values,
+}
+# What computes them where keys and values are made of latents.
+LATENT_FUNCTIONS: Mapping[Function, Callable[[Call], list[Array]]] = {
+    **FUNCTIONS,
+    Function.POSITION: latent_positioned,
+    Function.SCORES: latent_scores,
+    Function.ATTEND: latent_attended,
 }

@@ -15,6 +15,7 @@ from compiler.compile_decode import compile_token
 from compiler.dataflow_rules.attention_functions import ATTENTION_RULES
 from compiler.dataflow_rules.experts.functions import EXPERT_RULES
 from compiler.dataflow_rules.functions import OTHER_RULES
+from compiler.dataflow_rules.latent.functions import LATENT_RULES, latent_sizes
 from compiler.dataflow_rules.product_functions import PRODUCT_RULES
 from compiler.dataflow_rules.statements import Statements
 from compiler.dataflow_rules.sum_functions import SUM_RULES
@@ -29,6 +30,7 @@ from sharding.planner.plan import ShardingPlan, plan_sharding
 from sharding.weights.task import Task
 from specs.errors import VerificationError
 from specs.families.catalogue import FAMILIES
+from specs.latent_attention import LatentAttention
 from specs.machine import load_machine
 from specs.model import ModelSpec
 from topologies.selection import select_topology
@@ -163,10 +165,26 @@ _MODELS: dict[str, tuple[str, Strategy, dict[str, object]]] = {
 }
 
 
+_LATENT = LatentAttention(
+    query_rank=12, kv_rank=10, rotary_dim=4, plain_dim=6, value_dim=5
+)
+# Keys and values are made of latents, or heads attend to these if there are many.
+_MODELS |= {
+    name: (
+        "llama",
+        Strategy(tensor=2, pipeline=1),
+        {"kv_heads": 4, "head_dim": 10, "latent": _LATENT, "max_context_tokens": 700},
+    )
+    for name in ("expanded", "absorbed")
+}
+# Programs that read more than 16 positions.
+_LONG = ("absorbed", "tiles")
+
+
 @cache
 def _stated(name: str) -> Stated:
     family, strategy, fields = _MODELS[name]
-    context = 700 if name == "tiles" else 16
+    context = 700 if name in _LONG else 16
     structure = FAMILIES[family]
     model = ModelSpec.model_validate(
         {
@@ -212,7 +230,7 @@ def stated() -> Callable[[str], Stated]:
 
     Its model has 32 hidden columns, 64 intermediate ones, 4 heads of 8 rows (2 of keys)
     and a vocabulary of 64. It reads 16 positions. Chips have equal shares. ``tiles``
-    has 660 intermediate columns and reads 700 positions.
+    has 660 intermediate columns and, as ``absorbed``, reads 700 positions.
     """
     return _stated
 
@@ -306,7 +324,10 @@ def _follows(function: Function) -> Callable[[Stated], int]:
 
     def rule(program: Stated) -> int:
         statements = program.statements
-        return _RULES[function](statements, statements.of(function))
+        rules = _RULES
+        if latent_sizes(statements) is not None:
+            rules = _RULES | LATENT_RULES
+        return rules[function](statements, statements.of(function))
 
     return rule
 

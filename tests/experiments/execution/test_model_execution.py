@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -180,6 +181,38 @@ def test_chips_compute_what_the_model_does(family: str, strategy: str) -> None:
     assert 0 < execution.difference < 1e-5
     checked(model_of(family), strategy, chips=8)
     assert np.array_equal(execution.tokens, execution.expected_tokens)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "query_rank", "form"),
+    [
+        # Heads attend to latents, or to keys and values that are made of them.
+        ("tensor=1,pipeline=8", 11, Function.ABSORB),
+        ("tensor=1,pipeline=2", None, Function.ABSORB),
+        ("tensor=3", 11, Function.EXPAND),
+        ("tensor=4,pipeline=2,attention=2", None, Function.EXPAND),
+        ("tensor=8,attention=4", 11, Function.EXPAND),
+    ],
+)
+def test_latent_attention_computes_the_same_in_both_forms(
+    strategy: str,
+    query_rank: int | None,
+    form: Function,
+    latent_model: Callable[..., ModelSpec],
+) -> None:
+    model = latent_model(query_rank=query_rank)
+    # More heads of a chip and sequences make latents the cheaper ones.
+    batch = 4 if form is Function.ABSORB else 1
+    execution = executed(model, strategy, batch=batch, tokens=2)
+    assert execution.agrees(1e-5)
+    plan = execution.prepared.plan
+    schedule = compile_token(plan, execution.prepared.topology)
+    flow = schedule.program.dataflow
+    assert flow is not None
+    assert form in flow.operations.function
+    assert verify(
+        schedule.program, execution.prepared.topology, plan.task.machine, plan=plan
+    ).checks
 
 
 @pytest.mark.parametrize(

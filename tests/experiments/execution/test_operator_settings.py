@@ -11,7 +11,7 @@ from sharding.weights.task import Task
 from specs.machine import load_machine
 from specs.model import ModelSpec, model_from_config
 from workloads.model_graph import graph_of
-from workloads.reference.attention import rotation_angles
+from workloads.reference.attention import rotation_angles, rotation_factor
 from workloads.transformer.attention import rotary
 
 SIZES = {
@@ -43,6 +43,19 @@ def task_of(model: ModelSpec) -> Task:
             "high_freq_factor": 4.0,
             "original_max_position_embeddings": 64,
         },
+        *(
+            {
+                "rope_type": "yarn",
+                "factor": 40.0,
+                "beta_fast": 4.0,
+                "original_max_position_embeddings": trained,
+                "truncate": whole,
+            }
+            # The pairs between those that are kept and those that are scaled: some,
+            # or none.
+            for trained in (4, 64, 4096)
+            for whole in (True, False)
+        ),
     ],
 )
 def test_rotations_are_those_of_the_reference(scaling: dict[str, object]) -> None:
@@ -85,3 +98,23 @@ def test_random_tokens_are_of_the_whole_vocabulary_and_of_their_seed() -> None:
     assert set(np.unique(tokens)) == {0, 1, 2, 3, 4}
     assert (tokens == random_tokens(5, (3, 40), seed=2)).all()
     assert (tokens != random_tokens(5, (3, 40), seed=3)).any()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"mscale": 1.0},
+        {"mscale": 0.7, "mscale_all_dim": 1.0},
+        {"attention_factor": 1.5},
+    ],
+)
+def test_what_is_rotated_grows_as_in_the_reference(given: dict[str, float]) -> None:
+    scaling = {"rope_type": "yarn", "factor": 8.0, **given}
+    model = model_from_config({**SIZES, "rope_scaling": scaling}, name="tiny")
+    graph = graph_of(model, context=1, batch=1)
+    settings = operator_settings(graph, task_of(model))
+    expected = rotation_factor(rotary(model.numerical_settings, 8))
+    assert expected != 1
+    factor = settings["layers.1.attention.position"].rotated_factor
+    assert factor == pytest.approx(expected)

@@ -53,3 +53,25 @@ def test_positions_that_were_never_computed_are_missed() -> None:
         VerificationError, match="chip 3 attends to 3 earlier positions"
     ):
         extended(caches, 3, 1)
+
+
+def latents(caches: KeyValueCaches, first: int, *numbers: float) -> CachedColumns:
+    new = np.array(numbers).reshape(1, -1, 1)
+    return caches.latents(3, "latent_cache", new, first_position=first)
+
+
+def test_operators_of_a_pass_read_the_same_latents() -> None:
+    caches = KeyValueCaches()
+    latents(caches, 0, 1.0, 2.0)
+    for _ in range(2):
+        grown = latents(caches, 2, 3.0)
+        assert grown.array[0, :, 0].tolist() == [1, 2, 3]
+
+
+def test_latents_that_differ_from_those_in_the_cache_are_refused() -> None:
+    caches = KeyValueCaches()
+    latents(caches, 0, 1.0, 2.0)
+    with pytest.raises(VerificationError, match="differ from those"):
+        latents(caches, 1, 7.0)
+    with pytest.raises(VerificationError, match="attends to 3 earlier positions"):
+        latents(caches, 3, 7.0)

@@ -1,9 +1,11 @@
+from collections.abc import Callable
+
 import pytest
 
 from sharding.parallelism.feasibility import check_model
 from sharding.parallelism.strategy import parse_strategy
 from specs.errors import PlanError
-from specs.model import load_model
+from specs.model import ModelSpec, load_model
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,18 @@ def test_what_a_model_does_not_have_is_refused(
 )
 def test_what_a_model_has_may_be_split(model: str, text: str) -> None:
     check_model(parse_strategy(text, 1000), load_model(model))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tensor=8", r"8 chips share .* has 4 heads, .* use attention=4 or tensor=4"),
+        ("tensor=6", r"6 chips share .* has 4 heads, .* use attention=3 or tensor=4"),
+    ],
+)
+def test_no_two_chips_share_a_head_of_latent_attention(
+    text: str, message: str, latent_model: Callable[..., ModelSpec]
+) -> None:
+    with pytest.raises(PlanError, match=message):
+        check_model(parse_strategy(text, 1000), latent_model())
+    check_model(parse_strategy("tensor=8,attention=4", 1000), latent_model())

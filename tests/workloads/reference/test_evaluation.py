@@ -132,7 +132,10 @@ def test_wrong_inputs_are_refused(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rope_scaling": {"type": "yarn"}}, r"rope_scaling 'yarn' is not modelled"),
+        (
+            {"rope_scaling": {"type": "longrope"}},
+            r"rope_scaling 'longrope' is not modelled",
+        ),
         ({"head_dim": 3}, r"pairs elements, but 3 of a head are rotated"),
     ],
 )
