@@ -1,5 +1,6 @@
 """Chip-to-chip link: frame, rate, latency, jitter and receive FIFO."""
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -34,14 +35,17 @@ class LinkSpec(BitErrorSpec):
         Least latency from the wire to a usable vector in the receive FIFO, in nominal
         cycles.
     jitter
-        Law of the jitter: a normal law that is ``clipped`` to its span, or a
-        ``gaussian`` one, whose rare draws beyond the span make a vector late.
+        Law of the jitter: a ``beta`` law that ends within the span, a normal law that
+        is ``clipped`` to it, or a ``gaussian`` one, whose rare draws beyond the span
+        make a vector late.
     jitter_cycles
         Span of the jitter that guard bands cover; a train's latency lies in
         ``[latency, latency + jitter]``, but for the tail of a ``gaussian`` one.
     jitter_mean_fraction, jitter_std_fraction
-        Mean and standard deviation of the jitter before it is clipped, as fractions of
+        Mean and standard deviation of the jitter, before it is clipped, as fractions of
         the span: one per measured link, or one number for all.
+    jitter_end_fraction
+        Where the ``beta`` law ends, as a fraction of the span.
     flight_ps_per_m, reference_length_m
         Propagation delay, and the cable length that `latency_cycles` includes.
     forward_cycles
@@ -56,11 +60,12 @@ class LinkSpec(BitErrorSpec):
     wire_bytes: int = Field(gt=0)
     rate_gbps: int = Field(gt=0, le=10_000)
     latency_cycles: int = Field(gt=0)
-    jitter: Literal["clipped", "gaussian"]
+    jitter: Literal["beta", "clipped", "gaussian"]
     # In ps it must fit 32 bits; a millisecond of jitter is a mistake.
     jitter_cycles: int = Field(ge=0, le=10**6)
     jitter_mean_fraction: Fractions
     jitter_std_fraction: Fractions
+    jitter_end_fraction: float = Field(gt=0, le=1)
     flight_ps_per_m: int = Field(ge=0)
     reference_length_m: float = Field(ge=0)
     forward_cycles: int = Field(gt=0)
@@ -84,6 +89,21 @@ class LinkSpec(BitErrorSpec):
                 f"jitter_mean_fraction has {len(means)} numbers, jitter_std_fraction "
                 f"{len(deviations)}: give as many, or one number for all links"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_beta_law_has_mean_and_deviation(self) -> Self:
+        end = self.jitter_end_fraction
+        for mean, deviation in self.jitter_rows if self.jitter == "beta" else ():
+            # Two values alone, at both ends, deviate most.
+            most = math.sqrt(max(0.0, mean * (end - mean)))
+            if mean > end or (deviation > 0 and deviation >= most):
+                raise ValueError(
+                    f"jitter_std_fraction {deviation:g}: a law from 0 to "
+                    f"jitter_end_fraction {end:g} with jitter_mean_fraction {mean:g} "
+                    f"deviates by less than {most:g}; give a smaller one, a later end, "
+                    f'or jitter = "clipped"'
+                )
         return self
 
     @model_validator(mode="after")

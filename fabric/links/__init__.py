@@ -3,6 +3,7 @@
 burst_channel: BurstChannel
 error_model: codeword_outcome, uncorrectable_odds, describe_error_model
 fec: CodewordOdds, codeword_odds, codewords, train_odds
+jitter_law: JitterLaw
 late_vectors: late_odds
 latency: Jitter, least_latency_ps
 rare_events: Trials, hits, trials

@@ -20,8 +20,8 @@ def late_odds(
     """Return the odds that each train of an iteration is late on its link.
 
     A train is late if its jitter is more than the time from its earliest arrival to its
-    RECEIVE. The jitter of a ``clipped`` law never is, that of a ``gaussian`` one
-    rarely. The sum of the odds is the expected number of late trains in an iteration.
+    RECEIVE. The jitter of a ``gaussian`` law rarely is, that of others never. The sum
+    of the odds is the expected number of late trains in an iteration.
 
     Parameters
     ----------

@@ -5,8 +5,8 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
+from fabric.links.jitter_law import JitterLaw
 from specs.arrays import Floats, Ints
 from specs.machine import MachineSpec
 from specs.units import PS_PER_S
@@ -36,26 +36,29 @@ def least_latency_ps(machine: MachineSpec, topology: Topology) -> NDArray[np.int
 
 @cache
 def _quantiles_ps(
-    rows: tuple[tuple[float, float], ...], span_ps: float, most_ps: float
+    law: str,
+    rows: tuple[tuple[float, float], ...],
+    end: float,
+    span_ps: float,
+    most_ps: float,
 ) -> NDArray[np.integer]:
     """Return the quantiles of each link's jitter, one row after the other."""
-    levels = 2**LEVEL_BITS
-    normal = ndtri((np.arange(levels) + 0.5) / levels)
-    mean, deviation = np.array(rows).T[..., np.newaxis]
-    drawn_ps = np.clip((mean + deviation * normal) * span_ps, 0.0, most_ps)
+    quantiles = JitterLaw.of(law, rows, end).quantiles(2**LEVEL_BITS)
+    drawn_ps: Floats = np.clip(quantiles * span_ps, 0.0, most_ps)
     kind = np.int32 if drawn_ps.max() < 2**31 else np.int64
-    table: NDArray[np.integer] = np.floor(drawn_ps).astype(kind).ravel()
+    table: NDArray[np.integer] = np.floor(drawn_ps).ravel().astype(kind)
     table.flags.writeable = False
     return table
 
 
 @final
 class Jitter:
-    """Jitter of every link of a machine: a normal law from the minimum latency on.
+    """Jitter of every link of a machine: how much later than the minimum vectors come.
 
-    A ``clipped`` law ends at its span, which guard bands cover; a ``gaussian`` one does
+    A ``beta`` law ends where the measured latencies end, a normal one that is
+    ``clipped`` at the span, which guard bands cover; a ``gaussian`` one does
     not end. No vector is faster than the minimum: half round trips of the measured
-    links are never below it, though the normal law would be. Each cable follows a row
+    links are never below it, though a normal law would be. Each cable follows a row
     of the measured links (`topologies.link_samples`). A draw selects one of 2^14
     equally likely values, the quantiles of the law in the middle of each level; in the
     uppermost level further bits select the quantile.
@@ -63,29 +66,31 @@ class Jitter:
     Parameters
     ----------
     machine
-        Law and span of the jitter; mean and deviation of each row.
+        Law and span of the jitter; mean and deviation of each row, and the law's end.
     topology
         Topology whose links jitter.
 
     Attributes
     ----------
     most_ps
-        Largest jitter that any link draws: the span, or the end of what 64 bits
+        Largest jitter that any link draws: the end of the law, or of what 64 bits
         resolve.
     """
 
     def __init__(self, machine: MachineSpec, topology: Topology) -> None:
         link = machine.link
-        rows = link.jitter_rows
-        self._row = measured_row(topology, len(rows))
+        stated = link.jitter, link.jitter_rows, link.jitter_end_fraction
+        self._law = JitterLaw.of(*stated)
+        rows = len(link.jitter_rows)
+        self._row = measured_row(topology, rows)
         self._drawn = link.jitter_cycles > 0
         self._span_ps = link.jitter_cycles * PS_PER_S / machine.chip.clock_hz
-        self._mean, self._deviation = np.array(rows).T
-        self.most_ps = int(self._span_ps)
-        if link.jitter == "gaussian":
-            far = self._mean - self._deviation * ndtri(_LEAST_TAIL)
-            self.most_ps = int(max(0.0, far.max()) * self._span_ps)
-        self._table_ps = _quantiles_ps(rows, self._span_ps, self.most_ps)
+        most = 1.0
+        if link.jitter != "clipped":
+            far = self._law.exceeded(np.arange(rows), np.full(rows, _LEAST_TAIL))
+            most = max(0.0, float(far.max()))
+        self.most_ps = int(most * self._span_ps)
+        self._table_ps = _quantiles_ps(*stated, self._span_ps, self.most_ps)
         self._table_row = self._row << LEVEL_BITS
 
     def ps(
@@ -115,7 +120,7 @@ class Jitter:
         """Return the jitter of links in the uppermost level, by the bits behind it."""
         rest = (bits & np.uint64(2**_TAIL_BITS - 1)).astype(np.float64)
         beyond = (1 - (rest + 0.5) * 2.0**-_TAIL_BITS) * 2.0**-LEVEL_BITS
-        fraction = self._mean[row] - self._deviation[row] * ndtri(beyond)
+        fraction = self._law.exceeded(row, beyond)
         drawn_ps = np.clip(fraction * self._span_ps, 0.0, self.most_ps)
         tail_ps: Ints = np.floor(drawn_ps).astype(np.int64)
         return tail_ps
@@ -133,9 +138,7 @@ class Jitter:
         row, limit = np.broadcast_arrays(self._row[links], limit_ps)
         if not self._drawn:
             return (limit < 0).astype(np.float64)
-        # A draw is rounded down to whole ps. A law without deviation is a step.
-        deviation = np.maximum(self._deviation[row], np.finfo(np.float64).tiny)
-        with np.errstate(over="ignore"):
-            far = ((limit + 1) / self._span_ps - self._mean[row]) / deviation
-        odds = np.where(limit >= self.most_ps, 0.0, ndtr(-far))
+        # A draw is rounded down to whole ps.
+        odds = self._law.odds_beyond(row, (limit + 1) / self._span_ps)
+        odds = np.where(limit >= self.most_ps, 0.0, odds)
         return np.where(limit < 0, 1.0, odds)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,11 +23,19 @@ from specs.machine import MachineSpec
 Compile = Callable[..., Schedule]
 Spared = Callable[..., tuple[Schedule, Spares]]
 TIMES = st.floats(0, 120, allow_subnormal=False)
-MACHINES = pytest.mark.parametrize(
-    ("tensor", "pipeline", "topology"),
-    [(4, 2, "node"), (8, 9, "rack"), (8, 33, "nodes33"), (8, 72, "dragonfly")],
-    ids=["8", "72", "264", "576"],
-)
+BUILT = {
+    "8": (4, 2, "node"),
+    "72": (8, 9, "rack"),
+    "264": (8, 33, "nodes33"),
+    "576": (8, 72, "dragonfly"),
+}
+
+
+def machines(*chips: str) -> pytest.MarkDecorator:
+    """Return the parameters of a test of machines of so many chips."""
+    return pytest.mark.parametrize(
+        ("tensor", "pipeline", "topology"), [BUILT[each] for each in chips], ids=chips
+    )
 
 
 def differences(one: object, other: object, name: str = "result") -> list[str]:
@@ -73,7 +82,7 @@ def both(
     return reference, fast
 
 
-@MACHINES
+@machines(*BUILT)
 def test_both_engines_agree_on_every_integer(
     compiled: Compile, tensor: int, pipeline: int, topology: str
 ) -> None:
@@ -88,7 +97,7 @@ def test_both_engines_agree_on_every_integer(
     seed=st.integers(0, 2**32),
     ppm=st.sampled_from([0.0, 10.0, 50.0, 200.0, 3_000.0]),
     jitter=st.sampled_from([0, 1, 33, 60]),
-    law=st.sampled_from(["clipped", "gaussian"]),
+    law=st.sampled_from(["beta", "clipped", "gaussian"]),
     fifo=st.sampled_from([2, 3, 16]),
     ber=st.sampled_from([0.0, 1e-12, 1e-7, 3e-6, 1e-4]),
     clock=st.sampled_from(["constant", "walk"]),
@@ -123,6 +132,7 @@ def test_both_engines_agree_whatever_the_hardware_does(
             link__jitter=law,
             # So wide that vectors of a law without an end are late.
             link__jitter_std_fraction=0.3,
+            link__jitter_end_fraction=1,
             link__fifo_vectors=fifo,
             link__ber=ber,
             deskew__interval_epochs=interval,
@@ -159,7 +169,7 @@ FAULTS = st.lists(
     seed=st.integers(0, 2**32),
     ppm=st.sampled_from([0.0, 10.0, 50.0, 200.0, 3_000.0]),
     jitter=st.sampled_from([0, 33, 60]),
-    law=st.sampled_from(["clipped", "gaussian"]),
+    law=st.sampled_from(["beta", "clipped", "gaussian"]),
     fifo=st.sampled_from([2, 3, 16]),
     ber=st.sampled_from([0.0, 1e-7, 3e-6, 1e-4]),
     clock=st.sampled_from(["constant", "walk"]),
@@ -199,6 +209,7 @@ def test_both_engines_agree_whatever_breaks(
             link__jitter=law,
             # So wide that vectors of a law without an end are late.
             link__jitter_std_fraction=0.3,
+            link__jitter_end_fraction=1,
             link__fifo_vectors=fifo,
             link__ber=ber,
             deskew__interval_epochs=interval,
@@ -244,13 +255,12 @@ def test_any_two_values_of_what_a_schedule_depends_on_are_scheduled_together() -
         assert len(together) == len(values[0]) * len(values[1])
 
 
-@MACHINES
-@given(
+RUNS = given(
     scheduled=st.sampled_from(SCHEDULED),
     seed=st.integers(0, 2**32),
     ber=st.sampled_from([0.0, 1e-12, 1e-7, 1e-5]),
     errors=st.sampled_from(["independent", "bursts"]),
-    law=st.sampled_from(["clipped", "gaussian"]),
+    law=st.sampled_from(["beta", "clipped", "gaussian"]),
     faults=st.lists(
         st.one_of(
             st.builds(LinkDies, at_us=TIMES, link=st.integers(0, 10**4)),
@@ -259,13 +269,11 @@ def test_any_two_values_of_what_a_schedule_depends_on_are_scheduled_together() -
         max_size=2,
     ),
 )
-@settings(max_examples=52)
-def test_both_engines_agree_on_the_machines_that_are_built(
+
+
+def agree(
     compiled: Compile,
-    *,
-    tensor: int,
-    pipeline: int,
-    topology: str,
+    *split: object,
     scheduled: dict[str, object],
     seed: int,
     ber: float,
@@ -273,6 +281,8 @@ def test_both_engines_agree_on_the_machines_that_are_built(
     law: str,
     faults: list[LinkDies | ChipStops],
 ) -> None:
+    """Run a machine that is built in both engines, under settings and faults."""
+    tensor, pipeline, topology = split
     schedule = compiled(
         tensor,
         pipeline,
@@ -298,6 +308,25 @@ def test_both_engines_agree_on_the_machines_that_are_built(
         faults=script,
     )
     assert differences(reference, fast) == []
+
+
+@machines("8", "72")
+@RUNS
+@settings(max_examples=52)
+def test_both_engines_agree_on_a_node_and_on_a_rack(
+    compiled: Compile, *, tensor: int, pipeline: int, topology: str, **run: Any
+) -> None:
+    agree(compiled, tensor, pipeline, topology, **run)
+
+
+# Schedules of hundreds of chips take most of the time; there are as many draws as they.
+@machines("264", "576")
+@RUNS
+@settings(max_examples=len(SCHEDULED))
+def test_both_engines_agree_on_the_larger_machines_that_are_built(
+    compiled: Compile, *, tensor: int, pipeline: int, topology: str, **run: Any
+) -> None:
+    agree(compiled, tensor, pipeline, topology, **run)
 
 
 def test_the_engines_also_agree_on_a_run_that_breaks_its_schedule(

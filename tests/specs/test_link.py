@@ -21,6 +21,7 @@ ROUND = LinkSpec(
     jitter_cycles=10,
     jitter_mean_fraction=(0.5,),
     jitter_std_fraction=(0.1, 0.2),
+    jitter_end_fraction=1.0,
     flight_ps_per_m=5_000,
     reference_length_m=1.0,
     forward_cycles=205,
@@ -35,7 +36,9 @@ def groqrack() -> MachineSpec:
 
 
 def test_a_single_number_is_the_jitter_of_every_link(groqrack: MachineSpec) -> None:
-    even = groqrack.with_settings({"link.jitter_mean_fraction": 0.5})
+    even = groqrack.with_settings(
+        {"link.jitter_mean_fraction": 0.5, "link.jitter_end_fraction": 1}
+    )
     assert even.link.jitter_mean_fraction == (0.5,)
     assert even.link.mean_latency_cycles == 209 + round(0.5 * 33)
     rows = even.link.jitter_rows
@@ -72,3 +75,27 @@ def test_numbers_that_contradict_each_other_are_refused(
 ) -> None:
     with pytest.raises(SpecError, match=message):
         build(LinkSpec, {**ROUND.model_dump(), key: value}, "mine")
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "holds"),
+    [(0.4, 0.19, True), (0.4, 0.21, False), (0.51, 0, False), (0.5, 0, True)],
+)
+def test_a_law_within_bounds_has_a_mean_and_a_deviation_within_them(
+    mean: float, deviation: float, holds: bool
+) -> None:
+    # Two values, 0 and 0.5, with a mean of 0.4 deviate by 0.2.
+    stated = {
+        "jitter": "beta",
+        "jitter_mean_fraction": mean,
+        "jitter_std_fraction": deviation,
+        "jitter_end_fraction": 0.5,
+        "forward_cycles": 300,
+    }
+    if holds:
+        build(LinkSpec, {**ROUND.model_dump(), **stated}, "mine")
+        return
+    with pytest.raises(SpecError, match=r"from 0 to jitter_end_fraction 0\.5 with"):
+        build(LinkSpec, {**ROUND.model_dump(), **stated}, "mine")
+    # A law that is clipped may have any.
+    build(LinkSpec, {**ROUND.model_dump(), **stated, "jitter": "clipped"}, "mine")

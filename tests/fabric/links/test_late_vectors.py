@@ -100,13 +100,17 @@ def test_the_odds_of_the_shipped_links_are_those_of_the_normal_law(
     assert 1e-12 < worst.max() < 1e-8
 
 
-def test_no_vector_of_a_clipped_law_is_late(compiled: Compile) -> None:
-    schedule = compiled(4, 2)
+@pytest.mark.parametrize(("law", "spare"), [("clipped", 0), ("beta", 13)])
+def test_no_vector_of_a_law_with_an_end_is_late(
+    compiled: Compile, law: str, spare: int
+) -> None:
+    # A clipped law ends where guard bands do, a beta law 14 cycles before.
+    schedule = compiled(4, 2, link__jitter=law)
     program, machine = schedule.program, schedule.plan.task.machine
     slip = program.guard_cycles - machine.link.jitter_cycles
     odds = [
         late_odds(program, schedule.topology, machine, slip_cycles=cycles)
-        for cycles in (slip, slip + 1)
+        for cycles in (slip + spare, slip + spare + 1)
     ]
     assert not odds[0].any()
     assert odds[1].any()
