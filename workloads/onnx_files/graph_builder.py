@@ -277,6 +277,8 @@ class OnnxGraphBuilder:
 
     def _fresh(self, name: str, *, stored: bool = False) -> str:
         """Return a name that no tensor has; of a stored constant its own if it can."""
+        # Matrices of one tensor are numbered in brackets.
+        name = name.replace("[", "(").replace("]", ")")
         found, number = name, 1
         taken = self.tensors if stored else self._names
         while found in taken:

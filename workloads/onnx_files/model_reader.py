@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
 
 from specs.errors import SpecError
 from specs.formats import Format
@@ -142,15 +145,16 @@ class ModelReader:
         ):
             # What it follows from is not read either, which is a fault already.
             return []
-        # What is moved may be nothing at all.
-        empty = node.op_type in MOVEMENT_NODES
-        wrong = [
-            each
-            for each in asked
-            if each not in self._shapes or (0 in self._shapes[each] and not empty)
-        ]
+        wrong = [each for each in asked if each not in self._shapes]
         if wrong:
             return [f"{name} ({node.op_type}) makes {wrong[0]}, of no known size"]
+        if not any(prod(self._shapes[each]) for each in asked):
+            for each in asked:
+                self._values[each] = self._nothing(each)
+            return []
+        empty = [value for value in operands if value is not None and not value.size]
+        if empty and node.op_type not in MOVEMENT_NODES:
+            return [f"{name} ({node.op_type}) reads a value without elements"]
         self._builder.node = name
         own = Node(
             builder=self._builder,
@@ -173,7 +177,13 @@ class ModelReader:
             if each in asked and value is not None:
                 assert value.shape == self._shapes[each], f"{name}: {value.shape}"
                 self._values[each] = value
-        return []
+        missing = sorted(asked - set(self._values))
+        return [f"{name} ({node.op_type}) does not make {each}" for each in missing]
+
+    def _nothing(self, name: str) -> Value:
+        """Return a constant without elements."""
+        shape = self._shapes[name]
+        return self._builder.constant(name, shape, partial(np.zeros, shape))
 
     def _attributes(self, node: "NodeProto") -> Mapping[str, Any]:
         """Return the attributes of a node, and what the types of its values say."""

@@ -51,6 +51,11 @@ class Value:
         return self.cells.shape
 
     @property
+    def size(self) -> int:
+        """Return the elements of the value."""
+        return self.cells.size
+
+    @property
     def in_order(self) -> bool:
         """Return whether its elements are all those of the base, in their order."""
         expected, whole = 1, self.start == 0 and self.cells.size == self.elements

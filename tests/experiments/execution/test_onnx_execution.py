@@ -192,8 +192,7 @@ NETWORKS: dict[str, Callable[[], tuple[onnx.ModelProto, Arrays]]] = {
     "convolutions": convolutions,
     "residual": residual_layers,
     "squeezenet": lambda: shipped("squeezenet", 35),
-    "densenet121": lambda: shipped("densenet121", 32, 40),
-    "shufflenet": lambda: shipped("shufflenet", 224, 12),
+    "densenet121": lambda: shipped("densenet121", 32, 30),
 }
 
 
@@ -209,7 +208,6 @@ NETWORKS: dict[str, Callable[[], tuple[onnx.ModelProto, Arrays]]] = {
         ("residual", Grid(column=3, row=1)),
         ("squeezenet", Grid(column=2, row=1)),
         ("densenet121", Grid(column=1, row=1)),
-        ("shufflenet", Grid(column=2, row=1)),
     ],
 )
 def test_a_network_on_chips_is_what_onnx_computes(name: str, grid: Grid) -> None:
@@ -253,7 +251,9 @@ def test_samples_of_a_batch_are_computed_as_each_alone() -> None:
     alone = Workload("it", graph.tensors, graph.operators)
     samples = [random_array(1, 3, 5, 5), 2 - random_array(1, 3, 5, 5)]
     wanted = [
-        ReferenceEvaluator(model).run(None, {"x": each})[0].ravel() for each in samples
+        np.ravel(output)
+        for each in samples
+        for output in ReferenceEvaluator(model).run(None, {"x": each})
     ]
     given = {"x": np.vstack([each.reshape(15, 5) for each in samples])}
     chips = NODE.active.astype(np.int64)

@@ -78,3 +78,38 @@ def test_weights_that_a_node_fills_are_weights(
     model = make(nodes, X, {"shape": np.array([6, 20_000])}, ["y"])
     graph = compared_whole(model, X)
     assert [t.shape for t in graph.tensors if t.role is Role.WEIGHTS] == ["6 x 20000"]
+
+
+def test_values_without_elements_may_be_moved_and_not_computed_with(
+    make: Make, compared_whole: Callable[..., Any], read: Callable[..., Any]
+) -> None:
+    parts = {"parts": np.array([0, 6])}
+    split = helper.make_node("Split", ["x", "parts"], ["none", "all"], axis=1)
+    join = helper.make_node("Concat", ["none", "all"], ["y"], axis=1)
+    compared_whole(make([split, join], X, parts, ["y"]), X)
+    total = helper.make_node("ReduceSum", ["none"], ["y"], name="total")
+    with pytest.raises(SpecError, match=r"total \(ReduceSum\) reads a value without"):
+        read(make([split, total], X, parts, ["y"]))
+
+
+def test_names_may_have_brackets(
+    make: Make, compared_whole: Callable[..., Any]
+) -> None:
+    node = helper.make_node("Add", ["x", "w[0]"], ["y"], name="it[1]")
+    graph = compared_whole(make([node], X, {"w[0]": np.ones(6, np.float32)}, ["y"]), X)
+    assert [each.name for each in graph.operators] == ["it(1).add"]
+
+
+def test_a_branch_is_named_as_what_is_not_modelled(
+    make: Make, read: Callable[..., Any]
+) -> None:
+    value = helper.make_tensor_value_info("b", onnx.TensorProto.FLOAT, (2, 6))
+    inner = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["b"])], "branch", [], [value]
+    )
+    node = helper.make_node(
+        "If", ["flag"], ["y"], name="choice", then_branch=inner, else_branch=inner
+    )
+    given = X | {"flag": np.array(True)}
+    with pytest.raises(SpecError, match=r"not modelled: choice \(If\); modelled are"):
+        read(make([node], given, {}, ["y"]))
