@@ -20,6 +20,7 @@ from workloads.onnx_files.nodes.elementwise import ELEMENTWISE_NODES
 from workloads.onnx_files.nodes.movement import MOVEMENT_NODES
 from workloads.onnx_files.nodes.node import Node, UnreadNodeError
 from workloads.onnx_files.nodes.norms import NORM_NODES
+from workloads.onnx_files.nodes.padding import PADDING_NODES
 from workloads.onnx_files.nodes.products import PRODUCT_NODES
 from workloads.onnx_files.nodes.reductions import REDUCTION_NODES
 from workloads.onnx_files.reading import ShapedModel
@@ -36,6 +37,7 @@ NODES = {
     **CONVOLUTION_NODES,
     **REDUCTION_NODES,
     **NORM_NODES,
+    **PADDING_NODES,
     **ATTENTION_NODES,
 }
 # Formats of numbers that are stored as they are in the file; others are stored as the

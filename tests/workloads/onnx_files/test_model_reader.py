@@ -41,16 +41,19 @@ def test_every_setting_that_is_not_modelled_is_named_in_one_message(
     make: Make, read: Callable[..., Any]
 ) -> None:
     nodes = [
-        helper.make_node("Pad", ["x", "pads"], ["a"], name="one", mode="edge"),
+        helper.make_node("Pad", ["x", "pads"], ["a"], name="one", mode="wrap"),
         helper.make_node("Relu", ["a"], ["b"], name="behind"),
-        helper.make_node("Pad", ["x", "pads"], ["c"], name="two", mode="wrap"),
+        helper.make_node("Div", ["i", "i"], ["w"], name="two"),
+        helper.make_node("Cast", ["w"], ["c"], name="turned", to=1),
         helper.make_node("Add", ["b", "c"], ["y"], name="behind both"),
     ]
-    model = make(nodes, X, {"pads": np.array([1, 1, 1, 1])}, ["y"])
+    given = X | {"i": np.ones((1, 1), np.int64)}
+    model = make(nodes, given, {"pads": np.array([0, 9, 0, 0])}, ["y"])
     with pytest.raises(SpecError) as caught:
         read(model)
-    assert "one (Pad) pads in mode edge" in str(caught.value)
-    assert "; two (Pad) pads in mode wrap" in str(caught.value)
+    assert "one (Pad) adds more places in mode wrap" in str(caught.value)
+    assert "; two (Div) divides whole numbers" in str(caught.value)
+    assert "turned" not in str(caught.value)
     assert "behind" not in str(caught.value)
 
 

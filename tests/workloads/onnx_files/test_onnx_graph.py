@@ -21,14 +21,8 @@ SMALL = sorted(
 )
 # Of these ask for what is not modelled, by the words of the message.
 REFUSED = {
-    "test_ConvTranspose2d": "ConvTranspose",
-    "test_ConvTranspose2d_no_bias": "ConvTranspose",
-    "test_ReflectionPad2d": "pads in mode reflect",
-    "test_ReplicationPad2d": "pads in mode edge",
     "test_gradient_of_add": "Gradient",
     "test_gradient_of_add_and_mul": "Gradient",
-    "test_operator_convtranspose": "ConvTranspose",
-    "test_operator_pad": "pads in mode reflect",
     **{f"test_sequence_model{number}": "Sequence" for number in range(1, 8)},
     "test_sequence_model8": "leaves sizes open: n",
     "test_shrink": "Shrink",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specs.element_view import Axis, Loop, View
+from specs.element_view import Loop, View
 from workloads.onnx_files.constants import first_number
 from workloads.onnx_files.nodes.node import Node, reshaped
 from workloads.onnx_files.values import Value, dims_of
@@ -127,46 +127,6 @@ def _concat(node: Node) -> Value:
     return concatenated(node, values, node.attributes["axis"])
 
 
-def _pad(node: Node) -> Value:
-    value, mode = node.value(0), node.attributes.get("mode", "constant")
-    if mode != "constant":
-        raise node.refuse(f"pads in mode {mode}; constant is known")
-    rank, fill = len(value.shape), float(node.attributes.get("value", 0.0))
-    given = node.attributes.get("pads")
-    pads = list(given) if given is not None else node.numbers(1).tolist()
-    if (number := node.optional_numbers(2)) is not None and number.size:
-        fill = float(number.reshape(-1)[0])
-    axes = list(range(rank))
-    if (chosen := node.optional_numbers(3)) is not None:
-        axes = [axis % rank for axis in chosen.tolist()]
-    starts = [0] * rank
-    for place, axis in enumerate(axes):
-        starts[axis] = -int(pads[place])
-    order = value.order
-    view = View(
-        start=value.start,
-        fill=fill,
-        loops=tuple(
-            Loop(size=node.shape[dim], stride=1, axis=number)
-            for number, dim in enumerate(order)
-        ),
-        axes=tuple(
-            Axis(
-                size=value.shape[dim],
-                stride=value.cells.strides[dim],
-                start=starts[dim],
-            )
-            for dim in order
-        ),
-    )
-    base = value.base
-    if value.constant:
-        raise node.refuse("pads a constant")
-    shape = [node.shape[dim] for dim in order]
-    made = node.builder.rearranged("padded", [(base, view)], shape)
-    return made.transposed(tuple(np.argsort(order).tolist()))
-
-
 def _gather(node: Node) -> Value:
     value, axis = node.value(0), node.attributes.get("axis", 0)
     axis %= len(value.shape)
@@ -246,7 +206,6 @@ MOVEMENT_NODES: dict[str, Callable[[Node], Value | list[Value | None]]] = {
     "DepthToSpace": _depth_to_space,
     "Expand": _expand,
     "Gather": _gather,
-    "Pad": _pad,
     "Slice": _slice,
     "SpaceToDepth": _space_to_depth,
     "Split": _split,

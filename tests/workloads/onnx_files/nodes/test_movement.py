@@ -28,8 +28,6 @@ def numbers(*values: int) -> np.ndarray:
         ("Tile", [numbers(2, 1, 3)], {}),
         ("Slice", [numbers(1, -1), numbers(2, 0), numbers(0, 2), numbers(1, -2)], {}),
         ("Slice", [numbers(0), numbers(9), numbers(1)], {}),
-        ("Pad", [numbers(1, 0, 2, 0, 1, 3), np.float32(7)], {}),
-        ("Pad", [numbers(1, 2), np.float32(0), numbers(-1)], {}),
         ("Gather", [numbers(2, 0)], {"axis": 1}),
         ("Gather", [numbers(3, 2, 1)], {"axis": 2}),
         ("Gather", [numbers(0, 1, 3)], {"axis": 2}),
@@ -96,19 +94,7 @@ def test_rows_of_a_table_are_looked_up(
     assert isinstance(lookup, Lookup)
 
 
-def test_a_pad_of_less_than_nothing_cuts_off(
-    make: Callable[..., Any], found: Callable[..., Any]
-) -> None:
-    value = np.arange(12.0, dtype=np.float32).reshape(3, 4)
-    node = helper.make_node("Pad", ["x", "pads"], ["y"])
-    model = make([node], {"x": value}, {"pads": numbers(-1, 0, 0, -2)}, ["y"])
-    made = found(model, {"x": value})["y"]
-    np.testing.assert_array_equal(made, value[1:, :2])
-
-
 def test_what_is_not_modelled_is_refused_with_its_node(compared: Compared) -> None:
-    with pytest.raises(SpecError, match=r"it: it \(Pad\) pads in mode edge"):
-        compared("Pad", [(2, 3)], numbers(1, 1, 1, 1), mode="edge")
     with pytest.raises(SpecError, match=r"it: it \(Gather\) gathers 67 places"):
         compared("Gather", [(70, 2)], numbers(*range(66), 0))
 
