@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import final
 
 from specs.latent_attention import LatentAttention
-from specs.numerical_settings import RopeScaling
 from specs.router import SOFTMAX_ROUTER, RouterSpec
 from workloads.graph_attributes import (
     LookupRowsAttributes,
@@ -13,6 +12,7 @@ from workloads.graph_attributes import (
     PairedProductAttributes,
     VectorAttributes,
 )
+from workloads.rotary import Rotary
 
 
 class Rows(StrEnum):
@@ -106,30 +106,6 @@ class ProductAttributes:
 
     rows: Rows = Rows.ALL
     lefts: int = 1
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rotary:
-    """Rotary position embedding.
-
-    Parameters
-    ----------
-    theta
-        Base of the frequencies.
-    dims
-        Elements of a head that are rotated: the first, or in latent attention the last.
-        None of them in a layer without positions, whose heads pass as they are.
-    scaling
-        Scaling of the frequencies, None without.
-    interleaved
-        Whether neighbours are a pair; otherwise i is paired with i + dims / 2.
-    """
-
-    theta: float
-    dims: int
-    scaling: RopeScaling | None = None
-    interleaved: bool = False
 
 
 @final

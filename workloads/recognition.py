@@ -18,7 +18,6 @@ from workloads.attributes import (
     EmbedAttributes,
     NormAttributes,
     PositionAttributes,
-    Rotary,
     TablesAttributes,
 )
 from workloads.feed_forward_recognition import feed_forward_sizes
@@ -26,6 +25,7 @@ from workloads.graph_files import is_graph_file, load_graph
 from workloads.model_graph import graph_of
 from workloads.operator_graph import Block, OperatorGraph
 from workloads.operators import Function, GraphOperator
+from workloads.rotary import Rotary
 
 A = TypeVar("A")
 

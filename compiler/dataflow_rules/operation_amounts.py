@@ -17,9 +17,13 @@ from compiler.dataflow_rules.latent.amounts import (
 )
 from compiler.dataflow_rules.latent.functions import latent_sizes
 from compiler.dataflow_rules.product_functions import experts_of
-from compiler.dataflow_rules.regions import Flags, MatrixParts, Rows, parts_of
+from compiler.dataflow_rules.regions import Flags, MatrixParts, parts_of
 from compiler.dataflow_rules.statements import Statements, beside
-from compiler.dataflow_rules.value_sizes import ValueSizes, attended_positions
+from compiler.dataflow_rules.value_sizes import (
+    ValueSizes,
+    attended_positions,
+    looked_up_elements,
+)
 from sharding.weights.task import Task
 from specs.arrays import Ints
 from workloads.attributes import AttentionAttributes
@@ -126,7 +130,9 @@ class OperationAmounts:
                     here = statements.has_input(own, place) & wanted & ~affine
                     has = np.flatnonzero(here)
                     rows = statements.reads(own[has], statements.input(place))
-                    np.add.at(size, has[rows.place], _area(rows))
+                    areas = rows.last - rows.first
+                    areas *= rows.part_last - rows.part_first
+                    np.add.at(size, has[rows.place], areas)
                     wide = np.zeros(len(own), dtype=np.int64)
                     np.add.at(wide, has[rows.place], rows.last - rows.first)
                     into.add(has[rows.place], rows, wide // held)
@@ -287,20 +293,7 @@ class OperationAmounts:
 
     def _lookups(self) -> None:
         """Set the bytes of rows that lookups read."""
-        statements = self._statements
-        own = statements.of(Function.LOOKUP)
-        table = statements.read(own, statements.input(1))
-        columns = table.part_last - table.part_first
+        own = self._statements.of(Function.LOOKUP)
         bits = self._task.machine.formats.weights.bits
-        rows = self._tokens[statements.flow.operations.number[own]]
-        added = statements.graph.get("embedding.tables")
-        if added is not None:
-            # With the rows of the first part go those of the other tables.
-            later = statements.read(own, beside("output@")).found
-            rows *= np.where(later, 1, len(added.inputs))
-        self.read_bytes[own] = -(-columns * rows * bits // 8)
-
-
-def _area(rows: Rows) -> Ints:
-    """Return the elements of regions of matrices."""
-    return (rows.last - rows.first) * (rows.part_last - rows.part_first)
+        elements = looked_up_elements(self._statements, own, self._tokens)
+        self.read_bytes[own] = -(-elements * bits // 8)

@@ -14,11 +14,11 @@ from specs.numerical_settings import RopeScaling
 from workloads.attributes import (
     ActivateAttributes,
     PositionAttributes,
-    Rotary,
 )
 from workloads.operator_graph import OperatorGraph
 from workloads.operators import GraphOperator
 from workloads.reference.activations import activation
+from workloads.rotary import Rotary
 
 # Weights that are vectors, but for a bias of which each expert has its own.
 _VECTORS = (".bias", "norm.weight", "sinks.weight")

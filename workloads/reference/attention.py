@@ -15,11 +15,11 @@ from workloads.attributes import (
     AttentionAttributes,
     HeadNormAttributes,
     PositionAttributes,
-    Rotary,
 )
 from workloads.operators import GraphOperator, TokenRows
 from workloads.reference.activations import Array
 from workloads.reference.residual_stream import Results
+from workloads.rotary import Rotary
 
 # Kinds of scaled rotary frequencies that can be computed.
 SCALINGS = ("linear", "llama3", "yarn")

@@ -18,10 +18,10 @@ from workloads.attributes import (
     NormAttributes,
     PositionAttributes,
     ProductAttributes,
-    Rotary,
 )
 from workloads.operator_graph import Block
 from workloads.operators import Function
+from workloads.rotary import Rotary
 from workloads.transformer.block_builder import BlockBuilder, Transformer
 from workloads.transformer.residual_stream import (
     reduced_output,

@@ -15,6 +15,7 @@ from compiler.compile_decode import compile_token
 from compiler.dataflow_rules.attention_functions import ATTENTION_RULES
 from compiler.dataflow_rules.experts.functions import EXPERT_RULES
 from compiler.dataflow_rules.functions import OTHER_RULES
+from compiler.dataflow_rules.head.functions import HEAD_RULES
 from compiler.dataflow_rules.latent.functions import LATENT_RULES, latent_sizes
 from compiler.dataflow_rules.product_functions import PRODUCT_RULES
 from compiler.dataflow_rules.statements import Statements
@@ -38,7 +39,14 @@ from workloads.model_graph import graph_of
 
 Refused = Callable[..., str]
 _DRAWS = 2
-_RULES = ATTENTION_RULES | PRODUCT_RULES | EXPERT_RULES | SUM_RULES | OTHER_RULES
+_RULES = (
+    ATTENTION_RULES
+    | PRODUCT_RULES
+    | EXPERT_RULES
+    | SUM_RULES
+    | OTHER_RULES
+    | HEAD_RULES
+)
 
 
 @cache

@@ -4,7 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specs.numerical_settings import RopeScaling
-from workloads.attributes import AttentionAttributes, PositionAttributes, Rotary
+from workloads.attributes import (
+    AttentionAttributes,
+    PositionAttributes,
+)
 from workloads.operators import Function, GraphOperator, TokenRows
 from workloads.reference.activations import Array
 from workloads.reference.attention import (
@@ -14,6 +17,7 @@ from workloads.reference.attention import (
     rotation_angles,
     softmax,
 )
+from workloads.rotary import Rotary
 
 
 def rows(context: int, query_tokens: int = 1, batch: int = 1) -> TokenRows:

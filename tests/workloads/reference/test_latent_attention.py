@@ -11,7 +11,6 @@ from workloads.attributes import (
     AttentionAttributes,
     NormAttributes,
     PositionAttributes,
-    Rotary,
 )
 from workloads.decoding import decode
 from workloads.model_graph import graph_of
@@ -25,6 +24,7 @@ from workloads.reference.latent_attention import (
     latent_scores,
     latent_values,
 )
+from workloads.rotary import Rotary
 
 SIZES = LatentAttention(kv_rank=3, rotary_dim=4, plain_dim=2, value_dim=5)
 HEADS = 2
