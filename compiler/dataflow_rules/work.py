@@ -162,12 +162,14 @@ def _check_products(
         own,
         "moves fewer bytes than its vectors have",
     )
+    # Where every expert is computed, no address waits for a choice.
+    addressed = task.routing.value != "all"
     at_once = np.array([0, *(tiles_at_once(task.machine.chip, m) for m in (1, 2))])
     most = np.where(
         attends, amounts.known_tiles[own] // at_once[mode], has["ready_rounds"]
     )
     must(
-        has["ready_rounds"] <= np.where(chosen[own], 0, most),
+        has["ready_rounds"] <= np.where(chosen[own] & addressed, 0, most),
         own,
         "loads ahead what is not known yet",
     )

@@ -10,6 +10,7 @@ from compiler.ir.schedule import Schedule
 from compiler.search.search_space import machine_shape, splits
 from sharding.parallelism.feasibility import check_model
 from sharding.parallelism.strategy import Strategy
+from sharding.parallelism.tensor_group import Routing
 from sharding.placement.default_placement import placed_chips
 from sharding.planner.plan import ShardingPlan, fitting_plan, staged_plan
 from sharding.planner.stage_partition import stage_blocks
@@ -162,7 +163,7 @@ def _resized(origin: _Origin) -> Iterator[tuple[str, Task, Strategy, int]]:
         yield str(changed), task, changed, sequences
     for split in splits(task.model, width, machine_shape(origin.topology)):
         changed = replace(split, pipeline=pipeline, data=strategy.data)
-        if split.expert > 1:
+        if split.expert > 1 or strategy.routing is Routing.ALL:
             changed = replace(changed, routing=strategy.routing)
         if _differing_keys(changed, strategy) == 1:
             yield str(changed), task, changed, sequences

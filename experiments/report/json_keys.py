@@ -20,7 +20,7 @@ _PLAN = {
     "plan.expert": "groups of experts within a tensor group",
     "plan.attention": "members that share the attention of a layer",
     "plan.layout": "1d or 2d: how feed-forward matrices lie on a group",
-    "plan.routing": "worst or balanced: what is assumed of a router's choice",
+    "plan.routing": "worst, balanced or all: what is assumed of a router's choice",
     "plan.placement": "naive (chips in order) or auto",
     "plan.placement_gain_cycles": "cycles that placement saves against chips in order",
     "plan.chips_used": "chips that hold weights",

@@ -1,7 +1,7 @@
 """Feasibility of a strategy for a model: what the model's sizes do not allow."""
 
 from sharding.parallelism.strategy import Strategy
-from sharding.parallelism.tensor_group import FeedForwardLayout
+from sharding.parallelism.tensor_group import FeedForwardLayout, Routing
 from specs.errors import PlanError
 from specs.model import ModelSpec
 
@@ -24,6 +24,11 @@ def check_model(strategy: Strategy, model: ModelSpec) -> None:
         )
     if strategy.expert > 1:
         _check_experts(strategy, model)
+    if strategy.routing is not Routing.WORST and model.experts == 1:
+        raise PlanError(
+            f"routing={strategy.routing} is about experts, and {model.name} has none; "
+            f"leave it out"
+        )
     if strategy.layout is FeedForwardLayout.TWO_D:
         _check_grid(model)
     if model.latent is not None:

@@ -59,7 +59,7 @@ class Strategy:
                     f"{what} takes as many chips as the next; "
                     f"use {name}={_nearest_divisor(self.tensor, parts)}"
                 )
-        if self.routing is not Routing.WORST and self.expert == 1:
+        if self.routing is Routing.BALANCED and self.expert == 1:
             raise PlanError(
                 f"routing={self.routing} is about groups of experts, and there is one; "
                 f"add expert=2, or leave it out"

@@ -20,10 +20,21 @@ class FeedForwardLayout(StrEnum):
 
 
 class Routing(StrEnum):
-    """Expert routing that a static schedule assumes: any choice, or a balanced one."""
+    """Expert routing that a static schedule assumes of the choice of tokens.
+
+    WORST
+        Any choice: the address of the weights that are multiplied is that of a chosen
+        expert.
+    BALANCED
+        One that gives each group of experts its even share.
+    ALL
+        None: every expert is computed for every token, and what a token did not choose
+        is multiplied by 0. No address follows from a choice.
+    """
 
     WORST = "worst"
     BALANCED = "balanced"
+    ALL = "all"
 
 
 class Range(NamedTuple):

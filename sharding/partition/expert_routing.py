@@ -35,12 +35,15 @@ def routed(task: Task, layer: int = 0) -> Routed:
 
     In the worst case all tokens choose as many experts of one group as they can, and
     all different ones. With a balanced router, no group gets more than its even share
-    of all pairs. A dense layer has one feed-forward, which all tokens use.
+    of all pairs. If all experts are computed, each has all tokens. A dense layer has
+    one feed-forward, which all tokens use.
     """
     model = task.model
     if not model.has_experts(layer):
         return Routed(experts=1, pairs=task.tokens)
     held = model.experts // task.expert
+    if task.routing is Routing.ALL:
+        return Routed(experts=held, pairs=held * task.tokens)
     pairs = min(model.experts_per_token, held) * task.tokens
     if task.routing is Routing.BALANCED:
         share = ceil_div(model.experts_per_token * task.tokens, task.expert)

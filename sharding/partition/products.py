@@ -13,7 +13,7 @@ from sharding.operators.operands import Operand, Operation, operand
 from sharding.operators.operator_builders import matrix_product, vector
 from sharding.operators.operators import Compute, ShardedOperator
 from sharding.parallelism.overlap import other_columns
-from sharding.parallelism.tensor_group import Range
+from sharding.parallelism.tensor_group import Range, Routing
 from sharding.partition.attention_cuts import AttentionCuts, LatentCuts
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.feed_forward_cuts import FeedForwardCuts, unscaled
@@ -111,8 +111,7 @@ def _cut_product(
         columns=tuple(cut.sizes for cut in cuts) if part.feeds_forward else (made,),
         matrices=_experts(part, operator),
         outputs=_experts(part, operator) * made * results,
-        # Expert weights cannot be loaded ahead: the router's result is their address.
-        ready=0 * made if _is_routed(part, operator) else None,
+        ready=0 * made if _is_addressed(part, operator) else None,
         readers=readers,
         computes=lambda: tuple(
             _multiplying(part, operator, each, cuts) for each in slices
@@ -207,7 +206,7 @@ def _summed_product(
         matrices=1 if several else experts,
         stacked=(*[cut.sizes] * (experts - 1), shared.sizes) if shared else (),
         inputs=experts * cut.sizes + (shared.sizes if shared else 0),
-        ready=0 * cut.sizes if _is_routed(part, operator) else None,
+        ready=0 * cut.sizes if _is_addressed(part, operator) else None,
         computes=lambda: tuple(_summing(part, operator, rows) for rows in made),
     )
 
@@ -262,6 +261,14 @@ def _shared_cut(part: BlockPartition, operator: GraphOperator) -> Range | None:
 def _is_routed(part: BlockPartition, operator: GraphOperator) -> bool:
     """Return whether a product is of experts, of which a router chooses some."""
     return part.is_routed and not is_shared(operator.name)
+
+
+def _is_addressed(part: BlockPartition, operator: GraphOperator) -> bool:
+    """Return whether the router's result is the address of a product's weights.
+
+    They cannot be loaded ahead then.
+    """
+    return _is_routed(part, operator) and part.task.routing is not Routing.ALL
 
 
 def _experts(part: BlockPartition, operator: GraphOperator) -> int:

@@ -13,7 +13,8 @@ def expert_slots(task: Task, groups: int, tokens: Ints) -> tuple[Ints, Ints]:
     """Return, for dataflow rules, the experts that there is room for, and their pairs.
 
     A pair is a token and one of its experts. In the worst case all tokens choose as
-    many experts of one group as they can, and all different ones.
+    many experts of one group as they can, and all different ones. If all experts are
+    computed, each has all tokens.
 
     Parameters
     ----------
@@ -26,6 +27,8 @@ def expert_slots(task: Task, groups: int, tokens: Ints) -> tuple[Ints, Ints]:
     """
     model = task.model
     held = model.experts // groups
+    if task.routing.value == "all":
+        return held + 0 * tokens, held * tokens
     pairs = min(model.experts_per_token, held) * tokens
     if task.routing.value == "balanced":
         pairs = np.minimum(pairs, -(-model.experts_per_token * tokens // groups))

@@ -169,6 +169,7 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
         ("phimoe", "tensor=1,pipeline=8"),
         ("qwen2_moe", "tensor=8,expert=4"),
         ("qwen2_moe", "tensor=1,pipeline=8"),
+        ("qwen2_moe", "tensor=4,pipeline=2,routing=all"),
         ("qwen3_moe", "tensor=4,pipeline=2,expert=2"),
         ("roberta", "tensor=2,pipeline=4"),
         ("smollm3", "tensor=8"),

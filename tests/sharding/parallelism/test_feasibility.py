@@ -18,6 +18,11 @@ from specs.model import ModelSpec, load_model
         ),
         ("llama-2-7b", "tensor=8,expert=2", r"llama-2-7b has none; leave it out$"),
         (
+            "llama-2-7b",
+            "tensor=8,routing=all",
+            r"routing=all is about experts, and llama-2-7b has none; leave it out$",
+        ),
+        (
             "mixtral-8x7b",
             "tensor=12,expert=3",
             r"expert=3 does not divide the 8 experts .* use expert=2 or 4$",

@@ -95,7 +95,10 @@ def test_a_group_may_share_its_layers_in_other_ways(text: str) -> None:
         ("tensor=1,layout=2d", r"use tensor=4, or layout=1d$"),
         ("tensor=8,layout=2d,expert=2", r"expert=2 divides it; use one of the two$"),
         ("tensor=8,layout=3d", r"layout is '3d', expected 1d or 2d$"),
-        ("tensor=8,expert=4,routing=best", r"'best', expected worst or balanced$"),
+        (
+            "tensor=8,expert=4,routing=best",
+            r"'best', expected worst or balanced or all$",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(text: str, message: str) -> None:

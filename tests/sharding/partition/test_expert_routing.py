@@ -41,3 +41,20 @@ def test_a_balanced_router_gives_each_group_its_share(
     expert: int, batch: int, experts: int, pairs: int
 ) -> None:
     assert of(expert, batch, Routing.BALANCED) == (experts, pairs)
+
+
+@pytest.mark.parametrize(
+    ("expert", "batch", "experts", "pairs"),
+    [(1, 1, 8, 8), (4, 1, 2, 2), (4, 3, 2, 6)],
+)
+def test_all_experts_of_a_group_are_computed_for_every_token(
+    expert: int, batch: int, experts: int, pairs: int
+) -> None:
+    assert of(expert, batch, Routing.ALL) == (experts, pairs)
+
+
+def test_a_dense_layer_is_used_by_all_tokens_whatever_the_routing() -> None:
+    model = MIXTRAL.model_copy(update={"expert_layers": (1,)})
+    task = Task(model, MACHINE, 8, 64, 3, expert=4, routing=Routing.ALL)
+    assert routed(task, 0) == (1, 3)
+    assert routed(task, 1) == (2, 6)

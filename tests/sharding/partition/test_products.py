@@ -4,6 +4,7 @@ from chip.dataflow import Function
 from chip.operator_work import ProductWork, Shape
 from sharding.operators.operands import Operand
 from sharding.operators.operators import Compute, ShardedOperator
+from sharding.parallelism.tensor_group import Routing
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.expert_routing import score_experts
 from sharding.partition.products import inner_cut, multiply
@@ -129,3 +130,16 @@ def test_a_router_multiplies_each_shard_with_its_columns_of_the_matrix(
 def test_a_later_part_of_a_block_scores_no_experts(routed: Task, cut: Cut) -> None:
     later = WHOLE._replace(first=1)
     assert cut(score_experts, GraphFunction.ROUTER, routed, later) == []
+
+
+def test_weights_of_experts_are_loaded_ahead_if_no_router_gives_their_address(
+    routed: Task, cut: Cut
+) -> None:
+    every = routed._replace(batch=1, routing=Routing.ALL)
+    (product,) = cut(multiply, GraphFunction.PRODUCT, every, WHOLE)
+    assert isinstance(product, Compute)
+    work = product.works[0]
+    assert isinstance(work, ProductWork)
+    # A token chooses two of the four experts; in FP16, two tiles are a round.
+    assert work.shape.matrices == 4
+    assert work.ready_rounds == 4

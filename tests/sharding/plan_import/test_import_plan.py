@@ -229,7 +229,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "an unknown word for the routing": (
         lambda t: t.assign(routing="best"),
-        "row 2: routing is 'best', expected worst or balanced",
+        "row 2: routing is 'best', expected worst or balanced or all",
     ),
     "two words for the routing": (
         lambda t: t.assign(routing="worst").pipe(_one("routing", "balanced")),
