@@ -93,6 +93,20 @@ def test_what_is_no_factor_of_a_column_stays(
     assert len(graph.operators) == 1 + len(nodes)
 
 
+def test_weights_that_two_products_share_stay_as_they_are(
+    make: Make, compared_whole: Compared
+) -> None:
+    given = {"x": numbers(3, 4), "z": numbers(2, 4)}
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("Mul", ["a", "r"], ["y"]),
+        helper.make_node("MatMul", ["z", "w"], ["b"]),
+    ]
+    constants = {"w": numbers(4, 6), "r": numbers(6)}
+    graph = compared_whole(make(nodes, given, constants, ["y", "b"]), given)
+    assert kinds(graph) == ["matmul", "multiply", "matmul"]
+
+
 def test_a_bias_alone_stays_as_it_is() -> None:
     builder = OnnxGraphBuilder()
     builder.node = "it"
