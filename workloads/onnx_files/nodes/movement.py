@@ -13,6 +13,8 @@ from workloads.onnx_files.constants import first_number
 from workloads.onnx_files.nodes.node import Node, reshaped
 from workloads.onnx_files.values import Value, dims_of
 
+# Ways of resizing that look from the middles of places.
+_MIDDLES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel")
 # More pieces of a gather with constant numbers are not taken apart.
 _MOST_PIECES = 64
 
@@ -168,6 +170,36 @@ def _gathered(node: Node, value: Value, axis: int, chosen: NDArray[Any]) -> Valu
     return reshaped(node, concatenated(node, pieces, axis), node.shape)
 
 
+def _resize(node: Node) -> Value:
+    """Return a value whose places are repeated: the nearest of a whole factor."""
+    value, of = node.value(0), node.attributes
+    factors = [
+        large // small
+        for large, small in zip(node.shape, value.shape, strict=True)
+        if large % small == 0
+    ]
+    old = node.kind == "Upsample"
+    begins = ("asymmetric", "floor") if old else ("half_pixel", "round_prefer_floor")
+    where = of.get("coordinate_transformation_mode", begins[0])
+    rounding = of.get("nearest_mode", begins[1])
+    # The middles of places have their own place nearest, and the begins if cut off.
+    nearest = where in _MIDDLES or (where == "asymmetric" and rounding == "floor")
+    whole = len(factors) == len(node.shape)
+    if of.get("mode", "nearest") != "nearest" or not (whole and nearest):
+        raise node.refuse(
+            f"resizes by {of.get('mode', 'nearest')} of {where}; the nearest of whole "
+            f"factors is known"
+        )
+    apart = [size for each in value.shape for size in (each, 1)]
+    spread = [
+        size
+        for each, factor in zip(value.shape, factors, strict=True)
+        for size in (each, factor)
+    ]
+    cells = np.broadcast_to(value.cells.reshape(apart), spread)
+    return reshaped(node, value.of(cells), node.shape)
+
+
 def _depth_to_space(node: Node) -> Value:
     value, block = node.value(0), node.attributes["blocksize"]
     batch, channels, height, width = value.shape
@@ -206,6 +238,7 @@ MOVEMENT_NODES: dict[str, Callable[[Node], Value | list[Value | None]]] = {
     "DepthToSpace": _depth_to_space,
     "Expand": _expand,
     "Gather": _gather,
+    **dict.fromkeys(("Resize", "Upsample"), _resize),
     "Slice": _slice,
     "SpaceToDepth": _space_to_depth,
     "Split": _split,

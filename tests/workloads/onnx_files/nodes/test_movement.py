@@ -77,6 +77,33 @@ def test_a_split_moves_nothing_by_itself(compared: Compared) -> None:
     compared("Split", [(6, 4)], outputs=3, num_outputs=3)
 
 
+@pytest.mark.parametrize("factor", [1, 2, 3])
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+        {"coordinate_transformation_mode": "pytorch_half_pixel"},
+    ],
+)
+def test_places_are_repeated_by_whole_factors(
+    compared: Compared, factor: int, attributes: dict[str, str]
+) -> None:
+    none, scales = np.zeros(0, np.float32), np.array([1, 1, 2, factor], np.float32)
+    compared("Resize", [(1, 2, 3, 4)], none, scales, **attributes)
+    compared("Upsample", [(1, 2, 3, 4)], scales, version=9)
+
+
+def test_other_ways_of_resizing_are_refused(compared: Compared) -> None:
+    none = np.zeros(0, np.float32)
+    half = np.array([1, 1, 1.5, 2], np.float32)
+    with pytest.raises(SpecError, match=r"it \(Resize\) resizes by nearest of half"):
+        compared("Resize", [(1, 2, 4, 4)], none, half)
+    twice = np.array([1, 1, 2, 2], np.float32)
+    with pytest.raises(SpecError, match="resizes by linear of half_pixel"):
+        compared("Resize", [(1, 2, 4, 4)], none, twice, mode="linear")
+
+
 def test_a_reshape_of_a_whole_tensor_moves_nothing(compared: Compared) -> None:
     read = compared("Reshape", [(2, 3, 4)], numbers(6, 4))
     assert [each.function for each in read.operators] == ["copy"]
