@@ -126,6 +126,9 @@ def _fault(kind: type[BaseModel], item: dict[str, Any]) -> str:
 def _keys(kind: type[BaseModel], path: list[str]) -> list[str]:
     """Return the keys of a spec error's path, without the branch of a union."""
     for end, part in enumerate(path, start=1):
+        if part.isdecimal():
+            # An entry of a list of tables: what follows is a key of its kind.
+            continue
         table = _table(kind, part)
         if table is None:
             return path[:end]

@@ -19,6 +19,7 @@ class Outer(Spec):
     inner: Inner
     share: float = 0.5
     on: bool = False
+    more: list[Inner] = Field(default_factory=list)
 
 
 def test_a_mapping_becomes_a_frozen_value() -> None:
@@ -46,6 +47,14 @@ def test_a_mapping_becomes_a_frozen_value() -> None:
         (
             {"inner": {"size": 1}, "share": float("inf")},
             "mine: share = inf: must be a finite number",
+        ),
+        (
+            {"inner": {"size": 1}, "more": [{"size": 1}, {"size": 0}]},
+            "mine: more.1.size = 0: must be greater than 0",
+        ),
+        (
+            {"inner": {"size": 1}, "more": [{"size": 1, "sise": 2}]},
+            "mine: [more.0] has no key 'sise'; did you mean 'size'?",
         ),
         (
             {"inner": {"size": 0}, "share": True},
