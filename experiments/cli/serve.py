@@ -67,6 +67,9 @@ def serve_command(
             "server_error, disconnect."
         ),
     ] = None,
+    inject_script: Annotated[
+        Path | None, typer.Option(help="TOML of faults by the number of the request.")
+    ] = None,
     api_key: Annotated[
         str | None, typer.Option(help="Key that requests must have; any without.")
     ] = None,
@@ -88,7 +91,7 @@ def serve_command(
             )
     from experiments.run.served_model import FrameOptions
     from serving.endpoint.endpoint import Endpoint
-    from serving.endpoint.fault_injection import parse_faults
+    from serving.endpoint.fault_injection import parse_faults, read_fault_script
     from serving.endpoint.rate_limits import LimitSizes, parse_limits
     from serving.endpoint.request_log import log_to_stderr
     from serving.endpoint.server import listening_socket, serve
@@ -104,6 +107,7 @@ def serve_command(
         "answer_tokens": answer_tokens,
         "limits": parse_limits(limits) if limits else LimitSizes(),
         "faults": parse_faults(inject or []),
+        "script": read_fault_script(inject_script) if inject_script else {},
         "api_key": api_key,
         "most_waiting": max_waiting,
         "drain_s": drain_s,

@@ -49,7 +49,7 @@ class Endpoint:
         self.created_s = created_now()
         self.draining = False
         self.completions: dict[str, Completion] = {}
-        self._faults = FaultInjector(settings.faults, settings.seed)
+        self._faults = FaultInjector(settings.faults, settings.seed, settings.script)
         self._by_name: dict[str, Deployment] = {}
         self._requests = 0
         for deployment in self.deployments:
@@ -123,7 +123,7 @@ class Endpoint:
         asked = deployment.answer_tokens(
             body, prompt_tokens, self.settings.answer_tokens
         )
-        fault = self._faults.draw()
+        fault = self._faults.next_fault()
         refusal = fault and injected_refusal(fault, body.model, body.tier)
         if refusal:
             raise refusal

@@ -1,12 +1,21 @@
 """Fault injection: refusals and cut answers on purpose, to test clients with.
 
 ``rate_limit=0.05`` refuses every twentieth request, drawn from the seed of the
-endpoint: the same requests in the same order meet the same faults.
+endpoint: the same requests in the same order meet the same faults. A script says which
+requests meet which fault, by number::
+
+    [[fault]]
+    request = 3
+    count = 2
+    kind = "rate_limit"
 """
 
 import random
 from collections.abc import Mapping
-from typing import final
+from pathlib import Path
+from typing import Literal, final
+
+from pydantic import Field
 
 from serving.wire.errors import (
     Limit,
@@ -17,11 +26,13 @@ from serving.wire.errors import (
     server_fault,
 )
 from specs.errors import SpecError, nearest
+from specs.validation import Spec, build, read_mapping
 
 CUT = "disconnect"
 _KINDS = ("rate_limit", "capacity", "overload", "server_error", CUT)
 # Seconds that an injected refusal tells a client to wait.
 _WAIT_S = 1.0
+_MOST_SCRIPTED = 100_000
 
 
 def parse_faults(pairs: list[str]) -> dict[str, float]:
@@ -54,9 +65,50 @@ def parse_faults(pairs: list[str]) -> dict[str, float]:
     return rates
 
 
+class ScriptedFault(Spec):
+    """Fault of one request or of several in a row.
+
+    Parameters
+    ----------
+    request
+        Number of the first request, counted from 1 over those that are admitted.
+    count
+        Requests in a row that meet it.
+    kind
+        The fault.
+    """
+
+    request: int = Field(ge=1)
+    count: int = Field(default=1, ge=1, le=_MOST_SCRIPTED)
+    kind: Literal["rate_limit", "capacity", "overload", "server_error", "disconnect"]
+
+
+class FaultScript(Spec):
+    """Faults by the numbers of requests."""
+
+    fault: list[ScriptedFault] = Field(min_length=1)
+
+
+def read_fault_script(path: Path) -> dict[int, str]:
+    """Return the fault of each request that a TOML file names.
+
+    Raises
+    ------
+    SpecError
+        If the file cannot be read, a fault cannot be, or a request has two.
+    """
+    script: dict[int, str] = {}
+    for fault in build(FaultScript, read_mapping(path), str(path)).fault:
+        for request in range(fault.request, fault.request + fault.count):
+            if request in script:
+                raise SpecError(f"{path}: request {request} has two faults; keep one")
+            script[request] = fault.kind
+    return script
+
+
 @final
 class FaultInjector:
-    """Draws for each request which fault it meets, if any.
+    """Tells for each request which fault it meets, if any.
 
     Parameters
     ----------
@@ -64,17 +116,29 @@ class FaultInjector:
         Probability of each fault.
     seed
         Seed of the draws.
+    script
+        Faults by the number of the request, from 1; the others are drawn.
     """
 
-    def __init__(self, rates: Mapping[str, float], seed: int) -> None:
+    def __init__(
+        self,
+        rates: Mapping[str, float],
+        seed: int,
+        script: Mapping[int, str] | None = None,
+    ) -> None:
         self._rates = dict(rates)
+        self._script = dict(script or {})
         self._random = random.Random(f"faults {seed}")
+        self._requests = 0
 
-    def draw(self) -> str | None:
+    def next_fault(self) -> str | None:
         """Return the fault of the next request."""
-        if not self._rates:
-            return None
+        self._requests += 1
+        # Drawn in any case: a script does not change what the others meet.
         at = self._random.random()
+        scripted = self._script.get(self._requests)
+        if scripted is not None:
+            return scripted
         for name, rate in self._rates.items():
             if at < rate:
                 return name

@@ -28,6 +28,8 @@ class EndpointSettings(Spec):
         Rate limits of each key for each model.
     faults
         Probability of each injected fault.
+    script
+        Injected faults by the number of the request, before those that are drawn.
     api_key
         Key that requests must have; any is good without.
     most_waiting
@@ -46,6 +48,7 @@ class EndpointSettings(Spec):
     answer_tokens: int = Field(default=128, ge=1)
     limits: LimitSizes = Field(default_factory=LimitSizes)
     faults: dict[str, float] = Field(default_factory=dict)
+    script: dict[int, str] = Field(default_factory=dict)
     api_key: str | None = None
     most_waiting: int = Field(default=1000, ge=0)
     most_body_bytes: int = Field(default=1 << 20, ge=1)

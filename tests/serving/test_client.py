@@ -157,6 +157,19 @@ def test_a_rate_limit_is_tried_again_when_the_client_was_told_to() -> None:
         assert answer.parse().usage
 
 
+def test_a_script_of_faults_is_met_request_by_request() -> None:
+    script = {1: "capacity", 2: "rate_limit", 3: "server_error"}
+    with InProcessEndpoint(make_endpoint(script=script)) as here:
+        client = here.openai(max_retries=0)
+        statuses = []
+        for _ in range(4):
+            try:
+                client.chat.completions.create(**ASKED)
+            except openai.APIStatusError as error:
+                statuses.append(error.status_code)
+        assert statuses == [498, 429, 500]
+
+
 def test_a_cut_answer_is_a_broken_connection() -> None:
     with InProcessEndpoint(make_endpoint(faults={"disconnect": 1})) as here:
         client = here.groq(max_retries=0)

@@ -97,6 +97,7 @@ def test_several_models_are_served_on_chips_of_their_own(
         (["--time-scale=10"], "--clock wall with --time-scale 10"),
         (["--limits=tpm"], "--limits tpm: write NAME=NUMBER"),
         (["--inject=rate_limit=2"], "write a probability from 0 to 1"),
+        (["--inject-script=nowhere.toml"], "no file nowhere.toml"),
         (["--policy=turns"], "--policy turns: the future of a request"),
         (["--policy=alternate"], "with windows or slots only"),
         (["--windows=0"], "--windows 0 serves no prompt"),
