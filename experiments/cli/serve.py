@@ -92,10 +92,11 @@ def serve_command(
     from experiments.run.served_model import FrameOptions
     from serving.endpoint.endpoint import Endpoint
     from serving.endpoint.fault_injection import parse_faults, read_fault_script
-    from serving.endpoint.rate_limits import LimitSizes, parse_limits
+    from serving.endpoint.rate_limits import parse_limits
     from serving.endpoint.request_log import log_to_stderr
     from serving.endpoint.server import listening_socket, serve
     from serving.endpoint.settings import EndpointSettings, make_clock
+    from serving.fleet.limits import Limits
     from specs.scenario import load_scenario
     from specs.validation import build
 
@@ -105,7 +106,7 @@ def serve_command(
         "time_scale": time_scale,
         "seed": scenario.seed,
         "answer_tokens": answer_tokens,
-        "limits": parse_limits(limits) if limits else LimitSizes(),
+        "limits": parse_limits(limits) if limits else Limits(),
         "faults": parse_faults(inject or []),
         "script": read_fault_script(inject_script) if inject_script else {},
         "api_key": api_key,

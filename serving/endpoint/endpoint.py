@@ -140,7 +140,7 @@ class Endpoint:
                 self.clock.now_ps(), prompt_tokens, text.tokens, body.tier
             )
         except Exception:
-            self.limits.give_back(organisation, model, prompt_tokens, asked, now_s)
+            self.limits.give_back(organisation, model, prompt_tokens, asked)
             raise
         prefix = "chatcmpl" if chat else "cmpl"
         completion = Completion(
@@ -172,7 +172,6 @@ class Endpoint:
             completion.deployment.names[0],
             0,
             completion.asked_tokens - made,
-            self.clock.limits_s(),
         )
 
     async def drain(self) -> None:

@@ -1,50 +1,37 @@
-"""Rate limits: leaky buckets of requests and tokens.
+"""Rate limits of every key for every model, told in the words of the wire.
 
-A bucket that is filled to its limit drains in its period, evenly. So the wait that a
-refusal tells is ``(used + requested - limit) / limit * period``, which is what recorded
-refusals of the service say: 6,000 tokens a minute, 5,034 used and 1,443 requested, to
-be tried again in 4.77 s.
+The buckets are those of :mod:`serving.fleet.limits`. The wait that a refusal tells is
+``(used + requested - limit) / limit * period``, which is what recorded refusals of the
+service say: 6,000 tokens a minute, 5,034 used and 1,443 requested, to be tried again in
+4.77 s.
 """
 
 from collections import OrderedDict
-from typing import NamedTuple, final
+from typing import final
 
-from pydantic import Field
-
+from serving.fleet.limits import Limits, RateLimiter, TokenBucket
 from serving.wire.errors import Limit, rate_limited, request_too_large
 from serving.wire.rate_limit_headers import LimitState
-from specs.errors import SpecError
-from specs.validation import Spec, build
+from specs.errors import SpecError, nearest
+from specs.units import PS_PER_S
 
-_MINUTE_S, _DAY_S = 60.0, 86_400.0
 # Organisations whose buckets are kept; the one not seen for longest is forgotten.
 _MOST_ORGANISATIONS = 4096
 # Where no limit is set: a number that no client of one computer reaches.
 _NO_LIMIT = 10**9
+# Time is counted in whole microseconds, so that a wait that was told suffices.
+_PS_PER_US = 10**6
+_NAMES = {
+    "rpm": "requests per minute (RPM)",
+    "rpd": "requests per day (RPD)",
+    "tpm": "tokens per minute (TPM)",
+    "tpd": "tokens per day (TPD)",
+    "itpm": "input tokens per minute (ITPM)",
+    "otpm": "output tokens per minute (OTPM)",
+}
 
 
-class LimitSizes(Spec):
-    """Limits of one organisation for one model.
-
-    Parameters
-    ----------
-    rpm, rpd
-        Requests a minute and a day.
-    tpm, tpd
-        Tokens a minute and a day: those of the prompt and those asked for.
-    itpm, otpm
-        Tokens of prompts and tokens asked for, a minute.
-    """
-
-    rpm: int = Field(default=_NO_LIMIT, ge=1)
-    rpd: int = Field(default=_NO_LIMIT, ge=1)
-    tpm: int = Field(default=_NO_LIMIT, ge=1)
-    tpd: int = Field(default=_NO_LIMIT, ge=1)
-    itpm: int = Field(default=_NO_LIMIT, ge=1)
-    otpm: int = Field(default=_NO_LIMIT, ge=1)
-
-
-def parse_limits(text: str) -> LimitSizes:
+def parse_limits(text: str) -> Limits:
     """Return the limits of a text such as ``rpm=30,tpm=6000``.
 
     Raises
@@ -55,107 +42,24 @@ def parse_limits(text: str) -> LimitSizes:
     sizes: dict[str, int] = {}
     for pair in text.split(","):
         name, _, value = (part.strip() for part in pair.partition("="))
-        try:
-            sizes[name] = int(value.replace("_", ""))
-        except ValueError:
+        if name not in _NAMES:
+            hint = nearest(name, _NAMES)
+            raise SpecError(f"--limits {pair.strip()}: no such limit; {hint}")
+        digits = value.replace("_", "")
+        if not digits.isdecimal() or not int(digits):
             raise SpecError(
-                f"--limits {pair.strip()}: write NAME=NUMBER, as in rpm=30,tpm=6000"
-            ) from None
-    return build(LimitSizes, sizes, "--limits")
+                f"--limits {pair.strip()}: write a number above 0, as in {name}=6000"
+            )
+        sizes[name] = int(digits)
+    return Limits(**sizes)
 
 
-@final
-class LeakyBucket:
-    """Bucket that drains evenly.
-
-    Parameters
-    ----------
-    limit
-        What it holds.
-    period_s
-        Seconds in which a full bucket drains.
-    """
-
-    def __init__(self, limit: int, period_s: float) -> None:
-        self.limit = limit
-        self._rate = limit / period_s
-        self._level = 0.0
-        self._at_s = 0.0
-
-    def used(self, now_s: float) -> float:
-        """Return what is in the bucket."""
-        drained = (now_s - self._at_s) * self._rate
-        self._level = max(self._level - max(drained, 0.0), 0.0)
-        self._at_s = max(now_s, self._at_s)
-        return self._level
-
-    def wait_s(self, amount: int, now_s: float) -> float:
-        """Return the seconds until an amount fits: 0 if it fits now."""
-        over = self.used(now_s) + amount - self.limit
-        # The least step of time that a message shows is a microsecond.
-        return over / self._rate if over > self._rate * 1e-6 else 0.0
-
-    def add(self, amount: int, now_s: float) -> None:
-        """Put an amount in, or take back a negative one."""
-        self._level = max(self.used(now_s) + amount, 0.0)
-
-    def remaining(self, now_s: float) -> int:
-        """Return what still fits."""
-        return max(int(self.limit - self.used(now_s) + 1e-6), 0)
-
-    def reset_s(self, now_s: float) -> float:
-        """Return the seconds until the bucket is empty."""
-        return self.used(now_s) / self._rate
+def _time_ps(now_s: float) -> int:
+    return round(now_s * PS_PER_S / _PS_PER_US) * _PS_PER_US
 
 
-class _Counted(NamedTuple):
-    """A limit, its bucket, and what of a request it counts.
-
-    Attributes
-    ----------
-    limit, bucket
-        The limit and what is used of it.
-    requests, prompt, answer
-        How often it counts the request, its prompt tokens and its answer tokens.
-    """
-
-    limit: Limit
-    bucket: LeakyBucket
-    requests: int
-    prompt: int
-    answer: int
-
-    def amount(self, prompt_tokens: int, answer_tokens: int) -> int:
-        """Return what a request counts."""
-        tokens = self.prompt * prompt_tokens + self.answer * answer_tokens
-        return self.requests + tokens
-
-
-@final
-class _Buckets:
-    """Buckets of an organisation for a model, in the order of the checks."""
-
-    def __init__(self, sizes: LimitSizes) -> None:
-        self.requests_a_day = LeakyBucket(sizes.rpd, _DAY_S)
-        self.tokens_a_minute = LeakyBucket(sizes.tpm, _MINUTE_S)
-        self.all: list[_Counted] = []
-        for name, bucket, *counts in (
-            ("requests per minute (RPM)", LeakyBucket(sizes.rpm, _MINUTE_S), 1, 0, 0),
-            ("requests per day (RPD)", self.requests_a_day, 1, 0, 0),
-            ("tokens per minute (TPM)", self.tokens_a_minute, 0, 1, 1),
-            ("tokens per day (TPD)", LeakyBucket(sizes.tpd, _DAY_S), 0, 1, 1),
-            (
-                "input tokens per minute (ITPM)",
-                *(LeakyBucket(sizes.itpm, _MINUTE_S), 0, 1, 0),
-            ),
-            (
-                "output tokens per minute (OTPM)",
-                *(LeakyBucket(sizes.otpm, _MINUTE_S), 0, 0, 1),
-            ),
-        ):
-            kind = "requests" if name.startswith("requests") else "tokens"
-            limit = Limit(kind=kind, name=name, size=bucket.limit)
-            self.all.append(_Counted(limit, bucket, *counts))
+def _used(bucket: TokenBucket, now_ps: int) -> int:
+    return bucket.limit - bucket.remaining(now_ps)
 
 
 @final
@@ -164,21 +68,21 @@ class RateLimits:
 
     Parameters
     ----------
-    sizes
+    limits
         Limits that each has.
     """
 
-    def __init__(self, sizes: LimitSizes) -> None:
-        self._sizes = sizes
-        self._kept: OrderedDict[tuple[str, str], _Buckets] = OrderedDict()
+    def __init__(self, limits: Limits) -> None:
+        self._limits = Limits(*(size or _NO_LIMIT for size in limits))
+        self._kept: OrderedDict[tuple[str, str], RateLimiter] = OrderedDict()
 
-    def _of(self, organisation: str, model: str) -> _Buckets:
+    def _of(self, organisation: str, model: str) -> RateLimiter:
         key = (organisation, model)
-        buckets = self._kept.pop(key, None) or _Buckets(self._sizes)
-        self._kept[key] = buckets
+        limiter = self._kept.pop(key, None) or RateLimiter(self._limits)
+        self._kept[key] = limiter
         if len(self._kept) > _MOST_ORGANISATIONS:
             self._kept.popitem(last=False)
-        return buckets
+        return limiter
 
     def take(
         self,
@@ -206,49 +110,45 @@ class RateLimits:
         WireError
             413 if the request is over a limit by itself; 429 if it is with others.
         """
-        counted = [
-            (each.limit, each.bucket, each.amount(prompt_tokens, answer_tokens))
-            for each in self._of(organisation, model).all
-        ]
-        for limit, _, amount in counted:
-            if amount > limit.size:
-                raise request_too_large(model, tier, limit, amount)
-        for limit, bucket, amount in counted:
-            wait_s = bucket.wait_s(amount, now_s)
-            if wait_s:
-                raise rate_limited(
-                    model,
-                    tier,
-                    limit,
-                    used=round(bucket.used(now_s)),
-                    requested=amount,
-                    wait_s=wait_s,
-                )
-        for _, bucket, amount in counted:
-            bucket.add(amount, now_s)
+        limiter, now_ps = self._of(organisation, model), _time_ps(now_s)
+        for name, bucket in limiter.buckets.items():
+            amount = limiter.amount(name, prompt_tokens, answer_tokens)
+            if amount > bucket.limit:
+                raise request_too_large(model, tier, _limit(name, bucket), amount)
+        name = limiter.refused_by(now_ps, prompt_tokens, answer_tokens)
+        if name:
+            bucket = limiter.buckets[name]
+            amount = limiter.amount(name, prompt_tokens, answer_tokens)
+            raise rate_limited(
+                model,
+                tier,
+                _limit(name, bucket),
+                used=_used(bucket, now_ps),
+                requested=amount,
+                wait_s=bucket.wait_ps(amount, now_ps) / PS_PER_S,
+            )
 
     def give_back(
-        self,
-        organisation: str,
-        model: str,
-        prompt_tokens: int,
-        answer_tokens: int,
-        now_s: float,
+        self, organisation: str, model: str, prompt_tokens: int, answer_tokens: int
     ) -> None:
         """Take tokens back that were not read or not made after all."""
-        for each in self._of(organisation, model).all:
-            tokens = each.amount(prompt_tokens, answer_tokens) - each.requests
-            each.bucket.add(-tokens, now_s)
+        self._of(organisation, model).give_back(prompt_tokens, answer_tokens)
 
     def state(self, organisation: str, model: str, now_s: float) -> LimitState:
         """Return what the headers of an answer tell."""
-        buckets = self._of(organisation, model)
-        requests, tokens = buckets.requests_a_day, buckets.tokens_a_minute
+        buckets, now_ps = self._of(organisation, model).buckets, _time_ps(now_s)
+        requests, tokens = buckets["rpd"], buckets["tpm"]
         return LimitState(
             requests=requests.limit,
             tokens=tokens.limit,
-            remaining_requests=requests.remaining(now_s),
-            remaining_tokens=tokens.remaining(now_s),
-            reset_requests_s=requests.reset_s(now_s),
-            reset_tokens_s=tokens.reset_s(now_s),
+            remaining_requests=requests.remaining(now_ps),
+            remaining_tokens=tokens.remaining(now_ps),
+            reset_requests_s=requests.full_in_ps(now_ps) / PS_PER_S,
+            reset_tokens_s=tokens.full_in_ps(now_ps) / PS_PER_S,
         )
+
+
+def _limit(name: str, bucket: TokenBucket) -> Limit:
+    """Return a limit as the wire names it."""
+    kind = "requests" if name.startswith("r") else "tokens"
+    return Limit(kind=kind, name=_NAMES[name], size=bucket.limit)

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from serving.endpoint.clock import Clock, InstantClock, WallClock
-from serving.endpoint.rate_limits import LimitSizes
+from serving.fleet.limits import Limits
 from specs.errors import SpecError
 from specs.validation import Spec
 
@@ -46,7 +46,7 @@ class EndpointSettings(Spec):
     time_scale: float = Field(default=1.0, gt=0, le=1e6)
     seed: int = 1
     answer_tokens: int = Field(default=128, ge=1)
-    limits: LimitSizes = Field(default_factory=LimitSizes)
+    limits: Limits = Limits()
     faults: dict[str, float] = Field(default_factory=dict)
     script: dict[int, str] = Field(default_factory=dict)
     api_key: str | None = None

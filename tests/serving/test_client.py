@@ -16,7 +16,7 @@ from serving.client import (
     SimulatedTime,
     SyncTransport,
 )
-from serving.endpoint.rate_limits import LimitSizes
+from serving.fleet.limits import Limits
 from tests.serving.endpoints import HELLO, make_endpoint
 
 Sdk = groq.Groq | openai.OpenAI
@@ -128,7 +128,7 @@ def test_many_streams_at_once_lose_and_reorder_nothing(
 def test_refusals_are_the_errors_of_the_clients() -> None:
     for error in refused(401, api_key="secret"):
         assert isinstance(error, groq.AuthenticationError | openai.AuthenticationError)
-    for error in refused(413, limits=LimitSizes(tpm=30)):
+    for error in refused(413, limits=Limits(tpm=30)):
         assert "Limit 30, Requested 31" in str(error)
     for error in refused(498, faults={"capacity": 1}):
         assert "Flex tier capacity exceeded" in str(error)
@@ -144,7 +144,7 @@ def test_an_unknown_model_is_not_found(sdk: Sdk) -> None:
 
 def test_a_rate_limit_is_tried_again_when_the_client_was_told_to() -> None:
     # The first request fills the bucket; a second later the next one fits.
-    limits = LimitSizes(tpm=31 * 60)
+    limits = Limits(tpm=31 * 60)
     with InProcessEndpoint(make_endpoint(limits=limits)) as here:
         client = here.groq(max_retries=2)
         client.chat.completions.create(**{**ASKED, "max_tokens": 31 * 59})

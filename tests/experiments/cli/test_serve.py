@@ -13,7 +13,7 @@ from experiments.run.served_model import FrameOptions, served_timetable
 from serving.client import InProcessEndpoint
 from serving.endpoint import server
 from serving.endpoint.endpoint import Endpoint
-from serving.endpoint.rate_limits import LimitSizes
+from serving.fleet.limits import Limits
 from specs.errors import SpecError, TopologyError
 from specs.scenario import Scenario
 
@@ -47,7 +47,7 @@ def test_the_times_that_are_served_are_those_of_the_compiled_program(
     done = groqrack("serve", *machine, *options, *names)
     assert done.returncode == 0, done.stderr
     (endpoint,) = served
-    assert endpoint.settings.limits == LimitSizes(tpm=5000)
+    assert endpoint.settings.limits == Limits(tpm=5000)
     assert endpoint.settings.seed == 4
     (deployment,) = endpoint.deployments
     assert deployment.names[1] == "llama-3.1-8b-instant"
@@ -95,7 +95,7 @@ def test_several_models_are_served_on_chips_of_their_own(
     [
         (["--clock=sundial"], "clock = 'sundial'"),
         (["--time-scale=10"], "--clock wall with --time-scale 10"),
-        (["--limits=tpm"], "--limits tpm: write NAME=NUMBER"),
+        (["--limits=tpm"], "--limits tpm: write a number above 0"),
         (["--inject=rate_limit=2"], "write a probability from 0 to 1"),
         (["--inject-script=nowhere.toml"], "no file nowhere.toml"),
         (["--policy=turns"], "--policy turns: the future of a request"),

@@ -9,7 +9,7 @@ import pytest
 
 from serving.client import InProcessEndpoint, SyncTransport
 from serving.endpoint.application import make_application
-from serving.endpoint.rate_limits import LimitSizes
+from serving.fleet.limits import Limits
 from tests.serving.endpoints import HELLO, make_endpoint
 
 CHAT = {"model": "m", "messages": HELLO, "max_tokens": 5}
@@ -97,7 +97,7 @@ def test_headers_stand_on_answers_and_on_refusals(client: httpx.Client) -> None:
 
 
 def test_limits_are_counted_in_the_headers() -> None:
-    endpoint = make_endpoint(limits=LimitSizes(rpd=10, tpm=6000))
+    endpoint = make_endpoint(limits=Limits(rpd=10, tpm=6000))
     with (
         InProcessEndpoint(endpoint) as here,
         httpx.Client(transport=SyncTransport(here), base_url="http://here") as client,

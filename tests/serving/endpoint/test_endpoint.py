@@ -6,8 +6,8 @@ import pytest
 
 from serving.endpoint.completion import Completion
 from serving.endpoint.endpoint import Endpoint
-from serving.endpoint.rate_limits import LimitSizes
 from serving.endpoint.settings import EndpointSettings
+from serving.fleet.limits import Limits
 from serving.wire.chat_request import ChatRequest
 from serving.wire.errors import WireError
 from serving.wire.request_body import read_body
@@ -49,7 +49,7 @@ def test_a_stop_ends_the_answer_on_the_machine_too() -> None:
 
 
 def test_only_what_was_made_counts_to_the_limits_in_the_end() -> None:
-    endpoint = make_endpoint(limits=LimitSizes(tpm=100))
+    endpoint = make_endpoint(limits=Limits(tpm=100))
     completion = admit(endpoint)
     prompt = completion.flight.ticket.prompt_tokens
     now_s = endpoint.clock.limits_s()
@@ -62,7 +62,7 @@ def test_only_what_was_made_counts_to_the_limits_in_the_end() -> None:
 
 
 def test_what_the_queue_refuses_counts_to_no_limit() -> None:
-    endpoint = make_endpoint(slots=1, most_waiting=0, limits=LimitSizes(tpm=1000))
+    endpoint = make_endpoint(slots=1, most_waiting=0, limits=Limits(tpm=1000))
     admit(endpoint)
     before = endpoint.limits.state("us", "m", endpoint.clock.limits_s())
     with pytest.raises(WireError, match="over capacity"):
