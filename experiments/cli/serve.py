@@ -14,7 +14,7 @@ from experiments.cli.scenario_options import (
 )
 
 if TYPE_CHECKING:
-    from experiments.run.served_model import FrameOptions
+    from experiments.service.served_model import FrameOptions
     from serving.endpoint.deployment import Deployment
     from specs.scenario import Scenario
 
@@ -40,11 +40,14 @@ def serve_command(
     time_scale: Annotated[
         float, typer.Option(help="Seconds for a simulated second, --clock scaled.")
     ] = 1.0,
-    windows: Annotated[int, typer.Option(help="Prompt windows in a frame.")] = 1,
+    windows: Annotated[int, typer.Option(help="Prompt windows in a frame.")] = 4,
     chunk: Annotated[int, typer.Option(help="Positions of a prompt in a window.")] = 16,
     policy: Annotated[
         str, typer.Option(help="How prompts share the pipeline: windows or slots.")
     ] = "windows",
+    pace: Annotated[
+        str, typer.Option(help="Whose pace stages keep with windows: token or chunk.")
+    ] = "token",
     served_model_name: Annotated[
         list[str] | None, typer.Option(help="Another name of the model; repeatable.")
     ] = None,
@@ -89,7 +92,7 @@ def serve_command(
                 f"groqrack serve needs {name}, which is not installed; install the "
                 f"extra serve: pip install 'groqrack-fabric[serve]'"
             )
-    from experiments.run.served_model import FrameOptions
+    from experiments.service.served_model import FrameOptions
     from serving.endpoint.endpoint import Endpoint
     from serving.endpoint.fault_injection import parse_faults, read_fault_script
     from serving.endpoint.rate_limits import parse_limits
@@ -118,7 +121,7 @@ def serve_command(
     make_clock(settings)
     others = [load_scenario(path) for path in also or []]
     check_partition([scenario, *others])
-    frame = FrameOptions(windows=windows, chunk_tokens=chunk, policy=policy)
+    frame = FrameOptions(windows, chunk, policy, pace)
     with listening_socket(port) as listening:
         deployments = [
             _deployment(each, frame, names, max_waiting)
@@ -138,7 +141,7 @@ def _deployment(
 ) -> "Deployment":
     """Return the deployment of a scenario's model, and tell what it is."""
     from experiments.run.scenario_inputs import model_of
-    from experiments.run.served_model import served_timetable
+    from experiments.service.served_model import served_timetable
     from serving.endpoint.deployment import Deployment
 
     name = model_of(scenario).name

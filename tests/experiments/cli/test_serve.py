@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from experiments.cli.serve import check_partition
-from experiments.run.served_model import FrameOptions, served_timetable
 from serving.client import InProcessEndpoint
 from serving.endpoint import server
 from serving.endpoint.endpoint import Endpoint
@@ -56,7 +55,7 @@ def test_the_times_that_are_served_are_those_of_the_compiled_program(
     timetable = deployment.timetable
     token_us = timetable.frame_times.frame_cycles / timetable.times.clock_hz * 1e6
     assert (
-        f"4 slots and 1 prompt windows in a frame of {token_us:,.3f} us" in done.stderr
+        f"4 slots and 4 prompt windows in a frame of {token_us:,.3f} us" in done.stderr
     )
     with InProcessEndpoint(endpoint) as here:
         usage: Any = (
@@ -100,6 +99,7 @@ def test_several_models_are_served_on_chips_of_their_own(
         (["--inject-script=nowhere.toml"], "no file nowhere.toml"),
         (["--policy=turns"], "--policy turns: the future of a request"),
         (["--policy=alternate"], "with windows or slots only"),
+        (["--pace=walk"], "--pace walk is not known; use token or chunk"),
         (["--windows=0"], "--windows 0 serves no prompt"),
         (["--chunk=0"], "chunk_tokens must be > 0, got 0"),
         (["--model=llama-2-70b", "--strategy=tensor=8,pipeline=3"], "lacks"),
@@ -154,9 +154,3 @@ def test_models_share_one_machine_that_holds_them_all() -> None:
         check_partition([whole, whole])
     with pytest.raises(SpecError, match="has machine lpx and gpt2-xl groqrack"):
         check_partition([whole, Scenario(model="gpt2-xl")])
-
-
-def test_an_encoder_and_a_workload_are_not_served() -> None:
-    frame = FrameOptions(windows=1, chunk_tokens=4, policy="windows")
-    with pytest.raises(SpecError, match="workload gemm:8x8x8 makes no tokens"):
-        served_timetable(Scenario(workload="gemm:8x8x8"), frame)

@@ -1,10 +1,11 @@
 """Served model: the timetable of a scenario's pipeline, for requests one at a time."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from experiments.run.preparation import Prepared, plan_scenario
 from serving.compiled_times import compile_service_times
-from serving.frame import Frame, Policy
+from serving.frame import Frame, Pace, Policy
 from serving.timetable.online import OnlineTimetable
 from specs.errors import PlanError, SpecError
 from specs.scenario import Scenario
@@ -22,11 +23,14 @@ class FrameOptions(NamedTuple):
         Prompt windows in a frame, and positions of a prompt in each.
     policy
         How prompts share the pipeline: ``windows`` or ``slots``.
+    pace
+        Whose pace the stages keep with windows: ``token`` or ``chunk``.
     """
 
-    windows: int
-    chunk_tokens: int
-    policy: str
+    windows: int = 4
+    chunk_tokens: int = 16
+    policy: str = Policy.WINDOWS
+    pace: str = Pace.TOKEN
 
 
 def served_timetable(scenario: Scenario, options: FrameOptions) -> OnlineTimetable:
@@ -52,6 +56,8 @@ def served_timetable(scenario: Scenario, options: FrameOptions) -> OnlineTimetab
             f"--policy {options.policy}: the future of a request is known when it "
             f"arrives with {' or '.join(_POLICIES)} only; use one of them"
         )
+    if options.pace not in tuple(Pace):
+        raise SpecError(f"--pace {options.pace} is not known; use token or chunk")
     policy = Policy(options.policy)
     if policy is Policy.WINDOWS and options.windows < 1:
         raise SpecError(
@@ -64,6 +70,7 @@ def served_timetable(scenario: Scenario, options: FrameOptions) -> OnlineTimetab
         chunk_tokens=min(options.chunk_tokens, scenario.context),
         context_tokens=scenario.context,
         policy=policy,
+        pace=Pace(options.pace),
     )
     prepared = _with_slots(scenario)
     times = compile_service_times(
@@ -71,13 +78,7 @@ def served_timetable(scenario: Scenario, options: FrameOptions) -> OnlineTimetab
     )
     return OnlineTimetable(
         times,
-        Frame(
-            slots=prepared.plan.sequences,
-            windows=frame.windows,
-            chunk_tokens=frame.chunk_tokens,
-            context_tokens=frame.context_tokens,
-            policy=policy,
-        ),
+        replace(frame, slots=prepared.plan.sequences),
     )
 
 
