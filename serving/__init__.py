@@ -5,7 +5,8 @@ is known when it is admitted: load shows as time in the queue, never as slower t
 
 cycle_time: CycleTime
 service_times: ServiceTimes, TOKEN_BYTES
-compiled_times: bucket_contexts, compile_service_times, stage_pitch
+compiled_times: compile_service_times, ServiceCompiler, CompiledPass,
+    bucket_contexts, cache_bytes_per_token, stage_pitch
 frame: Frame, FrameTimes, Policy, frame_times
 fleet: replicas, routers, limits and prefix caches
 requests: what users ask for

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import NamedTuple, final
 
 import numpy as np
 
 from compiler.compile_decode import compile_token
-from compiler.ir.schedule import Schedule
 from compiler.ir.timeline import Timeline, TransportEntry
 from compiler.prefill.chunk_steps import STAGE_TRANSFER
 from compiler.verify import verify
@@ -44,18 +44,7 @@ def compile_service_times(
 ) -> ServiceTimes:
     """Return the service times of a plan's pipeline, compiled and verified per bucket.
 
-    Parameters
-    ----------
-    plan
-        Who holds what, for one replica; its sequences are the decode slots.
-    topology
-        The topology.
-    chunk_tokens
-        Positions of a prompt that a pass computes together.
-    contexts
-        Upper ends of the context buckets, ascending; the plan's context alone if none.
-    drafted_tokens
-        Tokens that a draft proposes for each turn, which the turn verifies.
+    Parameters are those of `ServiceCompiler.times`.
 
     Raises
     ------
@@ -65,6 +54,153 @@ def compile_service_times(
     ScheduleError
         If no schedule holds.
     """
+    return ServiceCompiler(topology).times(
+        plan,
+        chunk_tokens=chunk_tokens,
+        contexts=contexts,
+        drafted_tokens=drafted_tokens,
+    )
+
+
+class CompiledPass(NamedTuple):
+    """What a frame needs to know of a pass that is compiled and proven.
+
+    Attributes
+    ----------
+    interval_cycles, period_cycles, token_cycles
+        From one sequence to the next, from a token of a sequence to its next, and the
+        length of the pass.
+    slowest_cycles
+        Cycles of its slowest stage.
+    pitch_cycles
+        From the start of each stage to the next one's.
+    digest
+        Digest of its certificate.
+    """
+
+    interval_cycles: int
+    period_cycles: int
+    token_cycles: int
+    slowest_cycles: int
+    pitch_cycles: tuple[int, ...]
+    digest: str
+
+
+@final
+class ServiceCompiler:
+    """Compiler of the passes of a service, each compiled and verified once.
+
+    Parameters
+    ----------
+    topology
+        The topology.
+    """
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._compiled: dict[tuple[str, int, Task], CompiledPass] = {}
+
+    def times(
+        self,
+        plan: ShardingPlan,
+        *,
+        chunk_tokens: int,
+        contexts: Sequence[int] = (),
+        drafted_tokens: int = 0,
+    ) -> ServiceTimes:
+        """Return the service times of a plan's pipeline per bucket.
+
+        Parameters
+        ----------
+        plan
+            Who holds what, for one replica; its sequences are the decode slots.
+        chunk_tokens
+            Positions of a prompt that a pass computes together.
+        contexts
+            Upper ends of the context buckets, ascending; the plan's context if none.
+        drafted_tokens
+            Tokens that a draft proposes for each turn, which the turn verifies.
+
+        Raises
+        ------
+        RackError
+            As `compile_service_times`.
+        """
+        _check(plan)
+        turn = plan.task._replace(
+            query_tokens=drafted_tokens + 1, answer_tokens=drafted_tokens + 1
+        )
+        chunk = plan.task._replace(query_tokens=chunk_tokens, answer_tokens=1)
+        ends = list(contexts) or [plan.task.context]
+        tokens = [self._pass(plan, turn, end, plan.sequences) for end in ends]
+        # A pass of a prompt is proven alone: what is beside it are decode sequences.
+        passes = [self._pass(plan, chunk, end, 1) for end in ends]
+        epoch_cycles = plan.machine.hac.epoch_cycles
+        windows = [each.slowest_cycles + epoch_cycles for each in passes]
+        paced = list(map(_paced, tokens, passes, windows))
+        return ServiceTimes(
+            clock_hz=plan.machine.chip.clock_hz,
+            host=plan.machine.host,
+            slots=plan.sequences,
+            chunk_tokens=chunk_tokens,
+            turn_tokens=drafted_tokens + 1,
+            context_tokens=_ints(ends),
+            slot_cycles=_ints(
+                each.interval_cycles or each.period_cycles for each in tokens
+            ),
+            period_cycles=_ints(each.period_cycles for each in tokens),
+            token_cycles=_ints(each.token_cycles for each in tokens),
+            window_cycles=_ints(windows),
+            pass_cycles=_ints(each.token_cycles for each in passes),
+            token_lag_cycles=_ints(map(_lag_cycles, tokens, passes)),
+            pass_lag_cycles=_ints(map(_lag_cycles, passes, tokens)),
+            paced_windows=_ints(behind for behind, _ in paced),
+            paced_pass_cycles=_ints(cycles for _, cycles in paced),
+            change_cycles=_CHANGE_EPOCHS * epoch_cycles,
+            kv_bytes_per_token=_kv_bytes_per_token(plan),
+            decode_certificates=tuple(each.digest for each in tokens),
+            chunk_certificates=tuple(each.digest for each in passes),
+        )
+
+    def _pass(
+        self, plan: ShardingPlan, task: Task, context: int, sequences: int
+    ) -> CompiledPass:
+        """Return a pass at a context, compiled unless it is known."""
+        # A chunk that is longer than the context is the context.
+        query = min(task.query_tokens, context)
+        own = task._replace(
+            context=context,
+            query_tokens=query,
+            answer_tokens=min(task.answer_tokens, query),
+        )
+        lacking = lacking_bytes(plan, own)
+        if lacking > 0:
+            raise PlanError(
+                f"a pass of {query} positions at a context of {context} does not fit: "
+                f"the fullest chip lacks {lacking:,} bytes; use a shorter chunk or "
+                f"fewer slots"
+            )
+        key = str(plan.strategy), sequences, own
+        if key not in self._compiled:
+            passing = pass_plan(replace(plan, sequences=sequences), own)
+            schedule = compile_token(passing, self._topology)
+            program = schedule.program
+            certificate = verify(
+                program, self._topology, plan.machine, plan=schedule.plan
+            )
+            self._compiled[key] = CompiledPass(
+                interval_cycles=program.interval_cycles,
+                period_cycles=program.period_cycles,
+                token_cycles=program.token_cycles,
+                slowest_cycles=max(schedule.timeline.stage_cycles),
+                pitch_cycles=tuple(stage_pitch(schedule.timeline)),
+                digest=certificate.digest,
+            )
+        return self._compiled[key]
+
+
+def _check(plan: ShardingPlan) -> None:
+    """Refuse a plan that serves no tokens, or in several replicas."""
     if plan.task.model.structure.encoder:
         raise PlanError(
             f"{plan.task.model.name} is an encoder and makes no tokens; serve a model "
@@ -75,93 +211,28 @@ def compile_service_times(
             f"{plan.strategy} has {plan.strategy.data} replicas, and service times are "
             f"those of one; leave data= out and say replicas in the frame"
         )
-    turn = plan.task._replace(
-        query_tokens=drafted_tokens + 1, answer_tokens=drafted_tokens + 1
-    )
-    chunk = plan.task._replace(query_tokens=chunk_tokens, answer_tokens=1)
-    ends = list(contexts) or [plan.task.context]
-    decodes = [_compiled(plan, turn, end, topology) for end in ends]
-    # A pass of a prompt is proven alone: what is beside it are the decode sequences.
-    chunks = [
-        _compiled(replace(plan, sequences=1), chunk, end, topology, beside=plan)
-        for end in ends
-    ]
-    tokens, passes = [made for made, _ in decodes], [made for made, _ in chunks]
-    machine = plan.machine
-    windows = [
-        max(each.timeline.stage_cycles) + machine.hac.epoch_cycles for each in passes
-    ]
-    paced = list(map(_paced, tokens, passes, windows))
-    return ServiceTimes(
-        clock_hz=machine.chip.clock_hz,
-        host=machine.host,
-        slots=plan.sequences,
-        chunk_tokens=chunk_tokens,
-        turn_tokens=drafted_tokens + 1,
-        context_tokens=_ints(ends),
-        slot_cycles=_ints(
-            each.program.interval_cycles or each.program.period_cycles
-            for each in tokens
-        ),
-        period_cycles=_ints(each.program.period_cycles for each in tokens),
-        token_cycles=_ints(each.program.token_cycles for each in tokens),
-        window_cycles=_ints(windows),
-        pass_cycles=_ints(each.program.token_cycles for each in passes),
-        token_lag_cycles=_ints(map(_lag_cycles, tokens, passes)),
-        pass_lag_cycles=_ints(map(_lag_cycles, passes, tokens)),
-        paced_windows=_ints(behind for behind, _ in paced),
-        paced_pass_cycles=_ints(cycles for _, cycles in paced),
-        change_cycles=_CHANGE_EPOCHS * machine.hac.epoch_cycles,
-        kv_bytes_per_token=_kv_bytes_per_token(plan),
-        decode_certificates=tuple(digest for _, digest in decodes),
-        chunk_certificates=tuple(digest for _, digest in chunks),
-    )
 
 
-def _compiled(
-    plan: ShardingPlan,
-    task: Task,
-    context: int,
-    topology: Topology,
-    beside: ShardingPlan | None = None,
-) -> tuple[Schedule, str]:
-    """Return the schedule of a pass at a context, and its certificate's digest."""
-    # A chunk that is longer than the context is the context.
-    query = min(task.query_tokens, context)
-    own = task._replace(
-        context=context,
-        query_tokens=query,
-        answer_tokens=min(task.answer_tokens, query),
-    )
-    lacking = lacking_bytes(beside or plan, own)
-    if lacking > 0:
-        raise PlanError(
-            f"a pass of {query} positions at a context of {context} does not fit: the "
-            f"fullest chip lacks {lacking:,} bytes; use a shorter chunk or fewer slots"
-        )
-    schedule = compile_token(pass_plan(plan, own), topology)
-    certificate = verify(schedule.program, topology, plan.machine, plan=schedule.plan)
-    return schedule, certificate.digest
-
-
-def _lag_cycles(follower: Schedule, leader: Schedule) -> int:
+def _lag_cycles(follower: CompiledPass, leader: CompiledPass) -> int:
     """Return what a pass takes longer if it may not overtake another in any stage."""
-    own, ahead = stage_pitch(follower.timeline), stage_pitch(leader.timeline)
-    return sum(max(0, there - here) for here, there in zip(own, ahead, strict=True))
+    pairs = zip(follower.pitch_cycles, leader.pitch_cycles, strict=True)
+    return sum(max(0, there - here) for here, there in pairs)
 
 
-def _paced(token: Schedule, chunk: Schedule, window_cycles: int) -> tuple[int, int]:
+def _paced(
+    token: CompiledPass, chunk: CompiledPass, window_cycles: int
+) -> tuple[int, int]:
     """Return by how many windows a chunk falls behind tokens, and its pass beside them.
 
     Each stage runs the frame of the one before it, later by what a token takes there. A
     chunk that takes longer goes on in one of the next windows of the next stage.
     """
-    own, ahead = stage_pitch(chunk.timeline), stage_pitch(token.timeline)
+    own, ahead = chunk.pitch_cycles, token.pitch_cycles
     behind = sum(
         ceil_div(max(0, here - there), window_cycles)
         for here, there in zip(own, ahead, strict=True)
     )
-    return behind, chunk.program.token_cycles - sum(own) + sum(ahead)
+    return behind, chunk.token_cycles - sum(own) + sum(ahead)
 
 
 def stage_pitch(timeline: Timeline) -> list[int]:

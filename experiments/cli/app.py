@@ -116,11 +116,24 @@ def plan_command(
             "--pareto", help="Show the front of latency, throughput and chips."
         ),
     ] = False,
+    slo: Annotated[
+        str | None,
+        typer.Option(help="With --objective goodput: ttft=200ms,tpot=5ms."),
+    ] = None,
+    traffic: Annotated[
+        Path | None,
+        typer.Option(help="With --objective goodput: the traffic file."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say which chip holds which slice of the model, and whether it fits."""
     from experiments.cli.plan import show_plan
 
+    if options.objective == "goodput" or traffic is not None or slo is not None:
+        from experiments.cli.frame_plan import show_frame_plan
+
+        show_frame_plan(options, traffic, slo, out, as_json=as_json)
+        return
     scenario = scenario_from(options)
     show_plan(scenario, out, explain=explain, pareto=pareto, as_json=as_json)
 

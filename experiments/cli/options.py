@@ -41,7 +41,8 @@ StrategyText = Annotated[
 ObjectiveText = Annotated[
     str | None,
     typer.Option(
-        "--objective", help="What auto seeks: latency, throughput, chips, energy."
+        "--objective",
+        help="What auto seeks: latency, throughput, chips, energy; or goodput.",
     ),
 ]
 PlacementText = Annotated[

@@ -69,7 +69,13 @@ def traffic_command(
         from experiments.tables.atomic_write import check_writable
 
         check_writable(out)
-    run = run_traffic(file, engine=engine)
+    prepared = None
+    if file.frame is None:
+        from experiments.service.frame_plan import best_frame
+
+        plan = best_frame(file)
+        file, prepared = plan.file, plan.prepared
+    run = run_traffic(file, engine=engine, prepared=prepared)
     document = traffic_document(run)
     if as_json:
         print(json.dumps(document, indent=2))

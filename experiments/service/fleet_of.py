@@ -5,9 +5,9 @@ from typing import NamedTuple
 from experiments.run.preparation import Prepared, plan_scenario
 from experiments.run.scenario_inputs import scenario_of
 from serving.compiled_times import (
+    ServiceCompiler,
     bucket_contexts,
     cache_bytes_per_token,
-    compile_service_times,
 )
 from serving.fleet.fleet import CacheSizes, Fleet, FleetOutage, Transfer
 from serving.fleet.limits import Limits
@@ -70,9 +70,19 @@ def prepare_replica(file: TrafficFile, frame: FrameSpec) -> Prepared:
 
 
 def replica_times(
-    file: TrafficFile, frame: FrameSpec, prepared: Prepared
+    file: TrafficFile,
+    frame: FrameSpec,
+    prepared: Prepared,
+    compiler: ServiceCompiler | None = None,
 ) -> ServiceTimes:
     """Return the service times of a replica, compiled and verified.
+
+    Parameters
+    ----------
+    file, frame, prepared
+        What is asked, the frame, and the plan of the replica.
+    compiler
+        What has compiled other frames of the replica.
 
     Raises
     ------
@@ -81,9 +91,9 @@ def replica_times(
     """
     bucket = file.context_bucket or file.context
     drafted = file.speculation.drafted_tokens if file.speculation else 0
-    return compile_service_times(
+    compiler = compiler or ServiceCompiler(prepared.topology)
+    return compiler.times(
         prepared.plan,
-        prepared.topology,
         chunk_tokens=frame.chunk_tokens,
         contexts=bucket_contexts(file.context, bucket),
         drafted_tokens=drafted,

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from experiments.cli.traffic import traffic_command
+from experiments.report.traffic_keys import REQUEST_COLUMNS, TRAFFIC
 from experiments.service.fleet_of import PreparedFleet, fleet_of, prepare_fleet
 from experiments.service.traffic_files import write_traffic
 from experiments.service.traffic_report import traffic_report
@@ -121,6 +122,19 @@ def test_a_report_and_its_files_say_the_same(tmp_path: Path) -> None:
     assert frame["tokens_per_s"] < frame["tokens_per_s_without_prompts"]
     # A slot gives a token a frame, a window a chunk.
     assert rate / frame["tokens_per_s"] == pytest.approx(2 * 8 / 4)
+
+
+def test_every_key_and_column_of_traffic_is_documented() -> None:
+    made = run()
+    document = traffic_document(made)
+    keys: set[str] = set()
+    for name, value in document.items():
+        if isinstance(value, dict) and name not in {"inputs", "outcomes"}:
+            keys |= {f"{name}.{inner}" for inner in value}
+        else:
+            keys.add("outcomes.*" if name == "outcomes" else name)
+    assert keys == set(TRAFFIC)
+    assert list(made.records) == list(REQUEST_COLUMNS)
 
 
 def test_cached_positions_must_fit_beside_the_slots() -> None:
