@@ -20,7 +20,8 @@ def make_timetable(slots: int = 20) -> OnlineTimetable:
         slots=slots,
         context_tokens=[CONTEXT],
         slot_cycles=[10],
-        period_cycles=[slots * 10],
+        # A sequence has no token before the last one is back: 150 cycles.
+        period_cycles=[max(slots * 10, 150)],
         decode_certificates=("0123456789abcdef",),
     )
     return OnlineTimetable(times, round_frame(slots=slots, context_tokens=CONTEXT))
