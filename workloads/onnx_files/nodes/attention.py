@@ -62,6 +62,9 @@ def _attention(node: Node) -> list[Value | None]:
         else:
             scores = builder.elementwise(V.ADD, scores, mask)
     shares = softmax(node, scores, -1)
+    if any(chosen for _, chosen in added):
+        # Of a row of which all is masked, nothing has a share.
+        shares = _kept(node, shares, added)
     shares = reshaped(node, shares, (batch, groups, shared * asked, positions))
     made = in_pairs(node, shares, values)
     width = values.shape[-1]
@@ -76,6 +79,18 @@ def _apart(node: Node, value: Value, heads: int) -> Value:
     batch, rows, width = value.shape
     split = reshaped(node, value, (batch, rows, heads, width // heads))
     return split.transposed((0, 2, 1, 3))
+
+
+def _kept(node: Node, shares: Value, masks: list[tuple[Value, bool]]) -> Value:
+    """Return shares without those of what is masked, which a softmax leaves equal."""
+    for mask, chosen in masks:
+        shown = mask
+        if not chosen:
+            if not mask.constant:
+                continue
+            shown = node.builder.derived("shown", lambda a: a > LEAST, mask)
+        shares = node.builder.elementwise(V.MULTIPLY, shares, shown)
+    return shares
 
 
 def _masked(node: Node, scores: Value, past: int) -> list[tuple[Value, bool]]:

@@ -34,6 +34,17 @@ def test_masks_of_any_shape_are_those_of_onnx(
     compared("Attention", APART, kept, given=4)
 
 
+@pytest.mark.parametrize("causal", [0, 1])
+def test_a_row_of_which_all_is_masked_is_nothing(
+    compared: Compared, causal: int
+) -> None:
+    kept = np.ones((3, 5), bool)
+    # The first query sees later keys alone, which it must not if it is causal.
+    kept[0, :2], kept[2] = False, False
+    compared("Attention", APART, kept, given=4, is_causal=causal)
+    compared("Attention", APART, kept, given=3, is_causal=causal)
+
+
 def test_keys_of_the_past_come_before_new_ones(compared: Compared) -> None:
     past = [(2, 2, 4, 8), (2, 2, 4, 6)]
     mask = np.zeros((3, 9), np.float32)
