@@ -17,6 +17,7 @@ from experiments.tables.scenario_rows import scenario_row
 from sharding.planner.infeasibility import smallest_pipeline
 from sharding.planner.memory import kv_cache_bytes
 from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.stored_weights import checkpoint_bytes
 from sharding.weights.task import Task
 from specs.scenario import Scenario
 
@@ -67,12 +68,11 @@ def _row(name: str, chips: int, context: int, seed: int) -> TableRow:
         int(kv_cache_bytes(task, Block(BlockKind.ATTENTION, layer, 0, 1, 1), 1).sum())
         for layer in range(model.layers)
     )
-    stored = task.machine.formats.weights
     return {
         "model": name,
         "context_tokens": context,
         "trained": context <= model.max_context_tokens,
-        "weight_gb": stored.bytes_of(model.parameters) / 1e9,
+        "weight_gb": checkpoint_bytes(model, task.machine) / 1e9,
         "kv_gb": kv_bytes / 1e9,
         # None if no number of stages suffices, since attention of a layer is not cut.
         "smallest_chips": WIDTH * smallest_pipeline(task, 1) or None,

@@ -15,7 +15,10 @@ numerical_settings: NumericalSettings; what changes a model's values and not its
 router: RouterSpec; how scores of experts become their weights
 hf_config, config_values, config_layers: readers of config.json
 checkpoint: reader of a checkpoint's index
-formats, devices: number formats; peaks of other devices
+formats, model_formats: number formats with scales; those of a model's tensors
+quantization, quantization_methods, quantized_modules: readers of a config's
+    quantization_config
+devices: peaks of other devices
 decode_work: the work of a decode step, for the bounds of devices
 graph, graph_validation: tensors and operators of a workload, and their faults
 vector_functions, vector_validation: functions of vector operators, and their faults

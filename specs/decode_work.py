@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-from specs.formats import Format
+from specs.formats import Format, WeightFormat
 from specs.model import ModelSpec
+from specs.model_formats import ModelFormats
 
 _FLOP_PER_MAC = 2
 
@@ -31,14 +32,20 @@ def decode_work(
     *,
     context: int,
     batch: int,
-    weights: Format = Format.FP16,
+    weights: Format | ModelFormats = Format.FP16,
     kv_cache: Format = Format.FP16,
 ) -> DecodeWork:
     """Return a model spec's work of a decode step: operations, bytes to read and hold.
 
     The step is of `batch` sequences at `context` positions. Only matrix products
-    count: norms, biases and look-ups are below 0.1 % of them.
+    count: norms, biases and look-ups are below 0.1 % of them. Scales of weights are
+    read with them.
     """
+    stored = (
+        weights
+        if isinstance(weights, ModelFormats)
+        else ModelFormats.uniform(WeightFormat(weights))
+    )
     experts = min(model.experts, model.experts_per_token * batch)
     head = model.head_rows * model.hidden_size
     layers = range(model.layers)
@@ -51,6 +58,16 @@ def decode_work(
         )
         return model.layers * model.attention_parameters + feed_forwards + head
 
+    def weight_bytes(experts_used: int) -> float:
+        bits = model.layers * model.attention_parameters * stored.attention.bits
+        bits += head * stored.head.bits
+        return (
+            bits + sum(_used_bits(model, stored, n, experts_used) for n in layers)
+        ) / 8
+
+    # What is in no product: tables and vectors.
+    rest = model.parameters - active_parameters(model.experts)
+
     # Scores and values multiply each query head with every position; heads that share
     # latents multiply those.
     mixed = 2 * model.query_size
@@ -61,6 +78,23 @@ def decode_work(
     cache_bytes = model.cached_size * attended * kv_cache.bits / 8 * batch
     return DecodeWork(
         flop=_FLOP_PER_MAC * macs * batch,
-        read_bytes=active_parameters(experts) * weights.bits / 8 + cache_bytes,
-        held_bytes=model.parameters * weights.bits / 8 + cache_bytes,
+        read_bytes=weight_bytes(experts) + cache_bytes,
+        held_bytes=weight_bytes(model.experts)
+        + rest * stored.embedding.bits / 8
+        + cache_bytes,
     )
+
+
+def _used_bits(
+    model: ModelSpec, stored: ModelFormats, layer: int, experts: int
+) -> float:
+    """Return the bits of the feed-forward of a layer if so many experts are used."""
+    whole = model.used_feed_forward_parameters_in(layer, experts)
+    if not model.has_experts(layer):
+        return whole * stored.feed_forward.bits
+    one = (model.projections_in + 1) * model.hidden_size
+    used = one * model.inner_size(layer) * min(experts, model.experts)
+    shared = one * model.shared_size(layer)
+    router = whole - used - shared
+    bits = used * stored.experts.bits + shared * stored.shared_experts.bits
+    return bits + router * stored.others.bits

@@ -1,6 +1,6 @@
 """Model specification, read from an unmodified Hugging Face ``config.json``."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +12,7 @@ from specs.hf_config import sizes_of
 from specs.input_files import is_there, shown
 from specs.numerical_settings import numerical_settings_of
 from specs.parameter_counts import CountedTransformer
+from specs.quantization import quantization_of
 from specs.shipped_files import shipped_names, shipped_path
 from specs.validation import build, read_mapping
 
@@ -38,12 +39,32 @@ class ModelSpec(CountedTransformer):
         for name in settings:
             if name not in SIZES:
                 raise SpecError(f"{origin} {name}: no such key; {nearest(name, SIZES)}")
-        kept = {**self.model_dump(), "numerics": self.numerics, "remarks": self.remarks}
+        kept = self.model_dump() | {name: getattr(self, name) for name in _UNDUMPED}
         return build(type(self), {**kept, **settings}, origin)
+
+    def in_formats_of(self, settings: Collection[str]) -> Self:
+        """Return this model without the formats of its checkpoint that are overridden.
+
+        Parameters
+        ----------
+        settings
+            Names of the settings of a machine, such as ``formats.weights``, which a
+            user gives to ask what if.
+        """
+        changes = {
+            field: None
+            for field, setting in (
+                ("formats", "formats.weights"),
+                ("kv_cache", "formats.kv_cache"),
+            )
+            if setting in settings
+        }
+        return self.model_copy(update=changes)
 
 
 # Fields that can be set; the others identify the model, or are no sizes.
-_NO_SIZES = ("name", "family", "numerics", "remarks", "router")
+_UNDUMPED = ("numerics", "remarks", "formats", "kv_cache")
+_NO_SIZES = ("name", "family", "router", *_UNDUMPED)
 SIZES = tuple(key for key in ModelSpec.model_fields if key not in _NO_SIZES)
 
 
@@ -105,8 +126,14 @@ def model_from_config(
     Raises
     ------
     SpecError
-        If ``model_type`` is not modelled or a size is missing or not positive.
+        If ``model_type`` is not modelled, a size is missing or not positive, or a key
+        of its quantisation is not understood.
     """
     sizes = sizes_of(config, origin)
     numerics = numerical_settings_of(config, sizes["family"], origin)
-    return build(ModelSpec, {**sizes, "name": name, "numerics": numerics}, origin)
+    model = build(ModelSpec, {**sizes, "name": name, "numerics": numerics}, origin)
+    quantised = quantization_of(text_part(config, origin), model, origin)
+    if quantised is None:
+        return model
+    formats, kv_cache = quantised
+    return model.model_copy(update={"formats": formats, "kv_cache": kv_cache})

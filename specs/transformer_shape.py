@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 from specs.bounds import MOST_OF_MODEL
 from specs.families.catalogue import load_family
 from specs.families.family import Family, NormPlacement
+from specs.formats import Format
 from specs.latent_attention import LatentAttention
+from specs.model_formats import ModelFormats
 from specs.numerical_settings import NumericalSettings, default_settings
 from specs.router import SOFTMAX_ROUTER, RouterSpec
 from specs.validation import Spec
@@ -67,6 +69,12 @@ class TransformerShape(Spec):
     remarks
         What a reader of the config should know of how it was read: the part that was
         used, and sizes that it does not state. No part of a dump, either.
+    formats
+        Formats of the weights of a quantised checkpoint. If None, all weights have the
+        format of the machine.
+    kv_cache
+        Format of the KV cache that a checkpoint is made for, that of the machine if
+        None. Neither is a part of a dump.
     """
 
     name: str
@@ -99,6 +107,8 @@ class TransformerShape(Spec):
     latent: LatentAttention | None = None
     numerics: NumericalSettings | None = Field(default=None, exclude=True)
     remarks: tuple[str, ...] = Field(default=(), exclude=True)
+    formats: ModelFormats | None = Field(default=None, exclude=True)
+    kv_cache: Format | None = Field(default=None, exclude=True)
 
     @model_validator(mode="after")
     def _heads_and_experts_divide(self) -> Self:

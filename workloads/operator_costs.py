@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-from specs.formats import Format, FormatsSpec
+from specs.formats import Format, FormatsSpec, WeightFormat
 from specs.graph import Role
+from specs.model_formats import ModelFormats, WeightGroup
 from workloads.attributes import AttentionAttributes, ChoiceAttributes
 from workloads.operator_graph import Block, OperatorGraph
 from workloads.operators import Function, GraphOperator, GraphTensor, is_shared
@@ -30,7 +31,11 @@ class OperatorCost(NamedTuple):
 
 
 def operator_cost(
-    graph: OperatorGraph, block: Block, operator: GraphOperator, formats: FormatsSpec
+    graph: OperatorGraph,
+    block: Block,
+    operator: GraphOperator,
+    formats: FormatsSpec,
+    weights: ModelFormats | None = None,
 ) -> OperatorCost:
     """Return the cost of an operator of a workload's graph, in one of its layers.
 
@@ -40,6 +45,8 @@ def operator_cost(
         The graph, one of its blocks, and an operator of that.
     formats
         Number formats of tensors that have none.
+    weights
+        Formats of the weights of a quantised checkpoint; None for the machine's.
     """
     tensors = {
         tensor.name: tensor
@@ -50,20 +57,25 @@ def operator_cost(
     own = [tensors[name] for name in operator.inputs if name in tensors]
     made = [tensors[name] for name in operator.outputs]
     rows, macs, read = made[0].rows, 0, 0
+    stored = weights or ModelFormats.uniform(formats.weights)
     chosen, experts = _experts(block)
     for tensor in own:
-        elements = tensor.elements
-        if tensor.role is Role.WEIGHTS:
-            if operator.function is Function.EMBED:
-                elements = rows * tensor.columns
-            elif operator.function is Function.PRODUCT and is_shared(tensor.name):
-                macs += rows * elements
-            elif operator.function is Function.PRODUCT:
-                macs += rows * elements * chosen // experts
-                elements = elements * min(experts, chosen * rows) // experts
-            elif operator.function is Function.ROUTER and "norm." not in tensor.name:
-                macs += rows * elements
-        read += _format_of(tensor, formats).bytes_of(elements)
+        if tensor.role is not Role.WEIGHTS:
+            read += _format_of(tensor, formats).bytes_of(tensor.elements)
+            continue
+        elements, used, held = tensor.elements, 1, 1
+        if operator.function is Function.EMBED:
+            used, held = rows, tensor.rows
+        elif operator.function is Function.PRODUCT and is_shared(tensor.name):
+            macs += rows * elements
+        elif operator.function is Function.PRODUCT:
+            macs += rows * elements * chosen // experts
+            used, held = min(experts, chosen * rows), experts
+        elif operator.function is Function.ROUTER and "norm." not in tensor.name:
+            macs += rows * elements
+        group = _group_of(block, operator, tensor, experts)
+        own_format = tensor.format or stored.of(group)
+        read += _weight_bytes(own_format, tensor, used, held)
     if operator.function in (Function.SCORES, Function.VALUES):
         attributes = operator.attributes_as(AttentionAttributes)
         # One for each position of each query head.
@@ -109,6 +121,37 @@ def _latent_macs(
     )
 
 
+def _group_of(
+    block: Block, operator: GraphOperator, tensor: GraphTensor, experts: int
+) -> WeightGroup:
+    """Return the group of tensors to which weights of an operator belong."""
+    if operator.function is Function.EMBED:
+        return WeightGroup.EMBEDDING
+    if operator.function is not Function.PRODUCT:
+        return WeightGroup.OTHERS
+    if is_shared(tensor.name):
+        return WeightGroup.SHARED_EXPERTS
+    if block.name == WeightGroup.FEED_FORWARD and experts > 1:
+        return WeightGroup.EXPERTS
+    return WeightGroup(block.name)
+
+
+def _weight_bytes(
+    stored: Format | WeightFormat, tensor: GraphTensor, used: int, held: int
+) -> int:
+    """Return the bytes of `used` of the `held` equal parts of a matrix of weights.
+
+    Experts are parts of the rows, or of the columns out of them; either way they have
+    whole blocks.
+    """
+    elements = tensor.elements * used // held
+    if isinstance(stored, Format):
+        return stored.bytes_of(elements)
+    if not stored.scaled:
+        return stored.element.bytes_of(elements)
+    return stored.matrix_bytes(tensor.rows, tensor.columns) * used // held
+
+
 def _experts(block: Block) -> tuple[int, int]:
     """Return the experts that a row chooses, and those that there are."""
     for operator in block.operators:
@@ -122,6 +165,4 @@ def _format_of(tensor: GraphTensor, formats: FormatsSpec) -> Format:
     """Return the number format of a tensor."""
     if tensor.format is not None:
         return tensor.format
-    if tensor.role is Role.WEIGHTS:
-        return formats.weights
     return formats.kv_cache if tensor.role is Role.STATE else formats.activations

@@ -13,7 +13,7 @@ from compiler.cost.link_timing import hop_cycles, vectors_of
 from compiler.passes.model_pass import block_ways
 from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
 from sharding.parallelism.tensor_group import FeedForwardLayout, TensorGroup
-from sharding.planner.memory import kv_cache_bytes, weight_bytes
+from sharding.planner.memory import kv_cache_bytes, least_weight_bytes
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 
@@ -123,6 +123,6 @@ def _block_bound(task: Task, block: Block) -> BlockBound:
         # What runs beside an exchange may be hidden by it.
         compute_cycles=min(map(_compute_cycles, ways)),
         exchange_cycles=exchanged,
-        weight_bytes=int(weight_bytes(task, block).sum()),
+        weight_bytes=least_weight_bytes(task, block),
         kv_cache_bytes=int(kv_cache_bytes(task, block, 1).sum()),
     )

@@ -16,10 +16,10 @@ instructions: check_instructions, check_passes, check_edges, InstructionWorks,
     instruction_works, of_instructions, read_again, summed_in_passing
 work: check_work
 operation_amounts: OperationAmounts
-value_sizes: ValueSizes, attended_positions, looked_up_elements
+value_sizes: ValueSizes, attended_positions
 transfers: arrived_columns, check_trains, check_payloads
 residency: check_cache_order, check_residency, check_mirrors, tokens_at_start
-checkpoint_tensors: Part, checkpoint_parts
+weights: names of a plan's weights in checkpoints, and their bytes
 claims: check_heads, check_results, check_claims, check_marks
 head: HEAD_RULES
 experts: what a schedule must have room for

@@ -12,6 +12,7 @@ from chip.program import Opcode, Program
 from compiler.dataflow_rules.attention_functions import head_sizes
 from compiler.dataflow_rules.regions import parts_of, weight_of
 from compiler.dataflow_rules.statements import Statements, beside
+from compiler.dataflow_rules.weights.stored_weights import resident_bytes
 from compiler.hazard_rules.structure import cycles_per_vector, violation
 from sharding.planner.plan import ShardingPlan
 from specs.arrays import Ints
@@ -238,12 +239,7 @@ def _check_memory(statements: Statements, plan: ShardingPlan) -> int:
     """Refuse less resident memory than the plan and the KV cache need."""
     program, task = statements.program, plan.task
     chips = program.chips
-    table = plan.slices
-    held = np.bincount(
-        table["chip"],
-        weights=table["bytes"].to_numpy(dtype=np.float64),
-        minlength=chips,
-    ).astype(np.int64)
+    held = resident_bytes(plan, chips)
     caches = np.zeros(chips, dtype=np.int64)
     if not task.model.structure.encoder:
         caches = _cache_bytes(statements, plan)
@@ -291,7 +287,7 @@ def _cache_bytes(statements: Statements, plan: ShardingPlan) -> Ints:
     attended = np.where(windows > 0, np.minimum(windows, context), context)
     kept = np.minimum(context, attended + queries[flow.operations.number[own]] - 1)
     elements = columns * -(-kept // parts)
-    bits = task.machine.formats.kv_cache.bits
+    bits = task.cached_format.bits
     size = -(-elements * task.batch * plan.sequences * bits // 8)
     total = np.zeros(statements.program.chips, dtype=np.int64)
     np.add.at(total, flow.operations.chip[own][rows], size[rows])

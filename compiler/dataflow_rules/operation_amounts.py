@@ -16,18 +16,14 @@ from compiler.dataflow_rules.latent.amounts import (
     latent_elements,
 )
 from compiler.dataflow_rules.latent.functions import latent_sizes
-from compiler.dataflow_rules.product_functions import experts_of
-from compiler.dataflow_rules.regions import Flags, MatrixParts, parts_of
+from compiler.dataflow_rules.product_functions import experts_of, results_meet
+from compiler.dataflow_rules.regions import MatrixParts, parts_of
 from compiler.dataflow_rules.statements import Statements, beside
-from compiler.dataflow_rules.value_sizes import (
-    ValueSizes,
-    attended_positions,
-    looked_up_elements,
-)
+from compiler.dataflow_rules.value_sizes import ValueSizes, attended_positions
+from compiler.dataflow_rules.weights.stored_weights import stored_inputs
 from sharding.weights.task import Task
 from specs.arrays import Ints
 from workloads.attributes import AttentionAttributes
-from workloads.operators import Function as GraphFunction
 
 # Values that vector operators make as a part of another result.
 _OF_NORM = (".norm.weight", ".norm.bias")
@@ -51,11 +47,12 @@ class OperationAmounts:
     ----------
     weights, macs
         Matrix elements and multiply-accumulates of a product.
+    stored_bits, widest_bits, scale_bytes
+        Bits of its matrices, those of the widest element, and the least bytes of their
+        scales.
     tiles, known_tiles
         Tiles of a product's matrices, padded; and those of keys or values that have no
         newest position.
-    is_made
-        Whether a product's matrices are made by the program, as expanded keys are.
     elements
         Elements that a vector operator takes at least.
     read_bytes
@@ -78,13 +75,15 @@ class OperationAmounts:
         count = len(statements.flow.operations)
         self.weights = np.zeros(count, dtype=np.int64)
         self.macs = np.zeros(count, dtype=np.int64)
+        self.stored_bits = np.zeros(count, dtype=np.int64)
+        self.widest_bits = np.zeros(count, dtype=np.int64)
+        self.scale_bytes = np.zeros(count, dtype=np.int64)
         self.elements = np.zeros(count, dtype=np.int64)
         self.read_bytes = np.zeros(count, dtype=np.int64)
         self.made = np.zeros(count, dtype=np.int64)
         self.scored = np.zeros(count, dtype=np.int64)
         self.tiles = np.zeros(count, dtype=np.int64)
         self.known_tiles = np.zeros(count, dtype=np.int64)
-        self.is_made = np.zeros(count, dtype=bool)
         self._side = task.machine.chip.lanes
         self.rows = self._made(np.arange(count))
         self.pairs = self.rows.copy()
@@ -113,16 +112,17 @@ class OperationAmounts:
             held = np.where(experts > 1, experts // statements.expert_groups, 1)
             slots = np.where(experts > 1, self._slots(own)[0], 1)
             self.pairs[own] = np.where(experts > 1, self._slots(own)[1], self.rows[own])
-            area, shared = np.zeros((2, len(own)), dtype=np.int64)
-            parts = MatrixParts(self._side, statements.chained[own], area)
-            beside = MatrixParts(self._side, statements.chained[own], area)
+            # Elements of matrices, their bits, and the bytes of their scales.
+            chosen, beside = np.zeros((2, 3, len(own)), dtype=np.int64)
+            parts = MatrixParts(self._side, statements.chained[own], slots)
+            others = MatrixParts(self._side, statements.chained[own], slots)
             lefts = statements.numbers(own, self._lefts)
             added = np.zeros(len(own), dtype=np.int64)
             for place in range(1, statements.most_inputs(own)):
                 # The matrix of a shared expert lies behind those of the chosen ones.
-                for into, size, wanted in (
-                    (parts, area, (lefts == 1) & (place > 0) | (place == lefts)),
-                    (beside, shared, (lefts > 1) & (place > lefts)),
+                for into, sums, wanted in (
+                    (parts, chosen, (lefts == 1) & (place > 0) | (place == lefts)),
+                    (others, beside, (lefts > 1) & (place > lefts)),
                 ):
                     # Weights and bias of a norm are rows that a router multiplies.
                     affine = statements.has_input(own, place, _OF_NORM)
@@ -130,16 +130,19 @@ class OperationAmounts:
                     here = statements.has_input(own, place) & wanted & ~affine
                     has = np.flatnonzero(here)
                     rows = statements.reads(own[has], statements.input(place))
-                    areas = rows.last - rows.first
-                    areas *= rows.part_last - rows.part_first
-                    np.add.at(size, has[rows.place], areas)
+                    stored = stored_inputs(statements, self._task, own[has], place)
+                    np.maximum.at(self.widest_bits, own[has], stored.element_bits)
+                    amounts = stored.at(rows.place).amounts(rows)
+                    for column, amount in zip(sums, amounts, strict=True):
+                        np.add.at(column, has[rows.place], amount)
                     wide = np.zeros(len(own), dtype=np.int64)
                     np.add.at(wide, has[rows.place], rows.last - rows.first)
                     into.add(has[rows.place], rows, wide // held)
             # Gates meet what they multiply on the same lanes.
-            self.tiles[own] = slots * parts.tiles(self._meets(own))
-            self.tiles[own] += beside.tiles(self._meets(own))
-            self.weights[own] = area // held * slots + shared
+            meets = results_meet(statements, own)
+            self.tiles[own] = slots * parts.tiles(meets) + others.tiles(meets)
+            total = chosen // held * slots + beside
+            self.weights[own], self.stored_bits[own], self.scale_bytes[own] = total
             self.macs[own] = self.weights[own] * (self._made(own) + added)
 
     def _lefts(self, name: str) -> int:
@@ -149,22 +152,6 @@ class OperationAmounts:
     def _padded(self, lengths: Ints) -> Ints:
         """Return the tiles that cover lengths of rows or columns."""
         return -(-lengths // self._side)
-
-    def _meets(self, operations: Ints) -> Flags:
-        """Return whether results of products meet element by element, as gates do."""
-        graph = self._statements.graph
-        activated = {
-            name
-            for each in graph.values()
-            if each.function is GraphFunction.ACTIVATE
-            for name in each.inputs
-        }
-        return (
-            self._statements.numbers(
-                operations, lambda name: int(graph[name].outputs[0] in activated)
-            )
-            > 0
-        )
 
     def _made(self, operations: Ints) -> Ints:
         """Return the rows of what operations make."""
@@ -176,12 +163,15 @@ class OperationAmounts:
         """Set the amounts of products with keys and values, and of softmax."""
         statements, task = self._statements, self._task
         if (sizes := latent_sizes(statements)) is not None:
-            for found in latent_amounts(statements, sizes, self.rows, self._side):
+            for found in latent_amounts(statements, sizes, self.rows, task):
                 own = found.operations
+                self.stored_bits[own] = found.weights * found.element_bits
+                self.widest_bits[own] = found.element_bits
+                self.scale_bytes[own] = found.scale_bytes
                 self.weights[own] = found.weights
                 self.macs[own] = found.weights * found.rows
                 self.tiles[own], self.known_tiles[own] = found.tiles, found.known_tiles
-                self.scored[own], self.is_made[own] = found.scored, found.is_made
+                self.scored[own] = found.scored
                 self.elements[own] = found.scored
             return
         model = task.model
@@ -219,6 +209,8 @@ class OperationAmounts:
             own = statements.of(function)
             at = statements.like(own, scores)
             self.weights[own] = weights[at]
+            self.stored_bits[own] = weights[at] * task.cached_format.bits
+            self.widest_bits[own] = task.cached_format.bits
             self.macs[own] = (weights * rows)[at]
             self.scored[own] = pairs[at]
             self.tiles[own] = (matrices * deep * self._padded(cached))[at]
@@ -293,7 +285,16 @@ class OperationAmounts:
 
     def _lookups(self) -> None:
         """Set the bytes of rows that lookups read."""
-        own = self._statements.of(Function.LOOKUP)
-        bits = self._task.machine.formats.weights.bits
-        elements = looked_up_elements(self._statements, own, self._tokens)
-        self.read_bytes[own] = -(-elements * bits // 8)
+        statements = self._statements
+        own = statements.of(Function.LOOKUP)
+        table = statements.read(own, statements.input(1))
+        columns = table.part_last - table.part_first
+        stored = stored_inputs(statements, self._task, own, 1)
+        rows = self._tokens[statements.flow.operations.number[own]]
+        added = statements.graph.get("embedding.tables")
+        if added is not None:
+            # With the rows of the first part go those of the other tables.
+            later = statements.read(own, beside("output@")).found
+            rows *= np.where(later, 1, len(added.inputs))
+        scales = rows * stored.least_scale_bytes(1 + 0 * columns, columns)
+        self.read_bytes[own] = -(-columns * rows * stored.element_bits // 8) + scales

@@ -16,6 +16,7 @@ from compiler.dataflow_rules.regions import Edges, Flags, Rows, either
 from compiler.dataflow_rules.statements import NameOf, Statements, beside
 from specs.arrays import Ints
 from workloads.attributes import ActivateAttributes, ProductAttributes
+from workloads.operators import Function as GraphFunction
 
 UNSCALED = "unscaled_"
 # Products whose results are the parts of a sum.
@@ -272,3 +273,20 @@ PRODUCT_RULES: dict[Function, Callable[[Statements, Ints], int]] = {
     Function.PRODUCT: _product,
     Function.ACTIVATE: _activate,
 }
+
+
+def results_meet(statements: Statements, operations: Ints) -> Flags:
+    """Return, for dataflow rules, if products' results meet by element, as gates do."""
+    graph = statements.graph
+    activated = {
+        name
+        for each in graph.values()
+        if each.function is GraphFunction.ACTIVATE
+        for name in each.inputs
+    }
+    return (
+        statements.numbers(
+            operations, lambda name: int(graph[name].outputs[0] in activated)
+        )
+        > 0
+    )

@@ -8,11 +8,11 @@ import re
 import numpy as np
 
 from chip.dataflow import Function
-from compiler.dataflow_rules.checkpoint_tensors import Part, checkpoint_parts
 from compiler.dataflow_rules.coverage import HeldRegions, overlapping
 from compiler.dataflow_rules.latent.functions import latent_sizes
 from compiler.dataflow_rules.regions import weight_of
 from compiler.dataflow_rules.statements import Statements
+from compiler.dataflow_rules.weights.checkpoint_tensors import Part, checkpoint_parts
 from sharding.planner.plan import ShardingPlan
 from specs.arrays import Ints, row_order
 

@@ -19,6 +19,7 @@ from compiler.dataflow_rules.operation_amounts import OperationAmounts
 from compiler.dataflow_rules.regions import Flags
 from compiler.dataflow_rules.statements import Statements
 from compiler.dataflow_rules.sum_functions import terms_of_sums
+from compiler.dataflow_rules.weights.stored_weights import product_modes
 from compiler.hazard_rules.rounds import tiles_at_once, tiles_of
 from sharding.weights.task import Task
 from specs.arrays import Ints
@@ -118,21 +119,16 @@ def _check_products(
     function = flow.operations.function
     own = np.flatnonzero(np.isin(function, _PRODUCTS))
     attends = np.isin(function[own], _ATTENTION)
-    formats, cached = task.machine.formats, task.cached_format.bits
-    made = amounts.is_made[own]
-    bits = np.where(attends, cached, formats.weights.bits)
-    bits[made] = formats.activations.bits
-    mode = np.where(
-        attends,
-        task.operand_bytes(task.cached_format),
-        task.operand_bytes(formats.weights),
-    )
-    mode[made] = task.operand_bytes(formats.activations)
+    formats = task.machine.formats
+    mode = product_modes(task, amounts.widest_bits[own])
     has = {name: column[own] for name, column in has.items()}
     must = statements.must
-    weights = of_instructions(statements, amounts.weights)[own]
+    stored, scales = (
+        of_instructions(statements, column)[own]
+        for column in (amounts.stored_bits, amounts.scale_bytes)
+    )
     must(
-        (has["stored_bytes"] >= -(-weights * bits // 8))
+        (has["stored_bytes"] >= -(-stored // 8) + scales)
         & (has["operand_bytes"] == mode),
         own,
         "reads fewer bytes than its matrix has, or multiplies in another mode",

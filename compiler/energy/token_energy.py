@@ -18,6 +18,7 @@ from sharding.weights.task import Task
 from specs.arrays import Floats
 from specs.decode_work import decode_work
 from specs.formats import Format
+from specs.model_formats import WeightGroup
 from specs.units import J_PER_PJ
 from topologies.topology import Level, Topology
 
@@ -99,22 +100,27 @@ def least_dynamic_j(task: Task) -> float:
     machine = task.machine
     if task.model.structure.encoder:
         return 0.0
-    power, formats = machine.power, machine.formats
+    power, formats = machine.power, task.formats
     weights, both = (
         decode_work(
             task.model,
             context=context,
             batch=task.batch,
-            weights=formats.weights,
-            kv_cache=formats.kv_cache,
+            weights=formats,
+            kv_cache=task.cached_format,
         )
         for context in (0, task.context)
     )
     byte_j = vector_energy(power, 1, read=True).total
-    multiplied_pj = weights.flop / 2 * _mac_pj(task, formats.weights)
+    multiplied_pj = weights.flop / 2 * _least_mac_pj(task)
     multiplied_pj += (both.flop - weights.flop) / 2 * _mac_pj(task, task.cached_format)
     multiplied_j = multiplied_pj * power.operation_scale * J_PER_PJ
     return both.read_bytes * byte_j + multiplied_j
+
+
+def _least_mac_pj(task: Task) -> float:
+    """Return the least energy of a multiplication with weights, unscaled."""
+    return min(_mac_pj(task, task.formats.of(g).element) for g in WeightGroup)
 
 
 def _mac_pj(task: Task, stored: Format) -> float:

@@ -18,6 +18,7 @@ from sharding.weights.blocks import Block, model_units
 from sharding.weights.task import Task
 from specs.errors import PlanError, RackError
 from specs.formats import Format
+from specs.model_formats import WeightGroup
 from topologies.topology import Topology
 
 _NARROWER = {
@@ -190,12 +191,17 @@ def _changed(origin: _Origin) -> Iterator[tuple[str, Task, Strategy, int]]:
         origin.plan.sequences,
     )
     machine = task.machine
+    # Matrices of a checkpoint that are not quantised are wider.
+    weights = min(
+        (task.formats.of(group).element for group in WeightGroup),
+        key=lambda element: element.bits,
+    )
     settings: list[tuple[str, str | int]] = [
         (f"formats.{what}", _NARROWER[stored].value)
         for what, stored in (
-            ("weights", machine.formats.weights),
+            ("weights", weights),
             ("activations", machine.formats.activations),
-            ("kv_cache", machine.formats.kv_cache),
+            ("kv_cache", task.model.kv_cache or machine.formats.kv_cache),
         )
         if stored in _NARROWER
     ]
@@ -205,8 +211,7 @@ def _changed(origin: _Origin) -> Iterator[tuple[str, Task, Strategy, int]]:
     ]
     for key, value in settings:
         if value:
-            changed = machine.with_settings({key: value}, "setting")
-            yield f"{key}={value}", task._replace(machine=changed), strategy, sequences
+            yield f"{key}={value}", task.with_setting(key, value), strategy, sequences
     if task.context > 1:
         half = task.context // 2
         yield f"context {half:,}", task._replace(context=half), strategy, sequences

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from specs.formats import FormatsSpec
+    from specs.model_formats import ModelFormats
     from workloads.graphs.workload import Workload
     from workloads.operator_graph import OperatorGraph
 
@@ -71,7 +72,8 @@ def workload_command(
         if context is None:
             context = min(_CONTEXT, model.max_context_tokens)
         graph = graph_of(model, context=context, batch=scenario.batch)
-        content, table = graph_content(graph), model_table(graph, formats)
+        content = graph_content(graph)
+        table = model_table(graph, formats, model.formats)
     else:
         workload = load_workload(name)
         if scenario.batch > 1:
@@ -91,7 +93,11 @@ def workload_command(
         Console(highlight=False).print(table)
 
 
-def model_table(graph: "OperatorGraph", formats: "FormatsSpec") -> "Table":
+def model_table(
+    graph: "OperatorGraph",
+    formats: "FormatsSpec",
+    weights: "ModelFormats | None" = None,
+) -> "Table":
     """Return what the command ``workload`` prints of a model: operators of its blocks.
 
     A row is of one layer, of which `layers` are alike; the last row is of all layers.
@@ -105,7 +111,7 @@ def model_table(graph: "OperatorGraph", formats: "FormatsSpec") -> "Table":
     for block in graph.blocks:
         count = max(1, len(block.layers))
         for operator in block.operators:
-            cost = operator_cost(graph, block, operator, formats)
+            cost = operator_cost(graph, block, operator, formats, weights)
             sums = [
                 total + count * each for total, each in zip(sums, cost, strict=True)
             ]

@@ -136,7 +136,7 @@ def _links(compiled: _CompiledPlan, near_gain_cycles: int | None) -> Limit:
 def _compute(compiled: _CompiledPlan) -> Limit:
     """Return the plan's limit of compute: the work of a stage on its chips."""
     cycles = compiled.share(compiled.schedule.breakdown.compute)
-    stored = compiled.prepared.machine.formats.weights.value
+    stored = compiled.prepared.plan.task.formats_text
     now = f"weights in {stored} on {_chips(compiled.prepared.plan.strategy.tensor)}"
     return Limit("compute", cycles, now, compiled.saved("formats.weights="))
 
@@ -226,7 +226,7 @@ def _room(compiled: _CompiledPlan, pipeline: int, sequences: int) -> str:
         key, _, value = name.partition("=")
         if key not in ("formats.kv_cache", "formats.weights"):
             continue
-        changed = task._replace(machine=task.machine.with_settings({key: value}, name))
+        changed = task.with_setting(key, value)
         needed = _needed_bytes(changed, pipeline, sequences)
         if needed <= task.machine.chip.sram_bytes:
             formats.append(f", or {name}")

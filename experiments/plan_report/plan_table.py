@@ -31,6 +31,8 @@ def plan_report(prepared: Prepared) -> RenderableType:
         f"{plan.fullest_chip_bytes / BYTES_PER_MB:.1f} of "
         f"{limit / BYTES_PER_MB:.1f} MB\n"
     )
+    if prepared.model.formats is not None:
+        title += f"formats {plan.task.formats_text}\n"
     load = f"context {plan.task.context:,}"
     if plan.sequences * plan.task.batch > 1:
         load += f", {plan.sequences} sequences in flight, batch {plan.task.batch}"

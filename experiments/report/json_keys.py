@@ -12,7 +12,9 @@ _MODEL = {
     "model.name": "name of the model",
     "model.layers": "decoder blocks (encoder blocks of an encoder)",
     "model.parameters": "parameters, counted from the shapes of all tensors",
-    "model.weight_bytes": "bytes of all weights in the machine's formats, once",
+    "model.weight_bytes": "bytes of all weights with their scales, once",
+    "model.weight_formats": "formats of weights: the checkpoint's, or the machine's",
+    "model.kv_cache_format": "format of the KV cache, or of an encoder's keys",
 }
 _PLAN = {
     "plan.strategy": "the strategy as `--strategy` takes it",
@@ -150,10 +152,8 @@ PLAN = {
     "search.sequences": "its sequences in flight",
     "search.best_cost": "its cost, in the unit of the objective",
     "search.best_bound": "lower bound of the cost of every strategy",
-    "search.best_bound_cycles": "lower bound of a token: of the space for latency, "
-    "else of this plan",
-    "search.gap": "by what fraction the best may be worse than the bound on all "
-    "strategies searched",
+    "search.best_bound_cycles": "lower bound: of the space for latency, else this plan",
+    "search.gap": "by what fraction the best may be worse than the bound of the space",
     "search.wall_s": "wall time of the search",
     "lower_bound_cycles": "cycles of a token that no schedule of the plan can beat",
     "stages[].replica": "number of the replica",

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from compiler.search.search_space import strategies_on
 from sharding.planner.infeasibility import fewest_chips
+from sharding.weights.stored_weights import checkpoint_bytes
 from sharding.weights.task import Task
 from specs.machine import MachineSpec
 from specs.model import ModelSpec
@@ -22,8 +23,9 @@ class ModelSizes(NamedTuple):
     model
         The model.
     weight_bytes, kv_bytes_per_position
-        Bytes of all weights, and what a position adds to the KV cache, in the machine's
-        formats. Layers with a window keep no more positions than it has.
+        Bytes of all weights, and what a position adds to the KV cache, in the formats
+        of the checkpoint, or else the machine's. Layers with a window keep no more
+        positions than it has.
     fewest_chips
         Chips of the smallest machine that holds it, one sequence and `CONTEXT_TOKENS`
         positions; None if none does.
@@ -52,8 +54,8 @@ class ModelSizes(NamedTuple):
 @lru_cache(maxsize=64)
 def model_sizes(model: ModelSpec, machine: MachineSpec) -> ModelSizes:
     """Return the sizes of a model for a report, in the formats of a machine."""
-    formats = machine.formats
     context = min(CONTEXT_TOKENS, model.max_context_tokens)
+    cached = model.kv_cache or machine.formats.kv_cache
     smallest = fewest_chips(
         Task(model, machine, 1, context, 1),
         1,
@@ -61,8 +63,8 @@ def model_sizes(model: ModelSpec, machine: MachineSpec) -> ModelSizes:
     )
     return ModelSizes(
         model=model,
-        weight_bytes=formats.weights.bytes_of(model.parameters),
-        kv_bytes_per_position=formats.kv_cache.bytes_of(model.kv_elements),
+        weight_bytes=checkpoint_bytes(model, machine),
+        kv_bytes_per_position=cached.bytes_of(model.kv_elements),
         fewest_chips=smallest.chips if smallest else None,
     )
 

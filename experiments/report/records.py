@@ -18,6 +18,8 @@ class ModelFacts:
     layers: int
     parameters: int
     weight_bytes: int
+    weight_formats: str
+    kv_cache_format: str
 
 
 @final

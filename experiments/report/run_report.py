@@ -47,7 +47,7 @@ def _plan(run: Run, facts: RunSummary) -> Table:
     """Return the part of a run's report on its plan."""
     plan, machine = facts.plan, facts.machine
     table = _grid("Plan")
-    table.add_row(*_subject(run, facts))
+    table.add_row(*_subject(facts))
     if isinstance(run.prepared, Prepared):
         for remark in run.prepared.model.remarks:
             table.add_row("", f"read {remark}")
@@ -88,7 +88,7 @@ def _plan(run: Run, facts: RunSummary) -> Table:
     return table
 
 
-def _subject(run: Run, facts: RunSummary) -> tuple[str, str]:
+def _subject(facts: RunSummary) -> tuple[str, str]:
     """Return what a run computes, for its report: a model, or a workload."""
     if facts.model is not None:
         model = facts.model
@@ -96,7 +96,7 @@ def _subject(run: Run, facts: RunSummary) -> tuple[str, str]:
             "model",
             f"{model.name}: {model.parameters / 1e9:.2f} G parameters, "
             f"{model.weight_bytes / 1e9:.2f} GB in "
-            f"{run.prepared.machine.formats.weights}",
+            f"{model.weight_formats}",
         )
     workload = facts.workload
     assert workload is not None

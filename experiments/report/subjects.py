@@ -28,6 +28,8 @@ def model_facts(prepared: Prepared) -> ModelFacts:
         layers=model.layers,
         parameters=model.parameters,
         weight_bytes=prepared.plan.weight_bytes,
+        weight_formats=prepared.plan.task.formats_text,
+        kv_cache_format=prepared.plan.task.cached_format.value,
     )
 
 

@@ -61,13 +61,17 @@ def scenario_of(content: Mapping[str, Any], origin: str) -> Scenario:
 
 
 def model_of(scenario: Scenario) -> ModelSpec:
-    """Return the model that a scenario runs, with settings such as ``model.layers``."""
+    """Return the model that a scenario runs, with settings such as ``model.layers``.
+
+    Formats of its checkpoint give way to those that a setting of the machine asks for.
+    """
     sizes = {
         path.removeprefix(MODEL_SETTING): value
         for path, value in scenario.settings.items()
         if path.startswith(MODEL_SETTING)
     }
     model = load_model_or_graph(scenario.model)
+    model = model.in_formats_of(scenario.settings)
     return model.with_settings(sizes, "setting of the model")
 
 

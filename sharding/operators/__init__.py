@@ -2,5 +2,6 @@
 
 operators: ShardedOperator, Compute, Exchange, Unit, Pattern, compute, nothing
 operands: Operand, Operation, operand, shards
-operator_builders: matrix_product, vector
+operator_builders: MatrixParts, StoredMatrices, stored_matrices, matrix_product,
+    vector
 """

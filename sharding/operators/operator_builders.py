@@ -1,5 +1,7 @@
 """Matrix products and vector operators of a task, with the work of each chip."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from chip.mxm_tiling import tiling
@@ -11,9 +13,62 @@ from sharding.operators.operators import (
     compute,
     nothing,
 )
+from sharding.parallelism.tensor_group import Range
 from sharding.weights.task import Task
 from specs.arrays import Ints
-from specs.formats import Format
+from specs.formats import Format, WeightFormat
+from specs.units import BITS_PER_BYTE
+
+
+class StoredMatrices(NamedTuple):
+    """Weight matrices of a sharded product as they are stored.
+
+    Attributes
+    ----------
+    element
+        Format of their elements, the widest of them.
+    bytes
+        Bytes of all matrices that each chip multiplies, with their scales, shape
+        ``(width,)``.
+    """
+
+    element: Format
+    bytes: Ints
+
+
+class MatrixParts(NamedTuple):
+    """Parts of matrices that each chip of a sharded product multiplies.
+
+    Attributes
+    ----------
+    format
+        Number format of the matrices.
+    rows, columns
+        Ranges of the outputs and of the inputs of a matrix that each chip has.
+    matrices
+        Matrices of which a chip has these parts, as of experts.
+    """
+
+    format: WeightFormat
+    rows: tuple[Range, ...]
+    columns: tuple[Range, ...]
+    matrices: Ints | int = 1
+
+
+def stored_matrices(*parts: MatrixParts) -> StoredMatrices:
+    """Return the parts of matrices of a sharded product as they are stored."""
+    none = 0 * parts[0].rows[0].start
+    bits, scaled = none, none
+    for stored, rows, columns, number in parts:
+        if stored.scaled:
+            slices = (stored.slice_bytes(low, left) for low in rows for left in columns)
+            scaled = scaled + number * sum(slices, none)
+        else:
+            area = sum((cut.sizes for cut in rows), none)
+            area = area * sum((cut.sizes for cut in columns), none)
+            bits = bits + number * area * stored.element.bits
+    widest = max((part.format.element for part in parts), key=lambda each: each.bits)
+    return StoredMatrices(widest, scaled - (-bits // BITS_PER_BYTE))
 
 
 def matrix_product(
@@ -27,7 +82,7 @@ def matrix_product(
     rows: Ints | int | None = None,
     inputs: Ints | None = None,
     outputs: Ints | None = None,
-    stored: Format | None = None,
+    stored: Format | StoredMatrices,
     ready: Ints | None = None,
     tokens: int | None = None,
     readers: int = 1,
@@ -51,7 +106,7 @@ def matrix_product(
         Elements of one token's input and output vectors. If None, `inner`, and the sum
         of `columns`.
     stored
-        Format of the matrix. If None, that of weights.
+        Format of the matrices, or that of weights with the bytes on each chip.
     ready
         Rounds that can be loaded before the product. If None, all.
     tokens
@@ -61,8 +116,8 @@ def matrix_product(
     computes
         Returns what it computes on each chip.
     """
-    number_format = stored or task.machine.formats.weights
-    mode = task.operand_bytes(number_format)
+    element = stored.element if isinstance(stored, StoredMatrices) else stored
+    mode = task.operand_bytes(element)
     cut = tiling(task.machine.chip, mode)
     vectors = task.tokens if rows is None else rows
     activation = task.activation_format
@@ -72,14 +127,16 @@ def matrix_product(
     def work_of(
         several: int, entering: int, leaving: int, times: int, *others: int
     ) -> ProductWork:
-        known, *lengths = others
+        known, held_bytes, *lengths = others
         deep, wide = lengths[: 1 + len(stacked)], lengths[1 + len(stacked) :]
         shape = Shape(tuple(deep), tuple(wide), several)
         rounds = cut.rounds(shape)
         return ProductWork(
             shape=shape,
             rows=times,
-            stored_bytes=number_format.bytes_of(shape.elements),
+            stored_bytes=held_bytes
+            if held_bytes >= 0
+            else element.bytes_of(shape.elements),
             operand_bytes=mode,
             input_bytes=activation.bytes_of(entering * through),
             output_bytes=activation.bytes_of(leaving * through),
@@ -97,6 +154,7 @@ def matrix_product(
         sum(columns, 0 * ones) if outputs is None else outputs,
         vectors * ones,
         -ones if ready is None else ready,
+        stored.bytes if isinstance(stored, StoredMatrices) else -ones,
         inner,
         *stacked,
         *columns,

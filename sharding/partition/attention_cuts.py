@@ -5,6 +5,11 @@ from typing import NamedTuple, final
 import numpy as np
 
 from sharding.operators.operands import Operand, operand
+from sharding.operators.operator_builders import (
+    MatrixParts,
+    StoredMatrices,
+    stored_matrices,
+)
 from sharding.parallelism.ranges import HeadSplit, attending_rows, head_rows
 from sharding.parallelism.tensor_group import Range
 from sharding.partition.block_partition import BlockPartition
@@ -195,6 +200,16 @@ class LatentCuts(NamedTuple):
         """
         rows = self.of_heads(self.sizes.expanded_dim)
         return operand(operator.inputs[2], *rows, 0, self.whole(self.sizes.kv_rank).end)
+
+    def stored(self, rows: Ints | int, heads: Ints | int = 1) -> StoredMatrices:
+        """Return some rows of the weights from latents, in each of some heads.
+
+        They are sized as if each head began a block of a format with scales.
+        """
+        every = Range(0 * self.attends, rows * self.attends)
+        stored = self.part.task.formats.attention
+        columns = self.whole(self.sizes.kv_rank)
+        return stored_matrices(MatrixParts(stored, (every,), (columns,), heads))
 
     @property
     def positions(self) -> Ints:

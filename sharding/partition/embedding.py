@@ -5,8 +5,11 @@ from chip.operator_work import LookupWork
 from sharding.operators.operands import Operand, Operation, operand
 from sharding.operators.operator_builders import vector
 from sharding.operators.operators import ShardedOperator, Unit, compute
+from sharding.parallelism.tensor_group import Range
 from sharding.partition.block_partition import BlockPartition
 from sharding.weights.task import bytes_of
+from specs.arrays import Ints
+from specs.formats import WeightFormat
 from workloads.operators import Function as GraphFunction
 from workloads.operators import GraphOperator
 
@@ -26,9 +29,8 @@ def look_up(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperat
     tokens, table = operator.inputs
     # A row of the vocabulary and, in the first part, one of each other table.
     rows = 1 + len(_added_tables(part))
-    row_bytes = bytes_of(
-        task.machine.formats.weights, part.shard.sizes * task.tokens * rows
-    )
+    count = task.tokens * rows
+    row_bytes = _rows_bytes(task.formats.embedding, count, part.shard)
 
     def looks_up() -> tuple[Operation, ...]:
         low, high = block.range_of(part.rows(table))
@@ -46,6 +48,14 @@ def look_up(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperat
     return [
         compute("embed", Unit.LOOKUP, chip, LookupWork, row_bytes, operations=looks_up)
     ]
+
+
+def _rows_bytes(stored: WeightFormat, rows: int, columns: Range) -> Ints:
+    """Return the bytes of rows of an embedding on each chip, with their scales."""
+    if stored.scaled:
+        one = columns.start * 0
+        return rows * stored.slice_bytes((one, one + 1), columns)
+    return bytes_of(stored.element, columns.sizes * rows)
 
 
 def add_tables(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:

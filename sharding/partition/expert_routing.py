@@ -4,9 +4,14 @@ from typing import NamedTuple
 
 from chip.dataflow import Function
 from sharding.operators.operands import Operation, operand
-from sharding.operators.operator_builders import matrix_product, vector
+from sharding.operators.operator_builders import (
+    MatrixParts,
+    matrix_product,
+    stored_matrices,
+    vector,
+)
 from sharding.operators.operators import ShardedOperator
-from sharding.parallelism.tensor_group import Routing
+from sharding.parallelism.tensor_group import Range, Routing
 from sharding.partition.block_partition import BlockPartition
 from sharding.weights.task import Task
 from specs.router import RouterScores, RouterSpec
@@ -66,6 +71,7 @@ def score_experts(
     # Weights and bias of a norm are rows of their own.
     affine = [name for name in others if name not in matrices]
     experts = sum(part.rows(name) for name in matrices)
+    every = Range(0 * part.ones, experts * part.ones)
 
     def multiplies() -> tuple[Operation, ...]:
         reads = (
@@ -89,6 +95,9 @@ def score_experts(
             inputs=part.shard.sizes * (part.task.tokens + len(affine)),
             outputs=scores * part.ones * part.task.tokens,
             tokens=1,
+            stored=stored_matrices(
+                MatrixParts(part.task.formats.others, (every,), (part.shard,))
+            ),
             computes=multiplies,
         )
     ]

@@ -10,13 +10,20 @@ import numpy as np
 
 from chip.dataflow import Function
 from sharding.operators.operands import Operand, Operation, operand
-from sharding.operators.operator_builders import matrix_product, vector
+from sharding.operators.operator_builders import (
+    MatrixParts,
+    StoredMatrices,
+    matrix_product,
+    stored_matrices,
+    vector,
+)
 from sharding.operators.operators import Compute, ShardedOperator
 from sharding.parallelism.overlap import other_columns
 from sharding.parallelism.tensor_group import Range, Routing
 from sharding.partition.attention_cuts import AttentionCuts, LatentCuts
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.feed_forward_cuts import FeedForwardCuts, unscaled
+from sharding.weights.stored_weights import matrices_of
 from workloads.attributes import ProductAttributes
 from workloads.operators import Function as GraphFunction
 from workloads.operators import GraphOperator, is_shared
@@ -111,6 +118,7 @@ def _cut_product(
         columns=tuple(cut.sizes for cut in cuts) if part.feeds_forward else (made,),
         matrices=_experts(part, operator),
         outputs=_experts(part, operator) * made * results,
+        stored=_stored(part, operator, cuts, slices),
         ready=0 * made if _is_addressed(part, operator) else None,
         readers=readers,
         computes=lambda: tuple(
@@ -206,6 +214,7 @@ def _summed_product(
         matrices=1 if several else experts,
         stacked=(*[cut.sizes] * (experts - 1), shared.sizes) if shared else (),
         inputs=experts * cut.sizes + (shared.sizes if shared else 0),
+        stored=_stored(part, operator, made, (cut,)),
         ready=0 * cut.sizes if _is_addressed(part, operator) else None,
         computes=lambda: tuple(_summing(part, operator, rows) for rows in made),
     )
@@ -269,6 +278,23 @@ def _is_addressed(part: BlockPartition, operator: GraphOperator) -> bool:
     They cannot be loaded ahead then.
     """
     return _is_routed(part, operator) and part.task.routing is not Routing.ALL
+
+
+def _stored(
+    part: BlockPartition,
+    operator: GraphOperator,
+    rows: tuple[Range, ...],
+    columns: tuple[Range, ...],
+) -> StoredMatrices:
+    """Return the matrices of a product: of experts those chosen, and the shared one."""
+    formats, shared = part.task.formats, part.task.formats.shared_experts
+    if is_shared(operator.name):
+        return stored_matrices(MatrixParts(shared, rows, columns))
+    own = formats.of(matrices_of(part.task.model, part.block))
+    chosen = MatrixParts(own, rows, columns, _experts(part, operator))
+    beside = _shared_cut(part, operator)
+    others = () if beside is None else (MatrixParts(shared, rows, (beside,)),)
+    return stored_matrices(chosen, *others)
 
 
 def _experts(part: BlockPartition, operator: GraphOperator) -> int:

@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 
 from sharding.planner.coverage import RECTANGLE, miscounted_rectangle
-from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.blocks import whole_blocks
 from sharding.weights.group_slices import is_of_later_block
 from sharding.weights.task import Task
 from sharding.weights.weight_slices import block_slices
 from specs.errors import PlanError
-from specs.model import ModelSpec
 
 
 def check_completeness(task: Task, table: pd.DataFrame) -> None:
@@ -33,7 +32,7 @@ def check_completeness(task: Task, table: pd.DataFrame) -> None:
     table = table[~table["tensor"].map(is_of_later_block)]
     shapes = {
         part.tensor: (block.layer, part.rows, part.columns)
-        for block in _whole_blocks(model)
+        for block in whole_blocks(model)
         for part in block_slices(model, block, task.group)
     }
     for row, tensor, layer in zip(
@@ -78,14 +77,3 @@ def _check_tensor(part: pd.DataFrame, tensor: str, rows: int, columns: int) -> N
         f"row {next_to}: {where} are next to it and in no row; each weight is on "
         "exactly one chip"
     )
-
-
-def _whole_blocks(model: ModelSpec) -> list[Block]:
-    """Return the modules of a model as whole blocks."""
-    layers = range(model.layers)
-    return [
-        Block(BlockKind.EMBEDDING, -1, 0, 1, 1),
-        *(Block(BlockKind.ATTENTION, layer, 0, 1, 1) for layer in layers),
-        *(Block(BlockKind.FEED_FORWARD, layer, 0, 1, 1) for layer in layers),
-        Block(BlockKind.HEAD, model.layers, 0, 1, 1),
-    ]

@@ -1,5 +1,6 @@
 """SRAM of a pipeline stage: weights, KV cache, activations and program of each chip."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 from sharding.partition.expert_routing import routed
 from sharding.partition.latent.forms import latent_bytes
 from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.stored_weights import slice_bytes, tensor_format
 from sharding.weights.task import FP32_BYTES, Task, bytes_of
 from sharding.weights.weight_slices import block_slices
 from specs.arrays import Ints
@@ -30,10 +32,25 @@ class StageMemory(NamedTuple):
 
 def weight_bytes(task: Task, block: Block) -> Ints:
     """Return the planned weight bytes of `block` on each chip, shape ``(width,)``."""
-    stored = task.machine.formats.weights
     total = np.zeros(task.tensor, dtype=np.int64)
     for tensor in block_slices(task.model, block, task.group):
-        total += -(-tensor.elements * stored.bits // 8)
+        total += slice_bytes(task, block, tensor)
+    return total
+
+
+def least_weight_bytes(task: Task, block: Block) -> int:
+    """Return a planned lower bound of the weight bytes of `block` on all chips.
+
+    It holds for the sum of all parts of the block as well, wherever it is cut: a cut
+    through a block of a format with scales repeats a scale, and saves none.
+    """
+    total = 0
+    for tensor in block_slices(task.model, block, task.group):
+        stored = tensor_format(task, block, tensor)
+        if stored.scaled:
+            total += math.floor(int(tensor.elements.sum()) * stored.bits / 8)
+        else:
+            total += int(slice_bytes(task, block, tensor).sum())
     return total
 
 
@@ -60,7 +77,7 @@ def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
         # Heads share latents: each chip that has any keeps all of them.
         cached = (heads.heads > 0) * task.model.cached_size
     elements = cached * positions
-    stored = task.machine.formats.kv_cache
+    stored = task.cached_format
     return -(-elements * task.batch * sequences * stored.bits // 8)
 
 

@@ -14,6 +14,7 @@ from sharding.planner.infeasibility import capacity_error
 from sharding.planner.memory import StageMemory, stage_memories
 from sharding.planner.stage_partition import stage_blocks, stage_cuts
 from sharding.weights.blocks import Block, BlockKind, model_units
+from sharding.weights.stored_weights import slice_bytes
 from sharding.weights.task import Task
 from sharding.weights.weight_slices import block_slices
 from specs.arrays import Ints
@@ -137,7 +138,6 @@ class ShardingPlan:
         Columns: chip, replica, stage, layer, tensor, its rows and columns, row_start,
         row_end, column_start, column_end, bytes; ends are exclusive.
         """
-        stored = self.task.machine.formats.weights
         columns: dict[str, list[Ints | np.ndarray]] = {}
         group = self.task.group
         for stage in self.stages:
@@ -156,7 +156,7 @@ class ShardingPlan:
                         "row_end": part.row_end[held],
                         "column_start": part.column_start[held],
                         "column_end": part.column_end[held],
-                        "bytes": -(-part.elements[held] * stored.bits // 8),
+                        "bytes": slice_bytes(self.task, block, part)[held],
                     }
                     for name, values in row.items():
                         columns.setdefault(name, []).append(values)

@@ -10,6 +10,7 @@ from sharding.partition.block_operators import block_operators
 from sharding.planner.memory import (
     activation_bytes,
     kv_cache_bytes,
+    least_weight_bytes,
     stage_memories,
     stage_memory,
     weight_bytes,
@@ -189,11 +190,12 @@ class _PieceBytes(NamedTuple):
 
     Attributes
     ----------
-    fullest, mean, least
-        Bytes of each unit on its fullest chip, and the mean over chips, rounded up and
-        down.
+    fullest, mean
+        Bytes of each unit on its fullest chip, and the mean over chips, rounded up.
+    least
+        The fewest bytes on a chip that a unit adds to others.
     together
-        Bytes of all units on all chips.
+        Bytes of all units on all chips, the fewest that they have when joined.
     """
 
     fullest: Ints
@@ -226,14 +228,16 @@ def _piece_bytes(task: Task, units: list[Block], sequences: int) -> _PieceBytes:
         if like not in known:
             cached = kv_cache_bytes(task, unit, sequences)
             held = weight_bytes(task, unit) + cached * (1 + task.mirrored)
-            known[like] = int(held.max()), int(held.sum())
+            copies = int(cached.sum()) * (1 + task.mirrored)
+            least = least_weight_bytes(task, unit) + copies
+            known[like] = int(held.max()), int(held.sum()), least
         sizes.append(known[like])
-    fullest, sums = np.array(sizes, dtype=np.int64).T
+    fullest, sums, least = np.array(sizes, dtype=np.int64).T
     mean = -(-sums // task.tensor)
-    return _PieceBytes(fullest, mean, sums // task.tensor, int(sums.sum()))
+    return _PieceBytes(fullest, mean, least // task.tensor, int(least.sum()))
 
 
 @lru_cache(maxsize=_TASKS_REMEMBERED)
-def _known_bytes(_task: Task, _sequences: int) -> dict[Block, tuple[int, int]]:
+def _known_bytes(_task: Task, _sequences: int) -> dict[Block, tuple[int, int, int]]:
     """Return the bytes of units of a planned task that are known, to add others."""
     return {}

@@ -1,7 +1,8 @@
 """The blocks of a transformer, their weight tensors, and the task of computing them.
 
-blocks: Block, BlockKind, model_units, merged
+blocks: Block, BlockKind, whole_blocks, model_units, merged
 task: Task, bytes_of
+stored_weights: tensor_format, matrices_of, slice_bytes, checkpoint_bytes
 tensor_names: names_of
 weight_slices: block_slices
 latent_slices: latent_slices

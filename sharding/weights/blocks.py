@@ -4,8 +4,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from specs.errors import PlanError
+from specs.formats import WeightFormat
 from specs.machine import MachineSpec
 from specs.model import ModelSpec
+from specs.model_formats import ModelFormats
 from specs.units import ceil_div
 
 # A piece takes a small part of a chip's memory, so that stages can be balanced.
@@ -52,6 +54,17 @@ class Block(NamedTuple):
         return elements * self.first // self.parts, elements * self.last // self.parts
 
 
+def whole_blocks(model: ModelSpec) -> list[Block]:
+    """Return the modules of a transformer as whole blocks, in order."""
+    layers = range(model.layers)
+    return [
+        Block(BlockKind.EMBEDDING, -1, 0, 1, 1),
+        *(Block(BlockKind.ATTENTION, layer, 0, 1, 1) for layer in layers),
+        *(Block(BlockKind.FEED_FORWARD, layer, 0, 1, 1) for layer in layers),
+        Block(BlockKind.HEAD, model.layers, 0, 1, 1),
+    ]
+
+
 def model_units(
     model: ModelSpec, machine: MachineSpec, *, tensor: int, pipeline: int
 ) -> list[Block]:
@@ -71,21 +84,25 @@ def model_units(
     PlanError
         If the model cannot be cut into as many blocks as there are stages.
     """
-    weights = machine.formats.weights
+    formats = model.formats or ModelFormats.uniform(machine.formats.weights)
 
-    def pieces(elements: int, finest: int) -> int:
+    def pieces(elements: int, finest: int, stored: WeightFormat) -> int:
         chip_bytes = machine.chip.sram_bytes * tensor
-        wanted = ceil_div(weights.bytes_of(elements) * _PIECES_PER_CHIP, chip_bytes)
+        # Scales do not change how finely a module is cut.
+        element_bytes = stored.element.bytes_of(elements)
+        wanted = ceil_div(element_bytes * _PIECES_PER_CHIP, chip_bytes)
         return min(finest, wanted, _MOST_PIECES)
 
     table = model.vocabulary_size * model.hidden_size
-    tables = max(1, pieces(table, model.vocabulary_size) // 4)
+    tables = max(1, pieces(table, model.vocabulary_size, formats.embedding) // 4)
 
     def feed_forward_pieces(layer: int) -> int:
         inner = model.inner_size(layer)
+        routed = model.has_experts(layer)
+        stored = formats.experts if routed else formats.feed_forward
         wanted = max(
             _LEAST_PIECES,
-            pieces(model.feed_forward_parameters_in(layer), inner),
+            pieces(model.feed_forward_parameters_in(layer), inner, stored),
             # Stages left over once every layer has its attention.
             2 * ceil_div(max(0, pipeline - model.layers), model.layers),
         )

@@ -18,6 +18,8 @@ from specs.arrays import Ints
 from specs.formats import Format
 from specs.machine import MachineSpec
 from specs.model import ModelSpec
+from specs.model_formats import ModelFormats
+from specs.quantized_modules import groups_in
 from specs.short_repr import short_repr
 
 FP32_BYTES = 4
@@ -97,8 +99,20 @@ class Task(NamedTuple):
     def cached_format(self) -> Format:
         """Return the number format of keys and values; an encoder's are activations."""
         formats = self.machine.formats
-        encoder = self.model.structure.encoder
-        return formats.activations if encoder else formats.kv_cache
+        if self.model.structure.encoder:
+            return formats.activations
+        return self.model.kv_cache or formats.kv_cache
+
+    @property
+    def formats(self) -> ModelFormats:
+        """Return the formats of weights: the checkpoint's, or else the machine's."""
+        stored = self.machine.formats.weights
+        return self.model.formats or ModelFormats.uniform(stored)
+
+    @property
+    def formats_text(self) -> str:
+        """Return the formats of the model's weights as text, such as ``fp8``."""
+        return self.formats.described(groups_in(self.model))
 
     @property
     def mirrored(self) -> bool:
@@ -187,11 +201,22 @@ class Task(NamedTuple):
         """Return the bytes of each chip's residual shard of all tokens."""
         return bytes_of(self.activation_format, self.shard_sizes() * self.tokens)
 
+    def with_setting(self, name: str, value: object) -> "Task":
+        """Return this task with a setting of its machine, such as ``formats.weights``.
+
+        Formats of the model's checkpoint give way to one that is set.
+        """
+        return self._replace(
+            machine=self.machine.with_settings({name: value}),
+            model=self.model.in_formats_of({name}),
+        )
+
     def operand_bytes(self, stored: Format) -> int:
         """Return the mode of a product with activations: bytes of the wider operand.
 
-        The matrix is stored in the format `stored`. A setting of the machine may
-        override the formats.
+        The elements of the matrix are stored in the format `stored`: what is narrower
+        than activations is widened on the way. A setting of the machine may override
+        the formats.
         """
         both = stored.bytes_of(1), self.activation_format.bytes_of(1)
         return mode_bytes(self.machine.chip, *both)

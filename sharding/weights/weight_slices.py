@@ -22,6 +22,9 @@ from sharding.weights.latent_slices import latent_slices
 from sharding.weights.tensor_names import names_of
 from specs.model import ModelSpec
 
+# Marks the head that is a second copy of the embedding.
+TIED = " (tied)"
+
 
 def block_slices(
     model: ModelSpec, block: Block, split: TensorGroup
@@ -80,7 +83,7 @@ def _head_slices(group: GroupSlices, block: Block) -> list[TensorSlices]:
     )
     if model.tied_embeddings:
         # A tied head is a second copy of the embedding, on the chips of the head.
-        slices = [part._replace(tensor=f"{part.tensor} (tied)") for part in slices]
+        slices = [part._replace(tensor=f"{part.tensor}{TIED}") for part in slices]
     norm = group.norm(names.norm_before_head(model.layers), begin=low)
     return norm + slices
 

@@ -40,7 +40,7 @@ class Use(StrEnum):
 def format_of(tensor: Tensor, formats: FormatsSpec) -> Format:
     """Return the number format in which a tensor of an operator graph is stored."""
     weights = tensor.role is Role.WEIGHTS
-    return tensor.format or (formats.weights if weights else formats.activations)
+    return tensor.format or (formats.plain_weights if weights else formats.activations)
 
 
 def uses_of(workload: Workload) -> dict[str, set[Use]]:

@@ -1,5 +1,7 @@
 """Plans of any small model, for property tests."""
 
+from random import Random
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -8,9 +10,20 @@ from sharding.parallelism.tensor_group import FeedForwardLayout, Routing, grid_i
 from sharding.planner.plan import ShardingPlan, plan_sharding
 from sharding.weights.task import Task
 from specs.families.catalogue import FAMILIES
+from specs.formats import Format
 from specs.machine import load_machine
 from specs.model import ModelSpec
+from specs.model_formats import ModelFormats, WeightGroup
 from topologies.selection import select_topology
+
+# Plain, and with scales for blocks that the cuts of a group do not respect.
+FORMATS = ("int4", "fp8", "fp16", "nvfp4", "int4:7:zero", "fp8:5x6", "int8:row")
+
+
+def _formats(random: Random) -> ModelFormats:
+    """Return a format of its own for each group of a model's tensors."""
+    formats = {group: random.choice((*FORMATS, "fp8:tensor")) for group in WeightGroup}
+    return ModelFormats.model_validate({"method": "any", **formats})
 
 
 @st.composite
@@ -43,10 +56,14 @@ def any_plans(draw: st.DrawFn) -> ShardingPlan:
         token_types=2 if structure.encoder else 0,
         window_tokens=draw(st.integers(1, 40)) if windowed else None,
         windowed_layers=tuple(sorted(windowed)),
+        formats=draw(
+            st.none() | st.builds(_formats, st.randoms(use_true_random=False))
+        ),
+        kv_cache=draw(st.sampled_from([None, None, Format.FP8])),
     )
     machine = load_machine().with_settings(
         {
-            "formats.weights": draw(st.sampled_from(["int4", "fp8", "fp16"])),
+            "formats.weights": draw(st.sampled_from(FORMATS)),
             "chip.operand_bytes": draw(st.integers(1, 2)),
             "clock.drift_ppm": draw(st.sampled_from([0, 10, 50, 200])),
             "fec.code": draw(st.sampled_from(["none", "secded"])),

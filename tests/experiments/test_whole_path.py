@@ -30,10 +30,12 @@ MACHINES = {
     "phi-3-mini": (40, "tensor=8,pipeline=5"),
     "phi-3.5-moe": (256, "tensor=8,pipeline=32"),
     "qwen2.5-72b": (384, "tensor=8,pipeline=48"),
+    "qwen2.5-72b-awq": (264, "tensor=8,pipeline=33"),
     "qwen2.5-7b": (64, "tensor=8,pipeline=8"),
     "qwen2-57b-a14b": (288, "tensor=8,pipeline=36"),
     "qwen3-30b-a3b": (192, "tensor=8,pipeline=24"),
     "qwen3-32b": (192, "tensor=8,pipeline=24"),
+    "qwen3-32b-fp8": (192, "tensor=8,pipeline=24"),
     "qwen3-8b": (72, "tensor=8,pipeline=9"),
     "roberta-base": (8, "tensor=2,pipeline=4"),
     "gemma-2-9b": (72, "tensor=8,pipeline=9"),
@@ -56,6 +58,7 @@ PLAN_ONLY = {
     "phi-3.5-moe",
     "qwen2-57b-a14b",
     "qwen2.5-72b",
+    "qwen2.5-72b-awq",
     "qwen3-30b-a3b",
 }
 # Families whose sizes have other keys.

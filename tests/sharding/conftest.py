@@ -8,11 +8,25 @@ from sharding.weights.task import Task
 from specs.families.catalogue import FAMILIES
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
+from specs.model_formats import ModelFormats
 
 ALL = tuple(sorted(FAMILIES))
 # Families that allow a 2D layout.
 SCALED = tuple(name for name in ALL if not FAMILIES[name].layer_norms)
 MACHINE = load_machine()
+# Blocks that the cuts of a group do not respect.
+QUANTISED = ModelFormats.model_validate(
+    {
+        "method": "any",
+        "embedding": "fp16",
+        "attention": "int4:5:zero",
+        "feed_forward": "fp8:3x4",
+        "experts": "mxfp4",
+        "shared_experts": "nvfp4",
+        "head": "int8:row",
+        "others": "bf16",
+    }
+)
 
 
 @st.composite
@@ -44,6 +58,7 @@ def small_models(draw: st.DrawFn, *, families: tuple[str, ...] = ALL) -> ModelSp
         token_types=2 if structure.encoder else 0,
         window_tokens=draw(st.integers(1, 40)) if windowed else None,
         windowed_layers=tuple(sorted(windowed)),
+        formats=draw(st.sampled_from([None, None, QUANTISED])),
     )
 
 

@@ -20,6 +20,8 @@ CONFIG: dict[str, Any] = {
     "torch_dtype": "bfloat16",
 }
 
+AWQ = {"quant_method": "awq", "bits": 4, "group_size": 8}
+
 
 def folder_with(folder: Path, metadata: object, **changes: object) -> Path:
     (folder / "config.json").write_text(json.dumps(CONFIG | changes))
@@ -64,7 +66,7 @@ def test_a_tied_head_may_be_stored_twice(tmp_path: Path) -> None:
     "changes",
     [
         {"torch_dtype": None},
-        {"quantization_config": {"bits": 4}},
+        {"quantization_config": AWQ},
         {"model_type": "bert"},
     ],
 )

@@ -53,3 +53,16 @@ def test_a_token_uses_its_experts_the_shared_one_and_the_router() -> None:
         assert model.used_feed_forward_parameters_in(0, used) == (
             projections * (read * 2560 + 20480) + router
         )
+
+
+def test_weights_of_a_checkpoint_are_read_with_their_scales() -> None:
+    model = load_model("qwen3-32b-fp8")
+    assert model.formats is not None
+    plain = decode_work(model, context=1, batch=1, weights=Format.FP8)
+    stored = decode_work(model, context=1, batch=1, weights=model.formats)
+    # 64 layers with 4 bytes for 16,384 weights, and a head in BF16.
+    layers, head = 64 * 487_587_840, 151_936 * 5120
+    assert stored.read_bytes - plain.read_bytes == layers / 4096 + head
+    # Beside them the embedding and 6.7 M elements of norms.
+    rest = model.parameters - layers - head
+    assert stored.held_bytes - plain.held_bytes == layers / 4096 + head + rest

@@ -7,7 +7,7 @@ import pytest
 
 import specs.machine
 from specs.errors import SpecError
-from specs.formats import Format
+from specs.formats import Format, WeightFormat
 from specs.machine import (
     MachineSpec,
     load_machine,
@@ -72,7 +72,7 @@ def test_every_shipped_machine_loads(name: str) -> None:
 def test_a_chip_of_the_groqrack_holds_220_mib(groqrack: MachineSpec) -> None:
     assert groqrack.chip.sram_bytes == 88 * 5 * 2**19
     assert groqrack.chip.ports == 7 + 4
-    assert groqrack.formats.weights is Format.FP8
+    assert groqrack.formats.weights == WeightFormat(Format.FP8)
 
 
 def test_a_round_of_tiles_loads_in_forty_cycles(groqrack: MachineSpec) -> None:
@@ -226,7 +226,7 @@ def test_settings_replace_single_numbers(groqrack: MachineSpec) -> None:
         {"link.ber": 1e-9, "spares": 1, "formats.weights": "int4"}
     )
     assert (changed.link.ber, changed.spares) == (1e-9, 1)
-    assert changed.formats.weights is Format.INT4
+    assert changed.formats.weights == WeightFormat(Format.INT4)
     assert changed.chip == groqrack.chip
     assert groqrack.link.ber == 1e-12
 

@@ -5,14 +5,18 @@ import pytest
 
 from specs.errors import SpecError
 from specs.families.catalogue import FAMILIES
-from specs.formats import Format, FormatsSpec
+from specs.formats import Format, FormatsSpec, WeightFormat
 from specs.graph import Role
 from specs.model import ModelSpec, load_model, model_names
 from workloads.model_graph import graph_of
 from workloads.operators import Function
 
 Tiny = Callable[..., ModelSpec]
-FORMATS = FormatsSpec(weights=Format.FP8, activations=Format.FP16, kv_cache=Format.INT8)
+FORMATS = FormatsSpec(
+    weights=WeightFormat(Format.FP8),
+    activations=Format.FP16,
+    kv_cache=Format.INT8,
+)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

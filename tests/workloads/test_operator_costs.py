@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model, model_names
+from specs.model_formats import ModelFormats, WeightGroup
 from workloads.model_graph import graph_of
 from workloads.operator_costs import OperatorCost, operator_cost
 from workloads.operator_graph import OperatorGraph
@@ -80,3 +81,23 @@ def test_rows_read_the_experts_that_they_choose() -> None:
     activated = 2 * 8 * 14336
     assert one.read_bytes == 2 * expert + activated
     assert many.read_bytes == 8 * expert + 100 * activated
+
+
+def test_weights_of_a_checkpoint_are_read_in_the_format_of_their_group() -> None:
+    model = load_model("mixtral-8x7b").with_settings({"layers": 1})
+    graph = graph_of(model, context=64, batch=1)
+    formats = ModelFormats.model_validate(
+        dict.fromkeys(WeightGroup, "fp16") | {"method": "any", "experts": "mxfp4"}
+    )
+    found = {
+        operator.name: operator_cost(graph, block, operator, FORMATS, formats)
+        for block in graph.blocks
+        for operator in block.operators
+    }
+    up = found["layers.{layer}.feed_forward.gate_up"]
+    # Gate and up of two experts in 4.25 bits, beside the input and the choice.
+    weights = 2 * 2 * 4096 * 14336 * 17 // 32
+    assert weights < up.read_bytes <= weights + 2 * 4096 + 64
+    assert found["embedding.lookup"].read_bytes == 2 * 4096 + 2
+    router = found["layers.{layer}.feed_forward.router"]
+    assert router.read_bytes == 2 * 8 * 4096 + 2 * 4096

@@ -85,7 +85,7 @@ class BlockBuilder:
             rows,
             columns,
             role=Role.WEIGHTS,
-            number_format=formats.weights if formats else None,
+            number_format=formats.weights.element if formats else None,
             copy_of=copy_of,
         )
 

@@ -205,8 +205,10 @@ class GraphFacts:
         """Return, for dataflow rules, the bits of an element of a tensor."""
         formats = self.plan.machine.formats
         weights = tensor.role is Role.WEIGHTS
-        plain = formats.weights if weights else formats.activations
-        return (tensor.format or plain).bits
+        if tensor.format is not None:
+            return tensor.format.bits
+        plain = formats.plain_weights if weights else formats.activations
+        return plain.bits
 
     def refused(self, operation: StatedOperation, what: str) -> VerificationError:
         """Return the error of an operation, for dataflow rules."""

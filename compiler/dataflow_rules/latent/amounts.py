@@ -12,6 +12,7 @@ from chip.dataflow import Function, Pass
 from compiler.dataflow_rules.latent.functions import latent_sizes
 from compiler.dataflow_rules.regions import Flags
 from compiler.dataflow_rules.statements import Statements, beside
+from sharding.weights.task import Task
 from specs.arrays import Ints
 from specs.latent_attention import LatentAttention
 
@@ -40,6 +41,8 @@ class LatentAmounts(NamedTuple):
         Scores that enter or leave, or elements of latents that are expanded.
     is_made
         Whether the matrices are made by the program, and neither stored nor cached.
+    element_bits, scale_bytes
+        Bits of an element of the matrices, and the least bytes of their scales.
     """
 
     operations: Ints
@@ -49,10 +52,12 @@ class LatentAmounts(NamedTuple):
     known_tiles: Ints
     scored: Ints
     is_made: Flags
+    element_bits: Ints
+    scale_bytes: Ints
 
 
 def latent_amounts(
-    statements: Statements, sizes: LatentAttention, rows: Ints, side: int
+    statements: Statements, sizes: LatentAttention, rows: Ints, task: Task
 ) -> Iterator[LatentAmounts]:
     """Return the amounts of products and of the softmax, for rules of their work.
 
@@ -62,11 +67,11 @@ def latent_amounts(
         The program's statements, and the sizes of the latents.
     rows
         Rows of what each operation makes.
-    side
-        Rows and columns of a tile.
+    task
+        Model and machine, for formats and the side of a tile.
     """
     for function in (*LATENT_PRODUCTS, Function.SOFTMAX):
-        yield _amounts(statements, sizes, function, rows=rows, side=side)
+        yield _amounts(statements, sizes, function, rows=rows, task=task)
 
 
 def _amounts(
@@ -75,10 +80,10 @@ def _amounts(
     function: Function,
     *,
     rows: Ints,
-    side: int,
+    task: Task,
 ) -> LatentAmounts:
     """Return the amounts of all operations of a function."""
-    own = statements.of(function)
+    own, side = statements.of(function), task.machine.chip.lanes
     passes = [statements.flow.passes[n] for n in _numbers(statements, own)]
     batch = np.array([one.batch for one in passes], dtype=np.int64)
     queries = np.array([one.query_tokens for one in passes], dtype=np.int64)
@@ -94,7 +99,17 @@ def _amounts(
     made = zero > 0
     scored = heads * batch * pairs
     if function is Function.SOFTMAX:
-        return LatentAmounts(own, zero, zero, zero, zero, scored, made)
+        return LatentAmounts(
+            own,
+            zero,
+            zero,
+            zero,
+            zero,
+            scored,
+            made,
+            element_bits=zero,
+            scale_bytes=zero,
+        )
     if function in (Function.SCORES, Function.ATTEND):
         is_score = function is Function.SCORES
         of_latents = sizes.cached_size if is_score else sizes.kv_rank
@@ -111,6 +126,11 @@ def _amounts(
             known_tiles=known * mixes,
             scored=scored,
             is_made=~mixes,
+            # Latents are cached; keys and values are made by the program.
+            element_bits=np.where(
+                mixes, task.cached_format.bits, task.machine.formats.activations.bits
+            ),
+            scale_bytes=zero,
         )
     inner, columns = {
         Function.ABSORB: (sizes.plain_dim, sizes.kv_rank),
@@ -123,7 +143,20 @@ def _amounts(
         several = tiles(inner, heads * columns)
         entering = inner * rows[own]
     weights = heads * inner * columns
-    return LatentAmounts(own, weights, rows[own], several, zero, entering, made)
+    stored = task.formats.attention
+    bits = stored.element.bits + zero
+    scales = np.floor(weights * (stored.bits - stored.element.bits) / 8)
+    return LatentAmounts(
+        operations=own,
+        weights=weights,
+        rows=rows[own],
+        tiles=several,
+        known_tiles=zero,
+        scored=entering,
+        is_made=made,
+        element_bits=bits,
+        scale_bytes=scales.astype(np.int64),
+    )
 
 
 def latent_elements(statements: Statements) -> tuple[tuple[Ints, Ints], ...]:

@@ -42,6 +42,7 @@ def absorbed_scores(
             inner=sizes.plain_dim * cuts.attends,
             columns=(sizes.kv_rank * cuts.attends,),
             matrices=heads,
+            stored=cuts.stored(sizes.plain_dim, heads),
             # What is rotated passes to its place beside what is multiplied.
             inputs=heads * sizes.head_dim,
             outputs=heads * sizes.cached_size,
@@ -103,6 +104,7 @@ def absorbed_values(
             inner=sizes.kv_rank * cuts.attends,
             columns=(sizes.value_dim * cuts.attends,),
             matrices=heads,
+            stored=cuts.stored(sizes.value_dim, heads),
             inputs=heads * sizes.kv_rank,
             outputs=heads * sizes.value_dim,
             computes=makes_values,

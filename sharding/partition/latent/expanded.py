@@ -37,6 +37,7 @@ def expanded_scores(
             "expand",
             inner=sizes.kv_rank * cuts.attends,
             columns=(heads * sizes.expanded_dim,),
+            stored=cuts.stored(heads * sizes.expanded_dim),
             rows=positions,
             inputs=positions * sizes.kv_rank * cuts.attends,
             outputs=positions * heads * sizes.expanded_dim,

@@ -9,8 +9,14 @@ import numpy as np
 
 from chip.dataflow import Function
 from sharding.operators.operands import Operand, Operation, operand
-from sharding.operators.operator_builders import matrix_product, vector
+from sharding.operators.operator_builders import (
+    MatrixParts,
+    matrix_product,
+    stored_matrices,
+    vector,
+)
 from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
+from sharding.parallelism.tensor_group import Range
 from sharding.partition.attention_cuts import LatentCuts
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.products import multiply
@@ -114,6 +120,11 @@ def _query_up(part: BlockPartition, operator: GraphOperator) -> Compute:
         "query_up",
         inner=rank * cuts.attends,
         columns=(queries.sizes,),
+        stored=stored_matrices(
+            MatrixParts(
+                part.task.formats.attention, (queries,), (Range(*cuts.whole(rank)),)
+            )
+        ),
         computes=multiplies,
     )
 

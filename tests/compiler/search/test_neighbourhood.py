@@ -1,12 +1,17 @@
 from collections.abc import Callable
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 
+from compiler.compile_decode import compile_token
 from compiler.ir.schedule import Schedule
 from compiler.search.neighbourhood import Neighbour, neighbourhood
 from sharding.parallelism.strategy import Strategy, parse_strategy
 from sharding.planner.coverage import check_coverage
+from sharding.planner.plan import plan_sharding
+from specs.formats import parse_weight_format
+from specs.model_formats import ModelFormats
 
 
 @pytest.mark.parametrize(
@@ -98,3 +103,29 @@ def test_a_piece_leaves_its_stage_for_the_next_one(schedule: Schedule) -> None:
         was = [stage.memory.weights.sum() for stage in schedule.plan.stages]
         assert held[source] < was[source]
         assert held[target] > was[target]
+
+
+@pytest.mark.parametrize(
+    ("stored", "narrower"), [("fp8:16x16", "int4"), ("bf16", "fp8"), ("mxfp4", None)]
+)
+def test_a_format_that_is_changed_overrides_that_of_a_checkpoint(
+    stored: str, narrower: str | None, schedule: Schedule
+) -> None:
+    formats = ModelFormats.uniform(parse_weight_format(stored))
+    plan = schedule.plan
+    model = plan.task.model.model_copy(update={"formats": formats})
+    topology = schedule.topology
+    quantised = plan_sharding(
+        plan.task._replace(model=model),
+        plan.strategy,
+        topology.active.astype(np.int64),
+        sequences=plan.sequences,
+    )
+    changed = {
+        name: each.plan.task
+        for name, each in plans(compile_token(quantised, topology)).items()
+        if name.startswith("formats.weights=")
+    }
+    assert list(changed) == [f"formats.weights={narrower}"] * (narrower is not None)
+    for task in changed.values():
+        assert task.formats_text == narrower

@@ -56,3 +56,8 @@ def test_the_plan_of_a_workload_says_columns_rows_and_stages() -> None:
         "row": 1,
         "pipeline": 1,
     }
+
+
+def test_a_model_says_its_formats(prepared: Prepared) -> None:
+    facts = model_facts(prepared)
+    assert (facts.weight_formats, facts.kv_cache_format) == ("fp8", "fp16")

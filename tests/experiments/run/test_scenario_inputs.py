@@ -7,6 +7,7 @@ from experiments.run.scenario_inputs import (
     topology_of,
 )
 from specs.errors import SpecError
+from specs.model import load_model
 from specs.scenario import Scenario
 
 
@@ -30,3 +31,11 @@ def test_a_number_of_chips_brings_a_tensor_group_no_wider_than_a_node() -> None:
 def test_a_workload_takes_no_key_of_a_model() -> None:
     with pytest.raises(SpecError, match="context"):
         scenario_of({"workload": "lstm:512", "context": 100}, "test")
+
+
+def test_a_setting_of_formats_overrides_those_of_a_checkpoint() -> None:
+    quantised = Scenario(model="qwen3-32b-fp8", settings={"link.ber": 1e-9})
+    assert model_of(quantised).formats == load_model("qwen3-32b-fp8").formats
+    what_if = Scenario(model="qwen3-32b-fp8", settings={"formats.weights": "mxfp4"})
+    assert model_of(what_if).formats is None
+    assert str(machine_of(what_if).formats.weights) == "mxfp4"

@@ -6,12 +6,19 @@ from chip.functional_units import SlicePort
 from chip.lowering import lower
 from chip.operator_cycles import work_cycles
 from chip.operator_work import ProductWork, Shape, VectorWork
-from sharding.operators.operator_builders import matrix_product, vector
+from sharding.operators.operator_builders import (
+    MatrixParts,
+    StoredMatrices,
+    matrix_product,
+    stored_matrices,
+    vector,
+)
 from sharding.operators.operators import Compute, Unit
+from sharding.parallelism.tensor_group import Range
 from sharding.partition.block_operators import block_operators
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
-from specs.formats import Format
+from specs.formats import Format, parse_weight_format
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
 
@@ -142,6 +149,7 @@ def test_a_product_has_the_shape_of_its_matrices_on_each_chip(
         "up",
         inner=np.array([8, 8]),
         columns=(np.array([4, 1]), np.array([2, 1])),
+        stored=Format.FP8,
     )
     assert (product.name, product.unit) == ("up", Unit.MATMUL)
     wide, narrow = product.works
@@ -200,3 +208,21 @@ def test_a_vector_operator_works_on_the_elements_of_all_tokens(
     )
     (once,) = vector(task, "add", np.array([4]), tokens=1, reductions=2).works
     assert once == VectorWork(4, 16, reductions=2)
+
+
+def test_matrices_are_stored_with_the_scales_of_the_blocks_that_a_chip_reads() -> None:
+    rows = (Range(np.array([0, 4]), np.array([4, 5])),)
+    columns = (Range(np.array([0, 0]), np.array([32, 48])),)
+    int4, mxfp4 = map(parse_weight_format, ("int4", "mxfp4"))
+    plain = stored_matrices(MatrixParts(int4, rows, columns, 3))
+    assert plain.bytes.tolist() == [3 * 4 * 32 // 2, 3 * 48 // 2]
+    scaled = stored_matrices(MatrixParts(mxfp4, rows, columns, 3))
+    # One and two blocks of 32 inputs for each output.
+    assert (scaled.bytes - plain.bytes).tolist() == [3 * 4, 3 * 2]
+    # Of several matrices the widest element decides the mode.
+    both = stored_matrices(
+        MatrixParts(mxfp4, rows, columns, 3), MatrixParts(int4, rows, columns)
+    )
+    assert both == StoredMatrices(both.element, both.bytes)
+    assert both.element.bits == 4
+    assert both.bytes.tolist() == (scaled.bytes + plain.bytes // 3).tolist()

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from sharding.planner.memory import (
     StageMemory,
     activation_bytes,
     kv_cache_bytes,
+    least_weight_bytes,
     stage_memory,
     weight_bytes,
 )
@@ -39,6 +41,21 @@ def test_weights_take_whole_bytes_of_each_tensor(tiny: ModelSpec) -> None:
     matrices = 3 * 8 * 4 // 2
     held = [1 + matrices, 2 + matrices, 2 + matrices]
     assert weight_bytes(thirds, FEED_FORWARD).tolist() == held
+
+
+@given(task=..., kind=st.sampled_from(BlockKind), cut=st.integers(1, 7))
+def test_no_cut_of_a_block_takes_less_than_the_least_of_its_weights(
+    task: Task, kind: BlockKind, cut: int
+) -> None:
+    layer = {BlockKind.EMBEDDING: -1, BlockKind.HEAD: task.model.layers}.get(kind, 0)
+    whole = Block(kind, layer, 0, 8, 8)
+    parts = [whole]
+    if kind is not BlockKind.ATTENTION:
+        parts = [whole._replace(last=cut), whole._replace(first=cut)]
+    least = least_weight_bytes(task, whole)
+    assert sum(int(weight_bytes(task, part).sum()) for part in parts) >= least
+    if task.model.formats is None:
+        assert least == int(weight_bytes(task, whole).sum())
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sharding.weights.blocks import Block, BlockKind, merged, model_units
+from sharding.weights.blocks import Block, BlockKind, merged, model_units, whole_blocks
 from specs.machine import load_machine
-from specs.model import ModelSpec
+from specs.model import ModelSpec, load_model
 
 MACHINE = load_machine()
 
@@ -62,3 +62,10 @@ def test_a_feed_forward_has_eight_parts_or_enough_for_the_stages(
 
     # 12 stages beyond the two layers' attention: 2 x 12 / 2 parts.
     assert [parts(1), parts(10), parts(14)] == [8, 8, 12]
+
+
+def test_a_model_is_its_whole_modules_in_order() -> None:
+    blocks = whole_blocks(load_model("llama-2-7b"))
+    assert len(blocks) == 2 + 2 * 32
+    assert (blocks[0].kind, blocks[-1].kind) == (BlockKind.EMBEDDING, BlockKind.HEAD)
+    assert all(block.opens and block.closes for block in blocks)

@@ -8,6 +8,7 @@ from sharding.weights.task import Task, bytes_of
 from specs.formats import Format
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
+from specs.model_formats import ModelFormats
 
 MACHINE = load_machine()
 ATTENTION = Block(BlockKind.ATTENTION, 0, 0, 1, 1)
@@ -121,3 +122,29 @@ def test_a_product_takes_the_mode_of_its_wider_operand_or_of_the_machine(
     assert modes == [1, 1, 2]
     forced = task._replace(machine=MACHINE.with_settings({"chip.operand_bytes": 1}))
     assert forced.operand_bytes(Format.FP16) == 1
+
+
+def test_weights_have_the_formats_of_a_checkpoint_or_that_of_the_machine() -> None:
+    plain = Task(load_model("llama-2-7b"), MACHINE, 1, 16, 1)
+    assert plain.formats == ModelFormats.uniform(MACHINE.formats.weights)
+    assert plain.formats_text == "fp8"
+    quantised = plain._replace(model=load_model("qwen2.5-72b-awq"))
+    assert quantised.formats == quantised.model.formats
+    assert quantised.formats_text.endswith("attention, feed-forward int4:128:zero")
+
+
+def test_a_setting_overrides_the_formats_of_a_checkpoint() -> None:
+    model = load_model("qwen3-32b-fp8").model_copy(update={"kv_cache": Format.INT8})
+    task = Task(model, MACHINE, 1, 16, 1)
+    assert task.cached_format is Format.INT8
+    changed = task.with_setting("formats.weights", "mxfp4")
+    assert changed.formats_text == "mxfp4"
+    assert changed.cached_format is Format.INT8
+    assert task.with_setting("formats.kv_cache", "fp8").cached_format is Format.FP8
+
+
+def test_four_bits_are_widened_to_the_activations_as_eight_are() -> None:
+    task = Task(load_model("llama-2-7b"), MACHINE, 1, 16, 1)
+    assert task.operand_bytes(Format.FP4) == task.operand_bytes(Format.FP8) == 2
+    narrow = task.with_setting("formats.activations", "int8")
+    assert narrow.operand_bytes(Format.FP4) == 1

@@ -99,8 +99,8 @@ def test_the_parts_of_a_block_hold_what_the_block_holds(
         parts = [whole._replace(last=cut), whole._replace(first=cut)]
 
     def elements(block: Block) -> int:
+        # A later part has copies of the block's LayerNorm.
         slices = block_slices(task.model, block, task.group)
-        # Later parts have copies of a LayerNorm of their own.
         own = [part for part in slices if not is_of_later_block(part.tensor)]
         return sum(int(np.sum(part.elements)) for part in own)
 

@@ -50,7 +50,7 @@ def test_a_tensor_is_stored_in_its_own_format_or_in_that_of_its_role() -> None:
     }
     assert stored == {
         "w_up": Format.FP8,
-        "scale": MACHINE.formats.weights,
+        "scale": MACHINE.formats.plain_weights,
         "up": MACHINE.formats.activations,
     }
 

@@ -35,7 +35,7 @@ def found(program: Any) -> dict[Function, LatentAmounts]:
     sizes = latent_sizes(statements)
     assert sizes is not None
     rows = all_amounts(program).rows
-    amounts = latent_amounts(statements, sizes, rows, 320)
+    amounts = latent_amounts(statements, sizes, rows, program.plan.task)
     return dict(zip((*LATENT_PRODUCTS, SOFTMAX), amounts, strict=True))
 
 

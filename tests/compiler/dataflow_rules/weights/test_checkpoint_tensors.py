@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from chip.dataflow import Function
-from compiler.dataflow_rules.checkpoint_tensors import Part, checkpoint_parts
 from compiler.dataflow_rules.residency import check_residency
 from compiler.dataflow_rules.statements import Statements
+from compiler.dataflow_rules.weights.checkpoint_tensors import Part, checkpoint_parts
 
 ATTENTION, FEED_FORWARD = "layers.0.attention", "layers.0.feed_forward"
 PROGRAMS = ("decoder", "biases", "head norms", "post norms", "wide", "encoder")

@@ -1,0 +1,87 @@
+import pytest
+
+from specs.formats import Format, WeightFormat, parse_weight_format
+from specs.model import load_model
+from specs.model_formats import WeightGroup
+from specs.quantization_methods import QuantizationError, Rules
+from specs.quantized_modules import formats_of_groups, groups_in
+
+PLAIN = WeightFormat(Format.BF16)
+FP8, INT4 = map(parse_weight_format, ("fp8:128x128", "int4:32"))
+DENSE, MIXTURE = load_model("llama-3-8b"), load_model("mixtral-8x7b")
+ATTENTION, FEED_FORWARD = WeightGroup.ATTENTION, WeightGroup.FEED_FORWARD
+
+
+def quantised(*skips: str, model: object = DENSE) -> set[str]:
+    rules = Rules((((("Linear",)), FP8),), skips=skips)
+    found = formats_of_groups(rules, DENSE if model is DENSE else MIXTURE, PLAIN)
+    return {group.value for group, stored in found.items() if stored == FP8}
+
+
+def test_a_dense_model_has_no_experts() -> None:
+    assert WeightGroup.EXPERTS not in groups_in(DENSE)
+    assert FEED_FORWARD not in groups_in(MIXTURE)
+    assert quantised() == {"attention", "feed_forward"}
+    assert quantised(model=MIXTURE) == {"attention", "experts"}
+
+
+@pytest.mark.parametrize(
+    "skip",
+    [
+        "self_attn",
+        "model.layers.*.self_attn",
+        "language_model.model.layers.*.self_attn",
+        "self_attn*",
+        "re:.*self_attn.*",
+        r"re:model\.layers\.\d+\.self_attn\.[qkvo]_proj",
+    ],
+)
+def test_lists_mean_modules_by_a_part_of_their_names(skip: str) -> None:
+    assert quantised(skip) == {"feed_forward"}
+
+
+@pytest.mark.parametrize(
+    "skip",
+    [
+        "lm_head",
+        "model.layers.0.input_layernorm",
+        # A router is no projection into the gate of an expert.
+        "mlp.gate",
+        "model.layers.99.self_attn",
+        "visual",
+    ],
+)
+def test_lists_name_modules_that_change_no_group(skip: str) -> None:
+    assert quantised(skip) == {"attention", "feed_forward"}
+
+
+def test_a_list_of_every_layer_is_a_group() -> None:
+    every = [f"model.layers.{n}.mlp" for n in range(DENSE.layers)]
+    assert quantised(*every) == {"attention"}
+
+
+@pytest.mark.parametrize(
+    ("skips", "message"),
+    [
+        (
+            ("model.layers.3.mlp",),
+            r"layers\.0\.mlp.* in fp8:128x128 and .*layers\.3",
+        ),
+        (("mlp.up_proj",), r"mlp\.up_proj in bf16; the matrices of feed_forward"),
+        (
+            ("re:.*(mlp",),
+            r"^modules_to_not_convert: 're:\.\*\(mlp' is no regular expression",
+        ),
+        (("model",), r"quantises nothing of a llama model"),
+    ],
+)
+def test_layers_that_differ_are_refused(skips: tuple[str, ...], message: str) -> None:
+    with pytest.raises(QuantizationError, match=message):
+        quantised(*skips)
+
+
+def test_targets_are_modules_by_name_too() -> None:
+    rules = Rules(((("re:.*self_attn.*",), FP8), (("Linear",), INT4)))
+    found = formats_of_groups(rules, DENSE, PLAIN)
+    assert (found[ATTENTION], found[FEED_FORWARD]) == (FP8, INT4)
+    assert found[WeightGroup.EMBEDDING] == PLAIN
