@@ -9,6 +9,12 @@ from specs.errors import SpecError
 _ROUTER_COUNTS = {"groups": "router_groups", "groups_per_token": "router_groups_chosen"}
 
 
+# Ways in which a router chooses experts: of all, of the best groups, or of the best
+# groups by corrected scores.
+_GREEDY, _GROUPS, _CORRECTED = "greedy", "group_limited_greedy", "noaux_tc"
+_METHODS = (_GREEDY, _GROUPS, _CORRECTED)
+
+
 def expert_sizes(config: Config, layers: int) -> dict[str, Any]:
     """Return the fields of a `ModelSpec` that concern experts, as a config states them.
 
@@ -35,7 +41,7 @@ def expert_sizes(config: Config, layers: int) -> dict[str, Any]:
         **sizes,
         "router": _router(config),
         "expert_intermediate_size": _optional(config, "expert_intermediate_size"),
-        "shared_intermediate_size": _optional(config, "shared_intermediate_size"),
+        "shared_intermediate_size": _shared_size(config),
         "shared_expert_gate": config.family.shared_expert_gate,
         "expert_layers": _layers(config, layers),
     }
@@ -46,9 +52,23 @@ def _optional(config: Config, field: str) -> int:
     return config.size(field) if config.value(field)[1] else 0
 
 
+def _shared_size(config: Config) -> int:
+    """Return the width of what all tokens use, 0 without.
+
+    Shared experts of the size of the others are one of so many times that size.
+    """
+    several = _optional(config, "shared_experts")
+    if several:
+        return several * config.size("expert_intermediate_size")
+    return _optional(config, "shared_intermediate_size")
+
+
 def _router(config: Config) -> dict[str, Any]:
     """Return the router of a family, with what a config states of it."""
     router = config.family.router.model_dump()
+    _, scores = config.value("router_scores")
+    if scores is not None:
+        router["scores"] = scores
     if config.keys("router_normalised"):
         router["normalised"] = config.flag("router_normalised")
     if config.keys("router_scale"):
@@ -61,6 +81,16 @@ def _router(config: Config) -> dict[str, Any]:
         if type(jitter) not in (int, float) or jitter < 0:
             raise SpecError(f"{config.origin}: {key} = {jitter!r}: must be 0 or above")
         router["tolerance"] = 2 * jitter
+    key, method = config.value("router_method")
+    if method not in (None, *_METHODS):
+        raise SpecError(
+            f"{config.origin}: {key} = {method!r} is not modelled; only "
+            f"{' and '.join(_METHODS)} are"
+        )
+    if method == _GREEDY:
+        # Groups may be stated, but none is left out.
+        return router
+    router["correction"] |= method == _CORRECTED
     for field, name in _ROUTER_COUNTS.items():
         if config.keys(name) and config.value(name)[1] is not None:
             router[field] = config.size(name)
@@ -70,7 +100,8 @@ def _router(config: Config) -> dict[str, Any]:
 def _layers(config: Config, layers: int) -> tuple[int, ...] | None:
     """Return the layers that have experts, None if all have them.
 
-    They are every so many layers, counted from 1, but for those listed as dense.
+    They are every so many layers, counted from 1, but for those listed as dense and for
+    the first ones, if so many are dense.
     """
     period = config.size("expert_period", 1)
     key, dense = config.value("dense_layers")
@@ -78,9 +109,10 @@ def _layers(config: Config, layers: int) -> tuple[int, ...] | None:
         isinstance(dense, list) and all(type(layer) is int for layer in dense)
     ):
         raise SpecError(f"{config.origin}: {key} = {dense!r}: must be a list of layers")
+    first = _optional(config, "first_dense_layers")
     own = tuple(
         layer
         for layer in range(layers)
-        if (layer + 1) % period == 0 and layer not in (dense or ())
+        if (layer + 1) % period == 0 and layer not in (dense or ()) and layer >= first
     )
     return None if len(own) == layers else own

@@ -11,6 +11,7 @@ from specs.expert_config import expert_sizes
 from specs.families.catalogue import FAMILIES
 from specs.families.family import ConfigKeys
 from specs.families.unmodelled import UNMODELLED
+from specs.latent_config import latent_sizes
 
 # Sizes that every config.json states, even one that leaves the rest to its class.
 _STATED = ("hidden_size", "layers")
@@ -59,7 +60,8 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
     _check_keys(name, text, config)
     _check_requirements(name, text, config)
     hidden, heads = config.size("hidden_size"), config.size("attention_heads")
-    if config.value("head_dim")[1] is None and hidden % heads:
+    whole = hidden % heads == 0 or family.has_latents
+    if config.value("head_dim")[1] is None and not whole:
         raise SpecError(
             f"{origin}: {config.keys('hidden_size')[0]} {hidden} is no multiple of "
             f"{config.keys('attention_heads')[0]} {heads}; give head_dim"
@@ -78,6 +80,7 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
         # An encoder's output is its hidden states: it has no head to tie.
         "tied_embeddings": not family.encoder and config.flag("tied_embeddings"),
         **expert_sizes(config, layers),
+        **latent_sizes(config, heads),
         **_biases(config),
         **_positions(name, config),
         **window_of(config, layers),

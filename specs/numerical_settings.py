@@ -82,8 +82,6 @@ class NumericalSettings(Spec):
         Part of each head that is rotated.
     rope_scaling
         Scaling of the rotary frequencies, None without.
-    rope_interleaved
-        Whether neighbours are rotated together, and not elements half a head apart.
     query_scalar
         Scores are divided by its square root; the size of a head if None.
     attention_scale
@@ -105,7 +103,6 @@ class NumericalSettings(Spec):
     local_rope_theta: float | None = Field(default=None, gt=0)
     rotary_fraction: float = Field(default=1.0, gt=0, le=1)
     rope_scaling: RopeScaling | None = None
-    rope_interleaved: bool = False
     query_scalar: float | None = Field(default=None, gt=0)
     attention_scale: float | None = Field(default=None, gt=0)
     embedding_scale: float = Field(default=1.0, gt=0)

@@ -152,6 +152,8 @@ class TransformerShape(Spec):
                 f"of {latent.head_dim} elements, but kv_heads is {self.kv_heads} and "
                 f"head_dim {self.head_dim}"
             )
+        if self.qkv_biases or self.output_biases or self.window_tokens:
+            raise ValueError("biases or a window of latent attention are not modelled")
         return self
 
     @property

@@ -20,7 +20,6 @@ from sharding.weights.task import Task
 from specs.latent_attention import LatentAttention
 from specs.machine import load_machine
 from specs.model import ModelSpec
-from specs.numerical_settings import NumericalSettings
 from specs.scenario import Scenario
 from topologies.selection import select_topology
 from topologies.topology import Level, Topology
@@ -60,12 +59,12 @@ TINY = ModelSpec(
 LATENT = TINY.model_copy(
     update={
         "name": "latent",
+        "family": "deepseek_v3",
         "kv_heads": 4,
         "head_dim": 10,
         "latent": LatentAttention(
             query_rank=11, kv_rank=10, rotary_dim=4, plain_dim=6, value_dim=5
         ),
-        "numerics": NumericalSettings(rope_interleaved=True),
     }
 )
 Settings = tuple[tuple[str, object], ...]

@@ -62,7 +62,7 @@ def model_of_graph(graph: OperatorGraph) -> ModelSpec:
     reader = _Reader(graph)
     sizes = reader.sizes()
     differences: dict[str, Sequence[str]] = {}
-    for family in _families():
+    for family in _families(latents=sizes["latent"] is not None):
         own_sizes = {**sizes, "family": family, "numerics": reader.settings(family)}
         model = build(ModelSpec, own_sizes, graph.name)
         rows = graph.rows
@@ -86,9 +86,12 @@ def model_of_graph(graph: OperatorGraph) -> ModelSpec:
     )
 
 
-def _families() -> list[str]:
-    """Return the families whose graphs are tried, those that extend no other first."""
-    return sorted(FAMILIES, key=lambda name: (bool(FAMILIES[name].extends), name))
+def _families(*, latents: bool) -> list[str]:
+    """Return the families with or without latents, those that extend no other first."""
+    return sorted(
+        (name for name in FAMILIES if FAMILIES[name].has_latents == latents),
+        key=lambda name: (bool(FAMILIES[name].extends), name),
+    )
 
 
 def _differences(graph: OperatorGraph, other: OperatorGraph) -> list[str]:
@@ -273,6 +276,4 @@ class _Reader:
             "rotary_fraction": dims / heads.head_dim,
             "rope_scaling": rotary.scaling,
             "local_rope_theta": local.theta if local and differs else None,
-            # Elsewhere the family says whether pairs are neighbours.
-            "rope_interleaved": heads.latent is not None and rotary.interleaved,
         }

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from sharding.parallelism.tensor_group import TensorGroup
 from sharding.partition.expert_routing import routed
 from sharding.partition.latent.forms import latent_bytes
 from sharding.weights.blocks import Block, BlockKind
@@ -13,6 +15,8 @@ from sharding.weights.stored_weights import slice_bytes, tensor_format
 from sharding.weights.task import FP32_BYTES, Task, bytes_of
 from sharding.weights.weight_slices import block_slices
 from specs.arrays import Ints
+from specs.formats import WeightFormat
+from specs.model import ModelSpec
 from specs.units import ceil_div
 
 
@@ -32,9 +36,22 @@ class StageMemory(NamedTuple):
 
 def weight_bytes(task: Task, block: Block) -> Ints:
     """Return the planned weight bytes of `block` on each chip, shape ``(width,)``."""
-    total = np.zeros(task.tensor, dtype=np.int64)
-    for tensor in block_slices(task.model, block, task.group):
-        total += slice_bytes(task, block, tensor)
+    stored = task.machine.formats.weights
+    return _weight_bytes(task.model, stored, task.group, task.like(block))
+
+
+@lru_cache(maxsize=4096)
+def _weight_bytes(
+    model: ModelSpec, stored: WeightFormat, group: TensorGroup, block: Block
+) -> Ints:
+    """Return the weight bytes of a block, counted once for all layers like it.
+
+    A layer may have hundreds of experts, each with slices of its own.
+    """
+    total = np.zeros(group.width, dtype=np.int64)
+    for tensor in block_slices(model, block, group):
+        total += slice_bytes(model, stored, block, tensor)
+    total.flags.writeable = False
     return total
 
 
@@ -44,13 +61,14 @@ def least_weight_bytes(task: Task, block: Block) -> int:
     It holds for the sum of all parts of the block as well, wherever it is cut: a cut
     through a block of a format with scales repeats a scale, and saves none.
     """
+    model, plain = task.model, task.machine.formats.weights
     total = 0
-    for tensor in block_slices(task.model, block, task.group):
-        stored = tensor_format(task, block, tensor)
+    for tensor in block_slices(model, block, task.group):
+        stored = tensor_format(model, plain, block, tensor)
         if stored.scaled:
             total += math.floor(int(tensor.elements.sum()) * stored.bits / 8)
         else:
-            total += int(slice_bytes(task, block, tensor).sum())
+            total += int(slice_bytes(model, plain, block, tensor).sum())
     return total
 
 

@@ -139,10 +139,11 @@ class ShardingPlan:
         row_end, column_start, column_end, bytes; ends are exclusive.
         """
         columns: dict[str, list[Ints | np.ndarray]] = {}
-        group = self.task.group
+        group, model = self.task.group, self.task.model
+        plain = self.task.machine.formats.weights
         for stage in self.stages:
             for block in stage.blocks:
-                for part in block_slices(self.task.model, block, group):
+                for part in block_slices(model, block, group):
                     held = part.elements > 0
                     row = {
                         "chip": stage.chips[held],
@@ -156,7 +157,7 @@ class ShardingPlan:
                         "row_end": part.row_end[held],
                         "column_start": part.column_start[held],
                         "column_end": part.column_end[held],
-                        "bytes": slice_bytes(self.task, block, part)[held],
+                        "bytes": slice_bytes(model, plain, block, part)[held],
                     }
                     for name, values in row.items():
                         columns.setdefault(name, []).append(values)

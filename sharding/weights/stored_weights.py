@@ -29,24 +29,36 @@ def matrices_of(model: ModelSpec, block: Block) -> WeightGroup:
     return _WHOLE_BLOCKS.get(block.kind, feed_forward)
 
 
-def tensor_format(task: Task, block: Block, part: TensorSlices) -> WeightFormat:
-    """Return the number format in which a tensor of a sharded block is stored."""
-    if task.model.formats is None:
-        return task.machine.formats.weights
-    names = names_of(task.model.family, experts=task.model.experts)
+def tensor_format(
+    model: ModelSpec, plain: WeightFormat, block: Block, part: TensorSlices
+) -> WeightFormat:
+    """Return the number format in which a tensor of a sharded block is stored.
+
+    Parameters
+    ----------
+    model
+        The model.
+    plain
+        Format of a model that is not quantised.
+    block, part
+        The block, and slices of one of its tensors.
+    """
+    if model.formats is None:
+        return plain
+    names = names_of(model.family, experts=model.experts)
     tensor = part.tensor.removesuffix(".weight")
 
     def is_one_of(*templates: str) -> bool:
         return tensor in [template.format(layer=block.layer) for template in templates]
 
-    group = matrices_of(task.model, block)
+    group = matrices_of(model, block)
     if is_one_of(names.shared_gate, names.shared_up, names.shared_down):
         group = WeightGroup.SHARED_EXPERTS
     table = block.kind is BlockKind.EMBEDDING
     router = is_one_of(names.router, names.shared_router)
     if router or not (part.multiplied or table):
         group = WeightGroup.OTHERS
-    return task.formats.of(group)
+    return model.formats.of(group)
 
 
 def checkpoint_bytes(model: ModelSpec, machine: MachineSpec) -> int:
@@ -66,7 +78,7 @@ def checkpoint_bytes(model: ModelSpec, machine: MachineSpec) -> int:
         like = task.like(block)
         if like not in known:
             known[like] = sum(
-                int(slice_bytes(task, like, part).sum())
+                int(slice_bytes(model, machine.formats.weights, like, part).sum())
                 for part in block_slices(model, like, task.group)
                 if not part.tensor.endswith(TIED)
             )
@@ -74,11 +86,14 @@ def checkpoint_bytes(model: ModelSpec, machine: MachineSpec) -> int:
     return total
 
 
-def slice_bytes(task: Task, block: Block, part: TensorSlices) -> Ints:
+def slice_bytes(
+    model: ModelSpec, plain: WeightFormat, block: Block, part: TensorSlices
+) -> Ints:
     """Return the bytes of each chip's slice of a tensor, shape ``(width,)``.
 
-    Scales are counted: those of all weights of the slice.
+    Scales are counted: those of all weights of the slice. Parameters are those of
+    `tensor_format`.
     """
-    return tensor_format(task, block, part).slice_bytes(
+    return tensor_format(model, plain, block, part).slice_bytes(
         (part.row_start, part.row_end), (part.column_start, part.column_end)
     )

@@ -60,6 +60,14 @@ class ConfigKeys(Spec):
         Sizes of an expert, and of what all tokens use beside theirs.
     expert_period, dense_layers
         Number of layers of which the last has experts, and those that have none.
+    shared_experts, first_dense_layers
+        Number of experts that all tokens use, each of the size of the others, and of
+        first layers without experts.
+    router_method, router_scores
+        How a router chooses, and what makes scores of its logits.
+    latent_query_rank, latent_kv_rank, latent_rotary_dim, latent_plain_dim,
+    latent_value_dim
+        Sizes of latent attention; a family that has the second has it.
     router_normalised, router_scale, router_groups, router_groups_chosen
         Fields of `specs.router.RouterSpec`.
     router_jitter
@@ -100,6 +108,15 @@ class ConfigKeys(Spec):
     shared_intermediate_size: _Keys = ()
     expert_period: _Keys = ()
     dense_layers: _Keys = ()
+    shared_experts: _Keys = ()
+    first_dense_layers: _Keys = ()
+    latent_query_rank: _Keys = ()
+    latent_kv_rank: _Keys = ()
+    latent_rotary_dim: _Keys = ()
+    latent_plain_dim: _Keys = ()
+    latent_value_dim: _Keys = ()
+    router_method: _Keys = ()
+    router_scores: _Keys = ()
     router_normalised: _Keys = ()
     router_scale: _Keys = ()
     router_groups: _Keys = ()
@@ -222,6 +239,11 @@ class Family(Spec):
     numerics: Mapping[str, Any] = Field(default_factory=dict)
     keys: ConfigKeys = ConfigKeys()
     tensors: TensorNames = TensorNames()
+
+    @property
+    def has_latents(self) -> bool:
+        """Return whether attention is latent attention."""
+        return bool(self.keys.latent_kv_rank)
 
     @property
     def norms_per_layer(self) -> int:

@@ -25,6 +25,8 @@ MACHINES = {
     "bert-large": (8, "tensor=8,pipeline=1"),
     "gpt-oss-120b": (576, "tensor=8,pipeline=72"),
     "gpt-oss-20b": (128, "tensor=8,pipeline=16"),
+    # Of these, the first layers.
+    "deepseek-v3": (216, "tensor=72,pipeline=3"),
     "gpt2": (8, "tensor=4,pipeline=2"),
     "gpt2-xl": (16, "tensor=8,pipeline=2"),
     "phi-3-mini": (40, "tensor=8,pipeline=5"),
@@ -50,8 +52,26 @@ MACHINES = {
     "mistral-7b": (64, "tensor=8,pipeline=8"),
     "mistral-small-3.1-24b": (112, "tensor=8,pipeline=14"),
     "mixtral-8x7b": (264, "tensor=8,pipeline=33"),
+    "kimi-k2": (128, "tensor=64,pipeline=2"),
+}
+# Layers are alike, and hundreds of experts of each of sixty take seconds to list.
+FIRST_LAYERS = {"deepseek-v3": 4, "kimi-k2": 2}
+LATENTS = {
+    "q_lora_rank": 9,
+    "kv_lora_rank": 10,
+    "qk_rope_head_dim": 4,
+    "qk_nope_head_dim": 7,
+    "v_head_dim": 5,
+    "n_routed_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 12,
+    "n_group": 2,
+    "topk_group": 1,
+    "first_k_dense_replace": 1,
 }
 PLAN_ONLY = {
+    "deepseek-v3",
+    "kimi-k2",
     "gpt-oss-120b",
     "gpt-oss-20b",
     "llama-3.1-405b",
@@ -80,6 +100,7 @@ def configs(draw: st.DrawFn) -> dict[str, object]:
         "num_attention_heads": heads,
         "num_key_value_heads": kv_heads,
         **(EXPERTS if family == "mixtral" else {}),
+        **(LATENTS if FAMILIES[family].has_latents else {}),
         "vocab_size": draw(st.integers(8, 600)),
         "max_position_embeddings": 3002,
         "sliding_window": draw(st.integers(1, 3000)),
@@ -169,7 +190,11 @@ def test_a_shipped_model_runs(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(PLAN_ONLY))
 def test_a_shipped_model_can_be_planned(name: str) -> None:
     chips, strategy = MACHINES[name]
-    prepared = plan_scenario(Scenario(model=name, chips=chips, strategy=strategy))
+    few = FIRST_LAYERS.get(name)
+    settings = {"model.layers": few} if few else {}
+    prepared = plan_scenario(
+        Scenario(model=name, chips=chips, strategy=strategy, settings=settings)
+    )
     slices = prepared.plan.slices
     own = slices[~slices["tensor"].str.endswith("(copies)")]
     assert check_coverage(own) == prepared.model.parameters

@@ -25,7 +25,23 @@ _GPT2 = {
     "n_positions": 32,
     "vocab_size": 23,
 }
+_DEEPSEEK = {
+    "kv_lora_rank": 7,
+    "q_lora_rank": 5,
+    "qk_rope_head_dim": 2,
+    "qk_nope_head_dim": 3,
+    "v_head_dim": 6,
+    "n_routed_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 9,
+    "n_group": 2,
+    "topk_group": 2,
+    "first_k_dense_replace": 1,
+}
 _OF_FAMILY: dict[str, dict[str, Any]] = {
+    "deepseek_v2": _DEEPSEEK,
+    "deepseek_v3": _DEEPSEEK,
+    "kimi_k2": _DEEPSEEK,
     "gemma3_text": {"sliding_window": 3, "sliding_window_pattern": 2},
     "glm4": {"partial_rotary_factor": 0.5},
     "granite": {

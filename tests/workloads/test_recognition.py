@@ -42,12 +42,14 @@ def test_whatever_its_sizes_a_graph_is_that_of_the_model_it_is_recognised_as(
     plain = tiny(family)
     heads, layers = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 4))
     size, vocabulary = data.draw(st.integers(1, 40)), data.draw(st.integers(2, 50))
+    # Latent attention has a key for each head.
+    shared = 1 if plain.latent else 2
     model = plain.with_settings(
         {
             "layers": layers,
             "hidden_size": size,
             "intermediate_size": 2 * size + 1,
-            "attention_heads": 2 * heads,
+            "attention_heads": shared * heads,
             "kv_heads": heads,
             "vocabulary_size": vocabulary,
             "windowed_layers": [n for n in plain.windowed_layers if n < layers],

@@ -29,6 +29,8 @@ from workloads.transformer.residual_stream import (
     weighed_input,
 )
 
+# Norms of latents have an epsilon of their own, whatever a config says of the others.
+_EPSILON = 1e-6
 # Growth of the scores with the logarithm of a context's extension, as in YaRN.
 _GROWTH = 0.1
 
@@ -133,7 +135,7 @@ def _positioned(
         Function.LATENT_NORM,
         [*operands, *norms],
         normed_sizes,
-        NormAttributes(epsilon=settings.norm_epsilon),
+        NormAttributes(epsilon=_EPSILON),
     )
     if rank is None:
         query = down[0]
@@ -156,7 +158,7 @@ def _positioned(
                 theta=settings.rope_theta,
                 dims=latent.rotary_dim,
                 scaling=settings.rope_scaling,
-                interleaved=settings.rope_interleaved,
+                interleaved=model.structure.rotary_interleaved,
             ),
             latent=latent,
         ),

@@ -43,6 +43,28 @@ SIZES = {
 GPT2 = {"n_embd": 36, "n_layer": 2, "n_head": 6, "n_positions": 32, "vocab_size": 53}
 EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 11}
 OF_FAMILY: dict[str, dict[str, Any]] = {
+    # A dense layer, then experts beside a shared one, in two groups.
+    "deepseek_v3": {
+        "kv_lora_rank": 11,
+        "q_lora_rank": 9,
+        "qk_rope_head_dim": 4,
+        "qk_nope_head_dim": 5,
+        "v_head_dim": 7,
+        "n_routed_experts": 4,
+        "n_shared_experts": 1,
+        "num_experts_per_tok": 2,
+        "moe_intermediate_size": 13,
+        "n_group": 2,
+        "topk_group": 1,
+        "first_k_dense_replace": 1,
+        "rope_scaling": {
+            "type": "yarn",
+            "factor": 4.0,
+            "mscale": 0.7,
+            "mscale_all_dim": 1.0,
+            "original_max_position_embeddings": 8,
+        },
+    },
     # Every second layer has a window.
     "gemma2": {"sliding_window": 3, "attn_logit_softcapping": 2.0},
     "gemma3_text": {
@@ -140,6 +162,9 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
     [
         ("bert", "tensor=8"),
         ("bert", "tensor=4,pipeline=2,attention=2"),
+        ("deepseek_v3", "tensor=6"),
+        ("deepseek_v3", "tensor=2,pipeline=4,expert=2"),
+        ("deepseek_v3", "tensor=8,attention=4"),
         ("gemma2", "tensor=8,layout=2d"),
         ("gemma2", "tensor=2,pipeline=4"),
         ("gemma2", "tensor=4,pipeline=2,attention=2"),

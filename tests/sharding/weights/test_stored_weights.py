@@ -56,7 +56,7 @@ def test_each_tensor_has_the_format_of_its_group(
     block = Block(kind, 0, 0, 1, 1)
     found = {
         part.tensor.removesuffix(".weight").rpartition(".")[2]: str(
-            tensor_format(task, block, part)
+            tensor_format(task.model, task.machine.formats.weights, block, part)
         )
         for part in block_slices(task.model, block, task.group)
     }
@@ -64,7 +64,10 @@ def test_each_tensor_has_the_format_of_its_group(
     # Without formats of the checkpoint all of it has that of the machine.
     plain = task._replace(model=in_formats(MIXTRAL, None))
     part = block_slices(plain.model, block, plain.group)[0]
-    assert str(tensor_format(plain, block, part)) == "fp8"
+    assert (
+        str(tensor_format(plain.model, plain.machine.formats.weights, block, part))
+        == "fp8"
+    )
 
 
 def test_the_matrices_of_a_mixture_are_experts() -> None:
@@ -82,7 +85,9 @@ def test_scales_of_a_group_of_inputs_are_on_every_chip_that_has_some_of_them() -
     assert (down.column_end - down.column_start).tolist() == columns.tolist()
     touched = np.array([29, 30, 29])
     assert (
-        slice_bytes(task, FEED_FORWARD, down).tolist()
+        slice_bytes(
+            task.model, task.machine.formats.weights, FEED_FORWARD, down
+        ).tolist()
         == (-(-4096 * columns // 2) + 4096 * 2 * touched).tolist()
     )
 
@@ -90,7 +95,10 @@ def test_scales_of_a_group_of_inputs_are_on_every_chip_that_has_some_of_them() -
 def test_the_weights_of_a_block_are_the_sum_of_its_slices() -> None:
     task = Task(in_formats(MIXTRAL), MACHINE, 4, 64, 1)
     slices = block_slices(task.model, FEED_FORWARD, task.group)
-    total = sum(slice_bytes(task, FEED_FORWARD, part) for part in slices)
+    total = sum(
+        slice_bytes(task.model, task.machine.formats.weights, FEED_FORWARD, part)
+        for part in slices
+    )
     assert weight_bytes(task, FEED_FORWARD).tolist() == np.array(total).tolist()
     # 8 experts of 3 x 4,096 x 14,336 in 4.25 bits, a router in 32, a norm in 32.
     experts = 8 * 3 * 4096 * 14336 * 17 // 32
@@ -129,7 +137,9 @@ def test_a_shared_expert_is_a_group_and_its_gate_is_none() -> None:
     model = in_formats(load_model("qwen2-57b-a14b"))
     task = Task(model, MACHINE, 4, 64, 1)
     found = {
-        part.tensor.partition("mlp.")[2]: str(tensor_format(task, FEED_FORWARD, part))
+        part.tensor.partition("mlp.")[2]: str(
+            tensor_format(task.model, task.machine.formats.weights, FEED_FORWARD, part)
+        )
         for part in block_slices(model, FEED_FORWARD, task.group)
     }
     assert (

@@ -19,10 +19,14 @@ from specs.families.catalogue import FAMILIES
 VALUES = Path(__file__).with_name("class_defaults.json")
 
 
+# What transformers calls a family that it has under another name.
+THEIRS = {"kimi_k2": "deepseek_v3"}
+
+
 def class_defaults(family: str) -> dict[str, Any]:
     """Return the defaults of a family's class, without those that are null."""
     auto = import_module("transformers.models.auto.configuration_auto")
-    kind = auto.CONFIG_MAPPING[family]
+    kind = auto.CONFIG_MAPPING[THEIRS.get(family, family)]
     values = {
         name: parameter.default
         for name, parameter in inspect.signature(kind.__init__).parameters.items()

@@ -48,6 +48,33 @@ LLAMA3 = {
     "original_max_position_embeddings": 8,
 }
 LINEAR = {"rope_type": "linear", "rope_theta": 100.0, "factor": 2.0}
+YARN = {
+    "rope_type": "yarn",
+    "rope_theta": 100.0,
+    "factor": 4.0,
+    "beta_fast": 2.0,
+    "beta_slow": 0.25,
+    "mscale": 0.7,
+    "mscale_all_dim": 1.0,
+    "original_max_position_embeddings": 8,
+}
+LATENT = {key: DECODER[key] for key in DECODER if key != "head_dim"}
+LATENT |= {
+    "num_key_value_heads": 4,
+    "kv_lora_rank": 6,
+    "q_lora_rank": 7,
+    "qk_rope_head_dim": 4,
+    "qk_nope_head_dim": 3,
+    "v_head_dim": 5,
+    "n_routed_experts": 6,
+    "n_shared_experts": 2,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 7,
+    "n_group": 3,
+    "topk_group": 2,
+    # The first layer is dense.
+    "first_k_dense_replace": 1,
+}
 EXPERTS = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 7}
 CASES: dict[str, dict[str, Any]] = {
     "llama": DECODER | {"model_type": "llama", "rope_theta": 50.0},
@@ -93,6 +120,16 @@ CASES: dict[str, dict[str, Any]] = {
         "layer_types": ["sliding_attention", "full_attention"],
         "rope_parameters": {"rope_type": "default", "rope_theta": 50.0},
     },
+    "deepseek_v3": LATENT | {"model_type": "deepseek_v3", "rope_parameters": YARN},
+    "deepseek_v3 without a latent of queries": LATENT
+    | {"model_type": "deepseek_v3", "q_lora_rank": None, "norm_topk_prob": False},
+    "deepseek_v2": LATENT
+    | {
+        "model_type": "deepseek_v2",
+        "topk_method": "group_limited_greedy",
+        "routed_scaling_factor": 3.0,
+    },
+    "kimi_k2": LATENT | {"model_type": "kimi_k2", "n_group": 1, "topk_group": 1},
     "phi3": DECODER
     | {
         "model_type": "phi3",
@@ -161,6 +198,8 @@ CASES: dict[str, dict[str, Any]] = {
     "bert": ENCODER | {"model_type": "bert"},
     "roberta": ENCODER | {"model_type": "roberta", "pad_token_id": 1},
 }
+# What transformers calls a family that it has under another name.
+THEIRS = {"kimi_k2": "deepseek_v3"}
 # Our names of a layer's tensors, and the fields of `TensorNames` with those outside.
 LAYER = {
     "attention.norm": "attention_norm",
@@ -168,7 +207,13 @@ LAYER = {
     "attention.key": "key",
     "attention.value": "value",
     "attention.output": "output",
+    "attention.query_down": "query_down",
+    "attention.query_up": "query_up",
+    "attention.latent_down": "latent_down",
+    "attention.latent_norm": "latent_norm",
+    "attention.key_value_up": "key_value_up",
     "attention.query_norm": "query_norm",
+    "attention.query_latent_norm": "query_latent_norm",
     "attention.key_norm": "key_norm",
     "attention.post_norm": "attention_post_norm",
     "feed_forward.norm": "feed_forward_norm",
@@ -178,6 +223,7 @@ LAYER = {
     "feed_forward.down": "down",
     "attention.sinks": "sinks",
     "feed_forward.router": "router",
+    "feed_forward.router_correction": "router_correction",
     "feed_forward.shared_router": "shared_router",
     "feed_forward.shared_gate": "shared_gate",
     "feed_forward.shared_up": "shared_up",
@@ -193,7 +239,7 @@ ENDS = {
 
 
 # Tensors whose names have no ending.
-WHOLE = ("sinks",)
+WHOLE = ("sinks", "e_score_correction_bias")
 
 
 def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
@@ -213,6 +259,8 @@ def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
             _, number, part = stem.split(".", 2)
             layer = int(number)
             own_names = names_of(model.family, experts=model.experts_in(layer))
+            if part == "attention.query_norm" and model.latent is not None:
+                part = "attention.query_latent_norm"
             target = getattr(own_names, LAYER[part])
             if part == "attention.norm" and layer == 0 and names.first_norm:
                 target = names.first_norm
@@ -242,7 +290,10 @@ def values(config: dict[str, Any]) -> dict[str, Any]:
     model = model_from_config(config, name="tiny")
     graph = graph_of(model, context=len(TOKENS[0]), batch=2, query_tokens=7)
     weights = checkpoint(model, random_weights(graph, SEED))
-    made = transformers.AutoConfig.for_model(**config)
+    own = config["model_type"]
+    made = transformers.AutoConfig.for_model(
+        **config | {"model_type": THEIRS.get(own, own)}
+    )
     made._attn_implementation = made._experts_implementation = "eager"
     encoder = model.structure.encoder
     kind = transformers.AutoModel if encoder else transformers.AutoModelForCausalLM
