@@ -2,7 +2,12 @@
 
 from typing import Any
 
-from specs.config_values import FULL_ATTENTION, WINDOWED_ATTENTION, Config
+from specs.config_values import (
+    CHUNKED_ATTENTION,
+    FULL_ATTENTION,
+    WINDOWED_ATTENTION,
+    Config,
+)
 from specs.errors import SpecError
 
 
@@ -13,9 +18,10 @@ def window_of(config: Config, layers: int) -> dict[str, Any]:
     if not used or config.value("window_tokens")[1] is None:
         return {}
     if kinds is not None:
-        windowed = tuple(
-            i for i, kind in enumerate(kinds) if kind == WINDOWED_ATTENTION
-        )
+        windowed = tuple(i for i, kind in enumerate(kinds) if kind != FULL_ATTENTION)
+    elif config.family.chunked:
+        unrotated = unrotated_of(config, layers).get("unrotated_layers", ())
+        windowed = tuple(layer for layer in range(layers) if layer not in unrotated)
     else:
         windowed = _windowed_layers(config, layers)
     tokens = config.size("window_tokens")
@@ -31,11 +37,12 @@ def _kinds_of_layers(config: Config, layers: int) -> list[str] | None:
         raise SpecError(
             f"{config.origin}: {key} must list the kind of each of {layers} layers"
         )
+    windowed = CHUNKED_ATTENTION if config.family.chunked else WINDOWED_ATTENTION
     for kind in kinds:
-        if kind not in (WINDOWED_ATTENTION, FULL_ATTENTION):
+        if kind not in (windowed, FULL_ATTENTION):
             raise SpecError(
                 f"{config.origin}: {key} has {kind!r}, which is not modelled; only "
-                f"{WINDOWED_ATTENTION} and {FULL_ATTENTION} are"
+                f"{windowed} and {FULL_ATTENTION} are"
             )
     return kinds
 
@@ -57,7 +64,7 @@ def _windowed_layers(config: Config, layers: int) -> tuple[int, ...]:
 def unrotated_of(config: Config, layers: int) -> dict[str, tuple[int, ...]]:
     """Return the layers of a model spec whose queries and keys are not rotated."""
     key, rotated = config.value("rotated_layers")
-    if rotated is None:
+    if rotated is None or rotated == []:
         if config.value("unrotated_period")[1] is None:
             return {}
         period = config.size("unrotated_period")

@@ -103,16 +103,26 @@ def _layers(config: Config, layers: int) -> tuple[int, ...] | None:
     They are every so many layers, counted from 1, but for those listed as dense and for
     the first ones, if so many are dense.
     """
+    key, listed = config.value("expert_layers")
+    if listed is not None:
+        own = _listed(config, key, listed)
+        return None if len(own) == layers else own
     period = config.size("expert_period", 1)
     key, dense = config.value("dense_layers")
-    if dense is not None and not (
-        isinstance(dense, list) and all(type(layer) is int for layer in dense)
-    ):
-        raise SpecError(f"{config.origin}: {key} = {dense!r}: must be a list of layers")
+    left_out = () if dense is None else _listed(config, key, dense)
     first = _optional(config, "first_dense_layers")
     own = tuple(
         layer
         for layer in range(layers)
-        if (layer + 1) % period == 0 and layer not in (dense or ()) and layer >= first
+        if (layer + 1) % period == 0 and layer not in left_out and layer >= first
     )
     return None if len(own) == layers else own
+
+
+def _listed(config: Config, key: str, layers: Any) -> tuple[int, ...]:
+    """Return the layers that a key lists."""
+    if not isinstance(layers, list) or any(type(layer) is not int for layer in layers):
+        raise SpecError(
+            f"{config.origin}: {key} = {layers!r}: must be a list of layers"
+        )
+    return tuple(layers)

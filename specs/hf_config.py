@@ -85,6 +85,7 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
         **_positions(name, config),
         **window_of(config, layers),
         **unrotated_of(config, layers),
+        "plain_head_norms": config.flag("plain_head_norms"),
     }
     return {**sizes, "remarks": tuple(_remarks(content, config, sizes))}
 

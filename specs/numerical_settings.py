@@ -75,6 +75,10 @@ class NumericalSettings(Spec):
         Number that is added to what a gate multiplies.
     rope_theta
         Base of the rotary frequencies.
+    query_growth, growth_positions
+        Growth of queries in layers without rotation: at position p, from 0, they are
+        multiplied by 1 plus `query_growth` times the logarithm of 1 plus the whole part
+        of (p + 1) / `growth_positions`.
     local_rope_theta
         Base of those frequencies in layers with a window, which are not scaled; None if
         they are as in the other layers.
@@ -100,6 +104,8 @@ class NumericalSettings(Spec):
     gate_limit: float | None = Field(default=None, gt=0)
     gate_offset: float = 0.0
     rope_theta: float = Field(default=10_000.0, gt=0)
+    query_growth: float = Field(default=0.0, ge=0)
+    growth_positions: int = Field(default=8192, gt=0)
     local_rope_theta: float | None = Field(default=None, gt=0)
     rotary_fraction: float = Field(default=1.0, gt=0, le=1)
     rope_scaling: RopeScaling | None = None
@@ -119,6 +125,8 @@ _READ = (
     "gate_alpha",
     "gate_limit",
     "rope_theta",
+    "query_growth",
+    "growth_positions",
     "local_rope_theta",
     "rotary_fraction",
     "query_scalar",
@@ -182,6 +190,8 @@ def numerical_settings_of(
             value = config.default(field)
         if value is not None:
             settings[field] = value
+    if not config.flag("query_growth_used", otherwise=True):
+        settings["query_growth"] = 0.0
     scaling = text.get("rope_scaling") if rope is None else rope
     settings["rope_scaling"] = _rope_scaling(scaling, origin)
     return build(NumericalSettings, settings, origin)

@@ -58,6 +58,9 @@ class TransformerShape(Spec):
         Rows of the tables that are added to the embedding, 0 without a table.
     window_tokens, windowed_layers
         Positions that the listed layers attend to; the others attend to all.
+    plain_head_norms
+        Whether queries and keys of layers that rotate them are normalised by heads,
+        without weights.
     unrotated_layers
         Layers without rotation of queries and keys, in a family that rotates them.
     latent
@@ -103,6 +106,7 @@ class TransformerShape(Spec):
     token_types: int = Field(default=0, ge=0)
     window_tokens: int | None = Field(default=None, gt=0)
     windowed_layers: tuple[int, ...] = ()
+    plain_head_norms: bool = False
     unrotated_layers: tuple[int, ...] = ()
     latent: LatentAttention | None = None
     numerics: NumericalSettings | None = Field(default=None, exclude=True)

@@ -2,6 +2,7 @@
 
 model_graph: graph_of; the operator graph of a model
 operator_graph, operators, attributes: OperatorGraph, Block, GraphOperator and parts
+feed_forward_attributes: ChoiceAttributes, ActivateAttributes
 rotary: Rotary
 graph_attributes: what vector operators and products of other graphs need
 graph_files: graph_content, load_graph; a model's graph as a file

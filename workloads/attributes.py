@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import final
 
 from specs.latent_attention import LatentAttention
-from specs.router import SOFTMAX_ROUTER, RouterSpec
+from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.graph_attributes import (
     LookupRowsAttributes,
     MatrixProductAttributes,
@@ -79,6 +79,8 @@ class HeadNormAttributes:
         Number added to the mean square.
     biased
         Whether biases of queries and keys are added before.
+    weighted
+        Whether it has weights.
     unit_offset
         Whether the weights are stored as their difference from 1.
     """
@@ -86,6 +88,7 @@ class HeadNormAttributes:
     head_dim: int
     epsilon: float
     biased: bool = False
+    weighted: bool = True
     unit_offset: bool = False
 
 
@@ -121,6 +124,9 @@ class PositionAttributes:
         Rotation of queries and keys, None without.
     biased
         Whether a bias is added to queries, keys and values before the rotation.
+    query_growth, growth_positions
+        Growth of queries: at position p, from 0, they are multiplied by 1 plus
+        `query_growth` times log(1 + floor((p + 1) / `growth_positions`)).
     latent
         Sizes of latent attention, whose key is behind the latent; None without.
     """
@@ -128,6 +134,8 @@ class PositionAttributes:
     head_dim: int
     rotary: Rotary | None = None
     biased: tuple[bool, bool, bool] = (False, False, False)
+    query_growth: float = 0.0
+    growth_positions: int = 1
     latent: LatentAttention | None = None
 
 
@@ -148,6 +156,9 @@ class AttentionAttributes:
         Whether a position attends to itself and earlier ones only.
     window
         Last positions that a position attends to, itself included; None for all.
+    chunked
+        Whether the window is a chunk: of those positions, it attends to the ones whose
+        number has the same quotient by the window.
     latent
         Sizes of latent attention, whose operand is the latent; None without.
     """
@@ -159,6 +170,7 @@ class AttentionAttributes:
     soft_cap: float | None = None
     causal: bool = True
     window: int | None = None
+    chunked: bool = False
     latent: LatentAttention | None = None
 
 
@@ -175,71 +187,6 @@ class AddAttributes:
     biased: bool = False
     chosen: bool = False
     scale: float = 1.0
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChoiceAttributes:
-    """Attributes of the choice of experts.
-
-    Parameters
-    ----------
-    experts, experts_per_token
-        Experts that there are, and that a row uses.
-    columns
-        Width of the normalised rows, whose sums of squares are read.
-    epsilon
-        Number added to their mean square.
-    centred
-        Whether rows are normalised by a LayerNorm. Then the scores of the rows before
-        it are followed by those of its weights and by those of its bias.
-    router
-        How scores become weights. Its bias and its correction, if it has them, are the
-        last operands.
-    """
-
-    experts: int
-    experts_per_token: int
-    columns: int
-    epsilon: float
-    centred: bool = False
-    router: RouterSpec = SOFTMAX_ROUTER
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActivateAttributes:
-    """Attributes of an activation.
-
-    Parameters
-    ----------
-    activation
-        Name of the function, as in Hugging Face transformers.
-    gated
-        Whether the activated operand, the gate, multiplies another one.
-    biased
-        Whether a bias is added to each operand before.
-    experts
-        Experts whose columns follow each other.
-    chosen
-        Whether the last operand are weights that multiply the columns of each expert.
-    alpha
-        Factor of the activated operand within its sigmoid, of ``silu``.
-    limit
-        Largest value of the gate, and largest magnitude of the other operand; None
-        without a limit.
-    offset
-        Number that is added to the other operand.
-    """
-
-    activation: str
-    gated: bool = False
-    biased: bool = False
-    experts: int = 1
-    chosen: bool = False
-    alpha: float = 1.0
-    limit: float | None = None
-    offset: float = 0.0
 
 
 @final

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from workloads.attributes import ActivateAttributes, ChoiceAttributes
+from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.operator_graph import Block
 from workloads.operators import SHARED, Function, GraphOperator
 

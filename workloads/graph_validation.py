@@ -8,11 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from specs.errors import SpecError
 from specs.graph import Role
 from workloads.attributes import (
-    ActivateAttributes,
     AddAttributes,
     AttentionAttributes,
     CandidateAttributes,
-    ChoiceAttributes,
     EmbedAttributes,
     HeadNormAttributes,
     NormAttributes,
@@ -20,6 +18,7 @@ from workloads.attributes import (
     ProductAttributes,
     TablesAttributes,
 )
+from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.graph_attributes import (
     LookupRowsAttributes,
     MatrixProductAttributes,

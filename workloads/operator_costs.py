@@ -5,7 +5,8 @@ from typing import NamedTuple
 from specs.formats import Format, FormatsSpec, WeightFormat
 from specs.graph import Role
 from specs.model_formats import ModelFormats, WeightGroup
-from workloads.attributes import AttentionAttributes, ChoiceAttributes
+from workloads.attributes import AttentionAttributes
+from workloads.feed_forward_attributes import ChoiceAttributes
 from workloads.operator_graph import Block, OperatorGraph
 from workloads.operators import Function, GraphOperator, GraphTensor, is_shared
 

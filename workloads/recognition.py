@@ -11,15 +11,16 @@ from specs.model import ModelSpec, load_model
 from specs.numerical_settings import NumericalSettings
 from specs.validation import build
 from workloads.attributes import (
-    ActivateAttributes,
     AddAttributes,
     AttentionAttributes,
     CandidateAttributes,
     EmbedAttributes,
+    HeadNormAttributes,
     NormAttributes,
     PositionAttributes,
     TablesAttributes,
 )
+from workloads.feed_forward_attributes import ActivateAttributes
 from workloads.feed_forward_recognition import feed_forward_sizes
 from workloads.graph_files import is_graph_file, load_graph
 from workloads.model_graph import graph_of
@@ -167,6 +168,7 @@ class _Reader:
         }
         unused = self._attributes(Function.ADD_TABLES, TablesAttributes)
         candidate = self._attributes(Function.CANDIDATE, CandidateAttributes)
+        head_norm = self._attributes(Function.HEAD_NORM, HeadNormAttributes)
         positions = tables.get("positions", 0)
         learned = positions - (unused.first_row if unused else 0)
         tied = [tensor.copy_of for tensor in self._tensors.values()]
@@ -183,6 +185,7 @@ class _Reader:
             "max_context_tokens": learned if positions else graph.rows.context,
             "qkv_biases": self._has("attention.query.bias"),
             "output_biases": self._has("attention.output.bias"),
+            "plain_head_norms": head_norm is not None and not head_norm.weighted,
             "head_biases": candidate is not None and candidate.biased,
             "position_rows": positions,
             "token_types": tables.get("token_types", 0),
@@ -245,6 +248,7 @@ class _Reader:
             "residual_scale": added.scale,
             "embedding_scale": embedded.scale / factor,
             **self._rotation(attention, heads),
+            **self._growth(attention),
         }
         # The scale of latent attention follows from the scaling of frequencies.
         if heads.latent is None and heads.scale != heads.head_dim**-0.5:
@@ -254,6 +258,18 @@ class _Reader:
             key = "query_scalar" if exact else "attention_scale"
             settings[key] = scalar if exact else heads.scale
         return build(NumericalSettings, settings, self._graph.name)
+
+    def _growth(self, blocks: Sequence[Block]) -> dict[str, object]:
+        """Return the settings of queries that grow with their position, if any do."""
+        for block in blocks:
+            positioned = self._operator(block, Function.POSITION)
+            attributes = positioned.attributes_as(PositionAttributes)
+            if attributes.query_growth:
+                return {
+                    "query_growth": attributes.query_growth,
+                    "growth_positions": attributes.growth_positions,
+                }
+        return {}
 
     def _rotation(
         self, blocks: Sequence[Block], heads: AttentionAttributes

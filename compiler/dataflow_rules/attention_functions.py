@@ -75,6 +75,11 @@ def _is_rotated(statements: Statements, name: str) -> bool:
 
 
 def _is_normed(statements: Statements, kind: str, name: str) -> bool:
+    normed = f"{name.rpartition('.')[0]}.head_norm" in statements.graph
+    return normed and kind in _KINDS[:2]
+
+
+def _has_norm_weights(statements: Statements, kind: str, name: str) -> bool:
     return f"{name.rpartition('.')[0]}.{kind}_norm.weight" in statements.tensors
 
 
@@ -104,8 +109,13 @@ def _weigh_heads(statements: Statements, operations: Ints) -> int:
             operations,
             "weighs other rows than it makes",
         )
+        weighted = statements.numbers(
+            operations, partial(_has_norm_weights, statements, kind)
+        )
         statements.must(
-            ~made.found | (weights.first == 0) & (weights.last == size),
+            ~made.found
+            | (weighted == 0)
+            | (weights.first == 0) & (weights.last == size),
             operations,
             "lacks the weights of the heads' norm",
         )

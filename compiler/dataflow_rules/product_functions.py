@@ -15,7 +15,8 @@ from chip.dataflow import Function
 from compiler.dataflow_rules.regions import Edges, Flags, Rows, either
 from compiler.dataflow_rules.statements import NameOf, Statements, beside
 from specs.arrays import Ints
-from workloads.attributes import ActivateAttributes, ProductAttributes
+from workloads.attributes import ProductAttributes
+from workloads.feed_forward_attributes import ActivateAttributes
 from workloads.operators import Function as GraphFunction
 
 UNSCALED = "unscaled_"

@@ -11,10 +11,8 @@ from fabric.functional_engine.settings import OperatorSettings
 from sharding.parallelism.tensor_group import Routing
 from sharding.weights.task import Task
 from specs.numerical_settings import RopeScaling
-from workloads.attributes import (
-    ActivateAttributes,
-    PositionAttributes,
-)
+from workloads.attributes import PositionAttributes
+from workloads.feed_forward_attributes import ActivateAttributes
 from workloads.operator_graph import OperatorGraph
 from workloads.operators import GraphOperator
 from workloads.reference.activations import activation
@@ -28,6 +26,10 @@ _SAME = (
     "causal",
     "centred",
     "chosen",
+    "chunked",
+    "growth_positions",
+    "query_growth",
+    "weighs_inputs",
     "divisor",
     "epsilon",
     "experts",

@@ -59,6 +59,13 @@ class OperatorSettings:
         Bound of a gate and of what it multiplies, None without; what is added to that.
     experts, experts_per_token
         Experts that there are, and those that a token uses.
+    chunked
+        Whether a window is a chunk: positions attend within their own one.
+    query_growth, growth_positions
+        Growth of queries with the logarithm of 1 and their position, counted from 1,
+        over the second number.
+    weighs_inputs
+        Whether weights of experts multiply what is activated, not the result.
     chosen
         Whether the last operand of an activation are weights of experts.
     router
@@ -91,6 +98,10 @@ class OperatorSettings:
     gate_offset: float = 0.0
     experts: int = 1
     experts_per_token: int = 1
+    chunked: bool = False
+    query_growth: float = 0.0
+    growth_positions: int = 1
+    weighs_inputs: bool = False
     chosen: bool = False
     router: RouterSpec = SOFTMAX_ROUTER
     expert_columns: int = 0

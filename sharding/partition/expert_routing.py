@@ -16,7 +16,7 @@ from sharding.partition.block_partition import BlockPartition
 from sharding.weights.task import Task
 from specs.router import RouterScores, RouterSpec
 from specs.units import ceil_div
-from workloads.attributes import ChoiceAttributes
+from workloads.feed_forward_attributes import ChoiceAttributes
 from workloads.operators import GraphOperator, is_shared
 
 

@@ -12,7 +12,7 @@ from sharding.partition.feed_forward_cuts import FeedForwardCuts, unscaled
 from sharding.partition.products import scaled_sums
 from sharding.weights.task import bytes_of
 from specs.arrays import Ints
-from workloads.attributes import ActivateAttributes
+from workloads.feed_forward_attributes import ActivateAttributes
 from workloads.operators import Function as GraphFunction
 from workloads.operators import GraphOperator, is_shared
 

@@ -9,7 +9,7 @@ from sharding.parallelism.tensor_group import Range
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.expert_routing import Routed, routed
 from specs.arrays import Ints
-from workloads.attributes import ActivateAttributes, ChoiceAttributes
+from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.operators import Function as GraphFunction
 from workloads.operators import is_shared
 

@@ -28,11 +28,13 @@ def norm_heads(part: BlockPartition, operator: GraphOperator) -> list[ShardedOpe
     cuts = AttentionCuts(part)
 
     def weighs() -> tuple[Operation, ...]:
-        query_norm, key_norm = operator.inputs[2:4]
         # In a wide KV-head group a chip may have a slice of the queries alone.
-        weights = (
-            operand(query_norm, 0, cuts.size * (cuts.query.sizes > 0)),
-            operand(key_norm, 0, cuts.size * (cuts.key.sizes > 0)),
+        weights = tuple(
+            operand(name, 0, cuts.size * (cut.sizes > 0))
+            for name, cut in zip(
+                operator.inputs[2:4], (cuts.query, cuts.key), strict=False
+            )
+            if name.endswith("_norm.weight")
         )
         reads = cuts.sliced(_biased(part)[:2]) + weights
         made = cuts.sliced(operator.outputs[:2]) + cuts.sliced(_squares(part))
@@ -83,7 +85,7 @@ def place_heads(part: BlockPartition, operator: GraphOperator) -> list[ShardedOp
         part.task,
         "rotary",
         placed,
-        operations=6 + chained + 2 * part.slices * summed,
+        operations=6 + _grows(part) + chained + 2 * part.slices * summed,
         operands=4 + 2 * (part.slices - 1) * summed,
         reorders=True,
         computes=rotates,
@@ -125,6 +127,12 @@ def _norms_heads(part: BlockPartition) -> bool:
 def _rotates(part: BlockPartition) -> bool:
     attributes = part.attributes(GraphFunction.POSITION, PositionAttributes)
     return attributes.rotary is not None
+
+
+def _grows(part: BlockPartition) -> bool:
+    """Return whether queries grow with their position."""
+    attributes = part.attributes(GraphFunction.POSITION, PositionAttributes)
+    return attributes.query_growth > 0
 
 
 def _chains_biases(part: BlockPartition) -> bool:

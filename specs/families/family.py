@@ -58,8 +58,13 @@ class ConfigKeys(Spec):
         Feed-forwards per layer, and those that a token uses.
     expert_intermediate_size, shared_intermediate_size
         Sizes of an expert, and of what all tokens use beside theirs.
-    expert_period, dense_layers
-        Number of layers of which the last has experts, and those that have none.
+    expert_period, dense_layers, expert_layers
+        Number of layers of which the last has experts, those that have none, and those
+        that have them.
+    plain_head_norms
+        Whether rotated queries and keys are normalised by heads, without weights.
+    query_growth, growth_positions, query_growth_used
+        Growth of queries with their position in layers that are not rotated.
     shared_experts, first_dense_layers
         Number of experts that all tokens use, each of the size of the others, and of
         first layers without experts.
@@ -117,6 +122,11 @@ class ConfigKeys(Spec):
     latent_value_dim: _Keys = ()
     router_method: _Keys = ()
     router_scores: _Keys = ()
+    expert_layers: _Keys = ()
+    plain_head_norms: _Keys = ()
+    query_growth: _Keys = ()
+    growth_positions: _Keys = ()
+    query_growth_used: _Keys = ()
     router_normalised: _Keys = ()
     router_scale: _Keys = ()
     router_groups: _Keys = ()
@@ -180,6 +190,10 @@ class Family(Spec):
     shared_expert_gate
         Whether the output of the shared expert is multiplied by a sigmoid of a
         projection of the token.
+    weighs_inputs
+        Whether what enters an expert is multiplied by its weight, not what leaves it.
+    chunked
+        Whether a window is a chunk: positions attend within their own one.
     head_norms
         Whether each query and key head is normalised.
     sinks
@@ -224,6 +238,8 @@ class Family(Spec):
     qkv_biased: bool = False
     router: RouterSpec = SOFTMAX_ROUTER
     shared_expert_gate: bool = False
+    weighs_inputs: bool = False
+    chunked: bool = False
     head_norms: bool = False
     sinks: bool = False
     scaled_embedding: bool = False

@@ -74,3 +74,24 @@ def test_dense_layers_that_are_no_list_of_numbers_are_refused(layers: object) ->
         SpecError, match=r"mlp_only_layers = .*must be a list of layers"
     ):
         of(mlp_only_layers=layers)
+
+
+def test_llama4_lists_its_layers_of_experts_or_gives_their_period() -> None:
+    config = {
+        **{key: TINY[key] for key in TINY if key.startswith(("hidden", "num_"))},
+        "model_type": "llama4_text",
+        "num_local_experts": 4,
+        "intermediate_size": 6,
+        "intermediate_size_mlp": 20,
+        "no_rope_layers": [],
+    }
+    every_second = config | {"interleave_moe_layer_step": 2}
+    model = model_from_config(every_second, name="it")
+    assert model.expert_layers == (1, 3)
+    assert [model.inner_size(layer) for layer in range(2)] == [20, 6]
+    assert model.shared_size(1) == 6
+    assert model.unrotated_layers == (3,)
+    assert model.windowed_layers == (0, 1, 2)
+    listed = model_from_config(every_second | {"moe_layers": [0]}, name="it")
+    assert listed.expert_layers == (0,)
+    assert model_from_config(config, name="it").expert_layers is None

@@ -40,6 +40,7 @@ def test_a_config_without_options_is_dense_with_multi_head_attention() -> None:
         "output_biases": False,
         "feed_forward_biases": False,
         "head_biases": False,
+        "plain_head_norms": False,
         "max_context_tokens": 2048,
         "remarks": (),
     }
@@ -62,6 +63,7 @@ def test_gpt2_has_keys_tables_and_biases_of_its_own() -> None:
         "output_biases": True,
         "feed_forward_biases": True,
         "head_biases": False,
+        "plain_head_norms": False,
         "max_context_tokens": 1024,
         "position_rows": 1024,
         "remarks": (),

@@ -26,6 +26,7 @@ PUBLISHED = {
     "llama-3-70b": 70.55,
     "llama-3-8b": 8.03,
     "llama-3.1-405b": 405.85,
+    "llama-4-scout": 107.77,
     "mistral-7b": 7.24,
     "mistral-small-3.1-24b": 23.572403,
     "mixtral-8x7b": 46.70,
@@ -92,6 +93,7 @@ def test_a_shipped_model_has_as_many_parameters_as_published(name: str) -> None:
         ("mistral-small-3.1-24b", 23_572_403_200),
         ("gpt-oss-120b", 116_829_156_672),
         ("gpt-oss-20b", 20_914_757_184),
+        ("llama-4-scout", 107_769_861_120),
         ("phi-3.5-moe", 41_873_153_344),
         # Counted by transformers 5.23, which builds them without their weights.
         ("qwen2-57b-a14b", 57_408_658_944),

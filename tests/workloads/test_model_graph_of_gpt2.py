@@ -1,6 +1,7 @@
 from specs.graph import Role
 from specs.model import load_model
-from workloads.attributes import ActivateAttributes, NormAttributes, PositionAttributes
+from workloads.attributes import NormAttributes, PositionAttributes
+from workloads.feed_forward_attributes import ActivateAttributes
 from workloads.model_graph import graph_of
 from workloads.operators import Function
 

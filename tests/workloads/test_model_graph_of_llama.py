@@ -1,10 +1,7 @@
 from specs.graph import Role
 from specs.model import load_model
-from workloads.attributes import (
-    ActivateAttributes,
-    AttentionAttributes,
-    PositionAttributes,
-)
+from workloads.attributes import AttentionAttributes, PositionAttributes
+from workloads.feed_forward_attributes import ActivateAttributes
 from workloads.model_graph import graph_of
 from workloads.operator_graph import Block
 from workloads.operators import Function, GraphOperator

@@ -30,7 +30,10 @@ def head_norm(
 ) -> Results:
     """Evaluate (reference): weighed queries and keys, squares of heads."""
     norm = operator.attributes_as(HeadNormAttributes)
-    query, key, query_weights, key_weights, *biases = operands
+    query, key, *rest = operands
+    one = np.ones(norm.head_dim, dtype=query.dtype)
+    query_weights, key_weights = rest[:2] if norm.weighted else (one, one)
+    biases = rest[2:] if norm.weighted else rest
     if norm.biased:
         query, key = query + biases[0], key + biases[1]
     weighed, squares = [], []
@@ -75,6 +78,13 @@ def position(
                 heads, angles.astype(heads.dtype), attributes.rotary.interleaved
             )
             results[index] = (factor * turned).reshape(results[index].shape)
+    if attributes.query_growth:
+        # A. Nakanishi, "Scalable-Softmax Is Superior for Attention", arXiv:2501.19399,
+        # as Llama4TextAttention of Hugging Face transformers has it.
+        number = np.arange(rows.first_position, rows.context) + 1
+        grown = np.log1p(number // attributes.growth_positions)
+        factors = np.tile(1 + attributes.query_growth * grown, rows.batch)[:, None]
+        results[0] = results[0] * factors.astype(results[0].dtype)
     return tuple(results)
 
 
@@ -201,6 +211,8 @@ def attended(attributes: AttentionAttributes, positions: int, rows: TokenRows) -
         mask &= key <= query
     if attributes.window is not None:
         mask &= query - key < attributes.window
+        if attributes.chunked:
+            mask &= query // attributes.window == key // attributes.window
     return mask
 
 

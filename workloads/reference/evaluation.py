@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from specs.errors import SpecError
 from specs.graph import Role
 from specs.vector_functions import VectorFunction
-from workloads.attributes import NormAttributes
+from workloads.attributes import HeadNormAttributes, NormAttributes
 from workloads.graph_attributes import MatrixProductAttributes, VectorAttributes
 from workloads.operator_graph import OperatorGraph
 from workloads.operators import Function, GraphOperator, GraphTensor, TokenRows
@@ -203,6 +203,8 @@ def _norm_weights(operator: GraphOperator) -> tuple[int, ...]:
         return tuple(range(len(operator.inputs) // 2, len(operator.inputs)))
     if isinstance(attributes, VectorAttributes):
         return (1,) if attributes.function in _NORMS else ()
+    if isinstance(attributes, HeadNormAttributes) and not attributes.weighted:
+        return ()
     return _NORM_WEIGHTS.get(operator.function, ())
 
 

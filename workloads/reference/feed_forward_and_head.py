@@ -8,11 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from workloads.attributes import (
-    ActivateAttributes,
-    CandidateAttributes,
-    ChoiceAttributes,
-)
+from workloads.attributes import CandidateAttributes
+from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.operators import GraphOperator, TokenRows
 from workloads.reference.activations import Array, activation
 from workloads.reference.residual_stream import Results
@@ -75,6 +72,13 @@ def activate(
     attributes = operator.attributes_as(ActivateAttributes)
     count = 2 if attributes.gated else 1
     inner, rest = list(operands[:count]), list(operands[count:])
+    weights = None
+    if attributes.chosen:
+        columns = inner[0].shape[1] // attributes.experts
+        weights = np.repeat(rest.pop(), columns, axis=1)
+        if attributes.weighs_inputs:
+            # Products are linear: weighed rows in, weighed operands out.
+            inner, weights = [rows * weights for rows in inner], None
     if attributes.biased:
         inner = [rows + rest.pop(0) for rows in inner]
     limit = attributes.limit
@@ -86,11 +90,7 @@ def activate(
         activated = inner[0] / (1 + np.exp(-attributes.alpha * inner[0]))
     if attributes.gated:
         activated = activated * (inner[1] + attributes.offset)
-    if attributes.chosen:
-        (choice,) = rest
-        columns = activated.shape[1] // attributes.experts
-        activated = activated * np.repeat(choice, columns, axis=1)
-    return (activated,)
+    return (activated if weights is None else activated * weights,)
 
 
 def candidate(

@@ -132,6 +132,7 @@ def _attention(
         soft_cap=settings.attention_soft_cap,
         causal=not encoder,
         window=window,
+        chunked=window is not None and model.structure.chunked,
     )
     per_head = model.attention_heads * rows.count
     (scores,) = builder.operator(
@@ -198,14 +199,22 @@ def _heads(
     ]
     sizes = {"queries": sizes["query"], "keys": sizes["key"], "values": sizes["value"]}
     biased = bool(biases)
-    if not model.structure.head_norms:
+    rotated = rotation is not None and rotation.dims > 0
+    weighted = model.structure.head_norms
+    settings = model.numerical_settings
+    grows = not rotated and settings.query_growth > 0
+    if not weighted and not (model.plain_head_norms and rotated):
         return builder.operator(
             "position",
             Function.POSITION,
             [query, key, value, *biases],
             sizes,
             PositionAttributes(
-                head_dim=model.head_dim, rotary=rotation, biased=(biased,) * 3
+                head_dim=model.head_dim,
+                rotary=rotation,
+                biased=(biased,) * 3,
+                query_growth=settings.query_growth if grows else 0.0,
+                growth_positions=settings.growth_positions if grows else 1,
             ),
         )
     # Head norms come after the biases of queries and keys.
@@ -213,11 +222,13 @@ def _heads(
         head_dim=model.head_dim,
         epsilon=model.numerical_settings.norm_epsilon,
         biased=biased,
+        weighted=weighted,
         unit_offset=model.structure.unit_offset,
     )
     norm_weights = [
         builder.weights(f"{kind}_norm.weight", 1, model.head_dim)
         for kind in ("query", "key")
+        if weighted
     ]
     query, key, squares = builder.operator(
         "head_norm",

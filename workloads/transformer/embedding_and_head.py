@@ -2,13 +2,13 @@
 
 from specs.graph import Role
 from workloads.attributes import (
-    ActivateAttributes,
     CandidateAttributes,
     EmbedAttributes,
     ProductAttributes,
     Rows,
     TablesAttributes,
 )
+from workloads.feed_forward_attributes import ActivateAttributes
 from workloads.operator_graph import Block
 from workloads.operators import Function
 from workloads.transformer.block_builder import BlockBuilder, Transformer

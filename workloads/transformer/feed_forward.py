@@ -1,10 +1,7 @@
 """The feed-forward block: dense or of experts, gated or plain."""
 
-from workloads.attributes import (
-    ActivateAttributes,
-    ChoiceAttributes,
-    ProductAttributes,
-)
+from workloads.attributes import ProductAttributes
+from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.operator_graph import Block
 from workloads.operators import SHARED, Function
 from workloads.transformer.block_builder import BlockBuilder, Transformer
@@ -130,6 +127,9 @@ def _activated(
             alpha=settings.gate_alpha,
             limit=settings.gate_limit,
             offset=settings.gate_offset,
+            weighs_inputs=choice is not None
+            and not prefix
+            and model.structure.weighs_inputs,
         ),
     )
     return activated

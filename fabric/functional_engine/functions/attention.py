@@ -21,10 +21,14 @@ def head_weighed(call: Call) -> list[Array]:
     """
     size = call.settings.head_dim
     products, squares = [], []
-    for rows, weights in zip(call.reads, call.weights, strict=True):
+    weights = [each.array for each in call.weights]
+    for place, rows in enumerate(call.reads):
         columns = np.arange(rows.first, rows.last)
-        stored = weights.array[columns % size]
-        factors = 1 + stored if call.settings.unit_offset else stored
+        factors = (
+            weights[place][columns % size] if weights else rows.array.dtype.type(1)
+        )
+        if call.settings.unit_offset:
+            factors = 1 + factors
         products.append(rows.array * factors)
         sums = np.zeros_like(rows.array)
         for head in np.unique(columns // size):
@@ -49,7 +53,14 @@ def head_scaled(call: Call) -> list[Array]:
 def positioned(call: Call) -> list[Array]:
     """Execute: queries and keys rotated by their positions, and the values."""
     query, key, value = call.reads
-    return [_rotated(call, query.array), _rotated(call, key.array), value.array]
+    queries = _rotated(call, query.array)
+    if call.settings.query_growth:
+        numbers = call.first_position + np.arange(call.passed.query_tokens) + 1
+        grown = np.log1p(np.floor(numbers / call.settings.growth_positions))
+        factors = 1 + call.settings.query_growth * grown
+        rows = np.tile(factors, call.passed.batch)[:, None]
+        queries = queries * rows.astype(queries.dtype)
+    return [queries, _rotated(call, key.array), value.array]
 
 
 def _rotated(call: Call, rows: Array) -> Array:
@@ -121,6 +132,10 @@ def masked(call: Call, found: Array, positions: Ints) -> Array:
         seen &= distance >= 0
     if settings.window is not None:
         seen &= distance < settings.window
+        if settings.chunked:
+            asking = call.first_position + np.arange(queries)
+            chunk = positions // settings.window
+            seen &= (asking // settings.window)[:, None] == chunk
     return np.where(seen[None, :, :, None], found, -np.inf).astype(found.dtype)
 
 

@@ -30,6 +30,9 @@ def activated(call: Call) -> list[Array]:
     experts, chosen = call.settings.experts > 1, call.settings.chosen
     inner = list(call.reads[:-1] if chosen else call.reads)
     arrays = [each.array for each in inner]
+    weights = _weights(call, inner[0]) if chosen else None
+    if call.settings.weighs_inputs:
+        arrays, weights = [array * weights for array in arrays], None
     by_name: dict[str, list[Array]] = {}
     for bias in call.weights:
         by_name.setdefault(bias.name, []).append(bias.array)
@@ -42,19 +45,17 @@ def activated(call: Call) -> list[Array]:
     result = call.settings.activation(arrays[0])
     for factor in arrays[1:]:
         result = result * (factor + result.dtype.type(call.settings.gate_offset))
-    if not chosen:
-        return [result]
+    return [result if weights is None else result * weights]
+
+
+def _weights(call: Call, columns: Operand) -> Array:
+    """Return the weights of the experts of a chip, or that of a shared one."""
     weights = call.reads[-1].array
-    return [
-        result * (weights[:, _experts(call, inner[0]), None] if experts else weights)
-    ]
-
-
-def _experts(call: Call, columns: Operand) -> slice:
-    """Return the experts whose columns a chip has."""
+    if call.settings.experts == 1:
+        return weights
     held = columns.array.shape[1]
     group = columns.first // call.settings.expert_columns
-    return slice(group * held, (group + 1) * held)
+    return np.asarray(weights[:, group * held : (group + 1) * held, None])
 
 
 def candidate(call: Call) -> list[Array]:

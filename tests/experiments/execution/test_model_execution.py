@@ -101,6 +101,17 @@ OF_FAMILY: dict[str, dict[str, Any]] = {
         "layer_types": ["sliding_attention", "full_attention"],
         "sliding_window": 3,
     },
+    "llama4_text": {
+        "num_local_experts": 4,
+        "num_experts_per_tok": 2,
+        "intermediate_size": 11,
+        "intermediate_size_mlp": 43,
+        "attention_chunk_size": 3,
+        "floor_scale": 2,
+        "attn_scale": 0.5,
+        "moe_layers": [1],
+        "no_rope_layers": [1, 0],
+    },
     "phimoe": {
         "num_local_experts": 4,
         "num_experts_per_tok": 2,
@@ -190,6 +201,8 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
         # Chips share the context of a head, whose sink is in one part of it.
         ("gpt_oss", "tensor=8,expert=2"),
         ("gpt_oss", "tensor=2,pipeline=4"),
+        ("llama4_text", "tensor=8,expert=2"),
+        ("llama4_text", "tensor=2,pipeline=4"),
         ("phimoe", "tensor=8,expert=2"),
         ("phimoe", "tensor=1,pipeline=8"),
         ("qwen2_moe", "tensor=8,expert=4"),

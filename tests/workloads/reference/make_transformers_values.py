@@ -99,6 +99,22 @@ CASES: dict[str, dict[str, Any]] = {
     "qwen2_moe": DECODER
     | EXPERTS
     | {"model_type": "qwen2_moe", "shared_expert_intermediate_size": 9},
+    # Chunks of three positions; the first layer is dense, the second unrotated.
+    "llama4_text": DECODER
+    | {
+        "model_type": "llama4_text",
+        "num_local_experts": 5,
+        "num_experts_per_tok": 2,
+        "intermediate_size": 7,
+        "intermediate_size_mlp": 20,
+        "attention_chunk_size": 3,
+        "floor_scale": 2,
+        "attn_scale": 0.5,
+        "moe_layers": [1],
+        "no_rope_layers": [1, 0],
+        "layer_types": ["chunked_attention", "full_attention"],
+        "pad_token_id": 0,
+    },
     "phimoe": DECODER
     | {
         "model_type": "phimoe",
@@ -326,11 +342,15 @@ def fused_experts(weights: dict[str, Array], model: ModelSpec) -> dict[str, Arra
         def of(name: str, expert: int, kind: str = "weight", layer: int = layer) -> Any:
             return weights[f"{name.format(layer=layer, expert=expert)}.{kind}"]
 
-        ours, experts = f"model.layers.{layer}.mlp.experts", range(model.experts)
+        ours = names.down.format(layer=layer, expert=0).partition(".experts.")[0]
+        ours, experts = f"{ours}.experts", range(model.experts)
         made = {
             "gate_up_proj": [np.vstack([of(n, e) for n in inward]) for e in experts],
             "down_proj": [of(names.down, expert) for expert in experts],
         }
+        if model.family == "llama4_text":
+            # Inputs are rows.
+            made = {name: [each.T for each in made[name]] for name in made}
         if model.family == "gpt_oss":
             # Inputs are rows, and gates alternate with what they multiply.
             made = {

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from specs.numerical_settings import RopeScaling
 from workloads.attributes import (
     AttentionAttributes,
+    HeadNormAttributes,
     PositionAttributes,
 )
 from workloads.operators import Function, GraphOperator, TokenRows
@@ -13,6 +14,7 @@ from workloads.reference.activations import Array
 from workloads.reference.attention import (
     appended,
     attended,
+    head_norm,
     position,
     rotation_angles,
     softmax,
@@ -115,3 +117,45 @@ def test_a_sink_takes_its_share_and_gives_no_position_more() -> None:
     assert shares == pytest.approx(np.array([[1 / 8, 3 / 8], [1 / 5, 3 / 5]]))
     (alone,) = softmax(operator, [scores], rows(2))
     assert alone == pytest.approx(np.array([[1 / 4, 3 / 4]] * 2))
+
+
+def test_positions_attend_within_their_own_chunk() -> None:
+    attributes = AttentionAttributes(
+        heads=1, kv_heads=1, head_dim=2, scale=1.0, window=3, chunked=True
+    )
+    # Positions 2 to 4: the last of one chunk, and the first two of the next.
+    mask = attended(attributes, 5, rows(5, query_tokens=3))
+    assert mask.astype(int).tolist() == [
+        [1, 1, 1, 0, 0],
+        [0, 0, 0, 1, 0],
+        [0, 0, 0, 1, 1],
+    ]
+
+
+def test_queries_grow_with_the_logarithm_of_their_position() -> None:
+    operator = GraphOperator(
+        name="position",
+        function=Function.POSITION,
+        inputs=(),
+        outputs=(),
+        attributes=PositionAttributes(head_dim=1, query_growth=2.0, growth_positions=2),
+    )
+    one = np.ones((4, 1))
+    query, key, _ = position(operator, [one, one, one], rows(4, query_tokens=4))
+    assert query[:, 0].tolist() == pytest.approx(
+        [1, 1 + 2 * np.log(2), 1 + 2 * np.log(2), 1 + 2 * np.log(3)]
+    )
+    assert key[:, 0].tolist() == [1] * 4
+
+
+def test_a_norm_of_heads_without_weights_sums_squares_alone() -> None:
+    operator = GraphOperator(
+        name="head_norm",
+        function=Function.HEAD_NORM,
+        inputs=(),
+        outputs=(),
+        attributes=HeadNormAttributes(head_dim=2, epsilon=0.0, weighted=False),
+    )
+    query, key = np.array([[3.0, 4]]), np.array([[0.0, 2]])
+    found = head_norm(operator, [query, key], rows(1))
+    assert [each.tolist() for each in found] == [[[3, 4]], [[0, 2]], [[25, 4]]]

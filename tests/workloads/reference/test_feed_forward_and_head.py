@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from workloads.attributes import ActivateAttributes, Attributes, ChoiceAttributes
+from workloads.attributes import Attributes
+from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.operators import Function, GraphOperator, TokenRows
 from workloads.reference.feed_forward_and_head import activate, choose
 
@@ -65,3 +66,14 @@ def test_a_clipped_gate_is_bounded_on_one_side_and_what_it_multiplies_on_both() 
         1 / (1 + np.exp(-2)) * 1.5,
     ]
     assert found[0].tolist() == pytest.approx(expected)
+
+
+def test_weights_of_experts_may_multiply_what_enters_them() -> None:
+    attributes = ActivateAttributes(
+        activation="relu", gated=True, experts=2, chosen=True, weighs_inputs=True
+    )
+    gates, ups = np.array([[2.0, 4]]), np.array([[3.0, 5]])
+    operands = [gates, ups, np.array([[0.5, 1]])]
+    (found,) = activate(operator(Function.ACTIVATE, attributes), operands, ROWS)
+    # Gate and operand are halved both.
+    assert found.tolist() == [[1.5, 20]]

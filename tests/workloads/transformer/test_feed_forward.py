@@ -2,12 +2,8 @@ from collections.abc import Callable
 
 from specs.graph import Role
 from specs.model import ModelSpec
-from workloads.attributes import (
-    ActivateAttributes,
-    ChoiceAttributes,
-    NormAttributes,
-    ProductAttributes,
-)
+from workloads.attributes import NormAttributes, ProductAttributes
+from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.operator_graph import Block
 from workloads.operators import Function, GraphOperator, TokenRows
 from workloads.transformer.block_builder import Transformer

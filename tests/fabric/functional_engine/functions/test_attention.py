@@ -127,3 +127,23 @@ def test_a_sink_is_in_the_sum_of_the_chip_that_reads_it(call: MakeCall) -> None:
     # The last is the sum, with the largest score before it as its factor.
     assert with_sink[0, 0, -1, 0] * np.exp(with_sink[0, 0, -2, 0]) == pytest.approx(8)
     assert without[0, 0, -1, 0] * np.exp(without[0, 0, -2, 0]) == pytest.approx(4)
+
+
+def test_positions_attend_to_those_of_their_chunk(call: MakeCall) -> None:
+    rows = attend(call, 1, 0, keys=[[0.0]] * 3, window=2, chunked=True)
+    # Values are 10 and 20 in the first chunk, and 30 in the second.
+    assert rows[:, 0].tolist() == pytest.approx([10, 15, 30])
+
+
+def test_queries_grow_with_their_position(call: MakeCall) -> None:
+    ones = [[1.0]] * 3
+    made = call(
+        *((name, ones) for name in ("query", "key", "value")),
+        positions=(3, 3),
+        query_growth=1.0,
+        growth_positions=2,
+    )
+    queries, keys, _ = positioned(made)
+    grown = 1 + np.log(2)
+    assert queries[:, 0].tolist() == pytest.approx([1, grown, grown])
+    assert keys[:, 0].tolist() == [1, 1, 1]

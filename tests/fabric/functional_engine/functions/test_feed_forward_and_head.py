@@ -46,6 +46,19 @@ def test_a_shared_expert_counts_as_much_as_its_gate(call: MakeCall) -> None:
     assert activated(made)[0].tolist() == [[1, 2]]
 
 
+def test_weights_of_experts_may_multiply_gate_and_operand(call: MakeCall) -> None:
+    made = call(
+        ("gate", [[[4.0]]], 1),
+        ("up", [[[6.0]]], 1),
+        ("choice", [[0.0, 0.5]]),
+        experts=2,
+        chosen=True,
+        expert_columns=1,
+        weighs_inputs=True,
+    )
+    assert activated(made)[0].tolist() == [[[6]]]
+
+
 def test_columns_of_experts_are_weighed_by_their_choice(call: MakeCall) -> None:
     # Group 1 of four experts has experts 2 and 3; its columns are numbered from 5.
     made = call(
