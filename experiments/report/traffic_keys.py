@@ -57,7 +57,7 @@ TRAFFIC = {
     "offered_load": "windows or slots that are asked for while requests come, of those "
     "there are; null if all come at once",
     "window_utilisation": "share of the windows that were used",
-    "slot_utilisation": "share of the slots that were used",
+    "slot_utilisation": "share of the time for which slots were held",
     "waiting_at_last_arrival": "requests that had not started at the last arrival",
     "saturation": "STABLE, BACKLOGGED or OVERLOADED",
     "run.engine": "timetable or simpy",

@@ -3,5 +3,5 @@
 served: Served
 slo: Slo, parse_slo, meets
 records: request_records
-summary: traffic_summary, token_gaps_ms, most_at_once, load
+summary: traffic_summary, token_gaps_ms, most_at_once, slot_cycles, load
 """

@@ -122,6 +122,23 @@ def most_at_once(begin: Ints, end: Ints) -> int:
     return int(np.cumsum(steps[order]).max())
 
 
+def slot_cycles(fleet: Fleet, requests: RequestTable, served: Served) -> Ints:
+    """Return for how long each request holds its slot, shape ``(requests,)``.
+
+    From its first pass until its last turn has left the first stage. On policy
+    ``apart`` the prompt holds none.
+    """
+    times = frame_times(fleet.times, fleet.frame)
+    positions = requests.prompt_tokens - served.cached_tokens
+    prompts = -(-positions // fleet.frame.chunk_tokens) * times.window_cycles
+    begin = served.admitted_cycle
+    if fleet.frame.policy is Policy.APART:
+        begin, prompts = served.second_cycle - times.token_cycles, 0 * prompts
+    turning = served.end_cycle - times.token_cycles + times.slot_cycles - begin
+    held: Ints = np.where(requests.turns > 0, turning, prompts)
+    return np.where(served.outcome == Outcome.COMPLETED, held, 0)
+
+
 def load(fleet: Fleet, requests: RequestTable, served: Served) -> dict[str, Any]:
     """Return what was offered and used of windows and slots, and the saturation.
 
@@ -143,10 +160,9 @@ def load(fleet: Fleet, requests: RequestTable, served: Served) -> dict[str, Any]
         window_frame, per_frame = times.window_cycles, 1
     else:
         window_frame = times.frame_cycles
-    turns = int(requests.turns[done].sum())
-    asked_slots = turns + (chunks if fleet.frame.policy is Policy.SLOTS else 0)
+    held = slot_cycles(fleet, requests, served)
     windows = chunks * window_frame / per_frame if per_frame else 0.0
-    slots = asked_slots * times.frame_cycles / times.slots
+    slots = int(held[done].sum()) / times.slots
     busiest = max(windows, slots) / fleet.replicas
     waiting = 0
     if done.any():

@@ -10,8 +10,11 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
+from experiments import lpu_or_gpu
 from experiments.__main__ import experiment_names, main
 from experiments.batch_size import ridge_batch
+from experiments.lpu_or_gpu import equal_power_servers
+from experiments.prompt_tax import SMALL
 from experiments.sabotage.kinds import KINDS
 from experiments.tables.scenario_rows import scenario_row
 from specs.decode_work import decode_work
@@ -29,6 +32,7 @@ MACHINES = ["batch_size", "generations"]
 PHASES = ["context_length", "speculative_decoding"]
 OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
 VALIDATION = ["validation_figure"]
+SERVING = ["burstiness", "lpu_or_gpu", "prompt_tax"]
 SCALING = ["scaling_law"]
 PLANS = ["encoder_cuts", "placement_gain"]
 PROOF = ["certificate_strength"]
@@ -36,6 +40,7 @@ NAMES = sorted(
     [
         *(*POINTS, *NETWORK, *TIMING, *MODELS, *WORKLOADS),
         *(*MACHINES, *PHASES, *OTHERS, *SCALING, *PLANS, *PROOF, *VALIDATION),
+        *SERVING,
     ]
 )
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
@@ -450,3 +455,42 @@ def test_a_product_of_any_size_runs_near_its_peak(
     assert share.to_numpy() == pytest.approx(curve["utilisation"].to_numpy())
     report = capsys.readouterr().out.split("\nwrote ")[0]
     assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_prompts_take_time_from_those_who_decode(quick_run: Ran) -> None:
+    folder, printed = quick_run("prompt_tax")
+    table = pd.read_csv(folder / "prompt_tax.csv")
+    assert (table["output_throughput"] < table["tokens_per_s_without_prompts"]).all()
+    assert table["prompt_tax"].between(0, 1).all()
+    # More windows make a frame longer, for the same slots.
+    for _, rows in table.groupby("chunk_tokens"):
+        assert rows.sort_values("windows")["frame_ms"].is_monotonic_increasing
+    assert "without" in printed
+
+
+def test_bursts_wait_longer_at_the_same_load(quick_run: Ran) -> None:
+    folder, _ = quick_run("burstiness")
+    table = pd.read_csv(folder / "burstiness.csv")
+    calm, bursts = (
+        table[table["burstiness"] == shape].set_index("rate_per_s")
+        for shape in (4.0, 0.25)
+    )
+    assert (bursts["p99_ttft_ms"] > calm["p99_ttft_ms"]).all()
+    assert (bursts["slo_attainment"] <= calm["slo_attainment"]).all()
+    # Load never makes a token slower: what differs is the gap after the first one.
+    assert table["p99_itl_ms"].max() < 1.01 * table["p99_itl_ms"].min()
+
+
+def test_a_gpu_server_beside_it_has_slower_tokens_under_load(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Its law is that of a 70B; a small model here keeps the test short.
+    monkeypatch.setattr(lpu_or_gpu, "LARGE", SMALL)
+    table, _ = lpu_or_gpu.experiment(1, quick=True)
+    assert equal_power_servers(576) == 22
+    assert set(table["device"]) == {"GroqChip1", "H100"}
+    one = table[(table["device"] == "H100") & (table["devices"] == 8)]
+    by_rate = one.sort_values("rate_per_s")
+    assert by_rate["p50_tpot_ms"].is_monotonic_increasing
+    ours = table[table["device"] == "GroqChip1"]
+    assert ours["p50_tpot_ms"].max() < 1.01 * ours["p50_tpot_ms"].min()

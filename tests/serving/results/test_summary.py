@@ -4,13 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.fleet.fleet import Fleet
-from serving.frame import frame_times
+from serving.frame import Policy, frame_times
 from serving.requests.request_table import RequestTable, request_table
 from serving.results.records import request_records
 from serving.results.slo import Slo
 from serving.results.summary import (
     load,
     most_at_once,
+    slot_cycles,
     token_gaps_ms,
     traffic_summary,
 )
@@ -58,6 +59,19 @@ def test_gaps_between_tokens_are_frames_but_for_the_first() -> None:
     drafted = requests._replace(turns=np.array([2]))
     gaps, weights = token_gaps_ms(FLEET, drafted, serve(FLEET, drafted))
     assert (gaps[-1], weights.tolist()) == (0.0, [1, 1, 2])
+
+
+def test_a_slot_is_held_from_the_first_pass_until_the_last_turn_has_left() -> None:
+    requests = arriving([0, 0], 8, 3)
+    requests.turns[1] = 0
+    # The window at 50; turns at 400 and 700 take 100 each. A prompt alone: its window.
+    held = slot_cycles(FLEET, requests, serve(FLEET, requests))
+    assert held.tolist() == [800 - 50, 50]
+    apart = Fleet(
+        times=round_times(), frame=round_frame(windows=0, policy=Policy.APART)
+    )
+    held = slot_cycles(apart, requests, serve(apart, requests))
+    assert held.tolist() == [300, 0]
 
 
 def test_more_prompts_than_windows_overload_a_fleet() -> None:
