@@ -127,12 +127,15 @@ class CountedTransformer(TransformerShape):
     @property
     def active_parameters(self) -> int:
         """Return the parameters that one token uses: of experts those it chooses."""
-        idle = self.experts - self.experts_per_token
-        size = self.intermediate_size
-        one = (self.projections_in + 1) * self.hidden_size * size
-        if self.feed_forward_biases:
-            one += self.projections_in * size + self.hidden_size
-        return self.parameters - self.layers * idle * one
+        idle = 0
+        for layer, count in self._kinds_of_layers().items():
+            used = self.used_feed_forward_parameters_in(layer, self.experts_per_token)
+            idle += count * (self.feed_forward_parameters_in(layer) - used)
+            if self.feed_forward_biases:
+                one = self.projections_in * self.inner_size(layer) + self.hidden_size
+                experts = self.experts_in(layer)
+                idle += count * (experts - min(experts, self.experts_per_token)) * one
+        return self.parameters - idle
 
     @property
     def kv_elements(self) -> int:

@@ -110,9 +110,12 @@ class BestFirstSearch:
         )
         if not enough:
             return heapq.heappop(self._queue) if self._queue else None
-        ready = [entry for entry in self._queue if entry.step >= SearchStep.TIME]
-        if self._exact.best is not None or not ready:
+        if self._exact.best is not None or not self._queue:
             return None
+        ready = [entry for entry in self._queue if entry.step >= SearchStep.TIME]
+        if not ready:
+            # None of those evaluated so far fits; one of the others may.
+            return heapq.heappop(self._queue)
         entry = min(ready, key=lambda each: (-each.step, each))
         self._queue.remove(entry)
         heapq.heapify(self._queue)

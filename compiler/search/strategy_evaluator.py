@@ -24,6 +24,7 @@ from compiler.bounds.strategy_bound import (
 from compiler.bounds.throughput_bound import most_sequences
 from compiler.collectives.exchange_selection import MOST_TRAINS
 from compiler.search import search_space
+from sharding.parallelism.feasibility import check_positions
 from sharding.parallelism.strategy import Strategy
 from sharding.placement.default_placement import placed_chips
 from sharding.planner.plan import ShardingPlan, staged_plan
@@ -63,6 +64,7 @@ class StrategyEvaluator:
         *,
         plain: bool = False,
     ) -> None:
+        check_positions(task.model, task.context)
         self._task = task
         self.topology = topology
         self.chips: Ints = topology.active.astype(np.int64)

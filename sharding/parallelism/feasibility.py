@@ -35,6 +35,29 @@ def check_model(strategy: Strategy, model: ModelSpec) -> None:
         _check_latent(strategy, model)
 
 
+def check_positions(model: ModelSpec, context: int) -> None:
+    """Check that a model has a row of its table of positions for a whole context.
+
+    Parameters
+    ----------
+    model
+        The model; one that rotates its positions has no table.
+    context
+        Positions of the longest sequence.
+
+    Raises
+    ------
+    PlanError
+        If the context is beyond the table; no strategy helps.
+    """
+    if model.position_rows and context > model.max_context_tokens:
+        raise PlanError(
+            f"{model.name} has learned its positions, and only "
+            f"{model.max_context_tokens}: context {context} is beyond them; "
+            f"use --context {model.max_context_tokens} or less"
+        )
+
+
 def _check_experts(strategy: Strategy, model: ModelSpec) -> None:
     """Check that the experts of a model divide evenly into expert groups."""
     if model.experts == 1:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from sharding.parallelism.feasibility import check_model
+from sharding.parallelism.feasibility import check_model, check_positions
 from sharding.parallelism.tensor_group import Routing
 from sharding.plan_import.check_completeness import check_completeness
 from sharding.plan_import.check_shares import check_edited_memory, check_shares
@@ -57,6 +57,7 @@ def edited_plan(
         its SRAM, or stages are not consecutive parts of the model in even shares. The
         message names the row.
     """
+    check_positions(task.model, task.context)
     if "replica" not in table:
         table = table.assign(replica=0)
     check_chips(table, active)

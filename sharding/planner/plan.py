@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 import pandas as pd
 
-from sharding.parallelism.feasibility import check_model
+from sharding.parallelism.feasibility import check_model, check_positions
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.infeasibility import capacity_error
 from sharding.planner.memory import StageMemory, stage_memories
@@ -193,13 +193,7 @@ def plan_sharding(
         and the smallest machine or longest context that fits.
     """
     check_model(strategy, task.model)
-    model = task.model
-    if model.position_rows and task.context > model.max_context_tokens:
-        raise PlanError(
-            f"{model.name} has learned its positions, and only "
-            f"{model.max_context_tokens}: context {task.context} is beyond them; "
-            f"use --context {model.max_context_tokens} or less"
-        )
+    check_positions(task.model, task.context)
     if len(chips) < strategy.chips:
         raise PlanError(
             f"{strategy} takes {strategy.chips} chips but {len(chips)} are there"

@@ -41,6 +41,18 @@ OPTIONS: dict[str, tuple[list[str], list[str]]] = {
     "no tokens": (["--tokens=0"], ["tokens = 0", "greater than or equal to 1"]),
     "negative tokens": (["--tokens=-3"], ["tokens = -3"]),
     "negative seed": (["--seed=-1"], ["seed = -1", "0"]),
+    "positions that no search finds a row for": (
+        ["--model=gpt2", "--chips=8", "--strategy=auto", "--context=2048"],
+        ["only 1024", "context 2048", "--context 1024"],
+    ),
+    "a pass longer than a table of positions": (
+        ["--model=bert-base", "--chips=8", "--strategy=auto", "--context=513"],
+        ["only 512", "context 513", "--context 512"],
+    ),
+    "a prompt longer than a table of positions": (
+        ["--model=gpt2", "--chips=8", "--prompt=1100"],
+        ["only 1024", "--context 1024"],
+    ),
     "no chips": (["--chips=0"], ["chips = 0", "1"]),
     "too many chips": (["--chips=20000"], ["20000", "10440"]),
     "a strategy of other words": (["--strategy=garbage"], ["'garbage'", "tensor"]),

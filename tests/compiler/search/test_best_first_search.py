@@ -37,3 +37,9 @@ def test_a_search_that_may_evaluate_one_strategy_compiles_it(
     short, whole = (searched(small_task, evaluator, most) for most in (1, 100))
     assert len(short.known) == len(short.compiled) == 1
     assert short.bound <= whole.compiled[0].cost.first <= short.compiled[0].cost.first
+
+
+def test_a_search_does_not_end_before_it_knows_of_a_strategy_that_fits(
+    small_task: Task, evaluator: StrategyEvaluator
+) -> None:
+    assert searched(small_task, evaluator, 0).compiled

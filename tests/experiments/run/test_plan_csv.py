@@ -176,3 +176,15 @@ def test_a_plan_file_is_read_on_the_chips_that_it_names(
     assert str(read.strategy) == str(planned.plan.strategy)
     for one, other in zip(read.stages, planned.plan.stages, strict=True):
         assert one.chips.tolist() == other.chips.tolist()
+
+
+def test_a_plan_file_gives_a_model_no_more_positions(
+    groqrack: Groqrack, tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.csv"
+    options = ["--model", "gpt2", "--chips", "2"]
+    groqrack("plan", *options, "--strategy", "tensor=2", "--context", 8, "--out", path)
+    for command in ("plan", "verify"):
+        done = groqrack(command, *options, "--strategy", path, "--context", "1025")
+        assert done.returncode == 2
+        assert "context 1025 is beyond them; use --context 1024" in done.stderr

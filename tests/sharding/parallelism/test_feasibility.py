@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sharding.parallelism.feasibility import check_model
+from sharding.parallelism.feasibility import check_model, check_positions
 from sharding.parallelism.strategy import parse_strategy
 from specs.errors import PlanError
 from specs.model import ModelSpec, load_model
@@ -71,3 +71,11 @@ def test_no_two_chips_share_a_head_of_latent_attention(
     with pytest.raises(PlanError, match=message):
         check_model(parse_strategy(text, 1000), latent_model())
     check_model(parse_strategy("tensor=8,attention=4", 1000), latent_model())
+
+
+def test_no_context_is_longer_than_a_table_of_positions() -> None:
+    gpt2, llama = load_model("gpt2"), load_model("llama-2-7b")
+    check_positions(gpt2, 1024)
+    check_positions(llama, 10**6)
+    with pytest.raises(PlanError, match=r"context 1025 is .* use --context 1024 or"):
+        check_positions(gpt2, 1025)
