@@ -10,7 +10,7 @@ from specs.errors import SpecError, nearest
 from specs.expert_config import expert_sizes
 from specs.families.catalogue import FAMILIES
 from specs.families.family import ConfigKeys
-from specs.families.unmodelled import UNMODELLED
+from specs.families.unmodelled import nearest_family, unmodelled_of
 from specs.latent_config import latent_sizes
 
 # Sizes that every config.json states, even one that leaves the rest to its class.
@@ -143,16 +143,20 @@ def _family_name(content: Mapping[str, Any], origin: str) -> str:
         raise SpecError(f"{origin}: model_type = {name!r}: must be a word")
     if name in FAMILIES:
         return name
-    lacks = sorted({UNMODELLED[key] for key in content if key in UNMODELLED})
+    lacks = unmodelled_of(content)
     missing = f"; not modelled of it: {', '.join(lacks)}" if lacks else ""
     sizes = [getattr(ConfigKeys(), field)[0] for field in _EXPECTED]
     absent = [key for key in sizes if key not in content]
     if len(absent) < len(sizes) and absent:
         missing += f"; it lacks {', '.join(absent)}"
+    relative = nearest_family(content)
+    if relative is not None:
+        like = f"of those that are, {relative!r} is the most like it"
+    else:
+        like = nearest(name, FAMILIES)
     raise SpecError(
-        f"{origin}: model_type {name!r} is not modelled; "
-        f"{nearest(name, FAMILIES)} "
-        f"(modelled: {', '.join(sorted(FAMILIES))}){missing}"
+        f"{origin}: model_type {name!r} is not modelled{missing}; {like} "
+        "(groqrack models lists all)"
     )
 
 

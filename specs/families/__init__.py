@@ -8,5 +8,5 @@ family made of known parts needs no code.
 family: Family, NormPlacement, ConfigKeys
 tensor_names: TensorNames
 catalogue: FAMILIES, family_names, load_family
-unmodelled: UNMODELLED
+unmodelled: UNMODELLED, unmodelled_of, nearest_family
 """

@@ -198,7 +198,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_architecture_is_answered_with_the_nearest() -> None:
-    with pytest.raises(SpecError, match=r"'gemma4' is not modelled; .*'gemma'"):
+    with pytest.raises(SpecError, match=r"'gemma4' is not modelled; .*'mistral'"):
         model_from_config(TINY | {"model_type": "gemma4"}, name="new")
 
 

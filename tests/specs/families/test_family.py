@@ -2,7 +2,6 @@ import pytest
 
 from specs.families.catalogue import FAMILIES
 from specs.families.family import ConfigKeys, Family, NormPlacement
-from specs.families.unmodelled import UNMODELLED
 from specs.model import load_model, model_names
 
 
@@ -49,7 +48,3 @@ def test_families_whose_config_says_which_biases_there_are_have_none_of_their_ow
     for family in FAMILIES.values():
         if family.keys.attention_biases or family.keys.feed_forward_biases:
             assert not family.biased
-
-
-def test_no_family_needs_what_is_not_modelled() -> None:
-    assert not set(UNMODELLED) & set(FAMILIES)
