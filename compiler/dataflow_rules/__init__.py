@@ -16,7 +16,7 @@ instructions: check_instructions, check_passes, check_edges, InstructionWorks,
     instruction_works, of_instructions, read_again, summed_in_passing
 work: check_work
 operation_amounts: OperationAmounts
-value_sizes: ValueSizes, attended_positions
+value_sizes: ValueSizes, attended_positions, looked_up_elements
 transfers: arrived_columns, check_trains, check_payloads
 residency: check_cache_order, check_residency, check_mirrors, tokens_at_start
 weights: names of a plan's weights in checkpoints, and their bytes

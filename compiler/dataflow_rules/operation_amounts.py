@@ -19,7 +19,11 @@ from compiler.dataflow_rules.latent.functions import latent_sizes
 from compiler.dataflow_rules.product_functions import experts_of, results_meet
 from compiler.dataflow_rules.regions import MatrixParts, parts_of
 from compiler.dataflow_rules.statements import Statements, beside
-from compiler.dataflow_rules.value_sizes import ValueSizes, attended_positions
+from compiler.dataflow_rules.value_sizes import (
+    ValueSizes,
+    attended_positions,
+    looked_up_elements,
+)
 from compiler.dataflow_rules.weights.stored_weights import stored_inputs
 from sharding.weights.task import Task
 from specs.arrays import Ints
@@ -285,16 +289,7 @@ class OperationAmounts:
 
     def _lookups(self) -> None:
         """Set the bytes of rows that lookups read."""
-        statements = self._statements
-        own = statements.of(Function.LOOKUP)
-        table = statements.read(own, statements.input(1))
-        columns = table.part_last - table.part_first
-        stored = stored_inputs(statements, self._task, own, 1)
-        rows = self._tokens[statements.flow.operations.number[own]]
-        added = statements.graph.get("embedding.tables")
-        if added is not None:
-            # With the rows of the first part go those of the other tables.
-            later = statements.read(own, beside("output@")).found
-            rows *= np.where(later, 1, len(added.inputs))
-        scales = rows * stored.least_scale_bytes(1 + 0 * columns, columns)
-        self.read_bytes[own] = -(-columns * rows * stored.element_bits // 8) + scales
+        own = self._statements.of(Function.LOOKUP)
+        stored = stored_inputs(self._statements, self._task, own, 1)
+        elements = looked_up_elements(self._statements, own, self._tokens)
+        self.read_bytes[own] = stored.least_bytes(elements)

@@ -9,7 +9,7 @@ import numpy as np
 
 from chip.dataflow import Pass, Regions, Value
 from compiler.dataflow_rules.regions import begins_of_arrays
-from compiler.dataflow_rules.statements import Statements
+from compiler.dataflow_rules.statements import Statements, beside
 from specs.arrays import Ints
 from specs.formats import FormatsSpec
 from workloads.attributes import AttentionAttributes
@@ -137,3 +137,25 @@ def _heads_of(statements: Statements, name: str) -> tuple[int, int]:
     scores = statements.graph[f"{name.rpartition('.')[0]}.scores"]
     attributes = scores.attributes_as(AttentionAttributes)
     return attributes.head_dim, attributes.heads // attributes.kv_heads
+
+
+def looked_up_elements(statements: Statements, lookups: Ints, tokens: Ints) -> Ints:
+    """Return the elements of tables that lookups read.
+
+    Parameters
+    ----------
+    statements
+        What the program states.
+    lookups
+        Operations.
+    tokens
+        Rows of each pass.
+    """
+    table = statements.read(lookups, statements.input(1))
+    rows = tokens[statements.flow.operations.number[lookups]]
+    added = statements.graph.get("embedding.tables")
+    if added is not None:
+        # With the rows of the first part go those of the other tables.
+        later = statements.read(lookups, beside("output@")).found
+        rows *= np.where(later, 1, len(added.inputs))
+    return (table.part_last - table.part_first) * rows

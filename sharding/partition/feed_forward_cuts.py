@@ -5,13 +5,20 @@ from typing import NamedTuple, final
 import numpy as np
 
 from sharding.operators.operands import Operand, operand
-from sharding.parallelism.tensor_group import Range
+from sharding.operators.operator_builders import (
+    MatrixParts,
+    StoredMatrices,
+    stored_matrices,
+)
+from sharding.parallelism.tensor_group import Range, Routing
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.expert_routing import Routed, routed
+from sharding.weights.stored_weights import matrices_of
 from specs.arrays import Ints
+from workloads.attributes import ProductAttributes
 from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.operators import Function as GraphFunction
-from workloads.operators import is_shared
+from workloads.operators import GraphOperator, is_shared
 
 
 def unscaled(name: str) -> str:
@@ -132,3 +139,48 @@ class FeedForwardCuts(NamedTuple):
             return ()
         chosen = self.part.output_of(GraphFunction.CHOOSE)
         return (operand(chosen, 0, self.experts * self.part.ones),)
+
+
+def shared_cut(part: BlockPartition, operator: GraphOperator) -> Range | None:
+    """Return the shared expert's columns that a product multiplies, None without.
+
+    A chip without columns has none of the shared expert either.
+    """
+    several = operator.attributes_as(ProductAttributes).lefts > 1
+    return FeedForwardCuts(part).shared if several else None
+
+
+def is_routed(part: BlockPartition, operator: GraphOperator) -> bool:
+    """Return whether a product is of experts, of which a router chooses some."""
+    return part.is_routed and not is_shared(operator.name)
+
+
+def is_addressed(part: BlockPartition, operator: GraphOperator) -> bool:
+    """Return whether the router's result is the address of a product's weights.
+
+    They cannot be loaded ahead then.
+    """
+    return is_routed(part, operator) and part.task.routing is not Routing.ALL
+
+
+def stored_product(
+    part: BlockPartition,
+    operator: GraphOperator,
+    rows: tuple[Range, ...],
+    columns: tuple[Range, ...],
+) -> StoredMatrices:
+    """Return the stored matrices of a product: of experts chosen, and the shared."""
+    formats, shared = part.task.formats, part.task.formats.shared_experts
+    if is_shared(operator.name):
+        return stored_matrices(MatrixParts(shared, rows, columns))
+    own = formats.of(matrices_of(part.task.model, part.block))
+    chosen = MatrixParts(own, rows, columns, multiplied_experts(part, operator))
+    beside = shared_cut(part, operator)
+    others = () if beside is None else (MatrixParts(shared, rows, (beside,)),)
+    return stored_matrices(chosen, *others)
+
+
+def multiplied_experts(part: BlockPartition, operator: GraphOperator) -> int:
+    """Return the experts whose matrices a chip multiplies, 1 outside of experts."""
+    routed = is_routed(part, operator)
+    return FeedForwardCuts(part).work.experts if routed else 1

@@ -11,19 +11,23 @@ import numpy as np
 from chip.dataflow import Function
 from sharding.operators.operands import Operand, Operation, operand
 from sharding.operators.operator_builders import (
-    MatrixParts,
-    StoredMatrices,
     matrix_product,
-    stored_matrices,
     vector,
 )
 from sharding.operators.operators import Compute, ShardedOperator
 from sharding.parallelism.overlap import other_columns
-from sharding.parallelism.tensor_group import Range, Routing
+from sharding.parallelism.tensor_group import Range
 from sharding.partition.attention_cuts import AttentionCuts, LatentCuts
 from sharding.partition.block_partition import BlockPartition
-from sharding.partition.feed_forward_cuts import FeedForwardCuts, unscaled
-from sharding.weights.stored_weights import matrices_of
+from sharding.partition.feed_forward_cuts import (
+    FeedForwardCuts,
+    is_addressed,
+    is_routed,
+    multiplied_experts,
+    shared_cut,
+    stored_product,
+    unscaled,
+)
 from workloads.attributes import ProductAttributes
 from workloads.operators import Function as GraphFunction
 from workloads.operators import GraphOperator, is_shared
@@ -116,10 +120,10 @@ def _cut_product(
         # Gates meet what they multiply on the same lanes; queries, keys and values lie
         # side by side.
         columns=tuple(cut.sizes for cut in cuts) if part.feeds_forward else (made,),
-        matrices=_experts(part, operator),
-        outputs=_experts(part, operator) * made * results,
-        stored=_stored(part, operator, cuts, slices),
-        ready=0 * made if _is_addressed(part, operator) else None,
+        matrices=multiplied_experts(part, operator),
+        outputs=multiplied_experts(part, operator) * made * results,
+        ready=0 * made if is_addressed(part, operator) else None,
+        stored=stored_product(part, operator, cuts, slices),
         readers=readers,
         computes=lambda: tuple(
             _multiplying(part, operator, each, cuts) for each in slices
@@ -143,7 +147,7 @@ def _multiplying(
         left = part.output_of(GraphFunction.NORM_WEIGH)
         made_here, parts = tuple(map(unscaled, made_here)), inputs
     held = Range(inputs.start, np.where(made > 0, inputs.end, 0))
-    routed = _is_routed(part, operator)
+    routed = is_routed(part, operator)
     reads = [operand(left, *held), *(_choice(part) if routed else ())]
     writes = []
     for matrix, output, cut in zip(matrices, made_here, cuts, strict=True):
@@ -203,7 +207,7 @@ def _summed_product(
     the sum of all their products is one.
     """
     cut = inner_cut(part)
-    experts, shared = _experts(part, operator), _shared_cut(part, operator)
+    experts, shared = multiplied_experts(part, operator), shared_cut(part, operator)
     # Of several experts and a shared one, each is a part of the inputs.
     several = shared is not None
     return matrix_product(
@@ -214,8 +218,8 @@ def _summed_product(
         matrices=1 if several else experts,
         stacked=(*[cut.sizes] * (experts - 1), shared.sizes) if shared else (),
         inputs=experts * cut.sizes + (shared.sizes if shared else 0),
-        stored=_stored(part, operator, made, (cut,)),
-        ready=0 * cut.sizes if _is_addressed(part, operator) else None,
+        stored=stored_product(part, operator, made, (cut,)),
+        ready=0 * cut.sizes if is_addressed(part, operator) else None,
         computes=lambda: tuple(_summing(part, operator, rows) for rows in made),
     )
 
@@ -231,11 +235,11 @@ def _summing(part: BlockPartition, operator: GraphOperator, rows: Range) -> Oper
         cuts = FeedForwardCuts(part)
         columns, held = cuts.grouped(cut), cuts.by_expert(matrix, cut)
     reads = [operand(left, *columns), _of_rows(held, rows)]
-    shared = _shared_cut(part, operator)
+    shared = shared_cut(part, operator)
     if shared:
         _, other, _, beside = operator.inputs
         reads += [operand(other, *shared), _of_rows(operand(beside, *shared), rows)]
-    if _is_routed(part, operator):
+    if is_routed(part, operator):
         reads += _choice(part)
     made = (operand(operator.outputs[0], *rows, *columns),)
     return Operation(operator.name, Function.PRODUCT, tuple(reads), made)
@@ -256,51 +260,6 @@ def _of_rows(held: Operand, rows: Range) -> Operand:
             for name in ("member", "first", "last", "part_first", "part_last")
         }
     )
-
-
-def _shared_cut(part: BlockPartition, operator: GraphOperator) -> Range | None:
-    """Return the shared expert's columns that a product multiplies, None without.
-
-    A chip without columns has none of the shared expert either.
-    """
-    several = operator.attributes_as(ProductAttributes).lefts > 1
-    return FeedForwardCuts(part).shared if several else None
-
-
-def _is_routed(part: BlockPartition, operator: GraphOperator) -> bool:
-    """Return whether a product is of experts, of which a router chooses some."""
-    return part.is_routed and not is_shared(operator.name)
-
-
-def _is_addressed(part: BlockPartition, operator: GraphOperator) -> bool:
-    """Return whether the router's result is the address of a product's weights.
-
-    They cannot be loaded ahead then.
-    """
-    return _is_routed(part, operator) and part.task.routing is not Routing.ALL
-
-
-def _stored(
-    part: BlockPartition,
-    operator: GraphOperator,
-    rows: tuple[Range, ...],
-    columns: tuple[Range, ...],
-) -> StoredMatrices:
-    """Return the matrices of a product: of experts those chosen, and the shared one."""
-    formats, shared = part.task.formats, part.task.formats.shared_experts
-    if is_shared(operator.name):
-        return stored_matrices(MatrixParts(shared, rows, columns))
-    own = formats.of(matrices_of(part.task.model, part.block))
-    chosen = MatrixParts(own, rows, columns, _experts(part, operator))
-    beside = _shared_cut(part, operator)
-    others = () if beside is None else (MatrixParts(shared, rows, (beside,)),)
-    return stored_matrices(chosen, *others)
-
-
-def _experts(part: BlockPartition, operator: GraphOperator) -> int:
-    """Return the experts whose matrices a chip multiplies, 1 outside of experts."""
-    routed = _is_routed(part, operator)
-    return FeedForwardCuts(part).work.experts if routed else 1
 
 
 def _choice(part: BlockPartition) -> tuple[Operand, ...]:

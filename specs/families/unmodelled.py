@@ -25,7 +25,7 @@ UNMODELLED = {
 }
 _ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function")
 # Values that ask for nothing, beside false and null.
-_NOTHING = (0, "", [], {})
+_NOTHING: tuple[Any, ...] = (0, "", [], {})
 
 
 def unmodelled_of(content: Mapping[str, Any]) -> list[str]:

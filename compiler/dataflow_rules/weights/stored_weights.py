@@ -64,6 +64,14 @@ class BlockSizes(NamedTuple):
         area = high * wide
         return area, area * self.element_bits, self.least_scale_bytes(high, wide)
 
+    def least_bytes(self, elements: Ints) -> Ints:
+        """Return the least bytes of so many elements of matrices, scales included."""
+        area = self.rows * self.columns
+        beside = np.where(area > 0, elements * self.beside_bits, 0)
+        scales = beside // np.maximum(area, 1) // 8
+        size: Ints = -(-elements * self.element_bits // 8) + scales
+        return size
+
     def least_scale_bytes(self, rows: Ints, columns: Ints) -> Ints:
         """Return the least bytes of scales of matrices of so many rows and columns."""
         blocks = _least_blocks(rows, self.rows) * _least_blocks(columns, self.columns)

@@ -27,7 +27,8 @@ LLAMA_LIKE: dict[str, Any] = {
 def test_only_what_a_config_asks_for_is_missing() -> None:
     asked = {"alibi": True, "kv_lora_rank": 512, "use_parallel_residual": None}
     assert unmodelled_of(asked) == ["latent attention", "linear attention biases"]
-    for nothing in (False, None, 0, "", [], {}):
+    empty: tuple[Any, ...] = (False, None, 0, "", [], {})
+    for nothing in empty:
         assert unmodelled_of(dict.fromkeys(UNMODELLED, nothing)) == []
 
 

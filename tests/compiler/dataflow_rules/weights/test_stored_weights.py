@@ -174,3 +174,11 @@ def test_the_least_scales_of_a_matrix_are_those_of_whole_blocks() -> None:
     least = sizes.least_scale_bytes(rows, columns)
     assert least.tolist() == [16, 130 * 5, 130 * 20 // 8, 4, 0]
     assert sizes.least_scale_bytes(0 * rows, columns).tolist() == [0] * len(names)
+
+
+def test_elements_have_at_least_their_share_of_the_scales() -> None:
+    sizes = block_sizes(
+        [parse_weight_format(name) for name in ("mxfp4", "int4:row", "fp16")]
+    )
+    # 64 in 4 bits with two scales of a byte; a scale for all may be elsewhere.
+    assert sizes.least_bytes(np.full(3, 64)).tolist() == [34, 32, 128]
