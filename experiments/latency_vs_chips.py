@@ -18,7 +18,7 @@ from specs.scenario import Scenario
 
 BEST = "best"
 WIDTHS = (8, 32)
-# 310 is the fewest that hold the model; racks are of 72.
+# 310 is the fewest that hold the model's bytes; racks are of 72.
 CHIPS = (64, 144, 288, 309, 310, 320, 336, 360, 432, 504, 576, 648, 720, 864, 1152)
 MODEL = "llama-2-70b"
 # The planner takes seconds for a small model on few chips.
