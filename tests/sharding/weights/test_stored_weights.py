@@ -121,6 +121,9 @@ def test_the_weights_of_a_block_are_the_sum_of_its_slices() -> None:
             64 * 487_587_840 * 4097 // 4096
             + 2 * (2 * 151_936 * 5120 + 129 * 5120 + 64 * 256),
         ),
+        # 60.8 and 12.8 GiB by the model card.
+        ("gpt-oss-120b", 65_248_815_744),
+        ("gpt-oss-20b", 13_761_264_768),
         ("llama-2-7b", 6_738_415_616),
     ],
 )

@@ -26,6 +26,7 @@ from sharding.planner.plan import ShardingPlan, plan_sharding
 from sharding.weights.task import Task
 from specs.errors import VerificationError
 from specs.formats import parse_weight_format
+from specs.latent_attention import LatentAttention
 from specs.machine import load_machine
 from specs.model import load_model
 from specs.model_formats import ModelFormats
@@ -66,13 +67,22 @@ MODELS: dict[str, tuple[str, dict[str, object]]] = {
 }
 
 
-def small(kind: str) -> Schedule:
+# Heads share latents: keys are expanded, or if there are many positions, absorbed.
+LATENT = LatentAttention(
+    query_rank=32, kv_rank=16, rotary_dim=8, plain_dim=16, value_dim=16
+)
+
+
+def small(kind: str, *, latent: bool = False, context: int = 16) -> Schedule:
     """Return the schedule of a small model with a format for each group of tensors."""
     size = {"hidden_size": 64, "intermediate_size": 96, "head_dim": 16}
     heads = {"attention_heads": 4, "kv_heads": 2, "vocabulary_size": 50}
     name, own = MODELS[kind]
     model = load_model(name).with_settings(size | heads | own)
-    task = Task(model.model_copy(update={"formats": FORMATS}), MACHINE, 2, 16, 1)
+    changes: dict[str, object] = {"formats": FORMATS}
+    if latent:
+        changes |= {"family": "deepseek_v3", "latent": LATENT, "kv_heads": 4}
+    task = Task(model.model_copy(update=changes), MACHINE, 2, context, 1)
     topology = select_topology(2)
     strategy = Strategy(tensor=2, pipeline=1)
     chips = topology.active.astype(np.int64)
@@ -96,16 +106,24 @@ def test_programs_of_any_formats_are_certified(plan: ShardingPlan) -> None:
     assert verify(schedule.program, topology, plan.machine, plan=plan).digest
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize(
+    ("kind", "latent", "context"),
+    [
+        *((kind, False, 16) for kind in MODELS),
+        ("dense", True, 16),
+        ("dense", True, 700),
+    ],
+    ids=[*MODELS, "expanded", "absorbed"],
+)
 def test_an_instruction_that_leaves_out_a_byte_of_scales_is_refused(
-    kind: str,
+    kind: str, latent: bool, context: int
 ) -> None:
-    schedule = small(kind)
+    schedule = small(kind, latent=latent, context=context)
     verify(schedule.program, schedule.topology, MACHINE, plan=schedule.plan)
     program, plan = schedule.program, schedule.plan
     assert isinstance(plan, ShardingPlan)
     task = plan.task
-    graph = graph_of(task.model, task.machine.formats, context=16, batch=1)
+    graph = graph_of(task.model, task.machine.formats, context=task.context, batch=1)
 
     def check(kinds: tuple[OperatorKind, ...]) -> int:
         statements = Statements(replace(program, kinds=kinds), graph, 1)
