@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # What the extra `serve` brings.
 _NEEDED = ("starlette", "uvicorn")
+# Positions of a block of the prefix cache; two hours without use, and it is gone.
+_CACHE_BLOCK, _CACHE_EXPIRY_S = 64, 7200
 # Seconds for the last lines of the log.
 _LOG_S = 5.0
 
@@ -57,6 +59,12 @@ def serve_command(
             help="Scenario TOML of another model on chips of its own; repeatable."
         ),
     ] = None,
+    cache_sram: Annotated[
+        int, typer.Option(help="Positions of prompts that the chips keep.")
+    ] = 0,
+    cache_host: Annotated[
+        int, typer.Option(help="Positions of prompts that the hosts keep.")
+    ] = 0,
     answer_tokens: Annotated[
         int, typer.Option(help="Tokens of an answer whose request sets no limit.")
     ] = 128,
@@ -121,10 +129,13 @@ def serve_command(
     make_clock(settings)
     others = [load_scenario(path) for path in also or []]
     check_partition([scenario, *others])
+    for name, positions in (("sram", cache_sram), ("host", cache_host)):
+        if positions < 0:
+            raise SpecError(f"--cache-{name} {positions} is below 0; use 0 for none")
     frame = FrameOptions(windows, chunk, policy, pace)
     with listening_socket(port) as listening:
         deployments = [
-            _deployment(each, frame, names, max_waiting)
+            _deployment(each, frame, names, max_waiting, (cache_sram, cache_host))
             for each, names in zip(
                 [scenario, *others],
                 [served_model_name or [], *([] for _ in others)],
@@ -137,16 +148,21 @@ def serve_command(
 
 
 def _deployment(
-    scenario: "Scenario", frame: "FrameOptions", names: list[str], most_waiting: int
+    scenario: "Scenario",
+    frame: "FrameOptions",
+    names: list[str],
+    most_waiting: int,
+    cached: tuple[int, int],
 ) -> "Deployment":
     """Return the deployment of a scenario's model, and tell what it is."""
     from experiments.run.scenario_inputs import model_of
     from experiments.service.served_model import served_timetable
     from serving.endpoint.deployment import Deployment
+    from serving.fleet.fleet import CacheSizes
 
     name = model_of(scenario).name
     print(f"compiling {name} on {scenario.chips} chips", file=sys.stderr, flush=True)
-    timetable = served_timetable(scenario, frame)
+    timetable = served_timetable(scenario, frame, cached[0])
     times = timetable.frame_times
     token_us = times.frame_cycles / timetable.times.clock_hz * 1e6
     print(
@@ -155,7 +171,14 @@ def _deployment(
         file=sys.stderr,
         flush=True,
     )
-    return Deployment([name, *names], timetable, most_waiting=most_waiting)
+    expiry_cycles = _CACHE_EXPIRY_S * timetable.times.clock_hz
+    sizes = CacheSizes(_CACHE_BLOCK, *cached, expiry_cycles)
+    return Deployment(
+        [name, *names],
+        timetable,
+        most_waiting=most_waiting,
+        cache=sizes if any(cached) else None,
+    )
 
 
 def check_partition(scenarios: list["Scenario"]) -> None:

@@ -112,7 +112,7 @@ def fleet_of(
     """
     hz, cache, transfer = times.clock_hz, None, Transfer(0, 0)
     if file.cache is not None:
-        _check_cache(plan, times, file.cache.sram_tokens)
+        check_cache(plan, times, file.cache.sram_tokens)
         cache = CacheSizes(
             file.cache.block_tokens,
             file.cache.sram_tokens,
@@ -153,8 +153,14 @@ def fleet_of(
     )
 
 
-def _check_cache(plan: ShardingPlan, times: ServiceTimes, sram_tokens: int) -> None:
-    """Refuse cached positions that do not fit beside weights and slots."""
+def check_cache(plan: ShardingPlan, times: ServiceTimes, sram_tokens: int) -> None:
+    """Refuse cached positions that do not fit beside weights and slots.
+
+    Raises
+    ------
+    PlanError
+        If they do not.
+    """
     fullest = max(int(stage.memory.total.max()) for stage in plan.stages)
     free = plan.machine.chip.sram_bytes - fullest
     needed = sram_tokens * times.kv_bytes_per_token

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from experiments.run.preparation import Prepared, plan_scenario
+from experiments.service.fleet_of import check_cache
 from serving.compiled_times import compile_service_times
 from serving.frame import Frame, Pace, Policy
 from serving.timetable.online import OnlineTimetable
@@ -33,11 +34,22 @@ class FrameOptions(NamedTuple):
     pace: str = Pace.TOKEN
 
 
-def served_timetable(scenario: Scenario, options: FrameOptions) -> OnlineTimetable:
+def served_timetable(
+    scenario: Scenario, options: FrameOptions, sram_tokens: int = 0
+) -> OnlineTimetable:
     """Return the timetable on which a scenario's model is served, compiled and proven.
 
     The scenario's sequences are the decode slots; if it does not say how many, a slot
     for every stage, or as many as the chips have room for.
+
+    Parameters
+    ----------
+    scenario
+        Model, machine and strategy.
+    options
+        What is asked of the frame.
+    sram_tokens
+        Positions of a prefix cache that the chips must have room for.
 
     Raises
     ------
@@ -76,6 +88,7 @@ def served_timetable(scenario: Scenario, options: FrameOptions) -> OnlineTimetab
     times = compile_service_times(
         prepared.plan, prepared.topology, chunk_tokens=frame.chunk_tokens
     )
+    check_cache(prepared.plan, times, sram_tokens)
     return OnlineTimetable(
         times,
         replace(frame, slots=prepared.plan.sequences),

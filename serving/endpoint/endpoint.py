@@ -127,28 +127,36 @@ class Endpoint:
         refusal = fault and injected_refusal(fault, body.model, body.tier)
         if refusal:
             raise refusal
-        model, now_s = deployment.names[0], self.clock.limits_s()
-        self.limits.take(
-            organisation, model, body.tier, prompt_tokens, asked, now_s=now_s
-        )
-        words = text_seed(self.settings.seed, body.seed, model, body.content_key())
-        text = reply(words, asked, body.stops, limited=body.token_limit is not None)
         if isinstance(self.clock, InstantClock) and not self.completions:
             self.clock.jump(deployment.next_frame_ps(self.clock.now_ps()))
+        model, now_s = deployment.names[0], self.clock.limits_s()
+        prefix = deployment.look_up(body, self.clock.now_ps())
+        # Cached tokens do not count.
+        counted = prompt_tokens - prefix.cached.tokens
         try:
-            flight = deployment.enter(
-                self.clock.now_ps(), prompt_tokens, text.tokens, body.tier
+            self.limits.take(
+                organisation, model, body.tier, counted, asked, now_s=now_s
             )
         except Exception:
-            self.limits.give_back(organisation, model, prompt_tokens, asked)
+            deployment.withdraw(prefix)
             raise
-        prefix = "chatcmpl" if chat else "cmpl"
+        words = text_seed(self.settings.seed, body.seed, model, body.content_key())
+        text = reply(words, asked, body.stops, limited=body.token_limit is not None)
+        try:
+            flight = deployment.enter(
+                self.clock.now_ps(), prompt_tokens, text.tokens, body.tier, prefix
+            )
+        except Exception:
+            deployment.withdraw(prefix)
+            self.limits.give_back(organisation, model, counted, asked)
+            raise
+        kind = "chatcmpl" if chat else "cmpl"
         completion = Completion(
             clock=self.clock,
             deployment=deployment,
             flight=flight,
             identity=Identity(
-                answer_id=f"{prefix}-{request_id.removeprefix('req_')}",
+                answer_id=f"{kind}-{request_id.removeprefix('req_')}",
                 request_id=request_id,
                 created_s=created_now(),
                 model=body.model,

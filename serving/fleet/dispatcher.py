@@ -88,6 +88,9 @@ class Dispatcher:
             tenant = int(requests.tenant[request])
             limiter = self._limiters.setdefault(tenant, RateLimiter(fleet.limits))
             if limiter.refused_by(arrival_ps, prompt - cached, output):
+                if self._caches:
+                    # It computes no block, so that the next one has to.
+                    self._caches[replica].withdraw(request, self._blocks(request))
                 return Dispatch(Outcome.RATE_LIMITED, -1, 0, 0)
         self._turn += 1
         return Dispatch(Outcome.COMPLETED, replica, cached, min(restored, cached))

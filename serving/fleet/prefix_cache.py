@@ -77,6 +77,14 @@ class PrefixCache:
             if entry is not None and entry.request == request:
                 entry.since = at
 
+    def withdraw(self, request: int, blocks: Sequence[int]) -> None:
+        """Drop the blocks that a request was to bring and will not compute."""
+        for block in blocks:
+            entry = self._entry(block)
+            if entry is not None and entry.request == request:
+                self._sram.pop(block, None)
+                self._host.pop(block, None)
+
     def _entry(self, block: int) -> _Entry | None:
         """Return what is known of a block, None if it is not held."""
         return self._sram.get(block) or self._host.get(block)

@@ -7,7 +7,13 @@ from pydantic import Field
 
 from serving.wire.errors import invalid_request
 from serving.wire.request_body import RequestBody, TextOrArray, Tokens, WireModel
-from serving.wire.token_count import count_chat_tokens, count_tokens
+from serving.wire.token_count import (
+    MESSAGE_TOKENS,
+    TEMPLATE_TOKENS,
+    count_chat_tokens,
+    count_tokens,
+    split_tokens,
+)
 
 _MOST_MESSAGES = 2048
 _MOST_TOOLS = 128
@@ -185,6 +191,18 @@ class ChatRequest(RequestBody):
         tools = [tool.model_dump(exclude_none=True) for tool in self.tools or []]
         told = count_tokens(json.dumps(tools)) if tools else 0
         return count_chat_tokens(self.texts()) + told
+
+    def prompt_pieces(self) -> list[str | int]:
+        """Return the tokens of the prompt, with marks for those of the template."""
+        pieces: list[str | int] = ["<begin>"]
+        if self.tools:
+            tools = [tool.model_dump(exclude_none=True) for tool in self.tools]
+            pieces += split_tokens(json.dumps(tools))
+        for message, text in zip(self.messages, self.texts(), strict=True):
+            pieces += [f"<{message.role}>"] * (MESSAGE_TOKENS - 1)
+            pieces += split_tokens(text)
+            pieces.append("<end>")
+        return [*pieces, *["<answer>"] * (TEMPLATE_TOKENS - 1)]
 
     def content_key(self) -> Any:
         """Return what the words of the answer depend on, beside the seed."""

@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag
 
 from serving.wire.errors import invalid_request
 from serving.wire.request_body import RequestBody, TextOrArray
-from serving.wire.token_count import count_tokens
+from serving.wire.token_count import count_tokens, split_tokens
 
 _MOST_TOKENS = 1_000_000
 _TokenId = Annotated[int, Field(ge=0)]
@@ -70,6 +70,17 @@ class CompletionRequest(RequestBody):
             else 1
             for part in self.prompt
         )
+
+    def prompt_pieces(self) -> list[str | int]:
+        """Return the tokens of the prompt."""
+        parts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
+        pieces: list[str | int] = []
+        for part in parts:
+            if isinstance(part, str):
+                pieces += split_tokens(part)
+            else:
+                pieces += part if isinstance(part, list) else [part]
+        return pieces
 
     def content_key(self) -> Any:
         """Return what the words of the answer depend on, beside the seed."""

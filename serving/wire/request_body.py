@@ -109,7 +109,11 @@ class RequestBody(WireModel):
         raise NotImplementedError
 
     def prompt_tokens(self) -> int:
-        """Return the tokens of the prompt."""
+        """Return the number of tokens of the prompt."""
+        raise NotImplementedError
+
+    def prompt_pieces(self) -> list[str | int]:
+        """Return the tokens of the prompt, so many as there are."""
         raise NotImplementedError
 
     def content_key(self) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 from serving.endpoint.deployment import Deployment
 from serving.endpoint.endpoint import Endpoint
 from serving.endpoint.settings import EndpointSettings
+from serving.fleet.fleet import CacheSizes
 from serving.timetable.online import OnlineTimetable
 from tests.serving.round_times import round_frame, round_times
 
@@ -28,16 +29,28 @@ def make_timetable(slots: int = 20) -> OnlineTimetable:
 
 
 def make_deployment(
-    *names: str, slots: int = 20, most_waiting: int = 1000
+    *names: str,
+    slots: int = 20,
+    most_waiting: int = 1000,
+    cache: CacheSizes | None = None,
 ) -> Deployment:
     """Return a deployment under these names, ``m`` if there are none."""
-    return Deployment(names or ("m",), make_timetable(slots), most_waiting=most_waiting)
+    timetable = make_timetable(slots)
+    return Deployment(
+        names or ("m",), timetable, most_waiting=most_waiting, cache=cache
+    )
 
 
 def make_endpoint(
-    *names: str, slots: int = 20, most_waiting: int = 1000, **settings: Any
+    *names: str,
+    slots: int = 20,
+    most_waiting: int = 1000,
+    cache: CacheSizes | None = None,
+    **settings: Any,
 ) -> Endpoint:
     """Return an endpoint of one model whose clock is ``instant``."""
-    deployment = make_deployment(*names, slots=slots, most_waiting=most_waiting)
+    deployment = make_deployment(
+        *names, slots=slots, most_waiting=most_waiting, cache=cache
+    )
     given = {"clock": "instant", **settings}
     return Endpoint([deployment], EndpointSettings(**given))

@@ -43,7 +43,7 @@ def test_the_times_that_are_served_are_those_of_the_compiled_program(
 ) -> None:
     names = ["--served-model-name=llama-3.1-8b-instant"]
     options = ["--clock=instant", "--port=0", "--limits=tpm=5000", "--seed=4"]
-    done = groqrack("serve", *machine, *options, *names)
+    done = groqrack("serve", *machine, *options, *names, "--cache-host=64")
     assert done.returncode == 0, done.stderr
     (endpoint,) = served
     assert endpoint.settings.limits == Limits(tpm=5000)
@@ -99,6 +99,8 @@ def test_several_models_are_served_on_chips_of_their_own(
         (["--inject-script=nowhere.toml"], "no file nowhere.toml"),
         (["--policy=turns"], "--policy turns: the future of a request"),
         (["--policy=alternate"], "with windows or slots only"),
+        (["--cache-sram=-1"], "--cache-sram -1 is below 0; use 0 for none"),
+        (["--cache-sram=9000000"], "9,000,000 positions in SRAM take"),
         (["--pace=walk"], "--pace walk is not known; use token or chunk"),
         (["--windows=0"], "--windows 0 serves no prompt"),
         (["--chunk=0"], "chunk_tokens must be > 0, got 0"),

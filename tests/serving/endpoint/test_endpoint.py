@@ -4,15 +4,22 @@ from typing import Any
 
 import pytest
 
+from serving.endpoint.clock import InstantClock
 from serving.endpoint.completion import Completion
 from serving.endpoint.endpoint import Endpoint
 from serving.endpoint.settings import EndpointSettings
+from serving.fleet.fleet import CacheSizes
 from serving.fleet.limits import Limits
 from serving.wire.chat_request import ChatRequest
 from serving.wire.errors import WireError
 from serving.wire.request_body import read_body
 from specs.errors import SpecError
 from tests.serving.endpoints import HELLO, make_deployment, make_endpoint
+
+
+def skip(endpoint: Endpoint, seconds: float) -> None:
+    assert isinstance(endpoint.clock, InstantClock)
+    endpoint.clock.skip(seconds)
 
 
 def admit(endpoint: Endpoint, **properties: Any) -> Completion:
@@ -59,6 +66,52 @@ def test_only_what_was_made_counts_to_the_limits_in_the_end() -> None:
     state = endpoint.limits.state("us", "m", now_s)
     assert state.remaining_tokens == pytest.approx(100 - prompt - 5, abs=1)
     assert endpoint.completions == {}
+
+
+LONG_PROMPT = [{"role": "user", "content": "word " * 200}]
+KEPT = CacheSizes(block_tokens=64, sram_tokens=1000, host_tokens=0, expiry_cycles=10**9)
+
+
+def test_a_prompt_that_begins_like_an_earlier_one_is_not_computed_again() -> None:
+    endpoint = make_endpoint(cache=KEPT, limits=Limits(itpm=600))
+    first = admit(endpoint, messages=LONG_PROMPT)
+    # It is not computed yet, so nothing is there for others.
+    early = admit(endpoint, messages=LONG_PROMPT)
+    skip(endpoint, 1)
+    later = admit(endpoint, messages=[*LONG_PROMPT, *HELLO])
+    usages = [each.flight.usage() for each in (first, early, later)]
+    assert [usage.sram_cached_tokens for usage in usages] == [0, 0, 192]
+    assert usages[2].prompt_ps < usages[0].prompt_ps / 2
+    assert usages[2].body()["prompt_tokens_details"] == {"cached_tokens": 192}
+    # Cached tokens do not count: 211 and 211 fit, and so do the 25 that are left.
+    assert [usage.prompt_tokens for usage in usages] == [211, 211, 217]
+
+
+def test_positions_that_the_hosts_keep_are_restored_and_told_apart() -> None:
+    kept = CacheSizes(64, sram_tokens=64, host_tokens=1000, expiry_cycles=10**9)
+    endpoint = make_endpoint(cache=kept)
+    admit(endpoint, messages=LONG_PROMPT)
+    skip(endpoint, 1)
+    usage = admit(endpoint, messages=LONG_PROMPT).flight.usage()
+    assert usage.cache_body() == {"sram_cached_tokens": 64, "dram_cached_tokens": 128}
+
+
+def test_a_prompt_that_is_refused_or_given_up_brings_nothing_to_the_cache() -> None:
+    endpoint = make_endpoint(cache=KEPT, limits=Limits(rpm=2))
+    gone = admit(endpoint, messages=LONG_PROMPT)
+    gone.end("vanished", stream=False)
+    skip(endpoint, 60)
+    assert admit(endpoint, messages=LONG_PROMPT).flight.ticket.cached_tokens == 0
+    admit(endpoint)
+    with pytest.raises(WireError, match="Rate limit reached"):
+        admit(endpoint, messages=[*HELLO, *LONG_PROMPT])
+    skip(endpoint, 60)
+    assert admit(endpoint, messages=LONG_PROMPT).flight.ticket.cached_tokens == 192
+    new = admit(endpoint, messages=[*HELLO, *LONG_PROMPT])
+    assert new.flight.ticket.cached_tokens == 0
+    skip(endpoint, 60)
+    again = admit(endpoint, messages=[*HELLO, *LONG_PROMPT])
+    assert again.flight.ticket.cached_tokens == 192
 
 
 def test_what_the_queue_refuses_counts_to_no_limit() -> None:

@@ -80,3 +80,23 @@ def test_cached_positions_do_not_count_in_limits_and_the_last_is_computed() -> N
     dispatcher.computed(0, 0, 5)
     second = dispatcher.dispatch(1, (0, 6), lambda _: 0, lambda _: 0)
     assert (second.outcome, second.cached_tokens) == (Outcome.COMPLETED, 9)
+
+
+def test_a_request_that_a_limit_refuses_brings_nothing_to_the_cache() -> None:
+    fleet = replace(
+        FLEET, replicas=1, cache=CacheSizes(5, 100, 0, 1000), limits=Limits(rpm=1)
+    )
+    minute_ps = 60 * 10**12
+    requests = table(4)._replace(blocks=((7,), (1, 2), (1, 2), (1, 2)))
+    dispatcher = Dispatcher(fleet, requests)
+    dispatches = []
+    for request, at_ps in enumerate((0, 0, minute_ps, 2 * minute_ps)):
+        when = (at_ps, request * 10)
+        dispatches.append(dispatcher.dispatch(request, when, lambda _: 0, lambda _: 0))
+        if dispatches[-1].outcome is Outcome.COMPLETED:
+            dispatcher.computed(request, 0, request * 10 + 5)
+    assert [each.outcome is Outcome.RATE_LIMITED for each in dispatches] == [
+        *(False, True, False, False),
+    ]
+    # The third computes what the second would have, and the fourth finds it.
+    assert [each.cached_tokens for each in dispatches[2:]] == [0, 9]

@@ -36,3 +36,16 @@ def test_a_block_that_is_not_used_expires() -> None:
     cache.computed(0, (1,), 1)
     assert cache.look_up(1, (1,), 50) == (4, 0)
     assert cache.look_up(2, (1,), 101) == (0, 0)
+
+
+def test_what_a_request_was_to_bring_can_be_withdrawn() -> None:
+    cache = PrefixCache(CacheSizes(4, 100, 100, 1000))
+    cache.look_up(1, [7, 8], 0)
+    cache.withdraw(1, [7, 8])
+    # The next one brings it, which a block of a request that never computes it would
+    # not let it do.
+    assert cache.look_up(2, [7, 8], 1) == (0, 0)
+    cache.computed(2, [7, 8], 5)
+    assert cache.look_up(3, [7, 8], 6).tokens == 8
+    cache.withdraw(1, [7, 8])
+    assert cache.look_up(4, [7, 8], 7).tokens == 8

@@ -35,6 +35,11 @@ def test_one_fault_is_told_the_first() -> None:
 
 def test_a_body_of_no_kind_answers_nothing() -> None:
     body = RequestBody(model="m")
-    for question in (body.check, body.prompt_tokens, body.content_key):
+    for question in (
+        body.check,
+        body.prompt_tokens,
+        body.prompt_pieces,
+        body.content_key,
+    ):
         with pytest.raises(NotImplementedError):
             question()

@@ -132,6 +132,12 @@ def test_tools_count_to_the_prompt() -> None:
     assert chat(tools=[tool]).prompt_tokens() > chat().prompt_tokens()
 
 
+def test_the_pieces_of_a_prompt_are_as_many_as_its_tokens() -> None:
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {}}}
+    for body in (chat(), chat(tools=[tool]), chat(messages=[*HELLO, *HELLO])):
+        assert len(body.prompt_pieces()) == body.prompt_tokens()
+
+
 def test_words_depend_on_roles_and_texts() -> None:
     assert chat().content_key() == chat(temperature=1).content_key()
     other = chat(messages=[{"role": "system", "content": "Hello"}])

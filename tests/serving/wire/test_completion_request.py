@@ -24,6 +24,7 @@ def test_a_prompt_is_a_text_or_numbers_of_tokens(prompt: Any, tokens: int) -> No
     body = completion(prompt=prompt)
     assert body.prompt_tokens() == tokens
     assert body.content_key() == prompt
+    assert len(body.prompt_pieces()) == tokens
 
 
 @pytest.mark.parametrize(
