@@ -23,6 +23,9 @@ HOST = "127.0.0.1"
 _BACKLOG, _MOST_CONNECTIONS = 512, 8192
 # Seconds that open connections have after the last answer.
 _GRACE_S = 2
+# Seconds that an idle connection is kept: longer than clients keep theirs, or a client
+# sends its next request into a connection that is being closed.
+_KEEP_ALIVE_S = 75
 
 
 @final
@@ -99,6 +102,7 @@ def serve(endpoint: Endpoint, listening: socket.socket) -> None:
         server_header=False,
         lifespan="off",
         limit_concurrency=_MOST_CONNECTIONS,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
     host, port = listening.getsockname()
