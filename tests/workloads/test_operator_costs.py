@@ -23,12 +23,29 @@ def closed_form_macs(model: ModelSpec, context: int, batch: int) -> int:
     routed = model.experts if model.experts > 1 else 0
     routed += model.shared_expert_gate
     feed_forward = (model.projections_in + 1) * inner + routed
-    layer = model.attention_parameters + model.hidden_size * feed_forward
-    attended = sum(model.attended_tokens(n, context) for n in range(model.layers))
-    attention = 2 * model.query_size * attended
+    dense = (model.projections_in + 1) * model.intermediate_size
+    layers = range(model.layers)
+    first = sum(not model.has_experts(n) for n in layers) if routed else 0
+    inner_weights = first * dense + (model.layers - first) * feed_forward
+    attended = sum(model.attended_tokens(n, context) for n in layers)
+    attention = _mixed(model, context) * attended
     answers = batch if model.structure.encoder else tokens
     head = model.head_rows * model.hidden_size
-    return tokens * (model.layers * layer + attention) + answers * head
+    weights = model.layers * model.attention_parameters
+    weights += model.hidden_size * inner_weights
+    return tokens * (weights + attention) + answers * head
+
+
+def _mixed(model: ModelSpec, context: int) -> int:
+    """Return the multiply-accumulates of scores and values of a position."""
+    if model.latent is None:
+        return 2 * model.query_size
+    latent = model.latent
+    columns = latent.cached_size + latent.kv_rank
+    if context == 1:
+        # Keys and values are made of one latent as cheaply as queries absorb weights.
+        columns = latent.head_dim + latent.value_dim
+    return model.attention_heads * columns
 
 
 def costs(graph: OperatorGraph) -> dict[str, OperatorCost]:
