@@ -123,6 +123,9 @@ def _remarks(
     """Yield what a reader of a model spec should know of how it was read."""
     if text_part(content, config.origin) is not content:
         yield f"the text part of a multimodal {content.get(MODEL_TYPE)} model"
+    further = config.value("prediction_layers")[1]
+    if further:
+        yield f"without {further} layer(s) that predict further tokens"
     assumed = [
         f"{config.keys(field)[0]} = {config.default(field)}"
         for field in (*_SIZES, "window_tokens")

@@ -22,6 +22,12 @@ from specs.errors import PlanError
 from specs.machine import MachineSpec
 from specs.short_repr import html_table, short_repr
 
+# Columns of a plan's table of slices, in order.
+_COLUMNS = (
+    *("chip", "replica", "stage", "layer", "tensor", "tensor_rows", "tensor_columns"),
+    *("row_start", "row_end", "column_start", "column_end", "bytes"),
+)
+
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,21 +144,29 @@ class ShardingPlan:
         Columns: chip, replica, stage, layer, tensor, its rows and columns, row_start,
         row_end, column_start, column_end, bytes; ends are exclusive.
         """
-        columns: dict[str, list[Ints | np.ndarray]] = {}
+        columns: dict[str, list[Ints]] = {}
+        # What all slices of a tensor on a stage have in common, and their number.
+        common: dict[str, list[int | str]] = {}
+        counts: list[int] = []
         group, model = self.task.group, self.task.model
         plain = self.task.machine.formats.weights
         for stage in self.stages:
             for block in stage.blocks:
                 for part in block_slices(model, block, group):
                     held = part.elements > 0
+                    counts.append(int(held.sum()))
+                    shared: dict[str, int | str] = {
+                        "replica": stage.replica,
+                        "stage": stage.index,
+                        "layer": block.layer,
+                        "tensor": part.tensor,
+                        "tensor_rows": part.rows,
+                        "tensor_columns": part.columns,
+                    }
+                    for name, value in shared.items():
+                        common.setdefault(name, []).append(value)
                     row = {
                         "chip": stage.chips[held],
-                        "replica": np.full(held.sum(), stage.replica),
-                        "stage": np.full(held.sum(), stage.index),
-                        "layer": np.full(held.sum(), block.layer),
-                        "tensor": np.full(held.sum(), part.tensor, dtype=object),
-                        "tensor_rows": np.full(held.sum(), part.rows),
-                        "tensor_columns": np.full(held.sum(), part.columns),
                         "row_start": part.row_start[held],
                         "row_end": part.row_end[held],
                         "column_start": part.column_start[held],
@@ -161,7 +175,11 @@ class ShardingPlan:
                     }
                     for name, values in row.items():
                         columns.setdefault(name, []).append(values)
-        return pd.DataFrame({name: np.concatenate(v) for name, v in columns.items()})
+        table = {name: np.concatenate(parts) for name, parts in columns.items()}
+        for name, each in common.items():
+            kind = object if name == "tensor" else np.int64
+            table[name] = np.repeat(np.array(each, dtype=kind), counts)
+        return pd.DataFrame({name: table[name] for name in _COLUMNS})
 
 
 def plan_sharding(

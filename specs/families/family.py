@@ -65,6 +65,8 @@ class ConfigKeys(Spec):
         Whether rotated queries and keys are normalised by heads, without weights.
     query_growth, growth_positions, query_growth_used
         Growth of queries with their position in layers that are not rotated.
+    prediction_layers
+        Number of layers behind the last that predict further tokens; they are left out.
     shared_experts, first_dense_layers
         Number of experts that all tokens use, each of the size of the others, and of
         first layers without experts.
@@ -113,6 +115,7 @@ class ConfigKeys(Spec):
     shared_intermediate_size: _Keys = ()
     expert_period: _Keys = ()
     dense_layers: _Keys = ()
+    prediction_layers: _Keys = ()
     shared_experts: _Keys = ()
     first_dense_layers: _Keys = ()
     latent_query_rank: _Keys = ()

@@ -102,3 +102,10 @@ def test_latents_and_routers_that_are_not_modelled_are_refused(
 ) -> None:
     with pytest.raises(SpecError, match=message):
         of(**changes)
+
+
+def test_a_model_says_that_layers_which_predict_further_tokens_are_left_out() -> None:
+    further = "without 1 layer(s) that predict further tokens"
+    assert further in of(num_nextn_predict_layers=1).remarks
+    assert of(num_nextn_predict_layers=1).parameters == of().parameters
+    assert of(num_nextn_predict_layers=0).remarks == ()
