@@ -1,7 +1,8 @@
 """How many requests does the timetable serve in a CPU second, and in how much memory?
 
 A frame of 31 slots and 4 windows, as of Llama-2-70B on 576 chips, with arrivals and
-lengths drawn block by block. SimPy serves the same first requests. `--quick` serves a
+lengths drawn block by block. A server with continuous batching, and SimPy, serve the
+first of them. `--quick` serves a
 twentieth of them.
 """
 
@@ -11,6 +12,7 @@ import time
 import numpy as np
 
 from experiments.run.scenario import peak_rss_bytes
+from serving.continuous_batching import StepLaw, serve_batched
 from serving.events.engine import serve_by_events
 from serving.fleet.fleet import Fleet
 from serving.frame import Frame
@@ -24,6 +26,7 @@ from specs.units import BYTES_PER_MB
 
 REQUESTS, BLOCK = 10_000_000, 50_000
 SIMPY_REQUESTS = 200
+GPU_REQUESTS = 20_000
 PROMPT = LengthSpec(kind="lognormal", median=700, sigma=0.9, max=3000)
 OUTPUT = LengthSpec(kind="lognormal", median=150, sigma=0.9, max=1000)
 
@@ -86,6 +89,11 @@ def main() -> None:
     print(f"timetable: {total:,} requests, {total / spent:,.0f} in a CPU second")
     grown = (peak_rss_bytes() - first_bytes) / BYTES_PER_MB
     print(f"  {completed:,} served; {grown:,.0f} MB more than after the first block")
+    requests = block(GPU_REQUESTS, np.random.default_rng(1), 0)
+    began = time.process_time()
+    serve_batched(requests, StepLaw())
+    spent = time.process_time() - began
+    print(f"continuous batching: {GPU_REQUESTS / spent:,.0f} requests in a CPU second")
     requests = block(SIMPY_REQUESTS, np.random.default_rng(1), 0)
     began = time.process_time()
     reference = serve_by_events(fleet(), requests)

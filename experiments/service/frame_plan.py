@@ -79,6 +79,7 @@ def best_frame(
     *,
     chunks: tuple[int, ...] = CHUNKS,
     windows: tuple[int, ...] = WINDOWS,
+    slots: tuple[int, ...] = (),
     requests: int = TRIAL_REQUESTS,
 ) -> FramePlan:
     """Return the frame that serves the most requests within the file's objectives.
@@ -93,6 +94,8 @@ def best_frame(
         What is asked; its frame is not looked at.
     chunks, windows
         Positions of a window, and windows in a frame, to try.
+    slots
+        Slots to try; from one a stage to as many as fit if none are named.
     requests
         Requests to try each frame with at most.
 
@@ -108,7 +111,7 @@ def best_frame(
     refused: dict[str, str] = {}
     for strategy in _strategies(file):
         own = file.model_copy(update={"strategy": strategy, "traffic": trial})
-        for frame, prepared, times in _compiled(own, chunks, refused):
+        for frame, prepared, times in _compiled(own, chunks, slots, refused):
             for count in windows:
                 spec = frame.model_copy(update={"windows": count})
                 made = own.model_copy(update={"frame": spec})
@@ -154,15 +157,15 @@ def _strategies(file: TrafficFile) -> list[str]:
 
 
 def _compiled(
-    file: TrafficFile, chunks: tuple[int, ...], refused: dict[str, str]
+    file: TrafficFile,
+    chunks: tuple[int, ...],
+    named: tuple[int, ...],
+    refused: dict[str, str],
 ) -> Iterator[tuple[FrameSpec, Prepared, ServiceTimes]]:
     """Yield the slots and chunks of a strategy that can be compiled."""
-    most = most_slots(file)
-    stages = prepare_replica(file, FrameSpec(slots=1)).plan.strategy.pipeline
-    # A sequence in each stage fills the pipeline; more are served in turns.
-    counts = {max(1, round(part * most)) for part in _SLOT_PARTS} | {min(stages, most)}
+    counts = named or _slot_counts(file)
     compiler: ServiceCompiler | None = None
-    for slots in sorted(counts):
+    for slots in counts:
         for chunk in chunks:
             if chunk > file.context:
                 continue
@@ -177,6 +180,15 @@ def _compiled(
                 )
                 continue
             yield frame, prepared, times
+
+
+def _slot_counts(file: TrafficFile) -> tuple[int, ...]:
+    """Return the slots to try: one a stage, and parts of the most that fit."""
+    most = most_slots(file)
+    stages = prepare_replica(file, FrameSpec(slots=1)).plan.strategy.pipeline
+    # A sequence in each stage fills the pipeline; more are served in turns.
+    parts = {max(1, round(part * most)) for part in _SLOT_PARTS}
+    return tuple(sorted(parts | {min(stages, most)}))
 
 
 def most_slots(file: TrafficFile) -> int:

@@ -80,18 +80,19 @@ def run_traffic(
     RackError
         If it cannot be meant, does not fit, or no schedule holds.
     """
-    began = time.perf_counter()
-    prepared = prepared or prepare_fleet(file)
-    fleet, compiled = prepared.fleet, time.perf_counter()
     law = TurnLaw()
     if file.speculation is not None:
         law = TurnLaw(file.speculation.drafted_tokens, file.speculation.acceptance)
+    # A trace that cannot be read is refused before anything is compiled.
     coming = traffic(
         file.traffic,
         seed=file.seed,
-        block_tokens=fleet.cache.block_tokens if fleet.cache else 0,
+        block_tokens=file.cache.block_tokens if file.cache else 0,
         law=law,
     )
+    began = time.perf_counter()
+    prepared = prepared or prepare_fleet(file)
+    fleet, compiled = prepared.fleet, time.perf_counter()
     served = _serve(engine)(
         fleet, coming.requests, max_concurrency=file.traffic.max_concurrency
     )

@@ -32,7 +32,8 @@ MACHINES = ["batch_size", "generations"]
 PHASES = ["context_length", "speculative_decoding"]
 OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
 VALIDATION = ["validation_figure"]
-SERVING = ["burstiness", "lpu_or_gpu", "prompt_tax"]
+SERVING = ["burstiness", "failover_under_load", "frame_search"]
+SERVED = ["lpu_or_gpu", "prompt_tax"]
 SCALING = ["scaling_law"]
 PLANS = ["encoder_cuts", "placement_gain"]
 PROOF = ["certificate_strength"]
@@ -41,6 +42,7 @@ NAMES = sorted(
         *(*POINTS, *NETWORK, *TIMING, *MODELS, *WORKLOADS),
         *(*MACHINES, *PHASES, *OTHERS, *SCALING, *PLANS, *PROOF, *VALIDATION),
         *SERVING,
+        *SERVED,
     ]
 )
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
@@ -494,3 +496,23 @@ def test_a_gpu_server_beside_it_has_slower_tokens_under_load(
     assert by_rate["p50_tpot_ms"].is_monotonic_increasing
     ours = table[table["device"] == "GroqChip1"]
     assert ours["p50_tpot_ms"].max() < 1.01 * ours["p50_tpot_ms"].min()
+
+
+def test_a_search_names_what_limits_each_frame(quick_run: Ran) -> None:
+    folder, printed = quick_run("frame_search")
+    table = pd.read_csv(folder / "frame_search.csv")
+    assert table["request_goodput"].is_monotonic_decreasing
+    assert set(table["limited_by"]) <= {"nothing", "queue", "frame", "pass"}
+    assert len(set(table["limited_by"])) > 1
+    assert "limited by" in printed
+
+
+def test_a_failover_is_felt_for_longer_under_load(quick_run: Ran) -> None:
+    folder, _ = quick_run("failover_under_load")
+    table = pd.read_csv(folder / "failover_under_load.csv")
+    for _, rows in table.groupby("outage_ms"):
+        by_rate = rows.sort_values("rate_per_s")
+        assert by_rate["delayed"].is_monotonic_increasing
+    # Who was under way waits for the whole outage, to a frame.
+    assert (table["max_delay_ms"] > 0.9 * table["outage_ms"]).all()
+    assert (table["recovery_s"] * 1e3 > table["outage_ms"]).all()

@@ -137,6 +137,26 @@ def test_every_key_and_column_of_traffic_is_documented() -> None:
     assert list(made.records) == list(REQUEST_COLUMNS)
 
 
+def test_a_trace_is_read_before_anything_is_compiled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("experiments.service.traffic_run.prepare_fleet")
+    trace = {"arrivals": "trace", "trace": "none.csv"}
+    with pytest.raises(SpecError, match=r"no trace none\.csv"):
+        run_traffic(file_of(traffic=trace))
+
+
+def test_requests_that_are_all_refused_have_no_latencies() -> None:
+    long = {"requests": 3, "prompt": {"tokens": 100}, "output": {"tokens": 2}}
+    document = traffic_document(run(traffic=long))
+    assert (document["completed"], document["failed"]) == (0, 3)
+    assert document["outcomes"] == {"too_long": 3}
+    assert document["p99_ttft_ms"] is None
+    told = io.StringIO()
+    Console(file=told, width=80).print(traffic_report(run(traffic=long), document))
+    assert "0 completed, 3 failed" in told.getvalue()
+
+
 def test_cached_positions_must_fit_beside_the_slots() -> None:
     with pytest.raises(PlanError, match="use sram_tokens <="):
         run(cache={"sram_tokens": 10**9})
