@@ -45,7 +45,8 @@ def stored_parameters(planned: ShardingPlan) -> int:
     """Return the weights on all chips.
 
     A tied head is a copy of the embedding; each chip with heads has their norms. Each
-    chip of each part of a block has the LayerNorm of its input.
+    chip of each part of a block has the LayerNorm of its input, and the vectors of its
+    router.
     """
     model, tensor = planned.task.model, planned.task.tensor
     have_heads = planned.task.group.attention
@@ -57,6 +58,14 @@ def stored_parameters(planned: ShardingPlan) -> int:
         parts = [b for s in planned.stages for b in s.blocks if b.kind in kinds]
         held = sum(tensor - block.opens for block in parts)
         copies += held * 2 * model.hidden_size
+    routed = [
+        block
+        for stage in planned.stages
+        for block in stage.blocks
+        if block.kind is BlockKind.FEED_FORWARD and model.has_experts(block.layer)
+    ]
+    vectors = model.router.vectors * model.experts
+    copies += sum(tensor - block.opens for block in routed) * vectors
     return model.parameters + copy + copies
 
 
