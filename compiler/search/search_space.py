@@ -141,6 +141,8 @@ def splits(
     return [
         split
         for expert in range(1, model.experts + 1)
+        # Groups are of as many chips and experts each.
+        if model.experts % expert == width % expert == 0
         for layout in layouts
         for attention in attending
         if (split := _split(model, width, expert, attention, layout)) is not None

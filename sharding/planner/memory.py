@@ -13,7 +13,7 @@ from sharding.partition.latent.forms import latent_bytes
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.stored_weights import slice_bytes, tensor_format
 from sharding.weights.task import FP32_BYTES, Task, bytes_of
-from sharding.weights.weight_slices import block_slices
+from sharding.weights.weight_slices import counted_slices
 from specs.arrays import Ints
 from specs.formats import WeightFormat
 from specs.model import ModelSpec
@@ -49,8 +49,8 @@ def _weight_bytes(
     A layer may have hundreds of experts, each with slices of its own.
     """
     total = np.zeros(group.width, dtype=np.int64)
-    for tensor in block_slices(model, block, group):
-        total += slice_bytes(model, stored, block, tensor)
+    for tensor, count in counted_slices(model, block, group):
+        total += count * slice_bytes(model, stored, block, tensor)
     total.flags.writeable = False
     return total
 
@@ -63,12 +63,12 @@ def least_weight_bytes(task: Task, block: Block) -> int:
     """
     model, plain = task.model, task.machine.formats.weights
     total = 0
-    for tensor in block_slices(model, block, task.group):
+    for tensor, count in counted_slices(model, block, task.group):
         stored = tensor_format(model, plain, block, tensor)
         if stored.scaled:
-            total += math.floor(int(tensor.elements.sum()) * stored.bits / 8)
+            total += math.floor(count * int(tensor.elements.sum()) * stored.bits / 8)
         else:
-            total += int(slice_bytes(model, plain, block, tensor).sum())
+            total += count * int(slice_bytes(model, plain, block, tensor).sum())
     return total
 
 

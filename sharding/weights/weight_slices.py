@@ -50,6 +50,29 @@ def block_slices(
     return _head_slices(group, block)
 
 
+def counted_slices(
+    model: ModelSpec, block: Block, split: TensorGroup
+) -> list[tuple[TensorSlices, int]]:
+    """Return the slices of one of all tensors of a block that are cut alike.
+
+    Those are the experts of a group. Parameters are those of `block_slices`.
+
+    Returns
+    -------
+    list
+        Slices of a tensor, and how many tensors have the same.
+    """
+    experts = model.experts_in(block.layer)
+    if block.kind is not BlockKind.FEED_FORWARD or experts == 1:
+        return [(each, 1) for each in block_slices(model, block, split)]
+    group, held = GroupSlices(model, split), experts // split.expert
+    once = _before_experts(group, block) + _behind_experts(group, block)
+    counted = [(each, 1) for each in once]
+    for expert in range(0, experts, held):
+        counted += [(each, held) for each in _expert_slices(group, block, expert)]
+    return counted
+
+
 def _embedding_slices(group: GroupSlices, block: Block) -> list[TensorSlices]:
     """Return the slices of the token table, and of other tables on its first part."""
     model, names = group.model, group.names
@@ -135,19 +158,29 @@ def _attention_slices(group: GroupSlices, layer: int) -> list[TensorSlices]:
 
 def _feed_forward_slices(group: GroupSlices, block: Block) -> list[TensorSlices]:
     """Return the slices of a feed-forward's norms, router and experts."""
-    model, names, layer = group.model, group.names, block.layer
-    experts = model.experts_in(layer)
+    experts = group.model.experts_in(block.layer)
     if experts == 1:
         group = group._replace(split=group.split._replace(expert=1))
-    norm = names.feed_forward_norm.format(layer=layer)
-    begin, _ = block.range_of(model.inner_size(layer))
-    slices = group.norm(norm, begin=begin)
-    if experts > 1:
-        slices += _router_slices(group, block, begin=begin)
+    slices = _before_experts(group, block)
     for expert in range(experts):
         slices += _expert_slices(group, block, expert)
-    if model.shared_size(layer):
-        slices += _shared_slices(group, block)
+    return slices + _behind_experts(group, block)
+
+
+def _before_experts(group: GroupSlices, block: Block) -> list[TensorSlices]:
+    """Return the slices of the norm of a feed-forward's input, and of its router."""
+    model, names, layer = group.model, group.names, block.layer
+    begin, _ = block.range_of(model.inner_size(layer))
+    slices = group.norm(names.feed_forward_norm.format(layer=layer), begin=begin)
+    if model.has_experts(layer):
+        slices += _router_slices(group, block, begin=begin)
+    return slices
+
+
+def _behind_experts(group: GroupSlices, block: Block) -> list[TensorSlices]:
+    """Return the slices of a shared expert, and of the norm of the output."""
+    model, names, layer = group.model, group.names, block.layer
+    slices = _shared_slices(group, block) if model.shared_size(layer) else []
     if block.closes and model.normalises_outputs:
         slices += group.norm(names.feed_forward_post_norm.format(layer=layer))
     return slices

@@ -6,8 +6,8 @@ from sharding.parallelism.tensor_group import FeedForwardLayout, TensorGroup, gr
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.group_slices import is_of_later_block
 from sharding.weights.task import Task
-from sharding.weights.weight_slices import block_slices
-from specs.model import ModelSpec
+from sharding.weights.weight_slices import block_slices, counted_slices
+from specs.model import ModelSpec, load_model
 
 PAIR = group_of(2, 1, 0, FeedForwardLayout.ONE_D)
 FEED_FORWARD = Block(BlockKind.FEED_FORWARD, 1, 0, 4, 4)
@@ -105,3 +105,15 @@ def test_the_parts_of_a_block_hold_what_the_block_holds(
         return sum(int(np.sum(part.elements)) for part in own)
 
     assert sum(map(elements, parts)) == elements(whole)
+
+
+def test_experts_of_a_group_are_counted_instead_of_listed() -> None:
+    model = load_model("mixtral-8x7b")
+    block = Block(BlockKind.FEED_FORWARD, 0, 1, 5, 7)
+    for expert in (1, 2, 8):
+        split = group_of(8, expert, 0, FeedForwardLayout.ONE_D)
+        listed = sum(each.elements for each in block_slices(model, block, split))
+        counted = sum(
+            count * each.elements for each, count in counted_slices(model, block, split)
+        )
+        assert (listed == counted).all()
