@@ -44,7 +44,7 @@ test: $(READY) ## check format, lint, layers and types, then run every test (wha
 	@echo "types:  mypy"
 	@$(BIN)/mypy --no-error-summary
 	@echo "tests:  pytest"
-	@$(BIN)/python -m pytest -q -n $(WORKERS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 coverage: $(READY) ## run every test and report the lines that none of them runs
 	@echo "tests:  pytest --cov"
