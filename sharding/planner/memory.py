@@ -66,7 +66,8 @@ def least_weight_bytes(task: Task, block: Block) -> int:
     for tensor, count in counted_slices(model, block, task.group):
         stored = tensor_format(model, plain, block, tensor)
         if stored.scaled:
-            total += math.floor(count * int(tensor.elements.sum()) * stored.bits / 8)
+            elements = int(tensor.elements.sum())
+            total += count * math.floor(elements * stored.bits / 8)
         else:
             total += count * int(slice_bytes(model, plain, block, tensor).sum())
     return total
