@@ -27,6 +27,8 @@ class CountedTransformer(TransformerShape):
             return self.latent.norm_weights
         qkv = self.qkv_biases * (self.query_size + 2 * self.kv_size)
         head_norms = self.structure.head_norms * 2 * self.head_dim
+        if self.structure.whole_head_norms:
+            head_norms = self.query_size + self.kv_size
         sinks = self.structure.sinks * self.attention_heads
         return qkv + self.output_biases * self.hidden_size + head_norms + sinks
 
@@ -140,4 +142,4 @@ class CountedTransformer(TransformerShape):
     @property
     def kv_elements(self) -> int:
         """Return the elements that a position adds to the KV cache; 0 of an encoder."""
-        return 0 if self.structure.encoder else 2 * self.layers * self.kv_size
+        return 0 if self.structure.encoder else self.layers * self.cached_size

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from specs.bounds import MOST_OF_MODEL
 from specs.families.catalogue import load_family
-from specs.families.family import Family, NormPlacement
+from specs.families.family import Family
 from specs.formats import Format
 from specs.latent_attention import LatentAttention
 from specs.model_formats import ModelFormats
@@ -201,8 +201,8 @@ class TransformerShape(Spec):
 
     @property
     def normalises_outputs(self) -> bool:
-        """Return whether each block normalises its output as well as its input."""
-        return self.structure.norms is NormPlacement.AROUND
+        """Return whether each block normalises its output before it is added."""
+        return self.structure.normalises_outputs
 
     def attended_tokens(self, layer: int, context: int) -> int:
         """Return the number of positions that a token attends to in `layer`."""

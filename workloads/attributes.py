@@ -83,6 +83,9 @@ class HeadNormAttributes:
         Whether it has weights.
     unit_offset
         Whether the weights are stored as their difference from 1.
+    whole
+        Whether the mean square is that of all heads together, and each element has a
+        weight of its own.
     """
 
     head_dim: int
@@ -90,6 +93,7 @@ class HeadNormAttributes:
     biased: bool = False
     weighted: bool = True
     unit_offset: bool = False
+    whole: bool = False
 
 
 @final

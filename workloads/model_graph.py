@@ -94,7 +94,7 @@ def _blocks(
         residual_is_normed=family.norms is NormPlacement.RESIDUAL,
     )
     scale = sqrt(model.hidden_size) if family.scaled_embedding else 1.0
-    post_norm = family.norms is NormPlacement.AROUND
+    post_norm = family.normalises_outputs
     return (
         embedding(transformer, scale=settings.embedding_scale * scale),
         *(

@@ -175,3 +175,8 @@ class GraphOperator:
             outputs=tuple(map(name, self.outputs)),
             layer=layer,
         )
+
+
+def multiplies_residual(operator: GraphOperator) -> bool:
+    """Return whether a graph's operator is a product of the residual as it is."""
+    return operator.function is Function.PRODUCT and operator.inputs[0] == RESIDUAL

@@ -15,7 +15,7 @@ from chip.dataflow import Function
 from compiler.dataflow_rules.regions import Edges, Flags, either
 from compiler.dataflow_rules.statements import Statements, beside
 from specs.arrays import Ints
-from workloads.attributes import AttentionAttributes
+from workloads.attributes import AttentionAttributes, HeadNormAttributes
 
 _KINDS = ("query", "key", "value")
 # Queries, keys and values on their way, and what they are called before it.
@@ -83,6 +83,11 @@ def _has_norm_weights(statements: Statements, kind: str, name: str) -> bool:
     return f"{name.rpartition('.')[0]}.{kind}_norm.weight" in statements.tensors
 
 
+def _is_whole(statements: Statements, name: str) -> bool:
+    norm = statements.graph[f"{name.rpartition('.')[0]}.head_norm"]
+    return norm.attributes_as(HeadNormAttributes).whole
+
+
 def _is_biased(statements: Statements, name: str) -> bool:
     return f"{name.rpartition('.')[0]}.query.bias" in statements.tensors
 
@@ -112,10 +117,11 @@ def _weigh_heads(statements: Statements, operations: Ints) -> int:
         weighted = statements.numbers(
             operations, partial(_has_norm_weights, statements, kind)
         )
+        of_all = statements.numbers(operations, lambda n: _is_whole(statements, n))
+        whole = (weights.first == 0) & (weights.last == size)
+        right = np.where(of_all, weights.columns_of(made), whole)
         statements.must(
-            ~made.found
-            | (weighted == 0)
-            | (weights.first == 0) & (weights.last == size),
+            ~made.found | (weighted == 0) | right,
             operations,
             "lacks the weights of the heads' norm",
         )
@@ -160,8 +166,13 @@ def _scale_heads(statements: Statements, operations: Ints) -> int:
         source = statements.read(operations, statements.input(place))
         squares = statements.read(operations, beside(f"{kind}_squares"))
         made = statements.written(operations, statements.output(place))
+        # A norm of all heads together needs the squares of all their rows.
+        of_all = statements.numbers(operations, lambda n: _is_whole(statements, n))
+        count = statements.columns(operations, beside(kind))
+        whole = (squares.first == 0) & (squares.last == count)
+        needed = np.where(of_all, whole, squares.columns_of(made))
         statements.must(
-            source.columns_of(made) & squares.columns_of(made) & _aligned(made, size),
+            source.columns_of(made) & needed & _aligned(made, size),
             operations,
             "takes the factor of a head before the squares of all its rows are there",
         )

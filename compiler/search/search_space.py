@@ -172,11 +172,10 @@ def strategies_on(
     3
     """
     dividing = [each for each in widths(chips, model, shape) if chips % each == 0]
-    for width in dividing:
-        yield Strategy(tensor=width, pipeline=chips // width)
-    for width in dividing:
-        for split in splits(model, width, shape)[1:]:
-            yield replace(split, pipeline=chips // width)
+    found = [split for width in dividing for split in splits(model, width, shape)]
+    alike = [each for each in found if each == Strategy(tensor=each.tensor, pipeline=1)]
+    for split in (*alike, *(each for each in found if each not in alike)):
+        yield replace(split, pipeline=chips // split.tensor)
 
 
 def _split(

@@ -41,6 +41,7 @@ _SAME = (
     "scale",
     "soft_cap",
     "unit_offset",
+    "whole",
     "window",
 )
 

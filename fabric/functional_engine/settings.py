@@ -38,6 +38,8 @@ class OperatorSettings:
         Row of the position table for position 0.
     head_dim
         Elements of a head.
+    whole
+        Whether a norm of heads is of all heads together.
     frequencies
         Rotation of each pair of elements from one position to the next, in radians;
         element i is paired with the one that many places behind it.
@@ -86,6 +88,7 @@ class OperatorSettings:
     divisor: float = 1.0
     first_row: int = 0
     head_dim: int = 1
+    whole: bool = False
     frequencies: tuple[float, ...] = ()
     interleaved: bool = False
     rotated_factor: float = 1.0

@@ -88,6 +88,11 @@ def _check_grid(model: ModelSpec) -> None:
             f"layout=2d multiplies before all of the input has met, and {model.name} "
             f"chooses its experts by all of it; use layout=1d"
         )
+    if not model.structure.normalises_inputs:
+        raise PlanError(
+            f"layout=2d multiplies before all of the input has met, and {model.name} "
+            f"has no norm whose factor may follow; use layout=1d"
+        )
     if model.structure.layer_norms:
         raise PlanError(
             f"layout=2d scales after the product, and {model.name} subtracts a mean "

@@ -3,7 +3,7 @@
 block_operators: block_operators, block_overlaps; the operators of a block, by a rule
     for each function
 block_partition: BlockPartition; a block of the graph on a group, with its sizes
-norms: weigh, scale, weighing, scaling, weighed_shard, router_scores
+norms: weigh, scale, gather_residual, weighing, scaling, weighed_shard, router_scores
 products: multiply, early_product, late_product, inner_cut
 heads: norm_heads, place_heads, scale_heads
 attention_cuts: AttentionCuts

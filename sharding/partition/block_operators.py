@@ -23,7 +23,7 @@ from sharding.partition.latent.projections import (
     norm_latents,
     place_latents,
 )
-from sharding.partition.norms import scale, weigh
+from sharding.partition.norms import gather_residual, scale, weigh
 from sharding.partition.partial_sums import add, add_normed
 from sharding.partition.pooling import activate_pooled, scale_states, weigh_states
 from sharding.partition.products import multiply
@@ -92,7 +92,10 @@ def block_operators(
     return [
         sharded
         for operator in part.operators
-        for sharded in rules[operator.function](part, operator)
+        for sharded in (
+            *gather_residual(part, operator),
+            *rules[operator.function](part, operator),
+        )
     ]
 
 

@@ -31,7 +31,7 @@ from workloads.attributes import (
 )
 from workloads.model_graph import graph_of
 from workloads.operator_graph import Block as GraphBlock
-from workloads.operators import Function, GraphOperator
+from workloads.operators import Function, GraphOperator, multiplies_residual
 
 A = TypeVar("A")
 
@@ -117,8 +117,10 @@ class BlockPartition:
 
     @cached_property
     def hidden(self) -> int:
-        """Hidden size: the columns that the block's first operator makes."""
-        return self.columns(self.operators[0].outputs[0])
+        """Hidden size: columns of what the block's first operator makes or reads."""
+        first = self.operators[0]
+        of_matrix = multiplies_residual(first)
+        return self.columns(first.inputs[1] if of_matrix else first.outputs[0])
 
     @cached_property
     def shard(self) -> Range:

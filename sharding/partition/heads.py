@@ -4,6 +4,8 @@ A chip projects its slice of each head. The chips of a KV-head group all-gather 
 slices, because a rotation takes pairs that lie half a head apart.
 """
 
+import numpy as np
+
 from chip.dataflow import Function
 from sharding.operators.operands import Operand, Operation, operand
 from sharding.operators.operator_builders import vector
@@ -12,7 +14,7 @@ from sharding.partition.attention_cuts import AttentionCuts
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.products import scaled_sums
 from sharding.weights.task import FP32_BYTES, bytes_of
-from workloads.attributes import PositionAttributes
+from workloads.attributes import HeadNormAttributes, PositionAttributes
 from workloads.operators import Function as GraphFunction
 from workloads.operators import GraphOperator
 
@@ -28,13 +30,20 @@ def norm_heads(part: BlockPartition, operator: GraphOperator) -> list[ShardedOpe
     cuts = AttentionCuts(part)
 
     def weighs() -> tuple[Operation, ...]:
-        # In a wide KV-head group a chip may have a slice of the queries alone.
-        weights = tuple(
-            operand(name, 0, cuts.size * (cut.sizes > 0))
+        named = tuple(
+            (name, cut)
             for name, cut in zip(
                 operator.inputs[2:4], (cuts.query, cuts.key), strict=False
             )
             if name.endswith("_norm.weight")
+        )
+        whole = _norms_all_heads(part)
+        # In a wide KV-head group a chip may have a slice of the queries alone.
+        weights = tuple(
+            operand(name, *cut)
+            if whole
+            else operand(name, 0, cuts.size * (cut.sizes > 0))
+            for name, cut in named
         )
         reads = cuts.sliced(_biased(part)[:2]) + weights
         made = cuts.sliced(operator.outputs[:2]) + cuts.sliced(_squares(part))
@@ -96,17 +105,42 @@ def place_heads(part: BlockPartition, operator: GraphOperator) -> list[ShardedOp
 def scale_heads(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
     """Return the sharded product of rotated queries and keys with their norm's factors.
 
-    The factors are those of whole heads.
+    The factors are those of whole heads. If they are of all heads together, the sums of
+    squares of the heads of all chips are exchanged before.
     """
     cuts = AttentionCuts(part)
+    of_all = _norms_all_heads(part)
 
     def scales() -> tuple[Operation, ...]:
-        reads = cuts.whole(operator.inputs[:2]) + cuts.whole(_squares(part))
+        squares = cuts.whole(_squares(part))
+        if of_all:
+            sizes = (part.columns(name) for name in _projected(part)[:2])
+            holds = cuts.split.heads > 0
+            squares = tuple(
+                operand(name, 0, size * holds)
+                for name, size in zip(_squares(part), sizes, strict=True)
+            )
+        reads = cuts.whole(operator.inputs[:2]) + squares
         made = cuts.whole(operator.outputs)
         return (Operation(operator.name, Function.HEAD_SCALE, reads, made),)
 
     whole = cuts.split.heads * (cuts.sharing + 1) * cuts.size
-    return [vector(part.task, "head_scale", whole, operations=2, computes=scales)]
+    scale = vector(part.task, "head_scale", whole, operations=2, computes=scales)
+    return [*([_shared_squares(part)] if of_all else []), scale]
+
+
+def _shared_squares(part: BlockPartition) -> Exchange:
+    """Return the all-gather of the sums of squares of all heads."""
+    cuts = AttentionCuts(part)
+    # A chip without heads takes no part.
+    alone = 1 + part.group.members
+    return Exchange(
+        "share_squares",
+        Pattern.GATHER,
+        FP32_BYTES * cuts.touched_heads * part.task.tokens,
+        np.where(cuts.split.heads > 0, 0, alone),
+        carries=lambda: cuts.sliced(_squares(part)),
+    )
 
 
 def _projected(part: BlockPartition) -> Names:
@@ -122,6 +156,13 @@ def _has_biases(part: BlockPartition) -> bool:
 
 def _norms_heads(part: BlockPartition) -> bool:
     return part.find(GraphFunction.HEAD_NORM) is not None
+
+
+def _norms_all_heads(part: BlockPartition) -> bool:
+    """Return whether the norm of heads is of all heads together."""
+    if not _norms_heads(part):
+        return False
+    return part.attributes(GraphFunction.HEAD_NORM, HeadNormAttributes).whole
 
 
 def _rotates(part: BlockPartition) -> bool:
@@ -201,7 +242,7 @@ def _shared_slices(part: BlockPartition) -> Exchange:
     The sums of squares of the heads of a chip's slice travel with it.
     """
     task, cuts = part.task, AttentionCuts(part)
-    normed = _norms_heads(part)
+    normed = _norms_heads(part) and not _norms_all_heads(part)
     sliced = cuts.query.sizes + 2 * cuts.key.sizes
     sent_bytes = bytes_of(task.activation_format, sliced * task.tokens)
     if normed:

@@ -15,8 +15,8 @@ from sharding.operators.operators import Exchange, Pattern, ShardedOperator
 from sharding.parallelism.tensor_group import Range
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.products import early_product
+from workloads.operators import RESIDUAL, GraphOperator, multiplies_residual
 from workloads.operators import Function as GraphFunction
-from workloads.operators import GraphOperator
 
 
 def weigh(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
@@ -101,6 +101,24 @@ def scale(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator
         ),
     )
     return [gather, factor]
+
+
+def gather_residual(
+    part: BlockPartition, product: GraphOperator
+) -> list[ShardedOperator]:
+    """Return the sharded all-gather of the residual, if a product reads it as it is."""
+    if not multiplies_residual(product):
+        return []
+    return [
+        Exchange(
+            "gather",
+            Pattern.GATHER,
+            part.task.shard_bytes(),
+            part.one_team,
+            _receivers(part, product),
+            lambda: (operand(RESIDUAL, *part.shard),),
+        )
+    ]
 
 
 def _receivers(

@@ -14,7 +14,7 @@ from sharding.partition.partial_sums import accumulated
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task, bytes_of
 from specs.arrays import Ints
-from workloads.operators import LAYER, RESIDUAL, Function
+from workloads.operators import LAYER, RESIDUAL, Function, multiplies_residual
 
 _TOKEN_BYTES = 4
 # Functions whose operands enter the KV cache.
@@ -41,6 +41,9 @@ def carried_bytes(task: Task, into: Block) -> Ints:
     shard_bytes = part.task.shard_bytes()
     if into.opens:
         return shard_bytes
+    if multiplies_residual(part.operators[0]):
+        # The residual is the input as well.
+        return 2 * shard_bytes
     if into.kind is BlockKind.FEED_FORWARD:
         shards = 1 + _adds_afterwards(part)
         return shards * shard_bytes + part.normed_shard_bytes(part.router_bytes)
@@ -70,6 +73,8 @@ def carried_operands(task: Task, into: Block) -> tuple[Operand, ...]:
         return (*weighed_shard(part), candidates(part, into.first))
     if into.kind is BlockKind.EMBEDDING:
         return (embedded(part, into.first), operand(TOKENS, 0, part.ones))
+    if multiplies_residual(part.operators[0]):
+        return (residual, accumulated(part, into.first))
     sums = (
         accumulated(part, into.first),
         *weighed_shard(part),

@@ -127,8 +127,9 @@ def _attention_slices(group: GroupSlices, layer: int) -> list[TensorSlices]:
         ProjectionRows(name(names.key), model.kv_size, *kv_rows),
         ProjectionRows(name(names.value), model.kv_size, *kv_rows),
     ]
+    before = model.structure.normalises_inputs
     slices = [
-        *group.norm(names.norm_before_attention(layer)),
+        *(group.norm(names.norm_before_attention(layer)) if before else []),
         *group.by_rows(projections, biased=model.qkv_biases),
         *group.by_columns(
             name(names.output),
@@ -137,7 +138,13 @@ def _attention_slices(group: GroupSlices, layer: int) -> list[TensorSlices]:
             biased=model.output_biases,
         ),
     ]
-    if model.structure.head_norms:
+    if model.structure.whole_head_norms:
+        for norm, size, rows in (
+            (names.query_norm, model.query_size, q_rows),
+            (names.key_norm, model.kv_size, kv_rows),
+        ):
+            slices.append(group.vector(f"{name(norm)}.weight", size, *rows))
+    elif model.structure.head_norms:
         for norm in (names.query_norm, names.key_norm):
             slices += group.copied_vector(
                 heads.heads > 0, f"{name(norm)}.weight", model.head_dim
@@ -171,7 +178,9 @@ def _before_experts(group: GroupSlices, block: Block) -> list[TensorSlices]:
     """Return the slices of the norm of a feed-forward's input, and of its router."""
     model, names, layer = group.model, group.names, block.layer
     begin, _ = block.range_of(model.inner_size(layer))
-    slices = group.norm(names.feed_forward_norm.format(layer=layer), begin=begin)
+    slices = []
+    if model.structure.normalises_inputs:
+        slices += group.norm(names.feed_forward_norm.format(layer=layer), begin=begin)
     if model.has_experts(layer):
         slices += _router_slices(group, block, begin=begin)
     return slices

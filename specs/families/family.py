@@ -19,12 +19,16 @@ class NormPlacement(StrEnum):
         The input of each block is normalised.
     AROUND
         So is its output, before it is added to the residual.
+    BEHIND
+        The output of each block is normalised before it is added to the residual, and
+        its input is not.
     RESIDUAL
         The sum of residual and output is normalised, and is the next residual.
     """
 
     BEFORE = "before"
     AROUND = "around"
+    BEHIND = "behind"
     RESIDUAL = "residual"
 
 
@@ -202,6 +206,8 @@ class Family(Spec):
     sinks
         Whether each query head has a score that takes part in the softmax, of no
         position.
+    whole_head_norms
+        Whether that norm is over all heads together, with a weight for each element.
     scaled_embedding
         Whether rows of the embedding are multiplied by the root of their size.
     learned_positions
@@ -245,6 +251,7 @@ class Family(Spec):
     chunked: bool = False
     head_norms: bool = False
     sinks: bool = False
+    whole_head_norms: bool = False
     scaled_embedding: bool = False
     learned_positions: bool = False
     rotary_interleaved: bool = False
@@ -263,6 +270,16 @@ class Family(Spec):
     def has_latents(self) -> bool:
         """Return whether attention is latent attention."""
         return bool(self.keys.latent_kv_rank)
+
+    @property
+    def normalises_inputs(self) -> bool:
+        """Return whether the input of each block is normalised."""
+        return self.norms is not NormPlacement.BEHIND
+
+    @property
+    def normalises_outputs(self) -> bool:
+        """Return whether each block normalises its output before it is added."""
+        return self.norms in (NormPlacement.AROUND, NormPlacement.BEHIND)
 
     @property
     def norms_per_layer(self) -> int:

@@ -75,7 +75,8 @@ def any_plans(draw: st.DrawFn) -> ShardingPlan:
     divisors = [n for n in range(1, tensor) if tensor % n == 0]
     groups = [n for n in range(1, experts + 1) if experts % n == tensor % n == 0]
     expert = draw(st.sampled_from(groups)) if experts > 1 else 1
-    in_a_grid = experts == 1 and not structure.layer_norms and grid_inputs(tensor) > 1
+    in_a_grid = structure.normalises_inputs and not structure.layer_norms
+    in_a_grid = in_a_grid and experts == 1 and grid_inputs(tensor) > 1
     strategy = Strategy(
         tensor=tensor,
         pipeline=pipeline,

@@ -52,6 +52,7 @@ MACHINES = {
     "llama-4-scout": (576, "tensor=8,pipeline=72"),
     "mistral-7b": (64, "tensor=8,pipeline=8"),
     "mistral-small-3.1-24b": (112, "tensor=8,pipeline=14"),
+    "olmo2-7b": (48, "tensor=8,pipeline=6"),
     "mixtral-8x7b": (264, "tensor=8,pipeline=33"),
     "kimi-k2": (128, "tensor=64,pipeline=2"),
 }

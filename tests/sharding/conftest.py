@@ -12,7 +12,11 @@ from specs.model_formats import ModelFormats
 
 ALL = tuple(sorted(FAMILIES))
 # Families that allow a 2D layout.
-SCALED = tuple(name for name in ALL if not FAMILIES[name].layer_norms)
+SCALED = tuple(
+    name
+    for name in ALL
+    if FAMILIES[name].normalises_inputs and not FAMILIES[name].layer_norms
+)
 MACHINE = load_machine()
 # Blocks that the cuts of a group do not respect.
 QUANTISED = ModelFormats.model_validate(

@@ -30,6 +30,7 @@ PUBLISHED = {
     "mistral-7b": 7.24,
     "mistral-small-3.1-24b": 23.572403,
     "mixtral-8x7b": 46.70,
+    "olmo2-7b": 7.298617,
     "phi-3-mini": 3.821080,
     "phi-3.5-moe": 41.87,
     "qwen2.5-72b": 72.706204,
@@ -95,6 +96,7 @@ def test_a_shipped_model_has_as_many_parameters_as_published(name: str) -> None:
         ("gpt-oss-20b", 20_914_757_184),
         ("llama-4-scout", 107_769_861_120),
         ("phi-3.5-moe", 41_873_153_344),
+        ("olmo2-7b", 7_298_617_344),
         # Counted by transformers 5.23, which builds them without their weights.
         ("qwen2-57b-a14b", 57_408_658_944),
         ("qwen3-30b-a3b", 30_532_122_624),

@@ -50,6 +50,7 @@ _OF_FAMILY: dict[str, dict[str, Any]] = {
         "attention_multiplier": 0.3,
         "logits_scaling": 4.0,
     },
+    "olmo3": {"sliding_window": 3},
     "opt": {"ffn_dim": 20},
     "smollm3": {"no_rope_layer_interval": 2},
     "stablelm": {

@@ -9,7 +9,7 @@ from specs.formats import Format, FormatsSpec, WeightFormat
 from specs.graph import Role
 from specs.model import ModelSpec, load_model, model_names
 from workloads.model_graph import graph_of
-from workloads.operators import Function
+from workloads.operators import Function, multiplies_residual
 
 Tiny = Callable[..., ModelSpec]
 FORMATS = FormatsSpec(
@@ -146,3 +146,16 @@ def test_rows_that_cannot_be_are_refused(
 ) -> None:
     with pytest.raises(SpecError, match=message):
         graph_of(tiny("gpt2"), **rows)
+
+
+def test_without_a_norm_before_it_a_product_reads_the_residual(tiny: Tiny) -> None:
+    first = [
+        block.operators[0]
+        for block in graph_of(tiny("olmo2"), context=8, batch=1).blocks
+    ]
+    assert [multiplies_residual(each) for each in first] == [False, True, True, False]
+    first = [
+        block.operators[0]
+        for block in graph_of(tiny("llama"), context=8, batch=1).blocks
+    ]
+    assert not any(map(multiplies_residual, first))

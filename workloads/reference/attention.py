@@ -40,7 +40,9 @@ def head_norm(
     for rows, weights in ((query, query_weights), (key, key_weights)):
         heads = _heads(rows, norm.head_dim)
         factors = 1 + weights if norm.unit_offset else weights
-        weighed.append((heads * factors).reshape(rows.shape))
+        weighed.append(
+            rows * factors if norm.whole else (heads * factors).reshape(rows.shape)
+        )
         squares.append(np.sum(heads * heads, axis=2))
     return weighed[0], weighed[1], np.hstack(squares)
 
@@ -51,8 +53,12 @@ def head_scale(
     """Evaluate (reference): queries and keys over the RMS of each head."""
     norm = operator.attributes_as(HeadNormAttributes)
     query, key, squares = operands
-    factors = 1 / np.sqrt(squares / norm.head_dim + norm.epsilon)
     split = query.shape[1] // norm.head_dim
+    means = squares / norm.head_dim
+    if norm.whole:
+        for part in (means[:, :split], means[:, split:]):
+            part[:] = part.mean(axis=1, keepdims=True)
+    factors = 1 / np.sqrt(means + norm.epsilon)
     return tuple(
         (_heads(rows, norm.head_dim) * own[:, :, None]).reshape(rows.shape)
         for rows, own in ((query, factors[:, :split]), (key, factors[:, split:]))

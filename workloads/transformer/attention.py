@@ -13,11 +13,7 @@ from workloads.operator_graph import Block
 from workloads.operators import Function
 from workloads.rotary import Rotary
 from workloads.transformer.block_builder import BlockBuilder, Transformer
-from workloads.transformer.residual_stream import (
-    reduced_output,
-    scaled_input,
-    weighed_input,
-)
+from workloads.transformer.residual_stream import block_input, reduced_output
 
 
 def rotary(
@@ -108,7 +104,7 @@ def _attention(
     model, rows = transformer.model, transformer.rows
     settings, encoder = model.numerical_settings, model.structure.encoder
     builder = BlockBuilder(transformer, "attention", layers)
-    normed = scaled_input(builder, *weighed_input(builder))
+    normed = block_input(builder)
     queries, keys, values = _heads(builder, normed, rotation)
     # Positions that at least one query of a sequence attends to.
     positions = rows.context
@@ -224,10 +220,11 @@ def _heads(
         biased=biased,
         weighted=weighted,
         unit_offset=model.structure.unit_offset,
+        whole=model.structure.whole_head_norms,
     )
     norm_weights = [
-        builder.weights(f"{kind}_norm.weight", 1, model.head_dim)
-        for kind in ("query", "key")
+        builder.weights(f"{kind}_norm.weight", 1, size if norm.whole else norm.head_dim)
+        for kind, size in (("query", model.query_size), ("key", model.kv_size))
         if weighted
     ]
     query, key, squares = builder.operator(

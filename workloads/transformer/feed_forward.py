@@ -1,11 +1,13 @@
 """The feed-forward block: dense or of experts, gated or plain."""
 
+from specs.errors import SpecError
 from workloads.attributes import ProductAttributes
 from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.operator_graph import Block
 from workloads.operators import SHARED, Function
 from workloads.transformer.block_builder import BlockBuilder, Transformer
 from workloads.transformer.residual_stream import (
+    block_input,
     reduced_output,
     scaled_input,
     weighed_input,
@@ -149,9 +151,11 @@ def _input(
     """
     transformer = builder.transformer
     model, norm = transformer.model, transformer.norm
-    weighed, squares = weighed_input(builder)
     if experts == 1:
-        return scaled_input(builder, weighed, squares), (None, None)
+        return block_input(builder), (None, None)
+    if not model.structure.normalises_inputs:
+        raise SpecError(f"{model.name}: experts without a norm are not modelled")
+    weighed, squares = weighed_input(builder)
     gated = gated and model.shared_expert_gate
     routers = [builder.weights("router.weight", experts, model.hidden_size)]
     if gated:

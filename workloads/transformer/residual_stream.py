@@ -55,6 +55,16 @@ def scaled_input(
     return normed
 
 
+def block_input(builder: BlockBuilder) -> str:
+    """Add to a transformer graph what is before a block's products; return its input.
+
+    That is the residual itself in a model that only normalises behind its blocks.
+    """
+    if not builder.transformer.model.structure.normalises_inputs:
+        return RESIDUAL
+    return scaled_input(builder, *weighed_input(builder))
+
+
 def reduced_output(
     builder: BlockBuilder,
     partial: str,

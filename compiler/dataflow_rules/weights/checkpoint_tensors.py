@@ -115,8 +115,13 @@ def _attention(
     parts = _norm(names.norm_before_attention(layer), f"{at}.norm", hidden)
     parts |= _norm(name(names.attention_post_norm), f"{at}.post_norm", hidden)
     if model.structure.head_norms:
-        parts |= _norm(name(names.query_norm), f"{at}.query_norm", model.head_dim)
-        parts |= _norm(name(names.key_norm), f"{at}.key_norm", model.head_dim)
+        whole = model.structure.whole_head_norms
+        for template, kind, size in (
+            (names.query_norm, "query_norm", model.query_size),
+            (names.key_norm, "key_norm", model.kv_size),
+        ):
+            elements = size if whole else model.head_dim
+            parts |= _norm(name(template), f"{at}.{kind}", elements)
     if model.latent is not None:
         latent, rank = model.latent, model.latent.query_rank or 0
         up = f"{at}.key_value_up"
@@ -150,8 +155,10 @@ def _feed_forward(
     if model.normalises_outputs:
         post = names.feed_forward_post_norm.format(layer=layer)
         parts |= _norm(post, f"{at}.post_norm", hidden)
-    # Where a block's output is normalised, this name is of that of attention as well.
-    parts |= _norm(names.feed_forward_norm.format(layer=layer), f"{at}.norm", hidden)
+    if model.structure.normalises_inputs:
+        # Where outputs are normalised, this name is of that of attention as well.
+        before = names.feed_forward_norm.format(layer=layer)
+        parts |= _norm(before, f"{at}.norm", hidden)
     if experts > 1:
         parts |= _routers(model, names, layer)
     own = names_of(model.family, experts=experts)

@@ -24,9 +24,10 @@ def head_weighed(call: Call) -> list[Array]:
     weights = [each.array for each in call.weights]
     for place, rows in enumerate(call.reads):
         columns = np.arange(rows.first, rows.last)
-        factors = (
-            weights[place][columns % size] if weights else rows.array.dtype.type(1)
-        )
+        factors = rows.array.dtype.type(1)
+        if weights:
+            whole, stored = call.settings.whole, weights[place]
+            factors = stored if whole else stored[columns % size]
         if call.settings.unit_offset:
             factors = 1 + factors
         products.append(rows.array * factors)
@@ -40,12 +41,15 @@ def head_weighed(call: Call) -> list[Array]:
 
 
 def head_scaled(call: Call) -> list[Array]:
-    """Execute: queries and keys divided by the root mean square of each head."""
+    """Execute: queries and keys over the root mean square of each head, or of all."""
     size, epsilon = call.settings.head_dim, call.settings.epsilon
     results = []
     for rows, squares in zip(call.reads[:2], call.reads[2:], strict=True):
-        sums = _heads(squares.array, size).sum(axis=2, keepdims=True)
-        factor = np.asarray(1 / np.sqrt(sums / sums.dtype.type(size) + epsilon))
+        heads, counted = squares.array[:, None], squares.columns
+        if not call.settings.whole:
+            heads, counted = _heads(squares.array, size), size
+        sums = heads.sum(axis=2, keepdims=True)
+        factor = np.asarray(1 / np.sqrt(sums / sums.dtype.type(counted) + epsilon))
         results.append((_heads(rows.array, size) * factor).reshape(rows.array.shape))
     return results
 

@@ -132,6 +132,8 @@ _MODELS: dict[str, tuple[str, Strategy, dict[str, object]]] = {
     ),
     "biases": ("qwen2", Strategy(tensor=2, pipeline=1), {}),
     "head norms": ("qwen3", Strategy(tensor=2, pipeline=1), {"qkv_biases": True}),
+    # Nothing is normed before a block, and heads are normed together.
+    "norms behind": ("olmo2", Strategy(tensor=2, pipeline=1), {}),
     "post norms": ("gemma2", Strategy(tensor=2, pipeline=1), {}),
     # Embedding and head, or the feed-forward, are cut into parts of several stages.
     "cut": ("gpt2", Strategy(tensor=2, pipeline=5), {"vocabulary_size": 1 << 16}),

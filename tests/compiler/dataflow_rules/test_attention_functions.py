@@ -15,6 +15,7 @@ ATTEND, COMBINE = Function.ATTEND, Function.COMBINE
 FEWER, LATER = {"last": -1}, {"first": 1}
 # Another head; heads have 8 rows.
 NEXT_HEAD = {"first": 8, "last": 8}
+BEFORE = {"first": -8, "last": -8}
 NEXT_PART = {"part_first": 1, "part_last": 1}
 
 OTHER_BIASES = "adds other biases than those of its columns"
@@ -42,6 +43,8 @@ POSITIONS = "reads other positions of the {} than it attends to"
         ("head norms", NORM),
         ("head norms", POSITION),
         ("head norms", SCALE),
+        ("norms behind", NORM),
+        ("norms behind", SCALE),
         ("encoder", SCORES),
         ("encoder", ATTEND),
     ],
@@ -123,6 +126,19 @@ def test_heads_are_those_of_the_layer(stated: Callable[[str], Any]) -> None:
         (
             "head norms",
             [("reads", NORM, "key_norm.weight", None)],
+            "lacks the weights of the heads' norm",
+        ),
+        # Each chip has 16 of 32 rows, but needs the squares of all.
+        ("norms behind", [("reads", SCALE, "query_squares", {"last": -16})], FACTOR),
+        ("norms behind", [("reads", SCALE, "key_squares", LATER)], FACTOR),
+        (
+            "norms behind",
+            [("reads", NORM, "query_norm.weight", FEWER)],
+            "lacks the weights of the heads' norm",
+        ),
+        (
+            "norms behind",
+            [("reads", NORM, "key_norm.weight", {"number": 1, **BEFORE})],
             "lacks the weights of the heads' norm",
         ),
         ("decoder", [("reads", POSITION, "query", None)], TWICE),

@@ -54,6 +54,12 @@ def test_products_that_follow_by_the_graph_pass(
     ("program", "edits", "why"),
     [
         ("decoder", [("reads", PRODUCT, "input", None)], "has no left operand"),
+        (
+            "norms behind",
+            [("reads", PRODUCT, "embedding.output", None)],
+            "has no left operand",
+        ),
+        ("norms behind", [("reads", PRODUCT, "embedding.output", FEWER)], PARTS),
         ("decoder", [("reads", PRODUCT, "input", ["weighed"])], "has no left operand"),
         ("decoder", [("reads", PRODUCT, "input", LATER_PARTS)], "has no left operand"),
         (

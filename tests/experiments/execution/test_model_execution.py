@@ -86,6 +86,7 @@ OF_FAMILY: dict[str, dict[str, Any]] = {
     "mistral": {"sliding_window": 2},
     "mixtral": {"num_local_experts": 4, "num_experts_per_tok": 2},
     "qwen3": {"attention_bias": True},
+    "olmo3": {"sliding_window": 3, "num_hidden_layers": 4},
     "opt": {"ffn_dim": 43, "hidden_size": 36},
     "smollm3": {"no_rope_layer_interval": 2},
     "stablelm": {
@@ -193,6 +194,9 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
         ("mistral", "tensor=8"),
         ("mixtral", "tensor=8,expert=2,attention=4"),
         ("mixtral", "tensor=2,pipeline=4,expert=2"),
+        ("olmo2", "tensor=8"),
+        ("olmo2", "tensor=1,pipeline=8"),
+        ("olmo3", "tensor=4,pipeline=2,attention=2"),
         ("opt", "tensor=4,pipeline=2"),
         ("phi3", "tensor=4,pipeline=2"),
         ("qwen2", "tensor=8"),

@@ -27,6 +27,11 @@ from specs.model import ModelSpec, load_model
             "tensor=12,expert=3",
             r"expert=3 does not divide the 8 experts .* use expert=2 or 4$",
         ),
+        (
+            "olmo2-7b",
+            "tensor=8,layout=2d",
+            r"olmo2-7b has no norm whose factor may follow; use layout=1d$",
+        ),
         ("mixtral-8x7b", "tensor=9,expert=3", r"each group has as many; leave it out$"),
         (
             "mixtral-8x7b",

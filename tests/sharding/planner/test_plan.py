@@ -51,7 +51,9 @@ def stored_parameters(planned: ShardingPlan) -> int:
     model, tensor = planned.task.model, planned.task.tensor
     have_heads = planned.task.group.attention
     copy = model.vocabulary_size * model.hidden_size if model.tied_embeddings else 0
-    norms = 2 * model.layers * model.head_dim if model.structure.head_norms else 0
+    # Each chip has weights of its own rows in a norm of all heads.
+    copied = model.structure.head_norms and not model.structure.whole_head_norms
+    norms = 2 * model.layers * model.head_dim if copied else 0
     copies = (have_heads - 1) * norms
     if model.structure.layer_norms:
         kinds = (BlockKind.ATTENTION, BlockKind.FEED_FORWARD, BlockKind.HEAD)

@@ -29,6 +29,9 @@ def test_a_shipped_model_has_the_structure_of_its_family(name: str) -> None:
 def test_norms_around_blocks_are_twice_as_many() -> None:
     assert Family(norms=NormPlacement.AROUND).norms_per_layer == 4
     assert Family(norms=NormPlacement.RESIDUAL).norms_per_layer == 2
+    behind = Family(norms=NormPlacement.BEHIND)
+    assert behind.norms_per_layer == 2
+    assert (behind.normalises_inputs, behind.normalises_outputs) == (False, True)
 
 
 def test_a_key_is_a_string_and_several_are_a_list_and_none_an_empty_string() -> None:

@@ -184,6 +184,14 @@ CASES: dict[str, dict[str, Any]] = {
         "attention_multiplier": 0.3,
         "logits_scaling": 0.5,
     },
+    "olmo2": DECODER | {"model_type": "olmo2", "pad_token_id": 0},
+    "olmo3": DECODER
+    | {
+        "model_type": "olmo3",
+        "pad_token_id": 0,
+        "num_hidden_layers": 4,
+        "sliding_window": 3,
+    },
     "smollm3": DECODER
     | {"model_type": "smollm3", "no_rope_layer_interval": 2, "pad_token_id": 0},
     "stablelm": DECODER
