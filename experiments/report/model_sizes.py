@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from compiler.search.search_space import strategies_on
-from sharding.planner.infeasibility import fewest_chips
+from sharding.planner.infeasibility import fewest_chips, least_chips
 from sharding.weights.stored_weights import checkpoint_bytes
 from sharding.weights.task import Task
 from specs.machine import MachineSpec
@@ -12,6 +12,8 @@ from specs.model import ModelSpec
 
 # Positions for which a machine must have room, or as many as the model has.
 CONTEXT_TOKENS = 4096
+# Of models that need more, trying every split of every number of chips takes minutes.
+_SEARCHED_CHIPS = 2_000
 _TITLES = ("name", "family", "parameters", "active", "KV B/position", "chips")
 
 
@@ -28,13 +30,24 @@ class ModelSizes(NamedTuple):
         positions than it has.
     fewest_chips
         Chips of the smallest machine that holds it, one sequence and `CONTEXT_TOKENS`
-        positions; None if none does.
+        positions; None if none does, or if it was not searched for.
+    least_chips
+        Chips below which no machine holds it, by what is held in all.
     """
 
     model: ModelSpec
     weight_bytes: int
     kv_bytes_per_position: int
     fewest_chips: int | None
+    least_chips: int
+
+    @property
+    def chips_text(self) -> str:
+        """Return the fewest chips as text: what is known of them."""
+        if self.fewest_chips is not None:
+            return f"{self.fewest_chips:,}"
+        searched = self.least_chips <= _SEARCHED_CHIPS
+        return "none" if searched else f">= {self.least_chips:,}"
 
     def document(self) -> dict[str, Any]:
         """Return the JSON report of a model's sizes."""
@@ -47,6 +60,7 @@ class ModelSizes(NamedTuple):
             "weight_bytes": self.weight_bytes,
             "kv_bytes_per_position": self.kv_bytes_per_position,
             "fewest_chips": self.fewest_chips,
+            "least_chips": self.least_chips,
             "remarks": list(model.remarks),
         }
 
@@ -56,16 +70,16 @@ def model_sizes(model: ModelSpec, machine: MachineSpec) -> ModelSizes:
     """Return the sizes of a model for a report, in the formats of a machine."""
     context = min(CONTEXT_TOKENS, model.max_context_tokens)
     cached = model.kv_cache or machine.formats.kv_cache
-    smallest = fewest_chips(
-        Task(model, machine, 1, context, 1),
-        1,
-        lambda chips: strategies_on(model, chips),
-    )
+    task = Task(model, machine, 1, context, 1)
+    least, smallest = least_chips(task, 1), None
+    if least <= _SEARCHED_CHIPS:
+        smallest = fewest_chips(task, 1, lambda chips: strategies_on(model, chips))
     return ModelSizes(
         model=model,
         weight_bytes=checkpoint_bytes(model, machine),
         kv_bytes_per_position=cached.bytes_of(model.kv_elements),
         fewest_chips=smallest.chips if smallest else None,
+        least_chips=least,
     )
 
 
@@ -78,7 +92,7 @@ def sizes_table(sizes: list[ModelSizes]) -> list[str]:
             f"{each.model.parameters:,}",
             f"{each.model.active_parameters:,}",
             f"{each.kv_bytes_per_position:,}",
-            "none" if each.fewest_chips is None else f"{each.fewest_chips:,}",
+            each.chips_text,
         )
         for each in sizes
     ]

@@ -120,15 +120,20 @@ def fewest_chips(
     Strategy | None
         None if none fits on as many chips as a suggestion may name.
     """
-    chip = task.machine.chip
-    # On a chip alone there are no copies, so that no split holds less.
-    held = held_bytes(task.split_as(Strategy(tensor=1, pipeline=1)), sequences)
-    least = ceil_div(held, chip.sram_bytes - chip.program_reserve_bytes)
+    least = least_chips(task, sequences)
     for chips in range(max(least, more_than + 1), _MOST_STAGES + 1):
         for strategy in strategies(chips):
             if fits(task.split_as(strategy), strategy.pipeline, sequences):
                 return strategy
     return None
+
+
+def least_chips(task: Task, sequences: int) -> int:
+    """Return a number of chips below which no plan fits, by what they hold in all."""
+    chip = task.machine.chip
+    # On a chip alone there are no copies, so that no split holds less.
+    held = held_bytes(task.split_as(Strategy(tensor=1, pipeline=1)), sequences)
+    return ceil_div(held, chip.sram_bytes - chip.program_reserve_bytes)
 
 
 def smallest_pipeline(task: Task, sequences: int) -> int:

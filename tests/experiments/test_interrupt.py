@@ -41,7 +41,9 @@ def test_a_reader_that_has_seen_enough_is_no_error(
     process.stderr.close()
 
 
-@pytest.mark.parametrize("words", [["models"], ["plan", "--chips", "16", "--json"]])
+@pytest.mark.parametrize(
+    "words", [["models", "gpt2"], ["plan", "--chips", "16", "--json"]]
+)
 def test_a_result_that_cannot_be_printed_is_an_error_in_one_line(
     words: list[str], tiny_config: Path
 ) -> None:

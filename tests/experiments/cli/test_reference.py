@@ -13,17 +13,16 @@ from experiments.cli.reference import (
 from experiments.validation import all_rows
 from experiments.validation.comparison import Comparison
 from experiments.validation.published_figures import published_figures
-from specs.model import model_names
 
 
 def test_models_are_listed_with_their_parameters(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    names = ("gpt2", "mixtral-8x7b")
+    monkeypatch.setattr("specs.model.model_names", lambda: names)
     models_command(as_json=True)
-    rows = json.loads(capsys.readouterr().out)
-    assert [row["name"] for row in rows] == list(model_names())
-    assert all(row["parameters"] > 10**8 for row in rows)
-    mixtral = next(row for row in rows if row["name"] == "mixtral-8x7b")
+    gpt2, mixtral = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in (gpt2, mixtral)] == [*names]
     assert mixtral["active_parameters"] == 12_879_925_248
     assert mixtral["kv_bytes_per_position"] == 131_072
 
@@ -46,6 +45,17 @@ def test_models_of_files_are_shown_with_what_is_to_know_of_them(
     models_command(files=["gpt2"], as_json=True)
     (document,) = json.loads(capsys.readouterr().out)
     assert document["fewest_chips"] == 1
+
+
+def test_all_models_are_a_table_with_the_families_below_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("bert-base", "gpt2", "gpt2-xl")
+    monkeypatch.setattr("specs.model.model_names", lambda: names)
+    models_command()
+    table, notes = capsys.readouterr().out.split("\n\n")
+    assert [line.split()[0] for line in table.splitlines()] == ["name", *names]
+    assert "families: bert, " in notes
 
 
 def test_a_topology_is_the_one_of_so_many_chips(

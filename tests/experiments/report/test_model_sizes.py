@@ -32,3 +32,19 @@ def test_a_table_has_a_line_for_each_model_below_its_titles() -> None:
     # An encoder has no cache.
     assert bert.split()[-2:] == ["0", "1"]
     assert len({len(line) for line in (titles, gpt2, bert)}) == 1
+
+
+def test_the_largest_models_have_a_bound_in_place_of_a_search() -> None:
+    sizes = model_sizes(load_model("deepseek-v3"), GROQRACK)
+    assert sizes.fewest_chips is None
+    # 671 GB of weights, and 220 MB of each chip for them.
+    assert sizes.least_chips > 671_026_419_200 // GROQRACK.chip.sram_bytes
+    assert sizes.chips_text == f">= {sizes.least_chips:,}"
+    assert sizes.document()["least_chips"] == sizes.least_chips
+
+
+def test_no_fewer_chips_hold_a_model_than_it_has_bytes_for() -> None:
+    for name in ("gpt2-xl", "phi-3-mini", "bert-large"):
+        sizes = model_sizes(load_model(name), GROQRACK)
+        assert sizes.fewest_chips is not None
+        assert sizes.least_chips <= sizes.fewest_chips
