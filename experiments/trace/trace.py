@@ -142,7 +142,8 @@ def token_trace(run: Run, window: Window) -> Trace:
     code = program.instructions
     issued = run.result.records[0].instruction_ps
     # A chip may start before the first stage, and viewers drop negative times.
-    begin = issued - issued[issued != NEVER].min(initial=NEVER)
+    started = issued[issued != NEVER]
+    begin = issued - (started.min() if len(started) else 0)
     period_ps = _periods_ps(run)
     end = begin + code.duration_cycles * period_ps
     counts = interval_counts(program)

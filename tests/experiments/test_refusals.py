@@ -133,7 +133,7 @@ FILES: dict[str, tuple[str, str, list[str]]] = {
     "an unknown architecture": (
         "config.json",
         '{"model_type": "mamba"}',
-        ["'mamba'", "modelled: bert, gemma2, gpt2, llama, mistral"],
+        ["model_type 'mamba' is not modelled", "did you mean", "groqrack models"],
     ),
     "a misspelt key of a machine": (
         "machine.toml",

@@ -275,7 +275,7 @@ def test_replicas_do_nothing_for_the_energy_of_a_token() -> None:
 
 def test_a_model_that_no_strategy_holds_is_refused_with_the_chips_it_needs() -> None:
     machine = load_machine().with_settings(
-        {"chip.sram_bytes": 10_000, "chip.program_reserve_bytes": 0}
+        {"chip.sram_bytes": 60_000, "chip.program_reserve_bytes": 0}
     )
     with pytest.raises(PlanError, match=r"no strategy holds small on 4 chips.*--chips"):
         best_strategy(

@@ -74,4 +74,4 @@ def test_time_left_is_what_the_rest_takes_at_the_rate(
     )
     assert line.endswith("left") == bool(left)
     assert f"{done:,} of {done + left:,} points" in line
-    assert "0.0 points/s" not in line
+    assert " 0.0 points/s" not in line

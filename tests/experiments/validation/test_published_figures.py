@@ -79,7 +79,7 @@ def test_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "published.toml"
     row = '{ name = "hop", published = "650", tolerance = 0.3 }'
     path.write_text(GROUP.format(row=row), encoding="utf-8")
-    with pytest.raises(SpecError, match=r"\[groups\] has no key"):
+    with pytest.raises(SpecError, match=r"\[groups\.0\.rows\.0\] has no key"):
         published_figures(path)
 
 

@@ -20,7 +20,7 @@ FEED_FORWARD = Block(BlockKind.FEED_FORWARD, 0, 0, 8, 8)
 HEAD = Block(BlockKind.HEAD, 1, 0, 1, 1)
 # How projections are called, family by family.
 QKV = ("q_proj", "k_proj", "v_proj", "qkv_proj", "c_attn", "query", "key", "value")
-OUTPUT = ("o_proj", "attn.c_proj", "output.dense")
+OUTPUT = ("o_proj", "attn.c_proj", "output.dense", "out_proj")
 INWARD = (
     "gate_proj",
     "up_proj",
