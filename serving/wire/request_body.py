@@ -1,5 +1,6 @@
 """What the bodies of a chat and of a text completion have in common."""
 
+from abc import abstractmethod
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -104,21 +105,21 @@ class RequestBody(WireModel):
         """Return whether a stream ends with a frame of the usage alone."""
         return bool(self.stream_options and self.stream_options.include_usage)
 
+    @abstractmethod
     def check(self) -> None:
         """Refuse what made-up words cannot be."""
-        raise NotImplementedError
 
+    @abstractmethod
     def prompt_tokens(self) -> int:
         """Return the number of tokens of the prompt."""
-        raise NotImplementedError
 
+    @abstractmethod
     def prompt_pieces(self) -> list[str | int]:
         """Return the tokens of the prompt, so many as there are."""
-        raise NotImplementedError
 
+    @abstractmethod
     def content_key(self) -> Any:
         """Return what the words of the answer depend on, beside the seed."""
-        raise NotImplementedError
 
     def answer_tokens(self, default: int, most: int) -> int:
         """Return the tokens to make: those asked for, or the model's own end.
