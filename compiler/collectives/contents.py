@@ -98,7 +98,9 @@ def exchange_dataflow(
             [(shard, tuple(sorted(parts[source, shard]))) for shard in each]
             for (source, _), each in zip(sent, carried, strict=True)
         ]
-        regions = tuple(_of_sums(operand, rows) for operand in operands)
+        regions = tuple(
+            _of_sums(operand, rows, joined=exchange.joined) for operand in operands
+        )
         beside = tuple(
             _of_shards(each, [(source,) for source, _ in sent])
             for each in exchange.attached()
@@ -115,7 +117,7 @@ def exchange_dataflow(
             # What is made beside the exchange is added when all has arrived.
             if exchange.beside is None or member != shard
         }
-        sums = _sums(operands, counts, parts, width) if phase.adds else ()
+        sums = _sums(exchange, operands, counts, parts) if phase.adds else ()
         made.append(PhaseDataflow((*regions, *beside), sums))
     return tuple(made)
 
@@ -156,24 +158,23 @@ def gathered_shards(
 
 
 def _sums(
+    exchange: Exchange,
     operands: tuple[Operand, ...],
     added: dict[Hop, int],
     parts: defaultdict[Hop, frozenset[int]],
-    width: int,
 ) -> tuple[Operation, ...]:
     """Return the additions of what members have received of shards, in place.
 
     Parameters
     ----------
-    operands
-        What is reduce-scattered.
+    exchange, operands
+        The reduce-scatter, and what is exchanged.
     added
         Messages that each member has received of a shard.
     parts
         Parts of each shard that each member has from now on.
-    width
-        Members of the group.
     """
+    width = len(exchange.shard_bytes)
     made = []
     for operand in operands:
         own = operand.part_first < operand.part_last
@@ -182,7 +183,7 @@ def _sums(
             # A single part is no sum.
             if sources + own[member] > 1:
                 rows[member].append((shard, tuple(sorted(parts[member, shard]))))
-        summed = _of_sums(operand, rows)
+        summed = _of_sums(operand, rows, joined=exchange.joined)
         made.append(
             Operation(
                 f"{operand.value}.sum", Function.PARTIAL_SUM, (summed,), (summed,)
@@ -228,10 +229,11 @@ def _side_by_side(operand: Operand) -> Operand:
     )
 
 
-def _of_sums(operand: Operand, rows: Iterable[Contents]) -> Operand:
+def _of_sums(operand: Operand, rows: Iterable[Contents], *, joined: bool) -> Operand:
     """Return the regions of sums: of each row's shards the parts that are summed.
 
-    Shards whose columns lie side by side and that have the same parts are one array.
+    If `joined`, shards whose columns lie side by side and that have the same parts are
+    one array.
     """
     edges = [column.tolist() for column in operand[2:6]]
     first, last, low, high = edges
@@ -245,7 +247,7 @@ def _of_sums(operand: Operand, rows: Iterable[Contents]) -> Operand:
         runs: list[list[tuple[int, int, tuple[int, ...]]]] = []
         for each in held:
             before = runs[-1][-1] if runs else (0, -1, ())
-            if (before[1], before[2]) == (each[0], each[2]):
+            if joined and (before[1], before[2]) == (each[0], each[2]):
                 runs[-1].append(each)
             else:
                 runs.append([each])

@@ -158,6 +158,9 @@ class Exchange:
     beside
         Operator that reads nothing of what is exchanged and makes nothing that is sent,
         so that it may run at the same time; None if there is none.
+    joined
+        Whether shards of a reduce-scatter that lie side by side are sent as one array.
+        They are not where each shard has values of its own beside its columns.
     """
 
     name: str
@@ -168,6 +171,7 @@ class Exchange:
     carries: Carried = nothing
     attached: Carried = nothing
     beside: Compute | None = None
+    joined: bool = True
 
 
 ShardedOperator = Compute | Exchange

@@ -185,6 +185,8 @@ def _combined(part: BlockPartition, operator: GraphOperator) -> list[ShardedOper
             part_bytes,
             cuts.teams,
             carries=lambda: (shards(_attended(operator), *query, *cuts.context_part),),
+            # The largest score and the sum of every head go with each shard.
+            joined=False,
         ),
         vector(
             task,

@@ -1,5 +1,7 @@
 """What messages of an exchange carry, for each algorithm."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -171,3 +173,18 @@ def test_a_message_of_a_ring_carries_what_its_source_received_last() -> None:
 def test_messages_of_a_phase_are_sent_before_any_of_it_arrives() -> None:
     chain = [[(0, 1), (1, 2)], [(1, 2)]]
     assert gathered_shards(chain, 3, relays=False) == [[(0,), (1,)], [(0, 1)]]
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_shards_with_values_of_their_own_are_sent_as_an_array_each(
+    joined: bool,
+) -> None:
+    exchange = replace(scatter(), joined=joined)
+    arrays = 0
+    for _, phase in dataflow(exchange, Algorithm.HIERARCHICAL):
+        (carried,) = phase.carried
+        whole = carried.last - carried.first == 4
+        assert joined or np.all(whole)
+        arrays += int(np.count_nonzero(~whole))
+    # Otherwise neighbours travel together, with one set of values for both.
+    assert (arrays > 0) == joined
