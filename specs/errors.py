@@ -16,6 +16,7 @@ code 2. A defect of this program raises an ``AssertionError`` instead.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -58,9 +59,25 @@ def nearest(word: str, known: Iterable[str]) -> str:
     "did you mean 'flight_ps'?"
     >>> nearest("zzz", ["node", "rack"])
     'known: node, rack'
+
+    Names are compared as `spelling` writes them.
+
+    >>> nearest("meta-llama/Llama-2-70b-hf", ["llama-2-70b", "llama-2-7b"])
+    "did you mean 'llama-2-70b'?"
     """
-    words = sorted(known)
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    words = {spelling(each): each for each in sorted(known)}
+    close = difflib.get_close_matches(spelling(word), words, n=1, cutoff=0.5)
     if close:
-        return f"did you mean {close[0]!r}?"
-    return f"known: {', '.join(words)}"
+        return f"did you mean {words[close[0]]!r}?"
+    return f"known: {', '.join(words.values())}"
+
+
+def spelling(name: str) -> str:
+    """Return a name without what people spell in several ways.
+
+    These are capitals, the marks between words, and the organisation before a model.
+
+    >>> spelling("meta-llama/Llama-3.1-8B") == spelling("llama-3.1-8b")
+    True
+    """
+    return re.sub(r"[-_ .]", "", name.rpartition("/")[2].lower())

@@ -20,7 +20,7 @@ from specs.host_link import HostSpec
 from specs.input_files import is_there, shown
 from specs.line_rate import LineRate, line_rate
 from specs.link import LinkSpec
-from specs.shipped_files import shipped_names, shipped_path
+from specs.shipped_files import shipped_as, shipped_names, shipped_path
 from specs.short_repr import html_table, short_repr
 from specs.synchronisation import ClockSpec, DeskewSpec, HacSpec
 from specs.system import PowerSpec, SystemSpec
@@ -195,6 +195,7 @@ def _read(path: Path) -> MachineSpec:
 
 def _path(text: str) -> Path:
     """Return the path of a shipped machine spec by name, or the path that `text` is."""
+    text = shipped_as(text, machine_names())
     if text in machine_names():
         return shipped_path("machines", f"{text}.toml")
     path = Path(text)

@@ -13,7 +13,7 @@ from specs.input_files import is_there, shown
 from specs.numerical_settings import numerical_settings_of
 from specs.parameter_counts import CountedTransformer
 from specs.quantization import quantization_of
-from specs.shipped_files import shipped_names, shipped_path
+from specs.shipped_files import shipped_as, shipped_names, shipped_path
 from specs.validation import build, read_mapping
 
 
@@ -84,7 +84,7 @@ def load_model(name_or_path: str | Path) -> ModelSpec:
         lacks a size or has an architecture that is not modelled; or if the index of a
         checkpoint beside it has another parameter count.
     """
-    text = str(name_or_path)
+    text = shipped_as(str(name_or_path), model_names())
     if text in model_names():
         path = shipped_path("models", f"{text}.json")
         return model_from_config(read_mapping(path), name=text, origin=f"{text}.json")

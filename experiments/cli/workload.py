@@ -47,12 +47,14 @@ def workload_command(
     from experiments.run.scenario_inputs import machine_of, model_of
     from specs.errors import OutputError
     from specs.model import model_names
+    from specs.shipped_files import shipped_as
     from workloads.graph_files import graph_content, is_graph_file
     from workloads.graphs.workload import load_workload
     from workloads.model_graph import graph_of
 
     if out is not None and out.suffix != _SUFFIX:
         raise OutputError(f"--out {out}: a graph is written as {_SUFFIX}")
+    name = shipped_as(name, model_names())
     path = Path(name)
     is_model = name in model_names() or path.name == "config.json"
     is_model = is_model or is_graph_file(path)

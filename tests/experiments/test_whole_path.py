@@ -48,6 +48,7 @@ MACHINES = {
     "llama-2-7b": (64, "tensor=8,pipeline=8"),
     "llama-3-70b": (352, "tensor=8,pipeline=44"),
     "llama-3-8b": (72, "tensor=8,pipeline=9"),
+    "llama-3.1-8b": (72, "tensor=8,pipeline=9"),
     "llama-3.1-405b": (2304, "tensor=8,pipeline=288"),
     "llama-4-scout": (576, "tensor=8,pipeline=72"),
     "mistral-7b": (64, "tensor=8,pipeline=8"),
@@ -77,6 +78,8 @@ PLAN_ONLY = {
     "gpt-oss-120b",
     "gpt-oss-20b",
     "llama-3.1-405b",
+    # As llama-3-8b, but for the context it was trained for.
+    "llama-3.1-8b",
     "llama-4-scout",
     "phi-3.5-moe",
     "qwen2-57b-a14b",

@@ -26,6 +26,7 @@ PUBLISHED = {
     "llama-3-70b": 70.55,
     "llama-3-8b": 8.03,
     "llama-3.1-405b": 405.85,
+    "llama-3.1-8b": 8.030261,
     "llama-4-scout": 107.77,
     "mistral-7b": 7.24,
     "mistral-small-3.1-24b": 23.572403,

@@ -5,7 +5,8 @@ import pytest
 import specs.shipped_files
 from specs.machine import machine_names
 from specs.model import model_names
-from specs.shipped_files import shipped_names, shipped_path
+from specs.errors import spelling
+from specs.shipped_files import shipped_as, shipped_names, shipped_path
 from workloads.graphs.workload import workload_names
 
 FOLDER = Path(specs.shipped_files.__file__).parent
@@ -36,3 +37,22 @@ def test_names_are_those_of_the_files_in_order(
 
 def test_files_of_another_suffix_have_no_name() -> None:
     assert shipped_names("machines", ".csv") == ()
+
+
+@pytest.mark.parametrize("said", ["Llama-3.1-8B", "meta-llama/llama_3.1_8b"])
+def test_a_shipped_name_may_be_spelt_as_people_spell_it(said: str) -> None:
+    assert shipped_as(said, model_names()) == "llama-3.1-8b"
+
+
+def test_a_file_of_that_name_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "GroqRack").touch()
+    assert shipped_as("GroqRack", machine_names()) == "GroqRack"
+    assert shipped_as("x" * 5000, machine_names()) == "x" * 5000
+
+
+@pytest.mark.parametrize("names", [model_names(), machine_names(), workload_names()])
+def test_no_two_shipped_names_are_spelt_alike(names: tuple[str, ...]) -> None:
+    assert len({spelling(name) for name in names}) == len(names)
