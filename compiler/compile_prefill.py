@@ -26,6 +26,7 @@ from sharding.planner.chunked_prefill import (
 )
 from sharding.planner.plan import ShardingPlan
 from specs.errors import PlanError, ScheduleError
+from specs.progress import report_progress
 from topologies.topology import Topology
 
 # The least chunk that is tried: smaller ones leave the matrix unit to its feed.
@@ -241,7 +242,8 @@ class _PrefillCompiler:
         lengths |= {1 << n for n in range(most.bit_length()) if 1 << n > _LEAST_CHUNK}
         bounds = sorted((self._least_cycles(each), each) for each in lengths)
         best: _TimedChunks | None = None
-        for least_cycles, chunk_tokens in bounds:
+        for number, (least_cycles, chunk_tokens) in enumerate(bounds):
+            report_progress("scheduling chunks of a prompt", number, len(bounds))
             if best and least_cycles >= best.scheduled.timeline.token_cycles:
                 break
             with suppress(ScheduleError):

@@ -23,6 +23,7 @@ decode_work: the work of a decode step, for the bounds of devices
 graph, graph_validation: tensors and operators of a workload, and their faults
 vector_functions, vector_validation: functions of vector operators, and their faults
 errors: RackError and its kinds
+progress: report_progress, progress_told_to
 validation, shipped_files: how specifications are checked and found
 units, arrays: units of time and size; types of arrays, row_order
 """

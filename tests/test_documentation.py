@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 import pytest
 import typer
 
-from experiments.__main__ import experiment_names
 from experiments.cli.app import app, main
+from experiments.script.listing import experiment_names
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))

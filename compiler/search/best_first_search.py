@@ -20,6 +20,7 @@ from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
 from sharding.weights.task import Task
 from specs.errors import RackError, ScheduleError
+from specs.progress import report_progress
 
 # A search also ends once it has cut so many strategies into stages, or has compiled so
 # many trains, for each that it may evaluate to the cycle; so many trains take two
@@ -75,8 +76,10 @@ class BestFirstSearch:
             SearchStep.TIME: self._time,
             SearchStep.COMPILE: self._compile,
         }
-        exact = self._exact
+        exact, examined = self._exact, 0
         while entry := self._next(most_compiled):
+            examined += 1
+            report_progress(f"comparing {candidates:,} strategies", examined)
             if exact.best_cost is None or entry.cost < exact.best_cost:
                 steps[entry.step](entry)
             else:

@@ -8,6 +8,7 @@ from compiler.bounds.throughput_bound import share_cycles
 from compiler.search.objective import Cost, CostModel, Objective
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from sharding.parallelism.strategy import Strategy
+from specs.progress import report_progress
 
 
 class SearchStep(IntEnum):
@@ -79,7 +80,9 @@ def initial_entries(
     # The fewest chips are a matter of memory: links only matter once a plan fits.
     step = SearchStep.PLAN if objective is Objective.CHIPS else SearchStep.PLACE
     candidates, entries = 0, []
-    for split in evaluator.splits:
+    splits = evaluator.splits
+    for number, split in enumerate(splits):
+        report_progress("bounding splits", number, len(splits))
         bound = evaluator.unplaced_bound(split)
         for one in evaluator.pipelines(split):
             replicated = [one]

@@ -25,6 +25,7 @@ from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
 from sharding.weights.task import Task
 from specs.errors import RackError
+from specs.progress import report_progress
 from topologies.topology import Topology
 
 # Points to evaluate to the cycle beside the ends. One in twenty may be of sequences
@@ -142,6 +143,7 @@ class _ParetoSearch:
         while self._queue and self._evaluated < most_compiled:
             if self._crossing * _ONE_CROSSING_IN >= most_compiled:
                 break
+            report_progress("timing points", self._evaluated, most_compiled)
             entry = heapq.heappop(self._queue)
             known = (entry.strategy, entry.sequences) in self._known
             if not known and not self._is_dominated(entry.merits):

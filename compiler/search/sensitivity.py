@@ -12,6 +12,7 @@ from compiler.search.objective import Cost, CostModel, Objective, cost_model
 from sharding.planner.plan import ShardingPlan
 from specs.errors import RackError
 from specs.machine import MachineSpec
+from specs.progress import report_progress
 
 # Compiling takes a second each for 576 chips.
 MOST_COMPILED = 5
@@ -95,6 +96,7 @@ def sensitivities(
     estimates.sort(key=lambda each: each[0])
     changes = []
     for rank, (bound, estimate, neighbour, costs) in enumerate(estimates[:most]):
+        report_progress("changing one thing at a time", rank, min(most, len(estimates)))
         plan, latency, compiled = neighbour.plan, estimate, rank < most_compiled
         cost = bound
         if compiled:

@@ -6,12 +6,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from experiments.cli.collective import collective_command
-from experiments.cli.execute import execute_command
+from experiments.cli.execution.execute import execute_command
+from experiments.cli.experiment import SCRIPT_ARGUMENTS, experiment_command
 from experiments.cli.options import AsJson, Out, plain_console
 from experiments.cli.reference import models_command, topology_command, validate_command
 from experiments.cli.scenario_options import (
@@ -19,19 +20,13 @@ from experiments.cli.scenario_options import (
     scenario_from,
     takes_scenario,
 )
-from experiments.cli.serve import serve_command
+from experiments.cli.service.serve import serve_command
+from experiments.cli.service.traffic import traffic_command
 from experiments.cli.sweep import simulate_each, sweep_command
-from experiments.cli.traffic import traffic_command
 from experiments.cli.workload import workload_command
 
-if TYPE_CHECKING:
-    from experiments.run.scenario import Run
-    from specs.scenario import Scenario
-
 app = typer.Typer(
-    help="Shard a language model over a GroqRack, schedule it, and run it.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -45,6 +40,30 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Schedules and searches make many small objects and few cycles: with Python's
 # thresholds its search for cycles of garbage takes a tenth of their time.
 _GARBAGE_THRESHOLDS = (200_000, 30, 30)
+
+
+def _show_version(asked: bool) -> None:
+    """Print the version of the program, if it was asked for, and end."""
+    if asked:
+        from experiments.run.version import VERSION
+
+        print(f"groqrack-fabric {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def groqrack(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_show_version,
+            help="Show the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Shard a language model over a GroqRack, schedule it, and run it."""
 
 
 @app.command("simulate")
@@ -71,7 +90,11 @@ def simulate_command(
         from experiments.tables.atomic_write import check_writable
 
         check_writable(out)
-    run = _run(scenario, quiet=as_json)
+    from experiments.run.scenario import run_scenario
+    from experiments.tables.status_line import progress_shown
+
+    with progress_shown():
+        run = run_scenario(scenario)
     from experiments.report.run_report import print_report
     from experiments.report.run_summary import summarise
 
@@ -130,7 +153,7 @@ def plan_command(
     from experiments.cli.plan import show_plan
 
     if options.objective == "goodput" or traffic is not None or slo is not None:
-        from experiments.cli.frame_plan import show_frame_plan
+        from experiments.cli.service.frame_plan import show_frame_plan
 
         show_frame_plan(options, traffic, slo, out, as_json=as_json)
         return
@@ -149,14 +172,18 @@ def verify_command(
     """Prove that the schedule keeps every rule of the machine, or show where not."""
     from compiler.verify import verify
     from experiments.run.scenario import compiled
+    from experiments.tables.status_line import progress_shown
     from sharding.planner.coverage import check_coverage
+    from specs.progress import report_progress
 
     scenario = scenario_from(options)
-    prepared, schedule = compiled(scenario)
-    covered = check_coverage(prepared.plan.slices)
-    certificate = verify(
-        schedule.program, prepared.topology, prepared.machine, plan=schedule.plan
-    )
+    with progress_shown():
+        prepared, schedule = compiled(scenario)
+        report_progress("verifying", 0)
+        covered = check_coverage(prepared.plan.slices)
+        certificate = verify(
+            schedule.program, prepared.topology, prepared.machine, plan=schedule.plan
+        )
     checks = {"every weight is on exactly one chip": covered, **certificate.checks}
     if as_json:
         document = {"certificate": certificate.digest, "checks": checks}
@@ -167,6 +194,7 @@ def verify_command(
     print(f"certificate {certificate.digest}")
 
 
+app.command("experiment", context_settings=SCRIPT_ARGUMENTS)(experiment_command)
 for name, command in (
     ("models", models_command),
     ("topology", topology_command),
@@ -232,23 +260,3 @@ def _shortened(message: str) -> str:
 def _leave_unprinted() -> None:
     """Send nowhere what is still to be printed, or Python tries again at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-def _run(scenario: "Scenario", *, quiet: bool) -> "Run":
-    """Run a command's scenario, with a progress bar if a person watches."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    from experiments.run.scenario import run_scenario
-
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        return run_scenario(scenario)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("planning", total=1)
-
-        def tell(what: str, done: int, total: int) -> None:
-            progress.update(task, description=what, completed=done, total=total)
-
-        return run_scenario(scenario, progress=tell)

@@ -1,10 +1,14 @@
 """Options that several commands take, and the console they print to."""
 
+import re
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated, cast
 
 import typer
 from rich.console import Console
+
+_PADDING = re.compile(r" +$", re.MULTILINE)
 
 ScenarioFile = Annotated[
     Path | None, typer.Argument(help="Scenario TOML; options override it.")
@@ -85,5 +89,22 @@ Engine = Annotated[
 
 
 def plain_console() -> Console:
-    """Return the console that commands print to, without colours guessed by rich."""
-    return Console(highlight=False)
+    """Return the console that commands print to, without colours guessed by rich.
+
+    Lines have no blanks at their ends where they go to a file or to another program.
+    """
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    return Console(highlight=False, file=cast(IO[str], _Unpadded()))
+
+
+class _Unpadded:
+    """Standard output without the blanks that tables are padded with."""
+
+    def write(self, text: str) -> int:
+        """Write a text of whole lines."""
+        return sys.stdout.write(_PADDING.sub("", text))
+
+    def flush(self) -> None:
+        """Write what is still in memory."""
+        sys.stdout.flush()

@@ -18,6 +18,7 @@ from experiments.plan_report.pareto import (
 from experiments.plan_report.plan_summary import plan_summary
 from experiments.plan_report.plan_table import plan_report, write_plan
 from experiments.run.preparation import compile_prepared, plan_scenario
+from experiments.tables.status_line import progress_shown
 from sharding.planner.coverage import check_coverage
 from specs.scenario import Scenario
 
@@ -48,19 +49,20 @@ def show_plan(
     RackError
         If there is no such plan, or a file cannot be written.
     """
-    prepared = plan_scenario(scenario)
+    with progress_shown():
+        prepared = plan_scenario(scenario)
+        why = explained(prepared, compile_prepared(prepared)) if explain else None
+        front = plan_front(prepared) if pareto else None
     check_coverage(prepared.plan.slices)
     written = [] if out is None else [write_plan(prepared, out)]
     document = plan_summary(prepared)
     shown: list[RenderableType] = []
-    if explain:
-        why = explained(prepared, compile_prepared(prepared))
+    if why is not None:
         document["explanation"] = explanation_block(why)
         shown.append(explanation_report(why))
     else:
         shown.append(plan_report(prepared))
-    if pareto:
-        front = plan_front(prepared)
+    if front is not None:
         document["pareto"] = front_block(prepared, front)
         shown += [Text(), front_report(prepared, front)]
         if out is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.cli.options import AsJson, Batch, Machine, Settings
+from experiments.cli.options import AsJson, Batch, Machine, Settings, plain_console
 from experiments.cli.scenario_options import ScenarioOptions, scenario_from
 
 if TYPE_CHECKING:
@@ -90,9 +90,7 @@ def workload_command(
     elif as_json:
         print(json.dumps(content, indent=1))
     else:
-        from rich.console import Console
-
-        Console(highlight=False).print(table)
+        plain_console().print(table)
 
 
 def model_table(

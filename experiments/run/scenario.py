@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, final
 
@@ -23,6 +23,7 @@ from fabric.results.result import RunResult
 from fabric.simulation import simulate
 from specs.arrays import Ints
 from specs.faults import load_faults
+from specs.progress import report_progress
 from specs.scenario import Scenario
 from specs.short_repr import html_table, short_repr
 from specs.units import PS_PER_S
@@ -144,7 +145,6 @@ def run_scenario(
     topology: Topology | None = None,
     *,
     programs: Programs | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
 ) -> Run:
     """Return the run of a scenario from end to end: plan, compile, verify, simulate.
 
@@ -157,27 +157,19 @@ def run_scenario(
     programs
         What `compile_programs` returns for the scenario with any seed and rate of bit
         errors, if that is known; its machine is the one that runs.
-    progress
-        Called with what is going on, how much of it is done, and how much there is.
 
     Raises
     ------
     RackError
         If the scenario cannot be meant or does not fit; the message says the way out.
     """
-
-    def tell(what: str, done: int, total: int) -> None:
-        if progress is not None:
-            progress(what, done, total)
-
-    tell("compiling", 0, 1)
+    report_progress("planning and compiling", 0, 1)
     faults = load_faults(scenario.faults) if scenario.faults else ()
     programs = programs or compile_programs(scenario, topology)
     prepared, buckets = programs.prepared_for(scenario), programs.buckets
     prompt = run_prompt(prepared) if isinstance(prepared, Prepared) else None
     # A search for throughput decides how many sequences there are.
     total = scenario.tokens * prepared.scenario.sequences
-    tell("simulating", 0, total)
     began = time.perf_counter()
     execute = simulate if scenario.engine == "simpy" else replay
     result = execute(
@@ -190,7 +182,9 @@ def run_scenario(
         spares=SpareNodes(buckets[0].prepared),
         changes=[bucket.change for bucket in buckets[1:]],
         keep=frozenset({0}),
-        progress=lambda done: tell("simulating", done, max(done, total)),
+        progress=lambda done: report_progress(
+            "simulating tokens", done, max(done, total)
+        ),
     )
     return Run(
         prepared=prepared,

@@ -9,6 +9,7 @@ from experiments.run.version import VERSION
 from experiments.sweep.point import point_key
 from experiments.sweep.result_store import ResultStore
 from experiments.tables.columns import TableRow
+from specs.progress import report_progress
 from specs.scenario import Scenario
 
 Argument = Scenario | str | int | tuple[int, ...]
@@ -58,6 +59,7 @@ class Checkpoint:
         asked = json.dumps([VERSION, name, *arguments], default=_scenario)
         key = hashlib.sha256(asked.encode()).hexdigest()
         self.asked += 1
+        report_progress("parts", self.asked)
         known = self._ledger.outcomes([key])
         if key in known:
             self.known += 1

@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 
 from experiments.plots.run_figure import picture_bytes
 from experiments.script.checkpoint import Checkpoint
+from experiments.script.costs import costs
 from experiments.sweep.result_store import ResultStore
 from experiments.tables.atomic_write import check_writable, csv_bytes, write_bytes
+from experiments.tables.status_line import progress_shown
 from experiments.tables.terminal_table import terminal_table
 from specs.errors import RackError
 
@@ -89,8 +91,12 @@ def run_script(
     digits
         Digits after the decimal point in the printed table.
     """
+    # The command groqrack runs scripts too, and names itself here.
+    command = sys.argv[0]
+    if not command.startswith("groqrack "):
+        command = f"python -m experiments.{name}"
     parser = argparse.ArgumentParser(
-        prog=f"python -m experiments.{name}", description=question, allow_abbrev=False
+        prog=command, description=question, allow_abbrev=False
     )
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder")
     parser.add_argument("--seed", type=int, default=1, help="source of all chance")
@@ -100,16 +106,21 @@ def run_script(
         parser.error(f"--seed {options.seed}: must be 0 or more")
     kept_folder = options.out / f"{name}.kept"
     resumed_parts = 0
+    cost = costs().get(name)
+    if cost and not options.quick and cost.full_s != cost.quick_s:
+        print(f"{name}: processor time {cost}", file=sys.stderr)
     try:
         check_writable(options.out)
         if isinstance(experiment, Resumable):
             check_writable(kept_folder)
             with ResultStore(kept_folder / _LEDGER) as ledger:
                 checkpoint = Checkpoint(ledger)
-                findings = experiment.run(options.seed, options.quick, checkpoint)
+                with progress_shown():
+                    findings = experiment.run(options.seed, options.quick, checkpoint)
             resumed_parts = checkpoint.known
         else:
-            findings = experiment(options.seed, options.quick)
+            with progress_shown():
+                findings = experiment(options.seed, options.quick)
         table, figure, *more = findings
         tables = {name: table}
         for others in more:

@@ -1,21 +1,16 @@
 """Progress of a sweep on stderr: points done, their rate, and the time left."""
 
-import io
-import sys
 import time
 from collections import deque
 from typing import TextIO, final
 
-# Intervals of updates: one changing line on a terminal, new lines in a file.
-_TERMINAL_S = 0.2
-_FILE_S = 10.0
+from experiments.tables.status_line import StatusLine, span
+
 # Points that the rate is computed from, so that the start of processes and points of
 # another kind soon count no more.
 _RECENT = 100
 # Below this rate the time of a point is shown instead.
 _SLOW_PER_S = 0.1
-_S_PER_MINUTE = 60
-_S_PER_HOUR = 3600
 
 
 @final
@@ -32,11 +27,8 @@ class SweepProgress:
 
     def __init__(self, total: int, stream: TextIO | None = None) -> None:
         self._total = total
-        # A process may have no stderr.
-        self._stream = stream or sys.stderr or io.StringIO()
-        self._terminal = self._stream.isatty()
+        self._line = StatusLine(stream)
         self._began_s = time.monotonic()
-        self._shown_s = self._began_s
         self._recent = deque([(self._began_s, 0)], maxlen=_RECENT)
 
     def __call__(self, done: int, before: int, refused: int) -> None:
@@ -53,15 +45,13 @@ class SweepProgress:
         if done == 0:
             if before:
                 there = f"sweep: {before:,} of {self._total:,} points were there"
-                self._print(f"{there} already\n")
+                self._line.write(f"{there} already\n")
             return
         since_s, done_then = self._recent[0]
         self._recent.append((now_s, done))
         finished = done + before == self._total
-        pause_s = _TERMINAL_S if self._terminal else _FILE_S
-        if not finished and now_s - self._shown_s < pause_s:
+        if not finished and not self._line.due:
             return
-        self._shown_s = now_s
         wall_s = now_s - self._began_s
         line = progress_line(
             done,
@@ -73,20 +63,7 @@ class SweepProgress:
             if finished
             else _rate(done - done_then, now_s - since_s),
         )
-        # Clear the line before: it may be longer.
-        start, end = (
-            ("\r\033[K", "\n" if finished else "") if self._terminal else ("", "\n")
-        )
-        self._print(f"{start}{line}{end}")
-
-    def _print(self, text: str) -> None:
-        """Write a text to the stream, or drop it if the stream is closed."""
-        try:
-            print(text, end="", file=self._stream, flush=True)
-        except (OSError, ValueError):
-            # A closed stream must not end the sweep.
-            self._stream = io.StringIO()
-            self._terminal = False
+        self._line.show(line, last=finished)
 
 
 def _rate(points: int, seconds: float) -> float:
@@ -115,16 +92,7 @@ def progress_line(
     left = total - before - done
     rate = f"{rate_per_s:.1f} points/s"
     if rate_per_s < _SLOW_PER_S:
-        rate = f"{_span(1 / rate_per_s)} a point"
+        rate = f"{span(1 / rate_per_s)} a point"
     refusals = f", {refused:,} refused" if refused else ""
-    ending = f"{_span(left / rate_per_s)} left" if left else f"took {_span(wall_s)}"
+    ending = f"{span(left / rate_per_s)} left" if left else f"took {span(wall_s)}"
     return f"sweep: {before + done:,} of {total:,} points{refusals}, {rate}, {ending}"
-
-
-def _span(seconds: float) -> str:
-    """Return a duration of a sweep in seconds, minutes or hours."""
-    if seconds < 2 * _S_PER_MINUTE:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * _S_PER_HOUR:
-        return f"{seconds / _S_PER_MINUTE:.0f} min"
-    return f"{seconds / _S_PER_HOUR:.1f} h"

@@ -11,11 +11,12 @@ import pytest
 from matplotlib.image import imread
 
 from experiments import lpu_or_gpu
-from experiments.__main__ import experiment_names, main
+from experiments.__main__ import main
 from experiments.batch_size import ridge_batch
 from experiments.lpu_or_gpu import equal_power_servers
 from experiments.prompt_tax import SMALL
 from experiments.sabotage.kinds import KINDS
+from experiments.script.listing import experiment_names
 from experiments.tables.scenario_rows import scenario_row
 from specs.decode_work import decode_work
 from specs.devices import devices

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 import specs.shipped_files
+from specs.errors import spelling
 from specs.machine import machine_names
 from specs.model import model_names
-from specs.errors import spelling
 from specs.shipped_files import shipped_as, shipped_names, shipped_path
 from workloads.graphs.workload import workload_names
 

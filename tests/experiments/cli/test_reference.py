@@ -1,4 +1,6 @@
 import json
+import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +12,12 @@ from experiments.cli.reference import (
     topology_command,
     validate_command,
 )
+from experiments.run.version import VERSION
 from experiments.validation import all_rows
 from experiments.validation.comparison import Comparison
 from experiments.validation.published_figures import published_figures
+
+Groqrack = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_models_are_listed_with_their_parameters(
@@ -102,3 +107,15 @@ def test_a_narrow_terminal_cuts_no_cell_of_the_published_figures_short(
     monkeypatch.setenv("COLUMNS", "40")
     validate_command()
     assert "\N{HORIZONTAL ELLIPSIS}" not in capsys.readouterr().out
+
+
+def test_output_that_is_piped_has_no_blanks_at_the_ends_of_lines(
+    groqrack: Groqrack,
+) -> None:
+    done = groqrack("topology", "--chips", "72")
+    assert done.returncode == 0
+    assert not [line for line in done.stdout.splitlines() if line != line.rstrip()]
+
+
+def test_the_version_is_that_of_the_distribution(groqrack: Groqrack) -> None:
+    assert groqrack("--version").stdout == f"groqrack-fabric {VERSION}\n"

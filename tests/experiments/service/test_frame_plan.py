@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from experiments.cli.app import plan_command
-from experiments.cli.frame_plan import show_frame_plan
 from experiments.cli.scenario_options import ScenarioOptions
+from experiments.cli.service.frame_plan import show_frame_plan
 from experiments.service.fleet_of import prepare_replica
 from experiments.service.frame_plan import (
     FramePlan,

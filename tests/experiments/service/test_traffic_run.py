@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from experiments.cli.traffic import traffic_command
+from experiments.cli.service.traffic import traffic_command
 from experiments.report.traffic_keys import REQUEST_COLUMNS, TRAFFIC
 from experiments.service.fleet_of import PreparedFleet, fleet_of, prepare_fleet
 from experiments.service.traffic_files import write_traffic

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from experiments.sweep import progress
 from experiments.sweep.progress import SweepProgress, progress_line
+from experiments.tables import status_line
 
 
 def test_a_file_is_told_the_end_and_what_was_there_already() -> None:
@@ -51,6 +52,7 @@ def test_the_start_of_processes_does_not_show_in_the_time_left(
     now_s = 1000.0
     clock = SimpleNamespace(monotonic=lambda: now_s)
     monkeypatch.setattr(progress, "time", clock)
+    monkeypatch.setattr(status_line, "time", clock)
     stream = io.StringIO()
     tell = SweepProgress(1_000, stream)
     now_s += 60

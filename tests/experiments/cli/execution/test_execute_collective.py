@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-import experiments.cli.execute as command
+import experiments.cli.execution.execute as command
 from compiler.compile_collective import compile_collective
-from experiments.cli.execute_collective import (
+from experiments.cli.execution.execute_collective import (
     collective_execution_report,
     collective_execution_summary,
     execute_collective_command,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from experiments.cli.options import AsJson, Out, Seed, plain_console
+from experiments.tables.status_line import progress_shown
 
 _CLOSED = "inf"
 
@@ -70,12 +71,13 @@ def traffic_command(
 
         check_writable(out)
     prepared = None
-    if file.frame is None:
-        from experiments.service.frame_plan import best_frame
+    with progress_shown():
+        if file.frame is None:
+            from experiments.service.frame_plan import best_frame
 
-        plan = best_frame(file)
-        file, prepared = plan.file, plan.prepared
-    run = run_traffic(file, engine=engine, prepared=prepared)
+            plan = best_frame(file)
+            file, prepared = plan.file, plan.prepared
+        run = run_traffic(file, engine=engine, prepared=prepared)
     document = traffic_document(run)
     if as_json:
         print(json.dumps(document, indent=2))

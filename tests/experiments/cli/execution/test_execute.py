@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-import experiments.cli.execute as command
-from experiments.cli.execute import execution_report, execution_summary
+import experiments.cli.execution.execute as command
+from experiments.cli.execution.execute import execution_report, execution_summary
 from experiments.cli.scenario_options import ScenarioOptions, scenario_from
 from experiments.execution.model_execution import Execution
 from experiments.run.preparation import plan_scenario

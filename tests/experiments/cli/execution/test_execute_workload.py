@@ -10,7 +10,7 @@ import pytest
 from onnx import helper, numpy_helper
 from rich.console import Console
 
-from experiments.cli.execute_workload import (
+from experiments.cli.execution.execute_workload import (
     execute_workload,
     execution_report,
     execution_summary,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.cli.execute_collective import execute_collective_command
+from experiments.cli.execution.execute_collective import execute_collective_command
 from experiments.cli.options import AsJson, plain_console
 from experiments.cli.scenario_options import (
     ScenarioOptions,
@@ -61,7 +61,7 @@ def execute_command(
 
     scenario = scenario_from(options)
     if scenario.workload is not None:
-        from experiments.cli.execute_workload import execute_workload
+        from experiments.cli.execution.execute_workload import execute_workload
 
         if not execute_workload(scenario, TOLERANCE, as_json=as_json):
             raise typer.Exit(_DIFFERS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from experiments.cli.serve import check_partition
+from experiments.cli.service.serve import check_partition
 from serving.client import InProcessEndpoint
 from serving.endpoint import server
 from serving.endpoint.endpoint import Endpoint
