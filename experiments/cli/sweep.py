@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from experiments.sweep.grid import Sweep
+    from experiments.sweep.point_failures import PointRules
 
-_LEDGER = "ledger.sqlite"
 _RESULTS = "results.csv"
 # What a person looks at first; all else is in the CSV and the JSON.
 _SHOWN = {
@@ -33,13 +33,7 @@ _SHOWN = {
     "violations.underflow": "late",
     "faults.tokens_lost": "lost",
 }
-# Of a point that did not deliver what was asked for, or not in time, one is not 0.
-_BROKEN = (
-    "faults.tokens_lost",
-    "violations.underflow",
-    "violations.overflow",
-    "violations.link_conflict",
-)
+_REFUSED = 2
 _VIOLATED = 3
 _MOST_SHOWN = 50
 
@@ -51,7 +45,7 @@ def sweep_command(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help=f"Folder of {_RESULTS} and {_LEDGER}; results/SWEEP."),
+        typer.Option(help="Folder of results.csv and ledger.sqlite; results/SWEEP."),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes; one per processor.")
@@ -59,13 +53,61 @@ def sweep_command(
     executor: Annotated[
         str, typer.Option(help="local, or dask:ADDRESS of a scheduler.")
     ] = "local",
+    fail_fast: Annotated[
+        bool,
+        typer.Option("--fail-fast", help="End at the first point that fails."),
+    ] = False,
+    point_limit: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, metavar="SECONDS", help="Give up points that take longer."
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Run the I-th of N parts of the points; slurm, by its variables.",
+        ),
+    ] = None,
+    merge: Annotated[
+        bool,
+        typer.Option("--merge", help="Join the results of all shards in the folder."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run every point of a sweep; run it again to continue an interrupted one."""
     from experiments.sweep.grid import load_sweep
+    from experiments.sweep.point_failures import PointRules
+    from experiments.sweep.shards import shard_named
+    from specs.errors import SpecError
 
+    if shard is not None and merge:
+        raise SpecError("--merge joins shards that have run; give it without --shard")
+    if point_limit is not None and executor != "local":
+        raise SpecError(
+            f"--point-limit works with --executor local, not {executor}: a cluster's "
+            "workers run points in threads, which nothing can stop"
+        )
+    sweep = load_sweep(path)
     folder = Path("results") / path.stem if out is None else out
-    _sweep(load_sweep(path), folder, jobs=jobs, executor=executor, as_json=as_json)
+    if shard is not None:
+        own = shard_named(shard)
+        if own.count > len(sweep.points):
+            raise SpecError(
+                f"--shard {shard}: {path} has {len(sweep.points):,} points, fewer than "
+                f"shards; use N = {len(sweep.points)} or less"
+            )
+        sweep, folder = own.part(sweep), folder / own.folder
+    _sweep(
+        sweep,
+        folder,
+        jobs=jobs,
+        executor=executor,
+        rules=PointRules(point_limit, fail_fast),
+        merge=merge,
+        as_json=as_json,
+    )
 
 
 def simulate_each(options: ScenarioOptions, out: Path | None, *, as_json: bool) -> bool:
@@ -114,22 +156,37 @@ def _sweep(
     *,
     jobs: int | None = None,
     executor: str = "local",
+    rules: "PointRules | None" = None,
+    merge: bool = False,
     as_json: bool,
 ) -> None:
     """Run a command's sweep and print its table, or its rows as JSON."""
     from experiments.sweep.executors import executor_named
+    from experiments.sweep.point_failures import (
+        NO_RULES,
+        FirstFailureError,
+        is_broken,
+    )
     from experiments.sweep.progress import SweepProgress
     from experiments.sweep.result_store import ResultStore
-    from experiments.sweep.runner import results_csv, run_sweep
+    from experiments.sweep.runner import point_keys, results_csv, run_sweep
+    from experiments.sweep.shards import LEDGER, merge_shards
     from experiments.tables.atomic_write import check_writable, write_bytes
 
     total = len(sweep.points)
     executors = executor_named(executor, min(jobs or os.cpu_count() or 1, total))
     if folder is not None:
         check_writable(folder)
-    with _ended_in_order(), ResultStore(folder and folder / _LEDGER) as ledger:
+    with _ended_in_order(), ResultStore(folder and folder / LEDGER) as ledger:
+        if merge and folder is not None:
+            merge_shards(folder, ledger, point_keys(sweep))
         try:
-            rows = run_sweep(sweep, ledger, executors, SweepProgress(total))
+            rows = run_sweep(
+                sweep, ledger, executors, SweepProgress(total), rules or NO_RULES
+            )
+        except FirstFailureError as failure:
+            print(f"\nerror: {failure}", file=sys.stderr)
+            raise typer.Exit(_VIOLATED if failure.broken else _REFUSED) from None
         except (KeyboardInterrupt, _TerminatedExit):
             if folder is not None:
                 kept = f"finished points are kept in {ledger.path}; run the same again"
@@ -142,31 +199,28 @@ def _sweep(
     else:
         _print_results(sweep.names, rows)
         if folder is not None:
-            print(f"\nwrote {folder / _RESULTS} and {folder / _LEDGER}")
-    if any(map(_is_broken, rows)):
+            print(f"\nwrote {folder / _RESULTS} and {folder / LEDGER}")
+    if any(map(is_broken, rows)):
         raise typer.Exit(_VIOLATED)
 
 
 def _print_results(names: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
     """Print the table of a sweep, and what it says of points that did not succeed."""
+    from experiments.sweep.point_failures import is_broken
+
     total = len(rows)
     plain_console().print(_table(names, rows))
     refused = [row for row in rows if not row["feasible"]]
     if refused:
         print(f"\n-: refused, {len(refused):,} of {total:,}; the first: ", end="")
         print(refused[0]["reason"])
-    broken = [row for row in rows if _is_broken(row)]
+    broken = [row for row in rows if is_broken(row)]
     if broken:
         first = ", ".join(f"{name}={broken[0][name]}" for name in names)
         print(
             f"\nlost tokens or violations of the schedule in {len(broken):,} of "
             f"{total:,}; the first: {first}"
         )
-
-
-def _is_broken(row: dict[str, Any]) -> bool:
-    """Return whether a point of a sweep lost tokens or violated its schedule."""
-    return any(row.get(name) for name in _BROKEN)
 
 
 class _TerminatedExit(SystemExit):

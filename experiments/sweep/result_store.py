@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self, final
@@ -34,7 +34,8 @@ WHERE outcomes.checksum
     != checksum(outcomes.key, outcomes.scenario, outcomes.outcome)
 """
 _READ = """
-SELECT key, outcome FROM outcomes WHERE checksum = checksum(key, scenario, outcome)
+SELECT key, scenario, outcome FROM outcomes
+WHERE checksum = checksum(key, scenario, outcome)
 """
 
 
@@ -126,8 +127,22 @@ class ResultStore:
         wanted = set(keys)
         with self._explained_errors():
             rows = self._database.execute(_READ)
-            found = {key: text for key, text in rows if key in wanted}
+            found = {key: text for key, _, text in rows if key in wanted}
         return {key: Outcome(**json.loads(text)) for key, text in found.items()}
+
+    def copy_to(self, other: "ResultStore", keys: Collection[str]) -> None:
+        """Copy the whole outcomes of some points to another store, as they are.
+
+        Raises
+        ------
+        OutputError
+            If one of the files cannot be used.
+        """
+        with self._explained_errors():
+            rows = self._database.execute(_READ).fetchall()
+        for key, scenario, outcome in rows:
+            if key in keys:
+                other.record(key, scenario, outcome)
 
     def _prepare(self) -> None:
         """Create the table, or check that the file is a ledger of this version."""

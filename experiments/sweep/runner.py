@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -12,7 +12,15 @@ from typing import NamedTuple
 from experiments.sweep.executors import ExecutorFactory, without_interrupt
 from experiments.sweep.grid import Sweep, SweepPoint
 from experiments.sweep.point import of_any_seed, point_key, run_point, settled
-from experiments.sweep.result_store import ResultStore
+from experiments.sweep.point_failures import (
+    NO_RULES,
+    FirstFailureError,
+    PointLimitError,
+    PointRules,
+    is_broken,
+    run_point_within,
+)
+from experiments.sweep.result_store import Outcome, ResultStore
 from experiments.tables.columns import TableRow
 from specs.errors import SweepError
 
@@ -33,7 +41,11 @@ class _Task(NamedTuple):
 
 
 def run_sweep(
-    sweep: Sweep, ledger: ResultStore, executors: ExecutorFactory, tell: Tell
+    sweep: Sweep,
+    ledger: ResultStore,
+    executors: ExecutorFactory,
+    tell: Tell,
+    rules: PointRules = NO_RULES,
 ) -> list[TableRow]:
     """Run the remaining points of a sweep; return a row for each point, in order.
 
@@ -47,6 +59,9 @@ def run_sweep(
         Executors that run points; rows do not depend on them or on the order of ends.
     tell
         Called with the points done in this run, those done before, and those refused.
+    rules
+        How long a point may take, and whether the first failure ends the sweep. A point
+        that took too long has a row with the reason, and no outcome in the ledger.
 
     Returns
     -------
@@ -59,6 +74,8 @@ def run_sweep(
     SweepError
         If points have no outcome because their process died or a program error stopped
         them; all other points are run first.
+    FirstFailureError
+        If the first failure ends the sweep.
     OutputError
         If the ledger cannot be written.
     """
@@ -70,7 +87,9 @@ def run_sweep(
     # Points that differ by their seed alone follow each other: they share programs.
     order: dict[str, int] = {}
     left.sort(key=lambda task: order.setdefault(task.programs, len(order)))
-    run = _Running(ledger, left, before=len(there), refused=refused, tell=tell)
+    run = _Running(
+        ledger, left, before=len(there), refused=refused, tell=tell, rules=rules
+    )
     while run.waiting:
         # A pool that lost a process is broken; the next one continues.
         with executors.open() as executor:
@@ -82,7 +101,7 @@ def run_sweep(
             f"kept, and running the same again tries these; the first is {point}: "
             f"{reason}"
         )
-    return _rows(tasks, ledger)
+    return _rows(tasks, ledger, run.given_up)
 
 
 class _Running:
@@ -96,11 +115,14 @@ class _Running:
         before: int,
         refused: int,
         tell: Tell,
+        rules: PointRules,
     ) -> None:
         # Points that name the same files by different paths are one task.
         self.waiting = deque({task.key: task for task in left}.values())
         self._points = Counter(task.key for task in left)
         self.stuck: list[tuple[SweepPoint, str]] = []
+        self.given_up: dict[str, str] = {}
+        self._rules = rules
         self._ledger = ledger
         self._before = before
         self._refused = refused
@@ -142,7 +164,14 @@ class _Running:
         task = self.waiting[0]
         try:
             with without_interrupt():
-                future = executor.submit(run_point, task.document, task.key)
+                limit_s = self._rules.limit_s
+                future = (
+                    executor.submit(run_point, task.document, task.key)
+                    if limit_s is None
+                    else executor.submit(
+                        run_point_within, task.document, task.key, limit_s
+                    )
+                )
         except BrokenExecutor:
             return False
         self._submitted[future] = self.waiting.popleft()
@@ -161,16 +190,39 @@ class _Running:
                 f"the cluster has gone; {self._before + self._done:,} points are kept: "
                 "run the same again when it is back"
             ) from None
+        except PointLimitError as error:
+            self.given_up[task.key] = str(error)
+            self._count(task, refused=True)
+            self._check(task, str(error))
+            return True
         except Exception as error:
             # A program error of one point must not stop the others.
             self.stuck.append((task.point, f"{type(error).__name__}: {error}"))
             return True
         self._ledger.record(task.key, task.document, outcome)
+        made = json.loads(outcome)
+        self._count(task, refused=not made["feasible"])
+        if not made["feasible"]:
+            self._check(task, made["reason"])
+        elif is_broken(made["numbers"]):
+            self._check(task, "it lost tokens, or violated its schedule", broken=True)
+        return True
+
+    def _count(self, task: _Task, *, refused: bool) -> None:
+        """Count a task that is done, and tell of it."""
         points = self._points[task.key]
         self._done += points
-        self._refused += points * (not json.loads(outcome)["feasible"])
+        self._refused += points * refused
         self._tell(self._done, self._before, self._refused)
-        return True
+
+    def _check(self, task: _Task, reason: str, *, broken: bool = False) -> None:
+        """End the sweep if the first failure is to end it."""
+        if self._rules.fail_fast:
+            raise FirstFailureError(
+                f"--fail-fast: {task.point}: {reason}; "
+                f"{self._before + self._done:,} points are kept",
+                broken=broken,
+            )
 
     def _died(self, task: _Task) -> None:
         """Queue a task again whose process died, or give it up."""
@@ -197,6 +249,11 @@ def results_csv(rows: Sequence[TableRow]) -> bytes:
     return text.getvalue().encode()
 
 
+def point_keys(sweep: Sweep) -> list[str]:
+    """Return the keys of a sweep's points in the ledger, in order."""
+    return [point_key(settled(point.scenario)) for point in sweep.points]
+
+
 def _task(point: SweepPoint) -> _Task:
     """Return the task of a sweep point."""
     scenario = settled(point.scenario)
@@ -208,12 +265,16 @@ def _task(point: SweepPoint) -> _Task:
     )
 
 
-def _rows(tasks: Sequence[_Task], ledger: ResultStore) -> list[TableRow]:
+def _rows(
+    tasks: Sequence[_Task], ledger: ResultStore, given_up: Mapping[str, str]
+) -> list[TableRow]:
     """Return the rows of a sweep's results, in the order of the tasks."""
     outcomes = ledger.outcomes(task.key for task in tasks)
     rows = []
     for task in tasks:
-        outcome = outcomes[task.key]
+        outcome = outcomes.get(task.key)
+        if outcome is None:
+            outcome = Outcome(feasible=False, reason=given_up[task.key], numbers={})
         feasibility = {"feasible": outcome.feasible, "reason": outcome.reason}
         rows.append({**task.point.swept, **outcome.numbers, **feasibility})
     return rows

@@ -291,3 +291,36 @@ def test_a_disk_that_takes_no_more_ends_the_sweep_and_keeps_what_there_is(
 def test_settings_of_one_value_are_no_sweep() -> None:
     options = ScenarioOptions(settings=["link.ber=0"])
     assert not simulate_each(options, None, as_json=True)
+
+
+def test_shards_that_are_merged_have_the_bytes_of_one_sweep(
+    groqrack: Groqrack, tiny_config: Path, tmp_path: Path
+) -> None:
+    sweep = written(tmp_path / "seeds.toml", tiny_config, 3)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert groqrack("sweep", sweep, "--out", whole, "--jobs", "1").returncode == 0
+    for shard in ("1/2", "2/2"):
+        done = groqrack("sweep", sweep, "--out", parts, "--shard", shard, "--jobs", "1")
+        assert done.returncode == 0, done.stderr
+    done = groqrack("sweep", sweep, "--out", parts, "--merge", "--jobs", "1")
+    assert done.returncode == 0, done.stderr
+    name = "results.csv"
+    assert (parts / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--shard", "1/2", "--merge"], "give it without --shard"),
+        (["--shard", "1/9"], "4 points, fewer than shards"),
+        (["--point-limit", "9", "--executor", "dask:tcp://x:1"], "--executor local"),
+        (["--merge"], "run the shards first"),
+    ],
+)
+def test_shards_and_limits_that_cannot_be_are_refused(
+    groqrack: Groqrack, tiny_config: Path, tmp_path: Path, options: list[str], why: str
+) -> None:
+    sweep = written(tmp_path / "seeds.toml", tiny_config, 2)
+    done = groqrack("sweep", sweep, "--out", tmp_path / "out", *options)
+    assert done.returncode == 2
+    assert why in done.stderr
