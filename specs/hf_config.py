@@ -9,7 +9,7 @@ from specs.config_values import MODEL_TYPE, Config, text_part
 from specs.errors import SpecError, nearest
 from specs.expert_config import expert_sizes
 from specs.families.catalogue import FAMILIES
-from specs.families.family import ConfigKeys
+from specs.families.config_keys import ConfigKeys
 from specs.families.unmodelled import nearest_family, unmodelled_of
 from specs.latent_config import latent_sizes
 

@@ -1,7 +1,7 @@
 import pytest
 
 from specs.families.catalogue import FAMILIES
-from specs.families.family import ConfigKeys, Family, NormPlacement
+from specs.families.family import Family, NormPlacement
 from specs.model import load_model, model_names
 
 
@@ -32,17 +32,6 @@ def test_norms_around_blocks_are_twice_as_many() -> None:
     behind = Family(norms=NormPlacement.BEHIND)
     assert behind.norms_per_layer == 2
     assert (behind.normalises_inputs, behind.normalises_outputs) == (False, True)
-
-
-def test_a_key_is_a_string_and_several_are_a_list_and_none_an_empty_string() -> None:
-    keys = ConfigKeys.model_validate(
-        {"layers": "n_layer", "activation": ["a", "b"], "experts": ""}
-    )
-    assert (keys.layers, keys.activation, keys.experts) == (
-        ("n_layer",),
-        ("a", "b"),
-        (),
-    )
 
 
 def test_families_whose_config_says_which_biases_there_are_have_none_of_their_own() -> (
