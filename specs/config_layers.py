@@ -63,6 +63,10 @@ def _windowed_layers(config: Config, layers: int) -> tuple[int, ...]:
 
 def unrotated_of(config: Config, layers: int) -> dict[str, tuple[int, ...]]:
     """Return the layers of a model spec whose queries and keys are not rotated."""
+    if config.family.rotates_in_windows:
+        windowed = window_of(config, layers).get("windowed_layers", ())
+        others = tuple(layer for layer in range(layers) if layer not in windowed)
+        return {"unrotated_layers": others} if others else {}
     key, rotated = config.value("rotated_layers")
     if rotated is None or rotated == []:
         if config.value("unrotated_period")[1] is None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from specs.block_config import block_order_of, kv_heads_of
 from specs.config_layers import unrotated_of, window_of
 from specs.config_values import MODEL_TYPE, Config, text_part
 from specs.errors import SpecError, nearest
@@ -74,7 +75,7 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
         "layers": layers,
         "attention_heads": heads,
         # None means multi-head attention: a key and value head per query head.
-        "kv_heads": config.size("kv_heads", heads, if_null=heads),
+        "kv_heads": kv_heads_of(config, heads),
         "head_dim": config.size("head_dim", hidden // heads, if_null=hidden // heads),
         "vocabulary_size": config.size("vocabulary_size"),
         # An encoder's output is its hidden states: it has no head to tie.
@@ -85,6 +86,8 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
         **_positions(name, config),
         **window_of(config, layers),
         **unrotated_of(config, layers),
+        "block_order": block_order_of(config),
+        "alibi": family.alibi or config.flag("alibi"),
         "plain_head_norms": config.flag("plain_head_norms"),
     }
     return {**sizes, "remarks": tuple(_remarks(content, config, sizes))}
@@ -170,8 +173,10 @@ def _biases(config: Config) -> dict[str, bool]:
     return {
         "qkv_biases": attention or family.qkv_biased or config.flag("qkv_biases"),
         "output_biases": attention,
-        "head_biases": config.flag("head_biases"),
-        "feed_forward_biases": family.biased or config.flag("feed_forward_biases"),
+        "head_biases": family.head_biased or config.flag("head_biases"),
+        "feed_forward_biases": family.biased
+        or family.feed_forward_biased
+        or config.flag("feed_forward_biases"),
     }
 
 

@@ -190,11 +190,30 @@ def numerical_settings_of(
             value = config.default(field)
         if value is not None:
             settings[field] = value
+    factor = config.value("logits_factor")[1]
+    if factor is not None:
+        settings["logits_divisor"] = _inverse(config, factor)
+    if config.value("rotary_dims")[1] is not None:
+        settings["rotary_fraction"] = _rotated_part(config)
     if not config.flag("query_growth_used", otherwise=True):
         settings["query_growth"] = 0.0
     scaling = text.get("rope_scaling") if rope is None else rope
     settings["rope_scaling"] = _rope_scaling(scaling, origin)
     return build(NumericalSettings, settings, origin)
+
+
+def _inverse(config: Config, factor: Any) -> float:
+    """Return the divisor that a factor of the logits is."""
+    if type(factor) not in (int, float) or not factor > 0:
+        key, _ = config.value("logits_factor")
+        raise SpecError(f"{config.origin}: {key} = {factor!r}: must be above 0")
+    return 1 / float(factor)
+
+
+def _rotated_part(config: Config) -> float:
+    """Return the part of a head that so many elements are, a little more than these."""
+    size = config.size("hidden_size") // config.size("attention_heads")
+    return min(1.0, (config.size("rotary_dims") + 0.5) / size)
 
 
 def _rope_table(table: Any, family: Family, origin: str) -> dict[str, Any] | None:

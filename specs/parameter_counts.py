@@ -11,7 +11,8 @@ class CountedTransformer(TransformerShape):
     @property
     def norm_parameters(self) -> int:
         """Return the parameter count of one normalisation of the residual stream."""
-        return self.hidden_size * (2 if self.structure.layer_norms else 1)
+        biased = self.structure.layer_norms and self.structure.norm_biases
+        return self.hidden_size * (2 if biased else 1)
 
     @property
     def attention_parameters(self) -> int:

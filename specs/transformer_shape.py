@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from specs.block_order import BlockOrder
 from specs.bounds import MOST_OF_MODEL
 from specs.families.catalogue import load_family
 from specs.families.family import Family
@@ -63,6 +64,10 @@ class TransformerShape(Spec):
         without weights.
     unrotated_layers
         Layers without rotation of queries and keys, in a family that rotates them.
+    block_order
+        Whether the feed-forward of a layer takes the same input as its attention.
+    alibi
+        Whether scores fall with the distance of a position; then nothing is rotated.
     latent
         Sizes of latent attention, None if keys and values are cached as they are.
         `kv_heads` and `head_dim` are then those of its queries.
@@ -108,6 +113,8 @@ class TransformerShape(Spec):
     windowed_layers: tuple[int, ...] = ()
     plain_head_norms: bool = False
     unrotated_layers: tuple[int, ...] = ()
+    block_order: BlockOrder = BlockOrder.SEQUENTIAL
+    alibi: bool = False
     latent: LatentAttention | None = None
     numerics: NumericalSettings | None = Field(default=None, exclude=True)
     remarks: tuple[str, ...] = Field(default=(), exclude=True)
@@ -197,7 +204,7 @@ class TransformerShape(Spec):
     @property
     def norms_per_layer(self) -> int:
         """Return the number of normalisations in one layer."""
-        return self.structure.norms_per_layer
+        return self.structure.norms_per_layer - self.block_order.shares_norm
 
     @property
     def normalises_outputs(self) -> bool:

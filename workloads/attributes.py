@@ -165,6 +165,9 @@ class AttentionAttributes:
         number has the same quotient by the window.
     latent
         Sizes of latent attention, whose operand is the latent; None without.
+    alibi
+        Factor of the biases that fall with the distance of a position, by a slope of
+        each head; 0 without.
     """
 
     heads: int
@@ -176,6 +179,7 @@ class AttentionAttributes:
     window: int | None = None
     chunked: bool = False
     latent: LatentAttention | None = None
+    alibi: float = 0.0
 
 
 @final

@@ -191,7 +191,10 @@ class _Reader:
             "token_types": tables.get("token_types", 0),
             "window_tokens": max(filter(None, windows.values()), default=None),
             "windowed_layers": tuple(sorted(windowed)),
-            "unrotated_layers": tuple(sorted(self._unrotated(attention))),
+            "alibi": heads.alibi > 0,
+            "unrotated_layers": ()
+            if heads.alibi or positions
+            else tuple(sorted(self._unrotated(attention))),
             "latent": heads.latent,
         }
 

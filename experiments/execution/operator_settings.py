@@ -11,7 +11,7 @@ from fabric.functional_engine.settings import OperatorSettings
 from sharding.parallelism.tensor_group import Routing
 from sharding.weights.task import Task
 from specs.numerical_settings import RopeScaling
-from workloads.attributes import PositionAttributes
+from workloads.attributes import AttentionAttributes, PositionAttributes
 from workloads.feed_forward_attributes import ActivateAttributes
 from workloads.operator_graph import OperatorGraph
 from workloads.operators import GraphOperator
@@ -73,6 +73,8 @@ def _settings(operator: GraphOperator, task: Task) -> OperatorSettings:
         settings["frequencies"] = _frequencies(attributes.rotary)
         settings["interleaved"] = attributes.rotary.interleaved
         settings["rotated_factor"] = _rotated_factor(attributes.rotary.scaling)
+    if isinstance(attributes, AttentionAttributes) and attributes.alibi:
+        settings["slopes"] = _slopes(attributes)
     if isinstance(attributes, ActivateAttributes):
         settings |= {
             "activation": _activation(attributes),
@@ -85,6 +87,20 @@ def _settings(operator: GraphOperator, task: Task) -> OperatorSettings:
         if task.routing is Routing.BALANCED:
             settings["balanced_groups"] = task.expert
     return OperatorSettings(**settings)
+
+
+def _slopes(attributes: AttentionAttributes) -> tuple[float, ...]:
+    """Return by how much scores of each query head fall from a position to the next.
+
+    Heads beyond a power of two take the slopes that lie between those of the others.
+    """
+    power = 1
+    while 2 * power <= attributes.heads:
+        power *= 2
+    base = 2 ** (-8 / power)
+    falls = [base**number for number in range(1, power + 1)]
+    falls += [base ** (number + 0.5) for number in range(attributes.heads - power)]
+    return tuple(attributes.alibi * fall for fall in falls)
 
 
 def _activation(attributes: ActivateAttributes) -> Activation:

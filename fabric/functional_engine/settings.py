@@ -51,6 +51,9 @@ class OperatorSettings:
         Sizes of latent attention, None without.
     soft_cap
         Bound c of scores or logits x, which become c tanh(x / c); None without.
+    slopes
+        By how much scores of each query head fall from a position to the one before it;
+        empty if they do not.
     causal
         Whether a position attends to itself and earlier ones only.
     window
@@ -94,6 +97,7 @@ class OperatorSettings:
     rotated_factor: float = 1.0
     latent: LatentAttention | None = None
     soft_cap: float | None = None
+    slopes: tuple[float, ...] = ()
     causal: bool = True
     window: int | None = None
     activation: Callable[[NDArray[np.floating]], NDArray[np.floating]] = unchanged

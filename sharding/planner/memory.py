@@ -104,10 +104,10 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
     """Return the planned bytes of the most activations alive at once on each chip.
 
     The all-gathered input, the partial output and the residual, each of the hidden
-    size, are alive throughout a block. To these come the attention scores in FP32, or
-    the gate and up outputs, or the logits in FP32. If several positions of a sequence
-    are computed together, their queries are alive too. In an encoder, which keeps no
-    KV cache, so are the keys and values.
+    size, are alive throughout a block, and so is the input of parallel ones. To these
+    come the attention scores in FP32, or the gate and up outputs, or the logits in
+    FP32. If several positions of a sequence are computed together, their queries are
+    alive too. In an encoder, which keeps no KV cache, so are the keys and values.
     """
     model, width = task.model, task.tensor
     split = task.group
@@ -145,7 +145,8 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
         else:
             alive = np.zeros(width, dtype=np.int64)
         most = np.maximum(most, alive)
-    hidden = 3 * task.activation_format.bytes_of(model.hidden_size)
+    alive_hidden = 3 + model.block_order.is_parallel
+    hidden = alive_hidden * task.activation_format.bytes_of(model.hidden_size)
     return most + hidden * task.tokens
 
 

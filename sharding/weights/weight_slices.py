@@ -24,6 +24,8 @@ from specs.model import ModelSpec
 
 # Marks the head that is a second copy of the embedding.
 TIED = " (tied)"
+# Marks the norm that is a second copy of the one of attention.
+SHARED_NORM = " (shared)"
 
 
 def block_slices(
@@ -180,7 +182,11 @@ def _before_experts(group: GroupSlices, block: Block) -> list[TensorSlices]:
     begin, _ = block.range_of(model.inner_size(layer))
     slices = []
     if model.structure.normalises_inputs:
-        slices += group.norm(names.feed_forward_norm.format(layer=layer), begin=begin)
+        slices += group.norm(
+            names.feed_forward_norm.format(layer=layer),
+            begin=begin,
+            mark=SHARED_NORM if model.block_order.shares_norm else "",
+        )
     if model.has_experts(layer):
         slices += _router_slices(group, block, begin=begin)
     return slices

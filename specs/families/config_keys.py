@@ -72,6 +72,20 @@ class ConfigKeys(Spec):
         which the last has none if there is no list.
     gate_alpha, gate_limit
         Form of a gate that is clipped.
+    parallel_blocks
+        Whether attention and feed-forward of a layer take the same input.
+    parallel_norms
+        Number of norms of that input, in a decoder of the newer kind.
+    single_kv_head
+        Whether all query heads share one key and value head.
+    newer_decoder
+        Whether blocks are parallel, and `kv_heads` holds, whatever other keys say.
+    alibi
+        Whether scores fall with the distance of a position.
+    rotary_dims
+        Elements of a head that are rotated, instead of `rotary_fraction`.
+    logits_factor
+        Factor of the logits, instead of a divisor.
     norm_epsilon, activation, rope_theta, local_rope_theta, rotary_fraction,
     query_scalar, attention_scale, embedding_scale, residual_scale, logits_divisor,
     attention_soft_cap, final_soft_cap
@@ -125,6 +139,13 @@ class ConfigKeys(Spec):
     window_period: _Keys = ()
     rotated_layers: _Keys = ()
     unrotated_period: _Keys = ()
+    parallel_blocks: _Keys = ()
+    parallel_norms: _Keys = ()
+    single_kv_head: _Keys = ()
+    newer_decoder: _Keys = ()
+    alibi: _Keys = ()
+    rotary_dims: _Keys = ()
+    logits_factor: _Keys = ()
     norm_epsilon: _Keys = ("rms_norm_eps",)
     activation: _Keys = ("hidden_act",)
     rope_theta: _Keys = ("rope_theta",)

@@ -6,6 +6,7 @@ from typing import Any, final
 
 from pydantic import Field
 
+from specs.block_order import BlockOrder
 from specs.families.config_keys import ConfigKeys
 from specs.families.tensor_names import TensorNames
 from specs.router import SOFTMAX_ROUTER, RouterSpec
@@ -51,12 +52,18 @@ class Family(Spec):
     layer_norms
         Whether norms are LayerNorms, which subtract a mean and add a bias; otherwise
         they only divide by the root mean square.
+    norm_biases
+        Whether a LayerNorm has a bias.
+    block_order
+        Input of the feed-forward of a layer, if no key says that it is another.
     unit_offset
         Whether a norm multiplies by 1 plus its weight instead of by its weight.
     gated
         Whether the feed-forward multiplies its activations by a gate.
     biased
         Whether every projection has a bias, independent of the config.
+    feed_forward_biased, head_biased
+        Whether projections of the feed-forward and of the head have one.
     qkv_biased
         Whether query, key and value projections have a bias, independent of the config.
     router
@@ -79,6 +86,10 @@ class Family(Spec):
         Whether rows of the embedding are multiplied by the root of their size.
     learned_positions
         Whether positions are rows of a table; otherwise query and key are rotated.
+    alibi
+        Whether scores fall with the distance of a position, independent of the config.
+    scaled_alibi
+        Whether what they fall by is scaled as the scores are.
     rotary_interleaved
         Whether the rotation pairs neighbours instead of halves of a head.
     first_position, unnumbered_positions
@@ -88,6 +99,8 @@ class Family(Spec):
     widening
         Size of the feed-forward over that of the residual stream if the config's is
         null; 0 if it cannot be.
+    rotates_in_windows
+        Whether only layers with a window rotate queries and keys.
     window_period
         Number of layers of which the last has no window and the others have one, in a
         model with a window; 0 if all have it.
@@ -108,9 +121,13 @@ class Family(Spec):
     extends: str | None = None
     norms: NormPlacement = NormPlacement.BEFORE
     layer_norms: bool = False
+    norm_biases: bool = True
+    block_order: BlockOrder = BlockOrder.SEQUENTIAL
     unit_offset: bool = False
     gated: bool = True
     biased: bool = False
+    feed_forward_biased: bool = False
+    head_biased: bool = False
     qkv_biased: bool = False
     router: RouterSpec = SOFTMAX_ROUTER
     shared_expert_gate: bool = False
@@ -121,11 +138,14 @@ class Family(Spec):
     whole_head_norms: bool = False
     scaled_embedding: bool = False
     learned_positions: bool = False
+    alibi: bool = False
+    scaled_alibi: bool = False
     rotary_interleaved: bool = False
     first_position: int = Field(default=0, ge=0)
     unnumbered_positions: int = Field(default=0, ge=0)
     encoder: bool = False
     widening: int = Field(default=0, ge=0)
+    rotates_in_windows: bool = False
     window_period: int = Field(default=0, ge=0)
     requires: Mapping[str, Any] = Field(default_factory=dict)
     defaults: Mapping[str, Any] = Field(default_factory=dict)

@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import Self, final
 
+from specs.block_order import BlockOrder
 from specs.validation import Spec
 
 
@@ -35,6 +36,8 @@ class TensorNames(Spec):
         Norm of each block's input.
     attention_post_norm, feed_forward_post_norm
         Norm of each block's output, in families that have one.
+    parallel_attention_norm, parallel_feed_forward_norm
+        Norms of parallel blocks, if their names differ and each has its own.
     final_norm, head
         Norm and projection behind the last layer.
     router
@@ -74,6 +77,8 @@ class TensorNames(Spec):
     attention_post_norm: str = "model.layers.{layer}.post_attention_layernorm"
     feed_forward_norm: str = "model.layers.{layer}.post_attention_layernorm"
     feed_forward_post_norm: str = "model.layers.{layer}.post_feedforward_layernorm"
+    parallel_attention_norm: str = ""
+    parallel_feed_forward_norm: str = ""
     final_norm: str = "model.norm"
     head: str = "lm_head"
     router: str = "model.layers.{layer}.block_sparse_moe.gate"
@@ -96,6 +101,25 @@ class TensorNames(Spec):
     def norm_before_head(self, layers: int) -> str:
         """Return the name of the norm before the head of a model of `layers`."""
         return self.final_norm.format(before=layers - 1)
+
+    def in_order(self, order: BlockOrder) -> Self:
+        """Return the names in a model whose blocks have an order."""
+        if order.shares_norm:
+            return self._of_one_norm
+        has_own = order.is_parallel and self.parallel_attention_norm
+        return self._of_parallel_blocks if has_own else self
+
+    @cached_property
+    def _of_one_norm(self) -> Self:
+        return self.model_copy(update={"feed_forward_norm": self.attention_norm})
+
+    @cached_property
+    def _of_parallel_blocks(self) -> Self:
+        norms = {
+            "attention_norm": self.parallel_attention_norm,
+            "feed_forward_norm": self.parallel_feed_forward_norm,
+        }
+        return self.model_copy(update=norms)
 
     @cached_property
     def of_experts(self) -> Self:

@@ -56,6 +56,7 @@ def any_plans(draw: st.DrawFn) -> ShardingPlan:
         token_types=2 if structure.encoder else 0,
         window_tokens=draw(st.integers(1, 40)) if windowed else None,
         windowed_layers=tuple(sorted(windowed)),
+        block_order=structure.block_order,
         formats=draw(
             st.none() | st.builds(_formats, st.randoms(use_true_random=False))
         ),

@@ -62,6 +62,7 @@ def small_models(draw: st.DrawFn, *, families: tuple[str, ...] = ALL) -> ModelSp
         token_types=2 if structure.encoder else 0,
         window_tokens=draw(st.integers(1, 40)) if windowed else None,
         windowed_layers=tuple(sorted(windowed)),
+        block_order=structure.block_order,
         formats=draw(st.sampled_from([None, None, QUANTISED])),
     )
 

@@ -38,10 +38,15 @@ _DEEPSEEK = {
     "topk_group": 2,
     "first_k_dense_replace": 1,
 }
+_GPTJ = _GPT2 | {"n_embd": 18, "rotary_dim": 4}
 _OF_FAMILY: dict[str, dict[str, Any]] = {
     "deepseek_v2": _DEEPSEEK,
     "deepseek_v3": _DEEPSEEK,
     "kimi_k2": _DEEPSEEK,
+    "cohere2": {"hidden_size": 16, "sliding_window": 3, "sliding_window_pattern": 2},
+    "falcon": {"hidden_size": 16, "new_decoder_architecture": True, "num_kv_heads": 2},
+    "gpt_neox": {"hidden_size": 16, "rotary_pct": 0.5},
+    "phi": {"hidden_size": 16},
     "gemma3_text": {"sliding_window": 3, "sliding_window_pattern": 2},
     "glm4": {"partial_rotary_factor": 0.5},
     "granite": {
@@ -72,7 +77,8 @@ def tiny() -> Tiny:
     """Return a tiny model of a family; keys of its config can be changed."""
 
     def make(family: str, **changes: Any) -> ModelSpec:
-        sizes = _GPT2 if family == "gpt2" else _SIZES | _OF_FAMILY.get(family, {})
+        own = {"gpt2": _GPT2, "gptj": _GPTJ}
+        sizes = own.get(family, _SIZES | _OF_FAMILY.get(family, {}))
         config = sizes | {"model_type": family} | changes
         return model_from_config(config, name=f"tiny-{family}")
 

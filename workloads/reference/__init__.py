@@ -3,6 +3,7 @@
 evaluation: evaluate, random_weights, of a whole graph
 residual_stream: embed, norm_weigh, norm_scale, norm_add, product, add
 attention: head_norm, head_scale, position, scores, softmax, values
+positions: attended, alibi_slopes, fallen_scores
 feed_forward_and_head: router, choose, activate, candidate, sample
 routing: expert_weights
 graph_operators: matrix_product, paired_product, vector, lookup_rows

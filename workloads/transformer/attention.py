@@ -66,6 +66,7 @@ def attention(transformer: Transformer, *, post_norm: bool = False) -> list[Bloc
     model = transformer.model
     family = model.structure
     windowed = set(model.windowed_layers) if model.window_tokens else set()
+    turns = not (family.learned_positions or model.alibi)
     blocks = []
     for has_window, rotated in product((True, False), (True, False)):
         layers = tuple(
@@ -78,7 +79,7 @@ def attention(transformer: Transformer, *, post_norm: bool = False) -> list[Bloc
             model.numerical_settings,
             model.head_dim,
             windowed=has_window,
-            rotated=rotated,
+            rotated=rotated and turns,
             interleaved=family.rotary_interleaved,
         )
         if layers:
@@ -87,7 +88,8 @@ def attention(transformer: Transformer, *, post_norm: bool = False) -> list[Bloc
                     transformer,
                     layers,
                     model.window_tokens if has_window else None,
-                    None if family.learned_positions else rotation,
+                    # Nothing but biases, if there are any, precedes these scores.
+                    None if family.learned_positions and model.qkv_biases else rotation,
                     post_norm,
                 )
             )
@@ -119,16 +121,19 @@ def _attention(
             for kind in ("key", "value")
         ]
     )
+    scale = (
+        settings.attention_scale or (settings.query_scalar or model.head_dim) ** -0.5
+    )
     attributes = AttentionAttributes(
         heads=model.attention_heads,
         kv_heads=model.kv_heads,
         head_dim=model.head_dim,
-        scale=settings.attention_scale
-        or (settings.query_scalar or model.head_dim) ** -0.5,
+        scale=scale,
         soft_cap=settings.attention_soft_cap,
         causal=not encoder,
         window=window,
         chunked=window is not None and model.structure.chunked,
+        alibi=(scale if model.structure.scaled_alibi else 1.0) * model.alibi,
     )
     per_head = model.attention_heads * rows.count
     (scores,) = builder.operator(

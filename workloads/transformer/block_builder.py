@@ -38,6 +38,12 @@ class Transformer:
     norm: NormAttributes
     residual_is_normed: bool = False
 
+    @property
+    def norm_vectors(self) -> tuple[str, ...]:
+        """Return the kinds of vectors that a norm has: weights, and biases if any."""
+        biased = self.norm.centred and self.model.structure.norm_biases
+        return ("weight", "bias") if biased else ("weight",)
+
 
 @final
 class BlockBuilder:

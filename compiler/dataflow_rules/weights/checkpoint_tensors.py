@@ -12,6 +12,8 @@ from specs.families.tensor_names import TensorNames
 from specs.model import ModelSpec
 
 _TIED = " (tied)"
+# A norm that both blocks of a layer take their input by is stored for each of them.
+_SHARED = " (shared)"
 
 
 class Part(NamedTuple):
@@ -39,7 +41,7 @@ class Part(NamedTuple):
 
 def checkpoint_parts(model: ModelSpec) -> dict[str, tuple[Part, ...]]:
     """Return the parts of each tensor of a model's checkpoint, by its name."""
-    names = names_of(model.family, experts=1)
+    names = names_of(model.family, experts=1).in_order(model.block_order)
     hidden = model.hidden_size
     parts: dict[str, tuple[Part, ...]] = {}
     for name, matrix, rows in (
@@ -63,10 +65,10 @@ def _vector(name: str, size: int, begin: int = 0, row: int = 0) -> Part:
     return Part(name, begin, size, row, is_vector=True)
 
 
-def _norm(name: str, at: str, size: int) -> dict[str, tuple[Part, ...]]:
+def _norm(name: str, at: str, size: int, mark: str = "") -> dict[str, tuple[Part, ...]]:
     """Return the parts of a norm's weights and bias."""
     return {
-        f"{name}.{kind}": (_vector(f"{at}.{kind}", size),)
+        f"{name}.{kind}{mark}": (_vector(f"{at}.{kind}", size),)
         for kind in ("weight", "bias")
     }
 
@@ -158,7 +160,8 @@ def _feed_forward(
     if model.structure.normalises_inputs:
         # Where outputs are normalised, this name is of that of attention as well.
         before = names.feed_forward_norm.format(layer=layer)
-        parts |= _norm(before, f"{at}.norm", hidden)
+        mark = _SHARED * model.block_order.shares_norm
+        parts |= _norm(before, f"{at}.norm", hidden, mark)
     if experts > 1:
         parts |= _routers(model, names, layer)
     own = names_of(model.family, experts=experts)

@@ -151,6 +151,12 @@ _MODELS: dict[str, tuple[str, Strategy, dict[str, object]]] = {
         Strategy(tensor=4, pipeline=1, expert=2),
         {"experts": 4, "experts_per_token": 2, "feed_forward_biases": True},
     ),
+    # One norm, without a bias, is that of attention and of what is beside it.
+    "parallel blocks": (
+        "cohere",
+        Strategy(tensor=2, pipeline=1),
+        {"block_order": "one_norm"},
+    ),
     "sinks": (
         "gpt_oss",
         Strategy(tensor=4, pipeline=1),

@@ -65,6 +65,17 @@ OF_FAMILY: dict[str, dict[str, Any]] = {
             "original_max_position_embeddings": 8,
         },
     },
+    "cohere2": {
+        "hidden_size": 36,
+        "attention_bias": True,
+        "logit_scale": 0.3,
+        "sliding_window": 3,
+        "sliding_window_pattern": 2,
+    },
+    "falcon": {"hidden_size": 36, "ffn_hidden_size": 43},
+    "gpt_neox": {"hidden_size": 36, "rotary_pct": 0.67},
+    "gptj": GPT2 | {"rotary_dim": 4},
+    "phi": {"hidden_size": 36, "partial_rotary_factor": 0.67},
     # Every second layer has a window.
     "gemma2": {"sliding_window": 3, "attn_logit_softcapping": 2.0},
     "gemma3_text": {
@@ -128,7 +139,8 @@ OF_FAMILY: dict[str, dict[str, Any]] = {
 
 
 def model_of(family: str, **changes: Any) -> ModelSpec:
-    sizes = GPT2 if family == "gpt2" else SIZES | OF_FAMILY.get(family, {})
+    own = OF_FAMILY.get(family, {})
+    sizes = own if family in ("gpt2", "gptj") else SIZES | own
     return model_from_config(sizes | {"model_type": family} | changes, name=family)
 
 
@@ -174,6 +186,15 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
     [
         ("bert", "tensor=8"),
         ("bert", "tensor=4,pipeline=2,attention=2"),
+        ("cohere", "tensor=8"),
+        ("cohere", "tensor=1,pipeline=8"),
+        ("cohere2", "tensor=4,pipeline=2,attention=2"),
+        ("falcon", "tensor=8"),
+        ("falcon", "tensor=2,pipeline=4"),
+        ("gpt_neox", "tensor=4,pipeline=2"),
+        ("gpt_neox", "tensor=1,pipeline=8"),
+        ("gptj", "tensor=8"),
+        ("phi", "tensor=2,pipeline=4"),
         ("deepseek_v3", "tensor=6"),
         ("deepseek_v3", "tensor=2,pipeline=4,expert=2"),
         ("deepseek_v3", "tensor=8,attention=4"),
@@ -224,6 +245,28 @@ def test_chips_compute_what_the_model_does(family: str, strategy: str) -> None:
     assert 0 < execution.difference < 1e-5
     checked(model_of(family), strategy, chips=8)
     assert np.array_equal(execution.tokens, execution.expected_tokens)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "changes"),
+    [
+        # Two chips share the context of some heads.
+        ("tensor=8", {"multi_query": False, "parallel_attn": False, "bias": True}),
+        ("tensor=2,pipeline=4", {"new_decoder_architecture": True, "num_kv_heads": 3}),
+    ],
+)
+def test_scores_fall_with_the_distance_by_the_slope_of_each_head(
+    strategy: str, changes: dict[str, Any]
+) -> None:
+    model = model_of("falcon", alibi=True, **changes)
+    assert executed(model, strategy, tokens=2).agrees(1e-5)
+    checked(model, strategy, chips=8)
+
+
+def test_heads_pass_where_there_is_neither_a_rotation_nor_a_bias() -> None:
+    model = model_of("opt", enable_bias=False)
+    assert executed(model, "tensor=8", tokens=2).agrees(1e-5)
+    checked(model, "tensor=8", chips=8)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,10 @@ def stored_parameters(planned: ShardingPlan) -> int:
         kinds = (BlockKind.ATTENTION, BlockKind.FEED_FORWARD, BlockKind.HEAD)
         parts = [b for s in planned.stages for b in s.blocks if b.kind in kinds]
         held = sum(tensor - block.opens for block in parts)
-        copies += held * 2 * model.hidden_size
+        copies += held * model.norm_parameters
+    if model.block_order.shares_norm:
+        # The norm of attention, once more where the block beside it begins.
+        copies += model.layers * model.norm_parameters
     routed = [
         block
         for stage in planned.stages
@@ -78,7 +81,7 @@ def test_every_weight_is_on_exactly_one_chip(
     small = plan(model, tensor, pipeline, context=64)
     slices = small.slices
     assert check_coverage(slices) == stored_parameters(small)
-    copies = slices["tensor"].str.endswith((" (tied)", " (copies)"))
+    copies = slices["tensor"].str.endswith((" (tied)", " (copies)", " (shared)"))
     assert check_coverage(slices[~copies]) == model.parameters
     assert slices["bytes"].sum() == small.weight_bytes
 

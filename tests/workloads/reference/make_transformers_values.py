@@ -75,6 +75,20 @@ LATENT |= {
     # The first layer is dense.
     "first_k_dense_replace": 1,
 }
+FALCON = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "vocab_size": 11,
+}
+NEOX = {
+    "hidden_size": 16,
+    "intermediate_size": 20,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "vocab_size": 11,
+    "max_position_embeddings": 16,
+}
 EXPERTS = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 7}
 CASES: dict[str, dict[str, Any]] = {
     "llama": DECODER | {"model_type": "llama", "rope_theta": 50.0},
@@ -194,6 +208,56 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "smollm3": DECODER
     | {"model_type": "smollm3", "no_rope_layer_interval": 2, "pad_token_id": 0},
+    "cohere": DECODER | {"model_type": "cohere", "logit_scale": 0.3, "pad_token_id": 0},
+    # Every second layer has a window, and only that rotates.
+    "cohere2": DECODER
+    | {
+        "model_type": "cohere2",
+        "hidden_size": 16,
+        "logit_scale": 0.5,
+        "sliding_window": 3,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "pad_token_id": 0,
+    },
+    "falcon": FALCON | {"model_type": "falcon"},
+    "falcon with grouped heads": FALCON
+    | {"model_type": "falcon", "new_decoder_architecture": True, "num_kv_heads": 2},
+    "falcon with grouped heads and one norm": FALCON
+    | {
+        "model_type": "falcon",
+        "new_decoder_architecture": True,
+        "num_kv_heads": 2,
+        "num_ln_in_parallel_attn": 1,
+        "tie_word_embeddings": False,
+    },
+    "falcon with linear biases": FALCON
+    | {
+        "model_type": "falcon",
+        "alibi": True,
+        "multi_query": False,
+        "parallel_attn": False,
+        "bias": True,
+    },
+    "gpt_neox": NEOX | {"model_type": "gpt_neox", "rotary_pct": 0.5},
+    "gpt_neox in sequence": NEOX
+    | {"model_type": "gpt_neox", "use_parallel_residual": False, "rotary_pct": 1.0},
+    "gptj": {
+        "model_type": "gptj",
+        "n_embd": 12,
+        "n_layer": 2,
+        "n_head": 3,
+        "n_positions": 16,
+        "rotary_dim": 2,
+        "vocab_size": 11,
+    },
+    "phi": NEOX | {"model_type": "phi"},
+    "stablelm in parallel": DECODER
+    | {
+        "model_type": "stablelm",
+        "hidden_size": 16,
+        "use_parallel_residual": True,
+        "partial_rotary_factor": 0.5,
+    },
     "stablelm": DECODER
     | {
         "model_type": "stablelm",
@@ -268,7 +332,7 @@ WHOLE = ("sinks", "e_score_correction_bias")
 
 def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
     """Return weights under the names of a checkpoint, fused where it fuses them."""
-    names = names_of(model.family, experts=1)
+    names = names_of(model.family, experts=1).in_order(model.block_order)
     parts: dict[str, list[Array]] = {}
     for name, value in weights.items():
         stem, kind = name.rsplit(".", 1)
@@ -283,6 +347,9 @@ def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
             _, number, part = stem.split(".", 2)
             layer = int(number)
             own_names = names_of(model.family, experts=model.experts_in(layer))
+            own_names = own_names.in_order(model.block_order)
+            if part == "feed_forward.norm" and model.block_order.shares_norm:
+                continue
             if part == "attention.query_norm" and model.latent is not None:
                 part = "attention.query_latent_norm"
             target = getattr(own_names, LAYER[part])
@@ -298,7 +365,15 @@ def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
         for expert, own in enumerate(np.split(value, model.experts, axis)):
             full = target.format(layer=layer, before=layer - 1, expert=expert)
             parts.setdefault(full, []).append(own.reshape(-1) if vector else own)
-    fused = {name: np.concatenate(values) for name, values in parts.items()}
+    fused = {
+        name: by_groups(values, model.kv_heads)
+        if "query_key_value" in name
+        else np.concatenate(values)
+        for name, values in parts.items()
+    }
+    if model.family == "gpt_neox":
+        # What checkpoints call by another name.
+        fused["lm_head.weight"] = fused.pop("embed_out.weight")
     if model.family == "gpt2":
         # Its projections are stored transposed.
         fused = {
@@ -306,6 +381,12 @@ def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
             for name, value in fused.items()
         }
     return fused
+
+
+def by_groups(values: list[Array], groups: int) -> Array:
+    """Return queries, keys and values fused group of heads after group of heads."""
+    split = [np.split(each, groups) for each in values]
+    return np.concatenate([part for own in zip(*split, strict=True) for part in own])
 
 
 def values(config: dict[str, Any]) -> dict[str, Any]:
@@ -319,6 +400,9 @@ def values(config: dict[str, Any]) -> dict[str, Any]:
         **config | {"model_type": THEIRS.get(own, own)}
     )
     made._attn_implementation = made._experts_implementation = "eager"
+    if model.structure.scaled_alibi and model.alibi:
+        # Eager attention of version 5.23 adds the biases twice.
+        made._attn_implementation = "sdpa"
     encoder = model.structure.encoder
     kind = transformers.AutoModel if encoder else transformers.AutoModelForCausalLM
     theirs = kind.from_config(made).double().eval()

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from specs.numerical_settings import RopeScaling
 from workloads.attributes import (
-    AttentionAttributes,
     HeadNormAttributes,
     PositionAttributes,
 )
@@ -13,7 +12,6 @@ from workloads.operators import Function, GraphOperator, TokenRows
 from workloads.reference.activations import Array
 from workloads.reference.attention import (
     appended,
-    attended,
     head_norm,
     position,
     rotation_angles,
@@ -81,24 +79,6 @@ def test_llama3_keeps_fast_frequencies_and_divides_slow_ones() -> None:
     assert 1 < ratio[0, 1] < 8
 
 
-@pytest.mark.parametrize(
-    ("causal", "window", "expected"),
-    [
-        (False, None, ["1111", "1111"]),
-        (True, None, ["1110", "1111"]),
-        (True, 2, ["0110", "0011"]),
-    ],
-)
-def test_a_token_attends_to_itself_and_what_is_before_within_the_window(
-    causal: bool, window: int | None, expected: list[str]
-) -> None:
-    attributes = AttentionAttributes(
-        heads=1, kv_heads=1, head_dim=1, scale=1.0, causal=causal, window=window
-    )
-    mask = attended(attributes, 4, rows(9, query_tokens=2))
-    assert ["".join(map(str, row)) for row in mask.astype(int).tolist()] == expected
-
-
 def test_new_rows_replace_the_last_ones_of_each_sequence() -> None:
     cache = np.array([[1], [2], [0], [3], [4], [0]])
     new = np.array([[7], [8]])
@@ -117,19 +97,6 @@ def test_a_sink_takes_its_share_and_gives_no_position_more() -> None:
     assert shares == pytest.approx(np.array([[1 / 8, 3 / 8], [1 / 5, 3 / 5]]))
     (alone,) = softmax(operator, [scores], rows(2))
     assert alone == pytest.approx(np.array([[1 / 4, 3 / 4]] * 2))
-
-
-def test_positions_attend_within_their_own_chunk() -> None:
-    attributes = AttentionAttributes(
-        heads=1, kv_heads=1, head_dim=2, scale=1.0, window=3, chunked=True
-    )
-    # Positions 2 to 4: the last of one chunk, and the first two of the next.
-    mask = attended(attributes, 5, rows(5, query_tokens=3))
-    assert mask.astype(int).tolist() == [
-        [1, 1, 1, 0, 0],
-        [0, 0, 0, 1, 0],
-        [0, 0, 0, 1, 1],
-    ]
 
 
 def test_queries_grow_with_the_logarithm_of_their_position() -> None:
