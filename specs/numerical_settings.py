@@ -198,6 +198,8 @@ def numerical_settings_of(
     if not config.flag("query_growth_used", otherwise=True):
         settings["query_growth"] = 0.0
     scaling = text.get("rope_scaling") if rope is None else rope
+    if scaling is None:
+        scaling = FAMILIES[family].rope_scaling or None
     settings["rope_scaling"] = _rope_scaling(scaling, origin)
     return build(NumericalSettings, settings, origin)
 

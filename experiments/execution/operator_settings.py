@@ -127,7 +127,10 @@ def _frequencies(rotary: Rotary) -> tuple[float, ...]:
             if scaling.kind == "llama3":
                 low, high = scaling.low_frequency_factor, scaling.high_frequency_factor
                 turns = scaling.trained_positions * frequency / (2 * pi)
-                kept = min(max((turns - low) / (high - low), 0.0), 1.0)
+                width = high - low
+                kept = min(max((turns - low) / width, 0.0), 1.0) if width else 0.0
+                if not width and turns > high:
+                    kept = 1.0
             if scaling.kind == "yarn":
                 kept = _kept_by_yarn(pair, rotary, scaling)
             frequency *= kept + (1 - kept) / scaling.factor

@@ -111,6 +111,8 @@ class Family(Spec):
         Value of each key that may be left out of a config.
     numerics
         Numerical settings that no key states.
+    rope_scaling
+        Scaling of the rotary frequencies of a config that has no table of them.
     keys
         Names of the keys.
     tensors
@@ -150,6 +152,7 @@ class Family(Spec):
     requires: Mapping[str, Any] = Field(default_factory=dict)
     defaults: Mapping[str, Any] = Field(default_factory=dict)
     numerics: Mapping[str, Any] = Field(default_factory=dict)
+    rope_scaling: Mapping[str, Any] = Field(default_factory=dict)
     keys: ConfigKeys = ConfigKeys()
     tensors: TensorNames = TensorNames()
 

@@ -127,7 +127,12 @@ def rotation_angles(rotary: Rotary, rows: TokenRows) -> Array:
         turns = scaling.trained_positions * frequencies / (2 * pi)
         if scaling.kind == "llama3":
             low, high = scaling.low_frequency_factor, scaling.high_frequency_factor
-            kept = np.clip((turns - low) / (high - low), 0, 1)
+            # Without room between the two there is nothing to interpolate.
+            kept = (
+                np.where(turns > high, 1.0, 0.0)
+                if low == high
+                else np.clip((turns - low) / (high - low), 0, 1)
+            )
         elif scaling.kind == "yarn":
             kept = 1 - _yarn_ramp(rotary, scaling)
         frequencies = kept * frequencies + (1 - kept) * slow

@@ -79,6 +79,22 @@ def test_llama3_keeps_fast_frequencies_and_divides_slow_ones() -> None:
     assert 1 < ratio[0, 1] < 8
 
 
+def test_llama3_keeps_or_divides_if_there_is_no_room_between_its_factors() -> None:
+    # As Llama 4 Scout has it.
+    scaling = RopeScaling(
+        kind="llama3",
+        factor=16.0,
+        trained_positions=64,
+        low_frequency_factor=1.0,
+        high_frequency_factor=1.0,
+    )
+    plain = Rotary(theta=10_000.0, dims=8)
+    scaled = Rotary(theta=10_000.0, dims=8, scaling=scaling)
+    ratio = rotation_angles(plain, rows(2)) / rotation_angles(scaled, rows(2))
+    # In 64 positions they turn 10.2, 1.02, 0.102 and 0.0102 times.
+    assert ratio[0].tolist() == pytest.approx([1, 1, 16, 16])
+
+
 def test_new_rows_replace_the_last_ones_of_each_sequence() -> None:
     cache = np.array([[1], [2], [0], [3], [4], [0]])
     new = np.array([[7], [8]])
