@@ -65,6 +65,9 @@ def unrotated_of(config: Config, layers: int) -> dict[str, tuple[int, ...]]:
     """Return the layers of a model spec whose queries and keys are not rotated."""
     if config.family.rotates_in_windows:
         windowed = window_of(config, layers).get("windowed_layers", ())
+        has_window = config.value("window_tokens")[1] is not None
+        if config.family.rotates_without_window and not has_window:
+            return {}
         others = tuple(layer for layer in range(layers) if layer not in windowed)
         return {"unrotated_layers": others} if others else {}
     key, rotated = config.value("rotated_layers")

@@ -101,6 +101,8 @@ class Family(Spec):
         null; 0 if it cannot be.
     rotates_in_windows
         Whether only layers with a window rotate queries and keys.
+    rotates_without_window
+        Whether all layers do if none has a window.
     window_period
         Number of layers of which the last has no window and the others have one, in a
         model with a window; 0 if all have it.
@@ -148,6 +150,7 @@ class Family(Spec):
     encoder: bool = False
     widening: int = Field(default=0, ge=0)
     rotates_in_windows: bool = False
+    rotates_without_window: bool = False
     window_period: int = Field(default=0, ge=0)
     requires: Mapping[str, Any] = Field(default_factory=dict)
     defaults: Mapping[str, Any] = Field(default_factory=dict)

@@ -206,6 +206,43 @@ CASES: dict[str, dict[str, Any]] = {
         "num_hidden_layers": 4,
         "sliding_window": 3,
     },
+    "arcee": DECODER | {"model_type": "arcee", "mlp_bias": True},
+    "seed_oss": DECODER | {"model_type": "seed_oss"},
+    "ernie4_5": DECODER | {"model_type": "ernie4_5", "use_bias": True},
+    "helium": DECODER
+    | {"model_type": "helium", "num_attention_heads": 3, "num_key_value_heads": 3},
+    "glm": DECODER
+    | {"model_type": "glm", "partial_rotary_factor": 0.5, "pad_token_id": 0},
+    "nemotron": DECODER
+    | {"model_type": "nemotron", "partial_rotary_factor": 0.5, "norm_eps": 1e-3},
+    "olmoe": DECODER
+    | {
+        "model_type": "olmoe",
+        "hidden_size": 16,
+        "num_experts": 5,
+        "num_experts_per_tok": 2,
+        "norm_topk_prob": True,
+    },
+    "granitemoe": DECODER
+    | {
+        "model_type": "granitemoe",
+        "hidden_size": 16,
+        "num_local_experts": 5,
+        "num_experts_per_tok": 2,
+        "embedding_multiplier": 3.0,
+        "residual_multiplier": 0.7,
+        "attention_multiplier": 0.3,
+        "logits_scaling": 0.5,
+    },
+    # Layers without a window do not rotate.
+    "exaone4": DECODER
+    | {"model_type": "exaone4", "sliding_window": 3, "sliding_window_pattern": 2},
+    "exaone4 without a window": DECODER
+    | {
+        "model_type": "exaone4",
+        "sliding_window": None,
+        "layer_types": ["full_attention", "full_attention"],
+    },
     "smollm3": DECODER
     | {"model_type": "smollm3", "no_rope_layer_interval": 2, "pad_token_id": 0},
     "cohere": DECODER | {"model_type": "cohere", "logit_scale": 0.3, "pad_token_id": 0},
@@ -454,6 +491,8 @@ def fused_experts(weights: dict[str, Array], model: ModelSpec) -> dict[str, Arra
                 "down_proj_bias": [of(names.down, e, "bias") for e in experts],
             }
         kept |= {f"{ours}.{name}": np.stack(each) for name, each in made.items()}
+    if model.family == "granitemoe":
+        return {n.replace("router.layer", "router"): v for n, v in kept.items()}
     if model.family == "phimoe":
         kept = {n.replace("moe.gate", "moe.router"): v for n, v in kept.items()}
     return {n.replace("block_sparse_moe", "mlp"): v for n, v in kept.items()}
