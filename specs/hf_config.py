@@ -182,7 +182,7 @@ def _biases(config: Config) -> dict[str, bool]:
 
 def _positions(name: str, config: Config) -> dict[str, int]:
     """Return a model spec's longest context, and rows of tables of positions."""
-    rows = config.size("max_context_tokens")
+    rows = config.size("max_context_tokens", config.family.trained_positions)
     if not config.family.learned_positions:
         return {"max_context_tokens": rows}
     unused = config.family.first_position

@@ -122,7 +122,7 @@ class CountedTransformer(TransformerShape):
         return (
             self.layers * layer
             + feed_forwards
-            + self.norm_parameters
+            + (1 + self.structure.normed_embedding) * self.norm_parameters
             + self.embedding_rows * self.hidden_size
             + self.head_parameters
         )

@@ -73,21 +73,26 @@ def _look_up(statements: Statements, operations: Ints) -> int:
 
     The later parts go on with the sum that has them.
     """
-    later = statements.read(operations, beside("output@")).found
+    # Where there are no other tables, the lookup itself makes the sum.
+    added = "embedding.tables" in statements.graph
+    total = beside("output") if added else statements.output()
+    later = statements.read(operations, lambda name: f"{total(name)}@").found
     for own, result in (
         (operations[~later], statements.output()),
-        (operations[later], beside("output")),
+        (operations[later], total),
     ):
         if len(own):
-            _look_up_range(statements, own, result)
+            _look_up_range(statements, own, result, total)
     return len(operations)
 
 
-def _look_up_range(statements: Statements, operations: Ints, result: NameOf) -> None:
+def _look_up_range(
+    statements: Statements, operations: Ints, result: NameOf, total: NameOf
+) -> None:
     """Check rows of the table in a range, added to those of the ranges before."""
     tokens = statements.read(operations, statements.input(0))
     table = statements.read(operations, statements.input(1))
-    before = statements.read(operations, beside("output@"))
+    before = statements.read(operations, lambda name: f"{total(name)}@")
     made, complete = statements.made_so_far(operations, result)
     rows = statements.rows(operations, statements.input(1))
     must = statements.must

@@ -12,7 +12,12 @@ from sharding.operators.operators import ShardedOperator
 from sharding.parallelism.overlap import NO_OVERLAP, Overlap
 from sharding.partition.attention import attend, score, soften
 from sharding.partition.block_partition import BlockPartition
-from sharding.partition.embedding import add_tables, look_up
+from sharding.partition.embedding import (
+    add_tables,
+    look_up,
+    scale_rows,
+    weigh_rows,
+)
 from sharding.partition.expert_routing import choose_experts, score_experts
 from sharding.partition.feed_forward import activate
 from sharding.partition.head import choose_candidate, sample
@@ -27,7 +32,7 @@ from sharding.partition.norms import gather_residual, scale, weigh
 from sharding.partition.partial_sums import add, add_normed
 from sharding.partition.pooling import activate_pooled, scale_states, weigh_states
 from sharding.partition.products import multiply
-from sharding.weights.blocks import Block
+from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from workloads.operators import Function, GraphOperator
 
@@ -61,6 +66,11 @@ _LATENT: Mapping[Function, Rule] = {
     Function.SCORES: score_latents,
     Function.VALUES: attend_latents,
 }
+# What is different in an embedding whose rows are normalised.
+_EMBEDDING: Mapping[Function, Rule] = {
+    Function.NORM_WEIGH: weigh_rows,
+    Function.NORM_SCALE: scale_rows,
+}
 # What is different in the head of an encoder.
 _POOLING: Mapping[Function, Rule] = {
     Function.NORM_WEIGH: weigh_states,
@@ -87,6 +97,8 @@ def block_operators(
     rules = _RULES
     if part.pools:
         rules = {**_RULES, **_POOLING}
+    elif block.kind is BlockKind.EMBEDDING:
+        rules = {**_RULES, **_EMBEDDING}
     elif part.has_latents:
         rules = {**_RULES, **_LATENT}
     return [

@@ -82,18 +82,15 @@ def _embedding_slices(group: GroupSlices, block: Block) -> list[TensorSlices]:
     table = f"{names.embedding}.weight"
     slices = [group.by_hidden(table, model.vocabulary_size, low, high)]
     if block.opens:
-        added = (
-            (names.positions, model.position_rows),
-            (
-                names.token_types,
-                model.token_types,
-            ),
-        )
+        tables = {names.positions: model.position_rows}
+        tables[names.token_types] = model.token_types
         slices += [
             group.by_hidden(f"{name}.weight", rows, 0, rows)
-            for name, rows in added
+            for name, rows in tables.items()
             if rows
         ]
+    if block.closes and model.structure.normed_embedding:
+        slices += group.norm(names.embedding_norm)
     return slices
 
 

@@ -82,6 +82,8 @@ class Family(Spec):
         position.
     whole_head_norms
         Whether that norm is over all heads together, with a weight for each element.
+    normed_embedding
+        Whether rows of the embedding are normalised before the first layer.
     scaled_embedding
         Whether rows of the embedding are multiplied by the root of their size.
     learned_positions
@@ -106,6 +108,8 @@ class Family(Spec):
     window_period
         Number of layers of which the last has no window and the others have one, in a
         model with a window; 0 if all have it.
+    trained_positions
+        Positions of the training, if configs need not say it; 0 if they must.
     requires
         Values of keys without which a model has another structure, which is not
         modelled. A value that begins with ``=`` is that of another key.
@@ -140,6 +144,7 @@ class Family(Spec):
     head_norms: bool = False
     sinks: bool = False
     whole_head_norms: bool = False
+    normed_embedding: bool = False
     scaled_embedding: bool = False
     learned_positions: bool = False
     alibi: bool = False
@@ -152,6 +157,7 @@ class Family(Spec):
     rotates_in_windows: bool = False
     rotates_without_window: bool = False
     window_period: int = Field(default=0, ge=0)
+    trained_positions: int = Field(default=0, ge=0)
     requires: Mapping[str, Any] = Field(default_factory=dict)
     defaults: Mapping[str, Any] = Field(default_factory=dict)
     numerics: Mapping[str, Any] = Field(default_factory=dict)

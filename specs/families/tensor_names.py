@@ -19,6 +19,8 @@ class TensorNames(Spec):
     ----------
     embedding, positions, token_types
         Embedding tables.
+    embedding_norm
+        Norm of the rows of the embedding, in families that have one.
     query, key, value, output
         Projections of attention.
     query_norm, key_norm
@@ -57,6 +59,7 @@ class TensorNames(Spec):
     embedding: str = "model.embed_tokens"
     positions: str = ""
     token_types: str = ""
+    embedding_norm: str = ""
     query: str = "model.layers.{layer}.self_attn.q_proj"
     key: str = "model.layers.{layer}.self_attn.k_proj"
     value: str = "model.layers.{layer}.self_attn.v_proj"

@@ -31,6 +31,24 @@ PUBLISHED: dict[str, tuple[int, str, tuple[int, ...], dict[str, Any]]] = {
         (8192, 0, 60, 128, 8, 65_024),
         {"new_decoder_architecture": True},
     ),
+    "bigscience/bloom-560m": (
+        559_214_592,
+        "bloom",
+        (1024, 0, 24, 16, 0, 250_880),
+        {},
+    ),
+    "bigscience/bloom-7b1": (
+        7_069_016_064,
+        "bloom",
+        (4096, 0, 30, 32, 0, 250_880),
+        {},
+    ),
+    "bigscience/bloom": (
+        176_247_271_424,
+        "bloom",
+        (14_336, 0, 70, 112, 0, 250_880),
+        {},
+    ),
     "EleutherAI/pythia-6.9b": (
         6_857_302_016,
         "gpt_neox",

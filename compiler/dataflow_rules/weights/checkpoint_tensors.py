@@ -50,6 +50,7 @@ def checkpoint_parts(model: ModelSpec) -> dict[str, tuple[Part, ...]]:
         (names.token_types, "embedding.token_types.weight", model.token_types),
     ):
         parts[f"{name}.weight"] = (Part(matrix, 0, rows),)
+    parts |= _norm(names.embedding_norm, "embedding.norm", hidden)
     head = f"{names.head}.weight" + _TIED * model.tied_embeddings
     parts[head] = (Part("head.weight", 0, model.head_rows),)
     parts[f"{names.head}.bias"] = (_vector("head.bias", model.head_rows),)

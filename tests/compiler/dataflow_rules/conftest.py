@@ -157,6 +157,7 @@ _MODELS: dict[str, tuple[str, Strategy, dict[str, object]]] = {
         Strategy(tensor=2, pipeline=1),
         {"block_order": "one_norm"},
     ),
+    "embedding norm": ("bloom", Strategy(tensor=2, pipeline=1), {"kv_heads": 4}),
     "sinks": (
         "gpt_oss",
         Strategy(tensor=4, pipeline=1),

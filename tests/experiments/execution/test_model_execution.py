@@ -72,6 +72,7 @@ OF_FAMILY: dict[str, dict[str, Any]] = {
         "sliding_window": 3,
         "sliding_window_pattern": 2,
     },
+    "bloom": {"hidden_size": 36},
     "exaone4": {"sliding_window": 3, "sliding_window_pattern": 2},
     "granitemoe": {
         "hidden_size": 36,
@@ -194,6 +195,8 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
     [
         ("bert", "tensor=8"),
         ("bert", "tensor=4,pipeline=2,attention=2"),
+        ("bloom", "tensor=8"),
+        ("bloom", "tensor=1,pipeline=8"),
         ("cohere", "tensor=8"),
         ("cohere", "tensor=1,pipeline=8"),
         ("cohere2", "tensor=4,pipeline=2,attention=2"),

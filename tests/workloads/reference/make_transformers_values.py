@@ -206,6 +206,14 @@ CASES: dict[str, dict[str, Any]] = {
         "num_hidden_layers": 4,
         "sliding_window": 3,
     },
+    # Three heads: the last has a slope between those of the others.
+    "bloom": {
+        "model_type": "bloom",
+        "hidden_size": 12,
+        "n_layer": 2,
+        "n_head": 3,
+        "vocab_size": 11,
+    },
     "arcee": DECODER | {"model_type": "arcee", "mlp_bias": True},
     "seed_oss": DECODER | {"model_type": "seed_oss"},
     "ernie4_5": DECODER | {"model_type": "ernie4_5", "use_bias": True},
@@ -358,6 +366,7 @@ ENDS = {
     "embedding": "embedding",
     "embedding.positions": "positions",
     "embedding.token_types": "token_types",
+    "embedding.norm": "embedding_norm",
     "head.norm": "final_norm",
     "head": "head",
 }
