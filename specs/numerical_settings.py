@@ -150,6 +150,8 @@ _SCALING_KEYS = {
     "magnitude_of_all": "mscale_all_dim",
     "rotated_factor": "attention_factor",
 }
+# Positions of text are the same in all sections of a multimodal rotation.
+_UNSCALED = ("default", "mrope")
 # What a scaling that does not give its kind is called; it cannot be computed.
 _UNNAMED = "unnamed"
 
@@ -246,7 +248,7 @@ def _rope_scaling(table: Any, origin: str) -> dict[str, Any] | None:
     if not isinstance(table, Mapping):
         raise SpecError(f"{origin}: rope_scaling = {table!r}: must be a table or null")
     kind = table.get("rope_type", table.get("type", _UNNAMED))
-    if kind == "default":
+    if kind in _UNSCALED:
         return None
     known = {field: table.get(key) for field, key in _SCALING_KEYS.items()}
     given = {field: value for field, value in known.items() if value is not None}

@@ -76,6 +76,8 @@ def test_a_scaling_of_the_rotation_is_read_as_old_and_new_configs_write_it(
     [
         {"rope_scaling": None},
         {"rope_scaling": {"type": "default"}},
+        # Text has one position in all sections of a multimodal rotation.
+        {"rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}},
         {"rope_parameters": {"rope_type": "default", "rope_theta": 10_000.0}},
     ],
 )

@@ -97,6 +97,18 @@ PUBLISHED: dict[str, tuple[int, str, tuple[int, ...], dict[str, Any]]] = {
         (5120, 27_648, 64, 80, 8, 155_136),
         {"head_dim": 128},
     ),
+    "the text of Qwen/Qwen2.5-VL-7B-Instruct": (
+        7_615_616_512,
+        "qwen2_5_vl_text",
+        (3584, 18_944, 28, 28, 4, 152_064),
+        {},
+    ),
+    "the text of Qwen/Qwen3-VL-8B-Instruct": (
+        8_190_735_360,
+        "qwen3_vl_text",
+        (4096, 12_288, 36, 32, 8, 151_936),
+        {},
+    ),
     "baidu/ERNIE-4.5-0.3B": (
         360_748_032,
         "ernie4_5",

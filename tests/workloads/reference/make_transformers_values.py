@@ -90,6 +90,15 @@ NEOX = {
     "max_position_embeddings": 16,
 }
 EXPERTS = {"num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 7}
+# The rotation of a model that sees: sections of pairs by time, height and width.
+VISUAL = {
+    "hidden_size": 16,
+    "rope_parameters": {
+        "rope_type": "default",
+        "rope_theta": 50.0,
+        "mrope_section": [1, 1, 0],
+    },
+}
 CASES: dict[str, dict[str, Any]] = {
     "llama": DECODER | {"model_type": "llama", "rope_theta": 50.0},
     "llama with biases": DECODER
@@ -214,6 +223,13 @@ CASES: dict[str, dict[str, Any]] = {
         "n_head": 3,
         "vocab_size": 11,
     },
+    "qwen2_vl_text": DECODER | VISUAL | {"model_type": "qwen2_vl_text"},
+    "qwen2_5_vl_text": DECODER | VISUAL | {"model_type": "qwen2_5_vl_text"},
+    "qwen3_vl_text": DECODER | VISUAL | {"model_type": "qwen3_vl_text"},
+    "qwen3_vl_moe_text": DECODER
+    | EXPERTS
+    | VISUAL
+    | {"model_type": "qwen3_vl_moe_text", "mlp_only_layers": [0]},
     "arcee": DECODER | {"model_type": "arcee", "mlp_bias": True},
     "seed_oss": DECODER | {"model_type": "seed_oss"},
     "ernie4_5": DECODER | {"model_type": "ernie4_5", "use_bias": True},
@@ -450,19 +466,32 @@ def values(config: dict[str, Any]) -> dict[str, Any]:
         # Eager attention of version 5.23 adds the biases twice.
         made._attn_implementation = "sdpa"
     encoder = model.structure.encoder
-    kind = transformers.AutoModel if encoder else transformers.AutoModelForCausalLM
+    visual = "vl" in own.split("_")
+    without_head = encoder or visual
+    kind = transformers.AutoModelForCausalLM
+    kind = transformers.AutoModel if without_head else kind
     theirs = kind.from_config(made).double().eval()
     if model.experts > 1:
         weights = fused_experts(weights, model)
     state = {name: torch.tensor(value) for name, value in weights.items()}
+    if visual:
+        # The text part alone is a model without a head.
+        head = state.pop("lm_head.weight")
+        state = {name.removeprefix("model."): each for name, each in state.items()}
     report = theirs.load_state_dict(state, strict=False)
     lacking = [name for name in report.missing_keys if "lm_head" not in name]
     assert not lacking, report
     assert not report.unexpected_keys, report
     theirs.tie_weights()
+
+    def answer(found: Any) -> Any:
+        if visual:
+            return found.last_hidden_state @ head.T
+        return found.pooler_output if encoder else found.logits
+
     with torch.no_grad():
         found = theirs(torch.tensor(TOKENS))
-    result = found.pooler_output if encoder else found.logits
+    result = answer(found)
     return {
         "config": config,
         "shape": list(result.shape),
