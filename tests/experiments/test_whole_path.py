@@ -85,7 +85,7 @@ PLAN_ONLY = {
     "qwen3-30b-a3b",
 }
 # Families whose sizes have other keys.
-OTHER_KEYS = {"gpt2", "opt"}
+OTHER_KEYS = {"gpt2", "gptj", "opt"}
 EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
 SRAM_BYTES = (3 * 2**20, 220 * 2**20)
 
