@@ -13,6 +13,9 @@ from specs.errors import SpecError
 
 def window_of(config: Config, layers: int) -> dict[str, Any]:
     """Return the width of a model spec's sliding window and the layers that have it."""
+    if config.family.has_linear_layers:
+        # What has no linear attention attends to all positions.
+        return {}
     kinds = _kinds_of_layers(config, layers)
     used = config.flag("window_used", otherwise=True)
     if not used or config.value("window_tokens")[1] is None:

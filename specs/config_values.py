@@ -11,6 +11,7 @@ MODEL_TYPE = "model_type"
 # Kinds of layers in lists of them.
 WINDOWED_ATTENTION, FULL_ATTENTION = "sliding_attention", "full_attention"
 CHUNKED_ATTENTION = "chunked_attention"
+LINEAR_ATTENTION = "linear_attention"
 # Keys of a multimodal config that are also those of its text part.
 _OF_TEXT_TOO = ("tie_word_embeddings", "quantization_config", "torch_dtype", "dtype")
 

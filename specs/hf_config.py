@@ -13,6 +13,7 @@ from specs.families.catalogue import FAMILIES
 from specs.families.config_keys import ConfigKeys
 from specs.families.unmodelled import nearest_family, unmodelled_of
 from specs.latent_config import latent_sizes
+from specs.linear_config import linear_sizes
 
 # Sizes that every config.json states, even one that leaves the rest to its class.
 _STATED = ("hidden_size", "layers")
@@ -82,6 +83,7 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
         "tied_embeddings": not family.encoder and config.flag("tied_embeddings"),
         **expert_sizes(config, layers),
         **latent_sizes(config, heads),
+        **linear_sizes(config, layers),
         **_biases(config),
         **_positions(name, config),
         **window_of(config, layers),

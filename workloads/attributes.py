@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import final
 
 from specs.latent_attention import LatentAttention
+from specs.linear_attention import LinearAttention
 from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.graph_attributes import (
     LookupRowsAttributes,
@@ -184,6 +185,24 @@ class AttentionAttributes:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinearAttributes:
+    """Attributes of the functions of linear attention.
+
+    Parameters
+    ----------
+    linear
+        Sizes of its heads, and of its convolution.
+    epsilon
+        Number added to the sum of squares of a query or key, or to the mean square of
+        what a value head recalls; 0 of a function without a norm.
+    """
+
+    linear: LinearAttention
+    epsilon: float = 0.0
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddAttributes:
     """Attributes of a sum: which of residual, bias and expert choice follow it.
 
@@ -225,6 +244,7 @@ Attributes = (
     | ProductAttributes
     | PositionAttributes
     | AttentionAttributes
+    | LinearAttributes
     | AddAttributes
     | ChoiceAttributes
     | ActivateAttributes

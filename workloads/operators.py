@@ -24,6 +24,14 @@ def is_shared(name: str) -> bool:
     return own.rpartition(".")[2].startswith(SHARED)
 
 
+def is_recurrent(name: str) -> bool:
+    """Return whether a state is replaced by every token, by its name in a graph.
+
+    Other states are caches, which grow.
+    """
+    return name.endswith("_state")
+
+
 class Function(StrEnum):
     """Function of an operator."""
 
@@ -36,6 +44,13 @@ class Function(StrEnum):
     HEAD_NORM = "head_norm"
     HEAD_SCALE = "head_scale"
     LATENT_NORM = "latent_norm"
+    OUTPUT_GATE = "output_gate"
+    # Of linear attention.
+    CONVOLVE = "convolve"
+    UNIT_NORM = "unit_norm"
+    DECAY = "decay"
+    DELTA_RULE = "delta_rule"
+    GATED_NORM = "gated_norm"
     POSITION = "position"
     SCORES = "scores"
     SOFTMAX = "softmax"

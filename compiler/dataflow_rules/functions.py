@@ -14,6 +14,7 @@ from compiler.dataflow_rules.attention_functions import ATTENTION_RULES
 from compiler.dataflow_rules.experts.functions import EXPERT_RULES
 from compiler.dataflow_rules.head.functions import HEAD_RULES
 from compiler.dataflow_rules.latent.functions import LATENT_RULES, latent_sizes
+from compiler.dataflow_rules.linear.functions import LINEAR_RULES
 from compiler.dataflow_rules.product_functions import PRODUCT_RULES, check_sums
 from compiler.dataflow_rules.regions import either
 from compiler.dataflow_rules.statements import NameOf, Statements, beside
@@ -40,7 +41,7 @@ def check_functions(statements: Statements) -> int:
     _check_names(statements)
     checked = 0
     rules = OTHER_RULES | ATTENTION_RULES | PRODUCT_RULES | EXPERT_RULES | SUM_RULES
-    rules |= HEAD_RULES
+    rules |= HEAD_RULES | LINEAR_RULES
     if latent_sizes(statements) is not None:
         rules |= LATENT_RULES
     for function, rule in rules.items():

@@ -14,7 +14,7 @@ from specs.arrays import Ints
 from workloads.operators import LAYER, LAYER_INPUT, RESIDUAL
 
 # Values that stay from pass to pass.
-_STAYING = (".weight", ".bias", "_cache")
+_STAYING = (".weight", ".bias", "_cache", "_state")
 _HEAD = "head."
 
 

@@ -19,7 +19,7 @@ from workloads.reference.activations import activation
 from workloads.rotary import Rotary
 
 # Weights that are vectors, but for a bias of which each expert has its own.
-_VECTORS = (".bias", "norm.weight", "sinks.weight")
+_VECTORS = (".bias", "norm.weight", "sinks.weight", "rate.weight")
 Activation = Callable[[Array], Array]
 # Attributes that the engine calls by the same name.
 _SAME = (
@@ -37,6 +37,7 @@ _SAME = (
     "first_row",
     "head_dim",
     "latent",
+    "linear",
     "router",
     "scale",
     "soft_cap",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fabric.functional_engine.graph_settings import GraphSettings
 from specs.latent_attention import LatentAttention
+from specs.linear_attention import LinearAttention
 from specs.router import SOFTMAX_ROUTER, RouterSpec
 
 
@@ -49,6 +50,8 @@ class OperatorSettings:
         Factor of what is rotated.
     latent
         Sizes of latent attention, None without.
+    linear
+        Sizes of linear attention, None without.
     soft_cap
         Bound c of scores or logits x, which become c tanh(x / c); None without.
     slopes
@@ -96,6 +99,7 @@ class OperatorSettings:
     interleaved: bool = False
     rotated_factor: float = 1.0
     latent: LatentAttention | None = None
+    linear: LinearAttention | None = None
     soft_cap: float | None = None
     slopes: tuple[float, ...] = ()
     causal: bool = True

@@ -114,6 +114,28 @@ def _falls(part: BlockPartition) -> bool:
     return part.attributes(GraphFunction.SCORES, AttentionAttributes).alibi > 0
 
 
+def gate_output(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
+    """Return the sharded product of what heads attend to with sigmoids of gates."""
+    cut = AttentionCuts(part).query
+
+    def gates() -> tuple[Operation, ...]:
+        reads = tuple(operand(name, *cut) for name in operator.inputs)
+        made = (operand(operator.outputs[0], *cut),)
+        return (Operation(operator.name, Function.OUTPUT_GATE, reads, made),)
+
+    return [
+        # The sigmoid is an exponential, a sum and a division.
+        vector(
+            part.task,
+            "gate_output",
+            cut.sizes,
+            operations=5,
+            operands=2,
+            computes=gates,
+        )
+    ]
+
+
 def _attended(operator: GraphOperator) -> str:
     """Return the name of the values of a part of the context."""
     return f"{operator.name.rpartition('.')[0]}.attended"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from sharding.operators.operators import ShardedOperator
 from sharding.parallelism.overlap import NO_OVERLAP, Overlap
-from sharding.partition.attention import attend, score, soften
+from sharding.partition.attention import attend, gate_output, score, soften
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.embedding import (
     add_tables,
@@ -28,6 +28,8 @@ from sharding.partition.latent.projections import (
     norm_latents,
     place_latents,
 )
+from sharding.partition.linear.projections import convolve, decays, norm_units
+from sharding.partition.linear.recurrence import gate_normed, update_states
 from sharding.partition.norms import gather_residual, scale, weigh
 from sharding.partition.partial_sums import add, add_normed
 from sharding.partition.pooling import activate_pooled, scale_states, weigh_states
@@ -51,6 +53,12 @@ _RULES: Mapping[Function, Rule] = {
     Function.SCORES: score,
     Function.SOFTMAX: soften,
     Function.VALUES: attend,
+    Function.OUTPUT_GATE: gate_output,
+    Function.CONVOLVE: convolve,
+    Function.UNIT_NORM: norm_units,
+    Function.DECAY: decays,
+    Function.DELTA_RULE: update_states,
+    Function.GATED_NORM: gate_normed,
     Function.ADD: add,
     Function.ROUTER: score_experts,
     Function.CHOOSE: choose_experts,

@@ -126,7 +126,7 @@ def mirrored_operands(task: Task, blocks: Sequence[Block]) -> tuple[Operand, ...
     made = []
     for block in blocks:
         part = BlockPartition(task, block)
-        if not part.attends:
+        if not part.attends or part.is_linear:
             continue
         latents = LatentCuts(part)
         # A chip has the latents of all its heads once.

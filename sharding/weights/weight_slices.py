@@ -19,6 +19,7 @@ from sharding.parallelism.tensor_group import Range, TensorGroup
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.group_slices import GroupSlices, ProjectionRows
 from sharding.weights.latent_slices import latent_slices
+from sharding.weights.linear_slices import linear_slices
 from sharding.weights.tensor_names import names_of
 from specs.model import ModelSpec
 
@@ -31,19 +32,13 @@ SHARED_NORM = " (shared)"
 def block_slices(
     model: ModelSpec, block: Block, split: TensorGroup
 ) -> list[TensorSlices]:
-    """Return the slices of each weight of a transformer `block` over a tensor group.
-
-    Parameters
-    ----------
-    model, block
-        The model and one of its blocks.
-    split
-        The tensor group.
-    """
+    """Return the slices of each weight of a transformer `block` over a tensor group."""
     group = GroupSlices(model, split)
     if block.kind is BlockKind.ATTENTION:
         if model.latent is not None:
             return latent_slices(group, model.latent, block.layer)
+        if model.linear is not None and model.is_linear(block.layer):
+            return linear_slices(group, model.linear, block.layer)
         return _attention_slices(group, block.layer)
     if block.kind is BlockKind.FEED_FORWARD:
         return _feed_forward_slices(group, block)
@@ -57,7 +52,7 @@ def counted_slices(
 ) -> list[tuple[TensorSlices, int]]:
     """Return the slices of one of all tensors of a block that are cut alike.
 
-    Those are the experts of a group. Parameters are those of `block_slices`.
+    Those are the experts of a group.
 
     Returns
     -------
@@ -126,6 +121,9 @@ def _attention_slices(group: GroupSlices, layer: int) -> list[TensorSlices]:
         ProjectionRows(name(names.key), model.kv_size, *kv_rows),
         ProjectionRows(name(names.value), model.kv_size, *kv_rows),
     ]
+    if model.structure.output_gates:
+        gates = ProjectionRows(name(names.output_gate), model.query_size, *q_rows)
+        projections.append(gates)
     before = model.structure.normalises_inputs
     slices = [
         *(group.norm(names.norm_before_attention(layer)) if before else []),

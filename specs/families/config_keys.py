@@ -54,6 +54,12 @@ class ConfigKeys(Spec):
     latent_query_rank, latent_kv_rank, latent_rotary_dim, latent_plain_dim,
     latent_value_dim
         Sizes of latent attention; a family that has the second has it.
+    linear_key_heads, linear_value_heads, linear_key_dim, linear_value_dim,
+    linear_kernel
+        Sizes of linear attention; a family that has the first may have layers of it.
+    full_attention_period
+        Number of layers of which the last has full attention and the others linear, if
+        `layer_types` does not list them.
     router_normalised, router_scale, router_groups, router_groups_chosen
         Fields of `specs.router.RouterSpec`.
     router_jitter
@@ -116,6 +122,12 @@ class ConfigKeys(Spec):
     latent_rotary_dim: _Keys = ()
     latent_plain_dim: _Keys = ()
     latent_value_dim: _Keys = ()
+    linear_key_heads: _Keys = ()
+    linear_value_heads: _Keys = ()
+    linear_key_dim: _Keys = ()
+    linear_value_dim: _Keys = ()
+    linear_kernel: _Keys = ()
+    full_attention_period: _Keys = ()
     router_method: _Keys = ()
     router_scores: _Keys = ()
     expert_layers: _Keys = ()

@@ -77,6 +77,12 @@ class Family(Spec):
         Whether a window is a chunk: positions attend within their own one.
     head_norms
         Whether each query and key head is normalised.
+    output_gates
+        Whether what each query head attends to is multiplied by a sigmoid of a
+        projection of the token.
+    full_period
+        Number of layers of which the last has full attention, in a family with linear
+        attention, where the config does not say it.
     sinks
         Whether each query head has a score that takes part in the softmax, of no
         position.
@@ -142,6 +148,8 @@ class Family(Spec):
     weighs_inputs: bool = False
     chunked: bool = False
     head_norms: bool = False
+    output_gates: bool = False
+    full_period: int = Field(default=0, ge=0)
     sinks: bool = False
     whole_head_norms: bool = False
     normed_embedding: bool = False
@@ -169,6 +177,11 @@ class Family(Spec):
     def has_latents(self) -> bool:
         """Return whether attention is latent attention."""
         return bool(self.keys.latent_kv_rank)
+
+    @property
+    def has_linear_layers(self) -> bool:
+        """Return whether layers may have linear attention."""
+        return bool(self.keys.linear_key_heads)
 
     @property
     def normalises_inputs(self) -> bool:

@@ -32,6 +32,18 @@ class TensorNames(Spec):
         Queries that have no latent are those of `query`.
     query_latent_norm, latent_norm
         Norms of the latents.
+    output_gate
+        Projection onto the gates of what heads attend to, in families that have them.
+    linear_query, linear_key, linear_value, linear_gate
+        Projections of linear attention: to heads, and to the gate of its output.
+    linear_write, linear_decay
+        Projections onto how much each value head writes, and how much it keeps.
+    linear_convolution
+        Convolution over queries, keys and values, in this order.
+    linear_rate, linear_bias
+        Rate and bias of the decay of each value head, under their full names.
+    linear_norm, linear_output
+        Norm of value heads, and projection out of linear attention.
     gate, up, down
         Projections of a feed-forward; `gate` is unused in families without one.
     attention_norm, feed_forward_norm
@@ -73,6 +85,18 @@ class TensorNames(Spec):
     latent_down: str = "model.layers.{layer}.self_attn.kv_a_proj_with_mqa"
     latent_norm: str = "model.layers.{layer}.self_attn.kv_a_layernorm"
     key_value_up: str = "model.layers.{layer}.self_attn.kv_b_proj"
+    output_gate: str = "model.layers.{layer}.self_attn.q_proj"
+    linear_query: str = "model.layers.{layer}.linear_attn.in_proj_qkv"
+    linear_key: str = "model.layers.{layer}.linear_attn.in_proj_qkv"
+    linear_value: str = "model.layers.{layer}.linear_attn.in_proj_qkv"
+    linear_gate: str = "model.layers.{layer}.linear_attn.in_proj_z"
+    linear_write: str = "model.layers.{layer}.linear_attn.in_proj_b"
+    linear_decay: str = "model.layers.{layer}.linear_attn.in_proj_a"
+    linear_convolution: str = "model.layers.{layer}.linear_attn.conv1d"
+    linear_rate: str = "model.layers.{layer}.linear_attn.A_log"
+    linear_bias: str = "model.layers.{layer}.linear_attn.dt_bias"
+    linear_norm: str = "model.layers.{layer}.linear_attn.norm"
+    linear_output: str = "model.layers.{layer}.linear_attn.out_proj"
     gate: str = "model.layers.{layer}.mlp.gate_proj"
     up: str = "model.layers.{layer}.mlp.up_proj"
     down: str = "model.layers.{layer}.mlp.down_proj"

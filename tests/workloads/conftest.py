@@ -39,6 +39,21 @@ _DEEPSEEK = {
     "first_k_dense_replace": 1,
 }
 _GPTJ = _GPT2 | {"n_embd": 18, "rotary_dim": 4}
+_LINEAR = {
+    "head_dim": 8,
+    "full_attention_interval": 2,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4,
+    "linear_key_head_dim": 3,
+    "linear_value_head_dim": 5,
+    "linear_conv_kernel_dim": 3,
+}
+_LINEAR_EXPERTS = {
+    "num_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 9,
+    "shared_expert_intermediate_size": 7,
+}
 _OF_FAMILY: dict[str, dict[str, Any]] = {
     "deepseek_v2": _DEEPSEEK,
     "deepseek_v3": _DEEPSEEK,
@@ -76,6 +91,9 @@ _OF_FAMILY: dict[str, dict[str, Any]] = {
     "mixtral": {"num_local_experts": 4, "num_experts_per_tok": 2},
     "qwen3": {"attention_bias": True},
     "phi3": {"partial_rotary_factor": 0.5},
+    "qwen3_5_text": _LINEAR,
+    "qwen3_5_moe_text": _LINEAR | _LINEAR_EXPERTS,
+    "qwen3_next": _LINEAR | _LINEAR_EXPERTS,
 }
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sharding.weights.tensor_names import names_of
 from specs.families.tensor_names import TensorNames
+from specs.linear_attention import LinearAttention
 from specs.model import ModelSpec
 
 _TIED = " (tied)"
@@ -104,6 +105,9 @@ def _attention(
 ) -> dict[str, tuple[Part, ...]]:
     """Return the parts of a layer's attention tensors."""
     at, hidden = f"layers.{layer}.attention", model.hidden_size
+    if model.linear is not None and model.is_linear(layer):
+        parts = _norm(names.norm_before_attention(layer), f"{at}.norm", hidden)
+        return parts | _linear(model.linear, names, layer, hidden)
 
     def name(template: str) -> str:
         return template.format(layer=layer)
@@ -115,6 +119,9 @@ def _attention(
         (name(names.key), f"{at}.key", model.kv_size),
         (name(names.value), f"{at}.value", model.kv_size),
     ]
+    if model.structure.output_gates:
+        gates = name(names.output_gate), f"{at}.output_gate", model.query_size
+        projections.append(gates)
     parts = _norm(names.norm_before_attention(layer), f"{at}.norm", hidden)
     parts |= _norm(name(names.attention_post_norm), f"{at}.post_norm", hidden)
     if model.structure.head_norms:
@@ -145,6 +152,42 @@ def _attention(
     parts[name(names.sinks)] = (sinks,)
     parts[f"{output}.weight"] = (Part(f"{at}.output.weight", 0, hidden),)
     parts[f"{output}.bias"] = (_vector(f"{at}.output.bias", hidden),)
+    return parts
+
+
+def _linear(
+    linear: LinearAttention, names: TensorNames, layer: int, hidden: int
+) -> dict[str, tuple[Part, ...]]:
+    """Return the parts of the tensors of a layer's linear attention."""
+    at = f"layers.{layer}.attention"
+
+    def name(template: str) -> str:
+        return template.format(layer=layer)
+
+    kinds = {"query": linear.key_size, "key": linear.key_size}
+    kinds["value"] = linear.value_size
+    parts = _projections(
+        [
+            *(
+                (name(getattr(names, f"linear_{kind}")), f"{at}.{kind}", size)
+                for kind, size in kinds.items()
+            ),
+            (name(names.linear_gate), f"{at}.output_gate", linear.value_size),
+            (name(names.linear_write), f"{at}.write", linear.value_heads),
+            (name(names.linear_decay), f"{at}.decay", linear.value_heads),
+            (name(names.linear_output), f"{at}.output", hidden),
+        ]
+    )
+    kernels = name(names.linear_convolution)
+    parts |= _projections(
+        [(kernels, f"{at}.{kind}_kernel", size) for kind, size in kinds.items()]
+    )
+    parts |= _norm(name(names.linear_norm), f"{at}.output_norm", linear.value_dim)
+    for template, own in (
+        (names.linear_rate, "decay_rate.weight"),
+        (names.linear_bias, "decay.bias"),
+    ):
+        parts[name(template)] = (_vector(f"{at}.{own}", linear.value_heads),)
     return parts
 
 

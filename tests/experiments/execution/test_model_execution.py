@@ -42,6 +42,17 @@ SIZES = {
 }
 GPT2 = {"n_embd": 36, "n_layer": 2, "n_head": 6, "n_positions": 32, "vocab_size": 53}
 EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 11}
+# Linear attention, then full attention whose heads chips share.
+LINEAR = {
+    "full_attention_interval": 2,
+    "head_dim": 8,
+    "num_key_value_heads": 2,
+    "linear_num_key_heads": 4,
+    "linear_num_value_heads": 8,
+    "linear_key_head_dim": 7,
+    "linear_value_head_dim": 5,
+    "linear_conv_kernel_dim": 3,
+}
 OF_FAMILY: dict[str, dict[str, Any]] = {
     # A dense layer, then experts beside a shared one, in two groups.
     "deepseek_v3": {
@@ -141,6 +152,8 @@ OF_FAMILY: dict[str, dict[str, Any]] = {
         "router_jitter_noise": 0.4,
     },
     "phi3": {"partial_rotary_factor": 0.67},
+    "qwen3_5_text": LINEAR,
+    "qwen3_next": LINEAR | EXPERTS | {"shared_expert_intermediate_size": 29},
     # One of both layers is dense.
     "qwen2_moe": EXPERTS | {"shared_expert_intermediate_size": 29},
     "qwen3_moe": EXPERTS | {"mlp_only_layers": [0], "norm_topk_prob": True},
@@ -251,6 +264,10 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
         ("qwen2_moe", "tensor=1,pipeline=8"),
         ("qwen2_moe", "tensor=4,pipeline=2,routing=all"),
         ("qwen3_moe", "tensor=4,pipeline=2,expert=2"),
+        ("qwen3_5_text", "tensor=3"),
+        ("qwen3_5_text", "tensor=8,attention=4,layout=2d"),
+        ("qwen3_5_text", "tensor=2,pipeline=2,data=2"),
+        ("qwen3_next", "tensor=4,pipeline=2,expert=2"),
         ("roberta", "tensor=2,pipeline=4"),
         ("smollm3", "tensor=8"),
         ("stablelm", "tensor=4,pipeline=2"),

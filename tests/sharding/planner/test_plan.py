@@ -53,7 +53,10 @@ def stored_parameters(planned: ShardingPlan) -> int:
     copy = model.vocabulary_size * model.hidden_size if model.tied_embeddings else 0
     # Each chip has weights of its own rows in a norm of all heads.
     copied = model.structure.head_norms and not model.structure.whole_head_norms
-    norms = 2 * model.layers * model.head_dim if copied else 0
+    norms = 2 * model.attending_layers * model.head_dim if copied else 0
+    if model.linear is not None:
+        # And the norm of what value heads recall.
+        norms += (model.layers - model.attending_layers) * model.linear.value_dim
     copies = (have_heads - 1) * norms
     if model.structure.layer_norms:
         kinds = (BlockKind.ATTENTION, BlockKind.FEED_FORWARD, BlockKind.HEAD)

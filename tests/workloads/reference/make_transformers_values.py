@@ -10,6 +10,8 @@ graph. An update of the file is right only if a bug was found in how it is made.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -99,6 +101,16 @@ VISUAL = {
         "mrope_section": [1, 1, 0],
     },
 }
+# Three layers of linear attention, whose convolution is longer than a token's past.
+LINEAR_ATTENTION = DECODER | {
+    "num_hidden_layers": 4,
+    "head_dim": 8,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4,
+    "linear_key_head_dim": 3,
+    "linear_value_head_dim": 5,
+    "linear_conv_kernel_dim": 3,
+}
 CASES: dict[str, dict[str, Any]] = {
     "llama": DECODER | {"model_type": "llama", "rope_theta": 50.0},
     "llama with biases": DECODER
@@ -169,6 +181,29 @@ CASES: dict[str, dict[str, Any]] = {
         "routed_scaling_factor": 3.0,
     },
     "kimi_k2": LATENT | {"model_type": "kimi_k2", "n_group": 1, "topk_group": 1},
+    "qwen3_5_text": LINEAR_ATTENTION
+    | {
+        "model_type": "qwen3_5_text",
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 50.0,
+            "partial_rotary_factor": 0.5,
+        },
+    },
+    "qwen3_5_moe_text": LINEAR_ATTENTION
+    | EXPERTS
+    | {"model_type": "qwen3_5_moe_text", "shared_expert_intermediate_size": 9},
+    # The first layer is dense, and the second attends to all positions.
+    "qwen3_next": LINEAR_ATTENTION
+    | EXPERTS
+    | {
+        "model_type": "qwen3_next",
+        "num_hidden_layers": 2,
+        "layer_types": ["linear_attention", "full_attention"],
+        "mlp_only_layers": [0],
+        "shared_expert_intermediate_size": 9,
+        "norm_topk_prob": False,
+    },
     "phi3": DECODER
     | {
         "model_type": "phi3",
@@ -364,6 +399,7 @@ LAYER = {
     "attention.query_norm": "query_norm",
     "attention.query_latent_norm": "query_latent_norm",
     "attention.key_norm": "key_norm",
+    "attention.output_gate": "output_gate",
     "attention.post_norm": "attention_post_norm",
     "feed_forward.norm": "feed_forward_norm",
     "feed_forward.post_norm": "feed_forward_post_norm",
@@ -378,6 +414,22 @@ LAYER = {
     "feed_forward.shared_up": "shared_up",
     "feed_forward.shared_down": "shared_down",
 }
+# The same in a layer of linear attention.
+LINEAR_LAYER = LAYER | {
+    "attention.query": "linear_query",
+    "attention.key": "linear_key",
+    "attention.value": "linear_value",
+    "attention.output_gate": "linear_gate",
+    "attention.write": "linear_write",
+    "attention.decay": "linear_decay",
+    "attention.query_kernel": "linear_convolution",
+    "attention.key_kernel": "linear_convolution",
+    "attention.value_kernel": "linear_convolution",
+    "attention.decay_rate": "linear_rate",
+    "attention.decay.bias": "linear_bias",
+    "attention.output_norm": "linear_norm",
+    "attention.output": "linear_output",
+}
 ENDS = {
     "embedding": "embedding",
     "embedding.positions": "positions",
@@ -389,7 +441,7 @@ ENDS = {
 
 
 # Tensors whose names have no ending.
-WHOLE = ("sinks", "e_score_correction_bias")
+WHOLE = ("sinks", "e_score_correction_bias", "A_log", "dt_bias")
 
 
 def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
@@ -399,7 +451,7 @@ def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
     for name, value in weights.items():
         stem, kind = name.rsplit(".", 1)
         vector = kind == "bias" or (
-            value.shape[0] == 1 and stem.endswith(("norm", "sinks"))
+            value.shape[0] == 1 and stem.endswith(("norm", "sinks", "rate"))
         )
         own_value = value.reshape(-1) if vector else value
         if stem in ENDS:
@@ -414,7 +466,9 @@ def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
                 continue
             if part == "attention.query_norm" and model.latent is not None:
                 part = "attention.query_latent_norm"
-            target = getattr(own_names, LAYER[part])
+            ours = LINEAR_LAYER if model.is_linear(layer) else LAYER
+            whole = f"{part}.{kind}"
+            target = getattr(own_names, ours[whole if whole in ours else part])
             if part == "attention.norm" and layer == 0 and names.first_norm:
                 target = names.first_norm
         if not target.endswith(WHOLE):
@@ -427,12 +481,7 @@ def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
         for expert, own in enumerate(np.split(value, model.experts, axis)):
             full = target.format(layer=layer, before=layer - 1, expert=expert)
             parts.setdefault(full, []).append(own.reshape(-1) if vector else own)
-    fused = {
-        name: by_groups(values, model.kv_heads)
-        if "query_key_value" in name
-        else np.concatenate(values)
-        for name, values in parts.items()
-    }
+    fused = {name: fuse(name, values, model) for name, values in parts.items()}
     if model.family == "gpt_neox":
         # What checkpoints call by another name.
         fused["lm_head.weight"] = fused.pop("embed_out.weight")
@@ -449,6 +498,29 @@ def by_groups(values: list[Array], groups: int) -> Array:
     """Return queries, keys and values fused group of heads after group of heads."""
     split = [np.split(each, groups) for each in values]
     return np.concatenate([part for own in zip(*split, strict=True) for part in own])
+
+
+def fuse(name: str, parts: list[Array], model: ModelSpec) -> Array:
+    """Return the parts of a tensor as a checkpoint has them: mostly one by one.
+
+    Queries and their gates alternate by heads, and so do projections of linear
+    attention of which a head has all kinds.
+    """
+    heads = 0
+    if model.structure.output_gates and name.endswith("q_proj.weight"):
+        heads = model.attention_heads
+    if name.endswith(("in_proj_qkvz.weight", "in_proj_ba.weight")):
+        assert model.linear is not None
+        heads = model.linear.key_heads
+    if name.endswith("conv1d.weight"):
+        return np.concatenate(parts)[:, None]
+    if "query_key_value" in name:
+        return by_groups(parts, model.kv_heads)
+    if heads:
+        columns = parts[0].shape[1]
+        parts = [part.reshape(heads, -1, columns) for part in parts]
+        return np.concatenate(parts, axis=1).reshape(-1, columns)
+    return np.concatenate(parts)
 
 
 def values(config: dict[str, Any]) -> dict[str, Any]:
@@ -489,7 +561,7 @@ def values(config: dict[str, Any]) -> dict[str, Any]:
             return found.last_hidden_state @ head.T
         return found.pooler_output if encoder else found.logits
 
-    with torch.no_grad():
+    with torch.no_grad(), in_doubles(torch, model):
         found = theirs(torch.tensor(TOKENS))
     result = answer(found)
     return {
@@ -497,6 +569,23 @@ def values(config: dict[str, Any]) -> dict[str, Any]:
         "shape": list(result.shape),
         "values": [round(x, DIGITS) for x in result.flatten().tolist()],
     }
+
+
+@contextmanager
+def in_doubles(torch: Any, model: ModelSpec) -> Iterator[None]:
+    """Let linear attention compute in 64 bits what it always does in 32.
+
+    Its states add up the rounding of all tokens, to some 5e-5 in these cases.
+    """
+    if model.linear is None:
+        yield
+        return
+    kept = torch.float32, torch.Tensor.float
+    torch.float32, torch.Tensor.float = torch.float64, torch.Tensor.double
+    try:
+        yield
+    finally:
+        torch.float32, torch.Tensor.float = kept
 
 
 def fused_experts(weights: dict[str, Array], model: ModelSpec) -> dict[str, Array]:
