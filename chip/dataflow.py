@@ -77,6 +77,16 @@ class Function(IntEnum):
     EXPAND = 29
     # Latents that a head has mixed, times the weights that make values of them.
     EXPAND_VALUES = 30
+    # What heads attend to, times the sigmoid of their gates.
+    OUTPUT_GATE = 31
+    # Of linear attention: queries, keys and values mixed with those of earlier tokens;
+    # queries and keys of unit length; how much each head writes and keeps; the state
+    # that a token updates and reads; what it read, normed by heads and gated.
+    CONVOLVE = 32
+    UNIT_NORM = 33
+    DECAY = 34
+    DELTA_RULE = 35
+    GATED_NORM = 36
 
 
 class Pass(NamedTuple):

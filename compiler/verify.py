@@ -21,6 +21,7 @@ from compiler.dataflow_rules.coverage import check_coverage
 from compiler.dataflow_rules.functions import check_functions
 from compiler.dataflow_rules.graphs.proof import graph_checks
 from compiler.dataflow_rules.instructions import check_instructions, check_passes
+from compiler.dataflow_rules.linear.states import check_states
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
 from compiler.dataflow_rules.residency import (
     check_cache_order,
@@ -234,12 +235,23 @@ def _computes(
         "every layer attends with all heads": check_heads(
             statements, plan, cached_layers
         ),
+        **_states(statements, plan, cached_layers),
         **_cache_order(statements),
         "results arrive in time": check_results(statements, plan, machine),
         "marks, stalls and memory are as stated": check_claims(
             statements, plan, machine
         ),
     }
+
+
+def _states(
+    statements: Statements, plan: ShardingPlan, cached_layers: int | None
+) -> dict[str, int]:
+    """Return the cases of the rule that only linear attention needs."""
+    if plan.task.model.linear is None:
+        return {}
+    checked = check_states(statements, plan, cached_layers)
+    return {"every state is read and replaced once a token": checked}
 
 
 def _cache_order(statements: Statements) -> dict[str, int]:

@@ -12,6 +12,7 @@ bit_errors, faults: errors of links, and fault scripts
 model, transformer_shape, parameter_counts: ModelSpec, load_model, model_names
 families: Family, load_family; what a ``model_type`` implies, a file each
 numerical_settings: NumericalSettings; what changes a model's values and not its sizes
+latent_attention, linear_attention: sizes of attention of other kinds
 router: RouterSpec; how scores of experts become their weights
 hf_config, config_values, config_layers: readers of config.json
 checkpoint: reader of a checkpoint's index

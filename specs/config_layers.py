@@ -13,6 +13,9 @@ from specs.errors import SpecError
 
 def window_of(config: Config, layers: int) -> dict[str, Any]:
     """Return the width of a model spec's sliding window and the layers that have it."""
+    if config.family.has_linear_layers:
+        # What has no linear attention attends to all positions.
+        return {}
     kinds = _kinds_of_layers(config, layers)
     used = config.flag("window_used", otherwise=True)
     if not used or config.value("window_tokens")[1] is None:
@@ -63,6 +66,13 @@ def _windowed_layers(config: Config, layers: int) -> tuple[int, ...]:
 
 def unrotated_of(config: Config, layers: int) -> dict[str, tuple[int, ...]]:
     """Return the layers of a model spec whose queries and keys are not rotated."""
+    if config.family.rotates_in_windows:
+        windowed = window_of(config, layers).get("windowed_layers", ())
+        has_window = config.value("window_tokens")[1] is not None
+        if config.family.rotates_without_window and not has_window:
+            return {}
+        others = tuple(layer for layer in range(layers) if layer not in windowed)
+        return {"unrotated_layers": others} if others else {}
     key, rotated = config.value("rotated_layers")
     if rotated is None or rotated == []:
         if config.value("unrotated_period")[1] is None:

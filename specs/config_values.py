@@ -11,6 +11,7 @@ MODEL_TYPE = "model_type"
 # Kinds of layers in lists of them.
 WINDOWED_ATTENTION, FULL_ATTENTION = "sliding_attention", "full_attention"
 CHUNKED_ATTENTION = "chunked_attention"
+LINEAR_ATTENTION = "linear_attention"
 # Keys of a multimodal config that are also those of its text part.
 _OF_TEXT_TOO = ("tie_word_embeddings", "quantization_config", "torch_dtype", "dtype")
 
@@ -18,7 +19,8 @@ _OF_TEXT_TOO = ("tie_word_embeddings", "quantization_config", "torch_dtype", "dt
 def text_part(content: Mapping[str, Any], origin: str) -> Mapping[str, Any]:
     """Return the part of a model spec's config that describes a language model.
 
-    That is ``text_config`` in the config of a multimodal model, and otherwise all.
+    That is ``text_config`` in the config of a multimodal model, and otherwise all; the
+    type of an older one, which has a ``vision_config`` alone, is that of its text.
 
     Raises
     ------
@@ -26,13 +28,16 @@ def text_part(content: Mapping[str, Any], origin: str) -> Mapping[str, Any]:
         If ``text_config`` is no table.
     """
     text = content.get("text_config")
+    named = {MODEL_TYPE: f"{content.get(MODEL_TYPE)}_text"}
+    if text is None and "vision_config" in content and named[MODEL_TYPE] in FAMILIES:
+        # Older configs have the keys of the text part beside those of the other parts.
+        return {**content, **named}
     if text is None or content.get(MODEL_TYPE) in FAMILIES:
         return content
     if not isinstance(text, Mapping):
         raise SpecError(f"{origin}: text_config = {text!r}: must be a table")
     shared = {key: content[key] for key in _OF_TEXT_TOO if key in content}
-    # The type of a part that does not name its own.
-    named = {MODEL_TYPE: f"{content.get(MODEL_TYPE)}_text"}
+    # A part that does not name its own type has that of the model, with an ending.
     return {**shared, **named, **text}
 
 

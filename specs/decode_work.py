@@ -17,9 +17,10 @@ class DecodeWork(NamedTuple):
     flop
         Operations; a multiply-accumulate is two.
     read_bytes
-        Weights once, and the KV cache of each sequence.
+        Weights once, and the KV cache and states of each sequence.
     held_bytes
-        All weights, also of experts that the step does not use, and the KV cache.
+        All weights, also of experts that the step does not use, and what is kept of
+        sequences.
     """
 
     flop: float
@@ -56,10 +57,10 @@ def decode_work(
             model.used_feed_forward_parameters_in(layer, experts_used)
             for layer in layers
         )
-        return model.layers * model.attention_parameters + feed_forwards + head
+        return model.all_attention_parameters + feed_forwards + head
 
     def weight_bytes(experts_used: int) -> float:
-        bits = model.layers * model.attention_parameters * stored.attention.bits
+        bits = model.all_attention_parameters * stored.attention.bits
         bits += head * stored.head.bits
         return (
             bits + sum(_used_bits(model, stored, n, experts_used) for n in layers)
@@ -75,7 +76,12 @@ def decode_work(
         latent = model.latent
         mixed = model.attention_heads * (latent.cached_size + latent.kv_rank)
     macs = active_parameters(model.experts_per_token) + mixed * attended
+    if model.linear is not None:
+        # Each element is recalled by the key, corrected, and read by the query.
+        linear = model.layers - model.attending_layers
+        macs += 3 * linear * model.linear.state_elements
     cache_bytes = model.cached_size * attended * kv_cache.bits / 8 * batch
+    cache_bytes += model.state_bytes(Format.FP16) * batch
     return DecodeWork(
         flop=_FLOP_PER_MAC * macs * batch,
         read_bytes=weight_bytes(experts) + cache_bytes,

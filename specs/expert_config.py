@@ -30,6 +30,9 @@ def expert_sizes(config: Config, layers: int) -> dict[str, Any]:
     SpecError
         If a number is missing or not positive, or layers are no list of numbers.
     """
+    own = () if _has_none(config) else _layers(config, layers)
+    if own == ():
+        return {"experts": 1, "experts_per_token": 1}
     experts = config.size("experts", 1)
     sizes = {
         "experts": experts,
@@ -43,8 +46,21 @@ def expert_sizes(config: Config, layers: int) -> dict[str, Any]:
         "expert_intermediate_size": _optional(config, "expert_intermediate_size"),
         "shared_intermediate_size": _shared_size(config),
         "shared_expert_gate": config.family.shared_expert_gate,
-        "expert_layers": _layers(config, layers),
+        "expert_layers": own,
     }
+
+
+def _has_none(config: Config) -> bool:
+    """Return whether no layer has experts, in a family whose layers may be dense.
+
+    Such a config has 0 of them, or a 0 for every how many layers has them.
+    """
+    may_be_dense = config.keys("expert_period") or config.keys("first_dense_layers")
+    stated = [config.value(field)[1] for field in ("experts", "expert_period")]
+    listed = config.value("expert_layers")[1]
+    none = type(stated[0]) is int and stated[0] == 0
+    none |= listed is None and type(stated[1]) is int and stated[1] == 0
+    return bool(may_be_dense) and none
 
 
 def _optional(config: Config, field: str) -> int:

@@ -4,14 +4,16 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from specs.block_config import block_order_of, kv_heads_of
 from specs.config_layers import unrotated_of, window_of
 from specs.config_values import MODEL_TYPE, Config, text_part
 from specs.errors import SpecError, nearest
 from specs.expert_config import expert_sizes
 from specs.families.catalogue import FAMILIES
-from specs.families.family import ConfigKeys
+from specs.families.config_keys import ConfigKeys
 from specs.families.unmodelled import nearest_family, unmodelled_of
 from specs.latent_config import latent_sizes
+from specs.linear_config import linear_sizes
 
 # Sizes that every config.json states, even one that leaves the rest to its class.
 _STATED = ("hidden_size", "layers")
@@ -74,17 +76,20 @@ def sizes_of(content: Mapping[str, Any], origin: str) -> dict[str, Any]:
         "layers": layers,
         "attention_heads": heads,
         # None means multi-head attention: a key and value head per query head.
-        "kv_heads": config.size("kv_heads", heads, if_null=heads),
+        "kv_heads": kv_heads_of(config, heads),
         "head_dim": config.size("head_dim", hidden // heads, if_null=hidden // heads),
         "vocabulary_size": config.size("vocabulary_size"),
         # An encoder's output is its hidden states: it has no head to tie.
         "tied_embeddings": not family.encoder and config.flag("tied_embeddings"),
         **expert_sizes(config, layers),
         **latent_sizes(config, heads),
+        **linear_sizes(config, layers),
         **_biases(config),
         **_positions(name, config),
         **window_of(config, layers),
         **unrotated_of(config, layers),
+        "block_order": block_order_of(config),
+        "alibi": family.alibi or config.flag("alibi"),
         "plain_head_norms": config.flag("plain_head_norms"),
     }
     return {**sizes, "remarks": tuple(_remarks(content, config, sizes))}
@@ -170,14 +175,16 @@ def _biases(config: Config) -> dict[str, bool]:
     return {
         "qkv_biases": attention or family.qkv_biased or config.flag("qkv_biases"),
         "output_biases": attention,
-        "head_biases": config.flag("head_biases"),
-        "feed_forward_biases": family.biased or config.flag("feed_forward_biases"),
+        "head_biases": family.head_biased or config.flag("head_biases"),
+        "feed_forward_biases": family.biased
+        or family.feed_forward_biased
+        or config.flag("feed_forward_biases"),
     }
 
 
 def _positions(name: str, config: Config) -> dict[str, int]:
     """Return a model spec's longest context, and rows of tables of positions."""
-    rows = config.size("max_context_tokens")
+    rows = config.size("max_context_tokens", config.family.trained_positions)
     if not config.family.learned_positions:
         return {"max_context_tokens": rows}
     unused = config.family.first_position

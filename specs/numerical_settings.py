@@ -150,6 +150,8 @@ _SCALING_KEYS = {
     "magnitude_of_all": "mscale_all_dim",
     "rotated_factor": "attention_factor",
 }
+# Positions of text are the same in all sections of a multimodal rotation.
+_UNSCALED = ("default", "mrope")
 # What a scaling that does not give its kind is called; it cannot be computed.
 _UNNAMED = "unnamed"
 
@@ -190,11 +192,32 @@ def numerical_settings_of(
             value = config.default(field)
         if value is not None:
             settings[field] = value
+    factor = config.value("logits_factor")[1]
+    if factor is not None:
+        settings["logits_divisor"] = _inverse(config, factor)
+    if config.value("rotary_dims")[1] is not None:
+        settings["rotary_fraction"] = _rotated_part(config)
     if not config.flag("query_growth_used", otherwise=True):
         settings["query_growth"] = 0.0
     scaling = text.get("rope_scaling") if rope is None else rope
+    if scaling is None:
+        scaling = FAMILIES[family].rope_scaling or None
     settings["rope_scaling"] = _rope_scaling(scaling, origin)
     return build(NumericalSettings, settings, origin)
+
+
+def _inverse(config: Config, factor: Any) -> float:
+    """Return the divisor that a factor of the logits is."""
+    if type(factor) not in (int, float) or not factor > 0:
+        key, _ = config.value("logits_factor")
+        raise SpecError(f"{config.origin}: {key} = {factor!r}: must be above 0")
+    return 1 / float(factor)
+
+
+def _rotated_part(config: Config) -> float:
+    """Return the part of a head that so many elements are, a little more than these."""
+    size = config.size("hidden_size") // config.size("attention_heads")
+    return min(1.0, (config.size("rotary_dims") + 0.5) / size)
 
 
 def _rope_table(table: Any, family: Family, origin: str) -> dict[str, Any] | None:
@@ -225,7 +248,7 @@ def _rope_scaling(table: Any, origin: str) -> dict[str, Any] | None:
     if not isinstance(table, Mapping):
         raise SpecError(f"{origin}: rope_scaling = {table!r}: must be a table or null")
     kind = table.get("rope_type", table.get("type", _UNNAMED))
-    if kind == "default":
+    if kind in _UNSCALED:
         return None
     known = {field: table.get(key) for field, key in _SCALING_KEYS.items()}
     given = {field: value for field, value in known.items() if value is not None}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from specs.formats import Format
 from specs.transformer_shape import TransformerShape
 
 
@@ -11,18 +12,29 @@ class CountedTransformer(TransformerShape):
     @property
     def norm_parameters(self) -> int:
         """Return the parameter count of one normalisation of the residual stream."""
-        return self.hidden_size * (2 if self.structure.layer_norms else 1)
+        biased = self.structure.layer_norms and self.structure.norm_biases
+        return self.hidden_size * (2 if biased else 1)
 
     @property
     def attention_parameters(self) -> int:
-        """Return the weight count of one layer's attention projections."""
+        """Return the weight count of the attention projections of a layer that attends.
+
+        Layers of linear attention have others; see `attention_parameters_in`.
+        """
         if self.latent is not None:
             return self.latent.weights(self.hidden_size, self.attention_heads)
-        return self.hidden_size * 2 * (self.query_size + self.kv_size)
+        gates = self.structure.output_gates * self.query_size
+        return self.hidden_size * (2 * (self.query_size + self.kv_size) + gates)
+
+    def attention_parameters_in(self, layer: int) -> int:
+        """Return the weight count of the attention projections of `layer`."""
+        if self.linear is not None and self.is_linear(layer):
+            return self.linear.weights(self.hidden_size)
+        return self.attention_parameters
 
     @property
     def attention_vector_parameters(self) -> int:
-        """Return the parameter count of one layer's attention biases and norms."""
+        """Return the count of attention biases and norms of a layer that attends."""
         if self.latent is not None:
             return self.latent.norm_weights
         qkv = self.qkv_biases * (self.query_size + 2 * self.kv_size)
@@ -31,6 +43,20 @@ class CountedTransformer(TransformerShape):
             head_norms = self.query_size + self.kv_size
         sinks = self.structure.sinks * self.attention_heads
         return qkv + self.output_biases * self.hidden_size + head_norms + sinks
+
+    @property
+    def all_attention_parameters(self) -> int:
+        """Return the weight count of the attention projections of all layers."""
+        return sum(map(self.attention_parameters_in, range(self.layers)))
+
+    @property
+    def _all_attention_vectors(self) -> int:
+        """Return the count of biases, norms and convolutions of attention."""
+        attend = self.attending_layers
+        linear = self.linear.vector_weights if self.linear is not None else 0
+        return attend * self.attention_vector_parameters + linear * (
+            self.layers - attend
+        )
 
     @property
     def projections_in(self) -> int:
@@ -105,11 +131,7 @@ class CountedTransformer(TransformerShape):
     @property
     def parameters(self) -> int:
         """Return the parameter count of the model; a tied embedding counts once."""
-        layer = (
-            self.attention_parameters
-            + self.attention_vector_parameters
-            + self.norms_per_layer * self.norm_parameters
-        )
+        norms = self.layers * self.norms_per_layer * self.norm_parameters
         feed_forwards = sum(
             count
             * (
@@ -119,9 +141,11 @@ class CountedTransformer(TransformerShape):
             for number, count in self._kinds_of_layers().items()
         )
         return (
-            self.layers * layer
+            self.all_attention_parameters
+            + self._all_attention_vectors
+            + norms
             + feed_forwards
-            + self.norm_parameters
+            + (1 + self.structure.normed_embedding) * self.norm_parameters
             + self.embedding_rows * self.hidden_size
             + self.head_parameters
         )
@@ -142,4 +166,19 @@ class CountedTransformer(TransformerShape):
     @property
     def kv_elements(self) -> int:
         """Return the elements that a position adds to the KV cache; 0 of an encoder."""
-        return 0 if self.structure.encoder else self.layers * self.cached_size
+        if self.structure.encoder:
+            return 0
+        return self.attending_layers * self.cached_size
+
+    def state_bytes(self, activations: Format) -> int:
+        """Return the bytes that linear attention keeps of a sequence of any length.
+
+        Parameters
+        ----------
+        activations
+            Format of what convolutions keep of earlier tokens.
+        """
+        if self.linear is None:
+            return 0
+        layers = self.layers - self.attending_layers
+        return layers * self.linear.state_bytes(activations)

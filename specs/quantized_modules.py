@@ -22,6 +22,10 @@ _MATRICES = {
     WeightGroup.EXPERTS: ("expert_gate", "expert_up", "expert_down"),
     WeightGroup.SHARED_EXPERTS: ("shared_gate", "shared_up", "shared_down"),
 }
+# The matrices of linear attention but for two of a few rows, which stay as they are.
+_OF_LINEAR = tuple(
+    f"linear_{kind}" for kind in ("query", "key", "value", "gate", "output")
+)
 _TARGETS = "config_groups"
 
 
@@ -105,11 +109,15 @@ def _modules(
     matrices = dict(_MATRICES)
     if model.latent is not None:
         matrices[WeightGroup.ATTENTION] = _of_latents(model.latent)
-    fields = [each for each in matrices[group] if gated or not each.endswith("gate")]
+    fields = tuple(f for f in matrices[group] if gated or not f.endswith("gate"))
     # All experts of a layer are treated as its first and its last are.
     experts = sorted({0, model.experts - 1})
     for layer in layers:
-        for template in dict.fromkeys(getattr(names, field) for field in fields):
+        if group is WeightGroup.ATTENTION and model.is_linear(layer):
+            own = _OF_LINEAR
+        else:
+            own = fields
+        for template in dict.fromkeys(getattr(names, field) for field in own):
             for expert in experts if "{expert}" in template else (0,):
                 yield template.format(layer=layer, expert=expert)
 

@@ -4,11 +4,13 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from specs.block_order import BlockOrder
 from specs.bounds import MOST_OF_MODEL
 from specs.families.catalogue import load_family
 from specs.families.family import Family
 from specs.formats import Format
 from specs.latent_attention import LatentAttention
+from specs.linear_attention import LinearAttention
 from specs.model_formats import ModelFormats
 from specs.numerical_settings import NumericalSettings, default_settings
 from specs.router import SOFTMAX_ROUTER, RouterSpec
@@ -63,9 +65,16 @@ class TransformerShape(Spec):
         without weights.
     unrotated_layers
         Layers without rotation of queries and keys, in a family that rotates them.
+    block_order
+        Whether the feed-forward of a layer takes the same input as its attention.
+    alibi
+        Whether scores fall with the distance of a position; then nothing is rotated.
     latent
         Sizes of latent attention, None if keys and values are cached as they are.
         `kv_heads` and `head_dim` are then those of its queries.
+    linear, linear_layers
+        Sizes of linear attention, None without it, and the layers that have it. The
+        others attend to all positions.
     numerics
         Numerical settings, those of the family if None. No size follows from them, so
         they are no part of a dump.
@@ -108,7 +117,11 @@ class TransformerShape(Spec):
     windowed_layers: tuple[int, ...] = ()
     plain_head_norms: bool = False
     unrotated_layers: tuple[int, ...] = ()
+    block_order: BlockOrder = BlockOrder.SEQUENTIAL
+    alibi: bool = False
     latent: LatentAttention | None = None
+    linear: LinearAttention | None = None
+    linear_layers: tuple[int, ...] = ()
     numerics: NumericalSettings | None = Field(default=None, exclude=True)
     remarks: tuple[str, ...] = Field(default=(), exclude=True)
     formats: ModelFormats | None = Field(default=None, exclude=True)
@@ -160,6 +173,29 @@ class TransformerShape(Spec):
             raise ValueError("biases or a window of latent attention are not modelled")
         return self
 
+    @model_validator(mode="after")
+    def _layers_are_linear_or_attend(self) -> Self:
+        if self.structure.output_gates and (self.qkv_biases or self.output_biases):
+            raise ValueError("biases of attention with output gates are not modelled")
+        if bool(self.linear_layers) != (self.linear is not None):
+            raise ValueError(
+                "linear attention needs its sizes, and layers that have it"
+            )
+        if self.linear is None:
+            return self
+        if self.latent is not None or self.window_tokens or self.unrotated_layers:
+            raise ValueError(
+                "linear attention beside latents, windows or layers without rotation "
+                "is not modelled"
+            )
+        kept = tuple(n for n in self.linear_layers if n < self.layers)
+        if len(kept) == self.layers:
+            raise ValueError(
+                f"all {self.layers} layers have linear attention, which alone is not "
+                "modelled; give as many layers as reach one of full attention"
+            )
+        return self
+
     @property
     def query_size(self) -> int:
         """Return the number of elements of all query heads."""
@@ -197,15 +233,26 @@ class TransformerShape(Spec):
     @property
     def norms_per_layer(self) -> int:
         """Return the number of normalisations in one layer."""
-        return self.structure.norms_per_layer
+        return self.structure.norms_per_layer - self.block_order.shares_norm
 
     @property
     def normalises_outputs(self) -> bool:
         """Return whether each block normalises its output before it is added."""
         return self.structure.normalises_outputs
 
+    def is_linear(self, layer: int) -> bool:
+        """Return whether the attention of `layer` is linear: a state, not a cache."""
+        return layer in self.linear_layers
+
+    @property
+    def attending_layers(self) -> int:
+        """Return the number of layers that attend to earlier positions, in a cache."""
+        return sum(not self.is_linear(layer) for layer in range(self.layers))
+
     def attended_tokens(self, layer: int, context: int) -> int:
         """Return the number of positions that a token attends to in `layer`."""
+        if self.is_linear(layer):
+            return 0
         if self.window_tokens is None or layer not in self.windowed_layers:
             return context
         return min(context, self.window_tokens)
@@ -235,9 +282,16 @@ class TransformerShape(Spec):
 
     def layer_like(self, layer: int) -> int:
         """Return the first layer that has the same sizes and operators as `layer`."""
-        own = self._kind_of(layer)
-        return next(other for other in range(layer + 1) if self._kind_of(other) == own)
+        own = self.attention_kind(layer)
+        return next(n for n in range(layer + 1) if self.attention_kind(n) == own)
 
-    def _kind_of(self, layer: int) -> tuple[bool, ...]:
-        """Return what a layer has that not all have: a window, no rotation."""
-        return layer in self.windowed_layers, layer in self.unrotated_layers
+    def attention_kind(self, layer: int) -> tuple[bool, ...]:
+        """Return what the attention of a layer has that not all have.
+
+        It is a window, no rotation, or a state instead of a cache.
+        """
+        return (
+            layer in self.windowed_layers,
+            layer in self.unrotated_layers,
+            self.is_linear(layer),
+        )

@@ -18,6 +18,7 @@ from sharding.parallelism.tensor_group import FeedForwardLayout
 from sharding.planner.plan import plan_sharding
 from sharding.weights.task import Task
 from specs.latent_attention import LatentAttention
+from specs.linear_attention import LinearAttention
 from specs.machine import load_machine
 from specs.model import ModelSpec
 from specs.scenario import Scenario
@@ -65,6 +66,18 @@ LATENT = TINY.model_copy(
         "latent": LatentAttention(
             query_rank=11, kv_rank=10, rotary_dim=4, plain_dim=6, value_dim=5
         ),
+    }
+)
+# Linear attention of four key heads and eight value heads, then full attention.
+LINEAR = TINY.model_copy(
+    update={
+        "name": "linear",
+        "family": "qwen3_5_text",
+        "layers": 2,
+        "linear": LinearAttention(
+            key_heads=4, value_heads=8, key_dim=6, value_dim=5, kernel=3
+        ),
+        "linear_layers": (0,),
     }
 )
 Settings = tuple[tuple[str, object], ...]
@@ -216,3 +229,9 @@ def latent_model() -> Callable[..., ModelSpec]:
         return LATENT.model_copy(update={"latent": latent})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def linear_model() -> ModelSpec:
+    """Return a model whose first layer has linear attention, and its second full."""
+    return LINEAR

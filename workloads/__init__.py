@@ -8,6 +8,7 @@ graph_attributes: what vector operators and products of other graphs need
 graph_files: graph_content, load_graph; a model's graph as a file
 recognition: load_model_or_graph, model_of_graph; the model that a graph is of
 feed_forward_recognition: feed_forward_sizes; its feed-forwards and experts
+linear_recognition: linear_fields, families_like; its linear attention
 operator_costs: OperatorCost, operator_cost
 graph_validation: every tensor made once, before its use, and of a size that fits
 graphs: Workload; graphs of files, names and Python

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import final
 
 from specs.latent_attention import LatentAttention
+from specs.linear_attention import LinearAttention
 from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.graph_attributes import (
     LookupRowsAttributes,
@@ -165,6 +166,9 @@ class AttentionAttributes:
         number has the same quotient by the window.
     latent
         Sizes of latent attention, whose operand is the latent; None without.
+    alibi
+        Factor of the biases that fall with the distance of a position, by a slope of
+        each head; 0 without.
     """
 
     heads: int
@@ -176,6 +180,25 @@ class AttentionAttributes:
     window: int | None = None
     chunked: bool = False
     latent: LatentAttention | None = None
+    alibi: float = 0.0
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearAttributes:
+    """Attributes of the functions of linear attention.
+
+    Parameters
+    ----------
+    linear
+        Sizes of its heads, and of its convolution.
+    epsilon
+        Number added to the sum of squares of a query or key, or to the mean square of
+        what a value head recalls; 0 of a function without a norm.
+    """
+
+    linear: LinearAttention
+    epsilon: float = 0.0
 
 
 @final
@@ -221,6 +244,7 @@ Attributes = (
     | ProductAttributes
     | PositionAttributes
     | AttentionAttributes
+    | LinearAttributes
     | AddAttributes
     | ChoiceAttributes
     | ActivateAttributes

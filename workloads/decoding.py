@@ -11,6 +11,7 @@ from specs.graph import Role
 from specs.model import ModelSpec
 from workloads.model_graph import graph_of
 from workloads.operator_graph import OperatorGraph
+from workloads.operators import is_recurrent
 from workloads.reference.activations import Array
 from workloads.reference.evaluation import evaluate
 from workloads.transformer.embedding_and_head import TOKENS
@@ -100,12 +101,15 @@ def _carried_state(
     -------
     dict
         For each sequence the positions that the next iteration keeps, then zeros for
-        those that it computes.
+        those that it computes; states that every token replaces are as they were left.
     """
     carried = {}
     batch, fresh = after.rows.batch, after.rows.query_tokens
     assert before.rows.context == after.rows.first_position, "not consecutive"
     for tensor in after.of_role(Role.STATE):
+        if is_recurrent(tensor.name):
+            carried[tensor.name] = state[tensor.name]
+            continue
         positions = tensor.rows // batch
         old = state[tensor.name].reshape(batch, -1, tensor.columns)
         kept = old[:, old.shape[1] - (positions - fresh) :]

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from specs.block_order import BlockOrder
 from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.operator_graph import Block
-from workloads.operators import SHARED, Function, GraphOperator
+from workloads.operators import LAYER_INPUT, SHARED, Function, GraphOperator
 
 
 def feed_forward_sizes(blocks: Sequence[Block]) -> dict[str, object]:
@@ -27,6 +28,7 @@ def feed_forward_sizes(blocks: Sequence[Block]) -> dict[str, object]:
             for block in blocks
             for tensor in block.tensors
         ),
+        "block_order": _block_order(blocks),
     }
     if not routed:
         return sizes
@@ -44,6 +46,14 @@ def feed_forward_sizes(blocks: Sequence[Block]) -> dict[str, object]:
         "shared_expert_gate": len(choose.outputs) > 1,
         "expert_layers": block.layers if dense else None,
     }
+
+
+def _block_order(blocks: Sequence[Block]) -> BlockOrder:
+    """Return what feed-forward blocks take as their input."""
+    if not any(LAYER_INPUT in o.inputs for b in blocks for o in b.operators):
+        return BlockOrder.SEQUENTIAL
+    shares = any(tensor.copy_of for block in blocks for tensor in block.tensors)
+    return BlockOrder.ONE_NORM if shares else BlockOrder.PARALLEL
 
 
 def _activations(block: Block) -> list[GraphOperator]:

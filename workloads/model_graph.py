@@ -14,6 +14,7 @@ from workloads.transformer.block_builder import Transformer
 from workloads.transformer.embedding_and_head import embedding, head, pooler
 from workloads.transformer.feed_forward import feed_forward
 from workloads.transformer.latent_attention import latent_attention
+from workloads.transformer.linear_attention import linear_attention
 
 
 def graph_of(
@@ -102,6 +103,7 @@ def _blocks(
             if model.latent is not None
             else attention(transformer, post_norm=post_norm)
         ),
+        *([linear_attention(transformer, model.linear)] if model.linear else []),
         *feed_forward(transformer, post_norm=post_norm),
         (pooler if family.encoder else head)(transformer),
     )

@@ -5,10 +5,16 @@ from typing import NamedTuple
 from specs.formats import Format, FormatsSpec, WeightFormat
 from specs.graph import Role
 from specs.model_formats import ModelFormats, WeightGroup
-from workloads.attributes import AttentionAttributes
+from workloads.attributes import AttentionAttributes, LinearAttributes
 from workloads.feed_forward_attributes import ChoiceAttributes
 from workloads.operator_graph import Block, OperatorGraph
-from workloads.operators import Function, GraphOperator, GraphTensor, is_shared
+from workloads.operators import (
+    Function,
+    GraphOperator,
+    GraphTensor,
+    is_recurrent,
+    is_shared,
+)
 
 
 class OperatorCost(NamedTuple):
@@ -23,7 +29,7 @@ class OperatorCost(NamedTuple):
         Bytes of operands, each read once: of experts those that rows choose, at most
         all; of a table the rows that are looked up.
     written_bytes
-        Bytes of results.
+        Bytes of results, and of states that are replaced.
     """
 
     macs: int
@@ -84,6 +90,13 @@ def operator_cost(
         macs = scores.elements * attributes.head_dim
         if attributes.latent is not None:
             macs = _latent_macs(operator.function, attributes, scores, own[-1].rows)
+    replaced = [each for each in own if is_recurrent(each.name)]
+    if operator.function is Function.DELTA_RULE:
+        # Each element is recalled by the key, corrected, and read by the query.
+        sequences = (
+            replaced[0].rows // operator.attributes_as(LinearAttributes).linear.key_dim
+        )
+        macs = 3 * replaced[0].elements * rows // sequences
     # What the block before hands on is as large as what is made of it first.
     handed_on = len(operator.inputs) - len(own)
     handed = tensors[block.operators[0].outputs[0]]
@@ -92,7 +105,8 @@ def operator_cost(
         macs=macs,
         read_bytes=read,
         written_bytes=sum(
-            _format_of(each, formats).bytes_of(each.elements) for each in made
+            _format_of(each, formats).bytes_of(each.elements)
+            for each in (*made, *replaced)
         ),
     )
 
@@ -166,4 +180,5 @@ def _format_of(tensor: GraphTensor, formats: FormatsSpec) -> Format:
     """Return the number format of a tensor."""
     if tensor.format is not None:
         return tensor.format
-    return formats.kv_cache if tensor.role is Role.STATE else formats.activations
+    cached = tensor.role is Role.STATE and not is_recurrent(tensor.name)
+    return formats.kv_cache if cached else formats.activations

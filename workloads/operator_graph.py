@@ -35,8 +35,9 @@ class Block:
     tensors
         Tensors that are made or kept in the block.
     operators
-        Operators in order. ``{layer}`` in a name stands for the layer, and
-        ``{residual}`` for what the preceding block hands on.
+        Operators in order. ``{layer}`` in a name stands for the layer, ``{residual}``
+        for what the preceding block hands on, and ``{layer_input}`` for what that one
+        took on.
     hands_on
         Name of the tensor that the next block takes on.
     layers
@@ -61,11 +62,14 @@ class PlacedBlock(NamedTuple):
         The layer, None for a block that is there once.
     residual
         Tensor that the preceding block hands on, empty for the first.
+    layer_input
+        Tensor that the preceding block took on, empty for the first two.
     """
 
     block: Block
     layer: int | None
     residual: str
+    layer_input: str = ""
 
     def tensors(self) -> tuple[GraphTensor, ...]:
         """Return the tensors of the block in this layer."""
@@ -74,7 +78,7 @@ class PlacedBlock(NamedTuple):
     def operators(self) -> tuple[GraphOperator, ...]:
         """Return the operators of the block in this layer, in order."""
         return tuple(
-            operator.placed(self.layer, self.residual)
+            operator.placed(self.layer, self.residual, self.layer_input)
             for operator in self.block.operators
         )
 
@@ -187,7 +191,8 @@ class OperatorGraph:
                 if before
                 else ""
             )
-            placed.append(PlacedBlock(block, layer, residual))
+            layer_input = before.residual if before else ""
+            placed.append(PlacedBlock(block, layer, residual, layer_input))
 
         for repeated, blocks in groupby(self.blocks, key=lambda b: bool(b.layers)):
             if not repeated:

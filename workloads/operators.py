@@ -9,9 +9,11 @@ from specs.graph import Role
 from workloads.attributes import Attributes
 
 A = TypeVar("A")
-# Stand in names for the layer, and the tensor that the preceding block hands on.
+# Stand in names for the layer, the tensor that the preceding block hands on, and the
+# one that it took on itself.
 LAYER = "{layer}"
 RESIDUAL = "{residual}"
+LAYER_INPUT = "{layer_input}"
 # Begin of the names of what all tokens use beside the experts that they choose.
 SHARED = "shared_"
 
@@ -20,6 +22,14 @@ def is_shared(name: str) -> bool:
     """Return whether a name within a block of experts is of the shared expert."""
     own = name.removesuffix(".weight").removesuffix(".bias")
     return own.rpartition(".")[2].startswith(SHARED)
+
+
+def is_recurrent(name: str) -> bool:
+    """Return whether a state is replaced by every token, by its name in a graph.
+
+    Other states are caches, which grow.
+    """
+    return name.endswith("_state")
 
 
 class Function(StrEnum):
@@ -34,6 +44,13 @@ class Function(StrEnum):
     HEAD_NORM = "head_norm"
     HEAD_SCALE = "head_scale"
     LATENT_NORM = "latent_norm"
+    OUTPUT_GATE = "output_gate"
+    # Of linear attention.
+    CONVOLVE = "convolve"
+    UNIT_NORM = "unit_norm"
+    DECAY = "decay"
+    DELTA_RULE = "delta_rule"
+    GATED_NORM = "gated_norm"
     POSITION = "position"
     SCORES = "scores"
     SOFTMAX = "softmax"
@@ -123,7 +140,8 @@ class GraphTensor:
 
     def placed(self, layer: int | None) -> "GraphTensor":
         """Return the tensor of one layer; ``{layer}`` stands for it in the name."""
-        return replace(self, name=self.name.replace(LAYER, str(layer)))
+        source = self.copy_of and self.copy_of.replace(LAYER, str(layer))
+        return replace(self, name=self.name.replace(LAYER, str(layer)), copy_of=source)
 
 
 @final
@@ -158,15 +176,21 @@ class GraphOperator:
         assert isinstance(self.attributes, kind), f"{self.name}: no {kind.__name__}"
         return self.attributes
 
-    def placed(self, layer: int | None, residual: str) -> "GraphOperator":
+    def placed(
+        self, layer: int | None, residual: str, layer_input: str = ""
+    ) -> "GraphOperator":
         """Return the operator of one layer.
 
-        ``{layer}`` stands for it in names, and ``{residual}`` for the tensor that the
-        preceding block hands on.
+        ``{layer}`` stands for it in names, ``{residual}`` for the tensor that the
+        preceding block hands on, and ``{layer_input}`` for the one that it took on.
         """
 
         def name(template: str) -> str:
-            return template.replace(LAYER, str(layer)).replace(RESIDUAL, residual)
+            return (
+                template.replace(LAYER, str(layer))
+                .replace(RESIDUAL, residual)
+                .replace(LAYER_INPUT, layer_input)
+            )
 
         return replace(
             self,

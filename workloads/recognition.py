@@ -23,6 +23,7 @@ from workloads.attributes import (
 from workloads.feed_forward_attributes import ActivateAttributes
 from workloads.feed_forward_recognition import feed_forward_sizes
 from workloads.graph_files import is_graph_file, load_graph
+from workloads.linear_recognition import families_like, linear_fields
 from workloads.model_graph import graph_of
 from workloads.operator_graph import Block, OperatorGraph
 from workloads.operators import Function, GraphOperator
@@ -63,7 +64,7 @@ def model_of_graph(graph: OperatorGraph) -> ModelSpec:
     reader = _Reader(graph)
     sizes = reader.sizes()
     differences: dict[str, Sequence[str]] = {}
-    for family in _families(latents=sizes["latent"] is not None):
+    for family in families_like(sizes):
         own_sizes = {**sizes, "family": family, "numerics": reader.settings(family)}
         model = build(ModelSpec, own_sizes, graph.name)
         rows = graph.rows
@@ -84,14 +85,6 @@ def model_of_graph(graph: OperatorGraph) -> ModelSpec:
     raise SpecError(
         f"{graph.name}: no family has this graph; that of {family} is the most similar "
         f"and differs in {len(names)} tensors and operators, first in {names[0]}"
-    )
-
-
-def _families(*, latents: bool) -> list[str]:
-    """Return the families with or without latents, those that extend no other first."""
-    return sorted(
-        (name for name in FAMILIES if FAMILIES[name].has_latents == latents),
-        key=lambda name: (bool(FAMILIES[name].extends), name),
     )
 
 
@@ -191,8 +184,12 @@ class _Reader:
             "token_types": tables.get("token_types", 0),
             "window_tokens": max(filter(None, windows.values()), default=None),
             "windowed_layers": tuple(sorted(windowed)),
-            "unrotated_layers": tuple(sorted(self._unrotated(attention))),
+            "alibi": heads.alibi > 0,
+            "unrotated_layers": ()
+            if heads.alibi or positions
+            else tuple(sorted(self._unrotated(attention))),
             "latent": heads.latent,
+            **linear_fields(graph.blocks),
         }
 
     def _window(self, block: Block) -> int | None:

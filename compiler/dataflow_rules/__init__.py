@@ -20,6 +20,7 @@ value_sizes: ValueSizes, attended_positions, looked_up_elements
 transfers: arrived_columns, check_trains, check_payloads
 residency: check_cache_order, check_residency, check_mirrors, tokens_at_start
 weights: names of a plan's weights in checkpoints, and their bytes
+linear: what heads make without a cache, and the states that they keep
 claims: check_heads, check_results, check_claims, check_marks
 head: HEAD_RULES
 experts: what a schedule must have room for

@@ -10,6 +10,7 @@ import numpy as np
 from chip.dataflow import Function
 from chip.program import Opcode, Program
 from compiler.dataflow_rules.attention_functions import head_sizes
+from compiler.dataflow_rules.linear.states import state_bytes
 from compiler.dataflow_rules.regions import parts_of, weight_of
 from compiler.dataflow_rules.statements import Statements, beside
 from compiler.dataflow_rules.weights.stored_weights import resident_bytes
@@ -69,8 +70,10 @@ def check_heads(
         np.array([replicas[table.chip[own]], table.number[own], table.name[own]]),
         axis=1,
     ).shape[1]
-    layers = plan.task.model.layers if cached_layers is None else cached_layers
-    needed = plan.strategy.data * len(flow.passes) * layers
+    model = plan.task.model
+    layers = model.layers if cached_layers is None else cached_layers
+    attending = sum(not model.is_linear(layer) for layer in range(layers))
+    needed = plan.strategy.data * len(flow.passes) * attending
     if done != needed:
         raise violation(
             "the program computes something else",
@@ -242,7 +245,7 @@ def _check_memory(statements: Statements, plan: ShardingPlan) -> int:
     held = resident_bytes(plan, chips)
     caches = np.zeros(chips, dtype=np.int64)
     if not task.model.structure.encoder:
-        caches = _cache_bytes(statements, plan)
+        caches = _cache_bytes(statements, plan) + state_bytes(statements, plan)
     reserve = task.machine.chip.program_reserve_bytes
     used = np.unique(np.concatenate([stage.chips for stage in plan.stages]))
     for what, stated, needed in (

@@ -14,6 +14,7 @@ from compiler.dataflow_rules.attention_functions import ATTENTION_RULES
 from compiler.dataflow_rules.experts.functions import EXPERT_RULES
 from compiler.dataflow_rules.head.functions import HEAD_RULES
 from compiler.dataflow_rules.latent.functions import LATENT_RULES, latent_sizes
+from compiler.dataflow_rules.linear.functions import LINEAR_RULES
 from compiler.dataflow_rules.product_functions import PRODUCT_RULES, check_sums
 from compiler.dataflow_rules.regions import either
 from compiler.dataflow_rules.statements import NameOf, Statements, beside
@@ -40,7 +41,7 @@ def check_functions(statements: Statements) -> int:
     _check_names(statements)
     checked = 0
     rules = OTHER_RULES | ATTENTION_RULES | PRODUCT_RULES | EXPERT_RULES | SUM_RULES
-    rules |= HEAD_RULES
+    rules |= HEAD_RULES | LINEAR_RULES
     if latent_sizes(statements) is not None:
         rules |= LATENT_RULES
     for function, rule in rules.items():
@@ -73,21 +74,26 @@ def _look_up(statements: Statements, operations: Ints) -> int:
 
     The later parts go on with the sum that has them.
     """
-    later = statements.read(operations, beside("output@")).found
+    # Where there are no other tables, the lookup itself makes the sum.
+    added = "embedding.tables" in statements.graph
+    total = beside("output") if added else statements.output()
+    later = statements.read(operations, lambda name: f"{total(name)}@").found
     for own, result in (
         (operations[~later], statements.output()),
-        (operations[later], beside("output")),
+        (operations[later], total),
     ):
         if len(own):
-            _look_up_range(statements, own, result)
+            _look_up_range(statements, own, result, total)
     return len(operations)
 
 
-def _look_up_range(statements: Statements, operations: Ints, result: NameOf) -> None:
+def _look_up_range(
+    statements: Statements, operations: Ints, result: NameOf, total: NameOf
+) -> None:
     """Check rows of the table in a range, added to those of the ranges before."""
     tokens = statements.read(operations, statements.input(0))
     table = statements.read(operations, statements.input(1))
-    before = statements.read(operations, beside("output@"))
+    before = statements.read(operations, lambda name: f"{total(name)}@")
     made, complete = statements.made_so_far(operations, result)
     rows = statements.rows(operations, statements.input(1))
     must = statements.must

@@ -16,6 +16,7 @@ from compiler.dataflow_rules.latent.amounts import (
     latent_elements,
 )
 from compiler.dataflow_rules.latent.functions import latent_sizes
+from compiler.dataflow_rules.linear.amounts import linear_elements
 from compiler.dataflow_rules.product_functions import experts_of, results_meet
 from compiler.dataflow_rules.regions import MatrixParts, parts_of
 from compiler.dataflow_rules.statements import Statements, beside
@@ -267,6 +268,8 @@ class OperationAmounts:
         statements = self._statements
         for own, elements in latent_elements(statements):
             self.elements[own] = elements * self._made(own)
+        for own, elements in linear_elements(statements):
+            self.elements[own] = elements
         # Values pass a rotation as they are.
         own = statements.of(Function.POSITION)
         values = statements.written(own, beside("values"))

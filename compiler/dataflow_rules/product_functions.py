@@ -61,8 +61,7 @@ def _product(statements: Statements, operations: Ints) -> int:
     centred = statements.numbers(
         operations,
         lambda n: (
-            len(statements.graph[n].inputs) > 0
-            and f"{n.rpartition('.')[0]}.norm.bias" in statements.tensors
+            statements.tensors.get(f"{n.rpartition('.')[0]}.squares", (0, 1))[1] > 1
         ),
     )
     must(~weighed.found | (centred == 0), operations, "leaves out the norm's mean")

@@ -16,6 +16,8 @@ from compiler.dataflow_rules.weights.checkpoint_tensors import Part, checkpoint_
 from sharding.planner.plan import ShardingPlan
 from specs.arrays import Ints, row_order
 
+# Ends of the names of what stays in memory and is no weight: caches, and states.
+KEPT = ("_cache", "_state")
 # Marks the copies of a tensor that several chips have.
 _COPIES = re.compile(r"( from \d+)? \(copies\)$")
 
@@ -24,9 +26,7 @@ def check_residency(statements: Statements, plan: ShardingPlan) -> int:
     """Residency dataflow rule: refuse reads of weights that a chip lacks."""
     flow, read = statements.flow, statements.flow.reads
     names = [name for name, _, _ in flow.values]
-    stays = [
-        number < 0 and not name.endswith("_cache") for name, number, _ in flow.values
-    ]
+    stays = [number < 0 and not name.endswith(KEPT) for name, number, _ in flow.values]
     rows = np.flatnonzero(np.array(stays, dtype=bool)[read.value])
     size = len(names)
     held = _held(plan, {name: place for place, name in enumerate(names)}, size)
@@ -181,12 +181,12 @@ def check_cache_order(statements: Statements) -> int:
     """Cache dataflow rule: refuse attention before an earlier pass has attended.
 
     The operators of a pass follow each other, but passes may alternate on a chip. All
-    that they have in common is the KV cache: a pass adds the keys and values of its
-    positions, and attends to those of the passes before it.
+    that they have in common are the KV cache, to which a pass adds the keys and values
+    of its positions, and the states of linear attention, which it replaces.
     """
     flow, code = statements.flow, statements.program.instructions
     cached = np.array(
-        [value.number < 0 and value.name.endswith("_cache") for value in flow.values]
+        [value.number < 0 and value.name.endswith(KEPT) for value in flow.values]
     )
     rows = np.flatnonzero(cached[flow.reads.value])
     owner, value = flow.reads.owner[rows], flow.reads.value[rows].astype(np.int64)
@@ -212,5 +212,8 @@ def check_cache_order(statements: Statements) -> int:
     early = np.zeros(len(owner), dtype=bool)
     early[1:] = alike & (begins[at[1:]] < ends[at[:-1]])
     return statements.must(
-        ~early, owner, "attends before the keys and values of the pass before are there"
+        ~early,
+        owner,
+        "attends before the keys and values of the pass before are there, or reads a "
+        "state that it has not replaced yet",
     )

@@ -30,7 +30,10 @@ _SUMS = (
 # What a sum takes in passing: a factor of each row, or of each expert.
 _FACTORS = ("squares", "sum_squares", "choice", "shared_choice")
 # Results of the first products of blocks.
-_SCALED = ("gate", "up", "query", "key", "value", "query_down", "latent_down")
+_SCALED = (
+    *("gate", "up", "query", "key", "value", "query_down", "latent_down"),
+    *("output_gate", "write", "decay"),
+)
 
 
 def _scaled_sum(statements: Statements, operations: Ints) -> int:

@@ -15,6 +15,7 @@ from compiler.dataflow_rules.instructions import (
     summed_in_passing,
 )
 from compiler.dataflow_rules.latent.amounts import LATENT_PRODUCTS
+from compiler.dataflow_rules.linear.amounts import linear_needs
 from compiler.dataflow_rules.operation_amounts import OperationAmounts
 from compiler.dataflow_rules.regions import Flags
 from compiler.dataflow_rules.statements import Statements
@@ -33,6 +34,8 @@ _SHARED = "shared_activated"
 _PASSES = {
     Function.SOFTMAX: 3,
     Function.LATENT_NORM: 2,
+    Function.UNIT_NORM: 2,
+    Function.GATED_NORM: 2,
     Function.CANDIDATE: 2,
     Function.SAMPLE: 2,
     Function.CHOOSE: 2,
@@ -45,6 +48,11 @@ _OPERANDS = {
     Function.LATENT_NORM: 2,
     Function.NORM_WEIGH: 2,
     Function.NORM_ADD: 3,
+    Function.OUTPUT_GATE: 2,
+    Function.DECAY: 3,
+    # A state, and the correction of its columns.
+    Function.DELTA_RULE: 2,
+    Function.GATED_NORM: 3,
 }
 # Sums or largest elements over the lanes, one after the other. Of a choice of experts,
 # one for each of them.
@@ -52,6 +60,8 @@ _REDUCTIONS = {
     Function.SOFTMAX: 2,
     Function.NORM_WEIGH: 1,
     Function.HEAD_NORM: 1,
+    Function.UNIT_NORM: 1,
+    Function.GATED_NORM: 1,
     Function.CANDIDATE: 1,
     Function.SAMPLE: 1,
 }
@@ -208,11 +218,14 @@ def _check_vectors(
     has = {name: column[own] for name, column in has.items()}
     passes = np.array([_PASSES.get(each, 1) for each in Function])[function[own]]
     operands = np.array([_OPERANDS.get(each, 1) for each in Function])[function[own]]
+    taps, turns, bits = linear_needs(statements)
     statements.must(
-        has["element_bits"] >= task.machine.formats.activations.bits,
+        has["element_bits"]
+        >= np.maximum(task.machine.formats.activations.bits, bits[own]),
         own,
         "takes elements of fewer bits",
     )
+    passes, operands = np.maximum(passes, turns[own]), np.maximum(operands, taps[own])
     statements.must(
         has["passes"] >= passes, own, "takes fewer passes over what it reads"
     )

@@ -11,10 +11,10 @@ from chip.dataflow import Value
 from compiler.ir.messages import MessageTable
 from sharding.operators.operands import Operand, Operation
 from specs.arrays import Ints
-from workloads.operators import LAYER, RESIDUAL
+from workloads.operators import LAYER, LAYER_INPUT, RESIDUAL
 
 # Values that stay from pass to pass.
-_STAYING = (".weight", ".bias", "_cache")
+_STAYING = (".weight", ".bias", "_cache", "_state")
 _HEAD = "head."
 
 
@@ -33,6 +33,8 @@ class Scope(NamedTuple):
         Whether only answered positions go through the head.
     received
         Whether the residual stream came from the stage before.
+    layer_input
+        Name of the residual stream before the block before.
     """
 
     layer: int
@@ -40,6 +42,7 @@ class Scope(NamedTuple):
     number: int
     answers: bool
     received: bool = False
+    layer_input: str = ""
 
     def value(self, name: str) -> Value:
         """Return the value that a name stands for."""
@@ -47,6 +50,7 @@ class Scope(NamedTuple):
             name.startswith(_HEAD) or (self.received and name == RESIDUAL)
         )
         name = name.replace(LAYER, str(self.layer)).replace(RESIDUAL, self.residual)
+        name = name.replace(LAYER_INPUT, self.layer_input)
         stays = name.endswith(_STAYING)
         return Value(name, -1 if stays else self.number, answered and not stays)
 

@@ -180,18 +180,20 @@ def block_scope(task: Task, block: Block, number: int, received: bool) -> Scope:
     received
         Whether it is the first block of its stage.
     """
+    layer_input = f"layers.{block.layer - 1}.feed_forward.output"
+    if block.layer == 0:
+        layer_input = "embedding.output"
     before = {
         BlockKind.EMBEDDING: "",
         BlockKind.FEED_FORWARD: f"layers.{block.layer}.attention.output",
-        BlockKind.ATTENTION: f"layers.{block.layer - 1}.feed_forward.output",
+        BlockKind.ATTENTION: layer_input,
         BlockKind.HEAD: f"layers.{task.model.layers - 1}.feed_forward.output",
     }[block.kind]
-    if block.kind is BlockKind.ATTENTION and block.layer == 0:
-        before = "embedding.output"
     return Scope(
         layer=block.layer,
         residual=before,
         number=number,
         answers=not task.model.structure.encoder,
         received=received and block.kind is BlockKind.HEAD,
+        layer_input=layer_input,
     )

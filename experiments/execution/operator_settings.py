@@ -11,7 +11,7 @@ from fabric.functional_engine.settings import OperatorSettings
 from sharding.parallelism.tensor_group import Routing
 from sharding.weights.task import Task
 from specs.numerical_settings import RopeScaling
-from workloads.attributes import PositionAttributes
+from workloads.attributes import AttentionAttributes, PositionAttributes
 from workloads.feed_forward_attributes import ActivateAttributes
 from workloads.operator_graph import OperatorGraph
 from workloads.operators import GraphOperator
@@ -19,7 +19,7 @@ from workloads.reference.activations import activation
 from workloads.rotary import Rotary
 
 # Weights that are vectors, but for a bias of which each expert has its own.
-_VECTORS = (".bias", "norm.weight", "sinks.weight")
+_VECTORS = (".bias", "norm.weight", "sinks.weight", "rate.weight")
 Activation = Callable[[Array], Array]
 # Attributes that the engine calls by the same name.
 _SAME = (
@@ -37,6 +37,7 @@ _SAME = (
     "first_row",
     "head_dim",
     "latent",
+    "linear",
     "router",
     "scale",
     "soft_cap",
@@ -73,6 +74,8 @@ def _settings(operator: GraphOperator, task: Task) -> OperatorSettings:
         settings["frequencies"] = _frequencies(attributes.rotary)
         settings["interleaved"] = attributes.rotary.interleaved
         settings["rotated_factor"] = _rotated_factor(attributes.rotary.scaling)
+    if isinstance(attributes, AttentionAttributes) and attributes.alibi:
+        settings["slopes"] = _slopes(attributes)
     if isinstance(attributes, ActivateAttributes):
         settings |= {
             "activation": _activation(attributes),
@@ -85,6 +88,20 @@ def _settings(operator: GraphOperator, task: Task) -> OperatorSettings:
         if task.routing is Routing.BALANCED:
             settings["balanced_groups"] = task.expert
     return OperatorSettings(**settings)
+
+
+def _slopes(attributes: AttentionAttributes) -> tuple[float, ...]:
+    """Return by how much scores of each query head fall from a position to the next.
+
+    Heads beyond a power of two take the slopes that lie between those of the others.
+    """
+    power = 1
+    while 2 * power <= attributes.heads:
+        power *= 2
+    base = 2 ** (-8 / power)
+    falls = [base**number for number in range(1, power + 1)]
+    falls += [base ** (number + 0.5) for number in range(attributes.heads - power)]
+    return tuple(attributes.alibi * fall for fall in falls)
 
 
 def _activation(attributes: ActivateAttributes) -> Activation:
@@ -111,7 +128,10 @@ def _frequencies(rotary: Rotary) -> tuple[float, ...]:
             if scaling.kind == "llama3":
                 low, high = scaling.low_frequency_factor, scaling.high_frequency_factor
                 turns = scaling.trained_positions * frequency / (2 * pi)
-                kept = min(max((turns - low) / (high - low), 0.0), 1.0)
+                width = high - low
+                kept = min(max((turns - low) / width, 0.0), 1.0) if width else 0.0
+                if not width and turns > high:
+                    kept = 1.0
             if scaling.kind == "yarn":
                 kept = _kept_by_yarn(pair, rotary, scaling)
             frequency *= kept + (1 - kept) / scaling.factor

@@ -14,7 +14,10 @@ from specs.model import ModelSpec
 CONTEXT_TOKENS = 4096
 # Of models that need more, trying every split of every number of chips takes minutes.
 _SEARCHED_CHIPS = 2_000
-_TITLES = ("name", "family", "parameters", "active", "KV B/position", "chips")
+_TITLES = (
+    *("name", "family", "parameters", "active"),
+    *("KV B/position", "state B", "chips"),
+)
 
 
 class ModelSizes(NamedTuple):
@@ -28,6 +31,8 @@ class ModelSizes(NamedTuple):
         Bytes of all weights, and what a position adds to the KV cache, in the formats
         of the checkpoint, or else the machine's. Layers with a window keep no more
         positions than it has.
+    state_bytes_per_sequence
+        Bytes that linear attention keeps of a sequence, however long it is.
     fewest_chips
         Chips of the smallest machine that holds it, one sequence and `CONTEXT_TOKENS`
         positions; None if none does, or if it was not searched for.
@@ -38,6 +43,7 @@ class ModelSizes(NamedTuple):
     model: ModelSpec
     weight_bytes: int
     kv_bytes_per_position: int
+    state_bytes_per_sequence: int
     fewest_chips: int | None
     least_chips: int
 
@@ -59,6 +65,7 @@ class ModelSizes(NamedTuple):
             "active_parameters": model.active_parameters,
             "weight_bytes": self.weight_bytes,
             "kv_bytes_per_position": self.kv_bytes_per_position,
+            "state_bytes_per_sequence": self.state_bytes_per_sequence,
             "fewest_chips": self.fewest_chips,
             "least_chips": self.least_chips,
             "remarks": list(model.remarks),
@@ -78,6 +85,7 @@ def model_sizes(model: ModelSpec, machine: MachineSpec) -> ModelSizes:
         model=model,
         weight_bytes=checkpoint_bytes(model, machine),
         kv_bytes_per_position=cached.bytes_of(model.kv_elements),
+        state_bytes_per_sequence=model.state_bytes(machine.formats.activations),
         fewest_chips=smallest.chips if smallest else None,
         least_chips=least,
     )
@@ -92,6 +100,7 @@ def sizes_table(sizes: list[ModelSizes]) -> list[str]:
             f"{each.model.parameters:,}",
             f"{each.model.active_parameters:,}",
             f"{each.kv_bytes_per_position:,}",
+            f"{each.state_bytes_per_sequence:,}",
             each.chips_text,
         )
         for each in sizes

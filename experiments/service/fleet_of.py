@@ -112,6 +112,7 @@ def fleet_of(
     """
     hz, cache, transfer = times.clock_hz, None, Transfer(0, 0)
     if file.cache is not None:
+        check_by_position(plan, "cache")
         check_cache(plan, times, file.cache.sram_tokens)
         cache = CacheSizes(
             file.cache.block_tokens,
@@ -120,6 +121,7 @@ def fleet_of(
             round(file.cache.expiry_s * hz),
         )
     if file.transfer is not None:
+        check_by_position(plan, "transfer")
         per_token_ns = cache_bytes_per_token(plan) / file.transfer.gb_per_s
         transfer = Transfer(
             ceil_div(round(per_token_ns * hz), NS_PER_S),
@@ -151,6 +153,22 @@ def fleet_of(
         ),
         transfer=transfer,
     )
+
+
+def check_by_position(plan: ShardingPlan, part: str) -> None:
+    """Refuse a part of a traffic file that needs what is kept of a position alone.
+
+    Raises
+    ------
+    PlanError
+        If the model keeps states of linear attention, which are of all positions.
+    """
+    model = plan.task.model
+    if model.linear is not None:
+        raise PlanError(
+            f"{part}: {model.name} has linear attention, whose states are of all "
+            f"positions of a sequence together; leave [{part}] out"
+        )
 
 
 def check_cache(plan: ShardingPlan, times: ServiceTimes, sram_tokens: int) -> None:

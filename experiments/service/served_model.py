@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from experiments.run.preparation import Prepared, plan_scenario
-from experiments.service.fleet_of import check_cache
+from experiments.service.fleet_of import check_by_position, check_cache
 from serving.compiled_times import compile_service_times
 from serving.frame import Frame, Pace, Policy
 from serving.timetable.online import OnlineTimetable
@@ -88,6 +88,8 @@ def served_timetable(
     times = compile_service_times(
         prepared.plan, prepared.topology, chunk_tokens=frame.chunk_tokens
     )
+    if sram_tokens:
+        check_by_position(prepared.plan, "cache")
     check_cache(prepared.plan, times, sram_tokens)
     return OnlineTimetable(
         times,

@@ -7,6 +7,7 @@ executor: Executed, execute
 settings: OperatorSettings
 graph_settings: GraphSettings, ValueShape, natural
 caches: KeyValueCaches
+states: RecurrentStates
 memory: ChipMemory, Piece
 regions: Region, operand_regions
 call: Call, Operand

@@ -5,6 +5,7 @@ from typing import NamedTuple, final
 import numpy as np
 
 from fabric.functional_engine.memory import Array
+from fabric.functional_engine.states import RecurrentStates
 from specs.arrays import Ints
 from specs.errors import VerificationError
 
@@ -30,9 +31,15 @@ class KeyValueCaches:
 
     A chip that shares the context of its heads with others keeps the positions whose
     remainder by the number of chips is its own number.
+
+    Attributes
+    ----------
+    states
+        What linear attention keeps instead.
     """
 
     def __init__(self) -> None:
+        self.states = RecurrentStates()
         self._held: dict[tuple[int, str, int, int], CachedColumns] = {}
 
     def latents(

@@ -1,5 +1,6 @@
 """Call of a function: an operation of a chip with its operands as arrays."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
@@ -65,6 +66,8 @@ class Call:
         KV caches of all chips.
     cache
         Name of the KV cache that it reads, None if it reads none.
+    states
+        Names of the recurrent states that it reads and replaces.
     """
 
     chip: int
@@ -77,6 +80,7 @@ class Call:
     members: int
     caches: KeyValueCaches
     cache: str | None
+    states: tuple[str, ...] = ()
 
     @property
     def first_position(self) -> int:
@@ -86,3 +90,35 @@ class Call:
     def sequences(self, array: Array) -> Array:
         """Return rows by sequence, shape ``(batch, positions, columns)``."""
         return array.reshape(self.passed.batch, -1, array.shape[-1])
+
+    def replace_state(
+        self,
+        name: str,
+        columns: tuple[int, int],
+        *,
+        zero: Array,
+        step: Callable[[Array], Array],
+    ) -> None:
+        """Replace a recurrent state of the chip by what the tokens of the pass make.
+
+        Parameters
+        ----------
+        name, columns
+            The state, and its range of columns.
+        zero, step
+            The state before the first token, and what makes the next one of a state.
+
+        Raises
+        ------
+        VerificationError
+            If the state is not that of the token before.
+        """
+        self.caches.states.replace(
+            self.chip,
+            name,
+            columns,
+            first_position=self.first_position,
+            tokens=self.passed.query_tokens,
+            zero=lambda: zero,
+            step=step,
+        )

@@ -29,7 +29,7 @@ from fabric.functional_engine.regions import (
 from fabric.functional_engine.settings import OperatorSettings
 from specs.errors import SpecError, VerificationError
 
-_CACHE = "_cache"
+_CACHE, _STATE = "_cache", "_state"
 # Values whose parts are joined by their softmax sums.
 _ATTENDED = ".attended"
 _SCORING = (Function.SCORES, Function.SOFTMAX)
@@ -177,7 +177,7 @@ class Execution:
         function = Function(int(operations.function[number]))
         writes = operand_regions(self._writes[number])
         answered = self._dataflow.values[writes[0].value].answered
-        stored, cache = self._stored(number, name)
+        stored, cache, states = self._stored(number, name)
         reads = []
         for region in operand_regions(
             [each for each in self._reads[number] if not self._stays(each.value)]
@@ -212,6 +212,7 @@ class Execution:
                 members=self._members(function, number),
                 caches=self._caches,
                 cache=cache,
+                states=states,
             )
         )
         memory = self._memory(chip)
@@ -240,13 +241,17 @@ class Execution:
         """Return whether a value is a weight or a KV cache."""
         return self._dataflow.values[value].number < 0
 
-    def _stored(self, number: int, name: str) -> tuple[tuple[Operand, ...], str | None]:
-        """Return the weights that an operation reads, and its KV cache."""
-        weights, cache = [], None
+    def _stored(
+        self, number: int, name: str
+    ) -> tuple[tuple[Operand, ...], str | None, tuple[str, ...]]:
+        """Return the weights that an operation reads, its KV cache and its states."""
+        weights, cache, states = [], None, []
         for each in self._reads[number]:
             value = self._dataflow.values[each.value]
             if value.name.endswith(_CACHE) and value.name not in self._weights:
                 cache = value.name
+            elif value.name.endswith(_STATE):
+                states.append(value.name)
             elif value.number < 0:
                 if value.name not in self._weights:
                     raise SpecError(f"{name} reads {value.name}, which is not given")
@@ -254,7 +259,7 @@ class Execution:
                 if array.ndim > 1:
                     array = array[:, each.part_first : each.part_last]
                 weights.append(Operand(value.name, *each[1:5], array))
-        return tuple(weights), cache
+        return tuple(weights), cache, tuple(states)
 
     def _members(self, function: Function, number: int) -> int:
         """Return the chips that share the context of an operation's heads."""

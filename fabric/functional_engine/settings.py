@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fabric.functional_engine.graph_settings import GraphSettings
 from specs.latent_attention import LatentAttention
+from specs.linear_attention import LinearAttention
 from specs.router import SOFTMAX_ROUTER, RouterSpec
 
 
@@ -49,8 +50,13 @@ class OperatorSettings:
         Factor of what is rotated.
     latent
         Sizes of latent attention, None without.
+    linear
+        Sizes of linear attention, None without.
     soft_cap
         Bound c of scores or logits x, which become c tanh(x / c); None without.
+    slopes
+        By how much scores of each query head fall from a position to the one before it;
+        empty if they do not.
     causal
         Whether a position attends to itself and earlier ones only.
     window
@@ -93,7 +99,9 @@ class OperatorSettings:
     interleaved: bool = False
     rotated_factor: float = 1.0
     latent: LatentAttention | None = None
+    linear: LinearAttention | None = None
     soft_cap: float | None = None
+    slopes: tuple[float, ...] = ()
     causal: bool = True
     window: int | None = None
     activation: Callable[[NDArray[np.floating]], NDArray[np.floating]] = unchanged

@@ -17,6 +17,7 @@ from sharding.parallelism.tensor_group import Range
 from sharding.weights.task import Task
 from specs.arrays import Ints
 from specs.formats import Format, WeightFormat
+from specs.linear_attention import STATE_FORMAT
 from specs.units import BITS_PER_BYTE
 
 
@@ -174,6 +175,7 @@ def vector(
     readers: int = 1,
     reductions: int = 0,
     tokens: int | None = None,
+    wide: bool = False,
     computes: Operations = nothing,
 ) -> Compute:
     """Return a sharded vector operator on `elements` of each token on each chip.
@@ -187,10 +189,12 @@ def vector(
         As in `chip.operator_work.VectorWork`.
     tokens
         Tokens that are computed. If None, the task's.
+    wide
+        Whether its elements are those of a state, in FP32.
     computes
         Returns what it computes on each chip.
     """
-    bits = task.activation_format.bits
+    bits = (STATE_FORMAT if wide else task.activation_format).bits
 
     def work_of(amount: int) -> VectorWork:
         return VectorWork(

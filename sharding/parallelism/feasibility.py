@@ -14,7 +14,7 @@ def check_model(strategy: Strategy, model: ModelSpec) -> None:
     PlanError
         If a tensor group is wider than the hidden size, experts do not divide evenly
         into groups, the feed-forward does not allow a 2D layout, or more chips share
-        latent attention than it has heads.
+        latent or linear attention than it has heads.
     """
     if strategy.tensor > model.hidden_size:
         raise PlanError(
@@ -32,7 +32,25 @@ def check_model(strategy: Strategy, model: ModelSpec) -> None:
     if strategy.layout is FeedForwardLayout.TWO_D:
         _check_grid(model)
     if model.latent is not None:
-        _check_latent(strategy, model)
+        _check_heads(strategy, model, "latent", model.attention_heads, "heads")
+    if model.linear is not None:
+        _check_heads(strategy, model, "linear", model.linear.key_heads, "key heads")
+
+
+def check_mirrors(model: ModelSpec, *, mirrored: bool) -> None:
+    """Check that what a sharded model keeps of sequences can be mirrored, if it is.
+
+    Raises
+    ------
+    PlanError
+        If it is to be, and states of linear attention are among it: every token
+        replaces all of a state, which no message carries.
+    """
+    if mirrored and model.linear is not None:
+        raise PlanError(
+            f"failover.kv_cache=mirrored: {model.name} has linear attention, whose "
+            f"states are not mirrored; use failover.kv_cache=recompute"
+        )
 
 
 def check_positions(model: ModelSpec, context: int) -> None:
@@ -100,16 +118,19 @@ def _check_grid(model: ModelSpec) -> None:
         )
 
 
-def _check_latent(strategy: Strategy, model: ModelSpec) -> None:
-    """Check that each chip that attends has a head of latent attention for itself.
+def _check_heads(
+    strategy: Strategy, model: ModelSpec, kind: str, heads: int, what: str
+) -> None:
+    """Check that each chip that attends has a head of latent or linear attention.
 
-    Each has all latents: chips that shared a head would share its context as well.
+    A chip has all latents, and the whole state of a head: chips that shared a head
+    would have them twice.
     """
-    heads, width = model.attention_heads, strategy.attention or strategy.tensor
+    width = strategy.attention or strategy.tensor
     if width <= heads:
         return
     most = max(n for n in range(1, heads + 1) if strategy.tensor % n == 0)
     raise PlanError(
-        f"{width} chips share the latent attention of {model.name}, which has {heads} "
-        f"heads, and none is split; use attention={most} or tensor={heads} or less"
+        f"{width} chips share the {kind} attention of {model.name}, which has {heads} "
+        f"{what}, and none is split; use attention={most} or tensor={heads} or less"
     )

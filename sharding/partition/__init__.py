@@ -6,8 +6,8 @@ block_partition: BlockPartition; a block of the graph on a group, with its sizes
 norms: weigh, scale, gather_residual, weighing, scaling, weighed_shard, router_scores
 products: multiply, early_product, late_product, inner_cut
 heads: norm_heads, place_heads, scale_heads
-attention_cuts: AttentionCuts
-attention: score, soften, attend
+attention_cuts: AttentionCuts, LatentCuts, LinearCuts
+attention: score, soften, attend, gate_output
 feed_forward_cuts: FeedForwardCuts, unscaled
 feed_forward: activate
 expert_routing: Routed, routed, score_experts, choose_experts

@@ -24,6 +24,8 @@ from sharding.partition.attention_cuts import AttentionCuts
 from sharding.partition.block_partition import BlockPartition
 from sharding.weights.task import FP32_BYTES, bytes_of
 from specs.arrays import Ints
+from workloads.attributes import AttentionAttributes
+from workloads.operators import Function as GraphFunction
 from workloads.operators import GraphOperator
 
 
@@ -65,7 +67,7 @@ def soften(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperato
             part.task,
             "softmax",
             _scored(part),
-            operations=3 + len(operator.inputs),
+            operations=3 + len(operator.inputs) + _falls(part),
             passes=3,
             reductions=2,
             tokens=1,
@@ -105,6 +107,33 @@ def attend(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperato
 
     product = _cached_product(part, Function.ATTEND, attends)
     return [product, *(_combined(part, operator) if cuts.shared else [])]
+
+
+def _falls(part: BlockPartition) -> bool:
+    """Return whether scores fall with the distance of a position."""
+    return part.attributes(GraphFunction.SCORES, AttentionAttributes).alibi > 0
+
+
+def gate_output(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
+    """Return the sharded product of what heads attend to with sigmoids of gates."""
+    cut = AttentionCuts(part).query
+
+    def gates() -> tuple[Operation, ...]:
+        reads = tuple(operand(name, *cut) for name in operator.inputs)
+        made = (operand(operator.outputs[0], *cut),)
+        return (Operation(operator.name, Function.OUTPUT_GATE, reads, made),)
+
+    return [
+        # The sigmoid is an exponential, a sum and a division.
+        vector(
+            part.task,
+            "gate_output",
+            cut.sizes,
+            operations=5,
+            operands=2,
+            computes=gates,
+        )
+    ]
 
 
 def _attended(operator: GraphOperator) -> str:

@@ -15,7 +15,8 @@ from sharding.parallelism.tensor_group import Range
 from sharding.partition.block_partition import BlockPartition
 from specs.arrays import Ints
 from specs.latent_attention import LatentAttention
-from workloads.attributes import AttentionAttributes
+from specs.linear_attention import LinearAttention
+from workloads.attributes import AttentionAttributes, LinearAttributes
 from workloads.operators import Function as GraphFunction
 from workloads.operators import GraphOperator
 
@@ -227,3 +228,55 @@ class LatentCuts(NamedTuple):
         task, split = self.part.task, self.split
         scores = task.score_tokens(self.part.block, split.members)
         return split.heads * scores * task.batch
+
+
+@final
+class LinearCuts(NamedTuple):
+    """Cuts of a layer's linear attention on each chip of a group.
+
+    A chip has whole key heads, with all value heads that share them, and their states.
+
+    Attributes
+    ----------
+    part
+        The block.
+    """
+
+    part: BlockPartition
+
+    @property
+    def sizes(self) -> LinearAttention:
+        """Return the sizes of heads, and of the convolution."""
+        return self.part.attributes(GraphFunction.DELTA_RULE, LinearAttributes).linear
+
+    def of_key_heads(self, rows: int) -> Range:
+        """Return the rows of each chip's key heads, `rows` for each head."""
+        split = self.part.heads
+        first = split.first * rows * (split.heads > 0)
+        return Range(first, first + split.heads * rows)
+
+    @property
+    def keys(self) -> Range:
+        """Return the columns of queries, or of keys, of each chip."""
+        return self.of_key_heads(self.sizes.key_dim)
+
+    @property
+    def values(self) -> Range:
+        """Return the columns of values of each chip."""
+        return self.of_key_heads(self.sizes.sharing * self.sizes.value_dim)
+
+    @property
+    def value_heads(self) -> Range:
+        """Return the value heads of each chip."""
+        return self.of_key_heads(self.sizes.sharing)
+
+    @property
+    def projected(self) -> tuple[Range, ...]:
+        """Return the columns of queries, keys, values, gates, writes and decays."""
+        keys, values, heads = self.keys, self.values, self.value_heads
+        return keys, keys, values, values, heads, heads
+
+    @property
+    def attends(self) -> Ints:
+        """Return a one for each chip that has heads, else 0; shape ``(width,)``."""
+        return (self.part.heads.heads > 0).astype(np.int64)

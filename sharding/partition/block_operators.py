@@ -10,9 +10,14 @@ from collections.abc import Callable, Mapping
 
 from sharding.operators.operators import ShardedOperator
 from sharding.parallelism.overlap import NO_OVERLAP, Overlap
-from sharding.partition.attention import attend, score, soften
+from sharding.partition.attention import attend, gate_output, score, soften
 from sharding.partition.block_partition import BlockPartition
-from sharding.partition.embedding import add_tables, look_up
+from sharding.partition.embedding import (
+    add_tables,
+    look_up,
+    scale_rows,
+    weigh_rows,
+)
 from sharding.partition.expert_routing import choose_experts, score_experts
 from sharding.partition.feed_forward import activate
 from sharding.partition.head import choose_candidate, sample
@@ -23,11 +28,13 @@ from sharding.partition.latent.projections import (
     norm_latents,
     place_latents,
 )
+from sharding.partition.linear.projections import convolve, decays, norm_units
+from sharding.partition.linear.recurrence import gate_normed, update_states
 from sharding.partition.norms import gather_residual, scale, weigh
 from sharding.partition.partial_sums import add, add_normed
 from sharding.partition.pooling import activate_pooled, scale_states, weigh_states
 from sharding.partition.products import multiply
-from sharding.weights.blocks import Block
+from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from workloads.operators import Function, GraphOperator
 
@@ -46,6 +53,12 @@ _RULES: Mapping[Function, Rule] = {
     Function.SCORES: score,
     Function.SOFTMAX: soften,
     Function.VALUES: attend,
+    Function.OUTPUT_GATE: gate_output,
+    Function.CONVOLVE: convolve,
+    Function.UNIT_NORM: norm_units,
+    Function.DECAY: decays,
+    Function.DELTA_RULE: update_states,
+    Function.GATED_NORM: gate_normed,
     Function.ADD: add,
     Function.ROUTER: score_experts,
     Function.CHOOSE: choose_experts,
@@ -60,6 +73,11 @@ _LATENT: Mapping[Function, Rule] = {
     Function.POSITION: place_latents,
     Function.SCORES: score_latents,
     Function.VALUES: attend_latents,
+}
+# What is different in an embedding whose rows are normalised.
+_EMBEDDING: Mapping[Function, Rule] = {
+    Function.NORM_WEIGH: weigh_rows,
+    Function.NORM_SCALE: scale_rows,
 }
 # What is different in the head of an encoder.
 _POOLING: Mapping[Function, Rule] = {
@@ -87,6 +105,8 @@ def block_operators(
     rules = _RULES
     if part.pools:
         rules = {**_RULES, **_POOLING}
+    elif block.kind is BlockKind.EMBEDDING:
+        rules = {**_RULES, **_EMBEDDING}
     elif part.has_latents:
         rules = {**_RULES, **_LATENT}
     return [

@@ -25,6 +25,7 @@ from specs.graph import Role
 from specs.model import ModelSpec
 from workloads.attributes import (
     AttentionAttributes,
+    LinearAttributes,
     NormAttributes,
     PositionAttributes,
     Rows,
@@ -149,9 +150,9 @@ class BlockPartition:
         """
         if not self.overlap.gather or self.feeds_forward:
             return self.overlap.gather
-        rotary = self.attributes(Function.POSITION, PositionAttributes).rotary
-        if self.has_latents:
+        if self.is_linear or self.has_latents:
             return False
+        rotary = self.attributes(Function.POSITION, PositionAttributes).rotary
         shared = (self.heads.members > 1).any() or self.find(Function.HEAD_NORM)
         return rotary is not None and not shared
 
@@ -176,23 +177,20 @@ class BlockPartition:
     def normed_shard_bytes(self, extra_bytes: int = 0) -> Ints:
         """Return the bytes of each chip's residual shard with its norm sums.
 
-        Parameters
-        ----------
-        extra_bytes
-            Bytes that each token adds.
-
-        Returns
-        -------
-        NDArray
-            Bytes of each chip of the group, shape ``(width,)``.
+        Each token adds `extra_bytes`; the result is of shape ``(width,)``.
         """
         added = self.norm_sum_bytes + extra_bytes
         return self.task.shard_bytes() + self.task.tokens * added
 
     @property
     def attends(self) -> bool:
-        """Return whether it is a block of attention."""
-        return self.find(Function.SCORES) is not None
+        """Return whether it is a block of attention, linear or not."""
+        return self.find(Function.SCORES) is not None or self.is_linear
+
+    @property
+    def is_linear(self) -> bool:
+        """Return whether it is a block of linear attention."""
+        return self.find(Function.DELTA_RULE) is not None
 
     @property
     def has_latents(self) -> bool:
@@ -201,7 +199,10 @@ class BlockPartition:
 
     @cached_property
     def heads(self) -> HeadSplit:
-        """Key/value heads of each chip."""
+        """Key/value heads of each chip; those of keys in linear attention."""
+        if self.is_linear:
+            linear = self.attributes(Function.DELTA_RULE, LinearAttributes).linear
+            return self.group.heads(linear.key_heads, self.block.layer)
         attributes = self.attributes(Function.SCORES, AttentionAttributes)
         return self.group.heads(attributes.kv_heads, self.block.layer)
 

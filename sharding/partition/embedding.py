@@ -4,9 +4,16 @@ from chip.dataflow import Function
 from chip.operator_work import LookupWork
 from sharding.operators.operands import Operand, Operation, operand
 from sharding.operators.operator_builders import vector
-from sharding.operators.operators import ShardedOperator, Unit, compute
+from sharding.operators.operators import (
+    Exchange,
+    Pattern,
+    ShardedOperator,
+    Unit,
+    compute,
+)
 from sharding.parallelism.tensor_group import Range
 from sharding.partition.block_partition import BlockPartition
+from sharding.partition.norms import scaling, weigh_shard, weighed_shard
 from sharding.weights.task import bytes_of
 from specs.arrays import Ints
 from specs.formats import WeightFormat
@@ -88,6 +95,39 @@ def add_tables(part: BlockPartition, operator: GraphOperator) -> list[ShardedOpe
     ]
 
 
+def weigh_rows(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
+    """Return the sharded weighing of looked-up rows for their norm."""
+    return [weigh_shard(part, operator)] if part.block.closes else []
+
+
+def scale_rows(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
+    """Return the sharded norm of looked-up rows: each chip keeps its shard of them.
+
+    Only the sums of all shards are exchanged.
+    """
+    if not part.block.closes:
+        return []
+    sums = part.norm_sum_bytes * part.task.tokens * part.ones
+    return [
+        Exchange(
+            "embedding_norm",
+            Pattern.GATHER,
+            sums,
+            part.one_team,
+            carries=lambda: (weighed_shard(part)[1],),
+        ),
+        vector(
+            part.task,
+            "scale",
+            part.shard.sizes,
+            operations=2,
+            computes=lambda: (
+                scaling(part, operator, part.shard, operator.outputs[0]),
+            ),
+        ),
+    ]
+
+
 def embedded(
     part: BlockPartition, place: int, maker: GraphOperator | None = None
 ) -> Operand:
@@ -100,9 +140,12 @@ def embedded(
     place
         Number of the first part that is left out.
     maker
-        Operator whose result it is, the last one of the embedding if None.
+        Operator whose result it is, the last one that looks up or adds if None.
     """
-    name = (maker or part.operators[-1]).outputs[0]
+    adds = part.find(GraphFunction.ADD_TABLES) or part.find(GraphFunction.EMBED)
+    maker = maker or adds
+    assert maker is not None
+    name = maker.outputs[0]
     if place == part.block.parts:
         return operand(name, *part.shard)
     table = part.operators[0].inputs[1]

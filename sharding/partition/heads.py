@@ -147,7 +147,7 @@ def _projected(part: BlockPartition) -> Names:
     """Return the names of queries, keys and values as they are projected."""
     product = part.find(GraphFunction.PRODUCT)
     assert product is not None
-    return product.outputs
+    return product.outputs[:3]
 
 
 def _has_biases(part: BlockPartition) -> bool:

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from chip.dataflow import Function
 from sharding.operators.operands import Operand, Operation, operand
 from sharding.operators.operator_builders import vector
-from sharding.operators.operators import Exchange, Pattern, ShardedOperator
+from sharding.operators.operators import (
+    Compute,
+    Exchange,
+    Pattern,
+    ShardedOperator,
+)
 from sharding.parallelism.tensor_group import Range
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.products import early_product
@@ -24,23 +29,23 @@ def weigh(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator
 
     A later part of a block receives the weighed shard from the stage before.
     """
-    if not part.block.opens:
-        return []
-    made = operator.outputs[0]
+    return [weigh_shard(part, operator)] if part.block.opens else []
+
+
+def weigh_shard(part: BlockPartition, operator: GraphOperator) -> Compute:
+    """Return the sharded operator that weighs each chip's shard for a norm."""
     # Square, sum, and multiply by the weights: three chained operations.
-    return [
-        vector(
-            part.task,
-            "norm",
-            part.shard.sizes,
-            operations=3,
-            operands=2,
-            # A product may begin with the shard beside its exchange.
-            readers=part.readers(made) + part.overlap.gather,
-            reductions=1,
-            computes=lambda: (weighing(part, operator),),
-        )
-    ]
+    return vector(
+        part.task,
+        "norm",
+        part.shard.sizes,
+        operations=3,
+        operands=2,
+        # A product may begin with the shard beside its exchange.
+        readers=part.readers(operator.outputs[0]) + part.overlap.gather,
+        reductions=1,
+        computes=lambda: (weighing(part, operator),),
+    )
 
 
 def weighing(part: BlockPartition, operator: GraphOperator) -> Operation:

@@ -113,7 +113,8 @@ def _adding(
 def _summed(part: BlockPartition) -> tuple[tuple[int, int], ...]:
     """Return the ranges of columns over which all chips' partial sums are added."""
     if part.attends:
-        return ((0, part.columns(part.output_of(GraphFunction.VALUES))),)
+        last = GraphFunction.GATED_NORM if part.is_linear else GraphFunction.VALUES
+        return ((0, part.columns(part.output_of(last))),)
     return FeedForwardCuts(part).summed
 
 

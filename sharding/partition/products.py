@@ -17,7 +17,7 @@ from sharding.operators.operator_builders import (
 from sharding.operators.operators import Compute, ShardedOperator
 from sharding.parallelism.overlap import other_columns
 from sharding.parallelism.tensor_group import Range
-from sharding.partition.attention_cuts import AttentionCuts, LatentCuts
+from sharding.partition.attention_cuts import AttentionCuts, LatentCuts, LinearCuts
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.feed_forward_cuts import (
     FeedForwardCuts,
@@ -72,6 +72,8 @@ def inner_cut(part: BlockPartition) -> Range:
     """Return the columns that each chip has between a block's sharded products."""
     if part.has_latents:
         return LatentCuts(part).context
+    if part.is_linear:
+        return LinearCuts(part).values
     if part.attends:
         return AttentionCuts(part).query
     return FeedForwardCuts(part).columns
@@ -81,9 +83,13 @@ def _made_cuts(part: BlockPartition, operator: GraphOperator) -> tuple[Range, ..
     """Return the columns of each result that each chip makes."""
     if part.has_latents:
         return LatentCuts(part).first_products(operator)
+    if part.is_linear:
+        return LinearCuts(part).projected
     if part.attends:
         cuts = AttentionCuts(part)
-        return cuts.query, cuts.key, cuts.key
+        # Gates of what is attended to are cut as queries are.
+        every = cuts.query, cuts.key, cuts.key, cuts.query
+        return every[: len(operator.outputs)]
     if part.feeds_forward:
         inner = FeedForwardCuts(part)
         cut = inner.shared if is_shared(operator.name) else inner.columns

@@ -14,7 +14,13 @@ from sharding.partition.partial_sums import accumulated
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task, bytes_of
 from specs.arrays import Ints
-from workloads.operators import LAYER, RESIDUAL, Function, multiplies_residual
+from workloads.operators import (
+    LAYER,
+    LAYER_INPUT,
+    RESIDUAL,
+    Function,
+    multiplies_residual,
+)
 
 _TOKEN_BYTES = 4
 # Functions whose operands enter the KV cache.
@@ -40,7 +46,8 @@ def carried_bytes(task: Task, into: Block) -> Ints:
     part = BlockPartition(task, into)
     shard_bytes = part.task.shard_bytes()
     if into.opens:
-        return shard_bytes
+        # A block beside the one before needs the input of both.
+        return (1 + _is_parallel(part)) * shard_bytes
     if multiplies_residual(part.operators[0]):
         # The residual is the input as well.
         return 2 * shard_bytes
@@ -50,6 +57,11 @@ def carried_bytes(task: Task, into: Block) -> Ints:
     if into.kind is BlockKind.HEAD:
         return part.normed_shard_bytes(CANDIDATE_BYTES)
     return shard_bytes + _TOKEN_BYTES * task.tokens
+
+
+def _is_parallel(part: BlockPartition) -> bool:
+    """Return whether a block takes the same input as the block before it."""
+    return any(LAYER_INPUT in operator.inputs for operator in part.operators)
 
 
 def _adds_afterwards(part: BlockPartition) -> bool:
@@ -68,7 +80,8 @@ def carried_operands(task: Task, into: Block) -> tuple[Operand, ...]:
     part = BlockPartition(task, into)
     residual = operand(RESIDUAL, *part.shard)
     if into.opens:
-        return (residual,)
+        both = (residual, operand(LAYER_INPUT, *part.shard))
+        return both if _is_parallel(part) else both[:1]
     if into.kind is BlockKind.HEAD:
         return (*weighed_shard(part), candidates(part, into.first))
     if into.kind is BlockKind.EMBEDDING:
@@ -113,7 +126,7 @@ def mirrored_operands(task: Task, blocks: Sequence[Block]) -> tuple[Operand, ...
     made = []
     for block in blocks:
         part = BlockPartition(task, block)
-        if not part.attends:
+        if not part.attends or part.is_linear:
             continue
         latents = LatentCuts(part)
         # A chip has the latents of all its heads once.

@@ -143,9 +143,10 @@ def _cut(
     feeds_forward = kind is BlockKind.FEED_FORWARD
     experts = model.experts_in(layer) if feeds_forward else 1
     names = names_of(model.family, experts=experts)
+    out = names.linear_output if model.is_linear(layer) else names.output
     name, edges, size = {
         BlockKind.EMBEDDING: (names.embedding, "row", model.vocabulary_size),
-        BlockKind.ATTENTION: (names.output, None, 1),
+        BlockKind.ATTENTION: (out, None, 1),
         # The down projection is a separate tensor in every family, cut as the block is.
         BlockKind.FEED_FORWARD: (names.down, "column", model.inner_size(layer)),
         BlockKind.HEAD: (names.head, "row", model.vocabulary_size),

@@ -32,7 +32,18 @@ def pass_plan(plan: ShardingPlan, task: Task) -> ShardingPlan:
     task
         Positions to compute, and their context. If none of them is answered, the head
         is not computed, and stages that hold only the head are left out.
+
+    Raises
+    ------
+    PlanError
+        If drafted tokens are verified by a model that keeps a state, not a cache.
     """
+    if task.answer_tokens > 1 and task.model.linear is not None:
+        raise PlanError(
+            f"{task.answer_tokens} positions are answered at once, as drafts are: "
+            f"{task.model.name} has linear attention, whose states cannot go back to "
+            f"the last accepted one; decode without speculation"
+        )
     blocks = [stage.blocks for stage in plan.stages]
     if not task.answer_tokens:
         blocks = [

@@ -10,12 +10,14 @@ import numpy as np
 from sharding.parallelism.tensor_group import TensorGroup
 from sharding.partition.expert_routing import routed
 from sharding.partition.latent.forms import latent_bytes
+from sharding.partition.linear.recurrence import linear_bytes
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.stored_weights import slice_bytes, tensor_format
 from sharding.weights.task import FP32_BYTES, Task, bytes_of
 from sharding.weights.weight_slices import counted_slices
 from specs.arrays import Ints
 from specs.formats import WeightFormat
+from specs.linear_attention import STATE_FORMAT
 from specs.model import ModelSpec
 from specs.units import ceil_div
 
@@ -76,8 +78,8 @@ def least_weight_bytes(task: Task, block: Block) -> int:
 def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
     """Return the planned KV-cache bytes of `block` on each chip, shape ``(width,)``.
 
-    A layer with a sliding window keeps only the positions that are attended to. An
-    encoder keeps no KV cache.
+    A layer with a sliding window keeps only the positions that are attended to, and one
+    of linear attention the states of its heads instead. An encoder keeps no KV cache.
 
     Parameters
     ----------
@@ -88,6 +90,8 @@ def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
     """
     if block.kind is not BlockKind.ATTENTION or task.model.structure.encoder:
         return np.zeros(task.tensor, dtype=np.int64)
+    if task.model.is_linear(block.layer):
+        return _state_bytes(task, block) * task.batch * sequences
     heads = task.group.heads(task.model.kv_heads, block.layer)
     positions = -(-task.cached_tokens(block) // heads.members)
     if task.model.latent is None:
@@ -100,28 +104,45 @@ def kv_cache_bytes(task: Task, block: Block, sequences: int) -> Ints:
     return -(-elements * task.batch * sequences * stored.bits // 8)
 
 
+def _state_bytes(task: Task, block: Block) -> Ints:
+    """Return the bytes of a sequence's states on each chip, in one linear layer."""
+    linear = task.model.linear
+    assert linear is not None
+    heads = task.group.heads(linear.key_heads, block.layer).heads
+    by_head = linear.key_dim * linear.value_dim * linear.sharing
+    tails = linear.tail_elements // linear.key_heads
+    return bytes_of(STATE_FORMAT, heads * by_head) + bytes_of(
+        task.activation_format, heads * tails
+    )
+
+
 def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
     """Return the planned bytes of the most activations alive at once on each chip.
 
     The all-gathered input, the partial output and the residual, each of the hidden
-    size, are alive throughout a block. To these come the attention scores in FP32, or
-    the gate and up outputs, or the logits in FP32. If several positions of a sequence
-    are computed together, their queries are alive too. In an encoder, which keeps no
-    KV cache, so are the keys and values.
+    size, are alive throughout a block, and so is the input of parallel ones. To these
+    come the attention scores in FP32, or the gate and up outputs, or the logits in
+    FP32. If several positions of a sequence are computed together, their queries are
+    alive too. In an encoder, which keeps no KV cache, so are the keys and values.
     """
     model, width = task.model, task.tensor
     split = task.group
     group = model.attention_heads // model.kv_heads
     most = np.zeros(width, dtype=np.int64)
     for block in blocks:
-        if block.kind is BlockKind.ATTENTION:
+        if block.kind is BlockKind.ATTENTION and model.is_linear(block.layer):
+            alive = linear_bytes(task, block)
+        elif block.kind is BlockKind.ATTENTION:
             heads = split.heads(model.kv_heads, block.layer)
             scores = heads.heads * group * task.score_tokens(block, heads.members)
             alive = FP32_BYTES * scores * task.batch
             if model.latent is not None:
                 alive += latent_bytes(task, block)
-            elif task.sequence_tokens > 1:
-                made = group + 2 * model.structure.encoder
+            elif task.sequence_tokens > 1 or model.structure.output_gates:
+                made = (
+                    group * (1 + model.structure.output_gates)
+                    + 2 * model.structure.encoder
+                )
                 alive += task.tokens * bytes_of(
                     task.activation_format, heads.heads * made * model.head_dim
                 )
@@ -145,7 +166,8 @@ def activation_bytes(task: Task, blocks: tuple[Block, ...]) -> Ints:
         else:
             alive = np.zeros(width, dtype=np.int64)
         most = np.maximum(most, alive)
-    hidden = 3 * task.activation_format.bytes_of(model.hidden_size)
+    alive_hidden = 3 + model.block_order.is_parallel
+    hidden = alive_hidden * task.activation_format.bytes_of(model.hidden_size)
     return most + hidden * task.tokens
 
 

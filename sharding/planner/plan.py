@@ -8,7 +8,11 @@ from typing import final
 import numpy as np
 import pandas as pd
 
-from sharding.parallelism.feasibility import check_model, check_positions
+from sharding.parallelism.feasibility import (
+    check_mirrors,
+    check_model,
+    check_positions,
+)
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.infeasibility import capacity_error
 from sharding.planner.memory import StageMemory, stage_memories
@@ -212,6 +216,7 @@ def plan_sharding(
     """
     check_model(strategy, task.model)
     check_positions(task.model, task.context)
+    check_mirrors(task.model, mirrored=task.mirrored)
     if len(chips) < strategy.chips:
         raise PlanError(
             f"{strategy} takes {strategy.chips} chips but {len(chips)} are there"

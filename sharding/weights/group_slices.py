@@ -70,7 +70,8 @@ class GroupSlices(NamedTuple):
     @property
     def names(self) -> TensorNames:
         """Return the tensor names of the model, those of a dense feed-forward."""
-        return names_of(self.model.family, experts=1)
+        names = names_of(self.model.family, experts=1)
+        return names.in_order(self.model.block_order)
 
     @property
     def zeros(self) -> Ints:
@@ -182,7 +183,7 @@ class GroupSlices(NamedTuple):
         """Return the slices of a tensor of one row."""
         return TensorSlices(name, 1, size, self.zeros, self.zeros + 1, start, end)
 
-    def norm(self, name: str, *, begin: int = 0) -> list[TensorSlices]:
+    def norm(self, name: str, *, begin: int = 0, mark: str = "") -> list[TensorSlices]:
         """Return the slices of a norm's weight and of its bias, if it has one.
 
         A LayerNorm subtracts a mean that is known only after the all-gather, times the
@@ -195,18 +196,22 @@ class GroupSlices(NamedTuple):
         begin
             First column or row of its module that a block has. Blocks behind the first
             have copies of a LayerNorm alone, and nothing of another norm.
+        mark
+            End of its tensors' names in a plan, if it is a second copy of them.
         """
-        if self.model.structure.layer_norms:
+        structure = self.model.structure
+        if structure.layer_norms:
             whole = self.zeros == 0
             size = self.model.hidden_size
+            kinds = ("weight", "bias") if structure.norm_biases else ("weight",)
             return [
                 each
-                for kind in ("weight", "bias")
+                for kind in kinds
                 for each in self.copied_vector(
-                    whole, f"{name}.{kind}", size, block_begin=begin
+                    whole, f"{name}.{kind}{mark}", size, block_begin=begin
                 )
             ]
-        return [] if begin else [self.by_hidden(f"{name}.weight", 1, 0, 1)]
+        return [] if begin else [self.by_hidden(f"{name}.weight{mark}", 1, 0, 1)]
 
     def copied_vector(
         self,

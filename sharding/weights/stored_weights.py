@@ -4,7 +4,7 @@ from sharding.parallelism.ranges import TensorSlices
 from sharding.weights.blocks import Block, BlockKind, whole_blocks
 from sharding.weights.task import Task
 from sharding.weights.tensor_names import names_of
-from sharding.weights.weight_slices import TIED, block_slices
+from sharding.weights.weight_slices import SHARED_NORM, TIED, block_slices
 from specs.arrays import Ints
 from specs.formats import WeightFormat
 from specs.machine import MachineSpec
@@ -54,7 +54,9 @@ def tensor_format(
     group = matrices_of(model, block)
     if is_one_of(names.shared_gate, names.shared_up, names.shared_down):
         group = WeightGroup.SHARED_EXPERTS
-    table = block.kind is BlockKind.EMBEDDING
+    # The norm of an embedding is no table.
+    norm = names.embedding_norm
+    table = block.kind is BlockKind.EMBEDDING and not (norm and norm in part.tensor)
     router = is_one_of(names.router, names.shared_router)
     if router or not (part.multiplied or table):
         group = WeightGroup.OTHERS
@@ -80,7 +82,7 @@ def checkpoint_bytes(model: ModelSpec, machine: MachineSpec) -> int:
             known[like] = sum(
                 int(slice_bytes(model, machine.formats.weights, like, part).sum())
                 for part in block_slices(model, like, task.group)
-                if not part.tensor.endswith(TIED)
+                if not part.tensor.endswith((TIED, SHARED_NORM))
             )
         total += known[like]
     return total

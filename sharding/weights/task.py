@@ -184,12 +184,12 @@ class Task(NamedTuple):
         groups = self.group.alternating_groups
         if groups == 1:
             return block._replace(layer=self.model.layer_like(block.layer))
-        windowed = self.model.windowed_layers
+        own = self.model.attention_kind(block.layer)
         # The same members must have the attention.
         like = next(
             layer
             for layer in range(block.layer % groups, block.layer + 1, groups)
-            if (layer in windowed) == (block.layer in windowed)
+            if self.model.attention_kind(layer) == own
         )
         return block._replace(layer=like)
 

@@ -19,29 +19,26 @@ from sharding.parallelism.tensor_group import Range, TensorGroup
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.group_slices import GroupSlices, ProjectionRows
 from sharding.weights.latent_slices import latent_slices
+from sharding.weights.linear_slices import linear_slices
 from sharding.weights.tensor_names import names_of
 from specs.model import ModelSpec
 
 # Marks the head that is a second copy of the embedding.
 TIED = " (tied)"
+# Marks the norm that is a second copy of the one of attention.
+SHARED_NORM = " (shared)"
 
 
 def block_slices(
     model: ModelSpec, block: Block, split: TensorGroup
 ) -> list[TensorSlices]:
-    """Return the slices of each weight of a transformer `block` over a tensor group.
-
-    Parameters
-    ----------
-    model, block
-        The model and one of its blocks.
-    split
-        The tensor group.
-    """
+    """Return the slices of each weight of a transformer `block` over a tensor group."""
     group = GroupSlices(model, split)
     if block.kind is BlockKind.ATTENTION:
         if model.latent is not None:
             return latent_slices(group, model.latent, block.layer)
+        if model.linear is not None and model.is_linear(block.layer):
+            return linear_slices(group, model.linear, block.layer)
         return _attention_slices(group, block.layer)
     if block.kind is BlockKind.FEED_FORWARD:
         return _feed_forward_slices(group, block)
@@ -55,7 +52,7 @@ def counted_slices(
 ) -> list[tuple[TensorSlices, int]]:
     """Return the slices of one of all tensors of a block that are cut alike.
 
-    Those are the experts of a group. Parameters are those of `block_slices`.
+    Those are the experts of a group.
 
     Returns
     -------
@@ -80,18 +77,15 @@ def _embedding_slices(group: GroupSlices, block: Block) -> list[TensorSlices]:
     table = f"{names.embedding}.weight"
     slices = [group.by_hidden(table, model.vocabulary_size, low, high)]
     if block.opens:
-        added = (
-            (names.positions, model.position_rows),
-            (
-                names.token_types,
-                model.token_types,
-            ),
-        )
+        tables = {names.positions: model.position_rows}
+        tables[names.token_types] = model.token_types
         slices += [
             group.by_hidden(f"{name}.weight", rows, 0, rows)
-            for name, rows in added
+            for name, rows in tables.items()
             if rows
         ]
+    if block.closes and model.structure.normed_embedding:
+        slices += group.norm(names.embedding_norm)
     return slices
 
 
@@ -127,6 +121,9 @@ def _attention_slices(group: GroupSlices, layer: int) -> list[TensorSlices]:
         ProjectionRows(name(names.key), model.kv_size, *kv_rows),
         ProjectionRows(name(names.value), model.kv_size, *kv_rows),
     ]
+    if model.structure.output_gates:
+        gates = ProjectionRows(name(names.output_gate), model.query_size, *q_rows)
+        projections.append(gates)
     before = model.structure.normalises_inputs
     slices = [
         *(group.norm(names.norm_before_attention(layer)) if before else []),
@@ -180,7 +177,11 @@ def _before_experts(group: GroupSlices, block: Block) -> list[TensorSlices]:
     begin, _ = block.range_of(model.inner_size(layer))
     slices = []
     if model.structure.normalises_inputs:
-        slices += group.norm(names.feed_forward_norm.format(layer=layer), begin=begin)
+        slices += group.norm(
+            names.feed_forward_norm.format(layer=layer),
+            begin=begin,
+            mark=SHARED_NORM if model.block_order.shares_norm else "",
+        )
     if model.has_experts(layer):
         slices += _router_slices(group, block, begin=begin)
     return slices

@@ -5,7 +5,8 @@ its configuration class, and the names of its tensors in checkpoints. Reading of
 configs, numerical settings, tensor names and operator graphs follow from it, so that a
 family made of known parts needs no code.
 
-family: Family, NormPlacement, ConfigKeys
+family: Family, NormPlacement
+config_keys: ConfigKeys
 tensor_names: TensorNames
 catalogue: FAMILIES, family_names, load_family
 unmodelled: UNMODELLED, unmodelled_of, nearest_family

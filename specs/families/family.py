@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, final
+from typing import Any, final
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
+from specs.block_order import BlockOrder
+from specs.families.config_keys import ConfigKeys
 from specs.families.tensor_names import TensorNames
 from specs.router import SOFTMAX_ROUTER, RouterSpec
 from specs.validation import Spec
@@ -32,140 +34,6 @@ class NormPlacement(StrEnum):
     RESIDUAL = "residual"
 
 
-def _listed(value: Any) -> Any:
-    """Return one key as a list of keys, and an empty one as none."""
-    if isinstance(value, str):
-        return (value,) if value else ()
-    return value
-
-
-# Keys of a config that may hold one value; the first one that is there does.
-_Keys = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-
-
-@final
-class ConfigKeys(Spec):
-    """Keys of a family's ``config.json``; a value without a key is not read.
-
-    In a file a key is a string, and several keys for the same value are a list of which
-    the first that is there counts. An empty string takes a key away.
-
-    Parameters
-    ----------
-    hidden_size, intermediate_size, layers, attention_heads, kv_heads, head_dim
-        Sizes of a layer.
-    vocabulary_size, max_context_tokens, token_types
-        Rows of tables.
-    tied_embeddings
-        Whether the head is the embedding.
-    experts, experts_per_token
-        Feed-forwards per layer, and those that a token uses.
-    expert_intermediate_size, shared_intermediate_size
-        Sizes of an expert, and of what all tokens use beside theirs.
-    expert_period, dense_layers, expert_layers
-        Number of layers of which the last has experts, those that have none, and those
-        that have them.
-    plain_head_norms
-        Whether rotated queries and keys are normalised by heads, without weights.
-    query_growth, growth_positions, query_growth_used
-        Growth of queries with their position in layers that are not rotated.
-    prediction_layers
-        Number of layers behind the last that predict further tokens; they are left out.
-    shared_experts, first_dense_layers
-        Number of experts that all tokens use, each of the size of the others, and of
-        first layers without experts.
-    router_method, router_scores
-        How a router chooses, and what makes scores of its logits.
-    latent_query_rank, latent_kv_rank, latent_rotary_dim, latent_plain_dim,
-    latent_value_dim
-        Sizes of latent attention; a family that has the second has it.
-    router_normalised, router_scale, router_groups, router_groups_chosen
-        Fields of `specs.router.RouterSpec`.
-    router_jitter
-        Half of its tolerance.
-    head_biases
-        Whether a bias is added to the logits.
-    attention_biases, qkv_biases, feed_forward_biases
-        Whether projections have a bias: all of attention, those of query, key and value
-        alone, and those of the feed-forward.
-    window_tokens, window_used, first_windowed_layer, layer_types
-        Width of the sliding window, whether there is one, and the layers that have it.
-    window_period
-        Number of layers of which the last has no window and the others have one.
-    rotated_layers, unrotated_period
-        A list that has a 0 for each layer without rotation, and the number of layers of
-        which the last has none if there is no list.
-    gate_alpha, gate_limit
-        Form of a gate that is clipped.
-    norm_epsilon, activation, rope_theta, local_rope_theta, rotary_fraction,
-    query_scalar, attention_scale, embedding_scale, residual_scale, logits_divisor,
-    attention_soft_cap, final_soft_cap
-        Numerical settings; see `specs.numerical_settings`.
-    """
-
-    hidden_size: _Keys = ("hidden_size",)
-    intermediate_size: _Keys = ("intermediate_size",)
-    layers: _Keys = ("num_hidden_layers",)
-    attention_heads: _Keys = ("num_attention_heads",)
-    kv_heads: _Keys = ("num_key_value_heads",)
-    head_dim: _Keys = ("head_dim",)
-    vocabulary_size: _Keys = ("vocab_size",)
-    max_context_tokens: _Keys = ("max_position_embeddings",)
-    token_types: _Keys = ()
-    tied_embeddings: _Keys = ("tie_word_embeddings",)
-    experts: _Keys = ("num_local_experts",)
-    experts_per_token: _Keys = ("num_experts_per_tok",)
-    expert_intermediate_size: _Keys = ()
-    shared_intermediate_size: _Keys = ()
-    expert_period: _Keys = ()
-    dense_layers: _Keys = ()
-    prediction_layers: _Keys = ()
-    shared_experts: _Keys = ()
-    first_dense_layers: _Keys = ()
-    latent_query_rank: _Keys = ()
-    latent_kv_rank: _Keys = ()
-    latent_rotary_dim: _Keys = ()
-    latent_plain_dim: _Keys = ()
-    latent_value_dim: _Keys = ()
-    router_method: _Keys = ()
-    router_scores: _Keys = ()
-    expert_layers: _Keys = ()
-    plain_head_norms: _Keys = ()
-    query_growth: _Keys = ()
-    growth_positions: _Keys = ()
-    query_growth_used: _Keys = ()
-    router_normalised: _Keys = ()
-    router_scale: _Keys = ()
-    router_groups: _Keys = ()
-    router_groups_chosen: _Keys = ()
-    router_jitter: _Keys = ()
-    head_biases: _Keys = ()
-    attention_biases: _Keys = ()
-    qkv_biases: _Keys = ()
-    feed_forward_biases: _Keys = ()
-    window_tokens: _Keys = ()
-    window_used: _Keys = ("use_sliding_window",)
-    first_windowed_layer: _Keys = ()
-    layer_types: _Keys = ("layer_types",)
-    window_period: _Keys = ()
-    rotated_layers: _Keys = ()
-    unrotated_period: _Keys = ()
-    norm_epsilon: _Keys = ("rms_norm_eps",)
-    activation: _Keys = ("hidden_act",)
-    rope_theta: _Keys = ("rope_theta",)
-    local_rope_theta: _Keys = ()
-    rotary_fraction: _Keys = ("partial_rotary_factor",)
-    query_scalar: _Keys = ()
-    attention_scale: _Keys = ()
-    embedding_scale: _Keys = ()
-    residual_scale: _Keys = ()
-    logits_divisor: _Keys = ()
-    gate_alpha: _Keys = ()
-    gate_limit: _Keys = ()
-    attention_soft_cap: _Keys = ()
-    final_soft_cap: _Keys = ()
-
-
 @final
 class Family(Spec):
     """Structure that all models of a family share, and how their configs say the rest.
@@ -184,12 +52,18 @@ class Family(Spec):
     layer_norms
         Whether norms are LayerNorms, which subtract a mean and add a bias; otherwise
         they only divide by the root mean square.
+    norm_biases
+        Whether a LayerNorm has a bias.
+    block_order
+        Input of the feed-forward of a layer, if no key says that it is another.
     unit_offset
         Whether a norm multiplies by 1 plus its weight instead of by its weight.
     gated
         Whether the feed-forward multiplies its activations by a gate.
     biased
         Whether every projection has a bias, independent of the config.
+    feed_forward_biased, head_biased
+        Whether projections of the feed-forward and of the head have one.
     qkv_biased
         Whether query, key and value projections have a bias, independent of the config.
     router
@@ -203,15 +77,27 @@ class Family(Spec):
         Whether a window is a chunk: positions attend within their own one.
     head_norms
         Whether each query and key head is normalised.
+    output_gates
+        Whether what each query head attends to is multiplied by a sigmoid of a
+        projection of the token.
+    full_period
+        Number of layers of which the last has full attention, in a family with linear
+        attention, where the config does not say it.
     sinks
         Whether each query head has a score that takes part in the softmax, of no
         position.
     whole_head_norms
         Whether that norm is over all heads together, with a weight for each element.
+    normed_embedding
+        Whether rows of the embedding are normalised before the first layer.
     scaled_embedding
         Whether rows of the embedding are multiplied by the root of their size.
     learned_positions
         Whether positions are rows of a table; otherwise query and key are rotated.
+    alibi
+        Whether scores fall with the distance of a position, independent of the config.
+    scaled_alibi
+        Whether what they fall by is scaled as the scores are.
     rotary_interleaved
         Whether the rotation pairs neighbours instead of halves of a head.
     first_position, unnumbered_positions
@@ -221,9 +107,15 @@ class Family(Spec):
     widening
         Size of the feed-forward over that of the residual stream if the config's is
         null; 0 if it cannot be.
+    rotates_in_windows
+        Whether only layers with a window rotate queries and keys.
+    rotates_without_window
+        Whether all layers do if none has a window.
     window_period
         Number of layers of which the last has no window and the others have one, in a
         model with a window; 0 if all have it.
+    trained_positions
+        Positions of the training, if configs need not say it; 0 if they must.
     requires
         Values of keys without which a model has another structure, which is not
         modelled. A value that begins with ``=`` is that of another key.
@@ -231,6 +123,8 @@ class Family(Spec):
         Value of each key that may be left out of a config.
     numerics
         Numerical settings that no key states.
+    rope_scaling
+        Scaling of the rotary frequencies of a config that has no table of them.
     keys
         Names of the keys.
     tensors
@@ -241,28 +135,41 @@ class Family(Spec):
     extends: str | None = None
     norms: NormPlacement = NormPlacement.BEFORE
     layer_norms: bool = False
+    norm_biases: bool = True
+    block_order: BlockOrder = BlockOrder.SEQUENTIAL
     unit_offset: bool = False
     gated: bool = True
     biased: bool = False
+    feed_forward_biased: bool = False
+    head_biased: bool = False
     qkv_biased: bool = False
     router: RouterSpec = SOFTMAX_ROUTER
     shared_expert_gate: bool = False
     weighs_inputs: bool = False
     chunked: bool = False
     head_norms: bool = False
+    output_gates: bool = False
+    full_period: int = Field(default=0, ge=0)
     sinks: bool = False
     whole_head_norms: bool = False
+    normed_embedding: bool = False
     scaled_embedding: bool = False
     learned_positions: bool = False
+    alibi: bool = False
+    scaled_alibi: bool = False
     rotary_interleaved: bool = False
     first_position: int = Field(default=0, ge=0)
     unnumbered_positions: int = Field(default=0, ge=0)
     encoder: bool = False
     widening: int = Field(default=0, ge=0)
+    rotates_in_windows: bool = False
+    rotates_without_window: bool = False
     window_period: int = Field(default=0, ge=0)
+    trained_positions: int = Field(default=0, ge=0)
     requires: Mapping[str, Any] = Field(default_factory=dict)
     defaults: Mapping[str, Any] = Field(default_factory=dict)
     numerics: Mapping[str, Any] = Field(default_factory=dict)
+    rope_scaling: Mapping[str, Any] = Field(default_factory=dict)
     keys: ConfigKeys = ConfigKeys()
     tensors: TensorNames = TensorNames()
 
@@ -270,6 +177,11 @@ class Family(Spec):
     def has_latents(self) -> bool:
         """Return whether attention is latent attention."""
         return bool(self.keys.latent_kv_rank)
+
+    @property
+    def has_linear_layers(self) -> bool:
+        """Return whether layers may have linear attention."""
+        return bool(self.keys.linear_key_heads)
 
     @property
     def normalises_inputs(self) -> bool:

@@ -8,7 +8,6 @@ from specs.families.family import Family
 
 # Config keys of mechanisms that are not modelled, and the name of each mechanism.
 UNMODELLED = {
-    "alibi": "linear attention biases",
     "attn_layer_period": "layers that alternate with other kinds",
     "decoder_layers": "a decoder beside its encoder",
     "first_k_dense_replace": "dense layers before those of experts",
@@ -16,12 +15,10 @@ UNMODELLED = {
     "linear_num_value_heads": "layers of linear attention",
     "n_routed_experts": "routed beside shared experts",
     "num_decoder_layers": "a decoder beside its encoder",
-    "parallel_attn": "attention and feed-forward side by side",
     "relative_attention_num_buckets": "relative attention biases",
     "ssm_cfg": "state-space layers",
     "state_size": "state-space layers",
     "text_config": "a language model beside another model",
-    "use_parallel_residual": "attention and feed-forward side by side",
 }
 _ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function")
 # Values that ask for nothing, beside false and null.
@@ -40,7 +37,7 @@ def unmodelled_of(content: Mapping[str, Any]) -> list[str]:
 
     Examples
     --------
-    >>> unmodelled_of({"alibi": False, "kv_lora_rank": 512})
+    >>> unmodelled_of({"state_size": 0, "kv_lora_rank": 512})
     ['latent attention']
     """
     asked = {

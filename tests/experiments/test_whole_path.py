@@ -34,6 +34,7 @@ MACHINES = {
     "qwen2.5-72b": (384, "tensor=8,pipeline=48"),
     "qwen2.5-72b-awq": (264, "tensor=8,pipeline=33"),
     "qwen2.5-7b": (64, "tensor=8,pipeline=8"),
+    "qwen3.5-27b": (192, "tensor=8,pipeline=24"),
     "qwen2-57b-a14b": (288, "tensor=8,pipeline=36"),
     "qwen3-30b-a3b": (192, "tensor=8,pipeline=24"),
     "qwen3-32b": (192, "tensor=8,pipeline=24"),
@@ -59,6 +60,18 @@ MACHINES = {
 }
 # Layers are alike, and hundreds of experts of each of sixty take seconds to list.
 FIRST_LAYERS = {"deepseek-v3": 4, "kimi-k2": 2}
+LINEAR = {
+    "linear_num_key_heads": 3,
+    "linear_num_value_heads": 6,
+    "linear_key_head_dim": 5,
+    "linear_value_head_dim": 7,
+    "linear_conv_kernel_dim": 2,
+    "head_dim": 8,
+    "num_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 12,
+    "shared_expert_intermediate_size": 9,
+}
 LATENTS = {
     "q_lora_rank": 9,
     "kv_lora_rank": 10,
@@ -86,9 +99,10 @@ PLAN_ONLY = {
     "qwen2.5-72b",
     "qwen2.5-72b-awq",
     "qwen3-30b-a3b",
+    "qwen3.5-27b",
 }
 # Families whose sizes have other keys.
-OTHER_KEYS = {"gpt2", "opt"}
+OTHER_KEYS = {"gpt2", "gptj", "opt"}
 EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
 SRAM_BYTES = (3 * 2**20, 220 * 2**20)
 
@@ -98,15 +112,18 @@ def configs(draw: st.DrawFn) -> dict[str, object]:
     family = draw(st.sampled_from(sorted(FAMILIES.keys() - OTHER_KEYS)))
     kv_heads = draw(st.integers(1, 4))
     heads = kv_heads * draw(st.integers(1, 3))
+    layers = draw(st.integers(1, 5))
+    linear = LINEAR | {"full_attention_interval": min(2, layers)}
     return {
         "model_type": family,
         "hidden_size": heads * draw(st.integers(4, 60)),
         "intermediate_size": draw(st.integers(16, 600)),
-        "num_hidden_layers": draw(st.integers(1, 5)),
+        "num_hidden_layers": layers,
         "num_attention_heads": heads,
         "num_key_value_heads": kv_heads,
         **(EXPERTS if family == "mixtral" else {}),
         **(LATENTS if FAMILIES[family].has_latents else {}),
+        **(linear if FAMILIES[family].has_linear_layers else {}),
         "vocab_size": draw(st.integers(8, 600)),
         "max_position_embeddings": 3002,
         "sliding_window": draw(st.integers(1, 3000)),

@@ -55,13 +55,14 @@ def small_models(draw: st.DrawFn, *, families: tuple[str, ...] = ALL) -> ModelSp
         experts=experts,
         experts_per_token=min(2, experts),
         max_context_tokens=1024,
-        qkv_biases=draw(st.booleans()),
-        output_biases=draw(st.booleans()),
+        qkv_biases=draw(st.booleans()) and not structure.output_gates,
+        output_biases=draw(st.booleans()) and not structure.output_gates,
         feed_forward_biases=draw(st.booleans()),
         position_rows=1024 if structure.learned_positions else 0,
         token_types=2 if structure.encoder else 0,
         window_tokens=draw(st.integers(1, 40)) if windowed else None,
         windowed_layers=tuple(sorted(windowed)),
+        block_order=structure.block_order,
         formats=draw(st.sampled_from([None, None, QUANTISED])),
     )
 

@@ -52,6 +52,15 @@ def test_the_text_part_of_a_multimodal_config_names_its_type_or_follows_it() -> 
     assert text_part(content, "mine") == named | {"dtype": "bfloat16"}
 
 
+def test_the_text_of_an_older_config_lies_beside_its_other_parts() -> None:
+    content = {"model_type": "qwen2_5_vl", "hidden_size": 8, "vision_config": {}}
+    part = text_part(content, "mine")
+    assert part == content | {"model_type": "qwen2_5_vl_text"}
+    # Without another part, it is a type of its own.
+    del content["vision_config"]
+    assert text_part(content, "mine") is content
+
+
 def test_a_config_of_text_alone_is_its_own_text_part() -> None:
     content = {"model_type": "llama", "text_config": {}}
     assert text_part(content, "mine") is content

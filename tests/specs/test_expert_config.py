@@ -95,3 +95,34 @@ def test_llama4_lists_its_layers_of_experts_or_gives_their_period() -> None:
     listed = model_from_config(every_second | {"moe_layers": [0]}, name="it")
     assert listed.expert_layers == (0,)
     assert model_from_config(config, name="it").expert_layers is None
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        # As in Llama Guard 4: a config of the family of mixtures, all of it dense.
+        {"interleave_moe_layer_step": 0},
+        {"interleave_moe_layer_step": 0, "moe_layers": []},
+        {"num_local_experts": 0, "num_experts_per_tok": 0},
+    ],
+)
+def test_a_config_of_a_mixture_without_layers_of_experts_is_dense(
+    stated: dict[str, object],
+) -> None:
+    config = {
+        **{key: TINY[key] for key in TINY if key.startswith("hidden")},
+        "model_type": "llama4_text",
+        "num_hidden_layers": 4,
+        "intermediate_size": 6,
+        "intermediate_size_mlp": 20,
+    }
+    model = model_from_config(config | stated, name="it")
+    assert (model.experts, model.experts_per_token, model.expert_layers) == (1, 1, None)
+    assert (model.inner_size(0), model.shared_size(0)) == (20, 0)
+    assert of(num_experts=0).experts == 1
+
+
+def test_a_family_of_which_all_layers_have_experts_is_not_dense() -> None:
+    mixtral = {"model_type": "mixtral", "num_local_experts": 0}
+    with pytest.raises(SpecError, match=r"num_local_experts = 0: must be a whole numb"):
+        of(**mixtral)

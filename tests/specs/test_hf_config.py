@@ -41,6 +41,8 @@ def test_a_config_without_options_is_dense_with_multi_head_attention() -> None:
         "feed_forward_biases": False,
         "head_biases": False,
         "plain_head_norms": False,
+        "block_order": "sequential",
+        "alibi": False,
         "max_context_tokens": 2048,
         "remarks": (),
     }
@@ -64,6 +66,8 @@ def test_gpt2_has_keys_tables_and_biases_of_its_own() -> None:
         "feed_forward_biases": True,
         "head_biases": False,
         "plain_head_norms": False,
+        "block_order": "sequential",
+        "alibi": False,
         "max_context_tokens": 1024,
         "position_rows": 1024,
         "remarks": (),
@@ -224,7 +228,7 @@ def test_a_refusal_names_the_file_and_the_key(
     [
         ("opt", "do_layer_norm_before", False, "True"),
         ("opt", "word_embed_proj_dim", 4, "8"),
-        ("stablelm", "use_parallel_residual", True, "False"),
+        ("stablelm", "qk_layernorm", True, "False"),
         ("smollm3", "use_sliding_window", True, "False"),
     ],
 )

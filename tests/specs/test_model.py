@@ -37,6 +37,8 @@ PUBLISHED = {
     "qwen2.5-72b": 72.706204,
     "qwen2.5-72b-awq": 72.706204,
     "qwen2.5-7b": 7.615617,
+    # Its text alone, as transformers counts it.
+    "qwen3.5-27b": 26.895998,
     "qwen2-57b-a14b": 57.41,
     "qwen3-30b-a3b": 30.53,
     "qwen3-32b": 32.762123,

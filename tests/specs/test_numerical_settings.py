@@ -76,11 +76,24 @@ def test_a_scaling_of_the_rotation_is_read_as_old_and_new_configs_write_it(
     [
         {"rope_scaling": None},
         {"rope_scaling": {"type": "default"}},
+        # Text has one position in all sections of a multimodal rotation.
+        {"rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}},
         {"rope_parameters": {"rope_type": "default", "rope_theta": 10_000.0}},
     ],
 )
 def test_a_default_rotation_is_not_scaled(config: dict[str, Any]) -> None:
     assert numerical_settings_of(config, "llama") == NumericalSettings()
+
+
+@pytest.mark.parametrize("config", [{}, {"rope_scaling": None}])
+def test_a_config_without_a_table_of_its_rotation_has_that_of_its_class(
+    config: dict[str, Any],
+) -> None:
+    scaling = numerical_settings_of(config, "gpt_oss").rope_scaling
+    assert scaling is not None
+    assert (scaling.kind, scaling.factor, scaling.whole_pairs) == ("yarn", 32.0, False)
+    plain = {"rope_parameters": {"rope_type": "default"}}
+    assert numerical_settings_of(plain, "gpt_oss").rope_scaling is None
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,8 @@ def test_what_is_not_quantised_has_the_dtype_of_the_config() -> None:
         ({"bits": 4}, r"quant_method = None is not understood; .* awq, compressed"),
         ({"quant_method": ["awq"]}, r"quant_method = \['awq'\] is not understood"),
         ({"quant_method": "bitsandbytes"}, r"'bitsandbytes' is not understood"),
+        ({"quant_method": "fbgemm_fp8"}, r"'fbgemm_fp8' is not understood"),
+        ({"load_in_4bit": True}, r"quant_method = None is not understood"),
         (AWQ | {"bits": 3}, r"config\.bits = 3: weights of 4 bits are understood"),
         (AWQ | {"group_size": 0}, r"group_size = 0: must be a number of inputs"),
         (AWQ | {"zero_point": 1}, r"zero_point = 1: must be true or false"),

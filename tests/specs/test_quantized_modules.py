@@ -85,3 +85,14 @@ def test_targets_are_modules_by_name_too() -> None:
     found = formats_of_groups(rules, DENSE, PLAIN)
     assert (found[ATTENTION], found[FEED_FORWARD]) == (FP8, INT4)
     assert found[WeightGroup.EMBEDDING] == PLAIN
+
+
+def test_matrices_of_linear_attention_are_those_of_attention() -> None:
+    model = load_model("qwen3.5-27b")
+    # Two projections of a few rows are left as they are in published checkpoints.
+    skips = ("linear_attn.in_proj_a", "linear_attn.in_proj_b", "linear_attn.conv1d")
+    rules = Rules((((("Linear",)), FP8),), skips=skips)
+    assert formats_of_groups(rules, model, PLAIN)[ATTENTION] == FP8
+    other = Rules((((("Linear",)), FP8),), skips=("linear_attn.out_proj",))
+    with pytest.raises(QuantizationError, match=r"layers\.0\.linear_attn\.out_proj in"):
+        formats_of_groups(other, model, PLAIN)

@@ -38,10 +38,37 @@ _DEEPSEEK = {
     "topk_group": 2,
     "first_k_dense_replace": 1,
 }
+_GPTJ = _GPT2 | {"n_embd": 18, "rotary_dim": 4}
+_LINEAR = {
+    "head_dim": 8,
+    "full_attention_interval": 2,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4,
+    "linear_key_head_dim": 3,
+    "linear_value_head_dim": 5,
+    "linear_conv_kernel_dim": 3,
+}
+_LINEAR_EXPERTS = {
+    "num_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 9,
+    "shared_expert_intermediate_size": 7,
+}
 _OF_FAMILY: dict[str, dict[str, Any]] = {
     "deepseek_v2": _DEEPSEEK,
     "deepseek_v3": _DEEPSEEK,
     "kimi_k2": _DEEPSEEK,
+    "cohere2": {"hidden_size": 16, "sliding_window": 3, "sliding_window_pattern": 2},
+    "falcon": {"hidden_size": 16, "new_decoder_architecture": True, "num_kv_heads": 2},
+    "arcee": {"mlp_bias": True},
+    "exaone4": {"sliding_window": 3, "sliding_window_pattern": 2},
+    "glm": {"partial_rotary_factor": 0.5},
+    "granitemoe": {"hidden_size": 16, "num_local_experts": 4},
+    "helium": {"num_attention_heads": 3, "num_key_value_heads": 3},
+    "nemotron": {"partial_rotary_factor": 0.5},
+    "olmoe": {"hidden_size": 16, "num_experts": 4, "num_experts_per_tok": 2},
+    "gpt_neox": {"hidden_size": 16, "rotary_pct": 0.5},
+    "phi": {"hidden_size": 16},
     "gemma3_text": {"sliding_window": 3, "sliding_window_pattern": 2},
     "glm4": {"partial_rotary_factor": 0.5},
     "granite": {
@@ -64,6 +91,9 @@ _OF_FAMILY: dict[str, dict[str, Any]] = {
     "mixtral": {"num_local_experts": 4, "num_experts_per_tok": 2},
     "qwen3": {"attention_bias": True},
     "phi3": {"partial_rotary_factor": 0.5},
+    "qwen3_5_text": _LINEAR,
+    "qwen3_5_moe_text": _LINEAR | _LINEAR_EXPERTS,
+    "qwen3_next": _LINEAR | _LINEAR_EXPERTS,
 }
 
 
@@ -72,7 +102,8 @@ def tiny() -> Tiny:
     """Return a tiny model of a family; keys of its config can be changed."""
 
     def make(family: str, **changes: Any) -> ModelSpec:
-        sizes = _GPT2 if family == "gpt2" else _SIZES | _OF_FAMILY.get(family, {})
+        own = {"gpt2": _GPT2, "gptj": _GPTJ}
+        sizes = own.get(family, _SIZES | _OF_FAMILY.get(family, {}))
         config = sizes | {"model_type": family} | changes
         return model_from_config(config, name=f"tiny-{family}")
 

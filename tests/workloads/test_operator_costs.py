@@ -31,7 +31,10 @@ def closed_form_macs(model: ModelSpec, context: int, batch: int) -> int:
     attention = _mixed(model, context) * attended
     answers = batch if model.structure.encoder else tokens
     head = model.head_rows * model.hidden_size
-    weights = model.layers * model.attention_parameters
+    weights = sum(map(model.attention_parameters_in, layers))
+    if model.linear is not None:
+        # Each element of a state is recalled, corrected and read.
+        weights += 3 * sum(map(model.is_linear, layers)) * model.linear.state_elements
     weights += model.hidden_size * inner_weights
     return tokens * (weights + attention) + answers * head
 
@@ -61,7 +64,9 @@ def costs(graph: OperatorGraph) -> dict[str, OperatorCost]:
 def test_the_operators_of_a_model_multiply_what_its_closed_form_says(
     name: str, context: int, batch: int
 ) -> None:
-    model = load_model(name).with_settings({"layers": 2})
+    model = load_model(name)
+    # As few layers as have all kinds.
+    model = model.with_settings({"layers": 4 if model.linear else 2})
     graph = graph_of(model, context=context, batch=batch)
     macs = sum(
         max(1, len(block.layers)) * operator_cost(graph, block, each, FORMATS).macs

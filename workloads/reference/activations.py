@@ -38,11 +38,23 @@ def relu(x: Array) -> Array:
     return np.maximum(x, 0)
 
 
+def relu2(x: Array) -> Array:
+    """Evaluate (reference): the square of `relu` [1]_.
+
+    References
+    ----------
+    .. [1] D. So et al., "Primer: Searching for Efficient Transformers for Language
+       Modeling", arXiv:2109.08668.
+    """
+    return np.square(relu(x))
+
+
 ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
     "gelu": gelu,
     "gelu_new": gelu_tanh,
     "gelu_pytorch_tanh": gelu_tanh,
     "relu": relu,
+    "relu2": relu2,
     "silu": silu,
     "swish": silu,
     "tanh": np.tanh,

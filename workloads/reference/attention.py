@@ -18,6 +18,7 @@ from workloads.attributes import (
 )
 from workloads.operators import GraphOperator, TokenRows
 from workloads.reference.activations import Array
+from workloads.reference.positions import attended, fallen_scores
 from workloads.reference.residual_stream import Results
 from workloads.rotary import Rotary
 
@@ -126,7 +127,12 @@ def rotation_angles(rotary: Rotary, rows: TokenRows) -> Array:
         turns = scaling.trained_positions * frequencies / (2 * pi)
         if scaling.kind == "llama3":
             low, high = scaling.low_frequency_factor, scaling.high_frequency_factor
-            kept = np.clip((turns - low) / (high - low), 0, 1)
+            # Without room between the two there is nothing to interpolate.
+            kept = (
+                np.where(turns > high, 1.0, 0.0)
+                if low == high
+                else np.clip((turns - low) / (high - low), 0, 1)
+            )
         elif scaling.kind == "yarn":
             kept = 1 - _yarn_ramp(rotary, scaling)
         frequencies = kept * frequencies + (1 - kept) * slow
@@ -188,38 +194,11 @@ def scores(
     found = np.einsum("bikgd,bpkd->kgbip", asked, by_head) * attributes.scale
     if attributes.soft_cap is not None:
         found = attributes.soft_cap * np.tanh(found / attributes.soft_cap)
+    if attributes.alibi:
+        found = found - fallen_scores(attributes, positions, rows)
     found = np.where(attended(attributes, positions, rows), found, -np.inf)
     scored = found.astype(queries.dtype).reshape(-1, positions)
     return (scored, *(known.reshape(each.shape) for each in cache))
-
-
-def attended(attributes: AttentionAttributes, positions: int, rows: TokenRows) -> Array:
-    """Evaluate (reference): which positions each token of a sequence attends to.
-
-    Parameters
-    ----------
-    attributes
-        Mask and window.
-    positions
-        The last positions of the context, of which there are keys.
-    rows
-        Rows of the iteration.
-
-    Returns
-    -------
-    NDArray
-        Truth values, shape (query_tokens, positions).
-    """
-    query = np.arange(rows.first_position, rows.context)[:, None]
-    key = np.arange(rows.context - positions, rows.context)[None, :]
-    mask = np.ones((rows.query_tokens, positions), dtype=bool)
-    if attributes.causal:
-        mask &= key <= query
-    if attributes.window is not None:
-        mask &= query - key < attributes.window
-        if attributes.chunked:
-            mask &= query // attributes.window == key // attributes.window
-    return mask
 
 
 def softmax(_: GraphOperator, operands: Sequence[Array], __: TokenRows) -> Results:

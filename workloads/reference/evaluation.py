@@ -43,6 +43,14 @@ from workloads.reference.latent_attention import (
     latent_scores,
     latent_values,
 )
+from workloads.reference.linear_attention import (
+    convolve,
+    decay,
+    delta_rule,
+    gated_norm,
+    output_gate,
+    unit_norm,
+)
 from workloads.reference.residual_stream import (
     add,
     add_tables,
@@ -67,6 +75,12 @@ FUNCTIONS: FunctionTable = {
     Function.HEAD_NORM: head_norm,
     Function.HEAD_SCALE: head_scale,
     Function.LATENT_NORM: latent_norm,
+    Function.OUTPUT_GATE: output_gate,
+    Function.CONVOLVE: convolve,
+    Function.UNIT_NORM: unit_norm,
+    Function.DECAY: decay,
+    Function.DELTA_RULE: delta_rule,
+    Function.GATED_NORM: gated_norm,
     Function.POSITION: position,
     Function.SCORES: scores,
     Function.SOFTMAX: softmax,
@@ -95,6 +109,7 @@ _NORM_WEIGHTS = {
     Function.NORM_WEIGH: (1,),
     Function.NORM_ADD: (2,),
     Function.HEAD_NORM: (2, 3),
+    Function.GATED_NORM: (2,),
 }
 _NORMS = (VectorFunction.RMS_NORM, VectorFunction.LAYER_NORM)
 
@@ -120,7 +135,8 @@ def evaluate(
     state
         Values of the KV cache before the iteration. A sequence has the last positions
         of its context in order; the rows of the positions that are computed are not
-        read. States may be left out if no earlier position is attended to.
+        read. Those of linear attention are as the last token left them. States may be
+        left out if there is no earlier position.
     dtype
         Floating-point type of all arithmetic.
 
@@ -230,7 +246,8 @@ def _value(tensor: GraphTensor, given: Mapping[str, Any]) -> Array:
 
 def _state(tensor: GraphTensor, given: Mapping[str, Any], rows: TokenRows) -> Array:
     """Return the given value of a state, or zeros if no old row of it is read."""
-    if tensor.name not in given and tensor.rows == rows.count:
+    begins = tensor.rows == rows.count or not rows.first_position
+    if tensor.name not in given and begins:
         return np.zeros((tensor.rows, tensor.columns))
     return _value(tensor, given)
 

@@ -22,11 +22,11 @@ from workloads.operators import GraphOperator, TokenRows
 from workloads.reference.activations import Array
 from workloads.reference.attention import (
     appended,
-    attended,
     rotated,
     rotation_angles,
     rotation_factor,
 )
+from workloads.reference.positions import attended
 from workloads.reference.residual_stream import Results
 
 

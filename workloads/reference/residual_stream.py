@@ -74,10 +74,11 @@ def norm_scale(
     if not norm.centred:
         weighed, squares = operands
         return (weighed * _factor(squares / weighed.shape[1], norm.epsilon),)
-    weighed, sums, weights, bias = operands
+    weighed, sums, weights, *biases = operands
     mean, square = np.hsplit(sums / weighed.shape[1], 2)
     factor = _factor(square - mean * mean, norm.epsilon)
-    return ((weighed - mean * _weights(norm, weights)) * factor + bias,)
+    normed = (weighed - mean * _weights(norm, weights)) * factor
+    return (normed + biases[0] if biases else normed,)
 
 
 def norm_add(

@@ -66,19 +66,21 @@ def attention(transformer: Transformer, *, post_norm: bool = False) -> list[Bloc
     model = transformer.model
     family = model.structure
     windowed = set(model.windowed_layers) if model.window_tokens else set()
+    turns = not (family.learned_positions or model.alibi)
     blocks = []
     for has_window, rotated in product((True, False), (True, False)):
         layers = tuple(
             layer
             for layer in range(model.layers)
-            if (layer in windowed) == has_window
+            if not model.is_linear(layer)
+            and (layer in windowed) == has_window
             and (layer not in model.unrotated_layers) == rotated
         )
         rotation = rotary(
             model.numerical_settings,
             model.head_dim,
             windowed=has_window,
-            rotated=rotated,
+            rotated=rotated and turns,
             interleaved=family.rotary_interleaved,
         )
         if layers:
@@ -87,7 +89,8 @@ def attention(transformer: Transformer, *, post_norm: bool = False) -> list[Bloc
                     transformer,
                     layers,
                     model.window_tokens if has_window else None,
-                    None if family.learned_positions else rotation,
+                    # Nothing but biases, if there are any, precedes these scores.
+                    None if family.learned_positions and model.qkv_biases else rotation,
                     post_norm,
                 )
             )
@@ -105,7 +108,7 @@ def _attention(
     settings, encoder = model.numerical_settings, model.structure.encoder
     builder = BlockBuilder(transformer, "attention", layers)
     normed = block_input(builder)
-    queries, keys, values = _heads(builder, normed, rotation)
+    queries, keys, values, *gates = _heads(builder, normed, rotation)
     # Positions that at least one query of a sequence attends to.
     positions = rows.context
     if window is not None:
@@ -119,16 +122,19 @@ def _attention(
             for kind in ("key", "value")
         ]
     )
+    scale = (
+        settings.attention_scale or (settings.query_scalar or model.head_dim) ** -0.5
+    )
     attributes = AttentionAttributes(
         heads=model.attention_heads,
         kv_heads=model.kv_heads,
         head_dim=model.head_dim,
-        scale=settings.attention_scale
-        or (settings.query_scalar or model.head_dim) ** -0.5,
+        scale=scale,
         soft_cap=settings.attention_soft_cap,
         causal=not encoder,
         window=window,
         chunked=window is not None and model.structure.chunked,
+        alibi=(scale if model.structure.scaled_alibi else 1.0) * model.alibi,
     )
     per_head = model.attention_heads * rows.count
     (scores,) = builder.operator(
@@ -157,6 +163,13 @@ def _attention(
         {"context": model.query_size},
         attributes,
     )
+    if gates:
+        (context,) = builder.operator(
+            "gate_output",
+            Function.OUTPUT_GATE,
+            [context, *gates],
+            {"gated_context": model.query_size},
+        )
     matrix = builder.weights("output.weight", model.hidden_size, model.query_size)
     (partial,) = builder.operator(
         "output_product",
@@ -178,16 +191,19 @@ def _attention(
 def _heads(
     builder: BlockBuilder, normed: str, rotation: Rotary | None
 ) -> tuple[str, ...]:
-    """Add all up to the scores; return queries, keys and values."""
+    """Add all up to the scores; return queries, keys, values, and gates if any."""
     model = builder.transformer.model
     sizes = {"query": model.query_size, "key": model.kv_size, "value": model.kv_size}
+    if model.structure.output_gates:
+        sizes["output_gate"] = model.query_size
     matrices = [
         builder.weights(f"{kind}.weight", size, model.hidden_size)
         for kind, size in sizes.items()
     ]
-    query, key, value = builder.operator(
+    query, key, value, *gates = builder.operator(
         "qkv", Function.PRODUCT, [normed, *matrices], sizes, ProductAttributes()
     )
+    sizes.pop("output_gate", None)
     biases = [
         builder.weights(f"{kind}.bias", 1, size)
         for kind, size in sizes.items()
@@ -200,7 +216,7 @@ def _heads(
     settings = model.numerical_settings
     grows = not rotated and settings.query_growth > 0
     if not weighted and not (model.plain_head_norms and rotated):
-        return builder.operator(
+        placed = builder.operator(
             "position",
             Function.POSITION,
             [query, key, value, *biases],
@@ -213,6 +229,7 @@ def _heads(
                 growth_positions=settings.growth_positions if grows else 1,
             ),
         )
+        return (*placed, *gates)
     # Head norms come after the biases of queries and keys.
     norm = HeadNormAttributes(
         head_dim=model.head_dim,
@@ -259,4 +276,4 @@ def _heads(
         {"queries": model.query_size, "keys": model.kv_size},
         norm,
     )
-    return queries, keys, values
+    return queries, keys, values, *gates

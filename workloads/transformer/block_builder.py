@@ -6,6 +6,7 @@ from typing import final
 
 from specs.formats import Format, FormatsSpec
 from specs.graph import Role
+from specs.linear_attention import STATE_FORMAT
 from specs.model import ModelSpec
 from workloads.attributes import Attributes, NormAttributes
 from workloads.operator_graph import Block
@@ -37,6 +38,12 @@ class Transformer:
     rows: TokenRows
     norm: NormAttributes
     residual_is_normed: bool = False
+
+    @property
+    def norm_vectors(self) -> tuple[str, ...]:
+        """Return the kinds of vectors that a norm has: weights, and biases if any."""
+        biased = self.norm.centred and self.model.structure.norm_biases
+        return ("weight", "bias") if biased else ("weight",)
 
 
 @final
@@ -92,12 +99,25 @@ class BlockBuilder:
     def state(self, suffix: str, rows: int, columns: int) -> str:
         """Declare a part of the KV cache; return its name."""
         formats = self.transformer.formats
+        return self._state(suffix, rows, columns, formats.kv_cache if formats else None)
+
+    def recurrent_state(
+        self, suffix: str, rows: int, columns: int, *, wide: bool = False
+    ) -> str:
+        """Declare a state that every token replaces; return its name.
+
+        It is in the format of activations, or in that of sums if `wide`, whatever
+        formats are given.
+        """
+        formats = self.transformer.formats
+        own = STATE_FORMAT if wide else formats.activations if formats else None
+        return self._state(suffix, rows, columns, own)
+
+    def _state(
+        self, suffix: str, rows: int, columns: int, number_format: Format | None
+    ) -> str:
         return self._declare(
-            suffix,
-            rows,
-            columns,
-            role=Role.STATE,
-            number_format=formats.kv_cache if formats else None,
+            suffix, rows, columns, role=Role.STATE, number_format=number_format
         )
 
     def operator(

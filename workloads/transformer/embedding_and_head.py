@@ -1,5 +1,6 @@
 """The blocks at the ends: embedding, a decoder's head, an encoder's pooler."""
 
+from specs.errors import SpecError
 from specs.graph import Role
 from workloads.attributes import (
     CandidateAttributes,
@@ -40,11 +41,16 @@ def embedding(transformer: Transformer, *, scale: float = 1.0) -> Block:
         )
         if rows
     ]
+    normed = model.structure.normed_embedding
+    if tables and normed:
+        raise SpecError(
+            f"{model.name}: a norm of an embedding with other tables is not modelled"
+        )
     (output,) = builder.operator(
         "lookup",
         Function.EMBED,
         [builder.input(TOKENS), table],
-        {"rows" if tables else "output": hidden},
+        {"rows" if tables or normed else "output": hidden},
         EmbedAttributes(scale=scale),
     )
     if tables:
@@ -57,7 +63,32 @@ def embedding(transformer: Transformer, *, scale: float = 1.0) -> Block:
             {"output": hidden},
             TablesAttributes(first_row=unused),
         )
-    return builder.block(output)
+    return builder.block(_normed(builder, output) if normed else output)
+
+
+def _normed(builder: BlockBuilder, rows: str) -> str:
+    """Add a norm of the embedding's rows, whose result is the residual stream."""
+    transformer = builder.transformer
+    hidden, norm = transformer.model.hidden_size, transformer.norm
+    vectors = [
+        builder.weights(f"norm.{kind}", 1, hidden) for kind in transformer.norm_vectors
+    ]
+    weighed, squares = builder.operator(
+        "norm",
+        Function.NORM_WEIGH,
+        [rows, vectors[0]],
+        {"weighed": hidden, "squares": 2 if norm.centred else 1},
+        norm,
+        wide=("squares",),
+    )
+    (output,) = builder.operator(
+        "scale",
+        Function.NORM_SCALE,
+        [weighed, squares, *(vectors if norm.centred else [])],
+        {"output": hidden},
+        norm,
+    )
+    return output
 
 
 def head(transformer: Transformer) -> Block:

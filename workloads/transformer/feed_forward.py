@@ -152,9 +152,16 @@ def _input(
     transformer = builder.transformer
     model, norm = transformer.model, transformer.norm
     if experts == 1:
-        return block_input(builder), (None, None)
+        parallel = model.block_order.is_parallel
+        return block_input(builder, parallel=parallel), (None, None)
     if not model.structure.normalises_inputs:
         raise SpecError(f"{model.name}: experts without a norm are not modelled")
+    unbiased = norm.centred and not model.structure.norm_biases
+    if unbiased or model.block_order.is_parallel:
+        raise SpecError(
+            f"{model.name}: experts beside attention, or behind a LayerNorm without a "
+            "bias, are not modelled"
+        )
     weighed, squares = weighed_input(builder)
     gated = gated and model.shared_expert_gate
     routers = [builder.weights("router.weight", experts, model.hidden_size)]

@@ -4,12 +4,24 @@ from dataclasses import replace
 
 from specs.errors import SpecError
 from workloads.attributes import AddAttributes, Rows
-from workloads.operators import RESIDUAL, Function
+from workloads.operators import LAYER, LAYER_INPUT, RESIDUAL, Function
 from workloads.transformer.block_builder import BlockBuilder
 
+# The norm whose weights a block shares that takes the same input as attention.
+_SHARED_NORM = f"layers.{LAYER}.attention.norm"
 
-def weighed_input(builder: BlockBuilder, rows: Rows = Rows.ALL) -> tuple[str, str]:
+
+def weighed_input(
+    builder: BlockBuilder, rows: Rows = Rows.ALL, *, parallel: bool = False
+) -> tuple[str, str]:
     """Add to a transformer graph the weighing for a norm, and its sums.
+
+    Parameters
+    ----------
+    builder, rows
+        The block, and the rows that are normalised.
+    parallel
+        Whether the input is that of the block before, whose norm it may share.
 
     Returns
     -------
@@ -19,14 +31,21 @@ def weighed_input(builder: BlockBuilder, rows: Rows = Rows.ALL) -> tuple[str, st
     """
     transformer = builder.transformer
     hidden, norm = transformer.model.hidden_size, transformer.norm
-    weights = builder.weights("norm.weight", 1, hidden)
-    if norm.centred:
-        builder.weights("norm.bias", 1, hidden)
+    shared = parallel and transformer.model.block_order.shares_norm
+    weights, *_ = (
+        builder.weights(
+            f"norm.{kind}",
+            1,
+            hidden,
+            copy_of=f"{_SHARED_NORM}.{kind}" if shared else None,
+        )
+        for kind in transformer.norm_vectors
+    )
     count = transformer.rows.answered if rows is Rows.ANSWERED else None
     weighed, squares = builder.operator(
         "norm",
         Function.NORM_WEIGH,
-        [RESIDUAL, weights],
+        [LAYER_INPUT if parallel else RESIDUAL, weights],
         {"weighed": hidden, "squares": 2 if norm.centred else 1},
         replace(norm, rows=rows),
         rows=count,
@@ -43,7 +62,7 @@ def scaled_input(
     hidden, norm = transformer.model.hidden_size, transformer.norm
     inputs = [weighed, squares]
     if norm.centred:
-        inputs += [builder.name("norm.weight"), builder.name("norm.bias")]
+        inputs += [builder.name(f"norm.{kind}") for kind in transformer.norm_vectors]
     (normed,) = builder.operator(
         "scale",
         Function.NORM_SCALE,
@@ -55,14 +74,21 @@ def scaled_input(
     return normed
 
 
-def block_input(builder: BlockBuilder) -> str:
+def block_input(builder: BlockBuilder, *, parallel: bool = False) -> str:
     """Add to a transformer graph what is before a block's products; return its input.
 
     That is the residual itself in a model that only normalises behind its blocks.
+
+    Parameters
+    ----------
+    builder
+        The block.
+    parallel
+        Whether it takes the same input as the block before.
     """
     if not builder.transformer.model.structure.normalises_inputs:
         return RESIDUAL
-    return scaled_input(builder, *weighed_input(builder))
+    return scaled_input(builder, *weighed_input(builder, parallel=parallel))
 
 
 def reduced_output(

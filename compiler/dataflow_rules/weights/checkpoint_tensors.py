@@ -9,9 +9,12 @@ from typing import NamedTuple
 
 from sharding.weights.tensor_names import names_of
 from specs.families.tensor_names import TensorNames
+from specs.linear_attention import LinearAttention
 from specs.model import ModelSpec
 
 _TIED = " (tied)"
+# A norm that both blocks of a layer take their input by is stored for each of them.
+_SHARED = " (shared)"
 
 
 class Part(NamedTuple):
@@ -39,7 +42,7 @@ class Part(NamedTuple):
 
 def checkpoint_parts(model: ModelSpec) -> dict[str, tuple[Part, ...]]:
     """Return the parts of each tensor of a model's checkpoint, by its name."""
-    names = names_of(model.family, experts=1)
+    names = names_of(model.family, experts=1).in_order(model.block_order)
     hidden = model.hidden_size
     parts: dict[str, tuple[Part, ...]] = {}
     for name, matrix, rows in (
@@ -48,6 +51,7 @@ def checkpoint_parts(model: ModelSpec) -> dict[str, tuple[Part, ...]]:
         (names.token_types, "embedding.token_types.weight", model.token_types),
     ):
         parts[f"{name}.weight"] = (Part(matrix, 0, rows),)
+    parts |= _norm(names.embedding_norm, "embedding.norm", hidden)
     head = f"{names.head}.weight" + _TIED * model.tied_embeddings
     parts[head] = (Part("head.weight", 0, model.head_rows),)
     parts[f"{names.head}.bias"] = (_vector("head.bias", model.head_rows),)
@@ -63,10 +67,10 @@ def _vector(name: str, size: int, begin: int = 0, row: int = 0) -> Part:
     return Part(name, begin, size, row, is_vector=True)
 
 
-def _norm(name: str, at: str, size: int) -> dict[str, tuple[Part, ...]]:
+def _norm(name: str, at: str, size: int, mark: str = "") -> dict[str, tuple[Part, ...]]:
     """Return the parts of a norm's weights and bias."""
     return {
-        f"{name}.{kind}": (_vector(f"{at}.{kind}", size),)
+        f"{name}.{kind}{mark}": (_vector(f"{at}.{kind}", size),)
         for kind in ("weight", "bias")
     }
 
@@ -101,6 +105,9 @@ def _attention(
 ) -> dict[str, tuple[Part, ...]]:
     """Return the parts of a layer's attention tensors."""
     at, hidden = f"layers.{layer}.attention", model.hidden_size
+    if model.linear is not None and model.is_linear(layer):
+        parts = _norm(names.norm_before_attention(layer), f"{at}.norm", hidden)
+        return parts | _linear(model.linear, names, layer, hidden)
 
     def name(template: str) -> str:
         return template.format(layer=layer)
@@ -112,6 +119,9 @@ def _attention(
         (name(names.key), f"{at}.key", model.kv_size),
         (name(names.value), f"{at}.value", model.kv_size),
     ]
+    if model.structure.output_gates:
+        gates = name(names.output_gate), f"{at}.output_gate", model.query_size
+        projections.append(gates)
     parts = _norm(names.norm_before_attention(layer), f"{at}.norm", hidden)
     parts |= _norm(name(names.attention_post_norm), f"{at}.post_norm", hidden)
     if model.structure.head_norms:
@@ -145,6 +155,42 @@ def _attention(
     return parts
 
 
+def _linear(
+    linear: LinearAttention, names: TensorNames, layer: int, hidden: int
+) -> dict[str, tuple[Part, ...]]:
+    """Return the parts of the tensors of a layer's linear attention."""
+    at = f"layers.{layer}.attention"
+
+    def name(template: str) -> str:
+        return template.format(layer=layer)
+
+    kinds = {"query": linear.key_size, "key": linear.key_size}
+    kinds["value"] = linear.value_size
+    parts = _projections(
+        [
+            *(
+                (name(getattr(names, f"linear_{kind}")), f"{at}.{kind}", size)
+                for kind, size in kinds.items()
+            ),
+            (name(names.linear_gate), f"{at}.output_gate", linear.value_size),
+            (name(names.linear_write), f"{at}.write", linear.value_heads),
+            (name(names.linear_decay), f"{at}.decay", linear.value_heads),
+            (name(names.linear_output), f"{at}.output", hidden),
+        ]
+    )
+    kernels = name(names.linear_convolution)
+    parts |= _projections(
+        [(kernels, f"{at}.{kind}_kernel", size) for kind, size in kinds.items()]
+    )
+    parts |= _norm(name(names.linear_norm), f"{at}.output_norm", linear.value_dim)
+    for template, own in (
+        (names.linear_rate, "decay_rate.weight"),
+        (names.linear_bias, "decay.bias"),
+    ):
+        parts[name(template)] = (_vector(f"{at}.{own}", linear.value_heads),)
+    return parts
+
+
 def _feed_forward(
     model: ModelSpec, names: TensorNames, layer: int
 ) -> dict[str, tuple[Part, ...]]:
@@ -158,7 +204,8 @@ def _feed_forward(
     if model.structure.normalises_inputs:
         # Where outputs are normalised, this name is of that of attention as well.
         before = names.feed_forward_norm.format(layer=layer)
-        parts |= _norm(before, f"{at}.norm", hidden)
+        mark = _SHARED * model.block_order.shares_norm
+        parts |= _norm(before, f"{at}.norm", hidden, mark)
     if experts > 1:
         parts |= _routers(model, names, layer)
     own = names_of(model.family, experts=experts)

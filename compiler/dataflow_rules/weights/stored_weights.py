@@ -29,6 +29,9 @@ _ATTENTION = (
     "query_up",
     "latent_down",
     "key_value_up",
+    "output_gate",
+    "write",
+    "decay",
 )
 _EDGES = ("row_start", "row_end", "column_start", "column_end")
 

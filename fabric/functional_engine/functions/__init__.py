@@ -7,6 +7,8 @@ attention: head_weighed, positioned, turned, head_scaled, scores, masked, softma
     attended, combined
 latent_attention: latent_normed, latent_positioned, absorbed, expanded, latent_scores,
     latent_attended, expanded_values
+linear_attention: output_gated, convolved, unit_normed, decayed, delta_updated,
+    gate_normed
 graph_operators: matrix_product, paired_product, total, vector, lookup_rows
 feed_forward_and_head: expert_scores, activated, candidate, sampled
 routing: chosen

@@ -110,12 +110,11 @@ def scores(call: Call) -> list[Array]:
     asked = asked.reshape(batch, queries, kv_heads, heads // kv_heads, size)
     by_head = known.reshape(batch, len(positions), kv_heads, size)
     found = np.einsum("bqkgd,bpkd->bqpkg", asked, by_head)
-    return [
-        masked(call, found.reshape(batch, queries, len(positions), heads), positions)
-    ]
+    products = found.reshape(batch, queries, len(positions), heads)
+    return [masked(call, products, positions, first_head=query.first // size)]
 
 
-def masked(call: Call, found: Array, positions: Ints) -> Array:
+def masked(call: Call, found: Array, positions: Ints, *, first_head: int = 0) -> Array:
     """Execute: products of queries and keys as scores; those that are masked are -inf.
 
     Parameters
@@ -124,6 +123,8 @@ def masked(call: Call, found: Array, positions: Ints) -> Array:
         Scale, cap and mask.
     found, positions
         Products, shape (batch, queries, positions, heads), and their positions.
+    first_head
+        Number of the first of these query heads.
     """
     settings, queries = call.settings, found.shape[1]
     found = found * found.dtype.type(settings.scale)
@@ -131,6 +132,9 @@ def masked(call: Call, found: Array, positions: Ints) -> Array:
         cap = found.dtype.type(settings.soft_cap)
         found = np.asarray(np.tanh(found / cap) * cap)
     distance = (call.first_position + np.arange(queries))[:, None] - positions
+    if settings.slopes:
+        falls = np.array(settings.slopes)[first_head : first_head + found.shape[3]]
+        found = found - (distance[:, :, None] * falls).astype(found.dtype)
     seen = np.ones(distance.shape, dtype=bool)
     if settings.causal:
         seen &= distance >= 0

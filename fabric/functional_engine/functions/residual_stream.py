@@ -65,9 +65,10 @@ def scaled(call: Call) -> list[Array]:
     mean, factor = _mean_and_factor(call.settings, sums)
     if not call.settings.centred:
         return [product.array * factor]
-    weights, bias = call.weights
+    weights, *biases = call.weights
     centre = mean * _norm_weights(call.settings, weights)
-    return [(product.array - centre) * factor + bias.array]
+    normed = (product.array - centre) * factor
+    return [normed + biases[0].array if biases else normed]
 
 
 def scaled_sum(call: Call) -> list[Array]:

@@ -35,6 +35,14 @@ from fabric.functional_engine.functions.latent_attention import (
     latent_positioned,
     latent_scores,
 )
+from fabric.functional_engine.functions.linear_attention import (
+    convolved,
+    decayed,
+    delta_updated,
+    gate_normed,
+    output_gated,
+    unit_normed,
+)
 from fabric.functional_engine.functions.products import biased, partial_sum, product
 from fabric.functional_engine.functions.residual_stream import (
     added,
@@ -80,6 +88,12 @@ FUNCTIONS: Mapping[Function, Callable[[Call], list[Array]]] = {
     Function.ABSORB: absorbed,
     Function.EXPAND: expanded,
     Function.EXPAND_VALUES: expanded_values,
+    Function.OUTPUT_GATE: output_gated,
+    Function.CONVOLVE: convolved,
+    Function.UNIT_NORM: unit_normed,
+    Function.DECAY: decayed,
+    Function.DELTA_RULE: delta_updated,
+    Function.GATED_NORM: gate_normed,
 }
 # What computes them where keys and values are made of latents.
 LATENT_FUNCTIONS: Mapping[Function, Callable[[Call], list[Array]]] = {

@@ -17,6 +17,7 @@ from compiler.dataflow_rules.experts.functions import EXPERT_RULES
 from compiler.dataflow_rules.functions import OTHER_RULES
 from compiler.dataflow_rules.head.functions import HEAD_RULES
 from compiler.dataflow_rules.latent.functions import LATENT_RULES, latent_sizes
+from compiler.dataflow_rules.linear.functions import LINEAR_RULES
 from compiler.dataflow_rules.product_functions import PRODUCT_RULES
 from compiler.dataflow_rules.statements import Statements
 from compiler.dataflow_rules.sum_functions import SUM_RULES
@@ -32,6 +33,7 @@ from sharding.weights.task import Task
 from specs.errors import VerificationError
 from specs.families.catalogue import FAMILIES
 from specs.latent_attention import LatentAttention
+from specs.linear_attention import LinearAttention
 from specs.machine import load_machine
 from specs.model import ModelSpec
 from topologies.selection import select_topology
@@ -46,6 +48,7 @@ _RULES = (
     | SUM_RULES
     | OTHER_RULES
     | HEAD_RULES
+    | LINEAR_RULES
 )
 
 
@@ -151,6 +154,13 @@ _MODELS: dict[str, tuple[str, Strategy, dict[str, object]]] = {
         Strategy(tensor=4, pipeline=1, expert=2),
         {"experts": 4, "experts_per_token": 2, "feed_forward_biases": True},
     ),
+    # One norm, without a bias, is that of attention and of what is beside it.
+    "parallel blocks": (
+        "cohere",
+        Strategy(tensor=2, pipeline=1),
+        {"block_order": "one_norm"},
+    ),
+    "embedding norm": ("bloom", Strategy(tensor=2, pipeline=1), {"kv_heads": 4}),
     "sinks": (
         "gpt_oss",
         Strategy(tensor=4, pipeline=1),
@@ -187,6 +197,18 @@ _MODELS |= {
     )
     for name in ("expanded", "absorbed")
 }
+# Linear attention, then full attention with gates.
+_MODELS["linear"] = (
+    "qwen3_5_text",
+    Strategy(tensor=2, pipeline=1),
+    {
+        "layers": 2,
+        "linear": LinearAttention(
+            key_heads=2, value_heads=4, key_dim=6, value_dim=5, kernel=3
+        ),
+        "linear_layers": (0,),
+    },
+)
 # Programs that read more than 16 positions.
 _LONG = ("absorbed", "tiles")
 

@@ -72,6 +72,9 @@ def test_a_cut_embedding_that_is_added_to_other_tables_is_proven(
         ("encoder", WEIGH, 2 * 3),
         ("encoder", SCALE, 2 * 4),
         ("post norms", NORM_ADD, 2 * 2),
+        # The rows of the embedding, before attention, feed-forward and head.
+        ("embedding norm", WEIGH, 2 * 4),
+        ("embedding norm", SCALE, 2 * 4),
         ("cut", CANDIDATE, 2 * 2),
         ("cut", SAMPLE, 1),
     ],
@@ -135,6 +138,13 @@ def test_embeddings_norms_and_tokens_that_follow_by_the_graph_pass(
             "states other rows of the table than were found",
         ),
         ("decoder", [("reads", WEIGH, "embedding.output", FEWER)], WEIGHS),
+        ("embedding norm", [("reads", WEIGH, "embedding.rows", FEWER)], WEIGHS),
+        ("embedding norm", [("reads", SCALE, "squares", FEWER_PARTS)], FACTOR),
+        (
+            "embedding norm",
+            [("reads", SCALE, "norm.bias", None)],
+            "lacks weights or biases of the norm",
+        ),
         ("decoder", [("reads", WEIGH, "embedding.output", {"part_last": 1})], WEIGHS),
         ("decoder", [("reads", WEIGH, "norm.weight", LATER)], WEIGHS),
         ("decoder", [("writes", WEIGH, "squares", {"last": 1})], SUMS),

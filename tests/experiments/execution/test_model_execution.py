@@ -42,6 +42,17 @@ SIZES = {
 }
 GPT2 = {"n_embd": 36, "n_layer": 2, "n_head": 6, "n_positions": 32, "vocab_size": 53}
 EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 11}
+# Linear attention, then full attention whose heads chips share.
+LINEAR = {
+    "full_attention_interval": 2,
+    "head_dim": 8,
+    "num_key_value_heads": 2,
+    "linear_num_key_heads": 4,
+    "linear_num_value_heads": 8,
+    "linear_key_head_dim": 7,
+    "linear_value_head_dim": 5,
+    "linear_conv_kernel_dim": 3,
+}
 OF_FAMILY: dict[str, dict[str, Any]] = {
     # A dense layer, then experts beside a shared one, in two groups.
     "deepseek_v3": {
@@ -65,6 +76,26 @@ OF_FAMILY: dict[str, dict[str, Any]] = {
             "original_max_position_embeddings": 8,
         },
     },
+    "cohere2": {
+        "hidden_size": 36,
+        "attention_bias": True,
+        "logit_scale": 0.3,
+        "sliding_window": 3,
+        "sliding_window_pattern": 2,
+    },
+    "bloom": {"hidden_size": 36},
+    "exaone4": {"sliding_window": 3, "sliding_window_pattern": 2},
+    "granitemoe": {
+        "hidden_size": 36,
+        "num_local_experts": 4,
+        "residual_multiplier": 0.7,
+    },
+    "nemotron": {"partial_rotary_factor": 0.67},
+    "olmoe": {"hidden_size": 36, "num_experts": 4, "num_experts_per_tok": 2},
+    "falcon": {"hidden_size": 36, "ffn_hidden_size": 43},
+    "gpt_neox": {"hidden_size": 36, "rotary_pct": 0.67},
+    "gptj": GPT2 | {"rotary_dim": 4},
+    "phi": {"hidden_size": 36, "partial_rotary_factor": 0.67},
     # Every second layer has a window.
     "gemma2": {"sliding_window": 3, "attn_logit_softcapping": 2.0},
     "gemma3_text": {
@@ -121,6 +152,8 @@ OF_FAMILY: dict[str, dict[str, Any]] = {
         "router_jitter_noise": 0.4,
     },
     "phi3": {"partial_rotary_factor": 0.67},
+    "qwen3_5_text": LINEAR,
+    "qwen3_next": LINEAR | EXPERTS | {"shared_expert_intermediate_size": 29},
     # One of both layers is dense.
     "qwen2_moe": EXPERTS | {"shared_expert_intermediate_size": 29},
     "qwen3_moe": EXPERTS | {"mlp_only_layers": [0], "norm_topk_prob": True},
@@ -128,7 +161,8 @@ OF_FAMILY: dict[str, dict[str, Any]] = {
 
 
 def model_of(family: str, **changes: Any) -> ModelSpec:
-    sizes = GPT2 if family == "gpt2" else SIZES | OF_FAMILY.get(family, {})
+    own = OF_FAMILY.get(family, {})
+    sizes = own if family in ("gpt2", "gptj") else SIZES | own
     return model_from_config(sizes | {"model_type": family} | changes, name=family)
 
 
@@ -174,6 +208,17 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
     [
         ("bert", "tensor=8"),
         ("bert", "tensor=4,pipeline=2,attention=2"),
+        ("bloom", "tensor=8"),
+        ("bloom", "tensor=1,pipeline=8"),
+        ("cohere", "tensor=8"),
+        ("cohere", "tensor=1,pipeline=8"),
+        ("cohere2", "tensor=4,pipeline=2,attention=2"),
+        ("falcon", "tensor=8"),
+        ("falcon", "tensor=2,pipeline=4"),
+        ("gpt_neox", "tensor=4,pipeline=2"),
+        ("gpt_neox", "tensor=1,pipeline=8"),
+        ("gptj", "tensor=8"),
+        ("phi", "tensor=2,pipeline=4"),
         ("deepseek_v3", "tensor=6"),
         ("deepseek_v3", "tensor=2,pipeline=4,expert=2"),
         ("deepseek_v3", "tensor=8,attention=4"),
@@ -198,6 +243,12 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
         ("olmo2", "tensor=1,pipeline=8"),
         ("olmo3", "tensor=4,pipeline=2,attention=2"),
         ("opt", "tensor=4,pipeline=2"),
+        ("arcee", "tensor=4,pipeline=2"),
+        ("ernie4_5", "tensor=8"),
+        ("exaone4", "tensor=4,pipeline=2,attention=2"),
+        ("nemotron", "tensor=2,pipeline=4"),
+        ("olmoe", "tensor=8,expert=2"),
+        ("granitemoe", "tensor=4,pipeline=2,expert=2"),
         ("phi3", "tensor=4,pipeline=2"),
         ("qwen2", "tensor=8"),
         ("qwen3", "tensor=8"),
@@ -213,6 +264,10 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
         ("qwen2_moe", "tensor=1,pipeline=8"),
         ("qwen2_moe", "tensor=4,pipeline=2,routing=all"),
         ("qwen3_moe", "tensor=4,pipeline=2,expert=2"),
+        ("qwen3_5_text", "tensor=3"),
+        ("qwen3_5_text", "tensor=8,attention=4,layout=2d"),
+        ("qwen3_5_text", "tensor=2,pipeline=2,data=2"),
+        ("qwen3_next", "tensor=4,pipeline=2,expert=2"),
         ("roberta", "tensor=2,pipeline=4"),
         ("smollm3", "tensor=8"),
         ("stablelm", "tensor=4,pipeline=2"),
@@ -224,6 +279,28 @@ def test_chips_compute_what_the_model_does(family: str, strategy: str) -> None:
     assert 0 < execution.difference < 1e-5
     checked(model_of(family), strategy, chips=8)
     assert np.array_equal(execution.tokens, execution.expected_tokens)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "changes"),
+    [
+        # Two chips share the context of some heads.
+        ("tensor=8", {"multi_query": False, "parallel_attn": False, "bias": True}),
+        ("tensor=2,pipeline=4", {"new_decoder_architecture": True, "num_kv_heads": 3}),
+    ],
+)
+def test_scores_fall_with_the_distance_by_the_slope_of_each_head(
+    strategy: str, changes: dict[str, Any]
+) -> None:
+    model = model_of("falcon", alibi=True, **changes)
+    assert executed(model, strategy, tokens=2).agrees(1e-5)
+    checked(model, strategy, chips=8)
+
+
+def test_heads_pass_where_there_is_neither_a_rotation_nor_a_bias() -> None:
+    model = model_of("opt", enable_bias=False)
+    assert executed(model, "tensor=8", tokens=2).agrees(1e-5)
+    checked(model, "tensor=8", chips=8)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,13 @@ def task_of(model: ModelSpec) -> Task:
             "high_freq_factor": 4.0,
             "original_max_position_embeddings": 64,
         },
+        {
+            "rope_type": "llama3",
+            "factor": 16.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 1.0,
+            "original_max_position_embeddings": 64,
+        },
         *(
             {
                 "rope_type": "yarn",

@@ -28,9 +28,9 @@ def test_a_table_has_a_line_for_each_model_below_its_titles() -> None:
     sizes = [model_sizes(load_model(name), GROQRACK) for name in ("gpt2", "bert-base")]
     titles, gpt2, bert = sizes_table(sizes)
     assert titles.split()[:3] == ["name", "family", "parameters"]
-    assert gpt2.split() == ["gpt2", "gpt2", *["124,439,808"] * 2, "36,864", "1"]
+    assert gpt2.split() == ["gpt2", "gpt2", *["124,439,808"] * 2, "36,864", "0", "1"]
     # An encoder has no cache.
-    assert bert.split()[-2:] == ["0", "1"]
+    assert bert.split()[-3:] == ["0", "0", "1"]
     assert len({len(line) for line in (titles, gpt2, bert)}) == 1
 
 
@@ -48,3 +48,11 @@ def test_no_fewer_chips_hold_a_model_than_it_has_bytes_for() -> None:
         sizes = model_sizes(load_model(name), GROQRACK)
         assert sizes.fewest_chips is not None
         assert sizes.least_chips <= sizes.fewest_chips
+
+
+def test_linear_attention_has_the_bytes_of_a_state() -> None:
+    sizes = model_sizes(load_model("qwen3.5-27b"), GROQRACK)
+    # 16 layers of 4 heads of 256 have keys and values in FP16, 48 others a state.
+    assert sizes.kv_bytes_per_position == 16 * 2 * 4 * 256 * 2
+    assert sizes.state_bytes_per_sequence == 153_944_064
+    assert sizes.document()["state_bytes_per_sequence"] == 153_944_064

@@ -2,7 +2,11 @@ from collections.abc import Callable
 
 import pytest
 
-from sharding.parallelism.feasibility import check_model, check_positions
+from sharding.parallelism.feasibility import (
+    check_mirrors,
+    check_model,
+    check_positions,
+)
 from sharding.parallelism.strategy import parse_strategy
 from specs.errors import PlanError
 from specs.model import ModelSpec, load_model
@@ -84,3 +88,22 @@ def test_no_context_is_longer_than_a_table_of_positions() -> None:
     check_positions(llama, 10**6)
     with pytest.raises(PlanError, match=r"context 1025 is .* use --context 1024 or"):
         check_positions(gpt2, 1025)
+
+
+def test_no_two_chips_share_a_key_head_of_linear_attention(
+    linear_model: ModelSpec,
+) -> None:
+    message = (
+        r"^8 chips share the linear attention of linear, which has 4 key heads, and "
+        r"none is split; use attention=4 or tensor=4 or less$"
+    )
+    with pytest.raises(PlanError, match=message):
+        check_model(parse_strategy("tensor=8", 1000), linear_model)
+    check_model(parse_strategy("tensor=8,attention=4", 1000), linear_model)
+
+
+def test_states_have_no_mirror(linear_model: ModelSpec) -> None:
+    check_mirrors(load_model("llama-2-7b"), mirrored=True)
+    check_mirrors(linear_model, mirrored=False)
+    with pytest.raises(PlanError, match=r"are not mirrored; use .*kv_cache=recompute$"):
+        check_mirrors(linear_model, mirrored=True)

@@ -7,13 +7,13 @@ from chip.dataflow import Function
 from chip.operator_work import ProductWork, Shape, VectorWork
 from sharding.operators.operands import Operand
 from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
-from sharding.partition.attention import attend, score, soften
+from sharding.partition.attention import attend, gate_output, score, soften
 from sharding.partition.block_operators import block_operators
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
 from specs.arrays import Ints
 from specs.machine import load_machine
-from specs.model import load_model
+from specs.model import ModelSpec, load_model
 from workloads.operators import Function as GraphFunction
 
 Cut = Callable[..., list[ShardedOperator]]
@@ -250,3 +250,19 @@ def test_chips_that_share_heads_scatter_and_combine_their_parts_of_the_values(
     assert function is Function.COMBINE
     assert edges(parts) == [(0, 2, 0, 2), (2, 4, 0, 2), (4, 6, 0, 2), (6, 8, 0, 2)]
     assert [each[:2] for each in edges(context)] == [(0, 2), (2, 4), (4, 6), (6, 8)]
+
+
+def test_gates_are_of_what_a_chip_has_of_the_context(
+    cut: Cut, linear_model: ModelSpec
+) -> None:
+    # Four chips share two KV heads: each has a half of a head's 2 x 16 columns.
+    task = Task(linear_model, GROQRACK, 4, 16, 3)
+    block = ATTENTION._replace(layer=1)
+    (gate,) = cut(gate_output, GraphFunction.OUTPUT_GATE, task, block)
+    assert isinstance(gate, Compute)
+    (operation,) = gate.operations()
+    assert operation.function is Function.OUTPUT_GATE
+    assert [each.last.tolist() for each in operation.reads] == [[16, 32, 48, 64]] * 2
+    (work, *_) = gate.works
+    assert isinstance(work, VectorWork)
+    assert (work.elements, work.operands) == (3 * 16, 2)

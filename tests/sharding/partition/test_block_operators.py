@@ -20,16 +20,25 @@ FEED_FORWARD = Block(BlockKind.FEED_FORWARD, 0, 0, 8, 8)
 HEAD = Block(BlockKind.HEAD, 1, 0, 1, 1)
 # How projections are called, family by family.
 QKV = ("q_proj", "k_proj", "v_proj", "qkv_proj", "c_attn", "query", "key", "value")
-OUTPUT = ("o_proj", "attn.c_proj", "output.dense", "out_proj")
+OUTPUT = (
+    "o_proj",
+    "attn.c_proj",
+    "output.dense",
+    "out_proj",
+    "attn.dense",
+    "attention.dense",
+)
 INWARD = (
     "gate_proj",
     "up_proj",
     "gate_up_proj",
     "c_fc",
     "fc1",
+    "fc_in",
+    "dense_h_to_4h",
     "intermediate.dense",
 )
-OUTWARD = ("down_proj", "mlp.c_proj", "fc2", "output.dense")
+OUTWARD = ("down_proj", "mlp.c_proj", "fc2", "fc_out", "output.dense", "4h_to_h")
 widths = st.integers(1, 12) | st.sampled_from([16, 24])
 
 
@@ -128,7 +137,9 @@ def test_the_head_multiplies_exactly_the_rows_that_each_chip_holds(
     model: ModelSpec, tensor: int
 ) -> None:
     task = small(model, tensor)
-    held_rows = held(task, HEAD, "lm_head", "lm_head.weight (tied)", "pooler.dense")
+    names = ("lm_head", "embed_out", "pooler.dense")
+    tied = (f"{name}.weight (tied)" for name in names)
+    held_rows = held(task, HEAD, *names, *tied)
     product = "pool" if model.structure.encoder else "logits"
     assert weights(task, HEAD)[product].tolist() == held_rows.tolist()
     assert held_rows.sum() == model.head_rows * model.hidden_size

@@ -30,11 +30,22 @@ INWARD = (
     "up_proj",
     "gate_up_proj",
     "c_fc",
+    "fc1",
+    "fc_in",
+    "dense_h_to_4h",
     "intermediate.dense",
     "w1",
     "w3",
 )
-OUTWARD = ("down_proj", "mlp.c_proj", "output.dense", "w2")
+OUTWARD = (
+    "down_proj",
+    "mlp.c_proj",
+    "fc2",
+    "fc_out",
+    "output.dense",
+    "4h_to_h",
+    "w2",
+)
 
 
 def weights(task: Task, block: Block) -> dict[str, Ints]:

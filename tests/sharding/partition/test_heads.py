@@ -1,5 +1,7 @@
 from collections.abc import Callable
 
+import pytest
+
 from chip.dataflow import Function
 from chip.operator_work import VectorWork
 from sharding.operators.operands import Operand
@@ -112,11 +114,15 @@ def test_sums_of_squares_of_a_slice_travel_with_it(task: Task, cut: Cut) -> None
     assert names(share.carries())[3:] == ["query_squares", "key_squares"]
 
 
-def test_heads_that_are_neither_shared_nor_rotated_are_where_they_belong(
-    task: Task, cut: Cut
+@pytest.mark.parametrize(("biased", "name"), [(True, "qkv_bias"), (False, "rotary")])
+def test_heads_that_are_not_rotated_get_their_biases_or_pass_as_they_are(
+    task: Task, cut: Cut, biased: bool, name: str
 ) -> None:
-    plain = changed(task, family="gpt2", position_rows=16)._replace(tensor=2)
-    assert cut(place_heads, GraphFunction.POSITION, plain, ATTENTION) == []
+    plain = changed(task, family="gpt2", position_rows=16, qkv_biases=biased)
+    (only,) = cut(
+        place_heads, GraphFunction.POSITION, plain._replace(tensor=2), ATTENTION
+    )
+    assert only.name == name
 
 
 def test_rotated_heads_are_scaled_whole_by_their_own_sums(task: Task, cut: Cut) -> None:

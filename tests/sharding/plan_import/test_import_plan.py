@@ -287,3 +287,13 @@ def test_a_chip_that_holds_too_much_is_refused_with_its_largest_row(
     )
     with pytest.raises(PlanError, match=r"row \d+: chip \d of stage \d needs [\d,]+"):
         _read(small, _written(plan))
+
+
+@pytest.mark.parametrize(("tensor", "pipeline"), [(1, 5), (4, 1), (3, 2)])
+def test_layers_of_linear_attention_are_read_as_well(
+    tensor: int, pipeline: int, linear_model: ModelSpec
+) -> None:
+    plan = _planned(linear_model, tensor, pipeline)
+    again = _read(plan, _written(plan))
+    assert again.strategy == plan.strategy
+    pd.testing.assert_frame_equal(again.slices, plan.slices)

@@ -198,3 +198,15 @@ def test_prompts_in_several_chunks_are_refused_if_caches_are_mirrored() -> None:
     assert len(chunk_plans(plan, 40, 40)) == 1
     with pytest.raises(PlanError, match=r"use --prefill-chunk 40, one chunk, or"):
         chunk_plans(plan, 40, 32)
+
+
+def test_a_state_cannot_go_back_to_the_last_accepted_draft(
+    linear_model: ModelSpec,
+) -> None:
+    task = Task(linear_model, GROQRACK, 2, 16, 1)
+    chips = np.arange(2, dtype=np.int64)
+    plan = plan_sharding(task, Strategy(tensor=2, pipeline=1), chips)
+    chunk = task._replace(query_tokens=4)
+    assert pass_plan(plan, chunk).task.query_tokens == 4
+    with pytest.raises(PlanError, match=r"^4 positions .* decode without speculation$"):
+        pass_plan(plan, chunk._replace(answer_tokens=4))

@@ -139,3 +139,19 @@ def test_a_stage_needs_the_sum_of_its_weights_and_the_largest_activations(
     largest = np.max([one.activations for one in ones], axis=0)
     assert memory.activations.tolist() == largest.tolist()
     assert set(memory.program.tolist()) == {MACHINE.chip.program_reserve_bytes}
+
+
+def test_a_state_takes_the_same_bytes_at_any_context(linear_model: ModelSpec) -> None:
+    # Two of four key heads: 4 value heads of 6 x 5 in FP32, and 2 tokens of 2 x 12
+    # queries and keys and 20 values in FP16; for 3 sequences of a batch of 2.
+    task = Task(linear_model, MACHINE, 2, 16, 2)
+    own = 4 * 6 * 5 * 4 + 2 * (2 * 12 + 20) * 2
+    assert kv_cache_bytes(task, ATTENTION, 3).tolist() == [6 * own] * 2
+    longer = task._replace(context=64)
+    assert kv_cache_bytes(longer, ATTENTION, 3).tolist() == [6 * own] * 2
+    layer = linear_model.linear
+    assert layer is not None
+    assert linear_model.state_bytes(MACHINE.formats.activations) == 2 * own
+    # The other layer has keys and values of its positions.
+    full = ATTENTION._replace(layer=1)
+    assert kv_cache_bytes(longer, full, 1).sum() > kv_cache_bytes(task, full, 1).sum()

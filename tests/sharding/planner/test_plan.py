@@ -53,13 +53,19 @@ def stored_parameters(planned: ShardingPlan) -> int:
     copy = model.vocabulary_size * model.hidden_size if model.tied_embeddings else 0
     # Each chip has weights of its own rows in a norm of all heads.
     copied = model.structure.head_norms and not model.structure.whole_head_norms
-    norms = 2 * model.layers * model.head_dim if copied else 0
+    norms = 2 * model.attending_layers * model.head_dim if copied else 0
+    if model.linear is not None:
+        # And the norm of what value heads recall.
+        norms += (model.layers - model.attending_layers) * model.linear.value_dim
     copies = (have_heads - 1) * norms
     if model.structure.layer_norms:
         kinds = (BlockKind.ATTENTION, BlockKind.FEED_FORWARD, BlockKind.HEAD)
         parts = [b for s in planned.stages for b in s.blocks if b.kind in kinds]
         held = sum(tensor - block.opens for block in parts)
-        copies += held * 2 * model.hidden_size
+        copies += held * model.norm_parameters
+    if model.block_order.shares_norm:
+        # The norm of attention, once more where the block beside it begins.
+        copies += model.layers * model.norm_parameters
     routed = [
         block
         for stage in planned.stages
@@ -78,7 +84,7 @@ def test_every_weight_is_on_exactly_one_chip(
     small = plan(model, tensor, pipeline, context=64)
     slices = small.slices
     assert check_coverage(slices) == stored_parameters(small)
-    copies = slices["tensor"].str.endswith((" (tied)", " (copies)"))
+    copies = slices["tensor"].str.endswith((" (tied)", " (copies)", " (shared)"))
     assert check_coverage(slices[~copies]) == model.parameters
     assert slices["bytes"].sum() == small.weight_bytes
 

@@ -12,7 +12,7 @@ from sharding.weights.stored_weights import (
 from sharding.weights.task import Task
 from sharding.weights.weight_slices import block_slices
 from specs.machine import load_machine
-from specs.model import ModelSpec, load_model
+from specs.model import ModelSpec, load_model, model_from_config
 from specs.model_formats import ModelFormats, WeightGroup
 
 MACHINE = load_machine()
@@ -134,6 +134,29 @@ def test_a_checkpoint_takes_its_published_bytes(name: str, size: int) -> None:
 def test_a_tied_head_is_not_stored_twice() -> None:
     model = load_model("gemma-2-9b")
     assert checkpoint_bytes(model, MACHINE) == model.parameters
+
+
+def test_neither_is_the_norm_that_two_blocks_share() -> None:
+    config = {"model_type": "cohere", "num_hidden_layers": 3, "hidden_size": 64}
+    model = model_from_config(config, name="small")
+    assert model.block_order.shares_norm
+    assert checkpoint_bytes(model, MACHINE) == model.parameters
+
+
+def test_a_norm_of_the_embedding_is_no_table() -> None:
+    config = {"model_type": "bloom", "n_layer": 1, "hidden_size": 64}
+    model = in_formats(model_from_config(config, name="small"))
+    block = Block(BlockKind.EMBEDDING, -1, 0, 1, 1)
+    plain = MACHINE.formats.weights
+    assert model.formats is not None
+    found = {
+        part.tensor: tensor_format(model, plain, block, part)
+        for part in block_slices(model, block, Task(model, MACHINE, 2, 8, 1).group)
+    }
+    table, *norms = found.values()
+    assert table == model.formats.embedding
+    assert norms == [model.formats.others] * 4
+    assert table != norms[0]
 
 
 def test_a_shared_expert_is_a_group_and_its_gate_is_none() -> None:

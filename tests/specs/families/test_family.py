@@ -1,7 +1,7 @@
 import pytest
 
 from specs.families.catalogue import FAMILIES
-from specs.families.family import ConfigKeys, Family, NormPlacement
+from specs.families.family import Family, NormPlacement
 from specs.model import load_model, model_names
 
 
@@ -23,7 +23,9 @@ def test_encoders_share_one_structure() -> None:
 def test_a_shipped_model_has_the_structure_of_its_family(name: str) -> None:
     model = load_model(name)
     assert model.structure is FAMILIES[model.family]
-    assert model.norms_per_layer == FAMILIES[model.family].norms_per_layer
+    # One less where both blocks of a layer share it.
+    norms = model.norms_per_layer + model.block_order.shares_norm
+    assert norms == FAMILIES[model.family].norms_per_layer
 
 
 def test_norms_around_blocks_are_twice_as_many() -> None:
@@ -32,17 +34,6 @@ def test_norms_around_blocks_are_twice_as_many() -> None:
     behind = Family(norms=NormPlacement.BEHIND)
     assert behind.norms_per_layer == 2
     assert (behind.normalises_inputs, behind.normalises_outputs) == (False, True)
-
-
-def test_a_key_is_a_string_and_several_are_a_list_and_none_an_empty_string() -> None:
-    keys = ConfigKeys.model_validate(
-        {"layers": "n_layer", "activation": ["a", "b"], "experts": ""}
-    )
-    assert (keys.layers, keys.activation, keys.experts) == (
-        ("n_layer",),
-        ("a", "b"),
-        (),
-    )
 
 
 def test_families_whose_config_says_which_biases_there_are_have_none_of_their_own() -> (

@@ -25,8 +25,8 @@ LLAMA_LIKE: dict[str, Any] = {
 
 
 def test_only_what_a_config_asks_for_is_missing() -> None:
-    asked = {"alibi": True, "kv_lora_rank": 512, "use_parallel_residual": None}
-    assert unmodelled_of(asked) == ["latent attention", "linear attention biases"]
+    asked = {"state_size": 16, "kv_lora_rank": 512, "decoder_layers": None}
+    assert unmodelled_of(asked) == ["latent attention", "state-space layers"]
     empty: tuple[Any, ...] = (False, None, 0, "", [], {})
     for nothing in empty:
         assert unmodelled_of(dict.fromkeys(UNMODELLED, nothing)) == []

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from specs.errors import SpecError
-from workloads.reference.activations import activation, gelu, gelu_tanh
+from workloads.reference.activations import activation, gelu, gelu_tanh, relu2
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,7 @@ from workloads.reference.activations import activation, gelu, gelu_tanh
         ("gelu", 0.841345),
         ("gelu_new", 0.841192),
         ("relu", 1.0),
+        ("relu2", 1.0),
         ("tanh", 0.761594),
     ],
 )
@@ -20,6 +21,10 @@ def test_an_activation_has_its_known_value_at_1_and_is_0_at_0(
 ) -> None:
     found = activation(name)(np.array([1.0, 0.0]))
     assert found.tolist() == pytest.approx([at_1, 0], abs=1e-6)
+
+
+def test_a_squared_rectifier_grows_with_the_square_of_what_is_positive() -> None:
+    assert relu2(np.array([-2.0, 0.5, 3.0])).tolist() == [0, 0.25, 9]
 
 
 def test_the_tangent_comes_close_to_gelu_and_is_not_the_same() -> None:

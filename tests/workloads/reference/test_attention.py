@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from specs.numerical_settings import RopeScaling
 from workloads.attributes import (
-    AttentionAttributes,
     HeadNormAttributes,
     PositionAttributes,
 )
@@ -13,7 +12,6 @@ from workloads.operators import Function, GraphOperator, TokenRows
 from workloads.reference.activations import Array
 from workloads.reference.attention import (
     appended,
-    attended,
     head_norm,
     position,
     rotation_angles,
@@ -81,22 +79,20 @@ def test_llama3_keeps_fast_frequencies_and_divides_slow_ones() -> None:
     assert 1 < ratio[0, 1] < 8
 
 
-@pytest.mark.parametrize(
-    ("causal", "window", "expected"),
-    [
-        (False, None, ["1111", "1111"]),
-        (True, None, ["1110", "1111"]),
-        (True, 2, ["0110", "0011"]),
-    ],
-)
-def test_a_token_attends_to_itself_and_what_is_before_within_the_window(
-    causal: bool, window: int | None, expected: list[str]
-) -> None:
-    attributes = AttentionAttributes(
-        heads=1, kv_heads=1, head_dim=1, scale=1.0, causal=causal, window=window
+def test_llama3_keeps_or_divides_if_there_is_no_room_between_its_factors() -> None:
+    # As Llama 4 Scout has it.
+    scaling = RopeScaling(
+        kind="llama3",
+        factor=16.0,
+        trained_positions=64,
+        low_frequency_factor=1.0,
+        high_frequency_factor=1.0,
     )
-    mask = attended(attributes, 4, rows(9, query_tokens=2))
-    assert ["".join(map(str, row)) for row in mask.astype(int).tolist()] == expected
+    plain = Rotary(theta=10_000.0, dims=8)
+    scaled = Rotary(theta=10_000.0, dims=8, scaling=scaling)
+    ratio = rotation_angles(plain, rows(2)) / rotation_angles(scaled, rows(2))
+    # In 64 positions they turn 10.2, 1.02, 0.102 and 0.0102 times.
+    assert ratio[0].tolist() == pytest.approx([1, 1, 16, 16])
 
 
 def test_new_rows_replace_the_last_ones_of_each_sequence() -> None:
@@ -117,19 +113,6 @@ def test_a_sink_takes_its_share_and_gives_no_position_more() -> None:
     assert shares == pytest.approx(np.array([[1 / 8, 3 / 8], [1 / 5, 3 / 5]]))
     (alone,) = softmax(operator, [scores], rows(2))
     assert alone == pytest.approx(np.array([[1 / 4, 3 / 4]] * 2))
-
-
-def test_positions_attend_within_their_own_chunk() -> None:
-    attributes = AttentionAttributes(
-        heads=1, kv_heads=1, head_dim=2, scale=1.0, window=3, chunked=True
-    )
-    # Positions 2 to 4: the last of one chunk, and the first two of the next.
-    mask = attended(attributes, 5, rows(5, query_tokens=3))
-    assert mask.astype(int).tolist() == [
-        [1, 1, 1, 0, 0],
-        [0, 0, 0, 1, 0],
-        [0, 0, 0, 1, 1],
-    ]
 
 
 def test_queries_grow_with_the_logarithm_of_their_position() -> None:
