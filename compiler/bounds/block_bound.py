@@ -5,14 +5,22 @@ feed-forward on `layout` and `expert`. Strategies that differ in other keys shar
 bound.
 """
 
+from dataclasses import replace
 from typing import NamedTuple, final
 
 import numpy as np
 
 from compiler.cost.link_timing import hop_cycles, vectors_of
 from compiler.passes.model_pass import block_ways
-from sharding.operators.operators import Compute, Exchange, Pattern, ShardedOperator
+from sharding.operators.operators import (
+    Compute,
+    Exchange,
+    Pattern,
+    ShardedOperator,
+    nothing,
+)
 from sharding.parallelism.tensor_group import FeedForwardLayout, TensorGroup
+from sharding.partition.block_operators import block_operators
 from sharding.planner.memory import kv_cache_bytes, least_weight_bytes
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
@@ -44,6 +52,7 @@ class BlockBoundCache:
 
     def __init__(self) -> None:
         self._bounds: dict[tuple[TensorGroup, Block], BlockBound] = {}
+        self._exchanges: dict[tuple[TensorGroup, Block], list[Exchange]] = {}
 
     def bound(self, task: Task, block: Block) -> BlockBound:
         """Return the bounds of `block` on any topology.
@@ -58,8 +67,23 @@ class BlockBoundCache:
         reduced = _without_other_keys(task, block.kind)
         key = reduced.group, block
         if key not in self._bounds:
-            self._bounds[key] = _block_bound(reduced, block)
+            ways = block_ways(reduced, block)
+            self._exchanges[key] = _exchanges(ways[0])
+            self._bounds[key] = _block_bound(reduced, block, ways)
         return self._bounds[key]
+
+    def exchanges(self, task: Task, block: Block) -> list[Exchange]:
+        """Return the exchanges of `block` that send anything, without what they carry.
+
+        Parameters are those of `bound`. A search asks for those of a block in every
+        split of a width.
+        """
+        # In a grid other chips hold a shard.
+        reduced = _without_other_keys(task, block.kind)._replace(layout=task.layout)
+        key = reduced.group, block
+        if key not in self._exchanges:
+            self._exchanges[key] = _exchanges(block_operators(reduced, block))
+        return self._exchanges[key]
 
 
 def has_messages(exchange: Exchange) -> bool:
@@ -111,13 +135,21 @@ def _compute_cycles(operators: list[ShardedOperator]) -> int:
     )
 
 
-def _block_bound(task: Task, block: Block) -> BlockBound:
-    """Return the bounds of a block on the group of `task`."""
-    ways = block_ways(task, block)
-    exchanged = sum(
-        least_exchange_cycles(task, operator)
-        for operator in ways[0]
+def _exchanges(operators: list[ShardedOperator]) -> list[Exchange]:
+    """Return the exchanges that send anything, without what they carry."""
+    return [
+        replace(operator, carries=nothing, attached=nothing, beside=None)
+        for operator in operators
         if isinstance(operator, Exchange) and has_messages(operator)
+    ]
+
+
+def _block_bound(
+    task: Task, block: Block, ways: tuple[list[ShardedOperator], ...]
+) -> BlockBound:
+    """Return the bounds of a block on the group of `task`."""
+    exchanged = sum(
+        least_exchange_cycles(task, operator) for operator in _exchanges(ways[0])
     )
     return BlockBound(
         # What runs beside an exchange may be hidden by it.

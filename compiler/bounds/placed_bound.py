@@ -5,16 +5,14 @@ from typing import final
 
 import numpy as np
 
-from compiler.bounds.block_bound import has_messages, least_exchange_cycles
+from compiler.bounds.block_bound import BlockBoundCache, least_exchange_cycles
 from compiler.bounds.congestion_bound import CongestionBound
 from compiler.bounds.exchange_bound import ExchangeBoundCache, ExchangeKey, exchange_key
 from compiler.bounds.strategy_bound import SplitBound, model_blocks, transfer_bytes
 from compiler.ir.messages import MessageTable
-from sharding.operators.operators import Compute, Exchange
-from sharding.partition.block_operators import block_operators
+from sharding.operators.operators import Exchange
 from sharding.partition.stage_boundary import token_bytes
 from sharding.weights.blocks import Block
-from sharding.weights.task import Task
 from specs.arrays import Ints
 
 # Exchanges within KV-head groups.
@@ -37,6 +35,9 @@ class PlacedSplitBound:
         The least cycles of messages.
     exchange_bounds
         The least cycles of exchanges, which other splits share.
+    block_bounds
+        The exchanges of blocks, which other splits share; if None, those of this one
+        alone.
     """
 
     def __init__(
@@ -45,14 +46,16 @@ class PlacedSplitBound:
         chips: Ints,
         links: CongestionBound,
         exchange_bounds: ExchangeBoundCache,
+        block_bounds: BlockBoundCache | None = None,
     ) -> None:
         self._bound = bound
         self._chips = chips
         self._links = links
+        self._block_bounds = block_bounds or BlockBoundCache()
         # Layers of alternating groups count as equal until they are evaluated.
         task = bound.task
-        self._equal_layers = _distinct_exchanges(
-            task, model_blocks(task._replace(attention=0))
+        self._equal_layers = self._distinct_exchanges(
+            model_blocks(task._replace(attention=0))
         )
         self._all_layers: dict[ExchangeKey, tuple[Exchange, int]] | None = None
         self._exchange_bounds = exchange_bounds
@@ -78,7 +81,7 @@ class PlacedSplitBound:
         exchanges = self._equal_layers
         if head_groups and task.group.alternating_groups > 1:
             if self._all_layers is None:
-                self._all_layers = _distinct_exchanges(task, model_blocks(task))
+                self._all_layers = self._distinct_exchanges(model_blocks(task))
             exchanges = self._all_layers
         for key, (exchange, count) in exchanges.items():
             nearest = least_exchange_cycles(task, exchange)
@@ -132,17 +135,14 @@ class PlacedSplitBound:
         sent = MessageTable(np.repeat(last, len(targets)), targets, sizes)
         return self._links.cycles(sent)
 
-
-def _distinct_exchanges(
-    task: Task, blocks: list[tuple[Block, int]]
-) -> dict[ExchangeKey, tuple[Exchange, int]]:
-    """Return the exchanges that send anything, and how often a token makes each."""
-    counted: dict[ExchangeKey, tuple[Exchange, int]] = {}
-    for block, count in blocks:
-        for operator in block_operators(task, block):
-            if isinstance(operator, Compute) or not has_messages(operator):
-                continue
-            key = exchange_key(operator)
-            _, before = counted.get(key, (operator, 0))
-            counted[key] = operator, before + count
-    return counted
+    def _distinct_exchanges(
+        self, blocks: list[tuple[Block, int]]
+    ) -> dict[ExchangeKey, tuple[Exchange, int]]:
+        """Return the exchanges of blocks, and how often a token makes each."""
+        counted: dict[ExchangeKey, tuple[Exchange, int]] = {}
+        for block, count in blocks:
+            for exchange in self._block_bounds.exchanges(self._bound.task, block):
+                key = exchange_key(exchange)
+                _, before = counted.get(key, (exchange, 0))
+                counted[key] = exchange, before + count
+        return counted

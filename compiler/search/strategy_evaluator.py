@@ -133,7 +133,13 @@ class StrategyEvaluator:
             bound = self.unplaced_bound(split)
             trains = least_split_trains(bound, self.topology, self.chips)
             self._placed[split] = (
-                PlacedSplitBound(bound, self.chips, self._links, self._exchange_bounds)
+                PlacedSplitBound(
+                    bound,
+                    self.chips,
+                    self._links,
+                    self._exchange_bounds,
+                    self._block_bounds,
+                )
                 if trains.min() <= MOST_TRAINS
                 else None
             )

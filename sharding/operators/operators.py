@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import final
 
 import numpy as np
@@ -17,6 +18,10 @@ from specs.chip import ChipSpec
 # Called when a program is emitted: a search evaluates many more than are emitted.
 Operations = Callable[[], tuple[Operation, ...]]
 Carried = Callable[[], tuple[Operand, ...]]
+# A work takes half a kilobyte.
+_WORKS_KEPT = 1 << 16
+# Rows of several columns are told apart by a single number.
+_MOST_CODES = 1 << 62
 
 
 def nothing() -> tuple[()]:
@@ -99,32 +104,51 @@ def compute(
     operations
         Returns what it computes.
     """
-    rows = list(zip(*(column.tolist() for column in amounts), strict=True))
-    # Most often all chips have equal amounts.
-    distinct = dict.fromkeys(rows)
-    known = [work_of(*row) for row in distinct]
-    cycles = np.array([work_cycles(chip, work) for work in known], dtype=np.int64)
-    least = np.array([least_cycles(chip, work) for work in known], dtype=np.int64)
-    if len(known) == 1:
-        alike, width = known * len(rows), len(rows)
-        return Compute(
-            name,
-            unit,
-            tuple(alike),
-            np.repeat(cycles, width),
-            np.repeat(least, width),
-            operations,
-        )
-    number = {row: place for place, row in enumerate(distinct)}
-    place = [number[row] for row in rows]
+    kinds, place = _distinct_rows(amounts)
+    known = [work_of(*row) for row in kinds]
+    cycles = np.array([_cycles(chip, work) for work in known], dtype=np.int64)
+    works = np.empty(len(known), dtype=object)
+    for kind, work in enumerate(known):
+        works[kind] = work
     return Compute(
         name,
         unit,
-        tuple([known[kind] for kind in place]),
-        cycles[place],
-        least[place],
+        tuple(works[place].tolist()),
+        cycles[place, 0],
+        cycles[place, 1],
         operations,
     )
+
+
+@lru_cache(maxsize=_WORKS_KEPT, typed=True)
+def _cycles(chip: ChipSpec, work: Work) -> tuple[int, int]:
+    """Return a chip's cycles of a work, and those with all weights loaded ahead.
+
+    A search meets the works of a tensor group again in most splits of its width.
+    """
+    return work_cycles(chip, work), least_cycles(chip, work)
+
+
+def _distinct_rows(columns: tuple[Ints, ...]) -> tuple[list[tuple[int, ...]], Ints]:
+    """Return the distinct rows of columns, and the number of each chip's row.
+
+    Most often all chips have equal amounts, or amounts of two kinds.
+    """
+    code, codes = np.zeros(len(columns[0]), dtype=np.int64), 1
+    for column in columns:
+        low = int(column.min())
+        values = int(column.max()) - low + 1
+        if values == 1:
+            continue
+        if codes * values > _MOST_CODES:
+            code = np.unique(code, return_inverse=True)[1]
+            codes = len(code)
+        code, codes = code * values + (column - low), codes * values
+    if codes == 1:
+        return [tuple([int(column[0]) for column in columns])], code
+    _, first, place = np.unique(code, return_index=True, return_inverse=True)
+    picked = [column[first].tolist() for column in columns]
+    return list(zip(*picked, strict=True)), place
 
 
 @final

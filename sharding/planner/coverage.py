@@ -27,11 +27,20 @@ def check_coverage(slices: pd.DataFrame) -> int:
         the message names the tensor, the rows and the columns.
     """
     covered = 0
-    for (replica, tensor), part in slices.groupby(["replica", "tensor"], sort=True):
+    # Mixtures have tens of thousands of tensors: each is a range of sorted rows.
+    grouped = slices.groupby(["replica", "tensor"], sort=True)
+    number = grouped.ngroup().to_numpy()
+    order = np.argsort(number, kind="stable")
+    starts = np.flatnonzero(np.diff(number[order], prepend=-1))
+    sizes = slices[["tensor_rows", "tensor_columns"]].to_numpy(dtype=np.int64)
+    rectangles = slices[RECTANGLE].to_numpy(dtype=np.int64)
+    names = slices[["replica", "tensor"]].iloc[order[starts]]
+    for part, (replica, tensor) in zip(
+        np.split(order, starts[1:]), names.itertuples(index=False), strict=True
+    ):
         where = f"{tensor} in replica {replica}" if replica != 0 else tensor
-        rows = int(part["tensor_rows"].iloc[0])
-        columns = int(part["tensor_columns"].iloc[0])
-        edges = part[RECTANGLE].to_numpy(dtype=np.int64)
+        rows, columns = sizes[part[0]].tolist()
+        edges = rectangles[part]
         if (edges < 0).any() or (edges > [rows, rows, columns, columns]).any():
             raise PlanError(f"{where}: a slice lies outside its {rows} x {columns}")
         rectangle = miscounted_rectangle(edges, rows, columns)

@@ -16,7 +16,7 @@ from sharding.planner.memory import (
     weight_bytes,
 )
 from sharding.planner.min_max_partition import balanced_cuts
-from sharding.weights.blocks import Block, merged, model_units
+from sharding.weights.blocks import Block, BlockKind, merged, model_units
 from sharding.weights.task import Task
 from specs.arrays import Ints
 
@@ -221,10 +221,14 @@ def held_bytes(task: Task, sequences: int) -> int:
 def _piece_bytes(task: Task, units: list[Block], sequences: int) -> _PieceBytes:
     """Return the bytes of weights and KV cache of each unit."""
     known = _known_bytes(task, sequences)
+    # Layers of the same sizes take the same bytes. A layer may have hundreds of units.
+    layers: dict[tuple[BlockKind, int], int] = {}
     sizes = []
     for unit in units:
-        # Layers of the same sizes take the same bytes.
-        like = task.like(unit)
+        of_layer = unit.kind, unit.layer
+        if of_layer not in layers:
+            layers[of_layer] = task.like(unit).layer
+        like = Block(unit.kind, layers[of_layer], unit.first, unit.last, unit.parts)
         if like not in known:
             cached = kv_cache_bytes(task, unit, sequences)
             held = weight_bytes(task, unit) + cached * (1 + task.mirrored)

@@ -28,7 +28,7 @@ POINTS = ["latency_vs_chips", "sharding_sweep", "topology_comparison"]
 NETWORK = ["allreduce", "bandwidth_per_chip", "nonminimal_routing"]
 TIMING = ["clock_drift", "determinism_tax", "failover", "fec_errors", "slack_map"]
 WORKLOADS = ["gemm_utilisation"]
-MODELS = ["energy_per_token", "model_zoo", "roofline"]
+MODELS = ["energy_per_token", "expert_routing", "model_zoo", "roofline"]
 MACHINES = ["batch_size", "generations"]
 PHASES = ["context_length", "speculative_decoding"]
 OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
@@ -268,6 +268,30 @@ def test_each_model_runs_on_the_smallest_machine_that_holds_it(
     assert set(table[~rated]["model"]) == {"bert-base"}
     less = scenario_row(Scenario(model="llama-2-7b", chips=32, strategy="tensor=8"))
     assert "--chips 40" in less["reason"]
+    report = capsys.readouterr().out.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_a_static_schedule_of_experts_is_paid_in_time_or_in_dropped_pairs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = quick_table("expert_routing", tmp_path, monkeypatch).set_index("form")
+    assert table["feasible"].all()
+    assert (table["violations"] == 0).all()
+    # Four tokens with 8 experts each: all 16 of a group, its worst 32 pairs, or 4.
+    assert table["room_pairs"].tolist() == [64, 32, 4, 4]
+    dropped, latency = table["dropped_percent"], table["latency_us"]
+    assert dropped["all"] == dropped["worst"] == 0
+    assert 0 < dropped["balanced"] < dropped["balanced, Zipf"] < 100
+    assert latency["balanced"] < 0.7 * latency["worst"] <= latency["all"]
+    assert latency["balanced, Zipf"] == latency["balanced"]
+    capacity = pd.read_csv(tmp_path / "expert_routing_capacity.csv")
+    for _, part in capacity.groupby("zipf_exponent"):
+        assert part.sort_values("capacity_percent")[
+            "dropped_percent"
+        ].is_monotonic_decreasing
     report = capsys.readouterr().out.split("\nwrote ")[0]
     assert max(len(line) for line in report.splitlines()) <= 80
 

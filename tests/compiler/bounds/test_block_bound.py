@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from compiler.bounds.block_bound import (
     has_messages,
     least_exchange_cycles,
 )
+from compiler.bounds.exchange_bound import exchange_key
 from compiler.cost.link_timing import hop_cycles, vectors_of
 from sharding.operators.operators import Compute, Exchange, Pattern
 from sharding.parallelism.tensor_group import FeedForwardLayout
@@ -105,3 +108,27 @@ def test_what_a_cache_holds_does_not_change_a_bound(plan: ShardingPlan) -> None:
     for task in (plan.task, plan.task._replace(attention=0)):
         for block in (ATTENTION, FEED_FORWARD):
             assert shared.bound(task, block) == BlockBoundCache().bound(task, block)
+
+
+def test_exchanges_that_splits_share_are_those_of_each_split() -> None:
+    shared = BlockBoundCache()
+    # Shards of several sizes: a hidden size of 2,880 on seven nodes.
+    mixture = TASK._replace(model=load_model("gpt-oss-120b"), tensor=56)
+    splits: list[dict[str, Any]] = [
+        {},
+        {"expert": 2},
+        {"attention": 8},
+        {"layout": FeedForwardLayout.TWO_D},
+        {"attention": 8, "layout": FeedForwardLayout.TWO_D},
+    ]
+    for task in (mixture._replace(**split) for split in splits):
+        for block in (ATTENTION, FEED_FORWARD):
+            # What is bounded before leaves its exchanges behind.
+            shared.bound(task, block)
+            own = [
+                exchange_key(operator)
+                for operator in block_operators(task, block)
+                if isinstance(operator, Exchange) and has_messages(operator)
+            ]
+            kept = shared.exchanges(task, block)
+            assert [exchange_key(exchange) for exchange in kept] == own
