@@ -4,7 +4,7 @@ phases: Algorithm, Phase, Sums, phase, Candidate, Phases, Adding, adding_up, bus
 pieces: Pieces, PiecesOf, NO_PART, ranges, each_message, kept, scaled, cut, Arrays,
     Members, arrays_of, ranges_of_members
 hierarchy: Hierarchy, Level, hierarchies
-exchange_phases: exchange_candidates, fewest_messages
+exchange_phases: exchange_candidates, exchange_form, fewest_messages
 exchange_selection: ExchangeSelector, Selected, MOST_TRAINS, most_messages, part_of,
     token_exchanges
 contents: PhaseDataflow, exchange_dataflow, gathered_shards, member_hops

@@ -9,6 +9,7 @@
 A reduce-scatter is an all-gather backwards, with additions on the way.
 """
 
+from collections.abc import Hashable
 from functools import partial
 
 import numpy as np
@@ -83,6 +84,20 @@ def exchange_candidates(
     fewest = min(each.messages for each in found)
     most = max(fewest, most_messages)
     return [each for each in found if each.messages <= most]
+
+
+def exchange_form(exchange: Exchange) -> Hashable:
+    """Return what exchange phases depend on, beside the chips and their positions.
+
+    What is exchanged, and what runs beside it, is none of it.
+    """
+    only = None if exchange.only is None else exchange.only.tobytes()
+    return (
+        exchange.pattern,
+        exchange.shard_bytes.tobytes(),
+        exchange.teams.tobytes(),
+        only,
+    )
 
 
 def fewest_messages(topology: Topology, chips: Ints) -> int:

@@ -24,7 +24,8 @@ def lower_bound_cycles(plan: ShardingPlan) -> int:
     machine = plan.task.machine
     # All replicas are equal; a token passes through one of them.
     stages = plan.replicas[0].stages
-    bound = sum(feed_cycles(plan.task, stage) for stage in stages)
+    known: dict[Block, Ints] = {}
+    bound = sum(_busiest(plan.task, stage, known) for stage in stages)
     if plan.strategy.tensor > 1:
         exchanges = sum(_exchanges(block) for stage in stages for block in stage.blocks)
         bound += exchanges * hop_cycles(machine, 1)
@@ -49,7 +50,15 @@ def feed_cycles(task: Task, stage: Stage) -> int:
 
     It takes all rounds of tiles of its products, and loads those ahead that it may.
     """
-    busy, known = 0 * stage.chips, {}
+    return _busiest(task, stage, {})
+
+
+def _busiest(task: Task, stage: Stage, known: dict[Block, Ints]) -> int:
+    """Return the least cycles of a stage's busiest matrix unit.
+
+    What blocks take that are alike is known from stages before it, or becomes known.
+    """
+    busy = 0 * stage.chips
     for block in stage.blocks:
         like = task.like(block)
         if like not in known:

@@ -9,7 +9,7 @@ from compiler.collectives.contents import (
     exchange_dataflow,
     member_hops,
 )
-from compiler.collectives.exchange_phases import exchange_candidates
+from compiler.collectives.exchange_phases import exchange_candidates, exchange_form
 from compiler.collectives.exchange_selection import (
     ExchangeSelector,
     MessageShare,
@@ -53,9 +53,8 @@ class BlockCache:
         self.topology = topology
         self.repeats = planned.exchanges
         self._operators = {} if operators is None else operators
-        self._candidates: IdentityMap[Exchange, dict[int, list[Candidate]]] = (
-            IdentityMap()
-        )
+        self._forms: IdentityMap[Exchange, Hashable] = IdentityMap()
+        self._candidates: dict[tuple[Hashable, int], list[Candidate]] = {}
 
     def operators(self, block: PassBlock) -> list[ShardedOperator]:
         """Return the operators and exchanges of `block`, in order, without overlap."""
@@ -69,18 +68,25 @@ class BlockCache:
 
     def candidates(self, exchange: Exchange, stage: PassStage) -> list[Candidate]:
         """Return the algorithms that may do `exchange` fastest on a stage."""
-        by_stage = self._candidates.of(exchange, lambda _: {})
-        if stage.index not in by_stage:
+        key = self.form(exchange), stage.index
+        if key not in self._candidates:
             found = exchange_candidates(
                 self.topology,
                 exchange,
                 stage.chips,
                 most_messages=most_messages(self.repeats),
             )
-            by_stage[stage.index] = [
+            self._candidates[key] = [
                 each._replace(phases=cache(each.phases)) for each in found
             ]
-        return by_stage[stage.index]
+        return self._candidates[key]
+
+    def form(self, exchange: Exchange) -> Hashable:
+        """Return what is equal for exchanges that have the same phases on a stage.
+
+        Those of a block are, in all ways in which it may overlap with products.
+        """
+        return self._forms.of(exchange, exchange_form)
 
 
 @final
@@ -105,9 +111,8 @@ class LayerCache:
         self._selector = ExchangeSelector(
             planned.machine, transfers, repeats=blocks.repeats
         )
-        self._phases: IdentityMap[Exchange, dict[int, tuple[Phase, ...]]] = (
-            IdentityMap()
-        )
+        self._phases: dict[tuple[Hashable, int], tuple[Phase, ...]] = {}
+        self._reductions: IdentityMap[Phase, Compute] = IdentityMap()
         self._prefetch = WeightPrefetcher(planned.machine.chip)
         self._fastest: dict[tuple[Hashable, int, Windows], list[ShardedOperator]] = {}
         self._dataflow: IdentityMap[
@@ -156,11 +161,11 @@ class LayerCache:
 
     def phases(self, exchange: Exchange, stage: PassStage) -> tuple[Phase, ...]:
         """Return the phases of the fastest algorithm for `exchange` on a stage."""
-        by_stage = self._phases.of(exchange, lambda _: {})
-        if stage.index not in by_stage:
+        key = self._blocks.form(exchange), stage.index
+        if key not in self._phases:
             candidates = self._blocks.candidates(exchange, stage)
-            by_stage[stage.index] = self._selector.selected(candidates)[0].phases
-        return by_stage[stage.index]
+            self._phases[key] = self._selector.selected(candidates)[0].phases
+        return self._phases[key]
 
     def shares(self, messages: MessageTable, room_cycles: int) -> list[MessageShare]:
         """Return the parts of a phase that each fit between two deskews."""
@@ -168,7 +173,10 @@ class LayerCache:
 
     def reduction(self, phase: Phase, stage: PassStage) -> Compute:
         """Return the operator that adds up what `phase` brought, 0 cycles if none."""
-        return self._selector.added_up(phase, stage.chips)
+        # A phase is of one stage.
+        return self._reductions.of(
+            phase, lambda made: self._selector.added_up(made, stage.chips)
+        )
 
     def dataflow(
         self, exchange: Exchange, stage: PassStage

@@ -206,23 +206,31 @@ class WeightPrefetcher:
             return PrefetchedProduct(operator.works, operator.cycles, ())
         loads, before = [], 0
         most = limits.rounds.tolist()
+        # Most often all chips do the same.
+        shares = list(zip(operator.works, most, strict=True))
         for lead, rounds in windows:
-            works = tuple(
-                self._load(work, min(before, limit), min(before + rounds, limit))
-                for work, limit in zip(operator.works, most, strict=True)
-            )
-            cycles = [work_cycles(self._chip, work) for work in works]
-            loads.append(WeightLoad(lead, works, np.array(cycles, dtype=np.int64)))
+            load_of_share = {
+                (work, limit): self._load(
+                    work, min(before, limit), min(before + rounds, limit)
+                )
+                for work, limit in set(shares)
+            }
+            works = tuple([load_of_share[share] for share in shares])
+            loads.append(WeightLoad(lead, works, self._cycles(works)))
             before += rounds
-        after = tuple(
-            preloaded(self._chip, work, min(limit, before))
+        product_of_share = {
+            (work, limit): preloaded(self._chip, work, min(limit, before))
             if isinstance(work, ProductWork)
             else work
-            for work, limit in zip(operator.works, most, strict=True)
-        )
-        cycles_of = {work: work_cycles(self._chip, work) for work in set(after)}
-        taken = np.array([cycles_of[work] for work in after], dtype=np.int64)
-        return PrefetchedProduct(after, taken, tuple(loads))
+            for work, limit in set(shares)
+        }
+        after = tuple([product_of_share[share] for share in shares])
+        return PrefetchedProduct(after, self._cycles(after), tuple(loads))
+
+    def _cycles(self, works: tuple[Work, ...]) -> Ints:
+        """Return the cycles of each chip's work."""
+        cycles_of = {work: work_cycles(self._chip, work) for work in set(works)}
+        return np.array([cycles_of[work] for work in works], dtype=np.int64)
 
     def _load(self, work: Work, first: int, last: int) -> Work:
         """Return the load of a range of a chip's rounds."""

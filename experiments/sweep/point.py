@@ -3,13 +3,16 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from experiments.report.run_summary import summary
 from experiments.run.scenario import Programs, compile_programs, run_scenario
+from experiments.run.scenario_inputs import machine_of
 from experiments.run.version import VERSION
+from specs.bit_errors import BitErrorSpec
 from specs.checkpoint import INDEX_NAME
 from specs.errors import RackError
 from specs.machine import machine_names
@@ -22,6 +25,9 @@ from workloads.graphs.workload import workload_names
 _HOST_NUMBERS = ("run.wall_s", "run.peak_rss_bytes", "run.realtime_factor")
 # Keys whose values are files only if they have the suffix of one.
 _FILES_BY_SUFFIX = ("topology", "strategy")
+# What a run draws or is run by; no program depends on it.
+_RUN_KEYS = ("seed", "engine", "tokens")
+_RUN_SETTINGS = tuple(f"link.{name}" for name in BitErrorSpec.model_fields)
 # Blocks of the summary that repeat the scenario.
 _INPUT_BLOCKS = ("schema", "inputs")
 
@@ -84,23 +90,55 @@ def run_point(document: str, key: str) -> str:
             "this program or a file of the point has changed since the sweep began, or "
             "is another one where it ran"
         )
-    alike = of_any_seed(scenario)
     try:
-        programs = _programs(alike.model_dump_json(), point_key(alike))
+        programs = _programs_for(scenario)
         numbers = flat_numbers(summary(run_scenario(scenario, programs=programs)))
     except RackError as error:
         return json.dumps({"feasible": False, "reason": str(error), "numbers": {}})
     return json.dumps({"feasible": True, "reason": "", "numbers": numbers})
 
 
-def of_any_seed(scenario: Scenario) -> Scenario:
-    """Return a sweep point's scenario as all those have it that share its programs."""
-    return scenario.model_copy(update={"seed": 0})
+def of_any_run(scenario: Scenario) -> Scenario:
+    """Return a sweep point's scenario as all those have it that share its programs.
+
+    They may differ in what the hardware draws (seed, bit errors), in the engine, and,
+    unless a prompt makes the context grow with them, in the number of tokens.
+    """
+    kept = {
+        path: value
+        for path, value in scenario.settings.items()
+        if path not in _RUN_SETTINGS
+    }
+    fields = Scenario.model_fields
+    run: dict[str, Any] = {
+        key: fields[key].default
+        for key in _RUN_KEYS
+        if key != "tokens" or not scenario.prompt
+    }
+    return scenario.model_copy(update={**run, "settings": kept})
+
+
+def _programs_for(scenario: Scenario) -> Programs:
+    """Return the programs of a sweep point, on the machine that draws what it does.
+
+    Raises
+    ------
+    RackError
+        As `compile_programs`.
+    """
+    try:
+        machine = machine_of(scenario)
+    except RackError:
+        # Another mistake of the scenario may come before that of the machine.
+        return compile_programs(scenario)
+    alike = of_any_run(scenario)
+    programs = _programs(alike.model_dump_json(), point_key(alike))
+    return programs._replace(prepared=replace(programs.prepared, machine=machine))
 
 
 @lru_cache(maxsize=1)
 def _programs(document: str, _key: str) -> Programs:
-    """Return the programs of a sweep point; the latest are kept for other seeds.
+    """Return the programs of a sweep point; the latest are kept for other runs.
 
     The key tells apart what the files that the scenario names hold from time to time.
     """

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from experiments.sweep.executors import ExecutorFactory, without_interrupt
 from experiments.sweep.grid import Sweep, SweepPoint
-from experiments.sweep.point import of_any_seed, point_key, run_point, settled
+from experiments.sweep.point import of_any_run, point_key, run_point, settled
 from experiments.sweep.point_failures import (
     NO_RULES,
     FirstFailureError,
@@ -32,7 +32,7 @@ Tell = Callable[[int, int, int], None]
 
 
 class _Task(NamedTuple):
-    """A point with its key, and its scenario as JSON: as it is, and of any seed."""
+    """A point with its key, and its scenario as JSON: as it is, and of any run."""
 
     key: str
     document: str
@@ -84,7 +84,7 @@ def run_sweep(
     there = [known[task.key] for task in tasks if task.key in known]
     refused = sum(not outcome.feasible for outcome in there)
     left = [task for task in tasks if task.key not in known]
-    # Points that differ by their seed alone follow each other: they share programs.
+    # Points that share programs follow each other.
     order: dict[str, int] = {}
     left.sort(key=lambda task: order.setdefault(task.programs, len(order)))
     run = _Running(
@@ -260,7 +260,7 @@ def _task(point: SweepPoint) -> _Task:
     return _Task(
         key=point_key(scenario),
         document=scenario.model_dump_json(),
-        programs=of_any_seed(scenario).model_dump_json(),
+        programs=of_any_run(scenario).model_dump_json(),
         point=point,
     )
 

@@ -51,8 +51,9 @@ class Occupancy:
         self._open: list[Timed] = []
         self._counted_ps = -1
         depth = segment.machine.link.fifo_vectors
+        self._vector_ps = segment.vector_ps
         # As in `fabric.simpy_engine.link`: below this wait a FIFO cannot be full.
-        self._full_wait_ps = segment.vector_ps * depth - segment.jitter_span_ps
+        self._full_wait_ps = self._vector_ps * depth - segment.jitter_span_ps
 
     def add(self, timed: Timed) -> None:
         """Add an iteration."""
@@ -122,7 +123,7 @@ class Occupancy:
         depth = self._segment.machine.link.fifo_vectors
         for now in np.sort(take[(take >= self._counted_ps) & (take < horizon_ps)]):
             here = order[(arrival[order] < now) & (take[order] >= now)]
-            come = (now - arrival[here]) // self._segment.vector_ps + 1
+            come = (now - arrival[here]) // self._vector_ps + 1
             held = np.cumsum(np.minimum(vectors[here], come))
             for place in np.flatnonzero(held > depth):
                 flight, row = divmod(int(here[place]), len(rows))

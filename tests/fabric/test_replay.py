@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
-from itertools import combinations, product
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,42 @@ def both(
     return reference, fast
 
 
+def every_value(**choices: Sequence[object]) -> list[dict[str, object]]:
+    """Return few settings, in which each value of each of them comes."""
+    rows = max(map(len, choices.values()))
+    return [
+        {key: known[row % len(known)] for key, known in choices.items()}
+        for row in range(rows)
+    ]
+
+
+def every_pair(**choices: Sequence[object]) -> list[dict[str, object]]:
+    """Return settings in which any two values of two of them come together.
+
+    A schedule that is compiled for each serves all runs that draw it.
+    """
+    left = dict.fromkeys(
+        ((key, one), (other, two))
+        for key, other in permutations(choices, 2)
+        for one in choices[key]
+        for two in choices[other]
+    )
+    rows = []
+    while left:
+        row = dict(next(iter(left)))
+        for key, known in choices.items():
+            if key not in row:
+                new = [
+                    sum((pair, (key, one)) in left for pair in row.items())
+                    for one in known
+                ]
+                row[key] = known[new.index(max(new))]
+        for pairs in permutations(row.items(), 2):
+            left.pop(pairs, None)
+        rows.append(row)
+    return rows
+
+
 @machines(*BUILT)
 def test_both_engines_agree_on_every_integer(
     compiled: Compile, tensor: int, pipeline: int, topology: str
@@ -92,59 +128,66 @@ def test_both_engines_agree_on_every_integer(
     assert len(fast.records) == 2
 
 
+# Settings that a schedule depends on.
+PPM = (0.0, 10.0, 50.0, 200.0, 3_000.0)
+HARDWARE = every_pair(
+    clock__drift_ppm=PPM,
+    clock__model=("constant", "walk"),
+    link__jitter_cycles=(0, 1, 33, 60),
+    link__fifo_vectors=(2, 3, 16),
+    sequences=(1, 2, 3),
+    split=((1, 1), (1, 3), (2, 2), (3, 4), (8, 1)),
+)
+ALSO = {
+    # Several changes of frequency in every token.
+    "clock__walk_stretch_cycles": 3_000,
+    # So wide that vectors of a law without an end are late.
+    "link__jitter_end_fraction": 1,
+    "hac__epoch_cycles": 400,
+    "hac__slew_counts": 3,
+    "hac__tracking_error_counts": 3,
+}
+
+
 @pytest.mark.parametrize("interval", ["auto", 0, 200])
 @given(
+    scheduled=st.sampled_from(HARDWARE),
     seed=st.integers(0, 2**32),
-    ppm=st.sampled_from([0.0, 10.0, 50.0, 200.0, 3_000.0]),
-    jitter=st.sampled_from([0, 1, 33, 60]),
     law=st.sampled_from(["beta", "clipped", "gaussian"]),
-    fifo=st.sampled_from([2, 3, 16]),
     ber=st.sampled_from([0.0, 1e-12, 1e-7, 3e-6, 1e-4]),
-    clock=st.sampled_from(["constant", "walk"]),
-    sequences=st.integers(1, 3),
-    split=st.sampled_from([(1, 1), (1, 3), (2, 2), (3, 4), (8, 1)]),
 )
 @settings(max_examples=80)
 def test_both_engines_agree_whatever_the_hardware_does(
     compiled: Compile,
     *,
     interval: object,
+    scheduled: dict[str, Any],
     seed: int,
-    ppm: float,
-    jitter: int,
     law: str,
-    fifo: int,
     ber: float,
-    clock: str,
-    sequences: int,
-    split: tuple[int, int],
 ) -> None:
+    split = scheduled["split"]
     try:
         schedule = compiled(
             *split,
-            sequences=sequences,
-            clock__model=clock,
-            clock__drift_ppm=ppm,
-            clock__walk_step_ppm=ppm / 4,
-            # Several changes of frequency in every token.
-            clock__walk_stretch_cycles=3_000,
-            link__jitter_cycles=jitter,
-            link__jitter=law,
-            # So wide that vectors of a law without an end are late.
-            link__jitter_std_fraction=0.3,
-            link__jitter_end_fraction=1,
-            link__fifo_vectors=fifo,
-            link__ber=ber,
+            **{key: value for key, value in scheduled.items() if key != "split"},
+            **ALSO,
+            clock__walk_step_ppm=scheduled["clock__drift_ppm"] / 4,
             deskew__interval_epochs=interval,
-            hac__epoch_cycles=400,
-            hac__slew_counts=3,
-            hac__tracking_error_counts=3,
         )
     except ScheduleError:
         # Only settings that run count as examples.
         reject()
-    reference, fast = both(schedule, seed=seed, tokens=6)
+    machine = drawn(schedule, law=law, ber=ber)
+    reference, fast = both(schedule, machine, seed=seed, tokens=6)
     assert differences(reference, fast) == []
+
+
+def drawn(schedule: Schedule, *, law: str, ber: float) -> MachineSpec:
+    """Return the machine of a schedule with what its hardware draws."""
+    return schedule.plan.task.machine.with_settings(
+        {"link.ber": ber, "link.jitter": law, "link.jitter_std_fraction": 0.3}
+    )
 
 
 LINKS = st.integers(0, 99)
@@ -164,18 +207,23 @@ FAULTS = st.lists(
 )
 
 
+BROKEN = every_pair(
+    clock__drift_ppm=PPM,
+    clock__model=("constant", "walk"),
+    link__jitter_cycles=(0, 33, 60),
+    link__fifo_vectors=(2, 3, 16),
+    link__vector_bytes=(16, 320),
+    sequences=(1, 2, 3),
+    spare_nodes=(0, 1, 2),
+)
+
+
 @pytest.mark.parametrize("interval", ["auto", 0])
 @given(
+    scheduled=st.sampled_from(BROKEN),
     seed=st.integers(0, 2**32),
-    ppm=st.sampled_from([0.0, 10.0, 50.0, 200.0, 3_000.0]),
-    jitter=st.sampled_from([0, 33, 60]),
     law=st.sampled_from(["beta", "clipped", "gaussian"]),
-    fifo=st.sampled_from([2, 3, 16]),
     ber=st.sampled_from([0.0, 1e-7, 3e-6, 1e-4]),
-    clock=st.sampled_from(["constant", "walk"]),
-    sequences=st.integers(1, 3),
-    spare_nodes=st.integers(0, 2),
-    vector_bytes=st.sampled_from([16, 320]),
     faults=FAULTS,
 )
 @settings(max_examples=120)
@@ -183,39 +231,18 @@ def test_both_engines_agree_whatever_breaks(
     spared: Spared,
     *,
     interval: object,
+    scheduled: dict[str, Any],
     seed: int,
-    ppm: float,
-    jitter: int,
     law: str,
-    fifo: int,
     ber: float,
-    clock: str,
-    sequences: int,
-    spare_nodes: int,
-    vector_bytes: int,
     faults: list[LinkDies | LinkErrorRate | ChipStops],
 ) -> None:
     try:
         schedule, spares = spared(
-            sequences=sequences,
-            spare_nodes=spare_nodes,
-            link__vector_bytes=vector_bytes,
-            clock__model=clock,
-            clock__drift_ppm=ppm,
-            clock__walk_step_ppm=ppm / 4,
-            # Several changes of frequency in every token.
-            clock__walk_stretch_cycles=3_000,
-            link__jitter_cycles=jitter,
-            link__jitter=law,
-            # So wide that vectors of a law without an end are late.
-            link__jitter_std_fraction=0.3,
-            link__jitter_end_fraction=1,
-            link__fifo_vectors=fifo,
-            link__ber=ber,
+            **scheduled,
+            **ALSO,
+            clock__walk_step_ppm=scheduled["clock__drift_ppm"] / 4,
             deskew__interval_epochs=interval,
-            hac__epoch_cycles=400,
-            hac__slew_counts=3,
-            hac__tracking_error_counts=3,
         )
     except ScheduleError:
         reject()
@@ -226,55 +253,64 @@ def test_both_engines_agree_whatever_breaks(
         else fault.model_copy(update={"link": fault.link % links})
         for fault in faults
     ]
-    reference, fast = both(schedule, seed=seed, tokens=5, faults=script, spares=spares)
+    reference, fast = both(
+        schedule,
+        drawn(schedule, law=law, ber=ber),
+        seed=seed,
+        tokens=5,
+        faults=script,
+        spares=spares,
+    )
     assert differences(reference, fast) == []
 
 
-# Settings that a schedule depends on. A schedule serves all runs that draw the same;
-# any two values of two settings come together in one of the twelve.
-SCHEDULED = [
-    {
-        "clock__drift_ppm": (0.0, 10.0, 50.0, 120.0)[a],
-        "clock__walk_step_ppm": (0.0, 2.5, 12.5, 30.0)[a],
-        "link__jitter_cycles": (0, 7, 33)[b],
-        "fec__code": ("secded", "rs528", "none")[(a + b) % 3],
-        "deskew__interval_epochs": ("auto", 0, 60)[(a + 2 * b) % 3],
-        "link__fifo_vectors": (4, 16)[(a + b) % 2],
-        "clock__model": ("constant", "walk")[(a // 2 + b) % 2],
-    }
-    for a, b in product(range(4), range(3))
-]
+CHOICES: dict[str, Sequence[object]] = {
+    "clock__drift_ppm": (0.0, 10.0, 50.0, 120.0),
+    "clock__model": ("constant", "walk"),
+    "link__jitter_cycles": (0, 7, 33),
+    "fec__code": ("secded", "rs528", "none"),
+    "deskew__interval_epochs": ("auto", 0, 60),
+    "link__fifo_vectors": (4, 16),
+}
+SCHEDULED = every_pair(**CHOICES)
+# Schedules of hundreds of chips take most of the time.
+FEW = every_value(**CHOICES)
 
 
 def test_any_two_values_of_what_a_schedule_depends_on_are_scheduled_together() -> None:
-    # How far a walk steps goes with how far it goes.
-    keys = [key for key in SCHEDULED[0] if key != "clock__walk_step_ppm"]
-    for one, other in combinations(keys, 2):
-        values = [{each[key] for each in SCHEDULED} for key in (one, other)]
+    assert len(SCHEDULED) <= 16
+    for one, other in permutations(CHOICES, 2):
         together = {(each[one], each[other]) for each in SCHEDULED}
-        assert len(together) == len(values[0]) * len(values[1])
+        assert len(together) == len(CHOICES[one]) * len(CHOICES[other])
 
 
-RUNS = given(
-    scheduled=st.sampled_from(SCHEDULED),
-    seed=st.integers(0, 2**32),
-    ber=st.sampled_from([0.0, 1e-12, 1e-7, 1e-5]),
-    errors=st.sampled_from(["independent", "bursts"]),
-    law=st.sampled_from(["beta", "clipped", "gaussian"]),
-    faults=st.lists(
+def test_any_value_of_what_a_schedule_depends_on_is_scheduled_on_large_machines() -> (
+    None
+):
+    assert len(FEW) == 4
+    for key, values in CHOICES.items():
+        assert {each[key] for each in FEW} == {*values}
+
+
+RUNS: dict[str, Any] = {
+    "seed": st.integers(0, 2**32),
+    "ber": st.sampled_from([0.0, 1e-12, 1e-7, 1e-5]),
+    "errors": st.sampled_from(["independent", "bursts"]),
+    "law": st.sampled_from(["beta", "clipped", "gaussian"]),
+    "faults": st.lists(
         st.one_of(
             st.builds(LinkDies, at_us=TIMES, link=st.integers(0, 10**4)),
             st.builds(ChipStops, at_us=TIMES, chip=st.integers(0, 10**3)),
         ),
         max_size=2,
     ),
-)
+}
 
 
 def agree(
     compiled: Compile,
     *split: object,
-    scheduled: dict[str, object],
+    scheduled: dict[str, Any],
     seed: int,
     ber: float,
     errors: str,
@@ -288,6 +324,8 @@ def agree(
         pipeline,
         topology=topology,
         clock__walk_stretch_cycles=20_000,
+        # How far a walk steps goes with how far it goes.
+        clock__walk_step_ppm=scheduled["clock__drift_ppm"] / 4,
         **scheduled,
     )
     used, chips = schedule.program.trains.link, schedule.topology.chips
@@ -311,7 +349,7 @@ def agree(
 
 
 @machines("8", "72")
-@RUNS
+@given(scheduled=st.sampled_from(SCHEDULED), **RUNS)
 @settings(max_examples=52)
 def test_both_engines_agree_on_a_node_and_on_a_rack(
     compiled: Compile, *, tensor: int, pipeline: int, topology: str, **run: Any
@@ -319,10 +357,9 @@ def test_both_engines_agree_on_a_node_and_on_a_rack(
     agree(compiled, tensor, pipeline, topology, **run)
 
 
-# Schedules of hundreds of chips take most of the time; there are as many draws as they.
 @machines("264", "576")
-@RUNS
-@settings(max_examples=len(SCHEDULED))
+@given(scheduled=st.sampled_from(FEW), **RUNS)
+@settings(max_examples=2 * len(FEW))
 def test_both_engines_agree_on_the_larger_machines_that_are_built(
     compiled: Compile, *, tensor: int, pipeline: int, topology: str, **run: Any
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.collectives.exchange_phases import exchange_candidates
+from compiler.collectives.exchange_phases import exchange_candidates, exchange_form
 from compiler.collectives.phases import Algorithm, Phase
 from sharding.operators.operators import Exchange, Pattern
 from topologies.selection import select_topology
@@ -232,3 +232,21 @@ def test_across_racks_a_regular_group_takes_a_step_for_each_dimension() -> None:
     # A node has the shards of its 8 chips and of 8 of the other rack's.
     held = [int(phase.messages.payload_bytes.sum()) for phase in phases]
     assert held == [144 * 320, 144 * 8 * 640, 144 * 7 * 18 * 320]
+
+
+def test_only_what_changes_its_phases_changes_the_form_of_an_exchange() -> None:
+    exchange = gather(4)
+    form = exchange_form(exchange)
+    assert exchange_form(replace(exchange, name="other")) == form
+    assert exchange_form(replace(exchange, carries=lambda: ())) == form
+    some = np.array([True, True, False, True])
+    for other in (
+        replace(exchange, pattern=Pattern.SCATTER),
+        replace(exchange, shard_bytes=exchange.shard_bytes + 1),
+        replace(exchange, teams=np.array([0, 0, 1, 1])),
+        replace(exchange, only=some),
+    ):
+        assert exchange_form(other) != form
+    assert exchange_form(replace(exchange, only=~some)) != exchange_form(
+        replace(exchange, only=some)
+    )

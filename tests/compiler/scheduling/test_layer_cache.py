@@ -108,3 +108,24 @@ def test_schedules_of_a_pass_share_operators_and_forms_of_exchanges(
     assert fast.phases(exchange, stage) is slow.phases(exchange, stage)
     (first, *_) = blocks.candidates(exchange, stage)
     assert first.phases() is first.phases()
+
+
+def test_exchanges_of_one_form_share_their_phases_and_additions(
+    planned: PlannedPass, blocks: BlockCache
+) -> None:
+    layers = LayerCache(planned, CountedTransfers(), blocks)
+    stage, other = planned.stages
+    # The last way has work beside its exchanges, which does not change them.
+    ways = blocks.ways(attention(planned)[0])
+    alone, beside = (
+        [each for each in way if isinstance(each, Exchange)]
+        for way in (ways[0], ways[-1])
+    )
+    assert any(each.beside is not None for each in beside)
+    for one, two in zip(alone, beside, strict=True):
+        assert one is not two
+        assert blocks.form(one) == blocks.form(two)
+        assert layers.phases(one, stage) is layers.phases(two, stage)
+        for phase in layers.phases(one, stage):
+            assert layers.reduction(phase, stage) is layers.reduction(phase, stage)
+        assert layers.phases(one, other) is not layers.phases(one, stage)

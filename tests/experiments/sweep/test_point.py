@@ -10,11 +10,12 @@ from experiments.sweep import point
 from experiments.sweep.point import (
     PointChangedError,
     flat_numbers,
-    of_any_seed,
+    of_any_run,
     point_key,
     run_point,
     settled,
 )
+from specs.errors import RackError
 from specs.scenario import Scenario
 
 
@@ -51,7 +52,7 @@ def test_a_point_gives_the_numbers_of_its_summary_and_the_same_ones_again(
     assert not {"run.wall_s", "run.peak_rss_bytes", "inputs.seed"} & {*said["numbers"]}
 
 
-def test_points_that_differ_by_their_seed_share_programs_and_nothing_else(
+def test_points_that_differ_in_what_is_drawn_share_programs_and_nothing_else(
     tiny_config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled: list[Scenario] = []
@@ -62,13 +63,33 @@ def test_points_that_differ_by_their_seed_share_programs_and_nothing_else(
 
     monkeypatch.setattr(point, "compile_programs", counted)
     point._programs.cache_clear()
-    for seed in (1, 2):
-        scenario = tiny(tiny_config, seed=seed, settings={"link.ber": 1e-7})
+    said = []
+    for changes in (
+        {"seed": 1, "settings": {"link.ber": 1e-5}},
+        {"seed": 2, "settings": {"link.ber": 1e-5}},
+        {"settings": {"link.ber": 1e-4}, "engine": "simpy"},
+        {"settings": {"link.ber": 1e-5, "link.errors": "bursts"}, "tokens": 3},
+    ):
+        scenario = tiny(tiny_config, **changes)
         alone = flat_numbers(summary(run_scenario(scenario)))
-        assert json.loads(outcome(scenario))["numbers"] == alone
+        said.append(json.loads(outcome(scenario))["numbers"])
+        assert said[-1] == alone
     assert len(compiled) == 1
-    outcome(tiny(tiny_config, settings={"link.ber": 1e-8}))
+    hashes = {numbers["run.trajectory_hash"] for numbers in said}
+    assert len(hashes) == len(said)
+    outcome(tiny(tiny_config, settings={"link.jitter_cycles": 1}))
     assert len(compiled) == 2
+
+
+def test_a_setting_that_only_a_run_has_is_refused_as_without_shared_programs(
+    tiny_config: Path,
+) -> None:
+    wrong = {"link.errors": "bursts", "link.ber": 0.2, "link.burst_ber": 0.1}
+    for changes in ({}, {"strategy": "tensor=16"}):
+        scenario = tiny(tiny_config, settings=wrong, **changes)
+        with pytest.raises(RackError, match="is not below burst_ber") as alone:
+            run_scenario(scenario)
+        assert json.loads(outcome(scenario))["reason"] == str(alone.value)
 
 
 def test_a_point_that_does_not_fit_has_a_reason_and_no_numbers(
@@ -166,8 +187,12 @@ def test_a_file_that_changed_since_the_sweep_began_is_noticed(
         run_point(scenario.model_dump_json(), key)
 
 
-def test_scenarios_that_differ_by_their_seed_alone_share_programs() -> None:
-    one, two = (Scenario(seed=seed, tokens=3) for seed in (1, 2))
-    assert of_any_seed(one) == of_any_seed(two)
-    assert of_any_seed(one) != of_any_seed(one.model_copy(update={"tokens": 4}))
-    assert of_any_seed(one).model_copy(update={"seed": 1}) == one
+def test_scenarios_that_differ_in_what_is_drawn_share_programs() -> None:
+    one = Scenario(seed=1, tokens=3, settings={"link.ber": 0, "spares": 1})
+    for changes in ({"seed": 2}, {"engine": "replay"}, {"tokens": 4}):
+        assert of_any_run(one.model_copy(update=changes)) == of_any_run(one)
+    assert of_any_run(one).settings == {"spares": 1}
+    assert of_any_run(one.model_copy(update={"context": 99})) != of_any_run(one)
+    # Behind a prompt the context grows with the tokens.
+    long = one.model_copy(update={"prompt": 8})
+    assert of_any_run(long) != of_any_run(long.model_copy(update={"tokens": 4}))

@@ -123,22 +123,22 @@ def test_points_that_are_known_are_not_run_again(
     assert [row["seed"] for row in rows] == [4, 3, 2, 1]
 
 
-def test_points_that_differ_by_their_seed_run_one_after_the_other(
+def test_points_that_share_programs_run_one_after_the_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ran: list[tuple[int, int]] = []
 
     def counted(document: str, key: str) -> str:
         scenario = Scenario.model_validate_json(document)
-        ran.append((scenario.tokens, scenario.seed))
+        ran.append((scenario.batch, scenario.seed))
         return pretended(document, key)
 
     monkeypatch.setattr(runner, "run_point", counted)
-    points = sweep_over(seed=[5, 6], tokens=[1, 2])
+    points = sweep_over(seed=[5, 6], batch=[1, 2])
     with ResultStore(None) as ledger:
         rows = run_sweep(points, ledger, whimsical(1, ahead=1), quiet)
     assert ran == [(1, 5), (1, 6), (2, 5), (2, 6)]
-    assert [(row["seed"], row["tokens"]) for row in rows] == [
+    assert [(row["seed"], row["batch"]) for row in rows] == [
         *((5, 1), (5, 2)),
         *((6, 1), (6, 2)),
     ]
