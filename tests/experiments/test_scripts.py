@@ -177,7 +177,10 @@ def test_bounds_of_other_devices_are_labelled_as_such(
     assert simulated["device"].tolist() == ["GroqChip1", "LP30"]
     assert simulated["devices"].tolist() == [576, 256]
     bounds = table[table["kind"] == "bound"]
-    assert set(bounds["device"]) == {"A100", "H100 SXM", "H200", "SN40L", "WSE-3"}
+    assert set(bounds["device"]) == {
+        *("A100", "H100 SXM", "H200", "B200", "Rubin"),
+        *("MI300X", "TPU v5p", "SN40L", "WSE-3"),
+    }
     first = bounds[bounds["batch"] == 1].set_index("device")
     # 2 H100s read 138.7 GB at 2 x 3.35 TB/s.
     assert first.loc["H100 SXM", "devices"] == 2
