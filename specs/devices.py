@@ -58,7 +58,9 @@ class DeviceSpec(Spec):
         """Return the number of devices whose memory holds a payload alone."""
         return math.ceil(payload_bytes / (self.memory_gb * _BYTES_PER_GB))
 
-    def bound_s(self, *, flop: float, read_bytes: float, devices: int = 1) -> float:
+    def bound_s(
+        self, *, flop: float, read_bytes: float, devices: int = 1, fp8: bool = False
+    ) -> float:
         """Return the roofline bound on the time of work that `devices` share evenly.
 
         The bound omits communication, launch overhead and utilisation below peak.
@@ -71,8 +73,11 @@ class DeviceSpec(Spec):
             Bytes that are read from memory.
         devices
             Number of devices.
+        fp8
+            Whether operands have eight bits; without a rate for them FP16's counts.
         """
-        compute_s = flop / (self.compute_tflops * _FLOPS_PER_TFLOPS)
+        tflops = (fp8 and self.compute_fp8_tflops) or self.compute_tflops
+        compute_s = flop / (tflops * _FLOPS_PER_TFLOPS)
         memory_s = read_bytes / (self.memory_tb_per_s * _BYTES_PER_TB)
         return max(compute_s, memory_s) / devices
 
