@@ -13,6 +13,7 @@ requests: what users ask for
 timetable: the fast engine
 events: the reference engine
 continuous_batching: Batched, serve_batched
+pairing: a machine and other devices that decode together, over a link
 results: records and measures
 traffic_file: TrafficFile, traffic_file, load_traffic_file
 wire: bodies, answers, frames and errors as clients of OpenAI and Groq know them

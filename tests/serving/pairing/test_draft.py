@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,9 @@ LINK = {"ports": 1, "port_gbps": 8, "latency_ns": 100}
 INSTANT = {"ports": 1, "port_gbps": None, "latency_ns": 0}
 
 
-def paired(drafter: Drafter, link: dict[str, int | None], drafted: int) -> PairingSpec:
+def paired(
+    drafter: Drafter, link: Mapping[str, int | None], drafted: int
+) -> PairingSpec:
     return PairingSpec.model_validate(
         {"link": link, "drafter": drafter, "drafted_tokens": drafted}
     )

@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +38,7 @@ def table(rows: list[tuple[int, int, int]]) -> RequestTable:
 
 def served(
     requests: RequestTable,
-    link: dict[str, int | None],
+    link: Mapping[str, int | None],
     ps_per_token: int,
     *,
     jitter: float = 0.0,
