@@ -4,8 +4,10 @@ import matplotlib.style
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from experiments.plots.run_figure import STYLE
+from specs.units import ceil_div
 
 _WAYS = {
     "none": ("o", "machine alone"),
@@ -22,15 +24,17 @@ def pairing_figure(table: pd.DataFrame) -> Figure:
     ran = table[table["feasible"]]
     cases = list(ran.groupby(["model", "machine"], sort=False))
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(4.2 * len(cases) + 1, 4.8), layout="constrained")
-        axes = figure.subplots(1, len(cases), squeeze=False)[0]
-        for each, ((model, machine), part) in zip(axes, cases, strict=True):
+        columns = min(2, len(cases))
+        rows = ceil_div(len(cases), columns)
+        figure = Figure(figsize=(5.2 * columns, 3.7 * rows + 1), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for each, ((model, _), part) in zip(axes, cases, strict=False):
             _panel(each, part)
             pairing = part["pairing"].iloc[0]
-            each.set_title(f"{model}, {machine}\n{pairing}", loc="left", fontsize=10)
+            each.set_title(f"{model}, {pairing}", loc="left")
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(
-            handles, labels, loc="outside lower center", ncols=6, fontsize="small"
+            handles, labels, loc="outside lower center", ncols=3, fontsize="small"
         )
     return figure
 
@@ -59,5 +63,9 @@ def _panel(axes: Axes, part: pd.DataFrame) -> None:
     )
     axes.set_xscale("log")
     axes.set_yscale("log")
+    # Those of tens alone leave some panels without a number.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     what = "tokens/s per MW" if per_mw else "tokens/s, all users (MW not computed)"
     axes.set(xlabel="tokens/s for one user", ylabel=what)
