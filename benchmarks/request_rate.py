@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from experiments.run.scenario import peak_rss_bytes
-from serving.continuous_batching import StepLaw, serve_batched
+from serving.continuous_batching import serve_batched
 from serving.events.engine import serve_by_events
 from serving.fleet.fleet import Fleet
 from serving.frame import Frame
@@ -21,6 +21,7 @@ from serving.requests.lengths import LengthSpec, drawn_lengths
 from serving.requests.request_table import RequestTable, request_table
 from serving.service_times import ServiceTimes
 from serving.timetable.bulk import BulkReplicas
+from specs.devices import load_device
 from specs.host_link import HostSpec
 from specs.units import BYTES_PER_MB
 
@@ -91,7 +92,9 @@ def main() -> None:
     print(f"  {completed:,} served; {grown:,.0f} MB more than after the first block")
     requests = block(GPU_REQUESTS, np.random.default_rng(1), 0)
     began = time.process_time()
-    serve_batched(requests, StepLaw())
+    law = load_device("h100").step_law
+    assert law is not None
+    serve_batched(requests, law)
     spent = time.process_time() - began
     print(f"continuous batching: {GPU_REQUESTS / spent:,.0f} requests in a CPU second")
     requests = block(SIMPY_REQUESTS, np.random.default_rng(1), 0)

@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from compiler.cost.link_timing import hop_cycles
 from compiler.energy.full_load import idle_chip_w
 from experiments.plots.run_figure import STYLE
 from experiments.run.energy import run_energy
@@ -27,13 +28,17 @@ from experiments.tables.scenario_rows import latency_columns
 from specs.errors import RackError
 from specs.machine import load_machine
 from specs.model import load_model, model_names
-from specs.units import ceil_div
+from specs.units import US_PER_S, ceil_div
+from topologies.metrics.summary import describe
+from topologies.selection import select_topology
 
 CONTEXT = 4096
 FIRST, SECOND = "groqrack", "lpx"
 # As wide as all-to-all links, and a rack or half of one; wider groups gain little.
 WIDTHS = {FIRST: (8, 72), SECOND: (16, 128)}
 DEVICES = {FIRST: "GroqChip1", SECOND: "LP30"}
+# Racks whose reach is compared: what their SRAM holds, and how far it is across them.
+RACKS, QUICK_RACKS = (1, 2, 4, 8, 16, 32), (1, 4)
 DRAWN_MODEL = "llama-2-70b"
 QUICK_MODEL = "gpt2"
 CAUSES = ("compute", "link", "guard", "alignment", "deskew", "fec", "wait")
@@ -87,7 +92,42 @@ def experiment(
             for words, value in choices
         ]
     )
-    return table, _figure(table, assumed, drawn), {"assumed": assumed}
+    reach = pd.DataFrame(
+        [
+            _reach(machine, racks)
+            for machine in WIDTHS
+            for racks in (QUICK_RACKS if quick else RACKS)
+        ]
+    )
+    more = {"assumed": assumed, "reach": reach}
+    return table, _figure(table, assumed, drawn), more
+
+
+def _reach(machine: str, racks: int) -> TableRow:
+    """Return the experiment's row of what racks hold, and how far it is across them."""
+    spec = load_machine(machine)
+    system = spec.system
+    topology = select_topology(
+        racks * system.chips_per_rack,
+        system.topology,
+        ports_per_chip=spec.chip.ports,
+    )
+    facts = describe(topology)
+    first_us = hop_cycles(spec, 1) / spec.chip.clock_hz * US_PER_S
+    relay_us = spec.link.forward_cycles / spec.chip.clock_hz * US_PER_S
+    return {
+        "machine": machine,
+        "device": DEVICES[machine],
+        "racks": racks,
+        "chips": topology.chips,
+        "sram_gb": topology.chips * spec.chip.sram_bytes / 1e9,
+        "diameter_hops": facts.diameter_hops,
+        "mean_hops": facts.mean_hops,
+        "hop_us": first_us,
+        # A vector that others forward; without guard bands and longer cables.
+        "farthest_us": first_us + (facts.diameter_hops - 1) * relay_us,
+        "mean_us": first_us + (facts.mean_hops - 1) * relay_us,
+    }
 
 
 def _row(

@@ -20,15 +20,16 @@ from experiments.script.experiment_script import run_script
 from experiments.service.fleet_of import PreparedFleet, prepare_fleet
 from experiments.service.traffic_run import run_traffic
 from experiments.tables.columns import TableRow
-from serving.continuous_batching import StepLaw, serve_batched
+from serving.continuous_batching import serve_batched
 from serving.requests.request_table import RequestTable
 from serving.results.slo import PS_PER_MS, Slo, meets
 from serving.traffic_file import traffic_file
 from specs.arrays import Ints
+from specs.devices import load_device
 from specs.machine import load_machine
 
 RATES, QUICK_RATES = (0.5, 1, 2, 4, 8, 11, 14, 20, 40), (1, 11)
-GPUS_PER_SERVER, GPU_TDP_W = 8, 700
+GPU = load_device("h100")
 # Objectives of someone who reads along, and of someone who cannot wait.
 SLOS = {"patient": Slo(ttft_ms=1000, tpot_ms=50), "urgent": Slo(ttft_ms=200, tpot_ms=5)}
 _REQUESTS, _QUICK_REQUESTS = 20_000, 500
@@ -62,8 +63,10 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
 def equal_power_servers(chips: int) -> int:
     """Return the servers of the experiment that draw the power of so many chips."""
     tdp_w = load_machine("groqrack").power.chip_tdp_w
+    assert GPU.step_law is not None
+    assert GPU.tdp_w is not None
     assert tdp_w is not None
-    return round(chips * tdp_w / (GPUS_PER_SERVER * GPU_TDP_W))
+    return round(chips * tdp_w / (GPU.step_law.devices * GPU.tdp_w))
 
 
 def _rows(
@@ -74,10 +77,12 @@ def _rows(
     run = run_traffic(file, prepared=prepared)
     rate, requests = file.traffic.rate_per_s, run.traffic.requests
     rows = [_row("GroqChip1", file.chips, rate, run.records)]
+    law = GPU.step_law
+    assert law is not None
     for count in (1, servers):
-        batched = serve_batched(requests, StepLaw(), servers=count, seed=seed)
+        batched = serve_batched(requests, law, servers=count, seed=seed)
         records = _records(requests, batched.first_token_ps, batched.end_ps)
-        rows.append(_row("H100", count * GPUS_PER_SERVER, rate, records))
+        rows.append(_row("H100", count * law.devices, rate, records))
     return rows
 
 

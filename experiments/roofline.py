@@ -28,8 +28,9 @@ CONTEXT = 4096
 SIMULATED = {"groqchip1": "groqrack", "lp30": "lpx"}
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 QUICK_BATCHES = (1, 64, 1024)
-# A device has the same colour in both panels.
-COLOURS = {device.name: f"C{rank}" for rank, device in enumerate(devices().values())}
+# A device has the same colour in both panels; the style has ten.
+_PALETTE = [*(f"C{rank}" for rank in range(10)), "black", "0.6"]
+COLOURS = dict(zip((each.name for each in devices().values()), _PALETTE, strict=False))
 INTENSITIES = np.logspace(-1, 4, 101)
 COLUMNS = {
     "device": "device",

@@ -12,7 +12,8 @@ fleet: replicas, routers, limits and prefix caches
 requests: what users ask for
 timetable: the fast engine
 events: the reference engine
-continuous_batching: StepLaw, Batched, serve_batched
+continuous_batching: Batched, serve_batched
+pairing: a machine and other devices that decode together, over a link
 results: records and measures
 traffic_file: TrafficFile, traffic_file, load_traffic_file
 wire: bodies, answers, frames and errors as clients of OpenAI and Groq know them

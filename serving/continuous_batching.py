@@ -13,34 +13,8 @@ import numpy as np
 
 from serving.requests.request_table import RequestTable
 from specs.arrays import Ints
+from specs.step_law import StepLaw
 from specs.units import PS_PER_US
-
-
-class StepLaw(NamedTuple):
-    """Law of a step: ``t = a + b n + c p`` for n sequences and p prompt positions.
-
-    The defaults fit a public estimator for a 70B model in BF16 on eight H100 with
-    tensor parallelism: 43.8 ms for a prompt of 1,000; 6.69, 7.21, 9.42 and 11.48 ms a
-    token at 1, 8, 32 and 64 sequences.
-
-    Attributes
-    ----------
-    step_us, sequence_us, position_us
-        The coefficients a, b and c.
-    most_sequences
-        Sequences that decode at a time.
-    step_positions
-        Positions of prompts in a step at most.
-    jitter
-        Relative deviation of a step's length, lognormal.
-    """
-
-    step_us: float = 6600.0
-    sequence_us: float = 76.5
-    position_us: float = 29.2
-    most_sequences: int = 64
-    step_positions: int = 2048
-    jitter: float = 0.02
 
 
 class Batched(NamedTuple):
@@ -108,9 +82,7 @@ def _serve(
             positions += taken
             if not prompts[0][1]:
                 done.append(prompts.popleft()[0])
-        mean_us = (
-            law.step_us + law.sequence_us * len(decoding) + law.position_us * positions
-        )
+        mean_us = law.mean_us(len(decoding), positions)
         # The mean of the lognormal factor is one.
         factor = random.lognormal(-(law.jitter**2) / 2, law.jitter)
         now += round(mean_us * factor * PS_PER_US)

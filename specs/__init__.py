@@ -19,8 +19,10 @@ checkpoint: reader of a checkpoint's index
 formats, model_formats: number formats with scales; those of a model's tensors
 quantization, quantization_methods, quantized_modules: readers of a config's
     quantization_config
-devices: peaks of other devices
-decode_work: the work of a decode step, for the bounds of devices
+devices, step_law: DeviceSpec, load_device, StepLaw; peaks and steps of other devices
+pairing: PairingSpec, PairingLinkSpec, load_pairing; devices beside a machine, and the
+    link between
+decode_work: decode_work, attention_work, head_work, for the bounds of devices
 graph, graph_validation: tensors and operators of a workload, and their faults
 vector_functions, vector_validation: functions of vector operators, and their faults
 errors: RackError and its kinds

@@ -13,7 +13,7 @@ from topologies.builders.graph_families import (
     family_topology,
     names_a_family,
 )
-from topologies.builders.lpx import CHIPS_PER_GROUP, LPX_CHIPS, lpx_topology
+from topologies.builders.lpx import LPX_CHIPS, lpx_holding
 from topologies.builders.node import node_topology
 from topologies.builders.port_order import DEFAULT_ORDER
 from topologies.builders.rack import rack_topology
@@ -30,12 +30,20 @@ _FIXED: dict[str, tuple[int, Callable[[], Topology]]] = {
     "rack": (CHIPS_PER_RACK, rack_topology),
     "nodes33": (CHIPS_PER_NODE * NODES, nodes33_topology),
 }
-# Configuration names of Groq's own tools. The second is a rack with eight of its nine
-# nodes active.
+# Configuration names of Groq's own tools: chips of a node, or of a rack. How "DF" is
+# wired beyond a node is not published; it is a rack here, too, not all of it active.
 _VENDOR = {
-    "DF_A14_8_CHIP": _FIXED["node"],
-    "DF_A14_64_CHIP": (CHIPS_PER_RACK - CHIPS_PER_NODE, rack_topology),
-    "RT09_A14_72_CHIP": _FIXED["rack"],
+    **{
+        f"DF_A14_{chips}_CHIP": (
+            chips,
+            node_topology if chips <= CHIPS_PER_NODE else rack_topology,
+        )
+        for chips in (2, 4, 8, 16, 32, 64)
+    },
+    **{
+        f"RT09_A14_{chips}_CHIP": (chips, rack_topology)
+        for chips in (16, 32, 40, 48, 56, 64, 72)
+    },
 }
 KINDS = ("auto", *_FIXED, "dragonfly", LPX, *FAMILIES, *_VENDOR)
 
@@ -57,13 +65,13 @@ def select_topology(
         - ``"node"``, ``"rack"``, ``"nodes33"`` and ``"dragonfly"``: that kind;
           ``"dragonfly:palmtree"`` also selects an order of
           :mod:`topologies.builders.port_order`.
-        - ``"lpx"``: the groups of an LPX rack that hold the chips.
+        - ``"lpx"``: the groups of an LPX rack that hold the chips, or whole racks.
         - A name of :mod:`topologies.builders.graph_families`, such as ``"torus:8x8"``.
-        - ``"DF_A14_8_CHIP"``, ``"DF_A14_64_CHIP"`` and ``"RT09_A14_72_CHIP"``, names
-          by Groq: a node, 64 chips of a rack, and a rack.
+        - Names by Groq: ``"DF_A14_8_CHIP"`` (2, 4 or 8 chips of a node; 16, 32 or 64
+          of a rack) and ``"RT09_A14_72_CHIP"`` (16 to 72 chips of a rack).
         - A path that ends in .csv or .graphml: the topology of that file.
     ports_per_chip
-        Most links a chip may have. Nodes, racks and dragonflies need 11, ``"lpx"`` 90.
+        Most links a chip may have. Nodes, racks and dragonflies need 11, ``"lpx"`` 94.
 
     Raises
     ------
@@ -123,18 +131,8 @@ def _built(chips: int, topology: str, ports_per_chip: int) -> Topology:
             "(or a path that ends in .csv or .graphml)"
         )
     if kind == LPX:
-        return _lpx(chips)
+        return lpx_holding(chips)
     return _groqrack(chips, kind, order or DEFAULT_ORDER)
-
-
-def _lpx(chips: int) -> Topology:
-    """Return the groups of an LPX rack that hold `chips`."""
-    if chips > LPX_CHIPS:
-        raise TopologyError(
-            f"{chips} chips asked for, but an LPX rack holds {LPX_CHIPS}, and how "
-            f"racks are linked is not published; ask for {LPX_CHIPS} at most"
-        )
-    return lpx_topology(-(-chips // CHIPS_PER_GROUP))
 
 
 def _groqrack(chips: int, kind: str, order: str) -> Topology:

@@ -8,7 +8,7 @@ import numpy as np
 from specs.errors import TopologyError
 from specs.floor import FloorSpec
 from topologies.builders.graph_families import names_a_family
-from topologies.builders.lpx import CHIPS_PER_GROUP, lpx_topology
+from topologies.builders.lpx import lpx_holding
 from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK, NODES_PER_RACK
 from topologies.floor_plan import on_floor
 from topologies.io.files import SUFFIXES
@@ -80,7 +80,7 @@ def _selected(
         built = select_topology(-(-chips // usable) * CHIPS_PER_RACK, topology)
     elif topology == LPX:
         # The nodes of an LPX rack are its groups.
-        built = lpx_topology(-(-chips // CHIPS_PER_GROUP) + spare_nodes)
+        built = lpx_holding(chips, spare_nodes)
     else:
         built = select_topology(chips, topology, ports_per_chip=ports_per_chip)
     _within_ports(built, ports_per_chip)

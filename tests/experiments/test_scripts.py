@@ -14,6 +14,7 @@ from experiments import lpu_or_gpu
 from experiments.__main__ import main
 from experiments.batch_size import ridge_batch
 from experiments.lpu_or_gpu import equal_power_servers
+from experiments.paired.overlapped import break_even_latency_us
 from experiments.prompt_tax import SMALL
 from experiments.sabotage.kinds import KINDS
 from experiments.script.listing import experiment_names
@@ -35,6 +36,7 @@ OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
 VALIDATION = ["validation_figure"]
 SERVING = ["burstiness", "failover_under_load", "frame_search"]
 SERVED = ["lpu_or_gpu", "prompt_tax"]
+PAIRED = ["pairing"]
 SCALING = ["scaling_law"]
 PLANS = ["encoder_cuts", "placement_gain"]
 PROOF = ["certificate_strength"]
@@ -44,6 +46,7 @@ NAMES = sorted(
         *(*MACHINES, *PHASES, *OTHERS, *SCALING, *PLANS, *PROOF, *VALIDATION),
         *SERVING,
         *SERVED,
+        *PAIRED,
     ]
 )
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
@@ -178,7 +181,10 @@ def test_bounds_of_other_devices_are_labelled_as_such(
     assert simulated["device"].tolist() == ["GroqChip1", "LP30"]
     assert simulated["devices"].tolist() == [576, 256]
     bounds = table[table["kind"] == "bound"]
-    assert set(bounds["device"]) == {"A100", "H100 SXM", "H200", "SN40L", "WSE-3"}
+    assert set(bounds["device"]) == {
+        *("A100", "H100 SXM", "H200", "B200", "Rubin"),
+        *("MI300X", "TPU v5p", "SN40L", "WSE-3"),
+    }
     first = bounds[bounds["batch"] == 1].set_index("device")
     # 2 H100s read 138.7 GB at 2 x 3.35 TB/s.
     assert first.loc["H100 SXM", "devices"] == 2
@@ -245,6 +251,13 @@ def test_generations_are_compared_on_the_whole_of_each_machine(
     assert even.to_numpy() == pytest.approx(first["energy_per_token_j"].min())
     refused = table[~table["feasible"]]
     assert set(refused["model"]) == {"llama-3.1-405b"}
+    reach = pd.read_csv(tmp_path / "generations_reach.csv").set_index(
+        ["device", "racks"]
+    )
+    # 256 x 500 MB, and 72 x 230.7 MB.
+    assert reach.loc[("LP30", 4), "sram_gb"] == pytest.approx(512)
+    assert reach.loc[("GroqChip1", 1), "sram_gb"] == pytest.approx(16.6, abs=0.1)
+    assert reach.loc[("LP30", 1), "diameter_hops"] == 2
     assumed = pd.read_csv(tmp_path / "generations_assumed.csv")
     for _, part in assumed.groupby("setting"):
         rates = part["tokens_per_s_per_user"]
@@ -541,3 +554,47 @@ def test_a_failover_is_felt_for_longer_under_load(quick_run: Ran) -> None:
     # Who was under way waits for the whole outage, to a frame.
     assert (table["max_delay_ms"] > 0.9 * table["outage_ms"]).all()
     assert (table["recovery_s"] * 1e3 > table["outage_ms"]).all()
+
+
+def test_four_ways_to_pair_are_compared_by_user_and_by_megawatt(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = quick_table("pairing", tmp_path, monkeypatch)
+    assert set(table["kind"]) == {"none", "prefill", "attention", "draft", "devices"}
+    assert set(table["drafter"].dropna()) == {"machine", "devices"}
+    ran = table[table["feasible"]]
+    assert len(ran) == len(table)
+    total = ran["users"] * ran["tokens_per_s_per_user"]
+    assert ran["tokens_per_s"].to_numpy() == pytest.approx(total.to_numpy())
+    # 215 W a chip and 700 W a GPU.
+    watts = 215 * ran["chips"] + 700 * ran["devices"]
+    assert (1e6 * ran["power_mw"]).to_numpy() == pytest.approx(watts.to_numpy())
+    for side in ("machine", "devices", "link"):
+        assert ran[f"{side}_idle_share"].dropna().between(0, 1).all()
+    # No point of the front is beaten in both.
+    front = ran[ran["pareto"]].sort_values("tokens_per_s_per_user")
+    assert front["tokens_per_s_per_mw"].is_monotonic_decreasing
+    # Prompts on GPUs never slow down decoding where these have time left.
+    ways = ran.pivot_table("tokens_per_s_per_user", "users", "kind")
+    both = ways.dropna(subset=["none", "prefill"])
+    assert (both["prefill"] >= both["none"] * (1 - 1e-9)).all()
+    first = pd.read_csv(tmp_path / "pairing_first_tokens.csv")
+    assert (first["p99_ttft_ms"] > first["p50_ttft_ms"]).all()
+    latency = pd.read_csv(tmp_path / "pairing_latency.csv")
+    assert set(latency["kind"]) == {"attention", "draft"}
+    report = capsys.readouterr().out.split("\nwrote ")[0]
+    assert max(len(line) for line in report.splitlines()) <= 80
+
+
+def test_the_latency_at_which_a_pairing_breaks_even_is_found() -> None:
+    # A step of 100 us and two crossings.
+    def per_user(latency_ns: int) -> float:
+        return 1e9 / (100_000 + 2 * latency_ns)
+
+    found = break_even_latency_us(per_user, 5_000)
+    assert found == pytest.approx(50, rel=0.01)
+    assert per_user(round(1000 * (found or 0))) >= 5_000
+    assert break_even_latency_us(per_user, 10_001) is None
+    assert break_even_latency_us(per_user, 1) == 100_000

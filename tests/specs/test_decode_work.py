@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs.decode_work import decode_work
+from specs.decode_work import attention_work, decode_work, head_work
 from specs.formats import Format
 from specs.model import load_model
 
@@ -66,3 +66,41 @@ def test_weights_of_a_checkpoint_are_read_with_their_scales() -> None:
     # Beside them the embedding and 6.7 M elements of norms.
     rest = model.parameters - layers - head
     assert stored.held_bytes - plain.held_bytes == layers / 4096 + head + rest
+
+
+@pytest.mark.parametrize("name", ["llama-2-70b", "gpt-oss-120b", "kimi-k2"])
+def test_parts_of_a_step_add_up_to_it(name: str) -> None:
+    model = load_model(name)
+    whole = decode_work(model, context=4096, batch=3)
+    attention = [
+        attention_work(model, layer, context=4096, batch=3)
+        for layer in range(model.layers)
+    ]
+    head = head_work(model, batch=3)
+    used = [
+        model.used_feed_forward_parameters_in(layer, model.experts_per_token)
+        for layer in range(model.layers)
+    ]
+    parts = sum(each.flop for each in attention) + head.flop + 2 * 3 * sum(used)
+    assert whole.flop == pytest.approx(parts)
+    read = sum(each.read_bytes for each in attention) + head.read_bytes
+    experts = min(model.experts, 3 * model.experts_per_token)
+    read += 2 * sum(
+        model.used_feed_forward_parameters_in(layer, experts)
+        for layer in range(model.layers)
+    )
+    assert whole.read_bytes == pytest.approx(read)
+
+
+@given(context=st.integers(1, 300), positions=st.integers(1, 300))
+def test_positions_attend_to_themselves_and_those_before(
+    context: int, positions: int
+) -> None:
+    positions = min(positions, context)
+    model = load_model("gpt-oss-20b")
+    work = decode_work(
+        model, context=context, batch=1, positions=positions, answers=positions
+    )
+    ends = range(context - positions + 1, context + 1)
+    alone = [decode_work(model, context=end, batch=1).flop for end in ends]
+    assert work.flop == pytest.approx(sum(alone))

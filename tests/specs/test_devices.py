@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
-from specs.devices import DeviceSpec, devices
+from specs.devices import DeviceSpec, devices, load_device
+from specs.errors import SpecError
 from specs.machine import load_machine
 
 # 100 TFLOPS over 2 TB/s: one byte is worth 50 operations.
@@ -47,3 +50,44 @@ def test_the_chip_is_the_one_of_the_rack() -> None:
     assert device.memory_tb_per_s == pytest.approx(
         chip.sram_bytes_per_cycle * chip.clock_hz / 1e12, rel=1e-3
     )
+
+
+def test_every_number_of_a_device_names_its_source_and_year() -> None:
+    text = (Path(__file__).parents[2] / "specs" / "devices.toml").read_text("utf-8")
+    for line in text.splitlines():
+        key, equals, rest = line.partition("=")
+        if not equals or line.startswith("#") or key.strip() == "name":
+            continue
+        source = rest.partition("# [")[2]
+        assert source, line
+        dated = any(year in source for year in map(str, range(2020, 2027)))
+        assert dated or key.strip() in ("announced", "devices") or "assumed" in source
+
+
+def test_a_step_takes_what_its_law_says() -> None:
+    law = load_device("h100").step_law
+    assert law is not None
+    assert law.mean_us(10, 100) == pytest.approx(6600 + 765 + 2920)
+
+
+def test_a_device_of_a_file_of_ones_own_is_loaded(tmp_path: Path) -> None:
+    numbers = "compute_tflops = 1\nmemory_tb_per_s = 2\nmemory_gb = 3\n"
+    path = tmp_path / "mine.toml"
+    path.write_text(f'[one]\nname = "One"\n{numbers}')
+    assert load_device(str(path)).name == "One"
+    path.write_text(f'[one]\nname = "One"\n{numbers}[two]\nname = "Two"\n{numbers}')
+    assert load_device(f"{path}:two").name == "Two"
+    with pytest.raises(SpecError, match="has devices one, two; name one of them"):
+        load_device(str(path))
+
+
+def test_a_device_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"no device 'h10' is shipped; did you mean"):
+        load_device("h10")
+    path = tmp_path / "mine.toml"
+    path.write_text('[one]\nname = "One"\ncompute_tflops = 0\n')
+    with pytest.raises(SpecError, match=r"mine.toml \[one\]: compute_tflops = 0"):
+        load_device(str(path))
+    path.write_text("compute_tflops = 1\n")
+    with pytest.raises(SpecError, match="compute_tflops is no table"):
+        load_device(str(path))

@@ -2,12 +2,19 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specs.errors import TopologyError
 from specs.machine import load_machine
-from topologies.builders.lpx import PORTS_PER_LPX_CHIP, lpx_topology
+from topologies.builders.lpx import (
+    LPX_CHIPS,
+    MOST_LPX_RACKS,
+    PORTS_PER_LPX_CHIP,
+    lpx_holding,
+    lpx_racks,
+    lpx_topology,
+)
 from topologies.metrics.summary import describe
 from topologies.routing.breadth_first import hop_counts
 from topologies.selection import select_topology
@@ -82,10 +89,61 @@ def test_spare_groups_stand_beside_those_that_work() -> None:
         200, "lpx", spare_nodes=1, ports_per_chip=PORTS_PER_LPX_CHIP
     )
     assert (rack.chips, rack.active_chips) == (14 * 16, 200)
+    # The last group of each rack rests, so that a rack has 240 that work.
+    both = select_with_spares(
+        256, "lpx", spare_nodes=1, ports_per_chip=PORTS_PER_LPX_CHIP
+    )
+    assert (both.chips, both.active_chips) == (512, 256)
+    assert not set(both.active.tolist()) & set(range(240, 256))
+
+
+def test_a_rack_has_no_seventeenth_group() -> None:
     with pytest.raises(TopologyError, match="16 groups of 16 chips, got 17"):
-        select_with_spares(256, "lpx", spare_nodes=1, ports_per_chip=96)
+        lpx_topology(17)
 
 
-def test_more_than_a_rack_is_refused() -> None:
-    with pytest.raises(TopologyError, match=r"257 chips .* holds 256.*not published"):
-        select_topology(257, "lpx")
+@given(st.integers(2, MOST_LPX_RACKS))
+@settings(max_examples=5)
+def test_racks_share_their_outward_ports_evenly(racks: int) -> None:
+    system = lpx_racks(racks)
+    outward = system.level == Level.GLOBAL
+    ends = system.rack[system.source[outward]], system.rack[system.target[outward]]
+    cables = Counter(zip(*(each.tolist() for each in ends), strict=True))
+    assert len(cables) == racks * (racks - 1)
+    assert all(source != target for source, target in cables)
+    assert max(cables.values()) - min(cables.values()) <= 1
+    # At most four of a chip, and none of a rack is free but a last odd one.
+    by_chip = np.bincount(system.source[outward], minlength=system.chips)
+    assert by_chip.max() == 4
+    assert 1024 * racks - by_chip.sum() in (0, racks)
+
+
+def test_a_rack_of_several_is_wired_as_one_alone() -> None:
+    alone, system = lpx_topology(), lpx_racks(3)
+    for rack in range(3):
+        inside = (system.rack[system.source] == rack) & (system.level != Level.GLOBAL)
+        pairs = zip(
+            (system.source[inside] - LPX_CHIPS * rack).tolist(),
+            (system.target[inside] - LPX_CHIPS * rack).tolist(),
+            strict=True,
+        )
+        wired = zip(alone.source.tolist(), alone.target.tolist(), strict=True)
+        assert Counter(pairs) == Counter(wired)
+
+
+def test_every_rack_sees_the_others_as_the_first_one_does() -> None:
+    system = lpx_racks(3)
+    first = hop_counts(system.adjacency(), list(range(LPX_CHIPS)))
+    last = hop_counts(system.adjacency(), list(range(2 * LPX_CHIPS, 3 * LPX_CHIPS)))
+    assert np.array_equal(np.bincount(first.ravel()), np.bincount(last.ravel()))
+    # Two hops in each rack at most, and a cable between them.
+    assert first.max() <= 5
+
+
+def test_more_than_the_largest_system_is_refused() -> None:
+    most = MOST_LPX_RACKS * LPX_CHIPS
+    assert lpx_holding(257).chips == 512
+    with pytest.raises(TopologyError, match=rf"{most + 1} chips .* not published"):
+        lpx_holding(most + 1)
+    with pytest.raises(TopologyError, match="41 LPX racks asked for"):
+        lpx_racks(MOST_LPX_RACKS + 1)
