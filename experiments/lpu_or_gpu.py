@@ -14,13 +14,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.burstiness import LENGTHS, traffic_content
 from experiments.cost.cost_of_load import cost_of, purchase_usd
+from experiments.cost.equal_servers import (
+    equal_power_servers,
+    equal_price_servers,
+    server_step_law,
+)
 from experiments.cost.load import Load, traffic_load
 from experiments.plots.run_figure import STYLE
-from experiments.prompt_tax import LARGE
 from experiments.script.experiment_script import run_script
 from experiments.service.fleet_of import PreparedFleet, prepare_fleet
+from experiments.service.traffic_cases import LARGE, LENGTHS, traffic_content
 from experiments.service.traffic_run import run_traffic
 from experiments.tables.columns import TableRow
 from serving.continuous_batching import serve_batched
@@ -29,12 +33,9 @@ from serving.results.slo import PS_PER_MS, Slo, meets
 from serving.traffic_file import traffic_file
 from specs.arrays import Ints
 from specs.cost import CostSpec, Range, load_costs
-from specs.devices import load_device
-from specs.machine import load_machine
 from specs.units import PS_PER_S
 
 RATES, QUICK_RATES = (0.5, 1, 2, 4, 8, 11, 14, 20, 40), (1, 11)
-GPU = load_device("h100")
 # Objectives of someone who reads along, and of someone who cannot wait.
 SLOS = {"patient": Slo(ttft_ms=1000, tpot_ms=50), "urgent": Slo(ttft_ms=200, tpot_ms=5)}
 _REQUESTS, _QUICK_REQUESTS = 20_000, 500
@@ -70,31 +71,6 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     return table, _figure(table)
 
 
-def equal_power_servers(chips: int) -> int:
-    """Return the servers of the experiment that draw the power of so many chips."""
-    tdp_w = load_machine("groqrack").power.chip_tdp_w
-    assert GPU.step_law is not None
-    assert GPU.tdp_w is not None
-    assert tdp_w is not None
-    return round(chips * tdp_w / (GPU.step_law.devices * GPU.tdp_w))
-
-
-def equal_price_servers(chips: int, prices: CostSpec) -> tuple[int, int]:
-    """Return the servers of the experiment that cost as much as so many cards.
-
-    By the cheapest reading of the price of a card, and by the dearest; one server at
-    least. Hosts and racks of the cards are not counted, since nobody has published
-    their prices.
-    """
-    cards = purchase_usd(prices, "groqrack", chips)
-    assert GPU.step_law is not None
-    server = purchase_usd(prices, "h100", GPU.step_law.devices)
-    assert cards is not None
-    assert server is not None
-    low, high = cards.low / server.high, cards.high / server.low
-    return max(1, round(low)), max(1, round(high))
-
-
 def _rows(
     prepared: PreparedFleet,
     content: dict[str, object],
@@ -113,8 +89,7 @@ def _rows(
             **_price(load, prices, "groqrack"),
         }
     ]
-    law = GPU.step_law
-    assert law is not None
+    law = server_step_law()
     for equal_in, count in servers.items():
         batched = serve_batched(requests, law, servers=count, seed=seed)
         records = _records(requests, batched.first_token_ps, batched.end_ps)

@@ -56,6 +56,8 @@ def _load_text(load: Load) -> str:
     )
     if load.input_share is None:
         return f"{text}; prompts run elsewhere"
+    if not load.input_tokens_per_s:
+        return f"{load.output_tokens_per_s:,.0f} tokens/s out, {load.users:,.1f} users"
     return f"{text}; {load.input_share:.0%} of the stage time for prompts"
 
 

@@ -13,12 +13,10 @@ from matplotlib.image import imread
 from experiments import lpu_or_gpu
 from experiments.__main__ import experiment_names, main
 from experiments.batch_size import ridge_batch
-from experiments.lpu_or_gpu import equal_power_servers, equal_price_servers
 from experiments.paired.overlapped import break_even_latency_us
-from experiments.prompt_tax import SMALL
 from experiments.sabotage.kinds import KINDS
+from experiments.service.traffic_cases import SMALL
 from experiments.tables.scenario_rows import scenario_row
-from specs.cost import load_costs
 from specs.decode_work import decode_work
 from specs.devices import devices
 from specs.model import load_model
@@ -503,7 +501,6 @@ def test_a_gpu_server_beside_it_has_slower_tokens_under_load(
     # Its law is that of a 70B; a small model here keeps the test short.
     monkeypatch.setattr(lpu_or_gpu, "LARGE", SMALL)
     table, _ = lpu_or_gpu.experiment(1, quick=True)
-    assert equal_power_servers(576) == 22
     assert set(table["device"]) == {"GroqChip1", "H100"}
     one = table[table["equal_in"] == "one"]
     by_rate = one.sort_values("rate_per_s")
@@ -513,13 +510,6 @@ def test_a_gpu_server_beside_it_has_slower_tokens_under_load(
     # The same requests at twice the rate cost half; a range has a price below.
     dollars = ours.set_index("rate_per_s")["known_usd_per_m_output_tokens_low"]
     assert dollars[11] < dollars[1] < ours["purchase_usd_low"].max()
-
-
-def test_gpu_servers_of_equal_price_follow_from_the_price_of_a_card() -> None:
-    # 576 cards at 500 $ cost as much as one server of 8 x 24,875 $, at 20,000 $ as 58.
-    assert equal_price_servers(576, load_costs()) == (1, 58)
-    dear = {"hardware.groqrack.device_usd": 24_875}
-    assert equal_price_servers(576, load_costs().with_values(dear)) == (72, 72)
 
 
 def test_a_search_names_what_limits_each_frame(quick_run: Ran) -> None:

@@ -71,6 +71,13 @@ def test_power_lies_between_nothing_to_do_and_the_most() -> None:
     assert full.tdp_power_w is not None
     assert load.idle_power_w < load.average_power_w < full.average_power_w
     assert full.average_power_w < full.tdp_power_w
+    times = run().prepared.fleet.times
+    assert times.turn_j is not None
+    assert times.chunk_j is not None
+    # Four turns and two chunks of each request.
+    joules = 4 * times.turn_j[-1] + 2 * times.chunk_j[-1]
+    dynamic_w = load.average_power_w - load.idle_power_w
+    assert dynamic_w == pytest.approx(joules * run().summary["request_throughput"])
     twice = traffic_load(run(2))
     assert twice.chips == 16
     assert twice.idle_power_w == pytest.approx(2 * load.idle_power_w)
