@@ -38,6 +38,7 @@ PAIRED = ["pairing"]
 SCALING = ["scaling_law"]
 PLANS = ["encoder_cuts", "placement_gain"]
 PROOF = ["certificate_strength"]
+AUDIT = ["claims"]
 NAMES = sorted(
     [
         *(*POINTS, *NETWORK, *TIMING, *MODELS, *WORKLOADS),
@@ -45,6 +46,7 @@ NAMES = sorted(
         *SERVING,
         *SERVED,
         *PAIRED,
+        *AUDIT,
     ]
 )
 CAUSES = ["compute", "link", "guard", "alignment", "deskew", "fec", "wait"]
