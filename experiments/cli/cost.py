@@ -9,7 +9,6 @@ import typer
 from experiments.cli.options import AsJson, plain_console
 from experiments.cli.scenario_options import (
     ScenarioOptions,
-    content_from,
     parse_settings,
     takes_scenario,
 )
@@ -91,34 +90,80 @@ def _request(
     costs: Path | None,
 ) -> "CostRequest":
     """Return what the command is asked."""
-    from experiments.cost.cost_request import OF_COSTS, CostRequest, with_keys
-    from serving.traffic_file import load_traffic_file
+    from experiments.cli.sweep import check_strategies
+    from experiments.cost.cost_request import OF_COSTS, CostRequest
     from specs.cost import load_costs
     from specs.errors import SpecError
 
     fixed, swept = parse_settings(options.settings)
+    check_strategies(swept.get("strategy", []))
     priced = {name: fixed.pop(name) for name in list(fixed) if name[:5] == OF_COSTS}
     prices = load_costs(costs).with_values(
         {name.removeprefix(OF_COSTS): each for name, each in priced.items()}
     )
-    if traffic is None:
+    if traffic is not None:
+        given: dict[str, Any] = {**options.given, **fixed}
         if request_rate is not None:
-            raise SpecError(
-                f"--request-rate {request_rate:g} is of traffic; name a traffic file "
-                f"with --traffic"
-            )
-        return CostRequest(content_from(options, fixed), False, prices, swept)
-    given: dict[str, Any] = {**options.given, **fixed}
+            given["traffic.rate_per_s"] = request_rate
+        content, axes = _traffic_content(options, traffic, given)
+        return CostRequest(content, True, prices, _axes(axes, swept), traffic)
+    if request_rate is not None:
+        raise SpecError(
+            f"--request-rate {request_rate:g} is of traffic; name a traffic file with "
+            f"--traffic"
+        )
+    content, axes = _scenario_content(options, fixed)
+    return CostRequest(content, False, prices, _axes(axes, swept))
+
+
+def _axes(
+    of_file: dict[str, list[Any]], given: dict[str, list[str]]
+) -> dict[str, list[Any]]:
+    """Return the axes of a file and of the command line together."""
+    from specs.errors import SpecError
+
+    for name in given:
+        if name in of_file:
+            raise SpecError(f"--set {name}: the file sweeps it; leave one of them out")
+    return {**of_file, **given}
+
+
+def _traffic_content(
+    options: ScenarioOptions, path: Path, given: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Return a traffic file with what the command line says instead, and its axes."""
+    from experiments.cost.cost_request import with_keys, without_sweep
+    from serving.traffic_file import load_traffic_file
+    from specs.errors import SpecError
+
     for name in options.given:
         if name not in _OF_TRAFFIC:
             option = name.replace("_", "-")
             raise SpecError(f"a traffic file has no --{option}; leave it out")
     if options.scenario_file is not None:
         raise SpecError(
-            f"{options.scenario_file} is a scenario and {traffic} a traffic file; "
-            f"name one of them"
+            f"{options.scenario_file} is a scenario and {path} a traffic file; name "
+            f"one of them"
         )
-    if request_rate is not None:
-        given["traffic.rate_per_s"] = request_rate
-    content = with_keys(load_traffic_file(traffic), given)
-    return CostRequest(content, True, prices, swept, traffic)
+    content, axes = without_sweep(load_traffic_file(path), path, path.parent)
+    return with_keys(content, given), axes
+
+
+def _scenario_content(
+    options: ScenarioOptions, fixed: dict[str, str]
+) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Return a scenario file with what the command line says instead, and its axes."""
+    from experiments.cost.cost_request import without_sweep
+    from specs.scenario import resolved_file_names, scenario
+    from specs.validation import read_mapping
+
+    path = options.scenario_file
+    axes: dict[str, list[Any]] = {}
+    base: dict[str, Any] = {}
+    if path is not None:
+        content = resolved_file_names(path.parent, read_mapping(path))
+        content, axes = without_sweep(content, path, path.parent)
+        base = scenario(content, str(path)).model_dump(exclude_unset=True)
+    merged = {**base, **options.given}
+    merged["settings"] = {**base.get("settings", {}), **fixed}
+    return merged, axes

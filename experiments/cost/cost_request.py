@@ -12,7 +12,13 @@ from experiments.run.scenario_inputs import scenario_of
 from experiments.service.frame_plan import best_frame
 from experiments.service.served_model import with_slots
 from experiments.service.traffic_run import run_traffic
-from experiments.sweep.axes import MOST_POINTS, check_names, read_axes, setting_names
+from experiments.sweep.axes import (
+    MOST_POINTS,
+    axis_values,
+    check_names,
+    read_axes,
+    setting_names,
+)
 from experiments.sweep.grid import sweep_of, swept_number
 from serving.traffic_file import TrafficFile, traffic_file
 from specs.cost import CostSpec
@@ -116,6 +122,36 @@ def loads_of(content: TrafficFile | Scenario) -> Loads:
         plan = best_frame(content)
         return traffic_loads(run_traffic(plan.file, prepared=plan.prepared))
     return traffic_loads(run_traffic(content))
+
+
+def without_sweep(
+    content: Mapping[str, Any], origin: str | Path, folder: Path | None = None
+) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Return a file's content without its table ``[sweep]``, and the axes in that.
+
+    Parameters
+    ----------
+    content
+        Keys and values of the file.
+    origin, folder
+        Name of the file for messages, and folder of files that values name.
+
+    Raises
+    ------
+    SpecError
+        If the table is none, zips, or has an axis that cannot be meant.
+    """
+    rest = dict(content)
+    table = rest.pop("sweep", None)
+    if table is None:
+        return rest, {}
+    if not isinstance(table, dict):
+        raise SpecError(f"{origin}: sweep must be a table, as in [sweep] seed = [1, 2]")
+    if "zip" in table:
+        raise SpecError(
+            f"{origin}: a cost has no zip; every combination of its axes is a point"
+        )
+    return rest, axis_values(table, str(origin), folder)
 
 
 def with_keys(content: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -20,6 +21,14 @@ rate_per_s = 1000
 requests = 60
 prompt = { tokens = 12 }
 output = { tokens = 5 }
+"""
+SCENARIO = """
+model = "gpt2"
+chips = 2
+strategy = "tensor=1,pipeline=2"
+context = 64
+[settings]
+"model.layers" = 2
 """
 
 
@@ -60,12 +69,34 @@ def test_the_command_sweeps_loads_and_prices(
     assert (joules[slow].to_numpy() > joules[~slow].to_numpy()).all()
 
 
+def test_a_file_may_sweep_what_it_asks_and_what_it_costs(
+    groqrack: Groqrack, tmp_path: Path
+) -> None:
+    path = tmp_path / "sweep.toml"
+    axes = "[sweep]\ncost.facility.years = [2, 4]\nsequences = { range = [1, 3] }\n"
+    path.write_text(SCENARIO + axes, encoding="utf-8")
+    ended = groqrack("cost", path, "--json")
+    rows = json.loads(ended.stdout)
+    swept = [(row["sequences"], row["cost.facility.years"]) for row in rows]
+    assert swept == [(1, 2), (1, 4), (2, 2), (2, 4)]
+    first, second = (row["usd_per_hour.devices_low"] for row in rows[:2])
+    assert first == pytest.approx(2 * second)
+    path.write_text(TOML + "[sweep]\nreplicas = [1, 2]\n", encoding="utf-8")
+    rows = json.loads(groqrack("cost", "--traffic", path, "--json").stdout)
+    assert [row["load.chips"] for row in rows] == [8, 16]
+    ended = groqrack("cost", "--traffic", path, "--set", "replicas=1,2")
+    assert (ended.returncode, "the file sweeps it" in ended.stderr) == (2, True)
+    path.write_text(SCENARIO + '[sweep]\nzip = [["seed"]]\n', encoding="utf-8")
+    assert "has no zip" in groqrack("cost", path).stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--request-rate", "3"), "name a traffic file"),
         (("--set", "cost.facility.pues=1"), "did you mean"),
         (("--traffic", "none.toml"), "no --sequences"),
+        (("--set", "strategy=tensor=1,pipeline=1"), "is one strategy"),
         (("--hardware", "lpxx"), "did you mean 'lpx'"),
         (("--workload", "lstm:64"), "No such option"),
         (("--model", "bert-base", "--context", "64"), "encoder"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from experiments.cost.cost_request import CostRequest, with_keys
+from experiments.cost.cost_request import CostRequest, with_keys, without_sweep
 from experiments.cost.cost_sweep import cost_points, cost_row
 from experiments.cost.costing import (
     cost_document,
@@ -173,3 +173,13 @@ def test_a_key_of_a_table_or_a_setting_is_replaced() -> None:
     assert merged["settings"] == {"model.layers": 4, "chip.clock_hz": 10**9}
     with pytest.raises(SpecError, match=r"did you mean 'chip\.clock_hz'"):
         with_keys(CONTENT, {"chip.clok_hz": 1})
+
+
+def test_a_sweep_is_taken_out_of_its_file() -> None:
+    table = {"cost": {"facility": {"years": [2, 4]}}, "seed": {"range": [0, 2]}}
+    content, axes = without_sweep({**CONTENT, "sweep": table}, "mine.toml")
+    assert content == CONTENT
+    assert axes == {"cost.facility.years": [2, 4], "seed": [0, 1]}
+    assert without_sweep(CONTENT, "mine.toml") == (CONTENT, {})
+    with pytest.raises(SpecError, match="sweep must be a table"):
+        without_sweep({"sweep": 3}, "mine.toml")
