@@ -7,6 +7,8 @@ run: run_scenario, run_collective, Run
 execution: models, workloads and collectives computed with real numbers
 report, tables, plots, trace: summary, tables as data frames, pictures, traces
 sweep: run_sweep
+cost: costs of loads, in money and energy
+audit: claims of documents, and measurements of the model that bear on them
 plan_report: explained, plan_front
 validation: validation_rows
 script: what scripts share

@@ -6,26 +6,21 @@ time per token is the frame at any load; what grows is the queue. The full run i
 Llama-2-70B on 576 chips, the quick one GPT-2 on 24.
 """
 
-from typing import Any
-
 import matplotlib.style
 import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.plots.run_figure import STYLE
-from experiments.prompt_tax import LARGE, SIZES, SMALL
 from experiments.script.experiment_script import run_script
 from experiments.service.fleet_of import prepare_fleet
+from experiments.service.traffic_cases import LARGE, SMALL, traffic_content
 from experiments.service.traffic_run import run_traffic
 from experiments.tables.columns import TableRow
 from serving.traffic_file import traffic_file
 
 SHAPES, QUICK_SHAPES = (0.25, 0.5, 1.0, 4.0), (0.25, 4.0)
-# Rates in requests per second, and lengths, by model.
+# Rates in requests per second, by model.
 RATES = {"llama-2-70b": (2, 5, 8, 11, 14, 17, 20, 25), "gpt2": (100, 200, 300)}
-LENGTHS = {"llama-2-70b": (700, 3000, 150, 900), "gpt2": (200, 600, 100, 300)}
-SLO = {"llama-2-70b": (200, 5), "gpt2": (10, 1)}
-FRAMES = {"llama-2-70b": (4, 32), "gpt2": (2, 32)}
 _REQUESTS, _QUICK_REQUESTS = 20_000, 2000
 COLUMNS = {
     "burstiness": "burstiness",
@@ -65,36 +60,6 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
             )
     table = pd.DataFrame(rows)
     return table, _figure(table)
-
-
-def traffic_content(base: dict[str, Any], seed: int, requests: int) -> dict[str, Any]:
-    """Return the traffic file of the experiment."""
-    name = base["model"]
-    prompt, longest_prompt, output, longest_output = LENGTHS[name]
-    windows, chunk = FRAMES[name]
-    ttft_ms, tpot_ms = SLO[name]
-    return {
-        **base,
-        "seed": seed,
-        "frame": {"slots": SIZES[name][0], "windows": windows, "chunk_tokens": chunk},
-        "slo": {"ttft_ms": ttft_ms, "tpot_ms": tpot_ms},
-        "traffic": {
-            "arrivals": "gamma",
-            "requests": requests,
-            "prompt": {
-                "kind": "lognormal",
-                "median": prompt,
-                "sigma": 0.9,
-                "max": longest_prompt,
-            },
-            "output": {
-                "kind": "lognormal",
-                "median": output,
-                "sigma": 0.9,
-                "max": longest_output,
-            },
-        },
-    }
 
 
 def _figure(table: pd.DataFrame) -> Figure:

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.burstiness import traffic_content
 from experiments.plots.run_figure import STYLE
-from experiments.prompt_tax import LARGE, SMALL
 from experiments.script.experiment_script import run_script
 from experiments.service.fleet_of import PreparedFleet, fleet_of, prepare_fleet
+from experiments.service.traffic_cases import LARGE, SMALL, traffic_content
 from experiments.service.traffic_run import run_traffic
 from experiments.tables.columns import TableRow
 from serving.results.slo import PS_PER_MS

@@ -10,11 +10,10 @@ import matplotlib.style
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.burstiness import traffic_content
 from experiments.plots.run_figure import STYLE
-from experiments.prompt_tax import LARGE, SMALL
 from experiments.script.experiment_script import run_script
 from experiments.service.frame_plan import best_frame, frame_table, limit
+from experiments.service.traffic_cases import LARGE, SMALL, traffic_content
 from serving.traffic_file import traffic_file
 
 # Requests per second that come, by model: more than most frames can serve in time.

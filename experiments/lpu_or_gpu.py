@@ -1,11 +1,12 @@
-"""When does a rack of LPUs serve users better than GPU servers of the same power?
+"""When does a rack of LPUs serve users better than GPU servers of equal power or price?
 
 The same requests come to Llama-2-70B on 576 chips, and to servers of eight H100 with
 continuous batching by a step law (`serving.continuous_batching`, an assumption with
-drawn jitter). Rows are loads, for one GPU server and for as many as draw the power of
-the chips: thermal design power on both sides, hosts, switches and cooling not counted.
-Prices are not in it: that of a GPU server is not among our sources. The quick run has
-fewer requests and loads.
+drawn jitter). Rows are loads, for one GPU server; for as many as draw the power of the
+chips, thermal design power on both sides, hosts, switches and cooling not counted; and
+for as many as cost as much as the cards, by the dearest reading of the price of a card
+(by the cheapest it is one server). Prices are those of `groqrack cost`. The quick run
+has fewer requests and loads.
 """
 
 import matplotlib.style
@@ -13,11 +14,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.burstiness import LENGTHS, traffic_content
+from experiments.cost.cost_of_load import cost_of, purchase_usd
+from experiments.cost.equal_servers import (
+    equal_power_servers,
+    equal_price_servers,
+    server_step_law,
+)
+from experiments.cost.load import Load, traffic_load
 from experiments.plots.run_figure import STYLE
-from experiments.prompt_tax import LARGE
 from experiments.script.experiment_script import run_script
 from experiments.service.fleet_of import PreparedFleet, prepare_fleet
+from experiments.service.traffic_cases import LARGE, LENGTHS, traffic_content
 from experiments.service.traffic_run import run_traffic
 from experiments.tables.columns import TableRow
 from serving.continuous_batching import serve_batched
@@ -25,19 +32,18 @@ from serving.requests.request_table import RequestTable
 from serving.results.slo import PS_PER_MS, Slo, meets
 from serving.traffic_file import traffic_file
 from specs.arrays import Ints
-from specs.devices import load_device
-from specs.machine import load_machine
+from specs.cost import CostSpec, Range, load_costs
+from specs.units import PS_PER_S
 
 RATES, QUICK_RATES = (0.5, 1, 2, 4, 8, 11, 14, 20, 40), (1, 11)
-GPU = load_device("h100")
 # Objectives of someone who reads along, and of someone who cannot wait.
 SLOS = {"patient": Slo(ttft_ms=1000, tpot_ms=50), "urgent": Slo(ttft_ms=200, tpot_ms=5)}
 _REQUESTS, _QUICK_REQUESTS = 20_000, 500
 COLUMNS = {
     "device": "device",
     "devices": "n",
+    "equal_in": "equal",
     "rate_per_s": "rate/s",
-    "p50_ttft_ms": "p50 ttft",
     "p99_ttft_ms": "p99 ttft",
     "p50_tpot_ms": "p50 tpot",
     "p99_tpot_ms": "p99 tpot",
@@ -51,39 +57,79 @@ def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
     count = _QUICK_REQUESTS if quick else _REQUESTS
     content = traffic_content(LARGE, seed, count)
     prepared = prepare_fleet(traffic_file(content, "lpu_or_gpu"))
-    servers = equal_power_servers(LARGE["chips"])
+    prices = load_costs()
+    servers = {
+        "one": 1,
+        "power": equal_power_servers(LARGE["chips"]),
+        "price": equal_price_servers(LARGE["chips"], prices)[1],
+    }
     rows: list[TableRow] = []
     for rate in QUICK_RATES if quick else RATES:
         traffic = {**content["traffic"], "rate_per_s": rate, "burstiness": 1.0}
-        rows += _rows(prepared, {**content, "traffic": traffic}, servers, seed)
+        rows += _rows(prepared, {**content, "traffic": traffic}, servers, prices, seed)
     table = pd.DataFrame(rows)
     return table, _figure(table)
 
 
-def equal_power_servers(chips: int) -> int:
-    """Return the servers of the experiment that draw the power of so many chips."""
-    tdp_w = load_machine("groqrack").power.chip_tdp_w
-    assert GPU.step_law is not None
-    assert GPU.tdp_w is not None
-    assert tdp_w is not None
-    return round(chips * tdp_w / (GPU.step_law.devices * GPU.tdp_w))
-
-
 def _rows(
-    prepared: PreparedFleet, content: dict[str, object], servers: int, seed: int
+    prepared: PreparedFleet,
+    content: dict[str, object],
+    servers: dict[str, int],
+    prices: CostSpec,
+    seed: int,
 ) -> list[TableRow]:
     """Return the experiment's rows of a load."""
     file = traffic_file(content, "lpu_or_gpu")
     run = run_traffic(file, prepared=prepared)
     rate, requests = file.traffic.rate_per_s, run.traffic.requests
-    rows = [_row("GroqChip1", file.chips, rate, run.records)]
-    law = GPU.step_law
-    assert law is not None
-    for count in (1, servers):
+    load = traffic_load(run)
+    rows = [
+        {
+            **_row("GroqChip1", "all", file.chips, rate, run.records),
+            **_price(load, prices, "groqrack"),
+        }
+    ]
+    law = server_step_law()
+    for equal_in, count in servers.items():
         batched = serve_batched(requests, law, servers=count, seed=seed)
         records = _records(requests, batched.first_token_ps, batched.end_ps)
-        rows.append(_row("H100", count * law.devices, rate, records))
+        devices = count * law.devices
+        other = _gpu_load(load, devices, records)
+        row = _row("H100", equal_in, devices, rate, records)
+        rows.append({**row, **_price(other, prices, "h100")})
     return rows
+
+
+def _gpu_load(load: Load, devices: int, records: pd.DataFrame) -> Load:
+    """Return the load of GPU servers that serve the same requests."""
+    span_s = (records["end_ps"].max() - records["arrival_ps"].min()) / PS_PER_S
+    # Their power at a load is not modelled: a server draws the most that is published.
+    return load._replace(
+        machine="h100",
+        chips=devices,
+        output_tokens_per_s=float(records["output_tokens"].sum() / span_s),
+        average_power_w=None,
+        idle_power_w=None,
+        tdp_power_w=None,
+    )
+
+
+def _price(load: Load, prices: CostSpec, hardware: str) -> TableRow:
+    """Return what devices cost to buy, and each million tokens of answers in all.
+
+    Of the known parts, prompts included; empty where nothing is known.
+    """
+    bought = purchase_usd(prices, hardware, load.chips)
+    known = cost_of(load._replace(input_share=None), prices, hardware).known
+    ranges = {
+        "purchase_usd": bought,
+        "known_usd_per_m_output_tokens": known.output_usd_per_m_tokens,
+    }
+    return {
+        f"{name}_{end}": None if value is None else getattr(value, end)
+        for name, value in ranges.items()
+        for end in Range._fields
+    }
 
 
 def _records(requests: RequestTable, first: Ints, end: Ints) -> pd.DataFrame:
@@ -102,14 +148,17 @@ def _records(requests: RequestTable, first: Ints, end: Ints) -> pd.DataFrame:
     )
 
 
-def _row(device: str, devices: int, rate: float, records: pd.DataFrame) -> TableRow:
+def _row(
+    device: str, equal_in: str, devices: int, rate: float, records: pd.DataFrame
+) -> TableRow:
     """Return the experiment's row of devices at a load."""
     done = records[records["outcome"] == "completed"]
-    span_s = (done["end_ps"].max() - done["arrival_ps"].min()) / 1e12
+    span_s = (done["end_ps"].max() - done["arrival_ps"].min()) / PS_PER_S
     row: TableRow = {
         "model": LARGE["model"],
         "device": device,
         "devices": devices,
+        "equal_in": equal_in,
         "rate_per_s": rate,
         "completed": len(done),
     }

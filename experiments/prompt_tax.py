@@ -6,8 +6,6 @@ each is what the same slots decode without prompts, and the time per token of a 
 The full run is Llama-2-70B on 576 chips, the quick one GPT-2 on 24.
 """
 
-from typing import Any
-
 import matplotlib.style
 import pandas as pd
 from matplotlib.figure import Figure
@@ -20,25 +18,12 @@ from experiments.service.fleet_of import (
     prepare_replica,
     replica_times,
 )
+from experiments.service.traffic_cases import LARGE, SIZES, SMALL
 from experiments.service.traffic_run import run_traffic, traffic_document
 from experiments.tables.columns import TableRow
 from serving.compiled_times import ServiceCompiler
 from serving.traffic_file import FrameSpec, TrafficFile, traffic_file
 
-LARGE: dict[str, Any] = {
-    "model": "llama-2-70b",
-    "chips": 576,
-    "strategy": "tensor=16,pipeline=36",
-    "context": 4000,
-}
-SMALL: dict[str, Any] = {
-    "model": "gpt2",
-    "chips": 24,
-    "strategy": "tensor=2,pipeline=12",
-    "context": 1000,
-}
-# Slots, positions of a prompt, and tokens of an answer.
-SIZES = {"llama-2-70b": (27, 1000, 200), "gpt2": (12, 250, 50)}
 CHUNKS, QUICK_CHUNKS = (8, 16, 32, 64, 128), (16, 64)
 WINDOWS, QUICK_WINDOWS = (1, 2, 4, 8, 16), (1, 4)
 _REQUESTS = 2000

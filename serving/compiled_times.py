@@ -7,6 +7,7 @@ from typing import NamedTuple, final
 import numpy as np
 
 from compiler.compile_decode import compile_token
+from compiler.energy.program_energy import program_energy
 from compiler.ir.timeline import Timeline, TransportEntry
 from compiler.prefill.chunk_steps import STAGE_TRANSFER
 from compiler.verify import verify
@@ -76,6 +77,8 @@ class CompiledPass(NamedTuple):
         From the start of each stage to the next one's.
     digest
         Digest of its certificate.
+    dynamic_j
+        Dynamic energy of its operations on all chips, in J.
     """
 
     interval_cycles: int
@@ -84,6 +87,7 @@ class CompiledPass(NamedTuple):
     slowest_cycles: int
     pitch_cycles: tuple[int, ...]
     digest: str
+    dynamic_j: float
 
 
 @final
@@ -160,6 +164,8 @@ class ServiceCompiler:
             kv_bytes_per_token=_kv_bytes_per_token(plan),
             decode_certificates=tuple(each.digest for each in tokens),
             chunk_certificates=tuple(each.digest for each in passes),
+            turn_j=np.array([each.dynamic_j for each in tokens]),
+            chunk_j=np.array([each.dynamic_j for each in passes]),
         )
 
     def _pass(
@@ -188,6 +194,7 @@ class ServiceCompiler:
             certificate = verify(
                 program, self._topology, plan.machine, plan=schedule.plan
             )
+            spent = program_energy(program, self._topology, plan.machine)
             self._compiled[key] = CompiledPass(
                 interval_cycles=program.interval_cycles,
                 period_cycles=program.period_cycles,
@@ -195,6 +202,7 @@ class ServiceCompiler:
                 slowest_cycles=max(schedule.timeline.stage_cycles),
                 pitch_cycles=tuple(stage_pitch(schedule.timeline)),
                 digest=certificate.digest,
+                dynamic_j=spent.total.total,
             )
         return self._compiled[key]
 

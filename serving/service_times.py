@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 
 from serving.cycle_time import CycleTime
-from specs.arrays import Ints
+from specs.arrays import Floats, Ints
 from specs.errors import SpecError
 from specs.host_link import HostSpec
 
@@ -59,6 +59,9 @@ class ServiceTimes:
         Bytes of keys and values of a position on the chip that holds the most of them.
     decode_certificates, chunk_certificates
         Digests of the certificates of the programs, one for each bucket.
+    turn_j, chunk_j
+        Dynamic energy of a decode turn and of a chunk on all chips, in J; None if it
+        was not counted.
     """
 
     clock_hz: int
@@ -80,6 +83,8 @@ class ServiceTimes:
     kv_bytes_per_token: int
     decode_certificates: tuple[str, ...]
     chunk_certificates: tuple[str, ...]
+    turn_j: Floats | None = None
+    chunk_j: Floats | None = None
 
     def __post_init__(self) -> None:
         """Freeze the arrays, and refuse times that no pipeline has.

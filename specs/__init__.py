@@ -22,6 +22,7 @@ quantization, quantization_methods, quantized_modules: readers of a config's
 devices, step_law: DeviceSpec, load_device, StepLaw; peaks and steps of other devices
 pairing: PairingSpec, PairingLinkSpec, load_pairing; devices beside a machine, and the
     link between
+cost: CostSpec, load_costs; prices and power with their sources
 decode_work: decode_work, attention_work, head_work, for the bounds of devices
 graph, graph_validation: tensors and operators of a workload, and their faults
 vector_functions, vector_validation: functions of vector operators, and their faults

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from experiments.cli.collective import collective_command
+from experiments.cli.cost import cost_command
 from experiments.cli.execution.execute import execute_command
 from experiments.cli.experiment import SCRIPT_ARGUMENTS, experiment_command
 from experiments.cli.options import AsJson, Out, plain_console
@@ -201,6 +202,7 @@ for name, command in (
     ("validate", validate_command),
     ("collective", collective_command),
     ("traffic", traffic_command),
+    ("cost", cost_command),
     ("execute", execute_command),
     ("serve", serve_command),
     ("sweep", sweep_command),

@@ -128,7 +128,7 @@ def simulate_each(options: ScenarioOptions, out: Path | None, *, as_json: bool) 
     from experiments.sweep.axes import read_axes
     from experiments.sweep.grid import sweep_of, swept_number
 
-    _check_strategies(swept.get("strategy", []))
+    check_strategies(swept.get("strategy", []))
     axes = read_axes(
         {key: list(map(swept_number, values)) for key, values in swept.items()}, "--set"
     )
@@ -137,8 +137,14 @@ def simulate_each(options: ScenarioOptions, out: Path | None, *, as_json: bool) 
     return True
 
 
-def _check_strategies(values: list[str]) -> None:
-    """Refuse one strategy of several words, which commas make a list."""
+def check_strategies(values: list[str]) -> None:
+    """Refuse one strategy of several words, which commas make a list.
+
+    Raises
+    ------
+    SpecError
+        If it is one.
+    """
     from specs.errors import SpecError
 
     words = [value.partition("=")[0] for value in values if "=" in value]

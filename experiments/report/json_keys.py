@@ -3,6 +3,7 @@
 A key of a nested object is written with dots, of an object in a list with ``[]``.
 """
 
+from experiments.report.cost_keys import COST
 from experiments.report.energy_keys import ENERGY
 from experiments.report.reference_keys import TOPOLOGY, VALIDATE
 from experiments.report.traffic_keys import REQUEST_COLUMNS, TRAFFIC
@@ -232,6 +233,7 @@ KEYS = {
     "groqrack simulate --json, summary.json": SIMULATE,
     "groqrack plan --json": PLAN,
     "groqrack collective --json": COLLECTIVE,
+    "groqrack cost --json": COST,
     "groqrack execute --json": EXECUTE,
     "groqrack execute --collective --json": EXECUTE_COLLECTIVE,
     "groqrack topology --json": TOPOLOGY,

@@ -73,6 +73,7 @@ def run_script(
     shown: Mapping[str, str] = SHOWN,
     *,
     digits: int = 1,
+    page: Callable[[pd.DataFrame], str] | None = None,
 ) -> None:
     """Run an experiment script from its command line; write its tables and its figure.
 
@@ -90,6 +91,8 @@ def run_script(
         Columns of the printed table, in order, and their headings.
     digits
         Digits after the decimal point in the printed table.
+    page
+        Returns the table as a page in Markdown, which is written as ``<name>.md``.
     """
     # The command groqrack runs scripts too, and names itself here.
     command = sys.argv[0]
@@ -129,6 +132,9 @@ def run_script(
             write_bytes(options.out / f"{stem}.csv", csv_bytes(each))
             for stem, each in tables.items()
         ]
+        if page is not None:
+            path = options.out / f"{name}.md"
+            written.append(write_bytes(path, page(table).encode()))
         picture = options.out / f"{name}.png"
         written.append(write_bytes(picture, picture_bytes(figure)))
     except RackError as error:

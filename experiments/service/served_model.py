@@ -84,7 +84,7 @@ def served_timetable(
         policy=policy,
         pace=Pace(options.pace),
     )
-    prepared = _with_slots(scenario)
+    prepared = with_slots(scenario)
     times = compile_service_times(
         prepared.plan, prepared.topology, chunk_tokens=frame.chunk_tokens
     )
@@ -97,7 +97,7 @@ def served_timetable(
     )
 
 
-def _with_slots(scenario: Scenario) -> Prepared:
+def with_slots(scenario: Scenario) -> Prepared:
     """Return the plan with its sequences, or with the most up to the stages."""
     if "sequences" in scenario.model_fields_set:
         return plan_scenario(scenario)

@@ -2,7 +2,7 @@
 
 runner: run_sweep, results_csv, point_keys
 grid: Sweep, SweepPoint, load_sweep, sweep_of, swept_number
-axes: Axis, read_axes, parameters, setting_names, check_names, MOST_POINTS
+axes: Axis, read_axes, axis_values, parameters, setting_names, check_names, MOST_POINTS
 point: point_key, run_point, settled, flat_numbers, PointChangedError
 executors: ExecutorFactory, executor_named, local_executor, without_interrupt
 result_store: ResultStore, Outcome

@@ -57,6 +57,31 @@ def read_axes(
         If the table names no axis, an axis without values, one twice, a parameter that
         does not exist, or a value that cannot be meant.
     """
+    values = axis_values(table, origin, folder)
+    check_names(values, parameters(), origin)
+    groups = _groups(table.get("zip", []), values, origin)
+    together = {name: group for group in groups for name in group}
+    # A group takes the place of its first parameter.
+    named = dict.fromkeys(together.get(name, (name,)) for name in values)
+    return [
+        Axis(names, tuple(zip(*(values[name] for name in names), strict=True)))
+        for names in named
+    ]
+
+
+def axis_values(
+    table: Mapping[str, Any], origin: str, folder: Path | None = None
+) -> dict[str, list[Any]]:
+    """Return the values of the axes of a sweep by dotted name, whatever they are of.
+
+    Parameters are those of `read_axes`.
+
+    Raises
+    ------
+    SpecError
+        If the table names no axis, an axis without values, one twice, or a value that
+        cannot be meant.
+    """
     values: dict[str, list[Any]] = {}
     for name, entry in _flat({key: table[key] for key in table if key != "zip"}):
         if name in values:
@@ -67,15 +92,7 @@ def read_axes(
             values[name] = [each[name] for each in seen]
     if not values:
         raise SpecError(f"{origin}: [sweep] has no axis; write one, as seed = [1, 2]")
-    check_names(values, parameters(), origin)
-    groups = _groups(table.get("zip", []), values, origin)
-    together = {name: group for group in groups for name in group}
-    # A group takes the place of its first parameter.
-    named = dict.fromkeys(together.get(name, (name,)) for name in values)
-    return [
-        Axis(names, tuple(zip(*(values[name] for name in names), strict=True)))
-        for names in named
-    ]
+    return values
 
 
 def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

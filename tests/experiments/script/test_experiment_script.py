@@ -27,3 +27,15 @@ def test_a_script_leaves_its_tables_and_its_figure_and_says_so(
     assert (tmp_path / "x.csv").read_text() == "seed,quick\n7,True\n"
     wrote = " and ".join(str(tmp_path / name) for name in names)
     assert capsys.readouterr().out.endswith(f"\nwrote {wrote}\n")
+
+
+def test_a_script_may_leave_a_page_of_its_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["x", f"--out={tmp_path}"])
+
+    def page(table: pd.DataFrame) -> str:
+        return f"# {len(table)} row\n"
+
+    run_script("x", "Does it run?", experiment, {"seed": "seed"}, page=page)
+    assert (tmp_path / "x.md").read_text() == "# 1 row\n"

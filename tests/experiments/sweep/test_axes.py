@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from experiments.sweep.axes import (
     MOST_POINTS,
     Axis,
+    axis_values,
     check_names,
     parameters,
     read_axes,
@@ -26,6 +27,13 @@ def test_a_range_ends_below_its_bound(first: int, below: int, step: int) -> None
         return
     (axis,) = read_axes(table, "mine.toml")
     assert axis == Axis(("seed",), tuple((n,) for n in range(first, below, step)))
+
+
+def test_the_values_of_axes_are_read_whatever_the_axes_are_of() -> None:
+    table = {"price": {"years": [2, 4]}, "zip": [["x"]]}
+    assert axis_values(table, "mine.toml") == {"price.years": [2, 4]}
+    with pytest.raises(SpecError, match=r"no parameter 'price\.years'"):
+        read_axes(table, "mine.toml")
 
 
 REFUSED = {
