@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from experiments.cli.collective import collective_command
+from experiments.cli.compare import compare_command
 from experiments.cli.execute import execute_command
 from experiments.cli.options import AsJson, Out, plain_console
 from experiments.cli.reference import models_command, topology_command, validate_command
@@ -173,6 +174,7 @@ for name, command in (
     ("validate", validate_command),
     ("collective", collective_command),
     ("traffic", traffic_command),
+    ("compare", compare_command),
     ("execute", execute_command),
     ("serve", serve_command),
     ("sweep", sweep_command),
