@@ -20,11 +20,10 @@ from experiments.script.experiment_script import run_script
 from experiments.service.fleet_of import PreparedFleet, prepare_fleet
 from experiments.service.traffic_run import run_traffic
 from experiments.tables.columns import TableRow
-from serving.continuous_batching import StepLaw, serve_batched
+from serving.continuous_batching import Batched, StepLaw, serve_batched
 from serving.requests.request_table import RequestTable
 from serving.results.slo import PS_PER_MS, Slo, meets
 from serving.traffic_file import traffic_file
-from specs.arrays import Ints
 from specs.machine import load_machine
 
 RATES, QUICK_RATES = (0.5, 1, 2, 4, 8, 11, 14, 20, 40), (1, 11)
@@ -76,13 +75,14 @@ def _rows(
     rows = [_row("GroqChip1", file.chips, rate, run.records)]
     for count in (1, servers):
         batched = serve_batched(requests, StepLaw(), servers=count, seed=seed)
-        records = _records(requests, batched.first_token_ps, batched.end_ps)
+        records = batched_records(requests, batched)
         rows.append(_row("H100", count * GPUS_PER_SERVER, rate, records))
     return rows
 
 
-def _records(requests: RequestTable, first: Ints, end: Ints) -> pd.DataFrame:
-    """Return the latencies of requests on GPU servers."""
+def batched_records(requests: RequestTable, batched: Batched) -> pd.DataFrame:
+    """Return the latencies of requests on GPU servers, a row for each."""
+    first, end = batched
     gaps = np.maximum(requests.output_tokens - 1, 1)
     return pd.DataFrame(
         {

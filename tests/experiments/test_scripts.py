@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from experiments import lpu_or_gpu
+from experiments import lpu_or_gpu, request_router
 from experiments.__main__ import experiment_names, main
 from experiments.batch_size import ridge_batch
 from experiments.lpu_or_gpu import equal_power_servers
@@ -32,8 +32,8 @@ MACHINES = ["batch_size", "generations"]
 PHASES = ["context_length", "speculative_decoding"]
 OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
 VALIDATION = ["validation_figure"]
-SERVING = ["burstiness", "failover_under_load", "frame_search"]
-SERVED = ["lpu_or_gpu", "prompt_tax"]
+SERVING = ["burstiness", "context_tax", "failover_under_load", "frame_search"]
+SERVED = ["lpu_or_gpu", "prompt_tax", "request_router"]
 SCALING = ["scaling_law"]
 PLANS = ["encoder_cuts", "placement_gain"]
 PROOF = ["certificate_strength"]
@@ -496,6 +496,35 @@ def test_a_gpu_server_beside_it_has_slower_tokens_under_load(
     assert by_rate["p50_tpot_ms"].is_monotonic_increasing
     ours = table[table["device"] == "GroqChip1"]
     assert ours["p50_tpot_ms"].max() < 1.01 * ours["p50_tpot_ms"].min()
+
+
+def test_a_longer_context_leaves_fewer_slots(quick_run: Ran) -> None:
+    folder, _ = quick_run("context_tax")
+    table = pd.read_csv(folder / "context_tax.csv")
+    assert table["context_tokens"].is_monotonic_increasing
+    assert table["slots"].is_monotonic_decreasing
+    assert (table["tokens_per_s"] < table["tokens_per_s_without_prompts"]).all()
+    mixed = pd.read_csv(folder / "context_tax_mixed.csv").set_index("frames")
+    # Short requests have frames of their own once they are sorted.
+    short = mixed["p50_tpot_short_ms"]
+    assert short["sorted"] < min(short["longest"], short["in flight"])
+    assert len(set(mixed["completed"])) == 1
+
+
+def test_a_router_pays_where_urgent_requests_fit_on_one_pipeline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(request_router, "LARGE", SMALL)
+    # Two small pipelines hold these, and no GPU server has a token in 5 ms.
+    monkeypatch.setattr(request_router, "QUICK_TPOTS", (5.0,))
+    table, _, tables = request_router.experiment(1, quick=True)
+    by_system = table.set_index(["urgent_share", "system"])
+    few, many = (by_system.loc[share] for share in request_router.QUICK_SHARES)
+    assert few["request_goodput"]["gpus"] > many["request_goodput"]["gpus"]
+    assert few["best"]["router"]
+    thresholds = tables["thresholds"]
+    assert (thresholds["gpus_rate_per_s"] == 0).all()
+    assert (thresholds["lpus_rate_per_s"] > 0).all()
 
 
 def test_a_search_names_what_limits_each_frame(quick_run: Ran) -> None:
