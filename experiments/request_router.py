@@ -45,6 +45,8 @@ KEPT = 0.99
 # A threshold lies between a rate that is kept and one this much higher that is not.
 _LOWEST, _HIGHEST, _STEP, _QUICK_STEP = 0.25, 256.0, 1.05, 1.3
 _REQUESTS, _QUICK_REQUESTS = 4000, 400
+# Seconds for which they come: a burst that is over sooner says little of a rate.
+_LEAST_S = 20.0
 COLUMNS = {
     "rate_per_s": "rate/s",
     "urgent_share": "urgent",
@@ -78,9 +80,10 @@ def experiment(
     return table, _figure(table, thresholds), {"thresholds": thresholds}
 
 
-def _requests(file: TrafficFile, rate: float) -> RequestTable:
-    """Return the requests that come at a rate, as a Poisson process."""
-    update = {"arrivals": "poisson", "rate_per_s": rate}
+def _requests(file: TrafficFile, rate: float, least_s: float = 0) -> RequestTable:
+    """Return requests of a Poisson process, for so many seconds at least."""
+    count = max(file.traffic.requests, round(rate * least_s))
+    update = {"arrivals": "poisson", "rate_per_s": rate, "requests": count}
     spec = file.traffic.model_copy(update=update)
     return traffic(spec, seed=file.seed).requests
 
@@ -176,13 +179,13 @@ def _threshold(
     slo = Slo(ttft_ms=SLOS["urgent"].ttft_ms, tpot_ms=tpot_ms)
 
     def kept_by_lpus(rate: float) -> bool:
-        requests = _requests(file, rate)
+        requests = _requests(file, rate, _LEAST_S)
         everyone = np.ones(requests.size, dtype=np.bool_)
         records = _on_lpus(pipeline, 1, requests, everyone)
         return records is not None and bool(meets(records, slo).mean() >= KEPT)
 
     def kept_by_gpus(rate: float) -> bool:
-        requests = _requests(file, rate)
+        requests = _requests(file, rate, _LEAST_S)
         everyone = np.ones(requests.size, dtype=np.bool_)
         records = _on_servers(servers, requests, everyone, seed)
         return records is not None and bool(meets(records, slo).mean() >= KEPT)
