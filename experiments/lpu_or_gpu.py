@@ -27,7 +27,7 @@ from experiments.service.fleet_of import PreparedFleet, prepare_fleet
 from experiments.service.traffic_cases import LARGE, LENGTHS, traffic_content
 from experiments.service.traffic_run import run_traffic
 from experiments.tables.columns import TableRow
-from serving.continuous_batching import serve_batched
+from serving.continuous_batching import Batched, serve_batched
 from serving.requests.request_table import RequestTable
 from serving.results.slo import PS_PER_MS, Slo, meets
 from serving.traffic_file import traffic_file
@@ -92,7 +92,7 @@ def _rows(
     law = server_step_law()
     for equal_in, count in servers.items():
         batched = serve_batched(requests, law, servers=count, seed=seed)
-        records = _records(requests, batched.first_token_ps, batched.end_ps)
+        records = batched_records(requests, batched)
         devices = count * law.devices
         other = _gpu_load(load, devices, records)
         row = _row("H100", equal_in, devices, rate, records)
@@ -132,8 +132,9 @@ def _price(load: Load, prices: CostSpec, hardware: str) -> TableRow:
     }
 
 
-def _records(requests: RequestTable, first: Ints, end: Ints) -> pd.DataFrame:
-    """Return the latencies of requests on GPU servers."""
+def batched_records(requests: RequestTable, batched: Batched) -> pd.DataFrame:
+    """Return the latencies of requests on GPU servers, a row for each."""
+    first, end = batched
     gaps = np.maximum(requests.output_tokens - 1, 1)
     return pd.DataFrame(
         {

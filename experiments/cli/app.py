@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from experiments.cli.collective import collective_command
+from experiments.cli.compare import compare_command
 from experiments.cli.cost import cost_command
 from experiments.cli.execution.execute import execute_command
 from experiments.cli.experiment import SCRIPT_ARGUMENTS, experiment_command
@@ -203,6 +204,7 @@ for name, command in (
     ("collective", collective_command),
     ("traffic", traffic_command),
     ("cost", cost_command),
+    ("compare", compare_command),
     ("execute", execute_command),
     ("serve", serve_command),
     ("sweep", sweep_command),

@@ -6,7 +6,7 @@ A key of a nested object is written with dots, of an object in a list with ``[]`
 from experiments.report.cost_keys import COST
 from experiments.report.energy_keys import ENERGY
 from experiments.report.reference_keys import TOPOLOGY, VALIDATE
-from experiments.report.traffic_keys import REQUEST_COLUMNS, TRAFFIC
+from experiments.report.traffic_keys import COMPARE, REQUEST_COLUMNS, TRAFFIC
 from experiments.tables.columns import BREAKDOWN
 
 _MODEL = {
@@ -238,6 +238,7 @@ KEYS = {
     "groqrack execute --collective --json": EXECUTE_COLLECTIVE,
     "groqrack topology --json": TOPOLOGY,
     "groqrack traffic --json, its summary.json": TRAFFIC,
+    "groqrack compare --json": COMPARE,
     "groqrack validate --json": VALIDATE,
 }
 _RESULTS = """\

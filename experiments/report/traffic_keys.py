@@ -90,3 +90,27 @@ REQUEST_COLUMNS = {
     "outcome": "completed, rate_limited, no_capacity or too_long",
     "slo_met": "whether it was completed within all objectives",
 }
+
+_SIDES = {"run": "the first file", "measured": "the second file"}
+COMPARE = {
+    "schema": TRAFFIC["schema"],
+    **{
+        key: text
+        for side, file in _SIDES.items()
+        for key, text in {
+            f"{side}.file": f"name of {file}",
+            f"{side}.tool": "what wrote it",
+            f"{side}.definitions.*": "how it defines a metric, or one statistic of it",
+            f"{side}.names.*": "what it calls a metric",
+        }.items()
+    },
+    "metrics[].metric": "what is compared",
+    "metrics[].statistic": "mean or a percentile; rates, counts and lengths: mean",
+    "metrics[].unit": "unit of the values, ms or per second",
+    "metrics[].run": "value of the first file, null if it has none",
+    "metrics[].measured": "value of the second file, null if it has none",
+    "metrics[].difference": "measured - run, null if either is",
+    "metrics[].relative": "difference / run, null if run is 0",
+    "metrics[].same_definition": "whether both tools mean the same by it",
+    "remarks": "other names and definitions, other loads, and what a file lacks",
+}

@@ -21,6 +21,7 @@ from serving.compiled_times import ServiceCompiler
 from serving.frame import Policy
 from serving.service_times import ServiceTimes
 from serving.traffic_file import FrameSpec, TrafficFile
+from sharding.planner.chunked_prefill import lacking_bytes
 from sharding.planner.plan import fitting_plan
 from specs.errors import PlanError, ScheduleError
 from specs.scenario import Scenario
@@ -191,8 +192,10 @@ def _slot_counts(file: TrafficFile) -> tuple[int, ...]:
     return tuple(sorted(parts | {min(stages, most)}))
 
 
-def most_slots(file: TrafficFile) -> int:
+def most_slots(file: TrafficFile, chunk_tokens: int = 0) -> int:
     """Return the most sequences whose KV caches fit beside the weights.
+
+    A pass of so many positions of a prompt must fit beside them, 0 for none.
 
     Raises
     ------
@@ -201,11 +204,15 @@ def most_slots(file: TrafficFile) -> int:
     """
     plan = prepare_replica(file, FrameSpec(slots=1)).plan
     chips = np.concatenate([stage.chips for stage in plan.stages])
+    chunk = plan.task._replace(query_tokens=chunk_tokens, answer_tokens=1)
     low, high = 1, _MOST_SLOTS
     while low < high:
         middle = (low + high + 1) // 2
         fitting = fitting_plan(plan.task, plan.strategy, chips, sequences=middle)
-        low, high = (low, middle - 1) if fitting is None else (middle, high)
+        fits = fitting is not None and not (
+            chunk_tokens and lacking_bytes(fitting, chunk) > 0
+        )
+        low, high = (middle, high) if fits else (low, middle - 1)
     return low
 
 

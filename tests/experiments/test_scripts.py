@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from experiments import lpu_or_gpu
+from experiments import lpu_or_gpu, request_router
 from experiments.__main__ import main
 from experiments.batch_size import ridge_batch
 from experiments.paired.overlapped import break_even_latency_us
@@ -33,9 +33,8 @@ MACHINES = ["batch_size", "generations"]
 PHASES = ["context_length", "speculative_decoding"]
 OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
 VALIDATION = ["validation_figure"]
-SERVING = ["burstiness", "failover_under_load", "frame_search"]
-SERVED = ["lpu_or_gpu", "prompt_tax"]
-PAIRED = ["pairing"]
+from experiments import lpu_or_gpu, request_router
+from experiments.__main__ import main
 SCALING = ["scaling_law"]
 PLANS = ["encoder_cuts", "placement_gain"]
 PROOF = ["certificate_strength"]
@@ -537,6 +536,35 @@ def test_a_gpu_server_beside_it_has_slower_tokens_under_load(
     # The same requests at twice the rate cost half; a range has a price below.
     dollars = ours.set_index("rate_per_s")["known_usd_per_m_output_tokens_low"]
     assert dollars[11] < dollars[1] < ours["purchase_usd_low"].max()
+
+
+def test_a_longer_context_leaves_fewer_slots(quick_run: Ran) -> None:
+    folder, _ = quick_run("context_tax")
+    table = pd.read_csv(folder / "context_tax.csv")
+    assert table["context_tokens"].is_monotonic_increasing
+    assert table["slots"].is_monotonic_decreasing
+    assert (table["tokens_per_s"] < table["tokens_per_s_without_prompts"]).all()
+    mixed = pd.read_csv(folder / "context_tax_mixed.csv").set_index("frames")
+    # Short requests have frames of their own once they are sorted.
+    short = mixed["p50_tpot_short_ms"]
+    assert short["sorted"] < min(short["longest"], short["in flight"])
+    assert len(set(mixed["completed"])) == 1
+
+
+def test_a_router_pays_where_urgent_requests_fit_on_one_pipeline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(request_router, "LARGE", SMALL)
+    # Two small pipelines hold these, and no GPU server has a token in 5 ms.
+    monkeypatch.setattr(request_router, "QUICK_TPOTS", (5.0,))
+    table, _, tables = request_router.experiment(1, quick=True)
+    by_system = table.set_index(["urgent_share", "system"])
+    few, many = (by_system.loc[share] for share in request_router.QUICK_SHARES)
+    assert few["request_goodput"]["gpus"] > many["request_goodput"]["gpus"]
+    assert few["best"]["router"]
+    thresholds = tables["thresholds"]
+    assert (thresholds["gpus_rate_per_s"] == 0).all()
+    assert (thresholds["lpus_rate_per_s"] > 0).all()
 
 
 def test_a_search_names_what_limits_each_frame(quick_run: Ran) -> None:
