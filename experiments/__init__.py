@@ -6,6 +6,7 @@ imported here, so that ``groqrack --help`` need not wait for NumPy.
 run: run_scenario, run_collective, Run
 execution: models, workloads and collectives computed with real numbers
 report, tables, plots, trace: summary, tables as data frames, pictures, traces
+html_report: report_page, a run as one HTML file
 sweep: run_sweep
 plan_report: explained, plan_front
 validation: validation_rows

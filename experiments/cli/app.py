@@ -14,6 +14,7 @@ from experiments.cli.collective import collective_command
 from experiments.cli.execute import execute_command
 from experiments.cli.options import AsJson, Out, plain_console
 from experiments.cli.reference import models_command, topology_command, validate_command
+from experiments.cli.report import report_command
 from experiments.cli.scenario_options import (
     ScenarioOptions,
     scenario_from,
@@ -173,6 +174,7 @@ for name, command in (
     ("validate", validate_command),
     ("collective", collective_command),
     ("traffic", traffic_command),
+    ("report", report_command),
     ("execute", execute_command),
     ("serve", serve_command),
     ("sweep", sweep_command),
