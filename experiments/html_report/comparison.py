@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeGuard
 
+import pandas as pd
+
+from experiments.html_report.simulation_view import last_replica, operator_cycles
+
 MOST_MOVERS = 10
 # What a run takes on this computer says nothing about the machine.
 _OF_THE_COMPUTER = (
@@ -93,6 +97,36 @@ def differences(
 def largest_movers(rows: list[Difference], most: int = MOST_MOVERS) -> list[Difference]:
     """Return the differences of two runs that are the largest in relation."""
     return sorted(rows, key=lambda row: -abs(row.share))[:most]
+
+
+def operator_changes(
+    first: pd.DataFrame, second: pd.DataFrame, most: int = MOST_MOVERS
+) -> list[Difference]:
+    """Return the operators whose cycles differ most between two runs.
+
+    Parameters
+    ----------
+    first, second
+        Tables ``timeline`` of the runs; the cycles are those that count for a token.
+    most
+        Operators to return.
+    """
+    a, b = (_cycles_of(timeline) for timeline in (first, second))
+    rows = [
+        Difference(name, a.get(name, 0), b.get(name, 0))
+        for name in dict.fromkeys([*a, *b])
+    ]
+    moved = [row for row in rows if row.change]
+    return sorted(moved, key=lambda row: -abs(row.change))[:most]
+
+
+def _cycles_of(timeline: pd.DataFrame) -> dict[str, int]:
+    """Return the cycles of a run's token by operator and kind."""
+    own = timeline[timeline["replica"] == last_replica(timeline)]
+    cycles = operator_cycles(own)
+    names = cycles["name"].astype(str) + " (" + cycles["kind"].astype(str) + ")"
+    counts = (int(each) for each in cycles["path_cycles"])
+    return dict(zip(names.tolist(), counts, strict=True))
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

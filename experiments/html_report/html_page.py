@@ -17,6 +17,7 @@ from experiments.html_report.comparison import (
     differing_inputs,
     flat,
     largest_movers,
+    operator_changes,
 )
 from experiments.html_report.html_tables import difference_table, exact, html_table
 from experiments.html_report.key_figures import KeyFigure, key_figures
@@ -248,6 +249,13 @@ def _changes(folders: list[RunFolder]) -> str:
     )
     none = '<p class="lead">No number differs.</p>'
     largest = difference_table("movers", movers) if movers else none
+    if folders[0].kind == SIMULATION:
+        before, after = (folder.tables["timeline"] for folder in folders)
+        moved = operator_changes(before, after)
+        inputs += (
+            '<h3 class="next">Operators whose cycles changed most</h3>'
+            f"{difference_table('operators', moved) if moved else none}"
+        )
     everything = (
         f"<details><summary>all {len(rows):,} numbers that differ</summary>"
         f'<div class="scroll">{difference_table("differences", rows)}</div></details>'
@@ -258,10 +266,10 @@ def _changes(folders: list[RunFolder]) -> str:
         '<section id="changes"><h2>What changed from A to B</h2><p class="lead">'
         "Signed changes are B \N{MINUS SIGN} A. A mover's share is its change in "
         'relation to the larger of both.</p><div class="panels two"><div class="panel">'
-        f'<h3>Asked differently</h3><div class="wide">{inputs}</div></div>'
+        f'<h3>Asked differently</h3><div class="wide" tabindex="0">{inputs}</div></div>'
         '<div class="panel">'
-        f'<h3>The ten largest movers</h3><div class="wide">{largest}</div>{everything}'
-        "</div></div></section>"
+        f'<h3>The ten largest movers</h3><div class="wide" tabindex="0">{largest}</div>'
+        f"{everything}</div></div></section>"
     )
 
 

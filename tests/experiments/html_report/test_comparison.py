@@ -1,8 +1,11 @@
+import pandas as pd
+
 from experiments.html_report.comparison import (
     differences,
     differing_inputs,
     flat,
     largest_movers,
+    operator_changes,
 )
 
 FIRST = {"inputs": {"chips": 8, "seed": 1}, "a": 10, "b": {"c": 4, "d": "x"}, "e": 1}
@@ -34,3 +37,20 @@ def test_the_largest_movers_come_first() -> None:
     rows = differences(FIRST, SECOND)
     assert [row.key for row in largest_movers(rows)] == ["b.c", "a"]
     assert len(largest_movers(rows * 20)) == 10
+
+
+def test_operators_that_changed_most_come_first_with_those_that_one_run_lacks() -> None:
+    def timeline(**cycles: int) -> pd.DataFrame:
+        rows = [
+            {"replica": 0, "kind": "matmul", "name": name, "path_cycles": each}
+            for name, each in cycles.items()
+        ]
+        zeros = {"start_cycle": 0, "duration_cycles": 0, "hidden_cycles": 0}
+        return pd.DataFrame(rows).assign(**zeros)
+
+    rows = operator_changes(timeline(a=10, b=5, c=7), timeline(a=12, c=7, d=1))
+    assert [(row.key, row.change) for row in rows] == [
+        ("b (matmul)", -5),
+        ("a (matmul)", 2),
+        ("d (matmul)", 1),
+    ]

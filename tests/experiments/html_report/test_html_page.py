@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from experiments.html_report.comparison import flat
+from experiments.html_report.comparison import MOST_MOVERS, flat
 from experiments.html_report.html_page import html_safe_json, report_page
 from experiments.html_report.html_tables import exact
 from experiments.html_report.run_folder import RunFolder, read_run_folder
@@ -99,6 +99,8 @@ def test_two_runs_show_what_was_asked_and_what_moved(
     assert reader.rows["asked"][1][0] == "model"
     guard = simulated.summary["schedule"]["guard_cycles"]
     (mover,) = reader.rows["movers"][1:]
+    # Every operator has another name in the second.
+    assert len(reader.rows["operators"]) == 1 + MOST_MOVERS
     assert mover[:4] == ["schedule.guard_cycles", str(guard), str(guard + 10), "+10"]
 
 
