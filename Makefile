@@ -32,6 +32,7 @@ help: ## list the targets
 demo: $(READY) ## simulate Llama 2 70B on 576 chips; pictures and tables go to demo-output/
 	@echo "demo: groqrack simulate $(DEMO) --out $(DEMO_OUT)"
 	@$(BIN)/groqrack simulate $(DEMO) --out $(DEMO_OUT)
+	@$(BIN)/groqrack report $(DEMO_OUT) --out $(DEMO_OUT)/report.html
 	@for picture in $(DEMO_OUT)/*.png; do if [ -e "$$picture" ]; then echo "picture: $$picture"; fi; done
 
 test: $(READY) ## check format, lint, layers and types, then run every test (what CI runs)

@@ -2,7 +2,8 @@
 
 Llama-2-70B decodes at context 4,096. At each number of chips there is the planner's
 best strategy, and for comparison fixed tensor widths with a pipeline over all chips.
-Below the fewest chips that hold the model no strategy fits.
+Below the fewest chips that hold the model no strategy fits. Options name another model,
+machine, topology and other numbers of chips.
 """
 
 import matplotlib.style
@@ -11,10 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots.run_figure import STYLE
+from experiments.run.preparation import AUTO
+from experiments.run.scenario_inputs import model_of, scenario_of
 from experiments.script.checkpoint import Checkpoint
-from experiments.script.experiment_script import Resumable, run_script
+from experiments.script.experiment_script import Choosable, Subject, run_script
 from experiments.tables.scenario_rows import best_strategy_row, scenario_row
-from specs.scenario import Scenario
+from specs.errors import PlanError
 
 BEST = "best"
 WIDTHS = (8, 32)
@@ -39,31 +42,42 @@ COLUMNS = {
 }
 
 
-@Resumable
+@Choosable
 def experiment(
-    seed: int, quick: bool, checkpoint: Checkpoint
+    seed: int, quick: bool, checkpoint: Checkpoint, subject: Subject
 ) -> tuple[pd.DataFrame, Figure]:
     """Run the experiment: latency of strategies by chip count, and its figure."""
     rows = []
-    model = QUICK_MODEL if quick else MODEL
-    for chips in QUICK_CHIPS if quick else CHIPS:
-        scenario = Scenario(
-            model=model, chips=chips, tokens=1, seed=seed, engine="replay"
-        )
+    own = {"model": QUICK_MODEL if quick else MODEL}
+    asked = {**own, **subject.scenario}
+    for chips in subject.chips or (QUICK_CHIPS if quick else CHIPS):
+        content = {**asked, "chips": chips, "strategy": AUTO, "tokens": 1}
+        content |= {"seed": seed, "engine": "replay"}
+        scenario = scenario_of(content, "latency_vs_chips")
+        most = model_of(scenario).max_context_tokens
+        context = min(scenario.context, most)
+        scenario = scenario.model_copy(update={"context": context})
         rows.append({"split": BEST, **checkpoint.result(best_strategy_row, scenario)})
-        for width in QUICK_WIDTHS if quick else WIDTHS:
+        widths = QUICK_WIDTHS if quick else WIDTHS
+        for width in (each for each in widths if each <= chips):
             strategy = f"tensor={width},pipeline={chips // width}"
             fixed = scenario.model_copy(update={"strategy": strategy})
             rows.append(
                 {"split": f"tensor={width}", **checkpoint.result(scenario_row, fixed)}
             )
+    if not any(row["feasible"] for row in rows):
+        raise PlanError(
+            f"no number of chips holds {asked['model']}; name others with --chips: "
+            f"{rows[-1]['reason']}"
+        )
     # Nullable integers, since refused rows have none.
     whole = {"chips_used": "Int64", "racks_used": "Int64"}
     table = pd.DataFrame(rows).astype(whole)
-    return table, _figure(table, model)
+    names = (asked["model"], *(v for k, v in subject.scenario.items() if k != "model"))
+    return table, _figure(table, ", ".join(names), racks="topology" not in asked)
 
 
-def _figure(table: pd.DataFrame, model: str) -> Figure:
+def _figure(table: pd.DataFrame, model: str, *, racks: bool) -> Figure:
     """Return the experiment's figure of its table."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.8), layout="constrained")
@@ -84,7 +98,9 @@ def _figure(table: pd.DataFrame, model: str) -> Figure:
             )
         best = fits[fits["split"] == BEST]
         _cliff(left, table, best)
-        _racks(left, int(best["chips"].max()))
+        _refused(left, table, int(best["chips"].min()))
+        if racks:
+            _racks(left, int(best["chips"].max()))
         left.set(
             xlabel="chips",
             ylabel="latency of a token (us)",
@@ -100,15 +116,16 @@ def _cliff(axes: Axes, table: pd.DataFrame, best: pd.DataFrame) -> None:
     """Mark the experiment's chip counts that do not fit or no longer help."""
     fewest = int(best["chips"].min())
     first = min(int(table["chips"].min()), fewest)
-    axes.axvspan(first, fewest, color="0.9", zorder=0)
-    axes.text(
-        (first + fewest) / 2,
-        0.2,
-        f"does not fit\nbelow {fewest} chips",
-        transform=axes.get_xaxis_transform(),
-        ha="center",
-        color="0.35",
-    )
+    if first < fewest:
+        axes.axvspan(first, fewest, color="0.9", zorder=0)
+        axes.text(
+            (first + fewest) / 2,
+            0.2,
+            f"does not fit\nbelow {fewest} chips",
+            transform=axes.get_xaxis_transform(),
+            ha="center",
+            color="0.35",
+        )
     # The fewest chips within half a percent of the fastest.
     least = best["latency_us"].min()
     enough = best[best["latency_us"] <= (1 + _WORTHWHILE) * least].iloc[0]
@@ -119,6 +136,16 @@ def _cliff(axes: Axes, table: pd.DataFrame, best: pd.DataFrame) -> None:
         textcoords="offset points",
         arrowprops={"arrowstyle": "->", "color": "0.35"},
     )
+
+
+def _refused(axes: Axes, table: pd.DataFrame, fewest: int) -> None:
+    """Mark the experiment's strategies that are refused where another one fits."""
+    refused = table[~table["feasible"] & (table["chips"] >= fewest)]
+    if len(refused):
+        at = [0.0] * len(refused)
+        axes.plot(
+            refused["chips"], at, "x", color="tab:red", clip_on=False, label="refused"
+        )
 
 
 def _racks(axes: Axes, most: int) -> None:

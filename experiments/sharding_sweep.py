@@ -5,7 +5,7 @@ up to a rack, are simulated on all chips in one and in two dimensions, and the p
 best beside them. A wide group computes less on each chip but communicates more. A long
 pipeline has more stage transfers but serves more users. The Pareto front of latency,
 throughput and chips has points known to the cycle, beside the bounds of strategies that
-were not evaluated.
+were not evaluated. Options name another model, machine, topology and number of chips.
 """
 
 from dataclasses import replace
@@ -19,16 +19,26 @@ from compiler.search.search_space import splits
 from compiler.search.strategy_evaluator import StrategyEvaluator
 from experiments.plan_report.pareto import front_table
 from experiments.plots.sharding_sweep import sharding_sweep_figure
+from experiments.run.preparation import AUTO
+from experiments.run.scenario_inputs import (
+    machine_of,
+    model_of,
+    scenario_of,
+    topology_of,
+)
 from experiments.script.checkpoint import Checkpoint
-from experiments.script.experiment_script import Resumable, Tables, run_script
+from experiments.script.experiment_script import (
+    Choosable,
+    Subject,
+    Tables,
+    run_script,
+)
 from experiments.tables.columns import TableRow
 from experiments.tables.scenario_rows import best_strategy_row, scenario_row
 from sharding.weights.task import Task
-from specs.machine import load_machine
-from specs.model import load_model
+from specs.errors import SpecError
 from specs.scenario import Scenario
 from specs.units import US_PER_S
-from topologies.selection import select_topology
 from topologies.topology import Topology
 
 WIDTHS = (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 48, 64, 72)
@@ -57,16 +67,16 @@ FULL = _Sweep("llama-2-70b", 576, WIDTHS, 80)
 QUICK = _Sweep("gpt2", 16, (4, 8), 12)
 
 
-@Resumable
+@Choosable
 def experiment(
-    seed: int, quick: bool, checkpoint: Checkpoint
+    seed: int, quick: bool, checkpoint: Checkpoint, subject: Subject
 ) -> tuple[pd.DataFrame, Figure, Tables]:
     """Run the experiment: simulated strategies, the figure, the space and its front."""
-    sweep = QUICK if quick else FULL
-    scenario = Scenario(
-        model=sweep.model, chips=sweep.chips, tokens=1, seed=seed, engine="replay"
-    )
-    model = load_model(sweep.model)
+    sweep = _about(QUICK if quick else FULL, subject)
+    content = {**subject.scenario, "model": sweep.model, "chips": sweep.chips}
+    content |= {"tokens": 1, "seed": seed, "engine": "replay", "strategy": AUTO}
+    scenario = scenario_of(content, "sharding_sweep")
+    model = model_of(scenario)
     context = min(scenario.context, model.max_context_tokens)
     scenario = scenario.model_copy(update={"context": context})
     rows: list[TableRow] = [
@@ -91,11 +101,24 @@ def experiment(
     return table, figure, {"space": space, "points": points}
 
 
+def _about(sweep: _Sweep, subject: Subject) -> _Sweep:
+    """Return the space of the experiment for a model and chips that were asked for."""
+    if len(subject.chips) > 1:
+        given = ",".join(map(str, subject.chips))
+        raise SpecError(
+            f"--chips {given}: strategies are compared on one number of chips; name one"
+        )
+    chips = subject.chips[0] if subject.chips else sweep.chips
+    widths = tuple(width for width in sweep.widths if width <= chips)
+    asked = subject.scenario.get("model", sweep.model)
+    return sweep._replace(model=asked, chips=chips, widths=widths)
+
+
 def _task_on_topology(scenario: Scenario) -> tuple[Task, Topology]:
     """Return the experiment's task and topology of a scenario."""
-    model, machine = load_model(scenario.model), load_machine()
+    model, machine = model_of(scenario), machine_of(scenario)
     task = Task(model, machine, 1, scenario.context, scenario.batch)
-    return task, select_topology(scenario.chips)
+    return task, topology_of(scenario, machine)
 
 
 def _front(scenario: Scenario, most_compiled: int) -> TableRow:

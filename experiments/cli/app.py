@@ -17,6 +17,7 @@ from experiments.cli.execution.execute import execute_command
 from experiments.cli.experiment import SCRIPT_ARGUMENTS, experiment_command
 from experiments.cli.options import AsJson, Out, plain_console
 from experiments.cli.reference import models_command, topology_command, validate_command
+from experiments.cli.report import report_command
 from experiments.cli.scenario_options import (
     ScenarioOptions,
     scenario_from,
@@ -205,6 +206,7 @@ for name, command in (
     ("traffic", traffic_command),
     ("cost", cost_command),
     ("compare", compare_command),
+    ("report", report_command),
     ("execute", execute_command),
     ("serve", serve_command),
     ("sweep", sweep_command),

@@ -57,6 +57,7 @@ SIMULATE = {
     "workload.mxm_utilisation": "share of the matrix units' peak",
     "machine.name": "name of the machine",
     "machine.topology": "name of the topology",
+    "machine.clock_hz": "cycles of a chip in a second",
     "machine.chips": "chips of the machine, idle ones included",
     "machine.active_chips": "chips that a plan may use; the others are spares",
     "machine.links": "cables; each is two directed links",

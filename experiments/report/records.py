@@ -25,10 +25,11 @@ class ModelFacts:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineFacts:
-    """A machine's name, size and distances; `links` counts cables."""
+    """A machine's name, size, clock and distances; `links` counts cables."""
 
     name: str
     topology: str
+    clock_hz: int
     chips: int
     active_chips: int
     links: int

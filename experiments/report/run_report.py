@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.report.records import RunSummary
+from experiments.report.wiring_text import wiring_text
 from experiments.run.energy import Energy
 from experiments.run.preparation import Prepared
 from experiments.run.scenario import Run
@@ -56,6 +57,8 @@ def _plan(run: Run, facts: RunSummary) -> Table:
         f"{machine.name} {machine.topology}: {machine.chips:,} chips, "
         f"{machine.links:,} cables, diameter {machine.diameter_hops}",
     )
+    if (wiring := wiring_text(run)) is not None:
+        table.add_row("wiring", Text(wiring))
     chips = plan.chips_used
     on = "one chip" if chips == 1 else f"{chips:,} chips"
     table.add_row("strategy", f"{plan.strategy} on {on}")

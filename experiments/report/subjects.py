@@ -40,6 +40,7 @@ def machine_facts(prepared: Prepared | PreparedWorkload) -> MachineFacts:
     return MachineFacts(
         name=prepared.machine.name,
         topology=topology.name,
+        clock_hz=prepared.machine.chip.clock_hz,
         chips=topology.chips,
         active_chips=topology.active_chips,
         links=topology.links,

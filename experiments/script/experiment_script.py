@@ -66,6 +66,48 @@ class Resumable(Generic[FindingsT]):
             return self.run(seed, quick, Checkpoint(ledger))
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What an experiment is asked of in place of its own model and machine.
+
+    Parameters
+    ----------
+    scenario
+        Keys of a scenario that were given: model, machine, topology.
+    chips
+        Numbers of chips that were given.
+    """
+
+    scenario: Mapping[str, str]
+    chips: tuple[int, ...]
+
+
+NO_SUBJECT = Subject(scenario={}, chips=())
+
+
+@final
+@dataclass(frozen=True)
+class Choosable(Generic[FindingsT]):
+    """Decorator of a resumable experiment that takes a model, a machine and chips.
+
+    Parameters
+    ----------
+    run
+        The experiment, with its `Subject` as a fourth argument.
+    """
+
+    run: Callable[[int, bool, Checkpoint, Subject], FindingsT]
+
+    def __call__(self, seed: int, quick: bool) -> FindingsT:
+        """Return the findings of a run of its own subject that keeps no parts."""
+        return self.about(NO_SUBJECT)(seed, quick)
+
+    def about(self, subject: Subject) -> Resumable[FindingsT]:
+        """Return the experiment asked of a subject."""
+        return Resumable(lambda seed, quick, kept: self.run(seed, quick, kept, subject))
+
+
 def run_script(
     name: str,
     question: str,
@@ -86,7 +128,8 @@ def run_script(
     experiment
         Takes a seed and whether to be quick. Returns a table, a figure, and optionally
         further tables, which are written as ``<name>_<key>.csv``. A `Resumable` one
-        keeps its parts in ``<name>.kept`` until all files are written.
+        keeps its parts in ``<name>.kept`` until all files are written; a `Choosable`
+        one has options for its subject, too.
     shown
         Columns of the printed table, in order, and their headings.
     digits
@@ -104,9 +147,13 @@ def run_script(
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder")
     parser.add_argument("--seed", type=int, default=1, help="source of all chance")
     parser.add_argument("--quick", action="store_true", help="fewer points")
+    if isinstance(experiment, Choosable):
+        _add_subject(parser)
     options = parser.parse_args()
     if options.seed < 0:
         parser.error(f"--seed {options.seed}: must be 0 or more")
+    if isinstance(experiment, Choosable):
+        experiment = experiment.about(_subject(parser, options))
     kept_folder = options.out / f"{name}.kept"
     resumed_parts = 0
     cost = costs().get(name)
@@ -155,3 +202,24 @@ def run_script(
     print("\nwrote " + " and ".join(map(str, written)))
     if resumed_parts:
         print(f"{resumed_parts:,} parts were kept from a run that was interrupted")
+
+
+def _add_subject(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what an experiment script is asked of."""
+    parser.add_argument("--model", help="shipped model, or config.json")
+    parser.add_argument("--machine", help="shipped machine, or a TOML")
+    parser.add_argument("--topology", help="as groqrack simulate takes it")
+    parser.add_argument("--chips", help="numbers of chips, such as 64,72,144")
+
+
+def _subject(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Subject:
+    """Return what the options of an experiment script ask about, or refuse them."""
+    words = (options.chips or "").split(",") if options.chips is not None else []
+    if not all(word.strip().isdecimal() and int(word) for word in words):
+        parser.error(f"--chips {options.chips}: write whole numbers, such as 64,72,144")
+    names = ("model", "machine", "topology")
+    given = {name: getattr(options, name) for name in names}
+    return Subject(
+        scenario={name: value for name, value in given.items() if value is not None},
+        chips=tuple(sorted({int(word) for word in words})),
+    )

@@ -16,6 +16,7 @@ from serving.results.slo import Slo
 from serving.results.summary import traffic_summary
 from serving.timetable.engine import serve
 from serving.traffic_file import TrafficFile
+from specs.short_repr import html_table, short_repr
 from specs.units import PS_PER_S
 
 SCHEMA = "groqrack-fabric/traffic/1"
@@ -50,6 +51,9 @@ class TrafficRun:
     engine: str
     compile_s: float
     wall_s: float
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     @property
     def frame_times(self) -> FrameTimes:

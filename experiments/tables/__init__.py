@@ -5,6 +5,7 @@ scenario_rows: scenario_row, best_strategy_row, latency_columns
 failover_costs: FaultCase, failover_costs, tokens_by_cause
 plan_tables: plan_table, stages_table, schedule_table
 sram: sram_table
+timeline: timeline_table
 columns: COLUMNS, PROMPT_COLUMNS, FRONT_COLUMNS, TableRow, markdown
 terminal_table: terminal_table, for experiment scripts
 text_tables: named_table, wrapped_name, titled

@@ -90,6 +90,21 @@ COLUMNS: dict[str, dict[str, str]] = {
         "fullest_chip_bytes": "bytes in use on its fullest chip",
         "stage_cycles": "cycles from its first vector to its last",
     },
+    "timeline": {
+        "entry": "number of the operator or phase, in the order of its replica",
+        "replica": "replica that it belongs to",
+        "stage": "pipeline stage that computes or sends",
+        "kind": "lookup, vector or matmul of an operator; exchange of a phase",
+        "name": "name of the operator or phase",
+        "first_chip": "first chip that takes part, or that sends",
+        "start_cycle": "cycle of the token at which it starts",
+        "duration_cycles": "until the last of its chips is done, or its last vector "
+        "in SRAM",
+        "hidden_cycles": "of an exchange: cycles beside a computation of its replica, "
+        "which cost nothing",
+        "path_cycles": "cycles of the token that count for it: those that it does not "
+        "share, or shares as the first; computation comes before exchange",
+    },
     "schedule": {
         "chip": "chip that executes the instruction",
         "slice": "functional slice",
@@ -105,7 +120,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "vectors": "vectors of the train, 0 if none",
     },
     "sram": {
-        "chip": "number of the chip, one of those of the trace (`--trace-chips`)",
+        "chip": "number of the chip: those of the trace (`--trace-chips`), and the one "
+        "with least free",
         "cycle": "program cycle from which on this is so, until the chip's next row",
         "weight_bytes": "weights",
         "kv_bytes": "KV cache, all sequences at full context",

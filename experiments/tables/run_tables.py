@@ -14,6 +14,7 @@ from experiments.run.context_buckets import token_context
 from experiments.run.scenario import Run
 from experiments.tables.columns import COLUMNS
 from experiments.tables.plan_tables import plan_table, schedule_table, stages_table
+from experiments.tables.timeline import timeline_table
 from fabric.clocks.clock import Clock
 from fabric.links.slack import UNLIMITED_PS
 from fabric.results.result import Failover, IterationRow
@@ -212,6 +213,7 @@ TABLES: dict[str, Callable[[Run], pd.DataFrame]] = {
     "chips": chips_table,
     "plan": lambda run: plan_table(run.prepared),
     "stages": stages_table,
+    "timeline": timeline_table,
     "schedule": schedule_table,
     "failovers": failovers_table,
 }

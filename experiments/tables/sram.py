@@ -10,16 +10,17 @@ from experiments.trace.window import Window
 
 
 def sram_table(run: Run, window: Window) -> pd.DataFrame:
-    """Return the table of SRAM occupancy of chips in a window, a row for each change.
+    """Return the table of SRAM occupancy of some chips, a row for each change.
 
-    One sequence is in flight. A chip's first row is at cycle 0.
+    They are those of the window, and the one with least room. One sequence is in
+    flight. A chip's first row is at cycle 0.
     """
     program, machine = run.schedule.program, run.prepared.machine
     resident = program.resident
     held = held_over_time(activation_changes(program, machine))
     end = min(window.last_chip, program.chips - 1)
-    chips = np.arange(window.first_chip, end + 1)
-    shown = (held.chip >= window.first_chip) & (held.chip <= end)
+    chips = np.union1d(np.arange(window.first_chip, end + 1), _fullest(run).reshape(1))
+    shown = np.isin(held.chip, chips)
     began = held.chip[shown & (held.cycle == 0)]
     # Chips without activations at cycle 0 get a first row all the same.
     idle = chips[~np.isin(chips, began)]
@@ -44,3 +45,11 @@ def sram_table(run: Run, window: Window) -> pd.DataFrame:
     used = table.filter(like="_bytes").sum(axis=1)
     table["free_bytes"] = machine.chip.sram_bytes - used
     return table[list(COLUMNS["sram"])]
+
+
+def _fullest(run: Run) -> np.ndarray:
+    """Return the chip whose SRAM the tables show to be fullest."""
+    stages = run.prepared.plan.stages
+    chips = np.concatenate([stage.chips for stage in stages])
+    total = np.concatenate([stage.memory.total for stage in stages])
+    return np.asarray(chips[np.argmax(total)])

@@ -5,6 +5,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from specs.arrays import Ints
+from specs.short_repr import html_table, short_repr
 
 
 class Served(NamedTuple):
@@ -40,6 +41,13 @@ class Served(NamedTuple):
     end_cycle: Ints
     cached_tokens: Ints
     restored_tokens: Ints
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+    def _repr_html_(self) -> str:
+        """Return the columns as a table for a notebook."""
+        return html_table(self)
 
     @classmethod
     def empty(cls, arrival_ps: Ints) -> Self:

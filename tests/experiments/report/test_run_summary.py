@@ -36,6 +36,7 @@ SIMULATE: dict[str, set[str]] = {
     "machine": {
         "name",
         "topology",
+        "clock_hz",
         "chips",
         "active_chips",
         "links",
