@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots.run_figure import STYLE
+from experiments.run.expert_choice import UNIFORM, choice_weights, dropped_fraction
 from experiments.script.experiment_script import run_script
 from experiments.tables.columns import TableRow
 from experiments.tables.scenario_rows import scenario_row
@@ -25,7 +26,6 @@ from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
 from specs.scenario import Scenario
 from specs.units import ceil_div
-from workloads.expert_choice import UNIFORM, choice_weights, dropped_fraction
 
 MODELS = ("gpt-oss-120b", "qwen3-30b-a3b")
 WIDTH, CONTEXT = 8, 4096

@@ -31,7 +31,6 @@ from serving.continuous_batching import Batched, serve_batched
 from serving.requests.request_table import RequestTable
 from serving.results.slo import PS_PER_MS, Slo, meets
 from serving.traffic_file import traffic_file
-from specs.arrays import Ints
 from specs.cost import CostSpec, Range, load_costs
 from specs.units import PS_PER_S
 

@@ -14,7 +14,6 @@ graph_validation: every tensor made once, before its use, and of a size that fit
 graphs: Workload; graphs of files, names and Python
 transformer: embedding, attention, feed-forward and head blocks
 reference: evaluate, random_weights; what each operator computes, in NumPy
-expert_choice: choice_weights, dropped_fraction; by a given distribution
 collective: Collective, CollectivePlan, TENSOR, SUM; a collective alone
 decoding: decode; a prompt, then tokens with a growing KV cache
 """

@@ -93,7 +93,7 @@ def sweep_command(
     folder = Path("results") / path.stem if out is None else out
     if shard is not None:
         own = shard_named(shard)
-        if own.count > len(sweep.points):
+        if own.total > len(sweep.points):
             raise SpecError(
                 f"--shard {shard}: {path} has {len(sweep.points):,} points, fewer than "
                 f"shards; use N = {len(sweep.points)} or less"

@@ -9,6 +9,7 @@ speculative_decoding: PlacedModel, Speculation, SpeculationStep, fastest,
     tokens_per_step, drawn_tokens
 failover_planning: SpareNodes
 plan_csv: read_plan
+expert_choice: choice_weights, dropped_fraction; by a given distribution
 performance_estimate: estimate_performance, PerformanceEstimate
 energy: Energy, energy_of
 version: VERSION

@@ -108,6 +108,36 @@ class Choosable(Generic[FindingsT]):
         return Resumable(lambda seed, quick, kept: self.run(seed, quick, kept, subject))
 
 
+def _options(name: str, question: str, experiment: Experiment) -> argparse.Namespace:
+    """Return the options of a script's command line, and its subject if it has one."""
+    # The command groqrack runs scripts too, and names itself here.
+    command = sys.argv[0]
+    if not command.startswith("groqrack "):
+        command = f"python -m experiments.{name}"
+    parser = argparse.ArgumentParser(
+        prog=command, description=question, allow_abbrev=False
+    )
+    parser.add_argument("--out", type=Path, default=Path("results"), help="folder")
+    parser.add_argument("--seed", type=int, default=1, help="source of all chance")
+    parser.add_argument("--quick", action="store_true", help="fewer points")
+    chooses = isinstance(experiment, Choosable)
+    if chooses:
+        _add_subject(parser)
+    options = parser.parse_args()
+    if options.seed < 0:
+        parser.error(f"--seed {options.seed}: must be 0 or more")
+    if chooses:
+        options.subject = _subject(parser, options)
+    return options
+
+
+def _say_cost(name: str, *, quick: bool) -> None:
+    """Say on stderr what a script in full costs, before it starts."""
+    cost = costs().get(name)
+    if cost and not quick and cost.full_s != cost.quick_s:
+        print(f"{name}: processor time {cost}", file=sys.stderr)
+
+
 def run_script(
     name: str,
     question: str,
@@ -137,28 +167,12 @@ def run_script(
     page
         Returns the table as a page in Markdown, which is written as ``<name>.md``.
     """
-    # The command groqrack runs scripts too, and names itself here.
-    command = sys.argv[0]
-    if not command.startswith("groqrack "):
-        command = f"python -m experiments.{name}"
-    parser = argparse.ArgumentParser(
-        prog=command, description=question, allow_abbrev=False
-    )
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder")
-    parser.add_argument("--seed", type=int, default=1, help="source of all chance")
-    parser.add_argument("--quick", action="store_true", help="fewer points")
+    options = _options(name, question, experiment)
     if isinstance(experiment, Choosable):
-        _add_subject(parser)
-    options = parser.parse_args()
-    if options.seed < 0:
-        parser.error(f"--seed {options.seed}: must be 0 or more")
-    if isinstance(experiment, Choosable):
-        experiment = experiment.about(_subject(parser, options))
+        experiment = experiment.about(options.subject)
     kept_folder = options.out / f"{name}.kept"
     resumed_parts = 0
-    cost = costs().get(name)
-    if cost and not options.quick and cost.full_s != cost.quick_s:
-        print(f"{name}: processor time {cost}", file=sys.stderr)
+    _say_cost(name, quick=options.quick)
     try:
         check_writable(options.out)
         if isinstance(experiment, Resumable):

@@ -23,21 +23,21 @@ class Shard(NamedTuple):
 
     Attributes
     ----------
-    number, count
+    number, total
         Which it is, from 1, and how many there are.
     """
 
     number: int
-    count: int
+    total: int
 
     @property
     def folder(self) -> str:
         """Return the name of the shard's folder inside that of the sweep."""
-        return f"shard-{self.number}-of-{self.count}"
+        return f"shard-{self.number}-of-{self.total}"
 
     def part(self, sweep: Sweep) -> Sweep:
-        """Return the points of this shard: every `count`-th of the sweep."""
-        return Sweep(sweep.names, sweep.points[self.number - 1 :: self.count])
+        """Return the points of this shard: every `total`-th of the sweep."""
+        return Sweep(sweep.names, sweep.points[self.number - 1 :: self.total])
 
 
 def shard_named(text: str, environment: Mapping[str, str] = os.environ) -> Shard:
@@ -58,10 +58,10 @@ def shard_named(text: str, environment: Mapping[str, str] = os.environ) -> Shard
     Examples
     --------
     >>> shard_named("2/8")
-    Shard(number=2, count=8)
+    Shard(number=2, total=8)
     >>> variables = {"ID": "5", "MIN": "1", "MAX": "9", "STEP": "2"}
     >>> shard_named("slurm", {f"SLURM_ARRAY_TASK_{k}": v for k, v in variables.items()})
-    Shard(number=3, count=5)
+    Shard(number=3, total=5)
     """
     if text == _SLURM:
         return _of_slurm(environment)

@@ -33,8 +33,9 @@ MACHINES = ["batch_size", "generations"]
 PHASES = ["context_length", "speculative_decoding"]
 OTHERS = ["hop_counts", "link_characterisation", "scheduled_vs_reactive"]
 VALIDATION = ["validation_figure"]
-from experiments import lpu_or_gpu, request_router
-from experiments.__main__ import main
+SERVING = ["burstiness", "context_tax", "failover_under_load", "frame_search"]
+SERVED = ["lpu_or_gpu", "prompt_tax", "request_router"]
+PAIRED = ["pairing"]
 SCALING = ["scaling_law"]
 PLANS = ["encoder_cuts", "placement_gain"]
 PROOF = ["certificate_strength"]

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.run.expert_choice import choice_weights, dropped_fraction
 from specs.errors import RackError
-from workloads.expert_choice import choice_weights, dropped_fraction
 
 
 def hypergeometric_drops(experts: int, groups: int, chosen: int, room: int) -> float:
