@@ -44,7 +44,7 @@ def test_numbers_of_chips_that_hold_nothing_are_refused(
         ask(monkeypatch, "--model", "llama-2-7b", "--chips=1", "--out", tmp_path)
     assert stop.value.code == 2
     said = capsys.readouterr().err
-    assert said.startswith("error: no number of chips holds llama-2-7b; name others")
+    assert "\nerror: no number of chips holds llama-2-7b; name others" in said
     with pytest.raises(SystemExit) as stop:
         ask(monkeypatch, "--chips=1,x", "--out", tmp_path)
     assert stop.value.code == 2

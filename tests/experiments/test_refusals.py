@@ -25,9 +25,9 @@ OPTIONS: dict[str, tuple[list[str], list[str]]] = {
         ["--machine=lpx", "--chips=128"],
         ["chip 96", "lacks 57,967,872 bytes", "--chips 144", "(1 rack of 256)"],
     ),
-    "more than an LPX rack": (
-        ["--machine=lpx", "--chips=257"],
-        ["257 chips", "holds 256", "not published"],
+    "more than forty LPX racks": (
+        ["--machine=lpx", "--chips=10241"],
+        ["10241", "10240"],
     ),
     "too many stages": (
         ["--chips=576", "--strategy=pipeline=1000"],

@@ -85,9 +85,11 @@ def test_every_experiment_is_listed_with_its_question(
     names = experiment_names()
     assert names == NAMES
     main()
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[::2] == [f"python -m experiments.{name}" for name in names]
-    assert all("?" in line for line in lines[1::2])
+    *lines, costs_are = capsys.readouterr().out.splitlines()
+    assert lines[::3] == [f"python -m experiments.{name}" for name in names]
+    assert all("?" in line for line in lines[1::3])
+    assert all("--quick" in line for line in lines[2::3])
+    assert costs_are == "Costs are seconds of processor time."
 
 
 def test_the_page_of_experiments_asks_what_the_scripts_ask() -> None:
@@ -472,7 +474,7 @@ def test_an_experiment_refuses_a_folder_that_it_cannot_write(
     with pytest.raises(SystemExit, match="2"):
         run("sharding_sweep", "--out", str(path), monkeypatch=monkeypatch)
     told = capsys.readouterr().err
-    assert told.startswith(f"error: cannot write to {path}: ")
+    assert f"\nerror: cannot write to {path}: " in told
     assert path.read_text() == "mine"
 
 

@@ -23,7 +23,7 @@ DATA = [
 ]
 SOURCES = re.compile(
     r"isca20|isca22|hc34|brief|gapi|nvlpx|hc26|ieee8023|vendor|horowitz14|keckler11"
-    r"|seed\d{3}|assumed|D"
+    r"|seed\d{3}|stepfit|rubin|assumed|D"
 )
 NOMINAL_HZ = 900_000_000
 

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+from specs.block_order import BlockOrder
 from specs.model import ModelSpec
 from workloads.feed_forward_recognition import feed_forward_sizes
 from workloads.model_graph import graph_of
@@ -24,6 +25,7 @@ def test_a_dense_feed_forward_has_one_expert(tiny: Tiny) -> None:
         "experts": 1,
         "experts_per_token": 1,
         "feed_forward_biases": True,
+        "block_order": BlockOrder.SEQUENTIAL,
     }
 
 
@@ -44,6 +46,7 @@ def test_experts_beside_dense_layers_have_a_size_of_their_own(tiny: Tiny) -> Non
         "experts": 4,
         "experts_per_token": 3,
         "feed_forward_biases": False,
+        "block_order": BlockOrder.SEQUENTIAL,
         "expert_intermediate_size": 7,
         "shared_intermediate_size": 9,
         "shared_expert_gate": True,

@@ -85,6 +85,7 @@ def test_a_person_reads_the_report_in_80_columns(
         "chips.csv",
         "plan.csv",
         "stages.csv",
+        "timeline.csv",
         next(path.name for path in (tmp_path / "run").glob("schedule.*")),
         "failovers.csv",
         "sram.csv",

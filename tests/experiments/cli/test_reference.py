@@ -60,7 +60,7 @@ def test_all_models_are_a_table_with_the_families_below_it(
     models_command()
     table, notes = capsys.readouterr().out.split("\n\n")
     assert [line.split()[0] for line in table.splitlines()] == ["name", *names]
-    assert "families: bert, " in notes
+    assert "families: arcee, bert, " in notes
 
 
 def test_a_topology_is_the_one_of_so_many_chips(

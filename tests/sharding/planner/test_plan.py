@@ -63,6 +63,9 @@ def stored_parameters(planned: ShardingPlan) -> int:
         parts = [b for s in planned.stages for b in s.blocks if b.kind in kinds]
         held = sum(tensor - block.opens for block in parts)
         copies += held * model.norm_parameters
+    if model.structure.normed_embedding:
+        # Each chip normalises whole rows of the embedding.
+        copies += (tensor - 1) * model.norm_parameters
     if model.block_order.shares_norm:
         # The norm of attention, once more where the block beside it begins.
         copies += model.layers * model.norm_parameters

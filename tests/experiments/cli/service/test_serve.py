@@ -150,9 +150,9 @@ def test_the_extra_is_named_where_it_is_missing(
 
 
 def test_models_share_one_machine_that_holds_them_all() -> None:
-    whole = Scenario(model="gpt2", machine="lpx", topology="lpx", chips=200)
+    whole = Scenario(model="gpt2", machine="lpx", topology="lpx", chips=6000)
     check_partition([whole])
-    with pytest.raises(TopologyError, match="400 chips asked for"):
+    with pytest.raises(TopologyError, match="12000 chips asked for"):
         check_partition([whole, whole])
     with pytest.raises(SpecError, match="has machine lpx and gpt2-xl groqrack"):
         check_partition([whole, Scenario(model="gpt2-xl")])
