@@ -1,4 +1,4 @@
-"""When does a rack of LPUs serve users better than GPU servers of equal power or price?
+"""When do 576 LPUs serve users better than GPU servers of equal power or price?
 
 The same requests come to Llama-2-70B on 576 chips, and to servers of eight H100 with
 continuous batching by a step law (`serving.continuous_batching`, an assumption with
