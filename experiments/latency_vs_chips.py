@@ -3,8 +3,13 @@
 Llama-2-70B decodes at context 4,096. At each number of chips there is the planner's
 best strategy, and for comparison fixed tensor widths with a pipeline over all chips.
 Below the fewest chips that hold the model no strategy fits. Options name another model,
-machine, topology and other numbers of chips.
+machine, topology and other numbers of chips; several topologies are compared by the
+planner's best on each, on chips placed by the paths of each.
 """
+
+from collections.abc import Mapping
+from itertools import cycle
+from pathlib import Path
 
 import matplotlib.style
 import pandas as pd
@@ -18,6 +23,7 @@ from experiments.script.checkpoint import Checkpoint
 from experiments.script.experiment_script import Choosable, Subject, run_script
 from experiments.tables.scenario_rows import best_strategy_row, scenario_row
 from specs.errors import PlanError
+from specs.scenario import Scenario
 
 BEST = "best"
 WIDTHS = (8, 32)
@@ -33,6 +39,7 @@ CAUSES = ("compute", "link", "guard", "alignment", "deskew", "fec", "wait")
 # More chips stop helping where no larger machine gains this share.
 _WORTHWHILE = 0.005
 COLUMNS = {
+    "topology": "topology",
     "split": "split",
     "chips": "chips",
     "strategy": "strategy",
@@ -42,7 +49,7 @@ COLUMNS = {
 }
 
 
-@Choosable
+@Choosable.comparing
 def experiment(
     seed: int, quick: bool, checkpoint: Checkpoint, subject: Subject
 ) -> tuple[pd.DataFrame, Figure]:
@@ -50,13 +57,17 @@ def experiment(
     rows = []
     own = {"model": QUICK_MODEL if quick else MODEL}
     asked = {**own, **subject.scenario}
+    compared = len(subject.topologies) > 1
     for chips in subject.chips or (QUICK_CHIPS if quick else CHIPS):
         content = {**asked, "chips": chips, "strategy": AUTO, "tokens": 1}
         content |= {"seed": seed, "engine": "replay"}
-        scenario = scenario_of(content, "latency_vs_chips")
-        most = model_of(scenario).max_context_tokens
-        context = min(scenario.context, most)
-        scenario = scenario.model_copy(update={"context": context})
+        for name in subject.topologies if compared else ():
+            there = content | {"topology": name, "placement": "auto"}
+            row = checkpoint.result(best_strategy_row, _scenario(there))
+            rows.append({"topology": name, "split": BEST, **row})
+        if compared:
+            continue
+        scenario = _scenario(content)
         rows.append({"split": BEST, **checkpoint.result(best_strategy_row, scenario)})
         widths = QUICK_WIDTHS if quick else WIDTHS
         for width in (each for each in widths if each <= chips):
@@ -73,8 +84,48 @@ def experiment(
     # Nullable integers, since refused rows have none.
     whole = {"chips_used": "Int64", "racks_used": "Int64"}
     table = pd.DataFrame(rows).astype(whole)
+    if compared:
+        return table, _topologies_figure(table, asked["model"])
     names = (asked["model"], *(v for k, v in subject.scenario.items() if k != "model"))
     return table, _figure(table, ", ".join(names), racks="topology" not in asked)
+
+
+def _scenario(content: Mapping[str, object]) -> Scenario:
+    """Return the experiment's scenario, at a context that its model has."""
+    scenario = scenario_of(content, "latency_vs_chips")
+    context = min(scenario.context, model_of(scenario).max_context_tokens)
+    return scenario.model_copy(update={"context": context})
+
+
+def _topologies_figure(table: pd.DataFrame, model: str) -> Figure:
+    """Return the experiment's figure of several topologies: latency and its parts."""
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(11, 4.8), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        fits = table[table["feasible"]]
+        for marker, (name, part) in zip(
+            cycle("oD^sv"), fits.groupby("topology", sort=False), strict=False
+        ):
+            (line,) = left.plot(
+                part["chips"],
+                part["latency_us"],
+                f"-{marker}",
+                label=Path(str(name)).name,
+            )
+            share = part["link_us"] / part["latency_us"]
+            right.plot(part["chips"], share, f"-{marker}", color=line.get_color())
+        refused = table[~table["feasible"]]
+        if len(refused):
+            at = [0.0] * len(refused)
+            left.plot(refused["chips"], at, "x", color="0.35", clip_on=False)
+            left.plot([], [], "x", color="0.35", label="refused")
+        left.set(ylim=(0, 1.12 * fits["latency_us"].max()))
+        left.set(xlabel="chips", ylabel="latency of a token (us)")
+        left.set_title(f"{model}: one user's token, best split on each", loc="left")
+        left.legend(frameon=False)
+        right.set(xlabel="chips", ylabel="share of links in the latency", ylim=(0, 1))
+        right.set_title("What of it the links take", loc="left")
+    return figure
 
 
 def _figure(table: pd.DataFrame, model: str, *, racks: bool) -> Figure:

@@ -3,7 +3,8 @@
 Models from 0.1 to 405 billion parameters on 8 to 10,440 chips, each under its best
 strategy among common tensor widths. Twice the chips would at best halve the latency of
 a token. But the latency of links stays, and soon after a model fits, a wider group adds
-as much time on links as it saves. The best strategy then leaves chips idle.
+as much time on links as it saves. The best strategy then leaves chips idle. Options
+name another model, machine, topology and other numbers of chips.
 """
 
 import matplotlib.style
@@ -14,16 +15,19 @@ from matplotlib.figure import Figure
 from compiler.search.branch_and_bound import best_strategy
 from compiler.search.objective import Objective
 from experiments.plots.run_figure import STYLE
+from experiments.run.scenario_inputs import (
+    machine_of,
+    model_of,
+    scenario_of,
+    topology_of,
+)
 from experiments.script.checkpoint import Checkpoint
-from experiments.script.experiment_script import Resumable, run_script
+from experiments.script.experiment_script import Choosable, Subject, run_script
 from experiments.tables.columns import TableRow
 from experiments.tables.scenario_rows import scenario_row
 from sharding.weights.task import Task
-from specs.errors import RackError
-from specs.machine import load_machine
-from specs.model import load_model
+from specs.errors import PlanError, RackError
 from specs.scenario import Scenario
-from topologies.selection import select_topology
 
 # Doublings of a node; from two racks on, machines are whole racks.
 CHIPS = (8, 16, 32, 64, 144, 288, 576, 1152, 2304, 4608, 10440)
@@ -47,48 +51,56 @@ COLUMNS = {
 }
 
 
-@Resumable
+@Choosable
 def experiment(
-    seed: int, quick: bool, checkpoint: Checkpoint
+    seed: int, quick: bool, checkpoint: Checkpoint, subject: Subject
 ) -> tuple[pd.DataFrame, Figure]:
     """Run the experiment: latency of each model at each chip count, and its figure."""
     rows = []
     widths = QUICK_WIDTHS if quick else WIDTHS
-    for model in QUICK_MODELS if quick else MODELS:
+    common = {"tokens": 1, "seed": seed, "engine": "replay", **subject.scenario}
+    own = QUICK_MODELS if quick else MODELS
+    asked = subject.scenario.get("model")
+    for model in own if asked is None else (asked,):
         smallest: TableRow | None = None
-        for chips in QUICK_CHIPS if quick else CHIPS:
-            row = checkpoint.result(_row, model, chips, seed, widths)
+        for chips in subject.chips or (QUICK_CHIPS if quick else CHIPS):
+            content = {**common, "model": model, "chips": chips, "context": CONTEXT}
+            scenario = scenario_of(content, "scaling_law")
+            row = checkpoint.result(_row, scenario, widths)
             if row["feasible"]:
                 smallest = smallest or row
                 speedup = smallest["latency_us"] / row["latency_us"]
                 row["efficiency"] = speedup * smallest["chips"] / chips
             rows.append(row)
+    if not any(row["feasible"] for row in rows):
+        raise PlanError(
+            f"no number of chips holds {rows[0]['model']}; name others with --chips: "
+            f"{rows[-1]['reason']}"
+        )
     # Nullable integers, since refused rows have none.
     table = pd.DataFrame(rows).astype({"chips_used": "Int64"})
     return table, _figure(table[table["feasible"]])
 
 
-def _row(model: str, chips: int, seed: int, widths: tuple[int, ...]) -> TableRow:
+def _row(scenario: Scenario, widths: tuple[int, ...]) -> TableRow:
     """Return the experiment's row of the best strategy of some widths, or a refusal."""
-    row: TableRow = {"model": model}
-    topology = select_topology(chips)
-    task = Task(load_model(model), load_machine(), 1, CONTEXT, 1)
+    row: TableRow = {"model": scenario.model}
+    chips = scenario.chips
+    machine, model = machine_of(scenario), model_of(scenario)
     try:
+        topology = topology_of(scenario, machine)
         result = best_strategy(
-            task, topology, objective=Objective.LATENCY, sequences=1, widths=widths
+            Task(model, machine, 1, scenario.context, 1),
+            topology,
+            objective=Objective.LATENCY,
+            sequences=1,
+            widths=tuple(width for width in widths if width <= chips),
         )
     except RackError as error:
         refusal = {"feasible": False, "reason": str(error)}
         return {**row, "chips": chips, "strategy": "auto", **refusal}
-    scenario = Scenario(
-        model=model,
-        chips=chips,
-        strategy=str(result.compiled[0].strategy),
-        context=CONTEXT,
-        tokens=1,
-        seed=seed,
-        engine="replay",
-    )
+    strategy = str(result.compiled[0].strategy)
+    scenario = scenario.model_copy(update={"strategy": strategy})
     refused = {strategy.tensor: why for strategy, why in result.refused}
     return {
         **row,

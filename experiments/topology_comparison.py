@@ -1,35 +1,41 @@
 """What does the topology contribute, with the same model on the same chips?
 
 At equal chips each wiring is as it is usually built; at equal cables each has the 5.5
-cables a chip of our own, or what comes nearest and its ports allow. Llama-2-7B runs on
-64 chips, with communication among eight chips or among all of them, and Llama-2-70B on
-576. A machine with more chips is described as a whole. (A minute.)
+cables a chip of our own, or what comes nearest and its ports allow, and the picture
+says by how much it differs. Llama-2-7B runs on 64 chips, with communication among eight
+chips or among all of them, and Llama-2-70B on 576. On each topology the chips are
+placed by its own paths (``--placement auto``). A machine with more chips is described
+as a whole. Options name another model, machine, numbers of chips, and topologies.
 """
 
+import math
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
-import matplotlib.style
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from experiments.plots.run_figure import STYLE
-from experiments.script.experiment_script import run_script
+from experiments.plots.topology_comparison import (
+    EQUAL_CABLES,
+    EQUAL_CHIPS,
+    topology_comparison_figure,
+)
+from experiments.run.scenario_inputs import machine_of, model_of, scenario_of
+from experiments.script.checkpoint import Checkpoint
+from experiments.script.experiment_script import Choosable, Subject, run_script
 from experiments.tables.columns import TableRow
 from experiments.tables.scenario_rows import scenario_row
-from specs.machine import load_machine
+from specs.errors import PlanError, TopologyError
 from specs.scenario import Scenario
-from topologies.cables import CHIPS_PER_RACK
+from topologies.cables import CHIPS_PER_NODE, CHIPS_PER_RACK
 from topologies.metrics.link_load import uniform_traffic
 from topologies.metrics.summary import describe
 from topologies.selection import select_topology, whole_machine_chips
 
-EQUAL_CHIPS, EQUAL_CABLES = "equal chips", "equal cables"
 COLUMNS = {
     "topology": "topology",
+    "equal": "equal",
     "strategy": "strategy",
     "mean_hops": "hops",
     "uniform_bound_gb_per_s": "GB/s",
@@ -90,34 +96,125 @@ LARGE = Comparison(
 )
 
 
-def experiment(seed: int, quick: bool) -> tuple[pd.DataFrame, Figure]:
+@Choosable.comparing
+def experiment(
+    seed: int, quick: bool, checkpoint: Checkpoint, subject: Subject
+) -> tuple[pd.DataFrame, Figure]:
     """Run the experiment: latency by wiring and strategy, and its picture."""
-    comparisons = [SMALL, LARGE]
-    if quick:
-        comparisons = [SMALL._replace(strategies=SMALL.strategies[:1])]
-    rows = []
-    for comparison in comparisons:
+    rows: list[TableRow] = []
+    for comparison in _comparisons(subject, quick=quick):
         names = dict.fromkeys(chain.from_iterable(comparison.wirings.values()))
-        of_name = {name: _rows(comparison, name, seed) for name in names}
-        rows += [
-            {"topology": name, "equal": equal, **row}
-            for equal, listed in comparison.wirings.items()
-            for name in listed
-            for row in of_name[name]
-        ]
+        common: dict[str, str | int] = {
+            "model": comparison.model,
+            "chips": comparison.chips,
+            "tokens": 1,
+        }
+        common |= {"seed": seed, "engine": "replay", "placement": "auto"}
+        if "machine" in subject.scenario:
+            common["machine"] = subject.scenario["machine"]
+        of_name = {
+            name: [
+                checkpoint.result(_row, _scenario(common, name, strategy))
+                for strategy in comparison.strategies
+            ]
+            for name in names
+        }
+        for equal, listed in comparison.wirings.items():
+            first = of_name[listed[0]][0]["cables_per_chip"]
+            rows += [
+                {
+                    "model": comparison.model,
+                    "topology": name,
+                    "equal": equal,
+                    **row,
+                    "more_cables_percent": 100 * (row["cables_per_chip"] / first - 1),
+                }
+                for name in listed
+                for row in of_name[name]
+            ]
     table = pd.DataFrame(rows)
-    return table, _figure(table)
+    if not table["feasible"].any():
+        raise PlanError(
+            f"{rows[0]['model']} runs on none of these topologies; name other --chips "
+            f"or another --model: {rows[0]['reason']}"
+        )
+    return table, topology_comparison_figure(table)
 
 
-def _rows(comparison: Comparison, name: str, seed: int) -> list[TableRow]:
-    """Return the experiment's row of each strategy: topology metrics, and latency."""
-    chips = comparison.chips
+def _comparisons(subject: Subject, *, quick: bool) -> list[Comparison]:
+    """Return the comparisons that an experiment is asked for, or its own."""
+    own = [SMALL._replace(strategies=SMALL.strategies[:1])] if quick else [SMALL, LARGE]
+    model = subject.scenario.get("model")
+    if not subject.chips and not subject.topologies:
+        return [each._replace(model=model or each.model) for each in own]
+    fixed = [whole_machine_chips(name) for name in subject.topologies]
+    sizes = [chips for chips in fixed if chips is not None]
+    asked = subject.chips or (min(sizes, default=SMALL.chips),)
+    comparisons = []
+    for chips in asked:
+        usual = LARGE if chips >= LARGE.chips else SMALL
+        group = min(CHIPS_PER_NODE, chips)
+        strategies = [f"tensor={group},pipeline={chips // group}"]
+        if group < chips <= CHIPS_PER_RACK and not quick:
+            strategies.append(f"tensor={chips},pipeline=1")
+        comparisons.append(
+            Comparison(
+                chips=chips,
+                model=model or usual.model,
+                strategies=tuple(strategies),
+                wirings={EQUAL_CHIPS: subject.topologies or tuple(_usual(chips))},
+            )
+        )
+    return comparisons
+
+
+def _usual(chips: int) -> Iterator[str]:
+    """Yield names of topologies to compare on any number of chips, our own first."""
+    yield "rack" if chips <= CHIPS_PER_RACK else "dragonfly"
+    flat = _sides(chips, 2)
+    if min(flat) > 1:
+        yield "torus:" + "x".join(map(str, flat))
+    deep = _sides(chips, 3)
+    if min(deep) > 1:
+        yield "torus:" + "x".join(map(str, deep))
+    yield f"hypercube:{max(1, math.ceil(math.log2(chips)))}"
+
+
+def _sides(chips: int, dimensions: int) -> list[int]:
+    """Return the sides of a torus of that many chips, as equal as its factors allow."""
+    if dimensions == 1:
+        return [chips]
+    # The largest side that leaves the others as much room as the root has.
+    least = round(chips ** (1 / dimensions) - 1e-9)
+    side = next(n for n in range(max(1, least), chips + 1) if chips % n == 0)
+    return sorted([side, *_sides(chips // side, dimensions - 1)], reverse=True)
+
+
+def _scenario(
+    common: Mapping[str, str | int], topology: str, strategy: str
+) -> Scenario:
+    """Return the experiment's scenario of a topology and a strategy."""
+    content = {**common, "topology": topology, "strategy": strategy}
+    return scenario_of(content, "topology_comparison")
+
+
+def _row(scenario: Scenario) -> TableRow:
+    """Return the experiment's row of a scenario: topology metrics, and latency."""
+    name, chips = scenario.topology, scenario.chips
+    machine, model = machine_of(scenario), model_of(scenario)
     # A dragonfly has at least two racks.
     least = 2 * CHIPS_PER_RACK if name.startswith("dragonfly") else chips
-    topology = select_topology(whole_machine_chips(name) or max(chips, least), name)
+    whole = whole_machine_chips(name) or max(chips, least)
+    if whole < chips:
+        raise TopologyError(
+            f"{name} has {whole:,} chips, and {chips:,} are compared; ask for "
+            f"--chips {whole} at most"
+        )
+    topology = select_topology(whole, name, ports_per_chip=machine.chip.ports)
     described, traffic = describe(topology), uniform_traffic(topology)
-    rate = load_machine().line.payload_gb_per_s
-    facts: TableRow = {
+    rate = machine.line.payload_gb_per_s
+    context = min(scenario.context, model.max_context_tokens)
+    return {
         "machine_chips": topology.chips,
         "cables_per_chip": topology.links / topology.active_chips,
         "ports": described.degree["max"],
@@ -126,82 +223,8 @@ def _rows(comparison: Comparison, name: str, seed: int) -> list[TableRow]:
         "bisection_links": described.bisection_links,
         "uniform_bound_gb_per_s": rate * traffic.bound_links,
         "uniform_minimal_gb_per_s": rate * traffic.minimal_links,
+        **scenario_row(scenario.model_copy(update={"context": context}), topology),
     }
-    # The replay engine gives the same integers as SimPy in a third of the time.
-    scenario = Scenario(
-        model=comparison.model, chips=chips, tokens=1, seed=seed, engine="replay"
-    )
-    return [
-        facts
-        | scenario_row(scenario.model_copy(update={"strategy": strategy}), topology)
-        for strategy in comparison.strategies
-    ]
-
-
-def _figure(table: pd.DataFrame) -> Figure:
-    """Return the experiment's figure of its table."""
-    sizes = sorted(set(table["chips"]))
-    with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(12, 5 * len(sizes)), layout="constrained")
-        panels = figure.subplots(len(sizes), 2, squeeze=False)
-        for (left, right), chips in zip(panels, sizes, strict=True):
-            part = table[table["chips"] == chips]
-            wirings = part.drop_duplicates(["topology", "equal"])
-            # A gap between what is equal; the first at the top.
-            gap = 0.8 * (wirings["equal"] == EQUAL_CABLES).to_numpy()
-            place = np.arange(len(wirings)) + gap
-            _latencies(left, part, wirings, place)
-            _traffic(right, wirings, place)
-            left.set_yticks(place, wirings["topology"])
-            right.set_yticks(place, [])
-            for axes in (left, right):
-                axes.invert_yaxis()
-                axes.legend(
-                    frameon=False,
-                    loc="upper center",
-                    bbox_to_anchor=(0.4, -0.1),
-                    ncols=2,
-                )
-    return figure
-
-
-def _latencies(
-    axes: Axes, table: pd.DataFrame, wirings: pd.DataFrame, place: NDArray[np.float64]
-) -> None:
-    """Draw the experiment's latency of each wiring, a bar for each strategy."""
-    names = list(zip(wirings["topology"], wirings["equal"], strict=True))
-    by_strategy = list(table.groupby("strategy", sort=False))
-    height = 0.8 / len(by_strategy)
-    for index, (strategy, part) in enumerate(by_strategy):
-        latency = part.set_index(["topology", "equal"])["latency_us"].reindex(names)
-        at = place + (index - (len(by_strategy) - 1) / 2) * height
-        bars = axes.barh(at, latency, height, label=str(strategy))
-        axes.bar_label(bars, fmt="%.0f", fontsize=8, padding=2)
-    axes.margins(x=0.12)
-    axes.set(xlabel="latency of a token (us)")
-    axes.set_title(
-        f"{table['chips'].iloc[0]} chips: above at equal chips, below at equal cables",
-        loc="left",
-        fontsize="medium",
-    )
-
-
-def _traffic(axes: Axes, wirings: pd.DataFrame, place: NDArray[np.float64]) -> None:
-    """Draw the experiment's uniform traffic of each topology, with cables and hops."""
-    bound, minimal = (
-        wirings[f"uniform_{which}_gb_per_s"] for which in ("bound", "minimal")
-    )
-    bars = axes.barh(place, bound, 0.8, color="#c5d7ea", label="bound by hops")
-    axes.barh(place, minimal, 0.8, color="C0", label="minimal paths, all alike")
-    facts = [
-        f"{cables:.3g} cables a chip, {hops:.1f} hops"
-        for cables, hops in zip(
-            wirings["cables_per_chip"], wirings["mean_hops"], strict=True
-        )
-    ]
-    axes.bar_label(bars, facts, fontsize=8, padding=3)
-    axes.set(xlim=(0, 1.6 * bound.max()), xlabel="traffic that a chip sends (GB/s)")
-    axes.set_title("Uniform traffic", loc="left", fontsize="medium")
 
 
 if __name__ == "__main__":

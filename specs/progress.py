@@ -41,3 +41,21 @@ def progress_told_to(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _LISTENER.reset(token)
+
+
+@contextmanager
+def progress_as_part(part: str) -> Iterator[None]:
+    """Tell progress of all work inside the ``with`` block as that of a part of more.
+
+    >>> with progress_told_to(print), progress_as_part("part 2"):
+    ...     report_progress("planning", 1, 3)
+    part 2, planning 1 3
+    """
+    listener = _LISTENER.get()
+    if listener is None:
+        yield
+        return
+    with progress_told_to(
+        lambda what, done, total: listener(f"{part}, {what}", done, total)
+    ):
+        yield

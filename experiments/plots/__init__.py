@@ -7,5 +7,6 @@ determinism_tax: determinism_tax_figure, PARTS, CODES
 drift: drift_figure
 failover: failover_figure
 sharding_sweep: sharding_sweep_figure
+topology_comparison: topology_comparison_figure
 published_figures: RatioRow, published_figures_figure
 """

@@ -9,7 +9,7 @@ from experiments.run.version import VERSION
 from experiments.sweep.point import point_key
 from experiments.sweep.result_store import ResultStore
 from experiments.tables.columns import TableRow
-from specs.progress import report_progress
+from specs.progress import progress_as_part, report_progress
 from specs.scenario import Scenario
 
 Argument = Scenario | str | int | tuple[int, ...]
@@ -64,7 +64,8 @@ class Checkpoint:
         if key in known:
             self.known += 1
             return known[key].numbers
-        row = function(*arguments)
+        with progress_as_part(f"part {self.asked:,}"):
+            row = function(*arguments)
         outcome = {
             "feasible": bool(row.get("feasible", True)),
             "reason": str(row.get("reason", "")),

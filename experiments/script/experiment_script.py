@@ -77,10 +77,13 @@ class Subject:
         Keys of a scenario that were given: model, machine, topology.
     chips
         Numbers of chips that were given.
+    topologies
+        Topologies that were given, in this order; the scenario has one of its own.
     """
 
     scenario: Mapping[str, str]
     chips: tuple[int, ...]
+    topologies: tuple[str, ...] = ()
 
 
 NO_SUBJECT = Subject(scenario={}, chips=())
@@ -95,13 +98,23 @@ class Choosable(Generic[FindingsT]):
     ----------
     run
         The experiment, with its `Subject` as a fourth argument.
+    compares
+        Whether it compares topologies, and so takes several.
     """
 
     run: Callable[[int, bool, Checkpoint, Subject], FindingsT]
+    compares: bool = False
 
     def __call__(self, seed: int, quick: bool) -> FindingsT:
         """Return the findings of a run of its own subject that keeps no parts."""
         return self.about(NO_SUBJECT)(seed, quick)
+
+    @classmethod
+    def comparing(
+        cls, run: Callable[[int, bool, Checkpoint, Subject], FindingsT]
+    ) -> "Choosable[FindingsT]":
+        """Decorate an experiment that compares topologies."""
+        return cls(run, compares=True)
 
     def about(self, subject: Subject) -> Resumable[FindingsT]:
         """Return the experiment asked of a subject."""
@@ -120,14 +133,13 @@ def _options(name: str, question: str, experiment: Experiment) -> argparse.Names
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder")
     parser.add_argument("--seed", type=int, default=1, help="source of all chance")
     parser.add_argument("--quick", action="store_true", help="fewer points")
-    chooses = isinstance(experiment, Choosable)
-    if chooses:
-        _add_subject(parser)
+    if isinstance(experiment, Choosable):
+        _add_subject(parser, compares=experiment.compares)
     options = parser.parse_args()
     if options.seed < 0:
         parser.error(f"--seed {options.seed}: must be 0 or more")
-    if chooses:
-        options.subject = _subject(parser, options)
+    if isinstance(experiment, Choosable):
+        options.subject = _subject(parser, options, compares=experiment.compares)
     return options
 
 
@@ -218,22 +230,38 @@ def run_script(
         print(f"{resumed_parts:,} parts were kept from a run that was interrupted")
 
 
-def _add_subject(parser: argparse.ArgumentParser) -> None:
+def _add_subject(parser: argparse.ArgumentParser, *, compares: bool) -> None:
     """Add the options that say what an experiment script is asked of."""
     parser.add_argument("--model", help="shipped model, or config.json")
     parser.add_argument("--machine", help="shipped machine, or a TOML")
-    parser.add_argument("--topology", help="as groqrack simulate takes it")
+    again = "; repeat it to compare several" if compares else ""
+    parser.add_argument(
+        "--topology",
+        action="append",
+        default=[],
+        help=f"as groqrack simulate takes it{again}",
+    )
     parser.add_argument("--chips", help="numbers of chips, such as 64,72,144")
 
 
-def _subject(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Subject:
+def _subject(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, *, compares: bool
+) -> Subject:
     """Return what the options of an experiment script ask about, or refuse them."""
     words = (options.chips or "").split(",") if options.chips is not None else []
     if not all(word.strip().isdecimal() and int(word) for word in words):
         parser.error(f"--chips {options.chips}: write whole numbers, such as 64,72,144")
-    names = ("model", "machine", "topology")
-    given = {name: getattr(options, name) for name in names}
+    topologies = tuple(dict.fromkeys(options.topology))
+    if len(topologies) > 1 and not compares:
+        parser.error(
+            f"--topology is given {len(topologies)} times, and this experiment takes "
+            "one; topology_comparison and latency_vs_chips compare several"
+        )
+    given = {"model": options.model, "machine": options.machine}
+    if len(topologies) == 1:
+        given["topology"] = topologies[0]
     return Subject(
         scenario={name: value for name, value in given.items() if value is not None},
         chips=tuple(sorted({int(word) for word in words})),
+        topologies=topologies,
     )

@@ -124,12 +124,15 @@ def status(what: str, done: int, total: int, *, took_s: float) -> str:
     'searching strategies: 1,200, for 6 s'
     >>> status("compiling", 0, 1, took_s=6.0)
     'compiling, for 6 s'
+    >>> status("compiling", 0, 1, took_s=0.1)
+    'compiling'
     """
     if total and done > _LEAST_SHARE * total:
         left_s = took_s * (total - done) / done
         return f"{what}: {done:,} of {total:,}, {span(left_s)} left"
     said = f": {done:,}" if done else ""
-    return f"{what}{said}, for {span(took_s)}"
+    took = f", for {span(took_s)}" if took_s >= 1 else ""
+    return f"{what}{said}{took}"
 
 
 def span(seconds: float) -> str:

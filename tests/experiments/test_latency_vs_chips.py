@@ -37,6 +37,22 @@ def test_a_model_and_a_wiring_of_ones_own_are_asked_about(
     assert (tmp_path / "latency_vs_chips.png").exists()
 
 
+def test_wirings_of_ones_own_are_compared_at_each_number_of_chips(
+    tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wirings = ("--topology", "torus:2x4", "--topology", "hypercube:2")
+    asked = ("--model", tiny_config, "--chips", "2,4,8", *wirings)
+    ask(monkeypatch, *asked, "--quick", "--out", tmp_path)
+    table = pd.read_csv(tmp_path / "latency_vs_chips.csv")
+    fits = table.pivot_table(
+        "feasible", "chips", "topology", aggfunc="all", observed=True
+    )
+    assert fits["torus:2x4"].tolist() == [True, True, True]
+    # Two dimensions are four chips.
+    assert fits["hypercube:2"].tolist() == [True, True, False]
+    assert set(table["split"]) == {"best"}
+
+
 def test_numbers_of_chips_that_hold_nothing_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

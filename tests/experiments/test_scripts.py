@@ -440,6 +440,15 @@ def test_wirings_are_compared_at_equal_chips_and_at_equal_cables(
     )
 
 
+def test_an_experiment_of_one_wiring_refuses_several(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--topology", "node", "--topology", "rack")
+    with pytest.raises(SystemExit, match="2"):
+        run("scaling_law", *words, monkeypatch=monkeypatch)
+    assert "--topology is given 2 times" in capsys.readouterr().err
+
+
 def test_counts_at_which_the_model_does_not_fit_say_why(quick_run: Ran) -> None:
     folder, printed = quick_run("latency_vs_chips")
     table = pd.read_csv(folder / "latency_vs_chips.csv")
