@@ -126,7 +126,13 @@ def plan_scenario(scenario: Scenario, topology: Topology | None = None) -> Prepa
         task = Task(model, machine, 1, scenario.context, scenario.batch)
         task = task.split_as(strategy)
         chips = placed_chips(topology, strategy)
-        plan = plan_sharding(task, strategy, chips, sequences=scenario.sequences)
+        plan = plan_sharding(
+            task,
+            strategy,
+            chips,
+            sequences=scenario.sequences,
+            there=topology.active_chips,
+        )
     prepared = Prepared(
         scenario=scenario,
         model=model,

@@ -1,6 +1,6 @@
 """Infeasible plans: the missing memory, and the nearest configurations that fit."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from sharding.parallelism.strategy import Strategy
@@ -21,15 +21,24 @@ from specs.units import ceil_div
 # of the requested one.
 _MOST_STAGES = 2**14
 _MOST_WIDENING = 16
+# Narrowest weights to suggest: quantised models of this width are common.
+_NARROW = "int4"
 
 
 def capacity_error(
-    task: Task, strategy: Strategy, units: list[Block], chips: Ints, sequences: int
+    task: Task,
+    strategy: Strategy,
+    units: list[Block],
+    chips: Ints,
+    sequences: int,
+    *,
+    there: int = 0,
 ) -> PlanError:
     """Return the planning error with the fullest chip, its missing bytes and what fits.
 
     Parameters are those of `sharding.planner.plan.plan_sharding`; `units` are the
-    smallest blocks of the model.
+    smallest blocks of the model, and `there` are the chips of the machine, at least
+    those of the strategy.
     """
     # Balanced by memory alone, the plan shows which chip would be the fullest.
     cuts = cuts_by_memory(task, units, pipeline=strategy.pipeline, sequences=sequences)
@@ -47,13 +56,17 @@ def capacity_error(
         f"{task.model.name} does not fit as {strategy}: chip {chip} (stage {stage}) is "
         f"the fullest and lacks {int(total[member]) - limit:,} bytes: it needs "
         f"{int(total[member]):,} ({held}) and has {limit:,}. "
-        f"{_suggestions(task, strategy, sequences)}"
+        f"{_suggestions(task, strategy, sequences, max(there, strategy.chips))}"
     )
 
 
-def _suggestions(task: Task, strategy: Strategy, sequences: int) -> str:
-    """Return the longest context, most sequences and smallest machine that fit."""
+def _suggestions(task: Task, strategy: Strategy, sequences: int, there: int) -> str:
+    """Return what fits: first on the chips that are there, then on the fewest more."""
     options = []
+    here = "on this chip" if there == 1 else f"on these {there} chips"
+    other = _split_of(task, strategy, sequences, there)
+    if other is not None:
+        options.append(f"--strategy {other} {here}")
     context = _largest(
         task.context,
         lambda positions: fits(
@@ -65,8 +78,12 @@ def _suggestions(task: Task, strategy: Strategy, sequences: int) -> str:
     if sequences > 1 and fits(task, strategy.pipeline, 1):
         most = _largest(sequences, lambda n: fits(task, strategy.pipeline, n))
         options.append(f"--sequences {most}")
-    width = strategy.tensor
-    while width <= min(task.model.hidden_size, _MOST_WIDENING * strategy.tensor):
+    if not options:
+        narrow = _narrower(task)
+        other = _split_of(narrow, strategy, sequences, there) if narrow else None
+        if other is not None:
+            options.append(f"--set formats.weights={_NARROW} --strategy {other} {here}")
+    for width in _widths(task, strategy):
         larger = replace(strategy, tensor=width)
         pipeline = smallest_pipeline(task.split_as(larger), sequences)
         if pipeline:
@@ -78,10 +95,42 @@ def _suggestions(task: Task, strategy: Strategy, sequences: int) -> str:
                 f"rack{'s' if racks > 1 else ''} of {rack_chips})"
             )
             break
-        width *= 2
     if not options:
         return "No machine of these chips holds it; shorten the context."
     return f"What would do: {', or '.join(options)}."
+
+
+def _widths(task: Task, strategy: Strategy) -> Iterator[int]:
+    """Yield tensor widths for suggestions: the strategy's own, and wider ones."""
+    width = strategy.tensor
+    while width <= min(task.model.hidden_size, _MOST_WIDENING * strategy.tensor):
+        yield width
+        width *= 2
+
+
+def _split_of(
+    task: Task, strategy: Strategy, sequences: int, there: int
+) -> Strategy | None:
+    """Return a strategy like another that fits on the chips there, None if none is."""
+    for width in _widths(task, strategy):
+        pipeline = there // (width * strategy.data)
+        if pipeline:
+            other = replace(strategy, tensor=width, pipeline=pipeline)
+            if fits(task.split_as(other), pipeline, sequences):
+                return other
+    return None
+
+
+def _narrower(task: Task) -> Task | None:
+    """Return the task with narrower weights, None if its own are as narrow."""
+    setting = {"formats.weights": _NARROW}
+    narrow = task._replace(
+        model=task.model.in_formats_of(setting),
+        machine=task.machine.with_settings(setting),
+    )
+    one = Strategy(tensor=1, pipeline=1)
+    held = held_bytes(narrow.split_as(one), 1)
+    return narrow if held < held_bytes(task.split_as(one), 1) else None
 
 
 def fits(task: Task, pipeline: int, sequences: int) -> bool:

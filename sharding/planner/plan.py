@@ -187,7 +187,7 @@ class ShardingPlan:
 
 
 def plan_sharding(
-    task: Task, strategy: Strategy, chips: Ints, *, sequences: int = 1
+    task: Task, strategy: Strategy, chips: Ints, *, sequences: int = 1, there: int = 0
 ) -> ShardingPlan:
     """Return the sharding plan of a strategy, with stages balanced below layer grain.
 
@@ -205,6 +205,8 @@ def plan_sharding(
         after member.
     sequences
         Sequences in flight in each replica.
+    there
+        Chips of the machine, for what a refusal offers; those given at least.
 
     Raises
     ------
@@ -227,7 +229,7 @@ def plan_sharding(
         units = model_units(
             task.model, task.machine, tensor=strategy.tensor, pipeline=strategy.pipeline
         )
-        raise capacity_error(task, strategy, units, chips, sequences)
+        raise capacity_error(task, strategy, units, chips, sequences, there=there)
     return plan
 
 

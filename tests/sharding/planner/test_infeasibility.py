@@ -121,8 +121,9 @@ def test_an_error_says_what_the_fullest_chip_lacks_and_what_fits(
     assert str(error) == (
         "llama-2-7b does not fit as tensor=1,pipeline=1: chip 7 (stage 0) is the "
         "fullest and lacks 536 bytes: it needs 1,336 (weights 0.0 MB, kv cache 0.0 MB, "
-        "activations 0.0 MB, program 0.0 MB) and has 800. What would do: --chips 2 "
-        "--strategy tensor=1,pipeline=2 (1 rack of 72)."
+        "activations 0.0 MB, program 0.0 MB) and has 800. What would do: --set "
+        "formats.weights=int4 --strategy tensor=1,pipeline=1 on this chip, or --chips "
+        "2 --strategy tensor=1,pipeline=2 (1 rack of 72)."
     )
 
 
@@ -132,8 +133,9 @@ def test_a_refusal_names_the_fullest_chip_the_bytes_and_the_options() -> None:
         match=r"llama-2-70b does not fit as tensor=8,pipeline=20: chip \d+ "
         r"\(stage \d+\) is the fullest and lacks [\d,]+ bytes: it needs [\d,]+ "
         r"\(weights [\d.]+ MB, kv cache [\d.]+ MB, activations [\d.]+ MB, "
-        r"program 2\.1 MB\) and has 230,686,720\. What would do: --chips \d+ "
-        r"--strategy tensor=8,pipeline=\d+ \(5 racks of 72\)\.$",
+        r"program 2\.1 MB\) and has 230,686,720\. What would do: --set "
+        r"formats\.weights=int4 --strategy tensor=16,pipeline=10 on these 160 chips, "
+        r"or --chips \d+ --strategy tensor=8,pipeline=\d+ \(5 racks of 72\)\.$",
     ) as caught:
         plan("llama-2-70b", 8, 20)
     missing, needed, limit = (
@@ -141,6 +143,35 @@ def test_a_refusal_names_the_fullest_chip_the_bytes_and_the_options() -> None:
         for number in re.findall(r"(?:lacks|needs|has) ([\d,]+)\d*", str(caught.value))
     )
     assert missing == needed - limit > 0
+
+
+@pytest.mark.parametrize("there", [0, 344])
+def test_a_split_of_the_chips_there_are_is_offered_first_and_fits(there: int) -> None:
+    model, machine = load_model("llama-2-70b"), load_machine()
+    narrow = Strategy(tensor=2, pipeline=160)
+    task = Task(model, machine, 1, 4096, 1).split_as(narrow)
+    with pytest.raises(PlanError, match="does not fit") as caught:
+        plan_sharding(task, narrow, np.arange(344), there=there)
+    offer = re.search(
+        r"would do: --strategy (\S+) on these (\d+) chips", str(caught.value)
+    )
+    assert offer
+    # Those of the strategy, unless the machine is known to have more.
+    assert int(offer[2]) == max(there, 320)
+    offered = parse_strategy(offer[1], int(offer[2]))
+    assert offered.chips <= int(offer[2])
+    plan("llama-2-70b", offered.tensor, offered.pipeline)
+
+
+def test_narrower_weights_that_are_offered_fit() -> None:
+    options = refusal(tensor=8, pipeline=20, context=4096)
+    assert options.startswith(
+        "--set formats.weights=int4 --strategy tensor=16,pipeline=10"
+    )
+    machine = load_machine().with_settings({"formats.weights": "int4"})
+    strategy = Strategy(tensor=16, pipeline=10)
+    task = Task(load_model("llama-2-70b"), machine, 1, 4096, 1).split_as(strategy)
+    plan_sharding(task, strategy, np.arange(160))
 
 
 def refusal(*, tensor: int, pipeline: int, context: int, sequences: int = 1) -> str:
