@@ -33,7 +33,13 @@ def collective_command(
     payload_bytes: Annotated[
         int, typer.Option("--bytes", help="Size of the tensor on each chip.")
     ],
-    chips: Annotated[int | None, typer.Option(help="Members, the first ones.")] = None,
+    chips: Annotated[
+        int | None,
+        typer.Option(
+            help="Members, the first ones.",
+            show_default=f"{_DEFAULT_CHIPS}; those of a topology named",
+        ),
+    ] = None,
     algorithm: Annotated[
         str,
         typer.Option(

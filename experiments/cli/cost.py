@@ -29,19 +29,27 @@ def cost_command(
     options: ScenarioOptions,
     traffic: Annotated[
         Path | None,
-        typer.Option(help="Traffic file whose load is costed; else a full pipeline."),
+        typer.Option(
+            help="Traffic file whose load is costed.", show_default="a full pipeline"
+        ),
     ] = None,
     request_rate: Annotated[
         float | None,
-        typer.Option("--request-rate", help="With --traffic: requests per second."),
+        typer.Option(
+            "--request-rate",
+            help="With --traffic: requests per second.",
+            show_default="as in the file",
+        ),
     ] = None,
     costs: Annotated[
         Path | None,
-        typer.Option(help="TOML with prices and power in place of the shipped ones."),
+        typer.Option(
+            help="TOML with prices and power.", show_default="the shipped ones"
+        ),
     ] = None,
     hardware: Annotated[
         str | None,
-        typer.Option(help="Hardware of the prices; that of the machine if left out."),
+        typer.Option(help="Hardware of the prices.", show_default="of the machine"),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help=f"Folder of {_RESULTS}, a row for each point.")

@@ -45,10 +45,14 @@ def sweep_command(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of results.csv and ledger.sqlite; results/SWEEP."),
+        typer.Option(
+            help="Folder of results.csv and ledger.sqlite.",
+            show_default="results/SWEEP",
+        ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one per processor.")
+        int | None,
+        typer.Option(min=1, help="Processes.", show_default="one per processor"),
     ] = None,
     executor: Annotated[
         str, typer.Option(help="local, or dask:ADDRESS of a scheduler.")
@@ -60,7 +64,10 @@ def sweep_command(
     point_limit: Annotated[
         float | None,
         typer.Option(
-            min=0.1, metavar="SECONDS", help="Give up points that take longer."
+            min=0.1,
+            metavar="SECONDS",
+            help="Give up points that take longer.",
+            show_default="none",
         ),
     ] = None,
     shard: Annotated[
@@ -68,6 +75,7 @@ def sweep_command(
         typer.Option(
             metavar="I/N",
             help="Run the I-th of N parts of the points; slurm, by its variables.",
+            show_default="all",
         ),
     ] = None,
     merge: Annotated[

@@ -1,7 +1,7 @@
 """Reports of a plan before it runs: its table, its explanation, and its Pareto front.
 
 plan_summary: plan_summary, search_block
-plan_table: plan_report, certainty, write_plan
+plan_table: plan_report, certainty, found_text, write_plan
 explanation: Explanation, StageLoss, NextBest, explained, explanation_block
 explanation_text: explanation_report
 ranking_text: ranking_report, worse_by

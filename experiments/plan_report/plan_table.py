@@ -8,14 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from compiler.search.objective import Objective
-from compiler.search.search_result import SearchResult
+from compiler.search.search_result import Evaluated, SearchResult
 from experiments.run.preparation import Prepared
 from experiments.tables.atomic_write import check_writable, csv_bytes, write_bytes
 from experiments.tables.plan_tables import plan_table
 from sharding.parallelism.strategy import Strategy
 from sharding.partition.latent.forms import layer_forms
 from specs.arrays import Ints
-from specs.units import BYTES_PER_MB
+from specs.units import BYTES_PER_MB, US_PER_S
 
 # Ranges of chips that fit a column.
 _MOST_RANGES = 3
@@ -50,6 +50,7 @@ def plan_report(prepared: Prepared) -> RenderableType:
         title += (
             f"the best for {result.objective}: {certainty(result)};\n"
             "--explain says why\n"
+            f"{found_text(prepared, result.compiled[0])}\n"
         )
     table = Table(box=None, pad_edge=False)
     # All replicas hold the same, so the first one is shown.
@@ -67,6 +68,23 @@ def plan_report(prepared: Prepared) -> RenderableType:
             f"{fullest / limit:.0%}",
         )
     return Group(Text(title), table)
+
+
+def found_text(prepared: Prepared, best: Evaluated) -> str:
+    """Return what a plan's report says of the best strategy that a search found."""
+    hz, batch = prepared.machine.chip.clock_hz, prepared.scenario.batch
+    what = "token" if prepared.makes_tokens else "pass"
+    per_s = "tokens/s" if prepared.makes_tokens else "passes/s"
+    rate = hz / best.latency_cycles
+    together = rate * best.sequences * best.strategy.data * batch
+    used, there = best.strategy.chips, prepared.topology.active_chips
+    flight = "1 sequence" if best.sequences == 1 else f"{best.sequences:,} sequences"
+    each = " in each replica" if best.strategy.data > 1 else ""
+    return (
+        f"{best.latency_cycles / hz * US_PER_S:,.1f} us a {what}: {rate:,.1f} {per_s} "
+        f"a user, {together:,.1f} in all\n"
+        f"{used:,} of {there:,} chips, {flight} in flight{each}, batch {batch:,}"
+    )
 
 
 def certainty(result: SearchResult) -> str:

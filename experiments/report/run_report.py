@@ -63,6 +63,13 @@ def _plan(run: Run, facts: RunSummary) -> Table:
     on = "one chip" if chips == 1 else f"{chips:,} chips"
     table.add_row("strategy", f"{plan.strategy} on {on}")
     if isinstance(run.prepared, Prepared):
+        if run.prepared.searched is not None:
+            found = run.prepared.searched.found
+            table.add_row(
+                "search",
+                f"best for {found.objective} of {found.candidates:,} strategies, "
+                f"gap {found.gap:.1%}",
+            )
         if run.prepared.placed is not None:
             table.add_row("placement", str(run.prepared.placed))
         context, trained = run.prepared.context_tokens, run.prepared.model

@@ -22,19 +22,35 @@ def traffic_command(
     request_rate: Annotated[
         str | None,
         typer.Option(
-            "--request-rate", help="Requests per second; inf for all at once."
+            "--request-rate",
+            help="Requests per second; inf for all at once.",
+            show_default="as in the file",
         ),
     ] = None,
     burstiness: Annotated[
-        float | None, typer.Option(help="Shape of the gamma arrivals; 1 is Poisson.")
+        float | None,
+        typer.Option(
+            help="Shape of the gamma arrivals; 1 is Poisson.",
+            show_default="as in the file",
+        ),
     ] = None,
     max_concurrency: Annotated[
-        int | None, typer.Option(help="Requests that users have under way at a time.")
+        int | None,
+        typer.Option(
+            help="Requests that users have under way at a time.",
+            show_default="as in the file",
+        ),
     ] = None,
-    num_prompts: Annotated[int | None, typer.Option(help="Number of requests.")] = None,
+    num_prompts: Annotated[
+        int | None,
+        typer.Option(help="Number of requests.", show_default="as in the file"),
+    ] = None,
     goodput: Annotated[
         list[str] | None,
-        typer.Option(help="Objectives in ms: ttft:200 tpot:5 e2el:2000."),
+        typer.Option(
+            help="Objectives in ms: ttft:200 tpot:5 e2el:2000.",
+            show_default="as in the file",
+        ),
     ] = None,
     seed: Seed = None,
     engine: Annotated[

@@ -1,5 +1,7 @@
 import inspect
+import re
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from hypothesis import given
@@ -28,6 +30,22 @@ def test_every_option_is_a_key_of_a_scenario() -> None:
     said = set(ScenarioOptions.__dataclass_fields__) - {"scenario_file", "settings"}
     assert said <= Scenario.model_fields.keys()
     assert Scenario.model_fields.keys() - said == {"settings"}
+
+
+def test_the_help_says_the_default_of_every_option_that_has_one() -> None:
+    hints = get_type_hints(ScenarioOptions, include_extras=True)
+    shown = {
+        name: str(hints[name].__metadata__[0].show_default)
+        for name in ScenarioOptions.__dataclass_fields__
+        if name in Scenario.model_fields and name not in ("workload", "settings")
+    }
+    defaults = {name: Scenario.model_fields[name].default for name in shown}
+    # A split over the chips there are, the fastest chunk, and no file.
+    special = {"strategy": "tensor=8", "prefill_chunk": "the fastest", "faults": "none"}
+    for name, told in shown.items():
+        expected = special.get(name, str(defaults[name]))
+        assert re.fullmatch(rf"{re.escape(expected)}([;,] .+)?", told), name
+    assert str(defaults["strategy"]).startswith("tensor=8,")
 
 
 def test_the_command_line_overrides_the_file(tmp_path: Path) -> None:

@@ -7,8 +7,14 @@ import pandas as pd
 from rich.console import Console
 
 from compiler.search.objective import Objective
-from experiments.plan_report.plan_table import certainty, plan_report, write_plan
+from experiments.plan_report.plan_table import (
+    certainty,
+    found_text,
+    plan_report,
+    write_plan,
+)
 from experiments.run.preparation import Prepared
+from experiments.run.scenario import run_scenario
 
 
 def test_a_gap_of_cycles_is_a_larger_one_of_tokens_per_second(
@@ -27,6 +33,32 @@ def test_a_gap_of_cycles_is_a_larger_one_of_tokens_per_second(
     assert certainty(replace(fifth, objective=Objective.THROUGHPUT)).endswith(
         "can be more than 25.0% better"
     )
+
+
+def test_a_search_says_the_time_the_rates_and_the_chips_of_what_it_found(
+    searched: Prepared,
+) -> None:
+    assert searched.searched is not None
+    best = searched.searched.found.compiled[0]
+    ran = run_scenario(
+        searched.scenario.model_copy(
+            update={"strategy": str(best.strategy), "engine": "replay", "tokens": 1}
+        )
+    )
+    hz = searched.machine.chip.clock_hz
+    assert ran.schedule.latency_cycles == best.latency_cycles
+    time, chips = found_text(searched, best).splitlines()
+    token_us = f"{best.latency_cycles / hz * 1e6:,.1f}"
+    per_s = f"{hz / best.latency_cycles:,.1f}"
+    assert time == f"{token_us} us a token: {per_s} tokens/s a user, {per_s} in all"
+    there = searched.topology.active_chips
+    used = best.strategy.chips
+    assert chips == f"{used} of {there} chips, 1 sequence in flight, batch 1"
+    twice = best._replace(sequences=2, strategy=replace(best.strategy, data=3))
+    _, told = found_text(searched, twice).split("tokens/s a user, ")
+    together, chips = told.splitlines()
+    assert together == f"{6 * hz / best.latency_cycles:,.1f} in all"
+    assert "2 sequences in flight in each replica" in chips
 
 
 def test_each_stage_is_a_row_with_its_chips(searched: Prepared) -> None:
