@@ -150,10 +150,19 @@ def plan_command(
         Path | None,
         typer.Option(help="With --objective goodput: the traffic file."),
     ] = None,
+    users: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --strategy auto: users to serve, by sequences, batch and "
+            "replicas together.",
+            show_default="one, or as --sequences and --batch say",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say which chip holds which slice of the model, and whether it fits."""
-    from experiments.cli.plan import show_plan
+    from experiments.cli.plan import PlanRequest, show_plan
 
     if options.objective == "goodput" or traffic is not None or slo is not None:
         from experiments.cli.service.frame_plan import show_frame_plan
@@ -161,7 +170,8 @@ def plan_command(
         show_frame_plan(options, traffic, slo, out, as_json=as_json)
         return
     scenario = scenario_from(options)
-    show_plan(scenario, out, explain=explain, pareto=pareto, as_json=as_json)
+    asked = PlanRequest(explain=explain, pareto=pareto, users=users)
+    show_plan(scenario, out, asked, as_json=as_json)
 
 
 @app.command("verify")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -18,18 +19,34 @@ from experiments.plan_report.pareto import (
 from experiments.plan_report.plan_summary import plan_summary
 from experiments.plan_report.plan_table import plan_report, write_plan
 from experiments.run.preparation import compile_prepared, plan_scenario
+from experiments.service.users_plan import (
+    plan_for_users,
+    users_document,
+    users_report,
+)
 from experiments.tables.status_line import progress_shown
 from sharding.planner.coverage import check_coverage
 from specs.scenario import Scenario
 
 
+class PlanRequest(NamedTuple):
+    """What is asked of a plan beside the plan itself.
+
+    Attributes
+    ----------
+    explain, pareto
+        Whether to say why it is so, and what else there is.
+    users
+        Users that it is to serve, None for what the scenario says.
+    """
+
+    explain: bool = False
+    pareto: bool = False
+    users: int | None = None
+
+
 def show_plan(
-    scenario: Scenario,
-    out: Path | None,
-    *,
-    explain: bool,
-    pareto: bool,
-    as_json: bool,
+    scenario: Scenario, out: Path | None, asked: PlanRequest, *, as_json: bool
 ) -> None:
     """Run the command ``plan``: plan a scenario, print what is asked for, write it.
 
@@ -39,8 +56,8 @@ def show_plan(
         What is to be planned.
     out
         File for the plan, None for none. The front lies beside it.
-    explain, pareto
-        Whether to say why it is so, and what else there is.
+    asked
+        What is asked beside it.
     as_json
         Whether to print JSON and nothing else.
 
@@ -50,9 +67,14 @@ def show_plan(
         If there is no such plan, or a file cannot be written.
     """
     with progress_shown():
-        prepared = plan_scenario(scenario)
-        why = explained(prepared, compile_prepared(prepared)) if explain else None
-        front = plan_front(prepared) if pareto else None
+        shared = None
+        if asked.users is not None:
+            shared = plan_for_users(scenario, asked.users)
+        prepared = shared.prepared if shared else plan_scenario(scenario)
+        why = None
+        if asked.explain:
+            why = explained(prepared, compile_prepared(prepared))
+        front = plan_front(prepared) if asked.pareto else None
     check_coverage(prepared.plan.slices)
     written = [] if out is None else [write_plan(prepared, out)]
     document = plan_summary(prepared)
@@ -62,6 +84,9 @@ def show_plan(
         shown.append(explanation_report(why))
     else:
         shown.append(plan_report(prepared))
+    if shared is not None:
+        document["users"] = users_document(shared)
+        shown += [Text(), users_report(shared)]
     if front is not None:
         document["pareto"] = front_block(prepared, front)
         shown += [Text(), front_report(prepared, front)]

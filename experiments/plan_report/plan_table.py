@@ -35,7 +35,7 @@ def plan_report(prepared: Prepared) -> RenderableType:
         title += f"formats {plan.task.formats_text}\n"
     load = f"context {plan.task.context:,}"
     if plan.sequences * plan.task.batch > 1:
-        load += f", {plan.sequences} sequences in flight, batch {plan.task.batch}"
+        load += f", {_in_flight(plan.sequences)}, batch {plan.task.batch}"
     title += f"{load}\n"
     forms = layer_forms(plan.task)
     if forms is not None:
@@ -78,13 +78,18 @@ def found_text(prepared: Prepared, best: Evaluated) -> str:
     rate = hz / best.latency_cycles
     together = rate * best.sequences * best.strategy.data * batch
     used, there = best.strategy.chips, prepared.topology.active_chips
-    flight = "1 sequence" if best.sequences == 1 else f"{best.sequences:,} sequences"
     each = " in each replica" if best.strategy.data > 1 else ""
     return (
         f"{best.latency_cycles / hz * US_PER_S:,.1f} us a {what}: {rate:,.1f} {per_s} "
         f"a user, {together:,.1f} in all\n"
-        f"{used:,} of {there:,} chips, {flight} in flight{each}, batch {batch:,}"
+        f"{used:,} of {there:,} chips, {_in_flight(best.sequences)}{each}, "
+        f"batch {batch:,}"
     )
+
+
+def _in_flight(sequences: int) -> str:
+    """Return what a plan's report says of sequences in flight."""
+    return f"{sequences:,} sequence{'s' if sequences > 1 else ''} in flight"
 
 
 def certainty(result: SearchResult) -> str:
