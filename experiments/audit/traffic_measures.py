@@ -81,9 +81,9 @@ def _equal_requests(**traffic: Any) -> pd.DataFrame:
     return run_traffic(file, prepared=_fleet()).records
 
 
-def _spread(measure: str) -> float:
-    """Return P99 over P50 of a latency of equal requests under load."""
-    times = _equal_requests(rate_per_s=_RATE_PER_S)[f"{measure}_ps"].to_numpy()
+def _spread(measure: str, **traffic: Any) -> float:
+    """Return P99 over P50 of a latency of equal requests."""
+    times = _equal_requests(**traffic)[f"{measure}_ps"].to_numpy()
     median, slowest = np.percentile(times, (50, 99))
     return float(slowest / median)
 
@@ -180,7 +180,7 @@ def _dollars(load: Load | None, end: int) -> float | None:
 
 def _spread_measure(measure: str, text: str) -> Measure:
     """Return the measurement of the spread of a latency."""
-    return Measure(text, lambda: _spread(measure), long=True)
+    return Measure(text, lambda: _spread(measure, rate_per_s=_RATE_PER_S), long=True)
 
 
 _LOAD = f"at {_RATE_PER_S} requests/s"
@@ -188,6 +188,11 @@ TRAFFIC_MEASURES: dict[str, Measure] = {
     "tpot_p99_over_p50": _spread_measure("tpot", f"time per token {_LOAD}"),
     "ttft_p99_over_p50": _spread_measure("ttft", f"first token {_LOAD}"),
     "e2el_p99_over_p50": _spread_measure("e2el", f"whole answer {_LOAD}"),
+    "e2el_p99_over_p50_alone": Measure(
+        "whole answer, nobody else",
+        lambda: _spread("e2el", arrivals="closed", max_concurrency=1),
+        long=True,
+    ),
     "rate_variation_alone": Measure("one user", _alone, long=True),
     "rate_variation_loaded": Measure(_LOAD, lambda: _together(_RATE_PER_S), long=True),
     "rate_variation_full": Measure(

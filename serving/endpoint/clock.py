@@ -82,7 +82,7 @@ class InstantClock:
 
     Tasks are woken in the order of their due times. A request arrives at the due time
     of what was sent last; one that finds the endpoint idle arrives at the start of a
-    frame, so that its times do not depend on what was before it.
+    cycle, so that its times do not depend on what was before it by a picosecond.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,6 @@ makes a time of its own.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import lcm
 from typing import NamedTuple, final
 
 from serving.endpoint.metrics import ModelMetrics
@@ -178,11 +177,10 @@ class Deployment:
         )
         return min(len(self._flights) - waiting, self.slots), waiting
 
-    def next_frame_ps(self, now_ps: int) -> int:
-        """Return the start of the next frame that begins on a whole picosecond."""
-        cycle_time = self.timetable.times.cycle_time
-        step = lcm(self.timetable.frame_times.frame_cycles, cycle_time.cycles)
-        return cycle_time.ps(ceil_div(cycle_time.first_cycle(now_ps), step) * step)
+    def next_cycle_ps(self, now_ps: int) -> int:
+        """Return the start of the next cycle that begins on a whole picosecond."""
+        step_ps = self.timetable.times.cycle_time.picoseconds
+        return ceil_div(now_ps, step_ps) * step_ps
 
     def look_up(self, body: RequestBody, now_ps: int) -> Prefix:
         """Return what the cache holds of a request's prompt now.

@@ -128,7 +128,7 @@ class Endpoint:
         if refusal:
             raise refusal
         if isinstance(self.clock, InstantClock) and not self.completions:
-            self.clock.jump(deployment.next_frame_ps(self.clock.now_ps()))
+            self.clock.jump(deployment.next_cycle_ps(self.clock.now_ps()))
         model, now_s = deployment.names[0], self.clock.limits_s()
         prefix = deployment.look_up(body, self.clock.now_ps())
         # Cached tokens do not count.

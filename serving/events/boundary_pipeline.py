@@ -95,6 +95,8 @@ class BoundaryPipeline:
 
     def _seat(self) -> Job:
         """Give the oldest waiting job the slot that has been free for longest."""
+        if not self._jobs and not self._passes.under_way:
+            self._free = dict.fromkeys(self._free, 0)
         job = self._queue.popleft()
         slot = min(self._free, key=lambda each: (self._free[each], each))
         del self._free[slot]

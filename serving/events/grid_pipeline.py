@@ -1,11 +1,11 @@
-"""Grid pipeline: a replica whose frames repeat on a fixed grid, event by event."""
+"""Grid pipeline: frames repeat on a grid while there is work, event by event."""
 
 from collections import deque
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import final
 
-from simpy import Environment, Event
+from simpy import Environment, Event, Interrupt
 
 from serving.events.job import Job, JobLog
 from serving.events.moments import START, Moment
@@ -19,6 +19,8 @@ _WINDOW, _SLOT = 0, 1
 @final
 class GridPipeline:
     """Pipeline that runs windows and slots of one frame after another.
+
+    As soon as nothing is under way it stops, and the next job starts the frames anew.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ class GridPipeline:
         self._env, self._times, self._log = env, times, log
         self._own_slot, self._prompted = own_slot, prompted
         self._outages = deque(outages)
-        self._passes = Passes(env)
+        self._passes = Passes(env, self._stop_if_idle)
         self._queue: deque[Job] = deque()
         self._slots: dict[int, Job] = {}
         self._free = dict.fromkeys(range(times.slots), 0)
@@ -57,7 +59,8 @@ class GridPipeline:
         # Chunks that have fallen behind, and the windows until they go on to the end.
         self._behind: list[tuple[Job, int]] = []
         self._wake = env.event()
-        env.process(self._frames())
+        self._running = False
+        self._process = env.process(self._run())
 
     def enter(self, job: Job) -> None:
         """Take a job whose prompt, or whose keys and values, are on the chips."""
@@ -67,35 +70,53 @@ class GridPipeline:
         if not self._wake.triggered:
             self._wake.succeed()
 
+    def _run(self) -> Generator[Event, None, None]:
+        """Return the process that runs frames while there is work."""
+        env = self._env
+        while True:
+            if self._outages and self._outages[0].at_cycle <= env.now:
+                yield env.timeout(self._stopped())
+            elif self._queue or self._slots:
+                self._running = True
+                try:
+                    yield from self._frames()
+                except Interrupt:
+                    self._free = dict.fromkeys(self._free, 0)
+            else:
+                self._wake = env.event()
+                idle = [self._wake]
+                if self._outages:
+                    idle.append(env.timeout(self._outages[0].at_cycle - int(env.now)))
+                yield env.any_of(idle)
+
+    def _stop_if_idle(self) -> None:
+        """Stop the frames if nothing is under way."""
+        under_way = self._slots or self._behind or self._passes.under_way
+        if self._running and not (self._queue or under_way):
+            self._running = False
+            self._process.interrupt()
+
     def _frames(self) -> Generator[Event, None, None]:
-        """Return the process that runs frame after frame."""
+        """Run frame after frame from now on, until the process is stopped."""
         env, times = self._env, self._times
         starts = [
-            (times.window_start(window) if times.windows else 0, _WINDOW, window)
+            (times.window_start(window), _WINDOW, window)
             for window in range(times.windows)
         ]
         starts += [
             (times.slot_start(0, slot), _SLOT, slot) for slot in range(times.slots)
         ]
-        frame = lost = 0
+        begin = int(env.now)
         while True:
-            begin = frame * times.frame_cycles + lost
-            if begin >= env.now:
-                yield Moment(env, begin, START)
-                stopped = self._stopped()
-                if stopped:
-                    yield env.timeout(stopped)
-                    lost += stopped
-                    begin += stopped
+            yield Moment(env, begin, START)
+            stopped = self._stopped()
+            if stopped:
+                yield env.timeout(stopped)
+                begin += stopped
             for offset, kind, number in sorted(starts):
-                if begin + offset >= env.now:
-                    yield Moment(env, begin + offset, START)
-                    self._run_slot(number) if kind == _SLOT else self._run_window()
-            frame += 1
-            if not (self._queue or self._slots or self._behind or self._outages):
-                self._wake = env.event()
-                yield self._wake
-                frame = max(frame, (int(env.now) - lost) // times.frame_cycles)
+                yield Moment(env, begin + offset, START)
+                self._run_slot(number) if kind == _SLOT else self._run_window()
+            begin += times.frame_cycles
 
     def _stopped(self) -> int:
         """Return for how long an outage stops the pipeline now, and stop its passes."""
@@ -181,5 +202,6 @@ class GridPipeline:
             self._free[job.slot] = int(self._env.now)
             self._log.leave()
             self._assign()
+            self._stop_if_idle()
 
         self._env.process(free())

@@ -17,10 +17,14 @@ class Passes:
     ----------
     env
         Environment; its time is in cycles.
+    after
+        Called when a pass has ended and what follows from it is done.
     """
 
-    def __init__(self, env: Environment) -> None:
-        self._env = env
+    def __init__(
+        self, env: Environment, after: Callable[[], None] = lambda: None
+    ) -> None:
+        self._env, self._after = env, after
         self._under_way: dict[Process, None] = {}
         self._ended = env.event()
 
@@ -61,6 +65,7 @@ class Passes:
         assert process is not None
         del self._under_way[process]
         then()
+        self._after()
         self._ended.succeed()
         self._ended = self._env.event()
 

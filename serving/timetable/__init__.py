@@ -2,6 +2,7 @@
 
 admission: WindowAdmission, SlotAdmission, Work, Placed
 ticket: Ticket
+promise: Promise, promised, cut_short
 online: OnlineTimetable
 machine_time: MachineTime
 grid_replica: GridReplica

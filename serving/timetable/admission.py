@@ -1,7 +1,9 @@
 """Admission: requests on the slots and windows of a frame, one after another.
 
 A request takes the slot that has been free for longest and the next windows that no
-earlier request has, so that none overtakes another. All of it is integer arithmetic on
+earlier request has, so that none overtakes another. A request that finds nothing under
+way starts the frames anew: an idle pipeline keeps no timetable, and the call that ends
+the idleness finds what every such call finds. All of it is integer arithmetic on
 cycles, a constant number of operations for a request.
 """
 
@@ -65,9 +67,13 @@ class WindowAdmission:
     times
         The frame.
     next_window
-        First window that is free.
+        First window that is free, counted from the origin.
     free_cycles
         When each slot is free, all at once if left out.
+    origin_cycle
+        When the first of the frames began that run now.
+    idle_cycle
+        From when on nothing is under way: a request then starts the frames anew.
     """
 
     def __init__(
@@ -75,9 +81,13 @@ class WindowAdmission:
         times: FrameTimes,
         next_window: int = 0,
         free_cycles: Iterable[int] = (),
+        *,
+        origin_cycle: int = 0,
+        idle_cycle: int = 0,
     ) -> None:
         self.times = times
         self.next_window = next_window
+        self.origin_cycle, self.idle_cycle = origin_cycle, idle_cycle
         free = list(free_cycles) or [0] * times.slots
         # One number for a slot and when it is free orders slots without tuples.
         self._slots = [
@@ -112,37 +122,52 @@ class WindowAdmission:
         self, works: Iterable[tuple[int, int, int]]
     ) -> list[tuple[int, int, int, int, int]]:
         """Return the fields of `place` as plain tuples, which is twice as fast."""
-        slots, windows, frame, window, passing, behind, *_ = self.times
-        first, slot_cycles = self.times.first_slot_cycles, self.times.slot_cycles
+        slots, windows, frame, window, passing, behind, first, slot_cycles, token = (
+            self.times
+        )
         heap, next_window = self._slots, self.next_window
+        origin, idle = self.origin_cycle, self.idle_cycle
+        turn_cycles = max(token, slot_cycles)
         rows: list[tuple[int, int, int, int, int]] = []
         append = rows.append
+        # Comparisons instead of `max`: a call takes as long as all the rest of a line.
         for ready, chunks, turns in works:
+            if ready >= idle:
+                origin, next_window = ready, 0
+                heap[:] = range(slots)
             free, slot = divmod(heap[0], slots)
-            at = max(free, ready)
-            offset = first + slot * slot_cycles
+            at = free if free > ready else ready  # noqa: FURB136
             if chunks:
-                number, within = divmod(at, frame)
+                number, within = divmod(at - origin, frame)
                 ahead = -(-within // window)
-                begin = (number * windows) + (min(windows, ahead))
-                begin = max(begin, next_window)
+                ahead = ahead if ahead < windows else windows  # noqa: FURB136
+                begin = number * windows + ahead
+                if begin < next_window:  # noqa: PLR1730
+                    begin = next_window
                 next_window = begin + chunks
                 number, within = divmod(begin, windows)
-                admitted = number * frame + within * window
+                admitted = origin + number * frame + within * window
                 number, within = divmod(next_window - 1, windows)
-                last = number * frame + within * window
-                freed = last + window
-                number, within = divmod(next_window - 1 + behind, windows)
-                chosen = turn = number * frame + within * window + passing
+                freed = origin + number * frame + within * window + window
+                if behind:
+                    number, within = divmod(next_window - 1 + behind, windows)
+                chosen = turn = origin + number * frame + within * window + passing
             else:
+                offset = origin + first + slot * slot_cycles
                 admitted = offset - (offset - at) // frame * frame
                 chosen = turn = freed = admitted
             if turns:
+                offset = origin + first + slot * slot_cycles
                 turn = offset - (offset - chosen) // frame * frame
-                freed = turn + (turns - 1) * frame + slot_cycles
+                last = turn + (turns - 1) * frame
+                freed, ends = last + slot_cycles, last + turn_cycles
+            else:
+                ends = freed if freed > chosen else chosen  # noqa: FURB136
+            if ends > idle:  # noqa: PLR1730
+                idle = ends
             heapreplace(heap, freed * slots + slot)
             append((slot, admitted, chosen, turn, freed))
-        self.next_window = next_window
+        self.next_window, self.origin_cycle, self.idle_cycle = next_window, origin, idle
         return rows
 
 
@@ -156,13 +181,21 @@ class SlotAdmission:
     ----------
     times
         The frame.
-    free_cycles
-        When each slot is free, all at once if left out.
+    free_cycles, origin_cycle, idle_cycle
+        As for frames with windows.
     """
 
-    def __init__(self, times: FrameTimes, free_cycles: Iterable[int] = ()) -> None:
+    def __init__(
+        self,
+        times: FrameTimes,
+        free_cycles: Iterable[int] = (),
+        *,
+        origin_cycle: int = 0,
+        idle_cycle: int = 0,
+    ) -> None:
         self.times = times
         self.free_cycles = list(free_cycles) or [0] * times.slots
+        self.origin_cycle, self.idle_cycle = origin_cycle, idle_cycle
 
     def free_slot(self, slot: int, at_cycle: int) -> None:
         """Free a slot at a cycle."""
@@ -189,22 +222,30 @@ class SlotAdmission:
             times.slot_cycles,
         )
         offsets = [times.slot_start(0, slot) for slot in range(times.slots)]
+        turn_cycles = max(times.token_cycles, slot_cycles)
         rows = []
         for ready, chunks, turns in works:
+            if ready >= self.idle_cycle:
+                self.origin_cycle = ready
+                free[:] = [0] * times.slots
+            origin = self.origin_cycle
             admitted, slot = min(
-                (_on_grid(max(ready, free[slot]), offsets[slot], frame), slot)
+                (_on_grid(max(ready, free[slot]), origin + offsets[slot], frame), slot)
                 for slot in range(times.slots)
             )
             chosen = turn = admitted
-            freed = admitted
+            freed = idle = admitted
             if chunks:
                 last = admitted + (chunks - 1) * frame
                 chosen = turn = last + passing
                 freed = last + slot_cycles
+                idle = max(chosen, freed)
             if turns:
-                turn = _on_grid(chosen, offsets[slot], frame)
-                freed = turn + (turns - 1) * frame + slot_cycles
+                turn = _on_grid(chosen, origin + offsets[slot], frame)
+                last = turn + (turns - 1) * frame
+                freed, idle = last + slot_cycles, last + turn_cycles
             free[slot] = freed
+            self.idle_cycle = max(self.idle_cycle, idle)
             rows.append((slot, admitted, chosen, turn, freed))
         return rows
 

@@ -14,6 +14,8 @@ from serving.frame import FrameTimes, Policy, frame_times
 from serving.results.served import Served
 from serving.timetable.admission import Work
 
+_NEVER = 2**62
+
 
 @final
 @dataclass(slots=True)
@@ -99,12 +101,12 @@ class BoundaryReplica:
         while self._now < cycle and (self._queue or self._slots or self._outages):
             if not (self._queue or self._slots or self._stops_before(cycle)):
                 break
-            self._step()
+            self._step(cycle)
 
     def finish(self) -> None:
         """Run all frames until nothing is left."""
         while self._queue or self._slots or self._outages:
-            self._step()
+            self._step(_NEVER)
 
     def computed(self, cycle: int) -> list[int]:
         """Return the requests whose prompts have been computed since the last call."""
@@ -119,15 +121,16 @@ class BoundaryReplica:
         """Return whether an outage begins before a cycle."""
         return bool(self._outages) and self._outages[0].at_cycle < cycle
 
-    def _step(self) -> None:
-        """Run one frame, or wait until there is something to run."""
+    def _step(self, until: int) -> None:
+        """Run one frame, or wait until there is something to run, or until a cycle."""
         if self._outages and self._outages[0].at_cycle <= self._now:
             self._fail_over(self._outages.popleft().cycles)
         elif not self._run_frame():
             later = [self._queue[0].work.ready_cycle] if self._queue else []
             later += [each.chosen for each in self._slots.values() if each.chosen]
             later += [each.at_cycle for each in list(self._outages)[:1]]
-            self._now = min(cycle for cycle in later if cycle > self._now)
+            # A request that is not placed yet may start a frame before these.
+            self._now = min([until, *(cycle for cycle in later if cycle > self._now)])
 
     def _fail_over(self, cycles: int) -> None:
         """Stop for an outage; what is under way ends later."""
@@ -170,6 +173,9 @@ class BoundaryReplica:
     def _admit(self, most: int) -> list[_Sequence]:
         """Return the requests that get a slot now, the first that came first."""
         admitted: list[_Sequence] = []
+        if not self._slots and self._drained <= self._now:
+            # Nothing is under way: each request that comes then finds the same.
+            self._free = [0] * len(self._free)
         while self._queue and len(admitted) < most:
             if self._queue[0].work.ready_cycle > self._now:
                 break
@@ -178,7 +184,7 @@ class BoundaryReplica:
                 break
             sequence = self._queue.popleft()
             sequence.slot = free[1]
-            self._free[sequence.slot] = 2**62
+            self._free[sequence.slot] = _NEVER
             self._slots[sequence.slot] = sequence
             self._served.slot[sequence.request] = sequence.slot
             admitted.append(sequence)

@@ -1,4 +1,4 @@
-"""Grid replica: a replica whose frames repeat on a fixed grid."""
+"""Grid replica: a replica whose frames repeat on a grid while it has work."""
 
 from collections import deque
 from heapq import heappop, heappush
@@ -7,7 +7,12 @@ from typing import final
 from serving.fleet.fleet import Fleet
 from serving.frame import Policy, frame_times
 from serving.results.served import Served
-from serving.timetable.admission import SlotAdmission, WindowAdmission, Work
+from serving.timetable.admission import (
+    Placed,
+    SlotAdmission,
+    WindowAdmission,
+    Work,
+)
 from serving.timetable.machine_time import MachineTime
 
 
@@ -70,9 +75,7 @@ class GridReplica:
             return self._arrive_apart(
                 request, work._replace(ready_cycle=ready), prompt_tokens
             )
-        time = self._time
-        work = work._replace(ready_cycle=time.machine(ready))
-        (placed,) = self._admission.place([work])
+        time, placed = self._time, self._place(work._replace(ready_cycle=ready))
         chosen = time.end(placed.chosen_cycle)
         end = chosen
         second = chosen
@@ -101,8 +104,8 @@ class GridReplica:
         if work.turns:
             sent = max(chosen, self._link_free)
             self._link_free = sent + prompt_tokens * self._transfer.cycles_per_token
-            there = time.machine(self._link_free + self._transfer.latency_cycles)
-            (placed,) = self._admission.place([Work(there, 0, work.turns)])
+            there = self._link_free + self._transfer.latency_cycles
+            placed = self._place(Work(there, 0, work.turns))
             slot = placed.slot
             second = time.end(self._turn_end(placed.turn_cycle, 1))
             end = time.end(self._turn_end(placed.turn_cycle, work.turns))
@@ -111,6 +114,15 @@ class GridReplica:
         self._starts.append(start)
         heappush(self._frees, free)
         return chosen
+
+    def _place(self, work: Work) -> Placed:
+        """Return where a request is on the timetable of machine time."""
+        time, admission = self._time, self._admission
+        time.settle(work.ready_cycle, admission.origin_cycle, admission.idle_cycle)
+        machine = time.machine(work.ready_cycle)
+        (placed,) = admission.place([work._replace(ready_cycle=machine)])
+        time.settle(work.ready_cycle, admission.origin_cycle, admission.idle_cycle)
+        return placed
 
     def _turn_end(self, turn_cycle: int, turns: int) -> int:
         """Return the end of the last of some turns in machine time."""

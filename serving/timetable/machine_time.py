@@ -1,16 +1,20 @@
 """Machine time: the cycles in which a replica works, without those of its outages."""
 
+from collections import deque
 from collections.abc import Sequence
 from typing import final
 
 from serving.fleet.fleet import FleetOutage
+from specs.units import ceil_div
 
 
 @final
 class MachineTime:
-    """Time of a replica on a fixed grid of frames, outages left out.
+    """Time of a replica with frames of one length, outages left out.
 
-    An outage begins at the first frame that starts at or after it.
+    An outage begins at the first frame that starts at or after it, or as soon as
+    nothing is under way. Which frames run then is known once the requests before it
+    are placed: `settle` says so.
 
     Parameters
     ----------
@@ -21,14 +25,31 @@ class MachineTime:
     """
 
     def __init__(self, frame_cycles: int, outages: Sequence[FleetOutage]) -> None:
+        self._frame_cycles = frame_cycles
+        self._pending = deque(outages)
         # Machine time of each outage, and what is lost before it and with it.
         self._stops: list[tuple[int, int, int]] = []
-        lost = stop = 0
-        for outage in outages:
-            ahead = max(0, outage.at_cycle - lost)
-            stop = max(stop, -(-ahead // frame_cycles) * frame_cycles)
-            self._stops.append((stop, lost, lost + outage.cycles))
-            lost += outage.cycles
+
+    def settle(self, cycle: int, origin: int, idle: int) -> None:
+        """Settle the outages that no request at or after a cycle can move.
+
+        Parameters
+        ----------
+        cycle
+            When the next request is ready; those before it are placed.
+        origin, idle
+            When the frames began that run now, and from when on nothing is under way,
+            both in machine time.
+        """
+        while self._pending:
+            earliest, _, lost = self._stops[-1] if self._stops else (0, 0, 0)
+            at = max(self._pending[0].at_cycle - lost, earliest)
+            ahead = ceil_div(at - origin, self._frame_cycles)
+            boundary = origin + ahead * self._frame_cycles
+            stop = max(at, min(boundary, idle))
+            if boundary > idle and cycle < stop + lost:
+                return
+            self._stops.append((stop, lost, lost + self._pending.popleft().cycles))
 
     def machine(self, cycle: int) -> int:
         """Return the machine time of a cycle; it stands still during an outage."""

@@ -4,15 +4,13 @@ from typing import final
 
 from serving.frame import Frame, FrameTimes, Policy, frame_times
 from serving.service_times import ServiceTimes
-from serving.timetable.admission import (
-    Placed,
-    SlotAdmission,
-    WindowAdmission,
-    Work,
-)
+from serving.timetable.admission import Placed, SlotAdmission, WindowAdmission, Work
+from serving.timetable.promise import Promise, cut_short, promised
 from serving.timetable.ticket import Ticket
 from specs.errors import SpecError
 from specs.units import ceil_div
+
+_NEVER = 2**62
 
 
 @final
@@ -49,12 +47,15 @@ class OnlineTimetable:
             )
         self.times, self.frame = times, frame
         self.frame_times: FrameTimes = frame_times(times, frame)
+        self._own_slot = frame.policy is Policy.SLOTS
         self._cycle_time = times.cycle_time
+        # When slots were freed in the frames that run now, and the end of what is past.
         self._freed = [0] * frame.slots
-        self._admission = self._after([])
+        self._drained = 0
+        self._admission = self._after([], 0, idle_cycle=0)
         self._requests = 0
         self._last_ready = 0
-        self._pending: dict[int, tuple[Ticket, Work]] = {}
+        self._pending: dict[int, Promise] = {}
 
     def admit(
         self,
@@ -99,7 +100,10 @@ class OnlineTimetable:
             ceil_div(prompt_tokens - cached, self.frame.chunk_tokens),
             output_tokens - 1,
         )
+        origin = self._admission.origin_cycle
         (placed,) = self._admission.place([work])
+        if self._admission.origin_cycle != origin:
+            self._freed = [0] * self.frame.slots
         asked = Ticket(
             request=self._requests,
             slot=placed.slot,
@@ -113,10 +117,11 @@ class OnlineTimetable:
             output_tokens=output_tokens,
             frame_cycles=self.frame_times.frame_cycles,
             placed=placed,
+            origin_cycle=self._admission.origin_cycle,
         )
         ticket = self._dated(asked, placed)
         self._requests += 1
-        self._pending[ticket.request] = (ticket, work)
+        self._pending[ticket.request] = promised(self.frame_times, ticket, work)
         return ticket
 
     def token_ps(self, ticket: Ticket, token: int) -> int:
@@ -167,75 +172,67 @@ class OnlineTimetable:
         if ticket.request not in self._pending:
             return {}
         now = self._cycle_time.first_cycle(now_ps)
-        gone, asked = self._pending.pop(ticket.request)
+        gone = self._pending.pop(ticket.request)
         waiting = {
             number: each
             for number, each in self._pending.items()
-            if each[0].placed.admitted_cycle >= now
+            if each.ticket.placed.admitted_cycle >= now
         }
+        if gone.ticket.placed.admitted_cycle < now:
+            # Later releases must know of it: its last pass may still be under way.
+            self._pending[ticket.request] = cut_short(
+                self.frame_times, gone, now, own_slot=self._own_slot
+            )
         started = [
             each for number, each in self._pending.items() if number not in waiting
         ]
-        if gone.placed.admitted_cycle < now:
-            held, took = self._until(gone.placed, asked, now)
-            # Later releases must know of it: its last pass may still be under way.
-            self._pending[gone.request] = gone._replace(placed=held), took
-            started.append(self._pending[gone.request])
-        self._admission = self._after(started)
         moved: dict[int, Ticket] = {}
-        for number, (before, work) in sorted(waiting.items()):
-            held_work = work._replace(ready_cycle=max(work.ready_cycle, now))
-            (placed,) = self._admission.place([held_work])
-            if placed != before.placed:
-                moved[number] = self._dated(before, placed)
-                self._pending[number] = (moved[number], work)
+        origins = {each.ticket.origin_cycle for each in waiting.values()}
+        # Frames that have been promised run on, even if they turn out to be idle.
+        for origin in sorted({self._admission.origin_cycle, *origins}):
+            self._admission = self._after(started, origin)
+            for number, (before, work, _) in sorted(waiting.items()):
+                if before.origin_cycle != origin:
+                    continue
+                held_work = work._replace(ready_cycle=max(work.ready_cycle, now))
+                (placed,) = self._admission.place([held_work])
+                if placed != before.placed:
+                    moved[number] = self._dated(before, placed)
+                    self._pending[number] = promised(
+                        self.frame_times, moved[number], work
+                    )
+        ends = (each.drained_cycle for each in self._pending.values())
+        self._admission.idle_cycle = max([self._drained, *ends])
         return moved
 
     def forget(self, now_ps: int) -> None:
         """Drop what is kept of requests whose slot was free before a time."""
         now = self._cycle_time.first_cycle(now_ps)
-        for number, (ticket, _) in list(self._pending.items()):
+        for number, (ticket, _, drained) in list(self._pending.items()):
             freed = ticket.placed.free_cycle
             if freed <= now:
                 del self._pending[number]
-                self._freed[ticket.slot] = max(self._freed[ticket.slot], freed)
-
-    def _until(self, placed: Placed, work: Work, now: int) -> tuple[Placed, Work]:
-        """Return a request that has started as it is if its next pass never starts."""
-        times = self.frame_times
-        begun = ceil_div(now - placed.turn_cycle, times.frame_cycles)
-        if work.turns and begun > 0:
-            last = placed.turn_cycle + (begun - 1) * times.frame_cycles
-            freed = min(placed.free_cycle, last + times.slot_cycles)
-            return placed._replace(free_cycle=freed), work
-        starts = [self._pass_start(placed, n) for n in range(work.chunks)]
-        begun = sum(start < now for start in starts)
-        own = self.frame.policy is Policy.SLOTS
-        takes = times.slot_cycles if own else times.window_cycles
-        freed = min(placed.free_cycle, starts[begun - 1] + takes)
-        return placed._replace(free_cycle=freed), work._replace(chunks=begun)
-
-    def _pass_start(self, placed: Placed, chunk: int) -> int:
-        """Return when a chunk of a request starts."""
-        times = self.frame_times
-        if self.frame.policy is Policy.SLOTS:
-            return placed.admitted_cycle + chunk * times.frame_cycles
-        return times.window_start(times.window_at(placed.admitted_cycle) + chunk)
+                self._drained = max(self._drained, drained)
+                if ticket.origin_cycle == self._admission.origin_cycle:
+                    self._freed[ticket.slot] = max(self._freed[ticket.slot], freed)
 
     def _after(
-        self, started: list[tuple[Ticket, Work]]
+        self, started: list[Promise], origin: int, idle_cycle: int = _NEVER
     ) -> WindowAdmission | SlotAdmission:
-        """Return the admission behind requests that have started."""
+        """Return the admission of frames behind requests that have started in them."""
         free, next_window = list(self._freed), 0
-        for ticket, work in started:
+        for ticket, work, _ in started:
+            if ticket.origin_cycle != origin:
+                continue
             placed = ticket.placed
             free[placed.slot] = max(free[placed.slot], placed.free_cycle)
-            if self.frame.policy is Policy.WINDOWS:
-                taken = self.frame_times.window_at(placed.admitted_cycle) + work.chunks
-                next_window = max(next_window, taken)
-        if self.frame.policy is Policy.SLOTS:
-            return SlotAdmission(self.frame_times, free)
-        return WindowAdmission(self.frame_times, next_window, free)
+            if not self._own_slot:
+                first = self.frame_times.window_at(placed.admitted_cycle - origin)
+                next_window = max(next_window, first + work.chunks)
+        when = {"origin_cycle": origin, "idle_cycle": idle_cycle}
+        if self._own_slot:
+            return SlotAdmission(self.frame_times, free, **when)
+        return WindowAdmission(self.frame_times, next_window, free, **when)
 
     def _dated(self, ticket: Ticket, placed: Placed) -> Ticket:
         """Return a request with the times at which it is placed."""

@@ -25,6 +25,8 @@ class Ticket(NamedTuple):
         Time per token: from a token to the next, but for the first.
     placed
         Where it is on the timetable, in cycles.
+    origin_cycle
+        When the first of the frames began in which it is.
     """
 
     request: int
@@ -39,3 +41,4 @@ class Ticket(NamedTuple):
     output_tokens: int
     frame_cycles: int
     placed: Placed
+    origin_cycle: int

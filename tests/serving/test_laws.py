@@ -1,12 +1,16 @@
 """Laws of queues that a timetable must obey, with lengths that make them exact."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
+from serving.events.engine import serve_by_events
 from serving.fleet.fleet import Fleet
 from serving.frame import Pace, Policy, frame_times
 from serving.requests.arrivals import drawn_arrivals
 from serving.requests.request_table import RequestTable, request_table
+from serving.results.served import Served
 from serving.timetable.engine import serve
 from tests.serving.round_times import round_frame, round_times
 
@@ -37,6 +41,24 @@ def test_the_time_per_token_is_the_frame_to_the_cycle_whatever_the_load(
     served = serve(fleet, constant(500, arrivals, 20, 12))
     frame = frame_times(fleet.times, fleet.frame).frame_cycles
     assert set(served.end_cycle - served.second_cycle) == {10 * frame}
+
+
+@pytest.mark.parametrize("engine", [serve, serve_by_events])
+@pytest.mark.parametrize("policy", Policy)
+def test_p99_is_p50_of_all_latencies_without_load(
+    policy: Policy, engine: Callable[[Fleet, RequestTable], Served]
+) -> None:
+    windows = 2 if policy is Policy.WINDOWS else 0
+    fleet = Fleet(
+        times=round_times(), frame=round_frame(policy=policy, windows=windows)
+    )
+    # Each arrives some time after the answer before it, at any point of a frame.
+    gaps = np.random.default_rng(1).integers(6_000_000, 8_000_000, 60)
+    served = engine(fleet, constant(60, np.cumsum(gaps), 20, 12))
+    for column in (served.admitted_cycle, served.chosen_cycle, served.end_cycle):
+        took = column - served.ready_cycle
+        # The first prompt finds its program on the chips if they alternate.
+        assert len(set(took[1:].tolist())) == 1
 
 
 @pytest.mark.parametrize(
@@ -89,8 +111,8 @@ def test_a_full_frame_of_prompts_is_an_m_d_1_queue() -> None:
         )
         served = serve(fleet, constant(4000, arrivals, 50, 1))
         waits.append((served.admitted_cycle - served.ready_cycle)[500:].mean())
-    # Pollaczek and Khinchine, and half a frame until the next window.
-    expected = load * service_ns / (2 * (1 - load)) + frame_ns / 2
+    # Pollaczek and Khinchine: frames begin with the request that finds none.
+    expected = load * service_ns / (2 * (1 - load))
     error = np.std(waits, ddof=1) / np.sqrt(len(waits))
     assert abs(np.mean(waits) - expected) < 3 * error
     assert error < 0.05 * expected

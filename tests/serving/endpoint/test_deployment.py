@@ -105,11 +105,12 @@ def test_an_answer_takes_what_the_context_leaves() -> None:
         assert raised.value.code == "context_length_exceeded"
 
 
-def test_an_idle_endpoint_begins_at_a_frame() -> None:
+def test_an_idle_endpoint_begins_at_a_cycle() -> None:
     deployment = two_slots()
-    assert deployment.next_frame_ps(0) == 0
-    assert deployment.next_frame_ps(1) == FRAME_PS
-    assert deployment.next_frame_ps(FRAME_PS) == FRAME_PS
+    step_ps = deployment.timetable.times.cycle_time.picoseconds
+    assert deployment.next_cycle_ps(0) == 0
+    assert deployment.next_cycle_ps(1) == step_ps
+    assert deployment.next_cycle_ps(step_ps) == step_ps
 
 
 def test_a_model_is_listed_under_all_of_its_names() -> None:

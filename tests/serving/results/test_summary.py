@@ -27,19 +27,20 @@ def arriving(arrivals: list[int], prompt: int, output: int) -> RequestTable:
 
 
 def test_a_summary_has_the_measures_of_the_field() -> None:
-    # The windows at 50 ns and 350 ns; the second request waits for its frame.
+    # Frames begin at 42 ns with the first request; the second one, at 242 ns, waits for
+    # the window at 342 ns.
     requests = arriving([0, 200_000, 300_000], 8, 3)
     requests.prompt_tokens[2] = 200
     served = serve(FLEET, requests)
     records = request_records(FLEET, requests, served, model="m", slo=Slo(ttft_ms=1))
     assert records["outcome"].tolist() == ["completed", "completed", "too_long"]
-    assert records["ttft_ps"].tolist()[:2] == [350_000 + 14_000, 414_000]
-    assert records["queue_ps"].tolist() == [8_000, 58_000, -1]
+    assert records["ttft_ps"].tolist()[:2] == [342_000 + 14_000, 456_000]
+    assert records["queue_ps"].tolist() == [0, 100_000, -1]
     facts = traffic_summary(FLEET, requests, served, records)
     assert (facts["completed"], facts["failed"]) == (2, 1)
     assert (facts["total_input"], facts["total_output"]) == (16, 6)
-    assert facts["p99_ttft_ms"] == pytest.approx(0.414e-3)
-    assert facts["mean_queue_ms"] == pytest.approx(0.033e-3)
+    assert facts["p99_ttft_ms"] == pytest.approx(0.456e-3)
+    assert facts["mean_queue_ms"] == pytest.approx(0.050e-3)
     assert facts["slo_attainment"] == pytest.approx(2 / 3)
     assert facts["max_concurrent_requests"] == 2
     assert facts["saturation"] == "STABLE"
@@ -64,9 +65,9 @@ def test_gaps_between_tokens_are_frames_but_for_the_first() -> None:
 def test_a_slot_is_held_from_the_first_pass_until_the_last_turn_has_left() -> None:
     requests = arriving([0, 0], 8, 3)
     requests.turns[1] = 0
-    # The window at 50; turns at 400 and 700 take 100 each. A prompt alone: its window.
+    # The window at 0; turns at 400 and 700 take 100 each. A prompt alone: its window.
     held = slot_cycles(FLEET, requests, serve(FLEET, requests))
-    assert held.tolist() == [800 - 50, 50]
+    assert held.tolist() == [800, 50]
     apart = Fleet(
         times=round_times(), frame=round_frame(windows=0, policy=Policy.APART)
     )

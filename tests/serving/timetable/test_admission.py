@@ -19,21 +19,22 @@ works = st.lists(
 
 def test_a_request_takes_the_next_windows_and_then_a_turn_in_every_frame() -> None:
     first, second = WindowAdmission(FRAME).place([Work(1, 2, 3), Work(2, 1, 0)])
-    # Windows at 50 and 300; the token is chosen 300 later, and slot 0 turns at 700.
-    assert first == Placed(0, 50, 600, 700, 1400)
-    # Its only window, at 350, is all that it needs of slot 1.
-    assert second == Placed(1, 350, 650, 650, 400)
+    # Frames begin at 1. Windows at 1 and 51; the token is chosen 300 later, and slot 0
+    # turns at 401.
+    assert first == Placed(0, 1, 351, 401, 1101)
+    # Its only window, at 301, is all that it needs of slot 1.
+    assert second == Placed(1, 301, 601, 601, 351)
 
 
 def test_a_request_without_a_prompt_begins_with_its_first_turn() -> None:
     (placed,) = WindowAdmission(FRAME).place([Work(101, 0, 2)])
-    assert placed == Placed(0, 400, 400, 400, 800)
+    assert placed == Placed(0, 201, 201, 201, 601)
 
 
 def test_a_prompt_in_its_own_slot_takes_a_turn_for_each_chunk() -> None:
     first, second = SlotAdmission(OWN).place([Work(1, 2, 2), Work(1, 1, 1)])
-    assert first == Placed(1, 100, 600, 700, 1000)
-    assert second == Placed(0, 200, 500, 600, 700)
+    assert first == Placed(0, 1, 501, 601, 901)
+    assert second == Placed(1, 101, 401, 501, 601)
 
 
 @given(works)
@@ -64,8 +65,29 @@ def test_requests_may_be_placed_at_once_or_one_after_another(
     assert parts.place(asked[:cut]) + parts.place(asked[cut:]) == at_once
     rest = WindowAdmission(FRAME)
     rest.place(asked[:cut])
-    again = WindowAdmission(FRAME, rest.next_window, rest.free_cycles)
+    again = WindowAdmission(
+        FRAME,
+        rest.next_window,
+        rest.free_cycles,
+        origin_cycle=rest.origin_cycle,
+        idle_cycle=rest.idle_cycle,
+    )
     assert again.place(asked[cut:]) == at_once[cut:]
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 4)), min_size=1))
+def test_a_request_that_finds_nothing_under_way_always_finds_the_same(
+    apart: list[tuple[int, int]],
+) -> None:
+    for admission in (WindowAdmission(FRAME), SlotAdmission(OWN)):
+        found = set()
+        for gap, turns in apart:
+            ready = admission.idle_cycle + gap
+            (alone,) = admission.place([Work(ready, 3, 4)])
+            times = [alone.admitted_cycle, alone.chosen_cycle, alone.turn_cycle]
+            found.add((alone.slot, *(at - ready for at in times)))
+            admission.place([Work(ready + gap, 1, turns)])
+        assert len(found) == 1
 
 
 def test_a_freed_slot_is_taken_by_the_next_request() -> None:

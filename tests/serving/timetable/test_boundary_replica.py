@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from serving.events.engine import serve_by_events
 from serving.fleet.fleet import Fleet
 from serving.frame import Pace, Policy
 from serving.requests.request_table import request_table
@@ -74,3 +75,22 @@ def test_a_long_request_makes_others_slower_only_while_it_is_there(
         request_table(np.array([0]), np.array([8]), np.array([30])),
     )
     assert beside.end_cycle[0] < always.end_cycle[0]
+
+
+def test_a_frame_starts_with_a_request_although_a_pass_that_is_known_ends_later() -> (
+    None
+):
+    # The second prompt comes while the pass of the first one drains: its frame needs
+    # another program, which waits for that pass, and the first decodes a frame later.
+    fleet = Fleet(
+        times=two_buckets(),
+        frame=round_frame(windows=0, policy=Policy.SLOTS),
+        in_flight=True,
+    )
+    requests = request_table(
+        np.array([0, 2_000_000]), np.array([56, 1]), np.array([2, 1])
+    )
+    assert (
+        serve(fleet, requests).end_cycle.tolist()
+        == serve_by_events(fleet, requests).end_cycle.tolist()
+    )

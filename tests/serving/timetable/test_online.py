@@ -20,15 +20,15 @@ def online(**changes: object) -> OnlineTimetable:
 def test_a_ticket_has_the_whole_future_of_a_request() -> None:
     timetable = online()
     ticket = timetable.admit(0, 10, 0, 3)
-    # 10 ns and 40 bytes at 1 ns: the window at 50 ns is the next, and 300 the last.
+    # 10 ns and 40 bytes at 1 ns: frames begin at 50 ns, and the last window is at 100.
     assert ticket.admitted_ps == 50_000
     assert ticket.queue_ps == 0
-    assert ticket.first_token_ps == 600_000 + 14_000
-    # Slot 0 turns at 700 and 1,000; a token takes 150 cycles.
-    assert timetable.token_ps(ticket, 1) == 850_000 + 14_000
-    assert timetable.token_ps(ticket, 2) == ticket.end_ps == 1_150_000 + 14_000
-    assert timetable.tokens_by(ticket, 863_999) == 1
-    assert timetable.tokens_by(ticket, 864_000) == 2
+    assert ticket.first_token_ps == 400_000 + 14_000
+    # Slot 0 turns at 450 and 750; a token takes 150 cycles.
+    assert timetable.token_ps(ticket, 1) == 600_000 + 14_000
+    assert timetable.token_ps(ticket, 2) == ticket.end_ps == 900_000 + 14_000
+    assert timetable.tokens_by(ticket, 613_999) == 1
+    assert timetable.tokens_by(ticket, 614_000) == 2
 
 
 def test_cached_positions_take_no_windows_but_the_last_position_does() -> None:
@@ -87,9 +87,39 @@ def test_a_released_slot_is_free_when_its_turn_ends() -> None:
     timetable.admit(0, 1, 0, 50)
     waits = timetable.admit(0, 1, 0, 2)
     assert waits.placed.admitted_cycle > 10_000
-    # The turn of slot 0 at 700 has begun, and ends at 800; the next window is at 900.
+    # The turn of slot 0 at 714 has begun, and ends at 814; the next window is at 914.
     moved = timetable.release(first, 750_000)
-    assert moved[waits.request].placed.admitted_cycle == 900
+    assert moved[waits.request].placed.admitted_cycle == 914
+
+
+@pytest.mark.parametrize("frame", [{}, OWN_SLOT])
+def test_frames_begin_anew_after_the_last_pass_of_a_client_that_vanished(
+    frame: dict[str, object],
+) -> None:
+    alone = online(**frame).admit(0, 20, 0, 3)
+    timetable = online(**frame)
+    gone = timetable.admit(0, 20, 0, 50)
+    # Its last turn has begun, and is done within 250 cycles.
+    timetable.release(gone, 1_500_000)
+    again = timetable.admit(1_750_000, 20, 0, 3)
+    for mine, first in zip(again.placed[1:], alone.placed[1:], strict=True):
+        assert mine - first == 1_750
+
+
+@pytest.mark.parametrize("frame", [{}, OWN_SLOT])
+@given(st.lists(st.integers(0, 400_000), min_size=1, max_size=5))
+def test_equal_requests_take_equally_long_without_load(
+    frame: dict[str, object], pauses: list[int]
+) -> None:
+    timetable, now = online(**frame), 0
+    took = set()
+    for pause in pauses:
+        # Users see the end a little after the last pass: the way to the host.
+        now += 1000 * (pause // 1000)
+        ticket = timetable.admit(now, 30, 0, 5)
+        took.add((ticket.first_token_ps - now, ticket.end_ps - now, ticket.slot))
+        now = ticket.end_ps
+    assert len(took) == 1
 
 
 def test_a_request_that_is_done_is_forgotten() -> None:
