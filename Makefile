@@ -10,6 +10,10 @@ PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3
 # Processes that share the tests.
 WORKERS ?= 2
 
+# How long `make fuzz` runs, and which cases.
+SECONDS ?= 3600
+SEED ?= 1
+
 BIN := .venv/bin
 PACKAGES := specs chip topologies workloads sharding compiler fabric serving experiments
 # Anything that .venv depends on changes the name of the stamp: the place, because scripts
@@ -24,7 +28,7 @@ LOCKED := $(if $(shell command -v flock),flock .venv.lock)
 DEMO_OUT := demo-output
 DEMO := --model llama-2-70b --chips 576 --strategy tensor=8,pipeline=72 --tokens 8 --context 4096 --seed 1
 
-.PHONY: help demo test coverage bench format lock clean
+.PHONY: help demo test coverage fuzz bench format lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-8s %s\n' "$$name" "$$what"; done
@@ -51,6 +55,10 @@ coverage: $(READY) ## run every test and report the lines that none of them runs
 	@echo "tests:  pytest --cov"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) $(addprefix --cov=,$(PACKAGES)) --cov-report=term:skip-covered
 
+fuzz: $(READY) ## give mutated inputs to the command, for SECONDS=3600; findings go to fuzz-findings/
+	@echo "fuzz:   python -m tests.fuzz.campaign --seconds $(SECONDS) --seed $(SEED)"
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.campaign --seconds $(SECONDS) --seed $(SEED)
+
 bench: $(READY) ## run every benchmark in benchmarks/
 	@for script in benchmarks/*.py; do \
 	  if [ -e "$$script" ]; then echo "bench: $$script"; $(BIN)/python "$$script"; fi; \
@@ -75,8 +83,8 @@ lock: $(READY) ## remake requirements.lock from pyproject.toml; pins stay where 
 	cat "$$work/lock" > requirements.lock
 
 clean: ## remove .venv, caches and everything a run left here
-	@echo "clean: .venv, caches, $(DEMO_OUT), results, build, dist"
-	@rm -rf .venv .hypothesis .import_linter_cache .coverage .mypy_cache .pytest_cache .ruff_cache $(DEMO_OUT) results build dist
+	@echo "clean: .venv, caches, $(DEMO_OUT), fuzz-findings, results, build, dist"
+	@rm -rf .venv .hypothesis .import_linter_cache .coverage .mypy_cache .pytest_cache .ruff_cache $(DEMO_OUT) fuzz-findings results build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY):

@@ -18,6 +18,12 @@ MOST_POSITIONS = 100_000_000
 MOST_SEQUENCES = 1_000_000
 """Sequences in flight, and sequences that advance together."""
 
+MOST_REQUESTS = 5_000_000
+"""Requests of a run of traffic: half a minute, and 3 GB for the table of them."""
+
+MOST_REQUESTS_OF_EVENTS = 50_000
+"""Requests that are served event by event: some 300 a second, and 100 MB."""
+
 MOST_ELEMENTS = 10**12
 """Elements of one tensor: at four bits, a fifth of the memory of the largest system."""
 

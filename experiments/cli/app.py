@@ -265,7 +265,11 @@ def _run_app() -> None:
 
 
 def _shortened(message: str) -> str:
-    """Return a message without its middle if a value of the input makes it long."""
+    """Return a message as one line, without its middle if an input makes it long."""
+    # A value of the input may hold what a terminal obeys.
+    message = "".join(
+        letter if letter.isprintable() else repr(letter)[1:-1] for letter in message
+    )
     if len(message) <= _LONGEST_MESSAGE:
         return message
     half = _LONGEST_MESSAGE // 2

@@ -16,6 +16,8 @@ from serving.results.slo import Slo
 from serving.results.summary import traffic_summary
 from serving.timetable.engine import serve
 from serving.traffic_file import TrafficFile
+from specs.bounds import MOST_REQUESTS_OF_EVENTS
+from specs.errors import SpecError
 from specs.short_repr import html_table, short_repr
 from specs.units import PS_PER_S
 
@@ -84,6 +86,12 @@ def run_traffic(
     RackError
         If it cannot be meant, does not fit, or no schedule holds.
     """
+    if engine == "simpy" and file.traffic.requests > MOST_REQUESTS_OF_EVENTS:
+        raise SpecError(
+            f"traffic.requests = {file.traffic.requests:,}: engine simpy serves some "
+            f"300 requests a second; use at most {MOST_REQUESTS_OF_EVENTS:,}, or "
+            f"engine timetable, which gives the same times"
+        )
     law = TurnLaw()
     if file.speculation is not None:
         law = TurnLaw(file.speculation.drafted_tokens, file.speculation.acceptance)

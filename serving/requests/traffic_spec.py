@@ -12,6 +12,7 @@ from serving.requests.request_table import RequestTable, Tier, request_table
 from serving.requests.speculation import drawn_turns
 from serving.requests.traces import TraceColumns, trace_table
 from specs.arrays import Ints
+from specs.bounds import MOST_REQUESTS
 from specs.validation import Spec
 
 
@@ -45,7 +46,7 @@ class TrafficSpec(Spec):
     arrivals: Literal["poisson", "gamma", "constant", "closed", "trace"] = "poisson"
     rate_per_s: float = Field(default=1.0, gt=0)
     burstiness: float = Field(default=1.0, gt=0)
-    requests: int = Field(default=1000, ge=1)
+    requests: int = Field(default=1000, ge=1, le=MOST_REQUESTS)
     max_concurrency: int = Field(default=0, ge=0)
     prompt: LengthSpec = LengthSpec(tokens=512)
     output: LengthSpec = LengthSpec(tokens=128)

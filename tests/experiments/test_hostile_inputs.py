@@ -50,3 +50,15 @@ def test_a_name_of_5000_letters_is_refused_in_a_short_line(
     assert refused.stderr.startswith("error: ")
     assert len(refused.stderr) < 1000
     assert refused.stderr.count("\n") == 1
+
+
+def test_what_a_terminal_would_obey_is_shown_and_not_sent(
+    groqrack: Groqrack, tmp_path: Path
+) -> None:
+    sweep = tmp_path / "sweep.toml"
+    sweep.write_text('model = "gpt2"\n[sweep]\nseed = ["\\u001b[31m\\nred"]\n')
+    refused = groqrack("sweep", sweep, "--out", tmp_path / "out")
+    assert refused.returncode == 2
+    assert r"seed=\x1b[31m\nred" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert "\x1b" not in refused.stderr

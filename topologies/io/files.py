@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
@@ -147,7 +148,10 @@ def _read_graphml(path: Path, *, ports_per_chip: int = PORTS_PER_CHIP) -> Topolo
     text = read_text(path)
     try:
         # As bytes, since the text may name the encoding that it had in the file.
-        graph = nx.read_graphml(io.BytesIO(_ENCODING.sub("", text, 1).encode()))
+        with warnings.catch_warnings():
+            # What networkx warns of, it guesses; what matters is refused below.
+            warnings.simplefilter("ignore")
+            graph = nx.read_graphml(io.BytesIO(_ENCODING.sub("", text, 1).encode()))
     except (ParseError, nx.NetworkXError, ValueError, KeyError) as error:
         raise TopologyError(
             f"{path}: not a GraphML graph ({error}); write one with networkx"

@@ -9,7 +9,7 @@ from typing import Any, final
 from specs.errors import SpecError, nearest
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
 from specs.graph_validation import graph_faults
-from specs.input_files import is_there, shown
+from specs.input_files import is_there, shortened, shown
 from specs.onnx_names import is_onnx, split_sizes
 from specs.shipped_files import shipped_names, shipped_path
 from specs.validation import build, read_mapping
@@ -188,9 +188,10 @@ def _from_content(content: Mapping[str, Any], origin: str) -> Workload:
 def _operator(item: Mapping[str, Any], what: str) -> Operator:
     """Return the operator spec of a table, whose kind decides its class."""
     kind = item.get("kind")
-    if kind not in _OPERATORS:
+    if not isinstance(kind, str) or kind not in _OPERATORS:
         hint = nearest(str(kind), _OPERATORS) if kind else f"{', '.join(_OPERATORS)}"
         raise SpecError(
-            f"{what}: kind must be one of those known, not {kind!r}; {hint}"
+            f"{what}: kind must be one of those known, not {shortened(repr(kind))}; "
+            f"{hint}"
         )
     return build(_OPERATORS[kind], item, what)

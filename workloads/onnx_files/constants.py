@@ -55,10 +55,8 @@ class Constants:
         Raises
         ------
         SpecError
-            If they are in another file.
+            If they are in another file, or not as many as its shape says.
         """
-        from onnx import numpy_helper  # noqa: PLC0415
-
         if name in self._found:
             return self._found[name]
         tensor = self._stored[name]
@@ -68,8 +66,7 @@ class Constants:
                 f"the numbers of {name} are in the file "
                 f"{where.get('location', 'that it does not name')}, which is not read"
             )
-        array: Array = numpy_helper.to_array(tensor)
-        return array
+        return _numbers_of(tensor)
 
     def fold(
         self,
@@ -160,9 +157,25 @@ def attributes_of(node: "NodeProto") -> dict[str, Any]:
 
 def first_number(tensor: "TensorProto") -> float:
     """Return the first number of an ONNX tensor."""
+    numbers = _numbers_of(tensor).reshape(-1)
+    if not numbers.size:
+        raise SpecError(f"tensor {tensor.name!r} holds no number")
+    return float(numbers[0])
+
+
+def _numbers_of(tensor: "TensorProto") -> Array:
+    """Return the numbers of an ONNX tensor, which may be damaged."""
     from onnx import numpy_helper  # noqa: PLC0415
 
-    return float(numpy_helper.to_array(tensor).reshape(-1)[0])
+    try:
+        array: Array = numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise SpecError(
+            f"tensor {tensor.name!r} does not hold the numbers of its shape "
+            f"{tuple(tensor.dims)}: {reason}; is the file complete?"
+        ) from None
+    return array
 
 
 def _shape(node: "NodeProto", shape: tuple[int, ...] | None) -> dict[str, Array] | None:

@@ -21,6 +21,7 @@ from experiments.service.traffic_run import (
     traffic_document,
 )
 from serving.traffic_file import TrafficFile, traffic_file
+from specs.bounds import MOST_REQUESTS, MOST_REQUESTS_OF_EVENTS
 from specs.errors import PlanError, SpecError
 
 CONTENT: dict[str, Any] = {
@@ -197,6 +198,14 @@ def test_the_command_takes_the_flags_of_vllm(
         traffic_command([str(path)], request_rate="many")
     with pytest.raises(SpecError, match="did you mean 'simpy'"):
         traffic_command([str(path)], engine="simp")
+
+
+def test_more_requests_than_memory_or_patience_holds_are_refused() -> None:
+    many = {**CONTENT["traffic"], "requests": MOST_REQUESTS_OF_EVENTS + 1}
+    with pytest.raises(SpecError, match=r"50,001: .* engine timetable"):
+        run("simpy", traffic=many)
+    with pytest.raises(SpecError, match="less than or equal to 5000000"):
+        file_of(traffic=many | {"requests": MOST_REQUESTS + 1})
 
 
 def test_the_same_seed_gives_the_same_rows() -> None:

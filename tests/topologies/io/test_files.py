@@ -143,3 +143,14 @@ def test_a_graph_may_name_the_encoding_that_its_file_has(tmp_path: Path) -> None
     assert csv_text(read_topology(tmp_path / "a.graphml")) == csv_text(
         read_topology(tmp_path / "b.graphml")
     )
+
+
+def test_a_key_without_a_type_is_refused_and_nothing_is_warned_of(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.graphml"
+    namespace = "http://graphml.graphdrawing.org/xmlns"
+    path.write_text(f"<graphml xmlns={namespace!r}><key/><graph/></graphml>")
+    # Warnings are errors here.
+    with pytest.raises(TopologyError, match=r"not a GraphML graph \(Unknown key"):
+        read_topology(path)

@@ -127,3 +127,9 @@ def test_the_examples_of_the_page_are_workloads(tmp_path: Path) -> None:
         tensor.shape for tensor in made.tensors
     ]
     assert read.operators == made.operators
+
+
+def test_a_kind_that_is_a_list_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "operators = [{kind = [1]}]")
+    with pytest.raises(SpecError, match=r"one of those known, not \[1\]"):
+        load_workload(path)

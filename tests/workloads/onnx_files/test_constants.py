@@ -2,8 +2,10 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx
+import pytest
 from onnx import helper
 
+from specs.errors import SpecError
 from workloads.onnx_files.constants import (
     MOST_ELEMENTS,
     Constants,
@@ -66,3 +68,16 @@ def test_types_and_attributes_are_those_of_the_file() -> None:
     node = helper.make_node("Pad", ["x"], ["y"], mode="edge", pads=[1, 2])
     assert attributes_of(node) == {"mode": "edge", "pads": [1, 2]}
     assert first_number(helper.make_tensor("v", 1, [1], [2.5])) == 2.5
+
+
+def test_a_tensor_without_the_numbers_of_its_shape_is_refused(make: Make) -> None:
+    model = make([], X, {"few": np.arange(6)}, [])
+    tensor = model.graph.initializer[0]
+    tensor.dims[0] = 7
+    with pytest.raises(SpecError, match=r"'few' does not hold .* shape \(7,\)"):
+        Constants(model).stored("few")
+    tensor.data_type = 99
+    with pytest.raises(SpecError, match="'few' does not hold"):
+        first_number(tensor)
+    with pytest.raises(SpecError, match="'' holds no number"):
+        first_number(helper.make_tensor("", onnx.TensorProto.FLOAT, [0], []))
