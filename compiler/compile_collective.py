@@ -16,10 +16,6 @@ from chip.program import Program, Resident
 from compiler.collectives.arguments import checked_members, tensor_vectors
 from compiler.collectives.candidates import candidates
 from compiler.collectives.collective_dataflow import CollectiveDataflow
-from compiler.collectives.deskew_interval import (
-    longest_interval_cycles,
-    spanning_interval_cycles,
-)
 from compiler.collectives.exchange_selection import (
     MOST_TRAINS,
     ExchangeSelector,
@@ -31,6 +27,10 @@ from compiler.cost.link_timing import LinkTiming, hop_cycles, link_timing
 from compiler.ir.dataflow_emission import emit_dataflow
 from compiler.ir.timeline import Timeline, TransportEntry
 from compiler.routing.message_scheduler import MessageScheduler
+from compiler.scheduling.collective_deskews import (
+    longest_interval_cycles,
+    spanning_interval_cycles,
+)
 from compiler.scheduling.collective_timeline import (
     CollectiveTimeline,
     collective_program,

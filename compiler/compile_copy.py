@@ -5,16 +5,16 @@ from typing import NamedTuple
 import numpy as np
 
 from chip.program import Program, Resident
-from compiler.collectives.deskew_interval import (
-    longest_interval_cycles,
-    spanning_interval_cycles,
-)
 from compiler.collectives.exchange_selection import MOST_TRAINS, ExchangeSelector
 from compiler.collectives.phases import Phase
 from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import link_timing
 from compiler.ir.messages import MessageTable
 from compiler.routing.message_scheduler import MessageScheduler
+from compiler.scheduling.collective_deskews import (
+    longest_interval_cycles,
+    spanning_interval_cycles,
+)
 from compiler.scheduling.collective_timeline import (
     CollectiveTimeline,
     collective_program,

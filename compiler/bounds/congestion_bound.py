@@ -8,7 +8,9 @@ rest of its path still ahead.
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from compiler.bounds.routed_messages import RoutedMessages
 from compiler.cost.guard_band import Tolerance
 from compiler.cost.link_timing import (
     LinkTiming,
@@ -21,13 +23,18 @@ from compiler.ir.transfers import Transport, trainless
 from compiler.routing.striping import striped
 from specs.arrays import Ints
 from specs.machine import MachineSpec
-from topologies.routing.minimal_paths import NO_LINK, MinimalPaths
+from specs.units import ceil_div
+from topologies.outage import NO_OUTAGE
+from topologies.routing.breadth_first import hop_counts
+from topologies.routing.minimal_paths import MinimalPaths
 from topologies.routing.parallel_links import Lanes
 from topologies.routing.spanning_tree import alignment_tree
 from topologies.topology import Topology
 
 # Paths of all pairs are kept up to so many chips: 20 MB and two seconds.
 _MOST_KEPT_CHIPS = 800
+# Hops of all pairs are known up to so many chips: 17 MB.
+_MOST_HOP_COUNTS = 2880
 # Groups are evaluated in order, and a path search for the chips of a node costs little
 # more than one for a chip.
 _GOALS_TOGETHER = 64
@@ -61,7 +68,7 @@ class CongestionBound:
         self._link_type = np.uint16 if few else np.int64
         self._minimal = MinimalPaths(topology, goals_together=_GOALS_TOGETHER)
         self._all_paths: Ints | None = None
-        self._line_cycles: dict[int, int] = {}
+        self._hops: NDArray[np.int16] | None = None
         self._transports: dict[MessageTable, Transport] = {}
 
     def transport(self, messages: MessageTable) -> Transport:
@@ -81,36 +88,66 @@ class CongestionBound:
         if not len(messages):
             return 0
         vectors = self._vectors(messages.payload_bytes)
-        paths = messages.paths(self._paths)
-        if messages.path is None and self._machine.link.stripe_cables > 1:
+        routed = self.routed(messages)
+        if routed is None:
+            paths = messages.paths(self._paths)
             sent = striped(self._lanes, self._machine, paths, vectors)
-            paths, vectors = sent.path.astype(np.int64), sent.vectors
-        timing = self._timing
-        taken = paths != NO_LINK
-        longest = int(taken.any(axis=0).sum())
-        paths, taken = paths[:, :longest], taken[:, :longest]
-        hop_cycles = np.where(
-            taken, timing.latency_cycles[paths] + timing.guard_cycles, 0
-        )
-        # A vector passes through every chip between two hops.
-        passed = taken[:, 1:] * timing.pass_cycles
-        step_cycles = hop_cycles.copy()
-        step_cycles[:, :-1] += passed
-        until = np.cumsum(step_cycles, axis=1)
-        whole = timing.send_cycles + until[:, -1] + timing.receive_cycles
-        line, tail = self._serialised(vectors)
-        whole = whole + tail
-        ready = timing.send_cycles + until - step_cycles
-        link = paths[taken]
-        line = np.broadcast_to(line[:, None], paths.shape)[taken]
-        # Narrow numbers are sorted by radix, in a tenth of the time.
-        order = np.argsort(link.astype(self._link_type), kind="stable")
-        starts = np.flatnonzero(np.diff(link[order], prepend=-1))
-        first = np.minimum.reduceat(ready[taken][order], starts)
-        rest = np.minimum.reduceat((whole[:, None] - ready)[taken][order], starts)
-        line = line[order]
-        busy = np.add.reduceat(line, starts) - np.maximum.reduceat(line, starts)
-        return int(max(whole.max(), (first + busy + rest).max()))
+            routed, vectors = self._of_paths(sent.path.astype(np.int64)), sent.vectors
+        return routed.cycles(*self._serialised(vectors))
+
+    def routed(self, messages: MessageTable) -> RoutedMessages | None:
+        """Return the links of messages for any payloads, None if these are striped.
+
+        Parameters
+        ----------
+        messages
+            Messages that start together, whose payloads do not matter.
+        """
+        striping = messages.path is None and self._machine.link.stripe_cables > 1
+        if striping and self._lanes.any_parallel:
+            return None
+        return self._of_paths(messages.paths(self._paths))
+
+    def payload_cycles(self, routed: RoutedMessages, payload_bytes: Ints) -> int:
+        """Return `cycles` of messages whose links are known.
+
+        Parameters
+        ----------
+        routed, payload_bytes
+            Links of the messages, and size of each payload, shape ``(messages,)``.
+        """
+        return routed.cycles(*self._serialised(self._vectors(payload_bytes)))
+
+    def hops(self, chips: Ints) -> NDArray[np.int16] | None:
+        """Return the hops from each of some chips to each, shape ``(chips, chips)``.
+
+        None on machines too large to know them all.
+        """
+        if self.topology.chips > _MOST_HOP_COUNTS:
+            return None
+        if self._hops is None:
+            every = range(self.topology.chips)
+            self._hops = hop_counts(NO_OUTAGE.adjacency(self.topology), every)
+        between: NDArray[np.int16] = self._hops[np.ix_(chips, chips)]
+        return between
+
+    def hop_cycles(self, hops: int, payload_bytes: int) -> int:
+        """Return a lower bound on the cycles of a payload over so many hops.
+
+        The chips between pass it on at once, or store it and send it again.
+        """
+        timing, machine = self._timing, self._machine
+        vectors = vectors_of(machine, payload_bytes)
+        train = ceil_div(vectors, machine.link.stripe_cables)
+        ends = timing.send_cycles + timing.receive_cycles
+        hop = int(timing.latency_cycles.min()) + timing.guard_cycles
+        between = min(timing.pass_cycles, ends)
+        tail = serialisation_cycles(machine, train - 1)
+        return ends + hops * hop + (hops - 1) * between + tail
+
+    def _of_paths(self, paths: Ints) -> RoutedMessages:
+        """Return messages on given paths."""
+        return RoutedMessages(paths, self._timing, self._link_type)
 
     def _paths(self, source: Ints, target: Ints) -> Ints:
         """Return the links of a minimal path of each message, shape ``(n, hops)``."""
@@ -124,21 +161,15 @@ class CongestionBound:
         return paths
 
     def _vectors(self, payload_bytes: Ints) -> Ints:
-        """Return the vectors of each message."""
-        sizes, row = np.unique(payload_bytes, return_inverse=True)
-        vectors = [vectors_of(self._machine, int(size)) for size in sizes]
-        counted: Ints = np.array(vectors, dtype=np.int64)[row]
+        """Return the vectors of each message, at least one: no message is empty."""
+        vector_bytes = self._machine.link.vector_bytes
+        counted: Ints = np.maximum(1, -(-payload_bytes // vector_bytes))
         return counted
 
     def _serialised(self, vectors: Ints) -> tuple[Ints, Ints]:
         """Return the cycles of trains on a wire, whole and without the first vector."""
-        sizes, row = np.unique(vectors, return_inverse=True)
-        counts = sizes.tolist()
-        for count in {*counts, *(v - 1 for v in counts)} - self._line_cycles.keys():
-            self._line_cycles[count] = serialisation_cycles(self._machine, count)
-        line = np.array([self._line_cycles[v] for v in counts], dtype=np.int64)
-        tail = np.array([self._line_cycles[v - 1] for v in counts], dtype=np.int64)
-        return line[row], tail[row]
+        line = self._machine.line
+        return line.offsets_cycles(vectors), line.offsets_cycles(vectors - 1)
 
 
 def congestion_bound(

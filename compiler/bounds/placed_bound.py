@@ -59,12 +59,15 @@ class PlacedSplitBound:
         )
         self._all_layers: dict[ExchangeKey, tuple[Exchange, int]] | None = None
         self._exchange_bounds = exchange_bounds
-        # Of each exchange the least cycles in the first 1, 2, ... groups; cycles of all
-        # stage transfers among as many.
+        # Of each exchange the least cycles in the first 1, 2, ... groups, and those of
+        # its hops; cycles of all stage transfers among as many.
         self._least: dict[ExchangeKey, list[int]] = {}
+        self._near: dict[ExchangeKey, list[int]] = {}
         self._transfers = [0]
 
-    def bound(self, pipeline: int, *, head_groups: bool) -> SplitBound:
+    def bound(
+        self, pipeline: int, *, head_groups: bool, exact: int | None = None
+    ) -> SplitBound:
         """Return the bounds of pipelines of up to so many stages.
 
         Parameters
@@ -75,6 +78,9 @@ class PlacedSplitBound:
             Whether to evaluate exchanges within KV-head groups too, which take as long
             to evaluate as those of the group and a tenth of the token, and those of
             layers of alternating groups, each of another kind.
+        exact
+            Kinds of exchanges that are evaluated, the most frequent first; of others
+            only the hops count. All if None.
         """
         task = self._bound.task
         total = np.zeros(pipeline, dtype=np.int64)
@@ -83,23 +89,21 @@ class PlacedSplitBound:
             if self._all_layers is None:
                 self._all_layers = self._distinct_exchanges(model_blocks(task))
             exchanges = self._all_layers
-        for key, (exchange, count) in exchanges.items():
-            nearest = least_exchange_cycles(task, exchange)
-            if not head_groups and (
-                exchange.name in _OF_HEADS or exchange.only is not None
-            ):
-                total += count * nearest
-                continue
-            least = self._least.setdefault(key, [])
-            while len(least) < pipeline:
-                # Where one group is as near as can be, no other is nearer.
-                if least and least[-1] == nearest:
-                    cycles = nearest
-                else:
-                    group = self._group(len(least))
-                    cycles = self._exchange_bounds.cycles(task, exchange, group)
-                least.append(min([cycles, *least[-1:]]))
-            total += count * np.array(least[:pipeline], dtype=np.int64)
+        evaluated = [
+            key
+            for key, (exchange, _) in exchanges.items()
+            if head_groups or (exchange.name not in _OF_HEADS and exchange.only is None)
+        ]
+        evaluated.sort(key=lambda key: -exchanges[key][1])
+        for key in evaluated[exact:] if exact is not None else []:
+            exchange, count = exchanges[key]
+            total += count * self._near_cycles(key, exchange, pipeline)
+        for key in evaluated[:exact]:
+            exchange, count = exchanges[key]
+            total += count * self._least_cycles(key, exchange, pipeline)
+        for key in exchanges.keys() - {*evaluated}:
+            exchange, count = exchanges[key]
+            total += count * least_exchange_cycles(task, exchange)
         # The token return of shorter pipelines is taken to be a single hop.
         return_cycles = self._bound.return_cycles[:pipeline].copy()
         return_cycles[-1] = self._return_cycles(pipeline)
@@ -109,6 +113,38 @@ class PlacedSplitBound:
             transfer_cycles=self._transfer_cycles(pipeline),
             return_cycles=return_cycles,
         )
+
+    def _near_cycles(self, key: ExchangeKey, exchange: Exchange, pipeline: int) -> Ints:
+        """Return the least cycles of an exchange in 1, 2, ... groups by their hops."""
+        near = self._near.setdefault(key, [])
+        nearest = least_exchange_cycles(self._bound.task, exchange)
+        while len(near) < pipeline:
+            cycles = nearest
+            if not near or near[-1] > nearest:
+                group = self._group(len(near))
+                hops = self._exchange_bounds.hop_cycles(exchange, group)
+                cycles = max(nearest, hops)
+            near.append(min([cycles, *near[-1:]]))
+        return np.array(near[:pipeline], dtype=np.int64)
+
+    def _least_cycles(
+        self, key: ExchangeKey, exchange: Exchange, pipeline: int
+    ) -> Ints:
+        """Return the least cycles of an exchange in 1, 2, ... groups."""
+        least, task = self._least.setdefault(key, []), self._bound.task
+        nearest = least_exchange_cycles(task, exchange)
+        while len(least) < pipeline:
+            group = self._group(len(least))
+            # Where one group is as near as can be, no other is nearer.
+            if not least or (
+                least[-1] > nearest
+                and least[-1] > self._exchange_bounds.hop_cycles(exchange, group)
+            ):
+                cycles = self._exchange_bounds.cycles(task, exchange, group)
+                least.append(min([cycles, *least[-1:]]))
+            else:
+                least.append(least[-1])
+        return np.array(least[:pipeline], dtype=np.int64)
 
     def _group(self, stage: int) -> Ints:
         """Return the chips of a stage."""

@@ -7,6 +7,7 @@ each of its pipelines costs a few additions.
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import final
 
 import numpy as np
@@ -17,8 +18,9 @@ from compiler.bounds.block_bound import (
 from compiler.cost.link_timing import hop_cycles, vectors_of
 from compiler.passes.train_count import least_block_messages
 from sharding.weights.blocks import Block, BlockKind
-from sharding.weights.task import Task
+from sharding.weights.task import Task, like_block
 from specs.arrays import Ints
+from specs.model import ModelSpec
 from topologies.topology import Topology
 
 
@@ -120,20 +122,26 @@ def transfer_bytes(task: Task) -> Ints:
 def least_split_trains(bound: SplitBound, topology: Topology, chips: Ints) -> Ints:
     """Return a lower bound on the trains of a token with 1, 2, ... stages.
 
-    Every layer's blocks take an all-gather and a reduce-scatter, and a head an
-    all-gather, at best in the group that needs the fewest messages for it.
+    Each kind of block is in the group that needs the fewest messages for it.
+
+    Parameters
+    ----------
+    bound, topology
+        Bounds of the split, and the topology.
+    chips
+        Chips of the groups, one after the other, shape ``(width * groups,)``; there may
+        be fewer groups than the longest pipeline has stages.
     """
     task = bound.task
-    counts = Counter[BlockKind]()
-    for block, count in model_blocks(task._replace(attention=0)):
-        counts[block.kind] += count
-    trains = []
-    for at in range(len(bound.exchange_cycles)):
-        group = chips[at * task.tensor : (at + 1) * task.tensor]
-        messages = least_block_messages(task.group, topology, group)
-        trains.append([messages[kind] for kind in counts])
+    # A layer takes as many whichever of the alternating groups has it.
+    blocks = model_blocks(task._replace(attention=0))
+    stages = min(len(bound.exchange_cycles), len(chips) // task.tensor)
+    trains = [
+        [least_block_messages(task, block, topology, group) for block, _ in blocks]
+        for group in np.split(chips[: stages * task.tensor], stages)
+    ]
     fewest = np.minimum.accumulate(np.array(trains, dtype=np.int64))
-    total: Ints = fewest @ np.array(list(counts.values()), dtype=np.int64)
+    total: Ints = fewest @ np.array([count for _, count in blocks], dtype=np.int64)
     return total
 
 
@@ -144,16 +152,25 @@ def model_blocks(task: Task) -> list[tuple[Block, int]]:
     everything, and so are layers of other chips in alternating groups. Layers of
     experts are of another kind than dense ones.
     """
-    layers = task.model.layers
-    attention = [Block(BlockKind.ATTENTION, layer, 0, 1, 1) for layer in range(layers)]
-    attending = Counter(task.like(block) for block in attention)
+    # Which blocks are alike depends on no other key of the split.
+    return list(_model_blocks(task.model, task.group.alternating_groups))
+
+
+@lru_cache(maxsize=64)
+def _model_blocks(model: ModelSpec, groups: int) -> list[tuple[Block, int]]:
+    """Return the kinds of blocks of a model in so many alternating groups."""
+    layers = range(model.layers)
+    attending = Counter(
+        like_block(model, Block(BlockKind.ATTENTION, layer, 0, 1, 1), groups)
+        for layer in layers
+    )
     forward = Counter(
-        task.like(Block(BlockKind.FEED_FORWARD, layer, 0, 1, 1))
-        for layer in range(layers)
+        like_block(model, Block(BlockKind.FEED_FORWARD, layer, 0, 1, 1), groups)
+        for layer in layers
     )
     return [
         (Block(BlockKind.EMBEDDING, -1, 0, 1, 1), 1),
         *attending.items(),
         *forward.items(),
-        (Block(BlockKind.HEAD, layers, 0, 1, 1), 1),
+        (Block(BlockKind.HEAD, model.layers, 0, 1, 1), 1),
     ]

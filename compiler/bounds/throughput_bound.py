@@ -6,10 +6,10 @@ the slowest stage is done and has deskewed.
 
 import numpy as np
 
-from compiler.bounds.strategy_bound import SplitBound
+from compiler.bounds.strategy_bound import SplitBound, model_blocks
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.memory import kv_cache_bytes, weight_bytes
-from sharding.weights.blocks import Block, BlockKind
+from sharding.weights.blocks import BlockKind
 from sharding.weights.task import Task
 from specs.units import ceil_div
 
@@ -52,10 +52,9 @@ def most_sequences(task: Task, stages: int) -> int:
     """
     chip = task.machine.chip
     layers = ceil_div(task.model.layers, stages)
-    kinds = {
-        task.like(Block(BlockKind.ATTENTION, layer, 0, 1, 1))
-        for layer in range(task.model.layers)
-    }
+    kinds = [
+        block for block, _ in model_blocks(task) if block.kind is BlockKind.ATTENTION
+    ]
     weights = np.min([weight_bytes(task, kind) for kind in kinds], axis=0)
     cache = np.min([kv_cache_bytes(task, kind, 1) for kind in kinds], axis=0)
     usable = chip.sram_bytes - chip.program_reserve_bytes - layers * weights

@@ -1,10 +1,12 @@
 """Collective algorithms and their selection, for tokens and for single collectives.
 
-phases: Algorithm, Phase, Sums, phase, Candidate, Phases, Adding, adding_up, bus_factor
+phases: Algorithm, Phase, Sums, phase, Candidate, Phases, Adding, adding_up,
+    adding_cycles, bus_factor
 pieces: Pieces, PiecesOf, NO_PART, ranges, each_message, kept, scaled, cut, Arrays,
     Members, arrays_of, ranges_of_members
 hierarchy: Hierarchy, Level, hierarchies
-exchange_phases: exchange_candidates, exchange_form, fewest_messages
+exchange_sends: ExchangeSends, Sends, exchange_sends, payloads, MOST_MESSAGES
+exchange_phases: exchange_candidates, exchange_form, fewest_messages, phases_of
 exchange_selection: ExchangeSelector, Selected, MOST_TRAINS, most_messages, part_of,
     token_exchanges
 contents: PhaseDataflow, exchange_dataflow, gathered_shards, member_hops
@@ -16,5 +18,4 @@ hierarchical: hierarchical_forms
 reduce_to_owners: ShareRouting, to_owners
 multipath_send: spread
 candidates: candidates
-deskew_interval: longest_interval_cycles, spanning_interval_cycles
 """

@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 
 from compiler.collectives.arguments import tensor_vectors
-from compiler.collectives.exchange_phases import MOST_MESSAGES, exchange_candidates
+from compiler.collectives.exchange_phases import exchange_candidates
+from compiler.collectives.exchange_sends import MOST_MESSAGES
 from compiler.collectives.flat_algorithms import one_shot, ring, scattered, shares
 from compiler.collectives.hierarchical import hierarchical_forms
 from compiler.collectives.multipath_send import spread

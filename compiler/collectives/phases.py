@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from chip.operator_work import VectorWork, adding
 from compiler.collectives.pieces import PiecesOf, kept, scaled
 from compiler.ir.messages import MessageTable
 from specs.arrays import Ints
+from specs.chip import ChipSpec
 from specs.machine import MachineSpec
 from specs.units import BITS_PER_BYTE, ceil_div
 from workloads.collective import Collective
@@ -49,6 +50,8 @@ class Sums(NamedTuple):
 
 
 _OWN = Sums()
+# Fewer members than this number of bits counts take part in any collective.
+_SUMMAND_BITS = 20
 
 
 class Phase(NamedTuple):
@@ -184,16 +187,45 @@ def adding_up(machine: MachineSpec, made: Phase) -> Adding:
     if made.summed is not None:
         held = made.summed[chips]
     np.maximum.at(held, pairs >> 32, parts)
-    # The chip adds its own partial sums too.
-    summands = -(-received // held) + max(1, len(made.sums.joins))
-    kinds, kind = np.unique(held << 20 | summands, return_inverse=True)
+    kinds, kind = np.unique(
+        _addition_kinds(received, held, len(made.sums.joins)), return_inverse=True
+    )
     bits = machine.formats.activations.bits
-    works = [
-        adding(ceil_div((each >> 20) * BITS_PER_BYTE, bits), bits, each & (1 << 20) - 1)
-        for each in kinds.tolist()
-    ]
-    cycles = np.array([work_cycles(machine.chip, w) for w in works], dtype=np.int64)
-    return Adding(chips, tuple(works[k] for k in kind.tolist()), cycles[kind])
+    known = [_addition(machine.chip, bits, each) for each in kinds.tolist()]
+    cycles = np.array([each for _, each in known], dtype=np.int64)
+    return Adding(chips, tuple(known[k][0] for k in kind.tolist()), cycles[kind])
+
+
+def adding_cycles(machine: MachineSpec, received: Ints, held: Ints) -> int:
+    """Return the cycles of the longest addition after a collective's phase.
+
+    Parameters
+    ----------
+    machine
+        The chips that add.
+    received, held
+        Bytes that each chip receives, and those of its largest message, shape
+        ``(chips,)``.
+    """
+    bits = machine.formats.activations.bits
+    kinds = np.unique(_addition_kinds(received, held, 1)).tolist()
+    return max(_addition(machine.chip, bits, each)[1] for each in kinds)
+
+
+def _addition_kinds(received: Ints, held: Ints, joins: int) -> Ints:
+    """Return a number for each chip's addition: bytes of a sum, and the summands."""
+    # The chip adds its own partial sums too.
+    summands = -(-received // held) + max(1, joins)
+    kinds: Ints = held << _SUMMAND_BITS | summands
+    return kinds
+
+
+@lru_cache(maxsize=1 << 16)
+def _addition(chip: ChipSpec, bits: int, kind: int) -> tuple[VectorWork, int]:
+    """Return the operation of an addition of some kind, and its cycles."""
+    elements = ceil_div((kind >> _SUMMAND_BITS) * BITS_PER_BYTE, bits)
+    work = adding(elements, bits, kind & (1 << _SUMMAND_BITS) - 1)
+    return work, work_cycles(chip, work)
 
 
 def bus_factor(kind: Collective, members: int) -> float:

@@ -6,6 +6,7 @@ layer_cache: BlockCache, LayerCache
 block_path: BlockPath, block_path
 weight_prefetch: PrefetchedProduct, WeightLoad, WeightPrefetcher
 deskew_interval: best_deskew_interval
+collective_deskews: longest_interval_cycles, spanning_interval_cycles
 deskew_insertion: place_deskews
 initiation_interval: collision_cycles, interval_within_token, sends_on_ports,
     sequence_spacing, sequence_starts

@@ -27,6 +27,8 @@ from specs.progress import report_progress
 # seconds where a pipeline is full.
 _PLANNED_FOR_EACH = 8
 _TRAINS_FOR_EACH = 20_000
+# Kinds of exchanges that are evaluated on links in a step; in later ones all are.
+_EXACT = {SearchStep.COUNT_HOPS: 0, SearchStep.PLACE_MOST: 1}
 
 
 @final
@@ -69,6 +71,8 @@ class BestFirstSearch:
         heapq.heapify(self._queue)
         scored = len(self._queue)
         steps = {
+            SearchStep.COUNT_HOPS: self._place,
+            SearchStep.PLACE_MOST: self._place,
             SearchStep.PLACE: self._place,
             SearchStep.PLACE_HEAD_GROUPS: self._place,
             SearchStep.PLAN: self._plan,
@@ -137,9 +141,11 @@ class BestFirstSearch:
         heapq.heappush(self._queue, entry._replace(cost=cost, expected=expected))
 
     def _place(self, entry: FrontierEntry) -> None:
-        """Bound exchanges on the links of each group, then of KV-head groups too."""
+        """Bound exchanges in each group: by hops, on links, of KV-head groups too."""
         head_groups = entry.step is SearchStep.PLACE_HEAD_GROUPS
-        placed = self._evaluator.placed_bound(entry.strategy, head_groups=head_groups)
+        placed = self._evaluator.placed_bound(
+            entry.strategy, head_groups=head_groups, exact=_EXACT.get(entry.step)
+        )
         if placed is None:
             reason = "takes more trains than memory holds"
             self._refused.append((entry.strategy, reason))

@@ -14,12 +14,14 @@ from specs.progress import report_progress
 class SearchStep(IntEnum):
     """Step that evaluates a strategy more closely, in this order."""
 
-    PLACE = 0
-    PLACE_HEAD_GROUPS = 1
-    PLAN = 2
-    CRITICAL_PATH = 3
-    TIME = 4
-    COMPILE = 5
+    COUNT_HOPS = 0
+    PLACE_MOST = 1
+    PLACE = 2
+    PLACE_HEAD_GROUPS = 3
+    PLAN = 4
+    CRITICAL_PATH = 5
+    TIME = 6
+    COMPILE = 7
 
 
 class FrontierEntry(NamedTuple):
@@ -78,7 +80,7 @@ def initial_entries(
     objective = costs.objective
     least = 1 if objective.fills else sequences
     # The fewest chips are a matter of memory: links only matter once a plan fits.
-    step = SearchStep.PLAN if objective is Objective.CHIPS else SearchStep.PLACE
+    step = SearchStep.PLAN if objective is Objective.CHIPS else SearchStep.COUNT_HOPS
     candidates, entries = 0, []
     splits = evaluator.splits
     for number, split in enumerate(splits):

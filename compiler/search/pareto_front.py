@@ -170,7 +170,7 @@ class _ParetoSearch:
         left.sort(key=lambda entry: -entry.strategy.pipeline)
         for entry in left:
             strategy, sequences, merits = entry.strategy, entry.sequences, entry.merits
-            if entry.step is SearchStep.PLACE:
+            if entry.step is SearchStep.COUNT_HOPS:
                 placed = self._evaluator.placed_bound(strategy, head_groups=True)
                 if placed is None:
                     continue
@@ -188,7 +188,7 @@ class _ParetoSearch:
                 most = min(stages, bound.most_sequences(stages))
                 for sequences in sorted({min(1, most), most} - {0}):
                     cycles = bound.token_cycles(stages)
-                    self._push(strategy, sequences, cycles, SearchStep.PLACE)
+                    self._push(strategy, sequences, cycles, SearchStep.COUNT_HOPS)
 
     def _push(
         self, strategy: Strategy, sequences: int, latency: int, step: SearchStep
@@ -206,7 +206,7 @@ class _ParetoSearch:
         """Take an entry one step further."""
         strategy, sequences = entry.strategy, entry.sequences
         try:
-            if entry.step is SearchStep.PLACE:
+            if entry.step is SearchStep.COUNT_HOPS:
                 placed = self._evaluator.placed_bound(strategy, head_groups=True)
                 if placed is not None:
                     cycles = placed.token_cycles(strategy.pipeline)

@@ -117,7 +117,7 @@ class StrategyEvaluator:
         return self._unplaced[split]
 
     def placed_bound(
-        self, strategy: Strategy, *, head_groups: bool
+        self, strategy: Strategy, *, head_groups: bool, exact: int | None = None
     ) -> SplitBound | None:
         """Return the bound of a split on its chips; None if it takes too many trains.
 
@@ -127,11 +127,17 @@ class StrategyEvaluator:
             The strategy; the bound serves all shorter pipelines too.
         head_groups
             Whether to evaluate exchanges within KV-head groups as well.
+        exact
+            Kinds of exchanges that are evaluated, as in `PlacedSplitBound.bound`.
         """
         split = replace(strategy, pipeline=1)
         if split not in self._placed:
             bound = self.unplaced_bound(split)
-            trains = least_split_trains(bound, self.topology, self.chips)
+            # In most splits the first group takes few enough.
+            first = self.chips[: split.tensor]
+            trains = least_split_trains(bound, self.topology, first)
+            if trains.min() > MOST_TRAINS:
+                trains = least_split_trains(bound, self.topology, self.chips)
             self._placed[split] = (
                 PlacedSplitBound(
                     bound,
@@ -144,7 +150,9 @@ class StrategyEvaluator:
                 else None
             )
         placed = self._placed[split]
-        return placed and placed.bound(strategy.pipeline, head_groups=head_groups)
+        return placed and placed.bound(
+            strategy.pipeline, head_groups=head_groups, exact=exact
+        )
 
     def crosses_nodes(self, strategy: Strategy) -> bool:
         """Return whether some tensor group has chips of several nodes."""

@@ -11,7 +11,7 @@ attention: score, soften, attend, gate_output
 feed_forward_cuts: FeedForwardCuts, unscaled
 feed_forward: activate
 expert_routing: Routed, routed, score_experts, choose_experts
-partial_sums: add, add_normed, accumulated
+partial_sums: add, add_normed, accumulated, summed_parts
 embedding: look_up, add_tables, embedded, TOKENS
 head: choose_candidate, sample, candidates, TOKEN, CANDIDATE_BYTES
 pooling: weigh_states, scale_states, activate_pooled

@@ -22,7 +22,7 @@ def add(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
     """
     task, block, group = part.task, part.block, part.group
     attributes = operator.attributes_as(AddAttributes)
-    parts = _parts(part)
+    parts = summed_parts(part)
     # Chips outside an alternating group have none, nor do chips beyond the columns.
     contributes = parts.sizes > 0
     summands = group.attention if part.attends else task.tensor // group.inputs
@@ -54,8 +54,11 @@ def add(part: BlockPartition, operator: GraphOperator) -> list[ShardedOperator]:
     ]
 
 
-def _parts(part: BlockPartition) -> Range:
-    """Return the columns whose products each chip sums up."""
+def summed_parts(part: BlockPartition) -> Range:
+    """Return the columns of a sharded block whose products each chip sums up.
+
+    A chip without any has no part in the reduce-scatter of the sums.
+    """
     cut = inner_cut(part)
     return FeedForwardCuts(part).grouped(cut) if part.feeds_forward else cut
 

@@ -1,7 +1,7 @@
 """The blocks of a transformer, their weight tensors, and the task of computing them.
 
 blocks: Block, BlockKind, whole_blocks, model_units, merged
-task: Task, bytes_of
+task: Task, bytes_of, like_block
 stored_weights: tensor_format, matrices_of, slice_bytes, checkpoint_bytes
 tensor_names: names_of
 weight_slices: block_slices, counted_slices

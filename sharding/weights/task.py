@@ -177,21 +177,7 @@ class Task(NamedTuple):
 
     def like(self, block: Block) -> Block:
         """Return the first block of the model with the sizes and chips of `block`."""
-        if block.kind is BlockKind.FEED_FORWARD:
-            return block._replace(layer=self.model.feed_forward_like(block.layer))
-        if block.kind is not BlockKind.ATTENTION:
-            return block._replace(layer=0)
-        groups = self.group.alternating_groups
-        if groups == 1:
-            return block._replace(layer=self.model.layer_like(block.layer))
-        own = self.model.attention_kind(block.layer)
-        # The same members must have the attention.
-        like = next(
-            layer
-            for layer in range(block.layer % groups, block.layer + 1, groups)
-            if self.model.attention_kind(layer) == own
-        )
-        return block._replace(layer=like)
+        return like_block(self.model, block, self.group.alternating_groups)
 
     def shard_sizes(self) -> Ints:
         """Return the elements of each chip's residual shard of one token."""
@@ -220,3 +206,31 @@ class Task(NamedTuple):
         """
         both = stored.bytes_of(1), self.activation_format.bytes_of(1)
         return mode_bytes(self.machine.chip, *both)
+
+
+def like_block(model: ModelSpec, block: Block, alternating_groups: int) -> Block:
+    """Return the first transformer block with the sizes and chips of `block`.
+
+    Parameters
+    ----------
+    model, block
+        The model, and one of its blocks.
+    alternating_groups
+        Groups of chips whose layers alternate.
+    """
+    if block.kind is BlockKind.FEED_FORWARD:
+        return block._replace(layer=model.feed_forward_like(block.layer))
+    if block.kind is not BlockKind.ATTENTION:
+        return block._replace(layer=0)
+    if alternating_groups == 1:
+        return block._replace(layer=model.layer_like(block.layer))
+    own = model.attention_kind(block.layer)
+    # The same members must have the attention.
+    like = next(
+        layer
+        for layer in range(
+            block.layer % alternating_groups, block.layer + 1, alternating_groups
+        )
+        if model.attention_kind(layer) == own
+    )
+    return block._replace(layer=like)

@@ -61,6 +61,11 @@ class Lanes:
         self._place = np.empty(len(key), dtype=np.int64)
         self._place[self._order] = np.arange(len(key)) - first[pair]
 
+    @property
+    def any_parallel(self) -> bool:
+        """Return whether any two links are parallel."""
+        return bool((self._count > 1).any())
+
     def beside(self, paths: NDArray[np.integer], most: Ints) -> LanedPaths:
         """Return each path and its parallel paths, the path itself first.
 

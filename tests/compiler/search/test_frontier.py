@@ -80,7 +80,7 @@ def test_replicas_and_the_fewest_chips_are_planned_without_placing_them(
         for objective in (Objective.LATENCY, Objective.CHIPS)
     }
     assert steps == {
-        Objective.LATENCY: SearchStep.PLACE,
+        Objective.LATENCY: SearchStep.COUNT_HOPS,
         Objective.CHIPS: SearchStep.PLAN,
     }
     twice = entries(evaluator, Objective.THROUGHPUT)["tensor=1,pipeline=4,data=2"]

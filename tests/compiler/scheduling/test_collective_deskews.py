@@ -1,10 +1,10 @@
 import pytest
 
-from compiler.collectives.deskew_interval import (
+from compiler.cost.guard_band import Tolerance
+from compiler.scheduling.collective_deskews import (
     longest_interval_cycles,
     spanning_interval_cycles,
 )
-from compiler.cost.guard_band import Tolerance
 from specs.errors import ScheduleError
 from specs.machine import load_machine
 
