@@ -79,7 +79,7 @@ def experiment(
         )
     # Nullable integers, since refused rows have none.
     table = pd.DataFrame(rows).astype({"chips_used": "Int64"})
-    return table, _figure(table[table["feasible"]])
+    return table, _figure(table)
 
 
 def _row(scenario: Scenario, widths: tuple[int, ...]) -> TableRow:
@@ -113,16 +113,18 @@ def _row(scenario: Scenario, widths: tuple[int, ...]) -> TableRow:
 
 def _figure(table: pd.DataFrame) -> Figure:
     """Return the experiment's figure of its table."""
+    refused, table = table[~table["feasible"]], table[table["feasible"]]
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(11, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2)
+        colors: dict[object, str] = {}
         for marker, (model, part) in zip(
             "os^D", table.groupby("model", sort=False), strict=False
         ):
             (line,) = left.plot(
                 part["chips"], part["latency_us"], f"-{marker}", label=str(model)
             )
-            color = line.get_color()
+            color = colors[model] = str(line.get_color())
             first = part.iloc[0]
             ideal = first["latency_us"] * first["chips"] / part["chips"]
             left.plot(part["chips"], ideal, ":", color=color, lw=1)
@@ -134,6 +136,7 @@ def _figure(table: pd.DataFrame) -> Figure:
         left.set_yscale("log", base=2)
         low, high = table["latency_us"].min(), table["latency_us"].max()
         left.set_ylim(low / 2, high * 1.5)
+        _refused(left, refused, colors, at=low / 2)
         ticks = [t for t in (125, 250, 500, 1000, 2000, 4000, 8000) if t < 1.5 * high]
         left.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
         left.set(ylabel="latency of a token (us)")
@@ -147,6 +150,19 @@ def _figure(table: pd.DataFrame) -> Figure:
         for axes in (left, right):
             _chips_axis(axes, sorted(set(table["chips"])))
     return figure
+
+
+def _refused(
+    axes: Axes, refused: pd.DataFrame, colors: dict[object, str], *, at: float
+) -> None:
+    """Mark the experiment's machines that do not hold a model, in its colour."""
+    for rank, (model, part) in enumerate(refused.groupby("model", sort=False)):
+        # Models beside each other, at the foot of the axis.
+        places = part["chips"] * (1 + 0.06 * rank)
+        color = colors.get(model, "0.35")
+        axes.plot(places, [at] * len(part), "x", color=color, clip_on=False)
+    if len(refused):
+        axes.plot([], [], "x", color="0.35", label="does not fit")
 
 
 def _chips_axis(axes: Axes, counts: list[int]) -> None:
