@@ -129,12 +129,18 @@ def _end_with(lifeline: Connection) -> None:
 def _dask(address: str) -> Iterator[Executor]:
     """Open a sweep's executor on the workers of a Dask scheduler."""
     try:
-        from distributed import Client  # noqa: PLC0415
+        from distributed import Client, Security  # noqa: PLC0415
     except ImportError:
         raise SweepError(
             "--executor dask:ADDRESS needs Dask: install the extra `dist` of this "
             "package, here and on the cluster"
         ) from None
+    secured = Security().get_connection_args("client").get("ssl_context")
+    if address.startswith("tls://") and secured is None:
+        raise SweepError(
+            f"{address}: Dask has no certificates for TLS; name them in "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..._CLIENT__CERT and ..._CLIENT__KEY"
+        )
     # Errors of the sweep are reported in a line, without the tracebacks of Dask.
     for name in _DASK_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)

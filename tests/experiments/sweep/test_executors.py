@@ -9,7 +9,7 @@ from experiments.sweep.executors import (
     local_executor,
     without_interrupt,
 )
-from specs.errors import SpecError
+from specs.errors import SpecError, SweepError
 
 
 def test_local_processes_have_a_point_each_and_one_in_reserve() -> None:
@@ -24,6 +24,15 @@ def test_a_cluster_takes_many_points_in_advance() -> None:
 def test_an_executor_that_is_neither_is_refused(name: str) -> None:
     with pytest.raises(SpecError, match=f"--executor {name}: write local, or dask:"):
         executor_named(name, 1)
+
+
+def test_a_cluster_on_tls_needs_certificates() -> None:
+    factory = executor_named("dask:tls://127.0.0.1:1", 1)
+    with (
+        pytest.raises(SweepError, match="Dask has no certificates for TLS; name them"),
+        factory.open(),
+    ):
+        pass
 
 
 def test_a_pool_runs_what_it_is_given() -> None:
