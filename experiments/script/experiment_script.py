@@ -15,12 +15,12 @@ from experiments.plots.run_figure import picture_bytes
 from experiments.script.checkpoint import Checkpoint
 from experiments.script.costs import costs
 from experiments.sweep.result_store import ResultStore
+from experiments.sweep.shards import LEDGER
 from experiments.tables.atomic_write import check_writable, csv_bytes, write_bytes
 from experiments.tables.status_line import progress_shown
 from experiments.tables.terminal_table import terminal_table
 from specs.errors import RackError
 
-_LEDGER = "ledger.sqlite"
 # Default columns of the printed table, and their headings.
 SHOWN = {
     "topology": "topology",
@@ -189,7 +189,7 @@ def run_script(
         check_writable(options.out)
         if isinstance(experiment, Resumable):
             check_writable(kept_folder)
-            with ResultStore(kept_folder / _LEDGER) as ledger:
+            with ResultStore(kept_folder / LEDGER) as ledger:
                 checkpoint = Checkpoint(ledger)
                 with progress_shown():
                     findings = experiment.run(options.seed, options.quick, checkpoint)
