@@ -1,8 +1,19 @@
-from experiments.report.model_sizes import model_sizes, sizes_table
+from experiments.report.model_sizes import ModelSizes, model_sizes, sizes_table
 from specs.machine import load_machine
-from specs.model import load_model
+from specs.model import ModelSpec, load_model, model_names
 
 GROQRACK = load_machine()
+
+
+def _unsearched(model: ModelSpec) -> ModelSizes:
+    return ModelSizes(
+        model=model,
+        weight_bytes=model.parameters,
+        kv_bytes_per_position=2 * model.kv_elements,
+        state_bytes_per_sequence=model.state_bytes(GROQRACK.formats.activations),
+        fewest_chips=None,
+        least_chips=10_000,
+    )
 
 
 def test_sizes_are_in_the_formats_of_the_machine() -> None:
@@ -26,12 +37,28 @@ def test_a_document_has_the_model_and_what_is_to_know_of_its_config() -> None:
 
 def test_a_table_has_a_line_for_each_model_below_its_titles() -> None:
     sizes = [model_sizes(load_model(name), GROQRACK) for name in ("gpt2", "bert-base")]
-    titles, gpt2, bert = sizes_table(sizes)
-    assert titles.split()[:3] == ["name", "family", "parameters"]
-    assert gpt2.split() == ["gpt2", "gpt2", *["124,439,808"] * 2, "36,864", "0", "1"]
+    titles, units, gpt2, bert = sizes_table(sizes)
+    assert titles.split()[:3] == ["name", "family", "params"]
+    assert units.split() == ["G", "G", "B", "MB"]
+    assert gpt2.split() == ["gpt2", "gpt2", "0.12", "0.12", "36,864", "0.0", "1"]
     # An encoder has no cache.
-    assert bert.split()[-3:] == ["0", "0", "1"]
+    assert bert.split()[-3:] == ["0", "0.0", "1"]
     assert len({len(line) for line in (titles, gpt2, bert)}) == 1
+
+
+def test_a_table_of_all_models_is_no_wider_than_a_terminal() -> None:
+    sizes = [_unsearched(load_model(name)) for name in model_names()]
+    lines = sizes_table(sizes)
+    assert len(lines) == 2 + len(sizes)
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_name_that_is_too_long_for_a_line_stands_above_its_numbers() -> None:
+    long = load_model("gpt2").model_copy(update={"name": "x" * 70})
+    name, numbers = sizes_table([_unsearched(long)])[2:]
+    assert name == "x" * 70
+    assert numbers.split()[:2] == ["gpt2", "0.12"]
+    assert len(numbers) <= 80
 
 
 def test_the_largest_models_have_a_bound_in_place_of_a_search() -> None:
@@ -39,7 +66,7 @@ def test_the_largest_models_have_a_bound_in_place_of_a_search() -> None:
     assert sizes.fewest_chips is None
     # 671 GB of weights, and 220 MB of each chip for them.
     assert sizes.least_chips > 671_026_419_200 // GROQRACK.chip.sram_bytes
-    assert sizes.chips_text == f">= {sizes.least_chips:,}"
+    assert sizes.chips_text == f">={sizes.least_chips:,}"
     assert sizes.document()["least_chips"] == sizes.least_chips
 
 
