@@ -1,6 +1,19 @@
-from experiments.report.model_sizes import ModelSizes, model_sizes, sizes_table
+import pytest
+
+from compiler.search.branch_and_bound import best_strategy
+from compiler.search.objective import Objective
+from compiler.search.search_result import SearchResult
+from experiments.report.model_sizes import (
+    CONTEXT_TOKENS,
+    ModelSizes,
+    model_sizes,
+    sizes_table,
+)
+from sharding.weights.task import Task
+from specs.errors import PlanError
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model, model_names
+from topologies.selection import select_topology
 
 GROQRACK = load_machine()
 
@@ -83,3 +96,26 @@ def test_linear_attention_has_the_bytes_of_a_state() -> None:
     assert sizes.kv_bytes_per_position == 16 * 2 * 4 * 256 * 2
     assert sizes.state_bytes_per_sequence == 153_944_064
     assert sizes.document()["state_bytes_per_sequence"] == 153_944_064
+
+
+@pytest.mark.parametrize(("name", "memory"), [("gpt2-xl", 1), ("mixtral-8x7b", 20)])
+def test_the_search_finds_a_schedule_on_the_fewest_chips_and_none_on_one_less(
+    name: str, memory: int
+) -> None:
+    sram_bytes = memory * GROQRACK.chip.sram_bytes
+    machine = GROQRACK.with_settings({"chip.sram_bytes": sram_bytes})
+    model = load_model(name)
+    fewest = model_sizes(model, machine).fewest_chips
+    assert fewest is not None
+    context = min(CONTEXT_TOKENS, model.max_context_tokens)
+    task = Task(model, machine, 1, context, 1)
+
+    def found(chips: int) -> SearchResult:
+        topology = select_topology(chips, ports_per_chip=machine.chip.ports)
+        return best_strategy(
+            task, topology, objective=Objective.CHIPS, sequences=1, most_compiled=1
+        )
+
+    assert found(fewest).compiled[0].strategy.chips == fewest
+    with pytest.raises(PlanError, match=f"use --chips {fewest} or more"):
+        found(fewest - 1)
