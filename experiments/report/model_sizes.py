@@ -14,10 +14,10 @@ from specs.model import ModelSpec
 CONTEXT_TOKENS = 4096
 # Of models that need more, trying every split of every number of chips takes minutes.
 _SEARCHED_CHIPS = 2_000
-_TITLES = (
-    *("name", "family", "parameters", "active"),
-    *("KV B/position", "state B", "chips"),
-)
+# Titles of a table and their units; what exceeds a terminal's line has two.
+_TITLES = ("name", "family", "params", "active", "KV/pos", "state", "chips")
+_UNITS = ("", "", "G", "G", "B", "MB", "")
+_LINE = 80
 
 
 class ModelSizes(NamedTuple):
@@ -53,7 +53,7 @@ class ModelSizes(NamedTuple):
         if self.fewest_chips is not None:
             return f"{self.fewest_chips:,}"
         searched = self.least_chips <= _SEARCHED_CHIPS
-        return "none" if searched else f">= {self.least_chips:,}"
+        return "none" if searched else f">={self.least_chips:,}"
 
     def document(self) -> dict[str, Any]:
         """Return the JSON report of a model's sizes."""
@@ -92,26 +92,37 @@ def model_sizes(model: ModelSpec, machine: MachineSpec) -> ModelSizes:
 
 
 def sizes_table(sizes: list[ModelSizes]) -> list[str]:
-    """Return the lines of a report's table of models."""
+    """Return the lines of a report's table of models, of at most 80 characters each.
+
+    Below the titles are their units. A name for which a line has no room stands above
+    its numbers.
+    """
     rows = [
         (
             each.model.name,
             each.model.family,
-            f"{each.model.parameters:,}",
-            f"{each.model.active_parameters:,}",
+            f"{each.model.parameters / 1e9:.2f}",
+            f"{each.model.active_parameters / 1e9:.2f}",
             f"{each.kv_bytes_per_position:,}",
-            f"{each.state_bytes_per_sequence:,}",
+            f"{each.state_bytes_per_sequence / 1e6:.1f}",
             each.chips_text,
         )
         for each in sizes
     ]
-    widths = [max(map(len, column)) for column in zip(_TITLES, *rows, strict=True)]
+    rows = [_TITLES, _UNITS, *rows]
+    others = [max(map(len, column)) for column in list(zip(*rows, strict=True))[1:]]
+    room = _LINE - sum(others) - 2 * len(others)
+    names = min(room, max(len(row[0]) for row in rows))
     lines = []
-    for name, family, *numbers in (_TITLES, *rows):
-        words = [name.ljust(widths[0]), family.ljust(widths[1])]
+    for name, family, *numbers in rows:
+        first = name
+        if len(name) > names:
+            lines.append(name)
+            first = ""
+        words = [first.ljust(names), family.ljust(others[0])]
         words += [
             number.rjust(width)
-            for number, width in zip(numbers, widths[2:], strict=True)
+            for number, width in zip(numbers, others[1:], strict=True)
         ]
-        lines.append("  ".join(words))
+        lines.append("  ".join(words).rstrip())
     return lines

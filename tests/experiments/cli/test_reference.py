@@ -40,7 +40,7 @@ def test_models_of_files_are_shown_with_what_is_to_know_of_them(
     sizes["num_key_value_heads"] = 4
     path.write_text(json.dumps({"model_type": "gemma", **sizes}), encoding="utf-8")
     models_command(files=[str(path), "gpt2"])
-    titles, mine, gpt2, remark = capsys.readouterr().out.splitlines()
+    titles, _units, mine, gpt2, remark = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in (titles, mine, gpt2)] == [
         "name",
         "mine",
@@ -59,7 +59,8 @@ def test_all_models_are_a_table_with_the_families_below_it(
     monkeypatch.setattr("specs.model.model_names", lambda: names)
     models_command()
     table, notes = capsys.readouterr().out.split("\n\n")
-    assert [line.split()[0] for line in table.splitlines()] == ["name", *names]
+    titles, _units, *rows = table.splitlines()
+    assert [line.split()[0] for line in (titles, *rows)] == ["name", *names]
     assert "families: arcee, bert, " in notes
 
 
