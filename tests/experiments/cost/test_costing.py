@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -93,8 +94,13 @@ def test_full_frames_are_what_traffic_prints_of_them() -> None:
 
 
 def test_a_prompt_in_its_own_slot_takes_turns_of_it() -> None:
-    load = traffic_load(run(policy="slots", windows=0))
-    # Two chunks and four turns, all of a slot.
+    served = run(policy="slots", windows=0)
+    # Two chunks and four turns, all of a slot, also if a chunk needs less.
+    assert traffic_load(served).input_share == pytest.approx(2 / 6)
+    fleet = served.prepared.fleet
+    narrow = replace(fleet.times, window_cycles=fleet.times.slot_cycles // 2)
+    prepared = served.prepared._replace(fleet=replace(fleet, times=narrow))
+    load = traffic_load(replace(served, prepared=prepared))
     assert load.input_share == pytest.approx(2 / 6)
 
 
