@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from experiments.cost.cost_request import CostRequest, with_keys, without_sweep
+from experiments.cost.cost_request import CostRequest
 from experiments.cost.cost_sweep import cost_points, cost_row
 from experiments.cost.costing import (
     cost_document,
@@ -23,7 +23,6 @@ from experiments.run.scenario_inputs import scenario_of
 from experiments.service.traffic_run import TrafficRun, run_traffic, traffic_document
 from serving.traffic_file import traffic_file
 from specs.cost import load_costs
-from specs.errors import SpecError
 
 CONTENT: dict[str, Any] = {
     "model": "gpt2",
@@ -171,21 +170,3 @@ def test_a_point_that_does_not_fit_is_a_row_with_its_reason() -> None:
     rows = [cost_row(*each) for each in cost_points(request)]
     assert [row["feasible"] for row in rows] == [True, False]
     assert rows[1]["reason"]
-
-
-def test_a_key_of_a_table_or_a_setting_is_replaced() -> None:
-    merged = with_keys(CONTENT, {"frame.slots": "3", "chip.clock_hz": "1e9"})
-    assert merged["frame"] == {**CONTENT["frame"], "slots": 3}
-    assert merged["settings"] == {"model.layers": 4, "chip.clock_hz": 10**9}
-    with pytest.raises(SpecError, match=r"did you mean 'chip\.clock_hz'"):
-        with_keys(CONTENT, {"chip.clok_hz": 1})
-
-
-def test_a_sweep_is_taken_out_of_its_file() -> None:
-    table = {"cost": {"facility": {"years": [2, 4]}}, "seed": {"range": [0, 2]}}
-    content, axes = without_sweep({**CONTENT, "sweep": table}, "mine.toml")
-    assert content == CONTENT
-    assert axes == {"cost.facility.years": [2, 4], "seed": [0, 1]}
-    assert without_sweep(CONTENT, "mine.toml") == (CONTENT, {})
-    with pytest.raises(SpecError, match="sweep must be a table"):
-        without_sweep({"sweep": 3}, "mine.toml")
