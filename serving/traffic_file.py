@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from serving.fleet.fleet import Router
 from serving.frame import Pace, Policy
 from serving.requests.traffic_spec import TrafficSpec
 from specs.errors import SpecError
+from specs.pairing import PairingKind, PairingSpec, pairing_table
 from specs.scenario import resolved_file_names
 from specs.validation import Spec, build, read_mapping
 
@@ -116,6 +117,9 @@ class TrafficFile(Spec):
     traffic, slo, limits, cache, speculation, outages, transfer
         Requests, objectives, limits, prefix cache, speculative decoding, failovers,
         and the link of policy ``apart``.
+    pairing
+        Devices beside the machine, by name, or as a table that may begin ``like`` one;
+        of kind ``prefill`` they have the prompts, whatever the frame's policy.
     flex_waiting
         Requests that may wait on a replica before those of the tier ``flex`` are
         refused.
@@ -141,12 +145,28 @@ class TrafficFile(Spec):
     speculation: SpeculationSpec | None = None
     outages: tuple[OutageSpec, ...] = ()
     transfer: TransferSpec | None = None
+    pairing: PairingSpec | None = None
+
+    @field_validator("pairing", mode="before")
+    @classmethod
+    def _may_begin_like_a_shipped_one(cls, given: Any) -> Any:
+        return pairing_table(given)
+
+    @property
+    def prompts_on_devices(self) -> bool:
+        """Return whether the devices of a pairing have the prompts."""
+        return self.pairing is not None and self.pairing.kind is PairingKind.PREFILL
 
     @model_validator(mode="after")
     def _has_what_its_parts_need(self) -> Self:
+        if self.pairing is not None and self.pairing.kind is not PairingKind.NONE:
+            self._check_pairing(self.pairing.kind)
         if self.frame is None:
             return self
-        if (self.frame.policy is Policy.APART) != (self.transfer is not None):
+        if self.prompts_on_devices:
+            apart = {"policy": Policy.APART, "windows": 0}
+            object.__setattr__(self, "frame", self.frame.model_copy(update=apart))
+        elif (self.frame.policy is Policy.APART) != (self.transfer is not None):
             raise ValueError(
                 "policy apart sends keys and values over [transfer]; give both or "
                 "neither"
@@ -157,6 +177,28 @@ class TrafficFile(Spec):
                 "several; leave one out"
             )
         return self
+
+    def _check_pairing(self, kind: PairingKind) -> None:
+        """Refuse what a pairing has no timetable for."""
+        if kind is not PairingKind.PREFILL:
+            raise ValueError(
+                f"pairing.kind = {kind}: its steps wait for devices that vary, so "
+                f"that requests have no timetable; use none or prefill here, and "
+                f"python -m experiments.pairing for the rates of {kind}"
+            )
+        beside = ("limits", "cache", "speculation", "outages", "transfer")
+        found = [name for name in beside if getattr(self, name)]
+        found += ["replicas"] if self.replicas > 1 else []
+        found += ["frame.in_flight"] if self.frame and self.frame.in_flight else []
+        for name in ("max_concurrency", "flex_share"):
+            found += [f"traffic.{name}"] if getattr(self.traffic, name) else []
+        if found:
+            raise ValueError(
+                f"pairing.kind = prefill serves one replica in order of arrival; leave "
+                f"out {', '.join(found)}"
+            )
+        if self.frame is None:
+            raise ValueError("pairing.kind = prefill needs a [frame]; name its slots")
 
 
 def traffic_file(content: Mapping[str, Any], origin: str) -> TrafficFile:

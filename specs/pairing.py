@@ -1,9 +1,10 @@
 """Pairing of a machine with other devices: who computes what, and the link between."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from math import ceil
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -150,6 +151,28 @@ class PairingSpec(Spec):
 def pairing_names() -> tuple[str, ...]:
     """Return the names of the shipped pairing specs, sorted."""
     return shipped_names("pairings", ".toml")
+
+
+def pairing_table(given: Any) -> Any:
+    """Return the keys of a pairing that may begin as another one.
+
+    Parameters
+    ----------
+    given
+        Name or file of a pairing, or a table; ``like`` in it names a pairing whose
+        values hold where the table, or its link, has none. What is neither is returned
+        as it is.
+    """
+    if isinstance(given, str):
+        given = {"like": given}
+    if not isinstance(given, Mapping) or not isinstance(given.get("like"), str):
+        return given
+    base = load_pairing(given["like"]).model_dump()
+    rest = {name: value for name, value in given.items() if name != "like"}
+    link = rest.get("link", {})
+    if isinstance(link, Mapping):
+        rest["link"] = {**base["link"], **link}
+    return {**base, **rest}
 
 
 def load_pairing(name_or_path: str) -> PairingSpec:

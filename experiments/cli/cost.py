@@ -140,7 +140,7 @@ def _traffic_content(
     options: ScenarioOptions, path: Path, given: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Return a traffic file with what the command line says instead, and its axes."""
-    from experiments.cost.cost_request import with_keys, without_sweep
+    from experiments.service.traffic_points import with_keys, without_sweep
     from serving.traffic_file import load_traffic_file
     from specs.errors import SpecError
 
@@ -161,7 +161,7 @@ def _scenario_content(
     options: ScenarioOptions, fixed: dict[str, str]
 ) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Return a scenario file with what the command line says instead, and its axes."""
-    from experiments.cost.cost_request import without_sweep
+    from experiments.service.traffic_points import without_sweep
     from specs.scenario import resolved_file_names, scenario
     from specs.validation import read_mapping
 

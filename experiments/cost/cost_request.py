@@ -1,6 +1,5 @@
 """Cost request: what ``groqrack cost`` is asked, with the axes of a sweep over it."""
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,23 +10,19 @@ from experiments.run.preparation import plan_scenario
 from experiments.run.scenario_inputs import scenario_of
 from experiments.service.frame_plan import best_frame
 from experiments.service.served_model import with_slots
+from experiments.service.traffic_points import steps, with_keys
 from experiments.service.traffic_run import run_traffic
 from experiments.sweep.axes import (
     MOST_POINTS,
-    axis_values,
-    check_names,
     read_axes,
-    setting_names,
 )
-from experiments.sweep.grid import sweep_of, swept_number
+from experiments.sweep.grid import sweep_of
 from serving.traffic_file import TrafficFile, traffic_file
 from specs.cost import CostSpec
 from specs.errors import SpecError
 from specs.scenario import Scenario
 
 OF_COSTS = "cost."
-# Tables of a traffic file of which a key is named as table.key.
-_TABLES = ("frame", "traffic", "slo", "cache", "limits", "speculation", "transfer")
 
 
 class CostPoint(NamedTuple):
@@ -77,7 +72,7 @@ class CostRequest(NamedTuple):
             )
         own, of_costs = _divided(self.swept)
         for values, content in self._contents(own):
-            for priced in _steps(of_costs):
+            for priced in steps(of_costs):
                 prices = self.prices.with_values(
                     {name.removeprefix(OF_COSTS): each for name, each in priced.items()}
                 )
@@ -93,7 +88,7 @@ class CostRequest(NamedTuple):
                     values,
                     traffic_file(with_keys(self.content, values), str(self.origin)),
                 )
-                for values in _steps(axes)
+                for values in steps(axes)
             ]
         if not axes:
             empty: dict[str, Any] = {}
@@ -124,66 +119,6 @@ def loads_of(content: TrafficFile | Scenario) -> Loads:
     return traffic_loads(run_traffic(content))
 
 
-def without_sweep(
-    content: Mapping[str, Any], origin: str | Path, folder: Path | None = None
-) -> tuple[dict[str, Any], dict[str, list[Any]]]:
-    """Return a file's content without its table ``[sweep]``, and the axes in that.
-
-    Parameters
-    ----------
-    content
-        Keys and values of the file.
-    origin, folder
-        Name of the file for messages, and folder of files that values name.
-
-    Raises
-    ------
-    SpecError
-        If the table is none, zips, or has an axis that cannot be meant.
-    """
-    rest = dict(content)
-    table = rest.pop("sweep", None)
-    if table is None:
-        return rest, {}
-    if not isinstance(table, dict):
-        raise SpecError(f"{origin}: sweep must be a table, as in [sweep] seed = [1, 2]")
-    if "zip" in table:
-        raise SpecError(
-            f"{origin}: a cost has no zip; every combination of its axes is a point"
-        )
-    return rest, axis_values(table, str(origin), folder)
-
-
-def with_keys(content: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a traffic file's content with values at its keys, or its settings.
-
-    Parameters
-    ----------
-    content
-        Keys and values of the file.
-    values
-        Values by name: a key, ``traffic.rate_per_s`` and such, or a machine setting.
-
-    Raises
-    ------
-    SpecError
-        If a name is neither a key of the file nor a setting.
-    """
-    merged = {**content, "settings": dict(content.get("settings", {}))}
-    for name, value in values.items():
-        table, dot, key = name.partition(".")
-        number = swept_number(value)
-        if dot and table in _TABLES:
-            merged[table] = {**(merged.get(table) or {}), key: number}
-        elif name in TrafficFile.model_fields:
-            merged[name] = number
-        else:
-            known = [*TrafficFile.model_fields, *setting_names()]
-            check_names([name], known, "--set")
-            merged["settings"][name] = number
-    return merged
-
-
 def _divided(
     swept: Mapping[str, list[Any]],
 ) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
@@ -192,9 +127,3 @@ def _divided(
         name: values for name, values in swept.items() if not name.startswith(OF_COSTS)
     }
     return own, {name: each for name, each in swept.items() if name not in own}
-
-
-def _steps(axes: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the values of axes, the last of which changes fastest."""
-    for values in itertools.product(*axes.values()):
-        yield dict(zip(axes, map(swept_number, values), strict=True))

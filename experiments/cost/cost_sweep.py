@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from experiments.cost.cost_of_load import Shared
 from experiments.cost.cost_report import shown
@@ -116,7 +117,8 @@ def sweep_table(rows: list[TableRow], names: list[str]) -> Group:
     if not reasons:
         return Group(table)
     first = f"-: refused, {len(reasons):,} of {len(rows):,}; the first: {reasons[0]}"
-    return Group(table, "", first)
+    # A reason may name a [table], which is no markup.
+    return Group(table, "", Text(first))
 
 
 def _cell(row: TableRow, name: str) -> str:

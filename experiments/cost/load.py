@@ -81,6 +81,12 @@ def traffic_load(run: TrafficRun) -> Load:
     SpecError
         If no request was completed.
     """
+    if run.pairing["devices"]:
+        raise SpecError(
+            f"{run.pairing['devices']} {run.pairing['device']} have the prompts, and "
+            f"neither their price nor their power is counted here; use pairing.kind = "
+            f"none"
+        )
     fleet, facts = run.prepared.fleet, run.summary
     seconds = facts["duration_s"]
     if not seconds:

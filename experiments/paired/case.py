@@ -7,14 +7,14 @@ from typing import NamedTuple, final
 import numpy as np
 
 from experiments.tables.columns import TableRow
+from serving.pairing.prefill import crossing_bytes_per_token, device_prompt_ps
 from sharding.parallelism.strategy import Strategy, parse_strategy
 from sharding.weights.task import Task
 from specs.arrays import Ints
-from specs.decode_work import decode_work
 from specs.machine import MachineSpec, load_machine
 from specs.model import ModelSpec, load_model
 from specs.pairing import PairingSpec, load_pairing
-from specs.units import PS_PER_S, ceil_div
+from specs.units import PS_PER_S
 from topologies.selection import select_topology
 from topologies.topology import Topology
 
@@ -112,16 +112,8 @@ class Case:
     @cached_property
     def prompt_ps(self) -> int:
         """Mean time of a prompt on the devices, which take them one by one, in ps."""
-        work = decode_work(
-            self.spec,
-            context=TRAFFIC.prompt,
-            batch=1,
-            weights=self.task(self.split(self.strategy), 1).formats,
-            positions=TRAFFIC.prompt,
-        )
-        return self.pair.device_ps(
-            flop=work.flop, read_bytes=work.read_bytes, layers=self.spec.layers
-        )
+        task = self.task(self.split(self.strategy), 1)
+        return device_prompt_ps(task, self.pair, TRAFFIC.prompt)
 
     @cached_property
     def cache_bytes_per_token(self) -> int:
@@ -129,11 +121,8 @@ class Case:
 
         Each crosses once, also if several chips keep it.
         """
-        spec, prompt = self.spec, TRAFFIC.prompt
-        layers = range(spec.layers)
-        attended = sum(spec.attended_tokens(layer, prompt) for layer in layers)
-        stored = self.task(self.split(self.strategy), 1).cached_format
-        return ceil_div(stored.bytes_of(spec.cached_size * attended), prompt)
+        task = self.task(self.split(self.strategy), 1)
+        return crossing_bytes_per_token(task, TRAFFIC.prompt)
 
     def power_mw(self, *, chips: int, devices: int) -> float | None:
         """Return the thermal design power in 10^6 W; None if one is not published."""

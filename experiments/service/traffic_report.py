@@ -46,6 +46,7 @@ def _facts(run: TrafficRun, document: dict[str, Any]) -> Table:
         "decoding": f"{frame['tokens_per_s_per_user']:,.1f} tokens/s per user, "
         f"{frame['tokens_per_s']:,.0f} in full frames, "
         f"{frame['tokens_per_s_without_prompts']:,.0f} without prompts",
+        **_pairing_row(document["pairing"]),
         "load": _load_text(document),
         "requests": f"{document['completed']:,} completed, {document['failed']:,} "
         f"failed, {document['request_throughput']:,.2f}/s",
@@ -60,6 +61,18 @@ def _facts(run: TrafficRun, document: dict[str, Any]) -> Table:
     for name, value in rows.items():
         table.add_row(name, value)
     return table
+
+
+def _pairing_row(pairing: dict[str, Any]) -> dict[str, str]:
+    """Return the row of devices that have the prompts; none without."""
+    if not pairing["devices"]:
+        return {}
+    text = (
+        f"prompts on {pairing['devices']} {pairing['device']}, at work for "
+        f"{pairing['devices_utilisation']:.1%}, their link for "
+        f"{pairing['link_utilisation']:.1%}"
+    )
+    return {"pairing": text}
 
 
 def _load_text(document: dict[str, Any]) -> str:

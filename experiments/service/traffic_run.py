@@ -8,6 +8,7 @@ import pandas as pd
 
 from experiments.run.version import VERSION
 from experiments.service.fleet_of import PreparedFleet, prepare_fleet
+from experiments.service.paired_traffic import NO_PAIRING, serve_paired
 from serving.frame import FrameTimes, Policy, frame_times
 from serving.requests.traffic_spec import Traffic, TurnLaw, traffic
 from serving.results.records import request_records
@@ -40,6 +41,8 @@ class TrafficRun:
         A row for each request, and the field's measures.
     engine
         What served them.
+    pairing
+        What devices beside the machine did.
     compile_s, wall_s
         Seconds that compilation and serving took.
     """
@@ -51,6 +54,7 @@ class TrafficRun:
     records: pd.DataFrame
     summary: dict[str, Any]
     engine: str
+    pairing: dict[str, Any]
     compile_s: float
     wall_s: float
 
@@ -95,6 +99,11 @@ def run_traffic(
     law = TurnLaw()
     if file.speculation is not None:
         law = TurnLaw(file.speculation.drafted_tokens, file.speculation.acceptance)
+    if file.prompts_on_devices and engine == "simpy":
+        raise SpecError(
+            "--engine simpy has no devices of a pairing; use the timetable, or "
+            "pairing.kind = none"
+        )
     # A trace that cannot be read is refused before anything is compiled.
     coming = traffic(
         file.traffic,
@@ -105,14 +114,22 @@ def run_traffic(
     began = time.perf_counter()
     prepared = prepared or prepare_fleet(file)
     fleet, compiled = prepared.fleet, time.perf_counter()
-    served = _serve(engine)(
-        fleet, coming.requests, max_concurrency=file.traffic.max_concurrency
-    )
+    pairing, prompt_cycles = NO_PAIRING, None
+    if file.pairing is not None and file.prompts_on_devices:
+        served, prompt_cycles, pairing = serve_paired(
+            prepared, coming.requests, file.pairing, file.seed
+        )
+    else:
+        served = _serve(engine)(
+            fleet, coming.requests, max_concurrency=file.traffic.max_concurrency
+        )
     slo = Slo(**file.slo.model_dump())
     records = request_records(
         fleet, coming.requests, served, model=prepared.prepared.name, slo=slo
     )
-    measures = traffic_summary(fleet, coming.requests, served, records)
+    measures = traffic_summary(
+        fleet, coming.requests, served, records, prompt_cycles=prompt_cycles
+    )
     measures["failed"] += coming.failed_in_trace
     return TrafficRun(
         file=file,
@@ -122,6 +139,7 @@ def run_traffic(
         records=records,
         summary=measures,
         engine=engine,
+        pairing=pairing,
         compile_s=compiled - began,
         wall_s=time.perf_counter() - compiled,
     )
@@ -164,6 +182,7 @@ def traffic_document(run: TrafficRun) -> dict[str, Any]:
             "decode_certificates": list(compiled.decode_certificates),
             "chunk_certificates": list(compiled.chunk_certificates),
         },
+        "pairing": run.pairing,
         "chips": run.file.chips * run.file.replicas,
         **run.summary,
         "run": {

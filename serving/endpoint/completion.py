@@ -33,8 +33,9 @@ class Completion:
         What all parts of the answer have in common, its text, and its service tier.
     asked_tokens
         Tokens that the request asks for, more than the reply has if a stop ends it.
-    chat, usage_frame
-        Whether it is a chat, and whether a stream ends with the usage alone.
+    chat, usage_frame, usage_so_far
+        Whether it is a chat, and whether a stream ends with the usage alone and has it
+        in each frame of a token.
     cut_after
         Tokens after which the answer is cut, if it is on purpose.
     stopped
@@ -52,6 +53,7 @@ class Completion:
     tier: str
     chat: bool
     usage_frame: bool
+    usage_so_far: bool = False
     cut_after: int | None = None
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,7 +98,13 @@ class Completion:
             await self.clock.wait_until(timetable.token_ps(ticket, sent))
             due = timetable.tokens_by(ticket, self.clock.now_ps())
             until = max(sent + 1, min(due, len(pieces)))
-            yield b"".join(map(frames.token, pieces[sent:until]))
+            if self.usage_so_far:
+                yield b"".join(
+                    frames.counted_token(piece, ticket.prompt_tokens, made)
+                    for made, piece in enumerate(pieces[sent:until], start=sent + 1)
+                )
+            else:
+                yield b"".join(map(frames.token, pieces[sent:until]))
             sent = until
         if self.cut_after is not None:
             return

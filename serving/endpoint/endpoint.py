@@ -167,6 +167,7 @@ class Endpoint:
             tier=body.tier,
             chat=chat,
             usage_frame=body.wants_usage_frame,
+            usage_so_far=body.wants_usage_so_far,
             cut_after=self._faults.cut_after(text.tokens) if fault == CUT else None,
         )
         self.completions[request_id] = completion

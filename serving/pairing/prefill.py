@@ -14,8 +14,11 @@ from serving.cycle_time import CycleTime
 from serving.frame import FrameTimes
 from serving.requests.request_table import RequestTable
 from serving.timetable.admission import WindowAdmission, Work
+from sharding.weights.task import Task
 from specs.arrays import Ints
+from specs.decode_work import decode_work
 from specs.pairing import PairingSpec
+from specs.units import ceil_div
 
 
 class PairedPrompts(NamedTuple):
@@ -29,6 +32,8 @@ class PairedPrompts(NamedTuple):
         When the devices have computed the prompt, and with it the first token.
     crossed_ps
         When its KV cache is on the chips.
+    slot
+        Its decode slot.
     turn_cycle
         Start of its first decode turn.
     end_cycle
@@ -41,12 +46,57 @@ class PairedPrompts(NamedTuple):
 
     computed_ps: Ints
     crossed_ps: Ints
+    slot: Ints
     turn_cycle: Ints
     end_cycle: Ints
     sent_bytes: Ints
     received_bytes: Ints
     device_ps: Ints
     link_ps: Ints
+
+
+def device_prompt_ps(task: Task, pairing: PairingSpec, prompt_tokens: int) -> int:
+    """Return the mean time of a prompt on the devices of a pairing, in ps.
+
+    Parameters
+    ----------
+    task
+        The model, and the formats of its weights.
+    pairing
+        The devices.
+    prompt_tokens
+        Positions of the prompt.
+    """
+    work = decode_work(
+        task.model,
+        context=prompt_tokens,
+        batch=1,
+        weights=task.formats,
+        positions=prompt_tokens,
+    )
+    return pairing.device_ps(
+        flop=work.flop, read_bytes=work.read_bytes, layers=task.model.layers
+    )
+
+
+def crossing_bytes_per_token(task: Task, prompt_tokens: int) -> int:
+    """Return the bytes of keys and values of a prompt's position that cross the link.
+
+    Each crosses once, also if several chips keep it.
+
+    Parameters
+    ----------
+    task
+        The model, and the format of its cache.
+    prompt_tokens
+        Positions of the prompt.
+    """
+    model = task.model
+    attended = sum(
+        model.attended_tokens(layer, prompt_tokens) for layer in range(model.layers)
+    )
+    size = task.cached_format.bytes_of(model.cached_size * attended)
+    return ceil_div(size, prompt_tokens)
 
 
 def prefill(
@@ -105,6 +155,7 @@ def prefill(
     return PairedPrompts(
         computed_ps=computed,
         crossed_ps=crossed,
+        slot=np.array([each.slot for each in placed], dtype=np.int64),
         turn_cycle=turn,
         end_cycle=np.where(turns > 0, turn + lasting, turn),
         sent_bytes=cache,

@@ -18,7 +18,12 @@ _MEASURES = ("ttft", "tpot", "e2el", "queue")
 
 
 def traffic_summary(
-    fleet: Fleet, requests: RequestTable, served: Served, records: pd.DataFrame
+    fleet: Fleet,
+    requests: RequestTable,
+    served: Served,
+    records: pd.DataFrame,
+    *,
+    prompt_cycles: int | None = None,
 ) -> dict[str, Any]:
     """Return counts, rates and latencies of served requests as JSON.
 
@@ -28,6 +33,9 @@ def traffic_summary(
         What served, what was asked, and what became of it.
     records
         Rows as `request_records` returns them.
+    prompt_cycles
+        For how long all prompts together occupy devices of their own; None if the
+        fleet computes them.
     """
     done = records[records["outcome"] == "completed"]
     span_s = _span_ps(records, done) / PS_PER_S
@@ -62,7 +70,7 @@ def traffic_summary(
         ),
         **latencies,
         "cv_tpot": latencies["std_tpot_ms"] / mean if mean else None,
-        **load(fleet, requests, served),
+        **load(fleet, requests, served, prompt_cycles=prompt_cycles),
     }
 
 
@@ -139,8 +147,16 @@ def slot_cycles(fleet: Fleet, requests: RequestTable, served: Served) -> Ints:
     return np.where(served.outcome == Outcome.COMPLETED, held, 0)
 
 
-def load(fleet: Fleet, requests: RequestTable, served: Served) -> dict[str, Any]:
+def load(
+    fleet: Fleet,
+    requests: RequestTable,
+    served: Served,
+    *,
+    prompt_cycles: int | None = None,
+) -> dict[str, Any]:
     """Return what was offered and used of windows and slots, and the saturation.
+
+    With `prompt_cycles` the windows are the time of the devices that have the prompts.
 
     OVERLOADED: more windows or slots are asked for than there are while requests come.
     BACKLOGGED: fewer, but at the last arrival more requests wait than there are slots.
@@ -162,6 +178,8 @@ def load(fleet: Fleet, requests: RequestTable, served: Served) -> dict[str, Any]
         window_frame = times.frame_cycles
     held = slot_cycles(fleet, requests, served)
     windows = chunks * window_frame / per_frame if per_frame else 0.0
+    if prompt_cycles is not None:
+        windows = float(prompt_cycles)
     slots = int(held[done].sum()) / times.slots
     busiest = max(windows, slots) / fleet.replicas
     waiting = 0

@@ -81,6 +81,23 @@ class Frames:
         """Return the frame of a token."""
         return self._before + _json(piece).encode() + self._after
 
+    def counted_token(self, piece: str, prompt_tokens: int, made_tokens: int) -> bytes:
+        """Return the frame of a token with the usage so far, as vLLM has it.
+
+        Parameters
+        ----------
+        piece
+            Text of the token.
+        prompt_tokens, made_tokens
+            Tokens of the prompt, and those of the answer until this one.
+        """
+        usage = {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": made_tokens,
+            "total_tokens": prompt_tokens + made_tokens,
+        }
+        return _frame({**self._token_body(piece), "usage": usage})
+
     def closing(self, finish_reason: str, usage: Usage) -> bytes:
         """Return the frame with the reason of the end and the usage."""
         content: dict[str, Any] = {"delta": {}} if self._chat else {"text": ""}

@@ -49,9 +49,10 @@ class WireModel(BaseModel):
 
 
 class StreamOptions(WireModel):
-    """Options of a stream."""
+    """Options of a stream; ``continuous_usage_stats`` is vLLM's."""
 
     include_usage: bool | None = None
+    continuous_usage_stats: bool | None = None
     include_obfuscation: bool | None = None
 
 
@@ -59,7 +60,8 @@ class RequestBody(WireModel):
     """Properties of both kinds of completion.
 
     Those that change words only (``temperature``, penalties and the like) are checked
-    and have no effect: the words are made up.
+    and have no effect: the words are made up. ``ignore_eos`` and ``min_tokens`` are
+    vLLM's; an answer without a limit does not end before ``min_tokens``.
     """
 
     model: str = Field(max_length=_LONGEST_NAME)
@@ -76,6 +78,8 @@ class RequestBody(WireModel):
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     logit_bias: dict[str, float] | None = None
     user: str | None = None
+    ignore_eos: bool | None = None
+    min_tokens: Annotated[int, Field(ge=0, le=MOST_TOKENS)] | None = None
 
     @property
     def token_limit(self) -> int | None:
@@ -104,6 +108,12 @@ class RequestBody(WireModel):
     def wants_usage_frame(self) -> bool:
         """Return whether a stream ends with a frame of the usage alone."""
         return bool(self.stream_options and self.stream_options.include_usage)
+
+    @property
+    def wants_usage_so_far(self) -> bool:
+        """Return whether each frame of a token has the usage so far."""
+        options = self.stream_options
+        return bool(options and options.continuous_usage_stats)
 
     @abstractmethod
     def check(self) -> None:
@@ -138,7 +148,7 @@ class RequestBody(WireModel):
         """
         limit = self.token_limit
         if limit is None:
-            return min(default, most)
+            return min(max(default, self.min_tokens or 1), most)
         if limit > most:
             raise completion_limit_exceeded(self.token_limit_name, most)
         return limit

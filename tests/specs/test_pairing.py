@@ -11,6 +11,7 @@ from specs.pairing import (
     PairingSpec,
     load_pairing,
     pairing_names,
+    pairing_table,
 )
 from specs.units import PS_PER_US
 
@@ -67,6 +68,15 @@ def test_attained_shares_are_those_of_the_step_law() -> None:
     compute_us = device.bound_s(flop=many.flop, read_bytes=0, devices=8) * 1e6
     attained = compute_us / (law.position_us * 1000)
     assert attained == pytest.approx(pairing.attained_compute, abs=0.02)
+
+
+def test_a_table_may_begin_like_a_shipped_pairing() -> None:
+    shipped = load_pairing("groqrack-h100").model_dump()
+    given = {"like": "groqrack-h100", "devices": 3, "link": {"latency_ns": 7}}
+    link = {**shipped["link"], "latency_ns": 7}
+    assert pairing_table(given) == {**shipped, "devices": 3, "link": link}
+    assert pairing_table("groqrack-h100") == shipped
+    assert pairing_table({"devices": 3}) == {"devices": 3}
 
 
 def test_a_pairing_that_cannot_be_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Command ``groqrack traffic``."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -52,6 +53,14 @@ def traffic_command(
             show_default="as in the file",
         ),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A key of the file, as in frame.slots=8; KEY=A,B,C serves each.",
+        ),
+    ] = None,
     seed: Seed = None,
     engine: Annotated[
         str, typer.Option(help="timetable, or simpy, the reference.")
@@ -81,6 +90,10 @@ def traffic_command(
         content["slo"] = _objectives([*(goodput or []), *objectives])
     if seed is not None:
         content["seed"] = seed
+    content, axes = _with_settings(content, settings, path)
+    if axes:
+        _sweep(content, axes, path, engine, out, as_json=as_json)
+        return
     file = traffic_file(content, path)
     if out is not None:
         from experiments.tables.atomic_write import check_writable
@@ -105,6 +118,51 @@ def traffic_command(
         written = write_traffic(run, document, out)
         if not as_json:
             print(f"\nfiles in {out}: {' '.join(each.name for each in written)}")
+
+
+def _with_settings(
+    content: dict[str, Any], settings: list[str] | None, path: str
+) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Return a traffic file's content with settings, and the axes of its sweep."""
+    from experiments.cli.scenario_options import parse_settings
+    from experiments.service.traffic_points import with_keys, without_sweep
+    from specs.errors import SpecError
+
+    fixed, swept = parse_settings(settings)
+    content, axes = without_sweep(content, path, Path(path).parent)
+    for name in swept:
+        if name in axes:
+            raise SpecError(f"--set {name}: the file sweeps it; leave one of them out")
+    return (with_keys(content, fixed) if fixed else content), {**axes, **swept}
+
+
+def _sweep(
+    content: dict[str, Any],
+    axes: dict[str, list[Any]],
+    path: str,
+    engine: str,
+    out: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Serve the requests of each point of a sweep, and print a row for each."""
+    import pandas as pd
+
+    from experiments.service.traffic_sweep import traffic_rows, traffic_table
+    from experiments.tables.atomic_write import check_writable, csv_bytes, write_bytes
+
+    if out is not None:
+        check_writable(out)
+    with progress_shown():
+        rows = list(traffic_rows(content, axes, path, engine=engine))
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    else:
+        plain_console().print(traffic_table(rows, list(axes)))
+    if out is not None:
+        written = write_bytes(out / "results.csv", csv_bytes(pd.DataFrame(rows)))
+        if not as_json:
+            print(f"\nwrote {written}")
 
 
 def _with_options(content: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import pytest
 
-from experiments.cost.cost_request import CostRequest, with_keys, without_sweep
+from experiments.cost.cost_request import CostRequest
 from experiments.cost.cost_sweep import cost_points, cost_row
 from experiments.cost.costing import (
     cost_document,
@@ -22,7 +23,6 @@ from experiments.run.scenario_inputs import scenario_of
 from experiments.service.traffic_run import TrafficRun, run_traffic, traffic_document
 from serving.traffic_file import traffic_file
 from specs.cost import load_costs
-from specs.errors import SpecError
 
 CONTENT: dict[str, Any] = {
     "model": "gpt2",
@@ -93,8 +93,13 @@ def test_full_frames_are_what_traffic_prints_of_them() -> None:
 
 
 def test_a_prompt_in_its_own_slot_takes_turns_of_it() -> None:
-    load = traffic_load(run(policy="slots", windows=0))
-    # Two chunks and four turns, all of a slot.
+    served = run(policy="slots", windows=0)
+    # Two chunks and four turns, all of a slot, also if a chunk needs less.
+    assert traffic_load(served).input_share == pytest.approx(2 / 6)
+    fleet = served.prepared.fleet
+    narrow = replace(fleet.times, window_cycles=fleet.times.slot_cycles // 2)
+    prepared = served.prepared._replace(fleet=replace(fleet, times=narrow))
+    load = traffic_load(replace(served, prepared=prepared))
     assert load.input_share == pytest.approx(2 / 6)
 
 
@@ -165,21 +170,3 @@ def test_a_point_that_does_not_fit_is_a_row_with_its_reason() -> None:
     rows = [cost_row(*each) for each in cost_points(request)]
     assert [row["feasible"] for row in rows] == [True, False]
     assert rows[1]["reason"]
-
-
-def test_a_key_of_a_table_or_a_setting_is_replaced() -> None:
-    merged = with_keys(CONTENT, {"frame.slots": "3", "chip.clock_hz": "1e9"})
-    assert merged["frame"] == {**CONTENT["frame"], "slots": 3}
-    assert merged["settings"] == {"model.layers": 4, "chip.clock_hz": 10**9}
-    with pytest.raises(SpecError, match=r"did you mean 'chip\.clock_hz'"):
-        with_keys(CONTENT, {"chip.clok_hz": 1})
-
-
-def test_a_sweep_is_taken_out_of_its_file() -> None:
-    table = {"cost": {"facility": {"years": [2, 4]}}, "seed": {"range": [0, 2]}}
-    content, axes = without_sweep({**CONTENT, "sweep": table}, "mine.toml")
-    assert content == CONTENT
-    assert axes == {"cost.facility.years": [2, 4], "seed": [0, 1]}
-    assert without_sweep(CONTENT, "mine.toml") == (CONTENT, {})
-    with pytest.raises(SpecError, match="sweep must be a table"):
-        without_sweep({"sweep": 3}, "mine.toml")

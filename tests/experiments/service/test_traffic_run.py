@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -89,13 +90,12 @@ def test_both_engines_write_the_same_rows(changes: dict[str, Any]) -> None:
     assert fast.summary == reference.summary
 
 
-def test_without_load_the_slowest_request_waits_for_a_frame_at_most() -> None:
-    # Constant lengths: what differs is the phase of the frame at arrival.
+def test_without_load_p99_is_p50_to_a_cycle() -> None:
     slow = {"rate_per_s": 10, "requests": 40, "arrivals": "poisson"}
     made = run(traffic={**slow, "prompt": {"tokens": 16}, "output": {"tokens": 5}})
-    frame_ps = made.prepared.fleet.times.cycle_time.ps(made.frame_times.frame_cycles)
-    ttft = made.records["ttft_ps"]
-    assert ttft.max() - ttft.min() <= 2 * frame_ps
+    # The host's clock and that of the chips: times are rounded to cycles of 1,112 ps.
+    for name in ("ttft_ps", "e2el_ps"):
+        assert np.ptp(made.records[name]) <= 1112
     assert made.summary["cv_tpot"] < 0.1
 
 

@@ -152,3 +152,15 @@ def test_a_stop_is_one_text_or_several() -> None:
 def test_the_usage_frame_is_for_those_who_ask() -> None:
     assert not chat(stream=True).wants_usage_frame
     assert chat(stream_options={"include_usage": True}).wants_usage_frame
+
+
+def test_what_load_generators_send_beside_is_taken() -> None:
+    asked = chat(
+        ignore_eos=True,
+        min_tokens=200,
+        stream_options={"include_usage": True, "continuous_usage_stats": True},
+    )
+    assert asked.wants_usage_so_far
+    assert asked.answer_tokens(128, 1000) == 200
+    assert not chat(stream_options={"include_usage": True}).wants_usage_so_far
+    assert "'min_tokens' : number must be at least 0" in refusal(min_tokens=-1)

@@ -46,6 +46,10 @@ def test_frames_of_a_chat_are_those_of_the_wire() -> None:
         **head,
         "choices": [{**plain, "delta": {"content": " word"}}],
     }
+    assert read(frames.counted_token(" word", 5, 2)) == {
+        **read(frames.token(" word")),
+        "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
+    }
     assert read(frames.closing("stop", USAGE)) == {
         **head,
         "choices": [{**plain, "delta": {}, "finish_reason": "stop"}],
