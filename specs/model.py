@@ -7,6 +7,10 @@ from typing import Any, Self
 
 from specs.checkpoint import check_checkpoint
 from specs.config_values import text_part
+from specs.encoder_decoders.reading import (
+    encoder_decoder_names,
+    is_encoder_decoder,
+)
 from specs.errors import SpecError, nearest
 from specs.hf_config import sizes_of
 from specs.input_files import is_there, shown
@@ -89,6 +93,8 @@ def load_model(name_or_path: str | Path) -> ModelSpec:
         path = shipped_path("models", f"{text}.json")
         return model_from_config(read_mapping(path), name=text, origin=f"{text}.json")
     path = Path(text)
+    if shipped_as(text, encoder_decoder_names()) in encoder_decoder_names():
+        raise _two_passes(text, text)
     if is_there(path) and path.is_dir():
         path = path / "config.json"
     if not is_there(path) and path.suffix != ".json":
@@ -129,6 +135,8 @@ def model_from_config(
         If ``model_type`` is not modelled, a size is missing or not positive, or a key
         of its quantisation is not understood.
     """
+    if is_encoder_decoder(config):
+        raise _two_passes(f"{origin}: {config['model_type']}", origin)
     sizes = sizes_of(config, origin)
     numerics = numerical_settings_of(config, sizes["family"], origin)
     model = build(ModelSpec, {**sizes, "name": name, "numerics": numerics}, origin)
@@ -137,3 +145,11 @@ def model_from_config(
         return model
     formats, kv_cache = quantised
     return model.model_copy(update={"formats": formats, "kv_cache": kv_cache})
+
+
+def _two_passes(what: str, name: str) -> SpecError:
+    """Return the error of an encoder-decoder that is given as one model."""
+    return SpecError(
+        f"{what} is an encoder-decoder, whose passes have a schedule each: use "
+        f"--workload {name}:encoder and --workload {name}:decoder"
+    )

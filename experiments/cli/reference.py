@@ -34,22 +34,34 @@ def models_command(
     Without files these are the shipped models, and below them the families whose
     config.json can be read.
     """
+    from experiments.report.encoder_decoder_sizes import encoder_decoder_sizes
     from experiments.report.model_sizes import CONTEXT_TOKENS, model_sizes, sizes_table
+    from specs.encoder_decoders.family import encoder_decoder_families
+    from specs.encoder_decoders.reading import (
+        encoder_decoder_names,
+        load_encoder_decoder,
+    )
     from specs.families.catalogue import family_names
     from specs.machine import load_machine
     from specs.model import load_model, model_names
 
     hardware = load_machine(machine or "groqrack")
-    models = [load_model(name) for name in files or model_names()]
-    sizes = [model_sizes(model, hardware) for model in models]
+    sizes = []
+    for name in files or sorted((*model_names(), *encoder_decoder_names())):
+        both = load_encoder_decoder(name)
+        sizes.append(
+            encoder_decoder_sizes(both, hardware)
+            if both is not None
+            else model_sizes(load_model(name), hardware)
+        )
     if as_json:
         print(json.dumps([each.document() for each in sizes], indent=2))
         return
     print("\n".join(sizes_table(sizes)))
     if files:
-        for model in models:
-            for remark in model.remarks:
-                print(f"{model.name}: {remark}")
+        for each in sizes:
+            for remark in each.model.remarks:
+                print(f"{each.model.name}: {remark}")
         return
     print()
     formats = hardware.formats
@@ -57,6 +69,8 @@ def models_command(
         f"KV in {formats.kv_cache}; chips hold weights in {formats.weights} and "
         f"{CONTEXT_TOKENS:,} positions, or as many as a model has.",
         f"families: {', '.join(family_names())}",
+        f"encoder-decoders, each pass a workload: "
+        f"{', '.join(encoder_decoder_families())}",
     )
     for note in notes:
         print(fill(note, _WIDTH, break_on_hyphens=False))

@@ -7,6 +7,7 @@ from compiler.search.search_space import strategies_on
 from sharding.planner.infeasibility import fewest_chips, least_chips
 from sharding.weights.stored_weights import checkpoint_bytes
 from sharding.weights.task import Task
+from specs.encoder_decoders.shape import EncoderDecoder
 from specs.machine import MachineSpec
 from specs.model import ModelSpec
 
@@ -32,28 +33,31 @@ class ModelSizes(NamedTuple):
         of the checkpoint, or else the machine's. Layers with a window keep no more
         positions than it has.
     state_bytes_per_sequence
-        Bytes that linear attention keeps of a sequence, however long it is.
+        Bytes that linear attention keeps of a sequence, however long it is, or those of
+        the keys and values of an encoder.
     fewest_chips
         Chips of the smallest machine that holds it, one sequence and `CONTEXT_TOKENS`
         positions; None if none does, or if it was not searched for.
     least_chips
         Chips below which no machine holds it, by what is held in all.
+    searched
+        Whether the smallest machine was searched for.
     """
 
-    model: ModelSpec
+    model: ModelSpec | EncoderDecoder
     weight_bytes: int
     kv_bytes_per_position: int
     state_bytes_per_sequence: int
     fewest_chips: int | None
     least_chips: int
+    searched: bool = True
 
     @property
     def chips_text(self) -> str:
         """Return the fewest chips as text: what is known of them."""
         if self.fewest_chips is not None:
             return f"{self.fewest_chips:,}"
-        searched = self.least_chips <= _SEARCHED_CHIPS
-        return "none" if searched else f">={self.least_chips:,}"
+        return "none" if self.searched else f">={self.least_chips:,}"
 
     def document(self) -> dict[str, Any]:
         """Return the JSON report of a model's sizes."""
@@ -88,6 +92,7 @@ def model_sizes(model: ModelSpec, machine: MachineSpec) -> ModelSizes:
         state_bytes_per_sequence=model.state_bytes(machine.formats.activations),
         fewest_chips=smallest.chips if smallest else None,
         least_chips=least,
+        searched=least <= _SEARCHED_CHIPS,
     )
 
 

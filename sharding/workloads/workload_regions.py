@@ -115,7 +115,9 @@ class OperatorRegions:
 
     def vector(self) -> Operation:
         """Return a vector operator that every chip runs on all elements."""
-        reads = [each for name in self._operator.reads for each in self._all(name)]
+        # What it takes in several places is there once.
+        names = dict.fromkeys(self._operator.reads)
+        reads = [each for name in names for each in self._all(name)]
         made = tuple(
             operand(value, 0, self._none + self._tensors[name].elements)
             for name, value in self._makes.items()

@@ -13,6 +13,7 @@ from specs.input_files import is_there, shortened, shown
 from specs.onnx_names import is_onnx, split_sizes
 from specs.shipped_files import shipped_names, shipped_path
 from specs.validation import build, read_mapping
+from workloads.encoder_decoders.pass_graph import graph_of_pass
 from workloads.graphs.presets import NAMED, named_graph
 from workloads.onnx_files.onnx_graph import load_onnx
 
@@ -119,7 +120,8 @@ def load_workload(name_or_path: str | Path) -> Workload:
     ----------
     name_or_path
         ``gemm:MxKxN``, ``lstm:HIDDEN``, a shipped name, or a path; that of an ONNX file
-        may be followed by sizes, as in ``model.onnx:batch=1``.
+        may be followed by sizes, as in ``model.onnx:batch=1``, and an encoder-decoder
+        by its pass, as in ``t5-small:decoder,context=8``.
 
     Raises
     ------
@@ -135,6 +137,9 @@ def load_workload(name_or_path: str | Path) -> Workload:
         found = load_onnx(text)
         path = Path(split_sizes(text)[0])
         return Workload(path.stem, found.tensors, found.operators)
+    of_pass = graph_of_pass(text)
+    if of_pass is not None:
+        return Workload(of_pass.name, of_pass.tensors, of_pass.operators)
     if text in workload_names():
         path = shipped_path("workloads", f"{text}.toml")
     else:

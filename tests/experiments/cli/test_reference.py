@@ -25,6 +25,8 @@ def test_models_are_listed_with_their_parameters(
 ) -> None:
     names = ("gpt2", "mixtral-8x7b")
     monkeypatch.setattr("specs.model.model_names", lambda: names)
+    both = "specs.encoder_decoders.reading.encoder_decoder_names"
+    monkeypatch.setattr(both, lambda: ())
     models_command(as_json=True)
     gpt2, mixtral = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in (gpt2, mixtral)] == [*names]
@@ -57,11 +59,15 @@ def test_all_models_are_a_table_with_the_families_below_it(
 ) -> None:
     names = ("bert-base", "gpt2", "gpt2-xl")
     monkeypatch.setattr("specs.model.model_names", lambda: names)
+    both = "specs.encoder_decoders.reading.encoder_decoder_names"
+    monkeypatch.setattr(both, lambda: ("t5-small",))
     models_command()
     table, notes = capsys.readouterr().out.split("\n\n")
     titles, _units, *rows = table.splitlines()
-    assert [line.split()[0] for line in (titles, *rows)] == ["name", *names]
+    assert [line.split()[0] for line in (titles, *rows)] == ["name", *names, "t5-small"]
+    assert rows[-1].split()[2] == "0.06"
     assert "families: arcee, bert, " in notes
+    assert "t5, whisper" in notes
 
 
 def test_a_topology_is_the_one_of_so_many_chips(
