@@ -54,7 +54,7 @@ class ModelFormats(Spec):
     @classmethod
     def uniform(cls, stored: WeightFormat) -> Self:
         """Return the formats of a model with all tensors in one format."""
-        return cls(method="", **dict.fromkeys(WeightGroup, stored))
+        return cls.by_layers("", dict.fromkeys(WeightGroup, (stored,)))
 
     @classmethod
     def by_layers(
@@ -71,7 +71,7 @@ class ModelFormats(Spec):
         """
         most = {name: Counter(own).most_common(1)[0][0] for name, own in groups.items()}
         layered = [(n, tuple(own)) for n, own in groups.items() if len(set(own)) > 1]
-        return cls(method=method, layered=tuple(layered), **most)
+        return cls.model_validate({"method": method, "layered": layered, **most})
 
     def of(self, group: WeightGroup, layer: int | None = None) -> WeightFormat:
         """Return the number format of a group of a model's tensors.

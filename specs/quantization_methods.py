@@ -89,7 +89,7 @@ def _gptq_exceptions(table: RulesTable) -> Targets:
     dynamic = table.table("dynamic")
     if dynamic is None:
         return ()
-    targets = []
+    targets: list[tuple[tuple[str, ...], WeightFormat | None]] = []
     for name, changes in dynamic.content.items():
         if name.startswith("-:"):
             targets.append(((f"re:{name.removeprefix('-:')}",), None))

@@ -55,7 +55,8 @@ def formats_of_groups(
     QuantizationError
         If matrices of a group in one layer differ, or nothing is quantised.
     """
-    groups = dict.fromkeys(WeightGroup, (plain,))
+    unquantised: tuple[WeightFormat, ...] = (plain,)
+    groups = dict.fromkeys(WeightGroup, unquantised)
     if rules.dense and model.experts > 1:
         raise QuantizationError(
             f"quant_method is understood of models without experts, and {model.family} "
