@@ -16,9 +16,10 @@ latent_attention, linear_attention: sizes of attention of other kinds
 router: RouterSpec; how scores of experts become their weights
 hf_config, config_values, config_layers: readers of config.json
 checkpoint: reader of a checkpoint's index
-formats, model_formats: number formats with scales; those of a model's tensors
-quantization, quantization_methods, quantized_modules: readers of a config's
-    quantization_config
+formats, weight_formats: number formats of elements, and with scales
+machine_formats, model_formats: those of a machine, and of a model's tensors
+quantization, quantization_methods, quantization_rules, quantized_modules: readers of a
+    config's quantization_config
 devices, step_law: DeviceSpec, load_device, StepLaw; peaks and steps of other devices
 pairing: PairingSpec, PairingLinkSpec, load_pairing; devices beside a machine, and the
     link between

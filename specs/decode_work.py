@@ -6,9 +6,10 @@ a layer, and the head.
 
 from typing import NamedTuple
 
-from specs.formats import Format, WeightFormat
+from specs.formats import Format
 from specs.model import ModelSpec
-from specs.model_formats import ModelFormats
+from specs.model_formats import ModelFormats, WeightGroup
+from specs.weight_formats import WeightFormat
 
 _FLOP_PER_MAC = 2
 
@@ -66,11 +67,12 @@ def decode_work(
         return model.all_attention_parameters + feed_forwards + head
 
     def weight_bytes(experts_used: int) -> float:
-        bits = model.all_attention_parameters * stored.attention.bits
-        bits += head * stored.head.bits
-        return (
-            bits + sum(_used_bits(model, stored, n, experts_used) for n in layers)
-        ) / 8
+        bits = head * stored.head.bits
+        for layer in layers:
+            attention = stored.of(WeightGroup.ATTENTION, layer)
+            bits += model.attention_parameters_in(layer) * attention.bits
+            bits += _used_bits(model, stored, layer, experts_used)
+        return bits / 8
 
     # What is in no product: tables and vectors.
     rest = model.parameters - active_parameters(model.experts)
@@ -106,7 +108,8 @@ def attention_work(
     Parameters are those of `decode_work`.
     """
     attended = model.attended_tokens(layer, context)
-    held = model.attention_parameters * _stored(weights).attention.bits / 8
+    stored = _stored(weights).of(WeightGroup.ATTENTION, layer)
+    held = model.attention_parameters * stored.bits / 8
     held += model.cached_size * attended * kv_cache.bits / 8 * batch
     macs = model.attention_parameters + _mixed(model) * attended
     return DecodeWork(_FLOP_PER_MAC * macs * batch, held, held)
@@ -155,10 +158,11 @@ def _used_bits(
     """Return the bits of the feed-forward of a layer if so many experts are used."""
     whole = model.used_feed_forward_parameters_in(layer, experts)
     if not model.has_experts(layer):
-        return whole * stored.feed_forward.bits
+        return whole * stored.of(WeightGroup.FEED_FORWARD, layer).bits
     one = (model.projections_in + 1) * model.hidden_size
     used = one * model.inner_size(layer) * min(experts, model.experts)
     shared = one * model.shared_size(layer)
     router = whole - used - shared
-    bits = used * stored.experts.bits + shared * stored.shared_experts.bits
+    bits = used * stored.of(WeightGroup.EXPERTS, layer).bits
+    bits += shared * stored.of(WeightGroup.SHARED_EXPERTS, layer).bits
     return bits + router * stored.others.bits

@@ -174,7 +174,7 @@ def _biases(config: Config) -> dict[str, bool]:
     attention = family.biased or config.flag("attention_biases")
     return {
         "qkv_biases": attention or family.qkv_biased or config.flag("qkv_biases"),
-        "output_biases": attention,
+        "output_biases": attention or config.flag("output_biases"),
         "head_biases": family.head_biased or config.flag("head_biases"),
         "feed_forward_biases": family.biased
         or family.feed_forward_biased

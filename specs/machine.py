@@ -15,11 +15,11 @@ from specs.errors import SpecError, nearest
 from specs.failover import FailoverSpec
 from specs.fec import FecSpec
 from specs.floor import FloorSpec
-from specs.formats import FormatsSpec
 from specs.host_link import HostSpec
 from specs.input_files import is_there, shown
 from specs.line_rate import LineRate, line_rate
 from specs.link import LinkSpec
+from specs.machine_formats import FormatsSpec
 from specs.shipped_files import shipped_as, shipped_names, shipped_path
 from specs.short_repr import html_table, short_repr
 from specs.synchronisation import ClockSpec, DeskewSpec, HacSpec

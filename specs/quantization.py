@@ -1,11 +1,12 @@
 """Quantisation of a checkpoint: what a config's ``quantization_config`` stores how.
 
 Norms, biases, routers and embedding tables are never quantised; they have the config's
-``dtype``. Formats are the same in all layers, and a config that wants otherwise is
-refused: each of its keys is understood, or names what is not.
+``dtype``. Layers may differ, matrices of a group in one layer may not; a config that
+wants otherwise is refused. Each of its keys is understood, or names what is not.
 
 Sources: Hugging Face transformers 4.57, ``utils/quantization_config.py`` and
-``quantizers/`` (awq, gptq, fp8, mxfp4); compressed-tensors 0.12, ``quantization/
+``quantizers/`` (awq, bitsandbytes, fbgemm_fp8, fp8, gptq, mxfp4); GPTQModel 2.2,
+``quantization/config.py`` (dynamic); compressed-tensors 0.12, ``quantization/
 quant_args.py``.
 """
 
@@ -13,15 +14,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from specs.errors import SpecError, nearest
-from specs.formats import Format, WeightFormat
+from specs.formats import Format
 from specs.model_formats import ModelFormats
-from specs.quantization_methods import (
-    METHODS,
-    QuantizationError,
-    Rules,
-)
+from specs.quantization_methods import METHODS
+from specs.quantization_rules import QuantizationError, Rules
 from specs.quantized_modules import formats_of_groups
 from specs.transformer_shape import TransformerShape
+from specs.weight_formats import WeightFormat
 
 KEY = "quantization_config"
 _DTYPES = {
@@ -86,7 +85,7 @@ def quantization_of(
         groups = formats_of_groups(rules, model, others)
     except QuantizationError as fault:
         raise SpecError(f"{origin}: {KEY}.{fault}") from None
-    formats = ModelFormats(method=str(method), **groups)
+    formats = ModelFormats.by_layers(str(method), groups)
     return Quantization(formats, rules.kv_cache)
 
 

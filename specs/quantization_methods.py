@@ -1,133 +1,33 @@
 """Quantisation methods of Hugging Face configs: the formats that each one states."""
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from specs.formats import NAMED, Format, WeightFormat, grouped, scaled_as_whole
+from specs.formats import Format
 from specs.model_formats import WeightGroup
-
-# Groups whose matrices are linear layers of a decoder.
-_LAYERS = (
-    WeightGroup.ATTENTION,
-    WeightGroup.FEED_FORWARD,
-    WeightGroup.EXPERTS,
-    WeightGroup.SHARED_EXPERTS,
+from specs.quantization_rules import (
+    LAYERS,
+    Rules,
+    RulesTable,
+    Targets,
+    all_in,
 )
-_LINEAR = "Linear"
-_MOST_INPUTS = 1 << 24
-_MX_INPUTS, _NV_INPUTS = 32, 16
+from specs.weight_formats import (
+    NAMED,
+    WeightFormat,
+    grouped,
+    scaled_as_whole,
+    scaled_by_fp32,
+)
+
+_MX_INPUTS, _NV_INPUTS, _BNB_INPUTS = 32, 16, 64
 _INTEGERS = {4: Format.INT4, 8: Format.INT8}
 _FLOATS = {4: Format.FP4, 8: Format.FP8}
 
 
-class QuantizationError(ValueError):
-    """Key of a quantisation that is not understood, with its value and the remedy."""
-
-
-class Rules(NamedTuple):
-    """Rules by which a method quantises the matrices of a model.
-
-    Attributes
-    ----------
-    targets
-        Names of modules, or ``Linear`` for all, and their format.
-    groups
-        Groups of tensors that the method quantises at all.
-    skips
-        Names of modules that it leaves as they are.
-    skips_key
-        Key of the config that lists them, for messages.
-    kv_cache
-        Format of the KV cache, None if it is left open.
-    """
-
-    targets: tuple[tuple[tuple[str, ...], WeightFormat], ...]
-    groups: tuple[WeightGroup, ...] = _LAYERS
-    skips: tuple[str, ...] = ()
-    skips_key: str = "modules_to_not_convert"
-    kv_cache: Format | None = None
-
-
-class _Table:
-    """Table of a config with typed access to its keys."""
-
-    def __init__(self, content: Mapping[str, Any], prefix: str = "") -> None:
-        self.content = content
-        self.prefix = prefix
-
-    def fault(self, key: str, remedy: str) -> QuantizationError:
-        value = self.content.get(key)
-        return QuantizationError(f"{self.prefix}{key} = {value!r}: {remedy}")
-
-    def knows(self, *keys: str) -> None:
-        """Refuse a key that is none of `keys`, unless it asks for nothing."""
-        for key, value in self.content.items():
-            if value and key not in (*keys, "quant_method"):
-                raise QuantizationError(f"{self.prefix}{key} is not understood")
-
-    def flag(self, key: str, *, otherwise: bool) -> bool:
-        value = self.content.get(key)
-        if value is None:
-            return otherwise
-        if not isinstance(value, bool):
-            raise self.fault(key, "must be true or false")
-        return value
-
-    def number(self, key: str, otherwise: int | None = None) -> int:
-        value = self.content.get(key, otherwise)
-        if type(value) is not int:
-            raise self.fault(key, "must be a whole number")
-        return value
-
-    def names(self, key: str) -> tuple[str, ...]:
-        value = self.content.get(key)
-        if value is None:
-            return ()
-        if not isinstance(value, list) or not all(isinstance(n, str) for n in value):
-            raise self.fault(key, "must be a list of names of modules")
-        return tuple(value)
-
-    def table(self, key: str) -> "_Table | None":
-        value = self.content.get(key)
-        if not value:
-            return None
-        if not isinstance(value, Mapping):
-            raise self.fault(key, "must be a table")
-        return _Table(value, f"{self.prefix}{key}.")
-
-    def group_inputs(self, key: str) -> int:
-        """Return the inputs of a group, 0 for all of them."""
-        size = self.number(key)
-        if size == -1:
-            return 0
-        if not 1 <= size <= _MOST_INPUTS:
-            raise self.fault(key, "must be a number of inputs, or -1 for all")
-        return size
-
-    def block(self, key: str) -> tuple[int, int]:
-        """Return the outputs and inputs of a block."""
-        value = self.content[key]
-        if isinstance(value, str) and value.count("x") == 1:
-            sides = [int(s) if s.isdecimal() else 0 for s in value.split("x")]
-        else:
-            sides = list(value) if isinstance(value, list) else []
-        if len(sides) != 2 or not all(  # noqa: PLR2004
-            type(side) is int and 1 <= side <= _MOST_INPUTS for side in sides
-        ):
-            raise self.fault(key, "must be the outputs and inputs of a block")
-        return sides[0], sides[1]
-
-    def element(self, key: str, known: Mapping[int, Format]) -> Format:
-        bits = self.number(key)
-        if bits not in known:
-            widths = " or ".join(map(str, known))
-            raise self.fault(key, f"weights of {widths} bits are understood")
-        return known[bits]
-
-
 def _awq(content: Mapping[str, Any]) -> Rules:
     """Return the rules of AWQ: groups of inputs, with a zero for each by default."""
-    table = _Table(content)
+    table = RulesTable(content)
     table.knows(
         "bits", "group_size", "zero_point", "version", "modules_to_not_convert",
         "backend", "do_fuse", "fuse_max_seq_len", "modules_to_fuse", "exllama_config",
@@ -137,12 +37,12 @@ def _awq(content: Mapping[str, Any]) -> Rules:
         table.group_inputs("group_size"),
         zero=table.flag("zero_point", otherwise=True),
     )
-    return Rules(_all_in(stored), skips=table.names("modules_to_not_convert"))
+    return Rules(all_in(stored), skips=table.names("modules_to_not_convert"))
 
 
 def _gptq(content: Mapping[str, Any]) -> Rules:
     """Return the rules of GPTQ: groups of inputs, with a zero if not symmetric."""
-    table = _Table(content)
+    table = RulesTable(content)
     table.knows(
         "bits", "group_size", "sym", "desc_act", "lm_head", "modules_to_not_convert",
         "damp_percent", "damp_auto_increment", "dataset", "tokenizer", "model_seqlen",
@@ -151,34 +51,70 @@ def _gptq(content: Mapping[str, Any]) -> Rules:
         "disable_exllama", "cache_block_outputs", "checkpoint_format", "pack_dtype",
         "model_name_or_path", "model_file_base_name", "quantizer", "is_marlin_format",
         "block_name_to_quantize", "module_name_preceding_first_block", "version",
-        "modules_in_block_to_quantize",
+        "modules_in_block_to_quantize", "dynamic",
     )  # fmt: skip
+    stored = _gptq_format(table)
+    if table.content.get("modules_in_block_to_quantize"):
+        raise table.fault(
+            "modules_in_block_to_quantize", "layers in part are not modelled"
+        )
+    head = table.flag("lm_head", otherwise=False)
+    return Rules(
+        (*_gptq_exceptions(table), *all_in(stored)),
+        groups=(*LAYERS, WeightGroup.HEAD) if head else LAYERS,
+        skips=table.names("modules_to_not_convert"),
+    )
+
+
+def _gptq_format(table: RulesTable) -> WeightFormat:
+    """Return the format of the modules that a table of GPTQ means."""
     inputs = table.group_inputs("group_size")
     if table.flag("desc_act", otherwise=False) and inputs:
         raise table.fault(
             "desc_act",
             "groups of inputs that do not follow each other are not modelled",
         )
-    if table.content.get("modules_in_block_to_quantize"):
-        raise table.fault(
-            "modules_in_block_to_quantize", "layers in part are not modelled"
-        )
-    stored = grouped(
+    return grouped(
         table.element("bits", _INTEGERS),
         inputs,
         zero=not table.flag("sym", otherwise=True),
     )
-    head = table.flag("lm_head", otherwise=False)
-    return Rules(
-        _all_in(stored),
-        groups=(*_LAYERS, WeightGroup.HEAD) if head else _LAYERS,
-        skips=table.names("modules_to_not_convert"),
-    )
+
+
+def _gptq_exceptions(table: RulesTable) -> Targets:
+    """Return what ``dynamic`` of GPTQ says of modules, each by an expression.
+
+    One that begins with ``-:`` leaves modules as they are, others change keys.
+    """
+    dynamic = table.table("dynamic")
+    if dynamic is None:
+        return ()
+    targets: list[tuple[tuple[str, ...], WeightFormat | None]] = []
+    for name, changes in dynamic.content.items():
+        if name.startswith("-:"):
+            targets.append(((f"re:{name.removeprefix('-:')}",), None))
+            continue
+        if not isinstance(changes, Mapping):
+            raise dynamic.fault(name, "must be a table")
+        changed = RulesTable(changes, f"{dynamic.prefix}{name}.")
+        changed.knows(
+            "bits", "group_size", "sym", "desc_act", "mse", "damp_percent",
+            "damp_auto_increment", "static_groups",
+        )  # fmt: skip
+        kept = {
+            key: table.content[key]
+            for key in ("bits", "group_size", "sym", "desc_act")
+            if key in table.content
+        }
+        both = RulesTable({**kept, **changes}, changed.prefix)
+        own = _gptq_format(both)
+        targets.append(((f"re:{name.removeprefix('+:')}",), own))
+    return tuple(targets)
 
 
 def _fp8(content: Mapping[str, Any]) -> Rules:
     """Return the rules of FP8: scales of blocks, or of whole tensors."""
-    table = _Table(content)
+    table = RulesTable(content)
     table.knows(
         "activation_scheme", "fmt", "weight_block_size", "modules_to_not_convert",
         "scale_fmt",
@@ -189,23 +125,70 @@ def _fp8(content: Mapping[str, Any]) -> Rules:
     if table.content.get("weight_block_size") is not None:
         outputs, inputs = table.block("weight_block_size")
         stored = grouped(Format.FP8, inputs, outputs=outputs)
-    return Rules(_all_in(stored), skips=table.names("modules_to_not_convert"))
+    return Rules(all_in(stored), skips=table.names("modules_to_not_convert"))
 
 
 def _mxfp4(content: Mapping[str, Any]) -> Rules:
     """Return the rules of MXFP4, which converts experts alone."""
-    table = _Table(content)
+    table = RulesTable(content)
     table.knows("modules_to_not_convert")
     return Rules(
-        _all_in(NAMED["mxfp4"]),
+        all_in(NAMED["mxfp4"]),
         groups=(WeightGroup.EXPERTS,),
         skips=table.names("modules_to_not_convert"),
     )
 
 
+def _fbgemm(content: Mapping[str, Any]) -> Rules:
+    """Return the rules of FBGEMM's FP8: an FP32 scale for each output."""
+    table = RulesTable(content)
+    table.knows("activation_scale_ub", "modules_to_not_convert")
+    return Rules(
+        all_in(scaled_by_fp32(Format.FP8, 0)),
+        skips=table.names("modules_to_not_convert"),
+        dense=True,
+    )
+
+
+def _bitsandbytes(content: Mapping[str, Any]) -> Rules:
+    """Return the rules of bitsandbytes: 4 bits by groups, or 8 by outputs.
+
+    A list of modules takes the place of the one that leaves out the head.
+    """
+    table = RulesTable(content)
+    table.knows(
+        "load_in_4bit", "load_in_8bit", "_load_in_4bit", "_load_in_8bit",
+        "bnb_4bit_compute_dtype", "bnb_4bit_quant_storage", "bnb_4bit_quant_type",
+        "bnb_4bit_use_double_quant", "llm_int8_threshold", "llm_int8_skip_modules",
+        "llm_int8_enable_fp32_cpu_offload", "llm_int8_has_fp16_weight",
+    )  # fmt: skip
+    four = table.flag("load_in_4bit", otherwise=False)
+    if four == table.flag("load_in_8bit", otherwise=False):
+        raise table.fault("load_in_4bit", "one of it and load_in_8bit must be true")
+    if table.flag("llm_int8_has_fp16_weight", otherwise=False):
+        raise table.fault("llm_int8_has_fp16_weight", "weights are not stored in INT8")
+    stored = scaled_by_fp32(Format.INT8, 0)
+    if four:
+        if table.content.get("bnb_4bit_quant_type", "fp4") not in ("nf4", "fp4"):
+            raise table.fault("bnb_4bit_quant_type", "must be nf4 or fp4")
+        stored = scaled_by_fp32(
+            Format.FP4,
+            _BNB_INPUTS,
+            double=table.flag("bnb_4bit_use_double_quant", otherwise=False),
+        )
+    skips = table.names("llm_int8_skip_modules")
+    return Rules(
+        all_in(stored),
+        groups=(*LAYERS, WeightGroup.HEAD) if skips else LAYERS,
+        skips=skips,
+        skips_key="llm_int8_skip_modules",
+        dense=True,
+    )
+
+
 def _compressed(content: Mapping[str, Any]) -> Rules:
     """Return the rules of compressed-tensors: a format for each list of targets."""
-    table = _Table(content)
+    table = RulesTable(content)
     table.knows(
         "config_groups", "ignore", "kv_cache_scheme", "format", "version", "producer",
         "quantization_status", "global_compression_ratio", "quant_algo",
@@ -226,14 +209,14 @@ def _compressed(content: Mapping[str, Any]) -> Rules:
     scheme = table.table("kv_cache_scheme")
     return Rules(
         tuple(targets),
-        groups=(*_LAYERS, WeightGroup.HEAD),
+        groups=(*LAYERS, WeightGroup.HEAD),
         skips=table.names("ignore"),
         skips_key="ignore",
         kv_cache=None if scheme is None else _element(scheme),
     )
 
 
-def _compressed_format(weights: _Table) -> WeightFormat:
+def _compressed_format(weights: RulesTable) -> WeightFormat:
     """Return the format of the weights of a group of compressed-tensors."""
     weights.knows(
         "num_bits", "type", "strategy", "group_size", "block_structure", "symmetric",
@@ -271,7 +254,7 @@ def _compressed_format(weights: _Table) -> WeightFormat:
     )
 
 
-def _element(table: _Table) -> Format:
+def _element(table: RulesTable) -> Format:
     """Return the element of compressed weights, or of a compressed KV cache."""
     kind = table.content.get("type", "int")
     if kind not in ("int", "float"):
@@ -279,19 +262,11 @@ def _element(table: _Table) -> Format:
     return table.element("num_bits", _INTEGERS if kind == "int" else _FLOATS)
 
 
-def _all_in(stored: WeightFormat) -> tuple[tuple[tuple[str, ...], WeightFormat], ...]:
-    """Return targets that store all linear layers in one format."""
-    return (((_LINEAR,), stored),)
-
-
-def is_every_module(targets: Collection[str]) -> bool:
-    """Return whether targets of a quantisation are all linear layers."""
-    return _LINEAR in targets
-
-
 METHODS: dict[str, Callable[[Mapping[str, Any]], Rules]] = {
     "awq": _awq,
+    "bitsandbytes": _bitsandbytes,
     "compressed-tensors": _compressed,
+    "fbgemm_fp8": _fbgemm,
     "fp8": _fp8,
     "gptq": _gptq,
     "modelopt": _compressed,

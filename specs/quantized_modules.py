@@ -1,13 +1,14 @@
 """Modules of a quantised model: which format the matrices of each group have."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 
-from specs.formats import WeightFormat
 from specs.latent_attention import LatentAttention
 from specs.model_formats import WeightGroup
-from specs.quantization_methods import QuantizationError, Rules, is_every_module
+from specs.quantization_rules import QuantizationError, Rules, is_every_module
 from specs.transformer_shape import TransformerShape
+from specs.weight_formats import WeightFormat
 
 _REGULAR = "re:"
 _ANY = re.escape("*")
@@ -31,8 +32,8 @@ _TARGETS = "config_groups"
 
 def formats_of_groups(
     rules: Rules, model: TransformerShape, plain: WeightFormat
-) -> dict[WeightGroup, WeightFormat]:
-    """Return the format of each group of a model's tensors under a quantisation.
+) -> dict[WeightGroup, tuple[WeightFormat, ...]]:
+    """Return the formats of each group of a model's tensors under a quantisation.
 
     Parameters
     ----------
@@ -43,39 +44,89 @@ def formats_of_groups(
     plain
         Format of what is not quantised.
 
+    Returns
+    -------
+    dict
+        One format for a group that has the same in all layers, or else one for each
+        layer of the model. A layer without the group has that of most others.
+
     Raises
     ------
     QuantizationError
-        If matrices of a group differ, or nothing is quantised.
+        If matrices of a group in one layer differ, or nothing is quantised.
     """
-    groups = dict.fromkeys(WeightGroup, plain)
+    unquantised: tuple[WeightFormat, ...] = (plain,)
+    groups = dict.fromkeys(WeightGroup, unquantised)
+    if rules.dense and model.experts > 1:
+        raise QuantizationError(
+            f"quant_method is understood of models without experts, and {model.family} "
+            f"has {model.experts}: which of their matrices it quantises depends on the "
+            "version of a library"
+        )
     layers = _layers_of(model)
-    skips = _NameList(rules.skips, rules.skips_key).has
-    targets = [
-        (_every_name if is_every_module(names) else _NameList(names, _TARGETS).has, own)
-        for names, own in rules.targets
-    ]
+    format_of = _format_by_name(rules, plain)
     for group in rules.groups:
-        found: dict[WeightFormat, str] = {}
-        for name in _modules(model, group, layers[group]):
-            stored = next(
-                (own for named, own in targets if named(name) and not skips(name)),
-                plain,
-            )
-            found.setdefault(stored, name)
-        if len(found) > 1:
-            (one, first), (other, second), *_ = found.items()
-            raise QuantizationError(
-                f"{rules.skips_key} leaves {first} in {one} and {second} in {other}; "
-                f"the matrices of {group.value} of all layers have one format here"
-            )
-        groups[group] = next(iter(found), plain)
-    if all(stored == plain for stored in groups.values()):
+        if group is WeightGroup.HEAD:
+            groups[group] = (format_of(model.structure.tensors.head),)
+            continue
+        found = {
+            layer: _format_of_layer(rules, model, group, layer, format_of)
+            for layer in layers[group]
+        }
+        most = Counter(found.values()).most_common(1)
+        if len(set(found.values())) > 1:
+            own = [found.get(n, most[0][0]) for n in range(model.layers)]
+            groups[group] = tuple(own)
+        elif most:
+            groups[group] = (most[0][0],)
+    if len(groups[WeightGroup.ATTENTION]) > 1 and model.latent is not None:
+        raise QuantizationError(
+            f"{rules.skips_key} leaves some layers of attention as they are; latent "
+            "attention has one format in all layers here"
+        )
+    if all(own == (plain,) for own in groups.values()):
         raise QuantizationError(
             f"quant_method quantises nothing of a {model.family} model of "
             f"{model.experts} experts"
         )
     return groups
+
+
+def _format_by_name(rules: Rules, plain: WeightFormat) -> Callable[[str], WeightFormat]:
+    """Return the function that says the format of a module; names come before all."""
+    skips = _NameList(rules.skips, rules.skips_key).has
+    ordered = sorted(rules.targets, key=lambda target: is_every_module(target[0]))
+    targets = [
+        (_every_name if is_every_module(names) else _NameList(names, _TARGETS).has, own)
+        for names, own in ordered
+    ]
+
+    def format_of(name: str) -> WeightFormat:
+        if skips(name):
+            return plain
+        return next((own for named, own in targets if named(name)), None) or plain
+
+    return format_of
+
+
+def _format_of_layer(
+    rules: Rules,
+    model: TransformerShape,
+    group: WeightGroup,
+    layer: int,
+    format_of: Callable[[str], WeightFormat],
+) -> WeightFormat:
+    """Return the format of a group's matrices in a layer, which is the same of all."""
+    found: dict[WeightFormat, str] = {}
+    for name in _modules(model, group, layer):
+        found.setdefault(format_of(name), name)
+    if len(found) > 1:
+        (one, first), (other, second), *_ = found.items()
+        raise QuantizationError(
+            f"{rules.skips_key} leaves {first} in {one} and {second} in {other}; "
+            f"the matrices of {group.value} of a layer have one format here"
+        )
+    return next(iter(found))
 
 
 def groups_in(model: TransformerShape) -> tuple[WeightGroup, ...]:
@@ -97,29 +148,21 @@ def _layers_of(model: TransformerShape) -> dict[WeightGroup, Sequence[int]]:
     }
 
 
-def _modules(
-    model: TransformerShape, group: WeightGroup, layers: Sequence[int]
-) -> Iterator[str]:
-    """Yield the names of a group's matrices in a checkpoint, without ``.weight``."""
+def _modules(model: TransformerShape, group: WeightGroup, layer: int) -> Iterator[str]:
+    """Yield the names of a layer's matrices in a checkpoint, without ``.weight``."""
     names = model.structure.tensors
-    if group is WeightGroup.HEAD:
-        yield names.head
-        return
     gated = model.structure.gated
     matrices = dict(_MATRICES)
     if model.latent is not None:
         matrices[WeightGroup.ATTENTION] = _of_latents(model.latent)
-    fields = tuple(f for f in matrices[group] if gated or not f.endswith("gate"))
+    own = tuple(f for f in matrices[group] if gated or not f.endswith("gate"))
     # All experts of a layer are treated as its first and its last are.
     experts = sorted({0, model.experts - 1})
-    for layer in layers:
-        if group is WeightGroup.ATTENTION and model.is_linear(layer):
-            own = _OF_LINEAR
-        else:
-            own = fields
-        for template in dict.fromkeys(getattr(names, field) for field in own):
-            for expert in experts if "{expert}" in template else (0,):
-                yield template.format(layer=layer, expert=expert)
+    if group is WeightGroup.ATTENTION and model.is_linear(layer):
+        own = _OF_LINEAR
+    for template in dict.fromkeys(getattr(names, field) for field in own):
+        for expert in experts if "{expert}" in template else (0,):
+            yield template.format(layer=layer, expert=expert)
 
 
 def _of_latents(latent: LatentAttention) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from specs.families.family import Family
 from specs.formats import Format
 from specs.latent_attention import LatentAttention
 from specs.linear_attention import LinearAttention
-from specs.model_formats import ModelFormats
+from specs.model_formats import ModelFormats, WeightGroup
 from specs.numerical_settings import NumericalSettings, default_settings
 from specs.router import SOFTMAX_ROUTER, RouterSpec
 from specs.validation import Spec
@@ -81,12 +81,9 @@ class TransformerShape(Spec):
     remarks
         What a reader of the config should know of how it was read: the part that was
         used, and sizes that it does not state. No part of a dump, either.
-    formats
-        Formats of the weights of a quantised checkpoint. If None, all weights have the
-        format of the machine.
-    kv_cache
-        Format of the KV cache that a checkpoint is made for, that of the machine if
-        None. Neither is a part of a dump.
+    formats, kv_cache
+        Formats of the weights of a quantised checkpoint, and of the KV cache that it is
+        made for; the machine's if None. Neither is a part of a dump.
     """
 
     name: str
@@ -276,22 +273,28 @@ class TransformerShape(Spec):
         return self.shared_intermediate_size if self.has_experts(layer) else 0
 
     def feed_forward_like(self, layer: int) -> int:
-        """Return the first layer with a feed-forward of the same sizes as `layer`."""
-        own = self.has_experts(layer)
-        return next(n for n in range(layer + 1) if self.has_experts(n) == own)
+        """Return the first layer with a feed-forward of the same sizes as another."""
+        own = self._feed_forward_kind(layer)
+        return next(n for n in range(layer + 1) if self._feed_forward_kind(n) == own)
 
     def layer_like(self, layer: int) -> int:
         """Return the first layer that has the same sizes and operators as `layer`."""
         own = self.attention_kind(layer)
         return next(n for n in range(layer + 1) if self.attention_kind(n) == own)
 
-    def attention_kind(self, layer: int) -> tuple[bool, ...]:
+    def attention_kind(self, layer: int) -> tuple[object, ...]:
         """Return what the attention of a layer has that not all have.
 
-        It is a window, no rotation, or a state instead of a cache.
+        It is a window, no rotation, a state instead of a cache, or number formats.
         """
         return (
             layer in self.windowed_layers,
             layer in self.unrotated_layers,
             self.is_linear(layer),
+            self.formats and self.formats.of(WeightGroup.ATTENTION, layer),
         )
+
+    def _feed_forward_kind(self, layer: int) -> tuple[object, ...]:
+        """Return whether a layer has experts, and formats of its own."""
+        own = self.formats.at_layer(layer) if self.formats else ()
+        return self.has_experts(layer), own

@@ -4,7 +4,7 @@ from math import sqrt
 
 from specs.errors import SpecError
 from specs.families.family import NormPlacement
-from specs.formats import FormatsSpec
+from specs.machine_formats import FormatsSpec
 from specs.model import ModelSpec
 from workloads.attributes import NormAttributes
 from workloads.operator_graph import Block, OperatorGraph

@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
-from specs.formats import Format, FormatsSpec, WeightFormat
+from specs.formats import Format
 from specs.graph import Role
+from specs.machine_formats import FormatsSpec
 from specs.model_formats import ModelFormats, WeightGroup
+from specs.weight_formats import WeightFormat
 from workloads.attributes import AttentionAttributes, LinearAttributes
 from workloads.feed_forward_attributes import ChoiceAttributes
 from workloads.operator_graph import Block, OperatorGraph
@@ -43,6 +45,8 @@ def operator_cost(
     operator: GraphOperator,
     formats: FormatsSpec,
     weights: ModelFormats | None = None,
+    *,
+    layer: int | None = None,
 ) -> OperatorCost:
     """Return the cost of an operator of a workload's graph, in one of its layers.
 
@@ -54,6 +58,9 @@ def operator_cost(
         Number formats of tensors that have none.
     weights
         Formats of the weights of a quantised checkpoint; None for the machine's.
+    layer
+        The layer, for a checkpoint whose layers differ in formats; the block's first
+        if None.
     """
     tensors = {
         tensor.name: tensor
@@ -66,6 +73,8 @@ def operator_cost(
     rows, macs, read = made[0].rows, 0, 0
     stored = weights or ModelFormats.uniform(formats.weights)
     chosen, experts = _experts(block)
+    if layer is None and block.layers:
+        layer = block.layers[0]
     for tensor in own:
         if tensor.role is not Role.WEIGHTS:
             read += _format_of(tensor, formats).bytes_of(tensor.elements)
@@ -81,7 +90,7 @@ def operator_cost(
         elif operator.function is Function.ROUTER and "norm." not in tensor.name:
             macs += rows * elements
         group = _group_of(block, operator, tensor, experts)
-        own_format = tensor.format or stored.of(group)
+        own_format = tensor.format or stored.of(group, layer)
         read += _weight_bytes(own_format, tensor, used, held)
     if operator.function in (Function.SCORES, Function.VALUES):
         attributes = operator.attributes_as(AttentionAttributes)

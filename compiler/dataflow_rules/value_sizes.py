@@ -11,7 +11,7 @@ from chip.dataflow import Pass, Regions, Value
 from compiler.dataflow_rules.regions import begins_of_arrays
 from compiler.dataflow_rules.statements import Statements, beside
 from specs.arrays import Ints
-from specs.formats import FormatsSpec
+from specs.machine_formats import FormatsSpec
 from workloads.attributes import AttentionAttributes
 
 # Sums that travel beside activations are in FP32, tokens are 32-bit integers.

@@ -120,7 +120,11 @@ def least_dynamic_j(task: Task) -> float:
 
 def _least_mac_pj(task: Task) -> float:
     """Return the least energy of a multiplication with weights, unscaled."""
-    return min(_mac_pj(task, task.formats.of(g).element) for g in WeightGroup)
+    return min(
+        _mac_pj(task, stored.element)
+        for group in WeightGroup
+        for stored in task.formats.every(group)
+    )
 
 
 def _mac_pj(task: Task, stored: Format) -> float:

@@ -193,7 +193,11 @@ def _changed(origin: _Origin) -> Iterator[tuple[str, Task, Strategy, int]]:
     machine = task.machine
     # Matrices of a checkpoint that are not quantised are wider.
     weights = min(
-        (task.formats.of(group).element for group in WeightGroup),
+        (
+            stored.element
+            for group in WeightGroup
+            for stored in task.formats.every(group)
+        ),
         key=lambda element: element.bits,
     )
     settings: list[tuple[str, str | int]] = [

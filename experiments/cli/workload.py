@@ -10,14 +10,15 @@ from experiments.cli.options import AsJson, Batch, Machine, Settings, plain_cons
 from experiments.cli.scenario_options import ScenarioOptions, scenario_from
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
-    from specs.formats import FormatsSpec
+    from specs.machine_formats import FormatsSpec
     from specs.model_formats import ModelFormats
+    from specs.weight_formats import WeightFormat
     from workloads.graphs.workload import Workload
-    from workloads.operator_graph import OperatorGraph
+    from workloads.operator_graph import Block, OperatorGraph
 
 _SUFFIX = ".json"
 _CONTEXT = 4096
@@ -101,6 +102,7 @@ def model_table(
     """Return what the command ``workload`` prints of a model: operators of its blocks.
 
     A row is of one layer, of which `layers` are alike; the last row is of all layers.
+    Layers whose weights differ in formats have rows of their own.
     """
     from rich.table import Table
 
@@ -108,10 +110,9 @@ def model_table(
 
     rows = []
     sums = [0, 0, 0]
-    for block in graph.blocks:
-        count = max(1, len(block.layers))
+    for block, layer, count in _kinds_of_layers(graph, weights):
         for operator in block.operators:
-            cost = operator_cost(graph, block, operator, formats, weights)
+            cost = operator_cost(graph, block, operator, formats, weights, layer=layer)
             sums = [
                 total + count * each for total, each in zip(sums, cost, strict=True)
             ]
@@ -127,6 +128,21 @@ def model_table(
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def _kinds_of_layers(
+    graph: "OperatorGraph", weights: "ModelFormats | None"
+) -> "Iterator[tuple[Block, int | None, int]]":
+    """Yield blocks, the first layer of each kind in it, and how many are alike."""
+    for block in graph.blocks:
+        kinds: dict[tuple[WeightFormat, ...], list[int]] = {}
+        for layer in block.layers:
+            own = weights.at_layer(layer) if weights is not None else ()
+            kinds.setdefault(own, []).append(layer)
+        for layers in kinds.values():
+            yield block, layers[0], len(layers)
+        if not kinds:
+            yield block, None, 1
 
 
 def _scaled(cost: "Sequence[int]") -> tuple[str, str, str]:

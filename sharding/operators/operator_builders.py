@@ -16,9 +16,10 @@ from sharding.operators.operators import (
 from sharding.parallelism.tensor_group import Range
 from sharding.weights.task import Task
 from specs.arrays import Ints
-from specs.formats import Format, WeightFormat
+from specs.formats import Format
 from specs.linear_attention import STATE_FORMAT
 from specs.units import BITS_PER_BYTE
+from specs.weight_formats import WeightFormat
 
 
 class StoredMatrices(NamedTuple):

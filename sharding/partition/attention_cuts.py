@@ -16,6 +16,7 @@ from sharding.partition.block_partition import BlockPartition
 from specs.arrays import Ints
 from specs.latent_attention import LatentAttention
 from specs.linear_attention import LinearAttention
+from specs.model_formats import WeightGroup
 from workloads.attributes import AttentionAttributes, LinearAttributes
 from workloads.operators import Function as GraphFunction
 from workloads.operators import GraphOperator
@@ -208,7 +209,7 @@ class LatentCuts(NamedTuple):
         They are sized as if each head began a block of a format with scales.
         """
         every = Range(0 * self.attends, rows * self.attends)
-        stored = self.part.task.formats.attention
+        stored = self.part.task.formats.of(WeightGroup.ATTENTION, self.part.block.layer)
         columns = self.whole(self.sizes.kv_rank)
         return stored_matrices(MatrixParts(stored, (every,), (columns,), heads))
 

@@ -16,7 +16,7 @@ from sharding.partition.block_partition import BlockPartition
 from sharding.partition.norms import scaling, weigh_shard, weighed_shard
 from sharding.weights.task import bytes_of
 from specs.arrays import Ints
-from specs.formats import WeightFormat
+from specs.weight_formats import WeightFormat
 from workloads.operators import Function as GraphFunction
 from workloads.operators import GraphOperator
 

@@ -15,6 +15,7 @@ from sharding.partition.block_partition import BlockPartition
 from sharding.partition.expert_routing import Routed, routed
 from sharding.weights.stored_weights import matrices_of
 from specs.arrays import Ints
+from specs.model_formats import WeightGroup
 from workloads.attributes import ProductAttributes
 from workloads.feed_forward_attributes import ActivateAttributes, ChoiceAttributes
 from workloads.operators import Function as GraphFunction
@@ -170,10 +171,11 @@ def stored_product(
     columns: tuple[Range, ...],
 ) -> StoredMatrices:
     """Return the stored matrices of a product: of experts chosen, and the shared."""
-    formats, shared = part.task.formats, part.task.formats.shared_experts
+    formats, layer = part.task.formats, part.block.layer
+    shared = formats.of(WeightGroup.SHARED_EXPERTS, layer)
     if is_shared(operator.name):
         return stored_matrices(MatrixParts(shared, rows, columns))
-    own = formats.of(matrices_of(part.task.model, part.block))
+    own = formats.of(matrices_of(part.task.model, part.block), layer)
     chosen = MatrixParts(own, rows, columns, multiplied_experts(part, operator))
     beside = shared_cut(part, operator)
     others = () if beside is None else (MatrixParts(shared, rows, (beside,)),)

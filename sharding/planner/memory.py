@@ -16,10 +16,10 @@ from sharding.weights.stored_weights import slice_bytes, tensor_format
 from sharding.weights.task import FP32_BYTES, Task, bytes_of
 from sharding.weights.weight_slices import counted_slices
 from specs.arrays import Ints
-from specs.formats import WeightFormat
 from specs.linear_attention import STATE_FORMAT
 from specs.model import ModelSpec
 from specs.units import ceil_div
+from specs.weight_formats import WeightFormat
 
 
 class StageMemory(NamedTuple):

@@ -4,11 +4,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from specs.errors import PlanError
-from specs.formats import WeightFormat
 from specs.machine import MachineSpec
 from specs.model import ModelSpec
-from specs.model_formats import ModelFormats
+from specs.model_formats import ModelFormats, WeightGroup
 from specs.units import ceil_div
+from specs.weight_formats import WeightFormat
 
 # A piece takes a small part of a chip's memory, so that stages can be balanced.
 _PIECES_PER_CHIP = 16
@@ -99,7 +99,8 @@ def model_units(
     def feed_forward_pieces(layer: int) -> int:
         inner = model.inner_size(layer)
         routed = model.has_experts(layer)
-        stored = formats.experts if routed else formats.feed_forward
+        group = WeightGroup.EXPERTS if routed else WeightGroup.FEED_FORWARD
+        stored = formats.of(group, layer)
         wanted = max(
             _LEAST_PIECES,
             pieces(model.feed_forward_parameters_in(layer), inner, stored),

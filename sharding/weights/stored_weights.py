@@ -6,10 +6,10 @@ from sharding.weights.task import Task
 from sharding.weights.tensor_names import names_of
 from sharding.weights.weight_slices import SHARED_NORM, TIED, block_slices
 from specs.arrays import Ints
-from specs.formats import WeightFormat
 from specs.machine import MachineSpec
 from specs.model import ModelSpec
 from specs.model_formats import WeightGroup
+from specs.weight_formats import WeightFormat
 
 _WHOLE_BLOCKS = {
     BlockKind.EMBEDDING: WeightGroup.EMBEDDING,
@@ -60,7 +60,7 @@ def tensor_format(
     router = is_one_of(names.router, names.shared_router)
     if router or not (part.multiplied or table):
         group = WeightGroup.OTHERS
-    return model.formats.of(group)
+    return model.formats.of(group, block.layer)
 
 
 def checkpoint_bytes(model: ModelSpec, machine: MachineSpec) -> int:

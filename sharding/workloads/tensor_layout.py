@@ -15,9 +15,10 @@ import numpy as np
 from chip.mxm_tiling import mode_bytes
 from sharding.parallelism.grid import ColumnSplit, Grid
 from specs.arrays import Ints
-from specs.formats import Format, FormatsSpec
+from specs.formats import Format
 from specs.graph import Lookup, Matmul, Operator, Role, Tensor, Vector
 from specs.machine import MachineSpec
+from specs.machine_formats import FormatsSpec
 from specs.units import ceil_div
 from workloads.graphs.numberings import numberings, weight_blocks
 from workloads.graphs.workload import Workload

@@ -8,9 +8,9 @@ from sharding.workloads.tensor_layout import (
     product_mode,
     scheduled_matrices,
 )
-from specs.formats import FormatsSpec
 from specs.graph import Lookup, Matmul, Operator, Role
 from specs.machine import MachineSpec
+from specs.machine_formats import FormatsSpec
 from workloads.graphs.workload import Workload
 
 

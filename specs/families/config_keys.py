@@ -66,9 +66,9 @@ class ConfigKeys(Spec):
         Half of its tolerance.
     head_biases
         Whether a bias is added to the logits.
-    attention_biases, qkv_biases, feed_forward_biases
+    attention_biases, qkv_biases, output_biases, feed_forward_biases
         Whether projections have a bias: all of attention, those of query, key and value
-        alone, and those of the feed-forward.
+        alone, that out of attention alone, and those of the feed-forward.
     window_tokens, window_used, first_windowed_layer, layer_types
         Width of the sliding window, whether there is one, and the layers that have it.
     window_period
@@ -143,6 +143,7 @@ class ConfigKeys(Spec):
     head_biases: _Keys = ()
     attention_biases: _Keys = ()
     qkv_biases: _Keys = ()
+    output_biases: _Keys = ()
     feed_forward_biases: _Keys = ()
     window_tokens: _Keys = ()
     window_used: _Keys = ("use_sliding_window",)

@@ -7,13 +7,14 @@ import pytest
 
 import specs.machine
 from specs.errors import SpecError
-from specs.formats import Format, WeightFormat
+from specs.formats import Format
 from specs.machine import (
     MachineSpec,
     load_machine,
     machine_names,
     setting_paths,
 )
+from specs.weight_formats import WeightFormat
 
 FOLDER = Path(specs.machine.__file__).parent
 DATA = [

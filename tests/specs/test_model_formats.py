@@ -1,7 +1,7 @@
-from specs.formats import parse_weight_format
 from specs.model import load_model
 from specs.model_formats import ModelFormats, WeightGroup
 from specs.quantized_modules import groups_in
+from specs.weight_formats import parse_weight_format
 
 MXFP4 = parse_weight_format("mxfp4")
 

@@ -77,10 +77,13 @@ def test_what_is_not_quantised_has_the_dtype_of_the_config() -> None:
     ("table", "message"),
     [
         (["awq"], r"quantization_config = \['awq'\]: must be a table"),
-        ({"bits": 4}, r"quant_method = None is not understood; .* awq, compressed"),
+        ({"bits": 4}, r"quant_method = None is not understood; .* awq, bitsandbytes"),
         ({"quant_method": ["awq"]}, r"quant_method = \['awq'\] is not understood"),
-        ({"quant_method": "bitsandbytes"}, r"'bitsandbytes' is not understood"),
-        ({"quant_method": "fbgemm_fp8"}, r"'fbgemm_fp8' is not understood"),
+        ({"quant_method": "quanto"}, r"'quanto' is not understood"),
+        (
+            {"quant_method": "bitsandbytes"},
+            r"load_in_4bit = None: one of it and load_i",
+        ),
         ({"load_in_4bit": True}, r"quant_method = None is not understood"),
         (AWQ | {"bits": 3}, r"config\.bits = 3: weights of 4 bits are understood"),
         (AWQ | {"group_size": 0}, r"group_size = 0: must be a number of inputs"),

@@ -4,8 +4,10 @@ import pytest
 
 from specs.formats import Format
 from specs.model_formats import WeightGroup
-from specs.quantization_methods import METHODS, QuantizationError, is_every_module
+from specs.quantization_methods import METHODS
+from specs.quantization_rules import QuantizationError, is_every_module
 
+NF4 = {"load_in_4bit": True, "bnb_4bit_use_double_quant": True}
 GPTQ = {"bits": 4, "group_size": 128, "sym": True, "desc_act": False}
 
 
@@ -31,6 +33,10 @@ def stored(method: str, table: dict[str, Any]) -> str:
         ("fp8", {"activation_scheme": "static"}, "fp8:tensor"),
         ("fp8", {"weight_block_size": [128, 64]}, "fp8:128x64"),
         ("mxfp4", {}, "mxfp4"),
+        ("fbgemm_fp8", {"activation_scale_ub": 1200.0}, "fp8:row:fp32"),
+        ("bitsandbytes", {"load_in_8bit": True}, "int8:row:fp32"),
+        ("bitsandbytes", {"load_in_4bit": True}, "fp4:64:fp32"),
+        ("bitsandbytes", NF4 | {"bnb_4bit_quant_type": "nf4"}, "fp4:64:double"),
         ("modelopt", compressed(num_bits=4, type="float", group_size=16), "nvfp4"),
     ],
 )
@@ -67,6 +73,24 @@ def test_weights_of_a_group_that_keeps_them_are_not_quantised() -> None:
     assert METHODS["compressed-tensors"](table).targets == ()
 
 
+def test_a_list_of_bitsandbytes_takes_the_place_of_the_one_with_the_head() -> None:
+    plain = METHODS["bitsandbytes"](NF4)
+    listed = METHODS["bitsandbytes"](NF4 | {"llm_int8_skip_modules": ["q_proj"]})
+    assert WeightGroup.HEAD not in plain.groups
+    assert WeightGroup.HEAD in listed.groups
+    assert listed.skips == ("q_proj",)
+
+
+def test_gptq_changes_or_leaves_out_modules_one_by_one() -> None:
+    dynamic = {"-:.*self_attn": {}, "+:.*mlp": {"bits": 8, "group_size": 32}}
+    rules = METHODS["gptq"](GPTQ | {"dynamic": dynamic})
+    assert [(names, own and str(own)) for names, own in rules.targets] == [
+        (("re:.*self_attn",), None),
+        (("re:.*mlp",), "int8:32"),
+        (("Linear",), "int4:128"),
+    ]
+
+
 def test_a_head_is_quantised_if_a_method_says_so() -> None:
     assert WeightGroup.HEAD not in METHODS["gptq"](GPTQ).groups
     assert WeightGroup.HEAD in METHODS["gptq"](GPTQ | {"lm_head": True}).groups
@@ -83,7 +107,32 @@ def test_a_cache_has_a_format_of_its_own() -> None:
     ("method", "table", "message"),
     [
         ("gptq", GPTQ | {"desc_act": True}, r"^desc_act = True: groups of inputs"),
-        ("gptq", GPTQ | {"dynamic": {"a": 1}}, r"^dynamic is not understood"),
+        ("gptq", GPTQ | {"dynamic": {"a": 1}}, r"^dynamic\.a = 1: must be a table"),
+        (
+            "gptq",
+            GPTQ | {"dynamic": {"+:a": {"bits": 3}}},
+            r"^dynamic\.\+:a\.bits = 3: weights of 4 or 8 bits",
+        ),
+        (
+            "gptq",
+            GPTQ | {"dynamic": {"a": {"rank": 8}}},
+            r"^dynamic\.a\.rank is not understood",
+        ),
+        (
+            "bitsandbytes",
+            {"load_in_8bit": True, "llm_int8_has_fp16_weight": True},
+            r"^llm_int8_has_fp16_weight = True: weights are not stored in INT8",
+        ),
+        (
+            "bitsandbytes",
+            {"load_in_4bit": True, "bnb_4bit_quant_type": "af4"},
+            r"^bnb_4bit_quant_type = 'af4': must be nf4 or fp4",
+        ),
+        (
+            "bitsandbytes",
+            {"load_in_4bit": True, "load_in_8bit": True},
+            r"one of it and load_in_8bit must be true",
+        ),
         (
             "gptq",
             GPTQ | {"modules_in_block_to_quantize": [["mlp"]]},

@@ -1,10 +1,11 @@
 import pytest
 
-from specs.formats import Format, WeightFormat, parse_weight_format
+from specs.formats import Format
 from specs.model import load_model
-from specs.model_formats import WeightGroup
-from specs.quantization_methods import QuantizationError, Rules
+from specs.model_formats import ModelFormats, WeightGroup
+from specs.quantization_rules import QuantizationError, Rules
 from specs.quantized_modules import formats_of_groups, groups_in
+from specs.weight_formats import WeightFormat, parse_weight_format
 
 PLAIN = WeightFormat(Format.BF16)
 FP8, INT4 = map(parse_weight_format, ("fp8:128x128", "int4:32"))
@@ -15,7 +16,7 @@ ATTENTION, FEED_FORWARD = WeightGroup.ATTENTION, WeightGroup.FEED_FORWARD
 def quantised(*skips: str, model: object = DENSE) -> set[str]:
     rules = Rules((((("Linear",)), FP8),), skips=skips)
     found = formats_of_groups(rules, DENSE if model is DENSE else MIXTURE, PLAIN)
-    return {group.value for group, stored in found.items() if stored == FP8}
+    return {group.value for group, stored in found.items() if stored == (FP8,)}
 
 
 def test_a_dense_model_has_no_experts() -> None:
@@ -63,10 +64,6 @@ def test_a_list_of_every_layer_is_a_group() -> None:
 @pytest.mark.parametrize(
     ("skips", "message"),
     [
-        (
-            ("model.layers.3.mlp",),
-            r"layers\.0\.mlp.* in fp8:128x128 and .*layers\.3",
-        ),
         (("mlp.up_proj",), r"mlp\.up_proj in bf16; the matrices of feed_forward"),
         (
             ("re:.*(mlp",),
@@ -83,8 +80,45 @@ def test_layers_that_differ_are_refused(skips: tuple[str, ...], message: str) ->
 def test_targets_are_modules_by_name_too() -> None:
     rules = Rules(((("re:.*self_attn.*",), FP8), (("Linear",), INT4)))
     found = formats_of_groups(rules, DENSE, PLAIN)
-    assert (found[ATTENTION], found[FEED_FORWARD]) == (FP8, INT4)
-    assert found[WeightGroup.EMBEDDING] == PLAIN
+    assert (found[ATTENTION], found[FEED_FORWARD]) == ((FP8,), (INT4,))
+    assert found[WeightGroup.EMBEDDING] == (PLAIN,)
+
+
+def test_names_come_before_all_linear_layers_wherever_they_are_listed() -> None:
+    targets = (("Linear",), INT4), ((r"re:.*layers\.[01]\.mlp.*",), None)
+    found = formats_of_groups(Rules(targets), DENSE, PLAIN)
+    assert found[FEED_FORWARD] == (PLAIN, PLAIN, *[INT4] * (DENSE.layers - 2))
+    assert found[ATTENTION] == (INT4,)
+
+
+def test_a_layer_may_differ_from_the_others() -> None:
+    rules = Rules(((("Linear",), FP8),), skips=("model.layers.3.mlp",))
+    found = formats_of_groups(rules, DENSE, PLAIN)
+    formats = ModelFormats.by_layers("fp8", found)
+    assert formats.of(FEED_FORWARD, 3) == PLAIN
+    assert formats.of(FEED_FORWARD, 2) == formats.of(FEED_FORWARD, 99) == FP8
+    assert formats.of(ATTENTION, 3) == FP8
+    assert formats.every(FEED_FORWARD) == (FP8, PLAIN)
+    assert formats.described(groups_in(DENSE)) == (
+        "embedding, head, others bf16; attention fp8:128x128; "
+        "feed-forward fp8:128x128 and bf16 in 1 layer"
+    )
+    with pytest.raises(ValueError, match="layers of feed_forward have several"):
+        formats.of(FEED_FORWARD)
+
+
+def test_what_depends_on_a_version_is_refused_of_mixtures() -> None:
+    rules = Rules(((("Linear",), FP8),), dense=True)
+    with pytest.raises(
+        QuantizationError, match="mixtral has 8: which of their matrices"
+    ):
+        formats_of_groups(rules, MIXTURE, PLAIN)
+
+
+def test_latent_attention_has_one_format_in_all_layers() -> None:
+    rules = Rules(((("Linear",), FP8),), skips=("layers.3.self_attn",))
+    with pytest.raises(QuantizationError, match="latent attention has one format"):
+        formats_of_groups(rules, load_model("deepseek-v3"), PLAIN)
 
 
 def test_matrices_of_linear_attention_are_those_of_attention() -> None:
@@ -92,7 +126,7 @@ def test_matrices_of_linear_attention_are_those_of_attention() -> None:
     # Two projections of a few rows are left as they are in published checkpoints.
     skips = ("linear_attn.in_proj_a", "linear_attn.in_proj_b", "linear_attn.conv1d")
     rules = Rules((((("Linear",)), FP8),), skips=skips)
-    assert formats_of_groups(rules, model, PLAIN)[ATTENTION] == FP8
+    assert formats_of_groups(rules, model, PLAIN)[ATTENTION] == (FP8,)
     other = Rules((((("Linear",)), FP8),), skips=("linear_attn.out_proj",))
     with pytest.raises(QuantizationError, match=r"layers\.0\.linear_attn\.out_proj in"):
         formats_of_groups(other, model, PLAIN)

@@ -1,8 +1,8 @@
 import pytest
 
 from specs.errors import SpecError
-from specs.formats import FormatsSpec
 from specs.machine import load_machine, machine_names
+from specs.machine_formats import FormatsSpec
 from specs.system import PowerSpec, SystemSpec
 from specs.validation import build
 

@@ -61,6 +61,7 @@ _OF_FAMILY: dict[str, dict[str, Any]] = {
     "cohere2": {"hidden_size": 16, "sliding_window": 3, "sliding_window_pattern": 2},
     "falcon": {"hidden_size": 16, "new_decoder_architecture": True, "num_kv_heads": 2},
     "arcee": {"mlp_bias": True},
+    "seed_oss": {"attention_bias": False, "attention_out_bias": True},
     "exaone4": {"sliding_window": 3, "sliding_window_pattern": 2},
     "glm": {"partial_rotary_factor": 0.5},
     "granitemoe": {"hidden_size": 16, "num_local_experts": 4},

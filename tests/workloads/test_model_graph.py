@@ -5,9 +5,11 @@ import pytest
 
 from specs.errors import SpecError
 from specs.families.catalogue import FAMILIES
-from specs.formats import Format, FormatsSpec, WeightFormat
+from specs.formats import Format
 from specs.graph import Role
+from specs.machine_formats import FormatsSpec
 from specs.model import ModelSpec, load_model, model_names
+from specs.weight_formats import WeightFormat
 from workloads.model_graph import graph_of
 from workloads.operators import Function, multiplies_residual
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-from specs.formats import Format, FormatsSpec
+from specs.formats import Format
 from specs.graph import Role
 from specs.linear_attention import STATE_FORMAT
+from specs.machine_formats import FormatsSpec
 from specs.model import ModelSpec
 from workloads.attributes import Attributes, NormAttributes
 from workloads.operator_graph import Block

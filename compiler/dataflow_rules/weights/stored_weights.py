@@ -15,8 +15,8 @@ from compiler.dataflow_rules.weights.checkpoint_tensors import Part, checkpoint_
 from sharding.planner.plan import ShardingPlan
 from sharding.weights.task import Task
 from specs.arrays import Ints
-from specs.formats import WeightFormat
 from specs.model_formats import WeightGroup
+from specs.weight_formats import WeightFormat
 
 # Marks the copies of a tensor that several chips have.
 _COPIES = re.compile(r"( from \d+)? \(copies\)$")
@@ -32,6 +32,13 @@ _ATTENTION = (
     "output_gate",
     "write",
     "decay",
+)
+# Of a format whose scales are quantised themselves.
+_SCALES_IN_GROUP = 256
+_FEED_FORWARDS = (
+    WeightGroup.FEED_FORWARD,
+    WeightGroup.EXPERTS,
+    WeightGroup.SHARED_EXPERTS,
 )
 _EDGES = ("row_start", "row_end", "column_start", "column_end")
 
@@ -49,6 +56,8 @@ class BlockSizes(NamedTuple):
         Bits of the scale and of the zero of a block.
     tensor_bits
         Bits of the scale of a tensor.
+    scale_groups
+        Scales that share four bytes of their own, 0 if none do.
     """
 
     element_bits: Ints
@@ -56,6 +65,7 @@ class BlockSizes(NamedTuple):
     columns: Ints
     beside_bits: Ints
     tensor_bits: Ints
+    scale_groups: Ints
 
     def at(self, places: Ints) -> "BlockSizes":
         """Return the numbers of the matrices at places among these."""
@@ -79,6 +89,8 @@ class BlockSizes(NamedTuple):
         """Return the least bytes of scales of matrices of so many rows and columns."""
         blocks = _least_blocks(rows, self.rows) * _least_blocks(columns, self.columns)
         bits = blocks * self.beside_bits + self.tensor_bits
+        groups = -(-blocks // np.maximum(self.scale_groups, 1))
+        bits += np.where(self.scale_groups > 0, 32 * groups, 0)
         return bits * (rows * columns > 0) // 8
 
 
@@ -91,10 +103,11 @@ def block_sizes(formats: Sequence[WeightFormat]) -> BlockSizes:
             stored.block_columns,
             stored.scale_bits + stored.zero_bits,
             stored.tensor_bits,
+            _SCALES_IN_GROUP if stored.double else 0,
         )
         for stored in formats
     ]
-    return BlockSizes(*np.array(numbers, dtype=np.int64).reshape(-1, 5).T)
+    return BlockSizes(*np.array(numbers, dtype=np.int64).reshape(-1, 6).T)
 
 
 def stored_inputs(
@@ -128,7 +141,8 @@ def format_of_matrix(task: Task, name: str) -> WeightFormat:
         # "layers", its number, and the block.
         routed = model.has_experts(int(path[1]))
         group = WeightGroup.EXPERTS if routed else WeightGroup.FEED_FORWARD
-    return model.formats.of(group)
+    layered = group in (*_FEED_FORWARDS, WeightGroup.ATTENTION)
+    return model.formats.of(group, int(path[1]) if layered else None)
 
 
 def product_modes(task: Task, bits: Ints) -> Ints:
@@ -163,6 +177,8 @@ def resident_bytes(plan: ShardingPlan, chips: int) -> Ints:
     held = -(-(bottom - top) * (right - left) * sizes.element_bits // 8)
     # Scales and zeros are arrays of their own, which may share their last byte.
     held += -(-blocks * sizes.beside_bits // 8) + sizes.tensor_bits // 8
+    grouped = np.maximum(sizes.scale_groups, 1)
+    held += np.where(sizes.scale_groups > 0, 4 * -(-blocks // grouped), 0)
     total = np.zeros(chips, dtype=np.int64)
     np.add.at(total, table["chip"].to_numpy(dtype=np.int64), held)
     return total

@@ -21,6 +21,7 @@ from sharding.partition.attention_cuts import LatentCuts
 from sharding.partition.block_partition import BlockPartition
 from sharding.partition.products import multiply
 from sharding.weights.task import bytes_of
+from specs.model_formats import WeightGroup
 from workloads.operators import Function as GraphFunction
 from workloads.operators import GraphOperator
 
@@ -122,7 +123,9 @@ def _query_up(part: BlockPartition, operator: GraphOperator) -> Compute:
         columns=(queries.sizes,),
         stored=stored_matrices(
             MatrixParts(
-                part.task.formats.attention, (queries,), (Range(*cuts.whole(rank)),)
+                part.task.formats.of(WeightGroup.ATTENTION, part.block.layer),
+                (queries,),
+                (Range(*cuts.whole(rank)),),
             )
         ),
         computes=multiplies,

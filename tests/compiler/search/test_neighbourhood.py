@@ -10,8 +10,8 @@ from compiler.search.neighbourhood import Neighbour, neighbourhood
 from sharding.parallelism.strategy import Strategy, parse_strategy
 from sharding.planner.coverage import check_coverage
 from sharding.planner.plan import plan_sharding
-from specs.formats import parse_weight_format
 from specs.model_formats import ModelFormats
+from specs.weight_formats import parse_weight_format
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,9 @@ from experiments.run.scenario import run_scenario
 from experiments.tables.columns import COLUMNS
 from specs.machine import load_machine
 from specs.model import load_model
+from specs.model_formats import ModelFormats, WeightGroup
 from specs.scenario import Scenario
+from specs.weight_formats import parse_weight_format
 from workloads.graphs.workload import load_workload
 from workloads.model_graph import graph_of
 
@@ -274,3 +276,20 @@ def test_the_operators_of_a_model_are_shown_once_and_summed_over_its_layers() ->
     total = 32 * layer + 32_000 * 4096
     assert rows["all"][:2] == ["layers", f"{total / 1e9:.3f}"]
     assert rows["head.sample"][1] == "1"
+
+
+def test_layers_in_other_formats_have_rows_of_their_own() -> None:
+    model = load_model("llama-3-8b")
+    formats = dict.fromkeys(WeightGroup, (parse_weight_format("fp8"),))
+    # The first and the last layer are left as they are.
+    wide, narrow = parse_weight_format("bf16"), parse_weight_format("int4")
+    own = (wide, *[narrow] * (model.layers - 2), wide)
+    stored = ModelFormats.by_layers("any", formats | {WeightGroup.FEED_FORWARD: own})
+    graph = graph_of(model, context=16, batch=1)
+    printed = io.StringIO()
+    table = model_table(graph, load_machine().formats, stored)
+    Console(width=100, file=printed).print(table)
+    rows = [line.split() for line in printed.getvalue().splitlines()]
+    down = [row[2:5:2] for row in rows if row and row[0] == "feed_forward.down"]
+    # 4,096 x 14,336 weights of two bytes and of half of one, and activations.
+    assert down == [["2", "117.469"], ["30", "29.389"]]

@@ -245,6 +245,7 @@ def checked(model: ModelSpec, strategy: str, *, chips: int) -> Certificate:
         ("opt", "tensor=4,pipeline=2"),
         ("arcee", "tensor=4,pipeline=2"),
         ("ernie4_5", "tensor=8"),
+        ("seed_oss", "tensor=4,pipeline=2"),
         ("exaone4", "tensor=4,pipeline=2,attention=2"),
         ("nemotron", "tensor=2,pipeline=4"),
         ("olmoe", "tensor=8,expert=2"),

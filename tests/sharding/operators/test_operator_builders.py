@@ -18,9 +18,10 @@ from sharding.parallelism.tensor_group import Range
 from sharding.partition.block_operators import block_operators
 from sharding.weights.blocks import Block, BlockKind
 from sharding.weights.task import Task
-from specs.formats import Format, parse_weight_format
+from specs.formats import Format
 from specs.machine import load_machine
 from specs.model import ModelSpec, load_model
+from specs.weight_formats import parse_weight_format
 
 MACHINE = load_machine("groqrack")
 ATTENTION = Block(BlockKind.ATTENTION, 0, 0, 1, 1)

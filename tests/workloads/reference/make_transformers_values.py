@@ -267,6 +267,8 @@ CASES: dict[str, dict[str, Any]] = {
     | {"model_type": "qwen3_vl_moe_text", "mlp_only_layers": [0]},
     "arcee": DECODER | {"model_type": "arcee", "mlp_bias": True},
     "seed_oss": DECODER | {"model_type": "seed_oss"},
+    "seed_oss with a bias out of attention alone": DECODER
+    | {"model_type": "seed_oss", "attention_bias": False, "attention_out_bias": True},
     "ernie4_5": DECODER | {"model_type": "ernie4_5", "use_bias": True},
     "helium": DECODER
     | {"model_type": "helium", "num_attention_heads": 3, "num_key_value_heads": 3},

@@ -25,11 +25,11 @@ from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan, plan_sharding
 from sharding.weights.task import Task
 from specs.errors import VerificationError
-from specs.formats import parse_weight_format
 from specs.latent_attention import LatentAttention
 from specs.machine import load_machine
 from specs.model import load_model
-from specs.model_formats import ModelFormats
+from specs.model_formats import ModelFormats, WeightGroup
+from specs.weight_formats import parse_weight_format
 from topologies.selection import select_topology
 from workloads.model_graph import graph_of
 
@@ -48,10 +48,23 @@ FORMATS = ModelFormats.model_validate(
 )
 
 
+# Three layers, of which none has the formats of another.
+LAYERED = FORMATS.model_copy(
+    update={
+        "layered": tuple(
+            (group, tuple(map(parse_weight_format, names)))
+            for group, names in (
+                (WeightGroup.ATTENTION, ("int4:8:zero", "fp4:8:double", "bf16")),
+                (WeightGroup.FEED_FORWARD, ("fp8:row:fp32", "fp8:4x8", "fp8:4x8")),
+            )
+        )
+    }
+)
 EXPERTS = {"experts": 4, "experts_per_token": 2}
 # Shape, and the sizes of its feed-forwards.
 MODELS: dict[str, tuple[str, dict[str, object]]] = {
     "dense": ("llama-2-7b", {"layers": 1}),
+    "layers that differ": ("llama-2-7b", {"layers": 3}),
     "experts": ("mixtral-8x7b", {"layers": 1, **EXPERTS}),
     # A dense layer, and one with a shared expert.
     "shared expert": (
@@ -79,7 +92,8 @@ def small(kind: str, *, latent: bool = False, context: int = 16) -> Schedule:
     heads = {"attention_heads": 4, "kv_heads": 2, "vocabulary_size": 50}
     name, own = MODELS[kind]
     model = load_model(name).with_settings(size | heads | own)
-    changes: dict[str, object] = {"formats": FORMATS}
+    formats = LAYERED if kind == "layers that differ" else FORMATS
+    changes: dict[str, object] = {"formats": formats}
     if latent:
         changes |= {"family": "deepseek_v3", "latent": LATENT, "kv_heads": 4}
     task = Task(model.model_copy(update=changes), MACHINE, 2, context, 1)
@@ -178,6 +192,13 @@ def test_matrices_have_the_format_of_their_group_by_the_names_of_the_graph() -> 
         "head.weight": FORMATS.head,
     }.items():
         assert format_of_matrix(task, name) == stored, name
+    layers = small("layers that differ").plan
+    assert isinstance(layers, ShardingPlan)
+    names = [
+        str(format_of_matrix(layers.task, f"layers.{n}.attention.key.weight"))
+        for n in range(3)
+    ]
+    assert names == ["int4:8:zero", "fp4:8:double", "bf16"]
     plain = task._replace(model=task.model.in_formats_of(["formats.weights"]))
     stored = format_of_matrix(plain, "head.weight")
     assert stored == MACHINE.formats.weights
