@@ -166,7 +166,7 @@ def counted(
         programs=programs._replace(prepared=prepared),
     )
     delivered, replays = tokens_table(run), run.result.replays
-    latency_ns = latency_distribution(delivered)
+    latency_ns = latency_distribution(delivered["latency_ps"].to_numpy())
     return {
         "seed": seed,
         "simulated_tokens": len(delivered),

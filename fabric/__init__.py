@@ -4,6 +4,7 @@ Nothing here knows the workload: a `chip.program.Program` is all that arrives.
 
 simulation: simulate, with SimPy processes, the reference
 replay: replay, the same integers from NumPy arrays; it never loads SimPy
+engine: engine_named, which loads the event loop only for the engine that has one
 results: RunResult
 clocks, links, faults: their models
 runtime, statistics: what both engines share

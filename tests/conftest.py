@@ -29,6 +29,8 @@ settings.register_profile(
     "default", derandomize=True, deadline=None, max_examples=50, print_blob=True
 )
 settings.load_profile("default")
+# As the command does, which spares a tenth of the time.
+gc.set_threshold(200_000, 30, 30)
 
 
 def pytest_collection_finish() -> None:

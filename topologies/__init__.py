@@ -4,6 +4,7 @@ Builders return a `topologies.topology.Topology`, a value that is never modified
 Everything else here reads it.
 
 topology, validation: Topology, Level, and the checks of a topology
+adjacency: Adjacency, components
 cables, link_samples: bundles of cables, and the measured link that each follows
 floor_plan: cable_lengths_m, on_floor, rack_positions_m
 selection: select_topology

@@ -5,8 +5,8 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
 
+from topologies.adjacency import Adjacency
 from topologies.topology import Topology
 
 
@@ -39,17 +39,17 @@ class Outage:
         works[links] = works[links ^ 1] = False
         return works
 
-    def adjacency(self, topology: Topology) -> "csr_array[np.float32]":
-        """Return the number of working links between each pair of chips.
+    def adjacency(self, topology: Topology) -> Adjacency:
+        """Return the chips that working links lead to each chip from.
 
-        Shape ``(chips, chips)``, as in `Topology.adjacency`.
+        As `Topology.adjacency` does.
         """
         if not (self.chips or self.links):
             return topology.adjacency()
         works = self.works(topology)
-        ones = np.ones(int(works.sum()), np.float32)
-        ends = (topology.target[works], topology.source[works])
-        return coo_array((ones, ends), shape=(topology.chips, topology.chips)).tocsr()
+        return Adjacency.of_steps(
+            topology.chips, topology.source[works], topology.target[works]
+        )
 
 
 NO_OUTAGE = Outage()

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from scipy.sparse import coo_array, csr_array
 
 from specs.arrays import Floats
 from specs.errors import TopologyError
 from specs.short_repr import html_table, short_repr
+from topologies.adjacency import Adjacency
 from topologies.validation import (
     PORTS_PER_CHIP,
     check_active,
@@ -183,14 +183,9 @@ class Topology:
         return order, starts
 
     @cached_property
-    def _adjacency(self) -> "csr_array[np.float32]":
-        """Adjacency matrix, kept because every search uses it."""
-        ones = np.ones(len(self.source), np.float32)
-        matrix = coo_array(
-            (ones, (self.source, self.target)), shape=(self.chips, self.chips)
-        ).tocsr()
-        matrix.data.flags.writeable = False
-        return matrix
+    def _adjacency(self) -> Adjacency:
+        """Adjacency of the chips, kept because every search uses it."""
+        return Adjacency.of_steps(self.chips, self.source, self.target)
 
     def links_between(self, a: int, b: int) -> tuple[int, ...]:
         """Return the directed links from chip `a` to chip `b`, ascending."""
@@ -209,8 +204,8 @@ class Topology:
         order, starts = self._links_by_source
         return tuple(order[starts[chip] : starts[chip + 1]].tolist())
 
-    def adjacency(self) -> "csr_array[np.float32]":
-        """Return the number of cables between each pair, shape ``(chips, chips)``."""
+    def adjacency(self) -> Adjacency:
+        """Return the chips that cables lead to each chip from, and their number."""
         return self._adjacency
 
     def to_networkx(self) -> "nx.MultiGraph[int]":

@@ -2,11 +2,10 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from specs.arrays import Floats
 from specs.errors import TopologyError
+from topologies.adjacency import components
 
 PORTS_PER_CHIP = 11
 """C2C ports of the first-generation chip: 7 inside the node and 4 that leave it."""
@@ -159,12 +158,11 @@ def _check_connected(
     chips: int, source: NDArray[np.int32], target: NDArray[np.int32]
 ) -> None:
     """Refuse a machine in several connected components."""
-    ones = np.ones(len(source), np.int8)
-    graph = coo_array((ones, (source, target)), shape=(chips, chips)).tocsr()
-    parts, part = connected_components(graph, directed=False)
-    if parts > 1:
-        chip = int(np.flatnonzero(part != part[0])[0])
-        reached = int(np.count_nonzero(part == part[0]))
+    part = components(chips, source, target)
+    if part.any():
+        parts = len(np.unique(part))
+        chip = int(np.flatnonzero(part)[0])
+        reached = int(np.count_nonzero(part == 0))
         raise TopologyError(
             f"chip {chip} cannot be reached from chip 0: the links make {parts} "
             f"separate parts, the first with {reached} of {chips} chips; add at "

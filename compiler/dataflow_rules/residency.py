@@ -124,17 +124,17 @@ def _held(plan: ShardingPlan, number: dict[str, int], values: int) -> Ints:
     The key is chip and value. Slices that the program does not read are left out.
     """
     parts = checkpoint_parts(plan.task.model)
-    table = plan.slices
-    tensors, names = table["tensor"].factorize()
+    table = plan.slice_table
+    names, tensors = table.names, table.columns["tensor"]
     order = np.argsort(tensors, kind="stable")
     ends = np.cumsum(np.bincount(tensors, minlength=len(names)))
     columns = {
-        name: table[name].to_numpy(dtype=np.int64)[order]
+        name: table.columns[name][order]
         for name in ("chip", "row_start", "row_end", "column_start", "column_end")
     }
     blocks = [np.zeros((5, 0), dtype=np.int64)]
     for tensor, (begin, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
-        name = _COPIES.sub("", str(names[tensor]))
+        name = _COPIES.sub("", names[tensor])
         for part in parts.get(name, ()):
             value = number.get(part.name)
             if value is not None:

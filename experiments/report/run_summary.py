@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from experiments.report.records import (
     FaultCounts,
@@ -32,8 +31,9 @@ from experiments.run.prompt import prefill_facts
 from experiments.run.scenario import Run
 from experiments.run.version import VERSION
 from experiments.run.workload import workload_facts
-from experiments.tables.run_tables import tokens_table
+from experiments.tables.token_columns import token_columns
 from fabric.results.result import FAILOVER_PARTS, Failover
+from specs.arrays import Ints
 from specs.units import PS_PER_NS, PS_PER_S, PS_PER_US
 
 SCHEMA = "groqrack-fabric/simulate/1"
@@ -43,7 +43,7 @@ def summarise(run: Run) -> RunSummary:
     """Return the summary of a run, which its report and its JSON document show."""
     prepared, result, program = run.prepared, run.result, run.schedule.program
     certificate = run.certificate
-    tokens = tokens_table(run)
+    tokens = token_columns(run)
     rates = _rates(run, prepared, tokens) if isinstance(prepared, Prepared) else None
     return RunSummary(
         schema=SCHEMA,
@@ -67,8 +67,8 @@ def summarise(run: Run) -> RunSummary:
             checks=sum(certificate.checks.values()) if certificate else 0,
         ),
         iteration=IterationFacts(
-            count=len(tokens),
-            latency_ns=latency_distribution(tokens),
+            count=len(tokens["latency_ps"]),
+            latency_ns=latency_distribution(tokens["latency_ps"]),
             breakdown_cycles={
                 **run.breakdown._asdict(),
                 "replay": _mean_cycles(run, tokens["replay_ps"]),
@@ -124,11 +124,11 @@ def summary(run: Run) -> dict[str, Any]:
     return summarise(run).document()
 
 
-def latency_distribution(tokens: pd.DataFrame) -> LatencyDistribution | None:
+def latency_distribution(latency_ps: Ints) -> LatencyDistribution | None:
     """Return the latency distribution of tokens for a run's report, None of none."""
-    if tokens.empty:
+    if not len(latency_ps):
         return None
-    latency_ns = tokens["latency_ps"].to_numpy() / PS_PER_NS
+    latency_ns = latency_ps / PS_PER_NS
     return LatencyDistribution(
         min=float(latency_ns.min()),
         p50=float(np.percentile(latency_ns, 50)),
@@ -138,17 +138,17 @@ def latency_distribution(tokens: pd.DataFrame) -> LatencyDistribution | None:
     )
 
 
-def _mean_cycles(run: Run, column_ps: "pd.Series[int]") -> int:
+def _mean_cycles(run: Run, column_ps: Ints) -> int:
     """Return the cycles to report of a cause in a delivered token, on average."""
-    if column_ps.empty:
+    if not len(column_ps):
         return 0
     hz = run.prepared.machine.chip.clock_hz
     return round(float(column_ps.mean()) * hz / PS_PER_S)
 
 
-def _rates(run: Run, prepared: Prepared, tokens: pd.DataFrame) -> TokenRates | None:
+def _rates(run: Run, prepared: Prepared, tokens: dict[str, Ints]) -> TokenRates | None:
     """Return the rates of a model to report; a pass of an encoder makes no token."""
-    if tokens.empty or not prepared.makes_tokens:
+    if not len(tokens["latency_ps"]) or not prepared.makes_tokens:
         return None
     # A user's tokens follow each other once the pipeline is free again.
     every_s = (float(tokens["latency_ps"].mean()) + run.turn_ps) / PS_PER_S

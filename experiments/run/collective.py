@@ -12,9 +12,8 @@ from compiler.compile_collective import CollectiveSchedule, compile_collective
 from compiler.verify import Certificate, verify
 from experiments.run.scenario import peak_rss_bytes
 from experiments.run.version import VERSION
-from fabric.replay import replay
+from fabric.engine import engine_named
 from fabric.results.result import RunResult
-from fabric.simulation import simulate
 from specs.machine import MachineSpec
 from specs.units import NS_PER_S, PS_PER_NS, PS_PER_S
 from topologies.topology import Topology
@@ -129,7 +128,7 @@ def run_collective(
     if machine.deskews or not machine.drifts:
         certificate = verify(schedule.program, topology, machine, plan=schedule.plan)
     times.append(time.perf_counter())
-    execute = simulate if engine == "simpy" else replay
+    execute = engine_named(engine)
     result = execute(
         schedule.program, topology, machine, seed=seed, tokens=1, keep=frozenset({0})
     )

@@ -5,9 +5,7 @@ import io
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from sharding.plan_import.import_plan import edited_plan
 from sharding.planner.plan import ShardingPlan
 from sharding.weights.task import Task
 from specs.arrays import Ints
@@ -41,6 +39,11 @@ def read_plan(path: Path, task: Task, active: Ints, *, sequences: int) -> Shardi
         If the file cannot be read, a column is missing, a value is no whole number, or
         the plan is not one: the message names file and row.
     """
+    # Only a plan from a file is read as a table.
+    import pandas as pd  # noqa: PLC0415
+
+    from sharding.plan_import.import_plan import edited_plan  # noqa: PLC0415
+
     rows = _rows(path)
     if not rows:
         raise PlanError(f"{path}: holds no rows; write a plan with groqrack plan --out")

@@ -6,9 +6,8 @@ from typing import final
 from compiler.compile_prefill import Prefill, compile_prefill
 from compiler.verify import Certificate, verify
 from experiments.run.preparation import Prepared
-from fabric.replay import replay
+from fabric.engine import engine_named
 from fabric.results.result import RunResult
-from fabric.simulation import simulate
 from specs.short_repr import short_repr
 from specs.units import PS_PER_NS
 
@@ -79,7 +78,7 @@ def run_prompt(prepared: Prepared) -> PromptRun | None:
         certificate = verify(
             program, prepared.topology, machine, plan=prefill.schedule.plan
         )
-    execute = simulate if scenario.engine == "simpy" else replay
+    execute = engine_named(scenario.engine)
     result = execute(program, prepared.topology, machine, seed=scenario.seed, tokens=1)
     payload_bytes = TOKEN_BYTES * scenario.prompt * scenario.batch
     return PromptRun(

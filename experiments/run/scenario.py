@@ -17,10 +17,9 @@ from experiments.run.failover_planning import SpareNodes
 from experiments.run.preparation import Prepared, compile_prepared, plan_scenario
 from experiments.run.prompt import PromptRun, run_prompt
 from experiments.run.workload import PreparedWorkload, prepare_workload
+from fabric.engine import engine_named
 from fabric.faults.fault_script import check_faults
-from fabric.replay import replay
 from fabric.results.result import RunResult
-from fabric.simulation import simulate
 from specs.arrays import Ints
 from specs.faults import load_faults
 from specs.progress import report_progress
@@ -171,8 +170,7 @@ def run_scenario(
     # A search for throughput decides how many sequences there are.
     total = scenario.tokens * prepared.scenario.sequences
     began = time.perf_counter()
-    execute = simulate if scenario.engine == "simpy" else replay
-    result = execute(
+    result = engine_named(scenario.engine)(
         buckets[0].schedule.program,
         prepared.topology,
         prepared.machine,

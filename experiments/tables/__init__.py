@@ -1,6 +1,7 @@
 """Tables that a run leaves, their columns, and how files are written.
 
 run_tables: TABLES, tokens_table, links_table, chips_table, failovers_table
+token_columns: token_columns
 scenario_rows: scenario_row, best_strategy_row, latency_columns
 failover_costs: FaultCase, failover_costs, tokens_by_cause
 plan_tables: plan_table, stages_table, schedule_table

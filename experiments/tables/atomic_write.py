@@ -5,10 +5,12 @@ import os
 import stat
 import tempfile
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from specs.errors import OutputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def check_writable(folder: Path) -> None:
@@ -31,7 +33,7 @@ def check_writable(folder: Path) -> None:
         ) from None
 
 
-def csv_bytes(table: pd.DataFrame) -> bytes:
+def csv_bytes(table: "pd.DataFrame") -> bytes:
     """Return a table as CSV bytes with the same line ends on every system."""
     return table.to_csv(index=False, lineterminator="\n").encode()
 

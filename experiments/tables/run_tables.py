@@ -7,85 +7,26 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from chip.program import Slice
-from experiments.run.context_buckets import token_context
 from experiments.run.scenario import Run
 from experiments.tables.columns import COLUMNS
 from experiments.tables.plan_tables import plan_table, schedule_table, stages_table
 from experiments.tables.timeline import timeline_table
-from fabric.clocks.clock import Clock
+from experiments.tables.token_columns import token_columns
 from fabric.links.slack import UNLIMITED_PS
-from fabric.results.result import Failover, IterationRow
 from sharding.planner.plan import Stage
 from sharding.workloads.workload_plan import WorkloadStage
-from specs.units import PPM, PS_PER_S
+from specs.units import PS_PER_S
 from topologies.topology import Level
-
-# Causes that get what a token took beyond its schedule: before and after a failover.
-_DRIFT_CAUSE, _DETOUR_CAUSE = "deskew", "link"
 
 
 def tokens_table(run: Run) -> pd.DataFrame:
     """Return the table of delivered tokens, a row for each with its latency by cause.
 
-    The schedule gives the cycles of each cause, in cycles of the leader's crystal,
-    which all chips follow. The difference between them and the measured latency is a
-    few cycles at most. It counts as deskew, and after a failover as link, because then
-    other routes cause it. A damaged token also has the time of its earlier attempts.
+    Its columns are those of `experiments.tables.token_columns.token_columns`.
     """
-    offset_ppm = run.result.chips.offset_ppm[run.schedule.program.leader]
-    hz = round(run.prepared.machine.chip.clock_hz * (1 + offset_ppm / PPM))
-    share_ps = np.array(
-        [
-            np.diff(Clock(frequency_hz=hz).edges_ps(np.cumsum([0, *each])))
-            for each in (bucket.schedule.breakdown for bucket in run.buckets)
-        ]
-    )
-    attempts = pd.DataFrame(run.result.iterations, columns=IterationRow._fields)
-    begun = attempts.groupby(["sequence", "token"])["start_ps"].transform("min")
-    done = attempts[attempts["delivered"]]
-    start_ps = begun[attempts["delivered"]].to_numpy(dtype=np.int64, copy=True)
-    failover_ps = np.zeros_like(start_ps)
-    moved = np.zeros(len(done), dtype=bool)
-    for failover in run.result.failovers:
-        moved |= done["start_ps"].to_numpy() >= failover.resumed_ps
-        # The latency of a token that could not start before includes the failover.
-        start_ps[_first_after(done, start_ps, failover)] = failover.stopped_ps
-        within = (start_ps <= failover.stopped_ps) & (
-            done["end_ps"].to_numpy() >= failover.resumed_ps
-        )
-        failover_ps[within] += failover.duration_ps
-    served = run.bucket_of(done["token"].to_numpy())
-    columns: dict[str, object] = {
-        f"{cause}_ps": share_ps[served, place]
-        for place, cause in enumerate(run.schedule.breakdown._fields)
-    }
-    scenario = run.prepared.scenario
-    table = pd.DataFrame(
-        {
-            "token": done["token"].to_numpy(),
-            "sequence": done["sequence"].to_numpy(),
-            "context_tokens": token_context(scenario, done["token"].to_numpy()),
-            "start_ps": start_ps,
-            "end_ps": done["end_ps"].to_numpy(),
-            "latency_ps": done["end_ps"].to_numpy() - start_ps,
-            **columns,
-            "replay_ps": done["start_ps"].to_numpy() - start_ps - failover_ps,
-            "failover_ps": failover_ps,
-            "attempts": done["attempt"].to_numpy() + 1,
-        },
-        columns=list(COLUMNS["tokens"]),
-    )
-    taken_ps = (done["end_ps"] - done["start_ps"]).to_numpy()
-    beyond_ps = taken_ps - share_ps.sum(axis=1)[served]
-    table[f"{_DRIFT_CAUSE}_ps"] += np.where(moved, 0, beyond_ps)
-    table[f"{_DETOUR_CAUSE}_ps"] += np.where(moved, beyond_ps, 0)
-    if scenario.prompt:
-        contexts = np.array([bucket.context_tokens for bucket in run.buckets])
-        table["bucket_tokens"] = contexts[served]
-    return table.sort_values(["token", "sequence"], ignore_index=True)
+    return pd.DataFrame(token_columns(run))
 
 
 def failovers_table(run: Run) -> pd.DataFrame:
@@ -99,28 +40,6 @@ def failovers_table(run: Run) -> pd.DataFrame:
         for failover in run.result.failovers
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS["failovers"]))
-
-
-def _first_after(
-    done: pd.DataFrame, start_ps: NDArray[np.int64], failover: Failover
-) -> list[int]:
-    """Return the table row of each sequence's first token after a failover.
-
-    A sequence whose token was in flight at the failover has none.
-    """
-    later = np.flatnonzero(start_ps >= failover.resumed_ps)
-    sequences = done["sequence"].to_numpy()
-    begun_before = {
-        int(sequences[row])
-        for row in np.flatnonzero(
-            (start_ps < failover.resumed_ps)
-            & (done["end_ps"].to_numpy() > failover.resumed_ps)
-        )
-    }
-    first: dict[int, int] = {}
-    for row in later[np.argsort(start_ps[later], kind="stable")].tolist():
-        first.setdefault(int(sequences[row]), row)
-    return [row for sequence, row in first.items() if sequence not in begun_before]
 
 
 def links_table(run: Run) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtrc
 
 from specs.fec import FecCode
 
@@ -52,6 +51,9 @@ def codeword_odds(code: FecCode, ber: float) -> CodewordOdds:
     """
     if ber == 0:
         return CodewordOdds(corrected=0.0, uncorrectable=0.0)
+    # Loading it takes longer than most plans.
+    from scipy.special import bdtrc  # noqa: PLC0415
+
     wrong_symbol = -math.expm1(code.symbol_bits * math.log1p(-ber))
     any_wrong = float(bdtrc(0, code.codeword_symbols, wrong_symbol))
     too_many = float(

@@ -9,7 +9,6 @@ from typing import Self, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, betaincc, betainccinv, ndtr, ndtri
 
 from specs.arrays import Floats, Ints
 
@@ -60,6 +59,9 @@ class JitterLaw:
         -------
         Shape ``(rows, levels)``; those of a normal law may lie outside the span.
         """
+        # Loading it takes longer than most plans.
+        from scipy.special import betainc, ndtri  # noqa: PLC0415
+
         below = (np.arange(levels) + 0.5) / levels
         found: Floats = np.multiply.outer(self.deviation, ndtri(below))
         found += self.mean[:, np.newaxis]
@@ -77,6 +79,8 @@ class JitterLaw:
         row, odds
             Row of each, and the odds; both of one shape, which is that of the result.
         """
+        from scipy.special import betainccinv, ndtri  # noqa: PLC0415
+
         found: Floats = self.mean[row] - self.deviation[row] * ndtri(odds)
         beta = self.is_beta[row]
         inverse = betainccinv(*self._shape(row[beta]), odds[beta])
@@ -92,6 +96,8 @@ class JitterLaw:
             Row of each, and the fraction; both of one shape, which is that of the
             result.
         """
+        from scipy.special import betaincc, ndtr  # noqa: PLC0415
+
         # A law without deviation is a step.
         deviation = np.maximum(self.deviation[row], np.finfo(np.float64).tiny)
         with np.errstate(over="ignore"):

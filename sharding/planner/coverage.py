@@ -1,15 +1,19 @@
 """Coverage of a plan: every weight is on exactly one chip of each replica."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from specs.errors import PlanError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 RECTANGLE = ["row_start", "row_end", "column_start", "column_end"]
 
 
-def check_coverage(slices: pd.DataFrame) -> int:
+def check_coverage(slices: "pd.DataFrame") -> int:
     """Check that a plan covers each element exactly once, and return their number.
 
     Each replica has every tensor; its elements count once for each replica.

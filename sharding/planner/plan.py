@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
-import pandas as pd
 
 from sharding.parallelism.feasibility import (
     check_mirrors,
@@ -18,6 +17,7 @@ from sharding.planner.infeasibility import capacity_error
 from sharding.planner.memory import StageMemory, stage_memories
 from sharding.planner.stage_partition import stage_blocks, stage_cuts
 from sharding.weights.blocks import Block, BlockKind, model_units
+from sharding.weights.slice_table import COLUMNS, SliceTable
 from sharding.weights.stored_weights import slice_bytes
 from sharding.weights.task import Task
 from sharding.weights.weight_slices import block_slices
@@ -26,11 +26,8 @@ from specs.errors import PlanError
 from specs.machine import MachineSpec
 from specs.short_repr import html_table, short_repr
 
-# Columns of a plan's table of slices, in order.
-_COLUMNS = (
-    *("chip", "replica", "stage", "layer", "tensor", "tensor_rows", "tensor_columns"),
-    *("row_start", "row_end", "column_start", "column_end", "bytes"),
-)
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @final
@@ -142,16 +139,13 @@ class ShardingPlan:
         return sum(int(stage.memory.weights.sum()) for stage in self.stages)
 
     @cached_property
-    def slices(self) -> pd.DataFrame:
-        """Weight slices as a table, one row for each slice of a tensor on a chip.
-
-        Columns: chip, replica, stage, layer, tensor, its rows and columns, row_start,
-        row_end, column_start, column_end, bytes; ends are exclusive.
-        """
+    def slice_table(self) -> SliceTable:
+        """Weight slices as arrays, one row for each slice of a tensor on a chip."""
         columns: dict[str, list[Ints]] = {}
         # What all slices of a tensor on a stage have in common, and their number.
-        common: dict[str, list[int | str]] = {}
+        common: dict[str, list[int]] = {}
         counts: list[int] = []
+        names: dict[str, int] = {}
         group, model = self.task.group, self.task.model
         plain = self.task.machine.formats.weights
         for stage in self.stages:
@@ -159,11 +153,11 @@ class ShardingPlan:
                 for part in block_slices(model, block, group):
                     held = part.elements > 0
                     counts.append(int(held.sum()))
-                    shared: dict[str, int | str] = {
+                    shared = {
                         "replica": stage.replica,
                         "stage": stage.index,
                         "layer": block.layer,
-                        "tensor": part.tensor,
+                        "tensor": names.setdefault(part.tensor, len(names)),
                         "tensor_rows": part.rows,
                         "tensor_columns": part.columns,
                     }
@@ -181,9 +175,17 @@ class ShardingPlan:
                         columns.setdefault(name, []).append(values)
         table = {name: np.concatenate(parts) for name, parts in columns.items()}
         for name, each in common.items():
-            kind = object if name == "tensor" else np.int64
-            table[name] = np.repeat(np.array(each, dtype=kind), counts)
-        return pd.DataFrame({name: table[name] for name in _COLUMNS})
+            table[name] = np.repeat(np.array(each, dtype=np.int64), counts)
+        return SliceTable(tuple(names), {name: table[name] for name in COLUMNS})
+
+    @cached_property
+    def slices(self) -> "pd.DataFrame":
+        """Weight slices as a table, one row for each slice of a tensor on a chip.
+
+        Columns: chip, replica, stage, layer, tensor, its rows and columns, row_start,
+        row_end, column_start, column_end, bytes; ends are exclusive.
+        """
+        return self.slice_table.frame()
 
 
 def plan_sharding(

@@ -2,6 +2,7 @@
 
 blocks: Block, BlockKind, whole_blocks, model_units, merged
 task: Task, bytes_of, like_block
+slice_table: SliceTable, COLUMNS
 stored_weights: tensor_format, matrices_of, slice_bytes, checkpoint_bytes
 tensor_names: names_of
 weight_slices: block_slices, counted_slices

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
-import pandas as pd
 
 from chip.element_numbering import Numbering
 from sharding.parallelism.grid import ColumnSplit, Grid
 from sharding.planner.memory import StageMemory
+from sharding.weights.slice_table import SliceTable
 from sharding.workloads.tensor_layout import Use, format_of, split_columns, uses_of
 from specs.arrays import Ints
 from specs.formats import Format
@@ -22,6 +22,9 @@ from workloads.graphs.graph_of_workload import WorkloadGraph, graph_of_workload
 from workloads.graphs.numberings import numberings, weight_blocks
 from workloads.graphs.workload import Workload
 from workloads.operators import GraphOperator
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @final
@@ -173,27 +176,29 @@ class WorkloadPlan:
         )
 
     @cached_property
-    def slices(self) -> pd.DataFrame:
-        """Weight slices as a table, one row for each slice of a matrix on a chip.
+    def slice_table(self) -> SliceTable:
+        """Weight slices as arrays, one row for each slice of a matrix on a chip.
 
-        Columns are as in `sharding.planner.plan.ShardingPlan.slices`. The layer is the
-        number of the first operator that reads the weights. Columns of weights are
-        counted as they are stored: those of one place of all `blocks` together.
+        The layer is the number of the first operator that reads the weights. Columns
+        of weights are counted as they are stored: those of one place of all `blocks`
+        together.
         """
-        rows = [
+        return SliceTable.of_rows(
             row
             for tensor in self.workload.tensors
             if tensor.role is Role.WEIGHTS
             for row in self._slices(tensor)
-        ]
-        columns = (
-            *("chip", "replica", "stage", "layer"),
-            *("tensor", "tensor_rows", "tensor_columns"),
-            *("row_start", "row_end", "column_start", "column_end", "bytes"),
         )
-        return pd.DataFrame(rows, columns=list(columns))
 
-    def _slices(self, tensor: Tensor) -> Iterator[tuple[object, ...]]:
+    @cached_property
+    def slices(self) -> "pd.DataFrame":
+        """Weight slices as a table: `slice_table` with the names of tensors.
+
+        Columns are as in `sharding.planner.plan.ShardingPlan.slices`.
+        """
+        return self.slice_table.frame()
+
+    def _slices(self, tensor: Tensor) -> Iterator[tuple[int | str, ...]]:
         """Yield the rows of a weight tensor in the table of slices.
 
         The first stage that reads it holds the tensor, others hold copies.

@@ -97,7 +97,7 @@ def used_links(schedule: Schedule, level: Level) -> list[int]:
 @ENGINES
 @pytest.mark.parametrize("level", Level)
 @given(at_us=TIMES, data=st.data())
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_a_cable_of_any_class_may_break_at_any_time(
     spared: Spared,
     engine: Callable[..., RunResult],
@@ -120,7 +120,7 @@ def test_a_cable_of_any_class_may_break_at_any_time(
     "role", ["leader", "first stage", "middle stage", "last stage", "idle spare"]
 )
 @given(at_us=TIMES)
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_a_chip_of_any_role_may_stop_at_any_time(
     spared: Spared, engine: Callable[..., RunResult], role: str, at_us: float
 ) -> None:
@@ -207,7 +207,7 @@ def test_a_fault_after_the_end_is_none(
 @given(
     first=TIMES, second=TIMES, chips=st.tuples(st.integers(0, 11), st.integers(0, 11))
 )
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_two_chips_may_stop_in_one_run(
     spared: Spared,
     engine: Callable[..., RunResult],
@@ -266,7 +266,7 @@ def test_the_spare_may_be_dead_itself(
 
 @ENGINES
 @given(part=st.floats(0, 1), chip=st.integers(0, 11))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_a_chip_may_stop_while_the_spare_is_loaded(
     spared: Spared, engine: Callable[..., RunResult], part: float, chip: int
 ) -> None:
@@ -347,7 +347,7 @@ def test_a_link_that_is_bad_for_a_time_costs_at_most_its_node(
     chip=st.integers(0, 11),
     ber=st.sampled_from([0.0, 1e-5, 1e-4]),
 )
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_chips_and_cables_and_bits_may_fail_together(
     spared: Spared,
     engine: Callable[..., RunResult],

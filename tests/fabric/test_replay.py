@@ -156,7 +156,7 @@ ALSO = {
     law=st.sampled_from(["beta", "clipped", "gaussian"]),
     ber=st.sampled_from([0.0, 1e-12, 1e-7, 3e-6, 1e-4]),
 )
-@settings(max_examples=80)
+@settings(max_examples=60)
 def test_both_engines_agree_whatever_the_hardware_does(
     compiled: Compile,
     *,
@@ -226,7 +226,7 @@ BROKEN = every_pair(
     ber=st.sampled_from([0.0, 1e-7, 3e-6, 1e-4]),
     faults=FAULTS,
 )
-@settings(max_examples=120)
+@settings(max_examples=60)
 def test_both_engines_agree_whatever_breaks(
     spared: Spared,
     *,

@@ -107,7 +107,7 @@ def test_by_default_nothing_is_violated_and_every_token_takes_equally_long(
     jitter_cycles=st.integers(0, 30),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_the_guard_band_covers_all_that_clocks_and_links_may_do(
     compiled: Compile,
     *,

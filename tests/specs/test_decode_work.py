@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specs.decode_work import attention_work, decode_work, head_work
@@ -92,6 +92,7 @@ def test_parts_of_a_step_add_up_to_it(name: str) -> None:
     assert whole.read_bytes == pytest.approx(read)
 
 
+@settings(max_examples=15)
 @given(context=st.integers(1, 300), positions=st.integers(1, 300))
 def test_positions_attend_to_themselves_and_those_before(
     context: int, positions: int

@@ -102,5 +102,5 @@ def test_a_link_works_if_it_and_its_ends_do(outage: Outage) -> None:
     for link in range(len(RACK.source)):
         ends = {int(RACK.source[link]), int(RACK.target[link])}
         assert works[link] == (link not in outage.links and not ends & outage.chips)
-    counts = outage.adjacency(RACK).toarray()
+    counts = outage.adjacency(RACK).matrix().toarray()
     assert counts.sum() == works.sum()

@@ -54,7 +54,7 @@ def test_parallel_cables_are_all_returned() -> None:
     )
     assert pair.links_between(0, 1) == (0, 3)
     assert pair.links_between(1, 0) == (1, 2)
-    assert pair.adjacency().toarray().tolist() == [[0, 2], [2, 0]]
+    assert pair.adjacency().matrix().toarray().tolist() == [[0, 2], [2, 0]]
 
 
 def test_links_between_agrees_with_out_links_in_a_whole_rack() -> None:

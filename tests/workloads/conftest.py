@@ -48,12 +48,8 @@ _LINEAR = {
     "linear_value_head_dim": 5,
     "linear_conv_kernel_dim": 3,
 }
-_LINEAR_EXPERTS = {
-    "num_experts": 4,
-    "num_experts_per_tok": 2,
-    "moe_intermediate_size": 9,
-    "shared_expert_intermediate_size": 7,
-}
+_EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 9}
+_SHARED_EXPERT = {"shared_expert_intermediate_size": 7}
 _OF_FAMILY: dict[str, dict[str, Any]] = {
     "deepseek_v2": _DEEPSEEK,
     "deepseek_v3": _DEEPSEEK,
@@ -90,11 +86,14 @@ _OF_FAMILY: dict[str, dict[str, Any]] = {
     "gemma2": {"sliding_window": 3, "attn_logit_softcapping": 2.0},
     "mistral": {"sliding_window": 4},
     "mixtral": {"num_local_experts": 4, "num_experts_per_tok": 2},
+    "qwen2_moe": _EXPERTS | _SHARED_EXPERT,
     "qwen3": {"attention_bias": True},
+    "qwen3_moe": _EXPERTS,
+    "qwen3_vl_moe_text": _EXPERTS,
     "phi3": {"partial_rotary_factor": 0.5},
     "qwen3_5_text": _LINEAR,
-    "qwen3_5_moe_text": _LINEAR | _LINEAR_EXPERTS,
-    "qwen3_next": _LINEAR | _LINEAR_EXPERTS,
+    "qwen3_5_moe_text": _LINEAR | _EXPERTS | _SHARED_EXPERT,
+    "qwen3_next": _LINEAR | _EXPERTS | _SHARED_EXPERT,
 }
 
 

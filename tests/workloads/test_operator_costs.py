@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specs.machine import load_machine
@@ -60,6 +60,7 @@ def costs(graph: OperatorGraph) -> dict[str, OperatorCost]:
 
 
 @pytest.mark.parametrize("name", model_names())
+@settings(max_examples=10)
 @given(context=st.integers(1, 512), batch=st.integers(1, 4))
 def test_the_operators_of_a_model_multiply_what_its_closed_form_says(
     name: str, context: int, batch: int

@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from specs.arrays import Floats, Ints
 from specs.errors import TopologyError, nearest
+from topologies.adjacency import components
 from topologies.cables import both_directions
 from topologies.topology import Level, Topology
 
@@ -191,18 +190,15 @@ def _derived_places(
     rack. Both are numbered in the order of their lowest chips.
     """
 
-    def components(cable: NDArray[np.bool_]) -> NDArray[np.int32]:
+    def joined_by(cable: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Return the component of each chip under the selected cables."""
-        joined = ends[cable]
-        ones = np.ones(len(joined), np.int8)
-        matrix = coo_array((ones, (joined[:, 0], joined[:, 1])), shape=(chips, chips))
-        _, part = connected_components(matrix.tocsr(), directed=False)
-        _, first, inverse = np.unique(part, return_index=True, return_inverse=True)
-        return np.argsort(np.argsort(first))[inverse].astype(np.int32)
+        a, b = ends[cable].T
+        lowest = components(chips, np.concatenate([a, b]), np.concatenate([b, a]))
+        return np.unique(lowest, return_inverse=True)[1].astype(np.int32)
 
-    node = components(level == Level.LOCAL)
+    node = joined_by(level == Level.LOCAL)
     by_node = np.argsort(node, kind="stable")
     first = np.searchsorted(node[by_node], node[by_node])
     slot = np.zeros(chips, np.int32)
     slot[by_node] = np.arange(chips) - first
-    return {"rack": components(level != Level.GLOBAL), "node": node, "slot": slot}
+    return {"rack": joined_by(level != Level.GLOBAL), "node": node, "slot": slot}

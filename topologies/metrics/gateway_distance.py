@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array
 
 from specs.arrays import Ints
+from topologies.adjacency import Adjacency
 from topologies.routing.breadth_first import step_histogram
 from topologies.topology import Topology
 
@@ -40,7 +40,7 @@ def gateway_histogram(topology: Topology, sources: Sequence[int]) -> Ints:
     at which the link ends, and between destinations of one node.
     """
     step = _derived_graph(topology)
-    destinations = np.arange(step.shape[0] - topology.chips, step.shape[0])
+    destinations = np.arange(step.vertices - topology.chips, step.vertices)
     chips = np.asarray(sources, np.intp)
     # A source is its own destination from the start; the path out and back would count
     # 2. The destination's further edges are the links of its own node, which cost the
@@ -52,8 +52,8 @@ def gateway_histogram(topology: Topology, sources: Sequence[int]) -> Ints:
     return histogram
 
 
-def _derived_graph(topology: Topology) -> "csr_array[np.float32]":
-    """Return the metric's step matrix over origins, nodes between and destinations."""
+def _derived_graph(topology: Topology) -> Adjacency:
+    """Return the metric's graph over origins, nodes between and destinations."""
     chips, nodes = topology.chips, int(topology.node.max()) + 1
     source = topology.source.astype(np.int64)
     target = topology.target.astype(np.int64)
@@ -73,5 +73,4 @@ def _derived_graph(topology: Topology) -> "csr_array[np.float32]":
     tail = np.concatenate([edge[0] for edge in edges])
     head = np.concatenate([edge[1] for edge in edges])
     vertices = chips + nodes + chips
-    ones = np.ones(len(tail), np.float32)
-    return coo_array((ones, (head, tail)), shape=(vertices, vertices)).tocsr()
+    return Adjacency.of_steps(vertices, tail, head)

@@ -120,7 +120,7 @@ def _block_loads(
     topology: Topology, sources: NDArray[np.integer], ends: NDArray[np.float32]
 ) -> Floats:
     """Return the link-load metric of a block of sources, searched together."""
-    cables = topology.adjacency()
+    cables = topology.adjacency().matrix()
     # The forward pass records hop counts, as `hop_counts` does.
     hops = np.full((topology.chips, len(sources)), UNREACHABLE, np.int16)
     hops[sources, np.arange(len(sources))] = 0

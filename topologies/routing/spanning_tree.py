@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import dijkstra
 
 from specs.arrays import Floats, Ints
 from specs.errors import TopologyError
@@ -171,14 +169,19 @@ def _distances(
     length: Floats,
 ) -> Floats:
     """Return the length of the shortest route from the root to each chip."""
-    # A matrix holds one entry for parallel links and sums what is added there.
-    lightest = np.lexsort((length, target, source))
-    pair = source[lightest].astype(np.int64) * chips + target[lightest]
-    kept = lightest[np.concatenate([[True], pair[1:] != pair[:-1]])[: len(pair)]]
-    graph = coo_array(
-        (length[kept], (source[kept], target[kept])), shape=(chips, chips)
-    ).tocsr()
-    distance: Floats = dijkstra(graph, indices=np.array([root]))[0]
+    # Each round goes on from the chips to which the one before found a shorter route.
+    order = np.argsort(source, kind="stable")
+    starts = np.searchsorted(source[order], np.arange(chips + 1))
+    distance = np.full(chips, np.inf)
+    distance[root] = 0
+    nearer = np.array([root])
+    while len(nearer):
+        first, count = starts[nearer], starts[nearer + 1] - starts[nearer]
+        skipped = np.cumsum(count) - count
+        link = order[np.arange(count.sum()) + np.repeat(first - skipped, count)]
+        before = distance[target[link]]
+        np.minimum.at(distance, target[link], distance[source[link]] + length[link])
+        nearer = np.unique(target[link][distance[target[link]] < before])
     return distance
 
 

@@ -109,19 +109,14 @@ def _check_whole(facts: GraphFacts, chips: Ints, name: str) -> None:
 
 def check_graph_residency(facts: GraphFacts) -> int:
     """Residency dataflow rule: refuse a graph's reads of weights not held."""
-    table = facts.plan.slices
+    table = facts.plan.slice_table
     held: defaultdict[tuple[int, str], list[tuple[int, int, int, int]]]
     held = defaultdict(list)
-    edges = ["row_start", "row_end", "column_start", "column_end"]
-    columns = zip(
-        table["chip"].tolist(),
-        table["tensor"].tolist(),
-        table[edges].to_numpy(dtype=np.int64).tolist(),
-        strict=True,
-    )
-    for chip, tensor, (low, high, left, right) in columns:
-        name = _COPY.sub("", str(tensor))
-        held[int(chip), name].append((low, high, left, right))
+    names = [_COPY.sub("", name) for name in table.names]
+    edges = ("chip", "tensor", "row_start", "row_end", "column_start", "column_end")
+    columns = (table.columns[name].tolist() for name in edges)
+    for chip, tensor, low, high, left, right in zip(*columns, strict=True):
+        held[chip, names[tensor]].append((low, high, left, right))
     checked = 0
     for operation in facts.operations:
         for name, regions in operation.reads.items():
@@ -159,10 +154,10 @@ def check_one_iteration(facts: GraphFacts) -> int:
 def check_graph_memory(facts: GraphFacts) -> int:
     """Claim dataflow rule: refuse less memory than a graph needs."""
     program, plan = facts.statements.program, facts.plan
-    table, chips = plan.slices, plan.chips
+    table, chips = plan.slice_table.columns, plan.chips
     weights = np.bincount(
         table["chip"],
-        weights=table["bytes"].to_numpy(dtype=np.float64),
+        weights=table["bytes"].astype(np.float64),
         minlength=program.chips,
     ).astype(np.int64)[chips]
     states = np.zeros(program.chips, dtype=np.int64)

@@ -167,12 +167,11 @@ def resident_bytes(plan: ShardingPlan, chips: int) -> Ints:
     chips
         Chips of the machine.
     """
-    table = plan.slices
+    table = plan.slice_table
     parts = checkpoint_parts(plan.task.model)
-    tensors, names = table["tensor"].factorize()
-    formats = [_format_of_tensor(plan.task, parts, str(name)) for name in names]
-    sizes = block_sizes(formats).at(tensors.astype(np.int64))
-    top, bottom, left, right = (table[n].to_numpy(dtype=np.int64) for n in _EDGES)
+    formats = [_format_of_tensor(plan.task, parts, name) for name in table.names]
+    sizes = block_sizes(formats).at(table.columns["tensor"])
+    top, bottom, left, right = (table.columns[name] for name in _EDGES)
     blocks = _met(top, bottom, sizes.rows) * _met(left, right, sizes.columns)
     held = -(-(bottom - top) * (right - left) * sizes.element_bits // 8)
     # Scales and zeros are arrays of their own, which may share their last byte.
@@ -180,7 +179,7 @@ def resident_bytes(plan: ShardingPlan, chips: int) -> Ints:
     grouped = np.maximum(sizes.scale_groups, 1)
     held += np.where(sizes.scale_groups > 0, 4 * -(-blocks // grouped), 0)
     total = np.zeros(chips, dtype=np.int64)
-    np.add.at(total, table["chip"].to_numpy(dtype=np.int64), held)
+    np.add.at(total, table.columns["chip"], held)
     return total
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from compiler.bounds.block_bound import (
     BlockBoundCache,
@@ -102,6 +102,7 @@ def test_strategies_that_differ_in_other_keys_share_the_bound_of_a_block() -> No
     assert known.bound(alternating, ATTENTION) != known.bound(TASK, ATTENTION)
 
 
+@settings(max_examples=20)
 @given(plan=...)
 def test_what_a_cache_holds_does_not_change_a_bound(plan: ShardingPlan) -> None:
     shared = BlockBoundCache()

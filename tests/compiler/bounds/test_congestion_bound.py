@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from compiler.bounds.block_bound import BlockBoundCache
 from compiler.bounds.congestion_bound import congestion_bound, least_link_timing
@@ -21,6 +21,7 @@ from specs.machine import load_machine
 from topologies.selection import select_topology
 
 
+@settings(max_examples=20)
 @given(plan=...)
 def test_each_step_of_the_search_raises_the_bound_towards_the_schedule(
     plan: ShardingPlan,

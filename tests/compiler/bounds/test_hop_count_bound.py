@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 
 from compiler.bounds.congestion_bound import congestion_bound, least_link_timing
 from compiler.bounds.hop_count_bound import (
@@ -15,6 +15,7 @@ from specs.machine import load_machine
 from topologies.selection import select_topology
 
 
+@settings(max_examples=20)
 @given(plan=...)
 def test_no_replica_beats_its_bound_whichever_paths_its_vectors_take(
     plan: ShardingPlan,

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 
 from compiler.bounds.block_bound import BlockBoundCache
 from compiler.bounds.strategy_bound import split_bound
@@ -13,6 +13,7 @@ from specs.model import load_model
 from topologies.selection import select_topology
 
 
+@settings(max_examples=20)
 @given(plan=...)
 def test_no_token_takes_less_of_the_machine_than_its_bound(plan: ShardingPlan) -> None:
     strategy = plan.strategy

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from compiler.compile_decode import compile_token
 from compiler.cost.link_timing import hop_cycles
@@ -16,6 +16,7 @@ from topologies.selection import select_topology
 Compile = Callable[..., Schedule]
 
 
+@settings(max_examples=20)
 @given(plan=...)
 def test_no_schedule_beats_the_bound_and_every_schedule_is_certified(
     plan: ShardingPlan,
@@ -27,6 +28,7 @@ def test_no_schedule_beats_the_bound_and_every_schedule_is_certified(
     assert certificate.checks["no slice or port is used twice"] > 0
 
 
+@settings(max_examples=20)
 @given(plan=...)
 def test_where_the_cycles_went_adds_up_to_the_latency(plan: ShardingPlan) -> None:
     schedule = compile_token(plan, select_topology(plan.strategy.chips))

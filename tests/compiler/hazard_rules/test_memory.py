@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from chip.program import Opcode, Program
 from chip.sram_occupancy import activation_changes, held_over_time, repeated
@@ -26,6 +26,7 @@ ProgramOf = Callable[..., Program]
 MACHINE = load_machine()
 
 
+@settings(max_examples=20)
 @given(plan=...)
 def test_all_that_comes_goes_again_and_never_before_it_came(
     plan: ShardingPlan,

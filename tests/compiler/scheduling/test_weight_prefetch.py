@@ -133,6 +133,7 @@ def test_free_cycles_of_another_group_are_forgotten() -> None:
     assert prefetch.product(product(9), 500).loads == ()
 
 
+@settings(max_examples=20)
 @given(plan=...)
 def test_loading_ahead_never_makes_a_token_later(plan: ShardingPlan) -> None:
     topology = select_topology(plan.strategy.chips)

@@ -337,6 +337,27 @@ def test_help_waits_for_nothing_heavy() -> None:
     assert heavy & set(done.stderr.split()) == set()
 
 
+def test_a_simulation_waits_for_no_tables_graphs_or_pictures(
+    small_scenario: Scenario,
+) -> None:
+    heavy = {"simpy", "matplotlib", "pandas", "scipy.sparse", "networkx"}
+    program = (
+        "import sys; from experiments.cli.app import main\n"
+        "try: main()\n"
+        "finally: print(*sys.modules, file=sys.stderr)"
+    )
+    said = small_scenario.model_copy(update={"engine": "replay"}).model_dump()
+    words = [f"--{key}={said[key]}" for key in ("model", "chips", "context", "engine")]
+    done = subprocess.run(
+        [sys.executable, "-c", program, "simulate", "--strategy=tensor=4", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Latency" in done.stdout
+    assert heavy & set(done.stderr.split()) == set()
+
+
 @pytest.mark.parametrize(
     ("kind", "chips"), [("node", 8), ("rack", 72), ("nodes33", 264), ("auto", 576)]
 )

@@ -60,7 +60,7 @@ def wait_for(process: "subprocess.Popen[str]", folder: Path, points: int) -> Non
 
 
 @pytest.mark.slow
-def test_a_sweep_killed_again_and_again_ends_as_one_left_alone(
+def test_a_sweep_stopped_by_signals_ends_as_one_left_alone(
     groqrack: Groqrack,
     start: Start,
     sweep_toml: Path,
@@ -73,8 +73,8 @@ def test_a_sweep_killed_again_and_again_ends_as_one_left_alone(
     # The same points and so many more that none of these comes to its end.
     longer = written(tmp_path / "longer.toml", tiny_config, 1000)
     before = 0
-    stops = ((signal.SIGKILL, 2), (signal.SIGINT, 1), (signal.SIGTERM, 2))
-    for signal_number, jobs in stops:
+    # What SIGKILL does is told below.
+    for signal_number, jobs in ((signal.SIGINT, 1), (signal.SIGTERM, 2)):
         process = start("sweep", longer, "--out", killed, "--jobs", str(jobs))
         wait_for(process, killed, before + 1)
         process.send_signal(signal_number)
@@ -83,10 +83,9 @@ def test_a_sweep_killed_again_and_again_ends_as_one_left_alone(
         assert entered(killed) > before
         before = entered(killed)
         assert not (killed / "results.csv").exists()
-        if signal_number != signal.SIGKILL:
-            assert process.returncode == 128 + signal_number
-            assert "finished points are kept in" in told
-            assert "Traceback" not in told
+        assert process.returncode == 128 + signal_number
+        assert "finished points are kept in" in told
+        assert "Traceback" not in told
     done = groqrack("sweep", sweep_toml, "--out", killed, "--jobs", "1")
     there = re.match(rf"sweep: (\d+) of {POINTS} points were there", done.stderr)
     assert there is not None
@@ -106,7 +105,7 @@ def test_a_sweep_killed_again_and_again_ends_as_one_left_alone(
 
 
 @pytest.mark.slow
-def test_a_thousand_points_killed_five_times_end_as_if_left_alone(
+def test_a_thousand_points_killed_three_times_end_as_if_left_alone(
     groqrack: Groqrack, tiny_config: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "thousand.toml"
@@ -120,7 +119,7 @@ def test_a_thousand_points_killed_five_times_end_as_if_left_alone(
     words = ["sweep", path, "--jobs", "2", "--out"]
     assert groqrack("sweep", path, "--jobs", "1", "--out", alone).returncode == 0
     before = 0
-    for points, everyone in ((1, 0), (120, 1), (240, 1), (360, 0), (480, 1)):
+    for points, everyone in ((1, 0), (160, 1), (320, 1)):
         process = subprocess.Popen(
             [sys.executable, "-c", COMMAND, *map(str, [*words, killed])],
             stdout=subprocess.PIPE,

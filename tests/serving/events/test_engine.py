@@ -146,7 +146,7 @@ def rows_of(table: RequestTable, own: slice) -> RequestTable:
     return table._replace(**columns)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(fleets(), tables(), st.sampled_from([0, 0, 0, 1, 3]))
 def test_the_timetable_says_of_every_request_what_happens_event_by_event(
     fleet: Fleet, requests: RequestTable, users: int

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sharding.parallelism.strategy import Strategy
@@ -41,6 +41,7 @@ def _written(plan: ShardingPlan) -> pd.DataFrame:
     return table
 
 
+@settings(max_examples=20)
 @given(
     model=...,
     tensor=st.integers(1, 6),
@@ -60,6 +61,7 @@ def test_a_plan_that_is_written_and_read_is_the_same(
         assert np.array_equal(stage.memory.total, same.memory.total)
 
 
+@settings(max_examples=20)
 @given(task=..., pipeline=st.integers(1, 4))
 def test_how_a_group_shares_a_layer_is_read_from_the_slices(
     task: Task, pipeline: int
@@ -81,6 +83,7 @@ def test_how_a_group_shares_a_layer_is_read_from_the_slices(
     assert said.strategy == strategy
 
 
+@settings(max_examples=20)
 @given(
     model=...,
     tensor=st.integers(1, 6),
@@ -144,6 +147,7 @@ def test_a_layer_can_move_to_the_stage_before_and_a_stage_to_other_chips(
     assert all(block.layer > layer for block in after.stages[1].blocks)
 
 
+@settings(max_examples=20)
 @given(cut=st.integers(1, 47), layer=st.integers(0, 3))
 def test_a_cut_can_move_to_any_row_within_a_layer(cut: int, layer: int) -> None:
     plan = _planned(_small(), 2, 2)

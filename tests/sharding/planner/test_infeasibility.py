@@ -212,6 +212,7 @@ def test_the_sequences_that_are_offered_are_the_most_that_fit() -> None:
         plan("llama-2-70b", 8, 72, sequences=most + 1)
 
 
-def test_a_chip_that_holds_nothing_leaves_no_option() -> None:
+def test_a_chip_that_holds_nothing_leaves_no_option(tiny: ModelSpec) -> None:
+    task, chips = Task(tiny, small_chips(60), 1, 4, 1), np.arange(1)
     with pytest.raises(PlanError, match=r"No machine of these chips holds it"):
-        plan("gpt2", 1, 1, context=1024, sram_bytes=2_100_000)
+        plan_sharding(task, Strategy(tensor=1, pipeline=1), chips)

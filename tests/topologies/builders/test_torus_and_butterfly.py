@@ -79,7 +79,7 @@ def test_a_hypercube_and_a_full_mesh_are_flattened_butterflies() -> None:
 def test_lanes_are_cables_side_by_side() -> None:
     torus = torus_topology((8, 8), lanes=2)
     assert torus.name == "torus:8x8*2"
-    assert set(torus.adjacency().data.tolist()) == {2}
+    assert set(torus.adjacency().count.tolist()) == {2}
 
 
 @pytest.mark.parametrize(("shape", "rack", "between"), [((8, 9), 144, 0)])

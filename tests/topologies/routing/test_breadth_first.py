@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.sparse import csr_array
 
+from topologies.adjacency import Adjacency
 from topologies.io.networkx_graph import from_networkx
 from topologies.routing import breadth_first
 from topologies.routing.breadth_first import UNREACHABLE, hop_counts, step_histogram
@@ -17,9 +17,9 @@ def test_hop_counts_are_the_distances_from_each_start() -> None:
     assert hops.T.tolist() == [[0, 1, 2, 3], [2, 1, 0, 1]]
 
 
-def test_a_step_leads_only_from_its_column_to_its_row() -> None:
+def test_a_step_leads_only_from_its_source_to_its_target() -> None:
     # One step from vertex 0 to vertex 1, none back; vertex 2 has no steps.
-    step = csr_array(np.array([[0, 0, 0], [1, 0, 0], [0, 0, 0]], np.float32))
+    step = Adjacency.of_steps(3, np.array([0]), np.array([1]))
     assert hop_counts(step, [0, 1]).T.tolist() == [
         [0, 1, UNREACHABLE],
         [UNREACHABLE, 0, UNREACHABLE],

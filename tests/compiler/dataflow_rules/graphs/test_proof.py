@@ -15,6 +15,7 @@ from compiler.dataflow_rules.graphs.proof import graph_checks
 from compiler.ir.schedule import WorkloadSchedule
 from compiler.verify import verify
 from sharding.parallelism.grid import Grid
+from sharding.weights.slice_table import SliceTable
 from sharding.workloads.workload_planner import plan_workload
 from specs.errors import VerificationError
 from specs.graph import Lookup, Matmul, Role, Tensor, Vector
@@ -214,10 +215,10 @@ def _of_owners(regions: Regions, owners: np.ndarray) -> Regions:
 
 
 def test_weights_are_read_where_the_plan_puts_them() -> None:
-    swapped = mlp().plan.slices.copy()
-    swapped["chip"] = 1 - swapped["chip"]
+    table = mlp().plan.slice_table
+    columns = {**table.columns, "chip": 1 - table.columns["chip"]}
     plan = replace(mlp().plan)
-    plan.__dict__["slices"] = swapped
+    plan.__dict__["slice_table"] = SliceTable(table.names, columns)
     with pytest.raises(VerificationError, match="which the plan does not give it"):
         verify(mlp().program, NODE, MACHINE, plan=plan)
 
