@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 from enum import StrEnum
-from typing import Self, final
+from functools import lru_cache
+from typing import final
 
 from specs.formats import WeightFormat, WeightFormatField
 from specs.validation import Spec
@@ -45,10 +46,10 @@ class ModelFormats(Spec):
     head: WeightFormatField
     others: WeightFormatField
 
-    @classmethod
-    def uniform(cls, stored: WeightFormat) -> Self:
+    @staticmethod
+    def uniform(stored: WeightFormat) -> "ModelFormats":
         """Return the formats of a model with all tensors in one format."""
-        return cls(method="", **dict.fromkeys(WeightGroup, stored))
+        return _uniform(stored)
 
     def of(self, group: WeightGroup) -> WeightFormat:
         """Return the number format of a group of a model's tensors."""
@@ -63,3 +64,9 @@ class ModelFormats(Spec):
         if len(found) == 1:
             return next(iter(found))
         return "; ".join(f"{', '.join(own)} {name}" for name, own in found.items())
+
+
+@lru_cache(maxsize=64)
+def _uniform(stored: WeightFormat) -> ModelFormats:
+    """Return the formats of a model in one format, made once: plans ask for them."""
+    return ModelFormats(method="", **dict.fromkeys(WeightGroup, stored))
