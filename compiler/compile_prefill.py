@@ -16,7 +16,11 @@ from compiler.cost.roofline import feed_cycles, lower_bound_cycles
 from compiler.ir.program_emission import emit
 from compiler.ir.schedule import Schedule
 from compiler.prefill.chunk_scheduler import ScheduledChunks, schedule_chunks
-from compiler.prefill.chunk_steps import stage_steps, stage_work
+from compiler.prefill.chunk_steps import (
+    one_at_a_time_cycles,
+    stage_steps,
+    stage_work,
+)
 from compiler.scheduling.plan_scheduler import PlanScheduler
 from sharding.planner.chunked_prefill import (
     check_chunk,
@@ -160,8 +164,10 @@ class _PrefillCompiler:
         """Return chunks on the fastest timeline, by how many a stage holds."""
         parts = self._scheduler.timelines(plans, interval_cycles)
         timing = self._scheduler.timing(interval_cycles)
-        made = []
-        for number in sorted(together):
+        made: list[_TimedChunks] = []
+        for number in sorted(together, reverse=True):
+            if number == 1 and made and one_at_a_time_cycles(parts) > _cycles(made[0]):
+                continue
             scheduled = schedule_chunks(
                 parts,
                 topology=self._topology,
@@ -174,7 +180,8 @@ class _PrefillCompiler:
             made.append(
                 _TimedChunks(chunk_tokens, plans, scheduled, interval_cycles, number)
             )
-        return min(made, key=_cycles)
+        # Of equal ones that with fewer chunks in a stage.
+        return min(reversed(made), key=_cycles)
 
     def prefill(self, timed: _TimedChunks) -> Prefill:
         """Return the compiled prefill of chunks that are timed.
@@ -224,9 +231,9 @@ class _PrefillCompiler:
     def fastest(self) -> _TimedChunks:
         """Return the fastest chunks: powers of two, or the whole prompt at once.
 
-        Longer chunks use operands for more positions once they are fed; shorter ones
-        fill the stages sooner. Lengths are compiled in the order of a lower bound on
-        their time, until no bound is below the best time. The program text must fit.
+        Longer chunks use operands for more positions once they are fed, shorter ones
+        fill stages sooner. Lengths are compiled in the order of a lower bound on their
+        time, until none is below the best. The program text must fit.
 
         Raises
         ------
@@ -248,9 +255,8 @@ class _PrefillCompiler:
                 break
             with suppress(ScheduleError):
                 timed = self.timed(chunk_tokens)
-                if self._text_fits(timed) and (
-                    best is None or _cycles(timed) < _cycles(best)
-                ):
+                faster = best is None or _cycles(timed) < _cycles(best)
+                if faster and self._text_fits(timed):
                     best = timed
         chip = plan.machine.chip
         if best is None:
@@ -288,13 +294,5 @@ def _cycles(timed: _TimedChunks) -> int:
 
 
 def _bound_cycles(plans: Sequence[ShardingPlan]) -> int:
-    """Return a lower bound on the cycles of a prefill.
-
-    It is that of the last chunk alone, or what the slowest stage takes to feed its
-    operands to the matrix unit, which it does again for each chunk.
-    """
-    stages = range(len(plans[0].stages))
-    fed = [
-        sum(feed_cycles(each.task, each.stages[s]) for each in plans) for s in stages
-    ]
-    return max(lower_bound_cycles(plans[-1]), *fed)
+    """Return the most of the last chunk's least cycles, and the feeds of any stage."""
+    return max(lower_bound_cycles(plans[-1]), *feed_cycles(plans))

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
-from typing import Self, final
+from functools import lru_cache
+from typing import final
 
 from specs.validation import Spec
 from specs.weight_formats import WeightFormat, WeightFormatField
@@ -51,10 +52,10 @@ class ModelFormats(Spec):
     others: WeightFormatField
     layered: tuple[tuple[WeightGroup, tuple[WeightFormatField, ...]], ...] = ()
 
-    @classmethod
-    def uniform(cls, stored: WeightFormat) -> Self:
+    @staticmethod
+    def uniform(stored: WeightFormat) -> "ModelFormats":
         """Return the formats of a model with all tensors in one format."""
-        return cls.by_layers("", dict.fromkeys(WeightGroup, (stored,)))
+        return _uniform(stored)
 
     @classmethod
     def by_layers(
@@ -128,3 +129,9 @@ class ModelFormats(Spec):
             for name, count in fewer.items()
         ]
         return " and ".join([str(most), *parts])
+
+
+@lru_cache(maxsize=64)
+def _uniform(stored: WeightFormat) -> ModelFormats:
+    """Return the formats of a model in one format, made once: plans ask for them."""
+    return ModelFormats.by_layers("", dict.fromkeys(WeightGroup, (stored,)))

@@ -7,6 +7,8 @@
 * Every stage boundary has a stage transfer, and the token of a language model returns.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from compiler.cost.link_timing import hop_cycles, vectors_of
@@ -45,12 +47,32 @@ def _exchanges(block: Block) -> int:
     return 1 if block.kind is BlockKind.HEAD and not block.closes else 2
 
 
-def feed_cycles(task: Task, stage: Stage) -> int:
-    """Return the least cycles of the busiest matrix unit of a stage.
+def feed_cycles(plans: Sequence[ShardingPlan]) -> list[int]:
+    """Return the least closed-form cycles of each stage's busiest matrix unit.
 
     It takes all rounds of tiles of its products, and loads those ahead that it may.
+
+    Parameters
+    ----------
+    plans
+        Plans of the passes of a replica, one after the other, which differ in nothing
+        but their positions.
     """
-    return _busiest(task, stage, {})
+    # Passes that answer nothing may end before the last stages.
+    cycles = [0] * max(len(plan.stages) for plan in plans)
+    alike: dict[tuple[int, int], dict[Block, Ints]] = {}
+    for plan in plans:
+        # All but attention takes as long whatever is attended to.
+        positions = plan.task.query_tokens, plan.task.answer_tokens
+        known = alike.get(positions, {})
+        for number, stage in enumerate(plan.stages):
+            cycles[number] += _busiest(plan.task, stage, known)
+        alike[positions] = {
+            block: busy
+            for block, busy in known.items()
+            if block.kind is not BlockKind.ATTENTION
+        }
+    return cycles
 
 
 def _busiest(task: Task, stage: Stage, known: dict[Block, Ints]) -> int:

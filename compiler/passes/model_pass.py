@@ -60,8 +60,13 @@ def model_pass(plan: ShardingPlan) -> PlannedPass:
 def _pass_block(task: Task, block: Block) -> PassBlock:
     """Return a block of a pass."""
     like = task.like(block)
+    positions = task.batch, task.query_tokens, task.answer_tokens
+    # Attention alone depends on how many positions are attended to; an encoder's
+    # context is what it computes.
+    attends = block.kind is BlockKind.ATTENTION or task.model.structure.encoder
+    context = task.context if attends else 0
     return PassBlock(
-        like=(task.group, like),
+        like=(task.group, positions, context, like),
         operators=partial(block_operators, task, like),
         ways=partial(block_ways, task, like),
         scope=partial(block_scope, task, block),

@@ -1,6 +1,7 @@
 """Prefill: the chunks of a prompt in the stages, several of them in flight.
 
-chunk_steps: ChunkStep, entry_cycles, reads_memory, stage_steps, stage_work
+chunk_steps: ChunkStep, entry_cycles, one_at_a_time_cycles, reads_memory, stage_steps,
+    stage_work
 link_spans: LinkSpans, LinkUse
 stage_transfers: PlacedTransfer, TransferPart, TransferRouter, parts_of
 stage_occupancy: StageOccupancy, Touched

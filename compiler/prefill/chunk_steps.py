@@ -1,6 +1,9 @@
 """Chunk steps: what a chunk of a prompt does in each stage, in order."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from compiler.ir.timeline import (
     ComputeEntry,
@@ -93,3 +96,24 @@ def stage_work(steps: list[ChunkStep]) -> tuple[int, int]:
         elif entry.name not in (STAGE_TRANSFER, TOKEN_RETURN):
             exchanges += step.cycles
     return computes, exchanges
+
+
+def one_at_a_time_cycles(parts: Sequence[Timeline]) -> int:
+    """Return the least cycles of a prefill in which a stage holds a chunk at a time.
+
+    A chunk does one step after the other. So some stage is at work for all chunks,
+    after those before it for the first chunk, and before those after it for the last.
+
+    Parameters
+    ----------
+    parts
+        The timeline of each chunk alone.
+    """
+    rows = [[sum(stage_work(steps)) for steps in stage_steps(part)] for part in parts]
+    # Chunks that answer nothing may end before the last stages.
+    work = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+    for chunk, row in zip(work, rows, strict=True):
+        chunk[: len(row)] = row
+    before = np.cumsum(work[0]) - work[0]
+    after = work[-1].sum() - np.cumsum(work[-1])
+    return int((before + work.sum(axis=0) + after).max())

@@ -11,7 +11,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from compiler.cost.link_timing import LinkTiming, serialisation_cycles
+from compiler.cost.link_timing import LinkTiming
 from compiler.ir.transfers import CycleBreakdown, Transport
 from compiler.prefill.link_spans import LinkSpans, LinkUse
 from specs.machine import MachineSpec
@@ -58,7 +58,7 @@ class TransferRouter:
         self, topology: Topology, machine: MachineSpec, timing: LinkTiming
     ) -> None:
         self._topology = topology
-        self._machine = machine
+        self._line = machine.line
         self._timing = timing
         self._known: dict[tuple[bytes, ...], list[TransferPart]] = {}
 
@@ -117,7 +117,7 @@ class TransferRouter:
                     ),
                 )
                 for link in best:
-                    busy[link] += serialisation_cycles(self._machine, vectors)
+                    busy[link] += self._line.offset_cycles(vectors)
                 spread[message, best] += vectors
         return [
             TransferPart(message, links, vectors)
@@ -180,12 +180,12 @@ class TransferRouter:
         at
             Start of the transfer.
         """
-        machine, timing = self._machine, self._timing
+        line_rate, timing = self._line, self._timing
         rows: list[tuple[int, int, int, int, int, int, int]] = []
         uses: list[LinkUse] = []
         lasts: list[tuple[int, int, int]] = []
         for part in parts:
-            line = serialisation_cycles(machine, part.vectors)
+            line = line_rate.offset_cycles(part.vectors)
             ready, previous, receive = at + timing.send_cycles, -1, 0
             for link in part.links:
                 wire = spans.reserve(link, ready, line)
@@ -204,7 +204,7 @@ class TransferRouter:
                 )
                 previous = len(rows) - 1
                 ready = receive + timing.pass_cycles
-            tail = serialisation_cycles(machine, part.vectors - 1)
+            tail = line_rate.offset_cycles(part.vectors - 1)
             lasts.append(
                 (receive - at + tail + timing.receive_cycles, tail, len(part.links))
             )

@@ -135,8 +135,8 @@ class PlanScheduler:
         planned = pass_of(plan)
         if not self._overlaps:
             planned = planned.without_overlap()
-        # Replicas do the same on other chips.
-        of = plan if isinstance(plan, WorkloadPlan) else plan.task
+        # Replicas do the same on other chips, and chunks of a prompt do much alike.
+        of = plan if isinstance(plan, WorkloadPlan) else plan.task.model
         known = self._operators.of(of, lambda _: {})
         return planned, BlockCache(planned, self._topology, known)
 

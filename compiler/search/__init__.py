@@ -2,7 +2,7 @@
 
 objective: Cost, Objective, cost_of
 search_space: MachineShape, machine_shape, splits, strategies_on, widths
-strategy_evaluator: StrategyEvaluator
+strategy_evaluator: StrategyEvaluator, shared_evaluator
 exact_evaluator: ExactEvaluator
 frontier: FrontierEntry, SearchStep, bounded_entry, initial_entries
 best_first_search: BestFirstSearch

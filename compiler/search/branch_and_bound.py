@@ -12,7 +12,7 @@ from compiler.search.best_first_search import BestFirstSearch
 from compiler.search.objective import Objective
 from compiler.search.search_result import SearchResult
 from compiler.search.search_space import machine_shape
-from compiler.search.strategy_evaluator import StrategyEvaluator
+from compiler.search.strategy_evaluator import StrategyEvaluator, shared_evaluator
 from sharding.weights.task import Task
 from topologies.topology import Topology
 
@@ -58,5 +58,8 @@ def best_strategy(
     plain = (
         objective.fills and topology.active_chips > machine_shape(topology).few_chips
     )
-    evaluator = StrategyEvaluator(task, topology, widths, plain=plain)
+    if plain or widths is not None:
+        evaluator = StrategyEvaluator(task, topology, widths, plain=plain)
+    else:
+        evaluator = shared_evaluator(task, topology)
     return BestFirstSearch(task, evaluator, objective, sequences).run(most_compiled)

@@ -20,7 +20,7 @@ from compiler.search.dominance import Merits, ParetoPoint, non_dominated
 from compiler.search.frontier import SearchStep
 from compiler.search.objective import Objective
 from compiler.search.search_space import machine_shape
-from compiler.search.strategy_evaluator import StrategyEvaluator
+from compiler.search.strategy_evaluator import shared_evaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
 from sharding.weights.task import Task
@@ -118,7 +118,7 @@ class _ParetoSearch:
     """Best-first search for the front: the queue, and the points evaluated so far."""
 
     def __init__(self, task: Task, topology: Topology) -> None:
-        self._evaluator = StrategyEvaluator(task, topology)
+        self._evaluator = shared_evaluator(task, topology)
         self._queue: list[_ParetoEntry] = []
         self._plans: dict[tuple[Strategy, int], ShardingPlan] = {}
         self._known: dict[tuple[Strategy, int], ParetoPoint] = {}

@@ -13,7 +13,7 @@ from compiler.compile_decode import TimedToken, time_token
 from compiler.search.exact_evaluator import emitted_token
 from compiler.search.objective import Cost, CostModel, Objective, cost_model
 from compiler.search.search_result import Evaluated, SearchResult
-from compiler.search.strategy_evaluator import StrategyEvaluator
+from compiler.search.strategy_evaluator import StrategyEvaluator, shared_evaluator
 from sharding.parallelism.strategy import Strategy
 from sharding.planner.plan import ShardingPlan
 from specs.errors import RackError
@@ -83,7 +83,7 @@ def ranking(result: SearchResult, *, most: int) -> Ranking:
         Strategies to return; fewer if fewer were evaluated.
     """
     plan, topology = result.schedule.plan, result.schedule.topology
-    evaluator = StrategyEvaluator(plan.task, topology)
+    evaluator = shared_evaluator(plan.task, topology)
     costs = cost_model(result.objective, plan.task, topology)
     known = _once(_as_ranked(each) for each in result.known)
     taken = {each.strategy for each in known}

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from functools import lru_cache
 from typing import final
 
 import numpy as np
@@ -265,3 +266,23 @@ class StrategyEvaluator:
                 one, self._hop_count_bound
             )
         return self._replica_latency[key]
+
+
+def shared_evaluator(task: Task, topology: Topology) -> StrategyEvaluator:
+    """Return the evaluator of all strategies in the search space of a job.
+
+    The one that was asked for last is kept with all that it knows: a ranking follows a
+    search, and the searches for the ends of a front come before it.
+
+    Parameters
+    ----------
+    task, topology
+        The job and the topology; how the task is split does not matter.
+    """
+    return _evaluator(task.split_as(Strategy(tensor=1, pipeline=1)), topology)
+
+
+@lru_cache(maxsize=1)
+def _evaluator(task: Task, topology: Topology) -> StrategyEvaluator:
+    """Return the evaluator of a job that is not split."""
+    return StrategyEvaluator(task, topology)

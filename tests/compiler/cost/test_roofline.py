@@ -63,11 +63,10 @@ def test_a_stage_loads_all_its_rounds_at_the_feed_rate(
     schedule = compiled(
         1, 1, chip__weight_feed_bytes_per_cycle=rate, chip__prefetch=False
     )
-    (stage,) = schedule.plan.replicas[0].stages
     # Thirteen rounds, of which 2 x 2 are of keys and values, with two rows.
     load = -(-409_600 // rate)
     wanted = 13 * (load + 12) + 9 * 2 + 4 * 4
-    assert feed_cycles(schedule.plan.task, stage) == wanted
+    assert feed_cycles([schedule.plan]) == [wanted]
 
 
 def test_the_bound_of_a_large_model_is_close(compiled: Compile) -> None:

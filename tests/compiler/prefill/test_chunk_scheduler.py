@@ -3,13 +3,20 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from compiler.cost.link_timing import LinkTiming, link_timing
 from compiler.ir.messages import MessageTable
 from compiler.ir.timeline import ComputeEntry, LoadEntry, Timeline, TransportEntry
 from compiler.ir.transfers import CycleBreakdown, Transport
 from compiler.prefill.chunk_scheduler import ScheduledChunks, schedule_chunks
-from compiler.prefill.chunk_steps import entry_cycles, stage_steps, stage_work
+from compiler.prefill.chunk_steps import (
+    entry_cycles,
+    one_at_a_time_cycles,
+    stage_steps,
+    stage_work,
+)
 from compiler.routing.message_scheduler import MessageScheduler
 from sharding.operators.operators import Unit
 from specs.machine import MachineSpec, load_machine
@@ -191,3 +198,21 @@ def test_steps_of_a_stage_end_with_the_transfer_out_of_it() -> None:
         [50],
     ]
     assert [stage_work(steps) for steps in stages] == [(160, SENT), (50, 0)]
+
+
+@given(
+    chunks=st.lists(
+        st.lists(st.integers(1, 5_000), min_size=2, max_size=2), min_size=1, max_size=6
+    )
+)
+def test_a_stage_that_holds_one_chunk_takes_as_long_as_they_work_at_least(
+    chunks: list[list[int]],
+) -> None:
+    parts = [part(a, "gather", a, "hand_over", b) for a, b in chunks]
+    # The first chunk answers nothing, and ends in the first stage.
+    parts.insert(0, part(100))
+    least = one_at_a_time_cycles(parts)
+    assert least <= scheduled(parts, together=1).timeline.token_cycles
+    first = [100, *(2 * a + SENT for a, _ in chunks)]
+    second = [b for _, b in chunks]
+    assert least == max(sum(first) + second[-1], 100 + sum(second))
