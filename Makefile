@@ -10,8 +10,9 @@ PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3
 # Processes that share the tests.
 WORKERS ?= 2
 
-# How long `make fuzz` runs, and which cases.
+# How long `make fuzz` runs, how many settings `make campaign` compares, and which.
 SECONDS ?= 3600
+SETTINGS ?= 1000
 SEED ?= 1
 
 BIN := .venv/bin
@@ -28,7 +29,7 @@ LOCKED := $(if $(shell command -v flock),flock .venv.lock)
 DEMO_OUT := demo-output
 DEMO := --model llama-2-70b --chips 576 --strategy tensor=8,pipeline=72 --tokens 8 --context 4096 --seed 1
 
-.PHONY: help demo test coverage fuzz bench format lock clean
+.PHONY: help demo test coverage fuzz campaign bench format lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-8s %s\n' "$$name" "$$what"; done
@@ -58,6 +59,10 @@ coverage: $(READY) ## run every test and report the lines that none of them runs
 fuzz: $(READY) ## give mutated inputs to the command, for SECONDS=3600; findings go to fuzz-findings/
 	@echo "fuzz:   python -m tests.fuzz.campaign --seconds $(SECONDS) --seed $(SEED)"
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.campaign --seconds $(SECONDS) --seed $(SEED)
+
+campaign: $(READY) ## compare both engines in SETTINGS=1000 drawn settings, every number and file
+	@echo "campaign: python -m tests.engines.campaign --settings $(SETTINGS) --seed $(SEED)"
+	@$(BIN)/python -m tests.engines.campaign --settings $(SETTINGS) --seed $(SEED)
 
 bench: $(READY) ## run every benchmark in benchmarks/
 	@for script in benchmarks/*.py; do \
