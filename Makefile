@@ -13,6 +13,9 @@ WORKERS ?= 2
 # How long `make fuzz` runs, how many settings `make campaign` compares, and which.
 SECONDS ?= 3600
 SETTINGS ?= 1000
+# Where `make bench` keeps its table, and with which one it is compared.
+BENCH ?= bench.json
+BEFORE ?= bench-before.json
 SEED ?= 1
 
 BIN := .venv/bin
@@ -29,10 +32,10 @@ LOCKED := $(if $(shell command -v flock),flock .venv.lock)
 DEMO_OUT := demo-output
 DEMO := --model llama-2-70b --chips 576 --strategy tensor=8,pipeline=72 --tokens 8 --context 4096 --seed 1
 
-.PHONY: help demo test coverage fuzz campaign bench format lock clean
+.PHONY: help demo test coverage fuzz campaign bench bench-compare format lock clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-8s %s\n' "$$name" "$$what"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-13s %s\n' "$$name" "$$what"; done
 
 demo: $(READY) ## simulate Llama 2 70B on 576 chips; pictures and tables go to demo-output/
 	@echo "demo: groqrack simulate $(DEMO) --out $(DEMO_OUT)"
@@ -64,10 +67,11 @@ campaign: $(READY) ## compare both engines in SETTINGS=1000 drawn settings, ever
 	@echo "campaign: python -m tests.engines.campaign --settings $(SETTINGS) --seed $(SEED)"
 	@$(BIN)/python -m tests.engines.campaign --settings $(SETTINGS) --seed $(SEED)
 
-bench: $(READY) ## run every benchmark in benchmarks/
-	@for script in benchmarks/*.py; do \
-	  if [ -e "$$script" ]; then echo "bench: $$script"; $(BIN)/python "$$script"; fi; \
-	done
+bench: $(READY) ## time each step from 8 to 10,440 chips, beside raw SimPy and NumPy; kept in BENCH=bench.json
+	@$(BIN)/python -m benchmarks.table --out $(BENCH)
+
+bench-compare: $(READY) ## compare the tables BEFORE=bench-before.json and BENCH=bench.json of two commits
+	@$(BIN)/python -m benchmarks.compare $(BEFORE) $(BENCH)
 
 format: $(READY) ## put the code in its standard form, imports sorted
 	@echo "format: ruff check --select I --fix; ruff format"
