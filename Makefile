@@ -13,6 +13,7 @@ WORKERS ?= 2
 # How long `make fuzz` runs, how many settings `make campaign` compares, and which.
 SECONDS ?= 3600
 SETTINGS ?= 1000
+KILLS ?= 100
 # Where `make bench` keeps its table, and with which one it is compared.
 BENCH ?= bench.json
 BEFORE ?= bench-before.json
@@ -35,7 +36,7 @@ LOCKED := $(if $(shell command -v flock),flock .venv.lock)
 DEMO_OUT := demo-output
 DEMO := --model llama-2-70b --chips 576 --strategy tensor=8,pipeline=72 --tokens 8 --context 4096 --seed 1
 
-.PHONY: help demo test coverage fuzz campaign faults bench bench-compare format lock sbom clean
+.PHONY: help demo test coverage fuzz campaign faults crashes bench bench-compare format lock sbom clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-13s %s\n' "$$name" "$$what"; done
@@ -72,6 +73,9 @@ campaign: $(READY) ## compare both engines in SETTINGS=1000 drawn settings, ever
 
 faults: $(READY) ## run one fault at every cable and chip of 8, 72 and 576 chips, some 20 minutes
 	@$(BIN)/python -m tests.engines.single_faults --chips 8,72,576 --seed $(SEED)
+
+crashes: $(READY) ## kill sweeps, experiments and traffic at KILLS=100 random moments, and compare what they leave
+	@$(BIN)/python -m tests.fuzz.crashes --kills $(KILLS) --seed $(SEED)
 
 bench: $(READY) ## time each step from 8 to 10,440 chips, beside raw SimPy and NumPy; kept in BENCH=bench.json
 	@$(BIN)/python -m benchmarks.table --out $(BENCH)
