@@ -1,58 +1,49 @@
 """Results of killed commands: whole or not there, and in the end those of any run."""
 
-import random
+import time
+from pathlib import Path
 
 import pytest
 
 from tests.fuzz import crashes
-from tests.fuzz.crashes import Command, campaign, damage
+from tests.fuzz.crashes import Command, damage, files_in, finished, kill_after, started
 
-WRITES = """
-import pathlib, sys, time
-out = pathlib.Path(sys.argv[-1])
-out.mkdir(exist_ok=True)
-{how}
-time.sleep(0.3)
-"""
-WHOLE = """
-time.sleep(0.3)
-(out / ".draft").write_bytes(b"x" * 99)
-(out / ".draft").replace(out / "table.csv")
-"""
-HALF = """
-with (out / "table.csv").open("wb") as file:
-    file.write(b"x")
-    file.flush()
-    time.sleep(0.3)
-    file.write(b"x" * 98)
-"""
-KEPT = """
-with (out / "table.csv").open("ab") as file:
-    file.write(b"x")
-"""
+IT = Command("it", (), "table.csv")
+WHOLE = {"table.csv": b"x" * 99}
+# Each writes a table into the folder that is the last argument.
+BEGIN = "import pathlib, sys, time; out = pathlib.Path(sys.argv[-1]); out.mkdir()\n"
+ATOMIC = "(out / '.d').write_bytes(b'x' * 99); (out / '.d').replace(out / 'table.csv')"
+IN_PLACE = "(out / 'table.csv').write_bytes(b'x'); time.sleep(60)"
+SLOW_DRAFT = "(out / '.d').write_bytes(b'x'); time.sleep(60)"
 
 
-@pytest.mark.parametrize(
-    ("how", "told"),
-    [
-        (WHOLE, set()),
-        (HALF, {"it: table.csv is half-written"}),
-        (
-            KEPT,
-            {
-                "it: table.csv is half-written",
-                "it: table.csv differs from that of a run left alone",
-            },
-        ),
-    ],
-    ids=["whole", "half", "kept"],
-)
-def test_a_file_written_in_place_is_told(
-    how: str, told: set[str], monkeypatch: pytest.MonkeyPatch
+def killed(how: str, out: Path, seen: str, patch: pytest.MonkeyPatch) -> list[str]:
+    """Return what is damaged after a command is killed once a file is there."""
+    patch.setattr(crashes, "_START", BEGIN + how)
+    process = started(IT, out.parent, out)
+    while not (out / seen).exists() or not (out / seen).stat().st_size:
+        assert process.poll() is None
+        time.sleep(0.01)
+    assert kill_after(process, 0.0)
+    return damage(WHOLE, files_in(out))
+
+
+def test_a_result_written_in_place_is_half_written_when_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crashes, "_START", WRITES.format(how=how))
-    found = campaign(Command("it", (), "table.csv"), 4, random.Random(2))
-    assert set(found) == told
+    assert killed(IN_PLACE, tmp_path / "a", "table.csv", monkeypatch) == ["table.csv"]
+    assert killed(SLOW_DRAFT, tmp_path / "b", ".d", monkeypatch) == []
+
+
+def test_a_command_left_alone_leaves_its_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crashes, "_START", BEGIN + ATOMIC)
+    found, took_s = finished(IT, tmp_path, tmp_path / "out")
+    assert (found, took_s > 0) == (WHOLE, True)
+    monkeypatch.setattr(crashes, "_START", BEGIN + "sys.exit(3)")
+    with pytest.raises(RuntimeError, match="it ends with exit code 3"):
+        finished(IT, tmp_path, tmp_path / "other")
 
 
 def test_only_files_that_are_there_can_be_damaged() -> None:
