@@ -10,8 +10,13 @@ PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3
 # Processes that share the tests.
 WORKERS ?= 2
 
-# How long `make fuzz` runs, and which cases.
+# How long `make fuzz` runs, how many settings `make campaign` compares, and which.
 SECONDS ?= 3600
+SETTINGS ?= 1000
+KILLS ?= 100
+# Where `make bench` keeps its table, and with which one it is compared.
+BENCH ?= bench.json
+BEFORE ?= bench-before.json
 SEED ?= 1
 
 BIN := .venv/bin
@@ -22,16 +27,19 @@ KEY := $(shell { pwd; cat requirements.lock pyproject.toml Makefile; } | { sha25
 # Else every process that a test starts would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/.ready-$(KEY)
+# What looks at .venv from outside has an environment of its own.
+TOOLS := .venv-tools/.ready-$(shell { pwd; cat requirements-tools.lock; } | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-12)
+COMPILE := .venv-tools/bin/uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header
 # Two makes at once: the second waits, then finds the stamp. A system without flock has no such guard.
 LOCKED := $(if $(shell command -v flock),flock .venv.lock)
 
 DEMO_OUT := demo-output
 DEMO := --model llama-2-70b --chips 576 --strategy tensor=8,pipeline=72 --tokens 8 --context 4096 --seed 1
 
-.PHONY: help demo test coverage fuzz bench format lock clean
+.PHONY: help demo test coverage fuzz campaign faults crashes bench bench-compare format lock sbom clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-8s %s\n' "$$name" "$$what"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-13s %s\n' "$$name" "$$what"; done
 
 demo: $(READY) ## simulate Llama 2 70B on 576 chips; pictures and tables go to demo-output/
 	@echo "demo: groqrack simulate $(DEMO) --out $(DEMO_OUT)"
@@ -59,33 +67,72 @@ fuzz: $(READY) ## give mutated inputs to the command, for SECONDS=3600; findings
 	@echo "fuzz:   python -m tests.fuzz.campaign --seconds $(SECONDS) --seed $(SEED)"
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.campaign --seconds $(SECONDS) --seed $(SEED)
 
-bench: $(READY) ## run every benchmark in benchmarks/
-	@for script in benchmarks/*.py; do \
-	  if [ -e "$$script" ]; then echo "bench: $$script"; $(BIN)/python "$$script"; fi; \
-	done
+campaign: $(READY) ## compare both engines in SETTINGS=1000 drawn settings, every number and file
+	@echo "campaign: python -m tests.engines.campaign --settings $(SETTINGS) --seed $(SEED)"
+	@$(BIN)/python -m tests.engines.campaign --settings $(SETTINGS) --seed $(SEED)
+
+faults: $(READY) ## run one fault at every cable and chip of 8, 72 and 576 chips, some 20 minutes
+	@$(BIN)/python -m tests.engines.single_faults --chips 8,72,576 --seed $(SEED)
+
+crashes: $(READY) ## kill sweeps, experiments and traffic at KILLS=100 random moments, and compare what they leave
+	@$(BIN)/python -m tests.fuzz.crashes --kills $(KILLS) --seed $(SEED)
+
+bench: $(READY) ## time each step from 8 to 10,440 chips, beside raw SimPy and NumPy; kept in BENCH=bench.json
+	@$(BIN)/python -m benchmarks.table --out $(BENCH)
+
+bench-compare: $(READY) ## compare the tables BEFORE=bench-before.json and BENCH=bench.json of two commits
+	@$(BIN)/python -m benchmarks.compare $(BEFORE) $(BENCH)
 
 format: $(READY) ## put the code in its standard form, imports sorted
 	@echo "format: ruff check --select I --fix; ruff format"
 	@$(BIN)/ruff check --quiet --select I --fix .
 	@$(BIN)/ruff format --quiet .
 
-lock: $(READY) ## remake requirements.lock from pyproject.toml; pins stay where they can
+lock: $(READY) $(TOOLS) ## remake both lock files from what they are made of; pins stay where they can
 	@echo "lock: uv pip compile"
 	@work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
-	$(BIN)/python -m venv "$$work/uv"; \
-	"$$work/uv/bin/pip" install -qq --disable-pip-version-check uv; \
 	cp requirements.lock "$$work/pins"; \
-	"$$work/uv/bin/uv" pip compile -q --universal --python-version 3.11 --fork-strategy fewest \
-	  --generate-hashes --no-header --extra test --extra dev -o "$$work/pins" pyproject.toml; \
+	cp requirements-tools.lock "$$work/tools"; \
+	$(COMPILE) --extra test --extra dev -o "$$work/pins" pyproject.toml; \
+	$(COMPILE) -o "$$work/tools" requirements-tools.in; \
 	{ echo "# What make installs, pinned for every platform. Made by 'make lock'; to take the newest"; \
 	  echo "# of everything, delete the pins below first."; \
 	  cat "$$work/pins"; } > "$$work/lock"; \
-	cat "$$work/lock" > requirements.lock
+	{ echo "# What 'make lock' and 'make sbom' run, apart from what they look at. Made by 'make lock'."; \
+	  cat "$$work/tools"; } > "$$work/tools.lock"; \
+	cat "$$work/lock" > requirements.lock; \
+	cat "$$work/tools.lock" > requirements-tools.lock
+
+sbom: $(READY) $(TOOLS) ## list every installed package with its licence and what needs it, in sbom.json (CycloneDX)
+	@.venv-tools/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml \
+	  --output-reproducible --of JSON -o sbom.json
+	@$(BIN)/python -c "$$LICENCES" sbom.json
 
 clean: ## remove .venv, caches and everything a run left here
 	@echo "clean: .venv, caches, $(DEMO_OUT), fuzz-findings, results, build, dist"
-	@rm -rf .venv .hypothesis .import_linter_cache .coverage .mypy_cache .pytest_cache .ruff_cache $(DEMO_OUT) fuzz-findings results build dist
+	@rm -rf .venv .venv-tools sbom.json .hypothesis .import_linter_cache .coverage .mypy_cache .pytest_cache .ruff_cache $(DEMO_OUT) fuzz-findings results build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(TOOLS): | $(READY)
+	@echo "set-up: .venv-tools, from requirements-tools.lock (once)"
+	@rm -rf .venv-tools
+	@$(BIN)/python -m venv .venv-tools
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore .venv-tools/bin/pip install -qq \
+	  --only-binary :all: --require-hashes -r requirements-tools.lock
+	@touch $@
+
+# How many packages have each licence.
+define LICENCES
+import collections, json, sys
+found = collections.Counter()
+for package in json.load(open(sys.argv[1]))["components"]:
+    named = [each.get("expression") or each["license"].get("id") or each["license"]["name"] for each in package.get("licenses", [])]
+    found[named[0] if named else "not said: " + package["name"]] += 1
+for licence, count in sorted(found.items(), key=lambda item: (-item[1], item[0])):
+    print(f"{count:>4}  {licence}")
+print(f"{sum(found.values()):>4}  packages; wrote {sys.argv[1]}")
+endef
+export LICENCES
 
 $(READY):
 	@$(LOCKED) bash -euo pipefail -c "$$SET_UP"

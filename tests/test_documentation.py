@@ -28,7 +28,7 @@ from experiments.script.listing import experiment_names
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 TARGETS = set(
-    re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
 )
 COMMANDS: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
 OF_EXPERIMENTS = {"--out", "--seed", "--quick", "--help"}

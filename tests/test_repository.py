@@ -104,9 +104,9 @@ def requirements() -> list[Requirement]:
     return [Requirement(line) for line in listed]
 
 
-def locked_pins() -> dict[str, tuple[str, int]]:
-    """Return the version and the number of hashes of each project in the lock."""
-    text = (ROOT / "requirements.lock").read_text("utf-8")
+def locked_pins(file: str = "requirements.lock") -> dict[str, tuple[str, int]]:
+    """Return the version and the number of hashes of each project in a lock."""
+    text = (ROOT / file).read_text("utf-8")
     entries = re.findall(
         r"^([\w.-]+)==([\w.!+-]+)((?:.*\\\n)*.*)$", text, flags=re.MULTILINE
     )
@@ -286,5 +286,15 @@ def test_the_lock_pins_every_requirement_with_a_hash(requirement: Requirement) -
     assert hashes > 0
 
 
-def test_the_lock_pins_nothing_without_a_hash() -> None:
-    assert [name for name, (_, hashes) in locked_pins().items() if hashes == 0] == []
+@pytest.mark.parametrize("file", ["requirements.lock", "requirements-tools.lock"])
+def test_a_lock_pins_nothing_without_a_hash(file: str) -> None:
+    assert [name for name, (_, hashes) in locked_pins(file).items() if not hashes] == []
+
+
+def test_the_tools_of_make_are_pinned_in_versions_that_are_asked_for() -> None:
+    lines = (ROOT / "requirements-tools.in").read_text("utf-8").splitlines()
+    asked = [Requirement(line.partition("#")[0]) for line in lines if line[:1] != "#"]
+    pins = locked_pins("requirements-tools.lock")
+    assert {each.name for each in asked} == {"cyclonedx-bom", "uv"}
+    for each in asked:
+        assert each.specifier.contains(pins[canonicalize_name(each.name)][0])

@@ -239,6 +239,14 @@ def main() -> None:
         # The reader has seen enough, as `groqrack ... | head` does.
         _leave_unprinted()
         sys.exit(0)
+    except MemoryError as error:
+        asked = f" ({error})" if str(error) else ""
+        print(
+            f"error: this takes more memory than there is{asked}; ask for fewer "
+            f"tokens, sequences, requests or chips",
+            file=sys.stderr,
+        )
+        sys.exit(_INPUT_ERROR)
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise

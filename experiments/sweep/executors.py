@@ -149,7 +149,7 @@ def _dask(address: str) -> Iterator[Executor]:
     except (OSError, ValueError) as error:
         raise SweepError(
             f"no Dask scheduler answers at {address}: {_first_line(error)}; start one "
-            "with: dask scheduler"
+            "with: dask scheduler --host 127.0.0.1 --no-dashboard"
         ) from None
     with client:
         if not client.nthreads():

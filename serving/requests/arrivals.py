@@ -6,6 +6,9 @@ from specs.arrays import Ints
 from specs.errors import SpecError
 from specs.units import PS_PER_S
 
+# Ten days in picoseconds fit 63 bits ten times over.
+LONGEST_S = 864_000
+
 
 def drawn_arrivals(
     kind: str,
@@ -38,7 +41,8 @@ def drawn_arrivals(
     Raises
     ------
     SpecError
-        If the rate or the burstiness is not above zero.
+        If the rate or the burstiness is not above zero, or so low that the last request
+        comes after ten days.
     """
     if kind == "closed" or np.isinf(rate_per_s):
         return np.full(count, from_ps, dtype=np.int64)
@@ -51,6 +55,13 @@ def drawn_arrivals(
     else:
         shape = 1.0 if kind == "poisson" else burstiness
         intervals = random.gamma(shape, 1 / (rate_per_s * shape), count)
+    last_s = from_ps / PS_PER_S + intervals.sum()
+    if not last_s <= LONGEST_S:
+        raise SpecError(
+            f"at rate_per_s {rate_per_s:g} with burstiness {burstiness:g} the last of "
+            f"{count:,} requests comes after {last_s:.3g} s; use a higher rate, or "
+            f"fewer, so that it comes within {LONGEST_S:,} s"
+        )
     # Whole picoseconds are summed, so that blocks of arrivals follow each other.
     steps = np.rint(intervals * PS_PER_S).astype(np.int64)
     arrivals: Ints = from_ps + np.cumsum(steps)

@@ -5,6 +5,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import networkx as nx
+import numpy as np
 import pytest
 
 Groqrack = Callable[..., CompletedProcess[str]]
@@ -62,3 +63,19 @@ def test_what_a_terminal_would_obey_is_shown_and_not_sent(
     assert r"seed=\x1b[31m\nred" in refused.stderr
     assert refused.stderr.count("\n") == 1
     assert "\x1b" not in refused.stderr
+
+
+def test_a_run_that_finds_no_memory_is_refused_in_one_line(
+    groqrack: Groqrack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def allocate(*_: object) -> None:
+        np.empty(2**62, dtype=np.int8)
+
+    monkeypatch.setattr("experiments.run.scenario.run_scenario", allocate)
+    refused = groqrack("simulate", "--workload", "gemm:64x64x64")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: this takes more memory than there is (")
+    assert refused.stderr.endswith(
+        "ask for fewer tokens, sequences, requests or chips\n"
+    )
+    assert refused.stderr.count("\n") == 1

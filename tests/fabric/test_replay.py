@@ -1,11 +1,9 @@
 """Two engines, one meaning: every integer of a run is the same in both."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass
 from itertools import permutations
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
@@ -19,6 +17,7 @@ from sharding.parallelism.tensor_group import FeedForwardLayout
 from specs.errors import ScheduleError
 from specs.faults import ChipStops, Fault, LinkDies, LinkErrorRate
 from specs.machine import MachineSpec
+from tests.engines.comparison import differences
 
 Compile = Callable[..., Schedule]
 Spared = Callable[..., tuple[Schedule, Spares]]
@@ -36,25 +35,6 @@ def machines(*chips: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         ("tensor", "pipeline", "topology"), [BUILT[each] for each in chips], ids=chips
     )
-
-
-def differences(one: object, other: object, name: str = "result") -> list[str]:
-    """Return the names of all parts in which two values differ, by every number."""
-    if is_dataclass(one) and not isinstance(one, type):
-        return [
-            found
-            for field in fields(one)
-            for found in differences(
-                getattr(one, field.name), getattr(other, field.name), field.name
-            )
-        ]
-    if isinstance(one, np.ndarray):
-        return [] if np.array_equal(one, np.asarray(other)) else [name]
-    if isinstance(one, tuple) and one and is_dataclass(one[0]):
-        assert isinstance(other, tuple)
-        parts = [differences(a, b, name) for a, b in zip(one, other, strict=True)]
-        return [found for part in parts for found in part]
-    return [] if one == other else [name]
 
 
 def both(

@@ -97,14 +97,19 @@ _OF_FAMILY: dict[str, dict[str, Any]] = {
 }
 
 
+def tiny_config(family: str, **changes: Any) -> dict[str, Any]:
+    """Return the configuration of a tiny model of a family, with keys changed."""
+    own = {"gpt2": _GPT2, "gptj": _GPTJ}
+    sizes = own.get(family, _SIZES | _OF_FAMILY.get(family, {}))
+    return sizes | {"model_type": family} | changes
+
+
 @pytest.fixture(scope="session")
 def tiny() -> Tiny:
     """Return a tiny model of a family; keys of its config can be changed."""
 
     def make(family: str, **changes: Any) -> ModelSpec:
-        own = {"gpt2": _GPT2, "gptj": _GPTJ}
-        sizes = own.get(family, _SIZES | _OF_FAMILY.get(family, {}))
-        config = sizes | {"model_type": family} | changes
+        config = tiny_config(family, **changes)
         return model_from_config(config, name=f"tiny-{family}")
 
     return make

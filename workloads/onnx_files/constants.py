@@ -145,9 +145,21 @@ def is_whole(kind: int) -> bool:
 
 
 def attributes_of(node: "NodeProto") -> dict[str, Any]:
-    """Return the attributes of an ONNX node by name; texts are decoded."""
+    """Return the attributes of an ONNX node by name; texts are decoded.
+
+    Raises
+    ------
+    SpecError
+        If one has no type, which readers take for different values.
+    """
     from onnx import helper  # noqa: PLC0415
 
+    for each in node.attribute:
+        if not each.type:
+            raise SpecError(
+                f"attribute {each.name!r} of a node {node.op_type} has no type; is the "
+                f"file complete?"
+            )
     found = {each.name: helper.get_attribute_value(each) for each in node.attribute}
     return {
         key: value.decode() if isinstance(value, bytes) else value

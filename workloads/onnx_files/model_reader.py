@@ -189,7 +189,10 @@ class ModelReader:
 
     def _attributes(self, node: "NodeProto") -> Mapping[str, Any]:
         """Return the attributes of a node, and what the types of its values say."""
-        found = attributes_of(node)
+        try:
+            found = attributes_of(node)
+        except SpecError as error:
+            raise SpecError(f"{self._origin}: {error}") from None
         kinds = [self._types.get(name, 0) for name in node.input]
         found["whole"] = bool(kinds) and is_whole(kinds[0])
         if node.op_type == "Attention" and len(kinds) > _MASK:

@@ -44,3 +44,10 @@ def test_a_rate_must_be_above_zero() -> None:
     random = np.random.default_rng(1)
     with pytest.raises(SpecError, match="rate_per_s 0 and burstiness 1 must be > 0"):
         drawn_arrivals("poisson", 1, rate_per_s=0, burstiness=1, random=random)
+
+
+@pytest.mark.parametrize("kind", ["poisson", "constant"])
+def test_a_request_after_ten_days_is_refused(kind: str) -> None:
+    random = np.random.default_rng(1)
+    with pytest.raises(SpecError, match=r"the last of 20 requests comes after .* s;"):
+        drawn_arrivals(kind, 20, rate_per_s=1e-9, burstiness=1, random=random)

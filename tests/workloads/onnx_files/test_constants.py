@@ -81,3 +81,11 @@ def test_a_tensor_without_the_numbers_of_its_shape_is_refused(make: Make) -> Non
         first_number(tensor)
     with pytest.raises(SpecError, match="'' holds no number"):
         first_number(helper.make_tensor("", onnx.TensorProto.FLOAT, [0], []))
+
+
+def test_an_attribute_without_a_type_is_refused() -> None:
+    node = helper.make_node("Transpose", ["x"], ["y"], perm=[1, 0])
+    assert attributes_of(node) == {"perm": [1, 0]}
+    node.attribute[0].type = onnx.AttributeProto.UNDEFINED
+    with pytest.raises(SpecError, match="'perm' of a node Transpose has no type"):
+        attributes_of(node)
