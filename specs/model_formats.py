@@ -60,7 +60,7 @@ class ModelFormats(Spec):
     @classmethod
     def by_layers(
         cls, method: str, groups: Mapping[WeightGroup, Sequence[WeightFormat]]
-    ) -> Self:
+    ) -> "ModelFormats":
         """Return the formats of a model, with one for each layer or one for all.
 
         Parameters

@@ -17,7 +17,8 @@ FIELDS = (
 )
 # Parameters of a checkpoint, its type, and what its config states: the numbers of
 # `FIELDS`, 0 where it states none, and other keys. From Minitron on, transformers 5.23
-# counts them without weights; the others are the totals that checkpoints publish.
+# counts them without weights, internlm2 as a llama; the others are the totals that
+# checkpoints publish.
 PUBLISHED: dict[str, tuple[int, str, tuple[int, ...], dict[str, Any]]] = {
     "tiiuae/falcon-7b": (
         6_921_720_704,
@@ -176,6 +177,24 @@ PUBLISHED: dict[str, tuple[int, str, tuple[int, ...], dict[str, Any]]] = {
         "arcee",
         (2560, 18_432, 36, 20, 4, 128_005),
         {},
+    ),
+    "internlm/internlm2-1_8b": (
+        1_889_110_016,
+        "internlm2",
+        (2048, 8192, 24, 16, 8, 92_544),
+        {"bias": False},
+    ),
+    "internlm/internlm2-7b": (
+        7_737_708_544,
+        "internlm2",
+        (4096, 14_336, 32, 32, 8, 92_544),
+        {"bias": False},
+    ),
+    "internlm/internlm2-20b": (
+        19_861_149_696,
+        "internlm2",
+        (6144, 16_384, 48, 48, 8, 92_544),
+        {"bias": False},
     ),
     "stablelm with parallel blocks": (
         12_142_929_920,

@@ -62,6 +62,7 @@ _OF_FAMILY: dict[str, dict[str, Any]] = {
     "glm": {"partial_rotary_factor": 0.5},
     "granitemoe": {"hidden_size": 16, "num_local_experts": 4},
     "helium": {"num_attention_heads": 3, "num_key_value_heads": 3},
+    "internlm2": {"hidden_size": 16},
     "nemotron": {"partial_rotary_factor": 0.5},
     "olmoe": {"hidden_size": 16, "num_experts": 4, "num_experts_per_tok": 2},
     "gpt_neox": {"hidden_size": 16, "rotary_pct": 0.5},

@@ -1,5 +1,5 @@
 from specs.graph import Role
-from specs.model import load_model
+from specs.model import load_model, model_from_config
 from workloads.attributes import AttentionAttributes, PositionAttributes
 from workloads.feed_forward_attributes import ActivateAttributes
 from workloads.model_graph import graph_of
@@ -35,6 +35,16 @@ def test_queries_and_keys_are_rotated_and_the_feed_forward_is_gated() -> None:
     assert positioned.rotary.dims == 4096 // 32
     activated = find(feed_forward, Function.ACTIVATE).attributes_as(ActivateAttributes)
     assert (activated.activation, activated.gated) == ("silu", True)
+
+
+def test_internlm2_computes_what_llama_does() -> None:
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4}
+    # The default of the one class is biased, and of the other not.
+    ours = model_from_config(sizes | {"model_type": "internlm2"}, name="tiny")
+    same = {"model_type": "llama", "attention_bias": True, "vocab_size": 103_168}
+    theirs = model_from_config(sizes | same, name="tiny")
+    graphs = [graph_of(each, context=5, batch=2) for each in (ours, theirs)]
+    assert graphs[0] == graphs[1]
 
 
 def test_mixtral_chooses_two_of_eight_experts_behind_its_norm() -> None:

@@ -21,10 +21,30 @@ VALUES = Path(__file__).with_name("class_defaults.json")
 
 # What transformers calls a family that it has under another name.
 THEIRS = {"kimi_k2": "deepseek_v3"}
+# Classes that transformers lacks, as the code beside a checkpoint states them.
+OUTSIDE: dict[str, dict[str, Any]] = {
+    "internlm2": {
+        "bias": True,
+        "hidden_act": "silu",
+        "hidden_size": 4096,
+        "intermediate_size": 11_008,
+        "max_position_embeddings": 2048,
+        "num_attention_heads": 32,
+        "num_hidden_layers": 32,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 10_000.0,
+        "tie_word_embeddings": False,
+        "vocab_size": 103_168,
+        "class": "InternLM2Config",
+        "of": "internlm2-7b",
+    },
+}
 
 
 def class_defaults(family: str) -> dict[str, Any]:
     """Return the defaults of a family's class, without those that are null."""
+    if family in OUTSIDE:
+        return OUTSIDE[family]
     auto = import_module("transformers.models.auto.configuration_auto")
     kind = auto.CONFIG_MAPPING[THEIRS.get(family, family)]
     values = {

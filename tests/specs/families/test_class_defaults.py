@@ -16,6 +16,7 @@ CONTENT: dict[str, Any] = json.loads(
 def test_defaults_are_those_of_the_configuration_class(name: str) -> None:
     expected = dict(CONTENT["families"][name])
     made_by = CONTENT["made_by"].rsplit(".", 1)[0]
-    source = f"{expected.pop('class')} of transformers {made_by}"
+    holder = expected.pop("of", f"transformers {made_by}")
+    source = f"{expected.pop('class')} of {holder}"
     assert FAMILIES[name].source == source
     assert dict(FAMILIES[name].defaults) == expected

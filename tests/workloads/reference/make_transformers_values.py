@@ -270,6 +270,8 @@ CASES: dict[str, dict[str, Any]] = {
     "seed_oss with a bias out of attention alone": DECODER
     | {"model_type": "seed_oss", "attention_bias": False, "attention_out_bias": True},
     "ernie4_5": DECODER | {"model_type": "ernie4_5", "use_bias": True},
+    "internlm2": {key: DECODER[key] for key in DECODER if key != "head_dim"}
+    | {"model_type": "internlm2", "hidden_size": 16, "bias": True},
     "helium": DECODER
     | {"model_type": "helium", "num_attention_heads": 3, "num_key_value_heads": 3},
     "glm": DECODER
@@ -385,7 +387,10 @@ CASES: dict[str, dict[str, Any]] = {
     "roberta": ENCODER | {"model_type": "roberta", "pad_token_id": 1},
 }
 # What transformers calls a family that it has under another name.
-THEIRS = {"kimi_k2": "deepseek_v3"}
+THEIRS = {"kimi_k2": "deepseek_v3", "internlm2": "llama"}
+# A family whose tensors it has under the names of another, and what keys are there.
+NAMED_AS = {"internlm2": "llama"}
+RENAMED_KEYS = {"internlm2": {"bias": "attention_bias"}}
 # Our names of a layer's tensors, and the fields of `TensorNames` with those outside.
 LAYER = {
     "attention.norm": "attention_norm",
@@ -448,7 +453,8 @@ WHOLE = ("sinks", "e_score_correction_bias", "A_log", "dt_bias")
 
 def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
     """Return weights under the names of a checkpoint, fused where it fuses them."""
-    names = names_of(model.family, experts=1).in_order(model.block_order)
+    family = NAMED_AS.get(model.family, model.family)
+    names = names_of(family, experts=1).in_order(model.block_order)
     parts: dict[str, list[Array]] = {}
     for name, value in weights.items():
         stem, kind = name.rsplit(".", 1)
@@ -462,7 +468,7 @@ def checkpoint(model: ModelSpec, weights: dict[str, Array]) -> dict[str, Array]:
         else:
             _, number, part = stem.split(".", 2)
             layer = int(number)
-            own_names = names_of(model.family, experts=model.experts_in(layer))
+            own_names = names_of(family, experts=model.experts_in(layer))
             own_names = own_names.in_order(model.block_order)
             if part == "feed_forward.norm" and model.block_order.shares_norm:
                 continue
@@ -532,8 +538,10 @@ def values(config: dict[str, Any]) -> dict[str, Any]:
     graph = graph_of(model, context=len(TOKENS[0]), batch=2, query_tokens=7)
     weights = checkpoint(model, random_weights(graph, SEED))
     own = config["model_type"]
+    renamed = RENAMED_KEYS.get(own, {})
+    stated = {renamed.get(key, key): value for key, value in config.items()}
     made = transformers.AutoConfig.for_model(
-        **config | {"model_type": THEIRS.get(own, own)}
+        **stated | {"model_type": THEIRS.get(own, own)}
     )
     made._attn_implementation = made._experts_implementation = "eager"
     if model.structure.scaled_alibi and model.alibi:
