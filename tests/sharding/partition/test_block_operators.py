@@ -19,7 +19,10 @@ ATTENTION = Block(BlockKind.ATTENTION, 0, 0, 1, 1)
 FEED_FORWARD = Block(BlockKind.FEED_FORWARD, 0, 0, 8, 8)
 HEAD = Block(BlockKind.HEAD, 1, 0, 1, 1)
 # How projections are called, family by family.
-QKV = ("q_proj", "k_proj", "v_proj", "qkv_proj", "c_attn", "query", "key", "value")
+QKV = (
+    *("q_proj", "k_proj", "v_proj", "qkv_proj", "c_attn"),
+    *("query", "key", "value", "wqkv"),
+)
 OUTPUT = (
     "o_proj",
     "attn.c_proj",
@@ -27,6 +30,7 @@ OUTPUT = (
     "out_proj",
     "attn.dense",
     "attention.dense",
+    "attention.wo",
 )
 INWARD = (
     "gate_proj",
@@ -37,8 +41,13 @@ INWARD = (
     "fc_in",
     "dense_h_to_4h",
     "intermediate.dense",
+    "feed_forward.w1",
+    "feed_forward.w3",
 )
-OUTWARD = ("down_proj", "mlp.c_proj", "fc2", "fc_out", "output.dense", "4h_to_h")
+OUTWARD = (
+    *("down_proj", "mlp.c_proj", "fc2", "fc_out", "output.dense", "4h_to_h"),
+    "feed_forward.w2",
+)
 widths = st.integers(1, 12) | st.sampled_from([16, 24])
 
 
