@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from experiments.cost.cost_of_load import Shared
 from experiments.cost.cost_report import shown
 from experiments.cost.cost_request import CostRequest, loads_of
 from experiments.cost.costing import ENERGY, Costing, Loads, costing
 from experiments.tables.columns import TableRow
+from experiments.tables.text_tables import swept_table
 from specs.cost import Range
 from specs.errors import RackError
 
@@ -103,22 +102,7 @@ def sweep_table(rows: list[TableRow], names: list[str]) -> Group:
     names
         The swept parameters.
     """
-    table = Table(box=None, pad_edge=False)
-    for name in names:
-        table.add_column(name, justify="right", overflow="fold")
-    for heading in _SHOWN.values():
-        table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(
-            *(str(row[name]) for name in names),
-            *(_cell(row, name) for name in _SHOWN),
-        )
-    reasons = [row["reason"] for row in rows if not row["feasible"]]
-    if not reasons:
-        return Group(table)
-    first = f"-: refused, {len(reasons):,} of {len(rows):,}; the first: {reasons[0]}"
-    # A reason may name a [table], which is no markup.
-    return Group(table, "", Text(first))
+    return swept_table(rows, names, _SHOWN, _cell)
 
 
 def _cell(row: TableRow, name: str) -> str:

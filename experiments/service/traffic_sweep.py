@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from experiments.service.fleet_of import PreparedFleet, prepare_fleet
 from experiments.service.frame_plan import best_frame
@@ -13,6 +11,7 @@ from experiments.service.traffic_points import steps, with_keys
 from experiments.service.traffic_run import run_traffic, traffic_document
 from experiments.sweep.point import flat_numbers
 from experiments.tables.columns import TableRow
+from experiments.tables.text_tables import swept_table
 from serving.traffic_file import TrafficFile, traffic_file
 from specs.errors import RackError
 
@@ -101,21 +100,7 @@ def traffic_table(rows: list[TableRow], names: list[str]) -> Group:
     names
         The swept keys.
     """
-    table = Table(box=None, pad_edge=False)
-    for name in names:
-        table.add_column(name, justify="right", overflow="fold")
-    for heading in _SHOWN.values():
-        table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(
-            *(str(row[name]) for name in names), *(_cell(row, name) for name in _SHOWN)
-        )
-    reasons = [row["reason"] for row in rows if not row["feasible"]]
-    if not reasons:
-        return Group(table)
-    first = f"-: refused, {len(reasons):,} of {len(rows):,}; the first: {reasons[0]}"
-    # A reason may name a [table], which is no markup.
-    return Group(table, "", Text(first))
+    return swept_table(rows, names, _SHOWN, _cell)
 
 
 def _cell(row: TableRow, name: str) -> str:

@@ -9,7 +9,7 @@ sram: sram_table
 timeline: timeline_table
 columns: COLUMNS, PROMPT_COLUMNS, FRONT_COLUMNS, TableRow, markdown
 terminal_table: terminal_table, for experiment scripts
-text_tables: named_table, wrapped_name, titled
+text_tables: named_table, swept_table, titled, wrapped_name
 status_line: StatusLine, WorkStatus, progress_shown, status, span
 atomic_write: write_bytes, check_writable, csv_bytes, zipped
 """

@@ -1,10 +1,12 @@
-"""Text tables of 80 columns whose rows end in a long name, such as a strategy."""
+"""Text tables of 80 columns: names at the end of rows, and points of a sweep."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from experiments.tables.columns import TableRow
 
 _WIDTH = 80
 # Blanks that Rich leaves between columns.
@@ -61,3 +63,39 @@ def wrapped_name(name: str, room: int) -> str:
 def titled(title: str, *parts: RenderableType) -> RenderableType:
     """Return the parts of a text table under a title that may be wider than it."""
     return Group(Text(title, style="italic"), *parts)
+
+
+def swept_table(
+    rows: Sequence[TableRow],
+    names: Sequence[str],
+    headings: Mapping[str, str],
+    cell: Callable[[TableRow, str], str],
+) -> Group:
+    """Return the text table of a sweep, with the first refusal below it.
+
+    Parameters
+    ----------
+    rows
+        A row for each point, with its swept keys, ``feasible`` and ``reason``.
+    names
+        The swept keys.
+    headings
+        Headings of further columns by their name.
+    cell
+        Returns a value of a row as text.
+    """
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="right", overflow="fold")
+    for heading in headings.values():
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(
+            *(str(row[name]) for name in names), *(cell(row, name) for name in headings)
+        )
+    reasons = [row["reason"] for row in rows if not row["feasible"]]
+    if not reasons:
+        return Group(table)
+    first = f"-: refused, {len(reasons):,} of {len(rows):,}; the first: {reasons[0]}"
+    # A reason may name a [table], which is no markup.
+    return Group(table, "", Text(first))

@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from experiments.tables.text_tables import named_table, titled, wrapped_name
+from experiments.tables.columns import TableRow
+from experiments.tables.text_tables import (
+    named_table,
+    swept_table,
+    titled,
+    wrapped_name,
+)
 
 names = st.lists(st.text("abc=2", min_size=1, max_size=12), min_size=1, max_size=9)
 
@@ -46,3 +52,21 @@ def test_a_title_may_be_wider_than_its_table() -> None:
         console.print(titled(title, named_table(["n", "name"], [["1", "a"]]), "note"))
     lines = [line.rstrip() for line in printed.get().splitlines()]
     assert lines == [title, "n  name", "1  a", "note"]
+
+
+def test_the_points_of_a_sweep_are_rows_and_the_first_refusal_follows() -> None:
+    rows: list[TableRow] = [
+        {"chips": 2, "us": 1.5, "feasible": True, "reason": ""},
+        {"chips": 4, "feasible": False, "reason": "no [table] of 4"},
+        {"chips": 8, "feasible": False, "reason": "no table of 8"},
+    ]
+    table = swept_table(
+        rows, ["chips"], {"us": "us"}, lambda row, name: str(row.get(name, "-"))
+    )
+    console = Console(width=80, color_system=None)
+    with console.capture() as printed:
+        console.print(table)
+    heading, *points, _, refused = printed.get().splitlines()
+    assert heading.split() == ["chips", "us"]
+    assert [line.split() for line in points] == [["2", "1.5"], ["4", "-"], ["8", "-"]]
+    assert refused == "-: refused, 2 of 3; the first: no [table] of 4"
