@@ -7,7 +7,7 @@ machine, topology and other numbers of chips; several topologies are compared by
 planner's best on each, on chips placed by the paths of each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
@@ -57,14 +57,14 @@ def experiment(
     rows = []
     own = {"model": QUICK_MODEL if quick else MODEL}
     asked = {**own, **subject.scenario}
-    compared = len(subject.topologies) > 1
+    compared, shown = len(subject.topologies) > 1, shown_names(subject.topologies)
     for chips in subject.chips or (QUICK_CHIPS if quick else CHIPS):
         content = {**asked, "chips": chips, "strategy": AUTO, "tokens": 1}
         content |= {"seed": seed, "engine": "replay"}
         for name in subject.topologies if compared else ():
             there = content | {"topology": name, "placement": "auto"}
             row = checkpoint.result(best_strategy_row, _scenario(there))
-            rows.append({"topology": name, "split": BEST, **row})
+            rows.append({"topology": shown[name], "split": BEST, **row})
         if compared:
             continue
         scenario = _scenario(content)
@@ -90,6 +90,16 @@ def experiment(
     return table, _figure(table, ", ".join(names), racks="topology" not in asked)
 
 
+def shown_names(topologies: Sequence[str]) -> dict[str, str]:
+    """Return the experiment's names of topologies: of files without their folders.
+
+    Files of one name in several folders keep theirs.
+    """
+    short = [Path(name).name for name in topologies]
+    unique = len(set(short)) == len(short)
+    return dict(zip(topologies, short if unique else topologies, strict=True))
+
+
 def _scenario(content: Mapping[str, object]) -> Scenario:
     """Return the experiment's scenario, at a context that its model has."""
     scenario = scenario_of(content, "latency_vs_chips")
@@ -110,7 +120,7 @@ def _topologies_figure(table: pd.DataFrame, model: str) -> Figure:
                 part["chips"],
                 part["latency_us"],
                 f"-{marker}",
-                label=Path(str(name)).name,
+                label=str(name),
             )
             share = part["link_us"] / part["latency_us"]
             right.plot(part["chips"], share, f"-{marker}", color=line.get_color())

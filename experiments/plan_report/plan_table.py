@@ -47,10 +47,12 @@ def plan_report(prepared: Prepared) -> RenderableType:
         title += f"placement: {prepared.placed}\n"
     if prepared.searched is not None:
         result = prepared.searched.found
+        sure = f"the best for {result.objective}: {certainty(result)}"
+        if prepared.placed is not None:
+            best = result.compiled[0].strategy
+            sure = f"on the chips in order {best} is\n{sure}"
         title += (
-            f"the best for {result.objective}: {certainty(result)};\n"
-            "--explain says why\n"
-            f"{found_text(prepared, result.compiled[0])}\n"
+            f"{sure};\n--explain says why\n{found_text(prepared, _taken(prepared))}\n"
         )
     table = Table(box=None, pad_edge=False)
     # All replicas hold the same, so the first one is shown.
@@ -70,6 +72,20 @@ def plan_report(prepared: Prepared) -> RenderableType:
     return Group(Text(title), table)
 
 
+def _taken(prepared: Prepared) -> Evaluated:
+    """Return what a search found, for its report; placed on other chips if so asked."""
+    assert prepared.searched is not None
+    best, plan = prepared.searched.found.compiled[0], prepared.plan
+    if prepared.placed is None:
+        return best
+    # The second best on the chips in order may be the best placed.
+    return best._replace(
+        strategy=plan.strategy,
+        sequences=plan.sequences,
+        latency_cycles=prepared.placed.schedule.latency_cycles,
+    )
+
+
 def found_text(prepared: Prepared, best: Evaluated) -> str:
     """Return what a plan's report says of the best strategy that a search found."""
     hz, batch = prepared.machine.chip.clock_hz, prepared.scenario.batch
@@ -77,6 +93,9 @@ def found_text(prepared: Prepared, best: Evaluated) -> str:
     per_s = "tokens/s" if prepared.makes_tokens else "passes/s"
     rate = hz / best.latency_cycles
     together = rate * best.sequences * best.strategy.data * batch
+    if best.sequences > 1:
+        # The wait for the next turn is part of it.
+        what += " and its wait"
     used, there = best.strategy.chips, prepared.topology.active_chips
     each = " in each replica" if best.strategy.data > 1 else ""
     return (

@@ -150,7 +150,7 @@ PLAN = {
     "search.scored": "strategies with a closed-form bound",
     "search.planned": "strategies that were planned",
     "search.compiled": "strategies that were timed to the cycle",
-    "search.latency_cycles": "cycles of a token of the best strategy",
+    "search.latency_cycles": "cycles of a token of the best strategy, chips in order",
     "search.sequences": "its sequences in flight",
     "search.best_cost": "its cost, in the unit of the objective",
     "search.best_bound": "lower bound of the cost of every strategy",

@@ -184,7 +184,9 @@ def run_script(
         experiment = experiment.about(options.subject)
     kept_folder = options.out / f"{name}.kept"
     resumed_parts = 0
-    _say_cost(name, quick=options.quick)
+    if getattr(options, "subject", NO_SUBJECT) == NO_SUBJECT:
+        # Of a subject of one's own nobody knows.
+        _say_cost(name, quick=options.quick)
     try:
         check_writable(options.out)
         if isinstance(experiment, Resumable):

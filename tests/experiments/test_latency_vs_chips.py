@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from experiments.latency_vs_chips import COLUMNS, experiment
+from experiments.latency_vs_chips import COLUMNS, experiment, shown_names
 from experiments.script.checkpoint import Checkpoint
 from experiments.script.experiment_script import (
     NO_SUBJECT,
@@ -53,6 +53,15 @@ def test_wirings_of_ones_own_are_compared_at_each_number_of_chips(
     assert set(table["split"]) == {"best"}
 
 
+def test_files_of_wirings_are_told_by_their_names_where_these_differ() -> None:
+    assert shown_names(("rack", "a/torus.csv")) == {
+        "rack": "rack",
+        "a/torus.csv": "torus.csv",
+    }
+    same = ("a/torus.csv", "b/torus.csv")
+    assert shown_names(same) == {name: name for name in same}
+
+
 def test_numbers_of_chips_that_hold_nothing_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -60,7 +69,8 @@ def test_numbers_of_chips_that_hold_nothing_are_refused(
         ask(monkeypatch, "--model", "llama-2-7b", "--chips=1", "--out", tmp_path)
     assert stop.value.code == 2
     said = capsys.readouterr().err
-    assert "\nerror: no number of chips holds llama-2-7b; name others" in said
+    # What it costs is known of its own question alone.
+    assert said.startswith("error: no number of chips holds llama-2-7b; name others")
     with pytest.raises(SystemExit) as stop:
         ask(monkeypatch, "--chips=1,x", "--out", tmp_path)
     assert stop.value.code == 2

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pandas as pd
 from rich.console import Console
 
+from compiler.ir.schedule import Schedule
 from compiler.search.objective import Objective
+from compiler.search.placement_search import PlacedSchedule
 from experiments.plan_report.plan_table import (
     certainty,
     found_text,
@@ -59,6 +63,29 @@ def test_a_search_says_the_time_the_rates_and_the_chips_of_what_it_found(
     together, chips = told.splitlines()
     assert together == f"{6 * hz / best.latency_cycles:,.1f} in all"
     assert "2 sequences in flight in each replica" in chips
+    assert "us a token and its wait: " in found_text(searched, twice)
+
+
+def test_a_placed_plan_is_told_with_its_own_time_and_strategy(
+    searched: Prepared,
+) -> None:
+    assert searched.searched is not None
+    best = searched.searched.found.compiled[0]
+    faster = SimpleNamespace(latency_cycles=best.latency_cycles - 1000)
+    other = replace(searched.plan.strategy, tensor=1, pipeline=2)
+    placed = replace(
+        searched,
+        plan=replace(searched.plan, strategy=other),
+        placed=PlacedSchedule(cast(Schedule, faster), best.latency_cycles),
+    )
+    console = Console(width=100, color_system=None)
+    with console.capture() as printed:
+        console.print(plan_report(placed))
+    lines = printed.get().splitlines()
+    token_us = (best.latency_cycles - 1000) / searched.machine.chip.clock_hz * 1e6
+    assert any(line.startswith(f"{token_us:,.1f} us a token: ") for line in lines)
+    assert any(line.startswith("2 of ") and " chips, " in line for line in lines)
+    assert f"on the chips in order {best.strategy} is" in lines
 
 
 def test_each_stage_is_a_row_with_its_chips(searched: Prepared) -> None:
