@@ -10,6 +10,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+from benchmarks.figures import NODE_CONFIG
 from compiler.compile_decode import compile_token
 from compiler.verify import verify
 from experiments.run.preparation import plan_scenario
@@ -17,16 +18,6 @@ from experiments.run.scenario import peak_rss_bytes
 from fabric.simulation import simulate
 from specs.scenario import Scenario
 
-# Llama-2-7B with 5 of its 32 layers is what a node holds.
-NODE_CONFIG = {
-    "model_type": "llama",
-    "hidden_size": 4096,
-    "intermediate_size": 11008,
-    "num_hidden_layers": 5,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 32,
-    "vocab_size": 32000,
-}
 MACHINES = (
     ("rack", "llama-2-7b", "rack", 72, "tensor=8,pipeline=9"),
     ("33 nodes", "llama-2-7b", "nodes33", 264, "tensor=8,pipeline=33"),
