@@ -181,12 +181,12 @@ def _usual(chips: int) -> Iterator[str]:
 
 
 def _sides(chips: int, dimensions: int) -> list[int]:
-    """Return the sides of a torus of that many chips, as equal as its factors allow."""
+    """Return the sides of a torus of that many chips, about as equal as they divide."""
     if dimensions == 1:
         return [chips]
-    # The largest side that leaves the others as much room as the root has.
-    least = round(chips ** (1 / dimensions) - 1e-9)
-    side = next(n for n in range(max(1, least), chips + 1) if chips % n == 0)
+    # The smallest divisor from the root on, rounded; the others share the rest.
+    root = round(chips ** (1 / dimensions))
+    side = next(n for n in range(root, chips + 1) if chips % n == 0)
     return sorted([side, *_sides(chips // side, dimensions - 1)], reverse=True)
 
 

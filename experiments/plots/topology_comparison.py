@@ -70,11 +70,13 @@ def _latencies(
     # Each group begins with a line of its own.
     for equal, part in wirings.assign(at=place).groupby("equal", sort=False):
         axes.text(0, part["at"].min() - 0.5, f" at {equal}", fontsize=8, color="0.35")
-    fastest = table.nsmallest(1, "latency_us").iloc[0]
+    found = "none holds it"
+    if table["feasible"].any():
+        fastest = table.nsmallest(1, "latency_us").iloc[0]
+        found = f"{fastest['topology']} is fastest"
     axes.set_title(
-        f"{table['model'].iloc[0]}, {table['chips'].iloc[0]:,} chips: "
-        f"{fastest['topology']} is fastest\neach placed by its own paths "
-        "(--placement auto)",
+        f"{table['model'].iloc[0]}, {table['chips'].iloc[0]:,} chips: {found}\n"
+        "each placed by its own paths (--placement auto)",
         loc="left",
         fontsize="medium",
     )

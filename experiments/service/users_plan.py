@@ -6,6 +6,7 @@ more of either, the longer a user waits from one token to the next; which of the
 least depends on the model, the machine and the context. All are tried in steps of two.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, final
@@ -134,6 +135,7 @@ def plan_for_users(scenario: Scenario, users: int) -> UsersPlan:
                 f"--users {users} chooses sequences, batch and replicas for the "
                 f"fastest token of each user; leave out --{name}"
             )
+    began = time.perf_counter()
     model, machine = model_of(scenario), machine_of(scenario)
     topology = topology_of(scenario, machine)
     task = Task(model, machine, 1, scenario.context, 1)
@@ -159,7 +161,7 @@ def plan_for_users(scenario: Scenario, users: int) -> UsersPlan:
         machine=machine,
         topology=topology,
         plan=plan,
-        searched=Searched(best.found, 0.0),
+        searched=Searched(best.found, time.perf_counter() - began),
     )
     return UsersPlan(users=users, prepared=prepared, tried=tuple(tried))
 

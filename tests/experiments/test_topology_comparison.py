@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.plots.topology_comparison import topology_comparison_figure
 from experiments.script.experiment_script import Subject
 from experiments.topology_comparison import experiment
 from specs.errors import PlanError, TopologyError
@@ -59,3 +60,14 @@ def test_wirings_that_are_too_small_or_hold_no_model_are_refused(
     large = Subject(scenario={"model": "llama-2-70b"}, chips=(8,))
     with pytest.raises(PlanError, match="llama-2-70b runs on none of these"):
         experiment.about(large)(1, True)
+
+
+def test_a_size_that_no_wiring_can_serve_has_no_fastest_one(tiny_config: Path) -> None:
+    asked = Subject(
+        scenario={"model": str(tiny_config)}, chips=(4,), topologies=("torus:2x2",)
+    )
+    table, _ = experiment.about(asked)(1, True)
+    table["feasible"], table["latency_us"] = False, float("nan")
+    axes = topology_comparison_figure(table).axes[0]
+    assert "4 chips: none holds it" in axes.get_title(loc="left")
+    assert [text.get_text() for text in axes.texts].count("refused") == 1

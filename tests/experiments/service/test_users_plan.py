@@ -51,6 +51,8 @@ def test_users_get_the_rate_that_the_plan_says_when_it_runs(plan: UsersPlan) -> 
     assert prepared.searched is not None
     best = prepared.searched.found.compiled[0]
     assert ran.schedule.latency_cycles == best.latency_cycles
+    # All searches took some time, which is said as that of the search.
+    assert prepared.searched.wall_s > 0
     users = best.strategy.data * scenario.sequences * scenario.batch
     assert users >= USERS
 
